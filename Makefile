@@ -1,0 +1,183 @@
+# Every command a person types. Plain `make` lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+POLICY ?= policies/approval.yaml
+STACK ?= --all
+TESTS ?= tests
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_PYTHON_DOWNLOADS := never
+# Node 20 works; its end of life need not be announced at every synth.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+ifneq ($(PIP_INDEX_URL),) # whoever points pip at a mirror means uv too
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+BIN := .venv/bin
+PYTHON_ENV := .venv/.made
+CLI := .venv/.made-cli
+DEV := .venv/.made-dev
+MINISTACK := .venv-ministack/.made
+AWSCLI := .venv-awscli/.made
+PEERS := .venv-peers/.made
+NODE := node_modules/.made
+CDK := node_modules/.bin/cdk
+
+# ---------------------------------------------------------------- the commands
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE) ## Install everything into this directory: Python environments, the cdk command
+	@echo "Ready: make demo, make test, make check"
+
+.PHONY: demo
+demo: $(CLI) $(MINISTACK) ## Watch jobs being judged on this machine, no AWS account needed (POLICY=file)
+	@$(BIN)/batchgate demo $(if $(POLICY),--policy $(POLICY))
+
+.PHONY: local
+local: $(CLI) $(MINISTACK) ## Run the S3 Batch emulator and a local S3 until Ctrl-C
+	@$(BIN)/batchgate local up
+
+.PHONY: test
+test: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE) ## Run all tests (TESTS=path for some of them)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(if $(filter tests,$(TESTS)),--ignore tests/docs) $(TESTS)
+
+.PHONY: check
+check: lint types imports template docs ## Everything that is not a test: lint, types, imports, the template, the docs
+
+.PHONY: lint
+lint: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: types
+types: $(DEV)
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: $(DEV)
+	$(BIN)/lint-imports
+
+.PHONY: template
+template: synth
+	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json
+
+.PHONY: docs
+docs: $(DEV) $(MINISTACK) $(AWSCLI)
+	$(BIN)/python -m pytest -q tests/docs
+
+.PHONY: format
+format: $(DEV) ## Put the code into its one format and fix what can be fixed
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: bench
+bench: $(DEV) $(PEERS) ## Measure, side by side with the peers
+	$(BIN)/python -m pytest -q -p no:xdist benchmarks
+
+.PHONY: synth
+synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
+	@rm -rf cdk.out
+	$(CDK) synth --quiet
+
+.PHONY: deploy
+deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials
+	$(CDK) deploy $(STACK)
+
+.PHONY: destroy
+destroy: $(DEV) $(NODE) ## Remove what deploy made
+	$(CDK) destroy $(STACK)
+
+.PHONY: lock
+lock: $(DEV) ## Bring the pinned requirements up to pyproject.toml (UPGRADE=--upgrade: and to what is newest)
+	$(call compile,dev,requirements-dev.txt)
+	$(call compile,synth,requirements.txt) -c requirements-dev.txt
+	$(call compile,lambda,functions/requirements.txt) -c requirements-dev.txt
+	$(call compile,cli,requirements/cli.txt) -c requirements-dev.txt
+	$(call compile,uv,requirements/uv.txt) -c requirements-dev.txt
+	$(call compile,ministack,requirements/ministack.txt)
+	$(call compile,awscli,requirements/awscli.txt)
+	$(call compile,peers,requirements/peers.txt)
+	npm install --package-lock-only --omit-lockfile-registry-resolved
+
+.PHONY: clean
+clean: ## Remove everything that these commands made
+	rm -rf .venv .venv-ministack .venv-awscli .venv-peers node_modules cdk.out build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+
+# ---------------------------------------------------------------- what they stand on
+
+compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) --custom-compile-command "make lock" --group pyproject.toml:$(1) -o $(2)
+
+# $(call install,ENVIRONMENT,REQUIREMENTS): with uv because it takes seconds; with pip where uv is not to be had.
+define install
+$(BIN)/uv pip install -q --python $(1)/bin/python --require-hashes -r $(2) \
+	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --require-hashes -r $(2); }
+endef
+
+# A version manager's shim may stand in the path and refuse to run, so each candidate is run before it is believed.
+$(PYTHON_ENV): requirements/uv.txt
+	@if [ ! -x $(BIN)/python ]; then \
+		python=$$( \
+			for name in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+				for directory in $$(echo "$$PATH" | tr ':' ' '); do \
+					case $$name in */*) candidate=$$name ;; *) candidate=$$directory/$$name ;; esac; \
+					if [ -x "$$candidate" ] && "$$candidate" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' \
+						>/dev/null 2>&1; then echo "$$candidate"; exit; fi; \
+				done; \
+			done); \
+		if [ -z "$$python" ]; then \
+			echo "make: no working Python 3.11 or newer with venv and ensurepip was found (tried python3.13, python3.12," >&2; \
+			echo "      python3.11 and python3 in the path). Install one (Debian: python3 python3-venv), or name one:" >&2; \
+			echo "      make setup PYTHON=/usr/local/bin/python3.13" >&2; \
+			exit 1; \
+		fi; \
+		echo "Making .venv with $$python ($$("$$python" -V))"; \
+		"$$python" -m venv .venv; \
+	fi
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/uv.txt \
+		|| echo "uv could not be installed; pip will be used instead"
+	@touch $@
+
+$(CLI): $(PYTHON_ENV) requirements/cli.txt pyproject.toml
+	@echo "Installing the batchgate command into .venv"
+	@$(call install,.venv,requirements/cli.txt)
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . \
+		|| $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(CLI) requirements-dev.txt
+	@echo "Installing what tests, checks and synth need into .venv"
+	@$(call install,.venv,requirements-dev.txt)
+	@touch $@
+
+# Both pin botocore, so neither can live beside the gate; ministack runs functions in its own interpreter, so the same one.
+$(MINISTACK): $(PYTHON_ENV) requirements/ministack.txt
+	@echo "Installing ministack, the local AWS, into .venv-ministack"
+	@[ -x .venv-ministack/bin/python ] || $(BIN)/python -m venv .venv-ministack
+	@$(call install,.venv-ministack,requirements/ministack.txt)
+	@touch $@
+
+$(AWSCLI): $(PYTHON_ENV) requirements/awscli.txt
+	@echo "Installing the AWS CLI that tests use into .venv-awscli"
+	@[ -x .venv-awscli/bin/python ] || $(BIN)/python -m venv .venv-awscli
+	@$(call install,.venv-awscli,requirements/awscli.txt)
+	@touch $@
+
+$(PEERS): $(PYTHON_ENV) requirements/peers.txt
+	@echo "Installing what the benchmarks compare with into .venv-peers"
+	@[ -x .venv-peers/bin/python ] || $(BIN)/python -m venv .venv-peers
+	@$(call install,.venv-peers,requirements/peers.txt)
+	@touch $@
+
+$(NODE): package.json package-lock.json
+	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
+		echo "make: the cdk command needs Node 20 or newer with npm, and none was found in the path" >&2; exit 1; }
+	@echo "Installing the cdk command into node_modules"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

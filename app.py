@@ -1,0 +1,26 @@
+"""The CDK app: context in, the gate's stack out."""
+
+import sys
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from batchgate.errors import BatchgateError
+from infra.gate_stack import GateStack
+from infra.settings import CONTEXT_KEY, read_settings
+
+
+def main() -> None:
+    """Synthesize; what the user got wrong ends it with one message and no traceback."""
+    app = App()
+    try:
+        settings = read_settings(app.node.try_get_context(CONTEXT_KEY))
+        GateStack(app, settings.stack_name, settings=settings)
+    except BatchgateError as error:
+        sys.exit(f"batchgate: {error}")
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

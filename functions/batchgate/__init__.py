@@ -1,0 +1,1 @@
+"""The approval gate for Amazon S3 Batch Operations."""

@@ -1,0 +1,109 @@
+"""Every error that batchgate raises on purpose, as one tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class BatchgateError(Exception):
+    """The root: catch it to catch whatever batchgate itself reports."""
+
+
+class EventError(BatchgateError):
+    """A message is not an S3 Batch Operations job event that can be read."""
+
+
+class JobDescriptionError(BatchgateError):
+    """What claims to be a job's description lacks what every job has, or has it in another shape."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a file something stands.
+
+    Attributes:
+        file: The file's name as it was given.
+        line: Counted from 1.
+        column: Counted from 1.
+    """
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a policy document.
+
+    Attributes:
+        path: The keys and indices that lead to it; empty for the document itself.
+        message: What was expected and what is there instead.
+        place: Where it stands, when the document came from a file.
+        related: The path of what it collides with, if it does.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    place: Place | None = None
+    related: tuple[str | int, ...] | None = None
+
+    @property
+    def where(self) -> str:
+        """The path as people write it: policies[2].require[0].total_tasks."""
+        text = ""
+        for step in self.path:
+            if isinstance(step, int):
+                text += f"[{step}]"
+            else:
+                text += f".{step}" if text else step
+        return text
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.place or ""), self.where, self.message) if part)
+
+
+class PolicyError(BatchgateError):
+    """A policy document says something that we refuse to guess at.
+
+    `problems` lists every problem in document order, for example
+    policies[2].require[0].total_tasks.at_most: expected a whole number >= 0, got "1e6"
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class PolicyUnavailableError(BatchgateError):
+    """No policy document could be had that may be decided by: nothing is decided."""
+
+
+class JobsApiError(BatchgateError):
+    """S3 Control did not do what it was asked; the subclasses say what is known of the job then."""
+
+
+class JobNotFoundError(JobsApiError):
+    """S3 knows no such job: not yet registered, gone, or in another account or Region."""
+
+
+class JobsApiThrottledError(JobsApiError):
+    """S3 refused for the rate alone; the call surely had no effect."""
+
+
+class JobsApiDeniedError(JobsApiError):
+    """The caller may not do this; the call surely had no effect."""
+
+
+class UpdateRefusedError(JobsApiError):
+    """S3 refused the status update; it surely had no effect."""
+
+
+class UpdateUnclearError(JobsApiError):
+    """Nobody can say whether the status update had, has or will have its effect."""
+
+
+class LedgerError(BatchgateError):
+    """The ledger could not be read or written."""

@@ -1,0 +1,1 @@
+"""What S3 says of its Batch Operations jobs, in S3's own words."""

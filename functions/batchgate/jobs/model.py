@@ -1,0 +1,240 @@
+"""Jobs as S3 describes them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Self, TypeAlias
+
+from batchgate.errors import JobDescriptionError
+
+Json: TypeAlias = "None | bool | int | float | str | datetime | list[Json] | dict[str, Json]"
+"""What a JSON document, or botocore's reading of an XML one, is made of."""
+
+KNOWN_OPERATIONS = frozenset(
+    {
+        "LambdaInvoke",
+        "S3ComputeObjectChecksum",
+        "S3DeleteObjectTagging",
+        "S3InitiateRestoreObject",
+        "S3PutObjectAcl",
+        "S3PutObjectCopy",
+        "S3PutObjectLegalHold",
+        "S3PutObjectRetention",
+        "S3PutObjectTagging",
+        "S3ReplicateObject",
+        "S3UpdateObjectEncryption",
+    },
+)
+"""The operations whose effects this version understands. Source: S3 Control API, JobOperation."""
+
+_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):s3:(?P<region>[a-z0-9-]+):(?P<account_id>\d{12}):job/(?P<job_id>[a-zA-Z0-9_-]{5,36})",
+    re.ASCII,
+)
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life. Source: S3 Control API, JobStatus."""
+
+    NEW = "New"
+    PREPARING = "Preparing"
+    SUSPENDED = "Suspended"
+    READY = "Ready"
+    ACTIVE = "Active"
+    PAUSING = "Pausing"
+    PAUSED = "Paused"
+    COMPLETING = "Completing"
+    COMPLETE = "Complete"
+    CANCELLING = "Cancelling"
+    CANCELLED = "Cancelled"
+    FAILING = "Failing"
+    FAILED = "Failed"
+    UNRECOGNISED = "?"
+    """A status that S3 added after this version; nothing is ever done to such a job."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "JobStatus":
+        return cls.UNRECOGNISED
+
+    @property
+    def before_suspended(self) -> bool:
+        """S3 is still reading the manifest: the size is not known and tags may still be set."""
+        return self in (JobStatus.NEW, JobStatus.PREPARING)
+
+
+class RequestedStatus(StrEnum):
+    """What UpdateJobStatus can ask for. Source: S3 Control API, RequestedJobStatus."""
+
+    READY = "Ready"
+    CANCELLED = "Cancelled"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobRef:
+    """Which job, in the whole world of AWS.
+
+    Attributes:
+        partition: `aws`, `aws-cn`, `aws-us-gov` or a later one.
+        region: The Region that the job lives in.
+        account_id: Twelve digits.
+        job_id: 5 to 36 of `[a-zA-Z0-9_-]`. Source: S3 Control API, JobId.
+    """
+
+    partition: str
+    region: str
+    account_id: str
+    job_id: str
+
+    @classmethod
+    def from_arn(cls, arn: str) -> Self:
+        """Read a job's ARN.
+
+        Raises:
+            JobDescriptionError: It is not the ARN of an S3 Batch Operations job.
+        """
+        match = _ARN.fullmatch(arn)
+        if match is None:
+            message = f"expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID, got {arn[:200]!r}"
+            raise JobDescriptionError(message)
+        return cls(**match.groupdict())
+
+    @property
+    def arn(self) -> str:
+        """The job's ARN. Source: Service Authorization Reference, S3 resource type `job`."""
+        return f"arn:{self.partition}:s3:{self.region}:{self.account_id}:job/{self.job_id}"
+
+    def __str__(self) -> str:
+        return self.arn
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer of DescribeJob.
+
+    Attributes:
+        status: Where the job is in its life.
+        operation: The operation's name; None when the SDK could not tell (an operation newer
+            than its service model is dropped from the answer).
+        parameters: The operation's own parameters, as S3 says them.
+        confirmation_required: What the requester asked for; None when not said, which S3 has
+            treated as true (*source: aws-sdk-go-v2 issue 1814; inferred*).
+        total_tasks: Objects in the manifest (a count, not bytes); None when S3 does not say.
+        status_update_reason: What the last UpdateJobStatus wrote, if anything.
+        suspended_date: Since when the job has been Suspended; None when it never was.
+        creation_time: When it was created.
+        manifest, manifest_generator, generated_manifest, report: The structures of the same names;
+            None when S3 did not answer them.
+
+    Source: S3 Control API, JobDescriptor.
+    """
+
+    ref: JobRef
+    status: JobStatus
+    operation: str | None
+    parameters: Mapping[str, Json]
+    confirmation_required: bool | None
+    total_tasks: int | None
+    role: str | None
+    priority: int | None
+    description: str | None
+    report: Mapping[str, Json] | None
+    manifest: Mapping[str, Json] | None
+    manifest_generator: Mapping[str, Json] | None
+    generated_manifest: Mapping[str, Json] | None
+    status_update_reason: str | None
+    suspended_date: datetime | None
+    creation_time: datetime | None
+
+    @property
+    def asks_for_confirmation(self) -> bool:
+        """Whether S3 will stop at Suspended: only an explicit false says no."""
+        return self.confirmation_required is not False
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Json]) -> Self:
+        """Read the `Job` member of a DescribeJob answer, by an SDK or printed by the AWS CLI.
+
+        Dates may be aware datetimes or ISO 8601 strings. Unknown members are passed over.
+
+        Raises:
+            JobDescriptionError: JobArn or Status is missing, or a member has another type than S3's.
+        """
+        read = _Members(description)
+        operations = read.structure("Operation") or {}
+        name = next(iter(operations)) if len(operations) == 1 else None
+        progress = _Members(read.structure("ProgressSummary") or {}, "ProgressSummary.")
+        return cls(
+            ref=JobRef.from_arn(read.required_text("JobArn")),
+            status=JobStatus(read.required_text("Status")),
+            operation=name,
+            parameters=_Members(operations, "Operation.").structure(name) or {} if name else {},
+            confirmation_required=read.flag("ConfirmationRequired"),
+            total_tasks=progress.whole_number("TotalNumberOfTasks"),
+            role=read.text("RoleArn"),
+            priority=read.whole_number("Priority"),
+            description=read.text("Description"),
+            report=read.structure("Report"),
+            manifest=read.structure("Manifest"),
+            manifest_generator=read.structure("ManifestGenerator"),
+            generated_manifest=read.structure("GeneratedManifestDescriptor"),
+            status_update_reason=read.text("StatusUpdateReason"),
+            suspended_date=read.instant("SuspendedDate"),
+            creation_time=read.instant("CreationTime"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Typed reading of a structure whose members may be missing."""
+
+    members: Mapping[str, Json]
+    prefix: str = ""
+
+    def _wrong(self, name: str, expected: str) -> JobDescriptionError:
+        got = type(self.members.get(name)).__name__
+        return JobDescriptionError(f"{self.prefix}{name}: expected {expected}, got {got}")
+
+    def text(self, name: str) -> str | None:
+        value = self.members.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise self._wrong(name, "text")
+
+    def required_text(self, name: str) -> str:
+        value = self.text(name)
+        if value is None:
+            raise self._wrong(name, "text")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        value = self.members.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        raise self._wrong(name, "true or false")
+
+    def whole_number(self, name: str) -> int | None:
+        value = self.members.get(name)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        raise self._wrong(name, "a whole number")
+
+    def structure(self, name: str) -> Mapping[str, Json] | None:
+        value = self.members.get(name)
+        if value is None or isinstance(value, dict):
+            return value
+        raise self._wrong(name, "a structure")
+
+    def instant(self, name: str) -> datetime | None:
+        value = self.members.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                raise self._wrong(name, "an ISO 8601 instant") from None
+        if not isinstance(value, datetime):
+            raise self._wrong(name, "an instant")
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

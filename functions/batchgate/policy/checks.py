@@ -1,0 +1,397 @@
+"""The checks: what each looks at, and the tests that a document can ask of it.
+
+A check is a *measure* (one class for each kind: where the value comes from, what people call it)
+and a *test* (what the value is compared with). Both are plain values, so that equal checks of
+different statements are judged once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeAlias
+
+from batchgate.jobs.model import Json
+from batchgate.policy import patterns
+from batchgate.policy.calendars import Calendar
+from batchgate.policy.facts import Gap, JobFacts, Result
+
+Value: TypeAlias = "Json | Collection[str] | Gap"
+"""What a measure reads: a value, None where S3 answered and there is none, or a gap."""
+
+Predicate: TypeAlias = Callable[[object, JobFacts], bool]
+"""A test made ready: never raises, whatever type the value has."""
+
+
+# --- Tests ----------------------------------------------------------------------------------------
+
+
+class Test(ABC):
+    """What a value is compared with. An absent value, or one of another type, fails it."""
+
+    __test__ = False  # not one of pytest's
+    __slots__ = ()
+
+    @abstractmethod
+    def predicate(self) -> Predicate:
+        """The test made ready to run many times."""
+
+    @property
+    @abstractmethod
+    def wanted(self) -> str:
+        """The test in words that follow "want"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches(Test):
+    """Text that matches any of the patterns."""
+
+    patterns: frozenset[str]
+
+    def predicate(self) -> Predicate:
+        """Patterns that name the job's own account are filled in for each job."""
+        fixed = patterns.matcher(pattern for pattern in self.patterns if not patterns.has_placeholder(pattern))
+        open_ended = [pattern for pattern in self.patterns if patterns.has_placeholder(pattern)]
+        if not open_ended:
+            return lambda value, _: isinstance(value, str) and fixed(value)
+
+        def holds(value: object, facts: JobFacts) -> bool:
+            if not isinstance(value, str):
+                return False
+            filled = (patterns.fill_placeholders(pattern, facts.ref) for pattern in open_ended)
+            return fixed(value) or patterns.matcher(filled)(value)
+
+        return holds
+
+    @property
+    def wanted(self) -> str:
+        """The patterns, in one fixed order."""
+        return " or ".join(sorted(self.patterns))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equals(Test):
+    """One boolean, or one whole number: 1 is not true."""
+
+    value: bool | int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equals) and (type(self.value), self.value) == (type(other.value), other.value)
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+    def predicate(self) -> Predicate:
+        """Equal in type and value."""
+        wanted, kind = self.value, type(self.value)
+        return lambda value, _: type(value) is kind and value == wanted
+
+    @property
+    def wanted(self) -> str:
+        """The value as YAML writes it."""
+        return str(self.value).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Test):
+    """A whole number within both ends; None leaves an end open."""
+
+    at_least: int | None
+    at_most: int | None
+
+    def predicate(self) -> Predicate:
+        """Both ends included."""
+        low, high = self.at_least, self.at_most
+        if low is None and high is not None:
+            return lambda value, _: isinstance(value, int) and value is not True and value is not False and value <= high
+        return lambda value, _: (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and (low is None or low <= value)
+            and (high is None or value <= high)
+        )
+
+    @property
+    def wanted(self) -> str:
+        """The ends in words."""
+        if self.at_least is None:
+            return f"at most {self.at_most}"
+        if self.at_most is None:
+            return f"at least {self.at_least}"
+        return f"{self.at_least} to {self.at_most}"
+
+
+@dataclass(frozen=True, slots=True)
+class Present(Test):
+    """There is a value, or there is none; an empty text and a structure are values."""
+
+    wanted_present: bool
+
+    def predicate(self) -> Predicate:
+        """Asks only whether S3 answered with anything."""
+        wanted = self.wanted_present
+        return lambda value, _: (value is not None) is wanted
+
+    @property
+    def wanted(self) -> str:
+        """One word."""
+        return "present" if self.wanted_present else "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket(Test):
+    """Of several bucket names at least one (`any`), every one (`only`) or `none` matches."""
+
+    word: str
+    names: Matches
+
+    def predicate(self) -> Predicate:
+        """Of no buckets at all, `any` fails and the other two hold."""
+        matches = self.names.predicate()
+        match self.word:
+            case "any":
+                return lambda value, facts: any(matches(name, facts) for name in _names(value))
+            case "only":
+                return lambda value, facts: all(matches(name, facts) for name in _names(value))
+            case _:
+                return lambda value, facts: not any(matches(name, facts) for name in _names(value))
+
+    @property
+    def wanted(self) -> str:
+        """The word and its patterns."""
+        return f"{self.word} {self.names.wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class InWindow(Test):
+    """An instant at which any of the calendars is open."""
+
+    names: frozenset[str]
+    calendars: tuple[Calendar, ...]
+
+    def predicate(self) -> Predicate:
+        """The calendars are asked in turn."""
+        calendars = self.calendars
+        return lambda value, _: isinstance(value, datetime) and any(each.is_open(value) for each in calendars)
+
+    @property
+    def wanted(self) -> str:
+        """The calendars' names."""
+        return " or ".join(sorted(self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Through(Test):
+    """An instant not later than the end of a day in UTC."""
+
+    day: date
+
+    @property
+    def end(self) -> datetime | None:
+        """The first instant after that day; None where there is none to write."""
+        if self.day == date.max:
+            return None
+        return datetime.combine(self.day + timedelta(days=1), time(), UTC)
+
+    def predicate(self) -> Predicate:
+        """The whole day counts."""
+        end = self.end
+        return lambda value, _: isinstance(value, datetime) and (end is None or value < end)
+
+    @property
+    def wanted(self) -> str:
+        """The last day."""
+        return f"through {self.day.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Test):
+    """Any of several tests, for lists that mix texts, numbers and booleans."""
+
+    tests: frozenset[Test]
+
+    def predicate(self) -> Predicate:
+        """One that holds is enough."""
+        each = [test.predicate() for test in self.tests]
+        return lambda value, facts: any(holds(value, facts) for holds in each)
+
+    @property
+    def wanted(self) -> str:
+        """The tests' words, in one fixed order."""
+        return " or ".join(sorted(test.wanted for test in self.tests))
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Test):
+    """The exact complement of a test; what is unknown or unmeasurable stays so."""
+
+    test: Test
+
+    def predicate(self) -> Predicate:
+        """Holds where the test does not."""
+        holds = self.test.predicate()
+        return lambda value, facts: not holds(value, facts)
+
+    @property
+    def wanted(self) -> str:
+        """The test's words, denied."""
+        return f"not {self.test.wanted}"
+
+
+def _names(value: object) -> Collection[str]:
+    return value if isinstance(value, frozenset) else ()
+
+
+# --- Measures -------------------------------------------------------------------------------------
+
+
+class Measure(ABC):
+    """Where a check's value comes from.
+
+    Attributes:
+        kind: The check's key in the policy document.
+    """
+
+    __slots__ = ()
+    kind: str
+
+    @abstractmethod
+    def read(self, facts: JobFacts) -> Value:
+        """The value, None where S3 answered and there is none, or why it can't be had."""
+
+    @property
+    def subject(self) -> str:
+        """What people call it."""
+        return self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Simple(Measure):
+    """A fact that stands by itself: the check's key is the fact's name."""
+
+    kind: str
+
+    def read(self, facts: JobFacts) -> Value:
+        """The fact of that name."""
+        value: Value = getattr(facts, self.kind)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class FromArn(Measure):
+    """The account or the Region of the job, from its ARN and never from the requester's text."""
+
+    kind: str
+
+    def read(self, facts: JobFacts) -> Value:
+        """The part of the job's ARN."""
+        return facts.ref.account_id if self.kind == "account" else facts.ref.region
+
+
+@dataclass(frozen=True, slots=True)
+class Tag(Measure):
+    """One tag of the job. Source: GetJobTagging."""
+
+    key: str
+    kind = "tags"
+
+    def read(self, facts: JobFacts) -> Value:
+        """The tag's value."""
+        return facts.tags if isinstance(facts.tags, Gap) else facts.tags.get(self.key)
+
+    @property
+    def subject(self) -> str:
+        """The tag with its key."""
+        return f"tag {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Measure):
+    """One member of the job's operation, by a dotted path. Source: DescribeJob Operation."""
+
+    path: str
+    kind = "operation_parameters"
+
+    def read(self, facts: JobFacts) -> Value:
+        """The member; a path that leads into a list can't be followed."""
+        if isinstance(facts.operation, Gap):
+            return facts.operation
+        return _follow({facts.operation: dict(facts.parameters)}, self.path)
+
+    @property
+    def subject(self) -> str:
+        """The path."""
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Measure):
+    """One member of the manifest or of the report; `name` empty for the structure itself."""
+
+    kind: str
+    name: str
+
+    def read(self, facts: JobFacts) -> Value:
+        """The member's value; a structure that is not there has none."""
+        structure = facts.manifest if self.kind == "manifest" else facts.report
+        if structure is None:
+            return None
+        if self.name == "bytes":
+            return facts.manifest_bytes
+        return structure[self.name] if self.name else dict[str, Json]()
+
+    @property
+    def subject(self) -> str:
+        """Structure and member."""
+        return f"{self.kind}.{self.name}" if self.name else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Clock(Measure):
+    """The instant of the review; `window` in a document, or an exception's end."""
+
+    kind: str
+
+    def read(self, facts: JobFacts) -> Value:
+        """The instant."""
+        return facts.now
+
+
+@dataclass(frozen=True, slots=True)
+class ManualApproval(Measure):
+    """Whether a person has decided. Source: the ledger."""
+
+    kind = "manual_approval"
+
+    def read(self, facts: JobFacts) -> Value:
+        """True, or unmeasurable: nobody's silence is a violation."""
+        return True if facts.manually_approved else _WAITS_FOR_A_PERSON
+
+
+_WAITS_FOR_A_PERSON = Gap(Result.UNMEASURABLE, "waits for a person")
+
+
+def _follow(value: Json, path: str) -> Value:
+    """Go down a dotted path; keys that hold dots themselves are found too."""
+    steps = path.split(".")
+    while steps:
+        if isinstance(value, list):
+            return Gap(Result.UNMEASURABLE, "a path can't lead into a list")
+        if not isinstance(value, Mapping):
+            return None
+        for length in range(len(steps), 0, -1):
+            name = ".".join(steps[:length])
+            if name in value:
+                value, steps = value[name], steps[length:]
+                break
+        else:
+            return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question about one job."""
+
+    measure: Measure
+    test: Test

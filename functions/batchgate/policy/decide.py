@@ -1,0 +1,207 @@
+"""Judging one job: policies and facts in, one decision out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy.facts import JobFacts, Result
+from batchgate.policy.formulas import evaluate
+from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Statement, Verdict
+from batchgate.policy.trace import StatementTrace, trace_statement
+
+SUSPENDED_FOR_AT_MOST = timedelta(days=30)
+"""S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
+
+_CHANGES_WITHIN = timedelta(days=1)
+"""How far ahead a verdict's end is looked for: far longer than any claim may live."""
+
+_VOTE_OF_DOUBT = {Result.UNKNOWN: Verdict.WAIT, Result.UNMEASURABLE: Verdict.HOLD}
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One objection to approving a job, or to doing more than waiting.
+
+    Attributes:
+        verdict: What it asks for.
+        statement: Whose vote it is; None for a rule of the whole set, named by `rule`.
+        requirement: Which requirement; None where the match itself is in doubt.
+        rule: Why, in words, where no statement votes.
+    """
+
+    verdict: Verdict
+    statement: Statement | None = None
+    requirement: Requirement | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one job, and everything that led there.
+
+    Attributes:
+        verdict: The most cautious of all votes.
+        votes: Every objection.
+        governing: The enforced statements that govern the job.
+        if_enforced: The verdict were the whole set not in shadow; None where it is not.
+        until: Beside a hold only: the first instant before S3 fails the job at which the verdict
+            would be approve, all other facts as they are; None where there is none.
+        valid_until: The first instant, a day ahead at most, at which an approval or a cancellation
+            would not be the verdict any more; None where there is none.
+        results: What each check of the set came to, by number.
+    """
+
+    verdict: Verdict
+    votes: tuple[Vote, ...]
+    governing: tuple[Statement, ...]
+    if_enforced: Verdict | None
+    until: datetime | None
+    valid_until: datetime | None
+    policies: PolicySet
+    facts: JobFacts
+    results: Sequence[Result]
+
+    @property
+    def policy_version(self) -> str:
+        """Which policies judged: 12 hex digits."""
+        return self.policies.version
+
+    @property
+    def deciding(self) -> tuple[Vote, ...]:
+        """The votes that ask for what the verdict is."""
+        return tuple(vote for vote in self.votes if vote.verdict is self.verdict)
+
+    @property
+    def by_violation(self) -> bool:
+        """Whether a requirement that is known to be violated asks for this verdict."""
+        return any(
+            vote.requirement is not None and evaluate(vote.requirement.whole, self.results) is Result.VIOLATED
+            for vote in self.deciding
+        )
+
+    @cached_property
+    def trace(self) -> tuple[StatementTrace, ...]:
+        """Every statement, whether it governs, and what each of its requirements came to."""
+        return tuple(
+            trace_statement(statement, self.policies, self.results, self.facts)
+            for statement in self.policies.statements
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The votes of all statements at one instant."""
+
+    verdict: Verdict
+    votes: tuple[Vote, ...]
+    governing: tuple[Statement, ...]
+
+
+def decide(policies: PolicySet, facts: JobFacts) -> Decision:
+    """Judge one job: total, and never approving on doubt.
+
+    Verdicts are ordered by caution, so the order of policies cannot matter.
+    """
+    results = policies.judge_checks(facts)
+    count = _count_votes(policies, results, facts)
+    verdict, votes = count.verdict, count.votes
+    before_suspended = facts.asks_for_confirmation and facts.status.before_suspended
+    if_enforced = verdict if policies.shadow else None
+    if before_suspended:
+        verdict = Verdict.WAIT
+        votes += (Vote(Verdict.WAIT, rule=f"S3 has not suspended the job yet, it is {facts.status}"),)
+    elif policies.shadow:
+        verdict = Verdict.HOLD
+        votes += (Vote(Verdict.HOLD, rule=f"the policies are in shadow mode; enforced they would {count.verdict}"),)
+    clocked = bool(policies.clock_checks)
+    return Decision(
+        verdict=verdict,
+        votes=votes,
+        governing=count.governing,
+        if_enforced=Verdict.WAIT if before_suspended and policies.shadow else if_enforced,
+        until=_until(policies, results, facts) if clocked and verdict is Verdict.HOLD and not policies.shadow else None,
+        valid_until=_valid_until(policies, results, facts, verdict) if clocked else None,
+        policies=policies,
+        facts=facts,
+        results=results,
+    )
+
+
+def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> _Count:
+    """Let every enforced statement vote.
+
+    A statement all of whose checks are met needs no walk: met conditions stay met whatever joins
+    them. Neither does one of whose match a check is violated.
+    """
+    not_met = {number for number, result in enumerate(results) if result}
+    violated = {number for number in not_met if results[number] is Result.VIOLATED}
+    governing: list[Statement] = []
+    votes: list[Vote] = []
+    doubted = False
+    for statement in policies.statements:
+        if not statement.enforced:
+            continue
+        if statement.checks.isdisjoint(not_met):
+            governing.append(statement)
+            continue
+        if not statement.match_checks.isdisjoint(violated):
+            continue
+        matched = evaluate(statement.match, results)
+        if matched is Result.VIOLATED:
+            continue
+        if matched is not Result.MET:
+            doubted |= statement.kind is Kind.POLICY
+            votes.append(Vote(_VOTE_OF_DOUBT[matched], statement))
+            continue
+        governing.append(statement)
+        votes.extend(_objections(statement, results))
+    votes.extend(_rules_of_the_set(policies, facts, governing, doubted=doubted))
+    verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
+    return _Count(verdict, tuple(votes), tuple(governing))
+
+
+def _objections(statement: Statement, results: Sequence[Result]) -> Iterator[Vote]:
+    for requirement in statement.requirements:
+        result = evaluate(requirement.whole, results)
+        if result is Result.VIOLATED:
+            yield Vote(requirement.on_violation, statement, requirement)
+        elif result is not Result.MET:
+            yield Vote(_VOTE_OF_DOUBT[result], statement, requirement)
+
+
+def _rules_of_the_set(
+    policies: PolicySet, facts: JobFacts, governing: Sequence[Statement], *, doubted: bool
+) -> Iterator[Vote]:
+    """What speaks against approval although no statement does."""
+    known = facts.operation in KNOWN_OPERATIONS
+    approving = [statement for statement in governing if statement.kind is Kind.POLICY]
+    if not approving and not doubted:
+        yield Vote(policies.unmatched if known else Verdict.HOLD, rule="no policy matches the job")
+    if not known and not any(facts.operation in statement.names_operations for statement in approving):
+        yield Vote(Verdict.HOLD, rule="this version does not know the operation, and no policy names it")
+
+
+def _verdict_at(policies: PolicySet, results: list[Result], facts: JobFacts, instant: datetime) -> Verdict:
+    then = replace(facts, now=instant)
+    return _count_votes(policies, policies.judge_clock_checks(results, then), then).verdict
+
+
+def _until(policies: PolicySet, results: list[Result], facts: JobFacts) -> datetime | None:
+    if facts.suspended_since is None or facts.suspended_since.year >= datetime.max.year:
+        return None
+    end = facts.suspended_since + SUSPENDED_FOR_AT_MOST
+    for instant in policies.clock_changes(facts.now, end):
+        if _verdict_at(policies, results, facts, instant) is Verdict.APPROVE:
+            return instant
+    return None
+
+
+def _valid_until(policies: PolicySet, results: list[Result], facts: JobFacts, verdict: Verdict) -> datetime | None:
+    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= datetime.max.year:
+        return None
+    for instant in policies.clock_changes(facts.now, facts.now + _CHANGES_WITHIN):
+        if _verdict_at(policies, results, facts, instant) is not verdict:
+            return instant
+    return None

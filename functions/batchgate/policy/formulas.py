@@ -1,0 +1,46 @@
+"""Conditions made ready: checks by number, joined by all and any."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from batchgate.policy.facts import Result
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Violated if any part is; else unknown; else unmeasurable; else met. Of nothing: met."""
+
+    parts: tuple["Formula", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Met if any part is; else unknown; else unmeasurable; else violated."""
+
+    parts: tuple["Formula", ...]
+
+
+Formula: TypeAlias = int | AllOf | AnyOf
+"""A check's number, or formulas joined."""
+
+_PREFERRED_BY_ANY = (Result.MET, Result.UNKNOWN, Result.UNMEASURABLE)
+
+
+def evaluate(formula: Formula, results: Sequence[Result]) -> Result:
+    """What a formula comes to, given what each check came to."""
+    if isinstance(formula, int):
+        return results[formula]
+    if isinstance(formula, AllOf):
+        return max((evaluate(part, results) for part in formula.parts), default=Result.MET)
+    found = {evaluate(part, results) for part in formula.parts}
+    return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
+
+
+def checks_in(formula: Formula) -> Iterator[int]:
+    """The numbers of all checks in a formula."""
+    if isinstance(formula, int):
+        yield formula
+    else:
+        for part in formula.parts:
+            yield from checks_in(part)

@@ -1,0 +1,265 @@
+"""The policy document, exactly as teams write it.
+
+These structs are the one definition of the language's shape: decoding, the JSON Schema and the
+error messages are made from them. What a well-shaped document means is in `policy_set`.
+
+Every struct forbids unknown fields: whatever is not said here is an error.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+Name = Annotated[str, Meta(min_length=1, description="A name, unique in the policy set.")]
+Count = Annotated[int, Meta(ge=0)]
+Message = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern="^[ -~]*$",
+        description="1 to 100 printable ASCII characters, written into the reason where they fit.",
+    ),
+]
+PATTERN = {"pattern": True}
+Pattern = Annotated[str, Meta(extra=PATTERN)]
+"""Text with * and ?, in which `${account}`, `${region}` and `${partition}` stand for the job's own."""
+Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, description="Any of these.")]
+Strings = Annotated[tuple[str, ...], Meta(min_length=1, description="Any of these.")]
+Mode = Literal["enforce", "shadow"]
+OnViolation = Literal["hold", "cancel"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+_ONE_KEY = {"minProperties": 1, "maxProperties": 1}
+_ANY_KEY = {"minProperties": 1}
+
+
+class _Form(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What all parts of a document share: closed, immutable, defaults not written out."""
+
+
+# --- What a check compares with -------------------------------------------------------------------
+
+
+class PlainTextTerm(_Form, frozen=True):
+    """The long forms of a text test that may stand inside `not`."""
+
+    list: str | UnsetType = UNSET
+    present: bool | UnsetType = UNSET
+
+
+class TextTerm(PlainTextTerm, frozen=True):
+    """The long forms of a text test: exactly one of the three."""
+
+    not_: Pattern | Patterns | PlainTextTerm | UnsetType = field(name="not", default=UNSET)
+
+
+Text = Annotated[
+    Pattern | Patterns | TextTerm,
+    Meta(
+        description="A pattern (* and ?, whole string, case-sensitive), a list of them (any), "
+        "{list: NAME}, {not: ...} or {present: true|false}.",
+    ),
+]
+
+
+class PlainRange(_Form, frozen=True):
+    """A range of whole numbers, both ends included."""
+
+    at_least: Count | UnsetType = UNSET
+    at_most: Count | UnsetType = UNSET
+
+
+class Range(PlainRange, frozen=True):
+    """A range of whole numbers, or {not: RANGE}."""
+
+    not_: PlainRange | UnsetType = field(name="not", default=UNSET)
+
+
+Scalar = bool | int | Pattern
+Scalars = Annotated[tuple[Scalar, ...], Meta(min_length=1, description="Any of these.")]
+
+
+class PlainParameterTerm(PlainRange, frozen=True):
+    """The long forms of an operation parameter's test that may stand inside `not`."""
+
+    list: str | UnsetType = UNSET
+    present: bool | UnsetType = UNSET
+
+
+class ParameterTerm(PlainParameterTerm, frozen=True):
+    """The long forms of an operation parameter's test: a range, or exactly one of the others."""
+
+    not_: Scalar | Scalars | PlainParameterTerm | UnsetType = field(name="not", default=UNSET)
+
+
+Parameter = Annotated[
+    Scalar | Scalars | ParameterTerm,
+    Meta(
+        description="A pattern, a number, true or false, a list of them (any), {at_least, at_most}, "
+        "{list: NAME}, {not: ...} or {present: true|false}.",
+    ),
+]
+
+
+class PlainReport(_Form, frozen=True):
+    """Tests of the completion report; all that are written must hold."""
+
+    enabled: bool | UnsetType = UNSET
+    scope: Text | UnsetType = UNSET
+    bucket: Text | UnsetType = UNSET
+    prefix: Text | UnsetType = UNSET
+    format: Text | UnsetType = UNSET
+    present: bool | UnsetType = UNSET
+
+
+class Report(PlainReport, frozen=True):
+    """Tests of the completion report, or {not: ...} of them together."""
+
+    not_: PlainReport | UnsetType = field(name="not", default=UNSET)
+
+
+class PlainManifest(_Form, frozen=True):
+    """Tests of the manifest; all that are written must hold."""
+
+    format: Text | UnsetType = UNSET
+    bucket: Text | UnsetType = UNSET
+    key: Text | UnsetType = UNSET
+    generated: bool | UnsetType = UNSET
+    stored: bool | UnsetType = UNSET
+    bytes: Range | UnsetType = UNSET
+
+
+class Manifest(PlainManifest, frozen=True):
+    """Tests of the manifest, or {not: ...} of them together."""
+
+    not_: PlainManifest | UnsetType = field(name="not", default=UNSET)
+
+
+class ListTerm(_Form, frozen=True):
+    """A named list of values."""
+
+    list: str
+
+
+BucketNames = Annotated[
+    Pattern | Patterns | ListTerm,
+    Meta(description="Bucket names or patterns: one, a list of them (any), or {list: NAME}."),
+]
+
+
+class PlainBuckets(_Form, frozen=True):
+    """Which of several buckets must match: `any` at least one, `only` every one, `none`."""
+
+    any: BucketNames | UnsetType = UNSET
+    only: BucketNames | UnsetType = UNSET
+    none: BucketNames | UnsetType = UNSET
+
+
+class Buckets(PlainBuckets, frozen=True):
+    """Bucket words side by side must all hold; {not: ...} is their complement together."""
+
+    not_: PlainBuckets | UnsetType = field(name="not", default=UNSET)
+
+
+# --- Statements -----------------------------------------------------------------------------------
+
+
+class Condition(_Form, frozen=True):
+    """One check, or `any` / `all` over conditions: exactly one key."""
+
+    any: "Annotated[tuple[Condition, ...], Meta(min_length=1)] | UnsetType" = UNSET
+    all: "Annotated[tuple[Condition, ...], Meta(min_length=1)] | UnsetType" = UNSET
+    operation: Text | UnsetType = UNSET
+    operation_parameters: Annotated[dict[str, Parameter], Meta(min_length=1)] | UnsetType = UNSET
+    total_tasks: Range | UnsetType = UNSET
+    manifest: Manifest | UnsetType = UNSET
+    object_bytes: Range | UnsetType = UNSET
+    source_buckets: Buckets | UnsetType = UNSET
+    destination_buckets: Buckets | UnsetType = UNSET
+    tags: Annotated[dict[str, Text], Meta(min_length=1)] | UnsetType = UNSET
+    role: Text | UnsetType = UNSET
+    priority: Range | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+    report: Report | UnsetType = UNSET
+    account: Text | UnsetType = UNSET
+    region: Text | UnsetType = UNSET
+    window: Text | UnsetType = UNSET
+    manual_approval: Literal["required"] | UnsetType = UNSET
+
+
+Conditions = Annotated[tuple[Condition, ...], Meta(min_length=1)]
+
+
+class Requirement(Condition, frozen=True):
+    """A condition with what follows from its violation."""
+
+    unless: Conditions | UnsetType = UNSET
+    on_violation: OnViolation | UnsetType = UNSET
+    message: Message | UnsetType = UNSET
+
+
+class Statement(_Form, frozen=True):
+    """What policies and guardrails share."""
+
+    name: Name
+    require: tuple[Requirement, ...]
+    description: str | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
+    match: Conditions | UnsetType = UNSET
+    on_violation: OnViolation | UnsetType = UNSET
+
+
+class Policy(Statement, frozen=True):
+    """May approve the jobs that it matches."""
+
+
+class Guardrail(Statement, frozen=True):
+    """Restricts what it matches, and never approves."""
+
+    require: Annotated[tuple[Requirement, ...], Meta(min_length=1)]
+
+
+class Exemption(_Form, frozen=True):
+    """An `unless` kept apart, with an end (`exceptions` in the document)."""
+
+    name: Name
+    lifts: Strings
+    match: Conditions
+    expires: Annotated[str, Meta(description="YYYY-MM-DD; through that day, UTC.")]
+    because: Annotated[str, Meta(min_length=1)]
+
+
+# --- Calendars and the whole ----------------------------------------------------------------------
+
+
+class OpenRow(_Form, frozen=True):
+    """When a calendar is open: `days` or `dates`, whole or between two times."""
+
+    days: Annotated[tuple[Day, ...], Meta(min_length=1)] | UnsetType = UNSET
+    dates: Strings | UnsetType = UNSET
+    from_: str | UnsetType = field(name="from", default=UNSET)
+    to: str | UnsetType = UNSET
+
+
+class CalendarForm(_Form, frozen=True):
+    """A named set of time windows."""
+
+    timezone: str
+    open: Annotated[tuple[OpenRow, ...], Meta(min_length=1)]
+    closed: Strings | UnsetType = UNSET
+
+
+class PolicyDocument(_Form, frozen=True):
+    """One policy set."""
+
+    version: Literal[1]
+    mode: Mode = "enforce"
+    unmatched: Literal["hold", "cancel"] = "hold"
+    unconfirmed_jobs: Literal["report", "cancel"] = "report"
+    cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
+    lists: dict[str, Patterns] = {}
+    calendars: dict[str, CalendarForm] = {}
+    guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET
+    policies: Annotated[tuple[Policy, ...], Meta(min_length=1)] | UnsetType = UNSET
+    exceptions: Annotated[tuple[Exemption, ...], Meta(min_length=1)] | UnsetType = UNSET

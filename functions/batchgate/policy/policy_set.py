@@ -1,0 +1,459 @@
+"""A policy document made ready to judge by: the meaning of what `model` only gives a shape."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Self, TypeAlias
+
+import msgspec
+from msgspec import UNSET
+
+from batchgate.policy import calendars, checks, model, patterns
+from batchgate.policy.canonical import canonical_json
+from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate.policy.formulas import AllOf, AnyOf, Formula, checks_in
+from batchgate.policy.validate import read_document
+
+
+class Verdict(IntEnum):
+    """What becomes of a job, in the order of caution."""
+
+    APPROVE = 0
+    HOLD = 1
+    WAIT = 2
+    CANCEL = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Kind(StrEnum):
+    """The two kinds of statement."""
+
+    POLICY = "policy"
+    GUARDRAIL = "guardrail"
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """What lifts a requirement: its own `unless`, or an exception.
+
+    Attributes:
+        exception: The exception's name; None for an `unless`.
+        because: The exception's reason; None for an `unless`.
+    """
+
+    condition: Formula
+    exception: str | None = None
+    because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement of a statement.
+
+    Attributes:
+        own: The condition as written.
+        lifts: What may lift it.
+        whole: `own` or any of the lifts.
+        on_violation: HOLD or CANCEL, the nearest that was said.
+        message: For the reason; None if none is given.
+        position: Its place in the statement's `require`, counted from 0.
+    """
+
+    own: Formula
+    lifts: tuple[Lift, ...]
+    whole: Formula
+    on_violation: Verdict
+    message: str | None
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One policy or guardrail.
+
+    Attributes:
+        enforced: False in shadow: traced, and as if absent. The set's own mode is not in it.
+        match: All of it met: the statement governs.
+        checks: Every check in match and require; all met means governs and nothing objects.
+        match_checks: The checks that stand directly in match; one violated means it does not govern.
+        names_operations: The operations that match names literally.
+    """
+
+    name: str
+    kind: Kind
+    enforced: bool
+    match: AllOf
+    requirements: tuple[Requirement, ...]
+    checks: frozenset[int]
+    match_checks: frozenset[int]
+    names_operations: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One measure with all tests that the set asks of it, so that it is read once."""
+
+    measure: checks.Measure
+    tests: tuple[tuple[int, checks.Predicate], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """The policies that a deployment enforces.
+
+    Attributes:
+        document: What was read.
+        version: First 12 hex digits of the SHA-256 of the canonical JSON.
+        shadow: The whole set judges and records only.
+        unmatched: HOLD or CANCEL: the vote on a job that no policy matches.
+        cancel_unconfirmed: Whether a job created without confirmation may be cancelled.
+        cancel_held_after: From the first hold; None for never.
+        checks: Every different check of the set, by number.
+        measures: The kinds of checks that enforced or shadowed statements ask for.
+    """
+
+    document: model.PolicyDocument
+    version: str
+    shadow: bool
+    unmatched: Verdict
+    cancel_unconfirmed: bool
+    cancel_held_after: timedelta | None
+    statements: tuple[Statement, ...]
+    checks: tuple[checks.Check, ...]
+    questions: tuple[Question, ...]
+    clock_checks: frozenset[int]
+
+    @classmethod
+    def from_data(cls, data: object) -> Self:
+        """Read and make ready a document given as plain data.
+
+        Raises:
+            PolicyError: With every problem found.
+        """
+        return cls.from_document(read_document(data))
+
+    @classmethod
+    def from_document(cls, document: model.PolicyDocument) -> Self:
+        """Make a valid document ready."""
+        compiler = _Compiler(document)
+        statements = tuple(compiler.statements())
+        found = tuple(compiler.numbers)
+        held = document.cancel_held_after
+        return cls(
+            document=document,
+            version=hashlib.sha256(canonical_json(document)).hexdigest()[:12],
+            shadow=document.mode == "shadow",
+            unmatched=_VERDICTS[document.unmatched],
+            cancel_unconfirmed=document.unconfirmed_jobs == "cancel",
+            cancel_held_after=timedelta(days=int(held[:-1])) if isinstance(held, str) else None,
+            statements=statements,
+            checks=found,
+            questions=_questions(found),
+            clock_checks=frozenset(
+                number for number, check in enumerate(found) if isinstance(check.measure, checks.Clock)
+            ),
+        )
+
+    def asks_for(self, kind: str) -> bool:
+        """Whether any statement looks at this, so that it is worth fetching."""
+        return any(question.measure.kind == kind for question in self.questions)
+
+    def judge_checks(self, facts: JobFacts) -> list[Result]:
+        """What every check of the set comes to, by number."""
+        results = [Result.MET] * len(self.checks)
+        violated = Result.VIOLATED
+        for question in self.questions:
+            value = question.measure.read(facts)
+            if isinstance(value, Gap):
+                for number, _ in question.tests:
+                    results[number] = value.result
+            else:
+                for number, holds in question.tests:
+                    if not holds(value, facts):
+                        results[number] = violated
+        return results
+
+    def judge_clock_checks(self, results: list[Result], facts: JobFacts) -> list[Result]:
+        """The same at another instant, all other facts as they are."""
+        moved = list(results)
+        for number in self.clock_checks:
+            holds = self.checks[number].test.predicate()
+            moved[number] = Result.MET if holds(facts.now, facts) else Result.VIOLATED
+        return moved
+
+    def clock_changes(self, after: datetime, before: datetime) -> list[datetime]:
+        """The instants strictly between at which a check of the clock may change, sorted."""
+        instants: set[datetime] = set()
+        for number in self.clock_checks:
+            instants.update(_changes(self.checks[number].test, after, before))
+        return sorted(instants)
+
+
+_VERDICTS: Mapping[str, Verdict] = {"hold": Verdict.HOLD, "cancel": Verdict.CANCEL}
+
+
+def _changes(test: checks.Test, after: datetime, before: datetime) -> Iterator[datetime]:
+    match test:
+        case checks.Not(test=inner):
+            yield from _changes(inner, after, before)
+        case checks.InWindow(calendars=named):
+            for calendar in named:
+                yield from calendar.changes(after, before)
+        case checks.Through(end=datetime() as end) if after < end < before:
+            yield end
+        case _:
+            pass
+
+
+def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
+    grouped: dict[checks.Measure, list[tuple[int, checks.Predicate]]] = {}
+    for number, check in enumerate(found):
+        grouped.setdefault(check.measure, []).append((number, check.test.predicate()))
+    return tuple(Question(measure, tuple(tests)) for measure, tests in grouped.items())
+
+
+# --- from the document's words to checks ------------------------------------------------------------
+
+_Words: TypeAlias = "str | tuple[str, ...] | model.TextTerm | model.PlainTextTerm | model.ListTerm"
+
+
+@dataclass(slots=True)
+class _Compiler:
+    """Numbers each different check once and translates statements into formulas of numbers."""
+
+    document: model.PolicyDocument
+    numbers: dict[checks.Check, int] = field(default_factory=dict)
+    open_when: dict[str, calendars.Calendar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.open_when = {name: _calendar(form) for name, form in self.document.calendars.items()}
+
+    def statements(self) -> Iterator[Statement]:
+        exemptions: dict[str, list[Lift]] = {}
+        for exemption in self.document.exceptions or ():
+            end = self._number(checks.Clock("expires"), checks.Through(date.fromisoformat(exemption.expires)))
+            condition = AllOf((*self._conditions(exemption.match).parts, end))
+            for name in exemption.lifts:
+                exemptions.setdefault(name, []).append(Lift(condition, exemption.name, exemption.because))
+        for policy in self.document.policies or ():
+            yield self._statement(policy, Kind.POLICY, exemptions.get(policy.name, []))
+        for guardrail in self.document.guardrails or ():
+            yield self._statement(guardrail, Kind.GUARDRAIL, exemptions.get(guardrail.name, []))
+
+    def _statement(self, statement: model.Statement, kind: Kind, exemptions: list[Lift]) -> Statement:
+        match = self._conditions(statement.match or ())
+        default = statement.on_violation or "hold"
+        requirements = tuple(
+            self._requirement(requirement, default, exemptions, position)
+            for position, requirement in enumerate(statement.require)
+        )
+        return Statement(
+            name=statement.name,
+            kind=kind,
+            enforced=statement.mode != "shadow",
+            match=match,
+            requirements=requirements,
+            checks=frozenset(checks_in(AllOf((match, *(each.whole for each in requirements))))),
+            match_checks=frozenset(part for part in match.parts if isinstance(part, int)),
+            names_operations=frozenset(self._named_operations(statement.match or ())),
+        )
+
+    def _requirement(
+        self, requirement: model.Requirement, default: model.OnViolation, exemptions: list[Lift], position: int
+    ) -> Requirement:
+        own = self._condition(requirement)
+        lifts = [Lift(self._conditions(requirement.unless))] if requirement.unless else []
+        lifts += exemptions
+        return Requirement(
+            own=own,
+            lifts=tuple(lifts),
+            whole=AnyOf((own, *(lift.condition for lift in lifts))) if lifts else own,
+            on_violation=_VERDICTS[requirement.on_violation or default],
+            message=requirement.message or None,
+            position=position,
+        )
+
+    def _conditions(self, conditions: tuple[model.Condition, ...]) -> AllOf:
+        return AllOf(tuple(self._condition(condition) for condition in conditions))
+
+    def _condition(self, condition: model.Condition) -> Formula:
+        if condition.any:
+            return AnyOf(self._conditions(condition.any).parts)
+        if condition.all:
+            return self._conditions(condition.all)
+        for kind, translate in _TRANSLATIONS.items():
+            operand = getattr(condition, kind)
+            if operand is not UNSET:
+                return translate(self, kind, operand)
+        return AnyOf(())  # no check at all can't be valid; if it were, it would never be met
+
+    def _number(self, measure: checks.Measure, test: checks.Test) -> int:
+        return self.numbers.setdefault(checks.Check(measure, test), len(self.numbers))
+
+    # Each of these turns one operand into a formula.
+
+    def text(self, measure: checks.Measure, words: _Words) -> Formula:
+        return self._number(measure, self._text_test(words))
+
+    def simple(self, kind: str, words: _Words) -> Formula:
+        return self.text(checks.Simple(kind), words)
+
+    def from_arn(self, kind: str, words: _Words) -> Formula:
+        return self.text(checks.FromArn(kind), words)
+
+    def tags(self, _: str, operand: Mapping[str, _Words]) -> Formula:
+        return _joined([self.text(checks.Tag(key), words) for key, words in operand.items()])
+
+    def parameters(self, _: str, operand: Mapping[str, "model.Parameter"]) -> Formula:
+        return _joined(
+            [self._number(checks.Parameter(path), self._parameter_test(words)) for path, words in operand.items()]
+        )
+
+    def range(self, kind: str, operand: model.Range) -> Formula:
+        return self._number(checks.Simple(kind), _range_test(operand))
+
+    def members(self, kind: str, operand: "model.PlainReport | model.PlainManifest") -> Formula:
+        inner = getattr(operand, "not_", UNSET)
+        deny: Callable[[checks.Test], checks.Test] = checks.Not if inner is not UNSET else _as_it_is
+        asked = operand if inner is UNSET else inner
+        parts: list[Formula] = []
+        for name in asked.__struct_fields__:
+            words = getattr(asked, name)
+            if words is UNSET or name == "not_":
+                continue
+            if name == "present":
+                parts.append(self._number(checks.Member(kind, ""), deny(checks.Present(words))))
+            else:
+                parts.append(self._number(checks.Member(kind, name), deny(self._member_test(words))))
+        return _joined(parts) if inner is UNSET else _joined(parts, AnyOf)
+
+    def buckets(self, kind: str, operand: model.Buckets) -> Formula:
+        inner = operand.not_
+        asked: model.PlainBuckets = operand if inner is UNSET else inner
+        parts: list[Formula] = []
+        for word in ("any", "only", "none"):
+            names = getattr(asked, word)
+            if names is not UNSET:
+                test: checks.Test = checks.Bucket(word, checks.Matches(self._patterns(names)))
+                parts.append(self._number(checks.Simple(kind), test if inner is UNSET else checks.Not(test)))
+        return _joined(parts) if inner is UNSET else _joined(parts, AnyOf)
+
+    def window(self, kind: str, words: _Words) -> Formula:
+        if isinstance(words, model.TextTerm) and words.not_ is not UNSET:
+            return self._number(checks.Clock(kind), checks.Not(self._window_test(words.not_)))
+        return self._number(checks.Clock(kind), self._window_test(words))
+
+    def manual_approval(self, _kind: str, _operand: str) -> Formula:
+        return self._number(checks.ManualApproval(), checks.Equals(value=True))
+
+    # Tests.
+
+    def _patterns(self, words: "str | tuple[str, ...] | model.ListTerm | model.PlainTextTerm") -> frozenset[str]:
+        if isinstance(words, str):
+            return frozenset({words})
+        if isinstance(words, tuple):
+            return frozenset(words)
+        return frozenset(self.document.lists[str(words.list)])
+
+    def _text_test(self, words: _Words) -> checks.Test:
+        if isinstance(words, model.TextTerm) and words.not_ is not UNSET:
+            return checks.Not(self._text_test(words.not_))
+        if isinstance(words, model.PlainTextTerm) and words.present is not UNSET:
+            return checks.Present(words.present)
+        return checks.Matches(self._patterns(words))
+
+    def _window_test(self, words: _Words) -> checks.Test:
+        names = self._patterns(words)
+        return checks.InWindow(names, tuple(self.open_when[name] for name in sorted(names)))
+
+    def _member_test(self, words: "_Words | bool | model.Range") -> checks.Test:
+        if isinstance(words, bool):
+            return checks.Equals(words)
+        if isinstance(words, model.PlainRange):
+            return _range_test(words)
+        return self._text_test(words)
+
+    def _parameter_test(self, words: "model.Parameter | model.PlainParameterTerm") -> checks.Test:
+        if isinstance(words, model.ParameterTerm) and words.not_ is not UNSET:
+            return checks.Not(self._parameter_test(words.not_))
+        if isinstance(words, model.PlainParameterTerm):
+            if words.present is not UNSET:
+                return checks.Present(words.present)
+            if words.list is not UNSET:
+                return checks.Matches(frozenset(self.document.lists[words.list]))
+            return _range_test(words)
+        scalars = words if isinstance(words, tuple) else (words,)
+        texts = frozenset(value for value in scalars if isinstance(value, str))
+        tests: list[checks.Test] = [checks.Equals(value) for value in scalars if not isinstance(value, str)]
+        if texts:
+            tests.append(checks.Matches(texts))
+        return tests[0] if len(tests) == 1 else checks.OneOf(frozenset(tests))
+
+    def _named_operations(self, conditions: tuple[model.Condition, ...]) -> Iterator[str]:
+        for condition in conditions:
+            yield from self._named_operations(condition.any or ())
+            yield from self._named_operations(condition.all or ())
+            words = condition.operation
+            if words is not UNSET and not (isinstance(words, model.TextTerm) and words.list is UNSET):
+                yield from filter(patterns.is_literal, self._patterns(words))
+
+
+_TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {
+    "operation": _Compiler.simple,
+    "operation_parameters": _Compiler.parameters,
+    "total_tasks": _Compiler.range,
+    "manifest": _Compiler.members,
+    "object_bytes": _Compiler.range,
+    "source_buckets": _Compiler.buckets,
+    "destination_buckets": _Compiler.buckets,
+    "tags": _Compiler.tags,
+    "role": _Compiler.simple,
+    "priority": _Compiler.range,
+    "description": _Compiler.simple,
+    "report": _Compiler.members,
+    "account": _Compiler.from_arn,
+    "region": _Compiler.from_arn,
+    "window": _Compiler.window,
+    "manual_approval": _Compiler.manual_approval,
+}
+"""How each check's operand becomes a formula; the operand's type is that of `model.Condition`."""
+
+
+def _joined(parts: list[Formula], how: type[AllOf] | type[AnyOf] = AllOf) -> Formula:
+    return parts[0] if len(parts) == 1 else how(tuple(parts))
+
+
+def _as_it_is(test: checks.Test) -> checks.Test:
+    return test
+
+
+def _range_test(operand: model.PlainRange) -> checks.Test:
+    if isinstance(operand, model.Range) and operand.not_ is not UNSET:
+        return checks.Not(_range_test(operand.not_))
+    return checks.Between(
+        None if operand.at_least is UNSET else operand.at_least, None if operand.at_most is UNSET else operand.at_most
+    )
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _calendar(form: model.CalendarForm) -> calendars.Calendar:
+    return calendars.Calendar(
+        zone=calendars.parse_zone(form.timezone),
+        rows=tuple(_open_row(row) for row in form.open),
+        closed=tuple(calendars.parse_dates(text) for text in form.closed or ()),
+    )
+
+
+def _open_row(row: model.OpenRow) -> calendars.OpenRow:
+    return calendars.OpenRow(
+        days=frozenset(_DAYS.index(day) for day in row.days or ()),
+        dates=tuple(calendars.parse_dates(text) for text in row.dates or ()),
+        opens=None if row.from_ is UNSET else calendars.parse_time(row.from_),
+        closes=None if row.to is UNSET else calendars.parse_time(row.to, closing=True),
+    )

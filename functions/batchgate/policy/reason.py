@@ -1,0 +1,125 @@
+"""A decision in the 1 to 256 characters that S3 keeps on the job."""
+
+from collections.abc import Iterable, Iterator
+
+from batchgate.policy.decide import Decision, Vote
+from batchgate.policy.facts import Result
+from batchgate.policy.policy_set import Kind, Verdict
+from batchgate.policy.trace import ConditionTrace, LiftTrace, trace_condition
+from batchgate.policy.wording import printable
+
+REASON_AT_MOST = 256
+"""Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
+
+_NAME_AT_MOST = 60
+_HEADS = {
+    Verdict.APPROVE: "approved",
+    Verdict.CANCEL: "cancelled",
+    Verdict.HOLD: "held",
+    Verdict.WAIT: "waiting",
+}
+
+
+def status_update_reason(decision: Decision, claim_id: str | None = None) -> str:
+    """Say what was decided and why: deterministic, printable ASCII, never cut inside a part.
+
+    Args:
+        decision: What was decided.
+        claim_id: The job's claim in the ledger; None where nothing is claimed (a hold, an
+            explanation).
+
+    Returns:
+        For example `batchgate: cancelled by restores: total_tasks is 12, want at most 5 [policy
+        7c41f09be2aa claim 5f3a91c2]`.
+    """
+    versions = f" [policy {decision.policy_version}{f' claim {printable(claim_id)}' if claim_id else ''}]"
+    head = f"batchgate: {_HEADS[decision.verdict]}"
+    room = REASON_AT_MOST - len(versions)
+    if decision.verdict is Verdict.APPROVE:
+        return _approval(decision, head, room) + versions
+    names, parts = _objections(decision)
+    text = _fitted(f"{head} by {names}: " if names else f"{head}: ", parts, room)
+    message = next((each for each in _messages(decision) if len(text) + len(each) + 3 <= room), None)
+    return text + (f" | {message}" if message else "") + versions
+
+
+def _approval(decision: Decision, head: str, room: int) -> str:
+    policies = sorted({statement.name for statement in decision.governing if statement.kind is Kind.POLICY})
+    count = sum(len(statement.requirements) for statement in decision.governing)
+    met = f", {count} requirement{'' if count == 1 else 's'} met"
+    return _fitted(f"{head} by ", [_name(name) for name in policies], room - len(met), ", ") + met
+
+
+def _objections(decision: Decision) -> tuple[str, list[str]]:
+    """Who objects, and each objection in words; sorted, so that no order of writing matters."""
+    deciding = [(_name(vote.statement.name) if vote.statement else "", vote) for vote in decision.deciding]
+    phrased = sorted({(name, _phrase(vote, decision)) for name, vote in deciding})
+    names = sorted({name for name, _ in phrased if name})
+    if len(names) <= 1:
+        return (names[0] if names else ""), [phrase for _, phrase in phrased]
+    return names[0], [phrase if name in ("", names[0]) else f"by {name}: {phrase}" for name, phrase in phrased]
+
+
+def _phrase(vote: Vote, decision: Decision) -> str:
+    if vote.statement is None:
+        return vote.rule
+    if vote.requirement is None:
+        match = trace_condition(vote.statement.match, decision.policies, decision.results, decision.facts)
+        return f"whether it governs is not known: {_wrong(match)}"
+    own = trace_condition(vote.requirement.own, decision.policies, decision.results, decision.facts)
+    lifts = (
+        LiftTrace(
+            lift.exception,
+            None,
+            trace_condition(lift.condition, decision.policies, decision.results, decision.facts),
+        )
+        for lift in vote.requirement.lifts
+    )
+    return _wrong(own) + "".join(f" ({_not_lifted(lift)})" for lift in lifts if lift.exception is None)
+
+
+def _wrong(trace: ConditionTrace) -> str:
+    """What of a condition is not met."""
+    if not trace.joined:
+        return f"{trace.subject} is {trace.actual}, want {trace.expected}"
+    parts = [part for part in trace.parts if part.result is not Result.MET]
+    most = max((part.result for part in parts), default=Result.VIOLATED)
+    if trace.joined == "all":
+        return " and ".join(sorted(_wrong(part) for part in parts if part.result is most))
+    return "neither " + " nor ".join(sorted(_wrong(part) for part in parts)) if len(parts) > 1 else _wrong(parts[0])
+
+
+def _not_lifted(lift: LiftTrace) -> str:
+    return "unless " + " and ".join(sorted(_unmet_exception(part) for part in _leaves(lift.condition)))
+
+
+def _leaves(trace: ConditionTrace) -> Iterator[ConditionTrace]:
+    if not trace.joined:
+        yield trace
+    for part in trace.parts:
+        yield from _leaves(part)
+
+
+def _unmet_exception(part: ConditionTrace) -> str:
+    between = "=" if part.kind == "tags" else " "
+    return f"{part.subject}{between}{part.expected}: {part.actual}"
+
+
+def _messages(decision: Decision) -> Iterable[str]:
+    found = {vote.requirement.message for vote in decision.deciding if vote.requirement and vote.requirement.message}
+    return sorted(printable(message) for message in found)
+
+
+def _name(name: str) -> str:
+    text = printable(name)
+    return text if len(text) <= _NAME_AT_MOST else f"{text[: _NAME_AT_MOST - 3]}..."
+
+
+def _fitted(head: str, parts: list[str], room: int, between: str = "; ") -> str:
+    """As many whole parts as fit, and how many more there are."""
+    for count in range(len(parts), 0, -1):
+        left = len(parts) - count
+        text = head + between.join(parts[:count]) + (f"{between}+{left} more" if left else "")
+        if len(text) <= room:
+            return text
+    return f"{head}{len(parts)} requirement{'' if len(parts) == 1 else 's'}"

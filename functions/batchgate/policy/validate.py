@@ -1,0 +1,490 @@
+"""Reading a policy document out of plain data, with every problem told at once.
+
+The shape is walked along the structs of `model`; what a shape alone can't say (names, references,
+times, exactly one key) is checked on the way. Only a document without a problem is decoded.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import inspect
+
+from batchgate.errors import PolicyError, Problem
+from batchgate.policy import calendars, model
+
+Path: TypeAlias = tuple[str | int, ...]
+
+PLACEHOLDERS = ("account", "region", "partition")
+"""What `${...}` may name; the values come from the job's ARN."""
+
+MAX_NESTING = 2
+"""How deep `any` and `all` may stand in one another."""
+
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
+_CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
+_REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
+_TERM_KEYS = ("list", "not", "present")
+
+
+def read_document(data: object) -> model.PolicyDocument:
+    """Decode one policy document, refusing all that policy-language does not say.
+
+    Args:
+        data: What a YAML or JSON parser made of it.
+
+    Raises:
+        PolicyError: With every problem found, each with its path.
+    """
+    problems = find_problems(data)
+    if problems:
+        raise PolicyError(problems)
+    try:
+        return msgspec.convert(data, model.PolicyDocument)
+    except msgspec.ValidationError as error:
+        raise PolicyError([Problem((), str(error))]) from error
+
+
+def find_problems(data: object) -> list[Problem]:
+    """List every problem of a would-be document, in the order of reading."""
+    reader = _Reader()
+    reader.read(data, _document_type(), ())
+    reader.check_references()
+    return reader.problems
+
+
+@cache
+def _document_type() -> inspect.Type:
+    return inspect.type_info(model.PolicyDocument)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One walk over one document.
+
+    Attributes:
+        nesting: How many `any` and `all` stand around the current condition.
+        asking: Whether the current condition is a requirement's own (not of match or unless).
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    nesting: int = 0
+    asking: bool = False
+    names: list[tuple[Path, str]] = field(default_factory=list)
+    liftable: set[str] = field(default_factory=set)
+    lifted: list[tuple[Path, str]] = field(default_factory=list)
+    list_uses: list[tuple[Path, str, bool]] = field(default_factory=list)
+    window_uses: list[tuple[Path, str]] = field(default_factory=list)
+    lists: dict[str, object] = field(default_factory=dict)
+    calendars: set[str] = field(default_factory=set)
+
+    def wrong(self, path: Path, message: str) -> None:
+        self.problems.append(Problem(path, message))
+
+    # --- the shape --------------------------------------------------------------------------------
+
+    def read(self, value: object, kind: inspect.Type, path: Path) -> None:
+        """Check `value` against one type of the model, then against the rules of that type."""
+        if isinstance(kind, inspect.Metadata):
+            if kind.extra == model.PATTERN and isinstance(value, str):
+                self._check_placeholders(value, path)
+            kind = kind.type
+        match kind:
+            case inspect.UnionType(types=types):
+                self._read_union(value, types, path)
+            case inspect.StructType():
+                self._read_struct(value, kind, path)
+            case inspect.VarTupleType():
+                self._read_list(value, kind, path)
+            case inspect.DictType():
+                self._read_mapping(value, kind, path)
+            case _:
+                self._read_scalar(value, kind, path)
+
+    def _read_union(self, value: object, kinds: Sequence[inspect.Type], path: Path) -> None:
+        for kind in kinds:
+            if _same_family(value, _plain(kind)):
+                self.read(value, kind, path)
+                return
+        hints = (_quoting_hint(value, _plain(kind)) for kind in kinds)
+        self.wrong(path, _expected(" or ".join(_describe(kind) for kind in kinds), value) + "".join(hints))
+
+    def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
+        if not isinstance(value, dict):
+            self.wrong(path, _expected(_describe(kind), value))
+            return
+        fields = {member.encode_name: member for member in kind.fields}
+        rule = _RULES.get(kind.cls)
+        before = (self.nesting, self.asking)
+        if rule is not None:
+            rule(self, value, path)
+        for key, content in value.items():
+            if not isinstance(key, str) or key not in fields:
+                self.wrong((*path, str(key)), _unknown_key(str(key), fields))
+                continue
+            if issubclass(kind.cls, model.Condition):
+                self.nesting, self.asking = before
+                if key in ("any", "all"):
+                    self.nesting += 1
+                elif key == "unless":
+                    self.asking, self.nesting = False, 0
+            elif issubclass(kind.cls, model._Form) and key in ("match", "require"):
+                self.nesting, self.asking = 0, key == "require"
+            self.read(content, fields[key].type, (*path, key))
+        self.nesting, self.asking = before
+        for name, member in fields.items():
+            if member.required and name not in value:
+                self.wrong(path, f"{name} is missing")
+
+    def _read_list(self, value: object, kind: inspect.VarTupleType, path: Path) -> None:
+        if not isinstance(value, list | tuple):
+            hint = "; put `- ` before it" if isinstance(value, dict) else ""
+            self.wrong(path, _expected(_describe(kind), value) + hint)
+            return
+        if kind.min_length and not value:
+            self.wrong(path, "expected at least one item, got an empty list")
+        for index, item in enumerate(value):
+            self.read(item, kind.item_type, (*path, index))
+
+    def _read_mapping(self, value: object, kind: inspect.DictType, path: Path) -> None:
+        if not isinstance(value, dict):
+            self.wrong(path, _expected(_describe(kind), value))
+            return
+        if kind.min_length and not value:
+            self.wrong(path, "expected at least one key, got none")
+        if path == ("lists",):
+            self.lists = {str(name): content for name, content in value.items()}
+        if path == ("calendars",):
+            self.calendars = {str(name) for name in value}
+        for key, content in value.items():
+            if not isinstance(key, str):
+                self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
+                continue
+            if path and path[-1] == "operation_parameters":
+                _parameter_path(self, key, (*path, key))
+            self.read(content, kind.value_type, (*path, key))
+
+    def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
+        if not _same_family(value, kind):
+            self.wrong(path, _expected(_describe(kind), value) + _quoting_hint(value, kind))
+            return
+        match kind:
+            case inspect.LiteralType(values=values):
+                if value not in values:
+                    near = get_close_matches(str(value), [str(known) for known in values], 1)
+                    hint = f"; did you mean {near[0]}?" if near else ""
+                    self.wrong(path, _expected(_describe(kind), value) + hint)
+            case inspect.IntType(ge=ge):
+                if ge is not None and isinstance(value, int) and value < ge:
+                    self.wrong(path, _expected(_describe(kind), value))
+            case inspect.StrType() if isinstance(value, str):
+                if (
+                    len(value) < (kind.min_length or 0)
+                    or (kind.max_length is not None and len(value) > kind.max_length)
+                    or (kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value))
+                ):
+                    self.wrong(path, _expected(_describe(kind), value))
+            case _:
+                pass
+
+    def _check_placeholders(self, value: str, path: Path) -> None:
+        for found in _PLACEHOLDER.finditer(value):
+            if found.group(1) not in PLACEHOLDERS or not found.group(0).endswith("}"):
+                known = ", ".join(f"${{{name}}}" for name in PLACEHOLDERS)
+                self.wrong(path, f"expected one of {known}, got {_show(found.group(0))}")
+
+    # --- what the whole document must say ------------------------------------------------------------
+
+    def check_references(self) -> None:
+        """Names used twice, and names that lead nowhere."""
+        seen: dict[str, Path] = {}
+        for path, name in self.names:
+            if name in seen:
+                first = Problem(seen[name], "").where
+                message = f"the name {_show(name)} is taken by {first}; every statement needs its own"
+                self.problems.append(Problem(path, message, related=seen[name]))
+            else:
+                seen[name] = path
+        for path, name in self.lifted:
+            self._must_be_known(path, name, self.liftable, "policy or guardrail")
+        for path, name, of_calendars in self.list_uses:
+            if self._must_be_known(path, name, self.lists, "list") and of_calendars:
+                values = self.lists[name]
+                for value in values if isinstance(values, list | tuple) else ():
+                    self.window_uses.append((path, value))
+        for path, name in self.window_uses:
+            self._must_be_known(path, name, self.calendars, "calendar")
+
+    def _must_be_known(self, path: Path, name: str, known: Mapping[str, object] | set[str], what: str) -> bool:
+        if name in known:
+            return True
+        near = get_close_matches(name, list(known), 1)
+        names = ", ".join(sorted(known)) or "none is defined"
+        hint = f"did you mean {near[0]}?" if near else f"known: {names}"
+        self.wrong(path, f"no {what} is named {_show(name)}; {hint}")
+        return False
+
+
+# --- rules of single structs ------------------------------------------------------------------------
+
+
+def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    name = value.get("name")
+    if isinstance(name, str):
+        reader.names.append(((*path, "name"), name))
+        reader.liftable.add(name)
+
+
+def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    name, lifts, expires = value.get("name"), value.get("lifts"), value.get("expires")
+    if isinstance(name, str):
+        reader.names.append(((*path, "name"), name))
+    for index, lifted in enumerate(lifts if isinstance(lifts, list | tuple) else ()):
+        if isinstance(lifted, str):
+            reader.lifted.append(((*path, "lifts", index), lifted))
+    if isinstance(expires, str):
+        try:
+            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", expires, re.ASCII):
+                raise ValueError
+            date.fromisoformat(expires)
+        except ValueError:
+            reader.wrong((*path, "expires"), _expected("a date as YYYY-MM-DD", expires))
+
+
+def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    keys = [key for key in value if key in _CONDITION_KEYS]
+    if not keys and not any(key not in _REQUIREMENT_KEYS for key in value):
+        reader.wrong(path, f"expected one check, or any, or all; got {_keys(value)}")
+    elif len(keys) > 1:
+        reader.wrong(path, f"expected one check an item, got {', '.join(keys)}; make each an item of its own (`- `)")
+    for key in ("any", "all"):
+        if key in value and reader.nesting >= MAX_NESTING:
+            reader.wrong((*path, key), f"any and all may be nested at most {MAX_NESTING} deep")
+    if "manual_approval" in value and not reader.asking:
+        reader.wrong((*path, "manual_approval"), "may stand in require only, not in match, unless or exceptions")
+    if "window" in value:
+        _window(reader, value["window"], (*path, "window"))
+
+
+def _requirement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    _condition(reader, value, path)
+    if "manual_approval" in value and "on_violation" in value:
+        reader.wrong(
+            (*path, "on_violation"), "manual_approval is never violated, only waited for; take on_violation away"
+        )
+
+
+def _window(reader: _Reader, value: object, path: Path) -> None:
+    """Note the calendars that a window names, in whatever form."""
+    if isinstance(value, str):
+        reader.window_uses.append((path, value))
+    elif isinstance(value, list | tuple):
+        for index, name in enumerate(value):
+            if isinstance(name, str):
+                reader.window_uses.append(((*path, index), name))
+    elif isinstance(value, dict):
+        if "present" in value:
+            reader.wrong((*path, "present"), "a window takes calendars' names; there is nothing to be present")
+        if isinstance(value.get("list"), str):
+            reader.list_uses.append(((*path, "list"), value["list"], True))
+        if "not" in value and not isinstance(value["not"], dict):
+            _window(reader, value["not"], (*path, "not"))
+        elif isinstance(value.get("not"), dict) and isinstance(value["not"].get("list"), str):
+            reader.list_uses.append(((*path, "not", "list"), value["not"]["list"], True))
+
+
+def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    ranged = [key for key in ("at_least", "at_most") if key in value]
+    others = [key for key in _TERM_KEYS if key in value]
+    if len(others) + bool(ranged) != 1:
+        reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}")
+    _note_list(reader, value, path)
+
+
+def _note_list(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    if isinstance(value.get("list"), str) and "window" not in path:
+        reader.list_uses.append(((*path, "list"), str(value["list"]), False))
+
+
+def _group(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    """Several words that must all hold, or `not` alone."""
+    if not value:
+        reader.wrong(path, "expected at least one test, got none")
+    if len(value) > 1 and "not" in value:
+        reader.wrong((*path, "not"), "not stands alone; put the other words inside it or in another item")
+    if len(value) > 1 and "present" in value:
+        reader.wrong((*path, "present"), "present stands alone")
+    if path[-1] == "not":
+        for key, content in value.items():
+            if isinstance(content, dict) and "not" in content:
+                reader.wrong((*path, key, "not"), "not may be said once")
+
+
+def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    if ("days" in value) == ("dates" in value):
+        reader.wrong(path, f"expected either days or dates, got {_keys(value)}")
+    _dates(reader, value.get("dates"), (*path, "dates"))
+    times: dict[str, int] = {}
+    for key in ("from", "to"):
+        text = value.get(key)
+        if isinstance(text, str):
+            try:
+                times[key] = calendars.parse_time(text, closing=key == "to")
+            except calendars.CalendarValueError as error:
+                reader.wrong((*path, key), str(error))
+    if ("from" in value) != ("to" in value):
+        reader.wrong(path, "from and to come together or not at all")
+    if len(times) == 2 and times["from"] == times["to"]:  # noqa: PLR2004
+        reader.wrong((*path, "to"), "from and to are equal; leave both away for whole days")
+
+
+def _calendar(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    zone = value.get("timezone")
+    if isinstance(zone, str):
+        try:
+            calendars.parse_zone(zone)
+        except calendars.CalendarValueError as error:
+            reader.wrong((*path, "timezone"), str(error))
+    _dates(reader, value.get("closed"), (*path, "closed"))
+
+
+def _dates(reader: _Reader, value: object, path: Path) -> None:
+    for index, text in enumerate(value if isinstance(value, list | tuple) else ()):
+        if isinstance(text, str):
+            try:
+                calendars.parse_dates(text)
+            except calendars.CalendarValueError as error:
+                reader.wrong((*path, index), str(error))
+
+
+def _parameter_path(reader: _Reader, key: str, path: Path) -> None:
+    if not all(key.split(".")):
+        reader.wrong(path, f"expected a dotted path such as LambdaInvoke.FunctionArn, got {_show(key)}")
+
+
+_RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
+    model.Policy: _statement,
+    model.Guardrail: _statement,
+    model.Exemption: _exemption,
+    model.Condition: _condition,
+    model.Requirement: _requirement,
+    model.TextTerm: _term,
+    model.PlainTextTerm: _term,
+    model.ParameterTerm: _term,
+    model.PlainParameterTerm: _term,
+    model.Range: _term,
+    model.PlainRange: _term,
+    model.ListTerm: _note_list,
+    model.Report: _group,
+    model.PlainReport: _group,
+    model.Manifest: _group,
+    model.PlainManifest: _group,
+    model.Buckets: _group,
+    model.PlainBuckets: _group,
+    model.OpenRow: _open_row,
+    model.CalendarForm: _calendar,
+}
+
+
+# --- words --------------------------------------------------------------------------------------------
+
+
+def _plain(kind: inspect.Type) -> inspect.Type:
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
+
+
+def _same_family(value: object, kind: inspect.Type) -> bool:
+    match kind:
+        case inspect.StructType() | inspect.DictType():
+            return isinstance(value, dict)
+        case inspect.VarTupleType():
+            return isinstance(value, list | tuple)
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool)
+        case inspect.StrType():
+            return isinstance(value, str)
+        case inspect.LiteralType(values=values):
+            return type(value) is type(values[0])
+        case _:
+            return False
+
+
+def _describe(kind: inspect.Type) -> str:
+    kind = _plain(kind)
+    match kind:
+        case inspect.StructType(fields=fields):
+            return f"a mapping with {', '.join(member.encode_name for member in fields[:6])}" + (
+                ", ..." if len(fields) > 6 else ""  # noqa: PLR2004
+            )
+        case inspect.DictType():
+            return "a mapping"
+        case inspect.VarTupleType(item_type=item):
+            return f"a list of items, each {_describe(item)}"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType():
+            return "a whole number >= 0" if kind.ge == 0 else "a whole number"
+        case inspect.LiteralType(values=values):
+            return " or ".join(str(value) for value in values)
+        case inspect.StrType(max_length=int(longest)):
+            return f"1 to {longest} printable ASCII characters"
+        case inspect.StrType(pattern=str()):
+            return "a number of days such as 21d"
+        case inspect.StrType(min_length=1):
+            return "text that is not empty"
+        case inspect.UnionType(types=types):
+            return " or ".join(_describe(member) for member in types)
+        case _:
+            return "text"
+
+
+def _expected(what: str, value: object) -> str:
+    return f"expected {what}, got {_show(value)}"
+
+
+def _show(value: object) -> str:
+    """What was found, short enough to read."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return f"a mapping with {_keys(value)}" if value else "an empty mapping"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case int() | float():
+            return f"the number {str(value)[:40]}"
+        case _:
+            text = json.dumps(str(value))
+            return text if len(text) <= 60 else f'{text[:56]}..."'  # noqa: PLR2004
+
+
+def _keys(value: Mapping[str, object]) -> str:
+    return ", ".join(str(key)[:40] for key in list(value)[:8]) or "nothing"
+
+
+def _quoting_hint(value: object, kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.StrType) and isinstance(value, int | float) and not isinstance(value, bool):
+        return f'; write it in quotes: "{str(value)[:40]}"'
+    return ""
+
+
+def _unknown_key(key: str, known: Mapping[str, object]) -> str:
+    near = get_close_matches(key, list(known), 1)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    return f"unknown key; {hint}"
+
+
+def placeholders_in(text: str) -> Iterator[str]:
+    """The names that stand in `${...}` in a valid pattern."""
+    for found in _PLACEHOLDER.finditer(text):
+        yield found.group(1)

@@ -1,0 +1,75 @@
+"""Which instants a zone's wall clock labels how: exact, also where clocks change.
+
+Instants are whole seconds since 1970 in UTC. A label is what the wall clock shows, in seconds since it would have
+shown 1970-01-01 00:00; one label may name two instants (a repeat, when clocks go back) or none (a gap).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+# Offsets are asked for this often. Were one to change and change back in between, it would be missed; none has
+# within a week, and a test holds the packaged zone data to that.
+PROBE_SECONDS = 2 * 24 * 60 * 60
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+# At datetime's own ends a local time might not be representable.
+_EARLIEST = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH
+_LATEST = datetime(9999, 12, 29, tzinfo=UTC) - _EPOCH
+
+
+class Stretch(NamedTuple):
+    """Instants [begin, end) throughout which the wall clock is `offset` seconds ahead of UTC."""
+
+    begin: int
+    end: int
+    offset: int
+
+
+def stretches(zone: ZoneInfo, begin: int, end: int) -> list[Stretch]:
+    """[begin, end) cut where the zone's offset changes, in order; at least one where begin < end."""
+    found: list[Stretch] = []
+    offset = _offset(zone, begin)
+    for probe in [*range(begin + PROBE_SECONDS, end, PROBE_SECONDS), end]:
+        changed = _offset(zone, probe)
+        if changed != offset:
+            between = range(probe - PROBE_SECONDS, probe + 1)
+            change = between[bisect_left(between, x=True, key=lambda second: _offset(zone, second) == changed)]
+            found.append(Stretch(begin, change, offset))
+            begin, offset = change, changed
+    found.append(Stretch(begin, end, offset))
+    return found
+
+
+def _offset(zone: ZoneInfo, second: int) -> int:
+    """How many seconds the wall clock is ahead of UTC then."""
+    instant = _EPOCH + min(max(timedelta(seconds=second), _EARLIEST), _LATEST)
+    return (instant.astimezone(zone).replace(tzinfo=UTC) - instant) // _SECOND
+
+
+def labelled(within: list[Stretch], begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """The instants labelled [begin, end), as half-open intervals: several around a repeat, none for a skipped date."""
+    for stretch in within:
+        first, last = max(begin - stretch.offset, stretch.begin), min(end - stretch.offset, stretch.end)
+        if first < last:
+            yield first, last
+
+
+def first_instant(within: list[Stretch], label: int) -> int:
+    """The first instant of that label; for a label in a gap, the instant the gap ends."""
+    for stretch in within:
+        if label < stretch.end + stretch.offset:
+            return max(label - stretch.offset, stretch.begin)
+    return within[-1].end
+
+
+def last_instant(within: list[Stretch], label: int) -> int:
+    """The last instant of that label; for a label in a gap, the instant the gap ends."""
+    # Where a label is exactly a repeat's first one, the last instant that has it is the one that begins the repeat.
+    for stretch in reversed(within):
+        if stretch.begin + stretch.offset <= label:
+            return min(label - stretch.offset, stretch.end)
+    return within[0].begin

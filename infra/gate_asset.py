@@ -1,0 +1,121 @@
+"""What the functions consist of: the gate, its pinned packages for Lambda's platform, bytecode, the policy.
+
+Built without containers, and the same bytes from the same inputs, so that an unchanged gate is not deployed again.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from batchgate.errors import BatchgateError
+from infra.settings import Architecture
+
+CHECKOUT: Final = Path(__file__).resolve().parents[1]
+FUNCTIONS: Final = CHECKOUT / "functions"
+LAMBDA_ROOT: Final = "/var/task"
+PYTHON_VERSION: Final = (3, 13)
+POLICY_IN_ASSET: Final = Path("batchgate", "policy.json")
+"""The policy document that the asset carries, in its canonical JSON."""
+
+_UV_PLATFORMS: Final = {Architecture.ARM64: "aarch64-manylinux2014", Architecture.X86_64: "x86_64-manylinux2014"}
+_PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architecture.X86_64: "manylinux2014_x86_64"}
+
+
+class AssetError(BatchgateError):
+    """The asset can't be built here; the message says what was missing."""
+
+
+def build_asset(output: Path, *, architecture: Architecture, policy: bytes) -> bool:
+    """Fill the empty directory `output` with all that ships to Lambda.
+
+    Returns:
+        Whether it holds bytecode: without a Python of Lambda's version here it can't. The gate then works all the same,
+        but its cold starts take more than twice as long.
+
+    Raises:
+        AssetError: The packages can't be had, or the sources don't compile.
+    """
+    _install_packages(output, architecture)
+    shutil.copytree(FUNCTIONS / "batchgate", output / "batchgate", ignore=shutil.ignore_patterns("__pycache__"))
+    (output / POLICY_IN_ASSET).write_bytes(policy)
+    python = _python_of_lambda()
+    if python is None:
+        return False
+    _compile_bytecode(output, python)
+    return True
+
+
+def _install_packages(output: Path, architecture: Architecture) -> None:
+    version = ".".join(map(str, PYTHON_VERSION))
+    common = ["--target", str(output), "--python-version", version, "--only-binary", ":all:", "--require-hashes"]
+    common += ["--requirement", str(FUNCTIONS / "requirements.txt")]
+    python = sys.executable
+    with_uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python-platform", _UV_PLATFORMS[architecture]]
+    with_pip = [python, "-m", "pip", "install", "--quiet", "--platform", _PIP_PLATFORMS[architecture], "--no-deps"]
+    with_uv += ["--no-compile-bytecode", "--link-mode", "copy"]
+    with_pip += ["--no-compile", "--implementation", "cp", "--no-warn-conflicts"]
+    by_uv = _run([*with_uv, *common])
+    if by_uv.returncode:
+        _clear(output)
+        by_pip = _run([*with_pip, *common])
+        if by_pip.returncode:
+            message = f"the asset's packages can't be installed.\nuv: {by_uv.stderr}\npip: {by_pip.stderr}"
+            raise AssetError(message)
+    shutil.rmtree(output / "bin", ignore_errors=True)  # commands, which nobody calls in Lambda
+    # How it was installed differs between installers and machines, and nothing reads it.
+    for record in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
+        for path in output.glob(f"*.dist-info/{record}"):
+            path.unlink()
+    (output / ".lock").unlink(missing_ok=True)
+
+
+def _compile_bytecode(output: Path, python: str) -> None:
+    """Compile everything as Lambda will import it: never checked against the sources, whose times a zip loses.
+
+    One process and one seed, because the order of sets and the sharing of constants go into the bytes.
+    """
+    compiled = _run(
+        [
+            *(python, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"),
+            *("-s", str(output), "-p", LAMBDA_ROOT, str(output)),
+        ],
+        environment={"PYTHONHASHSEED": "0"},
+    )
+    if compiled.returncode:
+        message = f"the asset does not compile:\n{compiled.stdout}{compiled.stderr}"
+        raise AssetError(message)
+
+
+def _python_of_lambda() -> str | None:
+    """A Python whose bytecode Lambda's reads; None when there is none here."""
+    if sys.version_info[:2] == PYTHON_VERSION:
+        return sys.executable
+    name = f"python{PYTHON_VERSION[0]}.{PYTHON_VERSION[1]}"
+    for directory in os.get_exec_path():
+        candidate = Path(directory, name)
+        # A version manager's shim may stand there and refuse to run.
+        if candidate.exists() and not _run([str(candidate), "-c", ""]).returncode:
+            return str(candidate)
+    return None
+
+
+def _run(command: list[str], *, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | (environment or {}),
+    )
+
+
+def _clear(directory: Path) -> None:
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

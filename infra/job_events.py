@@ -1,0 +1,78 @@
+"""The way of S3's job events to the gate, and where those end that do not arrive."""
+
+from typing import Final
+
+from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.event_pattern import EVENT_PATTERN
+from infra.settings import Settings
+
+VISIBILITY_TIMEOUTS: Final = 6
+"""How many function timeouts a received event stays hidden: with less, Lambda's own retries take it for lost.
+
+*Source*: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS".
+"""
+
+
+class JobEvents(Construct):
+    """Rule -> queue, with dead letters at both ends.
+
+    EventBridge's dead letters never hold what the function failed on, and the queue's never hold what EventBridge
+    could not deliver, so there are two.
+
+    Attributes:
+        queue: Job events that wait for their review.
+        unreviewed: Events that the gate failed on as often as the settings allow; can be redriven to `queue`.
+        undelivered: Events that EventBridge could not put into `queue`.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        super().__init__(scope, construct_id)
+        kept = Duration.days(settings.dead_letter_days)
+        self.unreviewed = _queue(self, "Unreviewed", retention_period=kept)
+        self.undelivered = _queue(self, "Undelivered", retention_period=kept)
+        self.queue = _queue(
+            self,
+            "Queue",
+            visibility_timeout=Duration.seconds(VISIBILITY_TIMEOUTS * settings.timeout_seconds),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.unreviewed, max_receive_count=settings.max_receive_count),
+        )
+        rule = events.Rule(
+            self,
+            "Rule",
+            description="S3 Batch Operations jobs that were created or changed status",
+            event_pattern=events.EventPattern(
+                source=EVENT_PATTERN["source"],
+                detail_type=EVENT_PATTERN["detail-type"],
+                detail=EVENT_PATTERN["detail"],
+            ),
+        )
+        rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.undelivered))
+        for queue in (self.unreviewed, self.undelivered):
+            Validations.of(queue).acknowledge(
+                Acknowledgment(id="AwsSolutions-SQS3", reason="It is itself where dead letters go; people empty it.")
+            )
+
+
+def _queue(
+    scope: Construct,
+    construct_id: str,
+    *,
+    retention_period: Duration | None = None,
+    visibility_timeout: Duration | None = None,
+    dead_letter_queue: sqs.DeadLetterQueue | None = None,
+) -> sqs.Queue:
+    """A queue encrypted with SQS's own key (EventBridge can't use `alias/aws/sqs`) that only TLS reaches."""
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=retention_period,
+        visibility_timeout=visibility_timeout,
+        dead_letter_queue=dead_letter_queue,
+    )

@@ -1,0 +1,60 @@
+"""How the asset gets into the stack: bundled on this machine, named by the hash of what came out."""
+
+from pathlib import Path
+from typing import Any
+
+import jsii
+from aws_cdk import Annotations, AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+from constructs import IConstruct
+
+import policy_file
+from infra.gate_asset import CHECKOUT, FUNCTIONS, build_asset
+from infra.settings import Settings
+
+
+def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
+    """The code that every function of the gate runs.
+
+    Args:
+        scope: What warnings about the asset are shown for.
+        settings: Name the policies to carry and the processor to build for.
+
+    Raises:
+        PolicyError: A policy file is refused; the message has file, line and reason.
+        AssetError: The asset can't be built here.
+    """
+    return lambda_.Code.from_asset(
+        str(FUNCTIONS),
+        asset_hash_type=AssetHashType.OUTPUT,
+        bundling=BundlingOptions(
+            image=DockerImage.from_registry("scratch"),  # asked for, never run
+            local=_OnThisMachine(scope, settings, packaged_policy(settings)),
+        ),
+    )
+
+
+def packaged_policy(settings: Settings) -> bytes:
+    """The policies of the settings as the one canonical document that the gate reads.
+
+    Raises:
+        PolicyError: A policy file is refused; the message has file, line and reason.
+    """
+    return policy_file.load([CHECKOUT / name for name in settings.policy_files]).canonical_json
+
+
+@jsii.implements(ILocalBundling)
+class _OnThisMachine:
+    def __init__(self, scope: IConstruct, settings: Settings, policy: bytes) -> None:
+        self._scope = scope
+        self._settings = settings
+        self._policy = policy
+
+    def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - options of the container
+        compiled = build_asset(Path(output_dir), architecture=self._settings.architecture, policy=self._policy)
+        if not compiled:
+            Annotations.of(self._scope).add_warning_v2(
+                "batchgate:no-bytecode",
+                "No Python 3.13 is here to compile for Lambda: the gate works, but its cold starts take twice as long",
+            )
+        return True

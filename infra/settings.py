@@ -1,0 +1,82 @@
+"""What a deployment may choose: the CDK context under the key `batchgate`, typed and validated."""
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from batchgate.errors import BatchgateError
+
+CONTEXT_KEY: Final = "batchgate"
+
+
+class SettingsError(BatchgateError):
+    """The CDK context says something that the stack can't be made from."""
+
+
+class Architecture(StrEnum):
+    """The processors that Lambda offers."""
+
+    ARM64 = "arm64"
+    X86_64 = "x86_64"
+
+
+class LogLevel(StrEnum):
+    """How much the gate logs."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One deployment's choices; every one has a default that suits a production account.
+
+    Attributes:
+        stack_name: The name of the CloudFormation stack; unique in account and Region.
+        policy_files: The policy documents to enforce, relative to the checkout.
+        architecture: The processor that the functions run on.
+        memory_mb: What each function gets, in MiB; Lambda gives processor time in proportion.
+        timeout_seconds: How long one batch of events may take.
+        max_concurrency: How many batches are judged at once. S3 Control publishes no rates: more brings SlowDown.
+        max_receive_count: How often an event is tried before it goes to the dead letters.
+        dead_letter_days: How long dead letters are kept.
+        log_retention_days: How long logs are kept.
+        log_level: How much the functions log.
+    """
+
+    stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
+    policy_files: Annotated[tuple[str, ...], Meta(min_length=1)] = ("policies/approval.yaml",)
+    architecture: Architecture = Architecture.ARM64
+    memory_mb: Annotated[int, Meta(ge=128, le=10_240)] = 512
+    timeout_seconds: Annotated[int, Meta(ge=10, le=900)] = 60
+    max_concurrency: Annotated[int, Meta(ge=2, le=1000)] = 5
+    max_receive_count: Annotated[int, Meta(ge=5, le=1000)] = 5
+    dead_letter_days: Annotated[int, Meta(ge=1, le=14)] = 14
+    log_retention_days: Literal[
+        1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+    ] = 365
+    log_level: LogLevel = LogLevel.INFO
+
+
+def read_settings(context: object) -> Settings:
+    """The settings that the CDK context's `batchgate` key holds; None (no such key) means all defaults.
+
+    Args:
+        context: An object, as cdk.json has it, or the same as JSON text, as `cdk -c batchgate='{...}'` has it.
+
+    Raises:
+        SettingsError: An unknown setting, or one with a value that it can't have; the message says which.
+    """
+    try:
+        if isinstance(context, str):
+            return msgspec.json.decode(context, type=Settings)
+        return msgspec.convert({} if context is None else context, Settings)
+    except msgspec.MsgspecError as error:
+        message = (
+            f"CDK context {CONTEXT_KEY!r}: {error} ($ is the value of {CONTEXT_KEY!r}; "
+            f"the settings are {', '.join(Settings.__struct_fields__)})"
+        )
+        raise SettingsError(message) from error

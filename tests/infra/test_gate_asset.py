@@ -1,0 +1,128 @@
+"""What ships to Lambda: all that the gate imports, nothing else, and the same bytes every time."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.gate_asset import FUNCTIONS, POLICY_IN_ASSET, PYTHON_VERSION, build_asset
+from infra.settings import Architecture
+
+POLICY = b'{"version": 1}'
+HERE = Architecture.ARM64 if platform.machine() in {"aarch64", "arm64"} else Architecture.X86_64
+
+
+@pytest.fixture(scope="module")
+def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The asset, built for the processor of this machine."""
+    output = tmp_path_factory.mktemp("asset")
+    build_asset(output, architecture=HERE, policy=POLICY)
+    return output
+
+
+def content(asset: Path) -> dict[str, str]:
+    """Every file of the asset with the hash of its bytes."""
+    return {
+        str(path.relative_to(asset)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(asset.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_it_holds_the_gate_its_packages_and_the_policy(asset: Path) -> None:
+    """The package directories at the top are exactly those of the pinned requirements."""
+    top = {path.name for path in asset.iterdir() if not path.name.endswith(".dist-info")} - {"__pycache__"}
+    assert top == {
+        "aws_lambda_powertools",
+        "batchgate",
+        "boto3",
+        "botocore",
+        "dateutil",
+        "jmespath",
+        "msgspec",
+        "s3transfer",
+        "six.py",
+        "typing_extensions.py",
+        "tzdata",
+        "urllib3",
+    }
+    assert (asset / POLICY_IN_ASSET).read_bytes() == POLICY
+
+
+def test_the_gate_is_in_it_file_by_file(asset: Path) -> None:
+    """Every source of functions/batchgate, unchanged, and beside them only bytecode and the policy."""
+    sources = {
+        path.relative_to(FUNCTIONS): path.read_bytes()
+        for path in (FUNCTIONS / "batchgate").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    shipped = {
+        path.relative_to(asset): path.read_bytes()
+        for path in (asset / "batchgate").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert shipped == sources | {POLICY_IN_ASSET: POLICY}
+
+
+def test_every_module_of_the_gate_can_be_imported_from_it_alone(asset: Path) -> None:
+    """In a Python that sees nothing but the standard library and the asset."""
+    if sys.version_info[:2] != PYTHON_VERSION:
+        pytest.skip("compiled extensions in the asset are for Lambda's Python")
+    modules = [
+        ".".join(path.relative_to(FUNCTIONS).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((FUNCTIONS / "batchgate").rglob("*.py"))
+    ]
+    assert "batchgate.errors" in modules
+    program = f"import sys; sys.path.insert(0, {str(asset)!r})\nimport importlib, zoneinfo\n" + "\n".join(
+        f"importlib.import_module({name!r})" for name in [*modules, "boto3", "msgspec", "aws_lambda_powertools"]
+    )
+    imported = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "PYTHONTZPATH": ""},
+        cwd=asset,
+    )
+    assert imported.returncode == 0, imported.stderr
+
+
+def test_all_of_it_is_compiled_for_lambda(asset: Path) -> None:
+    """Each source has bytecode of Lambda's version that is never checked against the source's time."""
+    if sys.version_info[:2] != PYTHON_VERSION:
+        pytest.skip("bytecode is compiled by Lambda's Python")
+    sources = list(asset.rglob("*.py"))
+    assert len(sources) > 100
+    for source in sources:
+        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+        flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+        assert flags == 0b01, f"{compiled} is checked or timed"
+
+
+def test_two_builds_are_the_same_bytes(asset: Path, tmp_path: Path) -> None:
+    """So an unchanged gate is not deployed again, whatever directory or hash seed it was built with."""
+    again = tmp_path / "somewhere-else"
+    again.mkdir()
+    build_asset(again, architecture=HERE, policy=POLICY)
+    assert content(again) == content(asset)
+
+
+def test_it_names_no_place_of_the_machine_that_built_it(asset: Path) -> None:
+    """Tracebacks show Lambda's paths, and builds on two machines agree."""
+    place = os.fsencode(str(asset))
+    assert [str(path) for path in asset.rglob("*") if path.is_file() and place in path.read_bytes()] == []
+
+
+def test_the_other_processor_gets_its_own_binaries(asset: Path, tmp_path: Path) -> None:
+    """The extension module of msgspec is there for the processor that was asked for."""
+    other = Architecture.X86_64 if HERE is Architecture.ARM64 else Architecture.ARM64
+    build_asset(tmp_path, architecture=other, policy=POLICY)
+    machine = {Architecture.ARM64: "aarch64", Architecture.X86_64: "x86_64"}
+    for built, architecture in ((asset, HERE), (tmp_path, other)):
+        names = [path.name for path in (built / "msgspec").glob("*.so")]
+        assert names
+        assert all(f"cpython-313-{machine[architecture]}" in name for name in names)

@@ -1,0 +1,47 @@
+"""Settings are refused rather than guessed at."""
+
+import pytest
+
+from infra.settings import Architecture, Settings, SettingsError, read_settings
+
+
+@pytest.mark.parametrize("context", [None, {}, "{}"])
+def test_without_choices_there_are_defaults(context: object) -> None:
+    """No key, an empty object and an empty JSON object all mean the same."""
+    assert read_settings(context) == Settings()
+
+
+@pytest.mark.parametrize(
+    "context", [{"architecture": "x86_64", "timeout_seconds": 30}, '{"architecture": "x86_64", "timeout_seconds": 30}']
+)
+def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> None:
+    """cdk.json holds objects, the command line passes text."""
+    assert read_settings(context) == Settings(architecture=Architecture.X86_64, timeout_seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("context", "named"),
+    [
+        ({"architectures": "arm64"}, "architectures"),
+        ({"architecture": "riscv"}, r"\$\.architecture"),
+        ({"max_concurrency": 1}, r"\$\.max_concurrency"),
+        ({"max_concurrency": "2"}, r"\$\.max_concurrency"),
+        ({"max_receive_count": 4}, r"\$\.max_receive_count"),
+        ({"timeout_seconds": 901}, r"\$\.timeout_seconds"),
+        ({"timeout_seconds": None}, r"\$\.timeout_seconds"),
+        ({"dead_letter_days": 15}, r"\$\.dead_letter_days"),
+        ({"log_retention_days": 8}, r"\$\.log_retention_days"),
+        ({"log_level": "info"}, r"\$\.log_level"),
+        ({"policy_files": []}, r"\$\.policy_files"),
+        ({"policy_files": "policies/approval.yaml"}, r"\$\.policy_files"),
+        ({"stack_name": "1st"}, r"\$\.stack_name"),
+        ({"memory_mb": True}, r"\$\.memory_mb"),
+        ([], "array"),
+        ("not json", "batchgate"),
+        (3, "batchgate"),
+    ],
+)
+def test_a_wrong_setting_is_named(context: object, named: str) -> None:
+    """Unknown names, values out of range, values of another type, and what isn't an object at all."""
+    with pytest.raises(SettingsError, match=named):
+        read_settings(context)

@@ -1,0 +1,355 @@
+"""What one check, and a condition made of checks, comes to for one job at one instant."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeAlias
+
+from tests.oracle.plain import (
+    Document,
+    Job,
+    MalformedDocumentError,
+    Plain,
+    Result,
+    Tags,
+    Unavailable,
+    listed,
+    mapping,
+    number,
+    text,
+)
+from tests.oracle.windows import is_open
+
+BEFORE_SUSPENDED = frozenset({"New", "Preparing"})
+
+KNOWN_OPERATIONS = frozenset({
+    "LambdaInvoke",
+    "S3PutObjectCopy",
+    "S3PutObjectAcl",
+    "S3PutObjectTagging",
+    "S3DeleteObjectTagging",
+    "S3InitiateRestoreObject",
+    "S3PutObjectLegalHold",
+    "S3PutObjectRetention",
+    "S3ReplicateObject",
+    "S3ComputeObjectChecksum",
+    "S3UpdateObjectEncryption",
+})  # fmt: skip
+"""Every operation of S3 Batch Operations that is known. Source: CreateJob, JobOperation."""
+
+Fact: TypeAlias = "Plain | Result"
+"""A value; None where S3 answered that there is none; Result.UNKNOWN or Result.UNMEASURABLE where it can't be had."""
+
+BUCKET_WORDS: Mapping[str, Callable[[Iterable[bool]], bool]] = {
+    "any": any,
+    "only": all,
+    "none": lambda matches: not any(matches),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a check may look at: the job, what was read for it, the clock, and the document's names.
+
+    Attributes:
+        manifest_bytes: Size of the manifest object, or why it is not known.
+        row_buckets: The buckets that the manifest's rows name, or why they are not known.
+        object_bytes: The objects' own sizes added up, or why they are not known.
+        manual_approval: Whether a person has approved.
+        now: Aware instant at which everything is judged.
+    """
+
+    job: Job
+    tags: Tags
+    manifest_bytes: int | Unavailable
+    row_buckets: Sequence[str] | Unavailable
+    object_bytes: int | Unavailable
+    manual_approval: bool
+    lists: Document
+    calendars: Document
+    now: datetime
+
+
+def all_of(results: Iterable[Result]) -> Result:
+    """Violated if any is; else unknown; else unmeasurable; else met."""
+    return first_of((Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE), set(results), Result.MET)
+
+
+def any_of(results: Iterable[Result]) -> Result:
+    """Met if any is; else unknown; else unmeasurable; else violated."""
+    return first_of((Result.MET, Result.UNKNOWN, Result.UNMEASURABLE), set(results), Result.VIOLATED)
+
+
+def first_of(order: Iterable[Result], present: set[Result], otherwise: Result) -> Result:
+    """Give the first in this order that is among those present."""
+    return next((result for result in order if result in present), otherwise)
+
+
+def complement(result: Result) -> Result:
+    """Swap met and violated; the other two stay."""
+    return {Result.MET: Result.VIOLATED, Result.VIOLATED: Result.MET}.get(result, result)
+
+
+def met_if(holds: bool) -> Result:
+    """Say met or violated."""
+    return Result.MET if holds else Result.VIOLATED
+
+
+def conditions_hold(conditions: Plain, situation: Situation) -> Result:
+    """Judge a list of conditions: all of them; none at all are met."""
+    return all_of(condition_holds(mapping(condition), situation) for condition in listed(conditions))
+
+
+def condition_holds(condition: Document, situation: Situation) -> Result:
+    """Judge one condition: one check, or `any` or `all` over conditions."""
+    [(word, operand)] = condition.items()
+    if word == "all":
+        return conditions_hold(operand, situation)
+    if word == "any":
+        return any_of(condition_holds(mapping(inner), situation) for inner in listed(operand))
+    return check_holds(word, operand, situation)
+
+
+def check_holds(check: str, operand: Plain, situation: Situation) -> Result:
+    """Judge one check."""
+    if check == "tags":
+        return tags_hold(mapping(operand), situation)
+    if isinstance(operand, Mapping) and "not" in operand:
+        return complement(check_holds(check, operand["not"], situation))
+    match check:
+        case "window":
+            return any_of(met_if(window_is_open(text(name), situation)) for name in listed(operand))
+        case "manual_approval":
+            return Result.MET if situation.manual_approval else Result.UNMEASURABLE
+        case "source_buckets":
+            return buckets_hold(mapping(operand), source_buckets(situation), situation)
+        case "destination_buckets":
+            return buckets_hold(mapping(operand), destination_buckets(situation), situation)
+        case "operation_parameters" | "manifest" | "report":
+            return all_of(
+                fact_holds(test, part_of(check, part, situation), situation) for part, test in mapping(operand).items()
+            )
+    return fact_holds(operand, fact_of(check, situation), situation)
+
+
+def window_is_open(calendar: str, situation: Situation) -> bool:
+    """Say whether the named calendar is open now."""
+    return is_open(mapping(situation.calendars[calendar]), situation.now)
+
+
+def tags_hold(tests: Document, situation: Situation) -> Result:
+    """Judge tests of tags by key; every one must hold. What could not be read is unmeasurable."""
+    tags = situation.tags
+    if tags == "unmeasurable":
+        return Result.UNMEASURABLE
+    return all_of(fact_holds(test, tags.get(key), situation) for key, test in tests.items())
+
+
+def buckets_hold(words: Document, buckets: list[str] | Result, situation: Situation) -> Result:
+    """Judge `any`, `only` and `none` over buckets; those side by side must all hold.
+
+    Of no bucket at all `any` is violated, `only` and `none` are met.
+    """
+    if isinstance(buckets, Result):
+        return buckets
+    return all_of(
+        met_if(BUCKET_WORDS[word]([value_passes(patterns, bucket, situation) for bucket in buckets]))
+        for word, patterns in words.items()
+    )
+
+
+def fact_holds(test: Plain, fact: Fact, situation: Situation) -> Result:
+    """Judge a fact by a test; a fact that is not to be had decides alone, `not` or no `not`."""
+    if isinstance(fact, Result):
+        return fact
+    return met_if(value_passes(test, fact, situation))
+
+
+def value_passes(test: Plain, value: Plain, situation: Situation) -> bool:
+    """Say whether a value, None being an absent one, passes a test.
+
+    A test is a pattern, a boolean, a number, a range, a list of tests (any of them),
+    `{list: NAME}`, `{present: true}` or `{not: test}`. An absent value, and one of another
+    type than the test's, fail every test but `present` and `not`.
+    """
+    if isinstance(test, bool):
+        return isinstance(value, bool) and value == test
+    if isinstance(test, int):
+        return is_number(value) and value == test
+    if isinstance(test, str):
+        return isinstance(value, str) and matches(filled(test, situation), value)
+    if isinstance(test, Mapping):
+        return mapped_test_passes(test, value, situation)
+    return any(value_passes(one, value, situation) for one in listed(test))
+
+
+def mapped_test_passes(test: Document, value: Plain, situation: Situation) -> bool:
+    """Say whether a value passes a test that is written as a mapping."""
+    if "not" in test:
+        return not value_passes(test["not"], value, situation)
+    if "list" in test:
+        return value_passes(situation.lists[text(test["list"])], value, situation)
+    if "present" in test:
+        return (value is not None) == test["present"]
+    if not test or not set(test) <= {"at_least", "at_most"}:
+        message = f"not a test: {test!r}"
+        raise MalformedDocumentError(message)
+    if not is_number(value):
+        return False
+    low = number(test.get("at_least", number(value)))
+    high = number(test.get("at_most", number(value)))
+    return low <= number(value) <= high
+
+
+def is_number(value: Plain) -> bool:
+    """Say whether a value is a whole number, which a boolean is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Match the whole string, case-sensitive: `*` is any run of characters, `?` one, all else itself."""
+    return compiled(pattern).fullmatch(value) is not None
+
+
+@lru_cache(maxsize=10_000)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Translate a pattern into a regular expression."""
+    words = {"*": ".*", "?": "."}
+    return re.compile("".join(words.get(character, re.escape(character)) for character in pattern), re.DOTALL)
+
+
+def filled(pattern: str, situation: Situation) -> str:
+    """Put the account, Region and partition of the job's ARN where a pattern asks for them."""
+    if "${" not in pattern:
+        return pattern
+    partition, region, account = arn_parts(situation.job)
+    return pattern.replace("${account}", account).replace("${region}", region).replace("${partition}", partition)
+
+
+def arn_parts(job: Job) -> tuple[str, str, str]:
+    """Give partition, Region and account from the job's ARN."""
+    _, partition, _, region, account, _ = text(job["JobArn"]).split(":", 5)
+    return partition, region, account
+
+
+def operation_name(job: Job) -> str:
+    """Give the name of the job's operation, the one key under Operation."""
+    [name] = mapping(job["Operation"])
+    return name
+
+
+def fact_of(check: str, situation: Situation) -> Fact:
+    """Give the one value that a check of a single value looks at."""
+    job = situation.job
+    match check:
+        case "operation":
+            return operation_name(job)
+        case "total_tasks":
+            return total_tasks(job)
+        case "object_bytes":
+            return of_stored_manifest(job, situation.object_bytes)
+        case "account":
+            return arn_parts(job)[2]
+        case "region":
+            return arn_parts(job)[1]
+        case "role" | "priority" | "description":
+            return job.get({"role": "RoleArn", "priority": "Priority", "description": "Description"}[check])
+    message = f"not a check: {check!r}"
+    raise MalformedDocumentError(message)
+
+
+def total_tasks(job: Job) -> Fact:
+    """Give the number of objects in the manifest; 0 or absent it is unknown before Suspended, else unmeasurable."""
+    total = mapping(job.get("ProgressSummary")).get("TotalNumberOfTasks")
+    return total or (Result.UNKNOWN if job.get("Status") in BEFORE_SUSPENDED else Result.UNMEASURABLE)
+
+
+def part_of(check: str, part: str, situation: Situation) -> Fact:
+    """Give what a check of a structure finds at one part of it."""
+    job = situation.job
+    if check == "operation_parameters":
+        return at_path(mapping(job["Operation"]), part.split("."))
+    if check == "report":
+        report = mapping(job.get("Report"))
+        if part == "bucket":
+            return bucket_name(report.get("Bucket"))
+        return report.get({"enabled": "Enabled", "scope": "ReportScope", "prefix": "Prefix"}[part])
+    if part == "bytes":
+        return of_stored_manifest(job, situation.manifest_bytes)
+    return manifest_part(job, part)
+
+
+def at_path(value: Plain, path: list[str]) -> Plain:
+    """Follow keys into structures; None where the way ends early."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def manifest_part(job: Job, part: str) -> Fact:
+    """Give `generated`, `stored`, `format`, `bucket` or `key` of the job's manifest."""
+    generator = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator"])
+    if part == "generated":
+        return generator is not None
+    if part == "stored":
+        return at_path(generator, ["EnableManifestOutput"]) if generator is not None else True
+    if isinstance(missing := manifest_trouble(job), Result):
+        return missing
+    if part == "format":
+        return at_path(job, ["Manifest", "Spec", "Format"]) or at_path(job, ["GeneratedManifestDescriptor", "Format"])
+    arn = at_path(job, ["Manifest", "Location", "ObjectArn"]) or at_path(
+        job, ["GeneratedManifestDescriptor", "Location", "ObjectArn"]
+    )
+    bucket, _, key = text(arn).split(":", 5)[5].partition("/")
+    return {"bucket": bucket, "key": key}[part]
+
+
+def manifest_trouble(job: Job) -> Result | None:
+    """Say why there is no manifest object to look at, None where there is one.
+
+    A supplied one is always there; a generated one is unmeasurable where it is not stored, and
+    until the generator has run unknown before Suspended, unmeasurable from there.
+    """
+    if "Manifest" in job or "GeneratedManifestDescriptor" in job:
+        return None
+    stored = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator", "EnableManifestOutput"])
+    if stored is True and job.get("Status") in BEFORE_SUSPENDED:
+        return Result.UNKNOWN
+    return Result.UNMEASURABLE
+
+
+def of_stored_manifest(job: Job, fact: int | Unavailable) -> Fact:
+    """Give what was read from the manifest object, or why nothing can have been."""
+    trouble = manifest_trouble(job)
+    if trouble is not None:
+        return trouble
+    return Result(fact) if isinstance(fact, str) else fact
+
+
+def source_buckets(situation: Situation) -> list[str] | Result:
+    """Give every bucket the job reads or changes: the generator's SourceBucket, or the manifest's rows."""
+    source = at_path(situation.job, ["ManifestGenerator", "S3JobManifestGenerator", "SourceBucket"])
+    if source is not None:
+        return [text(bucket_name(source))]
+    rows = situation.row_buckets
+    return Result(rows) if isinstance(rows, str) else list(rows)
+
+
+def destination_buckets(situation: Situation) -> list[str] | Result:
+    """Give the copy target; none for operations that have none; unmeasurable where it can't be told."""
+    name = operation_name(situation.job)
+    if name == "S3ReplicateObject" or name not in KNOWN_OPERATIONS:
+        return Result.UNMEASURABLE
+    target = at_path(situation.job, ["Operation", "S3PutObjectCopy", "TargetResource"])
+    if target is None:
+        return []
+    if ":accesspoint/" in text(target):
+        return Result.UNMEASURABLE
+    return [text(bucket_name(target))]
+
+
+def bucket_name(arn: Plain) -> str | None:
+    """Give the bucket's name from its ARN, `arn:aws:s3:::NAME` or `arn:aws:s3express:...:bucket/NAME`."""
+    return None if arn is None else text(arn).split(":", 5)[5].removeprefix("bucket/")

@@ -1,0 +1,153 @@
+"""The few values that random documents and random jobs both draw from, so that they meet.
+
+Dates cluster on days on which some zone changes its offset, around the new year, and on a
+leap day; numbers lie on both sides of the bounds that documents ask for.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from random import Random
+from typing import TypeVar
+
+from tests.oracle.plain import Plain
+
+T = TypeVar("T")
+
+ZONES: Mapping[str, tuple[date, ...]] = {
+    "Europe/Berlin": (date(2026, 3, 29), date(2026, 10, 25)),
+    "America/New_York": (date(2026, 3, 8), date(2026, 11, 1)),
+    "UTC": (date(2026, 12, 31), date(2028, 2, 29)),
+    "Australia/Lord_Howe": (date(2026, 4, 5), date(2026, 10, 4)),
+    "America/Havana": (date(2026, 3, 8), date(2026, 11, 1)),
+    "Africa/Cairo": (date(2026, 4, 24), date(2026, 10, 29)),
+    "America/Santiago": (date(2026, 4, 4), date(2026, 9, 6)),
+    "America/St_Johns": (date(2010, 11, 7),),
+    "Pacific/Apia": (date(2011, 12, 30),),
+    "Asia/Kolkata": (date(2027, 1, 2),),
+}
+"""Zones, each with dates worth looking at: half-hour changes, changes at midnight, a skipped date."""
+
+CALENDARS = ("nights", "freeze", "weekend")
+
+PARTITION_OF_REGION: Mapping[str, str] = {
+    "eu-central-1": "aws",
+    "eu-west-1": "aws",
+    "us-east-1": "aws",
+    "cn-north-1": "aws-cn",
+    "us-gov-west-1": "aws-us-gov",
+}
+ACCOUNTS = ("111111111111", "222222222222", "333333333333")
+BUCKETS = ("lake-prod-raw", "lake-prod-curated", "lake-dev", "archive", "a.b-c", "audit-111111111111-eu-central-1")
+BUCKET_PATTERNS = (
+    "lake-prod-*",
+    "lake-*",
+    "archive",
+    "*",
+    "lake-???",
+    "audit-${account}-${region}",
+    "a.b-c",
+    "a?b*",
+    "[al]*",
+)
+OPERATION_PATTERNS = ("S3*", "*", "S3PutObject*", "LambdaInvoke", "S3PutObject????", "S3NewOperation", "s3*")
+UNKNOWN_OPERATION = "S3NewOperation"
+TASK_COUNTS = (1, 99, 100, 101, 1_000_000, 1_000_001, 10_000_000)
+BYTE_COUNTS = (0, 1, 4_096, 4_097, 1_000_000_000)
+PRIORITIES = (0, 1, 10, 11, 2_147_483_647)
+ROLE_PATHS = ("migrator", "batch/nightly", "Admin")
+ROLE_PATTERNS = (
+    "arn:*:role/migrator",
+    "arn:${partition}:iam::${account}:role/*",
+    "*",
+    "arn:aws:iam::111111111111:role/batch/nightly",
+    "*admin",
+    "arn:aws:iam::*:role/?????",
+)
+DESCRIPTIONS = ("nightly copy", "", "INC-7 [urgent]", "a/b:c", "two\nlines")
+DESCRIPTION_PATTERNS = ("nightly*", "*", "*[urgent]", "?", "a/*", "two?lines", "Nightly*")
+TAG_KEYS = ("ticket", "urgent", "team", "not")
+TAG_VALUES = ("CHG-1", "CHG-22", "INC-7", "", "lake", "*")
+TAG_PATTERNS = ("CHG-*", "*", "INC-?", "lake", "chg-*", "CHG-${account}", "CHG-??")
+MANIFEST_KEYS = ("manifests/2026/m.csv", "m.csv", "inventory/manifest.json")
+MANIFEST_KEY_PATTERNS = ("manifests/*", "*.csv", "m.csv", "*")
+MANIFEST_FORMATS = (
+    "S3BatchOperations_CSV_20180820",
+    "S3InventoryReport_CSV_20161130",
+    "S3InventoryReport_CSV_20211130",
+)
+REPORT_SCOPES = ("AllTasks", "FailedTasksOnly")
+
+OPERATIONS: Mapping[str, Mapping[str, tuple[Plain, ...]]] = {
+    "LambdaInvoke": {
+        "FunctionArn": (
+            "arn:aws:lambda:eu-central-1:111111111111:function:clean:7",
+            "arn:aws:lambda:eu-central-1:111111111111:function:clean:$LATEST",
+        ),
+        "InvocationSchemaVersion": ("1.0", "2.0"),
+        "UserArguments": ({"stage": "prod"}, {"stage": ""}, {}),
+    },
+    "S3PutObjectCopy": {
+        "StorageClass": ("GLACIER", "STANDARD"),
+        "TargetKeyPrefix": ("copies/", ""),
+        "BucketKeyEnabled": (True, False),
+        "NewObjectMetadata": ({"RequesterCharged": True, "ContentLength": 7}, {}),
+    },
+    "S3PutObjectAcl": {"AccessControlPolicy": ({"CannedAccessControlList": "public-read"}, {})},
+    "S3PutObjectTagging": {"TagSet": ([{"Key": "a", "Value": "b"}], [])},
+    "S3DeleteObjectTagging": {},
+    "S3InitiateRestoreObject": {"ExpirationInDays": (1, 7, 8, 30), "GlacierJobTier": ("BULK", "STANDARD")},
+    "S3PutObjectLegalHold": {"LegalHold": ({"Status": "ON"}, {"Status": "OFF"})},
+    "S3PutObjectRetention": {
+        "BypassGovernanceRetention": (True, False),
+        "Retention": ({"Mode": "COMPLIANCE"}, {"Mode": "GOVERNANCE", "RetainUntilDate": "2027-01-01T00:00:00+00:00"}),
+    },
+    "S3ReplicateObject": {},
+    "S3ComputeObjectChecksum": {"ChecksumAlgorithm": ("SHA256", "MD5"), "ChecksumType": ("FULL_OBJECT",)},
+    "S3UpdateObjectEncryption": {
+        "ObjectEncryption": ({"SSEKMS": {"KMSKeyArn": "arn:aws:kms:::key/k", "BucketKeyEnabled": True}},)
+    },
+}
+"""Every known operation, with parameters and the values that random jobs give them."""
+
+PARAMETER_TESTS: Mapping[str, tuple[Plain, ...]] = {
+    "LambdaInvoke.FunctionArn": ("*:function:clean:?", "*:$LATEST", ["*:clean:7", "*:other"], {"not": "*:$LATEST"}),
+    "LambdaInvoke.InvocationSchemaVersion": ("2.0", "?.0", 2),
+    "LambdaInvoke.UserArguments": ({"present": True}, "*"),
+    "LambdaInvoke.UserArguments.stage": ("prod", "*", {"present": True}, {"not": ["prod", "test"]}),
+    "S3PutObjectCopy.StorageClass": ("GLACIER", ["GLACIER", "DEEP_ARCHIVE"], {"not": "GLACIER"}, {"present": True}),
+    "S3PutObjectCopy.TargetKeyPrefix": ("copies/*", "*", {"present": True}, {"not": "*"}),
+    "S3PutObjectCopy.BucketKeyEnabled": (True, {"not": True}, False),
+    "S3PutObjectCopy.NewObjectMetadata.RequesterCharged": (True, {"not": False}, {"present": True}),
+    "S3PutObjectCopy.NewObjectMetadata.ContentLength": (7, {"at_most": 7}, {"not": 7}),
+    "S3PutObjectAcl.AccessControlPolicy.CannedAccessControlList": ({"not": "public-*"}, "public-*"),
+    "S3PutObjectTagging.TagSet": ({"present": True},),
+    "S3InitiateRestoreObject.ExpirationInDays": (
+        7,
+        {"at_most": 7},
+        {"at_least": 8},
+        {"at_least": 7, "at_most": 29},
+        {"not": {"at_most": 7}},
+        [1, 30],
+        "7",
+    ),
+    "S3InitiateRestoreObject.GlacierJobTier": ("BULK", {"not": "STANDARD"}, "B*"),
+    "S3PutObjectLegalHold.LegalHold.Status": ("ON", {"not": "ON"}),
+    "S3PutObjectRetention.BypassGovernanceRetention": ({"not": True}, True, False, "true", 1, {"present": True}),
+    "S3PutObjectRetention.Retention.Mode": ({"not": "COMPLIANCE"}, "GOVERNANCE"),
+    "S3PutObjectRetention.Retention.RetainUntilDate": ({"present": True}, {"not": {"present": True}}),
+    "S3ComputeObjectChecksum.ChecksumAlgorithm": ("SHA*", ["MD5", "SHA256"]),
+    "S3UpdateObjectEncryption.ObjectEncryption.SSEKMS.BucketKeyEnabled": (True, {"not": True}),
+    "S3UpdateObjectEncryption.ObjectEncryption": ({"present": True},),
+}
+"""Dotted paths with tests worth asking of them, those of another type among them."""
+
+
+def chance(rng: Random, probability: float) -> bool:
+    """Say yes with this probability; a random source that shrinks towards zero shrinks towards no."""
+    return rng.random() >= 1 - probability
+
+
+def some(rng: Random, values: tuple[T, ...], at_most: int) -> list[T]:
+    """Choose one to `at_most` different values, in the order of the pool."""
+    chosen = rng.sample(range(len(values)), rng.randint(1, min(at_most, len(values))))
+    return [values[place] for place in sorted(chosen)]

@@ -1,0 +1,360 @@
+"""Policy files: YAML 1.2 in, a policy set with the line of everything that is said in it out."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from batchgate.errors import Place, PolicyError, Problem
+from batchgate.policy.canonical import canonical_json
+from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.validate import find_problems
+
+Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+DocumentPath: TypeAlias = tuple[str | int, ...]
+
+FILE_BYTES_AT_MOST = 1 << 20
+"""A policy set of this size is surely none; AppConfig takes 2 MiB at most."""
+
+VALUES_AT_MOST = 100_000
+"""Values in a file with all aliases followed."""
+
+SETTINGS = ("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after")
+"""What may be said in one file of a directory only."""
+
+_NAMED = ("lists", "calendars")
+_LISTED = ("guardrails", "policies", "exceptions")
+_SUFFIXES = (".yaml", ".yml")
+_SILENCE = re.compile(r"#\s*batchgate:\s*allow\((?P<lint>[a-z0-9-]*)\)(?:\s+because\s+(?P<because>\S.*))?")
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_STRING_TAG = "tag:yaml.org,2002:str"
+_DIGITS_AT_MOST = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A comment `# batchgate: allow(LINT) because REASON`, and the line it stands on."""
+
+    lint: str
+    because: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A valid policy set and where everything in it was written.
+
+    Attributes:
+        policies: Ready to judge by; statements in the order they are written.
+        places: For the path of each value its place.
+        silences: The comments that silence a finding.
+    """
+
+    policies: PolicySet
+    places: Mapping[DocumentPath, Place]
+    silences: tuple[Silence, ...]
+
+    @property
+    def canonical_json(self) -> bytes:
+        """The runtime form: what is deployed."""
+        return canonical_json(self.policies.document)
+
+    def place_of(self, path: DocumentPath) -> Place | None:
+        """Where a path, or the nearest thing around it, is written."""
+        return _place_of(self.places, path)
+
+
+def load(paths: Sequence[Path | str]) -> LoadedPolicy:
+    """Read one policy set from files and directories (their *.yaml and *.yml, not those below).
+
+    Raises:
+        PolicyError: With every problem found, in the order of the files.
+        OSError: A file can't be read.
+    """
+    merged = _merge([_read(path.read_bytes(), str(path)) for path in _files(paths)])
+    return _judge(merged)
+
+
+def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
+    """The same for a document that is already in memory."""
+    return _judge(_merge([_read(text.encode("utf-8", "surrogatepass"), name)]))
+
+
+def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
+    """Read any YAML 1.2 file the way policies are read, with the place of each value.
+
+    Raises:
+        PolicyError: It is no YAML 1.2, or says a key twice.
+    """
+    read = _read(content, name)
+    if read.problems:
+        raise PolicyError(read.problems)
+    return read.data, read.places
+
+
+def _judge(merged: "_Read") -> LoadedPolicy:
+    problems = merged.problems
+    if merged.data is not None or not problems:
+        problems = problems + [_located(problem, merged.places) for problem in find_problems(merged.data)]
+    if problems:
+        nowhere = Place("", 0, 0)
+        raise PolicyError(sorted(problems, key=lambda problem: problem.place or nowhere))
+    return LoadedPolicy(PolicySet.from_data(merged.data), merged.places, tuple(merged.silences))
+
+
+def _located(problem: Problem, places: Mapping[DocumentPath, Place]) -> Problem:
+    other = problem.related and _place_of(places, problem.related)
+    message = f"{problem.message} ({other})" if other else problem.message
+    return replace(problem, place=_place_of(places, problem.path), message=message)
+
+
+def _place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place | None:
+    return next((places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in places), None)
+
+
+def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
+            if not found:
+                message = f"expected a directory with policy files (*.yaml), got none in {path}"
+                raise PolicyError([Problem((), message)])
+            yield from found
+        else:
+            yield path
+
+
+# --- several files, one document --------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Read:
+    data: Plain = None
+    places: dict[DocumentPath, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+
+
+def _merge(files: Sequence[_Read]) -> _Read:
+    """Put files together as if they were one; what they may not both say is a problem."""
+    if len(files) == 1:
+        return files[0]
+    whole = _Read()
+    data: dict[str, Plain] = {}
+    for read in files:
+        whole.problems += read.problems
+        whole.silences += read.silences
+        if isinstance(read.data, dict):
+            _merge_file(data, whole, read.data, read.places)
+        elif not read.problems:
+            whole.problems.append(Problem((), "expected a policy document, got nothing", read.places.get(())))
+    whole.data = data
+    return whole
+
+
+def _merge_file(
+    data: dict[str, Plain], whole: _Read, added: dict[str, Plain], places: Mapping[DocumentPath, Place]
+) -> None:
+    if "version" not in added:
+        whole.problems.append(Problem((), "version is missing", places.get(())))
+    whole.places.setdefault((), places[()])
+    for key, value in added.items():
+        here = data.get(key)
+        if key in _LISTED and isinstance(value, list) and isinstance(here, list | None):
+            offset = len(here or [])
+            data[key] = [*(here or []), *value]
+            _move(places, (key,), whole.places, offset)
+        elif key in _NAMED and isinstance(value, dict) and isinstance(here, dict | None):
+            for name in value.keys() & (here or {}).keys():
+                _say_twice(whole, (key, name), places)
+            data[key] = {**value, **(here or {})}
+            _move(places, (key,), whole.places, 0)
+        else:
+            if key in SETTINGS and key in data:
+                _say_twice(whole, (key,), places)
+            if key not in data or here == 1:
+                data[key] = value
+                _move(places, (key,), whole.places, 0, replacing=True)
+
+
+def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
+    first = _place_of(whole.places, path)
+    whole.problems.append(Problem(path, f"said in another file too ({first}); say it once", _place_of(places, path)))
+
+
+def _move(
+    places: Mapping[DocumentPath, Place],
+    under: DocumentPath,
+    target: dict[DocumentPath, Place],
+    offset: int,
+    *,
+    replacing: bool = False,
+) -> None:
+    for path, place in places.items():
+        if path[: len(under)] != under:
+            continue
+        rest = path[len(under) :]
+        if rest and isinstance(rest[0], int):
+            rest = (rest[0] + offset, *rest[1:])
+        if replacing:
+            target[under + rest] = place
+        else:
+            target.setdefault(under + rest, place)
+
+
+# --- one file --------------------------------------------------------------------------------------
+
+
+def _read(content: bytes, name: str) -> _Read:
+    read = _Read(places={(): Place(name, 1, 1)})
+
+    def refuse(message: str, line: int = 1, column: int = 1) -> _Read:
+        read.problems.append(Problem((), message, Place(name, line, column)))
+        return read
+
+    if len(content) > FILE_BYTES_AT_MOST:
+        return refuse(f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        return refuse(
+            f"expected UTF-8, got the byte 0x{content[error.start]:02x}",
+            before.count(b"\n") + 1,
+            error.start - (before.rfind(b"\n") + 1) + 1,
+        )
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except ReaderError as error:
+        return refuse(f"expected printable characters, got {error.character!r}", *_line_of(text, error.position))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        return refuse(f"expected YAML: {what}", *((mark.line + 1, mark.column + 1) if mark else (1, 1)))
+    except RecursionError:
+        return refuse("nested too deeply")
+    except (YAMLError, ValueError) as error:
+        return refuse(f"expected YAML: {error}")
+    if node is None:
+        return refuse("expected a policy document, got an empty file; `batchgate policy new` writes a first one")
+    reader = _NodeReader(name, read)
+    try:
+        read.data = reader.value(node, ())
+    except _TooMuchError as error:
+        read.data = None
+        return refuse(str(error))
+    except RecursionError:
+        read.data = None
+        return refuse("nested too deeply")
+    read.silences = list(_silences(text, name))
+    return read
+
+
+def _line_of(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+
+
+def _silences(text: str, name: str) -> Iterator[Silence]:
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in _SILENCE.finditer(line):
+            yield Silence(found["lint"], found["because"], Place(name, number, found.start() + 1))
+
+
+class _TooMuchError(Exception):
+    """The aliases of a file unfold without end."""
+
+
+@dataclass(slots=True)
+class _NodeReader:
+    """Turns YAML nodes into plain data by the YAML 1.2 core schema, noting places."""
+
+    name: str
+    read: _Read
+    values: int = 0
+    above: set[int] = field(default_factory=set)
+
+    def value(self, node: Node, path: DocumentPath) -> Plain:
+        self.values += 1
+        if self.values > VALUES_AT_MOST:
+            message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more"
+            raise _TooMuchError(message)
+        self.read.places.setdefault(path, self._place(node))
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self.above:
+            message = "an alias stands inside of what it stands for"
+            raise _TooMuchError(message)
+        self.above.add(id(node))
+        try:
+            return self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)
+        finally:
+            self.above.discard(id(node))
+
+    def _sequence(self, node: SequenceNode, path: DocumentPath) -> Plain:
+        return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+
+    def _mapping(self, node: MappingNode, path: DocumentPath) -> Plain:
+        mapping: dict[str, Plain] = {}
+        first: dict[str, Place] = {}
+        for key_node, value_node in node.value:
+            place = self._place(key_node)
+            if not isinstance(key_node, ScalarNode):
+                self._wrong(path, "expected a text key, got a list or a mapping", place)
+                continue
+            key = str(key_node.value)
+            if key in mapping:
+                self._wrong((*path, key), f"said twice, first in line {first[key].line}", place)
+                continue
+            first[key] = place
+            if not isinstance(value_node, ScalarNode):
+                self.read.places[*path, key] = place
+            mapping[key] = self.value(value_node, (*path, key))
+        return mapping
+
+    def _scalar(self, node: ScalarNode, path: DocumentPath) -> Plain:
+        text = str(node.value)
+        if node.style is not None or node.tag == "!":
+            return text
+        explicit = node.ctag is not None and str(node.ctag.handle or "") != ""
+        if explicit:
+            if str(node.tag) != _STRING_TAG:
+                self._wrong(path, f"expected no YAML tag but !!str, got {node.tag}", self._place(node))
+            return text
+        return self._plain(text, path, node)
+
+    def _plain(self, text: str, path: DocumentPath, node: ScalarNode) -> Plain:
+        if _NULL.fullmatch(text):
+            return None
+        if _BOOL.fullmatch(text):
+            return text.lower() == "true"
+        if _INT.fullmatch(text):
+            digits = text.lstrip("+-").replace("_", "")
+            if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+                self._wrong(
+                    path, f'expected no number that begins with 0; if it is text, write "{text}"', self._place(node)
+                )
+                return text
+            if len(digits) > _DIGITS_AT_MOST:
+                self._wrong(path, f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}", self._place(node))
+                return 0
+            return int(text.replace("_", ""), 0)
+        if _FLOAT.fullmatch(text):
+            return float(re.sub(r"\.(?=[iInN])", "", text))
+        return text
+
+    def _place(self, node: Node) -> Place:
+        return Place(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _wrong(self, path: DocumentPath, message: str, place: Place) -> None:
+        self.read.problems.append(Problem(path, message, place))
