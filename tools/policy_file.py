@@ -16,11 +16,11 @@ from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems
 
-Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]
 
-FILE_BYTES_AT_MOST = 1 << 20
-"""A policy set of this size is surely none; AppConfig takes 2 MiB at most."""
+FILE_BYTES_AT_MOST = 1 << 19
+"""Some thousand statements; what is larger is surely no policy set."""
 
 VALUES_AT_MOST = 100_000
 """Values in a file with all aliases followed."""
@@ -36,7 +36,9 @@ _SILENCE = re.compile(r"#\s*batchgate:\s*allow\((?P<lint>[a-z0-9-]*)\)(?:\s+beca
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
 _STRING_TAG = "tag:yaml.org,2002:str"
 _DIGITS_AT_MOST = 19
 
@@ -215,49 +217,57 @@ def _move(
 # --- one file --------------------------------------------------------------------------------------
 
 
+class _UnreadableError(Exception):
+    """A file that can't be taken apart; nothing in it can be checked."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
 def _read(content: bytes, name: str) -> _Read:
     read = _Read(places={(): Place(name, 1, 1)})
-
-    def refuse(message: str, line: int = 1, column: int = 1) -> _Read:
-        read.problems.append(Problem((), message, Place(name, line, column)))
-        return read
-
-    if len(content) > FILE_BYTES_AT_MOST:
-        return refuse(f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        return refuse(
-            f"expected UTF-8, got the byte 0x{content[error.start]:02x}",
-            before.count(b"\n") + 1,
-            error.start - (before.rfind(b"\n") + 1) + 1,
+        text = _decode(content)
+        read.data = _NodeReader(name, read).value(_compose(text), ())
+        read.silences = list(_silences(text, name))
+    except _UnreadableError as error:
+        read.problems.append(Problem((), str(error), Place(name, error.line, error.column)))
+    except RecursionError:
+        read.problems.append(
+            Problem((), "expected a policy document, got something nested too deeply", read.places[()])
         )
+    return read
+
+
+def _decode(content: bytes) -> str:
+    if len(content) > FILE_BYTES_AT_MOST:
+        raise _UnreadableError(f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}")
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        lines = content[: error.start].split(b"\n")
+        message = f"expected UTF-8, got the byte 0x{content[error.start]:02x}"
+        raise _UnreadableError(message, len(lines), len(lines[-1]) + 1) from error
+
+
+def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
+    try:
+        node: ScalarNode | SequenceNode | MappingNode | None = YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
-        return refuse(f"expected printable characters, got {error.character!r}", *_line_of(text, error.position))
+        message = f"expected printable characters, got {error.character!r}"
+        raise _UnreadableError(message, *_line_of(text, error.position)) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        return refuse(f"expected YAML: {what}", *((mark.line + 1, mark.column + 1) if mark else (1, 1)))
-    except RecursionError:
-        return refuse("nested too deeply")
+        raise _UnreadableError(f"expected YAML: {what}", *((mark.line + 1, mark.column + 1) if mark else ())) from error
     except (YAMLError, ValueError) as error:
-        return refuse(f"expected YAML: {error}")
+        raise _UnreadableError(f"expected YAML: {error}") from error
     if node is None:
-        return refuse("expected a policy document, got an empty file; `batchgate policy new` writes a first one")
-    reader = _NodeReader(name, read)
-    try:
-        read.data = reader.value(node, ())
-    except _TooMuchError as error:
-        read.data = None
-        return refuse(str(error))
-    except RecursionError:
-        read.data = None
-        return refuse("nested too deeply")
-    read.silences = list(_silences(text, name))
-    return read
+        raise _UnreadableError(
+            "expected a policy document, got an empty file; `batchgate policy new` writes a first one"
+        )
+    return node
 
 
 def _line_of(text: str, position: int) -> tuple[int, int]:
@@ -271,10 +281,6 @@ def _silences(text: str, name: str) -> Iterator[Silence]:
             yield Silence(found["lint"], found["because"], Place(name, number, found.start() + 1))
 
 
-class _TooMuchError(Exception):
-    """The aliases of a file unfold without end."""
-
-
 @dataclass(slots=True)
 class _NodeReader:
     """Turns YAML nodes into plain data by the YAML 1.2 core schema, noting places."""
@@ -284,17 +290,17 @@ class _NodeReader:
     values: int = 0
     above: set[int] = field(default_factory=set)
 
-    def value(self, node: Node, path: DocumentPath) -> Plain:
+    def value(self, node: ScalarNode | SequenceNode | MappingNode, path: DocumentPath) -> Plain:
         self.values += 1
         if self.values > VALUES_AT_MOST:
             message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more"
-            raise _TooMuchError(message)
+            raise _UnreadableError(message)
         self.read.places.setdefault(path, self._place(node))
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if id(node) in self.above:
             message = "an alias stands inside of what it stands for"
-            raise _TooMuchError(message)
+            raise _UnreadableError(message)
         self.above.add(id(node))
         try:
             return self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)
@@ -326,8 +332,7 @@ class _NodeReader:
         text = str(node.value)
         if node.style is not None or node.tag == "!":
             return text
-        explicit = node.ctag is not None and str(node.ctag.handle or "") != ""
-        if explicit:
+        if str(node.ctag.handle or ""):
             if str(node.tag) != _STRING_TAG:
                 self._wrong(path, f"expected no YAML tag but !!str, got {node.tag}", self._place(node))
             return text

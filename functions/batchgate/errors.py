@@ -107,3 +107,7 @@ class UpdateUnclearError(JobsApiError):
 
 class LedgerError(BatchgateError):
     """The ledger could not be read or written."""
+
+
+class LedgerConflictError(LedgerError):
+    """Somebody else wrote first: read again and begin anew."""

@@ -9,7 +9,7 @@ from typing import Self, TypeAlias
 
 from batchgate.errors import JobDescriptionError
 
-Json: TypeAlias = "None | bool | int | float | str | datetime | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | datetime | list[Json] | dict[str, Json] | None"
 """What a JSON document, or botocore's reading of an XML one, is made of."""
 
 KNOWN_OPERATIONS = frozenset(
@@ -55,7 +55,7 @@ class JobStatus(StrEnum):
     """A status that S3 added after this version; nothing is ever done to such a job."""
 
     @classmethod
-    def _missing_(cls, value: object) -> "JobStatus":
+    def _missing_(cls, value: object) -> "JobStatus":  # noqa: ARG003 - whatever it is
         return cls.UNRECOGNISED
 
     @property

@@ -12,7 +12,7 @@ import msgspec
 
 from batchgate.policy import model
 
-Plain: TypeAlias = "None | bool | int | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
 
 _TEXTS = ("operation", "role", "description", "account", "region", "window")
 _MAPS_OF_TESTS = ("tags", "operation_parameters")

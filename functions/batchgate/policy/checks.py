@@ -103,7 +103,9 @@ class Between(Test):
         """Both ends included."""
         low, high = self.at_least, self.at_most
         if low is None and high is not None:
-            return lambda value, _: isinstance(value, int) and value is not True and value is not False and value <= high
+            return lambda value, _: (
+                isinstance(value, int) and value is not True and value is not False and value <= high
+            )
         return lambda value, _: (
             isinstance(value, int)
             and not isinstance(value, bool)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from functools import cached_property
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
@@ -189,7 +189,7 @@ def _verdict_at(policies: PolicySet, results: list[Result], facts: JobFacts, ins
 
 
 def _until(policies: PolicySet, results: list[Result], facts: JobFacts) -> datetime | None:
-    if facts.suspended_since is None or facts.suspended_since.year >= datetime.max.year:
+    if facts.suspended_since is None or facts.suspended_since.year >= MAXYEAR:
         return None
     end = facts.suspended_since + SUSPENDED_FOR_AT_MOST
     for instant in policies.clock_changes(facts.now, end):
@@ -199,7 +199,7 @@ def _until(policies: PolicySet, results: list[Result], facts: JobFacts) -> datet
 
 
 def _valid_until(policies: PolicySet, results: list[Result], facts: JobFacts, verdict: Verdict) -> datetime | None:
-    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= datetime.max.year:
+    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= MAXYEAR:
         return None
     for instant in policies.clock_changes(facts.now, facts.now + _CHANGES_WITHIN):
         if _verdict_at(policies, results, facts, instant) is not verdict:

@@ -39,7 +39,7 @@ class Gap:
 
 
 T = TypeVar("T")
-Fact: TypeAlias = T | None | Gap
+Fact: TypeAlias = T | Gap | None
 """A value; None where S3 answered and there is none; or a gap."""
 
 NOT_READ = Gap(Result.UNMEASURABLE, "not read")
@@ -118,8 +118,7 @@ def gather_facts(
         ref=job.ref,
         status=job.status,
         asks_for_confirmation=job.asks_for_confirmation,
-        operation=job.operation
-        or Gap(Result.UNMEASURABLE, "an operation that this version's AWS SDK does not know"),
+        operation=job.operation or Gap(Result.UNMEASURABLE, "an operation that this version's AWS SDK does not know"),
         parameters=job.parameters,
         total_tasks=_total_tasks(job),
         tags=tags,

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Self, TypeAlias
 
-import msgspec
 from msgspec import UNSET
 
 from batchgate.policy import calendars, checks, model, patterns

@@ -30,6 +30,7 @@ MAX_NESTING = 2
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
+_KEYS_NAMED = 6
 _TERM_KEYS = ("list", "not", "present")
 
 
@@ -121,26 +122,29 @@ class _Reader:
             return
         fields = {member.encode_name: member for member in kind.fields}
         rule = _RULES.get(kind.cls)
-        before = (self.nesting, self.asking)
         if rule is not None:
             rule(self, value, path)
+        around = (self.nesting, self.asking)
         for key, content in value.items():
-            if not isinstance(key, str) or key not in fields:
+            if isinstance(key, str) and key in fields:
+                self._enter(key, kind.cls)
+                self.read(content, fields[key].type, (*path, key))
+                self.nesting, self.asking = around
+            else:
                 self.wrong((*path, str(key)), _unknown_key(str(key), fields))
-                continue
-            if issubclass(kind.cls, model.Condition):
-                self.nesting, self.asking = before
-                if key in ("any", "all"):
-                    self.nesting += 1
-                elif key == "unless":
-                    self.asking, self.nesting = False, 0
-            elif issubclass(kind.cls, model._Form) and key in ("match", "require"):
-                self.nesting, self.asking = 0, key == "require"
-            self.read(content, fields[key].type, (*path, key))
-        self.nesting, self.asking = before
         for name, member in fields.items():
             if member.required and name not in value:
                 self.wrong(path, f"{name} is missing")
+
+    def _enter(self, key: str, form: type) -> None:
+        """Note where the conditions below `key` stand."""
+        if issubclass(form, model.Condition):
+            if key in ("any", "all"):
+                self.nesting += 1
+            elif key == "unless":
+                self.nesting, self.asking = 0, False
+        elif key in ("match", "require"):
+            self.nesting, self.asking = 0, key == "require"
 
     def _read_list(self, value: object, kind: inspect.VarTupleType, path: Path) -> None:
         if not isinstance(value, list | tuple):
@@ -248,13 +252,15 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
     for index, lifted in enumerate(lifts if isinstance(lifts, list | tuple) else ()):
         if isinstance(lifted, str):
             reader.lifted.append(((*path, "lifts", index), lifted))
-    if isinstance(expires, str):
-        try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", expires, re.ASCII):
-                raise ValueError
-            date.fromisoformat(expires)
-        except ValueError:
-            reader.wrong((*path, "expires"), _expected("a date as YYYY-MM-DD", expires))
+    if isinstance(expires, str) and not _is_date(expires):
+        reader.wrong((*path, "expires"), _expected("a date as YYYY-MM-DD", expires))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -418,32 +424,34 @@ def _same_family(value: object, kind: inspect.Type) -> bool:
 
 
 def _describe(kind: inspect.Type) -> str:
+    """A type in words."""
     kind = _plain(kind)
     match kind:
         case inspect.StructType(fields=fields):
-            return f"a mapping with {', '.join(member.encode_name for member in fields[:6])}" + (
-                ", ..." if len(fields) > 6 else ""  # noqa: PLR2004
-            )
+            names = [member.encode_name for member in fields]
+            return f"a mapping with {', '.join(names[:_KEYS_NAMED])}{', ...' if len(names) > _KEYS_NAMED else ''}"
         case inspect.DictType():
             return "a mapping"
         case inspect.VarTupleType(item_type=item):
             return f"a list of items, each {_describe(item)}"
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.IntType():
-            return "a whole number >= 0" if kind.ge == 0 else "a whole number"
-        case inspect.LiteralType(values=values):
-            return " or ".join(str(value) for value in values)
-        case inspect.StrType(max_length=int(longest)):
-            return f"1 to {longest} printable ASCII characters"
-        case inspect.StrType(pattern=str()):
-            return "a number of days such as 21d"
-        case inspect.StrType(min_length=1):
-            return "text that is not empty"
         case inspect.UnionType(types=types):
             return " or ".join(_describe(member) for member in types)
+        case inspect.LiteralType(values=values):
+            return " or ".join(str(value) for value in values)
+        case inspect.StrType():
+            return _describe_text(kind)
+        case inspect.IntType(ge=lowest):
+            return "a whole number" if lowest is None else f"a whole number >= {lowest}"
         case _:
-            return "text"
+            return "true or false"
+
+
+def _describe_text(kind: inspect.StrType) -> str:
+    if kind.max_length is not None:
+        return f"1 to {kind.max_length} printable ASCII characters"
+    if kind.pattern is not None:
+        return "a number of days such as 21d"
+    return "text that is not empty" if kind.min_length else "text"
 
 
 def _expected(what: str, value: object) -> str:

@@ -1,0 +1,1 @@
+"""The ports on AWS: each adapter speaks to one service and translates its errors."""

@@ -1,0 +1,167 @@
+"""S3 Control's job calls through boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+
+from batchgate.errors import (
+    JobDescriptionError,
+    JobNotFoundError,
+    JobsApiDeniedError,
+    JobsApiError,
+    JobsApiThrottledError,
+    UpdateRefusedError,
+    UpdateUnclearError,
+)
+from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.policy.facts import NOT_READ, Gap, Result
+from batchgate.ports import Clock, JobLook, ListedJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3control import S3ControlClient
+
+T = TypeVar("T")
+
+READING = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+"""For calls that change nothing: botocore's own retries, with its backoff and jitter."""
+
+UPDATING = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
+"""For UpdateJobStatus: one attempt, within `review.UPDATE_TAKES_AT_MOST`; nothing retries it blindly."""
+
+JOBS_A_PAGE = 1000
+"""Source: S3 Control API, ListJobs MaxResults."""
+
+# S3 Control's model and the User Guide's troubleshooting page name the same errors differently.
+_NOT_FOUND = frozenset({"NotFoundException", "NoSuchJobException", "NoSuchJob", "NotFound"})
+_THROTTLED = frozenset(
+    {"TooManyRequestsException", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
+)
+_DENIED_STATUS = 403
+_SERVER_ERRORS = 500
+_MAY_HAVE_ARRIVED = frozenset(
+    {"RequestTimeout", "RequestTimeoutException", "InternalServiceException", "InternalError"}
+)
+
+
+@dataclass(slots=True)
+class S3Control:
+    """The `JobsApi` port on S3 Control.
+
+    Attributes:
+        reading: A client made with `READING`.
+        updating: A client made with `UPDATING`.
+    """
+
+    reading: S3ControlClient
+    updating: S3ControlClient
+    clock: Clock
+    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "tags"))
+
+    def describe(self, ref: JobRef) -> Job:
+        """DescribeJob."""
+        answer = _translated(ref, lambda: self.reading.describe_job(AccountId=ref.account_id, JobId=ref.job_id))
+        description: Mapping[str, Any] = answer.get("Job") or {}
+        try:
+            return Job.from_description(description)
+        except JobDescriptionError as error:
+            raise JobsApiError(f"DescribeJob {ref}: {error}") from error
+
+    def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
+        """DescribeJob, and GetJobTagging at the same time."""
+        read_at = self.clock.now()
+        if not with_tags:
+            return JobLook(self.describe(ref), NOT_READ, read_at)
+        tags = self._beside.submit(self._tags, ref)
+        try:
+            job = self.describe(ref)
+        except JobsApiError:
+            tags.cancel()
+            raise
+        return JobLook(job, tags.result(), read_at)
+
+    def _tags(self, ref: JobRef) -> Mapping[str, str] | Gap:
+        try:
+            answer = _translated(ref, lambda: self.reading.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
+        except JobsApiDeniedError:
+            return Gap(Result.UNMEASURABLE, "the gate may not read job tags")
+        return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+
+    def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
+        """ListJobs; botocore has no paginator for it, so NextToken is followed here."""
+        region, partition = self.reading.meta.region_name, self.reading.meta.partition
+        home = JobRef(partition, region, account_id, "list")
+        wanted: list[Any] = [each.value for each in statuses]
+        token: dict[str, str] = {}
+        while True:
+            page: Mapping[str, Any] = _translated(
+                home,
+                lambda token=token: self.reading.list_jobs(  # type: ignore[misc]
+                    AccountId=account_id, JobStatuses=wanted, MaxResults=JOBS_A_PAGE, **token
+                ),
+            )
+            for row in page.get("Jobs") or ():
+                ref = JobRef(partition, region, account_id, row["JobId"])
+                yield ListedJob(ref, JobStatus(row.get("Status", "")), row.get("CreationTime"))
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
+
+    def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
+        """UpdateJobStatus, once: what is not surely refused is unclear."""
+        try:
+            self.updating.update_job_status(
+                AccountId=ref.account_id,
+                JobId=ref.job_id,
+                RequestedJobStatus=status.value,
+                StatusUpdateReason=reason,
+            )
+        except ClientError as error:
+            known = _translation(ref, error, otherwise=UpdateRefusedError)
+            code, answered = error.response["Error"]["Code"], _http_status(error)
+            if isinstance(known, JobsApiThrottledError):
+                raise known from error
+            if answered >= _SERVER_ERRORS or answered < 400 or code in _MAY_HAVE_ARRIVED:  # noqa: PLR2004
+                raise UpdateUnclearError(str(known)) from error
+            raise known from error
+        except (ParamValidationError, NoCredentialsError, PartialCredentialsError) as error:
+            raise UpdateRefusedError(f"UpdateJobStatus {ref}: never sent: {error}") from error
+        except BotoCoreError as error:
+            raise UpdateUnclearError(f"UpdateJobStatus {ref}: {error}") from error
+
+
+def _translated(ref: JobRef, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except ClientError as error:
+        raise _translation(ref, error, otherwise=JobsApiError) from error
+    except BotoCoreError as error:
+        raise JobsApiError(f"{ref}: {error}") from error
+
+
+def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError]) -> JobsApiError:
+    code = error.response["Error"].get("Code", "")
+    kind: type[JobsApiError] = otherwise
+    if code in _NOT_FOUND:
+        kind = JobNotFoundError
+    elif code in _THROTTLED:
+        kind = JobsApiThrottledError
+    elif code.startswith("AccessDenied") or _http_status(error) == _DENIED_STATUS:
+        kind = JobsApiDeniedError
+    return kind(f"{error.operation_name} {ref}: {code}: {error.response['Error'].get('Message', '')[:200]}")
+
+
+def _http_status(error: ClientError) -> int:
+    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status

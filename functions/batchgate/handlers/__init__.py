@@ -1,0 +1,1 @@
+"""What Lambda calls: a few lines each."""

@@ -1,0 +1,66 @@
+"""The gate function: EventBridge's job events, from the queue or handed over directly."""
+
+import json
+from datetime import timedelta
+from functools import partial
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchgate.errors import EventError, JobNotFoundError
+from batchgate.jobs.events import parse_job_event
+from batchgate.jobs.model import Json
+from batchgate.policy.wording import printable
+from batchgate.review import review_job
+from batchgate.wiring import gate, logger
+
+TRIES_FOR_AN_UNKNOWN_JOB = 3
+"""S3 may not know a job just after its creation; after so many deliveries it is not there."""
+
+_processor = BatchProcessor(event_type=EventType.SQS)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Json], context: LambdaContext) -> PartialItemFailureResponse:
+    """Review each job that the queue hands over; report the ones to hand over again.
+
+    An EventBridge event that is handed over directly is reviewed the same way; its trouble is raised.
+    """
+    if "Records" not in event:
+        review_event(event, context)
+        return {"batchItemFailures": []}
+    return process_partial_response(event, partial(_review_record, context=context), _processor, context)
+
+
+def _review_record(record: SQSRecord, context: LambdaContext) -> None:
+    try:
+        event = json.loads(record.body)
+    except ValueError:
+        logger.error("event dropped: not JSON", extra={"message_id": record.message_id})
+        return
+    try:
+        review_event(event, context)
+    except JobNotFoundError as error:
+        if int(record.attributes.approximate_receive_count) < TRIES_FOR_AN_UNKNOWN_JOB:
+            raise
+        logger.warning("event dropped: S3 knows no such job", extra={"error": printable(str(error))})
+
+
+def review_event(event: Json, context: LambdaContext) -> None:
+    """Review the job that one event speaks of; an event that speaks of none here is dropped, and logged.
+
+    Raises:
+        BatchgateError: Own trouble: the event is worth another delivery.
+    """
+    try:
+        ref = parse_job_event(event)
+    except EventError as error:
+        logger.error("event dropped: not a job event", extra={"error": printable(str(error))})
+        return
+    _, partition, _, region, account_id, *_ = context.invoked_function_arn.split(":")
+    if (ref.partition, ref.region, ref.account_id) != (partition, region, account_id):
+        logger.error("event dropped: the job is not in this account and Region", extra={"job_arn": ref.arn})
+        return
+    review_job(ref, gate(timedelta(milliseconds=context.get_remaining_time_in_millis())))

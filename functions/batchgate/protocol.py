@@ -1,0 +1,167 @@
+"""The protocol's table: what the gate's truth and S3's answer together call for.
+
+Pure: no effect is here, and every row can be tested by itself.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import TypeAlias
+
+from batchgate.jobs.model import Job, JobStatus
+from batchgate.state import Direction, Outcome, Phase, State
+
+SIGNATURE_LIVES = timedelta(minutes=15)
+"""S3 refuses a request whose signature is older, so a lost update takes effect within this or never.
+
+Source: AWS Signature Version 4, request expiration (*inferred* for this call).
+"""
+
+GONE_AFTER = timedelta(days=1)
+"""A job that S3 does not know so long after it was heard of is gone."""
+
+_RUNS = frozenset({JobStatus.READY, JobStatus.ACTIVE, JobStatus.PAUSING, JobStatus.PAUSED})
+_FINISHES = frozenset({JobStatus.COMPLETING, JobStatus.COMPLETE})
+_IS_CANCELLED = frozenset({JobStatus.CANCELLING, JobStatus.CANCELLED})
+_FAILS = frozenset({JobStatus.FAILING, JobStatus.FAILED})
+
+
+class Step(Enum):
+    """What a review does, where it is not the settling of an end."""
+
+    WAIT = auto()
+    """S3 is not ready for a decision; nothing is written."""
+    JUDGE = auto()
+    """The policies decide."""
+    LEAVE = auto()
+    """Another review owns the job, or an update of ours may still arrive: look again later."""
+    NOTHING = auto()
+    """There is nothing to do, now or later."""
+    ANNOUNCE = auto()
+    """The end is settled and was not announced yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The job has come to an end that the ledger does not know yet.
+
+    Attributes:
+        direction: What was applied; None where nothing of ours was.
+        after_hold: An update took effect after the gate had decided to hold: an alarm.
+    """
+
+    outcome: Outcome
+    direction: Direction | None = None
+    unattributed: bool = False
+    after_hold: bool = False
+
+
+NextStep: TypeAlias = Step | Settle
+
+
+def next_step(state: State | None, job: Job, now: datetime, *, cancel_unconfirmed: bool) -> NextStep:
+    """Read the table.
+
+    Args:
+        state: The gate's truth; None where it never wrote about the job.
+        job: S3's answer.
+        now: Aware instant.
+        cancel_unconfirmed: Whether a job created without confirmation may be cancelled.
+    """
+    if state is not None and state.phase is Phase.SETTLED:
+        return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
+    if state is not None and state.lease_is_live(now):
+        return Step.LEAVE
+    status = job.status
+    if not job.asks_for_confirmation and cancel_unconfirmed and (status.before_suspended or status in _RUNS):
+        return Step.JUDGE
+    if status is JobStatus.SUSPENDED:
+        return Step.JUDGE
+    if status.before_suspended or status is JobStatus.UNRECOGNISED:
+        return Step.WAIT
+    if state is None:
+        return Settle(Outcome.SUPERSEDED) if status in _RUNS or status in _FINISHES else Step.NOTHING
+    return _end(state, job, now)
+
+
+def leave_unconfirmed(state: State | None, job: Job, now: datetime) -> NextStep:
+    """What to do about a job that did not ask for confirmation, and that nothing forbids."""
+    if job.status.before_suspended:
+        return Step.NOTHING
+    return Settle(Outcome.SUPERSEDED) if state is None else _end(state, job, now)
+
+
+def _end(state: State, job: Job, now: datetime) -> NextStep:
+    """What has become of a job that the gate held or claimed, and that S3 has moved on."""
+    if is_ours(state, job):
+        return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
+    if job.status_update_reason is None and _moved_as(job.status) is state.possibly_sent is not None:
+        return Settle(Outcome.APPLIED, state.direction, unattributed=True)
+    if job.status in _RUNS and state.possibly_sent is Direction.CANCEL and not _can_no_longer_arrive(state, now):
+        return Step.LEAVE
+    return Settle(Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED)
+
+
+def is_ours(state: State, job: Job) -> bool:
+    """Whether the reason on the job carries this job's claim."""
+    reason, claim_id = job.status_update_reason, state.claim_id
+    return (
+        state.direction is not None and claim_id is not None and reason is not None and f"claim {claim_id}]" in reason
+    )
+
+
+def _moved_as(status: JobStatus) -> Direction | None:
+    if status in _RUNS or status in _FINISHES:
+        return Direction.APPROVE
+    return Direction.CANCEL if status in _IS_CANCELLED else None
+
+
+def _can_no_longer_arrive(state: State, now: datetime) -> bool:
+    return state.lease_until is not None and now >= state.lease_until + SIGNATURE_LIVES
+
+
+def settle_gone(state: State | None, now: datetime) -> NextStep:
+    """What to do about a job that S3 does not know: too new, or gone.
+
+    A job that the gate wrote about was known once; it is gone after a day.
+    """
+    if state is None:
+        return Step.WAIT
+    if state.phase is Phase.SETTLED:
+        return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
+    if state.lease_is_live(now):
+        return Step.LEAVE
+    known_since = state.first_held_at or state.lease_until
+    if known_since is not None and now - known_since > GONE_AFTER:
+        return Settle(Outcome.LAPSED)
+    return Step.LEAVE
+
+
+def conclude_unclear(state: State, job: Job) -> NextStep:
+    """What the owner of a live claim makes of S3's answer after an update of unknown effect.
+
+    Only what is certain is settled; everything else is left to the lease.
+    """
+    if is_ours(state, job):
+        return Settle(Outcome.APPLIED, state.direction)
+    ended = job.status in _FINISHES | _IS_CANCELLED | _FAILS
+    refused_for_good = job.status in _RUNS and state.direction is Direction.APPROVE
+    return _end_for_owner(state, job) if ended or refused_for_good else Step.LEAVE
+
+
+def conclude_refused(state: State, job: Job) -> NextStep:
+    """What the owner makes of S3's answer after an update that surely had no effect.
+
+    Step.JUDGE stands for: still to be decided, withdraw the claim.
+    """
+    if job.status is JobStatus.SUSPENDED or job.status.before_suspended:
+        return Step.JUDGE
+    return _end_for_owner(state, job)
+
+
+def _end_for_owner(state: State, job: Job) -> Settle:
+    if is_ours(state, job):
+        return Settle(Outcome.APPLIED, state.direction)
+    if state.maybe_sent and job.status_update_reason is None and _moved_as(job.status) is state.direction:
+        return Settle(Outcome.APPLIED, state.direction, unattributed=True)
+    return Settle(Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED)

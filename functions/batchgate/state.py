@@ -1,0 +1,91 @@
+"""What the ledger keeps of one job: one item of truth, `STATE`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from batchgate.jobs.model import JobRef, RequestedStatus
+
+
+class Phase(StrEnum):
+    """How far the gate has come with a job."""
+
+    HELD = "held"
+    CLAIMED = "claimed"
+    SETTLED = "settled"
+
+
+class Direction(StrEnum):
+    """What the job's claims try to do; the gate's hand moves one way a job."""
+
+    APPROVE = "approve"
+    CANCEL = "cancel"
+
+    @property
+    def requested_status(self) -> RequestedStatus:
+        """What UpdateJobStatus is asked for."""
+        return RequestedStatus.READY if self is Direction.APPROVE else RequestedStatus.CANCELLED
+
+
+class Outcome(StrEnum):
+    """How a job ended for the gate."""
+
+    APPLIED = "applied"
+    """S3 did what the gate asked."""
+    SUPERSEDED = "superseded"
+    """Somebody else decided."""
+    LAPSED = "lapsed"
+    """The job ended without a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The gate's truth about one job.
+
+    Attributes:
+        rev: Counts the writes; every write is conditional on the one before.
+        phase: held, claimed or settled.
+        verdict: The last review's verdict, in its own word.
+        reason: The last review's reason.
+        decided_by: The policy version, or a person's ARN.
+        policy_version: The policies that judged last.
+        first_held_at: The first hold; kept through claims.
+        due_at: When somebody has to look again; the lease's end of a claim, at once for the end,
+            None only when settled and announced.
+        claim_id: The job's own, made with its first claim and kept ever after; part of every
+            reason; None before.
+        attempt: How many claims there were.
+        direction: The claims' own; None where no claim may have been sent.
+        maybe_sent: A claim's lease ran out before it was known what became of it.
+        lease_until: Until when the last claim's owner, and nobody else, acts.
+        outcome: How it ended; None while open.
+        unattributed: It ended in the claim's direction, and no reason on the job says by whom.
+        announced_at: When the end was announced; None before.
+    """
+
+    ref: JobRef
+    rev: int
+    phase: Phase
+    verdict: str
+    reason: str
+    decided_by: str
+    policy_version: str
+    due_at: datetime | None
+    first_held_at: datetime | None = None
+    claim_id: str | None = None
+    attempt: int = 0
+    direction: Direction | None = None
+    maybe_sent: bool = False
+    lease_until: datetime | None = None
+    outcome: Outcome | None = None
+    unattributed: bool = False
+    announced_at: datetime | None = None
+
+    def lease_is_live(self, now: datetime) -> bool:
+        """Whether the owner of a claim still acts, and everybody else leaves."""
+        return self.phase is Phase.CLAIMED and self.lease_until is not None and now < self.lease_until
+
+    @property
+    def possibly_sent(self) -> Direction | None:
+        """The direction of an update that may have been sent, or may still arrive; None if none may."""
+        return self.direction if self.maybe_sent or self.phase is Phase.CLAIMED else None
