@@ -5,11 +5,12 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-POLICY ?= policies/approval.yaml
+POLICY ?= policies/demo.yaml
 STACK ?= --all
 TESTS ?= tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS ?= 1
 # Node 20 works; its end of life need not be announced at every synth.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 ifneq ($(PIP_INDEX_URL),) # whoever points pip at a mirror means uv too
@@ -37,7 +38,7 @@ setup: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE) ## Install everything into this dir
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo
-demo: $(CLI) $(MINISTACK) ## Watch jobs being judged on this machine, no AWS account needed (POLICY=file)
+demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, no AWS account needed (POLICY=file)
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy $(POLICY))
 
 .PHONY: local
@@ -179,5 +180,5 @@ $(NODE): package.json package-lock.json
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
 		echo "make: the cdk command needs Node 20 or newer with npm, and none was found in the path" >&2; exit 1; }
 	@echo "Installing the cdk command into node_modules"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@

@@ -53,7 +53,17 @@ def _install_packages(output: Path, architecture: Architecture) -> None:
     common = ["--target", str(output), "--python-version", version, "--only-binary", ":all:", "--require-hashes"]
     common += ["--requirement", str(FUNCTIONS / "requirements.txt")]
     python = sys.executable
-    with_uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python-platform", _UV_PLATFORMS[architecture]]
+    with_uv = [
+        python,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--system-certs",
+        "--python-platform",
+        _UV_PLATFORMS[architecture],
+    ]
     with_pip = [python, "-m", "pip", "install", "--quiet", "--platform", _PIP_PLATFORMS[architecture], "--no-deps"]
     with_uv += ["--no-compile-bytecode", "--link-mode", "copy"]
     with_pip += ["--no-compile", "--implementation", "cp", "--no-warn-conflicts"]

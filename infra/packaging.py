@@ -1,5 +1,6 @@
 """How the asset gets into the stack: bundled on this machine, named by the hash of what came out."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from constructs import IConstruct
 
 import policy_file
 from infra.gate_asset import CHECKOUT, FUNCTIONS, build_asset
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 
 
 def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
@@ -22,6 +23,7 @@ def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
 
     Raises:
         PolicyError: A policy file is refused; the message has file, line and reason.
+        SettingsError: A policy file can't be read.
         AssetError: The asset can't be built here.
     """
     return lambda_.Code.from_asset(
@@ -39,8 +41,14 @@ def packaged_policy(settings: Settings) -> bytes:
 
     Raises:
         PolicyError: A policy file is refused; the message has file, line and reason.
+        SettingsError: A policy file can't be read.
     """
-    return policy_file.load([CHECKOUT / name for name in settings.policy_files]).canonical_json
+    files = [os.path.relpath(CHECKOUT / name) for name in settings.policy_files]  # short in messages
+    try:
+        return policy_file.load(files).canonical_json
+    except OSError as error:
+        message = f"setting policy_files: {error.filename}: {error.strerror}"
+        raise SettingsError(message) from error
 
 
 @jsii.implements(ILocalBundling)

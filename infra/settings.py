@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         stack_name: The name of the CloudFormation stack; unique in account and Region.
-        policy_files: The policy documents to enforce, relative to the checkout.
+        policy_files: The policy files, or directories of them, to enforce; relative to the checkout.
         architecture: The processor that the functions run on.
         memory_mb: What each function gets, in MiB; Lambda gives processor time in proportion.
         timeout_seconds: How long one batch of events may take.

@@ -14,12 +14,12 @@ from ruamel.yaml.reader import ReaderError
 from batchgate.errors import Place, PolicyError, Problem
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
-from batchgate.policy.validate import find_problems
+from batchgate.policy.validate import find_problems, find_reference_problems
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]
 
-FILE_BYTES_AT_MOST = 1 << 19
+FILE_BYTES_AT_MOST = 1 << 18
 """Some thousand statements; what is larger is surely no policy set."""
 
 VALUES_AT_MOST = 100_000
@@ -83,13 +83,12 @@ def load(paths: Sequence[Path | str]) -> LoadedPolicy:
         PolicyError: With every problem found, in the order of the files.
         OSError: A file can't be read.
     """
-    merged = _merge([_read(path.read_bytes(), str(path)) for path in _files(paths)])
-    return _judge(merged)
+    return _judge([_read(path.read_bytes(), str(path)) for path in _files(paths)])
 
 
 def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
     """The same for a document that is already in memory."""
-    return _judge(_merge([_read(text.encode("utf-8", "surrogatepass"), name)]))
+    return _judge([_read(text.encode("utf-8", "surrogatepass"), name)])
 
 
 def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
@@ -104,14 +103,25 @@ def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, 
     return read.data, read.places
 
 
-def _judge(merged: "_Read") -> LoadedPolicy:
-    problems = merged.problems
-    if merged.data is not None or not problems:
-        problems = problems + [_located(problem, merged.places) for problem in find_problems(merged.data)]
+def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
+    """Check the shape of each file by itself, and the references of all together."""
+    for read in files:
+        if not read.unreadable:
+            read.problems += [_located(problem, read.places) for problem in find_problems(read.data, references=False)]
+    whole = files[0] if len(files) == 1 else _merge(files)
+    problems = [problem for read in files for problem in read.problems]
+    if len(files) > 1:
+        problems += whole.problems
+    problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
     if problems:
-        nowhere = Place("", 0, 0)
-        raise PolicyError(sorted(problems, key=lambda problem: problem.place or nowhere))
-    return LoadedPolicy(PolicySet.from_data(merged.data), merged.places, tuple(merged.silences))
+        order = {read.places[()].file: number for number, read in enumerate(files)}
+        raise PolicyError(sorted(problems, key=lambda problem: _file_order(problem, order)))
+    return LoadedPolicy(PolicySet.from_data(whole.data), whole.places, tuple(whole.silences))
+
+
+def _file_order(problem: Problem, order: Mapping[str, int]) -> tuple[int, int, int]:
+    place = problem.place
+    return (order.get(place.file, -1), place.line, place.column) if place else (-1, 0, 0)
 
 
 def _located(problem: Problem, places: Mapping[DocumentPath, Place]) -> Problem:
@@ -141,52 +151,51 @@ def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
 
 @dataclass(slots=True)
 class _Read:
+    """What one file says; `unreadable` where it can't be known."""
+
     data: Plain = None
     places: dict[DocumentPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
+    unreadable: bool = False
 
 
 def _merge(files: Sequence[_Read]) -> _Read:
-    """Put files together as if they were one; what they may not both say is a problem."""
-    if len(files) == 1:
-        return files[0]
+    """Put files together as if they were one; what they may not both say is a problem.
+
+    The shape of each file has been checked by itself: what is not put together here has a problem already.
+    """
     whole = _Read()
-    data: dict[str, Plain] = {}
+    data: dict[str, Plain] = {"version": 1}
     for read in files:
-        whole.problems += read.problems
         whole.silences += read.silences
-        if isinstance(read.data, dict):
-            _merge_file(data, whole, read.data, read.places)
-        elif not read.problems:
-            whole.problems.append(Problem((), "expected a policy document, got nothing", read.places.get(())))
+        whole.places.setdefault((), read.places[()])
+        for key, value in read.data.items() if isinstance(read.data, dict) else ():
+            _merge_key(data, whole, key, value, read.places)
     whole.data = data
     return whole
 
 
-def _merge_file(
-    data: dict[str, Plain], whole: _Read, added: dict[str, Plain], places: Mapping[DocumentPath, Place]
+def _merge_key(
+    data: dict[str, Plain], whole: _Read, key: str, value: Plain, places: Mapping[DocumentPath, Place]
 ) -> None:
-    if "version" not in added:
-        whole.problems.append(Problem((), "version is missing", places.get(())))
-    whole.places.setdefault((), places[()])
-    for key, value in added.items():
-        here = data.get(key)
-        if key in _LISTED and isinstance(value, list) and isinstance(here, list | None):
-            offset = len(here or [])
-            data[key] = [*(here or []), *value]
-            _move(places, (key,), whole.places, offset)
-        elif key in _NAMED and isinstance(value, dict) and isinstance(here, dict | None):
-            for name in value.keys() & (here or {}).keys():
+    if key in _LISTED and isinstance(value, list):
+        here = data.setdefault(key, [])
+        if isinstance(here, list):
+            _move(places, key, whole.places, offset=len(here))
+            here.extend(value)
+    elif key in _NAMED and isinstance(value, dict):
+        named = data.setdefault(key, {})
+        if isinstance(named, dict):
+            for name in value.keys() & named.keys():
                 _say_twice(whole, (key, name), places)
-            data[key] = {**value, **(here or {})}
-            _move(places, (key,), whole.places, 0)
-        else:
-            if key in SETTINGS and key in data:
-                _say_twice(whole, (key,), places)
-            if key not in data or here == 1:
-                data[key] = value
-                _move(places, (key,), whole.places, 0, replacing=True)
+            _move(places, key, whole.places)
+            data[key] = {**value, **named}
+    elif key in SETTINGS:
+        if key in data:
+            _say_twice(whole, (key,), places)
+        _move(places, key, whole.places)
+        data.setdefault(key, value)
 
 
 def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
@@ -195,23 +204,13 @@ def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, P
 
 
 def _move(
-    places: Mapping[DocumentPath, Place],
-    under: DocumentPath,
-    target: dict[DocumentPath, Place],
-    offset: int,
-    *,
-    replacing: bool = False,
+    places: Mapping[DocumentPath, Place], key: str, target: dict[DocumentPath, Place], *, offset: int = 0
 ) -> None:
+    """Copy the places below one key; what is known already stays."""
     for path, place in places.items():
-        if path[: len(under)] != under:
-            continue
-        rest = path[len(under) :]
-        if rest and isinstance(rest[0], int):
-            rest = (rest[0] + offset, *rest[1:])
-        if replacing:
-            target[under + rest] = place
-        else:
-            target.setdefault(under + rest, place)
+        if path[:1] == (key,):
+            shifted = (path[1] + offset, *path[2:]) if len(path) > 1 and isinstance(path[1], int) else path[1:]
+            target.setdefault((key, *shifted), place)
 
 
 # --- one file --------------------------------------------------------------------------------------
@@ -232,8 +231,10 @@ def _read(content: bytes, name: str) -> _Read:
         read.data = _NodeReader(name, read).value(_compose(text), ())
         read.silences = list(_silences(text, name))
     except _UnreadableError as error:
+        read.unreadable = True
         read.problems.append(Problem((), str(error), Place(name, error.line, error.column)))
     except RecursionError:
+        read.unreadable = True
         read.problems.append(
             Problem((), "expected a policy document, got something nested too deeply", read.places[()])
         )
@@ -296,6 +297,8 @@ class _NodeReader:
             message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more"
             raise _UnreadableError(message)
         self.read.places.setdefault(path, self._place(node))
+        if str(node.ctag.handle or "") and str(node.tag) != _STRING_TAG:
+            self._wrong(path, f"expected no YAML tag but !!str, got {str(node.tag)[:60]}", self._place(node))
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if id(node) in self.above:
@@ -323,20 +326,14 @@ class _NodeReader:
                 self._wrong((*path, key), f"said twice, first in line {first[key].line}", place)
                 continue
             first[key] = place
-            if not isinstance(value_node, ScalarNode):
-                self.read.places[*path, key] = place
+            self.read.places[*path, key] = place
             mapping[key] = self.value(value_node, (*path, key))
         return mapping
 
     def _scalar(self, node: ScalarNode, path: DocumentPath) -> Plain:
         text = str(node.value)
-        if node.style is not None or node.tag == "!":
-            return text
-        if str(node.ctag.handle or ""):
-            if str(node.tag) != _STRING_TAG:
-                self._wrong(path, f"expected no YAML tag but !!str, got {node.tag}", self._place(node))
-            return text
-        return self._plain(text, path, node)
+        plain = node.style is None and not str(node.ctag.handle or "") and str(node.tag) != "!"
+        return self._plain(text, path, node) if plain else text
 
     def _plain(self, text: str, path: DocumentPath, node: ScalarNode) -> Plain:
         if _NULL.fullmatch(text):

@@ -95,7 +95,7 @@ def _end(state: State, job: Job, now: datetime) -> NextStep:
     """What has become of a job that the gate held or claimed, and that S3 has moved on."""
     if is_ours(state, job):
         return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
-    if job.status_update_reason is None and _moved_as(job.status) is state.possibly_sent is not None:
+    if not job.status_update_reason and _moved_as(job.status) is state.possibly_sent is not None:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
     if job.status in _RUNS and state.possibly_sent is Direction.CANCEL and not _can_no_longer_arrive(state, now):
         return Step.LEAVE
@@ -142,26 +142,30 @@ def conclude_unclear(state: State, job: Job) -> NextStep:
 
     Only what is certain is settled; everything else is left to the lease.
     """
-    if is_ours(state, job):
-        return Settle(Outcome.APPLIED, state.direction)
     ended = job.status in _FINISHES | _IS_CANCELLED | _FAILS
     refused_for_good = job.status in _RUNS and state.direction is Direction.APPROVE
-    return _end_for_owner(state, job) if ended or refused_for_good else Step.LEAVE
+    if is_ours(state, job) or ended or refused_for_good:
+        return _end_for_owner(state, job, sent=True)
+    return Step.LEAVE
 
 
 def conclude_refused(state: State, job: Job) -> NextStep:
     """What the owner makes of S3's answer after an update that surely had no effect.
 
-    Step.JUDGE stands for: still to be decided, withdraw the claim.
+    Step.JUDGE stands for: not at its end yet, withdraw the claim. So does a job that runs while an
+    earlier cancel may still arrive, and one that runs unasked and that is still to be cancelled.
     """
-    if job.status is JobStatus.SUSPENDED or job.status.before_suspended:
-        return Step.JUDGE
-    return _end_for_owner(state, job)
+    if is_ours(state, job) or job.status in _FINISHES | _IS_CANCELLED | _FAILS:
+        return _end_for_owner(state, job, sent=state.maybe_sent)
+    open_still = not job.asks_for_confirmation or (state.maybe_sent and state.direction is Direction.CANCEL)
+    if job.status in _RUNS and not open_still:
+        return _end_for_owner(state, job, sent=state.maybe_sent)
+    return Step.JUDGE
 
 
-def _end_for_owner(state: State, job: Job) -> Settle:
+def _end_for_owner(state: State, job: Job, *, sent: bool) -> Settle:
     if is_ours(state, job):
         return Settle(Outcome.APPLIED, state.direction)
-    if state.maybe_sent and job.status_update_reason is None and _moved_as(job.status) is state.direction:
+    if sent and not job.status_update_reason and _moved_as(job.status) is state.direction:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
     return Settle(Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED)

@@ -237,4 +237,7 @@ class _Members:
                 raise self._wrong(name, "an ISO 8601 instant") from None
         if not isinstance(value, datetime):
             raise self._wrong(name, "an instant")
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        try:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError:
+            raise self._wrong(name, "an instant between the years 1 and 9999") from None

@@ -138,7 +138,7 @@ def gather_facts(
 
 
 def _total_tasks(job: Job) -> int | Gap:
-    if job.total_tasks:
+    if job.total_tasks is not None and job.total_tasks > 0:
         return job.total_tasks
     if job.status.before_suspended:
         return Gap(Result.UNKNOWN, "not yet counted")

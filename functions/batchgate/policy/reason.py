@@ -80,6 +80,8 @@ def _phrase(vote: Vote, decision: Decision) -> str:
 
 def _wrong(trace: ConditionTrace) -> str:
     """What of a condition is not met."""
+    if trace.kind == "manual_approval":
+        return "it waits for a person"
     if not trace.joined:
         return f"{trace.subject} is {trace.actual}, want {trace.expected}"
     parts = [part for part in trace.parts if part.result is not Result.MET]

@@ -31,6 +31,7 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
+_MESSAGE_AT_MOST = 400
 _TERM_KEYS = ("list", "not", "present")
 
 
@@ -52,12 +53,27 @@ def read_document(data: object) -> model.PolicyDocument:
         raise PolicyError([Problem((), str(error))]) from error
 
 
-def find_problems(data: object) -> list[Problem]:
-    """List every problem of a would-be document, in the order of reading."""
+def find_problems(data: object, *, references: bool = True) -> list[Problem]:
+    """List every problem of a would-be document, in the order of reading.
+
+    Args:
+        data: The document.
+        references: Also names used twice and names that lead nowhere; False for one file of several.
+    """
     reader = _Reader()
     reader.read(data, _document_type(), ())
-    reader.check_references()
+    if references:
+        reader.check_references()
     return reader.problems
+
+
+def find_reference_problems(data: object) -> list[Problem]:
+    """List only names used twice and names that lead nowhere."""
+    reader = _Reader()
+    reader.read(data, _document_type(), ())
+    shape = len(reader.problems)
+    reader.check_references()
+    return reader.problems[shape:]
 
 
 @cache
@@ -86,7 +102,9 @@ class _Reader:
     calendars: set[str] = field(default_factory=set)
 
     def wrong(self, path: Path, message: str) -> None:
-        self.problems.append(Problem(path, message))
+        self.problems.append(
+            Problem(path, message if len(message) <= _MESSAGE_AT_MOST else f"{message[:_MESSAGE_AT_MOST]}...")
+        )
 
     # --- the shape --------------------------------------------------------------------------------
 
@@ -170,6 +188,9 @@ class _Reader:
             if not isinstance(key, str):
                 self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
                 continue
+            if not _is_encodable(key):
+                self.wrong(path, "expected a text key, got half of a surrogate pair")
+                continue
             if path and path[-1] == "operation_parameters":
                 _parameter_path(self, key, (*path, key))
             self.read(content, kind.value_type, (*path, key))
@@ -188,6 +209,8 @@ class _Reader:
                 if ge is not None and isinstance(value, int) and value < ge:
                     self.wrong(path, _expected(_describe(kind), value))
             case inspect.StrType() if isinstance(value, str):
+                if not _is_encodable(value):
+                    self.wrong(path, "expected text, got half of a surrogate pair")
                 if (
                     len(value) < (kind.min_length or 0)
                     or (kind.max_length is not None and len(value) > kind.max_length)
@@ -221,7 +244,8 @@ class _Reader:
             if self._must_be_known(path, name, self.lists, "list") and of_calendars:
                 values = self.lists[name]
                 for value in values if isinstance(values, list | tuple) else ():
-                    self.window_uses.append((path, value))
+                    if isinstance(value, str):
+                        self.window_uses.append((path, value))
         for path, name in self.window_uses:
             self._must_be_known(path, name, self.calendars, "calendar")
 
@@ -254,6 +278,14 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             reader.lifted.append(((*path, "lifts", index), lifted))
     if isinstance(expires, str) and not _is_date(expires):
         reader.wrong((*path, "expires"), _expected("a date as YYYY-MM-DD", expires))
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_date(text: str) -> bool:
@@ -299,10 +331,14 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
             reader.wrong((*path, "present"), "a window takes calendars' names; there is nothing to be present")
         if isinstance(value.get("list"), str):
             reader.list_uses.append(((*path, "list"), value["list"], True))
-        if "not" in value and not isinstance(value["not"], dict):
+        if "not" in value and path[-1] != "not":
             _window(reader, value["not"], (*path, "not"))
-        elif isinstance(value.get("not"), dict) and isinstance(value["not"].get("list"), str):
-            reader.list_uses.append(((*path, "not", "list"), value["not"]["list"], True))
+
+
+def _is_of_window(path: Path) -> bool:
+    """Whether a term is a window's own: a tag may be called window too."""
+    steps = path[:-1] if path[-1] == "not" else path
+    return steps[-1] == "window" and isinstance(steps[-2], int)
 
 
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -314,7 +350,7 @@ def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
 
 
 def _note_list(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
-    if isinstance(value.get("list"), str) and "window" not in path:
+    if isinstance(value.get("list"), str) and not _is_of_window(path):
         reader.list_uses.append(((*path, "list"), str(value["list"]), False))
 
 

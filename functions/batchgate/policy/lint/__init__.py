@@ -1,0 +1,81 @@
+"""What a policy set says validly and surely does not mean.
+
+Nothing here is an error, and nothing here is a guess about a team's intentions: each finding says
+what the document leads to, and what to write instead. What is meant after all can be silenced where
+it stands, with the reason.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from batchgate.policy import model
+from batchgate.policy.lint.finding import LINTS, Finding, Path
+from batchgate.policy.lint.located import locate
+from batchgate.policy.lint.names import lint_names, lint_unused
+from batchgate.policy.lint.operations import lint_functions, lint_operation_names, lint_parameters
+from batchgate.policy.lint.requester import lint_requesters_words
+from batchgate.policy.lint.statements import lint_statements, lint_unreadable_manifests
+from batchgate.policy.lint.times import lint_times
+from batchgate.policy.lint.values import lint_values
+from batchgate.policy.policy_set import PolicySet
+
+__all__ = ["LINTS", "Finding", "lint"]
+
+_ORDER = (
+    *("version", "mode", "unmatched", "unconfirmed_jobs", "cancel_held_after"),
+    *("lists", "calendars", "guardrails", "policies", "exceptions"),
+    *("name", "description", "lifts", "match", "require", "unless", "expires"),
+)
+"""The order in which a document's keys are usually written; all others keep the order in which they are found."""
+
+
+def lint(policies: PolicySet, today: date) -> list[Finding]:
+    """Find everything valid that is surely not meant; never fails.
+
+    Args:
+        policies: The set to look at, in enforce or in shadow mode alike.
+        today: The date, in UTC, from which on windows, closed dates and exceptions count.
+
+    Returns:
+        The findings in the document's order, none twice; empty for a set that is fine.
+    """
+    found = list(dict.fromkeys(_findings(policies, today)))
+    empty = {finding.path for finding in found if finding.lint == "empty-range"}
+    told = [
+        finding
+        for finding in _first_of_each(found)
+        # That nothing meets an empty range needs no second finding.
+        if finding.lint != "matches-nothing" or not any(path[: len(finding.path)] == finding.path for path in empty)
+    ]
+    document = policies.document
+    return sorted(told, key=lambda finding: _position(finding.path, document))
+
+
+def _findings(policies: PolicySet, today: date) -> Iterator[Finding]:
+    located = locate(policies)
+    yield from lint_times(located, policies, today)
+    yield from lint_names(located)
+    yield from lint_unused(located)
+    yield from lint_values(located)
+    yield from lint_operation_names(located)
+    yield from lint_statements(located)
+    yield from lint_parameters(located)
+    yield from lint_unreadable_manifests(located)
+    yield from lint_functions(located)
+    yield from lint_requesters_words(located)
+
+
+def _first_of_each(found: list[Finding]) -> list[Finding]:
+    """Of several findings of one lint in one place the first."""
+    return list({(finding.lint, finding.path): finding for finding in reversed(found)}.values())[::-1]
+
+
+def _position(path: Path, document: model.PolicyDocument) -> tuple[int, ...]:
+    """Where a path stands in the document."""
+    section = path[0] if path else ""
+    if section in ("lists", "calendars"):
+        names = list(document.lists if section == "lists" else document.calendars)
+        path = (section, names.index(str(path[1])), *path[2:])
+    return tuple(
+        step if isinstance(step, int) else _ORDER.index(step) if step in _ORDER else len(_ORDER) for step in path
+    )

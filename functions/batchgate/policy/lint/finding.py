@@ -1,0 +1,55 @@
+"""What lint reports, and the names of all that it looks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something valid that is surely not meant.
+
+    Attributes:
+        lint: One of `LINTS`.
+        path: The keys and indices that lead to it in the document.
+        why: What the document says there, and what that leads to.
+        instead: What to write.
+    """
+
+    lint: str
+    path: Path
+    why: str
+    instead: str
+
+
+LINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "matches-nothing": "A match, an `unless` or a requirement that no job can meet.",
+        "contradicts-match": "A requirement that no job can meet which the statement's match lets through.",
+        "repeats-match": "A requirement or `unless` that every job meets which the statement's match lets through.",
+        "contradicts-requirement": "Two requirements of one statement that no job can meet together.",
+        "impossible-value": "A value that no job can have, as an ARN where a bucket's name is compared.",
+        "empty-range": "A range whose at_least is above its at_most.",
+        "window-never-opens": "A calendar, or several asked for together, never open from today on.",
+        "closed-dates-past": "A calendar all of whose closed dates are over.",
+        "expired-exception": "An exception whose last day is over.",
+        "lifts-nothing": "An exception for a statement that has nothing to lift, or that governs other jobs.",
+        "dodged-by-requester": "A guardrail that the requester escapes by a tag or the description.",
+        "claimed-by-requester": "A policy, `unless` or exception that requesters claim by a tag or the description.",
+        "not-on-tag": "A requirement that a tag is not something, which leaving the tag off meets.",
+        "lambda-without-function": "A policy that approves LambdaInvoke without naming the functions.",
+        "lambda-latest": "A pattern of functions that admits $LATEST, which changes after the approval.",
+        "unknown-operation": "An operation that this version does not know.",
+        "parameter-of-other-operation": "A requirement on one operation's parameter that jobs of all others violate.",
+        "unreadable-manifest-holds": "A statement that holds jobs of every kind whose manifest can't be read.",
+        "approves-everything": "A policy that approves every job.",
+        "cancel-after-expiry": "cancel_held_after beyond 29 days: S3 fails the job before.",
+        "name-without-room": "A name that is cut, or not fit to print, in the reason on the job.",
+        "unused-list": "A list that nothing names.",
+        "unused-calendar": "A calendar that nothing names.",
+    }
+)
+"""The name of each lint and one sentence about it."""

@@ -1,0 +1,134 @@
+"""Lints on single values: those that no job can have, and ranges that hold no number."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+
+from msgspec import UNSET
+
+from batchgate.policy import model
+from batchgate.policy.checks import FromArn, Measure, Member, Simple
+from batchgate.policy.lint.finding import Finding
+from batchgate.policy.lint.located import Leaf, Located, leaves, texts
+from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+
+_ACCOUNT_DIGITS = 12
+_BEFORE_BUCKET = re.compile(r".*(?::::|://)")
+_REGION_WITH_ZONE = re.compile(r"(?P<region>[a-z]+(?:-[a-z]+)+-[0-9]+)[a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """All that one fact can be.
+
+    Attributes:
+        shapes: Every value is in one of them.
+        are: What they are, in words.
+        instead: What to write for a value that is not among them.
+    """
+
+    shapes: tuple[Shape, ...]
+    are: str
+    instead: Callable[[str], str]
+
+
+def lint_values(located: Located) -> Iterator[Finding]:
+    """Values that are not of their fact's kind, each told once."""
+    for node in located.conditions:
+        for leaf in leaves(node):
+            yield from _empty_ranges(leaf)
+            values = _VALUES.get(leaf.check.measure)
+            if values is None:
+                continue
+            for path, pattern in texts(leaf, located.document.lists):
+                if not _is_among(pattern, values.shapes):
+                    why = f'"{pattern}" is none, so it never matches: {values.are}'
+                    yield Finding("impossible-value", path, why, values.instead(pattern))
+
+
+@lru_cache(maxsize=4096)
+def _is_among(pattern: str, shapes: tuple[Shape, ...]) -> bool:
+    return any(meet(shape(pattern), each) for each in shapes)
+
+
+def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
+    operand, path = leaf.operand, leaf.path
+    inner = getattr(operand, "not_", UNSET)
+    if inner is not UNSET:
+        operand, path = inner, (*path, "not")
+    if isinstance(operand, model.PlainRange):
+        low, high = operand.at_least, operand.at_most
+        if low is not UNSET and high is not UNSET and low > high:
+            why = f"no number is at least {low} and at most {high}"
+            yield Finding(
+                "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two below any"
+            )
+
+
+# --- what values can be -------------------------------------------------------------------------------
+
+
+def _account_instead(pattern: str) -> str:
+    if pattern.isdigit() and len(pattern) < _ACCOUNT_DIGITS:
+        return f'write all 12 digits; if leading zeros were lost, "{pattern.zfill(_ACCOUNT_DIGITS)}"'
+    return 'write its 12 digits, as in "111122223333"'
+
+
+def _region_instead(pattern: str) -> str:
+    zone = _REGION_WITH_ZONE.fullmatch(pattern)
+    if zone:
+        return f"write {zone['region']}: a job has a Region, not an Availability Zone"
+    return f"write {pattern.lower()}" if pattern != pattern.lower() else "write a Region's name, as in eu-central-1"
+
+
+def _role_instead(pattern: str) -> str:
+    name = pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return f'write the ARN of an IAM role, as in "arn:*:iam::*:role/{name or "NAME"}"'
+
+
+def _bucket_instead(pattern: str) -> str:
+    name = _BEFORE_BUCKET.sub("", pattern).partition("/")[0].rpartition(":")[2]
+    return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
+
+
+def _one_of(*known: str) -> _Values:
+    def instead(pattern: str) -> str:
+        near = get_close_matches(pattern[:64].casefold(), {each.casefold(): each for each in known}, 1)
+        names = [each for each in known if near and each.casefold() == near[0]] or known
+        return f"write {' or '.join(names)}"
+
+    return _Values(tuple(map(shape, known)), f"S3 says {' or '.join(known)}", instead)
+
+
+_ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account is 12 digits", _account_instead)
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_REGIONS = _Values(
+    ((*some_of(_LETTERS + "-"), *shape("-"), DIGIT), (*some_of(_LETTERS + "-"), *shape("-"), DIGIT, DIGIT)),
+    "a Region is lower-case words and a number",
+    _region_instead,
+)
+_ROLES = _Values(
+    ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
+    "a role is the ARN of an IAM role",
+    _role_instead,
+)
+_BUCKETS = _Values((some_but(":/"),), "buckets are compared as names, without ARN, scheme or key", _bucket_instead)
+
+_VALUES: Mapping[Measure, _Values] = {
+    FromArn("account"): _ACCOUNTS,
+    FromArn("region"): _REGIONS,
+    Simple("role"): _ROLES,
+    Simple("source_buckets"): _BUCKETS,
+    Simple("destination_buckets"): _BUCKETS,
+    Member("manifest", "bucket"): _BUCKETS,
+    Member("report", "bucket"): _BUCKETS,
+    Member("report", "scope"): _one_of("AllTasks", "FailedTasksOnly"),
+    Member("report", "format"): _one_of("Report_CSV_20180820"),
+    Member("manifest", "format"): _one_of(
+        "S3BatchOperations_CSV_20180820", "S3InventoryReport_CSV_20161130", "S3InventoryReport_CSV_20211130"
+    ),
+}
+"""Source: S3 Control API, AccountId, IAMRoleArn, JobReportScope, JobReportFormat, JobManifestFormat,
+GeneratedManifestFormat; S3 User Guide, bucket naming rules."""

@@ -1,0 +1,48 @@
+"""Synthesizing reads the policies as the gate will: a bad one never gets as far as a template."""
+
+import json
+from pathlib import Path
+
+import pytest
+from aws_cdk import App
+
+from batchgate.errors import PolicyError
+from infra.gate_stack import GateStack
+from infra.packaging import packaged_policy
+from infra.settings import Settings, SettingsError
+
+GOOD = """\
+version: 1
+policies:
+  - name: small-jobs
+    require:
+      - total_tasks: {at_most: 1000}
+"""
+BAD = GOOD.replace("1000", '"1e6"')
+
+
+def written(directory: Path, text: str) -> Settings:
+    """Settings that name a policy file with this text."""
+    file = directory / "approval.yaml"
+    file.write_text(text)
+    return Settings(policy_files=(str(file),))
+
+
+def test_the_asset_carries_the_policies_as_canonical_json(tmp_path: Path) -> None:
+    """One JSON document with what the YAML says, whatever its comments and spacing."""
+    plain = packaged_policy(written(tmp_path, GOOD))
+    assert json.loads(plain)["policies"][0]["name"] == "small-jobs"
+    assert packaged_policy(written(tmp_path, "# a comment\n\n" + GOOD)) == plain
+
+
+def test_a_bad_policy_ends_the_synthesis_with_file_and_line(tmp_path: Path) -> None:
+    """Before anything is built."""
+    settings = written(tmp_path, BAD)
+    with pytest.raises(PolicyError, match=r"approval\.yaml:5:32: policies\[0\]\.require\[0\]\.total_tasks\.at_most"):
+        GateStack(App(), "batchgate", settings=settings)
+
+
+def test_a_missing_policy_file_ends_the_synthesis(tmp_path: Path) -> None:
+    """An absent file is not an empty one."""
+    with pytest.raises(SettingsError, match=r"policy_files: .*absent\.yaml: No such file"):
+        packaged_policy(Settings(policy_files=(str(tmp_path / "absent.yaml"),)))

@@ -1,0 +1,88 @@
+"""One plain job and one plain policy, for tests that vary a single thing about them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from batchgate.jobs.model import Job, Json
+from batchgate.policy.decide import Decision, decide
+from batchgate.policy.facts import Gap, JobFacts, gather_facts
+from batchgate.policy.policy_set import PolicySet
+
+ACCOUNT = "111111111111"
+REGION = "eu-central-1"
+JOB_ID = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
+ARN = f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{JOB_ID}"
+
+NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+"""A Friday."""
+SUSPENDED = datetime(2026, 3, 27, 6, tzinfo=UTC)
+
+SUPPLIED_MANIFEST: Json = {
+    "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
+    "Location": {"ObjectArn": "arn:aws:s3:::manifests/2026/m.csv", "ETag": "e1"},
+}
+
+Written = dict[str, Any]
+"""A policy document, or a part of one, as YAML gives it."""
+
+
+def description(**members: Json) -> dict[str, Json]:
+    """Describe a job as DescribeJob does: Suspended, 100 tasks; members given as None are left out."""
+    job: dict[str, Json] = {
+        "JobId": JOB_ID,
+        "JobArn": ARN,
+        "Status": "Suspended",
+        "ConfirmationRequired": True,
+        "Operation": {"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "SHA256"}},
+        "Priority": 10,
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/batch",
+        "Description": "nightly",
+        "ProgressSummary": {
+            "TotalNumberOfTasks": 100,
+            "NumberOfTasksSucceeded": 0,
+            "NumberOfTasksFailed": 0,
+        },
+        "Manifest": SUPPLIED_MANIFEST,
+        "Report": {"Enabled": False},
+        "SuspendedDate": SUSPENDED,
+        "CreationTime": SUSPENDED,
+    }
+    return {name: value for name, value in {**job, **members}.items() if value is not None}
+
+
+def facts(
+    *,
+    now: datetime = NOW,
+    tags: Mapping[str, str] | Gap | None = None,
+    manually_approved: bool = False,
+    manifest_bytes: int | Gap = 4096,
+    source_buckets: frozenset[str] | Gap = frozenset({"lake"}),
+    object_bytes: int | Gap = 1_000_000,
+    **members: Json,
+) -> JobFacts:
+    """Gather the facts of `description(**members)`, with everything readable that is not said otherwise."""
+    return gather_facts(
+        Job.from_description(description(**members)),
+        now,
+        tags={} if tags is None else tags,
+        manifest_bytes=manifest_bytes,
+        source_buckets=source_buckets,
+        object_bytes=object_bytes,
+        manually_approved=manually_approved,
+    )
+
+
+def document(*require: Written, **parts: Any) -> Written:
+    """Write a document with one policy that governs every job and requires this, and whatever else is given."""
+    return {"version": 1, "policies": [{"name": "p", "require": list(require)}], **parts}
+
+
+def judge(written: Written, about: JobFacts) -> Decision:
+    """Decide by a document as written."""
+    return decide(PolicySet.from_data(written), about)
+
+
+def verdict(written: Written, about: JobFacts) -> str:
+    """Decide by a document as written; one word."""
+    return str(judge(written, about).verdict)

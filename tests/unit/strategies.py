@@ -1,0 +1,154 @@
+"""What Hypothesis draws from for the tests of the judging core; documents and cases come from tests/oracle."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from batchgate.jobs.model import Job, JobRef, JobStatus, Json
+from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
+from tests.oracle.plain import Unavailable
+from tests.oracle.random_cases import Case, random_case
+from tests.oracle.random_documents import LISTS, Dialect, Writer, random_document
+from tests.unit.examples import Written
+
+RICH_DIALECT = Dialect(not_around_structures=True, present_anywhere=True)
+"""Everything that the language takes, also what it takes by a reading of it."""
+
+any_text = st.text(st.characters(), max_size=60)
+"""Unicode without an end: control characters, astral planes, lone surrogates."""
+
+yaml_text = st.text(st.characters(codec="utf-8"), max_size=60)
+"""Unicode that can be written into a file."""
+
+aware_datetimes = st.datetimes(timezones=st.just(UTC))
+
+json_values: st.SearchStrategy[Json] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**30, max_value=10**40)
+    | st.floats()
+    | any_text
+    | st.datetimes(timezones=st.sampled_from([None, UTC])),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
+    max_leaves=12,
+)
+
+gaps = st.builds(Gap, st.sampled_from([Result.UNKNOWN, Result.UNMEASURABLE]), st.just("as the test says"))
+
+job_refs = st.builds(
+    JobRef,
+    partition=st.sampled_from(["aws", "aws-cn", "aws-us-gov", "aws-iso-b"]),
+    region=st.from_regex(r"[a-z]{2}(-gov)?-[a-z]{4,9}-[0-9]", fullmatch=True),
+    account_id=st.from_regex(r"[0-9]{12}", fullmatch=True),
+    job_id=st.from_regex(r"[a-zA-Z0-9_-]{5,36}", fullmatch=True),
+)
+
+operation_names = st.sampled_from(
+    ["LambdaInvoke", "S3PutObjectCopy", "S3InitiateRestoreObject", "S3PutObjectRetention", "S3NewOperation"]
+)
+
+
+@st.composite
+def wild_facts(draw: st.DrawFn) -> JobFacts:
+    """Draw facts as no S3 would say them: any JSON for parameters, any text for text, any number, any instant."""
+    texts = st.none() | any_text
+    return JobFacts(
+        ref=draw(job_refs),
+        status=draw(st.sampled_from(JobStatus)),
+        asks_for_confirmation=draw(st.booleans()),
+        operation=draw(operation_names | any_text | gaps),
+        parameters=draw(st.dictionaries(any_text, json_values, max_size=4) | known_parameters()),
+        total_tasks=draw(st.integers() | gaps),
+        tags=draw(st.dictionaries(st.sampled_from(["ticket", "urgent", "team"]) | any_text, any_text) | gaps),
+        source_buckets=draw(st.frozensets(any_text, max_size=5) | gaps),
+        destination_buckets=draw(st.frozensets(any_text, max_size=5) | gaps),
+        manifest={
+            name: draw(texts | gaps if name in ("format", "bucket", "key") else st.none() | st.booleans())
+            for name in ("format", "bucket", "key", "generated", "stored")
+        },
+        manifest_bytes=draw(st.integers() | gaps),
+        object_bytes=draw(st.integers() | gaps),
+        role=draw(texts),
+        priority=draw(st.none() | st.integers()),
+        description=draw(texts),
+        report=draw(
+            st.none()
+            | st.fixed_dictionaries(
+                {
+                    "enabled": st.none() | st.booleans(),
+                    "scope": texts,
+                    "bucket": texts,
+                    "prefix": texts,
+                    "format": texts,
+                }
+            )
+        ),
+        suspended_since=draw(st.none() | aware_datetimes),
+        manually_approved=draw(st.booleans()),
+        now=draw(aware_datetimes),
+    )
+
+
+def known_parameters() -> st.SearchStrategy[dict[str, Json]]:
+    """Draw any JSON under names that the pools' documents ask for."""
+    names = ["FunctionArn", "UserArguments", "ExpirationInDays", "Retention", "BypassGovernanceRetention", "TagSet"]
+    return st.dictionaries(st.sampled_from(names), json_values, max_size=4)
+
+
+def facts_of(case: Case, **members: Json) -> JobFacts:
+    """Gather the facts of an oracle's case, with members of the job's description replaced."""
+    measured = case.facts
+    tags: Mapping[str, str] | Gap = _gap(case.tags) if isinstance(case.tags, str) else dict(case.tags)
+    buckets = measured["source_buckets"]
+    return gather_facts(
+        Job.from_description({**json.loads(json.dumps(case.job)), **members}),
+        case.now,
+        tags=tags,
+        manifest_bytes=_number(measured["manifest_bytes"]),
+        source_buckets=_gap(buckets) if isinstance(buckets, str) else frozenset(buckets),
+        object_bytes=_number(measured["object_bytes"]),
+        manually_approved=measured["manual_approval"],
+    )
+
+
+def _number(value: int | Unavailable) -> int | Gap:
+    return _gap(value) if isinstance(value, str) else value
+
+
+def _gap(value: str) -> Gap:
+    return Gap(Result[value.upper()], "as the case says")
+
+
+def written_with_all_lists(rng: Random, dialect: Dialect = RICH_DIALECT) -> Written:
+    """Make a random document that defines every list, so that statements can be added to it."""
+    written: Any = random_document(rng, dialect)
+    return {**written, "lists": dict(LISTS)}
+
+
+def random_statement(rng: Random, written: Written, name: str, *, approving: bool) -> Written:
+    """Make one more statement for a document, over the calendars that it has."""
+    writer = Writer(rng, RICH_DIALECT, sorted(written.get("calendars", {})))
+    return writer.statement(name, approving=approving)
+
+
+def random_exception(rng: Random, written: Written, name: str) -> Written:
+    """Make an exception that lifts one or two of the document's statements."""
+    names = tuple(each["name"] for key in ("policies", "guardrails") for each in written.get(key, ()))
+    writer = Writer(rng, RICH_DIALECT, sorted(written.get("calendars", {})))
+    return {**writer.exception(0, names), "name": name}
+
+
+def random_facts(rng: Random, written: Written) -> JobFacts:
+    """Make facts with an eye on the document."""
+    return facts_of(random_case(rng, written))
+
+
+def randoms() -> st.SearchStrategy[Random]:
+    """Draw a source of randomness that Hypothesis records and shrinks."""
+    return st.randoms(use_true_random=False)
+

@@ -1,0 +1,1 @@
+"""The `batchgate` command: one module a command group."""

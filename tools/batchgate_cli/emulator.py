@@ -1,0 +1,88 @@
+"""`batchgate emulator`: the S3 Batch Operations job API on this machine."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, S3Objects, SteppedClock
+from s3batch_emulator.events import Event
+from s3batch_emulator.server import bound_socket, uvicorn_server
+
+app = typer.Typer(no_args_is_help=True, help="Run the S3 Batch Operations job API on this machine.")
+
+_HINT = """\
+S3 Batch Operations job API on {url}
+
+S3 Control puts the account id before every host, so the emulator stands in as the proxy. In another shell:
+
+  export HTTP_PROXY={url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region}
+  export AWS_ENDPOINT_URL_S3_CONTROL=http://s3-control.{region}.amazonaws.com
+  aws s3control list-jobs --account-id 123456789012
+
+boto3:
+
+  boto3.client("s3control", region_name="{region}", endpoint_url="http://s3-control.{region}.amazonaws.com",
+               config=botocore.config.Config(proxies={{"http": "{url}"}}))
+
+Ctrl-C ends it.
+"""
+
+
+@app.callback()
+def emulator() -> None:
+    """Run the S3 Batch Operations job API on this machine."""
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
+    s3_endpoint: Annotated[
+        str | None, typer.Option("--s3-endpoint", metavar="URL", help="S3 that holds the manifests. Without: none.")
+    ] = None,
+    region: Annotated[str, typer.Option(help="Region of requests that name none.")] = "us-east-1",
+    delay_ms: Annotated[
+        int, typer.Option("--delay-ms", help="How long a job stays in a passing status, in milliseconds.", min=0)
+    ] = 50,
+    *,
+    stepped: Annotated[
+        bool, typer.Option("--stepped", help="Let time stand still until POST /_emulator/clock advances it.")
+    ] = False,
+    events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every event.")] = True,
+) -> None:
+    """Serve the job API over HTTP on the loopback interface until Ctrl-C."""
+    console = Console(highlight=False, soft_wrap=True)
+
+    def show(event: Event) -> None:
+        if events:
+            console.print(_event_line(event), markup=False)
+
+    batch = Emulator(
+        SteppedClock(datetime.now(UTC)) if stepped else RealClock(),
+        S3Objects(s3_endpoint) if s3_endpoint else MemoryObjects(),
+        show,
+        region=region,
+        delays=Delays.every(timedelta(milliseconds=delay_ms)),
+    )
+    try:
+        listening = bound_socket(port)
+    except OSError as error:
+        Console(stderr=True).print(f"can't listen on 127.0.0.1:{port}: {error.strerror}", markup=False)
+        raise typer.Exit(1) from error
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    console.print(_HINT.format(url=url, region=region), markup=False, end="")
+    try:
+        asyncio.run(uvicorn_server(batch.asgi).serve(sockets=[listening]))
+    except KeyboardInterrupt:
+        # uvicorn raises the signal again once it has shut down.
+        pass
+    finally:
+        listening.close()
+    console.print("ended")
+
+
+def _event_line(event: Event) -> str:
+    said = event["detail"]["serviceEventDetails"]
+    return f"{event['time']} {event['detail']['eventName']} {said['jobId']} {said['status']}"

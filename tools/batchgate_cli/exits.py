@@ -1,0 +1,69 @@
+"""The exit codes of every command, and how errors are shown."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from batchgate.errors import BatchgateError, PolicyError, Problem
+
+
+class Exit(IntEnum):
+    """What a command's exit code says."""
+
+    DONE = 0
+    COULD_NOT = 1
+    USAGE = 2
+    INVALID_POLICY = 3
+    CASE_FAILED = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed."
+
+PROBLEMS_SHOWN = 100
+
+
+def errors_console() -> Console:
+    """Where errors go; made anew so that a redirected stderr is seen."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Print every problem as FILE:LINE:COLUMN: WHERE: MESSAGE."""
+    console = errors_console()
+    for problem in problems[:PROBLEMS_SHOWN]:
+        console.print(
+            Text.assemble(
+                (f"{problem.place}: " if problem.place else "", "bold"),
+                (f"{problem.where}: " if problem.where else "", "cyan"),
+                printable_line(problem.message),
+            )
+        )
+    if len(problems) > PROBLEMS_SHOWN:
+        console.print(f"... and {len(problems) - PROBLEMS_SHOWN} more")
+
+
+def printable_line(text: str) -> str:
+    """Text without anything that could move a terminal's cursor or change its colours."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Turn what batchgate reports into a message and an exit code."""
+    try:
+        yield
+    except PolicyError as error:
+        show_problems(error.problems)
+        raise typer.Exit(Exit.INVALID_POLICY) from error
+    except (BatchgateError, OSError) as error:
+        errors_console().print(Text(f"batchgate: {printable_line(str(error))}"))
+        raise typer.Exit(Exit.COULD_NOT) from error
+    except KeyboardInterrupt as error:
+        sys.stderr.write("\nbatchgate: interrupted\n")
+        raise typer.Exit(Exit.INTERRUPTED) from error

@@ -1,0 +1,196 @@
+"""A decision for people (a tree) and for programs (JSON)."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+from rich.tree import Tree
+
+from batchgate.jobs.model import Json
+from batchgate.policy.decide import Decision
+from batchgate.policy.facts import Result
+from batchgate.policy.policy_set import Kind, Verdict
+from batchgate.policy.reason import status_update_reason
+from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
+from batchgate.policy.wording import printable
+
+_MARKS: Mapping[Result, tuple[str, str]] = {
+    Result.MET: ("✓", "green"),
+    Result.VIOLATED: ("✗", "red"),
+    Result.UNKNOWN: ("?", "yellow"),
+    Result.UNMEASURABLE: ("!", "yellow"),
+}
+VERDICT_STYLES: Mapping[str, str] = {
+    "approve": "bold green",
+    "hold": "bold yellow",
+    "wait": "bold cyan",
+    "cancel": "bold red",
+}
+_GOVERNS = {True: "governs", False: "does not govern", None: "may govern"}
+
+
+def decision_as_json(decision: Decision) -> dict[str, Json]:
+    """The stable JSON form: keys may be added, none change their meaning."""
+    return {
+        "job_arn": decision.facts.ref.arn,
+        "status": str(decision.facts.status),
+        "at": decision.facts.now.isoformat(),
+        "verdict": str(decision.verdict),
+        "until": decision.until.isoformat() if decision.until else None,
+        "reason": status_update_reason(decision),
+        "policy_version": decision.policy_version,
+        "mode": "shadow" if decision.policies.shadow else "enforce",
+        "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
+        "deciding": _deciding(decision),
+        "statements": [_statement_as_json(statement) for statement in decision.trace],
+    }
+
+
+def _deciding(decision: Decision) -> list[Json]:
+    return [
+        {
+            "statement": vote.statement.name if vote.statement else None,
+            "requirement": vote.requirement.position if vote.requirement else None,
+            "rule": vote.rule or None,
+        }
+        for vote in decision.deciding
+    ]
+
+
+def _statement_as_json(statement: StatementTrace) -> Json:
+    return {
+        "name": statement.name,
+        "kind": str(statement.kind),
+        "mode": "enforce" if statement.enforced else "shadow",
+        "governs": statement.governs,
+        "vote": None if statement.vote is None else str(statement.vote),
+        "match": _condition_as_json(statement.match),
+        "requirements": [_requirement_as_json(requirement) for requirement in statement.requirements],
+    }
+
+
+def _requirement_as_json(requirement: RequirementTrace) -> Json:
+    return {
+        "position": requirement.position,
+        "result": str(requirement.result),
+        "actual": requirement.actual,
+        "expected": requirement.expected,
+        "on_violation": str(requirement.on_violation),
+        "vote": None if requirement.vote is None else str(requirement.vote),
+        "message": requirement.message,
+        "condition": _condition_as_json(requirement.own),
+        "lifts": [
+            {
+                "kind": "unless" if lift.exception is None else "exception",
+                "name": lift.exception,
+                "because": lift.because,
+                "condition": _condition_as_json(lift.condition),
+            }
+            for lift in requirement.lifts
+        ],
+    }
+
+
+def _condition_as_json(condition: ConditionTrace) -> dict[str, Json]:
+    common: dict[str, Json] = {"result": str(condition.result)}
+    if condition.joined:
+        return {**common, condition.joined: [_condition_as_json(part) for part in condition.parts]}
+    return {
+        **common,
+        "check": condition.kind,
+        "subject": condition.subject,
+        "actual": condition.actual,
+        "expected": condition.expected,
+    }
+
+
+# --- For people -------------------------------------------------------------------------------------
+
+
+def decision_as_tree(decision: Decision, *, everything: bool) -> Tree:
+    """A tree of each statement, why it governs or not, and what each requirement came to.
+
+    Args:
+        decision: What to show.
+        everything: Also the statements that do not govern, check by check.
+    """
+    tree = Tree(_headline(decision), guide_style="dim")
+    for statement in sorted(decision.trace, key=_order):
+        _grow_statement(tree, statement, everything=everything)
+    return tree
+
+
+def _order(statement: StatementTrace) -> int:
+    """Statements that decide come first."""
+    return {True: 0, None: 1, False: 2}[statement.governs]
+
+
+def _headline(decision: Decision) -> Text:
+    line = Text.assemble(
+        (str(decision.verdict).upper(), VERDICT_STYLES[str(decision.verdict)]),
+        f"  {decision.facts.ref.job_id}  {decision.facts.status}",
+    )
+    if decision.until:
+        line.append(f"  until {decision.until:%Y-%m-%d %H:%M} UTC")
+    if decision.if_enforced is not None:
+        line.append(f"  (shadow; enforced: {decision.if_enforced})", "magenta")
+    return line
+
+
+def _grow_statement(tree: Tree, statement: StatementTrace, *, everything: bool) -> None:
+    style = "" if statement.governs else "dim"
+    label = Text.assemble(
+        (f"{statement.kind} ", "dim"),
+        (printable(statement.name), f"bold {style}"),
+        (f"  {_GOVERNS[statement.governs]}", style),
+    )
+    if statement.vote is not None:
+        label.append("  ")
+        if not statement.enforced:
+            label.append("shadow: would ", "magenta")
+        label.append(str(statement.vote), VERDICT_STYLES[str(statement.vote)])
+    elif statement.kind is Kind.GUARDRAIL and statement.governs:
+        label.append("  no objection", "green")
+    branch = tree.add(label)
+    if statement.governs is not True or everything:
+        for part in statement.match.parts:
+            if everything or part.result is not Result.MET:
+                _grow_condition(branch, part, "match ")
+    if statement.governs is not False or everything:
+        for requirement in statement.requirements:
+            _grow_requirement(branch, requirement)
+
+
+def _grow_requirement(tree: Tree, requirement: RequirementTrace) -> None:
+    branch = _grow_condition(tree, requirement.own, "", whole=requirement.result)
+    if requirement.vote is not None and isinstance(branch.label, Text):
+        branch.label.append(f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)])
+    if requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
+        branch.add(Text(printable(requirement.message), "italic"))
+    for lift in requirement.lifts:
+        _grow_lift(branch, lift)
+
+
+def _grow_lift(tree: Tree, lift: LiftTrace) -> None:
+    name = "unless" if lift.exception is None else f"exception {printable(lift.exception)}"
+    lifted = " lifts it" if lift.condition.result is Result.MET else ""
+    because = f" ({printable(lift.because)})" if lift.because else ""
+    mark, style = _MARKS[lift.condition.result]
+    branch = tree.add(Text.assemble((f"{mark} ", style), f"{name}{lifted}{because}"))
+    _grow_parts(branch, lift.condition.parts)
+
+
+def _grow_parts(tree: Tree, parts: Sequence[ConditionTrace]) -> None:
+    for part in parts:
+        _grow_condition(tree, part, "")
+
+
+def _grow_condition(tree: Tree, condition: ConditionTrace, prefix: str, *, whole: Result | None = None) -> Tree:
+    mark, style = _MARKS[condition.result if whole is None else whole]
+    label = Text.assemble((f"{mark} ", style), (prefix, "dim"))
+    if condition.joined:
+        label.append(f"{condition.joined} of")
+        branch = tree.add(label)
+        _grow_parts(branch, condition.parts)
+        return branch
+    label.append(f"{condition.subject} is {condition.actual}, want {condition.expected}")
+    return tree.add(label)

@@ -1,0 +1,155 @@
+"""The control API under `/_emulator/`: what a test in another process does to a served emulator.
+
+JSON in, JSON out. It answers on the loopback interface only, and to no browser: docs/emulator.md.
+"""
+
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from s3batch_emulator.clock import SteppedClock
+from s3batch_emulator.errors import EmulatorError
+from s3batch_emulator.exchange import HttpResponse
+from s3batch_emulator.faults import Effect, Fault
+from s3batch_emulator.switches import Pace
+from s3batch_emulator.wire import timestamp_text
+
+if TYPE_CHECKING:
+    from s3batch_emulator.emulator import Emulator
+
+PREFIX = "/_emulator/"
+
+Json: TypeAlias = dict[str, Any]
+_Answer: TypeAlias = Callable[["Emulator", Json], Json]
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a client's address is this machine's own."""
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, local: bool) -> HttpResponse:
+    """Carry out one control request.
+
+    Args:
+        emulator: What to act on.
+        method: GET, POST or DELETE.
+        path: Beginning with `/_emulator/`.
+        body: A JSON object, or nothing.
+        local: The request came from this machine and from no browser.
+    """
+    if not local:
+        return _json(403, {"error": "the control API answers this machine only, and no browser"})
+    chosen = _ROUTES.get((method, path.removeprefix(PREFIX)))
+    if chosen is None:
+        return _json(404, {"error": f"there is no {method} {path}", "routes": sorted(" ".join(key) for key in _ROUTES)})
+    try:
+        asked = json.loads(body) if body else {}
+        if not isinstance(asked, dict):
+            return _json(400, {"error": "the body must be a JSON object"})
+        return _json(200, chosen(emulator, asked))
+    except (EmulatorError, ValueError, TypeError, KeyError, OverflowError) as error:
+        return _json(400, {"error": f"{type(error).__name__}: {error}"})
+
+
+def _json(status: int, said: Mapping[str, object]) -> HttpResponse:
+    return HttpResponse(status, json.dumps(said).encode(), {"Content-Type": "application/json"})
+
+
+def _describe(emulator: "Emulator", _: Json) -> Json:
+    return {
+        "now": timestamp_text(emulator.clock.now()),
+        "stepped": isinstance(emulator.clock, SteppedClock),
+        "jobs": len(emulator.jobs()),
+    }
+
+
+def _advance(emulator: "Emulator", asked: Json) -> Json:
+    if not isinstance(emulator.clock, SteppedClock):
+        raise EmulatorError("the clock is real; serve with --stepped to advance it")
+    emulator.clock.advance(timedelta(seconds=float(asked["advance_seconds"])))
+    emulator.deliver()
+    return _describe(emulator, asked)
+
+
+def _jobs(emulator: "Emulator", _: Json) -> Json:
+    return {
+        "jobs": [
+            {
+                "job_arn": job.job_arn,
+                "job_id": job.job_id,
+                "status": job.status.value,
+                "reason": job.reason,
+                "priority": job.priority,
+                "total_tasks": job.total_tasks,
+                "tags": job.tags,
+                "history": [[timestamp_text(at), status.value] for at, status in job.history],
+            }
+            for job in emulator.jobs()
+        ]
+    }
+
+
+def _calls(emulator: "Emulator", _: Json) -> Json:
+    return {
+        "calls": [
+            {
+                "at": timestamp_text(call.at),
+                "operation": call.operation,
+                "account_id": call.place.account_id,
+                "region": call.place.region,
+                "job_id": call.asked.get("JobId"),
+                "code": call.code,
+                "ending": call.ending.value,
+            }
+            for call in emulator.calls
+        ]
+    }
+
+
+def _add_fault(emulator: "Emulator", asked: Json) -> Json:
+    emulator.faults.add(Fault(**{**asked, "effect": Effect(asked["effect"])}))
+    return _faults(emulator, asked)
+
+
+def _faults(emulator: "Emulator", _: Json) -> Json:
+    return {
+        "faults": [
+            {name: getattr(fault, name) for name in Fault.__slots__} | {"effect": fault.effect.value}
+            for fault in emulator.faults.waiting
+        ]
+    }
+
+
+def _clear_faults(emulator: "Emulator", asked: Json) -> Json:
+    emulator.faults.clear()
+    return _faults(emulator, asked)
+
+
+def _pace(emulator: "Emulator", asked: Json) -> Json:
+    pace = Pace(float(asked.get("tasks_per_second", 100.0)), float(asked.get("failing_share", 0.0)))
+    emulator.set_pace(str(asked["job_id"]), pace)
+    return {"job_id": asked["job_id"], "tasks_per_second": pace.tasks_per_second, "failing_share": pace.failing_share}
+
+
+def _reset(emulator: "Emulator", asked: Json) -> Json:
+    emulator.reset()
+    return _describe(emulator, asked)
+
+
+_ROUTES: dict[tuple[str, str], _Answer] = {
+    ("GET", ""): _describe,
+    ("POST", "clock"): _advance,
+    ("GET", "jobs"): _jobs,
+    ("GET", "calls"): _calls,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "pace"): _pace,
+    ("POST", "reset"): _reset,
+}

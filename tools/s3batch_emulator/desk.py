@@ -1,0 +1,131 @@
+"""From a request to its answer: route, admit, read, perform, write; and what may go wrong on purpose."""
+
+import random
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from s3batch_emulator import model, wire
+from s3batch_emulator.address import Place, host_account, partition_of, region_of
+from s3batch_emulator.calls import Call
+from s3batch_emulator.errors import ApiError, MalformedRequestError, Vocabulary
+from s3batch_emulator.exchange import Ending, HttpRequest, HttpResponse
+from s3batch_emulator.faults import Effect, Fault, FaultPlan, RateLimiter
+from s3batch_emulator.identity import Identity
+from s3batch_emulator.operations import Perform
+from s3batch_emulator.values import Structure
+
+CALLS_KEPT = 10_000
+_ACCOUNT_HEADER = "x-amz-account-id"
+_WRONG_XML = b"<html><body>proxy error<br></body>"
+_ENDINGS = {Effect.RESET: Ending.RESET, Effect.HANG: Ending.HANG, Effect.HALF_ANSWER: Ending.HALF}
+
+
+@dataclass(slots=True)
+class Desk:
+    """Answers requests. Whoever calls holds the service's lock.
+
+    Attributes:
+        perform: What carries out each operation.
+        rng: For request ids.
+        region: For requests that name none.
+        partition: For Regions that botocore does not know.
+        limiter: None for no limit.
+        calls: The latest requests that reached an operation, oldest first.
+    """
+
+    perform: dict[str, Perform]
+    rng: random.Random
+    vocabulary: Vocabulary
+    region: str
+    partition: str
+    faults: FaultPlan
+    identity: Identity
+    limiter: RateLimiter | None
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
+
+    def answer(self, request: HttpRequest, now: datetime) -> HttpResponse:
+        """The answer to a request, as S3 would give it."""
+        request_id = f"{self.rng.getrandbits(64):016X}"
+        headers = {
+            "Content-Type": "application/xml",
+            "x-amz-request-id": request_id,
+            "x-amz-id-2": request_id,
+            "Server": "AmazonS3",
+        }
+        try:
+            operation, path = _routed(request)
+            return replace(self._reached(operation, path, request, now), headers=headers)
+        except ApiError as error:
+            spoken = error.spoken(self.vocabulary)
+            body = wire.write_error(spoken.code, spoken.message, request_id, request_id)
+            return HttpResponse(spoken.status, body, headers)
+
+    def _reached(self, operation: str, path: dict[str, str], request: HttpRequest, now: datetime) -> HttpResponse:
+        call = Call(now, operation, self._place(request))
+        try:
+            response = self._performed(call, path, request)
+            call = replace(call, ending=response.ending)
+        except ApiError as error:
+            call = replace(call, code=error.spoken(self.vocabulary).code)
+            raise
+        finally:
+            self.calls.append(call)
+        return response
+
+    def _performed(self, call: Call, path: dict[str, str], request: HttpRequest) -> HttpResponse:
+        job_id = path.get("id")
+        self.identity.admit(request, call.operation, call.place, job_id, call.at)
+        if self.limiter is not None and not self.limiter.admits(call.place, call.at):
+            raise ApiError("TooManyRequestsException", "Please reduce your request rate.")
+        fault = self.faults.pick(call.operation, call.place, job_id)
+        if fault is not None and _is_before(fault):
+            return _suffered(fault, b"")
+        call.asked.update(_read(call.operation, path, request))
+        body = wire.write_answer(
+            model.operation(call.operation), self.perform[call.operation](call.place, call.asked, call.at)
+        )
+        return HttpResponse(200, body, {}) if fault is None else _suffered(fault, body)
+
+    def _place(self, request: HttpRequest) -> Place:
+        region = region_of(request.headers, self.region)
+        return Place(partition_of(region, self.partition), region, request.headers.get(_ACCOUNT_HEADER, ""))
+
+
+def _is_before(fault: Fault) -> bool:
+    return not fault.after_change and fault.effect in {Effect.ERROR, Effect.RESET, Effect.HANG}
+
+
+def _suffered(fault: Fault, body: bytes) -> HttpResponse:
+    if fault.effect is Effect.ERROR:
+        raise ApiError(fault.code, "The emulator was told to answer so.", verbatim=True)
+    if fault.effect is Effect.WRONG_XML:
+        return HttpResponse(200, _WRONG_XML, {})
+    return HttpResponse(200, body, {}, _ENDINGS[fault.effect])
+
+
+def _routed(request: HttpRequest) -> tuple[str, dict[str, str]]:
+    allowed = False
+    for route in model.routes():
+        found = route.path.fullmatch(request.path)
+        if found and route.method == request.method:
+            return route.operation, found.groupdict()
+        allowed = allowed or found is not None
+    if allowed:
+        raise ApiError("MethodNotAllowed", "The specified method is not allowed against this resource.")
+    if any(path.fullmatch(request.path) for path in model.other_paths()):
+        raise ApiError("NotImplemented", "Only the job operations of S3 Control are emulated.")
+    raise ApiError("InvalidURI", "Couldn't parse the specified URI.")
+
+
+def _read(operation: str, path: dict[str, str], request: HttpRequest) -> Structure:
+    try:
+        asked = wire.read_request(model.operation(operation), path, request.query, request.headers, request.body)
+    except MalformedRequestError as error:
+        # ListJobs is the only operation whose model declares InvalidRequestException, and no BadRequestException.
+        code = "InvalidRequestException" if operation == "ListJobs" else "BadRequestException"
+        raise ApiError(code, str(error)) from error
+    named = host_account(request.headers.get("host", ""))
+    if named is not None and named != request.headers.get(_ACCOUNT_HEADER):
+        raise ApiError("BadRequestException", f"The host names account {named}, {_ACCOUNT_HEADER} another")
+    return asked

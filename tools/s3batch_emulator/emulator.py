@@ -1,0 +1,181 @@
+"""The emulator itself, as tests and carriers hold it."""
+
+import random
+import threading
+from datetime import timedelta
+
+from s3batch_emulator.calls import Call
+from s3batch_emulator.clock import Clock, SteppedClock
+from s3batch_emulator.desk import Desk
+from s3batch_emulator.errors import EmulatorError
+from s3batch_emulator.events import Event, EventSink, discard
+from s3batch_emulator.exchange import HttpRequest, HttpResponse
+from s3batch_emulator.faults import FaultPlan, RateLimit, RateLimiter
+from s3batch_emulator.identity import Identity
+from s3batch_emulator.jobs import Job, JobSnapshot
+from s3batch_emulator.lifecycle import JobStatus
+from s3batch_emulator.objects import ObjectSource
+from s3batch_emulator.operations import JobOperations
+from s3batch_emulator.server import application
+from s3batch_emulator.service import JobService
+from s3batch_emulator.switches import Delays, Pace, Switches
+
+
+class Emulator:
+    """The S3 Batch Operations job API, with all of its state inside this one object.
+
+    Attributes:
+        clock: Its only notion of time.
+        asgi: The ASGI application; mount or serve it anywhere.
+        faults: Where to lay faults in wait.
+    """
+
+    def __init__(  # noqa: PLR0913 -- each is a choice of its own, and all but two have defaults
+        self,
+        clock: Clock,
+        objects: ObjectSource,
+        event_sink: EventSink = discard,
+        switches: Switches | None = None,
+        *,
+        partition: str = "aws",
+        region: str = "us-east-1",
+        delays: Delays | None = None,
+        pace: Pace | None = None,
+        running_slots: int | None = None,
+        identity: Identity | None = None,
+        rate_limit: RateLimit | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Make an emulator without jobs.
+
+        Args:
+            clock: RealClock or SteppedClock.
+            objects: Where manifests are read.
+            event_sink: Told of every event, in order, after the change is complete; it may call back.
+            switches: How to read what documentation leaves open.
+            partition: For Regions that botocore does not know.
+            region: For requests that name none: unsigned ones to a loopback host.
+            delays: How long passing statuses last.
+            pace: How running jobs get on, unless `set_pace` says otherwise for one.
+            running_slots: How many jobs of an account and Region run at once; None for any number.
+            identity: What is demanded of callers; nothing by default.
+            rate_limit: Beyond it requests are throttled; None for no limit.
+            seed: Makes every id, and every fault that is left to chance, repeatable.
+        """
+        self.clock = clock
+        self._sink = event_sink
+        self._delivering = threading.Lock()
+        self._service = JobService(
+            clock=clock,
+            objects=objects,
+            switches=switches or Switches(),
+            delays=delays or Delays(),
+            pace=pace or Pace(),
+            running_slots=running_slots,
+            rng=random.Random(seed),  # noqa: S311 -- ids, not secrets
+            announce=self.deliver,
+        )
+        self.faults = FaultPlan(random.Random(seed))  # noqa: S311 -- for repeatable tests, not secrets
+        self._desk = Desk(
+            perform=JobOperations(self._service).table(),
+            rng=self._service.rng,
+            vocabulary=(switches or Switches()).vocabulary,
+            region=region,
+            partition=partition,
+            faults=self.faults,
+            identity=identity or Identity(),
+            limiter=RateLimiter(rate_limit) if rate_limit else None,
+        )
+        self.asgi = application(self)
+
+    # --- for tests -------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let everything happen that is due by now."""
+        self.clock.run_due()
+        self.deliver()
+
+    def settle_until(self, job_id: str, status: JobStatus | str, *, within: timedelta = timedelta(days=1)) -> None:
+        """Advance a stepped clock from timer to timer until a job has a status.
+
+        Raises:
+            EmulatorError: The clock is not a SteppedClock, or the job does not get there `within`.
+        """
+        wanted = JobStatus(status)
+        if not isinstance(self.clock, SteppedClock):
+            raise EmulatorError("settle_until needs a SteppedClock")
+        self.settle()
+        limit = self.clock.now() + within
+        while self.job(job_id).status is not wanted:
+            due = self.clock.next_due()
+            if due is None or due > limit:
+                raise EmulatorError(
+                    f"job {job_id} is {self.job(job_id).status.value} and not {wanted.value} within {within}"
+                )
+            self.clock.advance(max(due - self.clock.now(), timedelta(0)))
+
+    def job(self, job_id: str) -> JobSnapshot:
+        """A job as it stands, wherever it lives.
+
+        Raises:
+            EmulatorError: There is no such job.
+        """
+        with self._service.lock:
+            return self._known(job_id).snapshot(self.clock.now())
+
+    def jobs(self) -> list[JobSnapshot]:
+        """Every job, in order of creation within its account and Region."""
+        with self._service.lock:
+            return [job.snapshot(self.clock.now()) for job in self._service.store.everything()]
+
+    def set_pace(self, job_id: str, pace: Pace) -> None:
+        """Have one job get on at another pace from now."""
+        with self._service.lock:
+            self._service.set_pace(self._known(job_id), pace, self.clock.now())
+
+    @property
+    def calls(self) -> list[Call]:
+        """The latest 10,000 requests that reached an operation, oldest first."""
+        return list(self._desk.calls)
+
+    def reset(self) -> None:
+        """Forget every job, call and fault; the clock stays."""
+        with self._service.lock:
+            self._service.store.clear()
+            self._service.outbox.clear()
+            self._desk.calls.clear()
+            self.faults.clear()
+
+    def _known(self, job_id: str) -> Job:
+        for job in self._service.store.everything():
+            if job.job_id == job_id:
+                return job
+        raise EmulatorError(f"there is no job {job_id}")
+
+    # --- for carriers ----------------------------------------------------------------------
+
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request: always, and always as S3 would.
+
+        Events that it causes wait for `deliver`.
+        """
+        with self._service.lock:
+            return self._desk.answer(request, self.clock.now())
+
+    def deliver(self) -> None:
+        """Hand the events of finished changes to the sink, in order, one at a time."""
+        while self._service.outbox and self._delivering.acquire(blocking=False):
+            try:
+                while event := self._next_event():
+                    self._sink(event)
+            finally:
+                self._delivering.release()
+
+    @property
+    def has_events(self) -> bool:
+        """Whether `deliver` would find something to do."""
+        return bool(self._service.outbox)
+
+    def _next_event(self) -> Event | None:
+        with self._service.lock:
+            return self._service.outbox.pop(0) if self._service.outbox else None

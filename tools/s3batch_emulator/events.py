@@ -1,0 +1,93 @@
+"""The events that S3 emits about jobs, in the documented shape.
+
+Source: S3 User Guide, "Tracking an S3 Batch Operations job in Amazon EventBridge through
+AWS CloudTrail" (batch-ops-examples-event-bridge-cloud-trail), wrapped in EventBridge's
+envelope for "AWS Service Event via CloudTrail".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from s3batch_emulator.address import Place
+from s3batch_emulator.lifecycle import JobStatus
+
+Event: TypeAlias = dict[str, Any]
+EventSink: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EventIds:
+    """The three ids of one event, each new."""
+
+    envelope: str
+    record: str
+    job_event: str
+
+
+def discard(event: Event) -> None:
+    """A sink that nobody listens at."""
+    del event
+
+
+def job_event(
+    name: str,
+    place: Place,
+    job_id: str,
+    status: JobStatus,
+    at: datetime,
+    ids: EventIds,
+    *,
+    failure_codes: tuple[str, ...] = (),
+    reason: str | None = None,
+) -> Event:
+    """One event as EventBridge delivers it.
+
+    Args:
+        name: `JobCreated` or `JobStatusChanged`.
+        place: Where the job is.
+        job_id: The job.
+        status: What it changed to.
+        at: When, to the second.
+        ids: The event's own ids.
+        failure_codes: For a job that failed.
+        reason: What UpdateJobStatus gave, where that caused the change. That S3 repeats it in
+            `statusChangeReason` is *inferred* from the name; the documented example is empty.
+    """
+    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    detail = {
+        "eventVersion": "1.05",
+        "userIdentity": {"accountId": place.account_id, "invokedBy": "s3.amazonaws.com"},
+        "eventTime": moment,
+        "eventSource": "s3.amazonaws.com",
+        "eventName": name,
+        "awsRegion": place.region,
+        "sourceIPAddress": "s3.amazonaws.com",
+        "userAgent": "s3.amazonaws.com",
+        "requestParameters": None,
+        "responseElements": None,
+        "eventID": ids.record,
+        "readOnly": False,
+        "eventType": "AwsServiceEvent",
+        "recipientAccountId": place.account_id,
+        "serviceEventDetails": {
+            "jobId": job_id,
+            "jobArn": place.job_arn(job_id),
+            "status": status.value,
+            "jobEventId": ids.job_event,
+            "failureCodes": list(failure_codes),
+            "statusChangeReason": [reason] if reason else [],
+        },
+    }
+    return {
+        "version": "0",
+        "id": ids.envelope,
+        "detail-type": "AWS Service Event via CloudTrail",
+        "source": "aws.s3",
+        "account": place.account_id,
+        "time": moment,
+        "region": place.region,
+        "resources": [],
+        "detail": detail,
+    }

@@ -1,0 +1,119 @@
+"""Faults on purpose, and the rate limit."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from s3batch_emulator.address import Place
+from s3batch_emulator.errors import STATUS_BY_CODE, EmulatorError
+
+
+class Effect(Enum):
+    """What a fault does to an exchange."""
+
+    ERROR = "error"
+    RESET = "reset"
+    HANG = "hang"
+    HALF_ANSWER = "half_answer"
+    WRONG_XML = "wrong_xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault, and which requests it befalls.
+
+    Attributes:
+        effect: What happens.
+        code: For ERROR: any of `errors.STATUS_BY_CODE`, in either vocabulary.
+        after_change: The operation is carried out all the same, and only its answer suffers.
+            A half answer and wrong XML are always that.
+        operation: Only this API operation; None for all.
+        account_id: Only this account; None for all.
+        job_id: Only requests that name this job; None for all.
+        times: How many requests; None for any number.
+        rate: The share of the fitting requests, from 0 to 1.
+    """
+
+    effect: Effect
+    code: str = "InternalServiceException"
+    after_change: bool = False
+    operation: str | None = None
+    account_id: str | None = None
+    job_id: str | None = None
+    times: int | None = 1
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a code that S3 does not have."""
+        if self.code not in STATUS_BY_CODE:
+            raise EmulatorError(f"Fault: code must be one of {', '.join(STATUS_BY_CODE)}, is {self.code}")
+        if not 0 <= self.rate <= 1:
+            raise EmulatorError(f"Fault: rate must be from 0 to 1, is {self.rate}")
+
+    def fits(self, operation: str, place: Place, job_id: str | None) -> bool:
+        """Whether a request is one that this fault may befall."""
+        return (
+            self.operation in {None, operation}
+            and self.account_id in {None, place.account_id}
+            and self.job_id in {None, job_id}
+        )
+
+
+@dataclass(slots=True)
+class FaultPlan:
+    """The faults in wait; the earliest added that fits a request befalls it."""
+
+    rng: random.Random
+    _waiting: list[tuple[Fault, int | None]] = field(default_factory=list)
+
+    def add(self, *faults: Fault) -> None:
+        """Lay faults in wait."""
+        self._waiting += [(fault, fault.times) for fault in faults]
+
+    def clear(self) -> None:
+        """Take away every fault."""
+        self._waiting.clear()
+
+    @property
+    def waiting(self) -> list[Fault]:
+        """The faults that can still befall a request."""
+        return [fault for fault, _ in self._waiting]
+
+    def pick(self, operation: str, place: Place, job_id: str | None) -> Fault | None:
+        """The fault that befalls a request, counted as used; None for none."""
+        for position, (fault, left) in enumerate(self._waiting):
+            if fault.fits(operation, place, job_id) and (fault.rate == 1 or self.rng.random() < fault.rate):
+                if left is not None:
+                    self._waiting[position : position + 1] = [(fault, left - 1)] if left > 1 else []
+                return fault
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """A token bucket for each account and Region.
+
+    Attributes:
+        per_second: How fast it fills.
+        burst: How much it holds; full at first.
+    """
+
+    per_second: float
+    burst: float
+
+
+@dataclass(slots=True)
+class RateLimiter:
+    """Counts requests against a limit, by the emulator's clock."""
+
+    limit: RateLimit
+    _buckets: dict[Place, tuple[float, datetime]] = field(default_factory=dict)
+
+    def admits(self, place: Place, at: datetime) -> bool:
+        """Whether one more request is within the limit; counts it if so."""
+        level, since = self._buckets.get(place, (self.limit.burst, at))
+        level = min(self.limit.burst, level + (at - since).total_seconds() * self.limit.per_second)
+        admitted = level >= 1
+        self._buckets[place] = (level - 1 if admitted else level, at)
+        return admitted

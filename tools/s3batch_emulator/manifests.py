@@ -1,0 +1,123 @@
+"""How many tasks a manifest holds, counted the way S3 reads it: whole, before the job runs.
+
+Formats: User Guide, "Specifying a manifest" (specify-batchjob-manifest).
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+from urllib.parse import unquote_plus
+
+from botocore.exceptions import BotoCoreError
+
+from s3batch_emulator.objects import ObjectSource, ObjectUnreadableError
+from s3batch_emulator.switches import ManifestKind
+
+_NEEDED = ("Bucket", "Key")
+_MANIFEST_JSON_BYTES = 16 * 1024 * 1024
+_UNREADABLE_CODES = {"NoSuchKey": "ManifestNotFound", "NoSuchBucket": "ManifestNotFound"}
+
+
+class ManifestError(Exception):
+    """A manifest that makes its job fail.
+
+    Attributes:
+        code: The job's FailureCode. InvalidManifestContent is documented (User Guide,
+            Troubleshooting S3 Batch Operations); the others are *inferred*.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Say why by a failure code and in words."""
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestLocation:
+    """Which object is the manifest, exactly.
+
+    Attributes:
+        kind: CSV or INVENTORY.
+        fields: For CSV, what its columns mean.
+        bucket: From ObjectArn.
+        key: From ObjectArn.
+        etag: What the object must have, without quotation marks.
+        version_id: None for the current version.
+    """
+
+    kind: ManifestKind
+    fields: tuple[str, ...]
+    bucket: str
+    key: str
+    etag: str
+    version_id: str | None
+
+
+def count_tasks(location: ManifestLocation, objects: ObjectSource) -> int:
+    """Read a manifest to its end and count its tasks.
+
+    Raises:
+        ManifestError: It is missing, is another object than the one named, or is malformed.
+    """
+    try:
+        opened = objects.open(location.bucket, location.key, location.version_id)
+        if opened.etag != location.etag:
+            raise ManifestError("ManifestETagMismatch", f"ETag is {opened.etag}, the job names {location.etag}")
+        if location.kind is ManifestKind.CSV:
+            return _count_rows(opened.body, location.fields)
+        return _count_inventory(opened.body, objects, location.bucket)
+    except ObjectUnreadableError as error:
+        raise ManifestError(_UNREADABLE_CODES.get(error.code, "ManifestReadError"), str(error)) from error
+    except (csv.Error, UnicodeDecodeError, ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _invalid(str(error)) from error
+    except (OSError, BotoCoreError) as error:
+        raise ManifestError("ManifestReadError", str(error)) from error
+
+
+def _invalid(why: str) -> ManifestError:
+    return ManifestError("InvalidManifestContent", f"Invalid Manifest Content: {why}")
+
+
+def _count_rows(body: BinaryIO, fields: tuple[str, ...]) -> int:
+    missing = [name for name in _NEEDED if name not in fields]
+    if missing:
+        raise ManifestError(
+            "InvalidManifestContent", f"Required fields are missing in the schema: {', '.join(missing)}"
+        )
+    bucket, key = fields.index("Bucket"), fields.index("Key")
+    tasks = 0
+    for tasks, row in enumerate(_rows(body), start=1):
+        if len(row) != len(fields):
+            raise _invalid(f"row {tasks} has {len(row)} columns, the schema has {len(fields)}")
+        if not row[bucket] or not unquote_plus(row[key], errors="strict"):
+            raise _invalid(f"row {tasks} has an empty bucket or key")
+    return tasks
+
+
+def _rows(body: BinaryIO) -> Iterator[list[str]]:
+    """Rows of a CSV object: quoted fields may hold line breaks; the last line break may be missing."""
+    with io.TextIOWrapper(body, encoding="utf-8", newline="") as lines:
+        yield from (row for row in csv.reader(lines, strict=True) if row)
+
+
+def _count_inventory(body: BinaryIO, objects: ObjectSource, manifest_bucket: str) -> int:
+    described = json.loads(body.read(_MANIFEST_JSON_BYTES))
+    if not isinstance(described, dict):
+        raise _invalid("manifest.json is not an object")
+    if described.get("fileFormat") != "CSV":
+        raise _invalid(f"fileFormat is {described.get('fileFormat')}, must be CSV")
+    fields = tuple(name.strip() for name in str(described.get("fileSchema", "")).split(","))
+    bucket = str(described.get("destinationBucket", "")).rpartition(":")[2] or manifest_bucket
+    files = described.get("files")
+    if not isinstance(files, list) or not all(isinstance(file, dict) and "key" in file for file in files):
+        raise _invalid("manifest.json must list its files, each with a key")
+    tasks = 0
+    for file in files:
+        data = objects.open(bucket, str(file["key"])).body
+        tasks += _count_rows(cast("BinaryIO", gzip.GzipFile(fileobj=data)), fields)
+    return tasks

@@ -1,0 +1,227 @@
+"""The eight operations of the job API, from a valid input structure to an answer or a refusal."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from s3batch_emulator.address import Place
+from s3batch_emulator.errors import ApiError
+from s3batch_emulator.jobs import Job
+from s3batch_emulator.lifecycle import TERMINAL, Cause, JobStatus
+from s3batch_emulator.service import JobService
+from s3batch_emulator.values import Structure, Value, flag, member, number, structures, text, texts
+
+MAX_TAGS = 50
+"""Tags that a job may have. Source: API reference, PutJobTagging."""
+
+PAGE_JOBS = 1000
+"""Jobs on a page of ListJobs when MaxResults is absent or 0. Source: its maximum; the default is *inferred*."""
+
+Perform: TypeAlias = Callable[[Place, Structure, datetime], Structure]
+
+_DESCRIBED_AS_SENT = (
+    "ConfirmationRequired",
+    "Description",
+    "Manifest",
+    "Operation",
+    "Report",
+    "RoleArn",
+    "ManifestGenerator",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOperations:
+    """The operations, on the jobs of one emulator. Whoever calls holds the service's lock."""
+
+    service: JobService
+
+    def table(self) -> dict[str, Perform]:
+        """What performs each operation, by its API name."""
+        return {
+            "CreateJob": self.create_job,
+            "DescribeJob": self.describe_job,
+            "ListJobs": self.list_jobs,
+            "UpdateJobStatus": self.update_job_status,
+            "UpdateJobPriority": self.update_job_priority,
+            "GetJobTagging": self.get_job_tagging,
+            "PutJobTagging": self.put_job_tagging,
+            "DeleteJobTagging": self.delete_job_tagging,
+        }
+
+    def create_job(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """Create a job, or name the one that the same token has created."""
+        request = {name: value for name, value in asked.items() if name != "AccountId"}
+        _check_new_job(request)
+        known = self.service.store.created_with(place, text(request, "ClientRequestToken") or "")
+        if known is None:
+            return {"JobId": self.service.create(place, request, at).job_id}
+        if known.request != request:
+            raise ApiError("IdempotencyException", "The ClientRequestToken was used with other parameters")
+        return {"JobId": known.job_id}
+
+    def describe_job(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """All that S3 says about a job, its tags excepted."""
+        return {"Job": self._described(self._job(place, asked, at), at)}
+
+    def list_jobs(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """A page of jobs, the newest first."""
+        wanted = frozenset(texts(asked, "JobStatuses"))
+        most = number(asked, "MaxResults") or PAGE_JOBS
+        token = text(asked, "NextToken")
+        before = _read_token(token, place, wanted) if token is not None else None
+        page: list[Job] = []
+        more = False
+        for job in self.service.store.newest_first(place, before):
+            if wanted and job.status.value not in wanted:
+                continue
+            if len(page) == most:
+                more = True
+                break
+            page.append(job)
+        answer: Structure = {"NextToken": _write_token(page[-1].order, place, wanted)} if more else {}
+        answer["Jobs"] = [self._listed(job, at) for job in page]
+        return answer
+
+    def update_job_status(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """Confirm a job, or cancel it."""
+        job = self._job(place, asked, at)
+        requested, reason = text(asked, "RequestedJobStatus"), text(asked, "StatusUpdateReason")
+        cause = Cause.CONFIRMED if requested == JobStatus.READY.value else Cause.CANCEL_ASKED
+        early = cause is Cause.CONFIRMED and job.status in {JobStatus.NEW, JobStatus.PREPARING}
+        if early and self.service.switches.ready_while_preparing:
+            job.confirmed_early, job.reason = True, reason
+        elif not self.service.apply(job, cause, at, reason):
+            raise ApiError("JobStatusException", f"A job in status {job.status.value} can't be set to {requested}")
+        answer: Structure = {"JobId": job.job_id, "Status": job.status.value}
+        return answer | {"StatusUpdateReason": reason} if reason is not None else answer
+
+    def update_job_priority(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """Give a job another priority."""
+        job = self._job(place, asked, at)
+        if job.status in TERMINAL:
+            # The model declares no JobStatusException for this operation.
+            raise ApiError("BadRequestException", f"A job in status {job.status.value} has no priority to change")
+        self.service.reprioritize(job, number(asked, "Priority") or 0, at)
+        return {"JobId": job.job_id, "Priority": job.priority}
+
+    def get_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """The tags of a job."""
+        tags: list[Value] = [
+            {"Key": key, "Value": value} for key, value in sorted(self._job(place, asked, at).tags.items())
+        ]
+        return {"Tags": tags}
+
+    def put_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """Replace all tags of a job."""
+        job = self._job(place, asked, at)
+        tags = structures(asked, "Tags")
+        if len(tags) > MAX_TAGS:
+            raise ApiError("TooManyTagsException", f"A job can have at most {MAX_TAGS} tags, {len(tags)} were sent")
+        _check_tag_keys(tags)
+        job.tags = {text(tag, "Key") or "": text(tag, "Value") or "" for tag in tags}
+        return {}
+
+    def delete_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+        """Take all tags from a job."""
+        self._job(place, asked, at).tags = {}
+        return {}
+
+    def _job(self, place: Place, asked: Structure, at: datetime) -> Job:
+        job = self.service.store.find(place, text(asked, "JobId") or "")
+        if job is None or at < job.created + self.service.delays.registered:
+            raise ApiError("NotFoundException", "The specified job does not exist")
+        return job
+
+    def _described(self, job: Job, at: datetime) -> Structure:
+        described: Structure = {name: job.request[name] for name in _DESCRIBED_AS_SENT if name in job.request}
+        if self.service.switches.omitted_confirmation_shown:
+            described.setdefault("ConfirmationRequired", True)
+        described |= {
+            "JobId": job.job_id,
+            "JobArn": job.place.job_arn(job.job_id),
+            "Status": job.status.value,
+            "Priority": job.priority,
+            "ProgressSummary": self._progress(job, at),
+            "FailureReasons": [{"FailureCode": why.code, "FailureReason": why.reason} for why in job.failures],
+            "CreationTime": job.created,
+        }
+        if job.reason is not None:
+            described["StatusUpdateReason"] = job.reason
+        if job.terminated is not None:
+            described["TerminationDate"] = job.terminated
+        if job.suspended is not None:
+            described |= {"SuspendedDate": job.suspended, "SuspendedCause": "AWAITING_CONFIRMATION"}
+        if job.generated is not None:
+            described["GeneratedManifestDescriptor"] = job.generated
+        return described
+
+    def _listed(self, job: Job, at: datetime) -> Structure:
+        listed: Structure = {
+            "JobId": job.job_id,
+            "Operation": job.operation_name,
+            "Priority": job.priority,
+            "Status": job.status.value,
+            "CreationTime": job.created,
+            "ProgressSummary": self._progress(job, at),
+        }
+        if "Description" in job.request:
+            listed["Description"] = job.request["Description"]
+        if job.terminated is not None:
+            listed["TerminationDate"] = job.terminated
+        return listed
+
+    def _progress(self, job: Job, at: datetime) -> Structure:
+        tally = job.tally(at)
+        summary: Structure = {
+            "NumberOfTasksSucceeded": tally.succeeded,
+            "NumberOfTasksFailed": tally.failed,
+            "Timers": {"ElapsedTimeInActiveSeconds": job.active_seconds(at)},
+        }
+        if job.total_shown and job.total_tasks is not None:
+            summary["TotalNumberOfTasks"] = job.total_tasks
+        elif self.service.switches.unknown_total_as_zero:
+            summary["TotalNumberOfTasks"] = 0
+        return summary
+
+
+def _check_new_job(request: Structure) -> None:
+    """Refuse what the model allows and the API reference does not."""
+    if ("Manifest" in request) == ("ManifestGenerator" in request):
+        raise ApiError("BadRequestException", "Exactly one of Manifest and ManifestGenerator must be given")
+    generator = ("ManifestGenerator", "S3JobManifestGenerator")
+    stored = flag(request, *generator, "EnableManifestOutput") is True
+    if stored != (member(request, *generator, "ManifestOutputLocation") is not None):
+        raise ApiError("BadRequestException", "ManifestOutputLocation goes with EnableManifestOutput")
+    operation = member(request, "Operation")
+    if not isinstance(operation, dict) or len(operation) != 1:
+        raise ApiError("BadRequestException", "Operation must name exactly one operation")
+    tags = structures(request, "Tags")
+    if len(tags) > MAX_TAGS:
+        # The model declares no TooManyTagsException for CreateJob.
+        raise ApiError("BadRequestException", f"A job can have at most {MAX_TAGS} tags, {len(tags)} were sent")
+    _check_tag_keys(tags)
+
+
+def _check_tag_keys(tags: list[Structure]) -> None:
+    if len({text(tag, "Key") for tag in tags}) != len(tags):
+        raise ApiError("BadRequestException", "Two tags have the same key")
+
+
+def _write_token(order: int, place: Place, wanted: frozenset[str]) -> str:
+    return f"{order}:{_listing_mark(place, wanted)}"
+
+
+def _read_token(token: str, place: Place, wanted: frozenset[str]) -> int:
+    order, _, mark = token.partition(":")
+    if not (order.isascii() and order.isdigit()) or mark != _listing_mark(place, wanted):
+        raise ApiError("InvalidNextTokenException", "The NextToken is not one of this listing")
+    return int(order)
+
+
+def _listing_mark(place: Place, wanted: frozenset[str]) -> str:
+    """Binds a NextToken to its account, Region and filter."""
+    named = "|".join((place.region, place.account_id, *sorted(wanted)))
+    return hashlib.blake2b(named.encode(), digest_size=12).hexdigest()

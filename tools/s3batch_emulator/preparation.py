@@ -1,0 +1,61 @@
+"""What S3 learns while a job is Preparing: which objects it is about, and how many."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from s3batch_emulator.generated import generate
+from s3batch_emulator.jobs import Job
+from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
+from s3batch_emulator.objects import ObjectSource
+from s3batch_emulator.switches import ManifestKind
+from s3batch_emulator.values import Structure, member, text, texts
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A manifest that was read or made.
+
+    Attributes:
+        total_tasks: How many tasks it holds.
+        generated: The GeneratedManifestDescriptor, where one was made and stored.
+    """
+
+    total_tasks: int
+    generated: Structure | None = None
+
+
+def prepare(job: Job, objects: ObjectSource, at: datetime) -> Prepared:
+    """Read a job's manifest, or make it.
+
+    Raises:
+        ManifestError: It can't be read or made, so the job fails.
+    """
+    generator = member(job.request, "ManifestGenerator", "S3JobManifestGenerator")
+    if isinstance(generator, dict):
+        made = generate(generator, objects, job.job_id, job.place.partition, at)
+        return Prepared(made.total_tasks, made.descriptor)
+    return Prepared(count_tasks(_location(job.request), objects))
+
+
+def _location(request: Structure) -> ManifestLocation:
+    bucket, key = bucket_and_key(text(request, "Manifest", "Location", "ObjectArn") or "")
+    return ManifestLocation(
+        kind=ManifestKind(text(request, "Manifest", "Spec", "Format")),
+        fields=tuple(texts(request, "Manifest", "Spec", "Fields")),
+        bucket=bucket,
+        key=key,
+        etag=(text(request, "Manifest", "Location", "ETag") or "").strip('"'),
+        version_id=text(request, "Manifest", "Location", "ObjectVersionId"),
+    )
+
+
+def bucket_and_key(object_arn: str) -> tuple[str, str]:
+    """The bucket and the key that an object's ARN names.
+
+    Raises:
+        ManifestError: It names no key.
+    """
+    bucket, _, key = object_arn.split(":", 5)[-1].partition("/")
+    if not bucket or not key:
+        raise ManifestError("ManifestNotFound", f"{object_arn} names no object")
+    return bucket, key
