@@ -167,3 +167,20 @@ class NewId(Protocol):
     def __call__(self) -> str:
         """Eight hex digits, different each time."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The ports of one invocation.
+
+    Attributes:
+        deadline: When this invocation is ended at the latest, finished or not.
+    """
+
+    jobs: JobsApi
+    policies: PolicySource
+    ledger: DecisionLedger
+    announcer: Announcer
+    clock: Clock
+    new_claim_id: NewId
+    deadline: datetime

@@ -14,8 +14,7 @@ from batchgate.adapters.announce import LogAnnouncer
 from batchgate.adapters.ledger import MemoryLedger
 from batchgate.adapters.policy_source import PackagedPolicy
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
-from batchgate.ports import DecisionLedger, JobsApi, PolicySource
-from batchgate.review import Gate
+from batchgate.ports import DecisionLedger, Gate, JobsApi, PolicySource
 
 PACKAGED_POLICY = Path(__file__).with_name("policy.json")
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from s3batch_emulator import (
     Delays,
     Emulator,
@@ -72,6 +74,25 @@ def test_whether_suspended_is_announced_is_a_switch() -> None:
     s3control = connect(client(), emulator)
     emulator.settle_until(s3control.create_job(**job_request(objects))["JobId"], "Suspended")
     assert [event["detail"]["serviceEventDetails"]["status"] for event in events] == ["New", "Preparing"]
+
+
+def test_a_sink_that_fails_does_not_stop_the_jobs_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the job goes on by itself."""
+    objects, reached = MemoryObjects(), "New"
+
+    def fail(event: Event) -> None:
+        raise LookupError(event["id"])
+
+    emulator = Emulator(RealClock(), objects, fail, delays=Delays.every(timedelta(milliseconds=5)))
+    with running_server(emulator.asgi) as url:
+        s3control = client(base_url=url)
+        job_id = s3control.create_job(**job_request(objects))["JobId"]
+        for _ in range(1000):
+            reached = s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]["Status"]
+            if reached == "Suspended":
+                break
+    assert reached == "Suspended"
+    assert "an event sink failed" in caplog.messages
 
 
 def test_a_sink_may_call_back(batch: EmulatedBatch) -> None:

@@ -17,7 +17,8 @@ from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import JobLook, ListedJob, Review
-from batchgate.review import Gate, review_job
+from batchgate.ports import Gate
+from batchgate.review import review_job
 from batchgate.state import State
 from s3batch_emulator import Delays, Emulator, Event, JobSnapshot, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator.pytest_plugin import START

@@ -23,7 +23,7 @@ from batchgate.errors import (
 )
 from batchgate.jobs.model import JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
-from batchgate.review import UPDATE_TAKES_AT_MOST
+from batchgate.carry_out import UPDATE_TAKES_AT_MOST
 from s3batch_emulator import Delays, Effect, Fault, Switches, Vocabulary, connect, over_http, running_server
 from s3batch_emulator.errors import STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest

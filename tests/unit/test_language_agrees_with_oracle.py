@@ -17,7 +17,7 @@ from tests.oracle.random_cases import Case, random_case
 from tests.oracle.random_documents import random_document
 
 CASES_A_DOCUMENT = 4
-DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "1500"))
+DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "500"))
 """Documents for each seed; `make oracle` runs the 100,000 cases."""
 
 

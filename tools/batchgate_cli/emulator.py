@@ -1,15 +1,13 @@
 """`batchgate emulator`: the S3 Batch Operations job API on this machine."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, S3Objects, SteppedClock
-from s3batch_emulator.events import Event
-from s3batch_emulator.server import bound_socket, uvicorn_server
+if TYPE_CHECKING:
+    from s3batch_emulator.events import Event
 
 app = typer.Typer(no_args_is_help=True, help="Run the S3 Batch Operations job API on this machine.")
 
@@ -53,9 +51,14 @@ def serve(
     events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every event.")] = True,
 ) -> None:
     """Serve the job API over HTTP on the loopback interface until Ctrl-C."""
+    import asyncio
+
+    from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, S3Objects, SteppedClock
+    from s3batch_emulator.server import bound_socket, uvicorn_server
+
     console = Console(highlight=False, soft_wrap=True)
 
-    def show(event: Event) -> None:
+    def show(event: "Event") -> None:
         if events:
             console.print(_event_line(event), markup=False)
 
@@ -83,6 +86,6 @@ def serve(
     console.print("ended")
 
 
-def _event_line(event: Event) -> str:
+def _event_line(event: "Event") -> str:
     said = event["detail"]["serviceEventDetails"]
     return f"{event['time']} {event['detail']['eventName']} {said['jobId']} {said['status']}"

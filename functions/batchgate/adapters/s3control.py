@@ -38,7 +38,7 @@ READING = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard",
 """For calls that change nothing: botocore's own retries, with its backoff and jitter."""
 
 UPDATING = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
-"""For UpdateJobStatus: one attempt, within `review.UPDATE_TAKES_AT_MOST`; nothing retries it blindly."""
+"""For UpdateJobStatus: one attempt, within `carry_out.UPDATE_TAKES_AT_MOST`; nothing retries it blindly."""
 
 JOBS_A_PAGE = 1000
 """Source: S3 Control API, ListJobs MaxResults."""

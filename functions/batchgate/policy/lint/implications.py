@@ -5,6 +5,7 @@ read. A value that can't be read is no contradiction and no repetition.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import TypeAlias
 
@@ -43,6 +44,7 @@ OPERATION = Simple("operation")
 _TEXTS_OF_EVERY_JOB: frozenset[Measure] = frozenset({OPERATION, FromArn("account"), FromArn("region"), Simple("role")})
 """Source: S3 Control API, CreateJob, required members."""
 
+_OF_OPERATION = frozenset({"operation", "operation_parameters"})
 _ALWAYS_READ: frozenset[Measure] = _TEXTS_OF_EVERY_JOB | {Simple("priority")}
 _COMPARED_AT_MOST = 100
 """Conditions of one list compared with one another: more than anybody writes, so that the pairs stay few."""
@@ -107,7 +109,12 @@ def is_always_read(check: Check) -> bool:
 
 
 def _takes_any_text(test: Test) -> bool:
-    return isinstance(test, Matches) and any(pattern and not pattern.strip("*") for pattern in test.patterns)
+    return isinstance(test, Matches) and _are_any_text(test.patterns)
+
+
+@lru_cache(maxsize=4096)
+def _are_any_text(patterns: frozenset[str]) -> bool:
+    return any(pattern and not pattern.strip("*") for pattern in patterns)
 
 
 def _is_empty(test: Between) -> bool:
@@ -139,13 +146,13 @@ def _numbers(check: Check) -> list[Interval] | None:
 
 
 def _checks_exclude(one: Check, other: Check) -> bool:
-    if is_never(one) or is_never(other):
-        return True
     if one.measure == other.measure:
         left, right = _numbers(one), _numbers(other)
         if left is not None and right is not None:
             return all(a[0] > b[1] or b[0] > a[1] for a in left for b in right)
         return _tests_exclude(plain(one.test), plain(other.test), has_some=_is_source(one))
+    if not _are_of_operation(one, other):
+        return False
     head, other_head = _operation_of(one), _operation_of(other)
     if head is not None and other_head is not None:
         return head != other_head and is_positive(one.test) and is_positive(other.test)
@@ -220,13 +227,13 @@ def _buckets_exclude(one: Bucket, other: Bucket, *, has_some: bool) -> bool:
 
 
 def _check_implies(one: Check, other: Check) -> bool:
-    if is_always(other) and is_always_read(other):
-        return True
     if one.measure == other.measure:
         left, right = _numbers(one), _numbers(other)
         if left is not None and right is not None:
             return all(any(b[0] <= a[0] and a[1] <= b[1] for b in right) for a in left)
         return _test_implies(plain(one.test), plain(other.test), has_some=_is_source(one))
+    if not _are_of_operation(one, other):
+        return False
     head, other_head = _operation_of(one), _operation_of(other)
     if other_head is not None and not is_positive(other.test):
         # A job of another operation has no such parameter, and that is what the test wants.
@@ -274,6 +281,11 @@ def _buckets_imply(one: Bucket, other: Bucket, *, has_some: bool) -> bool:
             return False
 
 
+def _are_of_operation(one: Check, other: Check) -> bool:
+    """Whether both look at the operation: what differs otherwise says nothing of each other."""
+    return one.measure.kind in _OF_OPERATION and other.measure.kind in _OF_OPERATION
+
+
 def _operation_of(check: Check) -> str | None:
     """The operation that a parameter belongs to; None for any other check."""
     return check.measure.path.split(".", 1)[0] if isinstance(check.measure, Parameter) else None
@@ -293,6 +305,8 @@ def exclude(one: Node, other: Node) -> bool:
 
 def implies(one: Node, other: Node) -> bool:
     """Whether every job that meets the one condition meets the other."""
+    if isinstance(other, Leaf) and is_always_read(other.check) and is_always(other.check):
+        return True
     if isinstance(other, Group) and not other.any_of:
         return all(implies(one, part) for part in other.parts)
     if isinstance(one, Group) and one.any_of:
@@ -300,8 +314,6 @@ def implies(one: Node, other: Node) -> bool:
     if isinstance(other, Group) and any(implies(one, part) for part in other.parts):
         return True
     if isinstance(one, Group):
-        if not one.parts:
-            return isinstance(other, Leaf) and is_always(other.check) and is_always_read(other.check)
         return any(implies(part, other) for part in one.parts)
     return isinstance(other, Leaf) and _check_implies(one.check, other.check)
 

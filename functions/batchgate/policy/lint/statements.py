@@ -88,7 +88,7 @@ def _lint_requirements(statement: LocatedStatement) -> Iterator[Finding]:
         elif match_can_hold and not may_approve_all:
             yield from _beside_match(requirement, statement)
         if requirement.unless:
-            yield from _lint_unless(requirement, requirement.unless, statement)
+            yield from _lint_unless(requirement.unless, statement)
     strict = [
         requirement.own
         for requirement in statement.requirements
@@ -133,7 +133,7 @@ def _beside_match(requirement: LocatedRequirement, statement: LocatedStatement) 
                 yield Finding("matches-nothing", part.path, why, "take the alternative away, or match other jobs")
 
 
-def _lint_unless(requirement: LocatedRequirement, unless: Group, statement: LocatedStatement) -> Iterator[Finding]:
+def _lint_unless(unless: Group, statement: LocatedStatement) -> Iterator[Finding]:
     never = "no job can meet this `unless`, so the requirement always stands"
     found = list(_nothing_meets(unless, never))
     yield from found

@@ -1,0 +1,518 @@
+"""Policy files: YAML 1.2 in, a policy set out, and every problem with the line that it stands on."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import policy_file
+from batchgate.errors import Place, PolicyError, Problem
+from batchgate.policy.policy_set import PolicySet
+from tests.unit.everything import EVERYTHING
+
+GOOD = """\
+version: 1
+policies:
+  - name: p
+    require:
+      - region: eu-*
+"""
+SECONDS_A_FILE = 3.0
+
+
+def refused(content: str | bytes, directory: Path) -> list[Problem]:
+    """Load a file that must be refused, and give its problems."""
+    path = directory / "bad.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    began = time.process_time()
+    with pytest.raises(PolicyError) as error:
+        policy_file.load([path])
+    assert time.process_time() - began < SECONDS_A_FILE
+    lines = max(path.read_bytes().count(b"\n"), path.read_bytes().count(b"\r")) + 1
+    for problem in error.value.problems:
+        assert problem.message
+        assert problem.place is not None
+        assert problem.place.file == str(path)
+        assert 1 <= problem.place.line <= lines
+        assert problem.place.column >= 1
+        assert str(problem).startswith(f"{path}:{problem.place.line}:{problem.place.column}: ")
+    return list(error.value.problems)
+
+
+def places_and_messages(problems: list[Problem]) -> list[tuple[int, int, str]]:
+    """Give line, column and message of each."""
+    return [
+        (problem.place.line, problem.place.column, f"{problem.where}: {problem.message}")
+        for problem in problems
+        if problem.place is not None
+    ]
+
+
+# --- one bad file ------------------------------------------------------------------------------------
+
+BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
+    "empty": ("", 1, "expected a policy document, got an empty file"),
+    "only comments": ("# nothing\n# here\n", 1, "got an empty file"),
+    "only a document start": ("---\n", 1, "expected a"),
+    "null": ("null\n", 1, "expected a mapping with version, .*, got nothing"),
+    "text": ("hello\n", 1, 'expected a mapping with version, .*, got "hello"'),
+    "a list": ("- version: 1\n", 1, "expected a mapping with version, .*, got a list of 1"),
+    "unknown key": ("version: 1\n\nguardrail: []\n", 3, "unknown key; did you mean guardrails"),
+    "wrong type": (GOOD + "mode: 5\n", 6, "expected enforce or shadow, got the number 5"),
+    "duplicate name": (
+        GOOD + "  - name: p\n    require: []\n",
+        6,
+        r'the name "p" is taken by policies\[0\]\.name; .*bad\.yaml:3:11',
+    ),
+    "duplicate key": (GOOD + "mode: shadow\nmode: enforce\n", 7, "said twice, first in line 6"),
+    "duplicate key deep inside": (
+        GOOD.replace("region: eu-*", "tags: {a: x,\n          a: y}"),
+        6,
+        "said twice, first in line 5",
+    ),
+    "duplicate key in another style": ('version: 1\n"version": 1\n', 2, "said twice, first in line 1"),
+    "unknown calendar": (
+        GOOD + "      - window: nights\n",
+        6,
+        'no calendar is named "nights"; known: none is defined',
+    ),
+    "impossible window": (
+        GOOD + "calendars:\n  c:\n    timezone: UTC\n    open:\n      - {days: [mon], from: '25:00', to: '06:00'}\n",
+        10,
+        'expected a time "HH:MM" from "00:00" to "23:59", got "25:00"',
+    ),
+    "not UTF-8": (GOOD.encode() + b"# gr\xfcn\n", 6, "expected UTF-8, got the byte 0xfc"),
+    "UTF-16": (GOOD.encode("utf-16"), 1, "expected UTF-8, got the byte 0xff"),
+    "Latin-1 in a name": (b"version: 1\npolicies:\n  - name: \xe9t\xe9\n", 3, "expected UTF-8, got the byte 0xe9"),
+    "cut inside a character": (GOOD.encode() + "# ü".encode()[:-1], 6, "expected UTF-8, got the byte 0xc3"),
+    "a null byte": (GOOD + "\x00", 6, "expected printable characters"),
+    "an escape": (GOOD + "# \x1b[31m\n", 6, "expected printable characters"),
+    "an ELF header": (b"\x7fELF\x02\x01\x01\x00\x00\x00", 1, "expected printable characters"),
+    "a gzip header": (b"\x1f\x8b\x08\x00\x00", 1, "expected UTF-8"),
+    "a tab for indentation": ("version: 1\npolicies:\n\t- name: p\n", 3, "expected YAML: .*cannot start any token"),
+    "two documents": (GOOD + "---\n" + GOOD, 6, "expected a single document"),
+    "an open bracket": ("version: 1\npolicies: [\n", 3, "expected YAML"),
+    "an open quote": ('version: "1\n\n', 3, "expected YAML"),
+    "a wrong indentation": ("version: 1\n policies: []\n", 2, "expected YAML"),
+    "an undefined alias": ("version: *v\n", 1, "expected YAML: .*undefined alias"),
+    "an anchor twice is no mistake, its key is": ("version: 1\na: &x 1\nb: &x 2\n", 2, "unknown key"),
+    "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias stands inside of what it stands for"),
+    "a merge key": (GOOD + "<<: {mode: shadow}\n", 6, "unknown key"),
+    "a tag": (GOOD + "mode: !shadow shadow\n", 6, "expected no YAML tag but !!str, got !shadow"),
+    "a tag of Python": (
+        GOOD + "mode: !!python/object/apply:os.system ['true']\n",
+        6,
+        "expected no YAML tag but !!str",
+    ),
+    "a tag on a list": ("version: 1\npolicies: !!set [{name: p, require: []}]\n", 2, "expected no YAML tag"),
+    "a tag on quoted text": ('version: !!int "1"\n', 1, "expected no YAML tag"),
+    "binary": (GOOD + "mode: !!binary c2hhZG93\n", 6, "expected no YAML tag"),
+    "a list for a key": ("version: 1\n? [a]\n: b\n", 2, "expected a text key, got a list or a mapping"),
+    "a number that begins with 0": (GOOD + "      - account: 012345678901\n", 6, "no number that begins with 0"),
+    "an account id that is a number": (
+        GOOD + "      - account: 111111111111\n",
+        6,
+        'write it in quotes: "111111111111"',
+    ),
+    "a number of too many digits": (GOOD + f"      - priority: {{at_most: {'9' * 20}}}\n", 6, "at most 19 digits, got 20"),
+    "a float": (GOOD + "      - priority: {at_most: 1e6}\n", 6, "got the number 1000000.0"),
+    "not a number": (GOOD + "      - priority: {at_most: .nan}\n", 6, "got the number nan"),
+    "half a character": (GOOD + '      - region: "\\uD800"\n', 6, "half of a surrogate pair"),
+    "half a character in a key": (GOOD + '      - tags: {"\\uDC00": x}\n', 6, "half of a surrogate pair"),
+    "a character beyond Unicode": (GOOD + '      - region: "\\UFFFFFFFF"\n', 1, "expected YAML"),
+    "YAML 3": ("%YAML 3.0\n---\nversion: 1\n", 1, "expected YAML"),
+}
+
+
+@pytest.mark.parametrize(("content", "line", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_told_with_its_line(content: str | bytes, line: int, message: str, tmp_path: Path) -> None:
+    """File, line and what was expected; never a traceback."""
+    told = places_and_messages(refused(content, tmp_path))
+    assert any(found == line and re.search(message, text) for found, _, text in told), told
+
+
+def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
+    """One reading is enough to find everything, whatever kind of mistake it is."""
+    told = places_and_messages(
+        refused(
+            "version: 2\n"
+            "mode: shadows\n"
+            "mode: enforce\n"
+            "calendars:\n"
+            "  nights:\n"
+            "    timezone: Europe/Berln\n"
+            "    open:\n"
+            "      - {days: [mon], from: '22:00'}\n"
+            "policies:\n"
+            "  - name: p\n"
+            "    match:\n"
+            "      - window: night\n"
+            "      - regions: x\n"
+            "    require:\n"
+            "      - account: 111111111111\n"
+            "      - region: '${job}'\n"
+            "        on_violation: stop\n"
+            "  - name: p\n",
+            tmp_path,
+        )
+    )
+    assert [line for line, _, _ in told] == [1, 2, 3, 6, 8, 12, 13, 15, 16, 17, 18, 18]
+    assert told[5][:2] == (12, 17)
+    assert 'policies[0].match[0].window: no calendar is named "night"; did you mean nights?' in told[5][2]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_by_every_line_ending(ending: str, tmp_path: Path) -> None:
+    """A file from another system names the same lines."""
+    text = (GOOD + "mode: 5\n").replace("\n", ending)
+    assert [line for line, _, _ in places_and_messages(refused(text, tmp_path))] == [6]
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Editors write one; it is not part of the text."""
+    path = tmp_path / "p.yaml"
+    path.write_bytes(GOOD.encode("utf-8-sig"))
+    assert policy_file.load([path]).policies.version == policy_file.load_text(GOOD).policies.version
+
+
+# --- files made to hurt -------------------------------------------------------------------------------
+
+
+def laughing(levels: int) -> str:
+    """Write anchors that unfold to nine to the power of `levels`."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]
+    return "\n".join([*lines, ""])
+
+
+LIMIT = policy_file.FILE_BYTES_AT_MOST
+
+
+def filled(piece: str, head: str = "", tail: str = "") -> str:
+    """Repeat a piece up to the size that a file may have."""
+    return head + piece * ((LIMIT - len(head) - len(tail)) // len(piece)) + tail
+
+
+HURTFUL: dict[str, str | bytes] = {
+    "10 MB of aliases": "a: &a x\nb: [" + "*a, " * 2_600_000 + "]\n",
+    "10 MB of anything": b"x" * 10_000_000,
+    "anchors that unfold": laughing(30),
+    "anchors that unfold in a policy": "version: 1\nlists:\n" + re.sub(r"(?m)^", "  ", laughing(9)),
+    "aliases up to the limit": filled("*a,", "a: &a [x]\nb: [", "]\n"),
+    "lists in lists": "[" * 100_000,
+    "mappings in mappings": "{a: " * 50_000,
+    "block lists in lists": "- " * 100_000 + "a\n",
+    "conditions in conditions": GOOD + "      - " + "{any: [" * 240 + "{region: x}" + "]}" * 240 + "\n",
+    "a list up to the limit": filled("- a\n"),
+    "a flow list up to the limit": filled("a,", "[", "]"),
+    "empty flow lists up to the limit": filled("[],", "[", "]"),
+    "unknown keys up to the limit": "".join(f"k{n}: 1\n" for n in range(LIMIT // 12)),
+    "known keys over and over": filled("mode: shadow\n", "version: 1\n"),
+    "one long key": filled("version", "? ", "\n: 1\n"),
+    "one long near miss": filled("enforce", "version: 1\nmode: ", "\n"),
+    "one long time zone": filled("Europe/Berlin", "version: 1\ncalendars: {c: {timezone: ", "}}\n"),
+    "one long calendar": filled("nights", GOOD + "      - window: ", "\n"),
+    "one long time": filled("1", "version: 1\ncalendars: {c: {timezone: UTC, open: [{days: [mon], from: '", "'}]}}\n"),
+    "one long number": filled("1", "version: ", "\n"),
+    "open placeholders": filled("${", GOOD + "      - region: '", "'\n"),
+    "silencing comments": filled("# batchgate: allow(x) because\n"),
+    "hashes": filled("# "),
+    "question marks": filled("? "),
+    "colons": filled(": "),
+    "quotes": filled("'"),
+    "folded lines": filled(">\n\n"),
+    "statements up to the limit": filled("  - {name: p, require: [{any: [{regions: x}]}]}\n", "version: 1\npolicies:\n"),
+}
+
+
+@pytest.mark.parametrize("content", HURTFUL.values(), ids=HURTFUL)
+def test_a_file_made_to_hurt_is_refused_quickly(content: str | bytes, tmp_path: Path) -> None:
+    """Size, depth and unfolding are bounded: under three seconds, a few lines of answer, no traceback."""
+    problems = refused(content, tmp_path)
+    assert all(len(str(problem)) < 2_000 for problem in problems)
+
+
+def test_the_largest_sensible_set_is_read_quickly() -> None:
+    """A thousand policies, as large a file as is taken, are valid in the time that they take to read."""
+    statement = "  - {{name: policy-{0}, match: [{{operation: S3PutObjectCopy}}], require: [{{total_tasks: {{at_most: {0}}}}}]}}\n"
+    text = "version: 1\npolicies:\n" + "".join(statement.format(number) for number in range(1_000))
+    began = time.process_time()
+    assert len(policy_file.load_text(text).policies.statements) == 1_000
+    assert time.process_time() - began < SECONDS_A_FILE
+
+
+# --- what YAML means ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("no", "no"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("off", "off"),
+        ("y", "y"),
+        ("22:00", "22:00"),
+        ("2026-03-31", "2026-03-31"),
+        ("2026-12-24..2027-01-02", "2026-12-24..2027-01-02"),
+        ("12e", "12e"),
+        ("0o", "0o"),
+        ("1_000_000", 1_000_000),
+        ("1__0", "1__0"),
+        ("_1", "_1"),
+        ("1_", "1_"),
+        ("0", 0),
+        ("-0", 0),
+        ("+5", 5),
+        ("-5", -5),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1.5", 1.5),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("true", True),
+        ("True", True),
+        ("FALSE", False),
+        ("tRUE", "tRUE"),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ('""', ""),
+        ('"5"', "5"),
+        ("'true'", "true"),
+        ("!!str 5", "5"),
+        ("! 5", "5"),
+        ("|\n  a\n  b\n", "a\nb\n"),
+        (">-\n  a\n  b\n", "a b"),
+        ("'*'", "*"),
+        ("eu-*", "eu-*"),
+        ("audit-${account}", "audit-${account}"),
+        ("${account}", "${account}"),
+        ("111111111111", 111111111111),
+        ('"\\U0001F600"', "😀"),
+    ],
+)
+def test_scalars_are_read_by_yaml_1_2(written: str, read: object) -> None:
+    """The core schema: few words are booleans, times and dates are text, underscores part digits."""
+    data, _ = policy_file.read_plain(f"a: {written}\n".encode(), "x.yaml")
+    assert isinstance(data, dict)
+    assert data["a"] == read
+    assert type(data["a"]) is type(read)
+
+
+def test_an_alias_stands_for_what_it_names() -> None:
+    """Anchors are a way to write a thing once."""
+    text = GOOD.replace("region: eu-*", "region: &r [eu-*, us-*]") + "      - region: {not: *r}\n"
+    spelled = GOOD.replace("region: eu-*", "region: [eu-*, us-*]") + "      - region: {not: [us-*, eu-*]}\n"
+    assert policy_file.load_text(text).canonical_json == policy_file.load_text(spelled).canonical_json
+
+
+def test_json_is_yaml() -> None:
+    """The canonical form can be loaded as a file."""
+    loaded = policy_file.load_text(json.dumps(EVERYTHING))
+    assert policy_file.load_text(loaded.canonical_json.decode()).policies.version == loaded.policies.version
+
+
+def test_every_value_has_its_place() -> None:
+    """A finding about any path can be told with a line."""
+    loaded = policy_file.load_text(GOOD, "p.yaml")
+    assert loaded.place_of(("policies", 0, "require", 0, "region")) == Place("p.yaml", 5, 17)
+    assert loaded.place_of(("policies", 0, "name")) == Place("p.yaml", 3, 11)
+    assert loaded.place_of(("policies", 0)) == Place("p.yaml", 3, 5)
+    assert loaded.place_of(("policies",)) == Place("p.yaml", 2, 1)
+    assert loaded.place_of(("policies", 0, "require", 0, "region", "not", 7)) == Place("p.yaml", 5, 17)
+    assert loaded.place_of(("calendars", "x")) == Place("p.yaml", 1, 1)
+
+
+def test_silencing_comments_are_read_with_their_reason_and_line() -> None:
+    """`# batchgate: allow(LINT) because ...` anywhere in a line."""
+    text = GOOD + "# batchgate: allow(open-policy) because it is a sandbox\nmode: shadow  #batchgate:allow(late-cancel)\n"
+    silences = policy_file.load_text(text, "p.yaml").silences
+    assert [(each.lint, each.because, each.place.line) for each in silences] == [
+        ("open-policy", "it is a sandbox", 6),
+        ("late-cancel", None, 7),
+    ]
+
+
+# --- several files -----------------------------------------------------------------------------------
+
+VERSION = "version: 1\n"
+CALENDAR = "calendars:\n  {0}: {{timezone: UTC, open: [{{days: [mon]}}]}}\n"
+
+
+def written(directory: Path, *contents: str | bytes) -> Path:
+    """Write a directory with files a.yaml, b.yaml, ..."""
+    for name, content in zip("abcdefgh", contents, strict=False):
+        (directory / f"{name}.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return directory
+
+
+def told_of(directory: Path) -> list[str]:
+    """Load a directory that must be refused; give the problems without the directory's path."""
+    with pytest.raises(PolicyError) as error:
+        policy_file.load([directory])
+    for problem in error.value.problems:
+        assert problem.place is not None
+        assert problem.place.line <= Path(problem.place.file).read_bytes().count(b"\n") + 1
+    return [str(problem).replace(f"{directory}/", "") for problem in error.value.problems]
+
+
+def test_a_directory_is_one_policy_set(tmp_path: Path) -> None:
+    """Statements, lists and calendars of all files together, as if written in one; settings from one of them."""
+    directory = written(
+        tmp_path,
+        VERSION + "unmatched: cancel\nlists:\n  sandboxes: ['111111111111']\n" + CALENDAR.format("nights"),
+        VERSION + "policies:\n  - {name: p, match: [{account: {list: sandboxes}}], require: [{window: nights}]}\n",
+        VERSION
+        + "policies:\n  - {name: q, require: [{window: days}]}\n"
+        + "guardrails:\n  - {name: g, require: [{region: eu-*}]}\n"
+        + CALENDAR.format("days")
+        + "exceptions:\n  - {name: e, lifts: [p], match: [{region: x}], expires: 2026-03-31, because: y}\n",
+    )
+    (directory / "notes.txt").write_text("not a policy", encoding="utf-8")
+    (directory / "below").mkdir()
+    (directory / "below" / "d.yaml").write_text("not: read", encoding="utf-8")
+    loaded = policy_file.load([directory])
+    assert [statement.name for statement in loaded.policies.statements] == ["p", "q", "g"]
+    assert loaded.place_of(("policies", 1, "name")) == Place(str(directory / "c.yaml"), 3, 12)
+    one = PolicySet.from_data(
+        {
+            "version": 1,
+            "unmatched": "cancel",
+            "calendars": {
+                name: {"timezone": "UTC", "open": [{"days": ["mon"]}]} for name in ("days", "nights")
+            },
+            "policies": [
+                {"name": "q", "require": [{"window": "days"}]},
+                {"name": "p", "match": [{"account": "111111111111"}], "require": [{"window": "nights"}]},
+            ],
+            "guardrails": [{"name": "g", "require": [{"region": "eu-*"}]}],
+            "exceptions": [
+                {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": "2026-03-31", "because": "y"}
+            ],
+        }
+    )
+    assert loaded.policies.version == one.version
+
+
+def test_the_order_of_files_changes_nothing_but_the_order_of_the_trace(tmp_path: Path) -> None:
+    """The version is that of the set, not of how it is laid out."""
+    directory = written(tmp_path, GOOD, GOOD.replace("name: p", "name: q"))
+    first, second = sorted(directory.iterdir())
+    versions = {policy_file.load(paths).policies.version for paths in ([first, second], [second, first], [directory])}
+    assert len(versions) == 1
+
+
+@pytest.mark.parametrize("suffix", [".yml", ".yaml"])
+def test_both_endings_are_read_from_a_directory(suffix: str, tmp_path: Path) -> None:
+    """Teams write either."""
+    (tmp_path / f"p{suffix}").write_text(GOOD, encoding="utf-8")
+    assert len(policy_file.load([tmp_path]).policies.statements) == 1
+
+
+CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
+    "a name twice": (
+        (GOOD, GOOD),
+        [r"^b\.yaml:3:11: policies\[1\]\.name: the name \"p\" is taken by policies\[0\]\.name; .*a\.yaml:3:11"],
+    ),
+    "a guardrail named as a policy": (
+        (GOOD, VERSION + "guardrails:\n  - {name: p, require: [{region: x}]}\n"),
+        [r"^b\.yaml:3:12: guardrails\[0\]\.name: the name \"p\" is taken .*a\.yaml:3:11"],
+    ),
+    "a setting twice": (
+        (GOOD + "mode: shadow\n", VERSION + "mode: shadow\n"),
+        [r"^b\.yaml:2:7: mode: said in another file too \(a\.yaml:6:7\); say it once"],
+    ),
+    "every setting twice": (
+        tuple(
+            VERSION + "mode: shadow\nunmatched: hold\nunconfirmed_jobs: report\ncancel_held_after: 21d\n" for _ in "ab"
+        ),
+        [rf"^b\.yaml:{line}:\d+: {key}: said in another file too \(a\.yaml:{line}" for line, key in
+         enumerate(("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after"), 2)],
+    ),
+    "a setting thrice": (
+        (VERSION + "mode: shadow\n",) * 3,
+        [r"^b\.yaml:2:7: mode: said in another", r"^c\.yaml:2:7: mode: said in another file too \(a\.yaml"],
+    ),
+    "a list twice": (
+        (GOOD + "lists:\n  l: [a]\n", VERSION + "lists:\n  k: [b]\n  l: [a]\n"),
+        [r"^b\.yaml:4:3: lists\.l: said in another file too \(a\.yaml:7:3\)"],
+    ),
+    "a calendar twice": (
+        (GOOD + CALENDAR.format("c"), VERSION + CALENDAR.format("c")),
+        [r"^b\.yaml:3:3: calendars\.c: said in another file too \(a\.yaml:7:3\)"],
+    ),
+    "no version in one": ((GOOD, "mode: shadow\n"), [r"^b\.yaml:1:1: version is missing"]),
+    "no version in the first": (("mode: shadow\n", GOOD), [r"^a\.yaml:1:1: version is missing"]),
+    "another version": ((GOOD, "version: 2\n"), [r"^b\.yaml:1:10: version: expected 1, got the number 2"]),
+    "another version first": (("version: true\n", GOOD), [r"^a\.yaml:1:10: version: expected 1, got true"]),
+    "an empty file": ((GOOD, ""), [r"^b\.yaml:1:1: expected a policy document, got an empty file"]),
+    "two empty files": (("", "#\n"), [r"^a\.yaml:1:1: .*got an empty file", r"^b\.yaml:1:1: .*got an empty file"]),
+    "two lists": (("- a\n", "- b\n"), [r"^a\.yaml:1:1: .*got a list of 1", r"^b\.yaml:1:1: .*got a list of 1"]),
+    "two broken files": (("a: [", GOOD, b"\xff"), [r"^a\.yaml:1:5: expected YAML", r"^c\.yaml:1:1: expected UTF-8"]),
+    "an unknown key in both": ((GOOD + "a: 1\n", VERSION + "a: 1\n"), [r"^a\.yaml:6:\d: a: unknown", r"^b\.yaml:2:\d: a: unknown"]),
+    "a problem in each": (
+        (GOOD + "mode: x\n", VERSION + "policies:\n  - {name: q}\n"),
+        [r"^a\.yaml:6:7: mode: expected enforce or shadow", r"^b\.yaml:3:5: policies\[\d\]: require is missing"],
+    ),
+    # What can't be put together is never left out: a guardrail would be lost without a word.
+    "guardrails as a mapping": (
+        (
+            GOOD + "guardrails:\n  - {name: g, require: [{region: x}]}\n",
+            VERSION + "guardrails: {name: h, require: [{region: y}]}\n",
+        ),
+        [r"^b\.yaml:2:\d+: guardrails: expected a list of items"],
+    ),
+    "policies as a mapping": (
+        (GOOD, VERSION + "policies: {name: h, require: [{region: y}]}\n"),
+        [r"^b\.yaml:2:\d+: policies: expected a list of items"],
+    ),
+    "empty guardrails": (
+        (GOOD + "guardrails:\n  - {name: g, require: [{region: x}]}\n", VERSION + "guardrails: []\n"),
+        [r"^b\.yaml:2:\d+: guardrails: expected at least one item, got an empty list"],
+    ),
+    "guardrails of nothing": (
+        (GOOD + "guardrails:\n", VERSION + "guardrails:\n  - {name: g, require: [{region: x}]}\n"),
+        [r"^a\.yaml:6:\d+: guardrails: expected a list of items, .*got nothing"],
+    ),
+    "lists as a list": ((GOOD + "lists: {l: [a]}\n", VERSION + "lists: [x]\n"), [r"^b\.yaml:2:\d+: lists: expected a mapping"]),
+}
+
+
+@pytest.mark.parametrize(("contents", "expected"), CLASHES.values(), ids=CLASHES)
+def test_what_files_may_not_say_together_is_told_with_both_places(
+    contents: tuple[str | bytes, ...], expected: list[str], tmp_path: Path
+) -> None:
+    """Each problem names the file and line that it stands in, and what it collides with."""
+    told = told_of(written(tmp_path, *contents))
+    assert len(told) == len(expected), told
+    for line, pattern in zip(told, expected, strict=True):
+        assert re.search(pattern, line), (pattern, line)
+
+
+def test_the_same_file_given_twice_is_told(tmp_path: Path) -> None:
+    """A directory and a file of it: everything in the file is said twice."""
+    written(tmp_path, GOOD)
+    with pytest.raises(PolicyError, match='the name "p" is taken'):
+        policy_file.load([tmp_path, tmp_path / "a.yaml"])
+
+
+def test_a_directory_without_policy_files_is_refused(tmp_path: Path) -> None:
+    """Nothing found is not the same as nothing said."""
+    with pytest.raises(PolicyError, match=r"expected a directory with policy files \(\*\.yaml\), got none in"):
+        policy_file.load([tmp_path])
+
+
+def test_no_files_at_all_are_refused() -> None:
+    """A caller that found no file must not get a set that is valid and empty."""
+    with pytest.raises((PolicyError, ValueError)):
+        policy_file.load([])
+
+
+def test_a_file_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
+    """The operating system's word for it, with the path."""
+    with pytest.raises(FileNotFoundError, match=r"absent\.yaml"):
+        policy_file.load([tmp_path / "absent.yaml"])
+
