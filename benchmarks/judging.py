@@ -247,7 +247,9 @@ def show(contests: Sequence[Contest], reached: Sequence[Goal], rounds: int, cons
     console.print(table)
     for goal in reached:
         mark, style = ("met", "green") if goal.met else ("missed", "bold red")
-        console.print(f"[{style}]{mark:>6}[/]  {goal.name}: {goal.ratio:.3f}, at most {goal.at_most:g}", highlight=False)
+        console.print(
+            f"[{style}]{mark:>6}[/]  {goal.name}: {goal.ratio:.3f}, at most {goal.at_most:g}", highlight=False
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

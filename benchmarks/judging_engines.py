@@ -40,7 +40,9 @@ class Batchgate:
     """The verdict and the reason that is written on the job."""
 
     def __init__(self, workload: Workload) -> None:
-        self._policies = PolicySet.from_data({"version": 1, "policies": [_document(each) for each in workload.policies]})
+        self._policies = PolicySet.from_data(
+            {"version": 1, "policies": [_document(each) for each in workload.policies]}
+        )
 
     def decision_on(self, job: BenchedJob) -> Callable[[], tuple[Decision, str]]:
         """Verdict and reason."""

@@ -128,7 +128,9 @@ _TAGS = tuple(
     }.items()
     for pattern in patterns
 )
-_LIMITS = tuple(step * size for size in (100_000, 1_000_000, 10_000_000) for step in (3, 4, 5, 6, 8, 10, 12, 15, 20, 25))
+_LIMITS = tuple(
+    step * size for size in (100_000, 1_000_000, 10_000_000) for step in (3, 4, 5, 6, 8, 10, 12, 15, 20, 25)
+)
 
 
 def realistic(size: int) -> Workload:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
+from warnings import catch_warnings, simplefilter
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import ReusedAnchorWarning
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -19,8 +21,8 @@ from batchgate.policy.validate import find_problems, find_reference_problems
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]
 
-FILE_BYTES_AT_MOST = 1 << 18
-"""Some thousand statements; what is larger is surely no policy set."""
+FILE_BYTES_AT_MOST = 1 << 17
+"""Some five hundred statements; more go into several files. What is larger takes seconds to read."""
 
 VALUES_AT_MOST = 100_000
 """Values in a file with all aliases followed."""
@@ -83,7 +85,10 @@ def load(paths: Sequence[Path | str]) -> LoadedPolicy:
         PolicyError: With every problem found, in the order of the files.
         OSError: A file can't be read.
     """
-    return _judge([_read(path.read_bytes(), str(path)) for path in _files(paths)])
+    files = [_read(path.read_bytes(), str(path)) for path in _files(paths)]
+    if not files:
+        raise PolicyError([Problem((), "expected policy files, got none")])
+    return _judge(files)
 
 
 def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
@@ -112,7 +117,8 @@ def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
     problems = [problem for read in files for problem in read.problems]
     if len(files) > 1:
         problems += whole.problems
-    problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
+    if not any(read.unreadable for read in files):  # what leads into an unreadable file is not known to lead nowhere
+        problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
     if problems:
         order = {read.places[()].file: number for number, read in enumerate(files)}
         raise PolicyError(sorted(problems, key=lambda problem: _file_order(problem, order)))
@@ -254,7 +260,9 @@ def _decode(content: bytes) -> str:
 
 def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
     try:
-        node: ScalarNode | SequenceNode | MappingNode | None = YAML(typ="safe", pure=True).compose(text)
+        with catch_warnings():
+            simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it: the later one counts
+            node: ScalarNode | SequenceNode | MappingNode | None = YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
         message = f"expected printable characters, got {error.character!r}"
         raise _UnreadableError(message, *_line_of(text, error.position)) from error
@@ -295,7 +303,8 @@ class _NodeReader:
         self.values += 1
         if self.values > VALUES_AT_MOST:
             message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more"
-            raise _UnreadableError(message)
+            place = self._place(node)
+            raise _UnreadableError(message, place.line, place.column)
         self.read.places.setdefault(path, self._place(node))
         if str(node.ctag.handle or "") and str(node.tag) != _STRING_TAG:
             self._wrong(path, f"expected no YAML tag but !!str, got {str(node.tag)[:60]}", self._place(node))
@@ -303,7 +312,8 @@ class _NodeReader:
             return self._scalar(node, path)
         if id(node) in self.above:
             message = "an alias stands inside of what it stands for"
-            raise _UnreadableError(message)
+            place = self._place(node)
+            raise _UnreadableError(message, place.line, place.column)
         self.above.add(id(node))
         try:
             return self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)

@@ -6,6 +6,7 @@ settlement after S3 answered, and whoever finds a claim whose owner is gone judg
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from batchgate.errors import (
     JobNotFoundError,
@@ -166,6 +167,12 @@ class Seen:
     status: JobStatus
     operation: str = ""
     total_tasks: int | None = None
+    reason_on_job: str = ""
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """What DescribeJob answered."""
+        return cls(job.ref, job.status, job.operation or "", job.total_tasks, job.status_update_reason or "")
 
 
 _QUIET = {Step.WAIT: "waiting", Step.LEAVE: "left", Step.NOTHING: "nothing"}
@@ -186,7 +193,8 @@ def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate) -> Revie
         claim_id=(state.claim_id or "") if state else "",
     )
     if isinstance(step, Settle):
-        return _settle(state, step, review, gate)
+        ours = step.outcome is Outcome.APPLIED and not step.unattributed
+        return _settle(state, step, replace(review, reason=seen.reason_on_job) if ours else review, gate)
     if step is Step.ANNOUNCE and state is not None:
         return _announce(state, replace(review, action=_action(state)), gate)
     return replace(review, action=_QUIET.get(step, "nothing"))

@@ -58,7 +58,7 @@ class Problem:
             if isinstance(step, int):
                 text += f"[{step}]"
             else:
-                text += f".{step}" if text else step
+                text += f".{step[:80]}" if text else step[:80]
         return text
 
     def __str__(self) -> str:

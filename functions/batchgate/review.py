@@ -43,7 +43,7 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
     step = next_step(state, job, gate.clock.now(), cancel_unconfirmed=policies.cancel_unconfirmed)
     if step is Step.JUDGE:
         return _judge(state, look, policies, gate)
-    return finish(step, state, Seen(ref, job.status, job.operation or "", job.total_tasks), gate)
+    return finish(step, state, Seen.of(job), gate)
 
 
 # --- Judging ----------------------------------------------------------------------------------------
@@ -77,5 +77,5 @@ def _direction(decision: Decision, job: Job) -> Direction | None:
 
 def _leave_unconfirmed(state: State | None, job: Job, gate: Gate) -> Review:
     """A job that runs without asking, and that nothing is known to forbid."""
-    seen = Seen(job.ref, job.status, job.operation or "", job.total_tasks)
+    seen = Seen.of(job)
     return finish(leave_unconfirmed(state, job, gate.clock.now()), state, seen, gate)

@@ -76,6 +76,22 @@ def test_whether_suspended_is_announced_is_a_switch() -> None:
     assert [event["detail"]["serviceEventDetails"]["status"] for event in events] == ["New", "Preparing"]
 
 
+def test_events_that_a_sink_causes_come_in_order(batch: EmulatedBatch) -> None:
+    """Two jobs that are created while a third is announced are announced next, the first one first."""
+    told: list[str] = []
+    created: list[str] = []
+
+    def create(event: Event) -> None:
+        told.append(event["detail"]["serviceEventDetails"]["jobId"])
+        while len(created) < 3:
+            created.append(s3control.create_job(**job_request(batch.objects))["JobId"])
+
+    emulator = Emulator(batch.clock, batch.objects, create, seed=0)
+    s3control = connect(client(), emulator)
+    first = s3control.create_job(**job_request(batch.objects))["JobId"]
+    assert told == [first, *created]
+
+
 def test_a_sink_that_fails_does_not_stop_the_jobs_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, and the job goes on by itself."""
     objects, reached = MemoryObjects(), "New"

@@ -236,6 +236,37 @@ def test_wrong_signatures_are_told_apart() -> None:
         assert code in emulator.respond(HttpRequest("GET", "/v20180820/jobs", "", headers)).body
 
 
+def test_a_body_that_was_changed_on_the_way_is_noticed() -> None:
+    """The signature covers it."""
+    sent: list[HttpRequest] = []
+
+    def keep(request: Any, **_: object) -> None:
+        target = urlsplit(request.url)
+        headers = {
+            name.lower(): value.decode() if isinstance(value, bytes) else str(value)
+            for name, value in request.headers.items()
+        }
+        sent.append(HttpRequest(request.method, target.path, "", {**headers, "host": target.netloc}, request.body))
+
+    objects, secrets = MemoryObjects(), {"AKIAIOSFODNN7EXAMPLE": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+    emulator = Emulator(SteppedClock(START), objects, identity=Identity(secrets=secrets))
+    s3control = connect(client(), emulator)
+    s3control.meta.events.register_first("before-send.s3-control", keep)
+    s3control.create_job(**job_request(objects, ClientRequestToken="t"))
+    (request,) = sent
+    assert emulator.respond(request).status == 200
+    changed = HttpRequest(request.method, request.path, "", request.headers, request.body.replace(b"42", b"43"))
+    assert b"SignatureDoesNotMatch" in emulator.respond(changed).body
+
+
+def test_an_injected_code_is_answered_as_it_was_named(batch: EmulatedBatch) -> None:
+    """Whatever vocabulary the emulator speaks otherwise."""
+    emulator = Emulator(batch.clock, batch.objects, switches=Switches(vocabulary=Vocabulary.GUIDE))
+    emulator.faults.add(Fault(Effect.ERROR, "TooManyRequestsException"))
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        connect(client(), emulator).list_jobs(AccountId=ACCOUNT)
+
+
 def control(base_url: str, method: str, path: str, said: Any = None, headers: dict[str, str] | None = None) -> Any:
     """One control request; its status and its JSON."""
     answer = urllib3.request(method, f"{base_url}/_emulator/{path}", json=said, headers=headers, retries=False)

@@ -13,6 +13,7 @@ from s3batch_emulator import (
     JobStatus,
     MemoryObjects,
     Pace,
+    RealClock,
     SteppedClock,
     Switches,
     connect,
@@ -197,45 +198,102 @@ def test_a_job_fails_when_more_than_half_of_a_thousand_tasks_fail(
     assert batch.emulator.job(job_id).tally.done == (1200 if end == "Complete" else 1000)
 
 
+class Crowd:
+    """An account whose jobs share few slots; each job runs for 300 seconds once it may."""
+
+    def __init__(self, slots: int) -> None:
+        self.batch = EmulatedBatch()
+        self.batch.emulator = Emulator(
+            self.batch.clock, self.batch.objects, running_slots=slots, pace=Pace(tasks_per_second=1), seed=0
+        )
+        self.s3control = connect(client(), self.batch.emulator)
+
+    def create(self, priority: int) -> str:
+        """A job that needs no confirmation."""
+        asked = job_request(self.batch.objects, ROWS, Priority=priority, ConfirmationRequired=False)
+        return str(self.s3control.create_job(**asked)["JobId"])
+
+    def status(self, job_id: str) -> str:
+        """The present one."""
+        return self.batch.emulator.job(job_id).status.value
+
+
 def test_a_higher_priority_pauses_a_lower_one_and_lets_it_go_on() -> None:
-    """With one slot: Active, Pausing, Paused, and Active again once the other has ended."""
-    batch = EmulatedBatch()
-    batch.emulator = Emulator(batch.clock, batch.objects, running_slots=1, seed=0)
-    s3control = connect(client(), batch.emulator)
-
-    def create(priority: int) -> str:
-        asked = job_request(batch.objects, ROWS, Priority=priority, ConfirmationRequired=False)
-        return str(s3control.create_job(**asked)["JobId"])
-
-    low = create(1)
-    batch.emulator.set_pace(low, Pace(tasks_per_second=20))
-    batch.emulator.settle_until(low, "Active")
-    high, same = create(2), create(1)
-    batch.emulator.settle_until(high, "Active")
-    assert batch.emulator.job(low).status is JobStatus.PAUSED
+    """With one slot: Active, Pausing, Paused, and Active again once the other has ended; nothing is done twice."""
+    crowd = Crowd(slots=1)
+    low = crowd.create(1)
+    crowd.batch.advance(seconds=104)
+    high, same = crowd.create(2), crowd.create(1)
+    crowd.batch.emulator.settle_until(high, "Active")
+    assert (crowd.status(low), crowd.status(same)) == ("Paused", "Ready")
     for job_id in (low, same):
-        batch.emulator.settle_until(job_id, "Complete")
-    assert statuses(batch, low)[3:] == ["Active", "Pausing", "Paused", "Active", "Completing", "Complete"]
-    assert "Paused" not in statuses(batch, high)
-    assert batch.emulator.job(low).tally.done == 300
+        crowd.batch.emulator.settle_until(job_id, "Complete")
+    assert statuses(crowd.batch, low)[3:] == ["Active", "Pausing", "Paused", "Active", "Completing", "Complete"]
+    assert "Paused" not in statuses(crowd.batch, high) + statuses(crowd.batch, same)
+    assert crowd.batch.emulator.job(low).tally.done == 300
+
+
+def test_the_same_priority_waits_for_its_turn() -> None:
+    """The older job is not disturbed; of those that wait the highest priority goes first, then the oldest."""
+    crowd = Crowd(slots=1)
+    first = crowd.create(5)
+    crowd.batch.emulator.settle_until(first, "Active")
+    second, third, low = crowd.create(5), crowd.create(5), crowd.create(1)
+    crowd.batch.advance(seconds=60)
+    assert [crowd.status(job_id) for job_id in (first, second, third, low)] == ["Active", "Ready", "Ready", "Ready"]
+    crowd.batch.emulator.settle_until(second, "Complete")
+    assert [crowd.status(job_id) for job_id in (third, low)] == ["Active", "Ready"]
+    assert "Paused" not in statuses(crowd.batch, first) + statuses(crowd.batch, second)
+
+
+def test_one_job_gives_way_to_one() -> None:
+    """A job that is already stopping is counted, so that no second one has to stop as well."""
+    crowd = Crowd(slots=2)
+    lows = [crowd.create(1), crowd.create(2)]
+    crowd.batch.emulator.settle_until(lows[1], "Active")
+    high = crowd.create(9)
+    crowd.batch.emulator.settle_until(lows[0], "Pausing")
+    crowd.s3control.update_job_priority(AccountId=ACCOUNT, JobId=high, Priority=10)
+    assert [crowd.status(job_id) for job_id in lows] == ["Pausing", "Active"]
+    crowd.batch.emulator.settle_until(high, "Active")
+    assert [crowd.status(job_id) for job_id in lows] == ["Paused", "Active"]
 
 
 def test_raising_a_priority_takes_effect_on_waiting_jobs() -> None:
     """UpdateJobPriority of a Ready job makes a running one give way."""
-    batch = EmulatedBatch()
-    batch.emulator = Emulator(batch.clock, batch.objects, running_slots=1, seed=0)
-    s3control = connect(client(), batch.emulator)
-    first, second = (
-        s3control.create_job(
-            **job_request(batch.objects, ROWS, Priority=5, ConfirmationRequired=False, ClientRequestToken=name)
-        )["JobId"]
-        for name in ("one", "two")
-    )
-    batch.emulator.settle_until(first, "Active")
-    batch.advance(seconds=1)
-    assert batch.emulator.job(second).status is JobStatus.READY
-    assert s3control.update_job_priority(AccountId=ACCOUNT, JobId=second, Priority=6)["Priority"] == 6
-    assert batch.emulator.job(first).status is JobStatus.PAUSING
+    crowd = Crowd(slots=1)
+    first, second = crowd.create(5), crowd.create(5)
+    crowd.batch.advance(seconds=60)
+    assert [crowd.status(job_id) for job_id in (first, second)] == ["Active", "Ready"]
+    assert crowd.s3control.update_job_priority(AccountId=ACCOUNT, JobId=second, Priority=6)["Priority"] == 6
+    assert crowd.status(first) == "Pausing"
+
+
+@pytest.mark.parametrize(("status", "answer", "lasts"), [("Pausing", "Cancelling", 1.0), ("Paused", "Cancelled", 0.0)])
+def test_a_job_that_gave_way_can_be_cancelled(status: str, answer: str, lasts: float) -> None:
+    """While Pausing its tasks still have to stop, and that takes its whole time; once Paused nothing runs."""
+    crowd = Crowd(slots=1)
+    low = crowd.create(1)
+    crowd.batch.emulator.settle_until(low, "Active")
+    crowd.create(2)
+    crowd.batch.emulator.settle_until(low, status)
+    crowd.batch.advance(seconds=0.5)
+    asked = crowd.s3control.update_job_status(AccountId=ACCOUNT, JobId=low, RequestedJobStatus="Cancelled")
+    assert asked["Status"] == answer
+    begun = crowd.batch.clock.now()
+    crowd.batch.emulator.settle_until(low, "Cancelled")
+    assert crowd.batch.clock.now() - begun == timedelta(seconds=lasts)
+
+
+def test_a_manifest_is_not_read_for_a_job_that_was_cancelled(
+    batch: EmulatedBatch, s3control: Any, new_job: NewJob
+) -> None:
+    """It can't fail any more."""
+    job_id = new_job("Preparing", body=b"broken,manifest,here\n")
+    s3control.update_job_status(AccountId=ACCOUNT, JobId=job_id, RequestedJobStatus="Cancelled")
+    batch.advance(days=1)
+    assert statuses(batch, job_id) == ["New", "Preparing", "Cancelled"]
+    assert batch.emulator.job(job_id).failures == ()
 
 
 def test_a_fresh_job_can_be_unknown_for_a_while() -> None:
@@ -283,6 +341,35 @@ def test_a_stepped_clock_stops_at_every_timer_on_the_way() -> None:
 
     assert history(3600) == history(*[0.25] * 14400)
     assert history(3600)[-1] == (datetime(2026, 1, 1, 0, 0, 8, tzinfo=UTC), "Complete")
+
+
+def test_the_clock_shows_the_instant_of_each_timer_while_it_acts() -> None:
+    """However far it is advanced at once, whoever is told of an event sees the time of that event."""
+    batch, seen = EmulatedBatch(), []
+    emulator = Emulator(batch.clock, batch.objects, lambda event: seen.append(batch.clock.now()), seed=0)
+    s3control = connect(client(), emulator)
+    job_id = s3control.create_job(**job_request(batch.objects, ConfirmationRequired=False))["JobId"]
+    batch.advance(days=1)
+    assert seen == [at for at, _ in emulator.job(job_id).history]
+
+
+def test_a_late_timer_is_reckoned_from_its_due_instant() -> None:
+    """A real clock that nobody drove for an hour loses nothing."""
+    clock, ran = RealClock(), []
+    due = clock.now() - timedelta(hours=1)
+    clock.schedule(due + timedelta(minutes=1), ran.append)
+    clock.schedule(due, lambda at: (ran.append(at), clock.schedule(at + timedelta(seconds=1), ran.append))[0])
+    clock.run_due()
+    assert ran == [due, due + timedelta(seconds=1), due + timedelta(minutes=1)]
+    assert clock.next_due() is None
+
+
+def test_without_delays_a_job_waits_by_the_next_request() -> None:
+    """What is due now happens before a request is answered."""
+    batch = EmulatedBatch()
+    s3control = connect(client(), Emulator(batch.clock, batch.objects, delays=Delays.every(timedelta(0)), seed=0))
+    job_id = s3control.create_job(**job_request(batch.objects))["JobId"]
+    assert s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]["Status"] == "Suspended"
 
 
 @pytest.mark.parametrize("survives", [True, False])

@@ -56,7 +56,9 @@ def test_a_bad_update_is_refused_and_changes_nothing(
     assert batch.emulator.job(job_id) == before
 
 
-@pytest.mark.parametrize("reason", ["x", "y" * 256, "ü" * 256, "😀" * 256, "a+b c%20d&e=f;g#h?/\\\"'<>\t\n"])
+@pytest.mark.parametrize(
+    "reason", ["x", "y" * 256, "ü" * 256, "😀" * 256, "a\r\nb\r", "a+b c%20d&e=f;g#h?/\\\"'<>\t\n"]
+)
 def test_every_allowed_reason_survives_the_way(new_job: NewJob, unchecked: Any, reason: str) -> None:
     """As a query parameter there, and in XML back, twice."""
     job_id = new_job("Suspended")
@@ -200,7 +202,14 @@ RAW: dict[str, tuple[str, str, bytes, int, bytes]] = {
     "a method of nobody": ("PATCH", "/v20180820/jobs", b"", 405, b"MethodNotAllowed"),
     "no XML": ("POST", "/v20180820/jobs", b"{}", 400, b"BadRequestException"),
     "XML of another operation": ("POST", "/v20180820/jobs", b"<PutJobTaggingRequest/>", 400, b"BadRequestException"),
-    "a document type": ("POST", "/v20180820/jobs", b"<!DOCTYPE x []><x/>", 400, b"BadRequestException"),
+    "a document type": ("POST", "/v20180820/jobs", b"<!DOCTYPE x []><x/>", 400, b"must not have a document type"),
+    "a member twice": (
+        "POST",
+        "/v20180820/jobs",
+        b"<CreateJobRequest><Priority>1</Priority><Priority>2</Priority></CreateJobRequest>",
+        400,
+        b"has Priority twice",
+    ),
     "an unknown member": ("POST", "/v20180820/jobs", b"<CreateJobRequest><X/></CreateJobRequest>", 400, b"no member X"),
     "a path that is not UTF-8": ("GET", "/v20180820/jobs/abcde%FF", b"", 400, b"BadRequestException"),
     "a query that is not UTF-8": ("GET", "/v20180820/jobs?nextToken=%FF", b"", 400, b"InvalidRequestException"),

@@ -272,12 +272,12 @@ def test_describing_gives_what_s3_says(stage: Stage) -> None:
 
 def test_looking_reads_the_tags_beside_the_job_only_where_asked(stage: Stage) -> None:
     """Each call once; without tags there is a gap, and no call for them."""
-    ref = stage.create(tags={"ticket": "CHG-1", "<b>&'\"": "ü+%2F €"})
+    ref = stage.create(tags={"ticket": "CHG-1", "cost centre": "ü/+=.:@-_"})
     without = stage.s3control.look(ref, with_tags=False)
     assert without.tags is NOT_READ
     assert stage.count("GetJobTagging") == 0
     look = stage.s3control.look(ref, with_tags=True)
-    assert look.tags == {"ticket": "CHG-1", "<b>&'\"": "ü+%2F €"}
+    assert look.tags == {"ticket": "CHG-1", "cost centre": "ü/+=.:@-_"}
     assert look.job.ref == ref
     assert (stage.count("GetJobTagging"), stage.count("DescribeJob")) == (1, 2)
 
@@ -513,7 +513,7 @@ def test_every_odd_answer_to_a_read_is_an_error_of_ours(stage: Stage, body: str)
 
 @pytest.mark.parametrize("body", BODIES)
 def test_every_odd_answer_to_an_update_is_a_refusal_or_unclear(stage: Stage, body: str) -> None:
-    """Only 200 is success, only 4xx is a refusal, all else is unclear."""
+    """Only 4xx is a refusal; all else is unclear, 200 too where it is not about this job."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     for status in STATUSES:
         answering(stage.s3control.updating, status, body.encode())
@@ -524,7 +524,7 @@ def test_every_odd_answer_to_an_update_is_a_refusal_or_unclear(stage: Stage, bod
         except JobsApiError:
             assert 400 <= status < 500
         else:
-            assert status < 300
+            pytest.fail(f"{status} {body} was taken for success")
 
 
 @given(odd_answers())

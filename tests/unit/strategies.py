@@ -15,8 +15,8 @@ from tests.oracle.random_cases import Case, random_case
 from tests.oracle.random_documents import LISTS, Dialect, Writer, random_document
 from tests.unit.examples import Written
 
-RICH_DIALECT = Dialect(not_around_structures=True, present_anywhere=True)
-"""Everything that the language takes, also what it takes by a reading of it."""
+RICH_DIALECT = Dialect(present_anywhere=True)
+"""What the language takes, also by a reading of it; `not` around structures comes with a second `not` inside."""
 
 any_text = st.text(st.characters(), max_size=60)
 """Unicode without an end: control characters, astral planes, lone surrogates."""

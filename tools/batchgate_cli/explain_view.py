@@ -50,7 +50,7 @@ def _deciding(decision: Decision) -> list[Json]:
         {
             "statement": vote.statement.name if vote.statement else None,
             "requirement": vote.requirement.position if vote.requirement else None,
-            "rule": vote.rule or None,
+            "rule": None if vote.rule is None else str(vote.rule),
         }
         for vote in decision.deciding
     ]

@@ -9,14 +9,21 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import policy_file
 from batchgate.errors import BatchgateError, JobDescriptionError, PolicyError, Problem
 from batchgate.jobs.model import Json
 from batchgate.policy.decide import decide
 from batchgate.policy.facts import Gap, Result, facts_from_description
-from batchgate_cli.exits import EXIT_CODES_HELP, Exit, told_errors
+from batchgate.policy.reason import status_update_reason
+from batchgate_cli.case_view import gap_as_json, outcome_as_json, show_coverage, show_outcome
+from batchgate_cli.exits import EXIT_CODES_HELP, Exit, printable_line, told_errors
 from batchgate_cli.explain_view import decision_as_json, decision_as_tree
+from batchgate_cli.live_job import AwsOptions, live_facts
+from batchgate_cli.starter import STARTER_CASES, STARTER_POLICY
+from policy_cases import Coverage, Outcome, run_file
+from policy_lint import LocatedFinding, located_findings
 
 app = typer.Typer(
     help="Check policies and ask why a job would be decided how.", no_args_is_help=True, epilog=EXIT_CODES_HELP
@@ -50,55 +57,100 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="For people
 
 
 @app.command()
-def check(paths: PolicyPaths, output: OutputOption = Output.TEXT) -> None:
-    """Validate policy files: every problem at once, with file, line and what was expected."""
+def check(
+    paths: PolicyPaths,
+    strict: Annotated[bool, typer.Option("--strict", help="Findings fail too, with exit code 3.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Validate and lint policy files: every problem at once, with file, line and what was expected.
+
+    A problem makes a policy invalid. A finding is valid and surely not meant; where it is meant, say
+    so beside it: `# batchgate: allow(NAME) because REASON`.
+    """
     with told_errors():
         try:
             loaded = policy_file.load(paths)
         except PolicyError as error:
             if output is Output.TEXT:
                 raise
-            print(
-                json.dumps({"valid": False, "problems": [_problem_as_json(each) for each in error.problems]}, indent=2)
-            )
+            problems = [_problem_as_json(each) for each in error.problems]
+            print(json.dumps({"valid": False, "problems": problems, "findings": []}, indent=2))
             raise typer.Exit(Exit.INVALID_POLICY) from error
+        findings = located_findings(loaded, datetime.now(UTC).date())
+        if output is Output.JSON:
+            print(json.dumps(_checked_as_json(loaded, findings), indent=2))
+        else:
+            _show_checked(loaded, findings)
+        if strict and findings:
+            raise typer.Exit(Exit.INVALID_POLICY)
+
+
+def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
     document = loaded.policies.document
-    counts = {
+    return {
         "policies": len(document.policies or ()),
         "guardrails": len(document.guardrails or ()),
         "exceptions": len(document.exceptions or ()),
     }
-    if output is Output.JSON:
-        print(
-            json.dumps(
-                {"valid": True, "policy_version": loaded.policies.version, "mode": document.mode, **counts}, indent=2
-            )
+
+
+def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> Json:
+    return {
+        "valid": True,
+        "policy_version": loaded.policies.version,
+        "mode": loaded.policies.document.mode,
+        **_counts(loaded),
+        "problems": [],
+        "findings": [_finding_as_json(each) for each in findings],
+    }
+
+
+def _show_checked(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> None:
+    console = text_console()
+    for finding in findings:
+        found = finding.finding
+        console.print(
+            Text.assemble((f"{finding.place}: ", "bold"), (f"{found.lint}: ", "yellow"), printable_line(found.why))
         )
-        return
+        console.print(Text(f"    instead: {printable_line(found.instead)}"))
+    counts = _counts(loaded)
     said = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
     said = said or "no statements, every job is held"
-    print(f"valid: {said}; mode {document.mode}, policy version {loaded.policies.version}")
+    found_said = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
+    mode, version = loaded.policies.document.mode, loaded.policies.version
+    console.print(f"valid: {said}; mode {mode}, policy version {version}{found_said}")
 
 
 _SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception"}
 
 
 @app.command()
-def explain(
+def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     paths: PolicyPaths,
     job: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FILE|-",
             help="The job, as `aws s3control describe-job` prints it; - reads standard input.",
             show_default=False,
         ),
-    ],
+    ] = None,
     tags: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE", help="Its tags, as `aws s3control get-job-tagging` prints them.", show_default=False
         ),
+    ] = None,
+    job_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="A live job instead, read from AWS.", show_default=False)
+    ] = None,
+    account_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --job-id: its account; the caller's own if not given.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(metavar="REGION", help="With --job-id: its Region.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="With --job-id: the AWS profile.")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --job-id: S3 Control's endpoint.")
     ] = None,
     at: Annotated[
         str | None,
@@ -111,20 +163,131 @@ def explain(
 ) -> None:
     """Show what the policies say of one job, and why: each statement, each requirement, the reason.
 
-    Nothing is changed and no AWS call is made.
+    The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed.
     """
+    if (job is None) == (job_id is None):
+        raise typer.BadParameter("expected either --job or --job-id", param_hint="--job")
+    aws = AwsOptions(profile, region, endpoint_url, account_id)
+    if job is not None and aws != AwsOptions():
+        raise typer.BadParameter("the AWS options go with --job-id", param_hint="--job")
+    if job_id is not None and tags is not None:
+        raise typer.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
+    instant = _instant(at)
     with told_errors():
         policies = policy_file.load(paths).policies
-        facts = facts_from_description(_read_job(job), _instant(at), tags=_read_tags(tags))
+        if job_id is not None:
+            facts = live_facts(job_id, policies, aws, instant)
+        else:
+            facts = facts_from_description(_read_job(str(job)), instant or datetime.now(UTC), tags=_read_tags(tags))
         decision = decide(policies, facts)
-    if output is Output.JSON:
-        print(json.dumps(decision_as_json(decision), indent=2))
-        return
+        if output is Output.JSON:
+            print(json.dumps(decision_as_json(decision), indent=2))
+            return
+        console = text_console()
+        console.print(decision_as_tree(decision, everything=everything))
+        console.print(Text(f"reason: {status_update_reason(decision)}"))
+
+
+DEFAULT_CASES = Path("policies/cases")
+
+
+@app.command("test")
+def run_cases(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH...]", help="Case files, or directories of them; policies/cases if not given."),
+    ] = None,
+    require_coverage: Annotated[
+        bool, typer.Option("--require-coverage", help="Whatever no case exercises fails too, with exit code 4.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run test cases against policies: jobs and the verdicts expected of them.
+
+    Each file names the policies it tries. A policy set in shadow mode is tried as if enforced.
+    """
+    with told_errors():
+        coverage = Coverage()
+        outcomes: list[Outcome] = []
+        console = text_console()
+        for file in _case_files(paths or [DEFAULT_CASES]):
+            if output is Output.TEXT:
+                console.print(Text(str(file), "bold"))
+            for outcome in run_file(file, coverage):
+                outcomes.append(outcome)
+                if output is Output.TEXT:
+                    show_outcome(console, outcome)
+        gaps = list(coverage.unexercised())
+        failed = sum(1 for outcome in outcomes if outcome.failures)
+        if output is Output.JSON:
+            cases = [outcome_as_json(outcome) for outcome in outcomes]
+            print(json.dumps({"cases": cases, "unexercised": [gap_as_json(gap) for gap in gaps]}, indent=2))
+        else:
+            show_coverage(console, gaps)
+            console.print(f"{len(outcomes) - failed} passed, {failed} failed")
+        if failed or (require_coverage and gaps):
+            raise typer.Exit(Exit.CASE_FAILED)
+
+
+def _case_files(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        inside = (
+            sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
+        )
+        if not inside:
+            raise InputError(f"{path}: expected case files (*.yaml), got an empty directory")
+        found += inside
+    return found
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of policy files, for editors."""
+    from policy_schema import policy_schema
+
+    print(json.dumps(policy_schema(), indent=2))
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The policy file to write; never overwritten.")],
+) -> None:
+    """Write a commented first policy in shadow mode, and cases for it that pass."""
+    from policy_schema import policy_schema
+
+    with told_errors():
+        cases = path.parent / "cases" / path.name
+        schema_file = path.parent / "policy.schema.json"
+        for file in (path, cases):
+            if file.exists():
+                raise InputError(f"{file} exists already; choose another name")
+        cases.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(STARTER_POLICY.format(schema=schema_file.name), encoding="utf-8")
+        cases.write_text(STARTER_CASES.format(policy=path.name, cases=cases), encoding="utf-8")
+        schema_file.write_text(json.dumps(policy_schema(), indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {path}, {cases} and {schema_file}")
+    print(f"next: batchgate policy check {path} && batchgate policy test {cases}")
+
+
+def text_console() -> Console:
+    """Standard output; as wide as anything if it is no terminal, so that long lines stay whole."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_FILES
-    console.print(decision_as_tree(decision, everything=everything))
-    console.print(f"reason: {decision_as_json(decision)['reason']}", markup=False)
+    return console
+
+
+def _finding_as_json(located: LocatedFinding) -> Json:
+    place, found = located.place, located.finding
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "lint": found.lint,
+        "why": found.why,
+        "instead": found.instead,
+    }
 
 
 def _problem_as_json(problem: Problem) -> Json:
@@ -168,13 +331,12 @@ def _read_tags(source: Path | None) -> dict[str, str] | Gap:
     return tags
 
 
-def _instant(text: str | None) -> datetime:
+def _instant(text: str | None) -> datetime | None:
     if text is None:
-        return datetime.now(UTC)
+        return None
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"expected an ISO 8601 instant such as 2026-11-22T22:30:00Z, got {text!r}", param_hint="--at"
-        ) from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        message = f"expected an ISO 8601 instant such as 2026-11-22T22:30:00Z, got {text!r}"
+        raise typer.BadParameter(message, param_hint="--at") from error

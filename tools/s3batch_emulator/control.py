@@ -73,7 +73,6 @@ def _advance(emulator: "Emulator", asked: Json) -> Json:
     if not isinstance(emulator.clock, SteppedClock):
         raise EmulatorError("the clock is real; serve with --stepped to advance it")
     emulator.clock.advance(timedelta(seconds=float(asked["advance_seconds"])))
-    emulator.deliver()
     return _describe(emulator, asked)
 
 

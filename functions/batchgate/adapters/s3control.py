@@ -15,6 +15,7 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from batchgate.errors import (
     JobDescriptionError,
@@ -119,9 +120,9 @@ class S3Control:
             token = {"NextToken": page["NextToken"]}
 
     def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
-        """UpdateJobStatus, once: what is not surely refused is unclear."""
+        """UpdateJobStatus, once: what is not surely refused, and not surely done, is unclear."""
         try:
-            self.updating.update_job_status(
+            answer: Mapping[str, Any] = self.updating.update_job_status(
                 AccountId=ref.account_id,
                 JobId=ref.job_id,
                 RequestedJobStatus=status.value,
@@ -129,16 +130,24 @@ class S3Control:
             )
         except ClientError as error:
             known = _translation(ref, error, otherwise=UpdateRefusedError)
-            code, answered = error.response["Error"]["Code"], _http_status(error)
-            if isinstance(known, JobsApiThrottledError):
+            surely_refused = _REFUSALS <= _http_status(error) < _SERVER_ERRORS and _code(error) not in _MAY_HAVE_ARRIVED
+            if surely_refused or isinstance(known, JobsApiThrottledError):
                 raise known from error
-            if answered >= _SERVER_ERRORS or answered < 400 or code in _MAY_HAVE_ARRIVED:  # noqa: PLR2004
-                raise UpdateUnclearError(str(known)) from error
-            raise known from error
+            raise UpdateUnclearError(str(known)) from error
         except (ParamValidationError, NoCredentialsError, PartialCredentialsError) as error:
             raise UpdateRefusedError(f"UpdateJobStatus {ref}: never sent: {error}") from error
-        except BotoCoreError as error:
+        except _UNREADABLE as error:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: {error}") from error
+        if answer.get("JobId") != ref.job_id:
+            raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is not about this job")
+
+
+_REFUSALS = 400
+_UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
+"""What botocore raises for a connection that failed, and for an answer that is not S3's.
+
+Its parsers guard against broken XML, not against well-formed XML of another shape.
+"""
 
 
 def _translated(ref: JobRef, call: Callable[[], T]) -> T:
@@ -146,12 +155,12 @@ def _translated(ref: JobRef, call: Callable[[], T]) -> T:
         return call()
     except ClientError as error:
         raise _translation(ref, error, otherwise=JobsApiError) from error
-    except BotoCoreError as error:
-        raise JobsApiError(f"{ref}: {error}") from error
+    except _UNREADABLE as error:
+        raise JobsApiError(f"{ref}: {type(error).__name__}: {error}") from error
 
 
 def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError]) -> JobsApiError:
-    code = error.response["Error"].get("Code", "")
+    code = _code(error)
     kind: type[JobsApiError] = otherwise
     if code in _NOT_FOUND:
         kind = JobNotFoundError
@@ -159,9 +168,14 @@ def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError])
         kind = JobsApiThrottledError
     elif code.startswith("AccessDenied") or _http_status(error) == _DENIED_STATUS:
         kind = JobsApiDeniedError
-    return kind(f"{error.operation_name} {ref}: {code}: {error.response['Error'].get('Message', '')[:200]}")
+    message = str(error.response.get("Error", {}).get("Message") or "")[:200]
+    return kind(f"{error.operation_name} {ref}: {code}: {message}")
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code") or "")
 
 
 def _http_status(error: ClientError) -> int:
-    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else 0

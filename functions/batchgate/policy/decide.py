@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import MAXYEAR, datetime, timedelta
+from enum import StrEnum
 from functools import cached_property
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
@@ -20,21 +21,30 @@ _CHANGES_WITHIN = timedelta(days=1)
 _VOTE_OF_DOUBT = {Result.UNKNOWN: Verdict.WAIT, Result.UNMEASURABLE: Verdict.HOLD}
 
 
+class Rule(StrEnum):
+    """A rule of the whole set that votes where no statement does."""
+
+    UNMATCHED = "unmatched"
+    UNKNOWN_OPERATION = "unknown-operation"
+    NOT_SUSPENDED = "not-suspended"
+    SHADOW = "shadow"
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
     """One objection to approving a job, or to doing more than waiting.
 
     Attributes:
         verdict: What it asks for.
-        statement: Whose vote it is; None for a rule of the whole set, named by `rule`.
+        statement: Whose vote it is; None for a rule of the whole set.
         requirement: Which requirement; None where the match itself is in doubt.
-        rule: Why, in words, where no statement votes.
+        rule: Which rule of the set; None for a statement's vote.
     """
 
     verdict: Verdict
     statement: Statement | None = None
     requirement: Requirement | None = None
-    rule: str = ""
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)
@@ -111,10 +121,10 @@ def decide(policies: PolicySet, facts: JobFacts) -> Decision:
     if_enforced = verdict if policies.shadow else None
     if before_suspended:
         verdict = Verdict.WAIT
-        votes += (Vote(Verdict.WAIT, rule=f"S3 has not suspended the job yet, it is {facts.status}"),)
+        votes += (Vote(Verdict.WAIT, rule=Rule.NOT_SUSPENDED),)
     elif policies.shadow:
         verdict = Verdict.HOLD
-        votes += (Vote(Verdict.HOLD, rule=f"the policies are in shadow mode; enforced they would {count.verdict}"),)
+        votes += (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
     clocked = bool(policies.clock_checks)
     return Decision(
         verdict=verdict,
@@ -178,9 +188,9 @@ def _rules_of_the_set(
     known = facts.operation in KNOWN_OPERATIONS
     approving = [statement for statement in governing if statement.kind is Kind.POLICY]
     if not approving and not doubted:
-        yield Vote(policies.unmatched if known else Verdict.HOLD, rule="no policy matches the job")
+        yield Vote(policies.unmatched if known else Verdict.HOLD, rule=Rule.UNMATCHED)
     if not known and not any(facts.operation in statement.names_operations for statement in approving):
-        yield Vote(Verdict.HOLD, rule="this version does not know the operation, and no policy names it")
+        yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
 def _verdict_at(policies: PolicySet, results: list[Result], facts: JobFacts, instant: datetime) -> Verdict:

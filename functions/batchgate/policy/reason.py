@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from batchgate.policy.decide import Decision, Vote
+from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, LiftTrace, trace_condition
@@ -62,7 +62,7 @@ def _objections(decision: Decision) -> tuple[str, list[str]]:
 
 def _phrase(vote: Vote, decision: Decision) -> str:
     if vote.statement is None:
-        return vote.rule
+        return _rule(vote.rule, decision)
     if vote.requirement is None:
         match = trace_condition(vote.statement.match, decision.policies, decision.results, decision.facts)
         return f"whether it governs is not known: {_wrong(match)}"
@@ -76,6 +76,18 @@ def _phrase(vote: Vote, decision: Decision) -> str:
         for lift in vote.requirement.lifts
     )
     return _wrong(own) + "".join(f" ({_not_lifted(lift)})" for lift in lifts if lift.exception is None)
+
+
+def _rule(rule: Rule | None, decision: Decision) -> str:
+    match rule:
+        case Rule.NOT_SUSPENDED:
+            return f"S3 has not suspended the job yet, it is {decision.facts.status}"
+        case Rule.SHADOW:
+            return f"the policies are in shadow mode; enforced they would {decision.if_enforced}"
+        case Rule.UNKNOWN_OPERATION:
+            return "this version does not know the operation, and no policy names it"
+        case _:
+            return "no policy matches the job"
 
 
 def _wrong(trace: ConditionTrace) -> str:

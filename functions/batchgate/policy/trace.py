@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batchgate.policy.checks import Not
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate
 from batchgate.policy.policy_set import Kind, Lift, PolicySet, Requirement, Statement, Verdict
@@ -132,18 +133,24 @@ def _trace_requirement(
     )
 
 
+_CLOCK = {"window": ("closed", "open"), "expires": ("over", "running")}
+"""What the clock's checks show, so that a trace is the same as long as nothing has changed."""
+
+
 def trace_condition(
     formula: Formula, policies: PolicySet, results: Sequence[Result], facts: JobFacts
 ) -> ConditionTrace:
     """Lay one condition open, with actual and wanted of each check."""
     if isinstance(formula, int):
         check = policies.checks[formula]
+        clock = _CLOCK.get(check.measure.kind)
+        holds = (results[formula] is Result.MET) is not isinstance(check.test, Not)
         return ConditionTrace(
             joined="",
             subject=printable(check.measure.subject),
             kind=check.measure.kind,
             result=results[formula],
-            actual=shown(check.measure, check.measure.read(facts)),
+            actual=clock[holds] if clock else shown(check.measure, check.measure.read(facts)),
             expected=printable(check.test.wanted),
         )
     joined = "all" if isinstance(formula, AllOf) else "any"

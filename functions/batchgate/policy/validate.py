@@ -146,7 +146,8 @@ class _Reader:
         for key, content in value.items():
             if isinstance(key, str) and key in fields:
                 self._enter(key, kind.cls)
-                self.read(content, fields[key].type, (*path, key))
+                if self.nesting <= MAX_NESTING:  # what is deeper has been told, and could go down for ever
+                    self.read(content, fields[key].type, (*path, key))
                 self.nesting, self.asking = around
             else:
                 self.wrong((*path, str(key)), _unknown_key(str(key), fields))

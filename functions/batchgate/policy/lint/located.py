@@ -90,24 +90,17 @@ class LocatedException:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A whole policy set, in the order of the document."""
+    """A whole policy set.
+
+    Attributes:
+        statements: The policies, then the guardrails.
+        leaves: Every check that stands in a match, a requirement, an `unless` or an exception.
+    """
 
     document: model.PolicyDocument
     statements: tuple[LocatedStatement, ...]
     exceptions: tuple[LocatedException, ...]
-
-    @property
-    def conditions(self) -> Iterator[Node]:
-        """Every condition that stands in a match, a requirement, an `unless` or an exception."""
-        for statement in self.statements:
-            yield statement.match
-            for requirement in statement.requirements:
-                yield requirement.own
-                if requirement.unless:
-                    yield requirement.unless
-        for exception in self.exceptions:
-            if exception.match:
-                yield exception.match
+    leaves: tuple[Leaf, ...]
 
 
 def locate(policies: PolicySet) -> Located:
@@ -136,7 +129,21 @@ def locate(policies: PolicySet) -> Located:
         if isinstance(condition, AllOf):  # its last part is the exception's end
             match = _all(condition.parts[:-1], exemption.match, (*path, "match"), policies.checks)
         exceptions.append(LocatedException(path, exemption, match))
-    return Located(document, tuple(statements), tuple(exceptions))
+    conditions = _conditions(statements, exceptions)
+    found = tuple(leaf for condition in conditions for leaf in leaves(condition))
+    return Located(document, tuple(statements), tuple(exceptions), found)
+
+
+def _conditions(statements: list[LocatedStatement], exceptions: list[LocatedException]) -> Iterator[Node]:
+    for statement in statements:
+        yield statement.match
+        for requirement in statement.requirements:
+            yield requirement.own
+            if requirement.unless:
+                yield requirement.unless
+    for exception in exceptions:
+        if exception.match:
+            yield exception.match
 
 
 def _statement(

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from batchgate.policy import model
+from batchgate.policy.checks import InWindow, Not
 from batchgate.policy.lint.finding import Finding, Path
-from batchgate.policy.lint.located import Located, named_lists
+from batchgate.policy.lint.located import Leaf, Located, named_lists
 from batchgate.policy.wording import printable
 
 _ROOM = 60
@@ -29,12 +30,14 @@ def lint_names(located: Located) -> Iterator[Finding]:
 def lint_unused(located: Located) -> Iterator[Finding]:
     """Lists and calendars that no condition names."""
     document = located.document
-    statements = (document.guardrails or (), document.policies or (), document.exceptions or ())
-    lists = set(named_lists(statements))
+    # What lifts nothing is not among the leaves, and names its lists and calendars all the same.
+    apart = [exception.form.match for exception in located.exceptions if exception.match is None]
+    lists = {name for leaf in located.leaves for name in named_lists(leaf.operand)} | set(named_lists(tuple(apart)))
     for name in document.lists:
         if name not in lists:
             yield Finding("unused-list", ("lists", name), f"nothing names the list {name}", _UNUSED)
-    windows = {name for part in statements for form in part for name in _windows(form, located)}
+    windows = {name for leaf in located.leaves for name in _calendars(leaf)}
+    windows.update(name for match in apart for name in _windows(match, document))
     for name in document.calendars:
         if name not in windows:
             yield Finding("unused-calendar", ("calendars", name), f"nothing names the calendar {name}", _UNUSED)
@@ -43,33 +46,25 @@ def lint_unused(located: Located) -> Iterator[Finding]:
 _UNUSED = "remove it, or name it where it was meant"
 
 
-def _windows(form: object, located: Located) -> Iterator[str]:
-    """The calendars that a part of a document names."""
+def _calendars(leaf: Leaf) -> frozenset[str]:
+    test = leaf.check.test.test if isinstance(leaf.check.test, Not) else leaf.check.test
+    return test.names if isinstance(test, InWindow) else frozenset()
+
+
+def _windows(form: object, document: model.PolicyDocument) -> Iterator[str]:
+    """The calendars that conditions, or the words of a window, name."""
     match form:
+        case str():
+            yield form
         case tuple():
             for part in form:
-                yield from _windows(part, located)
-        case model.Statement() | model.Exemption():
-            yield from _windows(form.match, located)
-            yield from _windows(getattr(form, "require", ()), located)
+                yield from _windows(part, document)
         case model.Condition():
-            for part in (form.any, form.all, getattr(form, "unless", UNSET)):
-                yield from _windows(part, located)
-            if form.window is not UNSET:
-                yield from _named(form.window, located)
-        case _:
-            pass
-
-
-def _named(words: object, located: Located) -> Iterator[str]:
-    match words:
-        case str():
-            yield words
-        case tuple():
-            yield from words
+            for part in (form.any, form.all, form.window):
+                yield from _windows(part, document)
         case model.PlainTextTerm():
-            if words.list is not UNSET:
-                yield from located.document.lists[words.list]
-            yield from _named(getattr(words, "not_", UNSET), located)
+            if form.list is not UNSET:
+                yield from document.lists[form.list]
+            yield from _windows(getattr(form, "not_", UNSET), document)
         case _:
             pass

@@ -29,16 +29,15 @@ _ALL_LATEST = shape("*:$LATEST")
 
 def lint_operation_names(located: Located) -> Iterator[Finding]:
     """Operations that this version does not know: a misspelling, or newer than it."""
-    for node in located.conditions:
-        for leaf in leaves(node):
-            if isinstance(leaf.check.measure, Parameter):
-                name = leaf.check.measure.path.split(".", 1)[0]
-                if name not in KNOWN_OPERATIONS:
-                    yield _unknown(leaf.path, name)
-            elif leaf.check.measure == OPERATION:
-                for path, pattern in texts(leaf, located.document.lists):
-                    if not _is_known(pattern):
-                        yield _unknown(path, pattern)
+    for leaf in located.leaves:
+        if isinstance(leaf.check.measure, Parameter):
+            name = leaf.check.measure.path.split(".", 1)[0]
+            if name not in KNOWN_OPERATIONS:
+                yield _unknown(leaf.path, name)
+        elif leaf.check.measure == OPERATION:
+            for path, pattern in texts(leaf, located.document.lists):
+                if not _is_known(pattern):
+                    yield _unknown(path, pattern)
 
 
 @lru_cache(maxsize=1024)

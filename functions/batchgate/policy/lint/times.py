@@ -9,7 +9,7 @@ from batchgate.policy.checks import Clock, InWindow, Not, Test
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.implications import exclude
-from batchgate.policy.lint.located import Leaf, Located, LocatedStatement, joined, leaves
+from batchgate.policy.lint.located import Leaf, Located, LocatedStatement, joined
 from batchgate.policy.policy_set import PolicySet
 
 _YEARS_AHEAD = 9
@@ -60,11 +60,10 @@ def _lint_cancel_held_after(policies: PolicySet) -> Iterator[Finding]:
 def _calendars(located: Located) -> dict[str, calendars.Calendar]:
     """The calendars that any condition names."""
     found: dict[str, calendars.Calendar] = {}
-    for node in located.conditions:
-        for leaf in leaves(node):
-            test = _without_not(leaf.check.test)
-            if isinstance(test, InWindow):
-                found.update(zip(sorted(test.names), test.calendars, strict=True))
+    for leaf in filter(_is_window, located.leaves):
+        test = _without_not(leaf.check.test)
+        if isinstance(test, InWindow):
+            found.update(zip(sorted(test.names), test.calendars, strict=True))
     return found
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from batchgate.policy import model
 from batchgate.policy.checks import FromArn, Measure, Member, Simple
 from batchgate.policy.lint.finding import Finding
-from batchgate.policy.lint.located import Leaf, Located, leaves, named_lists, texts
+from batchgate.policy.lint.located import Leaf, Located, named_lists, texts
 from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
 
 _ACCOUNT_DIGITS = 12
@@ -37,20 +37,19 @@ class _Values:
 def lint_values(located: Located) -> Iterator[Finding]:
     """Values that are not of their fact's kind, each told once."""
     seen: set[tuple[_Values, str]] = set()
-    for node in located.conditions:
-        for leaf in leaves(node):
-            yield from _empty_ranges(leaf)
-            values = _VALUES.get(leaf.check.measure)
-            if values is None:
-                continue
-            named = set(named_lists(leaf.operand))
-            if named and seen.issuperset((values, name) for name in named):
-                continue  # a list is as long as anybody likes, and the same in every place
-            seen.update((values, name) for name in named)
-            for path, pattern in texts(leaf, located.document.lists):
-                if not _is_among(pattern, values):
-                    why = f'"{pattern}" is none, so it never matches: {values.are}'
-                    yield Finding("impossible-value", path, why, values.instead(pattern))
+    for leaf in located.leaves:
+        yield from _empty_ranges(leaf)
+        values = _VALUES.get(leaf.check.measure)
+        if values is None:
+            continue
+        named = set(named_lists(leaf.operand))
+        if named and seen.issuperset((values, name) for name in named):
+            continue  # a list is as long as anybody likes, and the same in every place
+        seen.update((values, name) for name in named)
+        for path, pattern in texts(leaf, located.document.lists):
+            if not _is_among(pattern, values):
+                why = f'"{pattern}" is none, so it never matches: {values.are}'
+                yield Finding("impossible-value", path, why, values.instead(pattern))
 
 
 @lru_cache(maxsize=4096)

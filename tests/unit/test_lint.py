@@ -1,0 +1,904 @@
+"""What lint finds, and what it leaves alone."""
+
+import json
+import time
+from datetime import date
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgate.policy.canonical import canonical_json
+from batchgate.policy.decide import decide
+from batchgate.policy.lint import LINTS, Finding, lint
+from batchgate.policy.lint.finding import Path
+from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.reason import status_update_reason
+from tests.oracle.random_documents import random_document
+from tests.unit.everything import EVERYTHING
+from tests.unit.examples import Written, facts
+from tests.unit.strategies import RICH_DIALECT, randoms
+
+TODAY = date(2026, 3, 27)
+COPY: Written = {"operation": "S3PutObjectCopy"}
+LAMBDA: Written = {"operation": "LambdaInvoke"}
+FUNCTION = "LambdaInvoke.FunctionArn"
+ARN = "arn:aws:lambda:eu-central-1:111111111111:function:"
+NIGHTS: Written = {"timezone": "Europe/Berlin", "open": [{"days": ["mon", "tue"], "from": "22:00", "to": "06:00"}]}
+DAYS: Written = {"timezone": "Europe/Berlin", "open": [{"days": ["mon", "tue"], "from": "08:00", "to": "18:00"}]}
+SATURDAYS: Written = {"timezone": "UTC", "open": [{"days": ["sat"]}]}
+ALWAYS: Written = {"timezone": "UTC", "open": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}]}
+
+
+def policy(*match: Written, require: list[Written] | None = None, **words: object) -> Written:
+    """A document of one policy."""
+    statement = {"name": "p", **({"match": list(match)} if match else {}), "require": require or []}
+    return {"version": 1, "policies": [statement], **words}
+
+
+def guardrail(*match: Written, require: list[Written], **words: object) -> Written:
+    """A document of one guardrail."""
+    statement = {"name": "g", **({"match": list(match)} if match else {}), "require": require}
+    return {"version": 1, "guardrails": [statement], **words}
+
+
+def copies(*require: Written, **words: object) -> Written:
+    """A document of one policy for copies."""
+    return policy(COPY, require=list(require), **words)
+
+
+def excepting(*match: Written, lifts: str = "g", expires: str = "2026-12-31") -> list[Written]:
+    """The exceptions of a document, for `guardrail(..., exceptions=excepting(...))`."""
+    return [{"name": "e", "lifts": [lifts], "match": list(match), "expires": expires, "because": "CHG-1"}]
+
+
+def parameters(**tests: object) -> Written:
+    """A check of operation parameters; `__` stands for the dot."""
+    return {"operation_parameters": {path.replace("__", "."): test for path, test in tests.items()}}
+
+
+def calling(*functions: object) -> Written:
+    """A check of the functions that a job calls."""
+    return {"operation_parameters": {FUNCTION: functions[0] if len(functions) == 1 else list(functions)}}
+
+
+SMALL: Written = {"total_tasks": {"at_most": 100}}
+ROLE: Written = {"role": "arn:aws:iam::*:role/migrator"}
+MATCH: Path = ("policies", 0, "match", 0)
+REQUIRE: Path = ("policies", 0, "require", 0)
+G_MATCH: Path = ("guardrails", 0, "match", 0)
+G_REQUIRE: Path = ("guardrails", 0, "require", 0)
+OPEN: Written = {"nights": NIGHTS, "days": DAYS, "saturdays": SATURDAYS, "always": ALWAYS}
+
+
+def calendars(*names: str) -> Written:
+    """Some of the calendars that open."""
+    return {name: OPEN[name] for name in names}
+
+
+def once(**row: object) -> Written:
+    """A calendar of one row in UTC."""
+    return {"timezone": "UTC", "open": [row]}
+
+
+FIRES: list[tuple[str, str, Written, Path]] = [
+    # --- no job meets it
+    (
+        "two operations listed as if a list meant or",
+        "matches-nothing",
+        policy({"operation": "S3PutObjectCopy"}, {"operation": "S3PutObjectTagging"}),
+        ("policies", 0, "match", 1, "operation"),
+    ),
+    (
+        "ranges that do not touch",
+        "matches-nothing",
+        policy(COPY, {"total_tasks": {"at_most": 9}}, {"total_tasks": {"at_least": 10}}),
+        ("policies", 0, "match", 2, "total_tasks"),
+    ),
+    (
+        "patterns without a common text",
+        "matches-nothing",
+        policy(COPY, {"region": "eu-*"}, {"region": ["us-*", "ap-*-?"]}),
+        ("policies", 0, "match", 2, "region"),
+    ),
+    (
+        "a value and its own complement",
+        "matches-nothing",
+        policy(COPY, {"region": "eu-west-1"}, {"region": {"not": "eu-*"}}),
+        ("policies", 0, "match", 2, "region"),
+    ),
+    (
+        "a parameter of another operation",
+        "matches-nothing",
+        policy({"operation": "S3PutObjectTagging"}, parameters(S3PutObjectCopy__StorageClass="GLACIER")),
+        ("policies", 0, "match", 1, "operation_parameters", "S3PutObjectCopy.StorageClass"),
+    ),
+    (
+        "contradicting parts below all",
+        "matches-nothing",
+        policy({"all": [COPY, {"priority": {"at_most": 1}}, {"priority": {"at_least": 2}}]}),
+        ("policies", 0, "match", 0, "all", 2, "priority"),
+    ),
+    (
+        "alternatives none of which can be",
+        "matches-nothing",
+        policy(COPY, {"any": [LAMBDA, {"operation": "S3*Tagging"}]}),
+        ("policies", 0, "match", 1, "any"),
+    ),
+    (
+        "no operation at all",
+        "matches-nothing",
+        policy({"operation": {"not": "*"}}),
+        (*MATCH, "operation"),
+    ),
+    (
+        "no tasks: S3 counts one at least",
+        "matches-nothing",
+        copies({"total_tasks": {"at_most": 0}}),
+        (*REQUIRE, "total_tasks"),
+    ),
+    (
+        "a priority beyond S3's highest",
+        "matches-nothing",
+        copies({"priority": {"at_least": 2_147_483_648}}),
+        (*REQUIRE, "priority"),
+    ),
+    (
+        "buckets that must and must not be",
+        "matches-nothing",
+        policy(COPY, {"source_buckets": {"any": "lake-raw"}}, {"source_buckets": {"none": "lake-*"}}),
+        ("policies", 0, "match", 2, "source_buckets", "none"),
+    ),
+    (
+        "an alternative that match shuts out",
+        "matches-nothing",
+        copies({"any": [{"operation": "S3PutObjectTagging"}, SMALL]}),
+        (*REQUIRE, "any", 0, "operation"),
+    ),
+    (
+        "an unless that match shuts out",
+        "matches-nothing",
+        copies({**SMALL, "unless": [{"operation": "S3PutObjectTagging"}]}),
+        (*REQUIRE, "unless"),
+    ),
+    (
+        "an unless that contradicts itself",
+        "matches-nothing",
+        copies({**SMALL, "unless": [{"region": "eu-*"}, {"region": "us-*"}]}),
+        (*REQUIRE, "unless", 1, "region"),
+    ),
+    (
+        "an exception that contradicts itself",
+        "matches-nothing",
+        guardrail(require=[SMALL], exceptions=excepting(ROLE, {"region": "eu-*"}, {"region": "us-*"})),
+        ("exceptions", 0, "match", 2, "region"),
+    ),
+    # --- a statement beside its own match
+    (
+        "a requirement against match",
+        "contradicts-match",
+        guardrail({"operation": "S3PutObjectAcl"}, require=[{"operation": {"not": "S3PutObjectAcl"}}]),
+        (*G_REQUIRE, "operation"),
+    ),
+    (
+        "a window against match",
+        "contradicts-match",
+        guardrail({"window": "days"}, require=[{"window": {"not": "days"}}], calendars=calendars("days")),
+        (*G_REQUIRE, "window"),
+    ),
+    (
+        "a smaller range than match's",
+        "contradicts-match",
+        policy(COPY, {"total_tasks": {"at_least": 1000}}, require=[SMALL]),
+        (*REQUIRE, "total_tasks"),
+    ),
+    (
+        "a requirement of another operation's parameter",
+        "contradicts-match",
+        copies(parameters(S3InitiateRestoreObject__ExpirationInDays={"at_most": 7})),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a requirement that match says",
+        "repeats-match",
+        copies({"operation": ["S3PutObjectCopy", "S3PutObjectTagging"]}),
+        (*REQUIRE, "operation"),
+    ),
+    (
+        "a pattern around match's",
+        "repeats-match",
+        policy(COPY, {"region": "eu-central-?"}, require=[{"region": "eu-*"}]),
+        (*REQUIRE, "region"),
+    ),
+    (
+        "a wider range than match's",
+        "repeats-match",
+        policy(COPY, SMALL, require=[{"total_tasks": {"at_most": 1000}}]),
+        (*REQUIRE, "total_tasks"),
+    ),
+    (
+        "what every alternative of match says",
+        "repeats-match",
+        policy({"any": [COPY, {"operation": "S3PutObjectAcl"}]}, require=[{"operation": "S3PutObject*"}]),
+        (*REQUIRE, "operation"),
+    ),
+    (
+        "a value that another operation never has",
+        "repeats-match",
+        copies(parameters(S3PutObjectRetention__BypassGovernanceRetention={"not": True})),
+        (*REQUIRE, "operation_parameters", "S3PutObjectRetention.BypassGovernanceRetention"),
+    ),
+    ("what every job is", "repeats-match", copies(SMALL, {"account": "*"}), ("policies", 0, "require", 1, "account")),
+    ("an unless that match says", "repeats-match", copies({**SMALL, "unless": [COPY]}), (*REQUIRE, "unless")),
+    (
+        "two requirements against each other",
+        "contradicts-requirement",
+        copies({"region": "eu-*"}, {"region": "us-*"}),
+        ("policies", 0, "require", 1, "region"),
+    ),
+    # --- values
+    (
+        "an account that lost its zero",
+        "impossible-value",
+        policy(COPY, {"account": "12345678901"}),
+        ("policies", 0, "match", 1, "account"),
+    ),
+    (
+        "an account's name in a list",
+        "impossible-value",
+        policy(COPY, {"account": {"list": "ours"}}, lists={"ours": ["111111111111", "sandbox"]}),
+        ("lists", "ours", 1),
+    ),
+    (
+        "an account's name inside not",
+        "impossible-value",
+        policy(COPY, {"account": {"not": ["111111111111", "prod-*"]}}),
+        ("policies", 0, "match", 1, "account", "not", 1),
+    ),
+    ("an Availability Zone", "impossible-value", copies({"region": "eu-central-1a"}), (*REQUIRE, "region")),
+    ("a Region in capitals", "impossible-value", copies({"region": "EU-*"}), (*REQUIRE, "region")),
+    ("a role's name", "impossible-value", copies({"role": "migrator"}), (*REQUIRE, "role")),
+    (
+        "a role that was assumed",
+        "impossible-value",
+        copies({"role": "arn:aws:sts::111111111111:assumed-role/migrator/*"}),
+        (*REQUIRE, "role"),
+    ),
+    (
+        "a bucket's ARN",
+        "impossible-value",
+        copies({"source_buckets": {"only": ["lake", "arn:aws:s3:::lake-*"]}}),
+        (*REQUIRE, "source_buckets", "only", 1),
+    ),
+    (
+        "a bucket with a key",
+        "impossible-value",
+        copies({"destination_buckets": {"not": {"any": "lake/raw"}}}),
+        (*REQUIRE, "destination_buckets", "not", "any"),
+    ),
+    (
+        "a bucket's URL",
+        "impossible-value",
+        copies({"report": {"bucket": "s3://audit"}}),
+        (*REQUIRE, "report", "bucket"),
+    ),
+    (
+        "a scope that S3 does not have",
+        "impossible-value",
+        copies({"report": {"scope": "alltasks"}}),
+        (*REQUIRE, "report", "scope"),
+    ),
+    (
+        "a format that S3 does not have",
+        "impossible-value",
+        copies({"manifest": {"format": "CSV"}}),
+        (*REQUIRE, "manifest", "format"),
+    ),
+    (
+        "ends the wrong way round",
+        "empty-range",
+        copies({"total_tasks": {"at_least": 10, "at_most": 9}}),
+        (*REQUIRE, "total_tasks"),
+    ),
+    (
+        "ends the wrong way round inside not",
+        "empty-range",
+        copies({"object_bytes": {"not": {"at_least": 10, "at_most": 9}}}),
+        (*REQUIRE, "object_bytes", "not"),
+    ),
+    (
+        "ends the wrong way round in match",
+        "empty-range",
+        policy(COPY, {"manifest": {"bytes": {"at_least": 10, "at_most": 9}}}),
+        ("policies", 0, "match", 1, "manifest", "bytes"),
+    ),
+    (
+        "ends of a parameter the wrong way round",
+        "empty-range",
+        policy(
+            {"operation": "S3InitiateRestoreObject"},
+            require=[parameters(S3InitiateRestoreObject__ExpirationInDays={"at_least": 7, "at_most": 1})],
+        ),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    # --- time
+    (
+        "dates that are over",
+        "window-never-opens",
+        copies({"window": "past"}, calendars={"past": once(dates=["2026-03-01..2026-03-26"])}),
+        ("calendars", "past", "open"),
+    ),
+    (
+        "closed all year",
+        "window-never-opens",
+        copies({"window": "shut"}, calendars={"shut": {**NIGHTS, "closed": ["01-01..12-31"]}}),
+        ("calendars", "shut", "open"),
+    ),
+    (
+        "a time that is skipped that night",
+        "window-never-opens",
+        copies(
+            {"window": "gap"},
+            calendars={
+                "gap": {
+                    "timezone": "Europe/Berlin",
+                    "open": [{"dates": ["2026-03-29"], "from": "02:00", "to": "03:00"}],
+                }
+            },
+        ),
+        ("calendars", "gap", "open"),
+    ),
+    (
+        "windows that never meet",
+        "window-never-opens",
+        copies({"window": "nights"}, {"window": "days"}, calendars=calendars("nights", "days")),
+        ("policies", 0, "require", 1, "window"),
+    ),
+    (
+        "a window of match that never meets the required",
+        "window-never-opens",
+        guardrail({"window": "saturdays"}, require=[{"window": "days"}], calendars=calendars("saturdays", "days")),
+        (*G_REQUIRE, "window"),
+    ),
+    (
+        "outside of what is always open",
+        "window-never-opens",
+        copies({"window": {"not": "always"}}, calendars=calendars("always")),
+        (*REQUIRE, "window"),
+    ),
+    (
+        "closed dates of last year",
+        "closed-dates-past",
+        copies({"window": "days"}, calendars={"days": {**DAYS, "closed": ["2025-12-24..2026-01-02", "2026-03-26"]}}),
+        ("calendars", "days", "closed"),
+    ),
+    (
+        "an exception until yesterday",
+        "expired-exception",
+        guardrail(require=[SMALL], exceptions=excepting(ROLE, expires="2026-03-26")),
+        ("exceptions", 0, "expires"),
+    ),
+    (
+        "an exception for a policy without requirements",
+        "lifts-nothing",
+        copies(exceptions=excepting(ROLE, lifts="p")),
+        ("exceptions", 0, "lifts", 0),
+    ),
+    (
+        "an exception for jobs that are not governed",
+        "lifts-nothing",
+        guardrail(COPY, require=[SMALL], exceptions=excepting(ROLE, {"operation": "S3PutObjectAcl"})),
+        ("exceptions", 0, "lifts", 0),
+    ),
+    ("cancelling after S3 has", "cancel-after-expiry", copies(cancel_held_after="30d"), ("cancel_held_after",)),
+    # --- the requester's words
+    (
+        "a guardrail for a tag",
+        "dodged-by-requester",
+        guardrail(COPY, {"tags": {"env": "prod"}}, require=[SMALL]),
+        ("guardrails", 0, "match", 1, "tags", "env"),
+    ),
+    (
+        "a guardrail for what lacks a tag",
+        "dodged-by-requester",
+        guardrail({"tags": {"ticket": {"present": False}}}, require=[SMALL]),
+        (*G_MATCH, "tags", "ticket"),
+    ),
+    (
+        "a guardrail for a description",
+        "dodged-by-requester",
+        guardrail({"any": [{"description": "*delete*"}, {"tags": {"kind": "delete"}}]}, require=[SMALL]),
+        ("guardrails", 0, "match", 0, "any", 0, "description"),
+    ),
+    (
+        "a policy for a tag",
+        "claimed-by-requester",
+        policy(COPY, {"tags": {"team": "data"}}),
+        ("policies", 0, "match", 1, "tags", "team"),
+    ),
+    (
+        "a policy for what has not a tag",
+        "claimed-by-requester",
+        policy(COPY, {"tags": {"env": {"not": "prod"}}}),
+        ("policies", 0, "match", 1, "tags", "env"),
+    ),
+    (
+        "a policy for a role or a tag",
+        "claimed-by-requester",
+        policy(COPY, {"any": [ROLE, {"tags": {"team": "data"}}]}),
+        ("policies", 0, "match", 1, "any", 1, "tags", "team"),
+    ),
+    (
+        "an unless by tag",
+        "claimed-by-requester",
+        copies({**SMALL, "unless": [{"tags": {"ticket": "CHG-*"}}]}),
+        (*REQUIRE, "unless", 0, "tags", "ticket"),
+    ),
+    (
+        "an unless by tag and what the requester chooses",
+        "claimed-by-requester",
+        copies({**SMALL, "unless": [{"tags": {"ticket": "CHG-*"}}, {"priority": {"at_least": 10}}]}),
+        (*REQUIRE, "unless", 0, "tags", "ticket"),
+    ),
+    (
+        "an unless by description",
+        "claimed-by-requester",
+        copies({**SMALL, "unless": [{"description": "INC-*"}]}),
+        (*REQUIRE, "unless", 0, "description"),
+    ),
+    (
+        "an unless for any role",
+        "claimed-by-requester",
+        copies({**SMALL, "unless": [{"role": "*"}, {"tags": {"ticket": "CHG-*"}}]}),
+        (*REQUIRE, "unless", 1, "tags", "ticket"),
+    ),
+    (
+        "an unless written as any",
+        "claimed-by-requester",
+        copies({"any": [SMALL, {"tags": {"ticket": "CHG-*"}}]}),
+        (*REQUIRE, "any", 1, "tags", "ticket"),
+    ),
+    (
+        "an exception by tag",
+        "claimed-by-requester",
+        guardrail(require=[SMALL], exceptions=excepting({"tags": {"migration": "yes"}})),
+        ("exceptions", 0, "match", 0, "tags", "migration"),
+    ),
+    ("not prod", "not-on-tag", copies({"tags": {"env": {"not": "prod"}}}), (*REQUIRE, "tags", "env")),
+    (
+        "not prod below all",
+        "not-on-tag",
+        copies({"all": [SMALL, {"tags": {"env": {"not": ["prod", "live"]}}}]}),
+        (*REQUIRE, "all", 1, "tags", "env"),
+    ),
+    # --- operations
+    (
+        "a policy for Lambda",
+        "lambda-without-function",
+        policy(LAMBDA, require=[SMALL]),
+        (*MATCH, "operation"),
+    ),
+    (
+        "a policy for an account",
+        "lambda-without-function",
+        policy({"account": "111111111111"}),
+        ("policies", 0),
+    ),
+    (
+        "any function of an account",
+        "lambda-without-function",
+        policy(LAMBDA, require=[calling(f"{ARN}*")]),
+        (*MATCH, "operation"),
+    ),
+    (
+        "any function of that alias",
+        "lambda-without-function",
+        policy(LAMBDA, require=[calling("arn:*:function:*:live")]),
+        (*MATCH, "operation"),
+    ),
+    (
+        "any function but one",
+        "lambda-without-function",
+        policy(LAMBDA, require=[calling({"not": f"{ARN}wipe:1"})]),
+        (*MATCH, "operation"),
+    ),
+    (
+        "a function named in one alternative only",
+        "lambda-without-function",
+        policy(LAMBDA, require=[{"any": [SMALL, calling(f"{ARN}clean:7")]}]),
+        (*MATCH, "operation"),
+    ),
+    (
+        "a function without version",
+        "lambda-latest",
+        policy(LAMBDA, calling(f"{ARN}clean")),
+        ("policies", 0, "match", 1),
+    ),
+    ("$LATEST by name", "lambda-latest", policy(LAMBDA, calling(f"{ARN}clean:$LATEST")), ("policies", 0, "match", 1)),
+    ("any version", "lambda-latest", policy(LAMBDA, calling(f"{ARN}clean:*")), ("policies", 0, "match", 1)),
+    ("any function so called", "lambda-latest", policy(LAMBDA, calling("*:clean*")), ("policies", 0, "match", 1)),
+    (
+        "one of several",
+        "lambda-latest",
+        policy(LAMBDA, calling(f"{ARN}clean:7", "*:function:move")),
+        ("policies", 0, "match", 1),
+    ),
+    (
+        "$LATEST forbidden and still meant by no version",
+        "lambda-latest",
+        policy(LAMBDA, calling(f"{ARN}clean*"), require=[calling({"not": "*:$LATEST"})]),
+        ("policies", 0, "match", 1),
+    ),
+    ("a misspelt operation", "unknown-operation", policy({"operation": "S3PutObjectCopies"}), (*MATCH, "operation")),
+    (
+        "an operation in other letters",
+        "unknown-operation",
+        policy({"operation": ["s3putobject*"]}),
+        (*MATCH, "operation", 0),
+    ),
+    (
+        "an operation in a list",
+        "unknown-operation",
+        policy({"operation": {"list": "some"}}, lists={"some": ["S3PutObjectAcl", "S3DeleteObject"]}),
+        ("lists", "some", 1),
+    ),
+    (
+        "a misspelt operation's parameter",
+        "unknown-operation",
+        copies(parameters(S3CopyObject__StorageClass={"not": "GLACIER"})),
+        (*REQUIRE, "operation_parameters", "S3CopyObject.StorageClass"),
+    ),
+    (
+        "a parameter asked of every job",
+        "parameter-of-other-operation",
+        guardrail(require=[parameters(S3InitiateRestoreObject__ExpirationInDays={"at_most": 7})]),
+        (*G_REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a parameter of one of two operations",
+        "parameter-of-other-operation",
+        policy(
+            {"operation": ["S3PutObjectCopy", "S3InitiateRestoreObject"]},
+            require=[parameters(S3PutObjectCopy__StorageClass="GLACIER")],
+        ),
+        (*REQUIRE, "operation_parameters", "S3PutObjectCopy.StorageClass"),
+    ),
+    # --- manifests, everything, names
+    (
+        "a guardrail for buckets",
+        "unreadable-manifest-holds",
+        guardrail({"source_buckets": {"any": "lake-*"}}, require=[SMALL]),
+        (*G_MATCH, "source_buckets", "any"),
+    ),
+    (
+        "buckets required of every job",
+        "unreadable-manifest-holds",
+        guardrail(require=[{"source_buckets": {"none": "audit-*"}}]),
+        (*G_REQUIRE, "source_buckets", "none"),
+    ),
+    (
+        "bytes required of all accounts",
+        "unreadable-manifest-holds",
+        guardrail({"account": "*"}, require=[{"object_bytes": {"at_most": 1_000_000}}]),
+        (*G_REQUIRE, "object_bytes"),
+    ),
+    ("a policy of nothing", "approves-everything", policy(), ("policies", 0)),
+    ("a policy of stars", "approves-everything", policy({"operation": "*"}, {"region": "*"}), ("policies", 0)),
+    (
+        "a policy of requirements that all meet",
+        "approves-everything",
+        policy(require=[{"any": [{"priority": {"at_least": 0}}, ROLE]}]),
+        ("policies", 0),
+    ),
+    (
+        "a name of 61 characters",
+        "name-without-room",
+        {"version": 1, "policies": [{"name": "n" * 61, "match": [COPY], "require": []}]},
+        ("policies", 0, "name"),
+    ),
+    (
+        "a name that S3 would not show",
+        "name-without-room",
+        {"version": 1, "policies": [{"name": "n\u00e4chtlich", "match": [COPY], "require": []}]},
+        ("policies", 0, "name"),
+    ),
+    ("a list of no use", "unused-list", copies(lists={"ours": ["111111111111"]}), ("lists", "ours")),
+    ("a calendar of no use", "unused-calendar", copies(calendars=calendars("nights")), ("calendars", "nights")),
+]
+
+
+@pytest.mark.parametrize(
+    ("lint_name", "document", "path"), [case[1:] for case in FIRES], ids=[case[0] for case in FIRES]
+)
+def test_what_is_surely_not_meant_is_found_where_it_stands(lint_name: str, document: Written, path: Path) -> None:
+    """Each lint fires on each of its shapes, and says why and what instead in one line."""
+    found = [finding for finding in findings(document) if finding.lint == lint_name]
+    assert any(finding.path[: len(path)] == path for finding in found), found
+    for finding in found:
+        for text in (finding.why, finding.instead):
+            assert text
+            assert text.isprintable()
+            assert not text.endswith(".")
+            assert len(text) < 240
+
+
+def test_every_lint_is_shown_to_fire() -> None:
+    """The table above names every lint, and none that does not exist."""
+    assert {case[1] for case in FIRES} == set(LINTS)
+
+
+FINE: list[tuple[str, Written]] = [
+    ("a policy for copies", copies(SMALL)),
+    ("an empty document", {"version": 1}),
+    ("operations in one list", policy({"operation": ["S3PutObjectCopy", "S3PutObjectTagging"]})),
+    ("operations below any", policy({"any": [COPY, {"operation": "S3PutObjectTagging"}]})),
+    ("patterns that overlap", policy(COPY, {"region": "eu-*"}, {"region": "*-1"})),
+    ("patterns of the job's own account", policy(COPY, {"role": "arn:*:iam::${account}:role/*"}, ROLE)),
+    ("ranges that share their end", policy(COPY, {"priority": {"at_most": 9}}, {"priority": {"at_least": 9}})),
+    ("a value and the rest of the others", policy(COPY, {"region": "eu-*"}, {"region": {"not": "eu-west-1"}})),
+    ("buckets that may both be", policy(COPY, {"source_buckets": {"any": "lake-*"}}, {"source_buckets": {"any": "a"}})),
+    ("no destination is only any destination", copies({"destination_buckets": {"only": "a", "none": "a"}})),
+    ("a tag that is absent is not a value", copies({"tags": {"hold": {"present": False}}})),
+    ("a tag with the values that are fine", copies({"tags": {"env": ["dev", "test"]}})),
+    ("a tag that is required beside", copies({"tags": {"env": {"present": True}}}, {"tags": {"env": {"not": "prod"}}})),
+    ("a tag as the thing asked for", copies({"any": [{"tags": {"ticket": "CHG-*"}}, {"tags": {"ticket": "INC-*"}}]})),
+    ("a second requirement, harsher", copies(SMALL, {"total_tasks": {"at_most": 1000}, "on_violation": "cancel"})),
+    ("a requirement that only some jobs meet", policy(COPY, {"region": "eu-*"}, require=[{"region": "eu-west-?"}])),
+    (
+        "a requirement that nothing but its unless meets",
+        policy(COPY, {"total_tasks": {"at_least": 1000}}, require=[{**SMALL, "unless": [ROLE]}]),
+    ),
+    ("readable manifests as a requirement", copies({"source_buckets": {"any": "*"}})),
+    ("a count that is known as a requirement", copies({"total_tasks": {"at_least": 1}})),
+    ("a digit in question", copies({"account": "11111111111?"})),
+    ("the job's account in an account", copies({"role": ["arn:${partition}:iam::${account}:role/*", "*:role/a"]})),
+    ("a Region of a partition to come", copies({"region": ["eusc-de-east-1", "us-iso-*", "us-gov-west-1"]})),
+    ("a bucket of capitals from long ago", copies({"source_buckets": {"only": "Lake_RAW"}})),
+    ("a bucket of the job's account", copies({"report": {"bucket": "audit-${account}-${region}"}})),
+    ("a range of one number", copies({"priority": {"at_least": 9, "at_most": 9}})),
+    ("what is not a range", copies({"priority": {"not": {"at_least": 9, "at_most": 10}}})),
+    ("a window", copies({"window": "nights"}, calendars=calendars("nights"))),
+    ("a window of today", copies({"window": "today"}, calendars={"today": once(dates=["2026-03-27"])})),
+    ("a window of leap days", copies({"window": "leap"}, calendars={"leap": once(dates=["02-29"])})),
+    ("a window of a year to come", copies({"window": "later"}, calendars={"later": once(dates=["2031-01-01"])})),
+    (
+        "windows in a list",
+        copies({"window": ["nights", "days"]}, calendars=calendars("nights", "days")),
+    ),
+    (
+        "windows that touch, by a list's name",
+        copies({"window": {"list": "hours"}}, calendars=calendars("nights"), lists={"hours": ["nights"]}),
+    ),
+    (
+        "windows that meet outside another",
+        copies({"window": "days"}, {"window": {"not": "saturdays"}}, calendars=calendars("days", "saturdays")),
+    ),
+    (
+        "a window that is asked for unless",
+        copies({"window": "nights"}, {"window": "days", "unless": [ROLE]}, calendars=calendars("nights", "days")),
+    ),
+    (
+        "closed dates of every year, and to come",
+        copies(
+            {"window": ["a", "b"]},
+            calendars={"a": {**DAYS, "closed": ["12-24"]}, "b": {**DAYS, "closed": ["2025-12-24", "2026-03-27"]}},
+        ),
+    ),
+    ("an exception through today", guardrail(require=[SMALL], exceptions=excepting(ROLE, expires="2026-03-27"))),
+    (
+        "an exception for a role that says so",
+        guardrail(require=[SMALL], exceptions=excepting(ROLE, {"tags": {"a": "b"}})),
+    ),
+    ("cancelling a day before S3", copies(cancel_held_after="29d")),
+    ("a policy for a tag of one role", policy(COPY, ROLE, {"tags": {"team": "data"}})),
+    (
+        "a policy for a tag of an account",
+        policy({"all": [COPY, {"account": "111111111111"}, {"tags": {"team": "data"}}]}),
+    ),
+    ("an unless for a role with a tag", copies({**SMALL, "unless": [ROLE, {"tags": {"ticket": "CHG-*"}}]})),
+    ("an unless for one of two roles", copies({**SMALL, "unless": [{"any": [ROLE, {"account": "111111111111"}]}]})),
+    ("an unless from tag to tag", copies({"tags": {"ticket": "CHG-*"}, "unless": [{"tags": {"incident": "INC-*"}}]})),
+    (
+        "a guardrail for a tag or everything else",
+        guardrail({"any": [COPY, {"tags": {"env": "prod"}}]}, require=[SMALL]),
+    ),
+    ("a guardrail that requires a tag", guardrail(require=[{"tags": {"ticket": "CHG-*"}}])),
+    ("a function with a version", policy(LAMBDA, require=[calling(f"{ARN}clean:7", "arn:*:function:move:live")])),
+    ("a function with versions of one digit", policy(LAMBDA, require=[calling("*:function:clean:?")])),
+    ("a function with versions that begin so", policy(LAMBDA, require=[calling("*:function:clean:v*")])),
+    (
+        "a function with any version but $LATEST",
+        policy(LAMBDA, require=[calling("*:function:clean:*"), calling({"not": "*:$LATEST"})]),
+    ),
+    ("a function that a person looks at", policy(LAMBDA, require=[{"manual_approval": "required"}])),
+    ("no function", policy({"account": "111111111111"}, {"operation": {"not": ["LambdaInvoke"]}})),
+    ("no function by requirement", policy({"account": "111111111111"}, require=[{"operation": {"not": "Lambda*"}}])),
+    (
+        "functions named for one alternative and excluded from the other",
+        policy({"account": "111111111111"}, require=[{"any": [{"operation": "S3*"}, calling("*:function:clean:7")]}]),
+    ),
+    (
+        "functions named by a guardrail",
+        {
+            **policy({"account": "111111111111"}),
+            **guardrail(LAMBDA, require=[calling("*:function:clean:7")]),
+        },
+    ),
+    (
+        "functions refused by a guardrail",
+        {**policy({"account": "111111111111"}), **guardrail(require=[{"operation": {"not": "LambdaInvoke"}}])},
+    ),
+    ("operations by pattern", policy({"operation": ["S3PutObject*", "S3?eplicateObject"]})),
+    (
+        "a parameter that is not",
+        guardrail(require=[parameters(S3PutObjectRetention__BypassGovernanceRetention={"not": True})]),
+    ),
+    ("a parameter of the operation", copies(parameters(S3PutObjectCopy__StorageClass="GLACIER"))),
+    (
+        "a parameter of the required operation",
+        guardrail(
+            {"account": "111111111111"},
+            require=[COPY, parameters(S3PutObjectCopy__StorageClass="GLACIER")],
+        ),
+    ),
+    (
+        "a parameter unless it is another operation",
+        guardrail(
+            require=[
+                {
+                    **parameters(S3PutObjectCopy__StorageClass="GLACIER"),
+                    "unless": [{"operation": {"not": "S3PutObjectCopy"}}],
+                }
+            ]
+        ),
+    ),
+    ("buckets of copies", policy(COPY, {"source_buckets": {"any": "lake-*"}})),
+    ("buckets required of copies", guardrail(COPY, require=[{"source_buckets": {"only": "lake-*"}}])),
+    (
+        "buckets required unless nothing is stored",
+        guardrail(require=[{"source_buckets": {"only": "lake-*"}, "unless": [{"manifest": {"stored": False}}]}]),
+    ),
+    (
+        "a name of 60 characters",
+        {"version": 1, "policies": [{"name": "n" * 60, "match": [COPY], "require": []}]},
+    ),
+    (
+        "a list that only an exception without effect names",
+        copies(SMALL, lists={"ours": ["111111111111"]}, exceptions=excepting({"account": {"list": "ours"}}, lifts="p")),
+    ),
+    ("a tag called list", copies({"tags": {"list": "a"}})),
+]
+
+
+@pytest.mark.parametrize("document", [case[1] for case in FINE], ids=[case[0] for case in FINE])
+def test_what_may_well_be_meant_is_left_alone(document: Written) -> None:
+    """Near misses of every lint: nothing at all is found in them."""
+    assert findings(document) == []
+
+
+def findings(document: Written, today: date = TODAY) -> list[Finding]:
+    """Lint a document given as plain data."""
+    return lint(PolicySet.from_data(document), today)
+
+
+INSTEAD: list[tuple[str, Written, str]] = [
+    ("an account", policy(COPY, {"account": "12345678901"}), '"012345678901"'),
+    ("an Availability Zone", copies({"region": "eu-central-1a"}), "write eu-central-1:"),
+    ("capitals", copies({"region": "EU-*"}), "write eu-*"),
+    ("a role's name", copies({"role": "migrator"}), '"arn:*:iam::*:role/migrator"'),
+    ("a bucket's ARN", copies({"report": {"bucket": "arn:aws:s3:::audit-*/x"}}), "alone: audit-*"),
+    ("a bucket's URL", copies({"report": {"bucket": "s3://audit/x"}}), "alone: audit"),
+    ("a scope", copies({"report": {"scope": "alltasks"}}), "write AllTasks"),
+    ("a range", copies({"priority": {"at_least": 9, "at_most": 3}}), "{at_least: 3, at_most: 9}"),
+    ("a misspelling", policy({"operation": "S3PutObjectTaging"}), "write S3PutObjectTagging"),
+    ("letters", policy({"operation": "s3*tagging"}), "write S3DeleteObjectTagging or S3PutObjectTagging"),
+    ("a list as or", policy(COPY, {"operation": "S3PutObjectAcl"}), "[S3PutObjectAcl, S3PutObjectCopy]"),
+    ("an expiry", copies(cancel_held_after="45d"), "write 29d or less"),
+    ("a function", policy(LAMBDA, calling(f"{ARN}clean")), f"{ARN}clean:VERSION"),
+    ("$LATEST", policy(LAMBDA, calling(f"{ARN}clean:$LATEST")), f"{ARN}clean:VERSION"),
+    ("a tag", copies({"tags": {"env": {"not": "prod"}}}), "tags: {env: {present: true}}"),
+]
+
+
+@pytest.mark.parametrize(("document", "advice"), [case[1:] for case in INSTEAD], ids=[case[0] for case in INSTEAD])
+def test_the_advice_is_about_the_very_value(document: Written, advice: str) -> None:
+    """`instead` can be copied into the document."""
+    [finding] = findings(document)
+    assert advice in finding.instead
+
+
+def test_a_name_that_is_not_found_too_long_stands_whole_in_the_reason() -> None:
+    """The limit of lint is the limit of the reason."""
+    for length, is_whole in ((60, True), (61, False)):
+        document = {"version": 1, "policies": [{"name": "n" * length, "require": []}]}
+        reason = status_update_reason(decide(PolicySet.from_data(document), facts()))
+        assert ("n" * length in reason) is is_whole
+        assert any(finding.lint == "name-without-room" for finding in findings(document)) is not is_whole
+
+
+def test_findings_come_in_the_order_of_the_document() -> None:
+    """Settings, lists, calendars, guardrails, policies, exceptions; inside by place."""
+    document = {
+        **copies(
+            {"region": "EU-*"},
+            {"role": "b"},
+            cancel_held_after="30d",
+            lists={"z": ["a"], "a": ["a"]},
+            calendars={"nights": NIGHTS},
+        ),
+        **guardrail(COPY, {"tags": {"env": "prod"}}, require=[{"role": "a"}]),
+        "exceptions": excepting({"role": "c"}, expires="2026-01-01"),
+    }
+    assert [finding.path for finding in findings(document)] == [
+        ("cancel_held_after",),
+        ("lists", "z"),
+        ("lists", "a"),
+        ("calendars", "nights"),
+        ("guardrails", 0, "match", 1, "tags", "env"),
+        ("guardrails", 0, "require", 0, "role"),
+        ("policies", 0, "require", 0, "region"),
+        ("policies", 0, "require", 1, "role"),
+        ("exceptions", 0, "match", 0, "role"),
+        ("exceptions", 0, "expires"),
+    ]
+
+
+@given(randoms(), st.dates())
+def test_lint_never_fails_and_says_nothing_twice(rng: Random, today: date) -> None:
+    """Any valid document on any date: known lints, places in the document, each once, always the same."""
+    document = random_document(rng, RICH_DIALECT)
+    policies = PolicySet.from_data(document)
+    found = lint(policies, today)
+    assert found == lint(PolicySet.from_data(document), today)
+    assert len({(finding.lint, finding.path) for finding in found}) == len(found)
+    for finding in found:
+        assert finding.lint in LINTS
+        assert exists(finding.path, document)
+    lint(PolicySet.from_data(json.loads(canonical_json(policies.document))), today)
+
+
+def exists(path: Path, document: Any) -> bool:
+    """Whether a path leads somewhere in plain data."""
+    try:
+        for step in path:
+            document = document[step]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
+def test_lint_takes_a_document_that_says_everything() -> None:
+    """Every key of the language is walked, on the first and the last of all dates too."""
+    for today in (TODAY, date.min, date.max):
+        assert findings(EVERYTHING, today)
+
+
+def test_a_thousand_statements_are_linted_at_once() -> None:
+    """No statement is compared with all others: that would take minutes here, not a fifth of a second."""
+    names = [f"{number:012}" for number in range(500)]
+    document = {
+        "version": 1,
+        "lists": {"accounts": names},
+        "calendars": calendars("nights"),
+        "guardrails": [
+            {"name": f"g{number}", "match": [{"account": {"list": "accounts"}}], "require": [{"role": f"*/{number}"}]}
+            for number in range(500)
+        ],
+        "policies": [
+            {
+                "name": f"p{number}",
+                "match": [COPY, {"account": {"list": "accounts"}}, {"source_buckets": {"any": [f"lake-{number}-*"]}}],
+                "require": [
+                    {"any": [{"all": [{"region": "eu-*"}, {"window": "nights"}]}, ROLE]},
+                    {"total_tasks": {"at_most": number + 1}},
+                ],
+            }
+            for number in range(500)
+        ],
+    }
+    policies = PolicySet.from_data(document)
+    before = time.process_time()
+    assert lint(policies, TODAY) == []
+    assert time.process_time() - before < 2

@@ -1,0 +1,247 @@
+"""Every check of the policy language in words: what editors show of it and what the reference page says of it.
+
+Texts are Markdown. A check that the model has and this table lacks fails a test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class CheckWords:
+    """One check.
+
+    Attributes:
+        looks_at: What its value is.
+        source: Where the value comes from: an API member, or what else answers.
+        takes: The forms of its operand.
+        absent: When there is no value, so that a positive test is violated.
+        unknown: When S3 has not said yet, so that the job waits.
+        unmeasurable: When the value is not to be had, so that the job is held.
+        example: A condition in YAML.
+        lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS`.
+        no_lint_because: Why none does; only where `lints` is empty.
+        remark: What else is worth knowing; empty for nothing.
+    """
+
+    looks_at: str
+    source: str
+    takes: str
+    absent: str
+    unknown: str
+    unmeasurable: str
+    example: str
+    lints: tuple[str, ...] = ()
+    no_lint_because: str = ""
+    remark: str = ""
+
+
+LINTS_OF_ALL_CHECKS = ("matches-nothing", "contradicts-match", "repeats-match", "contradicts-requirement")
+"""They compare whole conditions, so they look at every check but `manual_approval`."""
+
+TEXT = "text"
+RANGE = "a range"
+BUCKETS = "bucket words"
+_NEVER = "never"
+
+CHECKS: Mapping[str, CheckWords] = MappingProxyType(
+    {
+        "operation": CheckWords(
+            looks_at="The operation's name.",
+            source="DescribeJob, Operation",
+            takes=TEXT,
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable="the operation is so new that the gate's AWS SDK can't read it",
+            example="operation: [S3PutObjectTagging, S3DeleteObjectTagging]",
+            lints=("unknown-operation", "lambda-without-function", "parameter-of-other-operation"),
+            remark="An operation that this version does not know is approved only where a governing policy's match"
+            " names it literally, not by a pattern and not inside `not`.",
+        ),
+        "operation_parameters": CheckWords(
+            looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
+            " side by side must all hold.",
+            source="DescribeJob, Operation",
+            takes="for each path: text, a whole number, `true` or `false`, a list that may mix them, a range,"
+            " `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
+            absent="the job has another operation, or its operation does not say the parameter",
+            unknown=_NEVER,
+            unmeasurable="the path leads into a list, or the gate's AWS SDK can't read the operation",
+            example="operation_parameters:\n"
+            "  S3InitiateRestoreObject.GlacierJobTier: BULK\n"
+            "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}",
+            lints=(
+                "unknown-operation",
+                "parameter-of-other-operation",
+                "lambda-without-function",
+                "lambda-latest",
+            ),
+            remark='A value of another type than the test\'s violates a positive test: `7` is not `"7"`, and 1 is'
+            " not `true`. Structures, lists and times can only be asked for with `present`.",
+        ),
+        "total_tasks": CheckWords(
+            looks_at="Objects in the manifest: a count, not bytes.",
+            source="DescribeJob, ProgressSummary.TotalNumberOfTasks",
+            takes=RANGE,
+            absent=_NEVER,
+            unknown="before Suspended, as long as S3 says 0 or nothing",
+            unmeasurable="S3 says 0 or nothing at Suspended: that is never read as a small job",
+            example="total_tasks: {at_most: 1_000_000}",
+            lints=("empty-range",),
+        ),
+        "manifest": CheckWords(
+            looks_at="The list of objects: `format`, `bucket` and `key` of the manifest, whether S3 `generated` it,"
+            " whether it is `stored`, and its own size in `bytes`. Words side by side must all hold.",
+            source="DescribeJob, Manifest, ManifestGenerator and GeneratedManifestDescriptor; for `bytes` HeadObject"
+            " of the object whose ETag and version the job names",
+            takes="`format`, `bucket`, `key`: text; `generated`, `stored`: `true` or `false`; `bytes`: a range; or"
+            " `not` around them together",
+            absent="S3 describes the manifest without that member",
+            unknown="`bucket`, `key`, `bytes`, and `format` where S3 does not say it: before Suspended, while a"
+            " manifest that will be stored is not generated yet",
+            unmeasurable="the same where no manifest is stored; `bytes` also where the object can't be read or is"
+            " another one by now",
+            example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
+            lints=("impossible-value", "empty-range", "unreadable-manifest-holds"),
+            remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
+            " generator's EnableManifestOutput.",
+        ),
+        "object_bytes": CheckWords(
+            looks_at="The objects' own sizes added up.",
+            source="the manifest's rows, where they say sizes (inventory reports do)",
+            takes=RANGE,
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable="the manifest can't be read, or its rows say no sizes",
+            example="object_bytes: {at_most: 10_000_000_000}",
+            lints=("empty-range", "unreadable-manifest-holds"),
+        ),
+        "source_buckets": CheckWords(
+            looks_at="Every bucket that the job reads or changes.",
+            source="the generator's SourceBucket, or the Bucket column of the manifest's rows",
+            takes=BUCKETS,
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read",
+            example="source_buckets: {only: [lake-prod-*, archive]}",
+            lints=("impossible-value", "unreadable-manifest-holds"),
+            remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
+        ),
+        "destination_buckets": CheckWords(
+            looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
+            source="DescribeJob, Operation S3PutObjectCopy.TargetResource",
+            takes=BUCKETS,
+            absent="no other operation that this version knows has a destination: `any` is violated, `only` and"
+            " `none` are met",
+            unknown=_NEVER,
+            unmeasurable="the copy goes to an access point; S3ReplicateObject, whose rules stand at the bucket; an"
+            " unknown operation",
+            example="destination_buckets: {none: [lake-prod-*]}",
+            lints=("impossible-value",),
+        ),
+        "tags": CheckWords(
+            looks_at="The job's tags, each by its key. Keys side by side must all hold.",
+            source="GetJobTagging, read only where a policy asks for tags",
+            takes="for each key: text",
+            absent="the job has no such tag",
+            unknown=_NEVER,
+            unmeasurable="the tags can't be read",
+            example='tags: {team: {present: true}, ticket: "CHG-*"}',
+            lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag"),
+            remark="Whoever creates a job writes its tags, and may change them until the job is confirmed. An empty"
+            " tag is present.",
+        ),
+        "role": CheckWords(
+            looks_at="The ARN of the IAM role that the job runs with.",
+            source="DescribeJob, RoleArn",
+            takes=TEXT,
+            absent="S3 says no role",
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example='role: "arn:${partition}:iam::${account}:role/batch/*"',
+            lints=("impossible-value",),
+        ),
+        "priority": CheckWords(
+            looks_at="The job's priority; higher runs first.",
+            source="DescribeJob, Priority",
+            takes=RANGE,
+            absent="S3 says no priority",
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example="priority: {at_most: 50}",
+            lints=("empty-range",),
+        ),
+        "description": CheckWords(
+            looks_at="The text that the requester gave the job.",
+            source="DescribeJob, Description",
+            takes=TEXT,
+            absent="the requester gave none",
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example="description: {present: true}",
+            lints=("dodged-by-requester", "claimed-by-requester"),
+            remark="The requester writes it: ask for it, and approve nothing by it.",
+        ),
+        "report": CheckWords(
+            looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`. Words side by side"
+            " must all hold.",
+            source="DescribeJob, Report",
+            takes="`enabled`: `true` or `false`; `scope`, `bucket`, `prefix`, `format`: text; `present: true|false`"
+            " alone; or `not` around them together",
+            absent="the job has no report structure, or the structure lacks that member",
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example='report: {enabled: true, scope: AllTasks, bucket: "audit-${account}-${region}"}',
+            lints=("impossible-value",),
+        ),
+        "account": CheckWords(
+            looks_at="The account that the job is in: 12 digits, in quotes.",
+            source="the job's ARN",
+            takes=TEXT,
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example="account: {list: sandboxes}",
+            lints=("impossible-value", "unused-list"),
+            remark="Without quotes YAML reads digits as a number, which is refused.",
+        ),
+        "region": CheckWords(
+            looks_at="The Region that the job is in.",
+            source="the job's ARN",
+            takes=TEXT,
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example="region: [eu-*, us-east-1]",
+            lints=("impossible-value",),
+            remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
+        ),
+        "window": CheckWords(
+            looks_at="Whether a calendar is open at this instant.",
+            source="the gate's clock",
+            takes="a calendar's name, a list of names (any of them open), `{list: NAME}`, or `{not: ...}`"
+            " around one of them",
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable=_NEVER,
+            example="window: {not: freeze}",
+            lints=("window-never-opens", "closed-dates-past", "unused-calendar"),
+            remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
+            " after which S3 fails a Suspended job.",
+        ),
+        "manual_approval": CheckWords(
+            looks_at="Whether a person has decided about this job.",
+            source="the ledger",
+            takes="`required`",
+            absent=_NEVER,
+            unknown=_NEVER,
+            unmeasurable="until a person has decided: nobody's silence is a violation",
+            example="manual_approval: required",
+            no_lint_because="whatever it stands beside, a person looks at the job; nothing about that decision is"
+            " known beforehand",
+            remark="Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or exceptions.",
+        ),
+    }
+)
+"""By the check's key, in the order of the model."""

@@ -1,0 +1,352 @@
+"""The JSON Schema of policy files, for editors and other programs that read policies.
+
+It is drawn from the structs of `batchgate.policy.model`, as the reader is, and says the reader's rules
+wherever JSON Schema can: what only names, time zones or other keys decide is left to
+`batchgate policy check`. Every valid document is valid by the schema too.
+
+Draft 7, because every editor completes by it. `5_000_000` is a number in a policy file and a text to the
+YAML readers of editors, so the schema takes both.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias, get_args
+
+from msgspec import inspect
+
+from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy import model
+from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS
+from policy_check_words import CHECKS
+from policy_operations import operation_parameters
+from policy_words import JOINING, KEYS
+
+Schema: TypeAlias = "bool | int | str | list[Schema] | dict[str, Schema] | None"
+Part: TypeAlias = dict[str, Schema]
+Scalar: TypeAlias = bool | int | str | None
+
+DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+
+_UNDERSCORED = r"^\+?[1-9][0-9]*(_[0-9]+)+$"
+_PLACEHOLDER = rf"^([^$]|\$(?!\{{)|\$\{{({'|'.join(PLACEHOLDERS)})\}})*$"
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_MONTH_AND_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_DATE = f"[0-9]{{4}}-{_MONTH_AND_DAY}"
+_WANTED_DATES = "expected a date or FIRST..LAST, each YYYY-MM-DD or MM-DD"
+_DATES = rf"^({_DATE}(\.\.{_DATE})?|{_MONTH_AND_DAY}(\.\.{_MONTH_AND_DAY})?)$"
+
+_EXAMPLES: Mapping[str, Sequence[str]] = {
+    "operation": sorted(KNOWN_OPERATIONS),
+    "report.scope": ("AllTasks", "FailedTasksOnly"),
+    "report.format": ("Report_CSV_20180820",),
+    "manifest.format": (
+        "S3BatchOperations_CSV_20180820",
+        "S3InventoryReport_CSV_20161130",
+        "S3InventoryReport_CSV_20211130",
+    ),
+}
+"""What editors offer for a text, by the keys that lead to it. Source: S3 Control API, JobOperation, JobReportScope,
+JobReportFormat, JobManifestFormat, GeneratedManifestFormat."""
+
+_ZONES = ("UTC", "America/Los_Angeles", "America/New_York", "Asia/Kolkata", "Asia/Tokyo", "Europe/Berlin")
+
+
+def policy_schema() -> dict[str, Schema]:
+    """Make the JSON Schema of one policy file, as plain data that JSON can write; the same every time."""
+    writer = _Writer()
+    root = writer.of(inspect.type_info(model.PolicyDocument), _Where())
+    return {
+        "$schema": DRAFT,
+        "title": "batchgate policy",
+        "description": "What batchgate judges S3 Batch Operations jobs by.",
+        **root,
+        "definitions": dict(sorted(writer.definitions.items())),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """Where in a document a part of the schema stands.
+
+    Attributes:
+        nesting: How many `any` and `all` stand around a condition.
+        asking: Whether a condition is a requirement's own, in which a person may be asked for.
+        denied: Whether it stands inside `not`.
+        keys: The keys below the condition that lead here, joined by dots.
+    """
+
+    nesting: int = 0
+    asking: bool = False
+    denied: bool = False
+    keys: str = ""
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes each type of the model once for each kind of place that it stands in."""
+
+    definitions: dict[str, Schema] = field(default_factory=dict)
+
+    def define(self, name: str, make: Callable[[], Part]) -> Part:
+        """Refer to a definition, making it when it is first referred to."""
+        if name not in self.definitions:
+            self.definitions[name] = None  # conditions hold conditions
+            self.definitions[name] = make()
+        return {"$ref": f"#/definitions/{name}"}
+
+    # --- by the kind of type ----------------------------------------------------------------------
+
+    def of(self, kind: inspect.Type, where: _Where) -> Part:
+        """Write one type of the model."""
+        is_pattern = isinstance(kind, inspect.Metadata) and kind.extra == model.PATTERN
+        match kind.type if isinstance(kind, inspect.Metadata) else kind:
+            case inspect.UnionType(types=types):
+                return self.union(types, where)
+            case inspect.StructType() as struct:
+                return self.struct(struct, where)
+            case inspect.VarTupleType(item_type=item, min_length=fewest):
+                return {"type": "array", "items": self.of(item, where), **_limits(minItems=fewest)}
+            case inspect.DictType(value_type=value, min_length=fewest):
+                return {
+                    "type": "object",
+                    "additionalProperties": self.of(value, where),
+                    **_limits(minProperties=fewest),
+                }
+            case inspect.LiteralType(values=values):
+                return {"enum": _in_order(values)}
+            case inspect.StrType(min_length=fewest, max_length=most, pattern=pattern):
+                limits = _limits(minLength=fewest, maxLength=most, pattern=pattern)
+                return self.pattern(where) if is_pattern else {"type": "string", **limits}
+            case inspect.IntType(ge=lowest):
+                return self.number(lowest)
+            case inspect.BoolType():
+                return {"type": "boolean"}
+            case unforeseen:
+                raise NotImplementedError(f"the model has a type that the schema does not know: {unforeseen}")
+
+    def union(self, kinds: Sequence[inspect.Type], where: _Where) -> Part:
+        """Any of several types; where texts are compared, the same in all places."""
+        terms = [kind.cls for kind in kinds if isinstance(kind, inspect.StructType)]
+        name = _NAMES.get(terms[0]) if terms else None
+        if name is None:
+            return {"anyOf": [self.of(kind, where) for kind in kinds]}
+        denied = "-inside-not" if where.denied else ""
+        return self.define(
+            f"{name}{_suffix(where)}{denied}", lambda: {"anyOf": [self.of(kind, where) for kind in kinds]}
+        )
+
+    def pattern(self, where: _Where) -> Part:
+        """Text in which placeholders may stand."""
+        part: Part = {
+            "type": "string",
+            "pattern": _PLACEHOLDER,
+            "patternErrorMessage": "expected ${account}, ${region} or ${partition}; no other ${...} is known",
+        }
+        if where.keys in _EXAMPLES:
+            part["examples"] = list(_EXAMPLES[where.keys])
+        return self.define(f"pattern{_suffix(where)}", lambda: part)
+
+    def number(self, lowest: int | None) -> Part:
+        """A whole number, also with underscores, which editors read as a text."""
+        if lowest is None:
+            return {"type": "integer"}  # stands beside text, which underscores are
+        return self.define(
+            "count",
+            lambda: {
+                "anyOf": [
+                    {"type": "integer", "minimum": lowest},
+                    {"type": "string", "pattern": _UNDERSCORED, "patternErrorMessage": "expected a whole number"},
+                ]
+            },
+        )
+
+    # --- structs ------------------------------------------------------------------------------------
+
+    def struct(self, kind: inspect.StructType, where: _Where) -> Part:
+        """A mapping with the keys of a struct, by the reader's rules for it."""
+        if issubclass(kind.cls, model.Condition):
+            return self.condition(kind, where)
+        members = [member for member in kind.fields if not (where.denied and member.encode_name == "not")]
+        required: list[Schema] = [member.encode_name for member in members if member.required]
+        part: Part = {
+            "type": "object",
+            "properties": {member.encode_name: self.member(kind.cls, member, where) for member in members},
+            **({"required": required} if required else {}),
+            "additionalProperties": False,
+        }
+        if kind.cls is model.OpenRow:
+            return {**part, "oneOf": _one_of("days", "dates"), "dependencies": {"from": ["to"], "to": ["from"]}}
+        if not required and kind.cls is not model.PolicyDocument:
+            return {**part, "minProperties": 1, **_standing_alone([member.encode_name for member in members])}
+        return part
+
+    def member(self, form: type, member: inspect.Field, where: _Where) -> Part:
+        """What stands below one key of a struct."""
+        key = member.encode_name
+        if issubclass(form, model.Statement | model.Exemption):
+            inner = _Where(asking=key == "require")
+        else:
+            keys = where.keys if key == "not" else f"{where.keys}.{key}"
+            inner = replace(where, denied=where.denied or key == "not", keys=keys)
+        return _described(_narrowed(self.of(member.type, inner), _TEXTS.get((form, key))), KEYS[form][key])
+
+    def condition(self, kind: inspect.StructType, where: _Where) -> Part:
+        """One check or one joining of conditions, and, for a requirement, what follows from its violation."""
+        is_requirement = issubclass(kind.cls, model.Requirement)
+        place = ("requirement" if is_requirement else "condition") + ("-of-require" if where.asking else "")
+        name = f"{place}-{where.nesting}" if where.nesting else place
+        return self.define(name, lambda: self._condition(kind, where, is_requirement=is_requirement))
+
+    def _condition(self, kind: inspect.StructType, where: _Where, *, is_requirement: bool) -> Part:
+        questions: Part = {}
+        consequences: Part = {}
+        for member in kind.fields:
+            key = member.encode_name
+            if (key in JOINING and where.nesting >= MAX_NESTING) or (key == "manual_approval" and not where.asking):
+                continue
+            inner = replace(where, nesting=where.nesting + 1) if key in JOINING else replace(where, keys=key)
+            if key in CHECKS:
+                questions[key] = self.check(key, member.type, inner)
+            elif key in JOINING:
+                questions[key] = _described(self.of(member.type, inner), JOINING[key])
+            else:
+                consequences[key] = _described(self.of(member.type, _Where()), KEYS[model.Requirement][key])
+        part: Part = {"type": "object", "properties": {**questions, **consequences}, "additionalProperties": False}
+        if not is_requirement:
+            return {**part, "minProperties": 1, "maxProperties": 1}
+        return {
+            **part,
+            "oneOf": _one_of(*questions),
+            "dependencies": {"manual_approval": {"properties": {"on_violation": False}}},
+        }
+
+    def check(self, key: str, kind: inspect.Type, where: _Where) -> Part:
+        """One check's operand, the same in all conditions."""
+        where = _Where(keys=where.keys)
+        return self.define(f"check-{key}", lambda: {**_check_words(key), **self.operand(key, kind, where)})
+
+    def operand(self, key: str, kind: inspect.Type, where: _Where) -> Part:
+        """What a check takes, where its type alone does not say it."""
+        if key == "window":
+            return self.window(where)
+        part = self.of(kind, where)
+        if key == "operation_parameters":
+            form = part["additionalProperties"]
+            known: Part = {each.path: _parameter(each.kind, each.values, form) for each in operation_parameters()}
+            return {**part, "properties": known, "propertyNames": {"pattern": r"^[^.]+(\.[^.]+)*$"}}
+        return part
+
+    def window(self, where: _Where) -> Part:
+        """Names of calendars; there is nothing to be present."""
+        names: list[Schema] = [
+            self.pattern(where),
+            {"type": "array", "items": self.pattern(where), "minItems": 1},
+            self.of(inspect.type_info(model.ListTerm), where),
+        ]
+        denied: Part = {
+            "type": "object",
+            "properties": {"not": {"anyOf": list(names), "description": KEYS[model.TextTerm]["not"]}},
+            "required": ["not"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [*names, denied]}
+
+
+# --- the reader's rules -------------------------------------------------------------------------------
+
+
+def _one_of(*keys: str) -> list[Schema]:
+    return [{"required": [key]} for key in keys]
+
+
+def _standing_alone(keys: Sequence[str]) -> Part:
+    """Which of a term's words exclude all others."""
+    alone = [key for key in keys if key in _ALONE]
+    excluded: dict[str, Schema] = {
+        key: {"properties": {other: False for other in keys if other != key}} for key in alone if len(keys) > 1
+    }
+    return {"dependencies": excluded} if excluded else {}
+
+
+_ALONE = ("list", "not", "present")
+
+_NAMES: Mapping[type, str] = {
+    model.TextTerm: "text",
+    model.PlainTextTerm: "text",
+    model.ParameterTerm: "parameter",
+    model.PlainParameterTerm: "parameter",
+    model.ListTerm: "bucket-names",
+}
+"""What the forms of an operand are called, by the struct among them."""
+
+_TEXTS: Mapping[tuple[type, str], Part] = {
+    (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
+    (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
+    (model.OpenRow, "to"): {"pattern": f"^({_TIME}|24:00)$", "patternErrorMessage": 'expected "00:00" to "24:00"'},
+    (model.OpenRow, "dates"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},
+    (model.CalendarForm, "closed"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},
+    (model.CalendarForm, "timezone"): {
+        "pattern": "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+        "patternErrorMessage": "expected an IANA time zone such as Europe/Berlin",
+        "examples": list(_ZONES),
+    },
+    (model.PolicyDocument, "cancel_held_after"): {
+        "patternErrorMessage": "expected a number of days such as 21d",
+        "examples": ["21d"],
+    },
+    (model.PolicyDocument, "version"): {"default": 1},
+}
+"""What the reader asks of a text beside its type, by struct and key."""
+
+
+def _narrowed(part: Part, more: Part | None) -> Part:
+    if more is None:
+        return part
+    items = part.get("items")
+    return {**part, "items": {**items, **more}} if isinstance(items, dict) else {**part, **more}
+
+
+# --- words --------------------------------------------------------------------------------------------
+
+
+def _suffix(where: _Where) -> str:
+    return f"-of-{where.keys.replace('.', '-')}" if where.keys in _EXAMPLES else ""
+
+
+def _in_order(values: Sequence[Scalar]) -> list[Schema]:
+    """A closed set; the days in the order of the week."""
+    return list(get_args(model.Day) if set(get_args(model.Day)) == set(values) else values)
+
+
+def _limits(**limits: Scalar) -> Part:
+    """The limits that there are."""
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _described(part: Part, words: str) -> Part:
+    """A part with its description; beside a reference it would not count."""
+    if "$ref" in part:
+        return {**_words(words), "allOf": [part]}
+    return {**_words(words), **part}
+
+
+def _words(markdown: str) -> Part:
+    plain = markdown.replace("`", "")
+    return {"description": plain} if plain == markdown else {"description": plain, "markdownDescription": markdown}
+
+
+def _check_words(key: str) -> Part:
+    check = CHECKS[key]
+    said = f"{check.looks_at} Takes {check.takes}."
+    more = f" {check.remark}" if check.remark else ""
+    return {
+        "description": said.replace("`", ""),
+        "markdownDescription": f"{said}{more}\n\n```yaml\n{check.example}\n```\n\n*Source:* {check.source}",
+    }
+
+
+def _parameter(kind: str, values: Sequence[str], form: Schema) -> Part:
+    """What stands below a known path; any test is valid, also one that no job meets."""
+    said = f"{kind}: {', '.join(values)}" if values else kind
+    part: Part = {**_words(said), "anyOf": [form]}
+    return {**part, "examples": list(values)} if values else part
