@@ -43,7 +43,18 @@ LINTS_OF_ALL_CHECKS = ("matches-nothing", "contradicts-match", "repeats-match", 
 TEXT = "text"
 RANGE = "a range"
 BUCKETS = "bucket words"
-_NEVER = "never"
+NEVER = "never"
+
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        TEXT: "a pattern (`*` and `?`), a list of patterns (any of them), `{list: NAME}`, `{not: ...}` or"
+        " `{present: true|false}`",
+        RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
+        BUCKETS: "`any` (at least one), `only` (every one), `none`, or several of them, which must all hold; each"
+        " with a bucket name or pattern, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
+    }
+)
+"""The forms that several checks take, by the word for them."""
 
 CHECKS: Mapping[str, CheckWords] = MappingProxyType(
     {
@@ -51,8 +62,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="The operation's name.",
             source="DescribeJob, Operation",
             takes=TEXT,
-            absent=_NEVER,
-            unknown=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
             unmeasurable="the operation is so new that the gate's AWS SDK can't read it",
             example="operation: [S3PutObjectTagging, S3DeleteObjectTagging]",
             lints=("unknown-operation", "lambda-without-function", "parameter-of-other-operation"),
@@ -66,7 +77,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes="for each path: text, a whole number, `true` or `false`, a list that may mix them, a range,"
             " `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
             absent="the job has another operation, or its operation does not say the parameter",
-            unknown=_NEVER,
+            unknown=NEVER,
             unmeasurable="the path leads into a list, or the gate's AWS SDK can't read the operation",
             example="operation_parameters:\n"
             "  S3InitiateRestoreObject.GlacierJobTier: BULK\n"
@@ -84,7 +95,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="Objects in the manifest: a count, not bytes.",
             source="DescribeJob, ProgressSummary.TotalNumberOfTasks",
             takes=RANGE,
-            absent=_NEVER,
+            absent=NEVER,
             unknown="before Suspended, as long as S3 says 0 or nothing",
             unmeasurable="S3 says 0 or nothing at Suspended: that is never read as a small job",
             example="total_tasks: {at_most: 1_000_000}",
@@ -111,8 +122,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="The objects' own sizes added up.",
             source="the manifest's rows, where they say sizes (inventory reports do)",
             takes=RANGE,
-            absent=_NEVER,
-            unknown=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
             unmeasurable="the manifest can't be read, or its rows say no sizes",
             example="object_bytes: {at_most: 10_000_000_000}",
             lints=("empty-range", "unreadable-manifest-holds"),
@@ -121,8 +132,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="Every bucket that the job reads or changes.",
             source="the generator's SourceBucket, or the Bucket column of the manifest's rows",
             takes=BUCKETS,
-            absent=_NEVER,
-            unknown=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
             unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read",
             example="source_buckets: {only: [lake-prod-*, archive]}",
             lints=("impossible-value", "unreadable-manifest-holds"),
@@ -134,7 +145,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes=BUCKETS,
             absent="no other operation that this version knows has a destination: `any` is violated, `only` and"
             " `none` are met",
-            unknown=_NEVER,
+            unknown=NEVER,
             unmeasurable="the copy goes to an access point; S3ReplicateObject, whose rules stand at the bucket; an"
             " unknown operation",
             example="destination_buckets: {none: [lake-prod-*]}",
@@ -145,20 +156,19 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             source="GetJobTagging, read only where a policy asks for tags",
             takes="for each key: text",
             absent="the job has no such tag",
-            unknown=_NEVER,
+            unknown=NEVER,
             unmeasurable="the tags can't be read",
             example='tags: {team: {present: true}, ticket: "CHG-*"}',
             lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag"),
-            remark="Whoever creates a job writes its tags, and may change them until the job is confirmed. An empty"
-            " tag is present.",
+            remark="Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
         ),
         "role": CheckWords(
             looks_at="The ARN of the IAM role that the job runs with.",
             source="DescribeJob, RoleArn",
             takes=TEXT,
             absent="S3 says no role",
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example='role: "arn:${partition}:iam::${account}:role/batch/*"',
             lints=("impossible-value",),
         ),
@@ -167,8 +177,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             source="DescribeJob, Priority",
             takes=RANGE,
             absent="S3 says no priority",
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example="priority: {at_most: 50}",
             lints=("empty-range",),
         ),
@@ -177,8 +187,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             source="DescribeJob, Description",
             takes=TEXT,
             absent="the requester gave none",
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example="description: {present: true}",
             lints=("dodged-by-requester", "claimed-by-requester"),
             remark="The requester writes it: ask for it, and approve nothing by it.",
@@ -190,8 +200,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes="`enabled`: `true` or `false`; `scope`, `bucket`, `prefix`, `format`: text; `present: true|false`"
             " alone; or `not` around them together",
             absent="the job has no report structure, or the structure lacks that member",
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example='report: {enabled: true, scope: AllTasks, bucket: "audit-${account}-${region}"}',
             lints=("impossible-value",),
         ),
@@ -199,20 +209,20 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="The account that the job is in: 12 digits, in quotes.",
             source="the job's ARN",
             takes=TEXT,
-            absent=_NEVER,
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example="account: {list: sandboxes}",
-            lints=("impossible-value", "unused-list"),
+            lints=("impossible-value",),
             remark="Without quotes YAML reads digits as a number, which is refused.",
         ),
         "region": CheckWords(
             looks_at="The Region that the job is in.",
             source="the job's ARN",
             takes=TEXT,
-            absent=_NEVER,
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example="region: [eu-*, us-east-1]",
             lints=("impossible-value",),
             remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
@@ -222,9 +232,9 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             source="the gate's clock",
             takes="a calendar's name, a list of names (any of them open), `{list: NAME}`, or `{not: ...}`"
             " around one of them",
-            absent=_NEVER,
-            unknown=_NEVER,
-            unmeasurable=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
             example="window: {not: freeze}",
             lints=("window-never-opens", "closed-dates-past", "unused-calendar"),
             remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
@@ -234,8 +244,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="Whether a person has decided about this job.",
             source="the ledger",
             takes="`required`",
-            absent=_NEVER,
-            unknown=_NEVER,
+            absent=NEVER,
+            unknown=NEVER,
             unmeasurable="until a person has decided: nobody's silence is a violation",
             example="manual_approval: required",
             no_lint_because="whatever it stands beside, a person looks at the job; nothing about that decision is"

@@ -17,7 +17,7 @@ from msgspec import inspect
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import model
 from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS
-from policy_check_words import CHECKS
+from policy_check_words import CHECKS, FORMS
 from policy_operations import operation_parameters
 from policy_words import JOINING, KEYS
 
@@ -28,6 +28,7 @@ Scalar: TypeAlias = bool | int | str | None
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 
 _UNDERSCORED = r"^\+?[1-9][0-9]*(_[0-9]+)+$"
+_WANTED_NUMBER = "expected a whole number such as 5_000_000"
 _PLACEHOLDER = rf"^([^$]|\$(?!\{{)|\$\{{({'|'.join(PLACEHOLDERS)})\}})*$"
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _MONTH_AND_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -57,7 +58,6 @@ def policy_schema() -> dict[str, Schema]:
     root = writer.of(inspect.type_info(model.PolicyDocument), _Where())
     return {
         "$schema": DRAFT,
-        "title": "batchgate policy",
         "description": "What batchgate judges S3 Batch Operations jobs by.",
         **root,
         "definitions": dict(sorted(writer.definitions.items())),
@@ -155,7 +155,7 @@ class _Writer:
             lambda: {
                 "anyOf": [
                     {"type": "integer", "minimum": lowest},
-                    {"type": "string", "pattern": _UNDERSCORED, "patternErrorMessage": "expected a whole number"},
+                    {"type": "string", "pattern": _UNDERSCORED, "patternErrorMessage": _WANTED_NUMBER},
                 ]
             },
         )
@@ -169,6 +169,7 @@ class _Writer:
         members = [member for member in kind.fields if not (where.denied and member.encode_name == "not")]
         required: list[Schema] = [member.encode_name for member in members if member.required]
         part: Part = {
+            **_title(kind.cls),
             "type": "object",
             "properties": {member.encode_name: self.member(kind.cls, member, where) for member in members},
             **({"required": required} if required else {}),
@@ -211,13 +212,22 @@ class _Writer:
                 questions[key] = _described(self.of(member.type, inner), JOINING[key])
             else:
                 consequences[key] = _described(self.of(member.type, _Where()), KEYS[model.Requirement][key])
-        part: Part = {"type": "object", "properties": {**questions, **consequences}, "additionalProperties": False}
+        part: Part = {
+            **_title(kind.cls),
+            "type": "object",
+            "properties": {**questions, **consequences},
+            "additionalProperties": False,
+        }
         if not is_requirement:
             return {**part, "minProperties": 1, "maxProperties": 1}
         return {
             **part,
-            "oneOf": _one_of(*questions),
-            "dependencies": {"manual_approval": {"properties": {"on_violation": False}}},
+            "if": {"propertyNames": {"enum": list(consequences)}},
+            "then": {"required": ["operation"], "errorMessage": "expected one check, or any, or all"},
+            "dependencies": {
+                **_only_one_of(list(questions)),
+                "manual_approval": {"properties": {"on_violation": False}},
+            },
         }
 
     def check(self, key: str, kind: inspect.Type, where: _Where) -> Part:
@@ -230,6 +240,8 @@ class _Writer:
         if key == "window":
             return self.window(where)
         part = self.of(kind, where)
+        if part.get("type") == "object" and "title" not in part:
+            part["title"] = "tests by key"
         if key == "operation_parameters":
             form = part["additionalProperties"]
             known: Part = {each.path: _parameter(each.kind, each.values, form) for each in operation_parameters()}
@@ -266,6 +278,15 @@ def _standing_alone(keys: Sequence[str]) -> Part:
         key: {"properties": {other: False for other in keys if other != key}} for key in alone if len(keys) > 1
     }
     return {"dependencies": excluded} if excluded else {}
+
+
+def _only_one_of(keys: Sequence[str]) -> Part:
+    """Each excludes those that come after it, so that two together are told once."""
+    message = "one check an item: make each an item of its own (- )"
+    return {
+        key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}
+        for place, key in enumerate(keys, 1)
+    }
 
 
 _ALONE = ("list", "not", "present")
@@ -306,6 +327,36 @@ def _narrowed(part: Part, more: Part | None) -> Part:
     return {**part, "items": {**items, **more}} if isinstance(items, dict) else {**part, **more}
 
 
+_TITLES: Mapping[type, str] = {
+    model.Buckets: "bucket words",
+    model.CalendarForm: "calendar",
+    model.Condition: "condition",
+    model.Exemption: "exception",
+    model.Guardrail: "guardrail",
+    model.ListTerm: "named list",
+    model.Manifest: "manifest words",
+    model.OpenRow: "row",
+    model.ParameterTerm: "test",
+    model.PlainBuckets: "bucket words",
+    model.PlainManifest: "manifest words",
+    model.PlainParameterTerm: "test",
+    model.PlainRange: "range",
+    model.PlainReport: "report words",
+    model.PlainTextTerm: "test",
+    model.Policy: "policy",
+    model.PolicyDocument: "batchgate policy",
+    model.Range: "range",
+    model.Report: "report words",
+    model.Requirement: "requirement",
+    model.TextTerm: "test",
+}
+"""What editors call a mapping when it is missing."""
+
+
+def _title(form: type) -> Part:
+    return {"title": _TITLES[form]}
+
+
 # --- words --------------------------------------------------------------------------------------------
 
 
@@ -337,7 +388,7 @@ def _words(markdown: str) -> Part:
 
 def _check_words(key: str) -> Part:
     check = CHECKS[key]
-    said = f"{check.looks_at} Takes {check.takes}."
+    said = f"{check.looks_at} Takes {FORMS.get(check.takes, check.takes)}."
     more = f" {check.remark}" if check.remark else ""
     return {
         "description": said.replace("`", ""),

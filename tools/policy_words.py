@@ -6,6 +6,8 @@ Texts are Markdown. A key that the model has and this table lacks fails a test.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from batchgate.policy import model
 
 _TEXT_LIST = "The name of one of the document's `lists`: any of its values."
@@ -54,7 +56,7 @@ JOINING: Mapping[str, str] = MappingProxyType(
 )
 """The keys of a condition that are no checks."""
 
-KEYS: Mapping[type, Mapping[str, str]] = MappingProxyType(
+KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
     {
         model.PlainTextTerm: _TEXT_TERM,
         model.TextTerm: {**_TEXT_TERM, "not": _NOT},
@@ -118,9 +120,3 @@ KEYS: Mapping[type, Mapping[str, str]] = MappingProxyType(
     }
 )
 """By the struct of the model, and the key as a document writes it."""
-
-TEXT = (
-    "A pattern (`*` and `?`, whole text, case-sensitive), a list of patterns (any of them), `{list: NAME}`,"
-    " `{not: ...}` or `{present: true|false}`."
-)
-"""What a text test takes."""

@@ -87,7 +87,7 @@ def act(state: State | None, decision: Decision, direction: Direction, look: Job
         return _after_refusal(claim, review, gate, refusal)
     except UpdateUnclearError:
         return _after_unclear(claim, review, gate)
-    return _settle(claim, Settle(Outcome.APPLIED, direction), review, gate)
+    return _settle(claim, Settle(Outcome.APPLIED, direction), review, gate, claim.reason)
 
 
 _DONE = {Direction.APPROVE: "approved", Direction.CANCEL: "cancelled"}
@@ -139,18 +139,20 @@ def _withdraw(claim: State, review: Review, gate: Gate, why: str) -> Review:
 
 
 def _after_refusal(claim: State, review: Review, gate: Gate, refusal: Exception) -> Review:
-    step = conclude_refused(claim, gate.jobs.describe(claim.ref))
+    job = gate.jobs.describe(claim.ref)
+    step = conclude_refused(claim, job)
     if isinstance(step, Settle):
-        return _settle(claim, step, review, gate)
+        return _settle(claim, step, replace(review, status=job.status), gate, job.status_update_reason)
     _withdraw(claim, review, gate, "S3 refused the update")
     raise refusal
 
 
 def _after_unclear(claim: State, review: Review, gate: Gate) -> Review:
     """Only certainty is settled; otherwise the claim stays to its lease and is judged afresh then."""
-    step = conclude_unclear(claim, gate.jobs.describe(claim.ref))
+    job = gate.jobs.describe(claim.ref)
+    step = conclude_unclear(claim, job)
     if isinstance(step, Settle):
-        return _settle(claim, step, review, gate)
+        return _settle(claim, step, replace(review, status=job.status), gate, job.status_update_reason)
     left = replace(review, at=gate.clock.now(), action="left", reason=claim.reason)
     gate.announcer.announce(left)
     return left
@@ -167,19 +169,27 @@ class Seen:
     status: JobStatus
     operation: str = ""
     total_tasks: int | None = None
-    reason_on_job: str = ""
+    reason_on_job: str | None = None
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """What DescribeJob answered."""
-        return cls(job.ref, job.status, job.operation or "", job.total_tasks, job.status_update_reason or "")
+        return cls(job.ref, job.status, job.operation or "", job.total_tasks, job.status_update_reason)
 
 
 _QUIET = {Step.WAIT: "waiting", Step.LEAVE: "left", Step.NOTHING: "nothing"}
 
 
-def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate) -> Review:
-    """Carry out a step of the table that needs no judging."""
+def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate, *, alarm: str = "") -> Review:
+    """Carry out a step of the table that needs no judging.
+
+    Args:
+        step: Anything but Step.JUDGE.
+        state: The gate's truth.
+        seen: What S3 says.
+        gate: The ports.
+        alarm: What a person must hear of, whatever the step is.
+    """
     review = Review(
         ref=seen.ref,
         at=gate.clock.now(),
@@ -193,15 +203,21 @@ def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate) -> Revie
         claim_id=(state.claim_id or "") if state else "",
     )
     if isinstance(step, Settle):
-        ours = step.outcome is Outcome.APPLIED and not step.unattributed
-        return _settle(state, step, replace(review, reason=seen.reason_on_job) if ours else review, gate)
+        return _settle(state, step, review, gate, seen.reason_on_job)
     if step is Step.ANNOUNCE and state is not None:
-        return _announce(state, replace(review, action=_action(state)), gate)
-    return replace(review, action=_QUIET.get(step, "nothing"))
+        return _announce(state, replace(review, action=_action(state), alarm=alarm), gate)
+    review = replace(review, action=_QUIET.get(step, "nothing"), alarm=alarm)
+    if alarm:
+        gate.announcer.announce(review)
+    return review
 
 
-def _settle(state: State | None, end: Settle, review: Review, gate: Gate) -> Review:
-    """Write the end; settled is final."""
+def _settle(state: State | None, end: Settle, review: Review, gate: Gate, reason_on_job: str | None) -> Review:
+    """Write the end, which is final, and tell of it with the reason that is on the job."""
+    if end.outcome is Outcome.APPLIED:
+        review = replace(review, reason=reason_on_job or review.reason)
+    else:
+        review = replace(review, reason=reason_on_job or "", verdict="", decided_by="")
     now = gate.clock.now()
     before = state or State(
         ref=review.ref,

@@ -104,10 +104,23 @@ def _end(state: State, job: Job, now: datetime) -> NextStep:
 
 def is_ours(state: State, job: Job) -> bool:
     """Whether the reason on the job carries this job's claim."""
-    reason, claim_id = job.status_update_reason, state.claim_id
-    return (
-        state.direction is not None and claim_id is not None and reason is not None and f"claim {claim_id}]" in reason
-    )
+    return state.direction is not None and _carries_claim(state, job)
+
+
+def _carries_claim(state: State, job: Job) -> bool:
+    return state.claim_id is not None and f"claim {state.claim_id}]" in (job.status_update_reason or "")
+
+
+def contradiction(state: State | None, job: Job) -> str:
+    """What S3 says against a settled end, for an alarm; "" where it does not."""
+    if state is None or state.phase is not Phase.SETTLED:
+        return ""
+    if job.status is JobStatus.SUSPENDED:
+        return f"settled as {state.outcome}, and S3 says Suspended"
+    cancelled_by_us = job.status in _IS_CANCELLED and _carries_claim(state, job)
+    if cancelled_by_us and (state.outcome, state.direction) != (Outcome.APPLIED, Direction.CANCEL):
+        return f"settled as {state.outcome}, and a cancellation of the gate took effect later"
+    return ""
 
 
 def _moved_as(status: JobStatus) -> Direction | None:

@@ -7,7 +7,7 @@ from batchgate.policy.decide import Decision, decide
 from batchgate.policy.facts import gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.ports import Gate, JobLook, Review
-from batchgate.protocol import Step, leave_unconfirmed, next_step, settle_gone
+from batchgate.protocol import Step, contradiction, leave_unconfirmed, next_step, settle_gone
 from batchgate.state import Direction, State
 
 TRIES_ON_CONFLICT = 3
@@ -43,7 +43,7 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
     step = next_step(state, job, gate.clock.now(), cancel_unconfirmed=policies.cancel_unconfirmed)
     if step is Step.JUDGE:
         return _judge(state, look, policies, gate)
-    return finish(step, state, Seen.of(job), gate)
+    return finish(step, state, Seen.of(job), gate, alarm=contradiction(state, job))
 
 
 # --- Judging ----------------------------------------------------------------------------------------

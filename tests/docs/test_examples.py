@@ -17,6 +17,7 @@ from policy_lint import located_findings
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "policies" / "examples"
 CASES = EXAMPLES / "cases"
+SCHEMA = CHECKOUT / "docs" / "policy.schema.json"
 SHOWN_IN_README = EXAMPLES / "small-jobs.yaml"
 POLICIES = sorted(EXAMPLES.glob("*.yaml"))
 COMMENTED = [path for path in POLICIES if path != SHOWN_IN_README]
@@ -60,7 +61,8 @@ def test_it_begins_with_the_schema_and_a_question(example: Path) -> None:
     modeline, question, *_ = example.read_text(encoding="utf-8").splitlines()
     schema = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", modeline)
     assert schema is not None
-    assert (example.parent / schema[1]).resolve() == CHECKOUT / "docs" / "policy.schema.json"
+    assert (example.parent / schema[1]).resolve() == SCHEMA
+    assert SCHEMA.is_file()
     assert question.startswith('# "')
 
 

@@ -162,7 +162,11 @@ class Served:
 def serving() -> Iterator[Served]:
     """Serve emulators on a port of this machine's, with an environment that leads the function's clients there."""
     served = Served()
-    with running_server(served.asgi) as url, pytest.MonkeyPatch.context() as environment:
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:  # uvicorn tells ASGI 3 by a plain function
+        await served.asgi(scope, receive, send)
+
+    with running_server(asgi) as url, pytest.MonkeyPatch.context() as environment:
         for name in ("http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_PROXY", "no_proxy", "AWS_PROFILE"):
             environment.delenv(name, raising=False)
         environment.setenv("HTTP_PROXY", url)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -57,6 +57,8 @@ operation_names = st.sampled_from(
 def wild_facts(draw: st.DrawFn) -> JobFacts:
     """Draw facts as no S3 would say them: any JSON for parameters, any text for text, any number, any instant."""
     texts = st.none() | any_text
+    now = draw(aware_datetimes)
+    latest = min(now, datetime.max.replace(tzinfo=UTC) - timedelta(days=400)) + timedelta(days=400)
     return JobFacts(
         ref=draw(job_refs),
         status=draw(st.sampled_from(JobStatus)),
@@ -88,9 +90,9 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
                 }
             )
         ),
-        suspended_since=draw(st.none() | aware_datetimes),
+        suspended_since=draw(st.none() | st.datetimes(max_value=latest.replace(tzinfo=None), timezones=st.just(UTC))),
         manually_approved=draw(st.booleans()),
-        now=draw(aware_datetimes),
+        now=now,
     )
 
 

@@ -64,6 +64,7 @@ def calling(*functions: object) -> Written:
     return {"operation_parameters": {FUNCTION: functions[0] if len(functions) == 1 else list(functions)}}
 
 
+DAYS_KEPT: Written = {"operation_parameters": {"S3InitiateRestoreObject.ExpirationInDays": {"at_most": 7}}}
 SMALL: Written = {"total_tasks": {"at_most": 100}}
 ROLE: Written = {"role": "arn:aws:iam::*:role/migrator"}
 MATCH: Path = ("policies", 0, "match", 0)
@@ -199,6 +200,145 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         "contradicts-match",
         copies(parameters(S3InitiateRestoreObject__ExpirationInDays={"at_most": 7})),
         (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a parameter's range beside match's",
+        "contradicts-match",
+        policy(parameters(S3InitiateRestoreObject__ExpirationInDays={"at_least": 8}), require=[DAYS_KEPT]),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a parameter's number beside match's",
+        "contradicts-match",
+        policy(parameters(S3InitiateRestoreObject__ExpirationInDays=8), require=[DAYS_KEPT]),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a parameter's text where match has its number",
+        "contradicts-match",
+        policy(
+            parameters(S3InitiateRestoreObject__ExpirationInDays="7"),
+            require=[parameters(S3InitiateRestoreObject__ExpirationInDays=7)],
+        ),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a parameter's false where match has true",
+        "contradicts-match",
+        policy(
+            parameters(S3PutObjectCopy__BucketKeyEnabled=True),
+            require=[parameters(S3PutObjectCopy__BucketKeyEnabled=False)],
+        ),
+        (*REQUIRE, "operation_parameters", "S3PutObjectCopy.BucketKeyEnabled"),
+    ),
+    (
+        "a parameter that match has absent",
+        "contradicts-match",
+        policy(
+            COPY,
+            parameters(S3PutObjectCopy__TargetKeyPrefix={"present": False}),
+            require=[parameters(S3PutObjectCopy__TargetKeyPrefix="copies/*")],
+        ),
+        (*REQUIRE, "operation_parameters", "S3PutObjectCopy.TargetKeyPrefix"),
+    ),
+    (
+        "a mixed list none of which match lets through",
+        "contradicts-match",
+        policy(
+            parameters(S3PutObjectCopy__BucketKeyEnabled=[1, "yes"]),
+            require=[parameters(S3PutObjectCopy__BucketKeyEnabled=[True, "no"])],
+        ),
+        (*REQUIRE, "operation_parameters", "S3PutObjectCopy.BucketKeyEnabled"),
+    ),
+    (
+        "only buckets where match has only others",
+        "contradicts-match",
+        policy(COPY, {"source_buckets": {"only": "lake-*"}}, require=[{"source_buckets": {"only": ["raw-*", "tmp"]}}]),
+        (*REQUIRE, "source_buckets", "only"),
+    ),
+    (
+        "no buckets of those that match has only",
+        "contradicts-match",
+        policy(COPY, {"source_buckets": {"only": "lake-raw"}}, require=[{"source_buckets": {"none": "lake-*"}}]),
+        (*REQUIRE, "source_buckets", "none"),
+    ),
+    (
+        "only buckets where match has another",
+        "contradicts-match",
+        policy(COPY, {"destination_buckets": {"any": "lake-*"}}, require=[{"destination_buckets": {"only": "raw-*"}}]),
+        (*REQUIRE, "destination_buckets", "only"),
+    ),
+    (
+        "some bucket where match has only such",
+        "repeats-match",
+        policy(COPY, {"source_buckets": {"only": "lake-raw"}}, require=[{"source_buckets": {"any": "lake-*"}}]),
+        (*REQUIRE, "source_buckets", "any"),
+    ),
+    (
+        "none of other buckets than match's only",
+        "repeats-match",
+        policy(COPY, {"destination_buckets": {"only": "lake-*"}}, require=[{"destination_buckets": {"none": "raw-*"}}]),
+        (*REQUIRE, "destination_buckets", "none"),
+    ),
+    (
+        "none of fewer buckets than match's none",
+        "repeats-match",
+        policy(
+            COPY, {"destination_buckets": {"none": "lake-*"}}, require=[{"destination_buckets": {"none": "lake-raw"}}]
+        ),
+        (*REQUIRE, "destination_buckets", "none"),
+    ),
+    (
+        "a parameter's range around match's",
+        "repeats-match",
+        policy(
+            parameters(S3InitiateRestoreObject__ExpirationInDays={"at_least": 1, "at_most": 3}), require=[DAYS_KEPT]
+        ),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a parameter's range around match's number",
+        "repeats-match",
+        policy(parameters(S3InitiateRestoreObject__ExpirationInDays=3), require=[DAYS_KEPT]),
+        (*REQUIRE, "operation_parameters", "S3InitiateRestoreObject.ExpirationInDays"),
+    ),
+    (
+        "a mixed list around match's",
+        "repeats-match",
+        policy(
+            parameters(S3PutObjectCopy__BucketKeyEnabled=[1, "yes"]),
+            require=[parameters(S3PutObjectCopy__BucketKeyEnabled=[True, 1, "y*"])],
+        ),
+        (*REQUIRE, "operation_parameters", "S3PutObjectCopy.BucketKeyEnabled"),
+    ),
+    (
+        "a parameter that is there where match has its value",
+        "repeats-match",
+        policy(
+            parameters(S3PutObjectCopy__StorageClass="GLACIER"),
+            require=[parameters(S3PutObjectCopy__StorageClass={"present": True})],
+        ),
+        (*REQUIRE, "operation_parameters", "S3PutObjectCopy.StorageClass"),
+    ),
+    (
+        "an operation that match's parameter says",
+        "repeats-match",
+        policy(parameters(S3PutObjectCopy__StorageClass="GLACIER"), require=[COPY]),
+        (*REQUIRE, "operation"),
+    ),
+    (
+        "one of several windows of match",
+        "repeats-match",
+        policy(
+            COPY, {"window": "nights"}, require=[{"window": ["nights", "days"]}], calendars=calendars("nights", "days")
+        ),
+        (*REQUIRE, "window"),
+    ),
+    (
+        "an impossible part below all",
+        "matches-nothing",
+        copies({"all": [{"priority": {"at_least": 2_147_483_648}}, SMALL]}),
+        (*REQUIRE, "all"),
     ),
     (
         "a requirement that match says",
@@ -652,6 +792,43 @@ FINE: list[tuple[str, Written]] = [
     ),
     ("readable manifests as a requirement", copies({"source_buckets": {"any": "*"}})),
     ("a count that is known as a requirement", copies({"total_tasks": {"at_least": 1}})),
+    (
+        "parameters' ranges with an open end each",
+        policy(
+            parameters(S3InitiateRestoreObject__ExpirationInDays={"at_least": 1}),
+            require=[DAYS_KEPT],
+        ),
+    ),
+    (
+        "a text of a list with a number",
+        policy(
+            parameters(S3PutObjectCopy__BucketKeyEnabled=[1, "yes"]),
+            require=[parameters(S3PutObjectCopy__BucketKeyEnabled=["yes", True])],
+        ),
+    ),
+    (
+        "buckets only of two kinds, of a job that may have no destination",
+        policy(COPY, {"destination_buckets": {"only": "a"}}, require=[{"destination_buckets": {"only": "b"}}]),
+    ),
+    (
+        "buckets only and none, of a job that may have no destination",
+        policy(COPY, {"destination_buckets": {"only": "a"}}, require=[{"destination_buckets": {"none": "a"}}]),
+    ),
+    (
+        "a bucket among those that may not all be",
+        policy(COPY, {"source_buckets": {"any": "lake-*"}}, require=[{"source_buckets": {"none": "lake-raw"}}]),
+    ),
+    (
+        "only of a part of match's buckets",
+        policy(COPY, {"source_buckets": {"only": "lake-*"}}, require=[{"source_buckets": {"only": "lake-r*"}}]),
+    ),
+    (
+        "functions named by a guardrail that asks for more besides",
+        {
+            **policy({"account": "111111111111"}),
+            **guardrail(LAMBDA, require=[{"all": [SMALL, calling("*:function:clean:7")]}]),
+        },
+    ),
     ("a digit in question", copies({"account": "11111111111?"})),
     ("the job's account in an account", copies({"role": ["arn:${partition}:iam::${account}:role/*", "*:role/a"]})),
     ("a Region of a partition to come", copies({"region": ["eusc-de-east-1", "us-iso-*", "us-gov-west-1"]})),
@@ -713,6 +890,18 @@ FINE: list[tuple[str, Written]] = [
         policy(LAMBDA, require=[calling("*:function:clean:*"), calling({"not": "*:$LATEST"})]),
     ),
     ("a function that a person looks at", policy(LAMBDA, require=[{"manual_approval": "required"}])),
+    (
+        "any version of a function that a person looks at",
+        policy(LAMBDA, require=[calling("*:function:clean:*"), {"manual_approval": "required"}]),
+    ),
+    (
+        "a function with a version or a person",
+        policy(LAMBDA, require=[{"any": [{"manual_approval": "required"}, calling("*:function:clean:7")]}]),
+    ),
+    (
+        "a function without version, where only its version may be called",
+        policy(LAMBDA, calling("*:function:clean*"), require=[{"all": [SMALL, calling("*:function:clean:7")]}]),
+    ),
     ("no function", policy({"account": "111111111111"}, {"operation": {"not": ["LambdaInvoke"]}})),
     ("no function by requirement", policy({"account": "111111111111"}, require=[{"operation": {"not": "Lambda*"}}])),
     (

@@ -7,8 +7,6 @@ from aws_lambda_powertools import Logger
 from batchgate.policy.wording import printable
 from batchgate.ports import Review
 
-QUIET_ACTIONS = frozenset({"waiting", "left", "nothing"})
-
 
 @dataclass(slots=True)
 class LogAnnouncer:

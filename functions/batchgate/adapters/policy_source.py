@@ -28,5 +28,5 @@ class PackagedPolicy:
     def _load(self) -> PolicySet:
         try:
             return PolicySet.from_data(json.loads(self.path.read_bytes()))
-        except (OSError, ValueError, PolicyError) as error:
+        except (OSError, ValueError, RecursionError, PolicyError) as error:
             raise PolicyUnavailableError(f"{self.path}: {error}") from error

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from batchgate.errors import EventError, JobNotFoundError
+from batchgate.errors import BatchgateError, EventError, JobNotFoundError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Json
 from batchgate.policy.wording import printable
@@ -19,7 +19,7 @@ from batchgate.wiring import gate, logger
 TRIES_FOR_AN_UNKNOWN_JOB = 3
 """S3 may not know a job just after its creation; after so many deliveries it is not there."""
 
-_processor = BatchProcessor(event_type=EventType.SQS)
+_processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @logger.inject_lambda_context
@@ -35,17 +35,23 @@ def handler(event: dict[str, Json], context: LambdaContext) -> PartialItemFailur
 
 
 def _review_record(record: SQSRecord, context: LambdaContext) -> None:
-    try:
-        event = json.loads(record.body)
-    except ValueError:
-        logger.error("event dropped: not JSON", extra={"message_id": record.message_id})
-        return
-    try:
-        review_event(event, context)
-    except JobNotFoundError as error:
-        if int(record.attributes.approximate_receive_count) < TRIES_FOR_AN_UNKNOWN_JOB:
+    with logger.append_context_keys(message_id=printable(record.message_id)):
+        try:
+            event = json.loads(record.body)
+        except (ValueError, RecursionError):
+            logger.error("event dropped: not JSON")
+            return
+        try:
+            review_event(event, context)
+        except JobNotFoundError as error:
+            last = int(record.attributes.approximate_receive_count) >= TRIES_FOR_AN_UNKNOWN_JOB
+            said = "event dropped" if last else "to be delivered again"
+            logger.warning(f"{said}: S3 knows no such job", extra={"error": printable(str(error))})
+            if not last:
+                raise
+        except BatchgateError as error:
+            logger.error("to be delivered again: own trouble", extra={"error": printable(str(error))})
             raise
-        logger.warning("event dropped: S3 knows no such job", extra={"error": printable(str(error))})
 
 
 def review_event(event: Json, context: LambdaContext) -> None:

@@ -1,0 +1,210 @@
+"""The reference page is current, complete, and true wherever it can be run."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+from msgspec import UNSET
+
+import policy_file
+from batchgate.errors import PolicyError
+from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy import calendars, model
+from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.exits import EXIT_CODES_HELP, Exit
+from policy_cases import Coverage, read_cases, run_file
+from policy_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER
+from policy_lint import LINTS_OF_FILES, located_findings
+from policy_operations import operation_parameters
+from policy_reference import PAGE, reference_markdown
+from policy_schema import policy_schema
+from policy_words import JOINING
+from tests.docs.transcripts import Block, blocks
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TEXT = PAGE.read_text(encoding="utf-8")
+FLAT = " ".join(TEXT.split())
+TODAY = date(2026, 1, 1)
+"""As of which the page's dates are to come."""
+
+SCHEMA = Draft7Validator(policy_schema())
+KINDS = ("", "refused", "condition", "conditions", "requirement", "calendar", "case")
+YAML_BLOCKS = list(blocks(TEXT, "yaml"))
+AROUND: Mapping[str, Any] = {
+    "lists": {"sandboxes": ["111111111111"]},
+    "calendars": {
+        "nights": {"timezone": "UTC", "open": [{"days": ["mon"], "from": "22:00", "to": "06:00"}]},
+        "freeze": {"timezone": "UTC", "open": [{"dates": ["12-20..01-06"]}]},
+    },
+}
+"""What fragments may name."""
+
+
+def plain(block: Block) -> Any:
+    """What a block says, read as policies are."""
+    return policy_file.read_plain(block.text.encode(), f"line {block.line}")[0]
+
+
+def documents(block: Block) -> list[dict[str, Any]]:
+    """The whole documents that a block is, or that are made around a fragment."""
+    said = plain(block)
+    match block.remark:
+        case "" | "refused":
+            return [said]
+        case "condition":
+            return [around(said)]
+        case "conditions":
+            return [around(condition) for condition in said]
+        case "requirement":
+            return [around(said)]
+        case "calendar":
+            return [{"version": 1, "calendars": said, "policies": [{"name": "p", "require": [{"window": "nights"}]}]}]
+        case _:
+            return []
+
+
+def around(requirement: Any) -> dict[str, Any]:
+    """A document that requires this."""
+    return {"version": 1, **AROUND, "policies": [{"name": "p", "require": [requirement]}]}
+
+
+def named(block: Block) -> str:
+    """A block's place on the page."""
+    return f"line {block.line} {block.remark or 'document'}"
+
+
+def test_the_page_is_current() -> None:
+    """`make reference` writes its tables anew."""
+    assert reference_markdown() == TEXT
+
+
+@pytest.mark.parametrize("block", YAML_BLOCKS, ids=named)
+def test_an_example_is_valid(block: Block) -> None:
+    """A whole document as it is, a fragment where it belongs; by the reader and by the schema."""
+    assert block.remark in KINDS
+    for document in documents(block):
+        if block.remark == "refused":
+            with pytest.raises(PolicyError):
+                PolicySet.from_data(document)
+        else:
+            PolicySet.from_data(document)
+            assert not list(SCHEMA.iter_errors(document))
+
+
+@pytest.mark.parametrize("block", [block for block in YAML_BLOCKS if not block.remark], ids=named)
+def test_a_whole_example_has_no_findings(block: Block) -> None:
+    """But what it silences with a reason."""
+    assert located_findings(policy_file.load_text(block.text), TODAY) == []
+
+
+def test_the_cases_pass(tmp_path: Path) -> None:
+    """They are about the example that the README shows, and say every key that a case may have."""
+    [block] = [block for block in YAML_BLOCKS if block.remark == "case"]
+    example = CHECKOUT / "policies" / "examples" / "small-jobs.yaml"
+    (tmp_path / example.name).write_text(example.read_text())
+    file = tmp_path / "cases.yaml"
+    file.write_text(block.text)
+    outcomes = list(run_file(file, Coverage()))
+    assert [(outcome.case.name, outcome.failures) for outcome in outcomes if outcome.failures] == []
+    cases = read_cases(file)[0].cases
+    for key in type(cases[0]).__struct_fields__:
+        assert any(getattr(case, key) is not UNSET and f"{key}:" in block.text for case in cases), key
+
+
+def test_every_check_has_its_section() -> None:
+    """With what it looks at, its source, what it takes, its gaps, an example that uses it and its lints."""
+    keys = [key for key in model.Condition.__struct_encode_fields__ if key not in JOINING]
+    assert re.findall(r"^### `(\w+)`$", TEXT, re.MULTILINE) == keys
+    assert list(CHECKS) == keys
+    examples = [block for block in YAML_BLOCKS if block.remark == "condition"]
+    assert [list(plain(block)) for block in examples] == [[key] for key in keys]
+    for check in CHECKS.values():
+        assert all((check.looks_at, check.source, check.takes, check.absent, check.unknown, check.unmeasurable))
+        for said in (check.looks_at, check.source, check.remark, *({check.absent, check.unmeasurable} - {NEVER})):
+            assert said in TEXT
+
+
+def test_somebody_thought_of_lint_for_every_check() -> None:
+    """A check names the lints that look at it, or why none does; all of them exist."""
+    for key, check in CHECKS.items():
+        assert bool(check.lints) != bool(check.no_lint_because), key
+        assert set(check.lints) <= set(LINTS_OF_FILES)
+    assert set(LINTS_OF_ALL_CHECKS) <= set(LINTS_OF_FILES)
+
+
+def test_every_lint_and_exit_code_is_on_the_page() -> None:
+    """Each in a row of its table."""
+    for lint in LINTS_OF_FILES:
+        assert f"| `{lint}` |" in TEXT
+    for code in Exit:
+        assert f"| {int(code)} |" in TEXT
+        assert code is Exit.INTERRUPTED or f"{int(code)} " in EXIT_CODES_HELP
+
+
+def test_the_forms_of_operands_are_used() -> None:
+    """No form stands in the table that no check takes."""
+    assert set(FORMS) <= {check.takes for check in CHECKS.values()}
+
+
+def test_the_parameters_are_those_of_all_known_operations() -> None:
+    """But of those that have none, which the page names."""
+    without = KNOWN_OPERATIONS - {each.path.split(".")[0] for each in operation_parameters()}
+    assert without == {"S3DeleteObjectTagging", "S3ReplicateObject"}
+    assert all(f"`{name}`" in TEXT for name in without)
+
+
+def test_links_lead_somewhere() -> None:
+    """To a heading of this page, or to a file and its heading."""
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        file, _, anchor = target.partition("#")
+        aimed = (PAGE.parent / file) if file else PAGE
+        assert aimed.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", aimed.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}, target
+
+
+def instants(opens: str, closes: str, day: date) -> list[datetime]:
+    """When a window of that day opens and closes in Berlin."""
+    rows = (calendars.OpenRow(frozenset(), (calendars.DateRange(day, day),), minutes(opens), minutes(closes)),)
+    calendar = calendars.Calendar(calendars.parse_zone("Europe/Berlin"), rows)
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    return list(calendar.changes(start, end))
+
+
+def minutes(clock: str) -> int:
+    """Minutes after midnight."""
+    return calendars.parse_time(clock, closing=True)
+
+
+def test_clock_changes_are_as_the_page_says() -> None:
+    """`02:30` in Berlin on the days on which the clocks are changed."""
+    assert '`"02:30"` in Europe/Berlin means 01:00 UTC on 2026-03-29' in FLAT
+    spring, autumn = date(2026, 3, 29), date(2026, 10, 25)
+    gap_ends = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    assert instants("02:30", "12:00", spring)[0] == gap_ends
+    assert instants("00:00", "02:30", spring)[1] == gap_ends
+    assert instants("02:30", "12:00", autumn)[0] == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert instants("00:00", "02:30", autumn)[1] == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+
+
+def test_what_changes_a_version_is_as_the_page_says() -> None:
+    """Meaning and words do, order and spelling do not."""
+    assert "does not change it; `description`, `message` and `because` do" in FLAT
+
+    def version(**policy: Any) -> str:
+        statement = {"name": "p", "require": [{"region": "eu-*"}, {"account": {"list": "sandboxes"}}], **policy}
+        return PolicySet.from_data({"version": 1, **AROUND, "policies": [statement]}).version
+
+    same = [{"account": ["111111111111"]}, {"region": ["eu-*"]}]
+    assert version() == version(require=same) != version(description="x")
+    assert version() != version(require=[{**same[0], "message": "x"}, same[1]])
+
+
+def test_the_limit_of_a_file_is_as_the_page_says() -> None:
+    """In KiB."""
+    assert f"at most {policy_file.FILE_BYTES_AT_MOST >> 10} KiB" in TEXT

@@ -1,0 +1,156 @@
+"""The reference page of the policy language: its prose is written by hand, its tables are made from the code.
+
+`docs/policy-reference.md` holds both. What stands between `<!-- made: NAME -->` and `<!-- end -->` is written anew by
+`make reference`; the rest is left as it is.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import getdoc
+from pathlib import Path
+
+from batchgate.policy import model
+from batchgate_cli.exits import Exit
+from batchgate_cli.policy import app
+from policy_check_words import BUCKETS, CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER, RANGE, TEXT, CheckWords
+from policy_lint import LINTS_OF_FILES
+from policy_operations import operation_parameters
+from policy_schema import policy_schema
+from policy_words import KEYS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "policy-reference.md"
+SCHEMA_FILE = DOCS / "policy.schema.json"
+
+SETTINGS = ("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after")
+
+_MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+_EXITS: Mapping[Exit, str] = {
+    Exit.DONE: "done",
+    Exit.COULD_NOT: "could not: a file that can't be read, AWS that does not answer",
+    Exit.USAGE: "wrong usage of the command",
+    Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
+    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",
+    Exit.INTERRUPTED: "interrupted",
+}
+
+
+def reference_markdown() -> str:
+    """The whole page as it should be: its prose as it is written, its tables made anew.
+
+    Raises:
+        KeyError: The page asks for a table that nothing makes.
+        OSError: The page can't be read.
+    """
+
+    def made(found: re.Match[str]) -> str:
+        return found["begin"] + "\n" + "\n".join(_PARTS[found["name"]]()) + "\n\n" + found["end"]
+
+    return _MADE.sub(made, PAGE.read_text(encoding="utf-8"))
+
+
+def schema_json() -> str:
+    """The JSON Schema as its file holds it."""
+    return json.dumps(policy_schema(), indent=2) + "\n"
+
+
+def main() -> None:
+    """Write the schema and the page anew."""
+    SCHEMA_FILE.write_text(schema_json(), encoding="utf-8")
+    PAGE.write_text(reference_markdown(), encoding="utf-8")
+
+
+# --- the parts that are made --------------------------------------------------------------------------
+
+
+def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    for cells in (heads, ["---"] * len(heads), *rows):
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _settings() -> Iterator[str]:
+    defaults = model.PolicyDocument(version=1)
+    rows = (
+        (f"`{key}`", f"`{getattr(defaults, key)}`" if getattr(defaults, key) else "", KEYS[model.PolicyDocument][key])
+        for key in SETTINGS
+    )
+    return _table(("setting", "default", "what it says"), rows)
+
+
+def _forms() -> Iterator[str]:
+    return _table(("operand", "takes"), ((form, FORMS[form]) for form in (TEXT, RANGE, BUCKETS)))
+
+
+def _overview() -> Iterator[str]:
+    rows = ((f"[`{key}`](#{key})", check.looks_at, check.source) for key, check in CHECKS.items())
+    return _table(("check", "looks at", "source"), rows)
+
+
+def _checks() -> Iterator[str]:
+    for number, (key, check) in enumerate(CHECKS.items()):
+        yield from ([""] if number else [])
+        yield from (f"### `{key}`", "")
+        yield from (check.looks_at, "")
+        yield from ("```yaml condition", *check.example.splitlines(), "```", "")
+        yield from (check.remark, "") if check.remark else ()
+        yield from _facts(check)
+
+
+def _facts(check: CheckWords) -> Iterator[str]:
+    takes = f"[{check.takes}](#operands)" if check.takes in FORMS else check.takes
+    lints = ", ".join(f"`{lint}`" for lint in check.lints) or f"none: {check.no_lint_because}"
+    said = {"absent": check.absent, "unknown": check.unknown, "unmeasurable": check.unmeasurable}
+    yield f"* takes: {takes}"
+    yield from (f"* {word}: {when}" for word, when in said.items() if when != NEVER)
+    yield f"* source: {check.source}"
+    yield f"* lints: {lints}"
+
+
+def _lints() -> Iterator[str]:
+    by_lint = {lint: [f"`{key}`" for key, check in CHECKS.items() if lint in check.lints] for lint in LINTS_OF_FILES}
+    rows = (
+        (f"`{lint}`", words, "all" if lint in LINTS_OF_ALL_CHECKS else ", ".join(by_lint[lint]))
+        for lint, words in LINTS_OF_FILES.items()
+    )
+    return _table(("lint", "finds", "looks at the checks"), rows)
+
+
+def _commands() -> Iterator[str]:
+    said = (
+        (each.name or each.callback.__name__, getdoc(each.callback))
+        for each in app.registered_commands
+        if each.callback
+    )
+    return _table(
+        ("command", "what it does"),
+        ((f"`batchgate policy {name}`", (words or "").split("\n\n")[0]) for name, words in said),
+    )
+
+
+def _exits() -> Iterator[str]:
+    return _table(("exit code", "says"), ((str(int(code)), words) for code, words in _EXITS.items()))
+
+
+def _operations() -> Iterator[str]:
+    rows = (
+        (f"`{each.path}`", each.kind, ", ".join(f"`{value}`" for value in each.values))
+        for each in operation_parameters()
+    )
+    return _table(("path", "kind", "values"), rows)
+
+
+_PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "settings": _settings,
+    "operands": _forms,
+    "overview": _overview,
+    "checks": _checks,
+    "lints": _lints,
+    "commands": _commands,
+    "exit-codes": _exits,
+    "operations": _operations,
+}
+
+
+if __name__ == "__main__":
+    main()
