@@ -12,11 +12,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
-from batchgate.jobs.model import Job, Json
+from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import model
 from batchgate.policy.decide import Decision, Vote, decide
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
-from batchgate.policy.formulas import evaluate
+from batchgate.policy.formulas import AnyOf, Formula, evaluate
 from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Statement
 from batchgate.policy.reason import status_update_reason
 
@@ -141,9 +141,16 @@ def _unexercised(
 
 def _counterpart(requirement: Requirement, policies: PolicySet) -> Result:
     """What a requirement comes to that is not met: a person's approval is waited for, never violated."""
-    own = requirement.own
-    waits = isinstance(own, int) and policies.checks[own].measure.kind == "manual_approval"
+    waits = _may_wait(requirement.whole, policies)
     return Result.UNMEASURABLE if waits else Result.VIOLATED
+
+
+def _may_wait(formula: Formula, policies: PolicySet) -> bool:
+    """Whether a person's approval keeps a formula from ever being violated."""
+    if isinstance(formula, int):
+        return policies.checks[formula].measure.kind == "manual_approval"
+    waits = [_may_wait(part, policies) for part in formula.parts]
+    return any(waits) if isinstance(formula, AnyOf) else bool(waits) and all(waits)
 
 
 # --- Reading ------------------------------------------------------------------------------------------
@@ -163,9 +170,17 @@ def read_cases(file: Path) -> tuple[CaseFile, Mapping[tuple[str | int, ...], Pla
         path = _path_of(str(error))
         place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), None)
         raise PolicyError([Problem(path, str(error).partition(" - at ")[0], place)]) from error
-    twice = [case.name for number, case in enumerate(read.cases) if case.name in {c.name for c in read.cases[:number]}]
-    if twice:
-        raise PolicyError([Problem(("cases",), f"each case needs a name of its own; twice: {name}") for name in twice])
+    names: set[str] = set()
+    problems: list[Problem] = []
+    for number, case in enumerate(read.cases):
+        if case.name in names:
+            path = ("cases", number, "name")
+            problems.append(
+                Problem(path, f"each case needs a name of its own, got {case.name!r} again", places.get(path))
+            )
+        names.add(case.name)
+    if problems:
+        raise PolicyError(problems)
     return read, places
 
 
@@ -258,6 +273,13 @@ def _description(said: Mapping[str, Any], at: datetime) -> dict[str, Json]:
         raise JobDescriptionError(
             f"job: unknown word {unknown[0]!r}; expected one of {', '.join(sorted(_WORDS))}, or a member of "
             "DescribeJob's answer such as Report"
+        )
+    if "operation" not in said and "Operation" not in said:
+        raise JobDescriptionError("job: operation is missing")
+    status = said.get("status", JobStatus.SUSPENDED.value)
+    if JobStatus(status) is JobStatus.UNRECOGNISED:
+        raise JobDescriptionError(
+            f"job: status: expected one of {', '.join(each for each in JobStatus if each != '?')}"
         )
     account, region = said.get("account", _ACCOUNT), said.get("region", _REGION)
     partition = (

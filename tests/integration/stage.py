@@ -7,17 +7,16 @@ from functools import cache
 from typing import Any
 
 import boto3
-import policy_file
 from botocore.config import Config
 
+import policy_file
 from batchgate.adapters.ledger import MemoryLedger
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import JobLook, ListedJob, Review
-from batchgate.ports import Gate
+from batchgate.ports import Gate, JobLook, ListedJob, Review
 from batchgate.review import review_job
 from batchgate.state import State
 from s3batch_emulator import Delays, Emulator, Event, JobSnapshot, MemoryObjects, SteppedClock, Switches, connect
@@ -197,7 +196,7 @@ class Told:
 class Stage:
     """One gate and one emulated S3, on one stepped clock."""
 
-    def __init__(self, text: str = UP_TO_THREE, *, switches: Switches | None = None, delays: Delays | None = None):
+    def __init__(self, text: str = UP_TO_THREE, *, switches: Switches | None = None, delays: Delays | None = None) -> None:
         """Enforce policies before an S3 without jobs."""
         self.clock = SteppedClock(START)
         self.objects = MemoryObjects()

@@ -32,9 +32,7 @@ def function(served: Served, stage: Stage, tmp_path: Path) -> Iterator[Deployed]
 
 
 @pytest.mark.parametrize(("rows", "action", "status"), [(2, "approved", "Ready"), (5, "cancelled", "Cancelled")])
-def test_a_message_decides_its_job_and_leaves_one_line(
-    function: Deployed, rows: int, action: str, status: str
-) -> None:
+def test_a_message_decides_its_job_and_leaves_one_line(function: Deployed, rows: int, action: str, status: str) -> None:
     """The event as the emulator emitted it, through the queue, to S3."""
     ref = function.stage.create(rows)
     assert function.receive(sqs_record(function.stage.events[-1])) == []
@@ -111,11 +109,14 @@ DROPPED: dict[str, Json] = {
     "wrong event": WRONG_NAME,
     "no arn": NO_ARN,
     "an arn that is none": job_event(UNKNOWN, arn="arn:aws:s3:::bucket"),
-    "an arn that is no text": {"source": "aws.s3", "detail": {"eventName": "JobCreated", "serviceEventDetails": {"jobArn": [1]}}},
+    "an arn that is no text": {
+        "source": "aws.s3",
+        "detail": {"eventName": "JobCreated", "serviceEventDetails": {"jobArn": [1]}},
+    },
     "a hostile arn": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{HOSTILE}"),
     "a hostile source": {**job_event(UNKNOWN), "source": HOSTILE},
     "an arn with a line end": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{UNKNOWN}\n"),
-    "an arn with foreign digits": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:１２３４５６７８９０１２:job/{UNKNOWN}"),
+    "an arn with foreign digits": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19\uff10\uff11\uff12:job/{UNKNOWN}"),
     "huge": json.dumps({**WRONG_SOURCE, "x": "y" * 200_000}),
     "a huge arn": job_event(UNKNOWN, arn="arn:" + "x" * 200_000),
     "a huge number": "1" * 200_000,
@@ -294,7 +295,9 @@ policies:
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("job_*.json")), ids=lambda path: path.stem)
-def test_every_recorded_document_leads_to_a_look_at_its_job(served: Served, stage: Stage, tmp_path: Path, path: Path) -> None:
+def test_every_recorded_document_leads_to_a_look_at_its_job(
+    served: Served, stage: Stage, tmp_path: Path, path: Path
+) -> None:
     """In the account that its ARN names; in another it is dropped."""
     event = json.loads(path.read_text())
     arn = str(event["detail"]["serviceEventDetails"]["jobArn"])

@@ -111,9 +111,7 @@ def test_an_unclear_update_that_can_not_be_looked_after_keeps_its_claim(
     """Nothing is known, so nothing is settled and nothing withdrawn; it is found out when the lease is over."""
     ref = stage.create(rows)
     lose(stage, fault)
-    stage.script.before(
-        "describe", lambda: lose(stage, Fault(Effect.ERROR, blindness), operation="DescribeJob")
-    )
+    stage.script.before("describe", lambda: lose(stage, Fault(Effect.ERROR, blindness), operation="DescribeJob"))
     with pytest.raises(JobsApiError):
         stage.review(ref)
     claim = stage.state(ref)
@@ -212,7 +210,9 @@ def test_the_hand_moves_one_way_for_ever(stage: Stage) -> None:
     assert stage.count("UpdateJobStatus") == 1
 
 
-@pytest.mark.parametrize(("text", "action", "status"), [(APPROVE_ALL, "approved", "Ready"), (CANCEL_ALL, "cancelled", "Cancelled")])
+@pytest.mark.parametrize(
+    ("text", "action", "status"), [(APPROVE_ALL, "approved", "Ready"), (CANCEL_ALL, "cancelled", "Cancelled")]
+)
 def test_a_verdict_in_the_same_direction_again_is_carried_out(
     stage: Stage, text: str, action: str, status: str
 ) -> None:
@@ -326,7 +326,9 @@ def test_a_lost_approval_whose_reason_s3_forgot_is_unattributed(late_status: str
         ("NotFoundException", JobNotFoundError),
     ],
 )
-@pytest.mark.parametrize(("first", "second", "action"), [(APPROVE_ALL, CANCEL_ALL, "cancelled"), (CANCEL_ALL, APPROVE_ALL, "approved")])
+@pytest.mark.parametrize(
+    ("first", "second", "action"), [(APPROVE_ALL, CANCEL_ALL, "cancelled"), (CANCEL_ALL, APPROVE_ALL, "approved")]
+)
 def test_a_refused_update_gives_the_claim_back_and_forgets_its_direction(
     stage: Stage, code: str, error: type[JobsApiError], first: str, second: str, action: str
 ) -> None:
@@ -364,7 +366,9 @@ def test_a_refused_update_after_one_that_may_have_been_sent_remembers_the_direct
     assert stage.count("UpdateJobStatus") == 2
 
 
-@pytest.mark.parametrize(("text", "theirs"), [(APPROVE_ALL, "Ready"), (APPROVE_ALL, "Cancelled"), (CANCEL_ALL, "Cancelled")])
+@pytest.mark.parametrize(
+    ("text", "theirs"), [(APPROVE_ALL, "Ready"), (APPROVE_ALL, "Cancelled"), (CANCEL_ALL, "Cancelled")]
+)
 def test_an_update_that_came_second_to_a_persons_is_superseded(stage: Stage, text: str, theirs: str) -> None:
     """JobStatusException is no reason to try again: describe, and go by the table."""
     stage.enforce(text)
@@ -411,10 +415,10 @@ def test_a_denied_cancel_of_an_unconfirmed_job_does_not_end_the_gates_care(stage
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "TooManyRequestsException"])
-@pytest.mark.parametrize(("first", "second", "action"), [(APPROVE_ALL, CANCEL_ALL, "cancelled"), (CANCEL_ALL, APPROVE_ALL, "approved")])
-def test_a_throttled_update_gives_the_claim_back(
-    stage: Stage, code: str, first: str, second: str, action: str
-) -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "action"), [(APPROVE_ALL, CANCEL_ALL, "cancelled"), (CANCEL_ALL, APPROVE_ALL, "approved")]
+)
+def test_a_throttled_update_gives_the_claim_back(stage: Stage, code: str, first: str, second: str, action: str) -> None:
     """Surely not applied, by either name; nothing is described for it, and the next review may go either way."""
     stage.enforce(first)
     ref = stage.create()

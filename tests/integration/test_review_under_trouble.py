@@ -33,7 +33,7 @@ policies:
     require: [{tags: {ticket: "CHG-*"}}]
     on_violation: cancel
 """
-TAGS_UNWANTED = TAGS_WANTED.replace('{ticket: "CHG-*"}', '{frozen: {present: false}}')
+TAGS_UNWANTED = TAGS_WANTED.replace('{ticket: "CHG-*"}', "{frozen: {present: false}}")
 TAGS_MATCHED = """
 version: 1
 unmatched: cancel
@@ -257,7 +257,9 @@ def test_two_reviews_of_one_job_decide_it_once(stage: Stage, rows: int, effect: 
     assert len(stage.told.reviews) == 1
 
 
-@pytest.mark.parametrize(("mine", "theirs", "status"), [(APPROVE_ALL, CANCEL_ALL, "Cancelled"), (CANCEL_ALL, APPROVE_ALL, "Ready")])
+@pytest.mark.parametrize(
+    ("mine", "theirs", "status"), [(APPROVE_ALL, CANCEL_ALL, "Cancelled"), (CANCEL_ALL, APPROVE_ALL, "Ready")]
+)
 @pytest.mark.parametrize("effect", ["look", "claim", "update_status"])
 def test_two_reviews_by_different_policies_decide_one_job_once(
     stage: Stage, effect: str, mine: str, theirs: str, status: str

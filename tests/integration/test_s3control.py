@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.carry_out import UPDATE_TAKES_AT_MOST
 from batchgate.errors import (
     JobNotFoundError,
     JobsApiDeniedError,
@@ -23,7 +24,6 @@ from batchgate.errors import (
 )
 from batchgate.jobs.model import JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
-from batchgate.carry_out import UPDATE_TAKES_AT_MOST
 from s3batch_emulator import Delays, Effect, Fault, Switches, Vocabulary, connect, over_http, running_server
 from s3batch_emulator.errors import STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest
@@ -71,10 +71,11 @@ def fresh_client(config: Config, **settings: Any) -> Any:
 def test_every_error_of_a_read_is_translated(stage: Stage, code: str) -> None:
     """In the model's words and in the User Guide's: not found, throttled, denied, or simply broken."""
     ref = stage.create()
-    for operation, call in {
+    reads: dict[str, Callable[[], object]] = {
         "DescribeJob": lambda: stage.s3control.describe(ref),
         "ListJobs": lambda: list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.SUSPENDED,))),
-    }.items():
+    }
+    for operation, call in reads.items():
         stage.emulator.faults.add(Fault(Effect.ERROR, code, operation=operation))
         with pytest.raises(JobsApiError) as raised:
             call()
@@ -438,8 +439,6 @@ def test_a_job_that_is_not_registered_yet_is_not_found_for_a_while() -> None:
 
 # --- Answers that are no answers --------------------------------------------------------------------
 
-Answer = Callable[[AWSPreparedRequest], AWSResponse]
-
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
 NAMESPACE = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 DESCRIBED = (
@@ -494,8 +493,6 @@ def odd_answers() -> st.SearchStrategy[tuple[int, bytes]]:
     return st.tuples(st.sampled_from(STATUSES), bodies)
 
 
-
-
 @pytest.mark.parametrize("body", BODIES)
 def test_every_odd_answer_to_a_read_is_an_error_of_ours(stage: Stage, body: str) -> None:
     """With whatever HTTP status; nothing else ever leaves the adapter."""
@@ -513,18 +510,33 @@ def test_every_odd_answer_to_a_read_is_an_error_of_ours(stage: Stage, body: str)
 
 @pytest.mark.parametrize("body", BODIES)
 def test_every_odd_answer_to_an_update_is_a_refusal_or_unclear(stage: Stage, body: str) -> None:
-    """Only 4xx is a refusal; all else is unclear, 200 too where it is not about this job."""
+    """Never a success, with 200 neither, and only what was surely refused is a refusal."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     for status in STATUSES:
         answering(stage.s3control.updating, status, body.encode())
-        try:
+        with pytest.raises(JobsApiError) as raised:
             stage.s3control.update_status(ref, RequestedStatus.READY, "why")
-        except UpdateUnclearError:
-            assert not 400 <= status < 500 or status == 408
-        except JobsApiError:
-            assert 400 <= status < 500
-        else:
-            pytest.fail(f"{status} {body} was taken for success")
+        assert isinstance(raised.value, UpdateUnclearError) or 400 <= status < 500
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409])
+def test_a_refusal_without_a_document_is_a_refusal(stage: Stage, status: int) -> None:
+    """The status alone says that nothing was done."""
+    ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
+    answering(stage.s3control.updating, status, b"")
+    with pytest.raises((UpdateRefusedError, JobsApiDeniedError)):
+        stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+
+
+def test_an_answer_about_another_job_is_unclear(stage: Stage) -> None:
+    """Well-formed, with 200, and not ours."""
+    ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
+    told = f'<UpdateJobStatusResult xmlns="{NAMESPACE}"><JobId>%s</JobId><Status>Ready</Status></UpdateJobStatusResult>'
+    answering(stage.s3control.updating, 200, (told % ref.job_id).encode())
+    stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+    answering(stage.s3control.updating, 200, (told % "another-job").encode())
+    with pytest.raises(UpdateUnclearError):
+        stage.s3control.update_status(ref, RequestedStatus.READY, "why")
 
 
 @given(odd_answers())

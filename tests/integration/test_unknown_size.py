@@ -67,9 +67,7 @@ def test_a_job_without_confirmation_is_not_cancelled_for_a_size_that_is_not_coun
 def test_a_known_size_decides_by_the_same_rule(as_zero: bool) -> None:
     """So that the holds above are for the unknown size, and nothing else."""
     for rows, action in ((2, "approved"), (5, "cancelled")):
-        switches = Switches(
-            total_known_at_suspended=frozenset({ManifestKind.CSV}), unknown_total_as_zero=as_zero
-        )
+        switches = Switches(total_known_at_suspended=frozenset({ManifestKind.CSV}), unknown_total_as_zero=as_zero)
         stage = Stage(policy(SIZE_RULES["at most, cancelling"], where="require"), switches=switches)
         assert stage.review(stage.create(rows)).action == action
 

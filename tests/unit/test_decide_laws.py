@@ -31,7 +31,7 @@ from tests.unit.strategies import (
 Judge: TypeAlias = Callable[[Written, JobFacts], Decision]
 Law: TypeAlias = Callable[[Judge, Random], None]
 
-EXAMPLES = settings(max_examples=250)
+EXAMPLES = settings(max_examples=150)
 TRIES = 3_000
 """Random cases among which each wrong judge has to be caught."""
 

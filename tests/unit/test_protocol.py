@@ -200,7 +200,9 @@ def test_a_status_that_we_do_not_know_is_waited_out(state: State | None, confirm
 # --- Ready ... Paused while a cancel of ours may have been sent -------------------------------------
 
 
-@pytest.mark.parametrize("state", [held(CANCEL), claimed(CANCEL, OVER), replace(claimed(CANCEL, OVER), maybe_sent=True)])
+@pytest.mark.parametrize(
+    "state", [held(CANCEL), claimed(CANCEL, OVER), replace(claimed(CANCEL, OVER), maybe_sent=True)]
+)
 @pytest.mark.parametrize("status", RUNS)
 @pytest.mark.parametrize("reason", [None, A_PERSONS, ANOTHER_JOBS])
 def test_a_running_job_is_superseded_only_15_minutes_after_the_last_lease_of_a_cancel(
@@ -288,7 +290,7 @@ def test_only_the_whole_claim_id_makes_a_reason_ours(foreign: str) -> None:
 
 
 @pytest.mark.parametrize("state", [None, held(), held(CANCEL), claimed(CANCEL, OVER)])
-@pytest.mark.parametrize("status", BEFORE + (S.SUSPENDED,) + RUNS)
+@pytest.mark.parametrize("status", [*BEFORE, S.SUSPENDED, *RUNS])
 def test_an_unconfirmed_job_is_judged_from_new_to_paused_where_it_may_be_cancelled(
     state: State | None, status: JobStatus
 ) -> None:

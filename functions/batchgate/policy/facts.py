@@ -252,7 +252,7 @@ def _bucket_name(text: Json) -> str | None:
 
 
 _BUCKET = re.compile(
-    r"arn:[^:]*:s3:::(?P<general>[^/:]+)|arn:[^:]*:s3express:[^:]*:[^:]*:bucket/(?P<directory>[^/:]+)|(?P<bare>[^/:]+)"
+    r"arn:[^:]*:s3:::(?P<general>[^/:]+)|arn:[^:]*:s3express:[^:]*:[^:]*:/?bucket/(?P<directory>[^/:]+)|(?P<bare>[^/:]+)"
 )
 
 

@@ -93,7 +93,7 @@ def _rule(rule: Rule | None, decision: Decision) -> str:
 def _wrong(trace: ConditionTrace) -> str:
     """What of a condition is not met."""
     if trace.kind == "manual_approval":
-        return "it waits for a person"
+        return "manual approval is not given"
     if not trace.joined:
         return f"{trace.subject} is {trace.actual}, want {trace.expected}"
     parts = [part for part in trace.parts if part.result is not Result.MET]

@@ -1,0 +1,221 @@
+"""`batchgate policy` as a person or a script uses it: real files, real processes' exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from batchgate_cli.main import app
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SMALL_JOBS = str(CHECKOUT / "policies" / "examples" / "small-jobs.yaml")
+JOB = str(CHECKOUT / "docs" / "examples" / "job.json")
+TAGS = str(CHECKOUT / "docs" / "examples" / "tags.json")
+
+
+def batchgate(*arguments: str, said: str | None = None) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(app, list(arguments), input=said)
+
+
+def write(folder: Path, text: str, name: str = "policy.yaml") -> str:
+    """A file to give to a command."""
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_valid_policy_is_said_to_be_valid_with_its_version() -> None:
+    """Exit status 0; the version is the one that reasons carry."""
+    result = batchgate("policy", "check", SMALL_JOBS)
+    assert result.exit_code == 0
+    assert result.stdout == "valid: 1 policy; mode enforce, policy version 95b99174d211\n"
+
+
+def test_every_problem_is_told_at_once_with_file_and_line(tmp_path: Path) -> None:
+    """On standard error, exit status 3, no traceback."""
+    path = write(tmp_path, "version: 2\npolicies:\n  - name: a\n    requir: []\n    match:\n      - regoin: x\n")
+    result = batchgate("policy", "check", path)
+    assert result.exit_code == 3
+    assert [line.split(":")[1] for line in result.stderr.splitlines()] == ["1", "3", "4", "6"]
+    assert "did you mean require?" in result.stderr
+    assert result.stdout == ""
+
+
+def test_problems_as_json_have_file_line_and_path(tmp_path: Path) -> None:
+    """The same exit status; the document is complete JSON."""
+    path = write(tmp_path, "version: 1\npolicies:\n  - name: a\n")
+    result = batchgate("policy", "check", path, "--output", "json")
+    assert result.exit_code == 3
+    [problem] = json.loads(result.stdout)["problems"]
+    assert problem == {
+        "file": path,
+        "line": 3,
+        "column": 5,
+        "path": "policies[0]",
+        "message": "require is missing",
+    }
+
+
+def test_findings_fail_only_when_asked(tmp_path: Path) -> None:
+    """A finding says what to write instead; --strict makes it count."""
+    path = write(tmp_path, "version: 1\npolicies:\n  - name: all\n    require: []\n")
+    assert batchgate("policy", "check", path).exit_code == 0
+    strict = batchgate("policy", "check", path, "--strict")
+    assert strict.exit_code == 3
+    assert "approves-everything" in strict.stdout
+    assert "instead:" in strict.stdout
+    found = json.loads(batchgate("policy", "check", path, "-o", "json").stdout)["findings"]
+    assert "approves-everything" in [finding["lint"] for finding in found]
+
+
+@pytest.mark.parametrize("name", ["no-such-file.yaml", "."])
+def test_what_is_not_there_is_a_message_and_not_a_traceback(name: str, tmp_path: Path) -> None:
+    """A missing file could not be read; an empty directory is no policy set."""
+    result = batchgate("policy", "check", str(tmp_path / name))
+    assert result.exit_code in (1, 3)
+    assert str(tmp_path) in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_explain_as_json_keeps_its_shape() -> None:
+    """The keys that programs read."""
+    result = batchgate("policy", "explain", SMALL_JOBS, "--job", JOB, "--tags", TAGS, "--output", "json")
+    assert result.exit_code == 0
+    said = json.loads(result.stdout)
+    assert said["verdict"] == "hold"
+    assert said["until"] is None
+    assert said["policy_version"] == "95b99174d211"
+    assert said["reason"] == (
+        "batchgate: held by small-tagging: total_tasks is 4200000, want at most 1000000 [policy 95b99174d211]"
+    )
+    [statement] = said["statements"]
+    assert {key: statement[key] for key in ("name", "kind", "governs")} == {
+        "name": "small-tagging",
+        "kind": "policy",
+        "governs": True,
+    }
+    assert [{key: each[key] for key in ("result", "actual", "expected")} for each in statement["requirements"]] == [
+        {"result": "violated", "actual": "4200000", "expected": "at most 1000000"},
+        {"result": "met", "actual": '"lake"', "expected": "present"},
+    ]
+
+
+def test_a_job_can_come_from_standard_input_and_the_clock_from_an_option(tmp_path: Path) -> None:
+    """`aws s3control describe-job ... | batchgate policy explain ... --job -`."""
+    policy = write(
+        tmp_path,
+        "version: 1\n"
+        "calendars: {nights: {timezone: Europe/Berlin, open: [{days: [fri], from: '22:00', to: '06:00'}]}}\n"
+        "policies:\n  - name: nightly\n    require: [{window: nights}]\n",
+    )
+    job = Path(JOB).read_text()
+    night = batchgate(
+        "policy", "explain", policy, "--job", "-", "--at", "2026-11-20T22:00:00+01:00", "-o", "json", said=job
+    )
+    day = batchgate("policy", "explain", policy, "--job", "-", "--at", "2026-11-20T12:00:00Z", "-o", "json", said=job)
+    assert json.loads(night.stdout)["verdict"] == "approve"
+    assert (json.loads(day.stdout)["verdict"], json.loads(day.stdout)["until"]) == (
+        "hold",
+        "2026-11-20T21:00:00+00:00",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected JSON"),
+        ("[]", "expected a JSON object"),
+        ("{}", "describe-job"),
+        ('{"Job": {"JobArn": 5}}', "JobArn"),
+    ],
+)
+def test_what_is_no_job_is_told_so(text: str, said: str, tmp_path: Path) -> None:
+    """Exit status 1 and what was expected."""
+    result = batchgate("policy", "explain", SMALL_JOBS, "--job", write(tmp_path, text, "job.json"))
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--job", JOB, "--job-id", "x"),
+        ("--job", JOB, "--region", "eu-west-1"),
+        ("--job-id", "x", "--tags", TAGS),
+        ("--job", JOB, "--at", "tomorrow"),
+        ("--job", JOB, "--output", "xml"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    """Options that exclude each other, or that can't be read."""
+    assert batchgate("policy", "explain", SMALL_JOBS, *arguments).exit_code == 2
+
+
+def test_a_new_policy_is_valid_and_its_cases_pass_with_full_coverage(tmp_path: Path) -> None:
+    """What `new` writes is where an author begins; it never overwrites."""
+    path = tmp_path / "team" / "approval.yaml"
+    assert batchgate("policy", "new", str(path)).exit_code == 0
+    assert batchgate("policy", "check", str(path), "--strict").exit_code == 0
+    assert batchgate("policy", "test", str(path.parent / "cases"), "--require-coverage").exit_code == 0
+    again = batchgate("policy", "new", str(path))
+    assert again.exit_code == 1
+    assert "exists already" in again.stderr
+
+
+def cases(tmp_path: Path, expect: str, more: str = "") -> str:
+    """A file of one case."""
+    return write(
+        tmp_path,
+        f"policy: {SMALL_JOBS}\ncases:\n  - name: one\n    job: {{operation: S3PutObjectTagging, total_tasks: 5}}\n"
+        f"    tags: {{team: lake}}\n    at: 2026-11-20T12:00:00Z\n    expect: {expect}\n{more}",
+        "cases.yaml",
+    )
+
+
+def test_a_failed_case_exits_with_4_and_shows_expected_actual_and_the_trace(tmp_path: Path) -> None:
+    """And its line."""
+    result = batchgate("policy", "test", cases(tmp_path, "cancel"))
+    assert result.exit_code == 4
+    assert "FAIL  one" in result.stdout
+    assert "cases.yaml:3:5" in result.stdout
+    assert "verdict: expected cancel, got approve" in result.stdout
+    assert "small-tagging" in result.stdout
+    assert batchgate("policy", "test", cases(tmp_path, "approve")).exit_code == 0
+
+
+def test_coverage_counts_only_when_asked(tmp_path: Path) -> None:
+    """What no case exercised is listed with its line."""
+    path = cases(tmp_path, "approve")
+    result = batchgate("policy", "test", path, "--require-coverage")
+    assert result.exit_code == 4
+    assert "small-jobs.yaml:7:9: small-tagging.total_tasks: never violated" in result.stdout
+    unexercised = json.loads(batchgate("policy", "test", path, "-o", "json").stdout)["unexercised"]
+    assert {"where": "small-tagging.tags", "never": "violated"}.items() <= unexercised[-1].items()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "    extra: 1\n",
+        "    until: soon\n",
+        "  - name: one\n    at: 2026-11-20T12:00:00Z\n    expect: hold\n    job: {}\n",
+    ],
+)
+def test_a_file_that_is_no_file_of_cases_exits_with_3(more: str, tmp_path: Path) -> None:
+    """With where and what."""
+    result = batchgate("policy", "test", cases(tmp_path, "approve", more))
+    assert result.exit_code == 3
+    assert "cases.yaml" in result.stderr
+
+
+def test_every_command_has_help_that_says_what_it_is_for() -> None:
+    """No command without a first sentence, no option without a word."""
+    for command in ("check", "explain", "test", "schema", "new"):
+        result = batchgate("policy", command, "--help")
+        assert result.exit_code == 0
+        assert len(result.stdout.splitlines()) > 5
+    for command in (("demo",), ("emulator", "serve"), ("local", "up")):
+        assert batchgate(*command, "--help").exit_code == 0

@@ -1,0 +1,364 @@
+"""`until` and `valid_until`: the first instants at which the clock alone changes the verdict."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import given, settings
+
+from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
+from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate.policy.policy_set import PolicySet, Verdict
+from tests.oracle import pools
+from tests.oracle.random_documents import random_calendar
+from tests.oracle.windows import change_instants
+from tests.unit.examples import NOW, Written, document, facts, judge
+from tests.unit.strategies import random_facts, randoms, written_with_all_lists
+
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+Judge: TypeAlias = Callable[[PolicySet, JobFacts], Decision]
+
+
+# --- random documents that are about the clock --------------------------------------------------------
+
+
+def clock_document(rng: Random) -> Written:
+    """Write a document whose policies differ by calendars and ends of exceptions."""
+    names = pools.CALENDARS[: rng.randint(1, 3)]
+    written: Written = {
+        "version": 1,
+        "calendars": {name: random_calendar(rng) for name in names},
+        "policies": [
+            {
+                "name": f"p{number}",
+                **({"match": [clock_condition(rng, names)]} if rng.random() < 0.3 else {}),
+                "require": [clock_requirement(rng, names) for _ in range(rng.randint(0, 2))],
+            }
+            for number in range(rng.randint(1, 2))
+        ],
+        "guardrails": [
+            {
+                "name": "g",
+                **({"match": [clock_condition(rng, names)]} if rng.random() < 0.5 else {}),
+                "require": [clock_requirement(rng, names)],
+            }
+        ],
+    }
+    if rng.random() < 0.6:
+        zone = rng.choice(list(pools.ZONES))
+        written["exceptions"] = [
+            {
+                "name": "e",
+                "lifts": [rng.choice(["p0", "g"])],
+                "match": [clock_condition(rng, names)],
+                "expires": (rng.choice(pools.ZONES[zone]) + rng.choice([0, 1, 12]) * DAY).isoformat(),
+                "because": "x",
+            }
+        ]
+    return written
+
+
+def clock_requirement(rng: Random, names: tuple[str, ...]) -> Written:
+    """Write a requirement, sometimes with a way out and a cancellation."""
+    requirement = dict(clock_condition(rng, names))
+    if rng.random() < 0.3:
+        requirement["unless"] = [clock_condition(rng, names)]
+    if rng.random() < 0.15:
+        requirement["on_violation"] = "cancel"
+    return requirement
+
+
+def clock_condition(rng: Random, names: tuple[str, ...], depth: int = 0) -> Written:
+    """Write a condition, mostly windows, joined and denied."""
+    if depth < 2 and rng.random() < 0.35:
+        parts = [clock_condition(rng, names, depth + 1) for _ in range(rng.randint(1, 2))]
+        return {rng.choice(["any", "all"]): parts}
+    if rng.random() < 0.1:
+        return rng.choice([{"region": "eu-*"}, {"region": "us-*"}, {"tags": {"a": "b"}}, {"object_bytes": {"at_most": 5}}])
+    test: Any = rng.choice([rng.choice(names), list(names)])
+    return {"window": {"not": test} if rng.random() < 0.3 else test}
+
+
+def clock_case(rng: Random) -> tuple[Written, JobFacts]:
+    """Write a document and a job that is held, or will be, around interesting dates."""
+    written = clock_document(rng)
+    calendar = rng.choice(list(written["calendars"].values()))
+    day = rng.choice(pools.ZONES[calendar["timezone"]])
+    now = datetime(day.year, day.month, day.day, rng.randrange(24), rng.choice([0, 30]), tzinfo=UTC)
+    now += rng.choice([0, -1, -3, 2]) * DAY
+    suspended = now - rng.choice([HOUR, 3 * DAY, 20 * DAY, 29 * DAY, 30 * DAY - SECOND, 30 * DAY, 40 * DAY])
+    doubt = rng.choice([Gap(Result.UNMEASURABLE, "x"), Gap(Result.UNKNOWN, "x")])
+    about = facts(now=now, SuspendedDate=suspended, tags={"a": rng.choice("bc")}, object_bytes=rng.choice([1, 9, doubt]))
+    return written, about
+
+
+# --- what is promised ---------------------------------------------------------------------------------
+
+
+def boundaries(written: Written, after: datetime, before: datetime) -> set[datetime]:
+    """Give every instant at which anything of a document can change, by the independent reading of calendars."""
+    found: set[datetime] = set()
+    for calendar in written.get("calendars", {}).values():
+        found |= change_instants(calendar, after, before)
+    for exception in written.get("exceptions", []):
+        end = date.fromisoformat(exception["expires"]) + DAY
+        found.add(datetime(end.year, end.month, end.day, tzinfo=UTC))
+    return {each.astimezone(UTC) for each in found}
+
+
+def samples(written: Written, after: datetime, before: datetime) -> Iterator[datetime]:
+    """Give instants strictly between: at, just before and just after every boundary, and every eleven hours."""
+    if after >= before:
+        return
+    wanted = {
+        boundary + shift
+        for boundary in boundaries(written, after, before)
+        for shift in (timedelta(0), timedelta(microseconds=-1), timedelta(microseconds=1), SECOND)
+    }
+    wanted |= {after + timedelta(microseconds=1), before - timedelta(microseconds=1)}
+    instant = after
+    while instant < before:
+        wanted.add(instant)
+        instant += 11 * HOUR
+    yield from sorted(each for each in wanted if after < each < before)
+
+
+def until_is_the_first_approval(decide_: Judge, written: Written, about: JobFacts) -> None:
+    """At `until` the verdict is approve, at no instant before it is, and it is before S3 fails the job."""
+    policies = PolicySet.from_data(written)
+    decision = decide_(policies, about)
+    end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
+
+    def verdict_at(instant: datetime) -> Verdict:
+        return decide(policies, replace(about, now=instant)).verdict
+
+    if decision.until is None:
+        if decision.verdict is Verdict.HOLD and not policies.shadow and about.suspended_since is not None:
+            assert all(verdict_at(each) is not Verdict.APPROVE for each in samples(written, about.now, end))
+        return
+    assert decision.verdict is Verdict.HOLD
+    assert about.now < decision.until < end
+    assert verdict_at(decision.until) is Verdict.APPROVE
+    assert decision.until.tzinfo is UTC
+    assert all(verdict_at(each) is not Verdict.APPROVE for each in samples(written, about.now, decision.until))
+
+
+def valid_until_is_the_first_change(decide_: Judge, written: Written, about: JobFacts) -> None:
+    """Before `valid_until` the verdict stays; at it, it is another; without one it stays for a day."""
+    policies = PolicySet.from_data(written)
+    decision = decide_(policies, about)
+
+    def verdict_at(instant: datetime) -> Verdict:
+        return decide(policies, replace(about, now=instant)).verdict
+
+    if decision.verdict not in (Verdict.APPROVE, Verdict.CANCEL):
+        assert decision.valid_until is None
+        return
+    end = decision.valid_until or about.now + DAY
+    assert about.now < end <= about.now + DAY
+    assert all(verdict_at(each) is decision.verdict for each in samples(written, about.now, end))
+    assert decision.valid_until is None or verdict_at(decision.valid_until) is not decision.verdict
+
+
+def moved(by: timedelta) -> Judge:
+    """Make a judge whose instants are a little off."""
+
+    def wrong(policies: PolicySet, about: JobFacts) -> Decision:
+        decision = decide(policies, about)
+        return replace(
+            decision,
+            until=decision.until and decision.until + by,
+            valid_until=decision.valid_until and decision.valid_until + by,
+        )
+
+    return wrong
+
+
+def without_until(policies: PolicySet, about: JobFacts) -> Decision:
+    """Judge without looking ahead."""
+    return replace(decide(policies, about), until=None, valid_until=None)
+
+
+def the_first_opening(policies: PolicySet, about: JobFacts) -> Decision:
+    """Judge as if any change of a calendar were the end of a hold."""
+    decision = decide(policies, about)
+    end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
+    changes = policies.clock_changes(about.now, end)
+    return replace(decision, until=changes[0] if changes and decision.verdict is Verdict.HOLD else None)
+
+
+PROMISES = [until_is_the_first_approval, valid_until_is_the_first_change]
+CASES = 150
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_the_judge_keeps(promise: Callable[[Judge, Written, JobFacts], None]) -> None:
+    """On documents that are about the clock, around changes of clocks, with windows joined, denied and lifted."""
+    rng = Random(11)
+    for _ in range(CASES):
+        promise(decide, *clock_case(rng))
+
+
+@pytest.mark.parametrize(
+    ("promise", "wrong"),
+    [
+        *((promise, wrong) for promise in PROMISES for wrong in (moved(SECOND), moved(-SECOND), moved(HOUR), without_until)),
+        (until_is_the_first_approval, the_first_opening),
+    ],
+)
+def test_a_judge_that_is_a_second_off_does_not(
+    promise: Callable[[Judge, Written, JobFacts], None], wrong: Judge
+) -> None:
+    """The promises can be broken: earlier, later, not at all, or at the first change of any calendar."""
+    rng = Random(11)
+    with pytest.raises(AssertionError):
+        for _ in range(CASES):
+            promise(wrong, *clock_case(rng))
+
+
+@given(randoms())
+@settings(max_examples=60)
+def test_random_documents_keep_both_promises(rng: Random) -> None:
+    """The same over the whole language."""
+    rng = Random(rng.getrandbits(64))
+    written = written_with_all_lists(rng)
+    about = random_facts(rng, written)
+    for promise in PROMISES:
+        promise(decide, written, about)
+
+
+def test_the_cases_reach_every_ending() -> None:
+    """Among the cases are holds with and without an end, approvals and cancellations that will not last."""
+    rng = Random(11)
+    decisions = [judge(*clock_case(rng)) for _ in range(CASES)]
+    assert sum(decision.until is not None for decision in decisions) > CASES // 10
+    assert sum(decision.verdict is Verdict.HOLD and decision.until is None for decision in decisions) > CASES // 10
+    for verdict in (Verdict.APPROVE, Verdict.CANCEL):
+        assert sum(decision.verdict is verdict and decision.valid_until is not None for decision in decisions) > 2
+
+
+# --- by example ---------------------------------------------------------------------------------------
+
+NIGHTS: Written = {"timezone": "UTC", "open": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "22:00", "to": "06:00"}]}
+WEEKEND: Written = {"timezone": "UTC", "open": [{"days": ["sat", "sun"]}]}
+NEVER: Written = {"timezone": "UTC", "open": [{"dates": ["2020-01-01"]}]}
+CALENDARS = {"nights": NIGHTS, "weekend": WEEKEND, "never": NEVER}
+TONIGHT = datetime(2026, 3, 27, 22, tzinfo=UTC)
+SATURDAY = datetime(2026, 3, 28, tzinfo=UTC)
+
+
+def until(*require: Written, about: JobFacts | None = None, **parts: Any) -> datetime | None:
+    """Give `until` of a document that requires this, on Friday noon."""
+    return judge(document(*require, calendars=CALENDARS, **parts), about or facts()).until
+
+
+@pytest.mark.parametrize(
+    ("require", "expected"),
+    [
+        ([{"window": "nights"}], TONIGHT),
+        ([{"window": "weekend"}], SATURDAY),
+        ([{"window": ["weekend", "nights"]}], TONIGHT),
+        ([{"window": "nights"}, {"window": "weekend"}], SATURDAY),
+        ([{"any": [{"window": "weekend"}, {"window": "nights"}]}], TONIGHT),
+        ([{"window": "weekend"}, {"window": {"not": "nights"}}], SATURDAY + 6 * HOUR),
+        ([{"window": "never"}], None),
+        ([{"window": "nights"}, {"window": {"not": "nights"}}], None),
+        ([{"window": "nights"}, {"region": "us-*"}], None),
+        ([{"any": [{"window": "nights"}, {"region": "us-*"}]}], TONIGHT),
+        ([{"region": "us-*", "unless": [{"window": "weekend"}]}], SATURDAY),
+        ([{"window": "nights"}, {"manual_approval": "required"}], None),
+        ([{"any": [{"window": "nights"}, {"manual_approval": "required"}]}], TONIGHT),
+        ([{"manual_approval": "required"}], None),
+        ([{"region": "us-*"}], None),
+        ([{"window": "nights", "on_violation": "cancel"}], None),
+        ([{"window": "nights"}, {"window": {"not": "weekend"}, "on_violation": "cancel"}], TONIGHT),
+    ],
+)
+def test_until_is_the_first_instant_that_would_approve(require: list[Written], expected: datetime | None) -> None:
+    """Windows are joined by any, all and not; null where no instant would do or a person is needed."""
+    assert until(*require) == expected
+
+
+def test_until_is_null_where_no_policy_matches() -> None:
+    """Time brings no policy, but where the match itself is about the clock."""
+    unmatched = document({"window": "nights"}, calendars=CALENDARS)
+    unmatched["policies"][0]["match"] = [{"region": "us-*"}]
+    assert judge(unmatched, facts()).until is None
+    unmatched["policies"][0]["match"] = [{"window": "nights"}]
+    unmatched["policies"][0]["require"] = []
+    assert judge(unmatched, facts()).until == TONIGHT
+
+
+def test_until_is_null_in_shadow() -> None:
+    """Nothing would be approved at any time."""
+    assert until({"window": "nights"}, mode="shadow") is None
+
+
+def test_until_is_null_beside_a_wait() -> None:
+    """What S3 has not said yet may change at any time."""
+    about = facts(Status="Preparing", ProgressSummary={})
+    assert until({"window": "nights"}, about=about) is None
+    assert until({"window": "nights"}, {"total_tasks": {"at_most": 5}}, about=replace(about, asks_for_confirmation=False)) is None
+
+
+def test_until_is_null_where_s3_says_no_date() -> None:
+    """Without SuspendedDate and CreationTime nobody knows how long the job will wait."""
+    assert until({"window": "nights"}, about=facts(SuspendedDate=None, CreationTime=None)) is None
+
+
+def test_until_counts_from_the_creation_where_s3_does_not_say_since_when() -> None:
+    """The creation is earlier than any suspension: the cautious of the two."""
+    month_ago = NOW - 30 * DAY
+    about = facts(SuspendedDate=None, CreationTime=month_ago + 11 * HOUR)
+    assert until({"window": "nights"}, about=about) == TONIGHT
+    assert until({"window": "nights"}, about=facts(SuspendedDate=None, CreationTime=month_ago)) is None
+
+
+@pytest.mark.parametrize(
+    ("waited", "expected"),
+    [
+        (TONIGHT - NOW, TONIGHT),
+        (30 * DAY - (TONIGHT - NOW) - timedelta(microseconds=1), TONIGHT),
+        (30 * DAY - (TONIGHT - NOW), None),
+        (30 * DAY, None),
+        (40 * DAY, None),
+    ],
+)
+def test_until_is_strictly_before_s3_fails_the_job(waited: timedelta, expected: datetime | None) -> None:
+    """Thirty days after SuspendedDate is too late, to the microsecond."""
+    assert until({"window": "nights"}, about=facts(SuspendedDate=NOW - waited)) == expected
+
+
+def test_an_exception_that_expires_is_part_of_the_clock() -> None:
+    """What is lifted until an exception's last day is over can only be approved before."""
+    exception = {
+        "name": "e",
+        "lifts": ["p"],
+        "match": [{"window": "nights"}],
+        "expires": "2026-03-27",
+        "because": "x",
+    }
+    assert until({"region": "us-*"}, exceptions=[exception]) == TONIGHT
+    assert until({"region": "us-*"}, exceptions=[{**exception, "expires": "2026-03-26"}]) is None
+    assert until({"region": "us-*"}, exceptions=[{**exception, "match": [{"window": "weekend"}]}]) is None
+    last = judge(
+        document({"region": "us-*"}, calendars=CALENDARS, exceptions=[{**exception, "match": [{"region": "eu-*"}]}]), facts()
+    )
+    assert (last.verdict, last.valid_until) == (Verdict.APPROVE, SATURDAY)
+
+
+@pytest.mark.parametrize("now", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+@pytest.mark.parametrize("suspended", [datetime.min.replace(tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), None])
+def test_the_ends_of_time_are_judged_too(now: datetime, suspended: datetime | None) -> None:
+    """The first and the last instant that there are."""
+    if suspended is not None and suspended > now:
+        suspended = now
+    about = replace(facts(), now=now, suspended_since=suspended)
+    for require in ({"window": "nights"}, {"window": {"not": "nights"}}):
+        decision = judge(document(require, calendars=CALENDARS), about)
+        assert decision.verdict in (Verdict.HOLD, Verdict.APPROVE)
+    exception = {"name": "e", "lifts": ["p"], "match": [{"region": "*"}], "expires": "9999-12-31", "because": "x"}
+    assert judge(document({"region": "us-*"}, exceptions=[exception]), about).verdict is Verdict.APPROVE
