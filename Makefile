@@ -70,13 +70,17 @@ template: synth
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json
 
 .PHONY: docs
-docs: $(DEV) $(MINISTACK) $(AWSCLI)
+docs: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE)
 	$(BIN)/python -m pytest -q tests/docs
 
 .PHONY: format
 format: $(DEV) ## Put the code into its one format and fix what can be fixed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+.PHONY: reference
+reference: $(DEV) ## Write docs/policy.schema.json and docs/policy-reference.md anew
+	$(BIN)/python tools/policy_reference.py
 
 .PHONY: bench
 bench: $(DEV) $(PEERS) ## Measure, side by side with the peers
@@ -179,6 +183,6 @@ $(PEERS): $(PYTHON_ENV) requirements/peers.txt
 $(NODE): package.json package-lock.json
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
 		echo "make: the cdk command needs Node 20 or newer with npm, and none was found in the path" >&2; exit 1; }
-	@echo "Installing the cdk command into node_modules"
+	@echo "Installing the cdk command and the YAML language server into node_modules"
 	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@

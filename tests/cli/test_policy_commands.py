@@ -217,5 +217,5 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
         result = batchgate("policy", command, "--help")
         assert result.exit_code == 0
         assert len(result.stdout.splitlines()) > 5
-    for command in (("demo",), ("emulator", "serve"), ("local", "up")):
-        assert batchgate(*command, "--help").exit_code == 0
+    for path in (["demo"], ["emulator", "serve"], ["local", "up"]):
+        assert batchgate(*path, "--help").exit_code == 0

@@ -1,4 +1,4 @@
-"""Editors complete and check policies: the YAML language server, over its protocol, with the schema of this checkout."""
+"""Editors complete and check policies: the YAML language server over its protocol, with this checkout's schema."""
 
 import json
 import queue

@@ -168,11 +168,11 @@ def test_links_lead_somewhere() -> None:
             assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}, target
 
 
-def instants(opens: str, closes: str, day: date) -> list[datetime]:
-    """When a window of that day opens and closes in Berlin."""
+def instants(opens: str, closes: str, day: date, zone: str = "Europe/Berlin") -> list[datetime]:
+    """When a window of that day opens and closes."""
     rows = (calendars.OpenRow(frozenset(), (calendars.DateRange(day, day),), minutes(opens), minutes(closes)),)
-    calendar = calendars.Calendar(calendars.parse_zone("Europe/Berlin"), rows)
-    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    calendar = calendars.Calendar(calendars.parse_zone(zone), rows)
+    start, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (day.year, day.year + 1))
     return list(calendar.changes(start, end))
 
 
@@ -190,6 +190,13 @@ def test_clock_changes_are_as_the_page_says() -> None:
     assert instants("00:00", "02:30", spring)[1] == gap_ends
     assert instants("02:30", "12:00", autumn)[0] == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert instants("00:00", "02:30", autumn)[1] == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+
+
+def test_a_skipped_date_is_as_the_page_says() -> None:
+    """In Apia the gap ended at local midnight, 10:00 UTC, of 2011-12-31."""
+    assert "Pacific/Apia did 2011-12-30" in FLAT
+    found = instants("22:00", "06:00", date(2011, 12, 30), "Pacific/Apia")
+    assert found == [datetime(2011, 12, 30, hour, tzinfo=UTC) for hour in (10, 16)]
 
 
 def test_what_changes_a_version_is_as_the_page_says() -> None:

@@ -38,7 +38,7 @@ def test_the_asset_carries_the_policies_as_canonical_json(tmp_path: Path) -> Non
 def test_a_bad_policy_ends_the_synthesis_with_file_and_line(tmp_path: Path) -> None:
     """Before anything is built."""
     settings = written(tmp_path, BAD)
-    with pytest.raises(PolicyError, match=r"approval\.yaml:5:32: policies\[0\]\.require\[0\]\.total_tasks\.at_most"):
+    with pytest.raises(PolicyError, match=r"approval\.yaml:5:23: policies\[0\]\.require\[0\]\.total_tasks\.at_most"):
         GateStack(App(), "batchgate", settings=settings)
 
 

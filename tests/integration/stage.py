@@ -196,7 +196,9 @@ class Told:
 class Stage:
     """One gate and one emulated S3, on one stepped clock."""
 
-    def __init__(self, text: str = UP_TO_THREE, *, switches: Switches | None = None, delays: Delays | None = None) -> None:
+    def __init__(
+        self, text: str = UP_TO_THREE, *, switches: Switches | None = None, delays: Delays | None = None
+    ) -> None:
         """Enforce policies before an S3 without jobs."""
         self.clock = SteppedClock(START)
         self.objects = MemoryObjects()

@@ -116,7 +116,10 @@ DROPPED: dict[str, Json] = {
     "a hostile arn": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{HOSTILE}"),
     "a hostile source": {**job_event(UNKNOWN), "source": HOSTILE},
     "an arn with a line end": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{UNKNOWN}\n"),
-    "an arn with foreign digits": job_event(UNKNOWN, arn=f"arn:aws:s3:{REGION}:\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19\uff10\uff11\uff12:job/{UNKNOWN}"),
+    "an arn with foreign digits": job_event(
+        UNKNOWN,
+        arn=f"arn:aws:s3:{REGION}:\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19\uff10\uff11\uff12:job/{UNKNOWN}",
+    ),
     "huge": json.dumps({**WRONG_SOURCE, "x": "y" * 200_000}),
     "a huge arn": job_event(UNKNOWN, arn="arn:" + "x" * 200_000),
     "a huge number": "1" * 200_000,

@@ -428,7 +428,9 @@ def test_nothing_is_sent_that_could_arrive_after_the_lease(stage: Stage, time_le
 # --- The reason on the job --------------------------------------------------------------------------
 
 hostile_names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=80) | (
-    st.sampled_from(["a&statusUpdateReason=b", "x%00%0a", "<script>", "\u202eevil", "a b+c", "line\nbreak", "=cmd", "#;?/\\"])
+    st.sampled_from(
+        ["a&statusUpdateReason=b", "x%00%0a", "<script>", "\u202eevil", "a b+c", "line\nbreak", "=cmd", "#;?/\\"]
+    )
 )
 messages = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=100)
 tag_values = st.text(st.characters(categories=["L", "N", "Zs"], include_characters="_.:/=+-@"), max_size=200)

@@ -18,7 +18,7 @@ ZONES: Mapping[str, tuple[date, ...]] = {
     "America/New_York": (date(2026, 3, 8), date(2026, 11, 1)),
     "UTC": (date(2026, 12, 31), date(2028, 2, 29)),
     "Australia/Lord_Howe": (date(2026, 4, 5), date(2026, 10, 4)),
-    "America/Havana": (date(2026, 3, 8), date(2026, 11, 1)),
+    "America/Havana": (date(2025, 3, 9), date(2025, 11, 2)),
     "Africa/Cairo": (date(2026, 4, 24), date(2026, 10, 29)),
     "America/Santiago": (date(2026, 4, 4), date(2026, 9, 6)),
     "America/St_Johns": (date(2010, 11, 7),),

@@ -80,9 +80,9 @@ CASES: list[tuple[str, Document, str, bool]] = [
     # Lord Howe, 5 April 2026: 01:30 to 02:00 happens twice, from 14:30Z and from 15:00Z the day before.
     ("a repeat of half an hour", daily("Australia/Lord_Howe", "01:00", "01:45"), "2026-04-04T15:14Z", True),
     ("a repeat of half an hour ends", daily("Australia/Lord_Howe", "01:00", "01:45"), "2026-04-04T15:15Z", False),
-    # Havana, 1 November 2026: midnight to 01:00 happens twice, from 04:00Z and from 05:00Z.
-    ("24:00 takes a repeated midnight's second", daily("America/Havana", "22:00", "24:00"), "2026-11-01T04:59Z", True),
-    ("24:00 and not after it", daily("America/Havana", "22:00", "24:00"), "2026-11-01T05:00Z", False),
+    # Havana, 2 November 2025: midnight to 01:00 happens twice, from 04:00Z and from 05:00Z.
+    ("24:00 takes a repeated midnight's second", daily("America/Havana", "22:00", "24:00"), "2025-11-02T04:59Z", True),
+    ("24:00 and not after it", daily("America/Havana", "22:00", "24:00"), "2025-11-02T05:00Z", False),
     # St. John's, 7 November 2010: at 00:01 (02:31Z) the clock went back to 23:01 of the day before.
     (
         "a window stays open while the clock repeats the date before",

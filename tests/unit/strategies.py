@@ -153,4 +153,3 @@ def random_facts(rng: Random, written: Written) -> JobFacts:
 def randoms() -> st.SearchStrategy[Random]:
     """Draw a source of randomness that Hypothesis records and shrinks."""
     return st.randoms(use_true_random=False)
-

@@ -173,6 +173,12 @@ GENERATOR: Json = {
 UNSTORED: Json = {"S3JobManifestGenerator": {"SourceBucket": "arn:aws:s3:::lake", "EnableManifestOutput": False}}
 NOT_GENERATED = {"Manifest": None, "ManifestGenerator": GENERATOR, "Status": "Preparing", "ConfirmationRequired": False}
 NEVER_STORED = {"Manifest": None, "ManifestGenerator": UNSTORED}
+WITH_AN_UNKNOWN_DESTINATION: list[Json] = [
+    {"S3PutObjectCopy": {"TargetResource": "arn:aws:s3:eu-central-1:111111111111:accesspoint/lake"}},
+    {"S3ReplicateObject": {}},
+    {"S3NewOperation": {"TargetResource": "arn:aws:s3:::lake"}},
+    {},
+]
 UNDER_MANIFESTS = "arn:aws:s3:::manifests-111111111111/2026/m.csv"
 SUPPLIED: Json = {
     "Spec": {"Format": "S3BatchOperations_CSV_20180820"},
@@ -300,12 +306,7 @@ ROWS: list[Row] = [
     Row("destination_buckets", {"not": {"any": "*"}}, MET, "not", "not"),
     *(
         row
-        for operation in (
-            {"S3PutObjectCopy": {"TargetResource": "arn:aws:s3:eu-central-1:111111111111:accesspoint/lake"}},
-            {"S3ReplicateObject": {}},
-            {"S3NewOperation": {"TargetResource": "arn:aws:s3:::lake"}},
-            {},
-        )
+        for operation in WITH_AN_UNKNOWN_DESTINATION
         for row in gap_rows("destination_buckets", BUCKET_OPERANDS, UNMEASURABLE, Operation=operation)
     ),
     *(
@@ -487,7 +488,7 @@ UNSAID: list[Json] = [None, {}, {"TotalNumberOfTasks": 0}, {"TotalNumberOfTasks"
 def test_an_unknown_size_never_approves_nor_cancels(
     condition: Written, unsaid: Json, status: str, confirmation: bool, unless: Written | None
 ) -> None:
-    """0 or absent is no size: whatever a limit says of it, however joined, nothing follows but waiting for a person or S3."""
+    """0 or absent is no size: whatever a limit says of it, however joined, nothing follows but waiting."""
     about = facts(ProgressSummary=unsaid, Status=status, ConfirmationRequired=confirmation)
     requirement = {**condition, "on_violation": "cancel", **({"unless": [unless]} if unless else {})}
     for written in (

@@ -31,7 +31,7 @@ from tests.unit.strategies import (
 Judge: TypeAlias = Callable[[Written, JobFacts], Decision]
 Law: TypeAlias = Callable[[Judge, Random], None]
 
-EXAMPLES = settings(max_examples=150)
+EXAMPLES = settings(max_examples=120)
 TRIES = 3_000
 """Random cases among which each wrong judge has to be caught."""
 
@@ -108,7 +108,7 @@ def adding_a_requirement_never_lowers_caution(judge: Judge, rng: Random) -> None
 
 
 def only_exceptions_lower_caution_and_only_in_what_they_name(judge: Judge, rng: Random) -> None:
-    """With an exception, every statement that it does not name fares as before; nothing it names fares worse than doubt."""
+    """With an exception, what it does not name fares as before, and no requirement of what it names is met less."""
     written = written_with_all_lists(rng)
     if not (written.get("policies") or written.get("guardrails")):
         return
@@ -152,7 +152,7 @@ def approval_needs_that_everything_is_known_and_met(judge: Judge, rng: Random) -
 
 
 def cancelling_needs_a_violation_that_is_known(judge: Judge, rng: Random) -> None:
-    """A job is never cancelled by doubt: a known violation that says cancel, or surely no policy and `unmatched: cancel`."""
+    """Doubt never cancels: it takes a known violation that says cancel, or surely no policy and `unmatched: cancel`."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
     decision = judge(written, about)
@@ -178,7 +178,9 @@ def statements_in_shadow_are_as_if_absent(judge: Judge, rng: Random) -> None:
     """Taking a shadowed statement out, and its name from every exception, changes no verdict."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
-    bare: Written = {key: value for key, value in written.items() if key not in ("policies", "guardrails", "exceptions")}
+    bare: Written = {
+        key: value for key, value in written.items() if key not in ("policies", "guardrails", "exceptions")
+    }
     names = set()
     for key in ("policies", "guardrails"):
         kept = [each for each in written.get(key, []) if each.get("mode") != "shadow"]
@@ -374,7 +376,7 @@ def random_formula(rng: Random, checks: int, depth: int = 2) -> Formula:
     if depth == 0 or rng.random() < 0.3:
         return rng.randrange(checks)
     parts = tuple(random_formula(rng, checks, depth - 1) for _ in range(rng.randint(1, 3)))
-    return rng.choice([AllOf, AnyOf])(parts)
+    return AllOf(parts) if rng.random() < 0.5 else AnyOf(parts)
 
 
 def learning_more_never_flips_a_definite_answer(judge: Evaluate, rng: Random) -> None:
@@ -419,7 +421,9 @@ def test_learning_more_never_flips_a_definite_answer(rng: Random) -> None:
 
 
 @pytest.mark.parametrize(
-    "judge", [doubt_counts_as_violated, doubt_counts_as_met, any_is_as_good_as_its_worst], ids=lambda judge: judge.__name__
+    "judge",
+    [doubt_counts_as_violated, doubt_counts_as_met, any_is_as_good_as_its_worst],
+    ids=lambda judge: judge.__name__,
 )
 def test_a_wrong_evaluation_flips_a_definite_answer(judge: Evaluate) -> None:
     """Each wrong way to join results is caught."""
@@ -437,7 +441,7 @@ def test_a_wrong_evaluation_flips_a_definite_answer(judge: Evaluate) -> None:
 @pytest.mark.parametrize("first", RESULTS)
 @pytest.mark.parametrize("second", RESULTS)
 def test_joining_two_results_is_as_the_table_says(first: Result, second: Result) -> None:
-    """All sixteen pairs: `all` takes the later of met, unmeasurable, unknown, violated; `any` prefers met, then doubt."""
+    """All sixteen pairs: `all` takes the later of met, unmeasurable, unknown, violated; `any` prefers met."""
     by_all = [Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE, Result.MET]
     by_any = [Result.MET, Result.UNKNOWN, Result.UNMEASURABLE, Result.VIOLATED]
     pair = [first, second]

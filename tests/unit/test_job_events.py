@@ -68,7 +68,10 @@ def test_account_and_region_come_from_the_arn() -> None:
     assert parse_job_event(other) == JobRef("aws", "eu-central-1", "111111111111", JOB_ID)
 
 
-@given(st.dictionaries(any_text, json_values, max_size=3), st.sampled_from([(), ("detail",), ("detail", "serviceEventDetails")]))
+@given(
+    st.dictionaries(any_text, json_values, max_size=3),
+    st.sampled_from([(), ("detail",), ("detail", "serviceEventDetails")]),
+)
 def test_unknown_members_are_passed_over(more: dict[str, Json], where: tuple[str, ...]) -> None:
     """What AWS adds to an event later changes nothing."""
     grown = event()

@@ -1,5 +1,6 @@
 """Reading what S3 says of a job."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -68,7 +69,7 @@ class TestJobRef:
             "arn:aws:s3:eu-central-1:111111111111:job/ab.cde",
             "arn:aws:s3:eu-central-1:11111111111:job/abcde",
             "arn:aws:s3:eu-central-1:1111111111111:job/abcde",
-            "arn:aws:s3:eu-central-1:١١١١١١١١١١١١:job/abcde",
+            f"arn:aws:s3:eu-central-1:{chr(0x661) * 12}:job/abcde",
             "arn:aws:s3::111111111111:job/abcde",
             "arn:aws:s3:EU-central-1:111111111111:job/abcde",
             "arn:aws:s3:eu-*:111111111111:job/abcde",
@@ -87,10 +88,8 @@ class TestJobRef:
     @given(any_text)
     def test_any_text_is_read_or_refused(self, text: str) -> None:
         """No text raises anything else."""
-        try:
+        with suppress(JobDescriptionError):
             assert JobRef.from_arn(text).arn == text
-        except JobDescriptionError:
-            pass
 
 
 class TestClosedSets:
@@ -280,9 +279,5 @@ class TestFromDescription:
     @given(st.dictionaries(st.sampled_from(MEMBERS), json_values))
     def test_any_json_is_read_or_refused(self, members: dict[str, Json]) -> None:
         """No description raises anything but JobDescriptionError."""
-        try:
-            job = Job.from_description({**description(), **members})
-        except JobDescriptionError as error:
-            assert str(error)
-        else:
-            assert isinstance(job.status, JobStatus)
+        with suppress(JobDescriptionError):
+            assert isinstance(Job.from_description({**description(), **members}).status, JobStatus)

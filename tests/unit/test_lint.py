@@ -471,6 +471,14 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         ("calendars", "past", "open"),
     ),
     (
+        "dates that are over, in an exception that lifts nothing",
+        "window-never-opens",
+        copies(
+            calendars={"past": once(dates=["2026-03-26"])}, exceptions=excepting(ROLE, {"window": "past"}, lifts="p")
+        ),
+        ("calendars", "past", "open"),
+    ),
+    (
         "closed all year",
         "window-never-opens",
         copies({"window": "shut"}, calendars={"shut": {**NIGHTS, "closed": ["01-01..12-31"]}}),
@@ -632,6 +640,26 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         policy(LAMBDA, require=[calling(f"{ARN}*")]),
         (*MATCH, "operation"),
     ),
+    ("any function at all", "lambda-without-function", policy(LAMBDA, calling("*")), (*MATCH, "operation")),
+    (
+        "any function of a Region",
+        "lambda-without-function",
+        policy(LAMBDA, calling("arn:aws:lambda:eu-*")),
+        (*MATCH, "operation"),
+    ),
+    (
+        "a function named by a guardrail in shadow",
+        "lambda-without-function",
+        {**policy(LAMBDA), "guardrails": [{"name": "g", "mode": "shadow", "require": [calling(f"{ARN}clean:7")]}]},
+        (*MATCH, "operation"),
+    ),
+    (
+        "a function named by a guardrail for other accounts",
+        "lambda-without-function",
+        {**policy(LAMBDA), **guardrail(LAMBDA, {"account": "222222222222"}, require=[calling(f"{ARN}clean:7")])},
+        (*MATCH, "operation"),
+    ),
+    ("a function by its bare name", "lambda-latest", policy(LAMBDA, calling("clean")), ("policies", 0, "match", 1)),
     (
         "any function of that alias",
         "lambda-without-function",
@@ -853,6 +881,10 @@ FINE: list[tuple[str, Written]] = [
         copies({"window": "days"}, {"window": {"not": "saturdays"}}, calendars=calendars("days", "saturdays")),
     ),
     (
+        "one of two windows outside the other",
+        copies({"window": ["nights", "days"]}, {"window": {"not": "nights"}}, calendars=calendars("nights", "days")),
+    ),
+    (
         "a window that is asked for unless",
         copies({"window": "nights"}, {"window": "days", "unless": [ROLE]}, calendars=calendars("nights", "days")),
     ),
@@ -901,6 +933,10 @@ FINE: list[tuple[str, Written]] = [
     (
         "a function without version, where only its version may be called",
         policy(LAMBDA, calling("*:function:clean*"), require=[{"all": [SMALL, calling("*:function:clean:7")]}]),
+    ),
+    (
+        "a function without version among those that match, and forbidden",
+        policy(LAMBDA, calling(f"{ARN}clean", f"{ARN}clean:7"), require=[calling({"not": f"{ARN}clean"})]),
     ),
     ("no function", policy({"account": "111111111111"}, {"operation": {"not": ["LambdaInvoke"]}})),
     ("no function by requirement", policy({"account": "111111111111"}, require=[{"operation": {"not": "Lambda*"}}])),
@@ -996,6 +1032,42 @@ def test_the_advice_is_about_the_very_value(document: Written, advice: str) -> N
     """`instead` can be copied into the document."""
     [finding] = findings(document)
     assert advice in finding.instead
+
+
+@pytest.mark.parametrize(
+    ("requirement", "is_met_by_all"),
+    [
+        ({"source_buckets": {"any": "*"}}, True),
+        ({"source_buckets": {"any": "lake-*"}}, False),
+        ({"destination_buckets": {"only": ["lake", "**"]}}, True),
+        ({"destination_buckets": {"any": "*"}}, False),
+        ({"destination_buckets": {"none": "*"}}, False),
+        ({"total_tasks": {"at_least": 1}}, True),
+        ({"total_tasks": {"at_least": 2}}, False),
+        ({"priority": {"at_most": 2_147_483_647}}, True),
+        ({"role": {"present": True}}, True),
+        ({"description": "*"}, False),
+        ({"tags": {"a": {"not": "b"}}}, False),
+        ({"all": [{"region": "*"}, {"account": "*"}]}, True),
+        ({"all": [{"region": "*"}, {"account": "111111111111"}]}, False),
+        ({"any": [{"region": "*"}, {"account": "111111111111"}]}, True),
+        ({"manual_approval": "required"}, False),
+    ],
+)
+def test_a_policy_approves_everything_where_all_that_it_requires_is_met_by_all(
+    requirement: Written, is_met_by_all: bool
+) -> None:
+    """A requirement that every job meets once it is read asks for nothing."""
+    found = {finding.lint for finding in findings(policy(require=[requirement]))}
+    assert ("approves-everything" in found) is is_met_by_all
+
+
+def test_a_value_far_from_all_is_answered_with_all() -> None:
+    """One near value is suggested, or else the whole closed set."""
+    [near] = findings(copies({"report": {"scope": "alltasks"}}))
+    assert near.instead == "write AllTasks"
+    [far] = findings(copies({"report": {"scope": "x"}}))
+    assert far.instead == "write AllTasks or FailedTasksOnly"
 
 
 def test_a_name_that_is_not_found_too_long_stands_whole_in_the_reason() -> None:

@@ -116,7 +116,11 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
         6,
         'write it in quotes: "111111111111"',
     ),
-    "a number of too many digits": (GOOD + f"      - priority: {{at_most: {'9' * 20}}}\n", 6, "at most 19 digits, got 20"),
+    "a number of too many digits": (
+        GOOD + f"      - priority: {{at_most: {'9' * 20}}}\n",
+        6,
+        "at most 19 digits, got 20",
+    ),
     "a float": (GOOD + "      - priority: {at_most: 1e6}\n", 6, "got the number 1000000.0"),
     "not a number": (GOOD + "      - priority: {at_most: .nan}\n", 6, "got the number nan"),
     "half a character": (GOOD + '      - region: "\\uD800"\n', 6, "half of a surrogate pair"),
@@ -204,9 +208,7 @@ HURTFUL: dict[str, str | bytes] = {
     "mappings in mappings": "{a: " * 50_000,
     "block lists in lists": "- " * 100_000 + "a\n",
     "conditions in conditions": GOOD + "      - " + "{any: [" * 240 + "{region: x}" + "]}" * 240 + "\n",
-    "a list up to the limit": filled("- a\n"),
     "a flow list up to the limit": filled("a,", "[", "]"),
-    "empty flow lists up to the limit": filled("[],", "[", "]"),
     "unknown keys up to the limit": "".join(f"k{n}: 1\n" for n in range(LIMIT // 12)),
     "known keys over and over": filled("mode: shadow\n", "version: 1\n"),
     "one long key": filled("version", "? ", "\n: 1\n"),
@@ -222,7 +224,9 @@ HURTFUL: dict[str, str | bytes] = {
     "colons": filled(": "),
     "quotes": filled("'"),
     "folded lines": filled(">\n\n"),
-    "statements up to the limit": filled("  - {name: p, require: [{any: [{regions: x}]}]}\n", "version: 1\npolicies:\n"),
+    "statements up to the limit": filled(
+        "  - {name: p, require: [{any: [{regions: x}]}]}\n", "version: 1\npolicies:\n"
+    ),
 }
 
 
@@ -235,8 +239,8 @@ def test_a_file_made_to_hurt_is_refused_quickly(content: str | bytes, tmp_path: 
 
 def test_the_largest_sensible_set_is_read_quickly() -> None:
     """A thousand policies, as large a file as is taken, are valid in the time that they take to read."""
-    statement = "  - {{name: policy-{0}, match: [{{operation: S3PutObjectCopy}}], require: [{{total_tasks: {{at_most: {0}}}}}]}}\n"
-    text = "version: 1\npolicies:\n" + "".join(statement.format(number) for number in range(1_000))
+    statement = "  - {name: policy-NUMBER, match: [{operation: S3Put*}], require: [{total_tasks: {at_most: NUMBER}}]}\n"
+    text = "version: 1\npolicies:\n" + "".join(statement.replace("NUMBER", str(each)) for each in range(1_000))
     began = time.process_time()
     assert len(policy_file.load_text(text).policies.statements) == 1_000
     assert time.process_time() - began < SECONDS_A_FILE
@@ -334,7 +338,9 @@ def test_every_value_has_its_place() -> None:
 
 def test_silencing_comments_are_read_with_their_reason_and_line() -> None:
     """`# batchgate: allow(LINT) because ...` anywhere in a line."""
-    text = GOOD + "# batchgate: allow(open-policy) because it is a sandbox\nmode: shadow  #batchgate:allow(late-cancel)\n"
+    text = (
+        GOOD + "# batchgate: allow(open-policy) because it is a sandbox\nmode: shadow  #batchgate:allow(late-cancel)\n"
+    )
     silences = policy_file.load_text(text, "p.yaml").silences
     assert [(each.lint, each.because, each.place.line) for each in silences] == [
         ("open-policy", "it is a sandbox", 6),
@@ -389,9 +395,7 @@ def test_a_directory_is_one_policy_set(tmp_path: Path) -> None:
         {
             "version": 1,
             "unmatched": "cancel",
-            "calendars": {
-                name: {"timezone": "UTC", "open": [{"days": ["mon"]}]} for name in ("days", "nights")
-            },
+            "calendars": {name: {"timezone": "UTC", "open": [{"days": ["mon"]}]} for name in ("days", "nights")},
             "policies": [
                 {"name": "q", "require": [{"window": "days"}]},
                 {"name": "p", "match": [{"account": "111111111111"}], "require": [{"window": "nights"}]},
@@ -437,8 +441,10 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
         tuple(
             VERSION + "mode: shadow\nunmatched: hold\nunconfirmed_jobs: report\ncancel_held_after: 21d\n" for _ in "ab"
         ),
-        [rf"^b\.yaml:{line}:\d+: {key}: said in another file too \(a\.yaml:{line}" for line, key in
-         enumerate(("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after"), 2)],
+        [
+            rf"^b\.yaml:{line}:\d+: {key}: said in another file too \(a\.yaml:{line}"
+            for line, key in enumerate(("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after"), 2)
+        ],
     ),
     "a setting thrice": (
         (VERSION + "mode: shadow\n",) * 3,
@@ -459,8 +465,14 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "an empty file": ((GOOD, ""), [r"^b\.yaml:1:\d+: expected a policy document, got an empty file"]),
     "two empty files": (("", "#\n"), [r"^a\.yaml:1:\d+: .*got an empty file", r"^b\.yaml:1:\d+: .*got an empty file"]),
     "two lists": (("- a\n", "- b\n"), [r"^a\.yaml:1:\d+: .*got a list of 1", r"^b\.yaml:1:\d+: .*got a list of 1"]),
-    "two broken files": (("a: [", GOOD, b"\xff"), [r"^a\.yaml:1:\d+: expected YAML", r"^c\.yaml:1:\d+: expected UTF-8"]),
-    "an unknown key in both": ((GOOD + "a: 1\n", VERSION + "a: 1\n"), [r"^a\.yaml:6:\d+: a: unknown", r"^b\.yaml:2:\d+: a: unknown"]),
+    "two broken files": (
+        ("a: [", GOOD, b"\xff"),
+        [r"^a\.yaml:1:\d+: expected YAML", r"^c\.yaml:1:\d+: expected UTF-8"],
+    ),
+    "an unknown key in both": (
+        (GOOD + "a: 1\n", VERSION + "a: 1\n"),
+        [r"^a\.yaml:6:\d+: a: unknown", r"^b\.yaml:2:\d+: a: unknown"],
+    ),
     "a problem in each": (
         (GOOD + "mode: x\n", VERSION + "policies:\n  - {name: q}\n"),
         [r"^a\.yaml:6:\d+: mode: expected enforce or shadow", r"^b\.yaml:3:\d+: policies\[\d\]: require is missing"],
@@ -485,7 +497,10 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
         (GOOD + "guardrails:\n", VERSION + "guardrails:\n  - {name: g, require: [{region: x}]}\n"),
         [r"^a\.yaml:6:\d+: guardrails: expected a list of items, .*got nothing"],
     ),
-    "lists as a list": ((GOOD + "lists: {l: [a]}\n", VERSION + "lists: [x]\n"), [r"^b\.yaml:2:\d+: lists: expected a mapping"]),
+    "lists as a list": (
+        (GOOD + "lists: {l: [a]}\n", VERSION + "lists: [x]\n"),
+        [r"^b\.yaml:2:\d+: lists: expected a mapping"],
+    ),
 }
 
 
@@ -523,4 +538,3 @@ def test_a_file_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
     """The operating system's word for it, with the path."""
     with pytest.raises(FileNotFoundError, match=r"absent\.yaml"):
         policy_file.load([tmp_path / "absent.yaml"])
-

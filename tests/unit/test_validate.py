@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgate.errors import PolicyError
+from batchgate.errors import PolicyError, Problem
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
@@ -27,9 +27,7 @@ def problems(written: object) -> list[tuple[str, str]]:
 
 def required(*require: Any, **parts: Any) -> Written:
     """Write a document that requires this, with a calendar and a list to refer to."""
-    return document(
-        *require, **{"lists": {"l": ["a"], "w": ["nights"]}, "calendars": {"nights": CALENDAR}, **parts}
-    )
+    return document(*require, **{"lists": {"l": ["a"], "w": ["nights"]}, "calendars": {"nights": CALENDAR}, **parts})
 
 
 def policies(*written: Any, **parts: Any) -> Written:
@@ -66,7 +64,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "unmatched approve": (document(unmatched="approve"), "unmatched", 'expected cancel or hold, got "approve"'),
     "unconfirmed hold": (document(unconfirmed_jobs="hold"), "unconfirmed_jobs", "expected cancel or report"),
     "days without d": (document(cancel_held_after=21), "cancel_held_after", "expected a number of days such as 21d"),
-    "no days": (document(cancel_held_after="0d"), "cancel_held_after", "expected a number of days such as 21d"),
+    "zero days": (document(cancel_held_after="0d"), "cancel_held_after", "expected a number of days such as 21d"),
     "hours": (document(cancel_held_after="21h"), "cancel_held_after", "expected a number of days such as 21d"),
     "days and a newline": (document(cancel_held_after="21d\n"), "cancel_held_after", "expected a number of days"),
     # empty lists
@@ -121,7 +119,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "matches nothing": (excepted(match=[]), "exceptions[0].match", "at least one item"),
     # statements
     "a policy without require": (policies({"name": "p"}), "policies[0]", "require is missing"),
-    "require of nothing": (policies({"name": "p", "require": None}), "policies[0].require", "expected a list .*nothing"),
+    "require of nothing": (
+        policies({"name": "p", "require": None}),
+        "policies[0].require",
+        "expected a list .*nothing",
+    ),
     "a guardrail without require": (document(guardrails=[{"name": "g"}]), "guardrails[0]", "require is missing"),
     "a policy without a name": (policies({"require": []}), "policies[0]", "name is missing"),
     "an empty name": (policies({"name": "", "require": []}), "policies[0].name", "expected text that is not empty"),
@@ -190,7 +192,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         R0,
         "expected one check an item, got region, account; make each an item of its own",
     ),
-    "a check beside any": (required({"any": [{"region": "x"}], "region": "x"}), R0, "one check an item, got any, region"),
+    "a check beside any": (
+        required({"any": [{"region": "x"}], "region": "x"}),
+        R0,
+        "one check an item, got any, region",
+    ),
     "an unknown check": (required({"regions": "x"}), f"{R0}.regions", "unknown key; did you mean region"),
     "a condition that is text": (required("nights"), R0, "expected a mapping with any, all, operation"),
     "nested thrice": (required(NESTED_THRICE), f"{R0}.any[0].all[0].any", "any and all may be nested at most 2 deep"),
@@ -270,7 +276,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         f"{R0}.region",
         "expected exactly one kind of test here, got not, present",
     ),
-    "no test of text": (required({"region": {}}), f"{R0}.region", "expected exactly one kind of test here, got nothing"),
+    "no test of text": (
+        required({"region": {}}),
+        f"{R0}.region",
+        "expected exactly one kind of test here, got nothing",
+    ),
     "a range of text": (required({"region": {"at_most": 5}}), f"{R0}.region.at_most", "unknown key"),
     "an unknown placeholder": (
         required({"region": "${accounts}"}),
@@ -293,7 +303,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "a placeholder in a list": (document(lists={"l": ["${x}"]}), "lists.l[0]", "expected one of"),
     # numbers
     "a negative size": (required({"total_tasks": {"at_most": -1}}), f"{R0}.total_tasks.at_most", "whole number >= 0"),
-    "a bare number": (required({"total_tasks": 5}), f"{R0}.total_tasks", "expected a mapping with .*, got the number 5"),
+    "a bare number": (
+        required({"total_tasks": 5}),
+        f"{R0}.total_tasks",
+        "expected a mapping with .*, got the number 5",
+    ),
     "a fraction": (required({"total_tasks": {"at_most": 1.5}}), f"{R0}.total_tasks.at_most", "whole number >= 0"),
     "a size in words": (required({"total_tasks": {"at_most": "1e6"}}), f"{R0}.total_tasks.at_most", 'got "1e6"'),
     "a true size": (required({"priority": {"at_least": True}}), f"{R0}.priority.at_least", "got true"),
@@ -376,7 +390,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         "not may be said once",
     ),
     "a manifest that is there": (required({"manifest": {"present": True}}), f"{R0}.manifest.present", "unknown key"),
-    "a report enabled yes": (required({"report": {"enabled": "yes"}}), f"{R0}.report.enabled", "expected true or false"),
+    "a report enabled yes": (
+        required({"report": {"enabled": "yes"}}),
+        f"{R0}.report.enabled",
+        "expected true or false",
+    ),
     "bytes that are a number": (required({"manifest": {"bytes": 5}}), f"{R0}.manifest.bytes", "expected a mapping"),
     # references
     "an unknown list": (required({"region": {"list": "k"}}), f"{R0}.region.list", 'no list is named "k"; known: l, w'),
@@ -429,7 +447,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         "no calendar is named",
     ),
     "a calendar by a pattern": (required({"window": "night*"}), f"{R0}.window", "no calendar is named"),
-    "a window that is present": (required({"window": {"present": True}}), f"{R0}.window.present", "nothing to be present"),
+    "a window that is present": (
+        required({"window": {"present": True}}),
+        f"{R0}.window.present",
+        "nothing to be present",
+    ),
     "a window that is not present": (
         required({"window": {"not": {"present": True}}}),
         f"{R0}.window.not.present",
@@ -616,13 +638,13 @@ def test_all_mistakes_are_told_at_once() -> None:
     mistakes = [label for label, (_, where, _) in ONE_PROBLEM.items() if where.startswith(f"{R0}.") or where == R0]
     requirements = [at(ONE_PROBLEM[label][0], ("policies", 0, "require", 0)) for label in mistakes]
     together = required(*requirements)
-    told = [where for where, _ in problems(together)]
+    found = [where for where, _ in problems(together)]
     expected = {
         ONE_PROBLEM[label][1].replace(R0, f"policies[0].require[{index}]") for index, label in enumerate(mistakes)
     }
     assert len(mistakes) > 60
-    assert set(told) >= expected
-    assert {where.split(".")[1] for where in told} == {where.split(".")[1] for where in expected}
+    assert set(found) >= expected
+    assert {where.split(".")[1] for where in found} == {where.split(".")[1] for where in expected}
 
 
 def test_problems_come_in_the_order_of_reading() -> None:
@@ -658,37 +680,32 @@ def test_an_unknown_key_is_an_error_wherever_it_stands(path: WrittenPath) -> Non
     assert all("unknown key" in message or "stands alone" in message for _, message in found)
 
 
-WRONG_TYPES: list[Any] = [None, True, 5, -5, 1.5, "surprise!", "", [], {}, [[]], [None], {"surprise": 1}, b"x", object()]
+def told(written: Any) -> list[Problem]:
+    """Give what is wrong with a document as the reader tells it; whatever else it raises is a defect."""
+    try:
+        PolicySet.from_data(written)
+    except PolicyError as error:
+        return [problem for problem in error.problems if problem.message]
+    return []
+
+
+NOWHERE_RIGHT: list[Any] = [None, 1.5, float("nan"), {}, {"surprise": None}, [[]], [None], b"x", object()]
+SOMEWHERE_RIGHT: list[Any] = [True, 5, -5, "surprise!", "", [], ["surprise"], [5], 10**30]
 
 
 @pytest.mark.parametrize("path", [path for path, _ in places(EVERYTHING)], ids=shown)
 def test_a_value_of_another_type_is_an_error_wherever_it_stands(path: WrittenPath) -> None:
-    """Every value of the full document, replaced by every wrong one: refused, or still of the language; no traceback."""
-    kind = type(at(EVERYTHING, path))
-    refused = 0
-    for wrong in WRONG_TYPES:
-        written = with_value(EVERYTHING, path, wrong)
-        try:
-            PolicySet.from_data(written)
-        except PolicyError as error:
-            refused += 1
-            assert all(problem.message for problem in error.problems)
-        else:
-            assert isinstance(wrong, (kind, str, bool, int, list)), "a wrong type was taken"
-            assert wrong is not None
-    assert refused >= len(WRONG_TYPES) // 2
+    """Every value of the full document, replaced by what is right nowhere: refused; by anything else: no traceback."""
+    for wrong in NOWHERE_RIGHT:
+        assert told(with_value(EVERYTHING, path, wrong)), wrong
+    for doubtful in SOMEWHERE_RIGHT:
+        told(with_value(EVERYTHING, path, doubtful))
 
 
 @pytest.mark.parametrize("path", [path for path, _ in places(EVERYTHING) if path], ids=shown)
 def test_leaving_anything_out_is_refused_or_leaves_a_valid_document(path: WrittenPath) -> None:
     """Missing keys and items are told as problems; never as a traceback."""
-    written = without(EVERYTHING, path)
-    found = problems(written)
-    if found:
-        with pytest.raises(PolicyError):
-            PolicySet.from_data(written)
-    else:
-        PolicySet.from_data(written)
+    told(without(EVERYTHING, path))
 
 
 @given(json_values)
@@ -700,13 +717,10 @@ def test_any_json_is_a_document_or_a_policy_error(data: Any) -> None:
 
 
 @given(st.sampled_from([path for path, _ in places(EVERYTHING)]), json_values)
-@settings(max_examples=500)
+@settings(max_examples=300)
 def test_any_json_within_a_document_leaves_a_document_or_a_policy_error(path: WrittenPath, value: Any) -> None:
     """The same with only one value spoiled: surrogates, huge numbers and not-a-number among them."""
-    try:
-        PolicySet.from_data(with_value(EVERYTHING, path, value))
-    except PolicyError as error:
-        assert error.problems
+    told(with_value(EVERYTHING, path, value))
 
 
 def test_lone_surrogates_in_json_are_a_policy_error() -> None:

@@ -32,6 +32,7 @@ _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
 _MESSAGE_AT_MOST = 400
+_NUMBER_AT_MOST = 2**63 - 1
 _TERM_KEYS = ("list", "not", "present")
 
 
@@ -206,8 +207,10 @@ class _Reader:
                     near = get_close_matches(str(value), [str(known) for known in values], 1)
                     hint = f"; did you mean {near[0]}?" if near else ""
                     self.wrong(path, _expected(_describe(kind), value) + hint)
-            case inspect.IntType(ge=ge):
-                if ge is not None and isinstance(value, int) and value < ge:
+            case inspect.IntType(ge=lowest) if isinstance(value, int):
+                if abs(value) > _NUMBER_AT_MOST:
+                    self.wrong(path, f"expected a whole number up to {_NUMBER_AT_MOST}, got a larger one")
+                elif lowest is not None and value < lowest:
                     self.wrong(path, _expected(_describe(kind), value))
             case inspect.StrType() if isinstance(value, str):
                 if not _is_encodable(value):
@@ -506,8 +509,10 @@ def _show(value: object) -> str:
             return f"a mapping with {_keys(value)}" if value else "an empty mapping"
         case list() | tuple():
             return f"a list of {len(value)}"
+        case int() if abs(value) > _NUMBER_AT_MOST:
+            return "a very large number"
         case int() | float():
-            return f"the number {str(value)[:40]}"
+            return f"the number {value}"
         case _:
             text = json.dumps(str(value))
             return text if len(text) <= 60 else f'{text[:56]}..."'  # noqa: PLR2004
@@ -518,9 +523,9 @@ def _keys(value: Mapping[str, object]) -> str:
 
 
 def _quoting_hint(value: object, kind: inspect.Type) -> str:
-    if isinstance(kind, inspect.StrType) and isinstance(value, int | float) and not isinstance(value, bool):
-        return f'; write it in quotes: "{str(value)[:40]}"'
-    return ""
+    if not isinstance(kind, inspect.StrType) or isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return f'; write it in quotes: "{value}"' if abs(value) <= _NUMBER_AT_MOST else ""
 
 
 def _unknown_key(key: str, known: Mapping[str, object]) -> str:

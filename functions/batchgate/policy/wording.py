@@ -10,6 +10,7 @@ QUOTED_AT_MOST = 40
 """Characters of a requester's text that are shown."""
 
 _BUCKETS_SHOWN = 3
+_TOO_LARGE_TO_WRITE = 10**39
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
 _ENUMERATION = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.scope", "report.format")
@@ -42,8 +43,10 @@ def shown(measure: Measure, value: Value) -> str:
                 measure.kind == "operation_parameters" and _ENUMERATION.fullmatch(value)
             )
             return printable(value)[:QUOTED_AT_MOST] if bare else quoted(value)
+        case int() if abs(value) >= _TOO_LARGE_TO_WRITE:
+            return "a very large number"
         case int() | float():
-            return str(value)[:QUOTED_AT_MOST]
+            return str(value)
         case frozenset():
             return _buckets(value)
         case list():

@@ -57,11 +57,11 @@ def _lint_cancel_held_after(policies: PolicySet) -> Iterator[Finding]:
         yield Finding("cancel-after-expiry", ("cancel_held_after",), why, f"write {latest.days}d or less")
 
 
-def _calendars(located: Located) -> dict[str, calendars.Calendar]:
-    """The calendars that any condition names."""
+def _calendars(policies: PolicySet) -> dict[str, calendars.Calendar]:
+    """The calendars that any condition names, also one of an exception that lifts nothing."""
     found: dict[str, calendars.Calendar] = {}
-    for leaf in filter(_is_window, located.leaves):
-        test = _without_not(leaf.check.test)
+    for check in policies.checks:
+        test = _without_not(check.test)
         if isinstance(test, InWindow):
             found.update(zip(sorted(test.names), test.calendars, strict=True))
     return found

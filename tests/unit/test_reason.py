@@ -1,0 +1,386 @@
+"""The reason that S3 keeps on the job: 1 to 256 printable ASCII characters of whole parts."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchgate.jobs.model import Json
+from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
+from batchgate.policy.wording import QUOTED_AT_MOST, printable, quoted
+from tests.unit.examples import Written, document, facts, judge
+from tests.unit.strategies import (
+    any_text,
+    random_facts,
+    randoms,
+    wild_facts,
+    written_with_all_lists,
+    yaml_text,
+)
+
+SHAPE = re.compile(r"batchgate: (approved|cancelled|held|waiting)( by .+|: .+) \[policy [0-9a-f]{12}( claim [!-~]+)?\]")
+
+
+def reason(written: Written, about: JobFacts, claim_id: str | None = None) -> str:
+    """Give the reason of a decision, held to its form."""
+    text = status_update_reason(judge(written, about), claim_id)
+    assert 1 <= len(text) <= REASON_AT_MOST
+    assert text.isascii()
+    assert text.isprintable()
+    assert SHAPE.fullmatch(text), text
+    assert text == status_update_reason(judge(written, about), claim_id)
+    return text
+
+
+def without_versions(text: str) -> str:
+    """Leave the versions at the end out."""
+    return text[: text.rindex(" [policy ")]
+
+
+# --- by example --------------------------------------------------------------------------------------
+
+RESTORE: Json = {"S3InitiateRestoreObject": {"GlacierJobTier": "STANDARD", "ExpirationInDays": 7}}
+BULK = {"operation_parameters": {"S3InitiateRestoreObject.GlacierJobTier": "BULK"}}
+
+
+def test_a_cancellation_names_policy_values_exception_message_and_versions() -> None:
+    """The language's own first example."""
+    written = document(
+        {
+            **BULK,
+            "on_violation": "cancel",
+            "unless": [{"tags": {"incident": "INC-*"}}],
+            "message": "use BULK, or tag an incident",
+        }
+    )
+    written["policies"][0]["name"] = "restores"
+    version = judge(written, facts()).policy_version
+    assert reason(written, facts(Operation=RESTORE), "5f3a91c2") == (
+        "batchgate: cancelled by restores: S3InitiateRestoreObject.GlacierJobTier is STANDARD, want BULK "
+        f"(unless tag incident=INC-*: absent) | use BULK, or tag an incident [policy {version} claim 5f3a91c2]"
+    )
+
+
+def test_an_approval_names_policies_and_counts_requirements() -> None:
+    """The language's own second example."""
+    written = document(*({"region": "eu-*"}, {"priority": {"at_least": 0}}, {"account": "1*"}, {"role": "*"}))
+    written["policies"][0]["name"] = "lake-copies"
+    version = judge(written, facts()).policy_version
+    assert reason(written, facts(), "5f3a91c2") == (
+        f"batchgate: approved by lake-copies, 4 requirements met [policy {version} claim 5f3a91c2]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "about", "expected"),
+    [
+        (document(), facts(), "batchgate: approved by p, 0 requirements met"),
+        (document({"region": "*"}), facts(), "batchgate: approved by p, 1 requirement met"),
+        (
+            document(guardrails=[{"name": "g", "require": [{"region": "*"}]}]),
+            facts(),
+            "batchgate: approved by p, 1 requirement met",
+        ),
+        ({"version": 1}, facts(), "batchgate: held: no policy matches the job"),
+        ({"version": 1, "unmatched": "cancel"}, facts(), "batchgate: cancelled: no policy matches the job"),
+        (
+            document({"total_tasks": {"at_most": 5}}),
+            facts(),
+            "batchgate: held by p: total_tasks is 100, want at most 5",
+        ),
+        (
+            document({"total_tasks": {"at_most": 5}}),
+            facts(ProgressSummary={}),
+            "batchgate: held by p: total_tasks is unmeasurable (S3 does not say), want at most 5",
+        ),
+        (
+            document({"description": "daily"}),
+            facts(Description='say "hi"\n<b>'),
+            "batchgate: held by p: description is \"say 'hi'<b>\", want daily",
+        ),
+        (
+            document({"source_buckets": {"none": "lake"}}),
+            facts(source_buckets=frozenset("abcd") | {"lake"}),
+            'batchgate: held by p: source_buckets is "a", "b", "c" and 2 more, want none lake',
+        ),
+        (
+            document({"tags": {"a": {"present": True}}}),
+            facts(),
+            "batchgate: held by p: tag a is absent, want present",
+        ),
+        (
+            document({"any": [{"region": "us-*"}, {"all": [{"region": "eu-*"}, {"account": "2*"}]}]}),
+            facts(),
+            "batchgate: held by p: neither account is 111111111111, want 2* nor region is eu-central-1, want us-*",
+        ),
+        (
+            document({"region": "us-*"}, {"account": "2*"}),
+            facts(),
+            "batchgate: held by p: account is 111111111111, want 2*; region is eu-central-1, want us-*",
+        ),
+        (
+            document({"region": "us-*"}, guardrails=[{"name": "g", "require": [{"account": "2*"}]}]),
+            facts(),
+            "batchgate: held by g: account is 111111111111, want 2*; by p: region is eu-central-1, want us-*",
+        ),
+    ],
+)
+def test_the_reason_says_verdict_name_actual_and_wanted(written: Written, about: JobFacts, expected: str) -> None:
+    """In so many words."""
+    assert without_versions(reason(written, about)) == expected
+
+
+def test_only_what_decides_is_said() -> None:
+    """A hold is not mentioned beside a cancellation."""
+    written = document({"region": "us-*"}, {"account": "2*", "on_violation": "cancel"})
+    assert without_versions(reason(written, facts())) == ("batchgate: cancelled by p: account is 111111111111, want 2*")
+
+
+def test_without_a_claim_only_the_policy_version_is_named() -> None:
+    """A hold or an explanation claims nothing."""
+    assert re.search(r" \[policy [0-9a-f]{12}\]$", reason(document(), facts()))
+    assert re.search(r" \[policy [0-9a-f]{12} claim abc\]$", reason(document(), facts(), "abc"))
+
+
+# --- whole parts only --------------------------------------------------------------------------------
+
+
+def phrases(keys: list[str]) -> list[str]:
+    """Give what the reason says of each tag that is not there."""
+    return sorted(f"tag {key} is absent, want x" for key in keys)
+
+
+def test_a_reason_that_is_too_long_is_cut_at_whole_parts() -> None:
+    """Any number of objections: as many as fit, whole, in order, and how many more there are."""
+    for count in [*range(1, 40), 300, 5_000]:
+        keys = [f"key{number:05}" for number in range(count)]
+        text = without_versions(reason(document(*({"tags": {key: "x"}} for key in keys)), facts(), "5f3a91c2"))
+        head = "batchgate: held by p: "
+        assert text.startswith(head)
+        parts = text.removeprefix(head).split("; ")
+        more = re.fullmatch(r"\+(\d+) more", parts[-1])
+        told = parts[:-1] if more else parts
+        assert told == phrases(keys)[: len(told)]
+        assert len(told) + (int(more[1]) if more else 0) == count
+        assert len(told) == count or len(f"{head}{'; '.join(phrases(keys)[: len(told) + 1])}") > 256 - 55
+
+
+def test_a_part_that_does_not_fit_at_all_is_counted() -> None:
+    """Better no detail than half of one."""
+    text = without_versions(reason(document({"tags": {"k" * 300: "x"}}), facts()))
+    assert text == "batchgate: held by p: 1 requirement"
+    text = without_versions(reason(document({"tags": {"k" * 300: "x"}}, {"tags": {"l" * 300: "x"}}), facts()))
+    assert text == "batchgate: held by p: 2 requirements"
+
+
+def test_many_policies_are_cut_at_whole_names() -> None:
+    """An approval names as many policies as fit."""
+    written = {"version": 1, "policies": [{"name": f"policy-number-{n:03}", "require": []} for n in range(200)]}
+    text = without_versions(reason(written, facts(), "5f3a91c2"))
+    found = re.fullmatch(r"batchgate: approved by ((?:policy-number-\d{3}, )+)\+(\d+) more, 0 requirements met", text)
+    assert found
+    assert found[1].count(",") + int(found[2]) == 200
+
+
+@pytest.mark.parametrize("length", range(1, 101))
+def test_a_message_is_there_whole_or_not_at_all(length: int) -> None:
+    """It is the first to go."""
+    message = "m" * length
+    written = document({"tags": {"k" * 80: "x"}, "message": message})
+    text = without_versions(reason(written, facts(), "5f3a91c2"))
+    said = f"batchgate: held by p: tag {'k' * 80} is absent, want x"
+    assert text in (said, f"{said} | {message}")
+    assert (text == said) == (len(f"{said} | {message}") + len(" [policy 7c41f09be2aa claim 5f3a91c2]") > 256)
+
+
+def test_the_versions_are_never_cut() -> None:
+    """Whatever else is said, the end names policy version and claim."""
+    written = document(*({"tags": {f"{n}" * 60: "x"}} for n in range(9)))
+    decision = judge(written, facts())
+    text = status_update_reason(decision, "0" * 36)
+    assert text.endswith(f" [policy {decision.policy_version} claim {'0' * 36}]")
+    assert len(text) <= 256
+
+
+# --- whatever is written -------------------------------------------------------------------------------
+
+wild_names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=400)
+wild_patterns = wild_names.filter(lambda text: "${" not in text)
+
+
+@st.composite
+def wild_documents(draw: st.DrawFn) -> Written:
+    """Draw documents of very long and very strange names, keys and patterns."""
+    requirements = st.builds(
+        lambda key, pattern, verdict, more: {"tags": {key: pattern}, "on_violation": verdict, **more},
+        wild_names,
+        wild_patterns | st.just({"present": True}) | st.lists(wild_patterns, min_size=1, max_size=20),
+        st.sampled_from(["hold", "cancel"]),
+        st.just({})
+        | st.builds(lambda key: {"unless": [{"tags": {key: "x"}}]}, wild_names)
+        | st.from_regex(r"[ -~]{1,100}", fullmatch=True).map(lambda message: {"message": message}),
+    )
+    names = draw(st.lists(wild_names, min_size=1, max_size=4, unique=True))
+    statements = [
+        {
+            "name": name,
+            "require": draw(st.lists(requirements, min_size=1, max_size=4)) * draw(st.sampled_from([1, 1, 100])),
+        }
+        for name in names
+    ]
+    return {"version": 1, "policies": statements[:1], **({"guardrails": statements[1:]} if statements[1:] else {})}
+
+
+@given(wild_documents(), st.dictionaries(any_text, any_text, max_size=3), st.booleans())
+@settings(max_examples=40)
+def test_strange_names_and_tags_leave_a_reason(written: Written, tags: dict[str, str], approve: bool) -> None:
+    """Full Unicode, control characters, very long names, hundreds of requirements: the form is kept."""
+    if approve:
+        for policy in written["policies"]:
+            policy["require"] = []
+        written.pop("guardrails", None)
+    known = {
+        key: "\x1b[31m\u202e" + "ü" * 300
+        for each in written["policies"]
+        for require in each["require"]
+        for key in require["tags"]
+    }
+    reason(written, facts(tags={**tags, **known}), "5f3a91c2")
+    reason(written, facts(tags=Gap(Result.UNMEASURABLE, "denied")))
+
+
+@given(any_text, any_text, any_text, any_text)
+def test_the_requesters_text_is_quoted_cut_and_stripped(text: str, tag: str, value: str, bucket: str) -> None:
+    """Description, tags, parameters and buckets: at most 40 characters each, in quotes, and nothing else of it."""
+    about = facts(
+        Description=text,
+        tags={"a": tag},
+        Operation={"S3NewOperation": {"Text": value}},
+        source_buckets=frozenset({bucket}),
+    )
+    for condition, shown in (
+        ({"description": "never so"}, text),
+        ({"tags": {"a": "never so"}}, tag),
+        ({"operation_parameters": {"S3NewOperation.Text": "never so"}}, value),
+        ({"source_buckets": {"only": "never so"}}, bucket),
+    ):
+        said = without_versions(
+            reason(document({"any": [condition]}, guardrails=[{"name": "g", "require": [condition]}]), about)
+        )
+        told = [
+            part.partition(" is ")[2].removesuffix(", want never so").removesuffix(", want only never so")
+            for part in said.split("; ")
+        ]
+        enumeration = condition.get("operation_parameters") and re.fullmatch("[A-Z][A-Z0-9_]{0,39}", shown)
+        assert all(each == (shown if enumeration else quoted(shown)) for each in told if each), said
+
+
+@given(any_text)
+def test_quoting_leaves_at_most_forty_printable_characters_between_two_quotes(text: str) -> None:
+    """Nothing of the text can end the quotation or start a line."""
+    said = quoted(text)
+    assert said[0] == said[-1] == '"'
+    assert '"' not in said[1:-1]
+    assert len(said) <= QUOTED_AT_MOST + 2
+    assert said.isascii()
+    assert said.isprintable()
+    kept = "".join(letter for letter in text if " " <= letter <= "~").replace('"', "'")
+    assert said[1:-1] == kept[:QUOTED_AT_MOST]
+
+
+@given(any_text)
+def test_what_the_authors_wrote_is_made_printable(text: str) -> None:
+    """ASCII stays as it is; each stretch of anything else is one question mark."""
+    said = printable(text)
+    assert said.isascii()
+    assert said.isprintable()
+    assert (said == text) == (text.isascii() and text.isprintable())
+    assert [part for part in said.split("?") if part] == [part for part in re.split(r"[^ -~]|\?", text) if part]
+
+
+@given(randoms(), wild_facts())
+@settings(max_examples=60)
+def test_every_verdict_on_anything_has_a_reason(rng: Random, about: JobFacts) -> None:
+    """Random documents over the whole language, facts that no S3 would say."""
+    rng = Random(rng.getrandbits(64))
+    written = written_with_all_lists(rng)
+    reason(written, about, "5f3a91c2")
+    reason(written, random_facts(rng, written))
+
+
+@given(yaml_text.filter(bool))
+def test_a_policys_name_is_cut_with_dots(name: str) -> None:
+    """Sixty characters of a name are said, and that there were more."""
+    written = {"version": 1, "policies": [{"name": name * 3, "require": []}]}
+    said = without_versions(reason(written, facts()))
+    told = said.removeprefix("batchgate: approved by ").removesuffix(", 0 requirements met")
+    whole = printable(name * 3)
+    assert told == (whole if len(whole) <= 60 else f"{whole[:57]}...")
+
+
+# --- deterministic --------------------------------------------------------------------------------------
+
+MANY_WAYS: Written = {
+    "version": 1,
+    "policies": [
+        {
+            "name": f"p{number}",
+            "require": [
+                {"region": ["us-*", "ap-*", "sa-*", "af-*"]},
+                {"source_buckets": {"none": ["b*", "c*", "d*"]}},
+                {"operation_parameters": {"A.B": [1, True, "x", 2, "y"]}, "message": f"message {number}"},
+                {"any": [{"account": ["2*", "3*"]}, {"role": "x"}], "unless": [{"tags": {"a": ["x", "y"], "b": "z"}}]},
+            ],
+        }
+        for number in range(3)
+    ],
+}
+
+
+def test_the_reason_is_the_same_in_every_process() -> None:
+    """No order of a set or a dictionary shows: Python's hashing may start from anywhere."""
+    program = (
+        "import json, sys\n"
+        "from tests.unit.examples import facts, judge\n"
+        "from batchgate.policy.reason import status_update_reason\n"
+        "for written in json.load(sys.stdin):\n"
+        "    about = facts(source_buckets=frozenset('abcdefg'))\n"
+        "    print(status_update_reason(judge(written, about), 'c'))\n"
+    )
+    alone: list[Any] = [
+        {**MANY_WAYS, "policies": [{"name": "p", "require": [requirement]}]}
+        for requirement in MANY_WAYS["policies"][0]["require"]
+    ]
+    said = set()
+    for seed in ("0", "1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            input=json.dumps([MANY_WAYS, *alone]),
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        said.add(done.stdout)
+    assert len(said) == 1
+    assert said.pop().count("batchgate: held by") == 5
+
+
+def test_the_order_of_writing_does_not_show() -> None:
+    """Statements, requirements and values in another order: the same words."""
+    mirrored = {
+        **MANY_WAYS,
+        "policies": [
+            {**policy, "require": list(reversed(policy["require"]))} for policy in reversed(MANY_WAYS["policies"])
+        ],
+    }
+    assert reason(MANY_WAYS, facts()) == reason(mirrored, facts())
