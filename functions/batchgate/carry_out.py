@@ -36,7 +36,7 @@ LOOK_AGAIN_AFTER = timedelta(minutes=15)
 def hold(state: State | None, decision: Decision, job: Job, gate: Gate, *, alarm: str = "") -> Review:
     """Write a hold with when to look again, tell of it, and keep it in the history if it is news."""
     now = gate.clock.now()
-    reason = status_update_reason(decision)
+    reason = f"batchgate: held, {alarm} [policy {decision.policy_version}]" if alarm else status_update_reason(decision)
     ends = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
     held = State(
         ref=job.ref,

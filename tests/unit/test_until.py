@@ -66,7 +66,7 @@ def clock_requirement(rng: Random, names: tuple[str, ...]) -> Written:
     requirement = dict(clock_condition(rng, names))
     if rng.random() < 0.3:
         requirement["unless"] = [clock_condition(rng, names)]
-    if rng.random() < 0.15:
+    if rng.random() < 0.3:
         requirement["on_violation"] = "cancel"
     return requirement
 

@@ -41,6 +41,9 @@ READING = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard",
 UPDATING = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
 """For UpdateJobStatus: one attempt, within `carry_out.UPDATE_TAKES_AT_MOST`; nothing retries it blindly."""
 
+_CALLS_BESIDE = 4
+"""One is needed; the others are for calls that hang on from a review that was given up."""
+
 JOBS_A_PAGE = 1000
 """Source: S3 Control API, ListJobs MaxResults."""
 
@@ -68,7 +71,7 @@ class S3Control:
     reading: S3ControlClient
     updating: S3ControlClient
     clock: Clock
-    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "tags"))
+    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CALLS_BESIDE, "tags"))
 
     def describe(self, ref: JobRef) -> Job:
         """DescribeJob."""

@@ -23,7 +23,7 @@ def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[F
     yield from _lint_cancel_held_after(policies)
     start = datetime.combine(today, time(), UTC)
     shut = {
-        name for name, calendar in _calendars(located).items() if calendar.next_opening(start, _YEARS_AHEAD) is None
+        name for name, calendar in _calendars(policies).items() if calendar.next_opening(start, _YEARS_AHEAD) is None
     }
     for name, form in located.document.calendars.items():
         path = ("calendars", name)
