@@ -23,6 +23,9 @@ DocumentPath: TypeAlias = tuple[str | int, ...]
 FILE_BYTES_AT_MOST = 1 << 17
 """Some five hundred statements; more go into several files. What is larger takes seconds to read."""
 
+BRACKETS_AT_MOST = 10_000
+"""Opening brackets in a file: the parser takes time quadratic in those that stay open."""
+
 VALUES_AT_MOST = 100_000
 """Values in a file with all aliases followed."""
 
@@ -249,6 +252,9 @@ def _read(content: bytes, name: str) -> _Read:
 def _decode(content: bytes) -> str:
     if len(content) > FILE_BYTES_AT_MOST:
         raise _UnreadableError(f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}")
+    brackets = content.count(b"[") + content.count(b"{")
+    if brackets > BRACKETS_AT_MOST:
+        raise _UnreadableError(f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

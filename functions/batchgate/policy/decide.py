@@ -15,6 +15,9 @@ from batchgate.policy.trace import StatementTrace, trace_statement
 SUSPENDED_FOR_AT_MOST = timedelta(days=30)
 """S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
 
+_SKEW_AT_MOST = timedelta(days=30)
+"""A SuspendedDate that lies further ahead of the clock is none of S3's; looking beyond could take minutes."""
+
 _CHANGES_WITHIN = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
 
@@ -199,9 +202,9 @@ def _verdict_at(policies: PolicySet, results: list[Result], facts: JobFacts, ins
 
 
 def _until(policies: PolicySet, results: list[Result], facts: JobFacts) -> datetime | None:
-    if facts.suspended_since is None or facts.suspended_since.year >= MAXYEAR:
+    if facts.suspended_since is None or max(facts.suspended_since, facts.now).year >= MAXYEAR:
         return None
-    end = facts.suspended_since + SUSPENDED_FOR_AT_MOST
+    end = min(facts.suspended_since, facts.now + _SKEW_AT_MOST) + SUSPENDED_FOR_AT_MOST
     for instant in policies.clock_changes(facts.now, end):
         if _verdict_at(policies, results, facts, instant) is Verdict.APPROVE:
             return instant
