@@ -89,9 +89,9 @@ class BatchgateTraced(Batchgate):
 def read_trace(decision: Decision) -> None:
     """Read what each statement and each of its requirements came to, with actual and expected."""
     for statement in decision.trace:
-        _ = statement.governs, statement.vote
+        _governs, _vote = statement.governs, statement.vote
         for requirement in statement.requirements:
-            _ = requirement.result, requirement.actual, requirement.expected
+            _result, _actual, _expected = requirement.result, requirement.actual, requirement.expected
 
 
 def _approves(statement: StatementTrace) -> bool:

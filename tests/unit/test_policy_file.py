@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,14 @@ policies:
     require:
       - region: eu-*
 """
-SECONDS_A_FILE = 3.0
 
 
 def refused(content: str | bytes, directory: Path) -> list[Problem]:
     """Load a file that must be refused, and give its problems."""
     path = directory / "bad.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    began = time.process_time()
     with pytest.raises(PolicyError) as error:
         policy_file.load([path])
-    assert time.process_time() - began < SECONDS_A_FILE
     lines = max(path.read_bytes().count(b"\n"), path.read_bytes().count(b"\r")) + 1
     for problem in error.value.problems:
         assert problem.message
@@ -231,19 +227,17 @@ HURTFUL: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("content", HURTFUL.values(), ids=HURTFUL)
-def test_a_file_made_to_hurt_is_refused_quickly(content: str | bytes, tmp_path: Path) -> None:
-    """Size, depth and unfolding are bounded: under three seconds, a few lines of answer, no traceback."""
+def test_a_file_made_to_hurt_is_refused(content: str | bytes, tmp_path: Path) -> None:
+    """Size, depth and unfolding are bounded: a few lines of answer, no traceback."""
     problems = refused(content, tmp_path)
     assert all(len(str(problem)) < 2_000 for problem in problems)
 
 
-def test_the_largest_sensible_set_is_read_quickly() -> None:
-    """A thousand policies, as large a file as is taken, are valid in the time that they take to read."""
+def test_the_largest_sensible_set_is_read() -> None:
+    """A thousand policies, as large a file as is taken, are valid."""
     statement = "  - {name: policy-NUMBER, match: [{operation: S3Put*}], require: [{total_tasks: {at_most: NUMBER}}]}\n"
     text = "version: 1\npolicies:\n" + "".join(statement.replace("NUMBER", str(each)) for each in range(1_000))
-    began = time.process_time()
     assert len(policy_file.load_text(text).policies.statements) == 1_000
-    assert time.process_time() - began < SECONDS_A_FILE
 
 
 # --- what YAML means ---------------------------------------------------------------------------------
