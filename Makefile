@@ -83,8 +83,8 @@ reference: $(DEV) ## Write docs/policy.schema.json and docs/policy-reference.md 
 	$(BIN)/python tools/policy_reference.py
 
 .PHONY: bench
-bench: $(DEV) $(PEERS) ## Measure, side by side with the peers
-	$(BIN)/python -m pytest -q -p no:xdist benchmarks
+bench: $(PEERS) ## Measure judging, side by side with the peers (OUTPUT=json)
+	@PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table)
 
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -171,7 +172,7 @@ def goals(contests: Sequence[Contest]) -> list[Goal]:
     hundred, thousand = by_size[100], by_size[1000]
     return [
         Goal("100 policies: verdict and reason, to CEL", hundred.ratio(OURS, CEL), 0.3),
-        Goal("100 policies: verdict and reason, to Cloud Custodian", hundred.ratio(OURS, CUSTODIAN), 0.03),
+        Goal("100 policies: verdict and reason, to Custodian", hundred.ratio(OURS, CUSTODIAN), 0.03),
         Goal("100 policies: with the whole trace read, to CEL", hundred.ratio(TRACED, CEL), 1.0),
         *(
             Goal(f"1,000 policies to 100: {title}", thousand.microseconds(engine) / hundred.microseconds(engine), 12.0)
@@ -218,38 +219,49 @@ def as_json(contests: Sequence[Contest], reached: Sequence[Goal], rounds: int) -
 
 def show(contests: Sequence[Contest], reached: Sequence[Goal], rounds: int, console: Console) -> None:
     """The same for people."""
+    for name in WORKLOADS:
+        console.print(_table([contest for contest in contests if contest.name == name]))
     about = surroundings(rounds)
-    table = Table(
-        title="Judging one job: microseconds a decision",
-        caption=f"Python {about['python']} on {about['machine']}, CEL (Rust) {about['cel']}, Cloud Custodian "
-        f"{about['custodian']}, medians of {rounds} rounds. Four checks a policy. Peers answer without a reason.",
+    console.print(
+        f"Microseconds a decision, medians of {rounds} rounds, Python {about['python']} on {about['machine']}.\n"
+        f"CEL is common-expression-language {about['cel']}, Custodian is c7n {about['custodian']} as it runs, "
+        "filters are Custodian's called one by one.\n"
+        "trace: verdict, reason and the whole trace. The peers give no reason.\n",
+        highlight=False,
     )
-    for heading in (
-        "policies", "distinct checks", "verdict, reason", "and trace", "CEL", "Custodian", "its filters alone",
-        "to CEL", "with trace", "to Custodian", "to its filters",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right")
-    name = ""
-    for contest in contests:
-        if contest.name != name:
-            name = contest.name
-            table.add_section()
-            table.add_row(f"[bold]{contest.workload.title}")
-        table.add_row(
-            f"{contest.policies:,}",
-            f"{contest.workload.distinct_checks:,}",
-            *(f"{contest.microseconds(engine):,.1f}" for engine in ENGINES),
-            *(
-                f"{contest.ratio(engine, to):.3f}"
-                for engine, to in ((OURS, CEL), (TRACED, CEL), (OURS, CUSTODIAN), (OURS, FILTERS))
-            ),
-        )
-    console.print(table)
     for goal in reached:
         mark, style = ("met", "green") if goal.met else ("missed", "bold red")
-        console.print(
-            f"[{style}]{mark:>6}[/]  {goal.name}: {goal.ratio:.3f}, at most {goal.at_most:g}", highlight=False
+        console.print(f"[{style}]{mark:>6}[/]  {goal.ratio:6.3f} of at most {goal.at_most:<4g}  {goal.name}")
+
+
+def _table(contests: Sequence[Contest]) -> Table:
+    """One workload, a row for each size."""
+    table = Table(title=contests[0].workload.title, box=SIMPLE_HEAD, padding=0, title_justify="left")
+    for heading in (
+        "policies",
+        "distinct\nchecks",
+        "verdict,\nreason",
+        "trace",
+        "CEL",
+        "Custo-\ndian",
+        "filters",
+        "reason\n/ CEL",
+        "trace\n/ CEL",
+        "reason\n/ Cust",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=6)
+    for contest in contests:
+        table.add_row(
+            f"{contest.policies}",
+            f"{contest.workload.distinct_checks}",
+            *(_written(contest.microseconds(engine)) for engine in ENGINES),
+            *(f"{contest.ratio(engine, to):.3f}" for engine, to in ((OURS, CEL), (TRACED, CEL), (OURS, CUSTODIAN))),
         )
+    return table
+
+
+def _written(microseconds: float) -> str:
+    return f"{microseconds:.1f}" if microseconds < 1000 else f"{microseconds:,.0f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -103,9 +103,7 @@ class Between(Test):
         """Both ends included."""
         low, high = self.at_least, self.at_most
         if low is None and high is not None:
-            return lambda value, _: (
-                isinstance(value, int) and value is not True and value is not False and value <= high
-            )
+            return lambda value, _: type(value) is int and value <= high  # not isinstance: a bool is an int too
         return lambda value, _: (
             isinstance(value, int)
             and not isinstance(value, bool)

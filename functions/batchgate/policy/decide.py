@@ -1,6 +1,7 @@
 """Judging one job: policies and facts in, one decision out."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import MAXYEAR, datetime, timedelta
 from enum import StrEnum
@@ -9,8 +10,8 @@ from functools import cached_property
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import evaluate
-from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Statement, Verdict
-from batchgate.policy.trace import StatementTrace, trace_statement
+from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict
+from batchgate.policy.trace import Rows, StatementTrace, trace_checks, trace_statements
 
 SUSPENDED_FOR_AT_MOST = timedelta(days=30)
 """S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
@@ -20,8 +21,6 @@ _SKEW_AT_MOST = timedelta(days=30)
 
 _CHANGES_WITHIN = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
-
-_VOTE_OF_DOUBT = {Result.UNKNOWN: Verdict.WAIT, Result.UNMEASURABLE: Verdict.HOLD}
 
 
 class Rule(StrEnum):
@@ -57,13 +56,14 @@ class Decision:
     Attributes:
         verdict: The most cautious of all votes.
         votes: Every objection.
-        governing: The enforced statements that govern the job.
+        governing: The enforced statements that govern the job, by name.
         if_enforced: The verdict were the whole set not in shadow; None where it is not.
         until: Beside a hold only: the first instant before S3 fails the job at which the verdict
             would be approve, all other facts as they are; None where there is none.
         valid_until: The first instant, a day ahead at most, at which an approval or a cancellation
             would not be the verdict any more; None where there is none.
         results: What each check of the set came to, by number.
+        not_met: The numbers of those that are not met.
     """
 
     verdict: Verdict
@@ -75,6 +75,7 @@ class Decision:
     policies: PolicySet
     facts: JobFacts
     results: Sequence[Result]
+    not_met: AbstractSet[int]
 
     @property
     def policy_version(self) -> str:
@@ -95,12 +96,14 @@ class Decision:
         )
 
     @cached_property
+    def rows(self) -> Rows:
+        """Every check with actual and wanted, by number."""
+        return trace_checks(self.policies, self.results, self.facts)
+
+    @cached_property
     def trace(self) -> tuple[StatementTrace, ...]:
         """Every statement, whether it governs, and what each of its requirements came to."""
-        return tuple(
-            trace_statement(statement, self.policies, self.results, self.facts)
-            for statement in self.policies.statements
-        )
+        return trace_statements(self.policies, self.results, self.not_met, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class _Count:
     verdict: Verdict
     votes: tuple[Vote, ...]
     governing: tuple[Statement, ...]
+    not_met: AbstractSet[int]
 
 
 def decide(policies: PolicySet, facts: JobFacts) -> Decision:
@@ -139,6 +143,7 @@ def decide(policies: PolicySet, facts: JobFacts) -> Decision:
         policies=policies,
         facts=facts,
         results=results,
+        not_met=count.not_met,
     )
 
 
@@ -153,35 +158,30 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     governing: list[Statement] = []
     votes: list[Vote] = []
     doubted = False
-    for statement in policies.statements:
-        if not statement.enforced:
-            continue
+    for statement in policies.enforced:
         if statement.checks.isdisjoint(not_met):
             governing.append(statement)
             continue
         if not statement.match_checks.isdisjoint(violated):
             continue
         matched = evaluate(statement.match, results)
-        if matched is Result.VIOLATED:
-            continue
-        if matched is not Result.MET:
+        doubt = VOTES_OF_DOUBT[matched]
+        if doubt is not None:
             doubted |= statement.kind is Kind.POLICY
-            votes.append(Vote(_VOTE_OF_DOUBT[matched], statement))
-            continue
-        governing.append(statement)
-        votes.extend(_objections(statement, results))
+            votes.append(Vote(doubt, statement))
+        elif matched is Result.MET:
+            governing.append(statement)
+            votes.extend(_objections(statement, results))
     votes.extend(_rules_of_the_set(policies, facts, governing, doubted=doubted))
     verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
-    return _Count(verdict, tuple(votes), tuple(governing))
+    return _Count(verdict, tuple(votes), tuple(governing), not_met)
 
 
 def _objections(statement: Statement, results: Sequence[Result]) -> Iterator[Vote]:
     for requirement in statement.requirements:
-        result = evaluate(requirement.whole, results)
-        if result is Result.VIOLATED:
-            yield Vote(requirement.on_violation, statement, requirement)
-        elif result is not Result.MET:
-            yield Vote(_VOTE_OF_DOUBT[result], statement, requirement)
+        vote = requirement.votes[evaluate(requirement.whole, results)]
+        if vote is not None:
+            yield Vote(vote, statement, requirement)
 
 
 def _rules_of_the_set(
@@ -189,10 +189,11 @@ def _rules_of_the_set(
 ) -> Iterator[Vote]:
     """What speaks against approval although no statement does."""
     known = facts.operation in KNOWN_OPERATIONS
-    approving = [statement for statement in governing if statement.kind is Kind.POLICY]
-    if not approving and not doubted:
+    if not doubted and not any(statement.kind is Kind.POLICY for statement in governing):
         yield Vote(policies.unmatched if known else Verdict.HOLD, rule=Rule.UNMATCHED)
-    if not known and not any(facts.operation in statement.names_operations for statement in approving):
+    if not known and not any(
+        statement.kind is Kind.POLICY and facts.operation in statement.names_operations for statement in governing
+    ):
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 

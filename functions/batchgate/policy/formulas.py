@@ -1,6 +1,6 @@
 """Conditions made ready: checks by number, joined by all and any."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,9 +31,13 @@ def evaluate(formula: Formula, results: Sequence[Result]) -> Result:
     """What a formula comes to, given what each check came to."""
     if isinstance(formula, int):
         return results[formula]
+    return join(formula, [evaluate(part, results) for part in formula.parts])
+
+
+def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
+    """What a formula comes to, given what each of its parts came to."""
     if isinstance(formula, AllOf):
-        return max((evaluate(part, results) for part in formula.parts), default=Result.MET)
-    found = {evaluate(part, results) for part in formula.parts}
+        return max(found) if found else Result.MET
     return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
 
 

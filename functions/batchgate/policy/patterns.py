@@ -7,6 +7,7 @@ from functools import lru_cache
 from batchgate.jobs.model import JobRef
 
 _WILDCARD = re.compile(r"[*?]")
+_STAR_AT_END_ONLY = re.compile(r"[^*?]*\*", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\$\{(account|region|partition)\}")
 
 
@@ -41,6 +42,9 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     wild = [pattern for pattern in patterns if pattern not in literals]
     if not wild:
         return literals.__contains__
+    if not literals and all(_STAR_AT_END_ONLY.fullmatch(pattern) for pattern in wild):
+        prefixes = tuple(pattern[:-1] for pattern in wild)
+        return lambda text: text.startswith(prefixes)
     fullmatch = re.compile("|".join(_expression(pattern) for pattern in wild), re.DOTALL).fullmatch
     if not literals:
         return lambda text: fullmatch(text) is not None

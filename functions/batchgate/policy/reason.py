@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
-from batchgate.policy.trace import ConditionTrace, LiftTrace, trace_condition
+from batchgate.policy.trace import ConditionTrace, trace_condition
 from batchgate.policy.wording import printable
 
 REASON_AT_MOST = 256
@@ -38,16 +38,16 @@ def status_update_reason(decision: Decision, claim_id: str | None = None) -> str
     if decision.verdict is Verdict.APPROVE:
         return _approval(decision, head, room) + versions
     names, parts = _objections(decision)
-    text = _fitted(f"{head} by {names}: " if names else f"{head}: ", parts, room)
+    text = _fitted(f"{head} by {names}: " if names else f"{head}: ", parts, len(parts), room)
     message = next((each for each in _messages(decision) if len(text) + len(each) + 3 <= room), None)
     return text + (f" | {message}" if message else "") + versions
 
 
 def _approval(decision: Decision, head: str, room: int) -> str:
-    policies = sorted({statement.name for statement in decision.governing if statement.kind is Kind.POLICY})
-    count = sum(len(statement.requirements) for statement in decision.governing)
+    policies = [statement.name for statement in decision.governing if statement.kind is Kind.POLICY]
+    count = sum([len(statement.requirements) for statement in decision.governing])
     met = f", {count} requirement{'' if count == 1 else 's'} met"
-    return _fitted(f"{head} by ", [_name(name) for name in policies], room - len(met), ", ") + met
+    return _fitted(f"{head} by ", map(_name, policies), len(policies), room - len(met), ", ") + met
 
 
 def _objections(decision: Decision) -> tuple[str, list[str]]:
@@ -64,18 +64,12 @@ def _phrase(vote: Vote, decision: Decision) -> str:
     if vote.statement is None:
         return _rule(vote.rule, decision)
     if vote.requirement is None:
-        match = trace_condition(vote.statement.match, decision.policies, decision.results, decision.facts)
-        return f"whether it governs is not known: {_wrong(match)}"
-    own = trace_condition(vote.requirement.own, decision.policies, decision.results, decision.facts)
-    lifts = (
-        LiftTrace(
-            lift.exception,
-            None,
-            trace_condition(lift.condition, decision.policies, decision.results, decision.facts),
-        )
-        for lift in vote.requirement.lifts
+        return f"whether it governs is not known: {_wrong(trace_condition(vote.statement.match, decision.rows))}"
+    unless = (
+        trace_condition(lift.condition, decision.rows) for lift in vote.requirement.lifts if lift.exception is None
     )
-    return _wrong(own) + "".join(f" ({_not_lifted(lift)})" for lift in lifts if lift.exception is None)
+    own = trace_condition(vote.requirement.own, decision.rows)
+    return _wrong(own) + "".join(f" ({_not_lifted(condition)})" for condition in unless)
 
 
 def _rule(rule: Rule | None, decision: Decision) -> str:
@@ -103,8 +97,8 @@ def _wrong(trace: ConditionTrace) -> str:
     return "neither " + " nor ".join(sorted(_wrong(part) for part in parts)) if len(parts) > 1 else _wrong(parts[0])
 
 
-def _not_lifted(lift: LiftTrace) -> str:
-    return "unless " + " and ".join(sorted(_unmet_exception(part) for part in _leaves(lift.condition)))
+def _not_lifted(unless: ConditionTrace) -> str:
+    return "unless " + " and ".join(sorted(_unmet_exception(part) for part in _leaves(unless)))
 
 
 def _leaves(trace: ConditionTrace) -> Iterator[ConditionTrace]:
@@ -129,11 +123,19 @@ def _name(name: str) -> str:
     return text if len(text) <= _NAME_AT_MOST else f"{text[: _NAME_AT_MOST - 3]}..."
 
 
-def _fitted(head: str, parts: list[str], room: int, between: str = "; ") -> str:
+def _fitted(head: str, parts: Iterable[str], total: int, room: int, between: str = "; ") -> str:
     """As many whole parts as fit, and how many more there are."""
-    for count in range(len(parts), 0, -1):
-        left = len(parts) - count
-        text = head + between.join(parts[:count]) + (f"{between}+{left} more" if left else "")
+    texts: list[str] = []
+    text = head
+    for part in parts:
+        text += part
+        if len(text) > room:
+            break
+        texts.append(text)
+        text += between
+    for count in range(len(texts), 0, -1):
+        left = total - count
+        text = texts[count - 1] + (f"{between}+{left} more" if left else "")
         if len(text) <= room:
             return text
-    return f"{head}{len(parts)} requirement{'' if len(parts) == 1 else 's'}"
+    return f"{head}{total} requirement{'' if total == 1 else 's'}"

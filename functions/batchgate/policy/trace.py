@@ -1,38 +1,44 @@
-"""Why a decision came out as it did, statement by statement; made only when somebody reads it."""
+"""Why a decision came out as it did, statement by statement; made only when somebody reads it.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+The rows are msgspec structs and not dataclasses, because one reading makes hundreds of them and a frozen dataclass
+takes ten times as long to make; they refer to one another downwards only, so that the garbage collector need not know
+them. Whatever statements share (checks, matches, requirements) is laid open once.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from batchgate.policy.checks import Not
 from batchgate.policy.facts import JobFacts, Result
-from batchgate.policy.formulas import AllOf, Formula, evaluate
-from batchgate.policy.policy_set import Kind, Lift, PolicySet, Requirement, Statement, Verdict
-from batchgate.policy.wording import printable, shown
+from batchgate.policy.formulas import AllOf, Formula, evaluate, join
+from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
+from batchgate.policy.wording import shown
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionTrace:
+class ConditionTrace(Struct, frozen=True, gc=False):
     """One check, or several joined.
 
     Attributes:
-        joined: "all" or "any" over `parts`; "" for a single check.
-        subject: What the check looks at; "" where conditions are joined.
-        kind: The check's key in the document; "" where conditions are joined.
+        subject: What the check looks at; "" where conditions are joined, as for the next three.
+        kind: The check's key in the document.
         actual: What the job has.
         expected: What the check wants.
+        joined: "all" or "any" over `parts`; "" for a single check.
     """
 
-    joined: str
-    subject: str
-    kind: str
     result: Result
-    actual: str
-    expected: str
+    subject: str = ""
+    kind: str = ""
+    actual: str = ""
+    expected: str = ""
+    joined: str = ""
     parts: tuple["ConditionTrace", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LiftTrace:
+class LiftTrace(Struct, frozen=True, gc=False):
     """An `unless` or an exception, and whether it lifts the requirement."""
 
     exception: str | None
@@ -40,37 +46,29 @@ class LiftTrace:
     condition: ConditionTrace
 
 
-@dataclass(frozen=True, slots=True)
-class RequirementTrace:
+class RequirementTrace(Struct, frozen=True, gc=False):
     """One requirement.
 
     Attributes:
         result: With all that may lift it.
         own: Without.
+        actual: What the job has, where conditions are joined of each in turn.
+        expected: What the requirement wants.
         vote: What it asks for; None if it is met.
     """
 
     result: Result
     own: ConditionTrace
+    actual: str
+    expected: str
     lifts: tuple[LiftTrace, ...]
     on_violation: Verdict
     vote: Verdict | None
     message: str | None
     position: int
 
-    @property
-    def actual(self) -> str:
-        """What the job has."""
-        return self.own.actual
 
-    @property
-    def expected(self) -> str:
-        """What the requirement wants."""
-        return self.own.expected
-
-
-@dataclass(frozen=True, slots=True)
-class StatementTrace:
+class StatementTrace(Struct, frozen=True, gc=False):
     """One policy or guardrail.
 
     Attributes:
@@ -88,83 +86,109 @@ class StatementTrace:
     vote: Verdict | None
 
 
-_VOTES = {Result.UNKNOWN: Verdict.WAIT, Result.UNMEASURABLE: Verdict.HOLD}
-_GOVERNS = {Result.MET: True, Result.VIOLATED: False}
-
-
-def trace_statement(
-    statement: Statement, policies: PolicySet, results: Sequence[Result], facts: JobFacts
-) -> StatementTrace:
-    """Lay one statement open."""
-    match = trace_condition(statement.match, policies, results, facts)
-    requirements = tuple(
-        _trace_requirement(requirement, policies, results, facts) for requirement in statement.requirements
-    )
-    votes = [requirement.vote for requirement in requirements if requirement.vote is not None]
-    if statement.kind is Kind.POLICY:
-        votes.append(Verdict.APPROVE)
-    vote = max(votes, default=None) if match.result is Result.MET else _VOTES.get(match.result)
-    return StatementTrace(
-        name=statement.name,
-        kind=statement.kind,
-        enforced=statement.enforced,
-        governs=_GOVERNS.get(match.result),
-        match=match,
-        requirements=requirements,
-        vote=vote,
-    )
-
-
-def _trace_requirement(
-    requirement: Requirement, policies: PolicySet, results: Sequence[Result], facts: JobFacts
-) -> RequirementTrace:
-    def lift(each: Lift) -> LiftTrace:
-        return LiftTrace(each.exception, each.because, trace_condition(each.condition, policies, results, facts))
-
-    result = evaluate(requirement.whole, results)
-    return RequirementTrace(
-        result=result,
-        own=trace_condition(requirement.own, policies, results, facts),
-        lifts=tuple(map(lift, requirement.lifts)),
-        on_violation=requirement.on_violation,
-        vote=requirement.on_violation if result is Result.VIOLATED else _VOTES.get(result),
-        message=requirement.message,
-        position=requirement.position,
-    )
-
+Rows: TypeAlias = Mapping[int, ConditionTrace]
+"""One for each check of a policy set, by number."""
 
 _CLOCK = {"window": ("closed", "open"), "expires": ("over", "running")}
 """What the clock's checks show, so that a trace is the same as long as nothing has changed."""
 
 
-def trace_condition(
-    formula: Formula, policies: PolicySet, results: Sequence[Result], facts: JobFacts
-) -> ConditionTrace:
-    """Lay one condition open, with actual and wanted of each check."""
+def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> Rows:
+    """Lay every check open, with actual and wanted."""
+    rows: dict[int, ConditionTrace] = {}
+    for question in policies.questions:
+        measure, subject, kind = question.measure, question.subject, question.measure.kind
+        clock = _CLOCK.get(kind)
+        actual = "" if clock else shown(measure, measure.read(facts))
+        for number, expected in question.wanted:
+            if clock:
+                denied = isinstance(policies.checks[number].test, Not)
+                actual = clock[(results[number] is Result.MET) is not denied]
+            rows[number] = ConditionTrace(results[number], subject, kind, actual, expected)
+    return rows
+
+
+def trace_condition(formula: Formula, rows: Rows, result: Result | None = None) -> ConditionTrace:
+    """Lay one condition open; `result` may say what it comes to where that is known already."""
     if isinstance(formula, int):
-        check = policies.checks[formula]
-        clock = _CLOCK.get(check.measure.kind)
-        holds = (results[formula] is Result.MET) is not isinstance(check.test, Not)
-        return ConditionTrace(
-            joined="",
-            subject=printable(check.measure.subject),
-            kind=check.measure.kind,
-            result=results[formula],
-            actual=clock[holds] if clock else shown(check.measure, check.measure.read(facts)),
-            expected=printable(check.test.wanted),
+        return rows[formula]
+    parts = tuple([rows[part] if isinstance(part, int) else trace_condition(part, rows) for part in formula.parts])
+    if result is None:
+        result = join(formula, [part.result for part in parts])
+    return ConditionTrace(result=result, joined="all" if isinstance(formula, AllOf) else "any", parts=parts)
+
+
+def trace_statements(
+    policies: PolicySet, results: Sequence[Result], not_met: AbstractSet[int], rows: Rows
+) -> tuple[StatementTrace, ...]:
+    """Lay every statement open, in the document's order.
+
+    As in the decision, a statement all of whose checks are met needs no further look.
+    """
+    requirements = [_trace_requirement(requirement, results, rows) for requirement in policies.requirements]
+    matches: list[ConditionTrace | None] = [None] * policies.matches
+    traces: list[StatementTrace] = []
+    for statement in policies.statements:
+        met = statement.checks.isdisjoint(not_met)
+        match = matches[statement.match_number]
+        if match is None:
+            match = trace_condition(statement.match, rows, Result.MET if met else None)
+            matches[statement.match_number] = match
+        own = statement.pick_requirements(requirements)
+        governs, vote = (True, statement.consent) if met else _position(statement, match, own)
+        traces.append(
+            StatementTrace(
+                name=statement.name,
+                kind=statement.kind,
+                enforced=statement.enforced,
+                governs=governs,
+                match=match,
+                requirements=own,
+                vote=vote,
+            )
         )
-    joined = "all" if isinstance(formula, AllOf) else "any"
-    parts = tuple(trace_condition(part, policies, results, facts) for part in formula.parts)
-    between = " and " if joined == "all" else " or "
-    return ConditionTrace(
-        joined=joined,
-        subject="",
-        kind="",
-        result=evaluate(formula, results),
-        actual="; ".join(_named(part, part.actual) for part in parts),
-        expected=between.join(_named(part, part.expected) for part in parts),
-        parts=parts,
+    return tuple(traces)
+
+
+def _position(
+    statement: Statement, match: ConditionTrace, requirements: Sequence[RequirementTrace]
+) -> tuple[bool | None, Verdict | None]:
+    """Whether a statement governs, and what it asks for."""
+    if match.result is Result.VIOLATED:
+        return False, None
+    if match.result is not Result.MET:
+        return None, VOTES_OF_DOUBT[match.result]
+    votes = [requirement.vote for requirement in requirements if requirement.vote is not None]
+    return True, max(votes) if votes else statement.consent
+
+
+def _trace_requirement(requirement: Requirement, results: Sequence[Result], rows: Rows) -> RequirementTrace:
+    own = rows[requirement.own] if isinstance(requirement.own, int) else trace_condition(requirement.own, rows)
+    result = evaluate(requirement.whole, results) if requirement.lifts else own.result
+    return RequirementTrace(
+        result=result,
+        own=own,
+        actual=_actual(own) if own.joined else own.actual,
+        expected=_expected(own) if own.joined else own.expected,
+        lifts=tuple([_trace_lift(lift, rows) for lift in requirement.lifts]) if requirement.lifts else (),
+        on_violation=requirement.on_violation,
+        vote=requirement.votes[result],
+        message=requirement.message,
+        position=requirement.position,
     )
+
+
+def _trace_lift(lift: Lift, rows: Rows) -> LiftTrace:
+    return LiftTrace(lift.exception, lift.because, trace_condition(lift.condition, rows))
+
+
+def _actual(joined: ConditionTrace) -> str:
+    return "; ".join(_named(part, _actual(part) if part.joined else part.actual) for part in joined.parts)
+
+
+def _expected(joined: ConditionTrace) -> str:
+    between = " and " if joined.joined == "all" else " or "
+    return between.join(_named(part, _expected(part) if part.joined else part.expected) for part in joined.parts)
 
 
 def _named(part: ConditionTrace, text: str) -> str:

@@ -18,12 +18,12 @@ _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.sco
 
 def printable(text: str) -> str:
     """Text of the policy's authors with everything but printable ASCII replaced."""
-    return _NOT_PRINTABLE_ASCII.sub("?", text)
+    return text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("?", text)
 
 
 def quoted(text: str) -> str:
     """Text from the requester: stripped to printable ASCII, cut to 40 characters, in quotes."""
-    stripped = _NOT_PRINTABLE_ASCII.sub("", text).replace('"', "'")
+    stripped = (text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("", text)).replace('"', "'")
     return f'"{stripped[:QUOTED_AT_MOST]}"'
 
 
