@@ -86,6 +86,10 @@ reference: $(DEV) ## Write docs/policy.schema.json and docs/policy-reference.md 
 bench: $(PEERS) ## Measure judging, side by side with the peers (OUTPUT=json)
 	@PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table)
 
+.PHONY: oracle
+oracle: $(DEV) ## Compare the judging core with the independent reading of the language on 100,000 random jobs
+	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
+
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
 	@rm -rf cdk.out
