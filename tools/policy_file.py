@@ -275,7 +275,7 @@ def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise _UnreadableError(f"expected YAML: {what}", *((mark.line + 1, mark.column + 1) if mark else ())) from error
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, OverflowError) as error:
         raise _UnreadableError(f"expected YAML: {error}") from error
     if node is None:
         raise _UnreadableError(
