@@ -39,7 +39,7 @@ setup: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE) ## Install everything into this dir
 
 .PHONY: demo
 demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, no AWS account needed (POLICY=file)
-	@$(BIN)/batchgate demo $(if $(POLICY),--policy $(POLICY))
+	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local
 local: $(CLI) $(MINISTACK) ## Run the S3 Batch emulator and a local S3 until Ctrl-C
@@ -173,7 +173,7 @@ $(MINISTACK): $(PYTHON_ENV) requirements/ministack.txt
 	@touch $@
 
 $(AWSCLI): $(PYTHON_ENV) requirements/awscli.txt
-	@echo "Installing the AWS CLI that tests use into .venv-awscli"
+	@echo "Installing the AWS CLI into .venv-awscli"
 	@[ -x .venv-awscli/bin/python ] || $(BIN)/python -m venv .venv-awscli
 	@$(call install,.venv-awscli,requirements/awscli.txt)
 	@touch $@

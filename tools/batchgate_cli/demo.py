@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import queue
+import shlex
 import tempfile
 import threading
 import time
@@ -102,12 +103,14 @@ def _run(console: Console, policy: Path, canonical: bytes) -> None:
                 gate.show_in(rows)
                 live.update(_table(rows))
         _show_one(console, rows, services)
-    console.print(_NEXT.format(policy=policy), markup=False)
+    copied = f"cp {policy} my.yaml, change a limit, and: make demo POLICY=my.yaml"
+    change = copied if policy == DEFAULT_POLICY else f"change a limit in {policy}, and the same command again"
+    console.print(_NEXT.format(change=change), markup=False, soft_wrap=True)
 
 
 _NEXT = """
 What to try next
-  cp {policy} my.yaml, change a limit, and: make demo POLICY=my.yaml
+  {change}
   .venv/bin/batchgate policy check my.yaml         what is wrong in it, with line and column
   .venv/bin/batchgate policy explain --help        why a job would be decided how
   make local                                       the same services, for your own `aws` commands
@@ -222,12 +225,12 @@ def _at(stream: io.StringIO, like: logging.Handler) -> logging.Handler:
 
 def _table(rows: Mapping[int, _Row]) -> Table:
     table = Table(title="S3 Batch Operations jobs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("job", min_width=16)
+    table.add_column("job", min_width=10)
     table.add_column("tasks", justify="right")
     table.add_column("made by", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("S3 says", no_wrap=True)
-    table.add_column("reason on the job", overflow="fold")
+    table.add_column("reason on the job", overflow="fold", min_width=24)
     for row in rows.values():
         table.add_row(
             row.title,
@@ -245,7 +248,7 @@ def _show_one(console: Console, rows: Mapping[int, _Row], services: LocalService
     row = next((row for row in rows.values() if row.action == "cancelled"), rows[0])
     query = "Job.{JobId:JobId,Description:Description,Status:Status,StatusUpdateReason:StatusUpdateReason}"
     command = ["s3control", "describe-job", "--account-id", ACCOUNT, "--job-id", row.job_id, "--query", query]
-    console.print(f"\n$ aws {' '.join(command)}", markup=False, soft_wrap=True)
+    console.print(f"\n$ aws {shlex.join(command)}", markup=False, soft_wrap=True)
     console.print(printable_lines(aws(command, services)), markup=False, end="", soft_wrap=True)
 
 
