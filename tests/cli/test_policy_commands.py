@@ -219,3 +219,20 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
         assert len(result.stdout.splitlines()) > 5
     for path in (["demo"], ["emulator", "serve"], ["local", "up"]):
         assert batchgate(*path, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("policy", "check", "nope.yaml"), 1, "batchgate: nope.yaml: No such file or directory\n"),
+        (("demo", "--policy", "nope.yaml"), 1, "batchgate: nope.yaml: No such file or directory\n"),
+        (("policy", "explain", SMALL_JOBS, "--job", str(CHECKOUT)), 1, f"batchgate: {CHECKOUT}: Is a directory\n"),
+        (("emulator", "serve", "--s3-endpoint", "notaurl"), 2, "http://HOST:PORT"),
+    ],
+)
+def test_what_can_not_be_opened_is_named(arguments: tuple[str, ...], status: int, said: str) -> None:
+    """In words, without a number or a traceback."""
+    result = batchgate(*arguments)
+    assert result.exit_code == status
+    assert said in result.stderr
+    assert "Traceback" not in result.output

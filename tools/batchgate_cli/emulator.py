@@ -57,6 +57,8 @@ def serve(
     from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, S3Objects, SteppedClock
     from s3batch_emulator.server import bound_socket, uvicorn_server
 
+    if s3_endpoint is not None and not s3_endpoint.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"expected http://HOST:PORT, got {s3_endpoint!r}", param_hint="--s3-endpoint")
     console = Console(highlight=False, soft_wrap=True)
 
     def show(event: "Event") -> None:

@@ -53,6 +53,10 @@ def printable_line(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def _tell(message: str) -> None:
+    errors_console().print(Text(f"batchgate: {printable_line(message)}"))
+
+
 @contextmanager
 def told_errors() -> Iterator[None]:
     """Turn what batchgate reports into a message and an exit code."""
@@ -61,8 +65,13 @@ def told_errors() -> Iterator[None]:
     except PolicyError as error:
         show_problems(error.problems)
         raise typer.Exit(Exit.INVALID_POLICY) from error
-    except (BatchgateError, OSError) as error:
-        errors_console().print(Text(f"batchgate: {printable_line(str(error))}"))
+    except BatchgateError as error:
+        _tell(str(error))
+        raise typer.Exit(Exit.COULD_NOT) from error
+    except BrokenPipeError as error:  # whoever read the output has seen enough
+        raise typer.Exit(Exit.COULD_NOT) from error
+    except OSError as error:
+        _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
         raise typer.Exit(Exit.COULD_NOT) from error
     except KeyboardInterrupt as error:
         sys.stderr.write("\nbatchgate: interrupted\n")

@@ -246,7 +246,8 @@ def schema() -> None:
     """Print the JSON Schema of policy files, for editors."""
     from policy_schema import policy_schema
 
-    print(json.dumps(policy_schema(), indent=2))
+    with told_errors():
+        print(json.dumps(policy_schema(), indent=2), flush=True)
 
 
 @app.command()
