@@ -37,6 +37,8 @@ class GateStack(Stack):
         )
         functions.review_events_of(job_events.queue, settings)
         self._let_decide(functions.job_event)
+        if settings.manifest_buckets:
+            self._let_ask_for_manifests(functions.job_event, settings.manifest_buckets)
         CfnOutput(self, "JobEventFunction", value=functions.job_event.function_name)
         CfnOutput(self, "JobEventQueue", value=job_events.queue.queue_url)
         CfnOutput(self, "UnreviewedEvents", value=job_events.unreviewed.queue_url)
@@ -62,3 +64,26 @@ class GateStack(Stack):
                 reason="The gate judges every job of its account and Region, and their ids are S3's to give.",
             )
         )
+
+    def _let_ask_for_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:
+        """Grant HeadObject; with ListBucket a missing manifest is a 404 and not a 403.
+
+        *Source*: S3 API, HeadObject, permissions.
+        """
+        named = [self.format_arn(service="s3", region="", account="", resource=bucket) for bucket in buckets]
+        objects = [f"{arn}/*" for arn in named]
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="AskForManifests", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects
+            )
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(sid="TellMissingManifests", actions=["s3:ListBucket"], resources=named)
+        )
+        for bucket in buckets:
+            Validations.of(function.role or function).acknowledge(
+                Acknowledgment(
+                    id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/*]",
+                    reason="Where in its bucket a manifest lies is for whoever creates the job to choose.",
+                )
+            )

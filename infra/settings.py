@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         stack_name: The name of the CloudFormation stack; unique in account and Region.
         policy_files: The policy files, or directories of them, to enforce; relative to the checkout.
+        manifest_buckets: The buckets whose manifests the gate may ask S3 about (HeadObject), for policies on
+            `manifest.bytes`; none by default.
         architecture: The processor that the functions run on.
         memory_mb: What each function gets, in MiB; Lambda gives processor time in proportion.
         timeout_seconds: How long one batch of events may take.
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
     policy_files: Annotated[tuple[str, ...], Meta(min_length=1)] = ("policies/approval.yaml",)
+    manifest_buckets: tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
     architecture: Architecture = Architecture.ARM64
     memory_mb: Annotated[int, Meta(ge=128, le=10_240)] = 512
     timeout_seconds: Annotated[int, Meta(ge=10, le=900)] = 60

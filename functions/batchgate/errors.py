@@ -105,6 +105,10 @@ class UpdateUnclearError(JobsApiError):
     """Nobody can say whether the status update had, has or will have its effect."""
 
 
+class ManifestsApiError(BatchgateError):
+    """S3 could not say anything about a manifest now; it may later."""
+
+
 class LedgerError(BatchgateError):
     """The ledger could not be read or written."""
 

@@ -80,6 +80,18 @@ class JobsApi(Protocol):
         ...
 
 
+class ManifestsApi(Protocol):
+    """What S3 says of the object that is a job's manifest."""
+
+    def size(self, job: Job) -> int | Gap:
+        """Its size in bytes, of the version and with the ETag that the job names; else why it can't be had.
+
+        Raises:
+            ManifestsApiError: S3's own trouble, or the network's; nothing is known.
+        """
+        ...
+
+
 class PolicySource(Protocol):
     """Where the policies in force come from."""
 
@@ -178,6 +190,7 @@ class Gate:
     """
 
     jobs: JobsApi
+    manifests: ManifestsApi
     policies: PolicySource
     ledger: DecisionLedger
     announcer: Announcer

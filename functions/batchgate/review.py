@@ -4,7 +4,7 @@ from batchgate.carry_out import Seen, act, finish, hold, review_of
 from batchgate.errors import JobNotFoundError, LedgerConflictError
 from batchgate.jobs.model import Job, JobRef, JobStatus
 from batchgate.policy.decide import Decision, decide
-from batchgate.policy.facts import gather_facts
+from batchgate.policy.facts import NOT_READ, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.ports import Gate, JobLook, Review
 from batchgate.protocol import Step, contradiction, leave_unconfirmed, next_step, settle_gone
@@ -50,7 +50,8 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
 
 
 def _judge(state: State | None, look: JobLook, policies: PolicySet, gate: Gate) -> Review:
-    decision = decide(policies, gather_facts(look.job, gate.clock.now(), tags=look.tags))
+    size = gate.manifests.size(look.job) if policies.asks_for("manifest.bytes") else NOT_READ
+    decision = decide(policies, gather_facts(look.job, gate.clock.now(), tags=look.tags, manifest_bytes=size))
     direction = _direction(decision, look.job)
     if direction is None:
         if not look.job.asks_for_confirmation:

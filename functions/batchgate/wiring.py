@@ -12,9 +12,12 @@ from aws_lambda_powertools import Logger
 
 from batchgate.adapters.announce import LogAnnouncer
 from batchgate.adapters.ledger import MemoryLedger
+from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.policy_source import PackagedPolicy
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
-from batchgate.ports import DecisionLedger, Gate, JobsApi, PolicySource
+from batchgate.jobs.model import Job
+from batchgate.policy.facts import Gap
+from batchgate.ports import DecisionLedger, Gate, JobsApi, ManifestsApi, PolicySource
 
 PACKAGED_POLICY = Path(__file__).with_name("policy.json")
 
@@ -54,6 +57,7 @@ def gate(time_left: timedelta) -> Gate:
     clock = SystemClock()
     return Gate(
         jobs=_jobs(),
+        manifests=_LazyManifests(),
         policies=_policies(),
         ledger=_ledger(),
         announcer=LogAnnouncer(logger),
@@ -71,6 +75,19 @@ def _jobs() -> JobsApi:
         updating=session.client("s3control", config=UPDATING),
         clock=SystemClock(),
     )
+
+
+class _LazyManifests:
+    """Few teams ask for a manifest's size, so only their functions make a client of S3."""
+
+    def size(self, job: Job) -> int | Gap:
+        """As `StoredManifests`."""
+        return _manifests().size(job)
+
+
+@cache
+def _manifests() -> ManifestsApi:
+    return StoredManifests(boto3.session.Session().client("s3", config=READING))
 
 
 @cache

@@ -79,6 +79,22 @@ def test_the_gate_may_do_exactly_this(template: Template) -> None:
     }
 
 
+def test_manifests_are_asked_for_in_the_named_buckets_alone() -> None:
+    """Reading them, and telling a missing one from a forbidden one."""
+    template = synthesize(Settings(manifest_buckets=("audit-manifests",)))
+    bucket = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::audit-manifests"]]}
+    objects = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::audit-manifests/*"]]}
+    [policy] = [
+        resource["Properties"]["PolicyDocument"]["Statement"]
+        for resource in template.find_resources("AWS::IAM::Policy").values()
+    ]
+    said = {statement.get("Sid"): statement for statement in policy}
+    assert said["AskForManifests"]["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    assert said["AskForManifests"]["Resource"] == objects
+    assert said["TellMissingManifests"]["Action"] == "s3:ListBucket"
+    assert said["TellMissingManifests"]["Resource"] == bucket
+
+
 def test_no_role_has_rights_from_elsewhere(template: Template) -> None:
     """Neither managed policies nor inline ones, so what the test above sees is all."""
     for role in template.find_resources("AWS::IAM::Role").values():

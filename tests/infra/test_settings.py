@@ -25,6 +25,7 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
         ({"architectures": "arm64"}, "architectures"),
         ({"architecture": "riscv"}, r"\$\.architecture"),
         ({"max_concurrency": 1}, r"\$\.max_concurrency"),
+        ({"manifest_buckets": ["arn:aws:s3:::b"]}, r"\$\.manifest_buckets\[0\]"),
         ({"max_concurrency": "2"}, r"\$\.max_concurrency"),
         ({"max_receive_count": 4}, r"\$\.max_receive_count"),
         ({"timeout_seconds": 901}, r"\$\.timeout_seconds"),

@@ -15,6 +15,7 @@ from batchgate.adapters.s3control import READING, UPDATING, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.policy.facts import Gap, Result, manifest_location
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Gate, JobLook, ListedJob, Review
 from batchgate.review import review_job
@@ -168,6 +169,25 @@ class RecordedJobs:
 
 
 @dataclass(slots=True)
+class RecordedManifests:
+    """The `ManifestsApi` port before the objects of this process."""
+
+    script: Script
+    objects: MemoryObjects
+
+    def size(self, job: Job) -> int | Gap:
+        """The size of the object whose ETag the job names."""
+        self.script.reached("size")
+        location = manifest_location(job)
+        assert location is not None
+        bucket, _, key = str(location["ObjectArn"]).partition(":::")[2].partition("/")
+        opened = self.objects.open(bucket, key)
+        if opened.etag != location["ETag"]:
+            return Gap(Result.UNMEASURABLE, "the manifest is another by now")
+        return len(opened.body.read())
+
+
+@dataclass(slots=True)
 class EnforcedPolicies:
     """The `PolicySource` port: what a test enforces at the moment; None where nothing can be had."""
 
@@ -217,6 +237,7 @@ class Stage:
             clock=self.clock,
         )
         self.jobs = RecordedJobs(self.script, self.s3control)
+        self.manifests = RecordedManifests(self.script, self.objects)
         self.time_left = timedelta(seconds=60)
         self._claim_ids = iter(CLAIM_IDS)
 
@@ -266,6 +287,7 @@ class Stage:
         """The ports of one invocation that begins now."""
         return Gate(
             jobs=self.jobs,
+            manifests=self.manifests,
             policies=self.source,
             ledger=self.ledger,
             announcer=self.told,

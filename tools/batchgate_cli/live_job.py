@@ -1,17 +1,16 @@
 """A job read from AWS, the way the gate reads it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.s3control import READING, S3Control
 from batchgate.errors import BatchgateError
-from batchgate.jobs.model import Job, JobRef
-from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts, manifest_location
+from batchgate.jobs.model import JobRef
+from batchgate.policy.facts import NOT_READ, JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet
 from batchgate.wiring import SystemClock
 
@@ -36,6 +35,7 @@ def live_facts(job_id: str, policies: PolicySet, options: AwsOptions, at: dateti
     Raises:
         LiveJobError: There are no credentials or no Region, or the caller can't be told.
         JobsApiError: S3 refused, or knows no such job.
+        ManifestsApiError: S3 could not say anything about the manifest.
     """
     try:
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
@@ -44,25 +44,8 @@ def live_facts(job_id: str, policies: PolicySet, options: AwsOptions, at: dateti
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)
         look = S3Control(client, client, SystemClock()).look(ref, with_tags=policies.asks_for("tags"))
-        manifest_bytes = _manifest_bytes(session, look.job) if policies.asks_for("manifest") else NOT_READ
+        asked = policies.asks_for("manifest.bytes")
+        size = StoredManifests(session.client("s3", config=READING)).size(look.job) if asked else NOT_READ
     except (BotoCoreError, ClientError) as error:
         raise LiveJobError(f"{job_id}: {error}") from error
-    return gather_facts(look.job, at or datetime.now(UTC), tags=look.tags, manifest_bytes=manifest_bytes)
-
-
-def _manifest_bytes(session: boto3.session.Session, job: Job) -> int | Gap:
-    """The size of the very object that the job names: same ETag, same version."""
-    location = manifest_location(job)
-    arn = str(location.get("ObjectArn") or "") if location else ""
-    bucket, _, key = arn.partition(":::")[2].partition("/")
-    if location is None or not bucket or not key:
-        return NOT_READ
-    version = location.get("ObjectVersionId")
-    chosen: Mapping[str, Any] = {"VersionId": version} if version else {}
-    try:
-        head = session.client("s3").head_object(Bucket=bucket, Key=key, **chosen)
-    except ClientError as error:
-        return Gap(Result.UNMEASURABLE, f"HeadObject answered {error.response['Error'].get('Code', '')[:40]}")
-    if head["ETag"].strip('"') != str(location.get("ETag") or "").strip('"'):
-        return Gap(Result.UNMEASURABLE, "the object's ETag is another by now")
-    return head["ContentLength"]
+    return gather_facts(look.job, at or datetime.now(UTC), tags=look.tags, manifest_bytes=size)

@@ -205,9 +205,9 @@ class PolicySet:
             ),
         )
 
-    def asks_for(self, kind: str) -> bool:
-        """Whether any statement looks at this, so that it is worth fetching."""
-        return any(question.measure.kind == kind for question in self.questions)
+    def asks_for(self, what: str) -> bool:
+        """Whether any statement looks at this, a kind of check or one subject of it, so that it is worth fetching."""
+        return any(what in (question.measure.kind, question.subject) for question in self.questions)
 
     def judge_checks(self, facts: JobFacts) -> list[Result]:
         """What every check of the set comes to, by number."""

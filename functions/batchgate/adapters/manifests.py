@@ -1,0 +1,68 @@
+"""What the stored manifest of a job says about itself, through boto3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from batchgate.errors import ManifestsApiError
+from batchgate.policy.facts import Gap, Result, manifest_location
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from batchgate.jobs.model import Job
+
+_SERVER_ERRORS = 500
+_TRANSIENT = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded"})
+_WORDS = {
+    "403": "the gate may not read the manifest",
+    "404": "the manifest is not there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifests:
+    """The `ManifestsApi` port on S3."""
+
+    s3: S3Client
+
+    def size(self, job: Job) -> int | Gap:
+        """HeadObject of the very object that the job names: same ETag, same version.
+
+        *Source*: S3 API, HeadObject: without s3:ListBucket a missing object is 403.
+        """
+        location = manifest_location(job)
+        arn = location.get("ObjectArn") if location else None
+        etag = location.get("ETag") if location else None
+        bucket, _, key = arn.partition(":::")[2].partition("/") if isinstance(arn, str) else ("", "", "")
+        if location is None or not bucket or not key:
+            return Gap(Result.UNMEASURABLE, "no manifest is stored")
+        if not isinstance(etag, str) or not etag.strip('"'):
+            return Gap(Result.UNMEASURABLE, "the job names no ETag of its manifest")
+        version = location.get("ObjectVersionId")
+        try:
+            if isinstance(version, str) and version:
+                head = self.s3.head_object(Bucket=bucket, Key=key, VersionId=version)
+            else:
+                head = self.s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            return _gap(job, error)
+        except ParamValidationError:
+            return Gap(Result.UNMEASURABLE, "the job names a manifest that S3 can't be asked for")
+        except BotoCoreError as error:
+            raise ManifestsApiError(f"HeadObject for {job.ref}: {error}") from error
+        if head["ETag"].strip('"') != etag.strip('"'):
+            return Gap(Result.UNMEASURABLE, "the manifest is another by now")
+        return head["ContentLength"]
+
+
+def _gap(job: Job, error: ClientError) -> Gap:
+    """S3's refusal as a fact that is not to be had; its own trouble is raised."""
+    code = str(error.response.get("Error", {}).get("Code") or "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= _SERVER_ERRORS or code in _TRANSIENT:
+        raise ManifestsApiError(f"HeadObject for {job.ref}: {code}") from error
+    return Gap(Result.UNMEASURABLE, _WORDS.get(str(status), f"asking for the manifest was refused with {status}"))
