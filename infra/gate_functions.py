@@ -3,6 +3,8 @@
 from typing import Final, cast
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
@@ -10,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.decision_ledger import DecisionLedger
 from infra.settings import Architecture, Settings
 
 BATCH_SIZE: Final = 10
@@ -20,44 +23,74 @@ _ARCHITECTURES: Final = {
 
 
 class GateFunctions(Construct):
-    """The gate function: reviews the job of each event that the queue hands over.
+    """The functions: one reviews the job of each event that the queue hands over, one sweeps every minute.
 
     No reserved concurrency: below the event source's maximum it would throttle, and throttles dead-letter events
     that nothing is wrong with.
+
+    Attributes:
+        job_event: Reviews jobs by their events.
+        sweep: Reviews what is due, and what no event announced.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, code: lambda_.Code) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, code: lambda_.Code, ledger: DecisionLedger
+    ) -> None:
         super().__init__(scope, construct_id)
+        self._settings = settings
+        self._code = code
+        self._environment = {
+            "BATCHGATE_ADOPT_EXISTING": settings.adopt_existing,
+            "BATCHGATE_BRAKE": f"{settings.brake_cancellations}/{settings.brake_minutes}",
+            "BATCHGATE_LEDGER_TABLE": ledger.table.table_name,
+            "BATCHGATE_SWEEP_CALLS_PER_SECOND": str(settings.sweep_calls_per_second),
+            "POWERTOOLS_SERVICE_NAME": "batchgate",
+            "POWERTOOLS_LOG_LEVEL": settings.log_level,
+        }
+        self.job_event = self._function(
+            "JobEvent",
+            "batchgate.handlers.job_event.handler",
+            "Reviews S3 Batch Operations jobs that wait for confirmation",
+            settings.timeout_seconds,
+        )
+        self.sweep = self._function(
+            "Sweep",
+            "batchgate.handlers.sweep.handler",
+            "Reviews S3 Batch Operations jobs that are due, or that no event announced",
+            settings.sweep_timeout_seconds,
+        )
+
+    @property
+    def deciding(self) -> tuple[lambda_.Function, ...]:
+        """Those that decide jobs."""
+        return self.job_event, self.sweep
+
+    def _function(self, name: str, handler: str, description: str, timeout_seconds: int) -> lambda_.Function:
+        """A function with a role and a log group of its own."""
         log_group = logs.LogGroup(
             self,
-            "JobEventLogs",
+            f"{name}Logs",
             removal_policy=RemovalPolicy.RETAIN,  # they say why jobs were approved
         )
-        cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = settings.log_retention_days
+        cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = self._settings.log_retention_days
         role = iam.Role(
-            self,
-            "JobEventRole",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description="Reviews S3 Batch Operations jobs that wait for confirmation",
+            self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=description
         )
         log_group.grant_write(role)
-        self.job_event = lambda_.Function(
+        function = lambda_.Function(
             self,
-            "JobEvent",
-            description="Reviews S3 Batch Operations jobs that wait for confirmation",
-            handler="batchgate.handlers.job_event.handler",
-            code=code,
+            name,
+            description=description,
+            handler=handler,
+            code=self._code,
             runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=_ARCHITECTURES[settings.architecture],
-            memory_size=settings.memory_mb,
-            timeout=Duration.seconds(settings.timeout_seconds),
+            architecture=_ARCHITECTURES[self._settings.architecture],
+            memory_size=self._settings.memory_mb,
+            timeout=Duration.seconds(timeout_seconds),
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
-            environment={
-                "POWERTOOLS_SERVICE_NAME": "batchgate",
-                "POWERTOOLS_LOG_LEVEL": settings.log_level,
-            },
+            environment=self._environment,
         )
         Validations.of(role).acknowledge(
             Acknowledgment(
@@ -66,21 +99,32 @@ class GateFunctions(Construct):
                 "(Service Authorization Reference).",
             )
         )
-
-        Validations.of(self.job_event).acknowledge(
+        Validations.of(function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-L1",
                 reason="The pinned packages, their bytecode and all tests are for Python 3.13, which Lambda supports.",
             )
         )
+        return function
 
-    def review_events_of(self, queue: sqs.IQueue, settings: Settings) -> None:
+    def review_events_of(self, queue: sqs.IQueue) -> None:
         """Hand the queue's events to the gate function, in batches that may fail in part."""
         self.job_event.add_event_source(
             event_sources.SqsEventSource(
                 queue,
                 batch_size=BATCH_SIZE,
-                max_concurrency=settings.max_concurrency,
+                max_concurrency=self._settings.max_concurrency,
                 report_batch_item_failures=True,
             )
         )
+
+    def sweep_every_minute(self) -> None:
+        """Call the sweep by a rule; what could not be called in its minute is not made up for, the next one comes."""
+        rule = events.Rule(
+            self,
+            "EveryMinute",
+            description="Sweeps the S3 Batch Operations jobs that are due, or that no event announced",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+        )
+        rule.add_target(targets.LambdaFunction(self.sweep, retry_attempts=0, max_event_age=Duration.seconds(60)))
+        self.sweep.configure_async_invoke(retry_attempts=0, max_event_age=Duration.seconds(60))

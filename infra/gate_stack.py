@@ -5,6 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.decision_ledger import DecisionLedger
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
 from infra.packaging import gate_code
@@ -32,14 +33,24 @@ class GateStack(Stack):
             scope, construct_id, description="batchgate: approves S3 Batch Operations jobs by written policies"
         )
         job_events = JobEvents(self, "JobEvents", settings=settings)
+        ledger = DecisionLedger(self, "Ledger", settings=settings)
         functions = GateFunctions(
-            self, "Functions", settings=settings, code=gate_code(self, settings) if code is None else code
+            self,
+            "Functions",
+            settings=settings,
+            code=gate_code(self, settings) if code is None else code,
+            ledger=ledger,
         )
-        functions.review_events_of(job_events.queue, settings)
-        self._let_decide(functions.job_event)
-        if settings.manifest_buckets:
-            self._let_ask_for_manifests(functions.job_event, settings.manifest_buckets)
+        functions.review_events_of(job_events.queue)
+        functions.sweep_every_minute()
+        for function in functions.deciding:
+            ledger.let_keep(function)
+            self._let_decide(function)
+            if settings.manifest_buckets:
+                self._let_ask_for_manifests(function, settings.manifest_buckets)
         CfnOutput(self, "JobEventFunction", value=functions.job_event.function_name)
+        CfnOutput(self, "SweepFunction", value=functions.sweep.function_name)
+        CfnOutput(self, "LedgerTable", value=ledger.table.table_name)
         CfnOutput(self, "JobEventQueue", value=job_events.queue.queue_url)
         CfnOutput(self, "UnreviewedEvents", value=job_events.unreviewed.queue_url)
         CfnOutput(self, "UndeliveredEvents", value=job_events.undelivered.queue_url)

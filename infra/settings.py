@@ -47,6 +47,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dead_letter_days: How long dead letters are kept.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
+        keep_ledger: Whether the table of decisions is protected, and outlives the stack.
+        adopt_existing: What becomes of jobs that are older than the gate: `report` holds them for people, `judge`
+            decides them like any other.
+        brake_cancellations: How many jobs may be cancelled by policy in `brake_minutes`, before further cancellations
+            become holds and an alarm rings.
+        brake_minutes: See `brake_cancellations`.
+        sweep_calls_per_second: How many calls of S3 Control the sweep makes at most; S3 publishes no rates.
+        sweep_timeout_seconds: How long one sweep may take; what it did not come to, the next one does.
     """
 
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
@@ -62,6 +70,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
     ] = 365
     log_level: LogLevel = LogLevel.INFO
+    keep_ledger: bool = True
+    adopt_existing: Literal["report", "judge"] = "report"
+    brake_cancellations: Annotated[int, Meta(ge=1, le=1000)] = 20
+    brake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
+    sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
+    sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=900)] = 300
 
 
 def read_settings(context: object) -> Settings:

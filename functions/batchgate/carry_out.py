@@ -4,6 +4,7 @@ The order of effects is what makes it safe: the claim is written before the upda
 settlement after S3 answered, and whoever finds a claim whose owner is gone judges afresh.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
@@ -12,16 +13,18 @@ from batchgate.errors import (
     JobNotFoundError,
     JobsApiDeniedError,
     JobsApiThrottledError,
+    OutOfTimeError,
     UpdateRefusedError,
     UpdateUnclearError,
 )
 from batchgate.jobs.model import Job, JobRef, JobStatus
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision
+from batchgate.policy.evidence import digest_of, evidence_of
 from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import status_update_reason
-from batchgate.ports import Gate, JobLook, Review
-from batchgate.protocol import NextStep, Settle, Step, conclude_refused, conclude_unclear
-from batchgate.state import Direction, Outcome, Phase, State
+from batchgate.ports import Brake, Gate, JobLook, Review
+from batchgate.protocol import NextStep, Settle, Step, arrives_until, conclude_refused, conclude_unclear
+from batchgate.state import Block, Direction, Outcome, Phase, State
 
 FACTS_STAY_FRESH = timedelta(seconds=5)
 """How old the facts may be when the update they justify is sent."""
@@ -30,56 +33,179 @@ UPDATE_TAKES_AT_MOST = timedelta(seconds=5)
 """The longest that one UpdateJobStatus is waited for."""
 
 LEASE_MARGIN = timedelta(seconds=30)
-LOOK_AGAIN_AFTER = timedelta(minutes=15)
+
+ATTEMPTS_AT_ONCE = 2
+"""After so many claims that came to nothing a job waits before the next: each claim to cancel counts for the brake."""
+
+_ATTEMPTS_THAT_COUNT = 8
+
+BRAKE_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
+"""How soon a job that the brake held is looked at again at the latest."""
+
+_WORDS = {
+    Block.PAUSED: "the gate is paused",
+    Block.BRAKE: "there were too many cancellations in a short time; it waits for a person, or for calmer times",
+    Block.ADOPTION: "the job is older than the gate, which was told to leave such jobs to people",
+}
+_ALARMING = frozenset({Block.BRAKE, Block.OTHER_HAND})
 
 
-def hold(state: State | None, decision: Decision, job: Job, gate: Gate, *, alarm: str = "") -> Review:
-    """Write a hold with when to look again, tell of it, and keep it in the history if it is news."""
+def hold(
+    state: State | None,
+    decision: Decision,
+    job: Job,
+    gate: Gate,
+    *,
+    ends_after: timedelta = SUSPENDED_FOR_AT_MOST,
+    block: Block | None = None,
+) -> Review:
+    """Write a hold with when to look again; tell of it, and keep it in the history, if it is news.
+
+    Args:
+        state: The gate's truth so far.
+        decision: What the policies say.
+        job: S3's answer.
+        gate: The ports.
+        ends_after: How long after the first hold, or the job's suspension, the hold ends.
+        block: What makes it a hold whatever the policies say.
+    """
     now = gate.clock.now()
-    reason = f"batchgate: held, {alarm} [policy {decision.policy_version}]" if alarm else status_update_reason(decision)
-    ends = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
-    held = State(
-        ref=job.ref,
-        rev=state.rev if state else 0,
+    why = _why(block, state, decision)
+    reason = f"batchgate: held, {why} [policy {decision.policy_version}]" if why else status_update_reason(decision)
+    first_held_at = _first_held_at(state, now, shadow=decision.policies.shadow, block=block)
+    until = None if block else decision.until
+    maybe_sent = state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
+    held = replace(
+        _state_of(state, job),
         phase=Phase.HELD,
         verdict=str(Verdict.HOLD),
         reason=reason,
-        decided_by=decision.policy_version,
+        decided_by=state.decided_by if state and maybe_sent else decision.policy_version,
         policy_version=decision.policy_version,
-        due_at=min(each for each in (decision.until, now + LOOK_AGAIN_AFTER, ends) if each is not None),
-        first_held_at=(state.first_held_at if state else None) or now,
-        claim_id=state.claim_id if state else None,
-        attempt=state.attempt if state else 0,
-        direction=state.direction if state else None,
-        maybe_sent=state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED),
-        lease_until=state.lease_until if state else None,
+        due_at=_due_at(now, gate, job, until, first_held_at + ends_after, block),
+        first_held_at=first_held_at,
+        maybe_sent=maybe_sent,
+        until=until,
+        block=block,
+        shadow=decision.policies.shadow,
+        judged=digest_of(decision),
     )
-    gate.ledger.write(held, replacing=state)
-    review = review_of(decision, job, gate, "held", alarm=alarm, reason=reason)
-    if state is None or (state.phase, state.reason) != (Phase.HELD, reason):
-        gate.ledger.record_review(review)
-    gate.announcer.announce(review)
+    review = review_of(decision, job, gate, "held", reason=reason, state=held)
+    review = replace(
+        review,
+        id=f"{job.ref.job_id}.{held.rev + 1}",  # as the write will make it
+        until=until,
+        alarm=why if block in _ALARMING else "",
+    )
+    is_news = state is None or _gist(state) != _gist(held)
+    gate.ledger.write(held, replacing=state, review=review if is_news else None)
+    if is_news:
+        gate.announcer.announce(review)
     return review
+
+
+def _why(block: Block | None, state: State | None, decision: Decision) -> str:
+    """Why the policies' own verdict is not what happens; "" where it is."""
+    if block is Block.OTHER_HAND and state is not None:
+        return f"the verdict is now {decision.verdict}, but an earlier {state.direction} may have been sent"
+    return _WORDS[block] if block is not None else ""
+
+
+def _first_held_at(state: State | None, now: datetime, *, shadow: bool, block: Block | None) -> datetime:
+    """The beginning of the hold; what was held in shadow, or left to people, was not held by these policies."""
+    if state is None or state.first_held_at is None:
+        return now
+    was_held = not state.shadow and state.block is not Block.ADOPTION
+    is_held = not shadow and block is not Block.ADOPTION
+    return state.first_held_at if was_held or not is_held else now
+
+
+def _due_at(
+    now: datetime, gate: Gate, job: Job, until: datetime | None, ends: datetime, block: Block | None
+) -> datetime:
+    again = min(gate.look_again_after, BRAKE_HOLDS_FOR_AT_MOST) if block is Block.BRAKE else gate.look_again_after
+    fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
+    later = ends if ends > now else None
+    return min(each for each in (until, now + again, later, fails) if each is not None)
+
+
+def _gist(state: State) -> tuple[object, ...]:
+    """What makes a hold another one, worth a line in the history."""
+    return state.phase, state.judged, state.block, state.shadow
 
 
 # --- Acting -----------------------------------------------------------------------------------------
 
 
-def act(state: State | None, decision: Decision, direction: Direction, look: JobLook, gate: Gate) -> Review:
-    """Claim the job, ask S3 for what the verdict asks, and settle what S3 is known to have done.
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What somebody wants done to a job, and why.
+
+    Attributes:
+        direction: What to ask S3 for.
+        verdict: Of the policies; a person's own direction where a person decides.
+        decided_by: The policy version, or the person's ARN.
+        policy_version: The policies in force; "" where a person decides without.
+        judged: The digest of what was judged.
+        valid_until: When a window closes that this rests on; None where none does.
+        reason: The text for the job, made from its claim id.
+        review: What the history and the announcement will say, but for the claim.
+        brake: On cancellations; None where a person decides.
+    """
+
+    direction: Direction
+    verdict: str
+    decided_by: str
+    policy_version: str
+    judged: str
+    valid_until: datetime | None
+    reason: Callable[[str], str]
+    review: Review
+    brake: Brake | None
+
+
+def by_policy(
+    decision: Decision, direction: Direction, job: Job, gate: Gate, *, expired: timedelta | None = None
+) -> Intent:
+    """What the policies want.
+
+    Args:
+        decision: The verdict.
+        direction: What it asks S3 for.
+        job: S3's answer.
+        gate: The ports.
+        expired: Where the job is cancelled because it was held for longer than this.
+    """
+    return Intent(
+        direction=direction,
+        verdict=str(direction) if expired else str(decision.verdict),
+        decided_by=decision.policy_version,
+        policy_version=decision.policy_version,
+        judged=digest_of(decision),
+        valid_until=decision.until if expired else decision.valid_until,
+        reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
+        review=review_of(decision, job, gate, _DONE[direction]),
+        brake=gate.brake,
+    )
+
+
+def act(state: State | None, intent: Intent, look: JobLook, gate: Gate) -> Review:
+    """Claim the job, ask S3 for what is intended, and settle what S3 is known to have done.
 
     Raises:
+        OutOfTimeError: Too little time is left; nothing was claimed.
+        GatePausedError, BrakeError: Nothing was claimed.
         JobsApiError: The update surely had no effect and the claim was given back, or nothing is
             known and the claim is left to its lease.
         LedgerConflictError: Somebody else wrote first; nothing was sent.
     """
-    claim = _claim(state, decision, direction, look.job, gate)
-    review = review_of(decision, look.job, gate, _DONE[direction], reason=claim.reason, claim=claim)
-    gate.ledger.record_review(review)
+    if gate.clock.now() + UPDATE_TAKES_AT_MOST >= gate.deadline:
+        raise OutOfTimeError(f"{look.job.ref}: too little of this invocation's time is left to decide a job")
+    claim, review = _claim(state, intent, look.job, gate)
     try:
-        if not _may_send(claim, decision, look, gate.clock.now()):
+        if not _may_send(claim, intent, look, gate):
             return _withdraw(claim, review, gate, "the facts or the lease grew too old before the update was sent")
-        gate.jobs.update_status(look.job.ref, direction.requested_status, claim.reason)
+        gate.jobs.update_status(look.job.ref, intent.direction.requested_status, claim.reason)
     except JobsApiThrottledError:
         _withdraw(claim, review, gate, "S3 is throttling")
         raise
@@ -87,53 +213,61 @@ def act(state: State | None, decision: Decision, direction: Direction, look: Job
         return _after_refusal(claim, review, gate, refusal)
     except UpdateUnclearError:
         return _after_unclear(claim, review, gate)
-    return _settle(claim, Settle(Outcome.APPLIED, direction), review, gate, claim.reason)
+    return _settle(claim, Settle(Outcome.APPLIED, intent.direction), review, gate, claim.reason)
 
 
 _DONE = {Direction.APPROVE: "approved", Direction.CANCEL: "cancelled"}
 
 
-def _claim(state: State | None, decision: Decision, direction: Direction, job: Job, gate: Gate) -> State:
+def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[State, Review]:
     claim_id = (state.claim_id if state else None) or gate.new_claim_id()
     lease_until = gate.deadline + UPDATE_TAKES_AT_MOST + LEASE_MARGIN
-    claim = State(
-        ref=job.ref,
-        rev=state.rev if state else 0,
+    claim = replace(
+        _state_of(state, job),
         phase=Phase.CLAIMED,
-        verdict=str(decision.verdict),
-        reason=status_update_reason(decision, claim_id),
-        decided_by=decision.policy_version,
-        policy_version=decision.policy_version,
+        verdict=intent.verdict,
+        reason=intent.reason(claim_id),
+        decided_by=intent.decided_by,
+        policy_version=intent.policy_version,
         due_at=lease_until,
-        first_held_at=state.first_held_at if state else None,
         claim_id=claim_id,
         attempt=(state.attempt if state else 0) + 1,
-        direction=direction,
+        direction=intent.direction,
         maybe_sent=state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED),
         lease_until=lease_until,
+        until=None,
+        block=None,
+        shadow=False,
+        judged=intent.judged,
     )
-    return gate.ledger.claim(claim, replacing=state)
+    review = replace(intent.review, reason=claim.reason, claim_id=claim_id, attempt=claim.attempt)
+    return gate.ledger.claim(claim, replacing=state, review=review, brake=intent.brake), review
 
 
-def _may_send(claim: State, decision: Decision, look: JobLook, now: datetime) -> bool:
+def _may_send(claim: State, intent: Intent, look: JobLook, gate: Gate) -> bool:
     """Facts, lease and window still hold when the update can have arrived at the latest."""
-    ends = min(each for each in (claim.lease_until, decision.valid_until) if each is not None)
+    now = gate.clock.now()
+    ends = min(each for each in (claim.lease_until, intent.valid_until) if each is not None)
     return now - look.read_at <= FACTS_STAY_FRESH and now + UPDATE_TAKES_AT_MOST < ends
 
 
 def _withdraw(claim: State, review: Review, gate: Gate, why: str) -> Review:
-    """Give the claim back: it was surely not carried out. Due at once."""
+    """Give the claim back: it was surely not carried out. Due at once, and ever later where that happens again."""
     now = gate.clock.now()
+    patience = min(gate.look_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _ATTEMPTS_THAT_COUNT))
+    reason = f"batchgate: held, {why}; to be tried again"
     withdrawn = replace(
         claim,
         phase=Phase.HELD,
         verdict=str(Verdict.HOLD),
+        reason=reason,
         first_held_at=claim.first_held_at or now,
-        due_at=now,
+        due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE else now + patience,
         direction=claim.direction if claim.maybe_sent else None,
+        judged="",
     )
-    gate.ledger.write(withdrawn, replacing=claim)
-    held = replace(review, at=now, action="held", alarm="", reason=f"batchgate: held, {why}; due again at once")
+    written = gate.ledger.write(withdrawn, replacing=claim)
+    held = replace(review, at=now, action="held", alarm="", reason=reason, id=_decision_id(written))
     gate.announcer.announce(held)
     return held
 
@@ -153,7 +287,7 @@ def _after_unclear(claim: State, review: Review, gate: Gate) -> Review:
     step = conclude_unclear(claim, job)
     if isinstance(step, Settle):
         return _settle(claim, step, replace(review, status=job.status), gate, job.status_update_reason)
-    left = replace(review, at=gate.clock.now(), action="left", reason=claim.reason)
+    left = replace(review, at=gate.clock.now(), action="left", reason=claim.reason, id=_decision_id(claim))
     gate.announcer.announce(left)
     return left
 
@@ -170,14 +304,24 @@ class Seen:
     operation: str = ""
     total_tasks: int | None = None
     reason_on_job: str | None = None
+    suspended_at: datetime | None = None
+    unconfirmed: bool = False
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """What DescribeJob answered."""
-        return cls(job.ref, job.status, job.operation or "", job.total_tasks, job.status_update_reason)
+        return cls(
+            ref=job.ref,
+            status=job.status,
+            operation=job.operation or "",
+            total_tasks=job.total_tasks,
+            reason_on_job=job.status_update_reason,
+            suspended_at=job.suspended_date,
+            unconfirmed=not job.asks_for_confirmation,
+        )
 
 
-_QUIET = {Step.WAIT: "waiting", Step.LEAVE: "left", Step.NOTHING: "nothing"}
+_QUIET = {Step.LOOK_AGAIN: "left", Step.WAIT: "waiting", Step.LEAVE: "left", Step.NOTHING: "nothing"}
 
 
 def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate, *, alarm: str = "") -> Review:
@@ -197,27 +341,36 @@ def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate, *, alarm
         status=seen.status,
         operation=seen.operation,
         total_tasks=seen.total_tasks,
+        suspended_at=seen.suspended_at,
+        verdict=state.verdict if state else "",
         reason=state.reason if state else "",
         decided_by=state.decided_by if state else "",
         policy_version=state.policy_version if state else "",
         claim_id=(state.claim_id or "") if state else "",
+        attempt=state.attempt if state else 0,
     )
     if isinstance(step, Settle):
-        return _settle(state, step, review, gate, seen.reason_on_job)
+        return _settle(state, step, review, gate, seen.reason_on_job, unconfirmed=seen.unconfirmed)
     if step is Step.ANNOUNCE and state is not None:
         return _announce(state, replace(review, action=_action(state), alarm=alarm), gate)
+    if step is Step.LOOK_AGAIN and state is not None:
+        gate.ledger.write(replace(state, due_at=arrives_until(state, review.at)), replacing=state)
     review = replace(review, action=_QUIET.get(step, "nothing"), alarm=alarm)
     if alarm:
         gate.announcer.announce(review)
     return review
 
 
-def _settle(state: State | None, end: Settle, review: Review, gate: Gate, reason_on_job: str | None) -> Review:
+def _settle(
+    state: State | None,
+    end: Settle,
+    review: Review,
+    gate: Gate,
+    reason_on_job: str | None,
+    *,
+    unconfirmed: bool = False,
+) -> Review:
     """Write the end, which is final, and tell of it with the reason that is on the job."""
-    if end.outcome is Outcome.APPLIED:
-        review = replace(review, reason=reason_on_job or review.reason)
-    else:
-        review = replace(review, reason=reason_on_job or "", verdict="", decided_by="")
     now = gate.clock.now()
     before = state or State(
         ref=review.ref,
@@ -228,23 +381,51 @@ def _settle(state: State | None, end: Settle, review: Review, gate: Gate, reason
         decided_by="",
         policy_version=review.policy_version,
         due_at=now,
+        operation=review.operation,
+        total_tasks=review.total_tasks,
     )
+    applied = end.outcome is Outcome.APPLIED
     settled = replace(
         before,
         phase=Phase.SETTLED,
         outcome=end.outcome,
         verdict=str(end.direction or ""),
+        reason=(reason_on_job or _claimed_reason(before)) if applied else (reason_on_job or ""),
+        decided_by=before.decided_by if applied else "",
         direction=end.direction,
         unattributed=end.unattributed,
+        unconfirmed=unconfirmed,
+        decided_at=now,
         due_at=now,
+        until=None,
+        block=None,
     )
     settled = gate.ledger.write(settled, replacing=state)
     alarm = "an update took effect after the gate had decided to hold" if end.after_hold else ""
-    return _announce(settled, replace(review, action=_action(settled), alarm=alarm), gate)
+    told = replace(
+        review,
+        action=_action(settled),
+        verdict=settled.verdict,
+        reason=settled.reason,
+        decided_by=settled.decided_by,
+        alarm=alarm,
+    )
+    return _announce(settled, told, gate)
+
+
+def _claimed_reason(state: State) -> str:
+    """What the claim asked S3 to write; of a claim that a hold followed, nothing is known."""
+    return state.reason if state.phase is Phase.CLAIMED else ""
 
 
 def _announce(settled: State, review: Review, gate: Gate) -> Review:
-    told = replace(review, at=gate.clock.now(), unattributed=settled.unattributed, attempt=settled.attempt)
+    told = replace(
+        review,
+        id=_decision_id(settled),
+        at=gate.clock.now(),
+        unattributed=settled.unattributed,
+        attempt=settled.attempt,
+    )
     gate.announcer.announce(told)
     gate.ledger.write(replace(settled, announced_at=told.at, due_at=None), replacing=settled)
     return told
@@ -253,7 +434,29 @@ def _announce(settled: State, review: Review, gate: Gate) -> Review:
 def _action(settled: State) -> str:
     if settled.outcome is Outcome.APPLIED and settled.direction is not None:
         return _DONE[settled.direction]
+    if settled.unconfirmed and settled.outcome is Outcome.SUPERSEDED:
+        return "unconfirmed"
     return str(settled.outcome or "nothing")
+
+
+def _decision_id(state: State) -> str:
+    """One for each thing that the ledger came to hold of a job."""
+    return f"{state.ref.job_id}.{state.rev}"
+
+
+def _state_of(state: State | None, job: Job) -> State:
+    """The state so far, or a beginning, with what S3 now says of the job for people."""
+    before = state or State(
+        ref=job.ref,
+        rev=0,
+        phase=Phase.HELD,
+        verdict="",
+        reason="",
+        decided_by="",
+        policy_version="",
+        due_at=None,
+    )
+    return replace(before, operation=job.operation or "", total_tasks=job.total_tasks, created_at=job.creation_time)
 
 
 def review_of(
@@ -263,10 +466,9 @@ def review_of(
     action: str,
     *,
     reason: str = "",
-    alarm: str = "",
-    claim: State | None = None,
+    state: State | None = None,
 ) -> Review:
-    """A decision as the review that is told of."""
+    """A decision as the review that is recorded and told of."""
     return Review(
         ref=job.ref,
         at=gate.clock.now(),
@@ -277,9 +479,11 @@ def review_of(
         reason=reason or status_update_reason(decision),
         decided_by=decision.policy_version,
         policy_version=decision.policy_version,
-        claim_id=(claim.claim_id or "") if claim else "",
-        attempt=claim.attempt if claim else 0,
+        claim_id=(state.claim_id or "") if state else "",
+        attempt=state.attempt if state else 0,
         operation=job.operation or "",
         total_tasks=job.total_tasks,
-        alarm=alarm,
+        suspended_at=job.suspended_date,
+        shadow=decision.policies.shadow,
+        evidence=evidence_of(decision),
     )

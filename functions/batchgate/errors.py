@@ -115,3 +115,19 @@ class LedgerError(BatchgateError):
 
 class LedgerConflictError(LedgerError):
     """Somebody else wrote first: read again and begin anew."""
+
+
+class GatePausedError(LedgerError):
+    """The gate is paused: nothing was claimed."""
+
+
+class BrakeError(LedgerError):
+    """There were too many cancellations in too short a time: nothing was claimed."""
+
+
+class OutOfTimeError(BatchgateError):
+    """Too little of the invocation's time is left to begin what would have to be finished."""
+
+
+class RefusedError(BatchgateError):
+    """What a person asked for can't be done; the message says why, and what can."""

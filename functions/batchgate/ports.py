@@ -1,11 +1,11 @@
 """What a review needs from the world, as the review sees it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
 from batchgate.state import State
@@ -104,8 +104,29 @@ class PolicySource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """How many claims to cancel there may be within how long, before further ones become holds."""
+
+    cancellations: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody told the gate to claim nothing.
+
+    Attributes:
+        by: The caller's ARN.
+    """
+
+    by: str
+    reason: str
+    at: datetime
+
+
 class DecisionLedger(Protocol):
-    """The one truth about each job. Reads are strongly consistent, writes conditional."""
+    """The one truth about each job. Reads of it are strongly consistent, writes conditional."""
 
     def read(self, ref: JobRef) -> State | None:
         """The job's state; None where nothing was ever written.
@@ -115,10 +136,15 @@ class DecisionLedger(Protocol):
         """
         ...
 
-    def write(self, state: State, *, replacing: State | None) -> State:
+    def write(self, state: State, *, replacing: State | None, review: "Review | None" = None) -> State:
         """Write `state` if nobody wrote since `replacing` was read; the answer has the new `rev`.
 
         A write whose answer was lost and that is found done is a success.
+
+        Args:
+            state: What is to be true from now on.
+            replacing: What was read; None where nothing was.
+            review: Appended to the job's history with it, both or neither.
 
         Raises:
             LedgerConflictError: Somebody else wrote since.
@@ -126,32 +152,72 @@ class DecisionLedger(Protocol):
         """
         ...
 
-    def claim(self, state: State, *, replacing: State | None) -> State:
-        """`write` of a claim: the right to try. Pause and brake are checked in the same transaction."""
+    def claim(self, state: State, *, replacing: State | None, review: "Review", brake: Brake | None) -> State:
+        """`write` of a claim, the right to try; in the same transaction the pause is checked and the brake counts.
+
+        Args:
+            state: The claim.
+            replacing: What was read.
+            review: Why, for the history.
+            brake: Refuses a cancellation that would be one too many; None counts it and refuses none.
+
+        Raises:
+            GatePausedError: The gate is paused.
+            BrakeError: There were as many cancellations as the brake allows.
+            LedgerConflictError, LedgerError: As `write`.
+        """
         ...
 
-    def record_review(self, review: "Review") -> None:
-        """Append a review to the job's history."""
+    def opened_at(self) -> datetime:
+        """Since when this ledger is kept: jobs that were created before are older than the gate."""
+        ...
+
+    def pause(self) -> Pause | None:
+        """Whether claims are refused, and why."""
+        ...
+
+    def open_items(self) -> Iterator[State]:
+        """What is not settled and announced yet, by `due_at`; a hint: it may be older than what `read` answers.
+
+        Of each only what the sweep and people look at is there; nothing may be written from it.
+        """
+        ...
+
+    def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
+        """Which of these jobs are settled and announced."""
+        ...
+
+    def begin_sweep(self, owner: str, until: datetime) -> bool:
+        """Take the lease that lets one sweep run at a time; False while another's is live."""
+        ...
+
+    def end_sweep(self, owner: str) -> None:
+        """Give the lease back, if it is still this owner's."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What one review came to; the answer of `review_job` and what is announced.
+    """What one review came to; the answer of `review_job`, what is announced, and the history's record.
 
     Attributes:
-        action: approved, cancelled, held, waiting, superseded, lapsed, left, or nothing.
+        id: Of the decision: the same for the same end of the same job, however often it is announced.
+        action: approved, cancelled, held, waiting, superseded, unconfirmed, lapsed, left, or nothing.
         verdict: The policies' verdict; "" where they were not asked.
         until: When a hold's window opens; None where it does not, or nothing is held.
         decided_by: The policy version, or a person's ARN; "" where nothing was decided.
         total_tasks: For the log; None where unknown.
+        suspended_at: Since when the job waits; None where it never did, or S3 does not say.
+        shadow: The policies are in shadow mode: nothing was or will be done by them.
         alarm: What a person must hear of; "" for nothing.
+        evidence: What the verdict rested on, as plain data; None where nothing was judged.
     """
 
     ref: JobRef
     at: datetime
     action: str
     status: JobStatus
+    id: str = ""
     verdict: str = ""
     until: datetime | None = None
     reason: str = ""
@@ -161,8 +227,11 @@ class Review:
     attempt: int = 0
     operation: str = ""
     total_tasks: int | None = None
+    suspended_at: datetime | None = None
     unattributed: bool = False
+    shadow: bool = False
     alarm: str = ""
+    evidence: Mapping[str, Json] | None = None
 
 
 class Announcer(Protocol):
@@ -183,10 +252,13 @@ class NewId(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The ports of one invocation.
+    """The ports of one invocation, and what the deployment chose.
 
     Attributes:
         deadline: When this invocation is ended at the latest, finished or not.
+        brake: On cancellations by policy.
+        adopt_existing: Whether jobs that are older than the gate are decided.
+        look_again_after: How long a hold is left alone at most.
     """
 
     jobs: JobsApi
@@ -197,3 +269,6 @@ class Gate:
     clock: Clock
     new_claim_id: NewId
     deadline: datetime
+    brake: Brake
+    adopt_existing: bool = False
+    look_again_after: timedelta = timedelta(minutes=15)

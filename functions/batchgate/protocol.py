@@ -34,7 +34,9 @@ class Step(Enum):
     JUDGE = auto()
     """The policies decide."""
     LEAVE = auto()
-    """Another review owns the job, or an update of ours may still arrive: look again later."""
+    """Another review owns the job, or S3 does not know it just now."""
+    LOOK_AGAIN = auto()
+    """The job runs, and a cancel of ours may still arrive: look again when it no longer can."""
     NOTHING = auto()
     """There is nothing to do, now or later."""
     ANNOUNCE = auto()
@@ -65,7 +67,7 @@ def next_step(state: State | None, job: Job, now: datetime, *, cancel_unconfirme
     Args:
         state: The gate's truth; None where it never wrote about the job.
         job: S3's answer.
-        now: Aware instant.
+        now: Aware instant, not after S3 was asked: what can no longer arrive then is seen in the answer.
         cancel_unconfirmed: Whether a job created without confirmation may be cancelled.
     """
     if state is not None and state.phase is Phase.SETTLED:
@@ -78,7 +80,7 @@ def next_step(state: State | None, job: Job, now: datetime, *, cancel_unconfirme
     if status is JobStatus.SUSPENDED:
         return Step.JUDGE
     if status.before_suspended or status is JobStatus.UNRECOGNISED:
-        return Step.WAIT
+        return Step.WAIT if job.asks_for_confirmation else Step.NOTHING
     if state is None:
         return Settle(Outcome.SUPERSEDED) if status in _RUNS or status in _FINISHES else Step.NOTHING
     return _end(state, job, now)
@@ -97,8 +99,8 @@ def _end(state: State, job: Job, now: datetime) -> NextStep:
         return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
     if not job.status_update_reason and _moved_as(job.status) is state.possibly_sent is not None:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
-    if job.status in _RUNS and state.possibly_sent is Direction.CANCEL and not _can_no_longer_arrive(state, now):
-        return Step.LEAVE
+    if job.status in _RUNS and state.possibly_sent is Direction.CANCEL and now < arrives_until(state, now):
+        return Step.LOOK_AGAIN
     return Settle(Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED)
 
 
@@ -129,8 +131,9 @@ def _moved_as(status: JobStatus) -> Direction | None:
     return Direction.CANCEL if status in _IS_CANCELLED else None
 
 
-def _can_no_longer_arrive(state: State, now: datetime) -> bool:
-    return state.lease_until is not None and now >= state.lease_until + SIGNATURE_LIVES
+def arrives_until(state: State, now: datetime) -> datetime:
+    """Until when an update that may have been sent can still take effect; a while yet where no lease is known."""
+    return (state.lease_until or now) + SIGNATURE_LIVES
 
 
 def settle_gone(state: State | None, now: datetime) -> NextStep:

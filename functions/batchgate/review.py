@@ -1,16 +1,31 @@
 """One job, start to end."""
 
-from batchgate.carry_out import Seen, act, finish, hold, review_of
-from batchgate.errors import JobNotFoundError, LedgerConflictError
+from collections.abc import Callable
+from datetime import timedelta
+
+from batchgate.carry_out import Intent, Seen, act, by_policy, finish, hold, review_of
+from batchgate.errors import (
+    BrakeError,
+    GatePausedError,
+    JobNotFoundError,
+    LedgerConflictError,
+    PolicyUnavailableError,
+    RefusedError,
+)
 from batchgate.jobs.model import Job, JobRef, JobStatus
-from batchgate.policy.decide import Decision, decide
+from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
+from batchgate.policy.evidence import digest_of, evidence_of
 from batchgate.policy.facts import NOT_READ, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
+from batchgate.policy.reason import personal_reason
 from batchgate.ports import Gate, JobLook, Review
-from batchgate.protocol import Step, contradiction, leave_unconfirmed, next_step, settle_gone
-from batchgate.state import Direction, State
+from batchgate.protocol import NextStep, Step, contradiction, leave_unconfirmed, next_step, settle_gone
+from batchgate.state import Block, Direction, Phase, State
 
 TRIES_ON_CONFLICT = 3
+
+ONE_REVIEW_TAKES_AT_MOST = timedelta(seconds=15)
+"""With less time left none is begun; one that takes longer is cut off, which the protocol survives."""
 
 
 def review_job(ref: JobRef, gate: Gate) -> Review:
@@ -21,12 +36,16 @@ def review_job(ref: JobRef, gate: Gate) -> Review:
         BatchgateError: Own trouble; nothing was decided by it.
         LedgerConflictError: Others wrote about this job all the while.
     """
+    return _until_nobody_else_writes(lambda: _review_once(ref, gate))
+
+
+def _until_nobody_else_writes(review: Callable[[], Review]) -> Review:
     for _ in range(TRIES_ON_CONFLICT - 1):
         try:
-            return _review_once(ref, gate)
+            return review()
         except LedgerConflictError:
             continue  # the loser starts again from what the winner wrote
-    return _review_once(ref, gate)
+    return review()
 
 
 def _review_once(ref: JobRef, gate: Gate) -> Review:
@@ -39,30 +58,40 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
         if state is None or step is Step.LEAVE:
             raise
         return finish(step, state, Seen(ref, JobStatus.UNRECOGNISED), gate)
-    job = look.job
-    step = next_step(state, job, gate.clock.now(), cancel_unconfirmed=policies.cancel_unconfirmed)
+    step = next_step(state, look.job, look.read_at, cancel_unconfirmed=policies.cancel_unconfirmed)
     if step is Step.JUDGE:
         return _judge(state, look, policies, gate)
-    return finish(step, state, Seen.of(job), gate, alarm=contradiction(state, job))
+    return finish(step, state, Seen.of(look.job), gate, alarm=contradiction(state, look.job))
 
 
 # --- Judging ----------------------------------------------------------------------------------------
 
 
 def _judge(state: State | None, look: JobLook, policies: PolicySet, gate: Gate) -> Review:
+    job = look.job
+    decision = _decide(policies, look, gate)
+    expires_after = policies.cancel_held_after if decision.may_expire else None
+    expired = _has_expired(state, decision, gate)
+    direction = Direction.CANCEL if expired else _direction(decision, job)
+    block = _block(state, direction, job, gate)
+    if not job.asks_for_confirmation and (direction is None or block in (Block.ADOPTION, Block.OTHER_HAND)):
+        return finish(leave_unconfirmed(state, job, look.read_at), state, Seen.of(job), gate)
+    if decision.verdict is Verdict.WAIT:
+        return review_of(decision, job, gate, "waiting")
+    if direction is not None and block is None:
+        intent = by_policy(decision, direction, job, gate, expired=policies.cancel_held_after if expired else None)
+        try:
+            return act(state, intent, look, gate)
+        except GatePausedError:
+            block = Block.PAUSED
+        except BrakeError:
+            block = Block.BRAKE
+    return hold(state, decision, job, gate, ends_after=expires_after or SUSPENDED_FOR_AT_MOST, block=block)
+
+
+def _decide(policies: PolicySet, look: JobLook, gate: Gate) -> Decision:
     size = gate.manifests.size(look.job) if policies.asks_for("manifest.bytes") else NOT_READ
-    decision = decide(policies, gather_facts(look.job, gate.clock.now(), tags=look.tags, manifest_bytes=size))
-    direction = _direction(decision, look.job)
-    if direction is None:
-        if not look.job.asks_for_confirmation:
-            return _leave_unconfirmed(state, look.job, gate)
-        if decision.verdict is Verdict.WAIT:
-            return review_of(decision, look.job, gate, "waiting")
-        return hold(state, decision, look.job, gate)
-    if state is not None and state.possibly_sent not in (None, direction):
-        opposite = f"the verdict is now {decision.verdict}, but an earlier {state.direction} may have been sent"
-        return hold(state, decision, look.job, gate, alarm=opposite)
-    return act(state, decision, direction, look, gate)
+    return decide(policies, gather_facts(look.job, gate.clock.now(), tags=look.tags, manifest_bytes=size))
 
 
 def _direction(decision: Decision, job: Job) -> Direction | None:
@@ -76,7 +105,116 @@ def _direction(decision: Decision, job: Job) -> Direction | None:
             return None
 
 
-def _leave_unconfirmed(state: State | None, job: Job, gate: Gate) -> Review:
-    """A job that runs without asking, and that nothing is known to forbid."""
-    seen = Seen.of(job)
-    return finish(leave_unconfirmed(state, job, gate.clock.now()), state, seen, gate)
+def _has_expired(state: State | None, decision: Decision, gate: Gate) -> bool:
+    """Whether the job was held for longer than the policies allow, and still is, for reasons that are known."""
+    at_most = decision.policies.cancel_held_after
+    return (
+        decision.verdict is Verdict.HOLD
+        and decision.may_expire
+        and decision.facts.asks_for_confirmation
+        and at_most is not None
+        and state is not None
+        and state.first_held_at is not None
+        and not state.shadow
+        and state.block is not Block.ADOPTION
+        and gate.clock.now() - state.first_held_at >= at_most
+    )
+
+
+def _block(state: State | None, direction: Direction | None, job: Job, gate: Gate) -> Block | None:
+    """What keeps the gate from a direction, or from ever having one."""
+    if direction is not None and state is not None and state.possibly_sent not in (None, direction):
+        return Block.OTHER_HAND
+    if gate.adopt_existing or (state is not None and state.claim_id is not None):
+        return None
+    older = job.creation_time is None or job.creation_time < gate.ledger.opened_at()
+    return Block.ADOPTION if older else None
+
+
+# --- A person ---------------------------------------------------------------------------------------
+
+
+def decide_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Review:
+    """Do what a person decided, by the same claim as everybody's; the policies' objections go on record.
+
+    Args:
+        ref: The job.
+        direction: Approve or cancel.
+        who: The caller's ARN.
+        why: The reason given.
+        gate: The ports; the deadline is this command's own. Policies that can't be had stop nobody.
+
+    Returns:
+        The review; its action says what came of it. `left` means that nobody can say yet.
+
+    Raises:
+        RefusedError: It can't be done, and why.
+        BatchgateError: AWS's trouble; nothing is known to be done.
+    """
+    return _until_nobody_else_writes(lambda: _decide_by_hand_once(ref, direction, who, why, gate))
+
+
+def _decide_by_hand_once(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Review:
+    state = gate.ledger.read(ref)
+    try:
+        policies = gate.policies.current()
+    except PolicyUnavailableError:
+        policies = None
+    look = gate.jobs.look(ref, with_tags=policies is not None and policies.asks_for("tags"))
+    step = next_step(state, look.job, look.read_at, cancel_unconfirmed=direction is Direction.CANCEL)
+    refusal = _refusal(state, step, direction, look.job)
+    if refusal:
+        raise RefusedError(f"{ref.job_id}: {refusal}")
+    decision = _decide(policies, look, gate) if policies is not None else None
+    try:
+        return act(state, _by_hand(decision, direction, who, why, look, gate), look, gate)
+    except GatePausedError as paused:
+        raise RefusedError(f"{ref.job_id}: {paused}; `batchgate resume` ends that") from paused
+
+
+def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str, look: JobLook, gate: Gate) -> Intent:
+    job, version = look.job, decision.policy_version if decision else ""
+    did = "approved" if direction is Direction.APPROVE else "cancelled"
+    review = Review(
+        ref=job.ref,
+        at=gate.clock.now(),
+        action=did,
+        status=job.status,
+        verdict=str(direction),
+        decided_by=who,
+        policy_version=version,
+        operation=job.operation or "",
+        total_tasks=job.total_tasks,
+        suspended_at=job.suspended_date,
+        evidence={"person": who, "why": why, "overridden": evidence_of(decision) if decision else None},
+    )
+    return Intent(
+        direction=direction,
+        verdict=str(direction),
+        decided_by=who,
+        policy_version=version,
+        judged=digest_of(decision) if decision else "",
+        valid_until=None,
+        reason=lambda claim_id: personal_reason(did, who, why, version, claim_id),
+        review=review,
+        brake=None,
+    )
+
+
+def _refusal(state: State | None, step: NextStep, direction: Direction, job: Job) -> str:
+    """Why a person's decision can't be carried out; "" where it can."""
+    if state is not None and state.phase is Phase.SETTLED:
+        by = f" by {state.decided_by}" if state.decided_by else ""
+        return f"this job is decided: {state.outcome} {state.direction or ''}{by}".replace("  ", " ").rstrip()
+    if step is Step.LEAVE and state is not None:
+        return f"a review has claimed it until {state.lease_until:%H:%M:%S} UTC; see then what came of it"
+    if step is not Step.JUDGE:
+        return f"S3 says {job.status}; only a Suspended job can be decided"
+    if direction is Direction.APPROVE and not job.asks_for_confirmation:
+        return "this job did not ask for confirmation: it runs by itself"
+    if state is not None and state.possibly_sent not in (None, direction):
+        return (
+            f"an earlier {state.possibly_sent} may have been sent and may still take effect; "
+            f"`batchgate jobs {state.possibly_sent}` can repeat it, the other way is S3's console's"
+        )
+    return ""

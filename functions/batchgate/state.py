@@ -27,6 +27,19 @@ class Direction(StrEnum):
         return RequestedStatus.READY if self is Direction.APPROVE else RequestedStatus.CANCELLED
 
 
+class Block(StrEnum):
+    """What keeps the gate from deciding, whatever the policies say."""
+
+    PAUSED = "paused"
+    """Somebody paused the gate."""
+    BRAKE = "brake"
+    """Too many cancellations in too short a time."""
+    ADOPTION = "adoption"
+    """The job is older than the gate, which was not told to decide such jobs."""
+    OTHER_HAND = "other hand"
+    """An update the other way may have been sent; the gate's hand moves one way a job."""
+
+
 class Outcome(StrEnum):
     """How a job ended for the gate."""
 
@@ -60,7 +73,16 @@ class State:
         lease_until: Until when the last claim's owner, and nobody else, acts.
         outcome: How it ended; None while open.
         unattributed: It ended in the claim's direction, and no reason on the job says by whom.
+        decided_at: When the end was settled; None while open.
         announced_at: When the end was announced; None before.
+        until: When a hold's window opens, as the last review saw it; None where none will.
+        block: What but the policies made the last review a hold; None where they did.
+        shadow: The last review judged in shadow mode.
+        judged: Digest of what the last judging review saw: policy version, verdict, every check's result.
+        operation: The job's operation, for people; "" where S3 did not say.
+        total_tasks: Its objects, for people; None where S3 did not say.
+        created_at: When the job was created; None where S3 did not say.
+        unconfirmed: The job was created without asking for confirmation.
     """
 
     ref: JobRef
@@ -79,7 +101,16 @@ class State:
     lease_until: datetime | None = None
     outcome: Outcome | None = None
     unattributed: bool = False
+    decided_at: datetime | None = None
     announced_at: datetime | None = None
+    until: datetime | None = None
+    block: Block | None = None
+    shadow: bool = False
+    judged: str = ""
+    operation: str = ""
+    total_tasks: int | None = None
+    created_at: datetime | None = None
+    unconfirmed: bool = False
 
     def lease_is_live(self, now: datetime) -> bool:
         """Whether the owner of a claim still acts, and everybody else leaves."""

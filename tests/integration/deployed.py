@@ -17,6 +17,7 @@ from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
 from batchgate.policy.canonical import canonical_json
 from s3batch_emulator import running_server
+from tests.integration.memory_ledger import MemoryLedger
 from tests.integration.stage import ACCOUNT, REGION, Stage, policies
 
 
@@ -146,16 +147,19 @@ class Served:
         log = cast("StreamHandler[Any]", wiring.logger.registered_handler)
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("BATCHGATE_POLICY_FILE", str(packaged))
-            wiring._policies.cache_clear()
-            wiring._ledger.cache_clear()
+            environment.setenv("BATCHGATE_LEDGER_TABLE", "not-asked-for")
+            ledger = MemoryLedger(wiring.SystemClock())
+            environment.setattr(wiring, "_ledger", lambda home: ledger)
+            for made in (wiring._settings, wiring._policies):
+                made.cache_clear()
             stdout = log.setStream(function.log)
             try:
                 yield function
             finally:
                 if stdout is not None:
                     log.setStream(stdout)
-                wiring._policies.cache_clear()
-                wiring._ledger.cache_clear()
+                for made in (wiring._settings, wiring._policies):
+                    made.cache_clear()
 
 
 @contextmanager

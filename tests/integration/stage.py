@@ -1,8 +1,8 @@
 """The gate's flow on a stage: the real review and the real boto3 clients before an emulator in this process."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -10,18 +10,19 @@ import boto3
 from botocore.config import Config
 
 import policy_file
-from batchgate.adapters.ledger import MemoryLedger
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result, manifest_location
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import Gate, JobLook, ListedJob, Review
-from batchgate.review import review_job
-from batchgate.state import State
+from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review
+from batchgate.review import decide_by_hand, review_job
+from batchgate.state import Direction, State
+from batchgate.sweep import Memory, Plan, SweepReport, sweep_jobs
 from s3batch_emulator import Delays, Emulator, Event, JobSnapshot, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator.pytest_plugin import START
+from tests.integration.memory_ledger import MemoryLedger
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -118,27 +119,51 @@ class RecordedLedger:
     """The `DecisionLedger` port: a real ledger that the script may interrupt."""
 
     script: Script
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    ledger: MemoryLedger
 
     def read(self, ref: JobRef) -> State | None:
         """As the ledger."""
         self.script.reached("read")
         return self.ledger.read(ref)
 
-    def write(self, state: State, *, replacing: State | None) -> State:
+    def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
         """As the ledger; noted by the phase that is written."""
         self.script.reached(f"write {state.phase}")
-        return self.ledger.write(state, replacing=replacing)
+        return self.ledger.write(state, replacing=replacing, review=review)
 
-    def claim(self, state: State, *, replacing: State | None) -> State:
+    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
         """As the ledger."""
         self.script.reached("claim")
-        return self.ledger.claim(state, replacing=replacing)
+        return self.ledger.claim(state, replacing=replacing, review=review, brake=brake)
 
-    def record_review(self, review: Review) -> None:
+    def opened_at(self) -> datetime:
         """As the ledger."""
-        self.script.reached("record_review")
-        self.ledger.record_review(review)
+        return self.ledger.opened_at()
+
+    def pause(self) -> Pause | None:
+        """As the ledger."""
+        self.script.reached("pause")
+        return self.ledger.pause()
+
+    def open_items(self) -> Iterator[State]:
+        """As the ledger."""
+        self.script.reached("open_items")
+        return self.ledger.open_items()
+
+    def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
+        """As the ledger."""
+        self.script.reached("ended")
+        return self.ledger.ended(refs)
+
+    def begin_sweep(self, owner: str, until: datetime) -> bool:
+        """As the ledger."""
+        self.script.reached("begin_sweep")
+        return self.ledger.begin_sweep(owner, until)
+
+    def end_sweep(self, owner: str) -> None:
+        """As the ledger."""
+        self.script.reached("end_sweep")
+        self.ledger.end_sweep(owner)
 
 
 @dataclass(slots=True)
@@ -160,6 +185,7 @@ class RecordedJobs:
 
     def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """As the adapter."""
+        self.script.reached("list_jobs")
         return self.jobs.list_jobs(account_id, statuses)
 
     def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
@@ -227,7 +253,7 @@ class Stage:
             self.clock, self.objects, self.events.append, switches, region=REGION, delays=delays, seed=0
         )
         self.script = Script()
-        self.ledger = RecordedLedger(self.script)
+        self.ledger = RecordedLedger(self.script, MemoryLedger(self.clock))
         self.source = EnforcedPolicies(policies(text))
         self.told = Told(self.script)
         self.person = connect(s3control_client(Config(retries={"total_max_attempts": 1})), self.emulator)
@@ -239,6 +265,9 @@ class Stage:
         self.jobs = RecordedJobs(self.script, self.s3control)
         self.manifests = RecordedManifests(self.script, self.objects)
         self.time_left = timedelta(seconds=60)
+        self.brake = Brake(20, timedelta(minutes=10))
+        self.adopt_existing = False
+        self.memory = Memory()
         self._claim_ids = iter(CLAIM_IDS)
 
     # --- what happens in the world -----------------------------------------------------------------
@@ -294,6 +323,8 @@ class Stage:
             clock=self.clock,
             new_claim_id=lambda: next(self._claim_ids),
             deadline=self.clock.now() + self.time_left,
+            brake=self.brake,
+            adopt_existing=self.adopt_existing,
         )
 
     def review(self, ref: JobRef) -> Review:
@@ -303,6 +334,15 @@ class Stage:
     def review_event(self, event: Event) -> Review:
         """Review the job of an event."""
         return self.review(parse_job_event(event))
+
+    def decide(self, ref: JobRef, direction: Direction, why: str = "looked at it myself") -> Review:
+        """Decide a job by command."""
+        return decide_by_hand(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
+
+    def sweep(self, *, workers: int = 1, calls_per_second: float = 1000, owner: str = "this sweep") -> SweepReport:
+        """Sweep once."""
+        plan = Plan("aws", REGION, ACCOUNT, workers, calls_per_second)
+        return sweep_jobs(self.gate, plan, self.memory, owner=owner)
 
     def outlive_the_lease(self, ref: JobRef) -> None:
         """Advance the clock to the end of a claim's lease."""

@@ -320,7 +320,7 @@ def test_an_instance_keeps_its_ledger_from_one_invocation_to_the_next(function: 
     """What one invocation settled, the next knows."""
     ref = function.stage.create()
     function.receive(sqs_record(job_event(ref.job_id)))
-    state = wiring._ledger().read(ref)
+    state = wiring._ledger(wiring.Home("aws", REGION, ACCOUNT)).read(ref)
     assert state is not None
     assert state.phase is Phase.SETTLED
     assert state.announced_at is not None

@@ -177,7 +177,7 @@ def test_tags_are_read_only_where_a_policy_asks(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("text", [APPROVE_ALL, CANCEL_ALL])
-@pytest.mark.parametrize("effect", ["read", "claim", "record_review"])
+@pytest.mark.parametrize("effect", ["read", "claim"])
 def test_nothing_is_sent_that_the_ledger_does_not_know(stage: Stage, text: str, effect: str) -> None:
     """A ledger that fails before the update is sent stops it."""
     stage.enforce(text)
@@ -217,7 +217,7 @@ def test_a_hold_that_could_not_be_written_is_raised(stage: Stage) -> None:
     assert stage.review(ref).action == "held"
 
 
-@pytest.mark.parametrize("effect", ["read", "claim", "record_review", "write settled", "announce"])
+@pytest.mark.parametrize("effect", ["read", "claim", "write settled", "announce"])
 @pytest.mark.parametrize("rows", [2, 5])
 def test_trouble_anywhere_is_an_error_of_ours_and_the_job_is_decided_in_the_end(
     stage: Stage, effect: str, rows: int
@@ -330,7 +330,7 @@ def test_the_lease_of_another_invocation_is_left_alone_whatever_happens_to_the_j
         direction=Direction.APPROVE,
         lease_until=now + timedelta(minutes=1),
     )
-    written = stage.ledger.ledger.claim(claim, replacing=None)
+    written = stage.ledger.ledger.write(claim, replacing=None)
     assert stage.review(ref).action == "left"
     stage.update_as_a_person(ref, "Cancelled")
     assert stage.review(ref).action == "left"

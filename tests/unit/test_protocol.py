@@ -120,6 +120,7 @@ ROWS: dict[str, list[State | None]] = {
 }
 
 WAIT, JUDGE, LEAVE, NOTHING, ANNOUNCE = Step.WAIT, Step.JUDGE, Step.LEAVE, Step.NOTHING, Step.ANNOUNCE
+LATER = Step.LOOK_AGAIN
 superseded, lapsed = Settle(SUPERSEDED), Settle(LAPSED)
 
 # Once for a reason of somebody else's on the job, once for our own claim in it.
@@ -138,7 +139,7 @@ TABLE: dict[str, tuple[tuple[NextStep, ...], tuple[NextStep, ...]]] = {
         (WAIT, JUDGE) + (Settle(APPLIED, APPROVE, after_hold=True),) * 3,
     ),
     "held after cancel": (
-        (WAIT, JUDGE, LEAVE, superseded, lapsed),  # Ready ... Paused; what has finished is settled, see below
+        (WAIT, JUDGE, LATER, superseded, lapsed),  # Ready ... Paused; what has finished is settled, see below
         (WAIT, JUDGE) + (Settle(APPLIED, CANCEL, after_hold=True),) * 3,
     ),
     "claimed, lease live": ((LEAVE,) * 5, (LEAVE,) * 5),
@@ -147,7 +148,7 @@ TABLE: dict[str, tuple[tuple[NextStep, ...], tuple[NextStep, ...]]] = {
         (WAIT, JUDGE) + (Settle(APPLIED, APPROVE),) * 3,
     ),
     "claimed cancel, lease over": (
-        (WAIT, JUDGE, LEAVE, superseded, lapsed),
+        (WAIT, JUDGE, LATER, superseded, lapsed),
         (WAIT, JUDGE) + (Settle(APPLIED, CANCEL),) * 3,
     ),
     "settled": ((ANNOUNCE,) * 5, (ANNOUNCE,) * 5),
@@ -163,7 +164,7 @@ CELLS = [
     for column, statuses in enumerate(COLUMNS.values())
     for status in statuses
     # A late Cancel can't reach a job that has come to its end, so nobody waits for it there.
-    if not (TABLE[row][side][column] is LEAVE and "cancel" in row and status in FINISHES)
+    if not (TABLE[row][side][column] is LATER and "cancel" in row and status in FINISHES)
 ]
 
 
@@ -194,7 +195,8 @@ def test_the_table_has_every_status_that_s3_documents() -> None:
 def test_a_status_that_we_do_not_know_is_waited_out(state: State | None, confirmation_required: bool | None) -> None:
     """S3 may add statuses; nothing is decided on one, and nothing settled."""
     seen = job(S.UNRECOGNISED, OURS, confirmation_required=confirmation_required)
-    assert next_step(state, seen, NOW, cancel_unconfirmed=True) is WAIT
+    step = next_step(state, seen, NOW, cancel_unconfirmed=True)
+    assert step is (NOTHING if confirmation_required is False else WAIT)
 
 
 # --- Ready ... Paused while a cancel of ours may have been sent -------------------------------------
@@ -213,7 +215,7 @@ def test_a_running_job_is_superseded_only_15_minutes_after_the_last_lease_of_a_c
     safe = state.lease_until + SIGNATURE_LIVES
     just_before = safe - timedelta(microseconds=1)
     assert timedelta(minutes=15) == SIGNATURE_LIVES
-    assert next_step(state, job(status, reason), just_before, cancel_unconfirmed=False) is LEAVE
+    assert next_step(state, job(status, reason), just_before, cancel_unconfirmed=False) is LATER
     assert next_step(state, job(status, reason), safe, cancel_unconfirmed=False) == superseded
 
 
@@ -301,7 +303,7 @@ def test_an_unconfirmed_job_is_judged_from_new_to_paused_where_it_may_be_cancell
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(S.NEW, WAIT), (S.PREPARING, WAIT), (S.READY, superseded), (S.PAUSED, superseded), (S.COMPLETE, superseded)],
+    [(S.NEW, NOTHING), (S.PREPARING, NOTHING), (S.READY, superseded), (S.PAUSED, superseded), (S.COMPLETE, superseded)],
 )
 def test_an_unconfirmed_job_is_only_reported_where_it_may_not_be_cancelled(
     status: JobStatus, expected: NextStep
@@ -318,8 +320,8 @@ def test_an_unconfirmed_job_is_only_reported_where_it_may_not_be_cancelled(
         (None, S.PREPARING, NOTHING),
         (None, S.ACTIVE, superseded),
         (held(CANCEL), S.PREPARING, NOTHING),
-        (held(CANCEL), S.ACTIVE, LEAVE),
-        (claimed(CANCEL, OVER), S.READY, LEAVE),
+        (held(CANCEL), S.ACTIVE, LATER),
+        (claimed(CANCEL, OVER), S.READY, LATER),
         (held(), S.READY, superseded),
     ],
 )

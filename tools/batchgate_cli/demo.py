@@ -26,10 +26,12 @@ import policy_file
 from batchgate.errors import BatchgateError
 from batchgate_cli.exits import printable_line, told_errors
 from infra.event_pattern import EVENT_PATTERN
+from infra.ledger_table import create_table_arguments
 from local_aws.demo_jobs import BUCKET, DEMO_JOBS, aws, create_demo_job
 from local_aws.services import ACCOUNT, REGION, LocalServices, running_services
 from s3batch_emulator.events import Event
 
+LEDGER_TABLE = "batchgate-demo"
 DEFAULT_POLICY = Path("policies/demo.yaml")
 JUDGED_WITHIN_SECONDS = 60
 _ACTION_STYLES = {
@@ -85,6 +87,7 @@ def _run(console: Console, policy: Path, canonical: bytes) -> None:
     }
     with running_services(events.put) as services, _handler_environment(services, canonical):
         services.s3().create_bucket(Bucket=BUCKET)
+        services.dynamodb().create_table(**create_table_arguments(LEDGER_TABLE))
         gate = _LocalGate(services)
         maker = threading.Thread(target=_create_jobs, args=(rows, services, gate.failures), daemon=True)
         with Live(_table(rows), console=console, refresh_per_second=8) as live:
@@ -135,7 +138,12 @@ def _handler_environment(services: LocalServices, canonical: bytes) -> Iterator[
         before = dict(os.environ)
         os.environ.update(
             services.environment()
-            | {"BATCHGATE_POLICY_FILE": str(packaged), "AWS_CONFIG_FILE": os.devnull, "POWERTOOLS_TRACE_DISABLED": "1"}
+            | {
+                "BATCHGATE_POLICY_FILE": str(packaged),
+                "BATCHGATE_LEDGER_TABLE": LEDGER_TABLE,
+                "AWS_CONFIG_FILE": os.devnull,
+                "POWERTOOLS_TRACE_DISABLED": "1",
+            }
         )
         try:
             yield

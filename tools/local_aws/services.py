@@ -13,6 +13,7 @@ from s3batch_emulator import Delays, Emulator, RealClock, S3Objects, over_http, 
 from s3batch_emulator.events import Event
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3control.client import S3ControlClient
@@ -65,6 +66,10 @@ class LocalServices:
     def events(self) -> "EventBridgeClient":
         """A client of the local EventBridge."""
         return _session().client("events", endpoint_url=self.s3_url)
+
+    def dynamodb(self) -> "DynamoDBClient":
+        """A client of the local DynamoDB."""
+        return _session().client("dynamodb", endpoint_url=self.s3_url)
 
     def s3control(self) -> "S3ControlClient":
         """A client of the emulator, by the real host name through the proxy."""

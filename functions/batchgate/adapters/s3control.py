@@ -17,6 +17,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from batchgate.adapters.pace import Pace, Unhurried
 from batchgate.errors import (
     JobDescriptionError,
     JobNotFoundError,
@@ -66,15 +67,18 @@ class S3Control:
     Attributes:
         reading: A client made with `READING`.
         updating: A client made with `UPDATING`.
+        pace: Asked before every call; an update is not kept waiting, or its facts would age, and counts afterwards.
     """
 
     reading: S3ControlClient
     updating: S3ControlClient
     clock: Clock
+    pace: Pace = field(default_factory=Unhurried)
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CALLS_BESIDE, "tags"))
 
     def describe(self, ref: JobRef) -> Job:
         """DescribeJob."""
+        self.pace.take()
         answer = _translated(ref, lambda: self.reading.describe_job(AccountId=ref.account_id, JobId=ref.job_id))
         description: Mapping[str, Any] = answer.get("Job") or {}
         try:
@@ -96,6 +100,7 @@ class S3Control:
         return JobLook(job, tags.result(), read_at)
 
     def _tags(self, ref: JobRef) -> Mapping[str, str] | Gap:
+        self.pace.take()
         try:
             answer = _translated(ref, lambda: self.reading.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
         except JobsApiDeniedError:
@@ -109,6 +114,7 @@ class S3Control:
         wanted: list[Any] = [each.value for each in statuses]
         token: dict[str, str] = {}
         while True:
+            self.pace.take()
             page: Mapping[str, Any] = _translated(
                 home,
                 lambda token=token: self.reading.list_jobs(  # type: ignore[misc]
@@ -124,6 +130,7 @@ class S3Control:
 
     def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
         """UpdateJobStatus, once: what is not surely refused, and not surely done, is unclear."""
+        self.pace.owe()
         try:
             answer: Mapping[str, Any] = self.updating.update_job_status(
                 AccountId=ref.account_id,

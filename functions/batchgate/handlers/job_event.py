@@ -9,12 +9,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from batchgate.errors import BatchgateError, EventError, JobNotFoundError
+from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Json
 from batchgate.policy.wording import printable
-from batchgate.review import review_job
-from batchgate.wiring import gate, logger
+from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
+from batchgate.wiring import Home, gate, logger
 
 TRIES_FOR_AN_UNKNOWN_JOB = 3
 """S3 may not know a job just after its creation; after so many deliveries it is not there."""
@@ -65,8 +65,11 @@ def review_event(event: Json, context: LambdaContext) -> None:
     except EventError as error:
         logger.error("event dropped: not a job event", extra={"error": printable(str(error))})
         return
-    _, partition, _, region, account_id, *_ = context.invoked_function_arn.split(":")
-    if (ref.partition, ref.region, ref.account_id) != (partition, region, account_id):
+    home = Home.of_function(context.invoked_function_arn)
+    if (ref.partition, ref.region, ref.account_id) != (home.partition, home.region, home.account_id):
         logger.error("event dropped: the job is not in this account and Region", extra={"job_arn": ref.arn})
         return
-    review_job(ref, gate(timedelta(milliseconds=context.get_remaining_time_in_millis())))
+    time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    if time_left < ONE_REVIEW_TAKES_AT_MOST:
+        raise OutOfTimeError(f"{ref}: not begun with {time_left.total_seconds():.0f} s left of the invocation")
+    review_job(ref, gate(home, time_left))

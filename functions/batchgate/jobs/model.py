@@ -149,8 +149,8 @@ class Job:
 
     @property
     def asks_for_confirmation(self) -> bool:
-        """Whether S3 will stop at Suspended: only an explicit false says no."""
-        return self.confirmation_required is not False
+        """Whether S3 stops at Suspended: only an explicit false says no, and not where S3 stopped all the same."""
+        return self.confirmation_required is not False or self.status is JobStatus.SUSPENDED
 
     @classmethod
     def from_description(cls, description: Mapping[str, Json]) -> Self:

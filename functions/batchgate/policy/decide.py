@@ -95,6 +95,19 @@ class Decision:
             for vote in self.deciding
         )
 
+    @property
+    def may_expire(self) -> bool:
+        """Whether all that stands in the way is known: violated requirements (a closed window is one), or no policy.
+
+        What is unknown or unmeasurable, a mode, or a person's approval that is wanted never expires.
+        """
+        return all(
+            evaluate(vote.requirement.whole, self.results) is Result.VIOLATED
+            if vote.requirement is not None
+            else vote.rule is Rule.UNMATCHED and self.facts.operation in KNOWN_OPERATIONS
+            for vote in self.votes
+        )
+
     @cached_property
     def rows(self) -> Rows:
         """Every check with actual and wanted, by number."""

@@ -1,6 +1,7 @@
 """A decision in the 1 to 256 characters that S3 keeps on the job."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 
 from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
@@ -12,6 +13,10 @@ REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
 
 _NAME_AT_MOST = 60
+_SHORTENED_AT_LEAST = 40
+"""Characters that a shortened objection keeps, whatever the message would like to have."""
+
+_PERSON_AT_MOST = 100
 _HEADS = {
     Verdict.APPROVE: "approved",
     Verdict.CANCEL: "cancelled",
@@ -20,13 +25,17 @@ _HEADS = {
 }
 
 
-def status_update_reason(decision: Decision, claim_id: str | None = None) -> str:
-    """Say what was decided and why: deterministic, printable ASCII, never cut inside a part.
+def status_update_reason(decision: Decision, claim_id: str | None = None, *, expired: timedelta | None = None) -> str:
+    """Say what was decided and why: deterministic, printable ASCII, the first objection always named.
+
+    What does not fit is left out as a whole; only a first objection that is too long by itself is
+    shortened.
 
     Args:
         decision: What was decided.
-        claim_id: The job's claim in the ledger; None where nothing is claimed (a hold, an
-            explanation).
+        claim_id: The job's claim in the ledger, at most 64 characters; None where nothing is claimed
+            (a hold, an explanation).
+        expired: For how long a hold may last at most, where the job is cancelled because it lasted longer.
 
     Returns:
         For example `batchgate: cancelled by restores: total_tasks is 12, want at most 5 [policy
@@ -34,13 +43,18 @@ def status_update_reason(decision: Decision, claim_id: str | None = None) -> str
     """
     versions = f" [policy {decision.policy_version}{f' claim {printable(claim_id)}' if claim_id else ''}]"
     head = f"batchgate: {_HEADS[decision.verdict]}"
+    if expired is not None:
+        head = f"batchgate: cancelled, held for more than {expired.days} days"
     room = REASON_AT_MOST - len(versions)
     if decision.verdict is Verdict.APPROVE:
         return _approval(decision, head, room) + versions
     names, parts = _objections(decision)
-    text = _fitted(f"{head} by {names}: " if names else f"{head}: ", parts, len(parts), room)
-    message = next((each for each in _messages(decision) if len(text) + len(each) + 3 <= room), None)
-    return text + (f" | {message}" if message else "") + versions
+    start = f"{head} by {names}: " if names else f"{head}: "
+    text = _fitted(start, parts, len(parts), room)
+    if not text:
+        return _shortened(start, parts, _messages(decision), room) + versions
+    message = next((each for each in _messages(decision) if len(text) + len(each) <= room), "")
+    return text + message + versions
 
 
 def _approval(decision: Decision, head: str, room: int) -> str:
@@ -115,7 +129,7 @@ def _unmet_exception(part: ConditionTrace) -> str:
 
 def _messages(decision: Decision) -> Iterable[str]:
     found = {vote.requirement.message for vote in decision.deciding if vote.requirement and vote.requirement.message}
-    return sorted(printable(message) for message in found)
+    return sorted(f" | {printable(message)}" for message in found)
 
 
 def _name(name: str) -> str:
@@ -123,8 +137,18 @@ def _name(name: str) -> str:
     return text if len(text) <= _NAME_AT_MOST else f"{text[: _NAME_AT_MOST - 3]}..."
 
 
+def _shortened(start: str, parts: Sequence[str], messages: Iterable[str], room: int) -> str:
+    """The beginning of the first objection, for none fits whole, and the message if it leaves enough of that."""
+    more = f"; +{len(parts) - 1} more" if len(parts) > 1 else ""
+    left = room - len(start) - len(more)
+    message = next((each for each in messages if left - len(each) >= _SHORTENED_AT_LEAST), "")
+    kept = parts[0][: left - len(message) - len('..."')]
+    closed = '..."' if kept.count('"') % 2 else "..."  # or what follows would read as the requester's text
+    return start + kept + closed + more + message
+
+
 def _fitted(head: str, parts: Iterable[str], total: int, room: int, between: str = "; ") -> str:
-    """As many whole parts as fit, and how many more there are."""
+    """As many whole parts as fit, and how many more there are; nothing if not even one fits."""
     texts: list[str] = []
     text = head
     for part in parts:
@@ -138,4 +162,24 @@ def _fitted(head: str, parts: Iterable[str], total: int, room: int, between: str
         text = texts[count - 1] + (f"{between}+{left} more" if left else "")
         if len(text) <= room:
             return text
-    return f"{head}{total} requirement{'' if total == 1 else 's'}"
+    return ""
+
+
+def personal_reason(did: str, who: str, why: str, policy_version: str, claim_id: str) -> str:
+    """A person's decision in the same form: who, and the reason given, cut where it is too long.
+
+    Args:
+        did: approved or cancelled.
+        who: The caller's ARN.
+        why: What the person said.
+        policy_version: The policies that were set aside; "" where they could not be read.
+        claim_id: The job's claim.
+    """
+    policy = f"policy {policy_version} " if policy_version else ""
+    versions = f" [{policy}claim {printable(claim_id)}]"
+    text = f"batchgate: {did} by {_cut(printable(who), _PERSON_AT_MOST)}: {printable(why)}"
+    return _cut(text, REASON_AT_MOST - len(versions)) + versions
+
+
+def _cut(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else f"{text[: at_most - 3]}..."

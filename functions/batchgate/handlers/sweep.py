@@ -1,0 +1,49 @@
+"""The sweep function: what is due, and what no event announced. A rule calls it every minute."""
+
+from datetime import timedelta
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchgate.jobs.model import Json
+from batchgate.policy.wording import printable
+from batchgate.sweep import Memory, SweepReport, sweep_jobs
+from batchgate.wiring import Home, gate, logger, sweep_plan
+
+_memory = Memory()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
+    """Sweep once; the answer says what was found and done.
+
+    Raises:
+        BatchgateError: Nothing could be done; the next minute's sweep tries again, and an alarm rings.
+    """
+    home = Home.of_function(context.invoked_function_arn)
+    time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    report = sweep_jobs(gate(home, time_left, paced=True), sweep_plan(home), _memory, owner=context.aws_request_id)
+    said = report_fields(report)
+    for what, trouble in report.troubles:
+        logger.error("sweep: own trouble", extra={"job": what, "error": printable(trouble)})
+    if report.ran:
+        logger.info("swept", extra={"sweep": said})
+    else:
+        logger.warning("another sweep is at it", extra={"sweep": said})
+    return said
+
+
+def report_fields(report: SweepReport) -> dict[str, Json]:
+    """A report as flat fields."""
+    oldest = report.oldest_held
+    return {
+        "ran": report.ran,
+        "listed": report.listed,
+        "due": report.due,
+        "new": report.new,
+        "did": {**report.did},
+        "failed": report.failed,
+        "left": report.left,
+        "held": report.held,
+        "oldest_held_seconds": (report.at - oldest).total_seconds() if oldest else 0,
+        "lag_seconds": report.lag.total_seconds(),
+    }

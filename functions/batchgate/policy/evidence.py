@@ -1,0 +1,72 @@
+"""What a decision rested on, as plain data that the ledger keeps: enough to judge the job again."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+
+from batchgate.jobs.model import JobRef, Json
+from batchgate.policy.decide import Decision
+from batchgate.policy.facts import Gap
+from batchgate.policy.trace import StatementTrace
+
+
+def evidence_of(decision: Decision) -> dict[str, Json]:
+    """The facts as they were, who governed, and every requirement that was not met, with actual and wanted."""
+    facts = decision.facts
+    return {
+        "verdict": str(decision.verdict),
+        "if_enforced": str(decision.if_enforced) if decision.if_enforced is not None else None,
+        "policy_version": decision.policy_version,
+        "governing": [statement.name for statement in decision.governing],
+        "objections": [objection for statement in decision.trace for objection in _objections(statement)],
+        "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
+        "facts": {field.name: _plain(getattr(facts, field.name)) for field in fields(facts)},
+    }
+
+
+def digest_of(decision: Decision) -> str:
+    """The same as long as version, verdict and every check's result are: 16 hex digits."""
+    said = f"{decision.policy_version} {decision.verdict} ".encode() + bytes(decision.results)
+    return hashlib.sha256(said).hexdigest()[:16]
+
+
+def _objections(statement: StatementTrace) -> list[Json]:
+    if statement.vote is None or statement.governs is False:
+        return []
+    return [
+        {
+            "statement": statement.name,
+            "enforced": statement.enforced,
+            "requirement": requirement.position,
+            "result": str(requirement.result),
+            "actual": requirement.actual,
+            "wanted": requirement.expected,
+            "vote": str(requirement.vote),
+        }
+        for requirement in statement.requirements
+        if requirement.vote is not None
+    ]
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case Gap(result=result, why=why):
+            return {"result": str(result), "why": why}
+        case JobRef():
+            return value.arn
+        case datetime():
+            return value.isoformat()
+        case frozenset():
+            return sorted(value)
+        case Mapping():
+            return {str(name): _plain(each) for name, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case str():
+            return str(value)
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            message = f"a fact of the type {type(value).__name__} can't be written down"
+            raise TypeError(message)

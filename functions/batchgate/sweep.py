@@ -1,0 +1,256 @@
+"""What no event announced, and what is due: every open job is found here, whatever was lost."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from batchgate.errors import JobsApiError
+from batchgate.jobs.model import JobRef, JobStatus
+from batchgate.ports import Gate, Review
+from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
+from batchgate.state import Block, Phase, State
+
+_UNASKED: Final = (JobStatus.NEW, JobStatus.PREPARING, JobStatus.READY, JobStatus.ACTIVE)
+"""Where jobs are found that were created without confirmation."""
+
+_CALLS_A_REVIEW = 2
+"""Describe and tags: what looking at a hold again costs."""
+
+_DUE_BEFORE_A_NEW_ONE = 3
+_FOR_WHAT_IS_DUE = 3 / 4
+"""A quarter of the rate is kept for new jobs."""
+
+_TROUBLES_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a deployment sweeps.
+
+    Attributes:
+        partition: Whose jobs are swept, as the next two.
+        workers: How many reviews run at once.
+        calls_per_second: What S3 Control is asked at most.
+    """
+
+    partition: str
+    region: str
+    account_id: str
+    workers: int
+    calls_per_second: float
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one instance remembers from sweep to sweep, to ask S3 less; losing it costs calls, and nothing else.
+
+    Attributes:
+        asking: Jobs before Suspended that are known to ask for confirmation: reviewed when they are Suspended.
+    """
+
+    asking: set[JobRef] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What one sweep found and did.
+
+    Attributes:
+        ran: False where another sweep was at it.
+        listed: Suspended jobs that S3 listed.
+        due: Open items that were due, or that the listing no longer showed.
+        new: Jobs that the ledger did not know as open.
+        did: How many reviews came to which action.
+        troubles: Jobs whose review failed, or S3's listing, and how; not more than some.
+        failed: How many reviews failed.
+        left: Work that there was no time for; the next sweep begins with it.
+        held: Jobs that are held now.
+        oldest_held: Since when the oldest of them is held.
+        lag: How long the latest of the reviews had been due when it began.
+    """
+
+    at: datetime
+    ran: bool = True
+    listed: int = 0
+    due: int = 0
+    new: int = 0
+    did: Counter[str] = field(default_factory=Counter)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+    failed: int = 0
+    left: int = 0
+    held: int = 0
+    oldest_held: datetime | None = None
+    lag: timedelta = timedelta(0)
+
+    def note_trouble(self, what: str, error: Exception) -> None:
+        """Keep what went wrong, for the log."""
+        self.failed += 1
+        if len(self.troubles) < _TROUBLES_TOLD:
+            self.troubles.append((what, f"{type(error).__name__}: {error}"))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Work:
+    """One job to review.
+
+    Attributes:
+        since: When it was due; of a new job when it was created, for the order alone.
+    """
+
+    since: datetime
+    ref: JobRef
+    is_new: bool
+
+
+def sweep_jobs(gate: Gate, plan: Plan, memory: Memory, *, owner: str) -> SweepReport:
+    """Review what is due and what is new, as far as time and rate allow; one sweep runs at a time.
+
+    Args:
+        gate: The ports; `deadline` is the sweep's own.
+        plan: How to sweep.
+        memory: Of this instance.
+        owner: Who sweeps; another one's live lease ends this sweep at once.
+
+    Raises:
+        BatchgateError: The ledger can't be read, or no policy is to be had: nothing was done.
+    """
+    report = SweepReport(at=gate.clock.now())
+    if not gate.ledger.begin_sweep(owner, gate.deadline):
+        report.ran = False
+        return report
+    try:
+        due, new = _find_work(gate, plan, memory, report)
+        patience = timedelta(seconds=report.held * _CALLS_A_REVIEW / (plan.calls_per_second * _FOR_WHAT_IS_DUE))
+        patient = replace(gate, look_again_after=max(gate.look_again_after, patience))
+        _work_off(_in_turn(due, new), patient, plan, memory, report)
+        return report
+    finally:
+        gate.ledger.end_sweep(owner)
+
+
+def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> tuple[deque[_Work], deque[_Work]]:
+    """What is due, and what is new, each with the longest due first."""
+    now = report.at
+    version = gate.policies.current().version
+    paused = gate.ledger.pause() is not None
+    items = {item.ref: item for item in gate.ledger.open_items()}
+    held = [item for item in items.values() if item.phase is Phase.HELD]
+    report.held = len(held)
+    report.oldest_held = min((item.first_held_at for item in held if item.first_held_at), default=None)
+    listed, unasked = _list(gate, plan, report)
+    due: list[_Work] = []
+    for item in items.values():
+        since = _due_since(item, now, version, paused=paused)
+        if since is None and listed is not None and item.ref not in listed and not item.lease_is_live(now):
+            since = now
+        if since is not None:
+            due.append(_Work(since, item.ref, is_new=False))
+    listed = listed or {}
+    memory.asking &= unasked.keys() - listed.keys()
+    created = {**unasked, **listed}
+    unknown = [ref for ref in created if ref not in items and ref not in memory.asking]
+    # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
+    known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
+    new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known]
+    report.listed, report.due, report.new = len(listed), len(due), len(new)
+    return deque(sorted(due)), deque(sorted(new))
+
+
+def _due_since(item: State, now: datetime, version: str, *, paused: bool) -> datetime | None:
+    """Since when somebody has to look at an open item; None where not yet."""
+    if item.lease_is_live(now):
+        return None
+    if item.due_at is None or item.due_at <= now:
+        return item.due_at or now
+    if item.phase is Phase.HELD and not item.maybe_sent:
+        resumed = item.block is Block.PAUSED and not paused
+        if resumed or (item.policy_version and item.policy_version != version):
+            return now
+    return None
+
+
+_Listed: TypeAlias = Mapping[JobRef, datetime | None]
+
+
+def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed]:
+    """What S3 lists as Suspended, None where that can't be known, and what may run without having asked."""
+    suspended: dict[JobRef, datetime | None] = {}
+    unasked: dict[JobRef, datetime | None] = {}
+    try:
+        for row in gate.jobs.list_jobs(plan.account_id, (JobStatus.SUSPENDED,)):
+            suspended[row.ref] = row.creation_time
+    except JobsApiError as error:
+        report.note_trouble("ListJobs Suspended", error)
+        return None, {}
+    try:
+        for row in gate.jobs.list_jobs(plan.account_id, _UNASKED):
+            unasked[row.ref] = row.creation_time
+    except JobsApiError as error:
+        report.note_trouble("ListJobs New to Active", error)
+    return suspended, unasked
+
+
+def _in_turn(due: deque[_Work], new: deque[_Work]) -> Iterator[_Work]:
+    """Three that are due, then a new one; where one sort ends, the other alone."""
+    while due or new:
+        for _ in range(_DUE_BEFORE_A_NEW_ONE):
+            if due:
+                yield due.popleft()
+        if new:
+            yield new.popleft()
+
+
+def _work_off(work: Iterator[_Work], gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> None:
+    """Review one after another, or as many at once as there are workers, until the time is up."""
+    if plan.workers == 1:
+        for each in work:
+            if _out_of_time(gate):
+                report.left += 1
+                continue
+            _note(each, memory, report, _review(each, gate, report))
+        return
+    with ThreadPoolExecutor(plan.workers, "sweep") as pool:
+        running: dict[Future[Review | Exception], _Work] = {}
+        for each in work:
+            if _out_of_time(gate):
+                report.left += 1
+                continue
+            running[pool.submit(_review, each, gate, report)] = each
+            if len(running) >= plan.workers:
+                _collect(running, memory, report, at_least=1)
+        _collect(running, memory, report, at_least=len(running))
+
+
+def _out_of_time(gate: Gate) -> bool:
+    return gate.clock.now() + ONE_REVIEW_TAKES_AT_MOST >= gate.deadline
+
+
+def _collect(
+    running: dict[Future[Review | Exception], _Work], memory: Memory, report: SweepReport, *, at_least: int
+) -> None:
+    while at_least > 0 and running:
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            _note(running.pop(future), memory, report, future.result())
+        at_least -= len(done)
+
+
+def _review(work: _Work, gate: Gate, report: SweepReport) -> Review | Exception:
+    if not work.is_new:
+        report.lag = max(report.lag, gate.clock.now() - work.since)
+    try:
+        return review_job(work.ref, gate)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one job, the others get their review
+        return error
+
+
+def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Exception) -> None:
+    if isinstance(came_to, Exception):
+        report.note_trouble(work.ref.arn, came_to)
+        return
+    report.did[came_to.action] += 1
+    if came_to.action == "waiting":
+        memory.asking.add(work.ref)

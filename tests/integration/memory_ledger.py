@@ -1,0 +1,102 @@
+"""A decision ledger in this process's memory: what the one on DynamoDB does, for tests that take thousands of steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError
+from batchgate.jobs.model import JobRef
+from batchgate.ports import Brake, Clock, Pause, Review
+from batchgate.state import Direction, State
+
+
+@dataclass(slots=True)
+class MemoryLedger:
+    """The `DecisionLedger` port without a table."""
+
+    clock: Clock
+    opened: datetime = datetime(2020, 1, 1, tzinfo=UTC)
+    states: dict[JobRef, State] = field(default_factory=dict)
+    reviews: list[Review] = field(default_factory=list)
+    paused: Pause | None = None
+    cancellations: list[datetime] = field(default_factory=list)
+    sweep: tuple[str, datetime] | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def read(self, ref: JobRef) -> State | None:
+        """The job's state."""
+        with self._lock:
+            return self.states.get(ref)
+
+    def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
+        """Write if nobody wrote since."""
+        return self._write(state, replacing, review, lambda: None)
+
+    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
+        """Write a claim, unless the gate is paused or the brake holds."""
+
+        def may_claim() -> None:
+            if self.paused is not None:
+                raise GatePausedError("the gate is paused")
+            if state.direction is Direction.CANCEL:
+                self._count(brake)
+
+        return self._write(state, replacing, review, may_claim)
+
+    def _write(self, state: State, replacing: State | None, review: Review | None, check: Callable[[], None]) -> State:
+        with self._lock:
+            here = self.states.get(state.ref)
+            if (here.rev if here else None) != (replacing.rev if replacing else None):
+                raise LedgerConflictError(f"{state.ref}: somebody else wrote first")
+            check()
+            written = replace(state, rev=(here.rev if here else 0) + 1)
+            self.states[state.ref] = written
+            if review is not None:
+                self.reviews.append(review)
+            return written
+
+    def _count(self, brake: Brake | None) -> None:
+        now = self.clock.now()
+        within = brake.within if brake else timedelta(minutes=10)
+        self.cancellations = [each for each in self.cancellations if each > now - within]
+        if brake is not None and len(self.cancellations) >= brake.cancellations:
+            raise BrakeError(f"{len(self.cancellations)} cancellations in {within}")
+        self.cancellations.append(now)
+
+    def opened_at(self) -> datetime:
+        """Since when this ledger is kept."""
+        return self.opened
+
+    def pause(self) -> Pause | None:
+        """Whether claims are refused."""
+        return self.paused
+
+    def set_pause(self, pause: Pause | None) -> None:
+        """Pause the gate, or let it go on."""
+        self.paused = pause
+
+    def open_items(self) -> Iterator[State]:
+        """What is not settled and announced yet, by `due_at`."""
+        with self._lock:
+            found = [(each.due_at, each.ref, each) for each in self.states.values() if each.due_at is not None]
+        yield from (state for *_, state in sorted(found, key=lambda each: each[:2]))
+
+    def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
+        """Which of these jobs are settled and announced."""
+        with self._lock:
+            return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
+
+    def begin_sweep(self, owner: str, until: datetime) -> bool:
+        """Take the sweep's lease."""
+        with self._lock:
+            if self.sweep is not None and self.sweep[0] != owner and self.clock.now() < self.sweep[1]:
+                return False
+            self.sweep = (owner, until)
+            return True
+
+    def end_sweep(self, owner: str) -> None:
+        """Give it back."""
+        with self._lock:
+            if self.sweep is not None and self.sweep[0] == owner:
+                self.sweep = None
