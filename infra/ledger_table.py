@@ -39,6 +39,7 @@ INDICES: Final[dict[str, IndexKeys]] = {
             "outcome",
             "until",
             "block",
+            "news_at",
             "shadow",
             "operation",
             "total_tasks",

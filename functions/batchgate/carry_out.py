@@ -90,14 +90,16 @@ def hold(
         shadow=decision.policies.shadow,
         judged=digest_of(decision),
     )
+    is_news = state is None or _gist(state) != _gist(held)
+    held = replace(held, news_at=now if is_news else held.news_at)
     review = review_of(decision, job, gate, "held", reason=reason, state=held)
     review = replace(
         review,
         id=f"{job.ref.job_id}.{held.rev + 1}",  # as the write will make it
         until=until,
         alarm=why if block in _ALARMING else "",
+        block=block or "",
     )
-    is_news = state is None or _gist(state) != _gist(held)
     gate.ledger.write(held, replacing=state, review=review if is_news else None)
     if is_news:
         gate.announcer.announce(review)
@@ -426,8 +428,8 @@ def _announce(settled: State, review: Review, gate: Gate) -> Review:
         unattributed=settled.unattributed,
         attempt=settled.attempt,
     )
-    gate.announcer.announce(told)
-    gate.ledger.write(replace(settled, announced_at=told.at, due_at=None), replacing=settled)
+    if gate.announcer.announce(told):
+        gate.ledger.write(replace(settled, announced_at=told.at, due_at=None), replacing=settled)
     return told
 
 

@@ -117,6 +117,10 @@ class LedgerConflictError(LedgerError):
     """Somebody else wrote first: read again and begin anew."""
 
 
+class AnnounceError(BatchgateError):
+    """The decision stands, and could not be told to all who are to hear of it."""
+
+
 class GatePausedError(LedgerError):
     """The gate is paused: nothing was claimed."""
 

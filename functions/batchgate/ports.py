@@ -187,6 +187,14 @@ class DecisionLedger(Protocol):
         """Which of these jobs are settled and announced."""
         ...
 
+    def told_until(self) -> datetime | None:
+        """Up to when people were told of holds; None before the first digest."""
+        ...
+
+    def tell_until(self, instant: datetime) -> None:
+        """Remember up to when people were told."""
+        ...
+
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the lease that lets one sweep run at a time; False while another's is live."""
         ...
@@ -210,6 +218,7 @@ class Review:
         suspended_at: Since when the job waits; None where it never did, or S3 does not say.
         shadow: The policies are in shadow mode: nothing was or will be done by them.
         alarm: What a person must hear of; "" for nothing.
+        block: What but the policies makes it a hold; "" where they do.
         evidence: What the verdict rested on, as plain data; None where nothing was judged.
     """
 
@@ -231,14 +240,31 @@ class Review:
     unattributed: bool = False
     shadow: bool = False
     alarm: str = ""
+    block: str = ""
     evidence: Mapping[str, Json] | None = None
 
 
 class Announcer(Protocol):
     """Tells the world what reviews came to; at least once for every settled end."""
 
-    def announce(self, review: Review) -> None:
-        """Tell of one review."""
+    def announce(self, review: Review) -> bool:
+        """Tell of one review; False leaves it to the gate's next review of the job.
+
+        Raises:
+            AnnounceError: It could not be told, or not all of it; it is told again.
+        """
+        ...
+
+
+class Notices(Protocol):
+    """Messages to the people who decide what the gate holds."""
+
+    def send(self, subject: str, message: str) -> None:
+        """Send one message, printable ASCII and line ends.
+
+        Raises:
+            AnnounceError: It was not sent, as far as can be known.
+        """
         ...
 
 
@@ -257,6 +283,7 @@ class Gate:
     Attributes:
         deadline: When this invocation is ended at the latest, finished or not.
         brake: On cancellations by policy.
+        notices: To people; None where nobody wants any.
         adopt_existing: Whether jobs that are older than the gate are decided.
         look_again_after: How long a hold is left alone at most.
     """
@@ -270,5 +297,6 @@ class Gate:
     new_claim_id: NewId
     deadline: datetime
     brake: Brake
+    notices: Notices | None = None
     adopt_existing: bool = False
     look_again_after: timedelta = timedelta(minutes=15)

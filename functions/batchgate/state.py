@@ -77,6 +77,7 @@ class State:
         announced_at: When the end was announced; None before.
         until: When a hold's window opens, as the last review saw it; None where none will.
         block: What but the policies made the last review a hold; None where they did.
+        news_at: When the hold last became another one.
         shadow: The last review judged in shadow mode.
         judged: Digest of what the last judging review saw: policy version, verdict, every check's result.
         operation: The job's operation, for people; "" where S3 did not say.
@@ -105,6 +106,7 @@ class State:
     announced_at: datetime | None = None
     until: datetime | None = None
     block: Block | None = None
+    news_at: datetime | None = None
     shadow: bool = False
     judged: str = ""
     operation: str = ""

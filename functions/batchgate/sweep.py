@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from batchgate.digest import needs_a_person
 from batchgate.errors import JobsApiError
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.ports import Gate, Review
@@ -70,6 +71,8 @@ class SweepReport:
         held: Jobs that are held now.
         oldest_held: Since when the oldest of them is held.
         lag: How long the latest of the reviews had been due when it began.
+        paused: Whether the gate is paused.
+        waiting: The holds that need a person, as they were when the sweep began.
     """
 
     at: datetime
@@ -78,18 +81,20 @@ class SweepReport:
     due: int = 0
     new: int = 0
     did: Counter[str] = field(default_factory=Counter)
-    troubles: list[tuple[str, str]] = field(default_factory=list)
+    troubles: list[tuple[str, Exception]] = field(default_factory=list)
     failed: int = 0
     left: int = 0
     held: int = 0
     oldest_held: datetime | None = None
     lag: timedelta = timedelta(0)
+    paused: bool = False
+    waiting: list[State] = field(default_factory=list)
 
     def note_trouble(self, what: str, error: Exception) -> None:
         """Keep what went wrong, for the log."""
         self.failed += 1
         if len(self.troubles) < _TROUBLES_TOLD:
-            self.troubles.append((what, f"{type(error).__name__}: {error}"))
+            self.troubles.append((what, error))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -135,15 +140,16 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     """What is due, and what is new, each with the longest due first."""
     now = report.at
     version = gate.policies.current().version
-    paused = gate.ledger.pause() is not None
+    report.paused = gate.ledger.pause() is not None
     items = {item.ref: item for item in gate.ledger.open_items()}
     held = [item for item in items.values() if item.phase is Phase.HELD]
     report.held = len(held)
+    report.waiting = [item for item in held if needs_a_person(item)]
     report.oldest_held = min((item.first_held_at for item in held if item.first_held_at), default=None)
     listed, unasked = _list(gate, plan, report)
     due: list[_Work] = []
     for item in items.values():
-        since = _due_since(item, now, version, paused=paused)
+        since = _due_since(item, now, version, paused=report.paused)
         if since is None and listed is not None and item.ref not in listed and not item.lease_is_live(now):
             since = now
         if since is not None:

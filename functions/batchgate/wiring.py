@@ -11,8 +11,8 @@ from typing import Self
 import boto3
 from aws_lambda_powertools import Logger
 
+from batchgate.adapters import announce, notices
 from batchgate.adapters import ledger as ledgers
-from batchgate.adapters.announce import LogAnnouncer
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.pace import Evenly, Pace, Unhurried
 from batchgate.adapters.policy_source import PackagedPolicy
@@ -20,7 +20,7 @@ from batchgate.adapters.s3control import READING, UPDATING, S3Control
 from batchgate.errors import BatchgateError
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
-from batchgate.ports import Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, PolicySource
+from batchgate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, Notices, PolicySource
 from batchgate.sweep import Plan
 
 PACKAGED_POLICY = Path(__file__).with_name("policy.json")
@@ -65,6 +65,8 @@ class Settings:
         ledger_table: BATCHGATE_LEDGER_TABLE: the table of decisions.
         adopt_existing: BATCHGATE_ADOPT_EXISTING: `judge`, or `report` if not said.
         brake: BATCHGATE_BRAKE: cancellations/minutes; 20/10 if not said.
+        event_bus: BATCHGATE_EVENT_BUS: the bus that hears of decisions; none if not said.
+        topic_arn: BATCHGATE_TOPIC_ARN: the topic that hears of holds; none if not said.
         sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 if not said.
     """
 
@@ -72,6 +74,8 @@ class Settings:
     ledger_table: str
     adopt_existing: bool
     brake: Brake
+    event_bus: str
+    topic_arn: str
     sweep_calls_per_second: float
 
     @classmethod
@@ -105,6 +109,8 @@ class Settings:
             ledger_table=table,
             adopt_existing=adopt == "judge",
             brake=Brake(cancellations, timedelta(minutes=minutes)),
+            event_bus=said.get("BATCHGATE_EVENT_BUS") or "",
+            topic_arn=said.get("BATCHGATE_TOPIC_ARN") or "",
             sweep_calls_per_second=calls_per_second,
         )
 
@@ -127,11 +133,12 @@ def gate(home: Home, time_left: timedelta, *, paced: bool = False) -> Gate:
         manifests=_LazyManifests(),
         policies=_policies(),
         ledger=_ledger(home),
-        announcer=LogAnnouncer(logger),
+        announcer=_announcer(),
         clock=clock,
         new_claim_id=lambda: secrets.token_hex(4),
         deadline=clock.now() + time_left,
         brake=settings.brake,
+        notices=_notices(),
         adopt_existing=settings.adopt_existing,
     )
 
@@ -187,3 +194,20 @@ def _ledger(home: Home) -> DecisionLedger:
     client = boto3.session.Session().client("dynamodb", config=ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
     return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock())
+
+
+@cache
+def _announcer() -> Announcer:
+    bus = _settings().event_bus
+    if not bus:
+        return announce.Announcements(logger)
+    client = boto3.session.Session().client("events", config=announce.CONFIG)
+    return announce.Announcements(logger, bus, client)
+
+
+@cache
+def _notices() -> Notices | None:
+    topic_arn = _settings().topic_arn
+    if not topic_arn:
+        return None
+    return notices.TopicNotices(boto3.session.Session().client("sns", config=announce.CONFIG), topic_arn)

@@ -150,7 +150,7 @@ class Served:
             environment.setenv("BATCHGATE_LEDGER_TABLE", "not-asked-for")
             ledger = MemoryLedger(wiring.SystemClock())
             environment.setattr(wiring, "_ledger", lambda home: ledger)
-            for made in (wiring._settings, wiring._policies):
+            for made in (wiring._settings, wiring._policies, wiring._announcer):
                 made.cache_clear()
             stdout = log.setStream(function.log)
             try:
@@ -158,7 +158,7 @@ class Served:
             finally:
                 if stdout is not None:
                     log.setStream(stdout)
-                for made in (wiring._settings, wiring._policies):
+                for made in (wiring._settings, wiring._policies, wiring._announcer):
                     made.cache_clear()
 
 

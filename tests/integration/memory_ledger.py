@@ -22,6 +22,7 @@ class MemoryLedger:
     paused: Pause | None = None
     cancellations: list[datetime] = field(default_factory=list)
     sweep: tuple[str, datetime] | None = None
+    told: datetime | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def read(self, ref: JobRef) -> State | None:
@@ -86,6 +87,14 @@ class MemoryLedger:
         """Which of these jobs are settled and announced."""
         with self._lock:
             return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
+
+    def told_until(self) -> datetime | None:
+        """Up to when people were told."""
+        return self.told
+
+    def tell_until(self, instant: datetime) -> None:
+        """Remember it."""
+        self.told = instant
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the sweep's lease."""

@@ -155,6 +155,14 @@ class RecordedLedger:
         self.script.reached("ended")
         return self.ledger.ended(refs)
 
+    def told_until(self) -> datetime | None:
+        """As the ledger."""
+        return self.ledger.told_until()
+
+    def tell_until(self, instant: datetime) -> None:
+        """As the ledger."""
+        self.ledger.tell_until(instant)
+
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """As the ledger."""
         self.script.reached("begin_sweep")
@@ -233,10 +241,11 @@ class Told:
     script: Script
     reviews: list[Review] = field(default_factory=list)
 
-    def announce(self, review: Review) -> None:
+    def announce(self, review: Review) -> bool:
         """Keep it."""
         self.script.reached("announce")
         self.reviews.append(review)
+        return True
 
 
 class Stage:

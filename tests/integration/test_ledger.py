@@ -146,6 +146,7 @@ states = st.builds(
     announced_at=st.none() | instants,
     until=st.none() | instants,
     block=st.none() | st.sampled_from(Block),
+    news_at=st.none() | instants,
     shadow=st.booleans(),
     judged=texts,
     operation=texts,

@@ -141,7 +141,9 @@ def _handler_environment(services: LocalServices, canonical: bytes) -> Iterator[
             | {
                 "BATCHGATE_POLICY_FILE": str(packaged),
                 "BATCHGATE_LEDGER_TABLE": LEDGER_TABLE,
+                "BATCHGATE_EVENT_BUS": "default",
                 "AWS_CONFIG_FILE": os.devnull,
+                "POWERTOOLS_METRICS_DISABLED": "true",
                 "POWERTOOLS_TRACE_DISABLED": "1",
             }
         )

@@ -1,41 +1,220 @@
-"""Telling the world what reviews came to."""
+"""Telling the world what reviews came to: one log line, metrics, one event on the bus."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
+import msgspec
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from batchgate.errors import AnnounceError, BatchgateError, JobsApiThrottledError, PolicyUnavailableError
 from batchgate.policy.wording import printable
-from batchgate.ports import Review
+from batchgate.state import Block
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_events import EventBridgeClient
+
+    from batchgate.ports import Review
+    from batchgate.sweep import SweepReport
+
+CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+
+SOURCE: Final = "batchgate"
+DETAIL_TYPE: Final = "S3 Batch Job Decision"
+NAMESPACE: Final = "batchgate"
+
+_ENDS: Final = frozenset({"approved", "cancelled", "superseded", "unconfirmed", "lapsed"})
+_COUNTED: Final = {
+    "approved": "Approved",
+    "cancelled": "Cancelled",
+    "held": "Held",
+    "unconfirmed": "Unconfirmed",
+    "superseded": "Superseded",
+    "lapsed": "Lapsed",
+    "left": "Left",
+}
+
+
+class DecisionEvent(msgspec.Struct, frozen=True):
+    """The detail of the event "S3 Batch Job Decision"; delivered at least once, `id` is the same each time.
+
+    Attributes:
+        id: Of this decision.
+        job_arn: The job.
+        action: approved, cancelled, held, superseded, unconfirmed or lapsed.
+        verdict: What the policies, or the person, wanted.
+        reason: As it stands on the job, or why it is held; printable ASCII.
+        decided_by: The policy version, or the person's ARN; "" where neither decided.
+        policies: The policies and guardrails that govern the job.
+        policy_version: Of the policies in force; "" where they could not be read.
+        status: The job's status when it was last described.
+        operation: The job's operation; "" where S3 did not say.
+        total_tasks: Objects of the job; null where unknown.
+        suspended_at: Since when the job waited; null where it did not.
+        at: When this was decided.
+        until: When the window opens that a hold waits for; null where none will.
+        shadow: The policies are in shadow mode: this is what was seen, nothing was done.
+        unattributed: Nothing on the job says that it was the gate; it may have been a person in the console.
+        alarm: What a person should look into; "" for nothing.
+    """
+
+    id: str
+    job_arn: str
+    job_id: str
+    account: str
+    region: str
+    action: str
+    verdict: str
+    reason: str
+    decided_by: str
+    policies: list[str]
+    policy_version: str
+    status: str
+    operation: str
+    total_tasks: int | None
+    suspended_at: str | None
+    at: str
+    until: str | None
+    claim_id: str
+    attempt: int
+    shadow: bool
+    unattributed: bool
+    alarm: str
+
+    @classmethod
+    def of(cls, review: Review) -> DecisionEvent:
+        """A review as flat fields, printable ASCII throughout."""
+        governing = (review.evidence or {}).get("governing")
+        return cls(
+            id=review.id,
+            job_arn=review.ref.arn,
+            job_id=review.ref.job_id,
+            account=review.ref.account_id,
+            region=review.ref.region,
+            action=review.action,
+            verdict=review.verdict,
+            reason=printable(review.reason),
+            decided_by=printable(review.decided_by),
+            policies=[printable(str(name)) for name in governing] if isinstance(governing, list) else [],
+            policy_version=review.policy_version,
+            status=str(review.status),
+            operation=printable(review.operation),
+            total_tasks=review.total_tasks,
+            suspended_at=review.suspended_at.isoformat() if review.suspended_at else None,
+            at=review.at.isoformat(),
+            until=review.until.isoformat() if review.until else None,
+            claim_id=review.claim_id,
+            attempt=review.attempt,
+            shadow=review.shadow,
+            unattributed=review.unattributed,
+            alarm=printable(review.alarm),
+        )
 
 
 @dataclass(slots=True)
-class LogAnnouncer:
-    """One structured log line for each review that came to something."""
+class Announcements:
+    """The `Announcer` port: the log, CloudWatch's metrics by way of the log, and the bus.
+
+    Attributes:
+        bus: The event bus; None tells nobody but the log.
+        events: A client made with `CONFIG`; None with no bus.
+    """
 
     logger: Logger
+    bus: str | None = None
+    events: EventBridgeClient | None = None
 
-    def announce(self, review: Review) -> None:
-        """Write the line; what needs a person is a warning."""
+    def announce(self, review: Review) -> bool:
+        """The event first: where it fails nothing else is told, so that nothing is counted twice.
+
+        A hold stays written and is found by the sweep whether its event arrives or not; an end is told again.
+        """
+        said = DecisionEvent.of(review)
+        try:
+            self._put(said)
+        except AnnounceError as error:
+            if review.action in _ENDS:
+                raise
+            self.logger.warning("the event of a hold is lost", extra={"error": printable(str(error))})
         write = self.logger.warning if review.alarm else self.logger.info
-        write(f"job {review.action}", extra={"decision": review_fields(review)})
+        write(f"job {review.action}", extra={"decision": msgspec.to_builtins(said)})
+        _count_review(review)
+        return True
+
+    def _put(self, said: DecisionEvent) -> None:
+        if self.events is None or not self.bus or (said.action not in _ENDS and said.action != "held"):
+            return
+        entry: Any = {
+            "Source": SOURCE,
+            "DetailType": DETAIL_TYPE,
+            "Detail": msgspec.json.encode(said).decode(),
+            "EventBusName": self.bus,
+            "Resources": [said.job_arn],
+        }
+        try:
+            answer = self.events.put_events(Entries=[entry])
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            raise AnnounceError(f"PutEvents for {said.job_arn}: {error}") from error
+        if answer.get("FailedEntryCount"):
+            failed = answer["Entries"][0]
+            raise AnnounceError(f"PutEvents for {said.job_arn}: {failed.get('ErrorCode')} {failed.get('ErrorMessage')}")
 
 
-def review_fields(review: Review) -> dict[str, str | int | bool | None]:
-    """A review as flat fields, printable ASCII throughout."""
-    return {
-        "job_arn": review.ref.arn,
-        "job_id": review.ref.job_id,
-        "action": review.action,
-        "verdict": review.verdict,
-        "reason": printable(review.reason),
-        "until": review.until.isoformat() if review.until else None,
-        "operation": printable(review.operation),
-        "total_tasks": review.total_tasks,
-        "status": str(review.status),
-        "policy_version": review.policy_version,
-        "decided_by": printable(review.decided_by),
-        "claim_id": review.claim_id,
-        "attempt": review.attempt,
-        "unattributed": review.unattributed,
-        "alarm": printable(review.alarm),
-    }
+# --- Metrics ------------------------------------------------------------------------------------------
+
+
+def _count_review(review: Review) -> None:
+    counted = {_COUNTED[review.action]: 1.0} if review.action in _COUNTED else {}
+    if review.alarm:
+        counted["BrakeHolds" if review.block == Block.BRAKE else "Contradictions"] = 1.0
+    metrics = _metrics(counted)
+    if review.action in ("approved", "cancelled") and review.suspended_at is not None:
+        waited = max(0.0, (review.at - review.suspended_at).total_seconds())
+        metrics.add_metric(name="SecondsToDecision", unit=MetricUnit.Seconds, value=waited)
+    elif not counted:
+        return
+    metrics.flush_metrics()
+
+
+def count_trouble(error: Exception) -> None:
+    """Own trouble in the metrics that alarms look at."""
+    counted = {"Errors": 1.0}
+    if isinstance(error, PolicyUnavailableError):
+        counted["PolicyLoadErrors"] = 1.0
+    if isinstance(error, JobsApiThrottledError):
+        counted["Throttled"] = 1.0
+    if not isinstance(error, BatchgateError):
+        counted["Surprises"] = 1.0
+    _metrics(counted).flush_metrics()
+
+
+def count_sweep(report: SweepReport) -> None:
+    """What one sweep found, for the gauges; a sweep that found another at it counts nothing."""
+    if not report.ran:
+        return
+    metrics = _metrics(
+        {
+            "Sweeps": 1.0,
+            "HeldNow": float(report.held),
+            "SweepTroubles": float(report.failed),
+            "LeftOver": float(report.left),
+            "Paused": float(report.paused),
+        }
+    )
+    oldest = (report.at - report.oldest_held).total_seconds() if report.oldest_held else 0.0
+    metrics.add_metric(name="OldestHeldSeconds", unit=MetricUnit.Seconds, value=oldest)
+    metrics.add_metric(name="SweepLagSeconds", unit=MetricUnit.Seconds, value=report.lag.total_seconds())
+    metrics.flush_metrics()
+
+
+def _metrics(counts: dict[str, float]) -> EphemeralMetrics:
+    """One line of the embedded metric format, of one dimension: `service`."""
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SOURCE)
+    for name, value in counts.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    return metrics

@@ -221,6 +221,18 @@ class DynamoLedger:
             found |= {_ref(item["pk"]["S"]) for item in items if "announced_at" in item}
         return frozenset(found)
 
+    def told_until(self) -> datetime | None:
+        """What the DIGEST item says."""
+        item = self._call(
+            lambda: self.client.get_item(TableName=self.table, Key=self._gate_key("DIGEST"), ConsistentRead=True)
+        ).get("Item")
+        return _instant(item["told_until"]["S"]) if item else None
+
+    def tell_until(self, instant: datetime) -> None:
+        """Write the DIGEST item."""
+        item = {**self._gate_key("DIGEST"), "told_until": {"S": _text(instant)}}
+        self._call(lambda: self.client.put_item(TableName=self.table, Item=item))
+
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the SWEEP item if nobody has it, or whoever has it is out of time."""
         try:
@@ -339,7 +351,7 @@ def _must_be_own(found: Item | None, put: Mapping[str, Any], ref: JobRef) -> Non
 _OPEN = "open"
 _ENUMS: Final = {"phase": Phase, "direction": Direction, "outcome": Outcome, "block": Block}
 _INSTANTS: Final = frozenset(
-    {"due_at", "first_held_at", "lease_until", "decided_at", "announced_at", "until", "created_at"}
+    {"due_at", "first_held_at", "lease_until", "decided_at", "announced_at", "until", "news_at", "created_at"}
 )
 _NUMBERS: Final = frozenset({"rev", "attempt", "total_tasks"})
 _FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "unconfirmed"})

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from batchgate.adapters.announce import count_trouble
 from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Json
@@ -51,6 +52,7 @@ def _review_record(record: SQSRecord, context: LambdaContext) -> None:
                 raise
         except BatchgateError as error:
             logger.error("to be delivered again: own trouble", extra={"error": printable(str(error))})
+            count_trouble(error)
             raise
 
 

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from batchgate.adapters.announce import count_sweep, count_trouble
+from batchgate.digest import tell_people
+from batchgate.errors import BatchgateError
 from batchgate.jobs.model import Json
 from batchgate.policy.wording import printable
 from batchgate.sweep import Memory, SweepReport, sweep_jobs
@@ -21,10 +24,18 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
     """
     home = Home.of_function(context.invoked_function_arn)
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
-    report = sweep_jobs(gate(home, time_left, paced=True), sweep_plan(home), _memory, owner=context.aws_request_id)
+    try:
+        ports = gate(home, time_left, paced=True)
+        report = sweep_jobs(ports, sweep_plan(home), _memory, owner=context.aws_request_id)
+        tell_people(report.waiting, home.account_id, home.region, ports)
+    except BatchgateError as error:
+        count_trouble(error)
+        raise
     said = report_fields(report)
     for what, trouble in report.troubles:
-        logger.error("sweep: own trouble", extra={"job": what, "error": printable(trouble)})
+        logger.error("sweep: own trouble", extra={"job": what, "error": printable(str(trouble))})
+        count_trouble(trouble)
+    count_sweep(report)
     if report.ran:
         logger.info("swept", extra={"sweep": said})
     else:
@@ -44,6 +55,8 @@ def report_fields(report: SweepReport) -> dict[str, Json]:
         "failed": report.failed,
         "left": report.left,
         "held": report.held,
+        "waiting_for_people": len(report.waiting),
+        "paused": report.paused,
         "oldest_held_seconds": (report.at - oldest).total_seconds() if oldest else 0,
         "lag_seconds": report.lag.total_seconds(),
     }

@@ -1,0 +1,32 @@
+"""Messages to people through the stack's topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from batchgate.errors import AnnounceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+SUBJECT_AT_MOST = 100
+"""Characters of an e-mail's subject. *Source*: SNS API, Publish."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNotices:
+    """The `Notices` port on SNS."""
+
+    client: SNSClient
+    topic_arn: str
+
+    def send(self, subject: str, message: str) -> None:
+        """Publish."""
+        try:
+            self.client.publish(TopicArn=self.topic_arn, Subject=subject[:SUBJECT_AT_MOST], Message=message)
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            raise AnnounceError(f"Publish to {self.topic_arn}: {error}") from error
