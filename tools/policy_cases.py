@@ -1,56 +1,28 @@
 """Test cases of policies: what a team expects of jobs, run against the policies it wrote."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET
+from msgspec.structs import replace
 
 import policy_file
-from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
-from batchgate.jobs.model import Job, JobStatus, Json
-from batchgate.policy import model
-from batchgate.policy.decide import Decision, Vote, decide
+from batchgate.errors import Place, PolicyError, Problem
+from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy.decide import Decision, Rule, Vote, decide
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
-from batchgate.policy.formulas import AnyOf, Formula, evaluate
-from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Statement
+from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
+from policy_case_file import Case, CaseFile, read_cases
+from policy_coverage import Part, SetCoverage, requirement_label
+from policy_file import DocumentPath
 
-Verdicts = Literal["approve", "hold", "cancel", "wait"]
-
-
-class CaseFacts(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What would be read from the manifest."""
-
-    manifest_bytes: int | UnsetType = UNSET
-    source_buckets: tuple[str, ...] | UnsetType = UNSET
-    object_bytes: int | UnsetType = UNSET
-
-
-class Case(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """One job, and what is expected of it; see docs/policy-reference.md."""
-
-    name: Annotated[str, Meta(min_length=1)]
-    job: dict[str, Any] = {}
-    tags: dict[str, str] | Literal["unmeasurable"] = {}
-    at: str
-    facts: CaseFacts = CaseFacts()
-    manually_approved: bool = False
-    expect: Verdicts
-    decided_by: tuple[str, ...] | UnsetType = UNSET
-    until: str | UnsetType | None = UNSET
-    reason: str | UnsetType = UNSET
-
-
-class CaseFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of cases and the policies that they try."""
-
-    policy: str | Annotated[tuple[str, ...], Meta(min_length=1)]
-    cases: Annotated[tuple[Case, ...], Meta(min_length=1)]
+__all__ = ["Case", "CaseFile", "Coverage", "Failure", "Outcome", "Tried", "load_cases", "read_cases", "run", "run_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,176 +36,117 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One case, run."""
+    """One case, run.
+
+    Attributes:
+        warnings: What is surely not meant in the case, whatever came out.
+    """
 
     file: Path
     case: Case
     place: Place | None
     decision: Decision
     failures: tuple[Failure, ...]
+    warnings: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Unexercised:
-    """A statement or requirement that no case brought to one of its results.
+class Tried:
+    """A file of cases with the policy set that it tries.
 
     Attributes:
-        where: The statement, or the statement and its requirement.
-        never: Such as "met" or "violated".
-        place: Where it is written.
+        policies: As if enforced, so that taking the mode shadow away changes no case.
     """
 
-    where: str
-    never: str
-    place: Place | None
+    file: Path
+    cases: CaseFile
+    places: Mapping[DocumentPath, Place]
+    policies: PolicySet
+    coverage: SetCoverage
 
 
 @dataclass(slots=True)
 class Coverage:
     """What the cases exercised of each policy set, by the set's paths."""
 
-    seen: dict[tuple[Path, ...], set[tuple[str, int, Result]]] = field(default_factory=dict)
-    loaded: dict[tuple[Path, ...], policy_file.LoadedPolicy] = field(default_factory=dict)
+    sets: dict[tuple[Path, ...], SetCoverage] = field(default_factory=dict)
 
-    def note(self, paths: tuple[Path, ...], decision: Decision) -> None:
-        """Remember what every statement and requirement came to; -1 stands for the match."""
-        seen = self.seen.setdefault(paths, set())
-        for statement in decision.policies.statements:
-            matched = evaluate(statement.match, decision.results)
-            seen.add((statement.name, -1, matched))
-            if matched is Result.MET:
-                for requirement in statement.requirements:
-                    result = evaluate(requirement.whole, decision.results)
-                    seen.add((statement.name, requirement.position, result))
+    def of(self, file: Path, cases: CaseFile) -> SetCoverage:
+        """The coverage of the set that a file of cases tries.
 
-    def unexercised(self) -> Iterator[Unexercised]:
-        """What no case exercised as met, or as violated."""
-        for paths, loaded in self.loaded.items():
-            seen = self.seen.get(paths, set())
-            positions = {Kind.POLICY: -1, Kind.GUARDRAIL: -1}
-            for statement in loaded.policies.statements:
-                positions[statement.kind] += 1
-                section = "policies" if statement.kind is Kind.POLICY else "guardrails"
-                path = (section, positions[statement.kind])
-                yield from _unexercised(statement, seen, loaded, path)
+        Raises:
+            PolicyError: The policies are invalid.
+            OSError: A file can't be read.
+        """
+        named = (cases.policy,) if isinstance(cases.policy, str) else cases.policy
+        paths = tuple((file.parent / name).resolve() for name in named)
+        if paths not in self.sets:
+            loaded = policy_file.load([_shortest(file.parent / name) for name in named])
+            enforced = PolicySet.from_document(replace(loaded.policies.document, mode="enforce"))
+            self.sets[paths] = SetCoverage(enforced, loaded)
+        return self.sets[paths]
+
+    def parts(self) -> Iterator[Part]:
+        """Everything that cases may exercise, with what they did."""
+        for each in self.sets.values():
+            yield from each.parts
 
 
-def _unexercised(
-    statement: Statement,
-    seen: set[tuple[str, int, Result]],
-    loaded: policy_file.LoadedPolicy,
-    path: tuple[str | int, ...],
-) -> Iterator[Unexercised]:
-    wanted = [(Result.MET, "governing a job")]
-    if statement.match.parts:
-        wanted.append((Result.VIOLATED, "not governing a job"))
-    for result, never in wanted:
-        if (statement.name, -1, result) not in seen:
-            yield Unexercised(statement.name, never, loaded.place_of(path))
-    for requirement in statement.requirements:
-        label = requirement_label(statement, requirement, loaded.policies)
-        place = loaded.place_of((*path, "require", requirement.position))
-        against = _counterpart(requirement, loaded.policies)
-        for result in (Result.MET, against):
-            if (statement.name, requirement.position, result) not in seen:
-                yield Unexercised(label, str(result), place)
+def _shortest(path: Path) -> Path:
+    """The same file without steps up and down, which only make messages longer."""
+    short = Path(os.path.normpath(path))
+    return short if short.exists() and short.samefile(path) else path
 
 
-def _counterpart(requirement: Requirement, policies: PolicySet) -> Result:
-    """What a requirement comes to that is not met: a person's approval is waited for, never violated."""
-    waits = _may_wait(requirement.whole, policies)
-    return Result.UNMEASURABLE if waits else Result.VIOLATED
-
-
-def _may_wait(formula: Formula, policies: PolicySet) -> bool:
-    """Whether a person's approval keeps a formula from ever being violated."""
-    if isinstance(formula, int):
-        return policies.checks[formula].measure.kind == "manual_approval"
-    waits = [_may_wait(part, policies) for part in formula.parts]
-    return any(waits) if isinstance(formula, AnyOf) else bool(waits) and all(waits)
-
-
-# --- Reading ------------------------------------------------------------------------------------------
-
-
-def read_cases(file: Path) -> tuple[CaseFile, Mapping[tuple[str | int, ...], Place]]:
-    """Read a file of cases.
+def load_cases(files: Sequence[Path], coverage: Coverage) -> list[Tried]:
+    """Read files of cases and the policies that they try.
 
     Raises:
-        PolicyError: It is no file of cases; each problem has its line.
-        OSError: It can't be read.
+        PolicyError: With every problem of every file.
+        OSError: A file can't be read.
     """
-    plain, places = policy_file.read_plain(file.read_bytes(), str(file))
-    try:
-        read = msgspec.convert(plain, CaseFile)
-    except msgspec.ValidationError as error:
-        path = _path_of(str(error))
-        place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), None)
-        raise PolicyError([Problem(path, str(error).partition(" - at ")[0], place)]) from error
-    names: set[str] = set()
-    problems: list[Problem] = []
-    for number, case in enumerate(read.cases):
-        if case.name in names:
-            path = ("cases", number, "name")
-            problems.append(
-                Problem(path, f"each case needs a name of its own, got {case.name!r} again", places.get(path))
-            )
-        names.add(case.name)
+    tried: list[Tried] = []
+    problems: dict[Problem, None] = {}
+    for file in files:
+        try:
+            cases, places = read_cases(file)
+            covered = coverage.of(file, cases)
+            tried.append(Tried(file, cases, places, covered.policies, covered))
+        except PolicyError as error:
+            problems |= dict.fromkeys(error.problems)  # two files may try the same invalid policy
     if problems:
-        raise PolicyError(problems)
-    return read, places
-
-
-def _path_of(message: str) -> tuple[str | int, ...]:
-    """The path out of msgspec's words: ... - at `$.cases[0].job`."""
-    text = message.partition(" - at `$")[2].rstrip("`")
-    steps: list[str | int] = []
-    for step in text.replace("[", ".[").split("."):
-        if step.startswith("[") and step[1:-1].isdigit():
-            steps.append(int(step[1:-1]))
-        elif step:
-            steps.append(step)
-    return tuple(steps)
-
-
-# --- Running ------------------------------------------------------------------------------------------
+        raise PolicyError(list(problems))
+    return tried
 
 
 def run_file(file: Path, coverage: Coverage) -> Iterator[Outcome]:
-    """Run the cases of one file.
-
-    Raises:
-        PolicyError: The cases or their policies say something that is refused.
-        OSError: A file can't be read.
-    """
-    read, places = read_cases(file)
-    named = (read.policy,) if isinstance(read.policy, str) else read.policy
-    paths = tuple((file.parent / name).resolve() for name in named)
-    if paths not in coverage.loaded:
-        coverage.loaded[paths] = policy_file.load([file.parent / name for name in named])
-    # A set in shadow mode is tried as if enforced, so that taking the mode away changes no case.
-    policies = PolicySet.from_document(
-        msgspec.structs.replace(coverage.loaded[paths].policies.document, mode="enforce")
-    )
-    for number, case in enumerate(read.cases):
-        place = places.get(("cases", number))
-        decision = _decide(case, policies, place)
-        coverage.note(paths, decision)
-        yield Outcome(file, case, place, decision, tuple(_failures(case, decision, place)))
+    """Read and run the cases of one file; errors as in `load_cases`."""
+    [tried] = load_cases([file], coverage)
+    yield from run(tried)
 
 
-def _decide(case: Case, policies: PolicySet, place: Place | None) -> Decision:
-    try:
-        at = _instant(case.at)
-        job = Job.from_description(_description(case.job, at))
-    except (ValueError, JobDescriptionError) as error:
-        raise PolicyError([Problem(("cases",), f"case {case.name!r}: {error}", place)]) from error
+def run(tried: Tried) -> Iterator[Outcome]:
+    """Run the cases of one file, noting what they exercise."""
+    for number, case in enumerate(tried.cases.cases):
+        decision = _decide(case, tried.policies)
+        tried.coverage.note(decision)
+        yield Outcome(
+            tried.file,
+            case,
+            tried.places.get(("cases", number)),
+            decision,
+            tuple(_failures(case, decision)),
+            tuple(_warnings(case, tried, ("cases", number, "job"))),
+        )
+
+
+def _decide(case: Case, policies: PolicySet) -> Decision:
     facts = case.facts
     return decide(
         policies,
         gather_facts(
-            job,
-            at,
+            case.job,
+            case.at,
             tags=Gap(Result.UNMEASURABLE, "as the case says") if isinstance(case.tags, str) else case.tags,
             manifest_bytes=facts.manifest_bytes if facts.manifest_bytes is not UNSET else NOT_READ,
             source_buckets=frozenset(facts.source_buckets) if facts.source_buckets is not UNSET else NOT_READ,
@@ -243,98 +156,44 @@ def _decide(case: Case, policies: PolicySet, place: Place | None) -> Decision:
     )
 
 
-_ACCOUNT, _REGION = "111122223333", "us-east-1"
-_WORDS = frozenset(
-    {
-        "operation",
-        "total_tasks",
-        "account",
-        "region",
-        "role",
-        "description",
-        "priority",
-        "status",
-        "confirmation_required",
-    }
-)
-_MEMBERS = {
-    "role": "RoleArn",
-    "description": "Description",
-    "priority": "Priority",
-    "status": "Status",
-    "confirmation_required": "ConfirmationRequired",
-}
-
-
-def _description(said: Mapping[str, Any], at: datetime) -> dict[str, Json]:
-    """A whole job's description out of what a case says of it."""
-    unknown = [word for word in said if word not in _WORDS and not word[:1].isupper()]
-    if unknown:
-        raise JobDescriptionError(
-            f"job: unknown word {unknown[0]!r}; expected one of {', '.join(sorted(_WORDS))}, or a member of "
-            "DescribeJob's answer such as Report"
-        )
-    if "operation" not in said and "Operation" not in said:
-        raise JobDescriptionError("job: operation is missing")
-    status = said.get("status", JobStatus.SUSPENDED.value)
-    if JobStatus(status) is JobStatus.UNRECOGNISED:
-        raise JobDescriptionError(
-            f"job: status: expected one of {', '.join(each for each in JobStatus if each != '?')}"
-        )
-    account, region = said.get("account", _ACCOUNT), said.get("region", _REGION)
-    partition = (
-        "aws-cn" if str(region).startswith("cn-") else "aws-us-gov" if str(region).startswith("us-gov-") else "aws"
+def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
+    """An operation that S3 does not have, so far as this version knows, and that nothing here is about."""
+    operation = case.job.operation
+    if (
+        operation is None
+        or operation in KNOWN_OPERATIONS
+        or any(operation in statement.names_operations for statement in tried.policies.statements)
+        or (case.decided_by is not UNSET and Rule.UNKNOWN_OPERATION in case.decided_by)
+    ):
+        return
+    near = get_close_matches(operation, KNOWN_OPERATIONS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(KNOWN_OPERATIONS))}"
+    path = next(path for path in ((*job, "operation"), (*job, "Operation"), job) if path in tried.places)
+    message = (
+        f'no operation known to this version is named "{operation[:60]}"; {hint} '
+        f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
     )
-    description: dict[str, Json] = {
-        "JobId": "00000000-0000-4000-8000-000000000000",
-        "JobArn": f"arn:{partition}:s3:{region}:{account}:job/00000000-0000-4000-8000-000000000000",
-        "Status": "Suspended",
-        "ConfirmationRequired": True,
-        "SuspendedDate": at.isoformat(),
-        "CreationTime": (at - timedelta(hours=1)).isoformat(),
-        "RoleArn": f"arn:{partition}:iam::{account}:role/batch-operations",
-        "Priority": 10,
-        "Report": {"Enabled": False},
-    }
-    if "ManifestGenerator" not in said:
-        description["Manifest"] = {
-            "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
-            "Location": {"ObjectArn": f"arn:{partition}:s3:::manifests/manifest.csv", "ETag": "0" * 32},
-        }
-    description |= {member: said[word] for word, member in _MEMBERS.items() if word in said}
-    operation = said.get("operation")
-    if operation is not None:
-        description["Operation"] = {operation: {}} if isinstance(operation, str) else operation
-    if "total_tasks" in said:
-        description["ProgressSummary"] = {"TotalNumberOfTasks": said["total_tasks"]}
-    description |= {member: value for member, value in said.items() if member[:1].isupper()}
-    return {name: value for name, value in description.items() if value is not None}
-
-
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    yield Problem(path, message, tried.places.get(path))
 
 
 # --- Comparing ----------------------------------------------------------------------------------------
 
 
-def _failures(case: Case, decision: Decision, place: Place | None) -> Iterator[Failure]:
+def _failures(case: Case, decision: Decision) -> Iterator[Failure]:
     if case.expect != str(decision.verdict):
         yield Failure("verdict", case.expect, str(decision.verdict))
     if case.decided_by is not UNSET:
         yield from _compare_deciding(case.decided_by, decision)
-    if case.until is not UNSET:
-        try:
-            wanted = _instant(case.until) if case.until else None
-        except ValueError as error:
-            raise PolicyError([Problem(("cases",), f"case {case.name!r}: until: {error}", place)]) from error
-        if wanted != decision.until:
-            yield Failure("until", str(case.until), decision.until.isoformat() if decision.until else "null")
+    if case.until is not UNSET and case.until != decision.until:
+        yield Failure("until", _instant(case.until), _instant(decision.until))
     if case.reason is not UNSET:
         actual = status_update_reason(decision).rpartition(" [policy ")[0]
         if case.reason != actual:
             yield Failure("reason", json.dumps(case.reason), json.dumps(actual))
+
+
+def _instant(instant: datetime | None) -> str:
+    return instant.isoformat() if instant else "null"
 
 
 def _compare_deciding(wanted: Sequence[str], decision: Decision) -> Iterator[Failure]:
@@ -355,19 +214,3 @@ def _labels(vote: Vote, decision: Decision) -> tuple[str, ...]:
         return name, f"{name}.match"
     position = f"{name}.require[{vote.requirement.position}]"
     return name, position, requirement_label(vote.statement, vote.requirement, decision.policies)
-
-
-def requirement_label(statement: Statement, requirement: Requirement, policies: PolicySet) -> str:
-    """A requirement as cases name it: its statement and the key that it is written with."""
-    written = next(each for each in _statements(policies) if each.name == statement.name).require[requirement.position]
-    key = next(
-        name.rstrip("_")
-        for name in type(written).__struct_fields__
-        if getattr(written, name) is not UNSET and name not in ("unless", "on_violation", "message")
-    )
-    return f"{statement.name}.{key}"
-
-
-def _statements(policies: PolicySet) -> Iterator[model.Statement]:
-    yield from policies.document.policies or ()
-    yield from policies.document.guardrails or ()

@@ -1,7 +1,9 @@
 """Policy files: YAML 1.2 in, a policy set with the line of everything that is said in it out."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -45,6 +47,12 @@ _FLOAT = re.compile(
 )
 _STRING_TAG = "tag:yaml.org,2002:str"
 _DIGITS_AT_MOST = 19
+_SPECIAL: Mapping[Callable[[int], bool], str] = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,13 @@ class LoadedPolicy:
         policies: Ready to judge by; statements in the order they are written.
         places: For the path of each value its place.
         silences: The comments that silence a finding.
+        not_read: Directories with policy files of their own, below those that were read.
     """
 
     policies: PolicySet
     places: Mapping[DocumentPath, Place]
     silences: tuple[Silence, ...]
+    not_read: tuple[Path, ...] = ()
 
     @property
     def canonical_json(self) -> bytes:
@@ -87,10 +97,13 @@ def load(paths: Sequence[Path | str]) -> LoadedPolicy:
         PolicyError: With every problem found, in the order of the files.
         OSError: A file can't be read.
     """
-    files = [_read(path.read_bytes(), str(path)) for path in _files(paths)]
+    found = list(_files(paths))
+    _refuse_twice(found)
+    files = [_read(read_file(path), str(path)) for path in found]
     if not files:
         raise PolicyError([Problem((), "expected policy files, got none")])
-    return _judge(files)
+    not_read = tuple(below for path in map(Path, paths) if path.is_dir() for below in _directories_below(path))
+    return replace(_judge(files), not_read=not_read)
 
 
 def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
@@ -98,13 +111,54 @@ def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
     return _judge([_read(text.encode("utf-8", "surrogatepass"), name)])
 
 
+def read_file(path: Path) -> bytes:
+    """Read a regular file: anything else might never end.
+
+    Raises:
+        PolicyError: It is a pipe, a device or a socket.
+        OSError: It can't be read.
+    """
+    mode = path.stat().st_mode
+    kind = next((words for is_one, words in _SPECIAL.items() if is_one(mode)), None)
+    if kind is not None:
+        message = f"expected a file, got {kind}; write what it gives into a file and name that"
+        raise PolicyError([Problem((), message, Place(str(path), 1, 1))])
+    return path.read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """What any YAML 1.2 file says, read the way policies are read.
+
+    Attributes:
+        data: Plain data; None where the file can't be taken apart.
+        places: For the path of each value its place.
+        problems: What is no YAML 1.2, and keys that are said twice.
+    """
+
+    data: Plain
+    places: Mapping[DocumentPath, Place]
+    problems: tuple[Problem, ...]
+    unreadable: bool
+
+    def place_of(self, path: DocumentPath) -> Place | None:
+        """Where a path, or the nearest thing around it, is written."""
+        return _place_of(self.places, path)
+
+
+def read_yaml(content: bytes, name: str) -> PlainFile:
+    """Read any YAML 1.2 file; what is wrong with it is told beside what it says."""
+    read = _read(content, name)
+    return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable)
+
+
 def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
-    """Read any YAML 1.2 file the way policies are read, with the place of each value.
+    """The same where anything wrong is too much.
 
     Raises:
         PolicyError: It is no YAML 1.2, or says a key twice.
     """
-    read = _read(content, name)
+    read = read_yaml(content, name)
     if read.problems:
         raise PolicyError(read.problems)
     return read.data, read.places
@@ -113,7 +167,10 @@ def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, 
 def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
     """Check the shape of each file by itself, and the references of all together."""
     for read in files:
-        if not read.unreadable:
+        if _is_of_cases(read.data):
+            read.unreadable = True
+            read.problems.append(Problem((), f"{_OF_CASES} {shlex.quote(read.places[()].file)}`", read.places[()]))
+        elif not read.unreadable:
             read.problems += [_located(problem, read.places) for problem in find_problems(read.data, references=False)]
     whole = files[0] if len(files) == 1 else _merge(files)
     problems = [problem for read in files for problem in read.problems]
@@ -123,8 +180,28 @@ def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
         problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
     if problems:
         order = {read.places[()].file: number for number, read in enumerate(files)}
-        raise PolicyError(sorted(problems, key=lambda problem: _file_order(problem, order)))
+        error = PolicyError(sorted(problems, key=lambda problem: _file_order(problem, order)))
+        if any(_is_collision(problem, whole.places) for problem in problems):
+            one = shlex.quote(files[0].places[()].file)
+            error.add_note(
+                f"these {len(files)} files are read together as one policy set; where each is a set of its own, check"
+                f" one at a time: batchgate policy check {one}"
+            )
+        raise error
     return LoadedPolicy(PolicySet.from_data(whole.data), whole.places, tuple(whole.silences))
+
+
+_OF_CASES = "expected a policy document, got a file of test cases; run it with `batchgate policy test"
+
+
+def _is_of_cases(data: Plain) -> bool:
+    return isinstance(data, dict) and "cases" in data and "policy" in data and "version" not in data
+
+
+def _is_collision(problem: Problem, places: Mapping[DocumentPath, Place]) -> bool:
+    """Whether two files say something that one of them alone might."""
+    other = problem.related and _place_of(places, problem.related)
+    return bool(other and problem.place and other.file != problem.place.file)
 
 
 def _file_order(problem: Problem, order: Mapping[str, int]) -> tuple[int, int, int]:
@@ -147,11 +224,38 @@ def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
             if not found:
-                message = f"expected a directory with policy files (*.yaml), got none in {path}"
+                below = ", ".join(map(str, _directories_below(path)))
+                hint = f"; name one of those below it: {below}" if below else ""
+                message = f"expected a directory with policy files (*.yaml), got none in {path}{hint}"
                 raise PolicyError([Problem((), message)])
             yield from found
         else:
             yield path
+
+
+def _directories_below(path: Path) -> list[Path]:
+    """The directories right below one that hold policy files; those that can't be read are passed over."""
+    return sorted(below for below in path.iterdir() if below.is_dir() and _holds_policies(below))
+
+
+def _holds_policies(path: Path) -> bool:
+    try:
+        return any(each.suffix in _SUFFIXES and each.is_file() for each in path.iterdir())
+    except OSError:
+        return False
+
+
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    """Refuse a file that is named twice, also by way of its directory or of a link: all in it would be said twice."""
+    first: dict[Path, Path] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        earlier = first.setdefault(path.resolve(), path)
+        if earlier is not path:
+            other = f" (as {earlier})" if str(earlier) != str(path) else ""
+            problems.append(Problem((), f"this file is given twice{other}; name it once", Place(str(path), 1, 1)))
+    if problems:
+        raise PolicyError(problems)
 
 
 # --- several files, one document --------------------------------------------------------------------
@@ -208,7 +312,8 @@ def _merge_key(
 
 def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
     first = _place_of(whole.places, path)
-    whole.problems.append(Problem(path, f"said in another file too ({first}); say it once", _place_of(places, path)))
+    message = f"said in another file too ({first}); say it once"
+    whole.problems.append(Problem(path, message, _place_of(places, path), related=path))
 
 
 def _move(

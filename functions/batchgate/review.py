@@ -125,7 +125,7 @@ def _block(state: State | None, direction: Direction | None, job: Job, gate: Gat
     """What keeps the gate from a direction, or from ever having one."""
     if direction is not None and state is not None and state.possibly_sent not in (None, direction):
         return Block.OTHER_HAND
-    if gate.adopt_existing or (state is not None and state.claim_id is not None):
+    if gate.adopt_existing:
         return None
     older = job.creation_time is None or job.creation_time < gate.ledger.opened_at()
     return Block.ADOPTION if older else None

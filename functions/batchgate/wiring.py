@@ -189,6 +189,11 @@ def _policies() -> PolicySource:
     return PackagedPolicy(_settings().policy_file)
 
 
+def open_ledger(home: Home) -> DecisionLedger:
+    """The ledger alone, for who only looks at it."""
+    return _ledger(home)
+
+
 @cache
 def _ledger(home: Home) -> DecisionLedger:
     client = boto3.session.Session().client("dynamodb", config=ledgers.CONFIG)

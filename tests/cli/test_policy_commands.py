@@ -1,12 +1,13 @@
 """`batchgate policy` as a person or a script uses it: real files, real processes' exit codes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from batchgate_cli.main import app
+from batchgate_cli.app import app
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SMALL_JOBS = str(CHECKOUT / "policies" / "examples" / "small-jobs.yaml")
@@ -187,13 +188,38 @@ def test_a_failed_case_exits_with_4_and_shows_expected_actual_and_the_trace(tmp_
 
 
 def test_coverage_counts_only_when_asked(tmp_path: Path) -> None:
-    """What no case exercised is listed with its line."""
+    """What no case exercised is listed with its line, and nothing else; as JSON everything is."""
     path = cases(tmp_path, "approve")
+    assert batchgate("policy", "test", path).exit_code == 0
     result = batchgate("policy", "test", path, "--require-coverage")
     assert result.exit_code == 4
-    assert "small-jobs.yaml:7:9: small-tagging.total_tasks: never violated" in result.stdout
-    unexercised = json.loads(batchgate("policy", "test", path, "-o", "json").stdout)["unexercised"]
-    assert {"where": "small-tagging.tags", "never": "violated"}.items() <= unexercised[-1].items()
+    listed = result.stdout.partition("coverage: ")[2].splitlines()
+    assert listed[:-1] == [
+        "3 of 3 not exercised both ways by any case",
+        f"  small-tagging              never not governing a job  {SMALL_JOBS}:3:5",
+        f"  small-tagging.total_tasks  never violated             {SMALL_JOBS}:7:9",
+        f"  small-tagging.tags         never violated             {SMALL_JOBS}:8:9",
+    ]
+    said = json.loads(batchgate("policy", "test", path, "-o", "json").stdout)
+    assert {"where": "small-tagging.tags", "never": "violated"}.items() <= said["unexercised"][-1].items()
+    assert said["coverage"][-1] == {
+        "what": "requirement",
+        "where": "small-tagging.tags",
+        "file": SMALL_JOBS,
+        "line": 8,
+        "exercised": {"met": True, "violated": False},
+    }
+
+
+def test_an_operation_that_nobody_knows_is_a_warning(tmp_path: Path) -> None:
+    """Below its case, for people and for programs; it fails nothing."""
+    path = cases(tmp_path, "hold")
+    Path(path).write_text(Path(path).read_text().replace("S3PutObjectTagging", "S3PutObjectTaging"))
+    result = batchgate("policy", "test", path)
+    assert result.exit_code == 0
+    assert f"      warning: {path}:4:11: no operation known" in result.stdout
+    [case] = json.loads(batchgate("policy", "test", path, "-o", "json").stdout)["cases"]
+    assert "did you mean S3PutObjectTagging?" in case["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +235,64 @@ def test_a_file_that_is_no_file_of_cases_exits_with_3(more: str, tmp_path: Path)
     result = batchgate("policy", "test", cases(tmp_path, "approve", more))
     assert result.exit_code == 3
     assert "cases.yaml" in result.stderr
+
+
+def test_problems_of_all_case_files_are_told_before_any_case_is_run(tmp_path: Path) -> None:
+    """For people on standard error; as JSON on standard output."""
+    good, bad = cases(tmp_path, "approve"), write(tmp_path, "policy: nope.yaml\ncases: [5]\n", "bad.yaml")
+    result = batchgate("policy", "test", good, bad)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == [f"{bad}:1:1", f"{bad}:2:9"]
+    said = json.loads(batchgate("policy", "test", good, bad, "-o", "json").stdout)
+    assert [(each["file"], each["line"], each["path"]) for each in said["problems"]] == [
+        (bad, 1, "policy"),
+        (bad, 2, "cases[0]"),
+    ]
+
+
+def test_a_policy_and_a_file_of_cases_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """One line that names the command that was meant."""
+    path = cases(tmp_path, "approve")
+    checked, tested = batchgate("policy", "check", path), batchgate("policy", "test", SMALL_JOBS)
+    assert (checked.exit_code, tested.exit_code) == (3, 3)
+    assert f"`batchgate policy test {path}`" in checked.stderr
+    assert f"`batchgate policy check {SMALL_JOBS}`" in tested.stderr
+    assert len(checked.stderr.splitlines()) == len(tested.stderr.splitlines()) == 1
+
+
+def test_files_that_are_no_set_together_are_told_how_to_be_checked_alone(tmp_path: Path) -> None:
+    """Beside the names that collide."""
+    for name in ("a.yaml", "b.yaml"):
+        write(tmp_path, "version: 1\npolicies:\n  - name: p\n    require: []\n", name)
+    result = batchgate("policy", "check", str(tmp_path))
+    assert result.exit_code == 3
+    problem, note = result.stderr.splitlines()
+    assert 'the name "p" is taken by' in problem
+    assert note.startswith("note: these 2 files are read together as one policy set;")
+    [said] = json.loads(batchgate("policy", "check", str(tmp_path), "-o", "json").stdout)["notes"]
+    assert note == f"note: {said}"
+
+
+def test_a_directory_that_is_not_read_is_named_beside_the_output(tmp_path: Path) -> None:
+    """The output stays what programs expect."""
+    write(tmp_path, Path(SMALL_JOBS).read_text())
+    (tmp_path / "cases").mkdir()
+    write(tmp_path / "cases", "policy: ../policy.yaml\n")
+    result = batchgate("policy", "check", str(tmp_path))
+    assert result.exit_code == 0
+    assert result.stdout == "valid: 1 policy; mode enforce, policy version 95b99174d211\n"
+    assert result.stderr.startswith(f"note: not read: {tmp_path / 'cases'}; ")
+    [said] = json.loads(batchgate("policy", "check", str(tmp_path), "-o", "json").stdout)["notes"]
+    assert result.stderr == f"note: {said}\n"
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_a_pipe_that_nobody_writes_into_is_refused_at_once(command: str, tmp_path: Path) -> None:
+    """And not waited for."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    result = batchgate("policy", command, str(tmp_path / "pipe.yaml"))
+    assert result.exit_code == 3
+    assert "expected a file, got a named pipe" in result.stderr
 
 
 def test_every_command_has_help_that_says_what_it_is_for() -> None:

@@ -23,7 +23,7 @@ def test_the_wheel_holds_every_module_that_the_command_may_import(tmp_path: Path
         for root in (CHECKOUT / "functions", CHECKOUT / "tools")
         for path in root.rglob("*.py")
     }
-    assert inside == sources | {"infra/__init__.py", "infra/event_pattern.py"}
+    assert inside == sources | {"infra/__init__.py", "infra/event_pattern.py", "infra/ledger_table.py"}
 
 
 def test_the_installed_command_runs_from_the_wheel_alone(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_the_installed_command_runs_from_the_wheel_alone(tmp_path: Path) -> None
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     script = (
         "import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if 'site-packages' in p or 'lib/python' in p];"
-        "import batchgate_cli.main as m; assert m.__file__.startswith(sys.argv[1]);"
+        "import batchgate_cli.app as m; assert m.__file__.startswith(sys.argv[1]);"
         "import policy_file; assert policy_file.__file__.startswith(sys.argv[1]);"
         "m.app(['policy', 'check', sys.argv[2]])"
     )

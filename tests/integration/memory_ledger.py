@@ -59,7 +59,7 @@ class MemoryLedger:
 
     def _count(self, brake: Brake | None) -> None:
         now = self.clock.now()
-        within = brake.within if brake else timedelta(minutes=10)
+        within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
         self.cancellations = [each for each in self.cancellations if each > now - within]
         if brake is not None and len(self.cancellations) >= brake.cancellations:
             raise BrakeError(f"{len(self.cancellations)} cancellations in {within}")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import chain, count
 from typing import Any
 
 import boto3
@@ -277,7 +278,7 @@ class Stage:
         self.brake = Brake(20, timedelta(minutes=10))
         self.adopt_existing = False
         self.memory = Memory()
-        self._claim_ids = iter(CLAIM_IDS)
+        self._claim_ids = chain(CLAIM_IDS, (f"{number:08x}" for number in count(2)))
 
     # --- what happens in the world -----------------------------------------------------------------
 

@@ -324,6 +324,18 @@ def test_the_brake_refuses_one_cancellation_too_many_in_any_stretch_of_time(
         cancel()
 
 
+def test_a_persons_cancellation_does_not_make_a_slow_brake_forget(ledger: Ledger, clock: SteppedClock) -> None:
+    """Whatever stretch of time the brake looks back over."""
+    slow = Brake(3, timedelta(minutes=60))
+    for brake in (slow, slow, None):
+        ref = new_job()
+        ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=brake)
+        clock.advance(timedelta(minutes=15))
+    ref = new_job()
+    with pytest.raises(BrakeError):
+        ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=slow)
+
+
 def test_a_refused_cancellation_does_not_count(ledger: Ledger) -> None:
     """A claim that lost against another one leaves the brake as it was."""
     ref = new_job()

@@ -1,6 +1,7 @@
 """Policy files: YAML 1.2 in, a policy set out, and every problem with the line that it stands on."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -510,10 +511,77 @@ def test_what_files_may_not_say_together_is_told_with_both_places(
 
 
 def test_the_same_file_given_twice_is_told(tmp_path: Path) -> None:
-    """A directory and a file of it: everything in the file is said twice."""
+    """By its name, by its directory or by a link: one problem, and not one for everything that it says."""
+    file = written(tmp_path, GOOD) / "a.yaml"
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    for first, second, also in (
+        (file, file, ""),
+        (tmp_path, file, ""),
+        (file, link, rf" \(as {re.escape(str(file))}\)"),
+    ):
+        with pytest.raises(PolicyError) as refused:
+            policy_file.load([first, second])
+        [problem] = refused.value.problems
+        assert re.fullmatch(rf"this file is given twice{also}; name it once", problem.message)
+        assert problem.place is not None
+        assert problem.place.file == str(second)
+
+
+def test_files_that_are_sets_of_their_own_are_told_apart_from_one_set(tmp_path: Path) -> None:
+    """Where files collide, a note says that they were read as one set and how to check one."""
+    written(tmp_path, GOOD, GOOD)
+    with pytest.raises(PolicyError) as refused:
+        policy_file.load([tmp_path])
+    [note] = refused.value.__notes__
+    assert note.startswith("these 2 files are read together as one policy set")
+    assert note.endswith(f"batchgate policy check {tmp_path / 'a.yaml'}")
+
+
+def test_a_file_that_collides_with_itself_is_one_set(tmp_path: Path) -> None:
+    """No note: reading it alone would not help."""
+    twice = VERSION + "policies:\n  - {name: p, require: []}\n  - {name: p, require: []}\n"
+    other = VERSION + "policies:\n  - {name: q, require: []}\n"
+    written(tmp_path, twice, other)
+    with pytest.raises(PolicyError, match='the name "p" is taken') as refused:
+        policy_file.load([tmp_path])
+    assert not hasattr(refused.value, "__notes__")
+
+
+def test_directories_below_are_not_read_and_named(tmp_path: Path) -> None:
+    """Those that hold policy files: whoever put them there may believe that they count."""
     written(tmp_path, GOOD)
-    with pytest.raises(PolicyError, match='the name "p" is taken'):
-        policy_file.load([tmp_path, tmp_path / "a.yaml"])
+    for name in ("cases", "empty", "team"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text("policy: ../a.yaml\n")
+    (tmp_path / "team" / "b.yml").write_text(GOOD)
+    assert policy_file.load([tmp_path]).not_read == (tmp_path / "cases", tmp_path / "team")
+    assert policy_file.load([tmp_path / "a.yaml"]).not_read == ()
+    (tmp_path / "a.yaml").unlink()
+    with pytest.raises(
+        PolicyError, match=rf"got none in .*; name one of those below it: {tmp_path}/cases, {tmp_path}/team"
+    ):
+        policy_file.load([tmp_path])
+
+
+def test_what_might_never_end_is_refused(tmp_path: Path) -> None:
+    """A pipe that nobody writes into, a device that never stops: in words, and at once."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    for path, kind in ((pipe, "a named pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(PolicyError, match=f"expected a file, got {kind}; write what it gives into a file"):
+            policy_file.load([path])
+
+
+def test_a_file_of_cases_is_told_from_a_policy(tmp_path: Path) -> None:
+    """One problem that says what to do with it, and not one for each key."""
+    file = written(tmp_path, "policy: x.yaml\ncases:\n  - name: a\n    job: {}\n") / "a.yaml"
+    with pytest.raises(PolicyError) as refused:
+        policy_file.load([file])
+    [problem] = refused.value.problems
+    assert problem.message == (
+        f"expected a policy document, got a file of test cases; run it with `batchgate policy test {file}`"
+    )
 
 
 def test_a_directory_without_policy_files_is_refused(tmp_path: Path) -> None:

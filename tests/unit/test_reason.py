@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgate.jobs.model import Json
+from batchgate.policy.decide import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
+from batchgate.policy.trace import trace_condition
 from batchgate.policy.wording import QUOTED_AT_MOST, printable, quoted
 from tests.unit.examples import Written, document, facts, judge
 from tests.unit.strategies import (
@@ -138,6 +140,17 @@ def test_the_reason_says_verdict_name_actual_and_wanted(written: Written, about:
     assert without_versions(reason(written, about)) == expected
 
 
+def test_patterns_are_shown_with_the_jobs_own_account_region_and_partition() -> None:
+    """What a requester has to write, not what the author of the policy wrote."""
+    pattern = "arn:${partition}:iam::${account}:role/${region}-*"
+    written = document({"role": {"not": ["x", pattern.replace("${region}-", "")]}}, {"role": pattern})
+    assert without_versions(reason(written, facts())) == (
+        'batchgate: held by p: role is "arn:aws:iam::111111111111:role/batch", '
+        "want arn:aws:iam::111111111111:role/eu-central-1-*; "
+        'role is "arn:aws:iam::111111111111:role/batch", want not arn:aws:iam::111111111111:role/* or x'
+    )
+
+
 def test_only_what_decides_is_said() -> None:
     """A hold is not mentioned beside a cancellation."""
     written = document({"region": "us-*"}, {"account": "2*", "on_violation": "cancel"})
@@ -173,12 +186,45 @@ def test_a_reason_that_is_too_long_is_cut_at_whole_parts() -> None:
         assert len(told) == count or len(f"{head}{'; '.join(phrases(keys)[: len(told) + 1])}") > 256 - 55
 
 
-def test_a_part_that_does_not_fit_at_all_is_counted() -> None:
-    """Better no detail than half of one."""
-    text = without_versions(reason(document({"tags": {"k" * 300: "x"}}), facts()))
-    assert text == "batchgate: held by p: 1 requirement"
-    text = without_versions(reason(document({"tags": {"k" * 300: "x"}}, {"tags": {"l" * 300: "x"}}), facts()))
-    assert text == "batchgate: held by p: 2 requirements"
+def test_an_objection_that_is_too_long_by_itself_is_shortened() -> None:
+    """The first is always named; how many more there are is said after it."""
+    text = reason(document({"tags": {"k" * 300: "x"}}), facts())
+    assert re.fullmatch(r"batchgate: held by p: tag k{100,}\.\.\.", without_versions(text))
+    assert len(text) in (255, 256)
+    text = reason(document({"tags": {"k" * 300: "x"}}, {"tags": {"l" * 300: "x"}}), facts())
+    assert re.fullmatch(r"batchgate: held by p: tag k{100,}\.\.\.; \+1 more", without_versions(text))
+    assert len(text) in (255, 256)
+
+
+def test_a_shortened_objection_closes_the_quotation_that_it_cuts() -> None:
+    """So that nothing of the gate's own words seems to be the requester's, nor the other way round."""
+    buckets = frozenset(f"{letter}{'x' * 39}" for letter in "abcd")
+    written = document({"source_buckets": {"only": "lake-*"}})
+    written["policies"][0]["name"] = "n" * 60
+    text = without_versions(reason(written, facts(source_buckets=buckets), "5f3a91c2"))
+    assert re.fullmatch(r'batchgate: held by n{60}: source_buckets is "ax{39}", "bx{39}", "cx+\.\.\."', text), text
+
+
+@pytest.mark.parametrize("length", [1, 50, 100])
+def test_a_message_is_kept_beside_a_shortened_objection_that_has_room(length: int) -> None:
+    """What to do is worth more than the end of a list of patterns."""
+    message = "m" * length
+    wanted = [f"{number:012}" for number in range(50)]
+    text = without_versions(reason(document({"account": wanted, "message": message}), facts(), "5f3a91c2"))
+    assert re.fullmatch(
+        rf"batchgate: held by p: account is 111111111111, want 000000000000 or 0.*\.\.\. \| {message}", text
+    ), text
+
+
+@pytest.mark.parametrize("length", range(40, 61))
+def test_a_message_goes_before_a_shortened_objection_gets_meaningless(length: int) -> None:
+    """At least forty characters of the first objection stay, dots included."""
+    written = document({"tags": {"k" * 300: "x"}, "message": "m" * 100})
+    written["policies"][0]["name"] = "n" * length
+    text = without_versions(reason(written, facts(), "5f3a91c2"))
+    found = re.fullmatch(r"batchgate: held by n+: (?P<objection>tag k+\.\.\.)(?P<message> \| m{100})?", text)
+    assert found
+    assert len(found["objection"]) >= 39
 
 
 def test_many_policies_are_cut_at_whole_names() -> None:
@@ -239,6 +285,25 @@ def wild_documents(draw: st.DrawFn) -> Written:
     return {"version": 1, "policies": statements[:1], **({"guardrails": statements[1:]} if statements[1:] else {})}
 
 
+def deciding_subjects(decision: Decision) -> set[str]:
+    """Give the words that each objection begins with."""
+    return {
+        f"{trace_condition(vote.requirement.own, decision.rows).subject} is "
+        for vote in decision.deciding
+        if vote.requirement
+    }
+
+
+@given(wild_documents(), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64))
+@settings(max_examples=60)
+def test_the_first_objection_is_named_and_the_versions_are_whole(written: Written, claim_id: str) -> None:
+    """However long names, keys, patterns and the claim's id are: at least the beginning of it is there."""
+    decision = judge(written, facts())
+    text = reason(written, facts(), claim_id)
+    assert text.endswith(f" [policy {decision.policy_version} claim {claim_id}]")
+    assert any(f": {subject[:20]}" in text for subject in deciding_subjects(decision)), text
+
+
 @given(wild_documents(), st.dictionaries(any_text, any_text, max_size=3), st.booleans())
 @settings(max_examples=40)
 def test_strange_names_and_tags_leave_a_reason(written: Written, tags: dict[str, str], approve: bool) -> None:
@@ -257,7 +322,11 @@ def test_strange_names_and_tags_leave_a_reason(written: Written, tags: dict[str,
     reason(written, facts(tags=Gap(Result.UNMEASURABLE, "denied")))
 
 
-@given(any_text, any_text, any_text, any_text)
+unbroken = any_text.filter(lambda text: "; " not in quoted(text))
+"""Text that does not look like two parts of a reason."""
+
+
+@given(unbroken, unbroken, unbroken, unbroken)
 def test_the_requesters_text_is_quoted_cut_and_stripped(text: str, tag: str, value: str, bucket: str) -> None:
     """Description, tags, parameters and buckets: at most 40 characters each, in quotes, and nothing else of it."""
     about = facts(

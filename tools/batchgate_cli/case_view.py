@@ -9,7 +9,8 @@ from batchgate.jobs.model import Json
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.exits import printable_line
 from batchgate_cli.explain_view import decision_as_json, decision_as_tree
-from policy_cases import Outcome, Unexercised
+from policy_cases import Outcome
+from policy_coverage import Part
 
 
 def show_outcome(console: Console, outcome: Outcome) -> None:
@@ -17,22 +18,34 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     name = printable_line(outcome.case.name)
     if not outcome.failures:
         console.print(Text.assemble(("ok    ", "green"), name, (f"  {outcome.decision.verdict}", "dim")))
+        _show_warnings(console, outcome)
         return
     console.print(Text.assemble(("FAIL  ", "bold red"), (name, "bold"), f"  ({outcome.place or outcome.file})"))
     for failure in outcome.failures:
         console.print(Text(f"      {failure.what}: expected {failure.expected}, got {failure.actual}"))
+    _show_warnings(console, outcome)
     console.print(decision_as_tree(outcome.decision, everything=False))
     console.print(Text(f"reason: {status_update_reason(outcome.decision)}"))
 
 
-def show_coverage(console: Console, gaps: Sequence[Unexercised]) -> None:
-    """What no case exercised."""
+def _show_warnings(console: Console, outcome: Outcome) -> None:
+    for warning in outcome.warnings:
+        console.print(
+            Text.assemble(("      warning: ", "yellow"), f"{warning.place}: {printable_line(warning.message)}")
+        )
+
+
+def show_coverage(console: Console, parts: Sequence[Part]) -> None:
+    """A table of what no case exercised."""
+    gaps = [part for part in parts if part.missing]
     if not gaps:
-        console.print("coverage: every statement and every requirement was exercised both ways")
+        console.print("coverage: every statement, requirement, exception and alternative was exercised both ways")
         return
-    console.print(f"coverage: {len(gaps)} not exercised by any case")
-    for gap in gaps:
-        console.print(Text(f"  {gap.place or ''}: {printable_line(gap.where)}: never {gap.never}"))
+    console.print(f"coverage: {len(gaps)} of {len(parts)} not exercised both ways by any case")
+    rows = [(printable_line(gap.where), ", ".join(f"never {words}" for words in gap.never)) for gap in gaps]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for (where, never), gap in zip(rows, gaps, strict=True):
+        console.print(Text(f"  {where:{widths[0]}}  {never:{widths[1]}}  {gap.place or ''}"))
 
 
 def outcome_as_json(outcome: Outcome) -> Json:
@@ -46,16 +59,21 @@ def outcome_as_json(outcome: Outcome) -> Json:
             {"what": failure.what, "expected": failure.expected, "actual": failure.actual}
             for failure in outcome.failures
         ],
+        "warnings": [str(warning) for warning in outcome.warnings],
         "decision": decision_as_json(outcome.decision),
     }
 
 
-def gap_as_json(gap: Unexercised) -> Json:
-    """One thing that no case exercised."""
-    place = gap.place
-    return {
-        "where": gap.where,
-        "never": gap.never,
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-    }
+def gaps_as_json(part: Part) -> list[Json]:
+    """Each way in which no case exercised something."""
+    return [{"where": part.where, "never": never, **_place_as_json(part)} for never in part.never]
+
+
+def part_as_json(part: Part) -> Json:
+    """One thing that cases may exercise, and how they did."""
+    exercised: dict[str, Json] = {str(result): result in part.seen for result in part.wanted}
+    return {"what": str(part.what), "where": part.where, **_place_as_json(part), "exercised": exercised}
+
+
+def _place_as_json(part: Part) -> dict[str, Json]:
+    return {"file": part.place.file if part.place else None, "line": part.place.line if part.place else None}

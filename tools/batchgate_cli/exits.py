@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from batchgate.errors import BatchgateError, PolicyError, Problem
+from batchgate.errors import BatchgateError, PolicyError, Problem, RefusedError
 
 
 class Exit(IntEnum):
@@ -20,10 +20,16 @@ class Exit(IntEnum):
     USAGE = 2
     INVALID_POLICY = 3
     CASE_FAILED = 4
+    REFUSED = 5
+    NOT_KNOWN_YET = 6
     INTERRUPTED = 130
 
 
 EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed."
+DECIDING_EXIT_CODES_HELP = (
+    "Exit codes: 0 done, 1 could not (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "
+    "message says why), 6 not known yet what came of it."
+)
 
 PROBLEMS_SHOWN = 100
 
@@ -33,8 +39,13 @@ def errors_console() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
-def show_problems(problems: Sequence[Problem]) -> None:
-    """Print every problem as FILE:LINE:COLUMN: WHERE: MESSAGE."""
+def notes_of(error: PolicyError) -> list[str]:
+    """What was said beside the problems."""
+    return list(getattr(error, "__notes__", ()))
+
+
+def show_problems(problems: Sequence[Problem], notes: Sequence[str] = ()) -> None:
+    """Print every problem as FILE:LINE:COLUMN: WHERE: MESSAGE, and what is said beside them."""
     console = errors_console()
     for problem in problems[:PROBLEMS_SHOWN]:
         console.print(
@@ -46,6 +57,14 @@ def show_problems(problems: Sequence[Problem]) -> None:
         )
     if len(problems) > PROBLEMS_SHOWN:
         console.print(f"... and {len(problems) - PROBLEMS_SHOWN} more")
+    show_notes(notes)
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Print what is worth knowing and no problem, beside the output and not in it."""
+    console = errors_console()
+    for note in notes:
+        console.print(Text.assemble(("note: ", "bold"), printable_line(note)))
 
 
 def printable_line(text: str) -> str:
@@ -63,8 +82,11 @@ def told_errors() -> Iterator[None]:
     try:
         yield
     except PolicyError as error:
-        show_problems(error.problems)
+        show_problems(error.problems, notes_of(error))
         raise typer.Exit(Exit.INVALID_POLICY) from error
+    except RefusedError as error:
+        _tell(str(error))
+        raise typer.Exit(Exit.REFUSED) from error
     except BatchgateError as error:
         _tell(str(error))
         raise typer.Exit(Exit.COULD_NOT) from error

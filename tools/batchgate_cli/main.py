@@ -1,47 +1,30 @@
-"""`batchgate`: everything that runs on a person's machine."""
+"""`batchgate`: everything that runs on a person's machine.
 
-from importlib.metadata import version
-from typing import Annotated
+Imports next to nothing, so that Ctrl-C while the rest is imported finds somebody who can answer.
+"""
 
-import typer
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from batchgate_cli import demo, emulator, local, policy
-from batchgate_cli.exits import EXIT_CODES_HELP
-
-app = typer.Typer(
-    name="batchgate",
-    help="The approval gate for Amazon S3 Batch Operations.\n\n"
-    "Write policies in YAML, check and explain them here, deploy them with `make deploy`.",
-    epilog=EXIT_CODES_HELP,
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(policy.app, name="policy")
-app.add_typer(emulator.app, name="emulator")
-app.add_typer(local.app, name="local")
-app.command("demo")(demo.demo)
-
-
-def _show_version(*, wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"batchgate {version('batchgate')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _batchgate(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=lambda value: _show_version(wanted=value), is_eager=True, help="Show the version."
-        ),
-    ] = False,
-) -> None:
-    pass
+INTERRUPTED = 130
+"""The exit code that shells give to what Ctrl-C ended."""
 
 
 def main() -> None:
     """The entry point of the `batchgate` command."""
+    with _quiet_interrupt():
+        from batchgate_cli.app import app
     app()
+
+
+@contextmanager
+def _quiet_interrupt() -> Iterator[None]:
+    """End at once on Ctrl-C, without a word; what ignores it, as in the background of a script, goes on doing so."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,12 +17,12 @@ from batchgate.jobs.model import Json
 from batchgate.policy.decide import decide
 from batchgate.policy.facts import Gap, Result, facts_from_description
 from batchgate.policy.reason import status_update_reason
-from batchgate_cli.case_view import gap_as_json, outcome_as_json, show_coverage, show_outcome
-from batchgate_cli.exits import EXIT_CODES_HELP, Exit, printable_line, told_errors
+from batchgate_cli.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage, show_outcome
+from batchgate_cli.exits import EXIT_CODES_HELP, Exit, notes_of, printable_line, show_notes, told_errors
 from batchgate_cli.explain_view import decision_as_json, decision_as_tree
 from batchgate_cli.live_job import AwsOptions, live_facts
 from batchgate_cli.starter import STARTER_CASES, STARTER_POLICY
-from policy_cases import Coverage, Outcome, run_file
+from policy_cases import Coverage, Outcome, load_cases, run
 from policy_lint import LocatedFinding, located_findings
 
 app = typer.Typer(
@@ -73,13 +73,14 @@ def check(
         except PolicyError as error:
             if output is Output.TEXT:
                 raise
-            problems = [_problem_as_json(each) for each in error.problems]
-            print(json.dumps({"valid": False, "problems": problems, "findings": []}, indent=2))
+            said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
+            print(json.dumps(said, indent=2))
             raise typer.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date())
         if output is Output.JSON:
             print(json.dumps(_checked_as_json(loaded, findings), indent=2))
         else:
+            show_notes(_not_read(loaded))
             _show_checked(loaded, findings)
         if strict and findings:
             raise typer.Exit(Exit.INVALID_POLICY)
@@ -94,6 +95,13 @@ def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
     }
 
 
+def _not_read(loaded: policy_file.LoadedPolicy) -> list[str]:
+    return [
+        f"not read: {path}; only files right in a directory belong to its policy set (name it too, if it belongs)"
+        for path in loaded.not_read
+    ]
+
+
 def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> Json:
     return {
         "valid": True,
@@ -101,6 +109,7 @@ def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFin
         "mode": loaded.policies.document.mode,
         **_counts(loaded),
         "problems": [],
+        "notes": [*_not_read(loaded)],
         "findings": [_finding_as_json(each) for each in findings],
     }
 
@@ -208,22 +217,35 @@ def run_cases(
     """
     with told_errors():
         coverage = Coverage()
+        try:
+            tried = load_cases(_case_files(paths or [DEFAULT_CASES]), coverage)
+        except PolicyError as error:
+            if output is Output.TEXT:
+                raise
+            print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
+            raise typer.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
         console = text_console()
-        for file in _case_files(paths or [DEFAULT_CASES]):
+        for each in tried:
             if output is Output.TEXT:
-                console.print(Text(str(file), "bold"))
-            for outcome in run_file(file, coverage):
+                console.print(Text(str(each.file), "bold"))
+            for outcome in run(each):
                 outcomes.append(outcome)
                 if output is Output.TEXT:
                     show_outcome(console, outcome)
-        gaps = list(coverage.unexercised())
+        parts = list(coverage.parts())
+        gaps = [gap for part in parts for gap in gaps_as_json(part)]
         failed = sum(1 for outcome in outcomes if outcome.failures)
         if output is Output.JSON:
-            cases = [outcome_as_json(outcome) for outcome in outcomes]
-            print(json.dumps({"cases": cases, "unexercised": [gap_as_json(gap) for gap in gaps]}, indent=2))
+            said = {
+                "problems": [],
+                "cases": [outcome_as_json(outcome) for outcome in outcomes],
+                "coverage": [part_as_json(part) for part in parts],
+                "unexercised": gaps,
+            }
+            print(json.dumps(said, indent=2))
         else:
-            show_coverage(console, gaps)
+            show_coverage(console, parts)
             console.print(f"{len(outcomes) - failed} passed, {failed} failed")
         if failed or (require_coverage and gaps):
             raise typer.Exit(Exit.CASE_FAILED)
@@ -289,6 +311,10 @@ def _finding_as_json(located: LocatedFinding) -> Json:
         "why": found.why,
         "instead": found.instead,
     }
+
+
+def _problems_as_json(error: PolicyError) -> list[Json]:
+    return [_problem_as_json(problem) for problem in error.problems]
 
 
 def _problem_as_json(problem: Problem) -> Json:

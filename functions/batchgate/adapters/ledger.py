@@ -123,7 +123,7 @@ class DynamoLedger:
     def _count(self, brake: Brake | None) -> dict[str, Any]:
         """Add this cancellation to those of the last minutes; the item's own `rev` keeps two from counting as one."""
         now = self.clock.now()
-        within = brake.within if brake else timedelta(minutes=10)
+        within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
         answer = self._call(
             lambda: self.client.get_item(TableName=self.table, Key=self._gate_key("BRAKE"), ConsistentRead=True)
         )

@@ -39,6 +39,8 @@ def _objections(statement: StatementTrace) -> list[Json]:
             "statement": statement.name,
             "enforced": statement.enforced,
             "requirement": requirement.position,
+            "kind": requirement.own.kind,
+            "subject": requirement.own.subject,
             "result": str(requirement.result),
             "actual": requirement.actual,
             "wanted": requirement.expected,

@@ -14,6 +14,7 @@ from msgspec import Struct
 from batchgate.policy.checks import Not
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate, join
+from batchgate.policy.patterns import fill_placeholders
 from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.wording import shown
 
@@ -25,7 +26,7 @@ class ConditionTrace(Struct, frozen=True, gc=False):
         subject: What the check looks at; "" where conditions are joined, as for the next three.
         kind: The check's key in the document.
         actual: What the job has.
-        expected: What the check wants.
+        expected: What the check wants, with the job's own account, Region and partition filled in.
         joined: "all" or "any" over `parts`; "" for a single check.
     """
 
@@ -100,10 +101,13 @@ def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts
         measure, subject, kind = question.measure, question.subject, question.measure.kind
         clock = _CLOCK.get(kind)
         actual = "" if clock else shown(measure, measure.read(facts))
-        for number, expected in question.wanted:
+        for number, wanted in question.wanted:
+            expected = wanted
             if clock:
                 denied = isinstance(policies.checks[number].test, Not)
                 actual = clock[(results[number] is Result.MET) is not denied]
+            elif "${" in wanted:
+                expected = fill_placeholders(wanted, facts.ref)
             rows[number] = ConditionTrace(results[number], subject, kind, actual, expected)
     return rows
 

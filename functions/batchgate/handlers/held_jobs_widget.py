@@ -1,0 +1,80 @@
+"""The dashboard's widget of held jobs: what waits, since when, for what, and the command that decides it. Read-only."""
+
+from html import escape
+from typing import Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchgate.jobs.model import Json
+from batchgate.policy.wording import printable
+from batchgate.state import Block, Phase, State
+from batchgate.wiring import Home, SystemClock, logger, open_ledger
+
+SHOWN: Final = 100
+"""Rows; more would not help anybody at a glance. CloudWatch takes 6 MiB at most (Lambda's answer)."""
+
+_DESCRIPTION: Final = """## Held jobs
+The S3 Batch Operations jobs that batchgate holds, the longest first. Takes no parameters.
+"""
+
+_COLUMNS: Final = ("Job", "Operation", "Objects", "Held since", "Until", "Why", "Decide")
+
+_NOTES: Final = {
+    Block.PAUSED: "the gate is paused",
+    Block.BRAKE: "the brake holds",
+    Block.ADOPTION: "older than the gate",
+    Block.OTHER_HAND: "look into it",
+}
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, str]:
+    """Answer HTML, or the documentation that CloudWatch asks for with `describe`.
+
+    *Source*: CloudWatch User Guide, custom widgets: `{"describe": true}` asks for Markdown; what is answered is put
+    into the dashboard without scripts.
+    """
+    if event.get("describe"):
+        return {"markdown": _DESCRIPTION}
+    home = Home.of_function(context.invoked_function_arn)
+    now = SystemClock().now()
+    ledger = open_ledger(home)
+    held = [item for item in ledger.open_items() if item.phase is Phase.HELD]
+    pause = ledger.pause()
+    rows = sorted(held, key=lambda item: (item.first_held_at or now, item.ref))
+    banner = (
+        f"<p><strong>The gate is paused</strong> since {pause.at:%Y-%m-%d %H:%M} UTC by {_text(pause.by)}: "
+        f"{_text(pause.reason)}. <code>batchgate resume</code> ends that.</p>"
+        if pause
+        else ""
+    )
+    if not rows:
+        return f"{banner}<p>No job is held.</p>"
+    more = f"<p>and {len(rows) - SHOWN} more: <code>batchgate jobs held</code></p>" if len(rows) > SHOWN else ""
+    head = "".join(
+        f"<th>{name}</th>" for name in ("Job", "Operation", "Objects", "Held since", "Until", "Why", "Decide")
+    )
+    body = "".join(_row(item, home) for item in rows[:SHOWN])
+    return f"{banner}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _row(item: State, home: Home) -> str:
+    since = f"{item.first_held_at:%Y-%m-%d %H:%M} UTC" if item.first_held_at else ""
+    note = "shadow: nothing will be done" if item.shadow else _NOTES.get(item.block) if item.block else None
+    until = f"{item.until:%Y-%m-%d %H:%M} UTC" if item.until else note or "a person decides"
+    command = f"batchgate jobs approve {item.ref.job_id} --region {home.region} --reason '...'"
+    cells = (
+        f"<code>{_text(item.ref.job_id)}</code>",
+        _text(item.operation) or "unknown",
+        f"{item.total_tasks:,}" if item.total_tasks is not None else "unknown",
+        since,
+        _text(until),
+        _text(item.reason.removeprefix("batchgate: ")),
+        f"<code>{_text(command)}</code>",
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _text(text: str) -> str:
+    """Text that can't be anything but text, whoever wrote it."""
+    return escape(printable(text))

@@ -1,0 +1,65 @@
+"""Ctrl-C while the command starts: nothing is said, and the exit code is that of an interrupted command."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from batchgate_cli.exits import Exit
+from batchgate_cli.main import INTERRUPTED
+
+INTERRUPTED_AT_IMPORT = """
+import os, signal, sys
+
+at, ignored, *arguments = sys.argv[1:]
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.SIG_IGN if ignored == "ignored" else signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["batchgate", *arguments]
+from batchgate_cli.main import main
+main()
+"""
+
+
+def batchgate(*arguments: str, interrupted_at: str, sigint: str = "default") -> subprocess.CompletedProcess[str]:
+    """Run the command in a process that gets Ctrl-C when it begins to import a module."""
+    return subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT_IMPORT, interrupted_at, sigint, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("module", ["batchgate_cli.app", "typer", "batchgate_cli.demo", "ruamel.yaml", "policy_cases"])
+def test_ctrl_c_during_the_imports_ends_quietly(module: str) -> None:
+    """Whichever module is being imported: no traceback, not a word."""
+    done = batchgate("--version", interrupted_at=module)
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
+
+
+def test_ctrl_c_during_an_import_that_one_command_needs_shows_no_traceback() -> None:
+    """The command has begun, so it may say that it was interrupted."""
+    done = batchgate("policy", "schema", interrupted_at="policy_schema")
+    assert done.returncode == INTERRUPTED
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_what_ignores_ctrl_c_goes_on() -> None:
+    """As shells start commands in the background of a script."""
+    done = batchgate("--version", interrupted_at="typer", sigint="ignored")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("batchgate ")
+
+
+def test_the_exit_code_is_that_of_every_interruption() -> None:
+    """The entry point names the number itself, for it imports nothing to take it from."""
+    assert INTERRUPTED == Exit.INTERRUPTED == 128 + signal.SIGINT
