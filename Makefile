@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 POLICY ?= policies/demo.yaml
 STACK ?= --all
 TESTS ?= tests
+MODULES ?= decide checks calendars
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= 1
@@ -23,7 +24,9 @@ CLI := .venv/.made-cli
 DEV := .venv/.made-dev
 MINISTACK := .venv-ministack/.made
 AWSCLI := .venv-awscli/.made
+AWSCLI2 := .venv-awscli2/.made
 PEERS := .venv-peers/.made
+MUTATE := .venv-mutate/.made
 NODE := node_modules/.made
 CDK := node_modules/.bin/cdk
 
@@ -34,7 +37,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE) ## Install everything into this directory: Python environments, the cdk command
+setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(NODE) ## Install everything into this directory: Python environments, the cdk command
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo
@@ -46,7 +49,7 @@ local: $(CLI) $(MINISTACK) ## Run the S3 Batch emulator and a local S3 until Ctr
 	@$(BIN)/batchgate local up
 
 .PHONY: test
-test: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE) ## Run all tests (TESTS=path for some of them)
+test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(NODE) ## Run all tests (TESTS=path for some of them)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(if $(filter tests,$(TESTS)),--ignore tests/docs) $(TESTS)
 
 .PHONY: check
@@ -83,12 +86,21 @@ reference: $(DEV) ## Write docs/policy.schema.json and docs/policy-reference.md 
 	$(BIN)/python tools/policy_reference.py
 
 .PHONY: bench
-bench: $(PEERS) ## Measure judging, side by side with the peers (OUTPUT=json)
-	@PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table)
+bench: $(PEERS) $(CLI) ## Measure judging beside its peers, and the emulator (OUTPUT=json)
+	@missed=0; \
+	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table) || missed=1; \
+	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
+	exit $$missed
 
 .PHONY: oracle
 oracle: $(DEV) ## Compare the judging core with the independent reading of the language on 100,000 random jobs
 	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
+
+.PHONY: mutate
+mutate: $(DEV) $(MUTATE) ## Change the judging core in 800 small ways and see that a test fails each time (MODULES="decide checks")
+	@mkdir -p build
+	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
+	PYTHONHASHSEED=0 $(BIN)/python tests/mutation/run.py $(MODULES:%=build/%.mutants)
 
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
@@ -113,11 +125,12 @@ lock: $(DEV) ## Bring the pinned requirements up to pyproject.toml (UPGRADE=--up
 	$(call compile,ministack,requirements/ministack.txt)
 	$(call compile,awscli,requirements/awscli.txt)
 	$(call compile,peers,requirements/peers.txt)
+	$(call compile,mutate,requirements/mutate.txt)
 	npm install --package-lock-only --omit-lockfile-registry-resolved
 
 .PHONY: clean
 clean: ## Remove everything that these commands made
-	rm -rf .venv .venv-ministack .venv-awscli .venv-peers node_modules cdk.out build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	rm -rf .venv .venv-ministack .venv-awscli .venv-awscli2 .venv-peers .venv-mutate node_modules cdk.out build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
 
 # ---------------------------------------------------------------- what they stand on
 
@@ -178,15 +191,26 @@ $(AWSCLI): $(PYTHON_ENV) requirements/awscli.txt
 	@$(call install,.venv-awscli,requirements/awscli.txt)
 	@touch $@
 
+# Version 2 is not on PyPI. Where Debian's package can't be had, .venv-awscli2/missing says why, and its tests are skipped.
+$(AWSCLI2): tests/emulator/debian_awscli.sh $(wildcard /usr/bin/python3)
+	@echo "Unpacking Debian's AWS CLI, version 2, into .venv-awscli2"
+	@sh tests/emulator/debian_awscli.sh .venv-awscli2
+
 $(PEERS): $(PYTHON_ENV) requirements/peers.txt
 	@echo "Installing what the benchmarks compare with into .venv-peers"
 	@[ -x .venv-peers/bin/python ] || $(BIN)/python -m venv .venv-peers
 	@$(call install,.venv-peers,requirements/peers.txt)
 	@touch $@
 
+$(MUTATE): $(PYTHON_ENV) requirements/mutate.txt
+	@echo "Installing what makes mutants into .venv-mutate"
+	@[ -x .venv-mutate/bin/python ] || $(BIN)/python -m venv .venv-mutate
+	@$(call install,.venv-mutate,requirements/mutate.txt)
+	@touch $@
+
 $(NODE): package.json package-lock.json
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
 		echo "make: the cdk command needs Node 20 or newer with npm, and none was found in the path" >&2; exit 1; }
-	@echo "Installing the cdk command and the YAML language server into node_modules"
+	@echo "Installing the cdk command, the YAML language server and the AWS SDK for JavaScript into node_modules"
 	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@

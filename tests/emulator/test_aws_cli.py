@@ -1,7 +1,11 @@
-"""The unmodified AWS CLI against the emulator: its documented examples, and its errors as a person sees them."""
+"""The unmodified AWS CLI, versions 1 and 2, against the emulator: documented examples, errors as people see them.
+
+They are two code bases: version 2 carries a botocore and an HTTP stack of its own.
+"""
 
 import json
-import os
+import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +15,8 @@ import pytest
 
 from s3batch_emulator import connect
 from s3batch_emulator.pytest_plugin import EmulatedBatch
-from tests.emulator.conftest import NewJob
-from tests.emulator.job_requests import ACCOUNT, KEY, client, job_request, manifest
+from tests.emulator.aws_commands import AwsCommand, version_1, version_2, without_settings
+from tests.emulator.job_requests import ACCOUNT, KEY, client, job_request
 
 REGION = "us-west-2"
 ENDPOINT = f"http://s3-control.{REGION}.amazonaws.com"
@@ -32,28 +36,28 @@ class Ran:
 Aws = Callable[..., Ran]
 
 
+@pytest.fixture(params=["version 1", "version 2"])
+def command(request: pytest.FixtureRequest) -> AwsCommand:
+    """Each of the two."""
+    if request.param == "version 2":
+        return version_2()
+    return version_1(request.getfixturevalue("aws_cli"))
+
+
 @pytest.fixture
-def aws(aws_cli: str, base_url: str) -> Aws:
+def aws(command: AwsCommand, base_url: str) -> Aws:
     """Run `aws s3control` against the emulator."""
-    environment = {
-        name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "AWS" not in name
-    }
-    environment |= {
+    environment = without_settings() | {
         "HTTP_PROXY": base_url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL_S3_CONTROL": ENDPOINT,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
 
-    def run(command: str, *options: str) -> Ran:
+    def run(*arguments: str) -> Ran:
         done = subprocess.run(
-            [aws_cli, "s3control", command, *options],
+            [str(command.path), "s3control", "--endpoint-url", ENDPOINT, *arguments],
             env=environment,
             capture_output=True,
             text=True,
@@ -64,37 +68,6 @@ def aws(aws_cli: str, base_url: str) -> Aws:
         return Ran(done.returncode, done.stdout, done.stderr.strip(), answer)
 
     return run
-
-
-@pytest.fixture
-def new_job(batch: EmulatedBatch, aws: Aws) -> NewJob:
-    """Create a job with the CLI's documented create-job example; `status` settles it there."""
-
-    def create(status: str = "New", body: bytes = ROWS, *options: str) -> str:
-        asked = manifest(batch.objects.put("employee-records-logs", KEY, body))
-        report = {
-            "Bucket": "arn:aws:s3:::employee-records-logs",
-            "Prefix": "batch-op-create-job",
-            "Format": "Report_CSV_20180820",
-            "Enabled": True,
-            "ReportScope": "AllTasks",
-        }
-        ran = aws(
-            "create-job",
-            *("--account-id", ACCOUNT),
-            *("--operation", '{"S3PutObjectTagging": { "TagSet": [{"Key":"confidential", "Value":"true"}] }}'),
-            *("--report", json.dumps(report)),
-            *("--manifest", json.dumps(asked)),
-            *("--priority", "42"),
-            *("--role-arn", f"arn:aws:iam::{ACCOUNT}:role/S3BatchJobRole"),
-            *options,
-        )
-        assert ran.code == 0, ran.err
-        job_id = str(ran.answer["JobId"])
-        batch.emulator.settle_until(job_id, status)
-        return job_id
-
-    return create
 
 
 @pytest.fixture
@@ -113,20 +86,6 @@ def update(aws: Aws, job_id: str, status: str, *options: str) -> Ran:
     )
 
 
-def test_the_documented_example_cancels_a_job_that_awaits_approval(aws: Aws, waiting: str) -> None:
-    """The answer holds exactly Status and JobId."""
-    assert update(aws, waiting, "Cancelled").answer == {"Status": "Cancelled", "JobId": waiting}
-
-
-def test_the_documented_examples_confirm_a_job_and_cancel_it_while_it_runs(
-    batch: EmulatedBatch, aws: Aws, waiting: str
-) -> None:
-    """Ready first; once Active, Cancelling."""
-    assert update(aws, waiting, "Ready").answer == {"Status": "Ready", "JobId": waiting}
-    batch.emulator.settle_until(waiting, "Active")
-    assert update(aws, waiting, "Cancelled").answer == {"Status": "Cancelling", "JobId": waiting}
-
-
 def test_a_reason_is_answered_and_kept(aws: Aws, waiting: str) -> None:
     """As the User Guide's example "No longer needed"."""
     ran = update(aws, waiting, "Cancelled", "--status-update-reason", "No longer needed")
@@ -135,55 +94,112 @@ def test_a_reason_is_answered_and_kept(aws: Aws, waiting: str) -> None:
     assert described["StatusUpdateReason"] == "No longer needed"
 
 
-def test_the_documented_example_describes_a_job(batch: EmulatedBatch, aws: Aws, new_job: NewJob) -> None:
-    """Every member of the documented output, with the values of the documented create-job."""
-    job_id = new_job("Complete", b"employee-records,k\n" * 8, "--no-confirmation-required")
-    job = aws("describe-job", "--account-id", ACCOUNT, "--job-id", job_id).answer["Job"]
+def test_the_version_is_the_one_it_is_said_to_be(request: pytest.FixtureRequest, command: AwsCommand) -> None:
+    """By its own word: two versions, and not one of them twice."""
+    said = subprocess.run([command.path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+    asked = request.node.callspec.params["command"].removeprefix("version ")
+    assert said.startswith(f"aws-cli/{asked}.")
+
+
+EXAMPLES = {
+    "create-job": 1,
+    "describe-job": 1,
+    "list-jobs": 1,
+    "update-job-priority": 1,
+    "update-job-status": 3,
+}
+"""How many examples the CLI's documentation has of each command about jobs."""
+MADE_UP = {"CreationTime", "TerminationDate", "ETag"}
+"""What no two runs have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One command of the CLI's documentation with its output, for a job of ours in the place of theirs."""
+
+    command: str
+    output: Any
+
+    def of_job(self, job_id: str) -> "Example":
+        """The same about another job."""
+        ours = re.sub(r"(?<=--job-id )\S+", job_id, self.command)
+        return Example(ours, self.output | ({"JobId": job_id} if "JobId" in self.output else {}))
+
+
+def examples(command: AwsCommand, name: str) -> list[Example]:
+    """The examples of a page of documentation, as the CLI's package ships it."""
+    page = (command.package / "examples" / "s3control" / f"{name}.rst").read_text().replace("\\\n", " ")
+    typed = re.findall(r"^ +aws s3control (.+)$", page, flags=re.MULTILINE)
+    shown = re.findall(r"^ *Output::\s*(\{.*?^ *\})\s*(?=The following|\Z)", page, flags=re.MULTILINE | re.DOTALL)
+    # One of the outputs has a comma too many.
+    outputs = [json.loads(re.sub(r",(\s*[\]}])", r"\1", text)) for text in shown]
+    return [Example(typed_one, output) for typed_one, output in zip(typed, outputs, strict=True)]
+
+
+def as_shown(answer: Any, shown: Any) -> Any:
+    """The answer without members that the example does not show, and with its made-up values where ours differ."""
+    if isinstance(shown, dict) and isinstance(answer, dict):
+        return {
+            name: shown[name] if name in MADE_UP and isinstance(value, str) else as_shown(value, shown[name])
+            for name, value in answer.items()
+            if name in shown
+        }
+    if isinstance(shown, list) and isinstance(answer, list):
+        return [as_shown(*pair) for pair in zip(answer, shown, strict=True)]
+    return answer
+
+
+def test_every_example_about_jobs_in_the_documentation_that_it_ships_with(
+    batch: EmulatedBatch, aws: Aws, command: AwsCommand
+) -> None:
+    """As typed there, but for job ids and the manifest's ETag, each gives the output shown there."""
+    pages = {path.stem for path in (command.package / "examples" / "s3control").glob("*job*.rst")}
+    assert pages == set(EXAMPLES)
+    assert {name: len(examples(command, name)) for name in pages} == EXAMPLES
+
+    def run(example: Example, *options: str) -> Any:
+        ran = aws(*shlex.split(example.command), *options)
+        assert ran.code == 0, ran.err
+        return ran.answer
+
+    s3control = connect(client(REGION), batch.emulator)
+    failed = str(s3control.create_job(**job_request(batch.objects, b"broken\n"))["JobId"])
+    batch.emulator.settle_until(failed, "Failed")
+
+    (creates,) = examples(command, "create-job")
+    etag = batch.objects.put("employee-records-logs", KEY, b"employee-records,k\n" * 8)
+    ours = Example(re.sub(r'(?<="ETag":")\w+', etag, creates.command), creates.output)
+    answer = run(ours, "--no-confirmation-required")
+    done = str(answer["JobId"])
+    assert answer == {"JobId": done}
+    assert set(creates.output) == {"JobId"}
+    batch.emulator.settle_until(done, "Complete")
+
+    (describes,) = examples(command, "describe-job")
+    describes.output["Job"] |= {"JobId": done, "JobArn": f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{done}"}
+    described = run(describes.of_job(done))
+    assert as_shown(described, describes.output) == describes.output
     # What the emulator shows beside the example: it did not exist, or was not given, when that was written.
-    for name in ("ConfirmationRequired",):
-        del job[name]
-    assert job.pop("CreationTime").startswith("2026-01-01T00:00:00")
-    assert job.pop("TerminationDate").startswith("2026-01-01T00:00:05")
-    assert job["ProgressSummary"].pop("Timers") == {"ElapsedTimeInActiveSeconds": 0}
-    etag = job["Manifest"]["Location"].pop("ETag")
-    assert etag == batch.objects.open("employee-records-logs", KEY).etag
-    assert job == {
-        "JobId": job_id,
-        "FailureReasons": [],
-        "Manifest": {
-            "Spec": {"Fields": ["Bucket", "Key"], "Format": "S3BatchOperations_CSV_20180820"},
-            "Location": {"ObjectArn": f"arn:aws:s3:::employee-records-logs/{KEY}"},
-        },
-        "Operation": {"S3PutObjectTagging": {"TagSet": [{"Value": "true", "Key": "confidential"}]}},
-        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/S3BatchJobRole",
-        "ProgressSummary": {"TotalNumberOfTasks": 8, "NumberOfTasksFailed": 0, "NumberOfTasksSucceeded": 8},
-        "Priority": 42,
-        "Report": {
-            "ReportScope": "AllTasks",
-            "Format": "Report_CSV_20180820",
-            "Enabled": True,
-            "Prefix": "batch-op-create-job",
-            "Bucket": "arn:aws:s3:::employee-records-logs",
-        },
-        "JobArn": f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{job_id}",
-        "Status": "Complete",
-    }
+    assert set(described["Job"]) - set(describes.output["Job"]) == {"ConfirmationRequired"}
+    assert described["Job"]["Manifest"]["Location"]["ETag"] == etag
+    assert described["Job"]["CreationTime"].startswith("2026-01-01T00:00:0")
+    assert described["Job"]["TerminationDate"].startswith("2026-01-01T00:00:0")
 
+    (lists,) = examples(command, "list-jobs")
+    for shown, job_id in zip(lists.output["Jobs"], (done, failed), strict=True):
+        shown["JobId"] = job_id
+    assert as_shown(run(lists), lists.output) == lists.output
 
-def test_the_documented_example_lists_jobs(aws: Aws, new_job: NewJob) -> None:
-    """The newest job first, with the documented members."""
-    done, failed = new_job("Complete", b"b,k\n", "--no-confirmation-required"), new_job("Failed", b"broken\n")
-    jobs = aws("list-jobs", "--account-id", ACCOUNT).answer["Jobs"]
-    assert [(job["JobId"], job["Status"], job["Operation"], job["Priority"]) for job in jobs] == [
-        (failed, "Failed", "S3PutObjectTagging", 42),
-        (done, "Complete", "S3PutObjectTagging", 42),
-    ]
-
-
-def test_the_documented_example_changes_a_priority(aws: Aws, waiting: str) -> None:
-    """The answer holds JobId and Priority."""
-    ran = aws("update-job-priority", "--account-id", ACCOUNT, "--job-id", waiting, "--priority", "52")
-    assert ran.answer == {"JobId": waiting, "Priority": 52}
+    waiting, other = (str(s3control.create_job(**job_request(batch.objects, ROWS))["JobId"]) for _ in range(2))
+    for job_id in (waiting, other):
+        batch.emulator.settle_until(job_id, "Suspended")
+    (gives_priority,) = examples(command, "update-job-priority")
+    cancels_waiting, confirms, cancels_running = examples(command, "update-job-status")
+    assert run(gives_priority.of_job(waiting)) == gives_priority.of_job(waiting).output
+    assert run(cancels_waiting.of_job(other)) == cancels_waiting.of_job(other).output
+    assert run(confirms.of_job(waiting)) == confirms.of_job(waiting).output
+    batch.emulator.settle_until(waiting, "Active")
+    assert run(cancels_running.of_job(waiting)) == cancels_running.of_job(waiting).output
 
 
 def test_tags_by_command(aws: Aws, waiting: str) -> None:
@@ -260,6 +276,7 @@ def test_the_cli_shows_what_the_server_refuses(
     assert batch.emulator.calls[-1].operation == "UpdateJobStatus"
 
 
+@pytest.mark.parametrize("command", ["version 1"], indirect=True)  # another wording in another version is no matter
 @pytest.mark.parametrize(("changes", "said"), CLI_SAYS.values(), ids=CLI_SAYS.keys())
 def test_the_cli_refuses_by_itself(
     batch: EmulatedBatch, aws: Aws, waiting: str, changes: dict[str, str | None], said: str

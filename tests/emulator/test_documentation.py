@@ -23,7 +23,8 @@ def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, assertions included."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    (code,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    section = DOCUMENT.partition("\n## In a test\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
     exec(compile(code, "docs/emulator.md", "exec"), {})  # noqa: S102 -- our own documentation
 
 

@@ -178,7 +178,8 @@ class JobsAgainstTheirPlans(RuleBasedStateMachine):
         assert described["Priority"] == planned.priority
         shown = described["ProgressSummary"].get("TotalNumberOfTasks")
         was_read = any(status in {"Suspended", "Ready"} for _, status in history_names(history))
-        assert shown == (planned.total if was_read else None)
+        unknown = 0 if planned.status(self.now) == "Failed" else None
+        assert shown == (planned.total if was_read else unknown)
         tags = self.s3control.get_job_tagging(AccountId=ACCOUNT, JobId=job)["Tags"]
         assert {tag["Key"]: tag["Value"] for tag in tags} == planned.tags
 

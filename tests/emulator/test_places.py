@@ -2,12 +2,11 @@
 
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from s3batch_emulator import (
-    connect,
-)
+from s3batch_emulator import connect, over_http, running_server
 from s3batch_emulator.exchange import HttpRequest
 from s3batch_emulator.pytest_plugin import EmulatedBatch
 from tests.emulator.conftest import NewJob
@@ -46,7 +45,8 @@ def test_every_partition_has_its_own_arns(batch: EmulatedBatch, region: str, par
         (f"{ACCOUNT}.localhost:8080", "eu-west-1", "eu-west-1"),
         (f"{ACCOUNT}.localhost", None, "us-east-1"),
         ("127.0.0.1:4566", "ap-south-1", "ap-south-1"),
-        (f"{ACCOUNT}.s3-control.us-west-2.amazonaws.com", "us-east-1", "us-west-2"),
+        (f"{ACCOUNT}.s3-control.test", "eu-west-1", "eu-west-1"),
+        (f"{ACCOUNT}.s3-control.us-west-2.amazonaws.com", "us-west-2", "us-west-2"),
         (f"{ACCOUNT}.s3-control.dualstack.us-west-2.amazonaws.com", None, "us-west-2"),
         (f"{ACCOUNT}.s3-control-fips.us-gov-west-1.amazonaws.com", None, "us-gov-west-1"),
         ("", None, "us-east-1"),
@@ -63,6 +63,40 @@ def test_the_region_is_the_hosts_or_else_the_signatures(
         )
     assert batch.emulator.respond(HttpRequest("GET", "/v20180820/jobs", "", headers)).status == 200
     assert batch.emulator.calls[-1].place.region == region
+
+
+def test_a_signature_for_another_region_than_the_hosts_is_refused(batch: EmulatedBatch) -> None:
+    """As S3 refuses it, naming both; the job is created in neither Region."""
+    with running_server(batch.emulator.asgi) as url:
+        s3control = boto3.client(
+            "s3control",
+            region_name="eu-west-1",
+            endpoint_url="http://s3-control.us-east-1.amazonaws.com",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=over_http(url),
+        )
+        with pytest.raises(ClientError, match="the region 'eu-west-1' is wrong; expecting 'us-east-1'") as error:
+            s3control.create_job(**job_request(batch.objects))
+    assert code(error) == ("AuthorizationHeaderMalformed", 400)
+    assert batch.emulator.jobs() == []
+
+
+def test_a_host_without_a_region_leaves_it_to_the_client(batch: EmulatedBatch) -> None:
+    """Through the proxy any name will do, and one endpoint serves every Region."""
+    with running_server(batch.emulator.asgi) as url:
+        for region in ("eu-west-1", "cn-north-1"):
+            s3control = boto3.client(
+                "s3control",
+                region_name=region,
+                endpoint_url="http://s3-control.test",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=over_http(url),
+            )
+            s3control.create_job(**job_request(batch.objects))
+            assert len(s3control.list_jobs(AccountId=ACCOUNT)["Jobs"]) == 1
+    assert [job.place.region for job in batch.emulator.jobs()] == ["eu-west-1", "cn-north-1"]
 
 
 def test_a_host_of_another_account_is_refused(batch: EmulatedBatch) -> None:

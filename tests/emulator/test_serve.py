@@ -3,10 +3,6 @@
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import urllib3
@@ -14,41 +10,7 @@ import urllib3
 from s3batch_emulator import MemoryObjects
 from s3batch_emulator.server import bound_socket
 from tests.emulator.job_requests import ACCOUNT, client, job_request
-
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-COMMAND = [sys.executable, "-u", "-c", "from batchgate_cli.emulator import app; app()", "serve"]
-
-
-@contextmanager
-def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The command, once it has said where it listens and how to get there."""
-    with subprocess.Popen(
-        [*COMMAND, *options],
-        cwd=TOOLS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            said = ""
-            for line in process.stdout:
-                said += line
-                if line.startswith("Ctrl-C"):
-                    break
-            found = re.search(r"http://127\.0\.0\.1:\d+", said)
-            assert found, said + (process.stderr.read() if process.stderr else "")
-            assert f"export HTTP_PROXY={found[0]}" in said
-            yield found[0], process
-        finally:
-            process.kill()
-
-
-def end(process: subprocess.Popen[str], by: signal.Signals) -> tuple[int, str, str]:
-    """Ask the process to end; its exit code and the rest of what it said."""
-    process.send_signal(by)
-    out, err = process.communicate(timeout=20)
-    return process.returncode, out, err
+from tests.emulator.served import COMMAND, TOOLS, end, serving
 
 
 def test_a_served_emulator_tells_how_to_reach_it_and_ends_on_ctrl_c() -> None:

@@ -16,10 +16,9 @@ S3 Batch Operations job API on {url}
 
 S3 Control puts the account id before every host, so the emulator stands in as the proxy. In another shell:
 
-  export HTTP_PROXY={url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
-  export AWS_REGION={region} AWS_DEFAULT_REGION={region}
-  export AWS_ENDPOINT_URL_S3_CONTROL=http://s3-control.{region}.amazonaws.com
-  aws s3control list-jobs --account-id 123456789012
+  export HTTP_PROXY={url} NO_PROXY=127.0.0.1,localhost
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region} AWS_DEFAULT_REGION={region}
+  aws s3control list-jobs --account-id 123456789012 --endpoint-url http://s3-control.{region}.amazonaws.com
 
 boto3:
 

@@ -58,11 +58,19 @@ def region_of(headers: Mapping[str, str], default: str) -> str:
         headers: Header values by lower-case names.
         default: What to assume for an unsigned request to a loopback host.
     """
+    return host_region(headers) or signed_region(headers) or default
+
+
+def host_region(headers: Mapping[str, str]) -> str | None:
+    """The Region that a request's Host names; None for a host without one, such as a loopback host."""
     named = _HOST.fullmatch(_without_port(headers.get("host", "")))
-    if named:
-        return named["region"]
+    return named["region"] if named else None
+
+
+def signed_region(headers: Mapping[str, str]) -> str | None:
+    """The Region that a request was signed for; None for an unsigned one."""
     signed = _CREDENTIAL_SCOPE.search(headers.get("authorization", ""))
-    return signed["region"] if signed else default
+    return signed["region"] if signed else None
 
 
 def _without_port(host: str) -> str:

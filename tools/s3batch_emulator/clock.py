@@ -4,10 +4,11 @@ A clock holds the timers too. A timer's action is told the instant that it was d
 and reckons from that, so that a late timer changes nothing but when it is noticed.
 """
 
+import contextlib
 import heapq
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeAlias
 
@@ -93,6 +94,7 @@ class SteppedClock(_Timers):
         if start.tzinfo is None:
             raise EmulatorError("SteppedClock: start must be an aware datetime")
         self._now = start.astimezone(UTC)
+        self._driving = threading.RLock()
 
     def now(self) -> datetime:
         """Where the clock stands."""
@@ -106,12 +108,19 @@ class SteppedClock(_Timers):
         """
         if by < timedelta(0):
             raise EmulatorError(f"SteppedClock.advance: time can't go back by {-by}")
-        until = self._now + by
-        while taken := self._take(until):
-            due, action = taken
-            self._now = max(self._now, due)
-            action(due)
-        self._now = max(self._now, until)
+        with self.held():
+            until = self._now + by
+            while taken := self._take(until):
+                due, action = taken
+                self._now = max(self._now, due)
+                action(due)
+            self._now = max(self._now, until)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other thread, such as a server's, drive the clock: what it has begun is over first."""
+        with self._driving:
+            yield
 
     def run_due(self) -> None:
         """Run what is due where the clock stands."""

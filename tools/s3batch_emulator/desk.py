@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from s3batch_emulator import model, wire
-from s3batch_emulator.address import Place, host_account, partition_of, region_of
+from s3batch_emulator.address import Place, host_account, host_region, partition_of, region_of, signed_region
 from s3batch_emulator.calls import Call
 from s3batch_emulator.errors import ApiError, MalformedRequestError, Vocabulary
 from s3batch_emulator.exchange import Ending, HttpRequest, HttpResponse
@@ -74,6 +74,7 @@ class Desk:
         return response
 
     def _performed(self, call: Call, path: dict[str, str], request: HttpRequest) -> HttpResponse:
+        _check_region(request)
         job_id = path.get("id")
         self.identity.admit(request, call.operation, call.place, job_id, call.at)
         if self.limiter is not None and not self.limiter.admits(call.place, call.at):
@@ -90,6 +91,19 @@ class Desk:
     def _place(self, request: HttpRequest) -> Place:
         region = region_of(request.headers, self.region)
         return Place(partition_of(region, self.partition), region, request.headers.get(_ACCOUNT_HEADER, ""))
+
+
+def _check_region(request: HttpRequest) -> None:
+    """Refuse a signature for another Region than the host's: else jobs would land where nobody looks for them.
+
+    Code and message are those that S3 itself answers for a signature of the wrong Region.
+    """
+    named, signed = host_region(request.headers), signed_region(request.headers)
+    if named is not None and signed is not None and named != signed:
+        raise ApiError(
+            "AuthorizationHeaderMalformed",
+            f"The authorization header is malformed; the region '{signed}' is wrong; expecting '{named}'",
+        )
 
 
 def _is_before(fault: Fault) -> bool:

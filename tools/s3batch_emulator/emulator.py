@@ -104,15 +104,16 @@ class Emulator:
         wanted = JobStatus(status)
         if not isinstance(self.clock, SteppedClock):
             raise EmulatorError("settle_until needs a SteppedClock")
-        self.settle()
-        limit = self.clock.now() + within
-        while self.job(job_id).status is not wanted:
-            due = self.clock.next_due()
-            if due is None or due > limit:
-                raise EmulatorError(
-                    f"job {job_id} is {self.job(job_id).status.value} and not {wanted.value} within {within}"
-                )
-            self.clock.advance(max(due - self.clock.now(), timedelta(0)))
+        with self.clock.held():
+            self.settle()
+            limit = self.clock.now() + within
+            while self.job(job_id).status is not wanted:
+                due = self.clock.next_due()
+                if due is None or due > limit:
+                    raise EmulatorError(
+                        f"job {job_id} is {self.job(job_id).status.value} and not {wanted.value} within {within}"
+                    )
+                self.clock.advance(max(due - self.clock.now(), timedelta(0)))
 
     def job(self, job_id: str) -> JobSnapshot:
         """A job as it stands, wherever it lives.

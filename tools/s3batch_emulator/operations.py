@@ -182,7 +182,8 @@ class JobOperations:
         }
         if job.total_shown and job.total_tasks is not None:
             summary["TotalNumberOfTasks"] = job.total_tasks
-        elif self.service.switches.unknown_total_as_zero:
+        elif self.service.switches.unknown_total_as_zero or job.status is JobStatus.FAILED:
+            # Failed before its tasks were counted. Source: CLI, the second job of the example of list-jobs.
             summary["TotalNumberOfTasks"] = 0
         return summary
 
