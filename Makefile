@@ -82,14 +82,16 @@ format: $(DEV) ## Put the code into its one format and fix what can be fixed
 	$(BIN)/ruff check --fix
 
 .PHONY: reference
-reference: $(DEV) ## Write docs/policy.schema.json and docs/policy-reference.md anew
+reference: $(DEV) ## Write the generated documents anew: the policy reference, the schemas
 	$(BIN)/python tools/policy_reference.py
+	$(BIN)/python tools/decision_event.py
 
 .PHONY: bench
-bench: $(PEERS) $(CLI) ## Measure judging beside its peers, and the emulator (OUTPUT=json)
+bench: $(PEERS) $(CLI) ## Measure judging and the sweep beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
 	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
+	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
 	exit $$missed
 
 .PHONY: oracle

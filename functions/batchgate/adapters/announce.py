@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -28,15 +29,42 @@ SOURCE: Final = "batchgate"
 DETAIL_TYPE: Final = "S3 Batch Job Decision"
 NAMESPACE: Final = "batchgate"
 
+
+class Metric(StrEnum):
+    """Every metric; docs/decisions.md says what each counts."""
+
+    APPROVED = "Approved"
+    CANCELLED = "Cancelled"
+    HELD = "Held"
+    UNCONFIRMED = "Unconfirmed"
+    SUPERSEDED = "Superseded"
+    LAPSED = "Lapsed"
+    LEFT = "Left"
+    SECONDS_TO_DECISION = "SecondsToDecision"
+    BRAKE_HOLDS = "BrakeHolds"
+    CONTRADICTIONS = "Contradictions"
+    ERRORS = "Errors"
+    POLICY_LOAD_ERRORS = "PolicyLoadErrors"
+    THROTTLED = "Throttled"
+    SURPRISES = "Surprises"
+    SWEEPS = "Sweeps"
+    HELD_NOW = "HeldNow"
+    OLDEST_HELD_SECONDS = "OldestHeldSeconds"
+    SWEEP_LAG_SECONDS = "SweepLagSeconds"
+    SWEEP_TROUBLES = "SweepTroubles"
+    LEFT_OVER = "LeftOver"
+    PAUSED = "Paused"
+
+
 _ENDS: Final = frozenset({"approved", "cancelled", "superseded", "unconfirmed", "lapsed"})
 _COUNTED: Final = {
-    "approved": "Approved",
-    "cancelled": "Cancelled",
-    "held": "Held",
-    "unconfirmed": "Unconfirmed",
-    "superseded": "Superseded",
-    "lapsed": "Lapsed",
-    "left": "Left",
+    "approved": Metric.APPROVED,
+    "cancelled": Metric.CANCELLED,
+    "held": Metric.HELD,
+    "unconfirmed": Metric.UNCONFIRMED,
+    "superseded": Metric.SUPERSEDED,
+    "lapsed": Metric.LAPSED,
+    "left": Metric.LEFT,
 }
 
 
@@ -46,6 +74,9 @@ class DecisionEvent(msgspec.Struct, frozen=True):
     Attributes:
         id: Of this decision.
         job_arn: The job.
+        job_id: Its id.
+        account: Its account.
+        region: Its Region.
         action: approved, cancelled, held, superseded, unconfirmed or lapsed.
         verdict: What the policies, or the person, wanted.
         reason: As it stands on the job, or why it is held; printable ASCII.
@@ -58,6 +89,8 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         suspended_at: Since when the job waited; null where it did not.
         at: When this was decided.
         until: When the window opens that a hold waits for; null where none will.
+        claim_id: The job's claim in the ledger, part of the reason; "" where nothing was claimed.
+        attempt: Which of the job's claims it was; 0 where nothing was claimed.
         shadow: The policies are in shadow mode: this is what was seen, nothing was done.
         unattributed: Nothing on the job says that it was the gate; it may have been a person in the console.
         alarm: What a person should look into; "" for nothing.
@@ -171,11 +204,11 @@ class Announcements:
 def _count_review(review: Review) -> None:
     counted = {_COUNTED[review.action]: 1.0} if review.action in _COUNTED else {}
     if review.alarm:
-        counted["BrakeHolds" if review.block == Block.BRAKE else "Contradictions"] = 1.0
+        counted[Metric.BRAKE_HOLDS if review.block == Block.BRAKE else Metric.CONTRADICTIONS] = 1.0
     metrics = _metrics(counted)
     if review.action in ("approved", "cancelled") and review.suspended_at is not None:
         waited = max(0.0, (review.at - review.suspended_at).total_seconds())
-        metrics.add_metric(name="SecondsToDecision", unit=MetricUnit.Seconds, value=waited)
+        metrics.add_metric(name=Metric.SECONDS_TO_DECISION, unit=MetricUnit.Seconds, value=waited)
     elif not counted:
         return
     metrics.flush_metrics()
@@ -183,13 +216,13 @@ def _count_review(review: Review) -> None:
 
 def count_trouble(error: Exception) -> None:
     """Own trouble in the metrics that alarms look at."""
-    counted = {"Errors": 1.0}
+    counted = {Metric.ERRORS: 1.0}
     if isinstance(error, PolicyUnavailableError):
-        counted["PolicyLoadErrors"] = 1.0
+        counted[Metric.POLICY_LOAD_ERRORS] = 1.0
     if isinstance(error, JobsApiThrottledError):
-        counted["Throttled"] = 1.0
+        counted[Metric.THROTTLED] = 1.0
     if not isinstance(error, BatchgateError):
-        counted["Surprises"] = 1.0
+        counted[Metric.SURPRISES] = 1.0
     _metrics(counted).flush_metrics()
 
 
@@ -199,20 +232,20 @@ def count_sweep(report: SweepReport) -> None:
         return
     metrics = _metrics(
         {
-            "Sweeps": 1.0,
-            "HeldNow": float(report.held),
-            "SweepTroubles": float(report.failed),
-            "LeftOver": float(report.left),
-            "Paused": float(report.paused),
+            Metric.SWEEPS: 1.0,
+            Metric.HELD_NOW: float(report.held),
+            Metric.SWEEP_TROUBLES: float(report.failed),
+            Metric.LEFT_OVER: float(report.left),
+            Metric.PAUSED: float(report.paused),
         }
     )
     oldest = (report.at - report.oldest_held).total_seconds() if report.oldest_held else 0.0
-    metrics.add_metric(name="OldestHeldSeconds", unit=MetricUnit.Seconds, value=oldest)
-    metrics.add_metric(name="SweepLagSeconds", unit=MetricUnit.Seconds, value=report.lag.total_seconds())
+    metrics.add_metric(name=Metric.OLDEST_HELD_SECONDS, unit=MetricUnit.Seconds, value=oldest)
+    metrics.add_metric(name=Metric.SWEEP_LAG_SECONDS, unit=MetricUnit.Seconds, value=report.lag.total_seconds())
     metrics.flush_metrics()
 
 
-def _metrics(counts: dict[str, float]) -> EphemeralMetrics:
+def _metrics(counts: dict[Metric, float]) -> EphemeralMetrics:
     """One line of the embedded metric format, of one dimension: `service`."""
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=SOURCE)
     for name, value in counts.items():

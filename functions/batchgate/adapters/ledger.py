@@ -21,7 +21,12 @@ from batchgate.state import Block, Direction, Outcome, Phase, State
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=32,  # a sweep's workers write at once
+)
 """A repeated write that took effect at once is recognised by its own id."""
 
 SCHEMA_VERSION: Final = 1

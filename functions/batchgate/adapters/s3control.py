@@ -36,13 +36,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READING = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+AT_ONCE = 32
+"""Connections: a sweep's workers, and the call for tags beside each."""
+
+READING = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=AT_ONCE,
+)
 """For calls that change nothing: botocore's own retries, with its backoff and jitter."""
 
-UPDATING = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
+UPDATING = Config(
+    connect_timeout=1,
+    read_timeout=4,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    max_pool_connections=AT_ONCE,
+)
 """For UpdateJobStatus: one attempt, within `carry_out.UPDATE_TAKES_AT_MOST`; nothing retries it blindly."""
 
-_CALLS_BESIDE = 4
+_CALLS_BESIDE = 20
 """One is needed; the others are for calls that hang on from a review that was given up."""
 
 JOBS_A_PAGE = 1000
