@@ -147,7 +147,7 @@ def settle_gone(state: State | None, now: datetime) -> NextStep:
         return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
     if state.lease_is_live(now):
         return Step.LEAVE
-    known_since = state.first_held_at or state.lease_until
+    known_since = state.created_at or state.first_held_at or state.lease_until
     if known_since is not None and now - known_since > GONE_AFTER:
         return Settle(Outcome.LAPSED)
     return Step.LEAVE

@@ -88,6 +88,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         total_tasks: Objects of the job; null where unknown.
         suspended_at: Since when the job waited; null where it did not.
         at: When this was decided.
+        seconds_to_decision: From Suspended to an approval or a cancellation; null for anything else.
         until: When the window opens that a hold waits for; null where none will.
         claim_id: The job's claim in the ledger, part of the reason; "" where nothing was claimed.
         attempt: Which of the job's claims it was; 0 where nothing was claimed.
@@ -112,6 +113,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
     total_tasks: int | None
     suspended_at: str | None
     at: str
+    seconds_to_decision: float | None
     until: str | None
     claim_id: str
     attempt: int
@@ -140,6 +142,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             total_tasks=review.total_tasks,
             suspended_at=review.suspended_at.isoformat() if review.suspended_at else None,
             at=review.at.isoformat(),
+            seconds_to_decision=_seconds_to_decision(review),
             until=review.until.isoformat() if review.until else None,
             claim_id=review.claim_id,
             attempt=review.attempt,
@@ -206,12 +209,18 @@ def _count_review(review: Review) -> None:
     if review.alarm:
         counted[Metric.BRAKE_HOLDS if review.block == Block.BRAKE else Metric.CONTRADICTIONS] = 1.0
     metrics = _metrics(counted)
-    if review.action in ("approved", "cancelled") and review.suspended_at is not None:
-        waited = max(0.0, (review.at - review.suspended_at).total_seconds())
+    waited = _seconds_to_decision(review)
+    if waited is not None:
         metrics.add_metric(name=Metric.SECONDS_TO_DECISION, unit=MetricUnit.Seconds, value=waited)
     elif not counted:
         return
     metrics.flush_metrics()
+
+
+def _seconds_to_decision(review: Review) -> float | None:
+    if review.action not in ("approved", "cancelled") or review.suspended_at is None:
+        return None
+    return max(0.0, (review.at - review.suspended_at).total_seconds())
 
 
 def count_trouble(error: Exception) -> None:

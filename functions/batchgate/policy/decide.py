@@ -104,7 +104,7 @@ class Decision:
         return all(
             evaluate(vote.requirement.whole, self.results) is Result.VIOLATED
             if vote.requirement is not None
-            else vote.rule is Rule.UNMATCHED and self.facts.operation in KNOWN_OPERATIONS
+            else vote.rule is Rule.UNMATCHED  # of an unknown operation the rule for those objects too
             for vote in self.votes
         )
 
