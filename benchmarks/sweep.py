@@ -89,7 +89,7 @@ class Network:
         time.sleep(self.latency)
         *_, operation = event_name.split(".")
         body = self._body(operation, request.url)
-        return AWSResponse(request.url, 200, {}, cast("Any", Raw(body)))
+        return AWSResponse(request.url, 200, {"x-amzn-requestid": "bench"}, cast("Any", Raw(body)))
 
     def _body(self, operation: str, url: str) -> bytes:
         asked = url.partition("/jobs/")[2].partition("/")[0].partition("?")[0]

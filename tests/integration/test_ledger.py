@@ -5,11 +5,12 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Barrier, Thread
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -252,6 +253,38 @@ def test_a_claim_whose_answer_was_lost_is_found_done_and_counts_once(
     settled = on_dynamodb.write(replace(claim, phase=Phase.SETTLED), replacing=claim, review=review(ref))
     assert on_dynamodb.read(ref) == settled
     on_dynamodb.claim(claimed(new_job(), Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+
+
+class Page:
+    """A body, as urllib3 hands it over."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        """All of it at once."""
+        yield self.body
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"", b"{}", b'{"Item": {"pk"'])
+def test_a_page_of_somebody_else_is_no_answer(on_dynamodb: DynamoLedger, dynamodb: Any, body: bytes) -> None:
+    """Botocore takes any 200 for one: a claim would be taken for written."""
+    ref = new_job()
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {}, cast("Any", Page(body)))
+
+    dynamodb.meta.events.register("before-send.dynamodb", answer)
+    try:
+        with pytest.raises(LedgerError):
+            on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+        with pytest.raises(LedgerError):
+            on_dynamodb.write(held(ref), replacing=None)
+        with pytest.raises(LedgerError):
+            on_dynamodb.read(ref)
+    finally:
+        dynamodb.meta.events.unregister("before-send.dynamodb", answer)
+    assert on_dynamodb.read(ref) is None
 
 
 def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) -> None:

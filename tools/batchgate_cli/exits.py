@@ -73,7 +73,10 @@ def printable_line(text: str) -> str:
 
 
 def _tell(message: str) -> None:
-    errors_console().print(Text(f"batchgate: {printable_line(message)}"))
+    """Print an error; what goes on over several lines is indented, so that no text can pose as another message."""
+    first, *others = message.splitlines() or [""]
+    lines = [f"batchgate: {printable_line(first)}", *(f"  {printable_line(line)}" for line in others)]
+    errors_console().print(Text("\n".join(lines)))
 
 
 @contextmanager

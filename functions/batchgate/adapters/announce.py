@@ -196,6 +196,8 @@ class Announcements:
             answer = self.events.put_events(Entries=[entry])
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             raise AnnounceError(f"PutEvents for {said.job_arn}: {error}") from error
+        if not answer.get("Entries"):  # a 200 from somebody else, which botocore takes for an answer
+            raise AnnounceError(f"PutEvents for {said.job_arn}: an answer that is not EventBridge's")
         if answer.get("FailedEntryCount"):
             failed = answer["Entries"][0]
             raise AnnounceError(f"PutEvents for {said.job_arn}: {failed.get('ErrorCode')} {failed.get('ErrorMessage')}")

@@ -298,6 +298,9 @@ class DynamoLedger:
             raise _translation(error) from error
         except _UNREADABLE as error:
             raise LedgerError(f"{self.table}: {type(error).__name__}: {error}") from error
+        if "message" in answer or not answer.get("ResponseMetadata", {}).get("RequestId"):
+            # botocore takes whatever comes with a 200 for an answer: a proxy's page, a body that was cut.
+            raise LedgerError(f"{self.table}: an answer that is not DynamoDB's")
         return answer
 
 
