@@ -25,6 +25,7 @@ DEV := .venv/.made-dev
 MINISTACK := .venv-ministack/.made
 AWSCLI := .venv-awscli/.made
 AWSCLI2 := .venv-awscli2/.made
+RIE := .venv-rie/.made
 PEERS := .venv-peers/.made
 MUTATE := .venv-mutate/.made
 NODE := node_modules/.made
@@ -37,7 +38,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(NODE) ## Install everything into this directory: Python environments, the cdk command
+setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Install everything into this directory: Python environments, the cdk command
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo
@@ -45,11 +46,11 @@ demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, 
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local
-local: $(CLI) $(MINISTACK) ## Run the S3 Batch emulator and a local S3 until Ctrl-C
-	@$(BIN)/batchgate local up
+local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve it until Ctrl-C, no AWS account needed (POLICY=file)
+	@$(BIN)/batchgate local up $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: test
-test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(NODE) ## Run all tests (TESTS=path for some of them)
+test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(if $(filter tests,$(TESTS)),--ignore tests/docs) $(TESTS)
 
 .PHONY: check
@@ -104,17 +105,23 @@ mutate: $(DEV) $(MUTATE) ## Change the judging core in 800 small ways and see th
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/mutation/run.py $(MODULES:%=build/%.mutants)
 
+.PHONY: model
+model: ## Check the decision protocol exhaustively, and that each of its rules is needed (QUICK=1: a part of it; needs cc)
+	@python3 docs/protocol/check.py $(if $(QUICK),--quick) $(if $(TRACES),--traces)
+
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
 	@rm -rf cdk.out
 	$(CDK) synth --quiet
 
 .PHONY: deploy
-deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials
+deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials (what it makes and costs: README.md)
 	$(CDK) deploy $(STACK)
 
 .PHONY: destroy
 destroy: $(DEV) $(NODE) ## Remove what deploy made
+	@echo "Kept: the table of decisions (unless keep_ledger is false), logs, the policies that were in force, and where there"
+	@echo "are any the customer's key and the trail's bucket. Jobs that wait stay Suspended until somebody confirms them."
 	$(CDK) destroy $(STACK)
 
 .PHONY: lock
@@ -126,22 +133,23 @@ lock: $(DEV) ## Bring the pinned requirements up to pyproject.toml (UPGRADE=--up
 	$(call compile,uv,requirements/uv.txt) -c requirements-dev.txt
 	$(call compile,ministack,requirements/ministack.txt)
 	$(call compile,awscli,requirements/awscli.txt)
+	$(call compile,rie,requirements/rie.txt) --no-deps
 	$(call compile,peers,requirements/peers.txt)
 	$(call compile,mutate,requirements/mutate.txt)
 	npm install --package-lock-only --omit-lockfile-registry-resolved
 
 .PHONY: clean
 clean: ## Remove everything that these commands made
-	rm -rf .venv .venv-ministack .venv-awscli .venv-awscli2 .venv-peers .venv-mutate node_modules cdk.out build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	rm -rf .venv .venv-ministack .venv-awscli .venv-awscli2 .venv-rie .venv-peers .venv-mutate node_modules cdk.out build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
 
 # ---------------------------------------------------------------- what they stand on
 
 compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) --custom-compile-command "make lock" --group pyproject.toml:$(1) -o $(2)
 
-# $(call install,ENVIRONMENT,REQUIREMENTS): with uv because it takes seconds; with pip where uv is not to be had.
+# $(call install,ENVIRONMENT,REQUIREMENTS,OPTIONS): with uv because it takes seconds; with pip where uv is not to be had.
 define install
-$(BIN)/uv pip install -q --python $(1)/bin/python --require-hashes -r $(2) \
-	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --require-hashes -r $(2); }
+$(BIN)/uv pip install -q --python $(1)/bin/python --require-hashes $(3) -r $(2) \
+	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --require-hashes $(3) -r $(2); }
 endef
 
 # A version manager's shim may stand in the path and refuse to run, so each candidate is run before it is believed.
@@ -197,6 +205,19 @@ $(AWSCLI): $(PYTHON_ENV) requirements/awscli.txt
 $(AWSCLI2): tests/emulator/debian_awscli.sh $(wildcard /usr/bin/python3)
 	@echo "Unpacking Debian's AWS CLI, version 2, into .venv-awscli2"
 	@sh tests/emulator/debian_awscli.sh .venv-awscli2
+
+# Of aws-sam-cli only a program is needed, so its hundred packages are not. Where Lambda's runtime can't run,
+# .venv-rie/missing says why, and its tests are skipped.
+$(RIE): $(PYTHON_ENV) requirements/rie.txt
+	@echo "Installing Lambda's Runtime Interface Emulator into .venv-rie"
+	@[ -x .venv-rie/bin/python ] || $(BIN)/python -m venv .venv-rie
+	@rm -f .venv-rie/missing
+	@if .venv-rie/bin/python -c 'import sys; sys.exit(sys.platform != "linux" or sys.version_info[:2] != (3, 13))'; then \
+		$(call install,.venv-rie,requirements/rie.txt,--no-deps); \
+	else \
+		echo "it takes Linux and Python 3.13, and .venv was made with $$(.venv-rie/bin/python -V)" >.venv-rie/missing; \
+	fi
+	@touch $@
 
 $(PEERS): $(PYTHON_ENV) requirements/peers.txt
 	@echo "Installing what the benchmarks compare with into .venv-peers"

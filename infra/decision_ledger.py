@@ -1,34 +1,33 @@
 """The table of all decisions: one item of truth a job, and the history of its reviews."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.encryption import GateKey
 from infra.ledger_table import EXPIRES_AT, INDICES, PARTITION_KEY, SORT_KEY
 from infra.settings import Settings
 
-_USES: Final = (
-    "dynamodb:BatchGetItem",
-    "dynamodb:ConditionCheckItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:DescribeTable",
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-)
+_READ: Final = ("dynamodb:GetItem",)
+_REVIEW: Final = (*_READ, "dynamodb:ConditionCheckItem", "dynamodb:DescribeTable", "dynamodb:PutItem")
+_SWEEP: Final = (*_REVIEW, "dynamodb:BatchGetItem", "dynamodb:DeleteItem")
+"""What the calls in batchgate.adapters.ledger take; a transaction takes what its parts take."""
 
 
 class DecisionLedger(Construct):
-    """On demand, encrypted, recoverable to any point in time, and kept when the stack is destroyed.
+    """On demand, encrypted, recoverable to any point in time, and by default kept when the stack is destroyed.
 
     Attributes:
         table: Its name is CloudFormation's to give, so that a new stack can be deployed beside what was kept.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, key: GateKey | None) -> None:
         super().__init__(scope, construct_id)
+        self._key = key
         self.table = dynamodb.TableV2(
             self,
             "Table",
@@ -54,17 +53,39 @@ class DecisionLedger(Construct):
                 for name, index in INDICES.items()
             ],
         )
+        if key:
+            self._encrypt_with(key)
 
-    def let_keep(self, function: iam.IGrantable) -> None:
-        """Grant what reviewing and sweeping take."""
+    def _encrypt_with(self, key: GateKey) -> None:
+        """What CDK's own setting would write, which it refuses to do where no Region is named."""
+        table = cast("dynamodb.CfnGlobalTable", self.table.node.default_child)
+        table.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
+        table.add_property_override("Replicas.0.SSESpecification", {"KMSMasterKeyId": key.key.key_arn})
+
+    def let_review(self, function: iam.IGrantable) -> None:
+        """Grant what the review of one job takes."""
+        self._let("ReviewJobs", _REVIEW, self.table.table_arn, function)
+
+    def let_sweep(self, function: iam.IGrantable) -> None:
+        """Grant that, and finding what is open."""
+        self._let("ReviewJobs", _SWEEP, self.table.table_arn, function)
+        self._let("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+
+    def let_look(self, function: iam.IGrantable) -> None:
+        """Grant seeing what is open, and whether the gate is paused."""
+        self._let("SeePause", _READ, self.table.table_arn, function)
+        self._let("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+
+    @property
+    def _open_index(self) -> str:
+        return f"{self.table.table_arn}/index/open"
+
+    def _let(self, sid: str, actions: Sequence[str], resource: str, function: iam.IGrantable) -> None:
         function.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(sid="KeepLedger", actions=list(_USES), resources=[self.table.table_arn])
+            iam.PolicyStatement(sid=sid, actions=list(actions), resources=[resource])
         )
-        function.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(
-                sid="ReadWhatIsOpen", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/open"]
-            )
-        )
+        if self._key:
+            self._key.let_use_for_table(function)
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -1,4 +1,4 @@
-"""What the functions consist of: the gate, its pinned packages for Lambda's platform, bytecode, the policy.
+"""What the functions consist of: the gate, its pinned packages for Lambda's platform, bytecode.
 
 Built without containers, and the same bytes from the same inputs, so that an unchanged gate is not deployed again.
 """
@@ -17,8 +17,8 @@ CHECKOUT: Final = Path(__file__).resolve().parents[1]
 FUNCTIONS: Final = CHECKOUT / "functions"
 LAMBDA_ROOT: Final = "/var/task"
 PYTHON_VERSION: Final = (3, 13)
-POLICY_IN_ASSET: Final = Path("batchgate", "policy.json")
-"""The policy document that the asset carries, in its canonical JSON."""
+SERVICES: Final = frozenset({"appconfigdata", "dynamodb", "events", "s3", "s3control", "sns"})
+"""Whose API descriptions ship; botocore has those of 400 services, three quarters of its size."""
 
 _UV_PLATFORMS: Final = {Architecture.ARM64: "aarch64-manylinux2014", Architecture.X86_64: "x86_64-manylinux2014"}
 _PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architecture.X86_64: "manylinux2014_x86_64"}
@@ -28,7 +28,7 @@ class AssetError(BatchgateError):
     """The asset can't be built here; the message says what was missing."""
 
 
-def build_asset(output: Path, *, architecture: Architecture, policy: bytes) -> bool:
+def build_asset(output: Path, *, architecture: Architecture) -> bool:
     """Fill the empty directory `output` with all that ships to Lambda.
 
     Returns:
@@ -40,7 +40,7 @@ def build_asset(output: Path, *, architecture: Architecture, policy: bytes) -> b
     """
     _install_packages(output, architecture)
     shutil.copytree(FUNCTIONS / "batchgate", output / "batchgate", ignore=shutil.ignore_patterns("__pycache__"))
-    (output / POLICY_IN_ASSET).write_bytes(policy)
+    _drop_unused_services(output / "botocore" / "data")
     python = _python_of_lambda()
     if python is None:
         return False
@@ -80,6 +80,16 @@ def _install_packages(output: Path, architecture: Architecture) -> None:
         for path in output.glob(f"*.dist-info/{record}"):
             path.unlink()
     (output / ".lock").unlink(missing_ok=True)
+
+
+def _drop_unused_services(data: Path) -> None:
+    """Keep what the gate calls, and what botocore needs for any service: the files beside the directories."""
+    missing = sorted(name for name in SERVICES if not (data / name).is_dir())
+    if missing:
+        raise AssetError(f"botocore has no data of {', '.join(missing)}")
+    for path in data.iterdir():
+        if path.is_dir() and path.name not in SERVICES:
+            shutil.rmtree(path)
 
 
 def _compile_bytecode(output: Path, python: str) -> None:

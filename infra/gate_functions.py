@@ -13,9 +13,20 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.decision_ledger import DecisionLedger
+from infra.encryption import GateKey
+from infra.notices import Notices
+from infra.policy_store import PolicyStore
 from infra.settings import Architecture, Settings
 
 BATCH_SIZE: Final = 10
+VALIDATOR_SECONDS: Final = 15
+"""AppConfig waits no longer. *Source*: AppConfig User Guide, "Understanding validators"."""
+
+WIDGET_SECONDS: Final = 30
+
+DECISION_BUS: Final = "default"
+"""Where the gate puts its decision events; AWS's own are there too."""
+
 _ARCHITECTURES: Final = {
     Architecture.ARM64: lambda_.Architecture.ARM_64,
     Architecture.X86_64: lambda_.Architecture.X86_64,
@@ -23,7 +34,7 @@ _ARCHITECTURES: Final = {
 
 
 class GateFunctions(Construct):
-    """The functions: one reviews the job of each event that the queue hands over, one sweeps every minute.
+    """One reviews the job of each event that the queue hands over, one sweeps every minute; two serve them.
 
     No reserved concurrency: below the event source's maximum it would throttle, and throttles dead-letter events
     that nothing is wrong with.
@@ -31,33 +42,61 @@ class GateFunctions(Construct):
     Attributes:
         job_event: Reviews jobs by their events.
         sweep: Reviews what is due, and what no event announced.
+        held_jobs_widget: Is asked by whoever looks at the dashboard.
+        validate_policy: Is asked by AppConfig before a policy goes live.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, code: lambda_.Code, ledger: DecisionLedger
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        code: lambda_.Code,
+        key: GateKey | None,
+        ledger: DecisionLedger,
+        policies: PolicyStore,
+        notices: Notices,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self._code = code
-        self._environment = {
+        self._key = key
+        to_decide = {
             "BATCHGATE_ADOPT_EXISTING": settings.adopt_existing,
             "BATCHGATE_BRAKE": f"{settings.brake_cancellations}/{settings.brake_minutes}",
+            "BATCHGATE_APPCONFIG": policies.location,
+            "BATCHGATE_EVENT_BUS": DECISION_BUS,
             "BATCHGATE_LEDGER_TABLE": ledger.table.table_name,
             "BATCHGATE_SWEEP_CALLS_PER_SECOND": str(settings.sweep_calls_per_second),
-            "POWERTOOLS_SERVICE_NAME": "batchgate",
-            "POWERTOOLS_LOG_LEVEL": settings.log_level,
         }
         self.job_event = self._function(
             "JobEvent",
             "batchgate.handlers.job_event.handler",
             "Reviews S3 Batch Operations jobs that wait for confirmation",
             settings.timeout_seconds,
+            to_decide,
         )
         self.sweep = self._function(
             "Sweep",
             "batchgate.handlers.sweep.handler",
             "Reviews S3 Batch Operations jobs that are due, or that no event announced",
             settings.sweep_timeout_seconds,
+            to_decide | {"BATCHGATE_TOPIC_ARN": notices.topic.topic_arn},
+        )
+        self.held_jobs_widget = self._function(
+            "HeldJobsWidget",
+            "batchgate.handlers.held_jobs_widget.handler",
+            "Draws the jobs that batchgate holds, for its dashboard",
+            WIDGET_SECONDS,
+            to_decide,
+        )
+        self.validate_policy = self._function(
+            "ValidatePolicy",
+            "batchgate.handlers.validate_policy.handler",
+            "Tells AppConfig whether batchgate could decide by a policy document",
+            VALIDATOR_SECONDS,
+            {},
         )
 
     @property
@@ -65,11 +104,19 @@ class GateFunctions(Construct):
         """Those that decide jobs."""
         return self.job_event, self.sweep
 
-    def _function(self, name: str, handler: str, description: str, timeout_seconds: int) -> lambda_.Function:
+    @property
+    def all(self) -> tuple[lambda_.Function, ...]:
+        """Every function of the gate."""
+        return *self.deciding, self.held_jobs_widget, self.validate_policy
+
+    def _function(
+        self, name: str, handler: str, description: str, timeout_seconds: int, environment: dict[str, str]
+    ) -> lambda_.Function:
         """A function with a role and a log group of its own."""
         log_group = logs.LogGroup(
             self,
             f"{name}Logs",
+            encryption_key=self._key.key if self._key else None,
             removal_policy=RemovalPolicy.RETAIN,  # they say why jobs were approved
         )
         cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = self._settings.log_retention_days
@@ -90,7 +137,12 @@ class GateFunctions(Construct):
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
-            environment=self._environment,
+            environment=environment
+            | {
+                "POWERTOOLS_LOG_LEVEL": self._settings.log_level,
+                "POWERTOOLS_METRICS_NAMESPACE": "batchgate",
+                "POWERTOOLS_SERVICE_NAME": "batchgate",
+            },
         )
         Validations.of(role).acknowledge(
             Acknowledgment(

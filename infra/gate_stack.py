@@ -1,15 +1,26 @@
 """The stack: composes the constructs, and says what the gate may do."""
 
+from typing import Final
+
 from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.decision_ledger import DecisionLedger
-from infra.gate_functions import GateFunctions
+from infra.encryption import GateKey
+from infra.gate_functions import DECISION_BUS, GateFunctions
 from infra.job_events import JobEvents
-from infra.packaging import gate_code
+from infra.monitoring import Monitoring
+from infra.notices import Notices
+from infra.packaging import gate_code, policy_of
+from infra.policy_store import PolicyStore
 from infra.settings import Settings
+from infra.trail import JobEventTrail
+
+GATE_PARAMETER: Final = "/batchgate/gate"
+"""Where the `batchgate` command learns what is deployed; one name, so that two gates can't be."""
 
 
 class GateStack(Stack):
@@ -28,37 +39,112 @@ class GateStack(Stack):
             construct_id: The stack's name.
             settings: What the deployment chose.
             code: What the functions run; None builds the asset.
+
+        Raises:
+            PolicyError: A policy file is refused; the message has file, line and reason.
+            SettingsError: A policy file can't be read.
+            AssetError: The asset can't be built here.
         """
+        policy = policy_of(settings)  # before anything is built
         super().__init__(
             scope, construct_id, description="batchgate: approves S3 Batch Operations jobs by written policies"
         )
-        job_events = JobEvents(self, "JobEvents", settings=settings)
-        ledger = DecisionLedger(self, "Ledger", settings=settings)
+        key = GateKey(self, "Encryption", settings=settings) if settings.customer_key else None
+        job_events = JobEvents(self, "JobEvents", settings=settings, key=key)
+        ledger = DecisionLedger(self, "Ledger", settings=settings, key=key)
+        policies = PolicyStore(self, "Policies", settings=settings)
+        notices = Notices(self, "Notices", settings=settings, key=key)
         functions = GateFunctions(
             self,
             "Functions",
             settings=settings,
             code=gate_code(self, settings) if code is None else code,
+            key=key,
             ledger=ledger,
+            policies=policies,
+            notices=notices,
         )
         functions.review_events_of(job_events.queue)
         functions.sweep_every_minute()
+        ledger.let_review(functions.job_event)
+        ledger.let_sweep(functions.sweep)
+        ledger.let_look(functions.held_jobs_widget)
+        notices.let_tell(functions.sweep)
+        self._let_find_jobs(functions.sweep)
         for function in functions.deciding:
-            ledger.let_keep(function)
+            policies.let_read(function)
             self._let_decide(function)
+            self._let_announce(function)
             if settings.manifest_buckets:
                 self._let_ask_for_manifests(function, settings.manifest_buckets)
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            settings=settings,
+            job_events=job_events,
+            functions=functions,
+            topic=notices.topic,
+        )
+        policies.validate_with(functions.validate_policy)
+        policies.watch(monitoring.policy_trouble)
+        policies.put_in_force(policy, after=[functions, monitoring])
+        if settings.trail:
+            JobEventTrail(self, "Trail")
+        self._tell_what_is_here(settings, key, job_events, ledger, policies, notices, functions)
+
+    def _tell_what_is_here(
+        self,
+        settings: Settings,
+        key: GateKey | None,
+        job_events: JobEvents,
+        ledger: DecisionLedger,
+        policies: PolicyStore,
+        notices: Notices,
+        functions: GateFunctions,
+    ) -> None:
+        ssm.StringParameter(
+            self,
+            "Gate",
+            parameter_name=GATE_PARAMETER,
+            description="What batchgate has deployed here, for its commands. There is one enforcing gate in an account "
+            "and Region: a second stack fails on this name.",
+            string_value=self.to_json_string(
+                {
+                    "stack": self.stack_name,
+                    "ledger_table": ledger.table.table_name,
+                    "queue_url": job_events.queue.queue_url,
+                    "unreviewed_url": job_events.unreviewed.queue_url,
+                    "undelivered_url": job_events.undelivered.queue_url,
+                    "functions": {
+                        "job_event": functions.job_event.function_name,
+                        "sweep": functions.sweep.function_name,
+                        "held_jobs_widget": functions.held_jobs_widget.function_name,
+                        "validate_policy": functions.validate_policy.function_name,
+                    },
+                    "roles": {
+                        "job_event": _role_arn(functions.job_event),
+                        "sweep": _role_arn(functions.sweep),
+                    },
+                    "appconfig": policies.ids,
+                    "topic_arn": notices.topic.topic_arn,
+                    "manifest_buckets": list(settings.manifest_buckets),
+                }
+                | ({"key_arn": key.key.key_arn} if key else {})
+            ),
+        )
         CfnOutput(self, "JobEventFunction", value=functions.job_event.function_name)
         CfnOutput(self, "SweepFunction", value=functions.sweep.function_name)
         CfnOutput(self, "LedgerTable", value=ledger.table.table_name)
         CfnOutput(self, "JobEventQueue", value=job_events.queue.queue_url)
         CfnOutput(self, "UnreviewedEvents", value=job_events.unreviewed.queue_url)
         CfnOutput(self, "UndeliveredEvents", value=job_events.undelivered.queue_url)
+        CfnOutput(self, "PolicyProfile", value=policies.location)
+        CfnOutput(self, "NoticesTopic", value=notices.topic.topic_arn)
 
     def _let_decide(self, function: lambda_.Function) -> None:
         """Grant what reading and deciding a job takes.
 
-        *Source*: Service Authorization Reference, Amazon S3: ListJobs knows no resource, the others know jobs.
+        *Source*: Service Authorization Reference, Amazon S3: these know jobs as resources.
         """
         jobs = self.format_arn(service="s3", resource="job", resource_name="*")
         function.add_to_role_policy(
@@ -68,11 +154,25 @@ class GateStack(Stack):
                 resources=[jobs],
             )
         )
-        function.add_to_role_policy(iam.PolicyStatement(sid="FindJobs", actions=["s3:ListJobs"], resources=["*"]))
         Validations.of(function.role or function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:<AWS::Region>:<AWS::AccountId>:job/*]",
                 reason="The gate judges every job of its account and Region, and their ids are S3's to give.",
+            )
+        )
+
+    def _let_find_jobs(self, function: lambda_.Function) -> None:
+        """Grant listing jobs. *Source*: Service Authorization Reference, Amazon S3: ListJobs knows no resource."""
+        function.add_to_role_policy(iam.PolicyStatement(sid="FindJobs", actions=["s3:ListJobs"], resources=["*"]))
+
+    def _let_announce(self, function: lambda_.Function) -> None:
+        """Grant putting events that claim to be batchgate's, and no others."""
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="AnnounceDecisions",
+                actions=["events:PutEvents"],
+                resources=[self.format_arn(service="events", resource="event-bus", resource_name=DECISION_BUS)],
+                conditions={"StringEquals": {"events:source": "batchgate"}},
             )
         )
 
@@ -98,3 +198,9 @@ class GateStack(Stack):
                     reason="Where in its bucket a manifest lies is for whoever creates the job to choose.",
                 )
             )
+
+
+def _role_arn(function: lambda_.Function) -> str:
+    if function.role is None:
+        raise TypeError(f"{function.node.path} has no role")
+    return function.role.role_arn

@@ -8,6 +8,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.encryption import GateKey
 from infra.event_pattern import EVENT_PATTERN
 from infra.settings import Settings
 
@@ -30,14 +31,15 @@ class JobEvents(Construct):
         undelivered: Events that EventBridge could not put into `queue`.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, key: GateKey | None) -> None:
         super().__init__(scope, construct_id)
         kept = Duration.days(settings.dead_letter_days)
-        self.unreviewed = _queue(self, "Unreviewed", retention_period=kept)
-        self.undelivered = _queue(self, "Undelivered", retention_period=kept)
+        self.unreviewed = _queue(self, "Unreviewed", key, retention_period=kept)
+        self.undelivered = _queue(self, "Undelivered", key, retention_period=kept)
         self.queue = _queue(
             self,
             "Queue",
+            key,
             visibility_timeout=Duration.seconds(VISIBILITY_TIMEOUTS * settings.timeout_seconds),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.unreviewed, max_receive_count=settings.max_receive_count),
         )
@@ -61,16 +63,21 @@ class JobEvents(Construct):
 def _queue(
     scope: Construct,
     construct_id: str,
+    key: GateKey | None,
     *,
     retention_period: Duration | None = None,
     visibility_timeout: Duration | None = None,
     dead_letter_queue: sqs.DeadLetterQueue | None = None,
 ) -> sqs.Queue:
-    """A queue encrypted with SQS's own key (EventBridge can't use `alias/aws/sqs`) that only TLS reaches."""
+    """A queue that only TLS reaches, encrypted with SQS's own key or the customer's: not `alias/aws/sqs`.
+
+    *Source*: EventBridge can't use that one; EventBridge User Guide, event bus targets, encrypted queues.
+    """
     return sqs.Queue(
         scope,
         construct_id,
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+        encryption_master_key=key.key if key else None,
         enforce_ssl=True,
         retention_period=retention_period,
         visibility_timeout=visibility_timeout,

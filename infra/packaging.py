@@ -19,11 +19,9 @@ def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
 
     Args:
         scope: What warnings about the asset are shown for.
-        settings: Name the policies to carry and the processor to build for.
+        settings: Name the processor to build for.
 
     Raises:
-        PolicyError: A policy file is refused; the message has file, line and reason.
-        SettingsError: A policy file can't be read.
         AssetError: The asset can't be built here.
     """
     return lambda_.Code.from_asset(
@@ -31,12 +29,12 @@ def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(
             image=DockerImage.from_registry("scratch"),  # asked for, never run
-            local=_OnThisMachine(scope, settings, packaged_policy(settings)),
+            local=_OnThisMachine(scope, settings),
         ),
     )
 
 
-def packaged_policy(settings: Settings) -> bytes:
+def policy_of(settings: Settings) -> bytes:
     """The policies of the settings as the one canonical document that the gate reads.
 
     Raises:
@@ -53,13 +51,12 @@ def packaged_policy(settings: Settings) -> bytes:
 
 @jsii.implements(ILocalBundling)
 class _OnThisMachine:
-    def __init__(self, scope: IConstruct, settings: Settings, policy: bytes) -> None:
+    def __init__(self, scope: IConstruct, settings: Settings) -> None:
         self._scope = scope
         self._settings = settings
-        self._policy = policy
 
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - options of the container
-        compiled = build_asset(Path(output_dir), architecture=self._settings.architecture, policy=self._policy)
+        compiled = build_asset(Path(output_dir), architecture=self._settings.architecture)
         if not compiled:
             Annotations.of(self._scope).add_warning_v2(
                 "batchgate:no-bytecode",

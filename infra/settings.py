@@ -55,6 +55,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         brake_minutes: See `brake_cancellations`.
         sweep_calls_per_second: How many calls of S3 Control the sweep makes at most; S3 publishes no rates.
         sweep_timeout_seconds: How long one sweep may take; what it did not come to, the next one does.
+        policy_bake_minutes: How long AppConfig watches a new policy, and takes it back where the gate has trouble.
+        notify_email: Where holds that need a person, cancellations and alarms are mailed to; nowhere by default.
+        held_alarm_hours: An alarm rings when a job is held for longer.
+        customer_key: Whether a KMS key of the account's encrypts queues, table, topic and logs.
+        trail: Whether to make a CloudTrail trail: EventBridge has S3's job events only where one logs.
     """
 
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
@@ -76,6 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     brake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
     sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=900)] = 300
+    policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+    held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
+    customer_key: bool = False
+    trail: bool = False
 
 
 def read_settings(context: object) -> Settings:

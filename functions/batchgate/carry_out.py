@@ -117,9 +117,13 @@ def _first_held_at(state: State | None, now: datetime, *, shadow: bool, block: B
     """The beginning of the hold; what was held in shadow, or left to people, was not held by these policies."""
     if state is None or state.first_held_at is None:
         return now
-    was_held = not state.shadow and state.block is not Block.ADOPTION
     is_held = not shadow and block is not Block.ADOPTION
-    return state.first_held_at if was_held or not is_held else now
+    return state.first_held_at if _was_held(state) or not is_held else now
+
+
+def _was_held(state: State) -> bool:
+    """Whether the last hold was by policies in force."""
+    return not state.shadow and state.block is not Block.ADOPTION
 
 
 def _due_at(
@@ -236,6 +240,7 @@ def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[S
         attempt=(state.attempt if state else 0) + 1,
         direction=intent.direction,
         maybe_sent=state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED),
+        first_held_at=state.first_held_at if state is not None and _was_held(state) else None,
         lease_until=lease_until,
         until=None,
         block=None,

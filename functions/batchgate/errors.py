@@ -1,4 +1,7 @@
-"""Every error that batchgate raises on purpose, as one tree."""
+"""Every error that batchgate raises on purpose, as one tree.
+
+What becomes of the message, the job and the ledger with each is the table in docs/errors.md, which is run as a test.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,24 +6,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Self
+from threading import Lock
+from typing import Any, Self
 
-import boto3
+import botocore.session
 from aws_lambda_powertools import Logger
+from botocore.config import Config
 
-from batchgate.adapters import announce, notices
+from batchgate.adapters import announce, notices, policy_source
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.pace import Evenly, Pace, Unhurried
-from batchgate.adapters.policy_source import PackagedPolicy
+from batchgate.adapters.policy_source import AppConfigPolicy, PackagedPolicy, ProfileLocation
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
 from batchgate.errors import BatchgateError
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
+from batchgate.policy.wording import printable
 from batchgate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, Notices, PolicySource
 from batchgate.sweep import Plan
 
-PACKAGED_POLICY = Path(__file__).with_name("policy.json")
 SWEEP_WORKERS = 16
 
 logger = Logger(service="batchgate")
@@ -61,7 +63,8 @@ class Settings:
     """What the environment says.
 
     Attributes:
-        policy_file: BATCHGATE_POLICY_FILE: canonical policy JSON; the packaged one if not said.
+        policies: BATCHGATE_APPCONFIG, APPLICATION/ENVIRONMENT/PROFILE; or BATCHGATE_POLICY_FILE, a file of policy JSON
+            for where there is no AppConfig.
         ledger_table: BATCHGATE_LEDGER_TABLE: the table of decisions.
         adopt_existing: BATCHGATE_ADOPT_EXISTING: `judge`, or `report` if not said.
         brake: BATCHGATE_BRAKE: cancellations/minutes; 20/10 if not said.
@@ -70,7 +73,7 @@ class Settings:
         sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 if not said.
     """
 
-    policy_file: Path
+    policies: ProfileLocation | Path
     ledger_table: str
     adopt_existing: bool
     brake: Brake
@@ -105,7 +108,7 @@ class Settings:
         if min(cancellations, minutes, calls_per_second) <= 0:
             raise SettingError(f"BATCHGATE_BRAKE {brake} and BATCHGATE_SWEEP_CALLS_PER_SECOND {rate}: expected above 0")
         return cls(
-            policy_file=Path(said.get("BATCHGATE_POLICY_FILE") or PACKAGED_POLICY),
+            policies=_where_policies_are(said.get("BATCHGATE_APPCONFIG"), said.get("BATCHGATE_POLICY_FILE")),
             ledger_table=table,
             adopt_existing=adopt == "judge",
             brake=Brake(cancellations, timedelta(minutes=minutes)),
@@ -113,6 +116,20 @@ class Settings:
             topic_arn=said.get("BATCHGATE_TOPIC_ARN") or "",
             sweep_calls_per_second=calls_per_second,
         )
+
+
+def _where_policies_are(appconfig: str | None, file: str | None) -> ProfileLocation | Path:
+    if bool(appconfig) == bool(file):
+        raise SettingError(
+            "expected either BATCHGATE_APPCONFIG, APPLICATION/ENVIRONMENT/PROFILE, or BATCHGATE_POLICY_FILE, "
+            f"got {'both' if file else 'neither'}"
+        )
+    if file:
+        return Path(file)
+    try:
+        return ProfileLocation.parse(appconfig or "")
+    except ValueError as error:
+        raise SettingError(f"BATCHGATE_APPCONFIG: {error}") from error
 
 
 def gate(home: Home, time_left: timedelta, *, paced: bool = False) -> Gate:
@@ -154,6 +171,21 @@ def sweep_plan(home: Home) -> Plan:
     )
 
 
+_making_clients = Lock()
+"""A session is for one thread at a time, clients are for all."""
+
+
+def _client(service: str, config: Config) -> Any:  # noqa: ANN401 - typed where it is used
+    """A client of botocore's own: boto3 would add resources, which nothing here uses."""
+    with _making_clients:
+        return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
 @cache
 def _settings() -> Settings:
     return Settings.from_environment()
@@ -161,11 +193,10 @@ def _settings() -> Settings:
 
 @cache
 def _jobs(*, paced: bool) -> JobsApi:
-    session = boto3.session.Session()
     pace: Pace = Evenly(_settings().sweep_calls_per_second) if paced else Unhurried()
     return S3Control(
-        reading=session.client("s3control", config=READING),
-        updating=session.client("s3control", config=UPDATING),
+        reading=_client("s3control", READING),
+        updating=_client("s3control", UPDATING),
         clock=SystemClock(),
         pace=pace,
     )
@@ -181,12 +212,19 @@ class _LazyManifests:
 
 @cache
 def _manifests() -> ManifestsApi:
-    return StoredManifests(boto3.session.Session().client("s3", config=READING))
+    return StoredManifests(_client("s3", READING))
 
 
 @cache
 def _policies() -> PolicySource:
-    return PackagedPolicy(_settings().policy_file)
+    where = _settings().policies
+    if isinstance(where, Path):
+        return PackagedPolicy(where)
+    return AppConfigPolicy(_client("appconfigdata", policy_source.CONFIG), where, SystemClock(), _warn_of_policies)
+
+
+def _warn_of_policies(trouble: str) -> None:
+    logger.warning("policies: own trouble", extra={"error": printable(trouble)})
 
 
 def open_ledger(home: Home) -> DecisionLedger:
@@ -196,7 +234,7 @@ def open_ledger(home: Home) -> DecisionLedger:
 
 @cache
 def _ledger(home: Home) -> DecisionLedger:
-    client = boto3.session.Session().client("dynamodb", config=ledgers.CONFIG)
+    client = _client("dynamodb", ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
     return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock())
 
@@ -206,8 +244,7 @@ def _announcer() -> Announcer:
     bus = _settings().event_bus
     if not bus:
         return announce.Announcements(logger)
-    client = boto3.session.Session().client("events", config=announce.CONFIG)
-    return announce.Announcements(logger, bus, client)
+    return announce.Announcements(logger, bus, _client("events", announce.CONFIG))
 
 
 @cache
@@ -215,4 +252,4 @@ def _notices() -> Notices | None:
     topic_arn = _settings().topic_arn
     if not topic_arn:
         return None
-    return notices.TopicNotices(boto3.session.Session().client("sns", config=announce.CONFIG), topic_arn)
+    return notices.TopicNotices(_client("sns", announce.CONFIG), topic_arn)

@@ -1,6 +1,8 @@
 """What the stack promises of rights, delivery, encryption and retention."""
 
 import json
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,23 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
 from infra.event_pattern import EVENT_PATTERN
+from infra.gate_asset import FUNCTIONS
 from infra.gate_stack import GateStack
-from infra.settings import Architecture, Settings
+from infra.ledger_table import create_table_arguments
+from infra.packaging import policy_of
+from infra.settings import Architecture, LogLevel, Settings
 
-JOBS = {
-    "Fn::Join": [
-        "",
-        ["arn:", {"Ref": "AWS::Partition"}, ":s3:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, ":job/*"],
-    ]
-}
+
+def in_account(service: str, rest: str, *, regional: bool = True) -> dict[str, Any]:
+    """An ARN of this partition, Region and account, as the template has it."""
+    start: list[Any] = ["arn:", {"Ref": "AWS::Partition"}]
+    if not regional:
+        return {"Fn::Join": ["", [*start, f":{service}:::{rest}"]]}
+    place = [{"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, f":{rest}"]
+    return {"Fn::Join": ["", [*start, f":{service}:", *place]]}
+
+
+JOBS = in_account("s3", "job/*")
 
 
 @pytest.fixture(scope="session")
@@ -27,83 +37,180 @@ def template() -> Template:
     return synthesize(Settings())
 
 
+@cache
 def synthesize(settings: Settings) -> Template:
     """The template of these settings; the asset has tests of its own, so something stands in for it."""
     code = lambda_.Code.from_inline("stands in for the asset")
     return Template.from_stack(GateStack(App(), settings.stack_name, settings=settings, code=code))
 
 
-def only(template: Template, kind: str) -> dict[str, Any]:
-    """The properties of the one resource of this kind."""
-    [resource] = template.find_resources(kind).values()
-    properties: dict[str, Any] = resource["Properties"]
-    return properties
+def named(template: Template, kind: str, part: str) -> tuple[str, dict[str, Any]]:
+    """The logical id and properties of the one resource of this kind whose logical id contains this."""
+    [(name, resource)] = [(name, each) for name, each in template.find_resources(kind).items() if part in name]
+    return name, resource["Properties"]
 
 
 def queue_named(template: Template, part: str) -> tuple[str, dict[str, Any]]:
     """The one queue whose logical id contains this."""
-    [(name, resource)] = [
-        (name, queue) for name, queue in template.find_resources("AWS::SQS::Queue").items() if part in name
-    ]
-    return name, resource["Properties"]
+    return named(template, "AWS::SQS::Queue", part)
 
 
-def test_the_gate_may_do_exactly_this(template: Template) -> None:
-    """Every allowed action with what it is allowed on; one more fails here and needs a reason."""
-    logs = list(template.find_resources("AWS::Logs::LogGroup"))
-    allowed: dict[str, object] = {}
+def function_named(template: Template, part: str) -> dict[str, Any]:
+    """The properties of the one function whose logical id contains this."""
+    return named(template, "AWS::Lambda::Function", f"Functions{part}")[1]
+
+
+def statements_of(template: Template, role_part: str) -> list[dict[str, Any]]:
+    """Every statement of the one role whose logical id contains this."""
+    role, _ = named(template, "AWS::IAM::Role", role_part)
+    found: list[dict[str, Any]] = []
     for policy in template.find_resources("AWS::IAM::Policy").values():
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            assert statement["Effect"] == "Allow"
-            actions = statement["Action"]
-            for action in [actions] if isinstance(actions, str) else actions:
-                assert action not in allowed
-                allowed[action] = statement["Resource"]
-    queue, _ = queue_named(template, "Queue")
-    on_queue = {"Fn::GetAtt": [queue, "Arn"]}
-    on_logs = {"Fn::GetAtt": [logs[0], "Arn"]}
-    assert allowed == {
-        "s3:DescribeJob": JOBS,
-        "s3:GetJobTagging": JOBS,
-        "s3:UpdateJobStatus": JOBS,
-        "s3:ListJobs": "*",
-        "sqs:ReceiveMessage": on_queue,
-        "sqs:ChangeMessageVisibility": on_queue,
-        "sqs:DeleteMessage": on_queue,
-        "sqs:GetQueueUrl": on_queue,
-        "sqs:GetQueueAttributes": on_queue,
-        "logs:CreateLogStream": on_logs,
-        "logs:PutLogEvents": on_logs,
-        "xray:PutTraceSegments": "*",
-        "xray:PutTelemetryRecords": "*",
+        if {"Ref": role} in policy["Properties"]["Roles"]:
+            found += policy["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def allowed(template: Template, role_part: str) -> dict[str, Any]:
+    """Every action that a role may do, with what it may do it on."""
+    found: dict[str, Any] = {}
+    for statement in statements_of(template, role_part):
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            assert action not in found
+            found[action] = statement["Resource"]
+    return found
+
+
+class Things:
+    """What the stack's roles may act on, as the template names it."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        table, _ = named(template, "AWS::DynamoDB::GlobalTable", "Ledger")
+        self.table = {"Fn::GetAtt": [table, "Arn"]}
+        self.open_index = {"Fn::Join": ["", [self.table, "/index/open"]]}
+        queue, _ = queue_named(template, "Queue")
+        self.queue = {"Fn::GetAtt": [queue, "Arn"]}
+        topic, _ = named(template, "AWS::SNS::Topic", "Notices")
+        self.topic = {"Ref": topic}
+        self.bus = in_account("events", "event-bus/default")
+        application, _ = named(template, "AWS::AppConfig::Application", "Policies")
+        profile, _ = named(template, "AWS::AppConfig::ConfigurationProfile", "Policies")
+        self.configuration = {
+            "Fn::Join": [
+                "",
+                [
+                    *("arn:", {"Ref": "AWS::Partition"}, ":appconfig:", {"Ref": "AWS::Region"}, ":"),
+                    *({"Ref": "AWS::AccountId"}, ":application/", {"Ref": application}),
+                    *("/environment/*/configuration/", {"Ref": profile}),
+                ],
+            ]
+        }
+
+    def own_log(self, function: str) -> dict[str, Any]:
+        """What every function may: write its own log, and traces."""
+        group, _ = named(self.template, "AWS::Logs::LogGroup", f"Functions{function}Logs")
+        log = {"Fn::GetAtt": [group, "Arn"]}
+        return {
+            "logs:CreateLogStream": log,
+            "logs:PutLogEvents": log,
+            "xray:PutTraceSegments": "*",
+            "xray:PutTelemetryRecords": "*",
+        }
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """What deciding a job takes."""
+        return {
+            "s3:DescribeJob": JOBS,
+            "s3:GetJobTagging": JOBS,
+            "s3:UpdateJobStatus": JOBS,
+            "dynamodb:GetItem": self.table,
+            "dynamodb:PutItem": self.table,
+            "dynamodb:ConditionCheckItem": self.table,
+            "dynamodb:DescribeTable": self.table,
+            "appconfig:StartConfigurationSession": self.configuration,
+            "appconfig:GetLatestConfiguration": self.configuration,
+            "events:PutEvents": self.bus,
+        }
+
+
+@pytest.fixture(scope="session")
+def things(template: Template) -> Things:
+    """What the roles of the default settings may act on."""
+    return Things(template)
+
+
+def test_the_gate_may_do_exactly_this(template: Template, things: Things) -> None:
+    """Every allowed action with what it is allowed on; one more fails here and needs a reason."""
+    assert allowed(template, "JobEventRole") == things.deciding | things.own_log("JobEvent") | {
+        "sqs:ReceiveMessage": things.queue,
+        "sqs:ChangeMessageVisibility": things.queue,
+        "sqs:DeleteMessage": things.queue,
+        "sqs:GetQueueUrl": things.queue,
+        "sqs:GetQueueAttributes": things.queue,
     }
+
+
+def test_the_sweep_may_do_exactly_this(template: Template, things: Things) -> None:
+    """What deciding takes, finding jobs in S3 and in the ledger, and telling people."""
+    assert allowed(template, "SweepRole") == things.deciding | things.own_log("Sweep") | {
+        "s3:ListJobs": "*",
+        "dynamodb:BatchGetItem": things.table,
+        "dynamodb:DeleteItem": things.table,
+        "dynamodb:Query": things.open_index,
+        "sns:Publish": things.topic,
+    }
+
+
+def test_who_only_looks_or_checks_may_write_nothing(template: Template, things: Things) -> None:
+    """The dashboard's widget reads what is open; the validator reads what it is handed."""
+    assert allowed(template, "HeldJobsWidgetRole") == things.own_log("HeldJobsWidget") | {
+        "dynamodb:GetItem": things.table,
+        "dynamodb:Query": things.open_index,
+    }
+    assert allowed(template, "ValidatePolicyRole") == things.own_log("ValidatePolicy")
+
+
+def test_appconfig_may_see_alarms(template: Template) -> None:
+    """By which it takes a policy back; and nothing else."""
+    assert allowed(template, "MonitorRole") == {"cloudwatch:DescribeAlarms": "*"}
+
+
+def test_these_are_all_roles(template: Template) -> None:
+    """So that the tests above see every right that the stack gives."""
+    assert len(template.find_resources("AWS::IAM::Role")) == 5
+
+
+def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:
+    """On the default bus others listen to S3's events; nobody can be told by the gate that S3 said something."""
+    for role in ("JobEventRole", "SweepRole"):
+        [put] = [each for each in statements_of(template, role) if each["Action"] == "events:PutEvents"]
+        assert put["Condition"] == {"StringEquals": {"events:source": "batchgate"}}
 
 
 def test_manifests_are_asked_for_in_the_named_buckets_alone() -> None:
     """Reading them, and telling a missing one from a forbidden one."""
     template = synthesize(Settings(manifest_buckets=("audit-manifests",)))
-    bucket = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::audit-manifests"]]}
-    objects = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::audit-manifests/*"]]}
-    [policy] = [
-        resource["Properties"]["PolicyDocument"]["Statement"]
-        for resource in template.find_resources("AWS::IAM::Policy").values()
-    ]
-    said = {statement.get("Sid"): statement for statement in policy}
-    assert said["AskForManifests"]["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
-    assert said["AskForManifests"]["Resource"] == objects
-    assert said["TellMissingManifests"]["Action"] == "s3:ListBucket"
-    assert said["TellMissingManifests"]["Resource"] == bucket
+    bucket = in_account("s3", "audit-manifests", regional=False)
+    objects = in_account("s3", "audit-manifests/*", regional=False)
+    for role in ("JobEventRole", "SweepRole"):
+        said = allowed(template, role)
+        assert said["s3:GetObject"] == said["s3:GetObjectVersion"] == objects
+        assert said["s3:ListBucket"] == bucket
+    assert "s3:GetObject" not in allowed(template, "HeldJobsWidgetRole")
 
 
 def test_no_role_has_rights_from_elsewhere(template: Template) -> None:
-    """Neither managed policies nor inline ones, so what the test above sees is all."""
+    """Neither managed policies nor inline ones, so what the tests above see is all."""
     for role in template.find_resources("AWS::IAM::Role").values():
         assert {"ManagedPolicyArns", "Policies"}.isdisjoint(role["Properties"])
 
 
 def test_the_rule_asks_for_job_events_of_s3_alone(template: Template) -> None:
     """Source, detail-type, eventSource, eventType and eventName are all pinned."""
-    assert only(template, "AWS::Events::Rule")["EventPattern"] == EVENT_PATTERN
+    assert named(template, "AWS::Events::Rule", "JobEventsRule")[1]["EventPattern"] == EVENT_PATTERN
     assert EVENT_PATTERN == {
         "source": ["aws.s3"],
         "detail-type": ["AWS Service Event via CloudTrail"],
@@ -117,14 +224,14 @@ def test_the_rule_asks_for_job_events_of_s3_alone(template: Template) -> None:
 
 def test_the_rule_listens_on_the_default_bus(template: Template) -> None:
     """On any other bus, others than AWS could put events that claim to be S3's."""
-    assert "EventBusName" not in only(template, "AWS::Events::Rule")
+    assert "EventBusName" not in named(template, "AWS::Events::Rule", "JobEventsRule")[1]
 
 
 def test_what_eventbridge_can_not_deliver_is_kept(template: Template) -> None:
     """The rule's one target is the queue, with dead letters of its own that EventBridge may write."""
     queue, _ = queue_named(template, "Queue")
     undelivered, _ = queue_named(template, "Undelivered")
-    [target] = only(template, "AWS::Events::Rule")["Targets"]
+    [target] = named(template, "AWS::Events::Rule", "JobEventsRule")[1]["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [undelivered, "Arn"]}}
     for name in (queue, undelivered):
@@ -173,7 +280,7 @@ def test_an_event_stays_hidden_for_six_timeouts(timeout_seconds: int) -> None:
     template = synthesize(Settings(timeout_seconds=timeout_seconds))
     _, queue = queue_named(template, "Queue")
     assert 6 * timeout_seconds <= queue["VisibilityTimeout"] <= 12 * 3600
-    assert only(template, "AWS::Lambda::Function")["Timeout"] == timeout_seconds
+    assert function_named(template, "JobEvent")["Timeout"] == timeout_seconds
 
 
 def test_every_queue_is_encrypted_and_reached_by_tls_alone(template: Template) -> None:
@@ -196,34 +303,363 @@ def test_every_queue_is_encrypted_and_reached_by_tls_alone(template: Template) -
 
 def test_batches_fail_in_part_and_are_bounded_in_number(template: Template) -> None:
     """One bad event holds back no other; concurrency is bounded where it can't dead-letter healthy events."""
-    mapping = only(template, "AWS::Lambda::EventSourceMapping")
+    _, mapping = named(template, "AWS::Lambda::EventSourceMapping", "")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
-    assert "ReservedConcurrentExecutions" not in only(template, "AWS::Lambda::Function")
+    assert "ReservedConcurrentExecutions" not in function_named(template, "JobEvent")
 
 
-def test_the_function_runs_what_the_asset_was_built_for(template: Template) -> None:
-    """Python 3.13 on arm64, traced, with the handler that the queue's events are for."""
-    function = only(template, "AWS::Lambda::Function")
-    assert function["Runtime"] == "python3.13"
-    assert function["Architectures"] == ["arm64"]
-    assert function["TracingConfig"] == {"Mode": "Active"}
-    assert function["Handler"] == "batchgate.handlers.job_event.handler"
+HANDLERS = {
+    "JobEvent": "batchgate.handlers.job_event.handler",
+    "Sweep": "batchgate.handlers.sweep.handler",
+    "HeldJobsWidget": "batchgate.handlers.held_jobs_widget.handler",
+    "ValidatePolicy": "batchgate.handlers.validate_policy.handler",
+}
 
 
-def test_the_architecture_is_a_setting() -> None:
-    """x86_64 where arm64 isn't offered."""
-    template = synthesize(Settings(architecture=Architecture.X86_64))
-    assert only(template, "AWS::Lambda::Function")["Architectures"] == ["x86_64"]
+def test_every_function_runs_what_the_asset_was_built_for(template: Template) -> None:
+    """Python 3.13 on arm64, traced, each with a handler of its own, which is there."""
+    assert len(template.find_resources("AWS::Lambda::Function")) == len(HANDLERS)
+    for name, handler in HANDLERS.items():
+        function = function_named(template, name)
+        assert function["Runtime"] == "python3.13"
+        assert function["Architectures"] == ["arm64"]
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["Handler"] == handler
+        assert (FUNCTIONS / Path(*handler.split(".")[:-1])).with_suffix(".py").exists()
 
 
-def test_logs_are_kept_for_the_days_chosen() -> None:
-    """In the function's own group, which outlives the stack."""
-    template = synthesize(Settings(log_retention_days=30))
-    [(name, group)] = template.find_resources("AWS::Logs::LogGroup").items()
-    assert group["Properties"]["RetentionInDays"] == 30
-    assert group["DeletionPolicy"] == group["UpdateReplacePolicy"] == "Retain"
-    assert only(template, "AWS::Lambda::Function")["LoggingConfig"] == {"LogGroup": {"Ref": name}}
+def test_the_functions_are_told_what_the_stack_has_made(template: Template, things: Things) -> None:
+    """The environment of those who decide is one that batchgate.wiring accepts."""
+    table, _ = named(template, "AWS::DynamoDB::GlobalTable", "Ledger")
+    application, _ = named(template, "AWS::AppConfig::Application", "")
+    profile, _ = named(template, "AWS::AppConfig::ConfigurationProfile", "")
+    for name in ("JobEvent", "Sweep"):
+        said = function_named(template, name)["Environment"]["Variables"]
+        assert said["BATCHGATE_LEDGER_TABLE"] == {"Ref": table}
+        assert said["BATCHGATE_APPCONFIG"] == {"Fn::Join": ["", [{"Ref": application}, "/enforced/", {"Ref": profile}]]}
+        assert said["BATCHGATE_EVENT_BUS"] == "default"
+        assert said["BATCHGATE_BRAKE"] == "20/10"
+        assert said["BATCHGATE_ADOPT_EXISTING"] == "report"
+        assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "20"
+        assert said["POWERTOOLS_LOG_LEVEL"] == "INFO"
+    assert function_named(template, "Sweep")["Environment"]["Variables"]["BATCHGATE_TOPIC_ARN"] == things.topic
+
+
+def test_settings_reach_the_functions() -> None:
+    """Each in the place it is for."""
+    template = synthesize(
+        Settings(
+            architecture=Architecture.X86_64,
+            log_retention_days=30,
+            log_level=LogLevel.DEBUG,
+            memory_mb=1024,
+            sweep_timeout_seconds=120,
+            adopt_existing="judge",
+            brake_cancellations=3,
+            brake_minutes=60,
+            sweep_calls_per_second=7,
+        )
+    )
+    function = function_named(template, "Sweep")
+    assert function["Architectures"] == ["x86_64"]
+    assert function["MemorySize"] == 1024
+    assert function["Timeout"] == 120
+    said = function["Environment"]["Variables"]
+    assert said["BATCHGATE_ADOPT_EXISTING"] == "judge"
+    assert said["BATCHGATE_BRAKE"] == "3/60"
+    assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
+    assert said["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
+    groups = template.find_resources("AWS::Logs::LogGroup")
+    assert len(groups) == len(HANDLERS)
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == 30
+        assert group["DeletionPolicy"] == group["UpdateReplacePolicy"] == "Retain"
+    name, _ = named(template, "AWS::Logs::LogGroup", "Sweep")
+    assert function["LoggingConfig"] == {"LogGroup": {"Ref": name}}
+
+
+def test_the_sweep_is_called_every_minute_and_never_made_up_for(template: Template) -> None:
+    """A call that could not be made in its minute is dropped, twice over: by the rule and by Lambda's own queue."""
+    _, rule = named(template, "AWS::Events::Rule", "EveryMinute")
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert rule["State"] == "ENABLED"
+    [target] = rule["Targets"]
+    sweep, _ = named(template, "AWS::Lambda::Function", "FunctionsSweep")
+    assert target["Arn"] == {"Fn::GetAtt": [sweep, "Arn"]}
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    _, invoked = named(template, "AWS::Lambda::EventInvokeConfig", "")
+    assert invoked["FunctionName"] == {"Ref": sweep}
+    assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
+    _, permission = named(template, "AWS::Lambda::Permission", "EveryMinute")
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert "SourceArn" in permission
+
+
+# --- The ledger -----------------------------------------------------------------------------------------
+
+
+def test_the_ledger_is_kept_and_can_be_brought_back(template: Template) -> None:
+    """On demand, to any point in time, never deleted by mistake, closed decisions by TTL, and not named by us."""
+    [table] = template.find_resources("AWS::DynamoDB::GlobalTable").values()
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    said = table["Properties"]
+    [replica] = said["Replicas"]
+    assert said["BillingMode"] == "PAY_PER_REQUEST"
+    assert said["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert replica["DeletionProtectionEnabled"] is True
+    assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert "TableName" not in said
+
+
+def test_the_ledger_has_the_keys_and_indices_of_its_one_definition(template: Template) -> None:
+    """The same as what tests and the demo make by CreateTable."""
+    [table] = template.find_resources("AWS::DynamoDB::GlobalTable").values()
+    said, wanted = table["Properties"], create_table_arguments("any")
+    assert said["KeySchema"] == wanted["KeySchema"]
+    assert sorted(said["AttributeDefinitions"], key=str) == sorted(wanted["AttributeDefinitions"], key=str)
+    assert said["GlobalSecondaryIndexes"] == wanted["GlobalSecondaryIndexes"]
+
+
+def test_a_ledger_for_trials_goes_with_its_stack() -> None:
+    """Where the setting says so."""
+    [table] = synthesize(Settings(keep_ledger=False)).find_resources("AWS::DynamoDB::GlobalTable").values()
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
+    [replica] = table["Properties"]["Replicas"]
+    assert replica["DeletionProtectionEnabled"] is False
+
+
+# --- Policies -------------------------------------------------------------------------------------------
+
+
+def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> None:
+    """In the canonical form, as an AppConfig version that stays when the next one comes."""
+    [version] = template.find_resources("AWS::AppConfig::HostedConfigurationVersion").values()
+    assert version["Properties"]["Content"].encode() == policy_of(Settings())
+    assert version["Properties"]["ContentType"] == "application/json"
+    for kind in ("Application", "ConfigurationProfile", "HostedConfigurationVersion"):
+        [kept] = template.find_resources(f"AWS::AppConfig::{kind}").values()
+        assert kept["DeletionPolicy"] == kept["UpdateReplacePolicy"] == "Retain"
+
+
+def test_nothing_goes_live_that_the_gate_would_refuse(template: Template) -> None:
+    """AppConfig asks the validator, and may."""
+    validator, _ = named(template, "AWS::Lambda::Function", "ValidatePolicy")
+    arn = {"Fn::GetAtt": [validator, "Arn"]}
+    _, profile = named(template, "AWS::AppConfig::ConfigurationProfile", "")
+    assert profile["Validators"] == [{"Type": "LAMBDA", "Content": arn}]
+    assert (profile["Type"], profile["LocationUri"]) == ("AWS.Freeform", "hosted")
+    _, permission = named(template, "AWS::Lambda::Permission", "ValidatePolicyAppConfig")
+    assert permission["Principal"] == "appconfig.amazonaws.com"
+    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    assert permission["FunctionName"] == arn
+    assert function_named(template, "ValidatePolicy")["Timeout"] <= 15
+
+
+def test_a_policy_goes_live_at_once_and_is_taken_back_by_an_alarm_that_is_quiet_without_data(
+    template: Template,
+) -> None:
+    """AppConfig takes back on INSUFFICIENT_DATA too, so missing data must count as good; the alarm is there before."""
+    _, strategy = named(template, "AWS::AppConfig::DeploymentStrategy", "")
+    assert (strategy["DeploymentDurationInMinutes"], strategy["GrowthFactor"]) == (0, 100)
+    assert strategy["FinalBakeTimeInMinutes"] == 10
+    alarm_id, alarm = named(template, "AWS::CloudWatch::Alarm", "PolicyTrouble")
+    assert alarm["TreatMissingData"] == "notBreaching"
+    _, environment = named(template, "AWS::AppConfig::Environment", "")
+    [monitor] = environment["Monitors"]
+    assert monitor["AlarmArn"] == {"Fn::GetAtt": [alarm_id, "Arn"]}
+    [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
+    functions = set(template.find_resources("AWS::Lambda::Function"))
+    alarms = set(template.find_resources("AWS::CloudWatch::Alarm"))
+    assert functions | alarms <= set(deployment["DependsOn"])
+
+
+def test_the_bake_time_is_a_setting() -> None:
+    """Zero for trials, where nobody wants to wait."""
+    _, strategy = named(synthesize(Settings(policy_bake_minutes=0)), "AWS::AppConfig::DeploymentStrategy", "")
+    assert strategy["FinalBakeTimeInMinutes"] == 0
+
+
+# --- What people see ------------------------------------------------------------------------------------
+
+
+def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template) -> None:
+    """The parameter has a fixed name, and says what that is for; the commands find the gate by it."""
+    _, parameter = named(template, "AWS::SSM::Parameter", "Gate")
+    _, with_key = named(synthesize(Settings(customer_key=True)), "AWS::SSM::Parameter", "Gate")
+    assert "key_arn" in str(with_key["Value"])
+    assert parameter["Name"] == "/batchgate/gate"
+    assert "one enforcing gate" in parameter["Description"]
+    text = "".join(
+        part if isinstance(part, str) else json.dumps(part)[1:-1].replace('"', "")
+        for part in parameter["Value"]["Fn::Join"][1]
+    )
+    said = json.loads(text)
+    assert said.keys() == {
+        *("stack", "ledger_table", "queue_url", "unreviewed_url", "undelivered_url"),
+        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets"),
+    }
+    assert said["appconfig"].keys() == {"application", "environment", "profile"}
+    assert said["functions"].keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
+    assert said["roles"].keys() == {"job_event", "sweep"}
+
+
+def test_every_alarm_says_what_to_do_and_reaches_people(template: Template, things: Things) -> None:
+    """In two sentences at least, within what CloudWatch takes; when it rings, and when it is over."""
+    alarms = template.find_resources("AWS::CloudWatch::Alarm").values()
+    for alarm in alarms:
+        said = alarm["Properties"]
+        assert said["AlarmDescription"].count(". ") >= 1
+        assert len(said["AlarmDescription"]) <= 1024
+        assert said["AlarmActions"] == said["OKActions"] == [things.topic]
+        assert said["AlarmName"].startswith("batchgate-")
+
+
+def test_these_alarms_ring(template: Template) -> None:
+    """One more or less shows here, and in docs/operations.md."""
+    names = {
+        alarm["Properties"]["AlarmName"].removeprefix("batchgate-")
+        for alarm in template.find_resources("AWS::CloudWatch::Alarm").values()
+    }
+    assert names == {
+        *("unreviewed-events", "undelivered-events", "events-wait"),
+        *("job-event-fails", "sweep-fails", "no-sweep", "throttled-functions", "throttled-by-s3"),
+        *("own-trouble", "policy-trouble", "policy-not-loadable", "paused", "brake", "contradiction"),
+        *("sweep-troubles", "sweep-lags", "held-long", "held-21-days", "held-27-days"),
+    }
+
+
+def test_only_the_absence_of_sweeps_is_an_alarm_without_data(template: Template) -> None:
+    """Ten minutes without one; any other alarm is quiet where nothing is measured."""
+    for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
+        said = alarm["Properties"]
+        if said["AlarmName"] == "batchgate-no-sweep":
+            assert said["TreatMissingData"] == "breaching"
+            assert said["ComparisonOperator"] == "LessThanThreshold"
+            assert (said["Period"], said["EvaluationPeriods"], said["Threshold"]) == (600, 1, 1)
+        else:
+            assert said["TreatMissingData"] == "notBreaching"
+            assert said["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_the_ages_at_which_held_jobs_ring(template: Template) -> None:
+    """The setting's, 21 and 27 days: S3 fails a job after 30."""
+    ages = {
+        alarm["Properties"]["AlarmName"]: alarm["Properties"]["Threshold"]
+        for alarm in template.find_resources("AWS::CloudWatch::Alarm").values()
+        if "held" in alarm["Properties"]["AlarmName"]
+    }
+    assert ages == {
+        "batchgate-held-long": 72 * 3600,
+        "batchgate-held-21-days": 21 * 86_400,
+        "batchgate-held-27-days": 27 * 86_400,
+    }
+    _, sooner = named(synthesize(Settings(held_alarm_hours=8)), "AWS::CloudWatch::Alarm", "HeldLong")
+    assert sooner["Threshold"] == 8 * 3600
+
+
+def test_the_gates_metrics_are_those_that_it_counts(template: Template) -> None:
+    """Whatever alarms and dashboard look at in the gate's namespace is counted somewhere in batchgate, and as named."""
+    text = json.dumps(template.to_json()).replace("\\", "")
+    looked_at = set(re.findall(r'"MetricName": "([A-Za-z]+)", "Namespace": "batchgate"', text))
+    looked_at |= set(re.findall(r'\["batchgate","([A-Za-z]+)","service","batchgate"', text))
+    assert {"Approved", "Sweeps", "OldestHeldSeconds", "PolicyLoadErrors"} <= looked_at
+    code = "".join(path.read_text() for path in (FUNCTIONS / "batchgate").rglob("*.py"))
+    assert {name for name in looked_at if f'"{name}"' not in code} == set()
+
+
+def test_the_topic_takes_alarms_of_this_account_and_tls_alone(template: Template, things: Things) -> None:
+    """Not encrypted with `alias/aws/sns`, through which CloudWatch can't publish."""
+    _, topic = named(template, "AWS::SNS::Topic", "")
+    assert "KmsMasterKeyId" not in topic
+    _, policy = named(template, "AWS::SNS::TopicPolicy", "")
+    said = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+    alarms = said["AlarmsOfThisAccount"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"]["ArnLike"]["aws:SourceArn"] == in_account("cloudwatch", "alarm:*")
+    others = [statement for sid, statement in said.items() if sid != "AlarmsOfThisAccount"]
+    assert [(each["Effect"], each["Condition"]) for each in others] == [
+        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+    assert template.find_resources("AWS::SNS::Subscription") == {}
+
+
+def test_notices_are_mailed_where_the_setting_says() -> None:
+    """After the recipient has confirmed, which AWS asks for."""
+    _, subscription = named(synthesize(Settings(notify_email="lake@example.com")), "AWS::SNS::Subscription", "")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "lake@example.com")
+
+
+# --- A key and a trail of one's own ---------------------------------------------------------------------
+
+
+def test_a_customers_key_encrypts_all_that_it_can() -> None:
+    """Queues, table, topic and logs; turned every year, and kept with what it encrypted."""
+    template = synthesize(Settings(customer_key=True))
+    [(name, key)] = template.find_resources("AWS::KMS::Key").items()
+    arn = {"Fn::GetAtt": [name, "Arn"]}
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == "Retain"
+    for queue in template.find_resources("AWS::SQS::Queue").values():
+        assert queue["Properties"]["KmsMasterKeyId"] == arn
+    assert named(template, "AWS::SNS::Topic", "")[1]["KmsMasterKeyId"] in (arn, {"Ref": name})
+    for group in template.find_resources("AWS::Logs::LogGroup").values():
+        assert group["Properties"]["KmsKeyId"] == arn
+    _, table = named(template, "AWS::DynamoDB::GlobalTable", "")
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert table["Replicas"][0]["SSESpecification"] == {"KMSMasterKeyId": arn}
+
+
+def test_a_customers_key_admits_eventbridge_and_alarms_without_condition() -> None:
+    """With aws:SourceArn or aws:SourceAccount they would drop messages without a word."""
+    template = synthesize(Settings(customer_key=True))
+    _, key = named(template, "AWS::KMS::Key", "")
+    statements = key["KeyPolicy"]["Statement"]
+    for service in ("events.amazonaws.com", "cloudwatch.amazonaws.com"):
+        admitted: set[str] = set()
+        for statement in statements:
+            if statement["Principal"] == {"Service": service}:
+                assert "Condition" not in statement
+                admitted |= set(statement["Action"])
+        assert {"kms:Decrypt", "kms:GenerateDataKey"} <= admitted
+
+
+def test_with_a_customers_key_functions_may_use_it_through_its_services() -> None:
+    """Those who write the table by DynamoDB, who tells people by SNS; what Lambda receives for them is decrypted."""
+    template = synthesize(Settings(customer_key=True))
+    uses = {
+        role: {
+            statement["Sid"]
+            for statement in statements_of(template, f"{role}Role")
+            if str(statement.get("Sid", "")).startswith("Key")
+        }
+        for role in HANDLERS
+    }
+    assert uses == {
+        "JobEvent": {"KeyForTable"},
+        "Sweep": {"KeyForTable", "KeyForTopic"},
+        "HeldJobsWidget": {"KeyForTable"},
+        "ValidatePolicy": set(),
+    }
+
+
+def test_a_trail_is_made_where_asked_for(template: Template) -> None:
+    """Logging the writing management events of this Region into a bucket that is closed, encrypted and kept."""
+    assert template.find_resources("AWS::CloudTrail::Trail") == {}
+    made = synthesize(Settings(trail=True))
+    _, trail = named(made, "AWS::CloudTrail::Trail", "")
+    assert trail["IsLogging"] is True
+    assert trail["EnableLogFileValidation"] is True
+    assert trail["IsMultiRegionTrail"] is False
+    [selector] = trail["EventSelectors"]
+    assert selector == {"IncludeManagementEvents": True, "ReadWriteType": "WriteOnly"}
+    [bucket] = made.find_resources("AWS::S3::Bucket").values()
+    assert bucket["DeletionPolicy"] == "Retain"
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "BucketEncryption" in bucket["Properties"]
+
+
+# --- All of it ------------------------------------------------------------------------------------------
 
 
 def test_the_template_serves_every_partition(template: Template) -> None:

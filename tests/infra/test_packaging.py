@@ -8,7 +8,7 @@ from aws_cdk import App
 
 from batchgate.errors import PolicyError
 from infra.gate_stack import GateStack
-from infra.packaging import packaged_policy
+from infra.packaging import policy_of
 from infra.settings import Settings, SettingsError
 
 GOOD = """\
@@ -28,11 +28,11 @@ def written(directory: Path, text: str) -> Settings:
     return Settings(policy_files=(str(file),))
 
 
-def test_the_asset_carries_the_policies_as_canonical_json(tmp_path: Path) -> None:
+def test_the_policies_are_deployed_as_canonical_json(tmp_path: Path) -> None:
     """One JSON document with what the YAML says, whatever its comments and spacing."""
-    plain = packaged_policy(written(tmp_path, GOOD))
+    plain = policy_of(written(tmp_path, GOOD))
     assert json.loads(plain)["policies"][0]["name"] == "small-jobs"
-    assert packaged_policy(written(tmp_path, "# a comment\n\n" + GOOD)) == plain
+    assert policy_of(written(tmp_path, "# a comment\n\n" + GOOD)) == plain
 
 
 def test_a_bad_policy_ends_the_synthesis_with_file_and_line(tmp_path: Path) -> None:
@@ -45,4 +45,4 @@ def test_a_bad_policy_ends_the_synthesis_with_file_and_line(tmp_path: Path) -> N
 def test_a_missing_policy_file_ends_the_synthesis(tmp_path: Path) -> None:
     """An absent file is not an empty one."""
     with pytest.raises(SettingsError, match=r"policy_files: .*absent\.yaml: No such file"):
-        packaged_policy(Settings(policy_files=(str(tmp_path / "absent.yaml"),)))
+        policy_of(Settings(policy_files=(str(tmp_path / "absent.yaml"),)))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from batchgate_cli import demo, emulator, local, policy
+from batchgate_cli import demo, emulator, guardrails, jobs, local, operate, policy
 from batchgate_cli.exits import EXIT_CODES_HELP
 
 app = typer.Typer(
@@ -19,6 +19,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(policy.app, name="policy")
+app.add_typer(jobs.app, name="jobs")
+app.command("pause")(operate.pause)
+app.command("resume")(operate.resume)
+app.command("redrive")(operate.redrive)
+app.add_typer(guardrails.app, name="guardrails")
 app.add_typer(emulator.app, name="emulator")
 app.add_typer(local.app, name="local")
 app.command("demo")(demo.demo)

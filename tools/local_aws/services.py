@@ -1,16 +1,29 @@
-"""S3 Batch Operations and the S3 that holds the manifests, together on this machine."""
+"""The AWS around the gate on one loopback port: ministack, and the emulator of S3 Batch Operations."""
 
-from collections.abc import Callable, Iterator
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import urllib3
 
-from local_aws.ministack import running_ministack
-from s3batch_emulator import Delays, Emulator, RealClock, S3Objects, over_http, running_server
-from s3batch_emulator.events import Event
+from local_aws.ministack import MinistackError, running_ministack
+from s3batch_emulator import (
+    Caller,
+    Delays,
+    Emulator,
+    Identity,
+    RealClock,
+    S3Objects,
+    over_http,
+    running_server,
+)
+from s3batch_emulator.events import Event, discard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -20,84 +33,129 @@ if TYPE_CHECKING:
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+CONTROL_URL = f"http://s3-control.{REGION}.amazonaws.com"
+"""S3 Control's endpoint as clients are told it; the account goes before the host, and the way there is a proxy."""
+
 _SECRET = "local"  # noqa: S105 - what the local AWS takes for one
 _PASSING = timedelta(milliseconds=150)
+_ANSWERS_WITHIN_SECONDS = 30.0
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalServices:
-    """Where the local services answer.
+    """Where the local AWS answers.
 
     Attributes:
-        s3_url: The S3 endpoint; EventBridge and the rest of the local AWS answer there too.
-        batch_url: The emulator of S3 Batch Operations; clients reach it as an HTTP proxy.
-        batch: The emulator itself.
+        url: The endpoint of every service; S3 Control's clients reach it as an HTTP proxy.
+        batch: The emulator of S3 Batch Operations itself.
     """
 
-    s3_url: str
-    batch_url: str
+    url: str
     batch: Emulator
-
-    @property
-    def control_url(self) -> str:
-        """S3 Control's endpoint as clients are told it; the account goes before the host."""
-        return f"http://s3-control.{REGION}.amazonaws.com"
 
     def environment(self) -> dict[str, str]:
         """What a process must have in its environment to speak to these services, by any AWS SDK."""
-        return {
-            "AWS_ACCESS_KEY_ID": ACCOUNT,  # the local AWS takes the account from it
-            "AWS_SECRET_ACCESS_KEY": _SECRET,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.s3_url,
-            "AWS_ENDPOINT_URL_S3_CONTROL": self.control_url,
-            "HTTP_PROXY": self.batch_url,
-            "http_proxy": self.batch_url,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return environment(self.url)
+
+    def enforce_roles(self, *, enforced: bool = True) -> None:
+        """From now on let every caller do what IAM allows them, and nothing else; or all, as at first.
+
+        The account's own credentials, which `environment` has, may do everything.
+        """
+        _ask_gateway(self.url, "roles", {"enforced": enforced})
+
+    def put_event(self, event: Mapping[str, Any]) -> None:
+        """Put an event on the default bus of its account and Region, as AWS services do: whatever its source."""
+        _ask_gateway(self.url, "events", event)
 
     def s3(self) -> "S3Client":
         """A client of the local S3."""
-        return _session().client("s3", endpoint_url=self.s3_url)
+        return session().client("s3", endpoint_url=self.url)
 
     def events(self) -> "EventBridgeClient":
         """A client of the local EventBridge."""
-        return _session().client("events", endpoint_url=self.s3_url)
+        return session().client("events", endpoint_url=self.url)
 
     def dynamodb(self) -> "DynamoDBClient":
         """A client of the local DynamoDB."""
-        return _session().client("dynamodb", endpoint_url=self.s3_url)
+        return session().client("dynamodb", endpoint_url=self.url)
 
     def s3control(self) -> "S3ControlClient":
         """A client of the emulator, by the real host name through the proxy."""
-        return _session().client("s3control", endpoint_url=self.control_url, config=over_http(self.batch_url))
+        return session().client("s3control", endpoint_url=CONTROL_URL, config=over_http(self.url))
 
 
-def _session() -> boto3.session.Session:
+def environment(url: str) -> dict[str, str]:
+    """What a process must have in its environment to speak to the local AWS at a URL, by any AWS SDK."""
+    return {
+        "AWS_ACCESS_KEY_ID": ACCOUNT,  # the local AWS takes the account from it
+        "AWS_SECRET_ACCESS_KEY": _SECRET,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL_S3_CONTROL": CONTROL_URL,
+        "HTTP_PROXY": url,
+        "http_proxy": url,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def session() -> boto3.session.Session:
+    """The account's own credentials: nothing is refused to them."""
     return boto3.session.Session(region_name=REGION, aws_access_key_id=ACCOUNT, aws_secret_access_key=_SECRET)
 
 
 @contextmanager
-def running_services(event_sink: Callable[[Event], None], *, port: int = 0) -> Iterator[LocalServices]:
-    """Serve both on 127.0.0.1 for as long as the context lasts.
+def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0) -> Iterator[LocalServices]:
+    """Serve the local AWS on 127.0.0.1 for as long as the context lasts.
+
+    Every event of S3 Batch Operations goes to the local EventBridge's default bus, from where rules carry it on.
 
     Args:
-        event_sink: Is handed every event of S3 Batch Operations, on a thread of the emulator.
-        port: The emulator's port; 0 takes a free one.
+        watch: Is handed every event too, once EventBridge has it, on a thread of the emulator.
+        port: The port; 0 takes a free one.
 
     Raises:
-        MinistackError: The local S3 isn't installed, or didn't start.
+        MinistackError: The local AWS isn't installed, or didn't start.
     """
-    with running_ministack() as s3_url:
+    with running_ministack(port, environment={"AWS_ENDPOINT_URL_S3_CONTROL": CONTROL_URL}) as url:
+
+        def announce(event: Event) -> None:
+            try:
+                _ask_gateway(url, "events", event)
+            except MinistackError as error:  # best effort, as on AWS
+                _LOG.warning("event %s was lost: %s", event["id"], error)
+            watch(event)
+
+        def allowed(caller: Caller, action: str, resource: str) -> bool:
+            asked = {"account_id": ACCOUNT, "region": REGION, "access_key_id": caller.access_key_id or ""}
+            return bool(_ask_gateway(url, "may", {**asked, "action": action, "resource": resource})["may"])
+
         batch = Emulator(
             RealClock(),
-            S3Objects(s3_url, access_key_id=ACCOUNT, secret_access_key=_SECRET),
-            event_sink,
+            S3Objects(url, access_key_id=ACCOUNT, secret_access_key=_SECRET),
+            announce,
             region=REGION,
             delays=Delays.every(_PASSING),
+            identity=Identity(authorizer=allowed),
         )
-        with running_server(batch.asgi, port) as batch_url:
-            yield LocalServices(s3_url, batch_url, batch)
+        with running_server(batch.asgi) as batch_url:
+            _ask_gateway(url, "batch", {"url": batch_url})
+            yield LocalServices(url, batch)
+
+
+def _ask_gateway(url: str, what: str, said: object) -> dict[str, Any]:
+    """Ask for what ministack itself has no API for; see ministack_server.py."""
+    try:
+        answer = urllib3.request(
+            "PUT", f"{url}/_batchgate/{what}", body=json.dumps(said), timeout=_ANSWERS_WITHIN_SECONDS, retries=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise MinistackError(f"{url} does not answer: {error}") from error
+    if answer.status != HTTPStatus.OK:
+        raise MinistackError(f"{url} answers {answer.status} when asked for {what}")
+    found: dict[str, Any] = answer.json()
+    return found

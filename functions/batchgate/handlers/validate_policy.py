@@ -1,0 +1,32 @@
+"""What AppConfig asks before a document goes live: whether the gate could decide by it."""
+
+import base64
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchgate.errors import PolicyError
+from batchgate.policy.deployed import load_deployed
+from batchgate.policy.wording import printable
+
+logger = Logger(service="batchgate")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Read the document with the code that the gate reads it with.
+
+    *Source* of the event's shape: AppConfig User Guide, "Understanding validators".
+
+    Raises:
+        PolicyError: It is refused; whatever is raised keeps AppConfig from deploying it, and this message says why.
+    """
+    said = {name: printable(str(event.get(name, ""))) for name in ("configurationProfileId", "configurationVersion")}
+    try:
+        policies = load_deployed(base64.b64decode(event["content"], validate=True))
+    except PolicyError as error:
+        problems = [printable(str(problem)) for problem in error.problems]
+        logger.warning("policy refused", extra={**said, "problems": problems[:100]})
+        raise
+    logger.info("policy may go live", extra={**said, "policy_version": policies.version, "shadow": policies.shadow})

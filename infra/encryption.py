@@ -1,0 +1,81 @@
+"""The customer's key, where a deployment chose one: what it encrypts, and who may use it."""
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra.settings import Settings
+
+
+class GateKey(Construct):
+    """One key for the queues, the table, the topic and the logs. AppConfig encrypts with one of its own.
+
+    It stays when the stack is destroyed, for what stays is encrypted with it.
+
+    EventBridge and CloudWatch are admitted without a condition on who caused the message: with aws:SourceArn or
+    aws:SourceAccount in the key's policy they drop messages without a word.
+    *Source*: EventBridge User Guide, encrypted queues as targets; CloudWatch User Guide, alarms to encrypted topics.
+
+    Attributes:
+        key: Rotated every year.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        super().__init__(scope, construct_id)
+        self.key = kms.Key(
+            self,
+            "Key",
+            description=f"{settings.stack_name}: events, decisions, notices and logs of batchgate",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        for sid, service in (
+            ("EventBridgeToQueues", "events.amazonaws.com"),
+            ("AlarmsToTopic", "cloudwatch.amazonaws.com"),
+        ):
+            self.key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    principals=[iam.ServicePrincipal(service)],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=["*"],  # in a key's policy: this key
+                )
+            )
+        logs = Stack.of(self).format_arn(
+            service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogsOfThisAccount",
+                principals=[iam.ServicePrincipal("logs.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+                resources=["*"],
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
+            )
+        )
+
+    def let_use_for_table(self, function: iam.IGrantable) -> None:
+        """What reading and writing an encrypted table takes, through DynamoDB alone.
+
+        *Source*: DynamoDB Developer Guide, "Authorizing use of a customer managed key".
+        """
+        self._let_use("KeyForTable", "dynamodb", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"], function)
+
+    def let_use_for_topic(self, function: iam.IGrantable) -> None:
+        """What publishing to an encrypted topic takes, through SNS alone.
+
+        *Source*: SNS Developer Guide, "Managing Amazon SNS encryption keys".
+        """
+        self._let_use("KeyForTopic", "sns", ["kms:Decrypt", "kms:GenerateDataKey"], function)
+
+    def _let_use(self, sid: str, service: str, actions: list[str], function: iam.IGrantable) -> None:
+        function.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                actions=actions,
+                resources=[self.key.key_arn],
+                # Whether AWS writes this with a partition's own suffix is documented nowhere.
+                conditions={"StringLike": {"kms:ViaService": f"{service}.{Stack.of(self).region}.amazonaws.com*"}},
+            )
+        )

@@ -1,0 +1,97 @@
+"""The operations page on a deployed gate: its commands are run, and it leaves no alarm and no exit code out."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchgate_cli.exits import Exit
+from tests.cli.live import LiveStage, deploy_function, deployed_gate, deployed_policies, log, point_commands
+from tests.docs.transcripts import differences
+from tests.integration.deployed import Served, job_event, serving
+from tests.integration.stage import policies
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PAGE = (CHECKOUT / "docs" / "operations.md").read_text()
+ERRORS = (CHECKOUT / "docs" / "errors.md").read_text()
+STACK = json.loads((CHECKOUT / "tests" / "infra" / "template.json").read_text())["Resources"].values()
+NEEDS_A_GATE = re.compile(r"^```console not run: needs a deployed gate(?:, (exits \d))?$", re.MULTILINE)
+SMALL_JOBS = """
+version: 1
+policies:
+  - name: small-jobs
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 1000}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """A server for emulators, and an environment that leads clients there."""
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def live(served: Served, local_s3: str, monkeypatch: pytest.MonkeyPatch) -> LiveStage:
+    """A deployed gate with jobs to come, and an environment that leads commands to it."""
+    point_commands(monkeypatch, local_s3)
+    made = deployed_gate(served, local_s3)
+    made.stage.enforce(SMALL_JOBS)
+    return made
+
+
+def test_its_commands_come_out_as_shown(live: LiveStage, tmp_path: Path) -> None:
+    """One after the other, in one shell, with two held jobs and a dead letter."""
+    page, count = NEEDS_A_GATE.subn(lambda found: f"```console {found[1] or ''}".rstrip(), PAGE)
+    assert count > 5
+    live.held(2500, Description="nightly tags of the lake")
+    other = live.held(1200)
+    name = live.ledger.table
+    deploy_function(live, name)
+    live.deploy(functions={"job_event": name}, appconfig=deployed_policies(live, policies(SMALL_JOBS)))
+    sent = live.client("sqs").send_message(
+        QueueUrl=live.queues["unreviewed"], MessageBody=json.dumps(job_event(other.job_id))
+    )
+    log(live, name, sent["MessageId"], "GetItem: ThrottlingException: Rate exceeded")
+    shell = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("AWS_", "HTTP_", "NO_"))},
+        "HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "TERM": "dumb",
+    }
+    here = tmp_path / "here"
+    here.mkdir()
+    wrong = differences(page, here, shell)
+    assert not wrong, "\n".join(wrong)
+
+
+def alarms() -> set[str]:
+    """The stack's alarms, without its name."""
+    named: list[Any] = [each for each in STACK if each["Type"] == "AWS::CloudWatch::Alarm"]
+    return {each["Properties"]["AlarmName"].removeprefix("batchgate-") for each in named}
+
+
+def test_it_says_what_to_do_about_every_alarm() -> None:
+    """And about none that there isn't."""
+    section = PAGE.split("## Alarms")[1].split("\n## ")[0]
+    told = re.findall(r"^\| `([a-z0-9-]+)` \|", section, re.MULTILINE)
+    assert sorted(told) == sorted(alarms())
+
+
+def test_the_alarms_that_errors_ring_exist() -> None:
+    """The table of errors names the stack's."""
+    assert set(re.findall(r"`([a-z0-9-]+)`", ERRORS.split("## In a review")[1])) <= alarms()
+
+
+def test_it_explains_every_exit_code_of_a_decision() -> None:
+    """But those of other commands."""
+    told = {int(code) for code in re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)}
+    assert told == {*Exit} - {Exit.CASE_FAILED, Exit.INTERRUPTED}

@@ -1,0 +1,76 @@
+"""One synthesized app for the whole run; one local AWS with the gate deployed for each worker that needs it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local_aws.deployment import Deployment
+from local_aws.services import ACCOUNT, REGION, LocalServices, running_services
+from tests.e2e.deployed_gate import BUCKET, DeployedGate, client_of
+
+POLICY = Path(__file__).with_name("policy.yaml")
+SETTINGS = {"policy_files": [str(POLICY)], "max_concurrency": 2}
+DECISIONS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:decisions"
+
+
+def synthesized(shared: Path) -> Path:
+    """The app, synthesized by the first who comes; the others wait for it."""
+    assembly = shared / "e2e" / "cdk.out"
+    assembly.parent.mkdir(exist_ok=True)
+    with (assembly.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (assembly.parent / "made").exists():
+            Deployment("http://127.0.0.1:9", assembly, SETTINGS).synthesize()
+            (assembly.parent / "made").touch()
+    return assembly
+
+
+@pytest.fixture(scope="session")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def assembly(shared_directory: Path) -> Path:
+    """The template and the asset that `make deploy` would deploy, with the policies of these tests."""
+    return synthesized(shared_directory)
+
+
+@pytest.fixture(scope="session")
+def gate(shared_directory: Path, aws_cli: str) -> Iterator[DeployedGate]:
+    """The gate, deployed by the real cdk command; callers may then do what IAM allows them, and nothing else."""
+    with running_services() as services, ThreadPoolExecutor(1) as aside:
+        bootstrapped = aside.submit(Deployment(services.url, shared_directory / "none").bootstrap)
+        deployment = Deployment(services.url, synthesized(shared_directory), SETTINGS)
+        bootstrapped.result()
+        outputs = deployment.deploy()
+        client_of(services, "s3").create_bucket(Bucket=BUCKET)
+        decisions_url = _listen_for_decisions(services)
+        roles = {name: _credentials(services, outputs[name]) for name in ("JobEventFunction", "SweepFunction")}
+        services.enforce_roles()
+        yield DeployedGate(services, outputs, aws_cli, roles, decisions_url)
+
+
+def _listen_for_decisions(services: LocalServices) -> str:
+    """As a team does that wants to hear of decisions: a rule of its own, and a queue."""
+    may = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Resource": DECISIONS}]})
+    made = client_of(services, "sqs").create_queue(QueueName="decisions", Attributes={"Policy": policy})
+    events = client_of(services, "events")
+    pattern = {"source": ["batchgate"], "detail-type": ["S3 Batch Job Decision"]}
+    events.put_rule(Name="decisions", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="decisions", Targets=[{"Id": "queue", "Arn": DECISIONS}])
+    return str(made["QueueUrl"])
+
+
+def _credentials(services: LocalServices, function: str) -> dict[str, str]:
+    """Of a function's role; only before roles count, for nobody but Lambda is trusted with it."""
+    role = client_of(services, "lambda").get_function(FunctionName=function)["Configuration"]["Role"]
+    return dict(client_of(services, "sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"])

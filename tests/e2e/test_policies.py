@@ -1,0 +1,50 @@
+"""A policy put into AppConfig decides from the next job on."""
+
+import json
+from typing import Any
+
+import policy_file
+from batchgate.policy.canonical import canonical_json
+from tests.e2e.conftest import POLICY
+from tests.e2e.deployed_gate import DeployedGate, wait_for
+
+TOO_LARGE = 5
+
+
+def put_in_force(gate: DeployedGate, content: bytes) -> Any:
+    """Deploy a document, with the stack's own application, environment, profile and strategy; AppConfig's answer."""
+    appconfig = gate.client("appconfig")
+    where = json.loads(gate.client("ssm").get_parameter(Name="/batchgate/gate")["Parameter"]["Value"])["appconfig"]
+    version = appconfig.create_hosted_configuration_version(
+        ApplicationId=where["application"],
+        ConfigurationProfileId=where["profile"],
+        Content=content,
+        ContentType="application/json",
+    )["VersionNumber"]
+    (strategy,) = [
+        each for each in appconfig.list_deployment_strategies()["Items"] if not each["Name"].startswith("AppConfig.")
+    ]
+    return appconfig.start_deployment(
+        ApplicationId=where["application"],
+        EnvironmentId=where["environment"],
+        ConfigurationProfileId=where["profile"],
+        ConfigurationVersion=str(version),
+        DeploymentStrategyId=strategy["Id"],
+    )
+
+
+def test_a_changed_policy_changes_the_next_decision(gate: DeployedGate) -> None:
+    """Too many objects under the deployed policies, few enough under the new ones; nothing is deployed but they."""
+    before = gate.decided(gate.create_job("S3ComputeObjectChecksum", TOO_LARGE))
+    assert before["reason"].startswith("batchgate: held by small-checksums")
+    name, changed = "small-checksums", policy_file.load_text(POLICY.read_text().replace("at_most: 3", "at_most: 9"))
+    put_in_force(gate, canonical_json(changed.policies.document))
+
+    def approved() -> dict[str, Any] | None:
+        """The functions ask AppConfig again every 15 s."""
+        after = gate.decided(gate.create_job("S3ComputeObjectChecksum", TOO_LARGE))
+        return after if after["phase"] == "settled" else None
+
+    after = wait_for("a job is decided by the new policies", approved)
+    assert after["reason"].startswith(f"batchgate: approved by {name}")
+    assert after["policy_version"] == changed.policies.version != before["policy_version"]

@@ -1,0 +1,81 @@
+"""Deployed, deployed again, destroyed, deployed anew: each in a local AWS of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.deployment import Deployment
+from local_aws.services import LocalServices, running_services
+from tests.e2e.conftest import SETTINGS
+from tests.e2e.deployed_gate import client_of
+
+KEPT = {
+    "AWS::AppConfig::Application",
+    "AWS::AppConfig::ConfigurationProfile",
+    "AWS::AppConfig::HostedConfigurationVersion",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::Logs::LogGroup",
+}
+"""The decisions, what was logged about them, and the policies that they were made by."""
+
+
+def resources(services: LocalServices) -> dict[str, tuple[str, str]]:
+    """Kind and physical id of all that the stack has, by logical id."""
+    pages = client_of(services, "cloudformation").get_paginator("list_stack_resources").paginate(StackName="batchgate")
+    found = [each for page in pages for each in page["StackResourceSummaries"]]
+    return {each["LogicalResourceId"]: (each["ResourceType"], each["PhysicalResourceId"]) for each in found}
+
+
+def left(services: LocalServices, of: dict[str, tuple[str, str]]) -> set[tuple[str, str]]:
+    """What is still there of a stack's tables, log groups, queues, functions, topics, rules, roles, parameter."""
+    names = {name for _, name in of.values()}
+
+    def there(service: str, listing: str, field: str) -> list[Any]:
+        return list(getattr(client_of(services, service), listing)().get(field, []))
+
+    alarms = there("cloudwatch", "describe_alarms", "MetricAlarms")
+
+    found = {
+        "AWS::AppConfig::Application": [each["Id"] for each in there("appconfig", "list_applications", "Items")],
+        "AWS::CloudWatch::Alarm": [each["AlarmName"] for each in alarms],
+        "AWS::DynamoDB::GlobalTable": there("dynamodb", "list_tables", "TableNames"),
+        "AWS::Events::Rule": [each["Name"] for each in there("events", "list_rules", "Rules")],
+        "AWS::IAM::Role": [each["RoleName"] for each in there("iam", "list_roles", "Roles")],
+        "AWS::Lambda::Function": [each["FunctionName"] for each in there("lambda", "list_functions", "Functions")],
+        "AWS::Logs::LogGroup": [each["logGroupName"] for each in there("logs", "describe_log_groups", "logGroups")],
+        "AWS::SNS::Topic": [each["TopicArn"] for each in there("sns", "list_topics", "Topics")],
+        "AWS::SQS::Queue": there("sqs", "list_queues", "QueueUrls"),
+        "AWS::SSM::Parameter": [each["Name"] for each in there("ssm", "describe_parameters", "Parameters")],
+    }
+    return {(kind, name) for kind, listed in found.items() for name in listed if name in names}
+
+
+def test_deployed_twice_destroyed_and_deployed_anew(assembly: Path) -> None:
+    """A second deployment changes nothing; destroying leaves what says why jobs were decided; then all works again."""
+    said: list[str] = []
+    with running_services() as services:
+        deployment = Deployment(services.url, assembly, SETTINGS, show=said.append)
+        deployment.bootstrap()
+        outputs = deployment.deploy()
+        first = resources(services)
+        of_listed_kinds = left(services, first)
+        assert {kind for kind, _ in of_listed_kinds} > KEPT - {
+            "AWS::AppConfig::ConfigurationProfile",
+            "AWS::AppConfig::HostedConfigurationVersion",
+        }
+
+        said.clear()
+        assert deployment.deploy() == outputs
+        assert any("(no changes)" in line for line in said), said
+        assert resources(services) == first
+
+        deployment.destroy()
+        kept = left(services, first)
+        assert kept == {each for each in of_listed_kinds if each[0] in KEPT}
+        ssm = client_of(services, "ssm")
+        with pytest.raises(ssm.exceptions.ParameterNotFound):
+            ssm.get_parameter(Name="/batchgate/gate")
+
+        deployment.deploy()
+        assert {kind for kind, _ in resources(services).values()} == {kind for kind, _ in first.values()}

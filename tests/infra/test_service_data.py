@@ -1,0 +1,255 @@
+"""The few API descriptions that ship give the same requests, and the same answers, as all of botocore's."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+
+from batchgate.adapters import announce, policy_source
+from batchgate.adapters import ledger as ledgers
+from batchgate.adapters.s3control import READING, UPDATING
+from infra.gate_asset import FUNCTIONS, SERVICES
+
+ACCOUNT = "111122223333"
+JOB = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
+KEY = {"pk": {"S": "aws:eu-central-1:111122223333:job"}, "sk": {"S": "STATE"}}
+XML = '<?xml version="1.0" encoding="UTF-8"?>'
+NAMESPACE = 'xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"'
+
+CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], str]] = {
+    ("s3control", "describe_job"): (
+        READING,
+        {"AccountId": ACCOUNT, "JobId": JOB},
+        {},
+        (
+            f"{XML}<DescribeJobResult {NAMESPACE}><Job><JobId>{JOB}</JobId><Status>Suspended</Status>"
+            "<ProgressSummary><TotalNumberOfTasks>7</TotalNumberOfTasks></ProgressSummary></Job></DescribeJobResult>"
+        ),
+    ),
+    ("s3control", "get_job_tagging"): (
+        READING,
+        {"AccountId": ACCOUNT, "JobId": JOB},
+        {},
+        (
+            f"{XML}<GetJobTaggingResult {NAMESPACE}><Tags><member><Key>team</Key><Value>lake</Value></member></Tags>"
+            "</GetJobTaggingResult>"
+        ),
+    ),
+    ("s3control", "list_jobs"): (
+        READING,
+        {"AccountId": ACCOUNT, "JobStatuses": ["Suspended"], "MaxResults": 1000, "NextToken": "next"},
+        {},
+        (
+            f"{XML}<ListJobsResult {NAMESPACE}><Jobs><member><JobId>{JOB}</JobId><Status>Suspended</Status>"
+            "<CreationTime>2026-03-27T06:03:40Z</CreationTime></member></Jobs></ListJobsResult>"
+        ),
+    ),
+    ("s3control", "update_job_status"): (
+        UPDATING,
+        {"AccountId": ACCOUNT, "JobId": JOB, "RequestedJobStatus": "Ready", "StatusUpdateReason": "a b/&? [claim 1]"},
+        {},
+        f"{XML}<UpdateJobStatusResult {NAMESPACE}><JobId>{JOB}</JobId><Status>Ready</Status></UpdateJobStatusResult>",
+    ),
+    ("s3", "head_object"): (
+        READING,
+        {"Bucket": "manifests", "Key": "a b/c.csv", "VersionId": "v1"},
+        {"ETag": '"60e460c9d1046e73f7dde5043ac3ae85"', "Content-Length": "17"},
+        "",
+    ),
+    ("dynamodb", "get_item"): (
+        ledgers.CONFIG,
+        {"TableName": "t", "Key": KEY, "ConsistentRead": True},
+        {},
+        '{"Item": {"rev": {"N": "3"}, "maybe_sent": {"BOOL": true}}}',
+    ),
+    ("dynamodb", "put_item"): (
+        ledgers.CONFIG,
+        {
+            "TableName": "t",
+            "Item": KEY,
+            "ConditionExpression": "rev = :rev",
+            "ExpressionAttributeNames": {"#o": "owner"},
+            "ExpressionAttributeValues": {":rev": {"N": "3"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+        {},
+        "{}",
+    ),
+    ("dynamodb", "delete_item"): (
+        ledgers.CONFIG,
+        {"TableName": "t", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"},
+        {},
+        "{}",
+    ),
+    ("dynamodb", "batch_get_item"): (
+        ledgers.CONFIG,
+        {"RequestItems": {"t": {"Keys": [KEY], "ProjectionExpression": "pk, announced_at"}}},
+        {},
+        '{"Responses": {"t": [{"pk": {"S": "x"}}]}, "UnprocessedKeys": {}}',
+    ),
+    ("dynamodb", "query"): (
+        ledgers.CONFIG,
+        {
+            "TableName": "t",
+            "IndexName": "open",
+            "KeyConditionExpression": "#open = :open",
+            "ExpressionAttributeNames": {"#open": "open"},
+            "ExpressionAttributeValues": {":open": {"S": "open"}},
+        },
+        {},
+        '{"Items": [{"pk": {"S": "x"}}], "LastEvaluatedKey": {"pk": {"S": "x"}}}',
+    ),
+    ("dynamodb", "transact_write_items"): (
+        ledgers.CONFIG,
+        {
+            "TransactItems": [
+                {"Put": {"TableName": "t", "Item": KEY}},
+                {"ConditionCheck": {"TableName": "t", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"}},
+            ],
+            "ClientRequestToken": "else it would be another each time",
+        },
+        {},
+        "{}",
+    ),
+    ("dynamodb", "describe_table"): (
+        ledgers.CONFIG,
+        {"TableName": "t"},
+        {},
+        '{"Table": {"CreationDateTime": 1774591420.0}}',
+    ),
+    ("appconfigdata", "start_configuration_session"): (
+        policy_source.CONFIG,
+        {
+            "ApplicationIdentifier": "app1234",
+            "EnvironmentIdentifier": "enforced",
+            "ConfigurationProfileIdentifier": "prof123",
+            "RequiredMinimumPollIntervalInSeconds": 15,
+        },
+        {},
+        '{"InitialConfigurationToken": "t0"}',
+    ),
+    ("appconfigdata", "get_latest_configuration"): (
+        policy_source.CONFIG,
+        {"ConfigurationToken": "t0/+="},
+        {"Next-Poll-Configuration-Token": "t1", "Next-Poll-Interval-In-Seconds": "15", "Content-Type": "text/plain"},
+        '{"version": 1}',
+    ),
+    ("events", "put_events"): (
+        announce.CONFIG,
+        {"Entries": [{"Source": "batchgate", "DetailType": "d", "Detail": "{}", "EventBusName": "default"}]},
+        {},
+        '{"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}',
+    ),
+    ("sns", "publish"): (
+        announce.CONFIG,
+        {"TopicArn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:t", "Subject": "s", "Message": "m"},
+        {},
+        (
+            '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>m</MessageId>'
+            "</PublishResult></PublishResponse>"
+        ),
+    ),
+}
+"""Every call of the functions: its client's settings, arguments, and an answer (headers, body)."""
+
+ERRORS = {
+    "s3control": f"{XML}<ErrorResponse {NAMESPACE}><Error><Code>JobStatusException</Code><Message>no</Message></Error>"
+    "</ErrorResponse>",
+    "dynamodb": '{"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "Message": "no", '
+    '"CancellationReasons": [{"Code": "ConditionalCheckFailed", "Item": {"rev": {"N": "3"}}}]}',
+    "sns": "<ErrorResponse><Error><Code>NotFound</Code><Message>no</Message></Error></ErrorResponse>",
+}
+VARYING = {"x-amz-date", "authorization", "amz-sdk-invocation-id"}
+
+
+class _Body:
+    """What botocore reads an answer from."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def stream(self, **_: object) -> list[bytes]:
+        return [self.content]
+
+    def read(self, amount: int | None = None) -> bytes:
+        content, self.content = self.content, b""
+        return content
+
+
+@cache
+def session_on(data: Path) -> botocore.session.Session:
+    """A session that knows the API descriptions in this directory and no others."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", Loader([str(data)], include_default_search_paths=False))
+    session.set_credentials("AKIDEXAMPLE", "secret", "token")
+    return session
+
+
+def speak(
+    data: Path, region: str, call: tuple[str, str], status: int, headers: Mapping[str, str], body: str
+) -> tuple[Any, Any]:
+    """Make one call with the API descriptions in this directory; what is sent, and what comes of this answer."""
+    service, operation = call
+    config, arguments, *_ = CALLS[call]
+    client = session_on(data).create_client(service, region_name=region, config=config)
+    sent: list[Any] = []
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        said = {name: value for name, value in request.headers.items() if name.lower() not in VARYING}
+        sent.append((request.method, request.url, said, request.body))
+        return AWSResponse(request.url, status, {**headers}, _Body(body.encode()))  # type: ignore[arg-type]
+
+    client.meta.events.register_first("before-send", answer)  # type: ignore[arg-type]
+    try:
+        came: Any = getattr(client, operation)(**arguments)
+        if "Configuration" in came:
+            came["Configuration"] = came["Configuration"].read()
+    except ClientError as error:
+        came = (type(error).__name__, error.response)
+    return sent, came
+
+
+@pytest.fixture(scope="module")
+def full() -> Path:
+    """All of botocore's data."""
+    return Path(botocore.__file__).parent / "data"
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1"])
+@pytest.mark.parametrize("call", CALLS, ids=".".join)
+def test_requests_and_answers_are_the_same(asset: Path, full: Path, call: tuple[str, str], region: str) -> None:
+    """To the byte, in every partition."""
+    _, _, headers, body = CALLS[call]
+    shipped = speak(asset / "botocore" / "data", region, call, 200, headers, body)
+    assert shipped == speak(full, region, call, 200, headers, body)
+    [(_, url, *_)] = shipped[0]
+    assert f".{region}." in url
+
+
+@pytest.mark.parametrize("call", CALLS, ids=".".join)
+def test_refusals_are_the_same(asset: Path, full: Path, call: tuple[str, str]) -> None:
+    """Code, message and what else the service says."""
+    body = ERRORS.get(call[0], "")
+    shipped = speak(asset / "botocore" / "data", "eu-central-1", call, 400, {}, body)
+    assert shipped == speak(full, "eu-central-1", call, 400, {}, body)
+    assert isinstance(shipped[1], tuple)
+
+
+def test_these_are_all_calls() -> None:
+    """Whatever the adapters call by a client is compared above, and whose API descriptions ship is called."""
+    called = set()
+    for path in (FUNCTIONS / "batchgate" / "adapters").glob("*.py"):
+        called |= set(re.findall(r"self\.(?:client|s3|events|reading|updating)\.([a-z_]+)\(", path.read_text()))
+    assert called == {operation for _, operation in CALLS}
+    assert {service for service, _ in CALLS} == SERVICES
+    wired = (FUNCTIONS / "batchgate" / "wiring.py").read_text()
+    assert set(re.findall(r'_client\("([a-z0-9]+)"', wired)) == SERVICES

@@ -1,0 +1,164 @@
+"""The template in a local CloudFormation: what it makes is there, is found, and can't be there twice."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from batchgate.adapters.policy_source import AppConfigPolicy, ProfileLocation
+from infra.gate_stack import GATE_PARAMETER
+from infra.settings import Settings
+from local_aws.ministack import running_ministack
+from tests.infra.test_gate_stack import synthesize
+from tests.policy_source.stubbed import SteppedClock
+
+PATIENCE_SECONDS = 120
+SETTINGS = Settings(policy_bake_minutes=0)
+
+
+class LocalAws:
+    """Clients of one local AWS, and CloudFormation's slow ways."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.endpoint_url = endpoint_url
+        self.cloudformation = self.client("cloudformation")
+
+    def client(self, service: str) -> Any:
+        """A client of one of its services."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id="123456789012",
+            aws_secret_access_key="test",
+        )
+
+    def deploy(self, name: str, template: dict[str, Any]) -> str:
+        """Create a stack; the status that it ends in."""
+        self.cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(template, separators=(",", ":")),
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        return self.ended(name)
+
+    def destroy(self, name: str) -> str:
+        """Delete a stack; the status that it ends in."""
+        stack_id = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+        self.cloudformation.delete_stack(StackName=name)
+        return self.ended(stack_id)
+
+    def ended(self, name: str) -> str:
+        """Wait until nothing is in progress; the status then."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            status = str(self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+            if not status.endswith("IN_PROGRESS"):
+                return status
+            time.sleep(0.1)
+        pytest.fail(f"{name} is still in progress after {PATIENCE_SECONDS} s")
+
+    def gate(self) -> dict[str, Any]:
+        """What the parameter says."""
+        said: dict[str, Any] = json.loads(self.client("ssm").get_parameter(Name=GATE_PARAMETER)["Parameter"]["Value"])
+        return said
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    """What CDK's bootstrapping asks for aside: nothing was bootstrapped here."""
+    made = dict(synthesize(SETTINGS).to_json())
+    return {key: value for key, value in made.items() if key not in ("Parameters", "Rules")}
+
+
+@pytest.fixture(scope="module")
+def aws(template: dict[str, Any]) -> Iterator[LocalAws]:
+    """A local AWS in which the gate is deployed."""
+    with running_ministack() as endpoint_url:
+        local = LocalAws(endpoint_url)
+        assert local.deploy("batchgate", template) == "CREATE_COMPLETE"
+        yield local
+
+
+def test_the_parameter_names_what_is_there(aws: LocalAws) -> None:
+    """Each can be asked for by what the parameter says of it."""
+    said = aws.gate()
+    assert said["stack"] == "batchgate"
+    table = aws.client("dynamodb").describe_table(TableName=said["ledger_table"])["Table"]
+    assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"open", "day"}
+    for url in (said["queue_url"], said["unreviewed_url"], said["undelivered_url"]):
+        aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    for name in said["functions"].values():
+        aws.client("lambda").get_function(FunctionName=name)
+    for arn in said["roles"].values():
+        aws.client("iam").get_role(RoleName=arn.rpartition("/")[2])
+    aws.client("sns").get_topic_attributes(TopicArn=said["topic_arn"])
+
+
+def test_the_policies_of_the_settings_are_in_force(aws: LocalAws) -> None:
+    """As the function reads them, from the place that its environment names."""
+    said = aws.gate()
+    function = aws.client("lambda").get_function(FunctionName=said["functions"]["sweep"])["Configuration"]
+    location = ProfileLocation.parse(function["Environment"]["Variables"]["BATCHGATE_APPCONFIG"])
+    warnings: list[str] = []
+    source = AppConfigPolicy(aws.client("appconfigdata"), location, SteppedClock(), warnings.append)
+    assert source.current().shadow
+    assert warnings == []
+
+
+@pytest.mark.parametrize("role", ["job_event", "sweep"])
+def test_the_roles_may_decide_jobs_and_not_make_or_tag_them(aws: LocalAws, role: str) -> None:
+    """By IAM's simulation of the roles that were made."""
+    job = "arn:aws:s3:us-east-1:123456789012:job/00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
+    asked = {
+        "s3:UpdateJobStatus": (job, "allowed"),
+        "s3:DescribeJob": (job, "allowed"),
+        "s3:CreateJob": ("*", "implicitDeny"),
+        "s3:UpdateJobPriority": (job, "implicitDeny"),
+        "s3:PutJobTagging": (job, "implicitDeny"),
+        "s3:PutObject": ("arn:aws:s3:::any/thing", "implicitDeny"),
+        "s3:GetObject": ("arn:aws:s3:::any/thing", "implicitDeny"),
+        "iam:PassRole": ("*", "implicitDeny"),
+        "dynamodb:DeleteTable": ("*", "implicitDeny"),
+        "appconfig:StartDeployment": ("*", "implicitDeny"),
+    }
+    arn = aws.gate()["roles"][role]
+    decided = {
+        action: aws.client("iam").simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=[action], ResourceArns=[resource]
+        )["EvaluationResults"][0]["EvalDecision"]
+        for action, (resource, _) in asked.items()
+    }
+    assert decided == {action: decision for action, (_, decision) in asked.items()}
+
+
+def test_a_second_gate_fails_and_leaves_the_first_alone(aws: LocalAws, template: dict[str, Any]) -> None:
+    """Under another stack's name, in the same account and Region."""
+    before = aws.gate()
+    assert aws.deploy("another", template) in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
+    assert aws.gate() == before
+    aws.client("dynamodb").describe_table(TableName=before["ledger_table"])
+
+
+def test_after_destroying_decisions_and_policies_are_still_there_and_a_new_gate_can_come(
+    template: dict[str, Any],
+) -> None:
+    """The table, the log groups and the policies' versions stay; a new deployment stands beside them."""
+    with running_ministack() as endpoint_url:
+        aws = LocalAws(endpoint_url)
+        assert aws.deploy("batchgate", template) == "CREATE_COMPLETE"
+        first = aws.gate()
+        assert aws.destroy("batchgate") == "DELETE_COMPLETE"
+        with pytest.raises(aws.client("ssm").exceptions.ParameterNotFound):
+            aws.gate()
+        aws.client("dynamodb").describe_table(TableName=first["ledger_table"])
+        kept = aws.client("appconfig").list_hosted_configuration_versions(
+            ApplicationId=first["appconfig"]["application"], ConfigurationProfileId=first["appconfig"]["profile"]
+        )
+        assert len(kept["Items"]) == 1
+        assert len(aws.client("logs").describe_log_groups()["logGroups"]) >= len(first["functions"])
+        assert aws.deploy("batchgate", template) == "CREATE_COMPLETE"
+        assert aws.gate()["appconfig"]["profile"] != first["appconfig"]["profile"]

@@ -1,0 +1,209 @@
+"""`batchgate pause`, `resume` and `redrive`: running the deployed gate."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from batchgate.jobs.model import JobRef, Json
+from batchgate.ports import Pause
+from batchgate.state import Phase, State
+from batchgate_cli.confirm import confirm
+from batchgate_cli.dead_letters import SHOWN_AT_MOST, DeadLetter, DeadLetterQueue, with_failures
+from batchgate_cli.exits import printable_line, show_notes, told_errors
+from batchgate_cli.job_view import age, ended_in_words, obstacle
+from batchgate_cli.jobs import YesOption
+from batchgate_cli.live_gate import (
+    PARAMETER,
+    GateAccessError,
+    GateOptions,
+    LiveGate,
+    ProfileOption,
+    RegionOption,
+    TableOption,
+    aws_troubles,
+    find_gate,
+)
+from batchgate_cli.policy import Output, OutputOption, text_console
+
+
+def pause(
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; everybody who asks is told.", show_default=False)
+    ] = None,
+    status: Annotated[bool, typer.Option("--status", help="Only say whether the gate is paused.")] = False,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    table: TableOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Let the deployed gate decide nothing from now on: jobs are judged and held, and an alarm rings meanwhile.
+
+    What was claimed a moment before may still be sent, for five seconds. A gate that is paused already stays paused by
+    whoever paused it first.
+    """
+    if not status and not (reason or "").strip():
+        raise typer.BadParameter("expected why the gate is paused, got nothing", param_hint="--reason")
+    with told_errors():
+        live = find_gate(GateOptions(profile, region, table=table))
+        paused = live.ledger.pause()
+        if status or paused is not None:
+            _show_pause(live, paused, output, already=not status)
+            return
+        paused = Pause(by=live.who, reason=str(reason), at=live.clock.now())
+        live.ledger.set_pause(paused)
+        _show_pause(live, paused, output, already=False)
+
+
+def resume(
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    table: TableOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Let a paused gate decide again: what the pause held is judged afresh within a minute."""
+    with told_errors():
+        live = find_gate(GateOptions(profile, region, table=table))
+        paused = live.ledger.pause()
+        if paused is not None:
+            live.ledger.set_pause(None)
+        if output is Output.JSON:
+            print(json.dumps({"paused": False, "was": _pause_as_json(paused)}, indent=2))
+        elif paused is None:
+            print(f"the gate of {live.place} was not paused")
+        else:
+            text_console().print(Text(f"resumed the gate of {live.place}; it was {_pause_in_words(paused)}"))
+
+
+def _show_pause(live: LiveGate, paused: Pause | None, output: Output, *, already: bool) -> None:
+    if output is Output.JSON:
+        print(json.dumps({"paused": paused is not None, **(_pause_as_json(paused) or {})}, indent=2))
+    elif paused is None:
+        print(f"the gate of {live.place} is not paused")
+    else:
+        word = "was paused already" if already else "is paused"
+        since = _pause_in_words(paused).removeprefix("paused ")
+        text_console().print(Text(f"the gate of {live.place} {word}, {since}"))
+
+
+def _pause_in_words(paused: Pause) -> str:
+    return (
+        f"paused since {paused.at:%Y-%m-%d %H:%M} UTC by {printable_line(paused.by)}: {printable_line(paused.reason)}"
+    )
+
+
+def _pause_as_json(paused: Pause | None) -> dict[str, Json] | None:
+    return {"by": paused.by, "reason": paused.reason, "at": paused.at.isoformat()} if paused else None
+
+
+# --- Dead letters -------------------------------------------------------------------------------------
+
+
+def redrive(
+    show: Annotated[bool, typer.Option("--show", help="Only show the dead letters.")] = False,
+    yes: YesOption = False,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show the job events that never got their review, and why; then move them back to the queue.
+
+    Two queues hold them: `unreviewed`, what the gate failed on again and again, and `undelivered`, what EventBridge
+    could not put into the queue. Mend the cause first. No job waits for this: the sweep finds every job that waits.
+    """
+    with told_errors(), aws_troubles():
+        live = find_gate(GateOptions(profile, region))
+        queues = _queues(live)
+        letters = [letter for queue in queues for letter in queue.look()]
+        letters, unknown = with_failures(letters, live.session, live.found.functions.get("job_event", ""))
+        more = sum(queue.count() for queue in queues) - len(letters)
+        states = _states(live, letters)
+        if output is Output.JSON:
+            print(json.dumps([_letter_as_json(letter, states) for letter in letters], indent=2))
+        else:
+            _show_letters(text_console(), letters, states, live.clock.now(), more)
+            if unknown:
+                show_notes([unknown])
+        if show or not letters:
+            return
+        confirm(f"move {len(letters)} back to the queue?", yes=yes)
+        for queue in queues:
+            moved = queue.move_to(live.found.queue_url, sum(letter.queue == queue.name for letter in letters))
+            if output is Output.TEXT:
+                print(f"moved {moved} {queue.name} back to the queue")
+
+
+def _queues(live: LiveGate) -> tuple[DeadLetterQueue, ...]:
+    found = live.found
+    if not (found.queue_url and found.unreviewed_url and found.undelivered_url):
+        raise GateAccessError(f"SSM parameter {PARAMETER} names no queues: deploy the stack anew")
+    sqs = live.sqs()
+    return (
+        DeadLetterQueue(sqs, "unreviewed", found.unreviewed_url),
+        DeadLetterQueue(sqs, "undelivered", found.undelivered_url),
+    )
+
+
+def _states(live: LiveGate, letters: Sequence[DeadLetter]) -> Mapping[JobRef, State | None]:
+    """What became of the jobs all the same."""
+    return {ref: live.ledger.read(ref) for ref in {letter.ref for letter in letters} if ref is not None}
+
+
+def _became(letter: DeadLetter, states: Mapping[JobRef, State | None]) -> str:
+    state = states.get(letter.ref) if letter.ref else None
+    if state is None:
+        return "the gate knows nothing of the job yet" if letter.ref else "the gate drops it"
+    if state.phase is Phase.SETTLED:
+        return f"the job is settled: {ended_in_words(state)}"
+    if state.phase is Phase.CLAIMED:
+        return "the job is being decided"
+    return f"the job is held: {obstacle(state.reason)}"
+
+
+def _letter_as_json(letter: DeadLetter, states: Mapping[JobRef, State | None]) -> dict[str, Json]:
+    return {
+        "queue": letter.queue,
+        "message_id": letter.message_id,
+        "job_arn": letter.ref.arn if letter.ref else None,
+        "event": letter.event or None,
+        "received": letter.received,
+        "sent_at": letter.sent_at.isoformat(),
+        "why": letter.why or letter.no_event or None,
+        "became": _became(letter, states),
+    }
+
+
+def _show_letters(
+    console: Console,
+    letters: Sequence[DeadLetter],
+    states: Mapping[JobRef, State | None],
+    now: datetime,
+    more: int,
+) -> None:
+    if not letters:
+        console.print("no dead letters")
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for letter in letters:
+        table.add_row(*_row(letter, states, now))
+    console.print(table)
+    if more > 0:
+        console.print(f"and about {more} more; {SHOWN_AT_MOST} of each queue at a time")
+
+
+def _row(letter: DeadLetter, states: Mapping[JobRef, State | None], now: datetime) -> tuple[Text, Text]:
+    job = letter.ref.job_id if letter.ref else "no job event"
+    left = Text.assemble((job, "bold"), f"\n{printable_line(letter.event)}")
+    said: list[Any] = [(letter.queue, "yellow"), f", {age(now - letter.sent_at)} old"]
+    if letter.received:
+        said.append(f", received {letter.received} times")
+    if letter.why or letter.no_event:
+        said.append(f"\n{printable_line(letter.why or letter.no_event)}")
+    return left, Text.assemble(*said, f"\n{_became(letter, states)}")

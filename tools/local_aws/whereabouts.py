@@ -1,0 +1,122 @@
+"""Whether a local AWS of this user's runs, and where: one at most, told by a file that its process holds locked."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from batchgate.errors import BatchgateError
+
+END_SECONDS = 60
+_LOOK_EVERY_SECONDS = 0.05
+
+
+class AlreadyRunningError(BatchgateError):
+    """A local AWS of this user's runs; the message says where."""
+
+
+class NotRunningError(BatchgateError):
+    """No local AWS of this user's runs."""
+
+
+class NotEndingError(BatchgateError):
+    """The local AWS did not end when told to."""
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What is said of a local AWS that runs.
+
+    Attributes:
+        pid: The process to interrupt.
+        url: Its endpoint; empty while it starts.
+        since: ISO 8601, UTC.
+        stack: The name of the stack in it; empty where none was deployed, or not yet.
+    """
+
+    pid: int
+    since: str
+    url: str = ""
+    stack: str = ""
+
+
+def place() -> Path:
+    """The file. *Source*: XDG Base Directory Specification, state."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "batchgate", "local.json")
+
+
+@contextmanager
+def only_one() -> Iterator[Callable[[Running], None]]:
+    """Be the one local AWS of this user's for as long as the context lasts; yields what tells others about it.
+
+    Raises:
+        AlreadyRunningError: Another one is.
+    """
+    path = place()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(f"{_in_words(running())}; `batchgate local down` ends it") from error
+
+        def tell(what: Running) -> None:
+            file.truncate(0)
+            file.write(msgspec.json.encode(what))
+
+        try:
+            yield tell
+        finally:
+            file.truncate(0)
+
+
+def running() -> Running | None:
+    """The local AWS that runs; None where none does."""
+    try:
+        with place().open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _read(file.read())
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def end() -> Running:
+    """End the local AWS that runs, and wait until it has; what it was.
+
+    Raises:
+        NotRunningError: None does.
+        NotEndingError: It took longer than `END_SECONDS`.
+    """
+    found = running()
+    if found is None:
+        raise NotRunningError("no local AWS runs")
+    if not found.pid:
+        raise NotEndingError(f"{_in_words(found)}: the same command again in a moment")
+    os.kill(found.pid, signal.SIGTERM)
+    ends = time.monotonic() + END_SECONDS
+    while running() is not None:
+        if time.monotonic() > ends:
+            raise NotEndingError(f"process {found.pid} was told to end and has not within {END_SECONDS} s")
+        time.sleep(_LOOK_EVERY_SECONDS)
+    return found
+
+
+def _read(text: bytes) -> Running:
+    try:
+        return msgspec.json.decode(text, type=Running)
+    except msgspec.DecodeError:  # it has just begun
+        return Running(pid=0, since="")
+
+
+def _in_words(found: Running | None) -> str:
+    if found is None or not found.pid:
+        return "a local AWS is just starting"
+    return f"a local AWS runs on {found.url or 'a port not taken yet'} (process {found.pid})"
