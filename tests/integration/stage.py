@@ -278,7 +278,7 @@ class Stage:
         self.brake = Brake(20, timedelta(minutes=10))
         self.adopt_existing = False
         self.memory = Memory()
-        self._claim_ids = chain(CLAIM_IDS, (f"{number:08x}" for number in count(2)))
+        self._claim_ids = chain(CLAIM_IDS, map("{:08x}".format, count(2)))  # no generator: many threads ask
 
     # --- what happens in the world -----------------------------------------------------------------
 
