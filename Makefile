@@ -93,11 +93,17 @@ bench: $(PEERS) $(CLI) ## Measure judging and the sweep beside their peers, and 
 	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
+	$(BIN)/python benchmarks/cold_start.py --output $(or $(OUTPUT),table) || missed=1; \
 	exit $$missed
 
 .PHONY: oracle
 oracle: $(DEV) ## Compare the judging core with the independent reading of the language on 100,000 random jobs
 	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
+
+.PHONY: soak
+soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)
+	$(BIN)/python -m tests.soak.soak --histories $(or $(HISTORIES),1000) --seed $(or $(SEED),0) --workers $(or $(WORKERS),2) \
+		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) $(if $(PART),--part $(PART))
 
 .PHONY: mutate
 mutate: $(DEV) $(MUTATE) ## Change the judging core in 800 small ways and see that a test fails each time (MODULES="decide checks")
@@ -135,6 +141,7 @@ lock: $(DEV) ## Bring the pinned requirements up to pyproject.toml (UPGRADE=--up
 	$(call compile,awscli,requirements/awscli.txt)
 	$(call compile,rie,requirements/rie.txt) --no-deps
 	$(call compile,peers,requirements/peers.txt)
+	$(call compile,cold-start,requirements/cold-start.txt) -c requirements-dev.txt
 	$(call compile,mutate,requirements/mutate.txt)
 	npm install --package-lock-only --omit-lockfile-registry-resolved
 

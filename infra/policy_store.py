@@ -1,20 +1,21 @@
 """The policies in force: an AppConfig profile, what may not go live, and what is taken back."""
 
+import json
 from typing import Final, TypeVar
 
-from aws_cdk import Acknowledgment, Annotations, CfnDeletionPolicy, CfnResource, Stack, Validations
+from aws_cdk import Acknowledgment, CfnDeletionPolicy, CfnResource, Stack, Validations
 from aws_cdk import aws_appconfig as appconfig
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 
-DOCUMENT_BYTES_AT_MOST: Final = 900_000
-"""CloudFormation takes templates of 1 MB, and AppConfig hosted configurations of 1 MB.
+DOCUMENT_CHARACTERS_AT_MOST: Final = 900_000
+"""As the template writes it, with every quote escaped: CloudFormation takes templates of 1 MB.
 
-*Source*: CloudFormation User Guide and AppConfig, quotas.
+*Source*: CloudFormation User Guide, quotas; AppConfig takes more.
 """
 
 
@@ -150,11 +151,15 @@ class PolicyStore(Construct):
         Args:
             policy: In canonical JSON.
             after: What has to be there first, so that the alarm has been seen quiet.
+
+        Raises:
+            SettingsError: It is larger than a template may be.
         """
-        if len(policy) > DOCUMENT_BYTES_AT_MOST:
-            Annotations.of(self).add_error(
-                f"the policies take {len(policy)} bytes as JSON, and AppConfig and CloudFormation at most "
-                f"{DOCUMENT_BYTES_AT_MOST}"
+        characters = len(json.dumps(policy.decode("ascii")))
+        if characters > DOCUMENT_CHARACTERS_AT_MOST:
+            raise SettingsError(
+                f"setting policy_files: the policies take {characters} characters in the template, and CloudFormation "
+                f"takes some {DOCUMENT_CHARACTERS_AT_MOST} beside the rest of the stack"
             )
         version = appconfig.CfnHostedConfigurationVersion(
             self,

@@ -36,9 +36,10 @@ def wait_for(what: str, look: Callable[[], Found | None]) -> Found:
         time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def client_of(services: LocalServices, service: str) -> Any:
-    """A client of the account's owner, to whom nothing is refused."""
-    return session().client(service, endpoint_url=services.url)  # type: ignore[call-overload]
+def client_of(services: LocalServices, service: str, account: str = ACCOUNT) -> Any:
+    """A client of an account's owner, to whom nothing is refused."""
+    owner = {"aws_access_key_id": account, "aws_secret_access_key": "local"}
+    return session().client(service, endpoint_url=services.url, **owner)  # type: ignore[call-overload]
 
 
 @dataclass
@@ -216,14 +217,14 @@ class DeployedGate:
         return dict(rule)
 
 
-def job_event(job_id: str, **changed: object) -> dict[str, Any]:
+def job_event(job_id: str, account: str = ACCOUNT, **changed: object) -> dict[str, Any]:
     """An event of S3's about a job that has changed its status; `changed` members of the envelope and its detail."""
     event: dict[str, Any] = {
         "version": "0",
         "id": "6f1f0a52-5f0e-4a36-8ee1-2b5b2b3f0a02",
         "detail-type": "AWS Service Event via CloudTrail",
         "source": "aws.s3",
-        "account": ACCOUNT,
+        "account": account,
         "time": "2026-03-27T06:03:40Z",
         "region": REGION,
         "resources": [],
@@ -233,7 +234,7 @@ def job_event(job_id: str, **changed: object) -> dict[str, Any]:
             "eventType": "AwsServiceEvent",
             "serviceEventDetails": {
                 "jobId": job_id,
-                "jobArn": f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{job_id}",
+                "jobArn": f"arn:aws:s3:{REGION}:{account}:job/{job_id}",
                 "status": "Suspended",
                 "jobEventId": "b268784cf0a66749f1a05bce259804f5",
                 "failureCodes": [],

@@ -27,6 +27,9 @@ RIE = CHECKOUT / ".venv-rie"
 RUNTIME = ("awslambdaric", "runtime_client*.so", "simplejson*", "snapshot_restore_py.py")
 """What Lambda's Python runtime consists of, beside Python."""
 
+ACCOUNT = "012345678912"
+"""The emulator says that every function is this account's."""
+
 TABLE = "ledger"
 
 
@@ -57,13 +60,13 @@ def services() -> Iterator[LocalServices]:
     """An account without the stack: a ledger's table, policies in AppConfig, and buckets."""
     with running_services() as services:
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
-        client_of(services, "dynamodb").create_table(**create_table_arguments(TABLE))
+        client_of(services, "dynamodb", ACCOUNT).create_table(**create_table_arguments(TABLE))
         yield services
 
 
 def policies_in_appconfig(services: LocalServices) -> str:
     """Where AppConfig has the policies, as the function is told it."""
-    appconfig = client_of(services, "appconfig")
+    appconfig = client_of(services, "appconfig", ACCOUNT)
     application = appconfig.create_application(Name="batchgate")["Id"]
     environment = appconfig.create_environment(ApplicationId=application, Name="enforced")["Id"]
     profile = appconfig.create_configuration_profile(
@@ -102,17 +105,22 @@ class Function:
         self._port = port
         self._log = log
 
+    @property
+    def log(self) -> str:
+        """What the runtime and the function have printed."""
+        return self._log.read_text()
+
     def invoke(self, event: object) -> Any:
         """Its answer; the emulator says 200 of errors too, so they are looked for in the body."""
         wait_for("the runtime listens", self._listens)
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_SECONDS)) as connection:
             connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
             said = json.loads(connection.getresponse().read())
-        assert "errorType" not in said, f"{said}\n{self._log.read_text()}"
+        assert "errorType" not in said, f"{said}\n{self.log}"
         return said
 
     def _listens(self) -> bool:
-        assert self._process.poll() is None, self._log.read_text()
+        assert self._process.poll() is None, self.log
         with closing(socket.socket()) as trying:
             return trying.connect_ex(("127.0.0.1", self._port)) == 0
 
@@ -139,7 +147,7 @@ def function(runtime: Path, asset: Path, services: LocalServices, tmp_path: Path
                 "PYTHONPATH": os.pathsep.join([str(runtime), str(task)]),
                 "PYTHONTZPATH": "",
                 "LAMBDA_TASK_ROOT": str(task),
-                "AWS_ACCOUNT_ID": services.environment()["AWS_ACCESS_KEY_ID"],
+                "AWS_ACCESS_KEY_ID": ACCOUNT,
                 "AWS_LAMBDA_FUNCTION_NAME": "gate",
                 "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
                 "BATCHGATE_LEDGER_TABLE": TABLE,
@@ -161,21 +169,25 @@ def function(runtime: Path, asset: Path, services: LocalServices, tmp_path: Path
 
 def test_the_asset_alone_decides_a_job(function: Function, services: LocalServices) -> None:
     """An event from the queue, the whole way: AppConfig, S3 Control, DynamoDB, EventBridge; nothing is given back."""
-    gate = DeployedGate(services, {"LedgerTable": TABLE}, "", {}, "")
-    job_id = gate.create_job("S3PutObjectTagging", 2)
-    wait_for("the job is suspended", lambda: gate.is_suspended(job_id))
+    s3control = services.s3control()
+    request = DeployedGate(services, {}, "", {}, "").job_request("S3PutObjectTagging", 2)
+    job = {"AccountId": ACCOUNT, "JobId": s3control.create_job(**request | {"AccountId": ACCOUNT})["JobId"]}
+    wait_for("the job is suspended", lambda: s3control.describe_job(**job)["Job"]["Status"] == "Suspended")
     record = {
         "messageId": "m-1",
         "receiptHandle": "r-1",
-        "body": json.dumps(job_event(job_id)),
+        "body": json.dumps(job_event(job["JobId"], ACCOUNT)),
         "attributes": {"ApproximateReceiveCount": "1"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:job-events",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:{ACCOUNT}:job-events",
         "awsRegion": "us-east-1",
     }
     assert function.invoke({"Records": [record]}) == {"batchItemFailures": []}
-    job = gate.describe(job_id)
-    assert job["Status"] == "Cancelled"
-    assert job["StatusUpdateReason"].startswith("batchgate: cancelled by small-tagging: tag team is absent")
-    assert gate.decided(job_id)["outcome"] == "applied"
+    decided = s3control.describe_job(**job)["Job"]
+    assert decided["Status"] == "Cancelled", function.log
+    assert decided["StatusUpdateReason"].startswith("batchgate: cancelled by small-tagging: tag team is absent")
+    key = {"pk": {"S": f"aws:us-east-1:{ACCOUNT}:{job['JobId']}"}, "sk": {"S": "STATE"}}
+    state = client_of(services, "dynamodb", ACCOUNT).get_item(TableName=TABLE, Key=key)["Item"]
+    assert (state["phase"], state["outcome"]) == ({"S": "settled"}, {"S": "applied"})
+    assert "announced_at" in state

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
@@ -16,7 +16,8 @@ from infra.gate_asset import FUNCTIONS
 from infra.gate_stack import GateStack
 from infra.ledger_table import create_table_arguments
 from infra.packaging import policy_of
-from infra.settings import Architecture, LogLevel, Settings
+from infra.policy_store import PolicyStore
+from infra.settings import Architecture, LogLevel, Settings, SettingsError
 
 
 def in_account(service: str, rest: str, *, regional: bool = True) -> dict[str, Any]:
@@ -472,6 +473,13 @@ def test_a_policy_goes_live_at_once_and_is_taken_back_by_an_alarm_that_is_quiet_
     functions = set(template.find_resources("AWS::Lambda::Function"))
     alarms = set(template.find_resources("AWS::CloudWatch::Alarm"))
     assert functions | alarms <= set(deployment["DependsOn"])
+
+
+def test_policies_that_no_template_can_carry_are_refused() -> None:
+    """Before CloudFormation does, which would not say which setting."""
+    store = PolicyStore(Stack(App(), "batchgate"), "Policies", settings=Settings())
+    with pytest.raises(SettingsError, match="policy_files: the policies take 1000"):
+        store.put_in_force(b'"' * 500_000, after=[])
 
 
 def test_the_bake_time_is_a_setting() -> None:

@@ -272,7 +272,7 @@ def test_a_page_of_somebody_else_is_no_answer(on_dynamodb: DynamoLedger, dynamod
     ref = new_job()
 
     def answer(request: Any, **_: Any) -> AWSResponse:
-        return AWSResponse(request.url, 200, {}, cast("Any", Page(body)))
+        return AWSResponse(request.url, 200, cast("Any", {}), cast("Any", Page(body)))
 
     dynamodb.meta.events.register("before-send.dynamodb", answer)
     try:

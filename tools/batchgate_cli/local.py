@@ -166,7 +166,7 @@ def _what_next(url: str, *, deployed: bool) -> str:
     exports = "\n".join(f"  {line}" for line in _exports(url).splitlines())
     gate = (
         """
-  batchgate jobs list                              what the gate holds, and why
+  batchgate jobs held                              what the gate holds, and why
   aws logs describe-log-groups                     where its functions log"""
         if deployed
         else ""

@@ -1,0 +1,116 @@
+"""`batchgate local`: one at a time, told where it is, and ended."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_aws.deployment import Deployment, DeploymentError
+from tests.e2e.deployed_gate import wait_for
+
+BATCHGATE = Path(sys.executable).with_name("batchgate")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A user of whom no local AWS runs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {"XDG_STATE_HOME": str(tmp_path), "COLUMNS": "200"}
+
+
+def batchgate(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the installed command to its end."""
+    return subprocess.run(
+        [str(BATCHGATE), "local", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def up(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+    """A local AWS without the gate, as its user started it; the file that it prints to."""
+    printed = tmp_path / "printed"
+    with (
+        printed.open("wb") as output,
+        subprocess.Popen(
+            [str(BATCHGATE), "local", "up", "--no-deploy", "--port", "0"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            wait_for("it serves", lambda: "Ctrl-C" in printed.read_text() or process.poll() is not None)
+            yield printed
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+
+
+def test_it_is_told_where_it_runs_and_ended_by_another_command(
+    environment: dict[str, str], up: Path, aws_cli: str
+) -> None:
+    """Status, the shell settings, and down; the shell settings lead the AWS CLI to jobs and to buckets."""
+    url = re.findall(r"http://127\.0\.0\.1:\d+", up.read_text())[0]
+    told = json.loads(batchgate(environment, "status", "--output", "json").stdout)
+    assert (told["running"], told["url"], told["stack"], told["jobs"]) == (True, url, None, {})
+
+    script = 'eval "$($BATCHGATE local status --exports)" && $AWS s3 mb s3://mine && $AWS s3 ls && '
+    script += "$AWS s3control list-jobs --account-id 123456789012 --query Jobs"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env=environment | {"BATCHGATE": str(BATCHGATE), "AWS": aws_cli, "AWS_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+    ended = batchgate(environment, "down")
+    assert (ended.returncode, ended.stdout) == (0, f"ended: {url}\n")
+    assert batchgate(environment, "status").returncode == 1
+    assert up.read_text().endswith("ended\n")
+
+
+def test_a_second_one_says_that_one_runs(environment: dict[str, str], up: Path) -> None:
+    """And where, and how to end it; it starts nothing."""
+    url = re.findall(r"http://127\.0\.0\.1:\d+", up.read_text())[0]
+    second = batchgate(environment, "up", "--no-deploy", "--port", "0")
+    assert second.returncode == 1
+    assert url in second.stderr
+    assert "batchgate local down" in second.stderr
+
+
+def test_without_one_there_is_nothing_to_end(environment: dict[str, str]) -> None:
+    """Status and down say so and end with 1."""
+    down, status = batchgate(environment, "down"), batchgate(environment, "status")
+    assert (down.returncode, down.stderr) == (1, "batchgate: no local AWS runs\n")
+    assert (status.returncode, status.stdout) == (1, "no local AWS runs; `batchgate local up` starts one\n")
+
+
+def test_a_wrong_policy_is_refused_before_anything_starts(environment: dict[str, str], tmp_path: Path) -> None:
+    """With line and exit code 3."""
+    policy = tmp_path / "mine.yaml"
+    policy.write_text("version: 1\nunmatchd: cancel\n")
+    refused = batchgate(environment, "up", "--policy", str(policy), "--port", "0")
+    assert refused.returncode == 3
+    assert "mine.yaml:2:1: unmatchd: unknown key" in refused.stderr
+
+
+def test_a_checkout_without_the_cdk_command_says_what_to_do(tmp_path: Path) -> None:
+    """The message names the missing command and `make setup`."""
+    with pytest.raises(DeploymentError, match=r"bin/cdk is missing: .*make setup"):
+        Deployment("http://127.0.0.1:9", tmp_path / "cdk.out", checkout=tmp_path).bootstrap()
