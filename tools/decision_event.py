@@ -29,7 +29,7 @@ EXAMPLE: Final = Review(
     operation="S3PutObjectTagging",
     total_tasks=12,
     suspended_at=datetime(2026, 3, 27, 6, 3, 40, tzinfo=UTC),
-    evidence={"governing": ["small"]},
+    governing=("small",),
 )
 
 

@@ -89,6 +89,7 @@ def hold(
         block=block,
         shadow=decision.policies.shadow,
         judged=digest_of(decision),
+        governing=_names(decision),
     )
     is_news = state is None or _gist(state) != _gist(held)
     held = replace(held, news_at=now if is_news else held.news_at)
@@ -246,6 +247,7 @@ def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[S
         block=None,
         shadow=False,
         judged=intent.judged,
+        governing=intent.review.governing,
     )
     review = replace(intent.review, reason=claim.reason, claim_id=claim_id, attempt=claim.attempt)
     return gate.ledger.claim(claim, replacing=state, review=review, brake=intent.brake), review
@@ -353,6 +355,7 @@ def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate, *, alarm
         reason=state.reason if state else "",
         decided_by=state.decided_by if state else "",
         policy_version=state.policy_version if state else "",
+        governing=state.governing if state else (),
         claim_id=(state.claim_id or "") if state else "",
         attempt=state.attempt if state else 0,
     )
@@ -486,6 +489,7 @@ def review_of(
         reason=reason or status_update_reason(decision),
         decided_by=decision.policy_version,
         policy_version=decision.policy_version,
+        governing=_names(decision),
         claim_id=(state.claim_id or "") if state else "",
         attempt=state.attempt if state else 0,
         operation=job.operation or "",
@@ -494,3 +498,8 @@ def review_of(
         shadow=decision.policies.shadow,
         evidence=evidence_of(decision),
     )
+
+
+def _names(decision: Decision) -> tuple[str, ...]:
+    """Who governs the job."""
+    return tuple(statement.name for statement in decision.governing)

@@ -214,6 +214,7 @@ class Review:
         verdict: The policies' verdict; "" where they were not asked.
         until: When a hold's window opens; None where it does not, or nothing is held.
         decided_by: The policy version, or a person's ARN; "" where nothing was decided.
+        governing: The names of the policies and guardrails that govern the job.
         total_tasks: For the log; None where unknown.
         suspended_at: Since when the job waits; None where it never did, or S3 does not say.
         shadow: The policies are in shadow mode: nothing was or will be done by them.
@@ -232,6 +233,7 @@ class Review:
     reason: str = ""
     decided_by: str = ""
     policy_version: str = ""
+    governing: tuple[str, ...] = ()
     claim_id: str = ""
     attempt: int = 0
     operation: str = ""

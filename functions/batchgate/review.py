@@ -183,6 +183,7 @@ def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str
         verdict=str(direction),
         decided_by=who,
         policy_version=version,
+        governing=tuple(statement.name for statement in decision.governing) if decision else (),
         operation=job.operation or "",
         total_tasks=job.total_tasks,
         suspended_at=job.suspended_date,

@@ -80,6 +80,7 @@ class State:
         news_at: When the hold last became another one.
         shadow: The last review judged in shadow mode.
         judged: Digest of what the last judging review saw: policy version, verdict, every check's result.
+        governing: The names of the policies and guardrails that governed the job then.
         operation: The job's operation, for people; "" where S3 did not say.
         total_tasks: Its objects, for people; None where S3 did not say.
         created_at: When the job was created; None where S3 did not say.
@@ -109,6 +110,7 @@ class State:
     news_at: datetime | None = None
     shadow: bool = False
     judged: str = ""
+    governing: tuple[str, ...] = ()
     operation: str = ""
     total_tasks: int | None = None
     created_at: datetime | None = None

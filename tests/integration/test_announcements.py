@@ -36,7 +36,7 @@ APPROVED = Review(
     verdict="approve",
     reason="batchgate: approved by small, 1 requirement met [policy 7c41f09be2aa claim 5f3a91c2]",
     suspended_at=NOW - timedelta(seconds=90),
-    evidence={"governing": ["small"]},
+    governing=("small",),
 )
 
 

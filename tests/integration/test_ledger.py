@@ -150,6 +150,7 @@ states = st.builds(
     news_at=st.none() | instants,
     shadow=st.booleans(),
     judged=texts,
+    governing=st.lists(texts).map(tuple),
     operation=texts,
     total_tasks=st.none() | st.integers(0, 2**63),
     created_at=st.none() | instants,

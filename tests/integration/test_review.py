@@ -329,6 +329,7 @@ def test_a_settled_job_is_announced_again_if_nobody_knows_that_it_was(stage: Sta
     review = stage.review(ref)
     assert [each.action for each in stage.told.reviews] == ["approved"] == [review.action]
     assert (review.reason, review.claim_id, review.attempt) == (settled.reason, "5f3a91c2", 1)
+    assert (review.governing, review.id) == (("small",), f"{ref.job_id}.{settled.rev}")
     assert stage.state(ref).announced_at == stage.clock.now()
     assert len(stage.updates) == 1
 

@@ -124,7 +124,6 @@ class DecisionEvent(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, review: Review) -> DecisionEvent:
         """A review as flat fields, printable ASCII throughout."""
-        governing = (review.evidence or {}).get("governing")
         return cls(
             id=review.id,
             job_arn=review.ref.arn,
@@ -135,7 +134,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             verdict=review.verdict,
             reason=printable(review.reason),
             decided_by=printable(review.decided_by),
-            policies=[printable(str(name)) for name in governing] if isinstance(governing, list) else [],
+            policies=[printable(name) for name in review.governing],
             policy_version=review.policy_version,
             status=str(review.status),
             operation=printable(review.operation),

@@ -377,6 +377,8 @@ def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
             continue
         if isinstance(value, bool):
             item[each.name] = {"BOOL": value}
+        elif isinstance(value, tuple):
+            item[each.name] = {"L": [{"S": name} for name in value]}
         elif isinstance(value, int):
             item[each.name] = {"N": str(value)}
         else:
@@ -405,6 +407,8 @@ def _state(item: Item) -> State:
             said[each.name] = int(attribute["N"])
         elif each.name in _INSTANTS:
             said[each.name] = _instant(attribute["S"])
+        elif each.name == "governing":
+            said[each.name] = tuple(name["S"] for name in attribute["L"])
         else:
             said[each.name] = _ENUMS.get(each.name, str)(attribute["S"])
     return State(**said)
