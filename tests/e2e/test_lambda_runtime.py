@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -130,8 +129,6 @@ def function(runtime: Path, asset: Path, services: LocalServices, tmp_path: Path
     """The gate function: Python without its site-packages, Lambda's runtime, the asset, and an empty environment."""
     machine = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
     (program,) = RIE.glob(f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
-    task = tmp_path / "task"
-    shutil.copytree(asset, task)
     port = free_port()
     handler = "batchgate.handlers.job_event.handler"
     emulator = [str(program), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
@@ -141,12 +138,13 @@ def function(runtime: Path, asset: Path, services: LocalServices, tmp_path: Path
         log.open("wb") as output,
         subprocess.Popen(
             [*emulator, sys.executable, "-S", "-s", "-m", "awslambdaric", handler],
-            cwd=task,
+            cwd=asset,
             env=services.environment()
             | {
-                "PYTHONPATH": os.pathsep.join([str(runtime), str(task)]),
+                "PYTHONPATH": os.pathsep.join([str(runtime), str(asset)]),
+                "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONTZPATH": "",
-                "LAMBDA_TASK_ROOT": str(task),
+                "LAMBDA_TASK_ROOT": str(asset),
                 "AWS_ACCESS_KEY_ID": ACCOUNT,
                 "AWS_LAMBDA_FUNCTION_NAME": "gate",
                 "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
