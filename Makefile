@@ -88,7 +88,7 @@ reference: $(DEV) ## Write the generated documents anew: the policy reference, t
 	$(BIN)/python tools/decision_event.py
 
 .PHONY: bench
-bench: $(PEERS) $(CLI) ## Measure judging and the sweep beside their peers, and the emulator (OUTPUT=json)
+bench: $(PEERS) $(CLI) ## Measure judging, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
 	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
@@ -103,7 +103,7 @@ oracle: $(DEV) ## Compare the judging core with the independent reading of the l
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)
 	$(BIN)/python -m tests.soak.soak --histories $(or $(HISTORIES),1000) --seed $(or $(SEED),0) --workers $(or $(WORKERS),2) \
-		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) $(if $(PART),--part $(PART))
+		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
 mutate: $(DEV) $(MUTATE) ## Change the judging core in 800 small ways and see that a test fails each time (MODULES="decide checks")
