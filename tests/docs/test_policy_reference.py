@@ -140,7 +140,7 @@ def test_every_lint_and_exit_code_is_on_the_page() -> None:
     """Each in a row of its table."""
     for lint in LINTS_OF_FILES:
         assert f"| `{lint}` |" in TEXT
-    for code in Exit:
+    for code in set(Exit) - {Exit.REFUSED, Exit.NOT_KNOWN_YET}:  # of decisions by hand: operations.md
         assert f"| {int(code)} |" in TEXT
         assert code is Exit.INTERRUPTED or f"{int(code)} " in EXIT_CODES_HELP
 

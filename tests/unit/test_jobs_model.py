@@ -178,8 +178,12 @@ class TestFromDescription:
     )
     def test_only_an_explicit_false_asks_for_no_confirmation(self, said: bool | None, asks: bool) -> None:
         """ConfirmationRequired has three states, and S3 treats the missing one as true."""
-        job = Job.from_description(description(ConfirmationRequired=said))
+        job = Job.from_description(description(ConfirmationRequired=said, Status="Active"))
         assert (job.confirmation_required, job.asks_for_confirmation) == (said, asks)
+
+    def test_a_suspended_job_asks_whatever_it_said(self) -> None:
+        """Nobody else would ever decide it."""
+        assert Job.from_description(description(ConfirmationRequired=False, Status="Suspended")).asks_for_confirmation
 
     @pytest.mark.parametrize(
         ("operation", "name", "parameters"),
