@@ -218,6 +218,13 @@ def test_a_window_where_clocks_change(zone: str, subject: OpenRow, around: str, 
     assert openings(calendar(zone, subject), first.isoformat(), last.isoformat()) == wanted
 
 
+def test_an_hour_that_repeats_at_midnight_in_utc_opens_once() -> None:
+    """Where the clocks went back at the very instant at which one block of the computation ends and the next begins."""
+    early = calendar("Africa/Tunis", row("fri", "01:30", "03:00"))
+    assert openings(early, "2005-09-30", "2005-09-30") == ["09-30 01:30 +0200 .. 09-30 03:00 +0100"]
+    assert early.is_open(utc("2005-09-30T00:10"))
+
+
 def test_a_day_may_be_an_interval_and_an_afterthought() -> None:
     """Saturday's second half hour before midnight in St. John's is Saturday, though Sunday had begun."""
     saturday = calendar("America/St_Johns", row("sat"))
@@ -319,6 +326,9 @@ def test_a_range_of_dates_has_both_ends(text: str, inside: list[str], outside: l
     [
         ("2026-02-29", 'expected a day from 01 to 28, got "2026-02-29"'),
         ("02-30", 'expected a day from 01 to 29, got "02-30"'),
+        ("01-32", 'expected a day from 01 to 31, got "01-32"'),
+        ("12-32", 'expected a day from 01 to 31, got "12-32"'),
+        ("00-01", 'expected a date that exists, got "00-01"'),
         ("13-01", 'expected a date that exists, got "13-01"'),
         ("0000-01-01", 'expected a date that exists, got "0000-01-01"'),
         ("2026-12-24..2026-12-32", 'expected a day from 01 to 31, got "2026-12-32"'),
@@ -378,11 +388,14 @@ MONDAYS, NEW_YEAR = frozenset({0}), (parse_dates("01-01"),)
     [
         (MONDAYS, (), 600, 600, 'expected "from" and "to" to differ, got "10:00" twice'),
         (MONDAYS, (), 0, 0, 'expected "from" and "to" to differ, got "00:00" twice'),
+        (MONDAYS, (), 60, 60, 'expected "from" and "to" to differ, got "01:00" twice'),
+        (MONDAYS, (), 1439, 1439, 'expected "from" and "to" to differ, got "23:59" twice'),
         (MONDAYS, (), 600, None, 'expected "from" and "to" together or neither, got "from" without "to"'),
         (MONDAYS, (), None, 0, 'expected "from" and "to" together or neither, got "to" without "from"'),
         (MONDAYS, (), 1440, 60, "expected minutes of a day, got 1440 and 60"),
         (MONDAYS, (), 0, 1441, "expected minutes of a day, got 0 and 1441"),
         (MONDAYS, (), -1, 60, "expected minutes of a day, got -1 and 60"),
+        (MONDAYS, (), 60, -1, "expected minutes of a day, got 60 and -1"),
         (MONDAYS, NEW_YEAR, None, None, "expected either days or dates, got both"),
         (frozenset(), (), None, None, "expected either days or dates, got neither"),
         (frozenset({7}), (), None, None, "expected weekdays from 0 (Monday) to 6, got [7]"),
@@ -415,6 +428,8 @@ def test_a_zone_is_always_the_same_object() -> None:
         ("../../../etc/passwd", ""),
         ("/etc/localtime", ""),
         ("Factory-2000000000000000", ""),
+        # Near enough by its first 63 or its first 65 characters; nothing past the 64th is looked at.
+        ("America/Argentina/Buenos_Air" + 36 * "#" + "es", ""),
     ],
 )
 def test_an_unknown_zone_is_refused_with_the_nearest_name(text: str, suggestion: str) -> None:
@@ -509,6 +524,24 @@ def test_what_is_kept_is_bounded() -> None:
     never = calendar("UTC", row("2025-12-24"))
     assert never.next_opening(utc("2026-01-15"), years=40) is None
     assert 0 < len(never._blocks) <= 128
+
+
+def test_what_was_computed_is_kept_up_to_that_bound() -> None:
+    """So that a calendar is not worked out anew for each job, wherever its dates and the clock's lie."""
+    weekly, kept = calendar("UTC", row("thu")), []
+    for far_apart in range(150):
+        weekly.is_open(utc("2026-01-15") + far_apart * timedelta(days=100))
+        kept.append(len(weekly._blocks))
+    assert kept == [*range(1, 129), *range(1, 23)]
+
+
+def test_what_is_kept_is_no_part_of_the_value() -> None:
+    """Calendars that were written alike are alike, whatever they were asked; and nobody can hand one its answers."""
+    asked, fresh = (calendar("UTC", row("thu", "09:00", "17:00")) for _ in range(2))
+    assert asked.is_open(utc("2026-01-15T10:00"))
+    assert (asked, hash(asked), repr(asked)) == (fresh, hash(fresh), repr(fresh))
+    with pytest.raises(TypeError):
+        Calendar(asked.zone, asked.rows, asked.closed, asked._blocks)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Etc/GMT+12"])

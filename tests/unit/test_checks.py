@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.jobs.model import Json
-from batchgate.policy import model
+from batchgate.policy import checks, model
 from batchgate.policy.decide import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
@@ -656,3 +657,112 @@ def test_what_is_asked_for_is_known_before_it_is_fetched() -> None:
 def test_the_window_looks_at_the_reviews_own_instant() -> None:
     """One instant for the whole review."""
     assert trace_of({"window": "open"}, facts()).facts.now == NOW
+
+
+@pytest.mark.parametrize(
+    ("test", "met"),
+    [
+        ({"at_least": 5}, [5, 6, 10, 11]),
+        ({"at_most": 10}, [4, 5, 6, 10]),
+        ({"at_least": 5, "at_most": 10}, [5, 6, 10]),
+        ({"at_least": 10, "at_most": 10}, [10]),
+    ],
+)
+def test_both_ends_of_a_range_are_judged_and_included(test: Written, met: list[int]) -> None:
+    """A range with two ends is no wider than with either."""
+    values = [4, 5, 6, 10, 11]
+    assert [value for value in values if result_of({"priority": test}, facts(Priority=value)) is MET] == met
+
+
+def test_checks_for_one_value_are_one_check_and_1_is_not_true() -> None:
+    """Python's own 1 == True must not make one check of two."""
+    values = [0, 1, 2, False, True]
+    wanted = [checks.Equals(value) for value in values]
+    again = [checks.Equals(value) for value in values]
+    assert [[one == other for other in again] for one in wanted] == [[a is b for b in values] for a in values]
+    assert len({*wanted, *again}) == len(values)
+    assert checks.Equals(value=True) != checks.Present(wanted_present=True)
+    assert checks.ManualApproval() == checks.ManualApproval()
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        (checks.Matches(frozenset({"b*", "a"})), "a or b*"),
+        (checks.Equals(value=True), "true"),
+        (checks.Equals(5), "5"),
+        (checks.Between(5, None), "at least 5"),
+        (checks.Between(None, 10), "at most 10"),
+        (checks.Between(5, 10), "5 to 10"),
+        (checks.Present(wanted_present=True), "present"),
+        (checks.Present(wanted_present=False), "absent"),
+        (checks.Bucket("only", checks.Matches(frozenset({"lake"}))), "only lake"),
+        (checks.InWindow(frozenset({"nights", "freeze"}), ()), "freeze or nights"),
+        (checks.Through(date(2026, 3, 31)), "through 2026-03-31"),
+        (checks.OneOf(frozenset({checks.Equals(5), checks.Matches(frozenset({"BULK"}))})), "5 or BULK"),
+        (checks.Not(checks.Present(wanted_present=True)), "not present"),
+    ],
+)
+def test_what_is_wanted_is_said_in_words(test: checks.Test, words: str) -> None:
+    """They follow "want" in the reason on the job, in one order whatever order the document has."""
+    assert test.wanted == words
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        (checks.Simple("priority"), "priority"),
+        (checks.FromArn("account"), "account"),
+        (checks.Tag("incident"), "tag incident"),
+        (checks.Parameter("LambdaInvoke.FunctionArn"), "LambdaInvoke.FunctionArn"),
+        (checks.Member("manifest", "bytes"), "manifest.bytes"),
+        (checks.Member("report", ""), "report"),
+        (checks.Clock("window"), "window"),
+        (checks.ManualApproval(), "manual_approval"),
+    ],
+)
+def test_what_is_looked_at_has_a_name(measure: checks.Measure, words: str) -> None:
+    """The document's own word, and which tag, path or member where there are many."""
+    assert measure.subject == words
+
+
+def test_the_last_day_that_can_be_written_has_no_end() -> None:
+    """An exception through the year 9999 is not over at its last instant, nor refused for want of a next day."""
+    last_instant = datetime.max.replace(tzinfo=UTC)
+    assert checks.Through(date.max).end is None
+    assert checks.Through(date.max).predicate()(last_instant, facts())
+    day_before = checks.Through(date(9999, 12, 30))
+    assert day_before.end == datetime(9999, 12, 31, tzinfo=UTC)
+    assert not day_before.predicate()(last_instant, facts())
+
+
+@pytest.mark.parametrize("path", ["S3PutObjectTagging.TagSet.Key", "S3PutObjectTagging.TagSet.0.Key"])
+@pytest.mark.parametrize("test", ["a", {"not": "a"}, {"present": True}, {"present": False}])
+def test_a_path_into_a_list_is_unmeasurable_whatever_is_asked(path: str, test: Any) -> None:
+    """Were it absent, `not` would be met by a list that holds the very value."""
+    about = facts(Operation={"S3PutObjectTagging": {"TagSet": [{"Key": "a", "Value": "b"}]}})
+    assert result_of({"operation_parameters": {path: test}}, about) is UNMEASURABLE
+
+
+@pytest.mark.parametrize(
+    "beyond", ["ExpirationInDays.Days", "GlacierJobTier.BULK", "GlacierJobTier.Speed", "Nothing.More", "Unsaid"]
+)
+def test_a_path_beyond_a_value_leads_to_none(beyond: str) -> None:
+    """A number and a text have no members, whatever the text holds."""
+    members: dict[str, Json] = {"ExpirationInDays": 1, "GlacierJobTier": "BULK", "": {"Unsaid": 5}}
+    about = facts(Operation={"S3InitiateRestoreObject": members})
+    assert checks.Parameter(f"S3InitiateRestoreObject.{beyond}").read(about) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [(checks.Test, {"predicate", "wanted"}), (checks.Measure, {"read"})],
+)
+def test_a_kind_of_check_that_lacks_a_part_cannot_be_made(kind: type, members: set[str]) -> None:
+    """Whoever adds a kind says how it reads and judges; nothing is met by omission."""
+    parts = {name: property(lambda _: "") for name in members}
+    assert isinstance(type("Whole", (kind,), parts)(), kind)
+    for missing in members:
+        rest = {name: part for name, part in parts.items() if name != missing}
+        with pytest.raises(TypeError, match=missing):
+            type("Incomplete", (kind,), rest)()

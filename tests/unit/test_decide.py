@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from batchgate.policy.decide import decide
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.unit.examples import Written, document, facts, judge, verdict
@@ -337,6 +338,36 @@ def test_by_violation_tells_a_known_violation_from_doubt() -> None:
     assert not judge(document(UNMEASURABLE), doubtful()).by_violation
     assert not judge({"version": 1}, doubtful()).by_violation
     assert judge(document(VIOLATED, UNMEASURABLE), doubtful()).by_violation
+
+
+@pytest.mark.parametrize(
+    ("written", "about", "expected"),
+    [
+        (document(VIOLATED), {}, True),
+        (document(VIOLATED, {"priority": {"at_most": 1}}), {}, True),
+        (document({**VIOLATED, "on_violation": "cancel"}), {}, True),
+        ({"version": 1}, {}, True),
+        ({"version": 1, "unmatched": "cancel"}, {}, True),
+        ({"version": 1}, {"Operation": NEW}, False),
+        (document(), {"Operation": NEW}, False),
+        (document(UNKNOWN), {}, False),
+        (document(UNMEASURABLE), {}, False),
+        (document(VIOLATED, UNMEASURABLE), {}, False),
+        (document({"manual_approval": "required"}), {}, False),
+        (document(VIOLATED, mode="shadow"), {}, False),
+        (document(VIOLATED), {"Status": "Preparing"}, False),
+        ({"version": 1, "policies": [policy(UNMEASURABLE)]}, {}, False),
+    ],
+)
+def test_only_what_is_known_to_stand_in_the_way_expires(written: Written, about: Written, *, expected: bool) -> None:
+    """Nothing is given up for what could not be read, was not said yet, or waits for a person or an operator."""
+    assert judge(written, doubtful(**about)).may_expire is expected
+
+
+def test_a_decision_names_the_policies_that_judged() -> None:
+    """By the version of the very set."""
+    policies = PolicySet.from_data(document(VIOLATED))
+    assert decide(policies, facts()).policy_version == policies.version
 
 
 def test_the_settings_of_a_set_are_read() -> None:

@@ -348,6 +348,15 @@ def test_until_is_strictly_before_s3_fails_the_job(waited: timedelta, expected: 
     assert until({"window": "nights"}, about=facts(SuspendedDate=NOW - waited)) == expected
 
 
+@pytest.mark.parametrize(("opens", "expected"), [("11:59", True), ("12:00", False)])
+def test_a_suspension_far_ahead_of_the_clock_counts_as_thirty_days_ahead(opens: str, *, expected: bool) -> None:
+    """S3's clock and ours may differ, but not by a year: nobody waits for an instant sixty days from now."""
+    sixty_days_ahead = {"dates": [f"{NOW + 60 * DAY:%Y-%m-%d}"], "from": opens, "to": "13:00"}
+    later = {"later": {"timezone": "UTC", "open": [sixty_days_ahead]}}
+    found = judge(document({"window": "later"}, calendars=later), facts(SuspendedDate=NOW + 365 * DAY)).until
+    assert (found is not None) == expected
+
+
 def test_an_exception_that_expires_is_part_of_the_clock() -> None:
     """What is lifted until an exception's last day is over can only be approved before."""
     exception = {
