@@ -1,6 +1,7 @@
-"""A thousand events that nobody sends, to the gate function."""
+"""A thousand events that nobody sends, to the gate function; as many as FUZZED_EVENTS says."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ policies:
     match: [{operation: S3PutObjectTagging}]
     require: [{total_tasks: {at_most: 3}}]
 """
+EVENTS = int(os.environ.get("FUZZED_EVENTS", "1000"))
 UNKNOWN = "00000000-dead-beef-0000-000000000000"
 STATUSES = ["New", "Preparing", "Suspended", "Ready", "Active", "Complete", "Cancelled", "Failed", "Approved", ""]
 
@@ -92,7 +94,7 @@ def test_a_thousand_fuzzed_events_crash_nothing_and_decide_nothing_that_s3_does_
 
     with served.deployed(stage, tmp_path, POLICY) as function:
 
-        @settings(max_examples=1000)
+        @settings(max_examples=EVENTS)
         @given(
             body=bodies(job_ids) | arns().map(lambda arn: json.dumps(job_event(UNKNOWN, arn=arn))),
             deliveries=st.integers(1, 4),

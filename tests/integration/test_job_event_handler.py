@@ -229,6 +229,23 @@ def test_own_trouble_hands_only_its_own_message_back_and_leaves_a_line(function:
     assert denied.job_id in json.dumps(line)
 
 
+@pytest.mark.parametrize("operation", ["DescribeJob", "UpdateJobStatus"])
+@pytest.mark.parametrize("effect", [Effect.ERROR, Effect.RESET, Effect.WRONG_XML], ids=lambda effect: effect.value)
+@pytest.mark.parametrize("position", [0, 4, 9])
+def test_one_bad_record_among_ten_costs_the_other_nine_nothing(
+    function: Deployed, operation: str, effect: Effect, position: int
+) -> None:
+    """Wherever it stands and whatever befalls it: nine jobs are decided, and none of the nine comes again."""
+    stage = function.stage
+    refs = [stage.create(2) for _ in range(10)]
+    bad = refs[position]
+    stage.emulator.faults.add(Fault(effect, operation=operation, job_id=bad.job_id, times=None))
+    again = function.receive(*(sqs_record(job_event(ref.job_id), message_id=ref.job_id) for ref in refs))
+    assert set(again) <= {bad.job_id}
+    assert all(stage.status(ref) == "Ready" for ref in refs if ref != bad)
+    assert function.messages.count("job approved") >= 9
+
+
 def test_an_unclear_update_needs_no_second_delivery(function: Deployed) -> None:
     """The claim stands to its lease; what comes within it is left, and who comes after it finds the truth."""
     ref = function.stage.create()

@@ -198,7 +198,7 @@ class Oracle:
         if own and any(send.answer != "refused" for send in job.sends):
             yield "unclear", f"{after.phase} by its owner after an update that may have arrived"
 
-    def _claimed(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901 - rule by rule
+    def _claimed(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901, PLR0912 - rule by rule
         before, after = job.item, w.after
         if not w.is_claim or after.lease_until is None or not after.claim_id:
             yield "claim", f"not a claim: by transaction {w.is_claim}, lease until {after.lease_until}"
@@ -225,6 +225,31 @@ class Oracle:
             yield "shadow", "claimed in shadow mode"
         elif after.policy_version != given.version:
             yield "policies", f"claimed by {after.policy_version}, given was {given.version}"
+        if w.review is not None and w.review.evidence is not None:
+            yield from self._recorded(w, w.review.evidence)
+
+    def _recorded(self, w: records.Written, evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Whether what is on record is what S3 had said to this invocation, and what the policies objected to."""
+        seen = self.seen[w.by, w.after.ref.job_id]
+        if seen.looked is None:
+            yield "1: recorded", "claimed without having asked S3"
+            return
+        facts: Any = evidence["facts"]
+        said = seen.looked.job
+        if evidence["policy_version"] != w.after.policy_version or facts["status"] != said["Status"]:
+            yield "1: recorded", f"recorded {evidence['policy_version']} and {facts['status']}"
+        if not seen.looked.at <= datetime.fromisoformat(facts["now"]) <= w.at:
+            yield "1: recorded", f"judged at {facts['now']}, looked at {seen.looked.at}"
+        total = said.get("ProgressSummary", {}).get("TotalNumberOfTasks") or None
+        for name, value, known in (("total_tasks", total, True), ("tags", seen.tags, seen.tags is not None)):
+            gap = isinstance(facts[name], dict) and "why" in facts[name]
+            if known and not gap and facts[name] != value:
+                yield "1: recorded", f"recorded {name} {facts[name]}, S3 said {value}"
+        objections: Any = [each for each in evidence["objections"] if each["enforced"]]
+        if w.after.direction == "approve" and (objections or evidence["verdict"] != "approve"):
+            yield "1: recorded", f"approves with {evidence['verdict']} and {objections} on record"
+        if w.after.direction == "cancel" and not objections and "unmatched" not in evidence["rules"]:
+            yield "1: recorded", "cancels with no objection on record"
 
     def _settled(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
         after = w.after

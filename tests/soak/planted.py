@@ -15,6 +15,7 @@ from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError, LedgerError
 from batchgate.jobs.model import JobStatus
 from batchgate.policy.decide import Decision
+from batchgate.policy.evidence import evidence_of
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Verdict
 from batchgate.protocol import Settle, Step
@@ -279,6 +280,14 @@ def remember_tags(patch: pytest.MonkeyPatch) -> None:
         return known[ref]
 
     patch.setattr(S3Control, "_tags", remembered)
+
+
+@plant
+def record_facts_of_another_time(patch: pytest.MonkeyPatch) -> None:
+    """The history keeps what the first review saw."""
+    evidence: Any = evidence_of
+    first: dict[Any, Any] = {}
+    patch.setattr(carry_out, "evidence_of", lambda decision: first.setdefault(decision.facts.ref, evidence(decision)))
 
 
 @plant

@@ -1,7 +1,7 @@
 """Policies of every kind, small, about jobs that differ in few ways."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 from typing import Any, TypeAlias
 
@@ -89,7 +89,7 @@ def document(name: str) -> Document:
     return made
 
 
-@cache
+@lru_cache(maxsize=512)
 def policy_set(name: str) -> PolicySet:
     """The same, as the gate has it."""
     return PolicySet.from_data(document(name))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import subprocess
 import sys
 import time
 import zoneinfo
@@ -11,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from typing import Any
 
 from tests.soak.flood import flood
@@ -148,7 +151,7 @@ def run(histories: int, first: int, workers: int, out: Callable[[str], object]) 
     total = Tally()
     chunks = [range(begin, min(begin + CHUNK, first + histories)) for begin in range(first, first + histories, CHUNK)]
     begun = told = time.monotonic()
-    with ProcessPoolExecutor(workers, max_tasks_per_child=40 if workers > 1 else None) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(play_seeds, chunk) for chunk in chunks}
         for done in as_completed(waiting):
             part = done.result()
@@ -207,6 +210,13 @@ def table(total: Tally) -> str:
     return "\n".join(lines)
 
 
+def fuzz(events: int) -> int:
+    """So many events that nobody sends, to the gate function; the test's own exit code."""
+    environment = {**os.environ, "FUZZED_EVENTS": str(events)}
+    test = "tests/integration/test_fuzzed_events.py"
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", test], env=environment, check=False).returncode
+
+
 _GROUPS = frozenset({"announced", "by hand", "came late", "invoked", "sent Cancelled", "sent Ready", "step", "written"})
 
 
@@ -217,9 +227,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first history; each next one has the next")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", default="", help="numbers of the steps to keep, for one history")
-    parser.add_argument(
-        "--part", choices=["histories", "flood"], default="histories", help="flood: HISTORIES jobs at once"
-    )
+    parser.add_argument("--part", choices=["histories", "flood", "events"], default="histories", help="what to play")
     parser.add_argument("--slow", action="store_true", help="over HTTP, with the local AWS's DynamoDB")
     asked = parser.parse_args()
 
@@ -232,6 +240,8 @@ def main() -> int:
         came_to = flood(asked.histories)
         out(str(came_to))
         return 1 if came_to.wrong else 0
+    if asked.part == "events":
+        return fuzz(asked.histories)
     if asked.histories == 1:
         return 0 if explain(asked.seed, asked.keep, out, slow=asked.slow) else 1
     out(f"seeds {asked.seed} to {asked.seed + asked.histories - 1}")

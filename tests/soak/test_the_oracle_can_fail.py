@@ -31,6 +31,7 @@ SEEDS = {
     "judge_again_under_a_live_lease": 4,
     "look_only_at_what_is_new": 5,
     "no_brake": 0,
+    "record_facts_of_another_time": 4,
     "remember_tags": 32,
     "retry_an_unclear_update": 10,
     "send_though_the_claim_failed": 2,
