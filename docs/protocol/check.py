@@ -1,0 +1,342 @@
+# ruff: noqa: INP001, T201 - a script beside the model it runs, and it speaks through standard output
+"""Run the model of the decision protocol through spin: every configuration, then every rule taken out.
+
+`make model` runs it all, `make model QUICK=1` a part of it in a minute or two. Standard library only. Needs spin (from
+the path; else Debian's package, fetched without root into .spin/) and a C compiler.
+
+Exit status: 0 when every configuration holds and every rule that is taken out breaks a promise, 1 when not, 2 when the
+tools are missing.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+MODEL = HERE / "gate.pml"
+KEPT_IN = HERE.parents[1] / ".spin"
+COMPILERS = ("cc", "gcc", "clang")
+SAFETY = ("-O2", "-w", "-DSAFETY", "-DNOFAIR")
+LONGEST_PATH = 3_000_000
+"""How deep a run may go, in steps; a run that reaches it shows nothing and counts as failed. 50 bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What is in one exhaustive run, as the model's own switches."""
+
+    name: str
+    has: str
+    switches: str = ""
+    quick: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the protocol, and the configuration in which its absence shows.
+
+    Attributes:
+        name: The model's word for it.
+        says: The rule in a sentence.
+        switches: The smallest configuration with the hole in it.
+    """
+
+    name: str
+    says: str
+    switches: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run came to.
+
+    Attributes:
+        states: How many different states were visited.
+        depth: The longest path, in steps.
+        megabytes: What it took in memory at most.
+        broken: The promise that does not hold, with its number; "" where all hold.
+        trace: What happened until then, a line a step.
+        trouble: Why the run shows nothing (memory, depth, a compiler's words); "" where it does.
+    """
+
+    states: int
+    depth: int
+    megabytes: float
+    seconds: float
+    broken: str = ""
+    trace: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+CORE = "-DMARKS=0 -DBARS=0 -DPERSON=0"
+ALONE = f"-DREVIEWS=1 {CORE}"
+
+CONFIGURATIONS = (
+    Configuration(
+        "sweep alone",
+        "the sweep comes to an end by itself",
+        "-DREVIEWS=1 -DPERSON=0 -DSWEEP_ALONE=1 -DEXPIRY=1",
+        quick=True,
+    ),
+    Configuration("one review", "everything, one review at a time", "-DREVIEWS=1 -DEXPIRY=1", quick=True),
+    Configuration("two reviews, the core", "no person, pause, brake, shadow", f"{CORE}", quick=True),
+    Configuration("two reviews", "people, console, pause, brake, shadow, adoption"),
+    Configuration("cancel_held_after", "two reviews", "-DEXPIRY=1 -DPERSON=0"),
+    Configuration("reasons forgotten", "S3 drops the reason in later statuses", "-DREASONS_KEPT=0 -DBARS=0 -DMARKS=0"),
+    Configuration("unconfirmed jobs", "ConfirmationRequired is false", "-DUNCONFIRMED=1", quick=True),
+    Configuration("no late effects", "and then no alarm", f"-DON_TIME=1 {CORE}"),
+    Configuration("effects after 15 minutes", "the settled row's alarm", f"-DTOO_LATE=1 {CORE}"),
+)
+
+RULES = (
+    Rule("CLAIM_FIRST", "A claim is written before anything is sent", CORE),
+    Rule("ON_REV", "Every write is conditional on rev", CORE),
+    Rule("OWN_ID", "A failed condition is a success only if it returns one's own id", CORE),
+    Rule("FINAL", "Settled is final", ALONE),
+    Rule("LEASE", "While a lease is live, everybody but its owner leaves the job alone", CORE),
+    Rule("LEASE_EVERYWHERE", "... whatever S3 shows", CORE),
+    Rule("SEND_IN_LEASE", "Nothing is sent after one's lease", CORE),
+    Rule("JUDGE_AFRESH", "An expired claim is judged afresh, never simply finished", ALONE),
+    Rule("MAYBE_SENT", "Whoever takes over an expired claim sets maybe_sent", ALONE),
+    Rule("ONE_WAY", "A verdict against the direction of a claim that may have been sent is a hold", ALONE),
+    Rule("ONE_WAY_PEOPLE", "... for people's commands too", "-DREVIEWS=1 -DMARKS=0 -DBARS=0"),
+    Rule("KEEP_DIRECTION", "A withdrawal keeps the direction while an earlier claim may have been sent", ALONE),
+    Rule("LEFT_TO_LEASE", "After an unclear answer the claim is left to its lease, not withdrawn", ALONE),
+    Rule("CERTAIN_ONLY", "After an unclear cancel, a running job is not settled by the owner", ALONE),
+    Rule("WAIT_AS_OWNER", "After a refusal, a running job is not settled while an earlier cancel may come", ALONE),
+    Rule("HELD_REASON", "The held row looks at the reason on the job", ALONE),
+    Rule("BY_DIRECTION", "Applied takes its verdict from direction, not from the last review", ALONE),
+    Rule(
+        "UNATTRIBUTED", "The matching direction without a reason is applied, unattributed", f"-DREASONS_KEPT=0 {ALONE}"
+    ),
+    Rule("WAIT_15", "A running job is superseded only 15 minutes after the last lease of a cancel", ALONE),
+    Rule("CLOCK_FIRST", "... by a clock that was read before the job was described", ALONE),
+    Rule("S3_SAYS", "Only a job that S3 says is Suspended is judged", ALONE),
+    Rule("FRESH", "Nothing is sent on facts older than 5 seconds", ALONE),
+    Rule("VALID_UNTIL", "Nothing is sent after the verdict's window has closed", ALONE),
+    Rule("ANNOUNCE_SETTLED", "Announced is what was settled, and only then", CORE),
+    Rule(
+        "ANNOUNCE_AGAIN",
+        "A settled end that is not announced is announced by whoever finds it",
+        f"-DSWEEP_ALONE=1 {ALONE}",
+    ),
+    Rule("DUE_HOLD", "Every hold has a due_at", ALONE),
+    Rule("DUE_CLAIM", "Every claim has a due_at", ALONE),
+    Rule("DUE_END", "Every end has a due_at until it is announced", ALONE),
+    Rule("GONE_CLOSES", "A job that S3 no longer knows closes its open item", f"-DSWEEP_ALONE=1 {ALONE}"),
+    Rule("RUNNING_JUDGED", "An unconfirmed job is judged in every row while it runs", f"-DUNCONFIRMED=1 {ALONE}"),
+    Rule("ALARM_SETTLED", "What contradicts a settled end rings an alarm", f"-DTOO_LATE=1 {ALONE}"),
+    Rule("PAUSE_IN_CLAIM", "The pause is checked in the claim's transaction", "-DREVIEWS=1"),
+    Rule("BRAKE_IN_CLAIM", "The brake is checked and counted in the claim's transaction", "-DREVIEWS=1"),
+    Rule("SHADOW_HOLDS", "Shadow never claims", "-DREVIEWS=1"),
+    Rule("ADOPTED_HELD", "A job created before the deploy is never decided", "-DREVIEWS=1"),
+    Rule("EXPIRY_KNOWN", "What is unknown never expires into a cancellation", f"-DEXPIRY=1 {ALONE}"),
+    Rule("EXPIRY_FRESH", "A hold expires only if a fresh review still holds", f"-DEXPIRY=1 {ALONE}"),
+    Rule("VALID_EXPIRY", "... and, for a window, only until that window opens", f"-DEXPIRY=1 {ALONE}"),
+    Rule("MARKED_NO_CLOCK", "A hold in shadow does not start the clock of cancel_held_after", "-DEXPIRY=1 -DREVIEWS=1"),
+)
+QUICK_RULES = ("CLAIM_FIRST", "MAYBE_SENT", "ONE_WAY", "WAIT_15", "DUE_CLAIM", "PAUSE_IN_CLAIM")
+
+
+class ToolMissingError(Exception):
+    """Something that the run needs is not on this machine, and could not be fetched."""
+
+
+def find_spin() -> str:
+    """Spin from the path, or Debian's package laid out in .spin/.
+
+    Raises:
+        ToolMissingError: There is neither.
+    """
+    found = shutil.which("spin")
+    if found:
+        return found
+    unpacked = KEPT_IN / "usr" / "bin" / "spin"
+    if not unpacked.exists():
+        KEPT_IN.mkdir(exist_ok=True)
+        try:
+            subprocess.run(
+                [_path_of("apt-get"), "download", "-q", "spin"], cwd=KEPT_IN, check=True, capture_output=True
+            )
+            package = next(KEPT_IN.glob("spin_*.deb"))
+            subprocess.run([_path_of("dpkg-deb"), "-x", package, KEPT_IN], check=True, capture_output=True)
+            package.unlink()
+        except (OSError, subprocess.CalledProcessError, StopIteration):
+            message = (
+                "spin is not in the path, and Debian's package of it could not be fetched; see https://spinroot.com"
+            )
+            raise ToolMissingError(message) from None
+    return str(unpacked)
+
+
+def _path_of(command: str) -> str:
+    return shutil.which(command) or command
+
+
+def find_compiler() -> str:
+    """The first C compiler in the path.
+
+    Raises:
+        ToolMissingError: There is none.
+    """
+    for name in COMPILERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    message = f"no C compiler in the path (tried {', '.join(COMPILERS)}); on Debian: apt-get install gcc libc6-dev"
+    raise ToolMissingError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """The tools, and what one run may take.
+
+    Attributes:
+        memory: The most that one run may use, in megabytes.
+    """
+
+    spin: str
+    compiler: str
+    memory: int
+
+    def exhaust(self, configuration: Configuration) -> Outcome:
+        """Visit every state that the configuration can reach; of a failure, find the shortest way to it."""
+        outcome = self._run(configuration.switches, ("-DCOLLAPSE",))
+        if outcome.broken:
+            return self._run(configuration.switches, ("-DBFS", "-DCOLLAPSE"))
+        return outcome
+
+    def without(self, rule: Rule) -> Outcome:
+        """Look for the shortest way into the hole that the rule closes, breadth first."""
+        return self._run(f"{rule.switches} -DWITHOUT={rule.name}", ("-DBFS",))
+
+    def _run(self, switches: str, search: Sequence[str]) -> Outcome:
+        KEPT_IN.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="run-", dir=KEPT_IN) as place:
+            return self._run_in(Path(place), switches, search)
+
+    def _run_in(self, place: Path, switches: str, search: Sequence[str]) -> Outcome:
+        shutil.copy(MODEL, place)
+        model = [*switches.split(), MODEL.name]
+        began = time.monotonic()
+        for command in (
+            [self.spin, "-a", *model],
+            [self.compiler, *SAFETY, *search, f"-DMEMLIM={self.memory}", "-o", "pan", "pan.c"],
+        ):
+            made = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+            if made.returncode:
+                return Outcome(0, 0, 0, 0, trouble=(made.stdout + made.stderr).strip()[-300:])
+        run = subprocess.run(
+            ["./pan", f"-m{LONGEST_PATH if '-DBFS' not in search else 10_000}", "-n", "-E", "-w22"],
+            cwd=place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = run.stdout + run.stderr
+        trace = self._replay(place, model) if list(place.glob("*.trail")) else ()
+        return Outcome(
+            states=int(_number(r"(\S+) states, stored", said)),
+            depth=int(_number(r"depth reached (\d+)", said)),
+            megabytes=_number(r"(\S+)\s+total actual memory", said),
+            seconds=time.monotonic() - began,
+            broken=next((line.removeprefix("BROKEN ") for line in trace if line.startswith("BROKEN")), ""),
+            trace=tuple(line for line in trace if not line.startswith("BROKEN")),
+            trouble=_trouble(said, replayed=bool(trace)),
+        )
+
+    def _replay(self, place: Path, model: Sequence[str]) -> tuple[str, ...]:
+        told = subprocess.run(
+            [self.spin, "-t", "-T", *model], cwd=place, capture_output=True, text=True, check=False
+        ).stdout
+        lines = [line.strip().replace("_", " ") for line in told.splitlines() if line.strip()]
+        end = next((at for at, line in enumerate(lines) if line.startswith("BROKEN")), len(lines) - 1)
+        return tuple(lines[: end + 1])
+
+
+def _number(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) if found else 0.0
+
+
+def _trouble(said: str, *, replayed: bool) -> str:
+    if "errors:" not in said:
+        return "the run ended without a result"
+    if "errors: 0" not in said and not replayed:
+        return "an error that could not be replayed"
+    for sign in ("max search depth too small", "out of memory", "MEMLIM", "Search not completed"):
+        if sign in said and "errors: 0" in said:
+            return sign
+    return ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check what is asked for, and print it as tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="a part of it, in a minute or two")
+    parser.add_argument("--memory", type=int, default=6000, help="megabytes that one run may take (default: 6000)")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="runs at once (default: 2)")
+    parser.add_argument("--only", default="", help="configurations and rules whose names contain this")
+    parser.add_argument("--traces", action="store_true", help="print how each missing rule breaks a promise")
+    asked = parser.parse_args(arguments)
+    try:
+        checker = Checker(find_spin(), find_compiler(), asked.memory)
+    except ToolMissingError as missing:
+        print(f"model: {missing}", file=sys.stderr)
+        return 2
+    named = set(re.findall(r"^#define ([A-Z0-9_]+) +\d+$", MODEL.read_text(), re.MULTILINE)) - {"WITHOUT"}
+    unchecked = named ^ {rule.name for rule in RULES}
+    if unchecked:
+        print(f"model: {', '.join(sorted(unchecked))}: named in one of gate.pml and check.py only", file=sys.stderr)
+        return 1
+    os.nice(15)
+    configurations = [each for each in CONFIGURATIONS if asked.only in each.name and (each.quick or not asked.quick)]
+    rules = [each for each in RULES if asked.only in each.name and (each.name in QUICK_RULES or not asked.quick)]
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        failures = _show_configurations(configurations, pool.map(checker.exhaust, configurations))
+        failures += _show_rules(rules, pool.map(checker.without, rules), traces=asked.traces)
+    return 1 if failures else 0
+
+
+def _show_configurations(configurations: Sequence[Configuration], outcomes: Iterable[Outcome]) -> int:
+    print(f"| {'configuration':26} | {'states':>12} | {'depth':>9} | {'MB':>6} | {'seconds':>7} | result")
+    print("|---|---|---|---|---|---")
+    failures = 0
+    for configuration, outcome in zip(configurations, outcomes, strict=True):
+        result = outcome.trouble or (f"BROKEN {outcome.broken or '?'}" if outcome.trace else "holds")
+        failures += result != "holds"
+        print(
+            f"| {configuration.name:26} | {outcome.states:>12,} | {outcome.depth:>9,} | {outcome.megabytes:>6,.0f}"
+            f" | {outcome.seconds:>7.0f} | {result}",
+            flush=True,
+        )
+        if outcome.trace:
+            print(*(f"      {line}" for line in outcome.trace), sep="\n")
+    return failures
+
+
+def _show_rules(rules: Sequence[Rule], outcomes: Iterable[Outcome], *, traces: bool) -> int:
+    print(f"\n| {'without the rule':82} | steps | what breaks")
+    print("|---|---|---")
+    survivors = 0
+    for rule, outcome in zip(rules, outcomes, strict=True):
+        broken = outcome.broken and f"promise {outcome.broken}"
+        result = broken or f"NOTHING BREAKS ({outcome.states:,} states){outcome.trouble and ': ' + outcome.trouble}"
+        survivors += not broken
+        print(f"| {rule.says:82} | {len(outcome.trace):>5} | {result}", flush=True)
+        if traces:
+            print(*(f"      {line}" for line in outcome.trace), sep="\n")
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main())

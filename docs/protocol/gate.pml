@@ -1,0 +1,579 @@
+/* One job under batchgate's decision protocol, against S3 Batch Operations.
+ *
+ * README.md beside this file has the protocol's table and rules; check.py runs this model through spin, whole and
+ * with each rule taken out in turn. Names are those of functions/batchgate/state.py and protocol.py.
+ *
+ * What may happen, in any order and any number of times: reviews by events, by the sweep and by people's commands,
+ * at once; crashes between any two effects; an update that is lost, refused, throttled, answered late or not at all,
+ * or that takes effect late; facts, policies and windows that change; pause, brake, shadow; people in the console.
+ *
+ * How time and numbers are kept out of the states:
+ *   rev          stale[p]: somebody else wrote STATE since p read or wrote it, so p's next condition fails. A write
+ *                whose answer was lost and that finds its own id is the case !stale[p], a success.
+ *   lease_until  lease_live; it may end at any moment, whatever its owner is doing. over_15: 15 minutes more.
+ *   attempt      no count: updates whose sender stopped waiting are two bits, late_ready and late_cancel.
+ *   facts        are anything at each look; whether 5 seconds or the window's end came before the send is anything too.
+ *   pause, brake are on or off at each look at them.
+ */
+
+/* What a configuration has in it. */
+#ifndef REVIEWS
+#define REVIEWS 2      /* at once: the sweep's and an event's, the third an event's too */
+#endif
+#ifndef PERSON
+#define PERSON 1       /* any of them may be a person's command instead */
+#endif
+#ifndef CONSOLE
+#define CONSOLE 1      /* somebody confirms or cancels in the console */
+#endif
+#ifndef ENDS
+#define ENDS 1         /* jobs lapse, finish, fail and are forgotten by S3 */
+#endif
+#ifndef BARS
+#define BARS 1         /* pause and brake */
+#endif
+#ifndef MARKS
+#define MARKS 1        /* shadow and adoption: reviews that only report */
+#endif
+#ifndef EXPIRY
+#define EXPIRY 0       /* cancel_held_after is set */
+#endif
+#ifndef UNCONFIRMED
+#define UNCONFIRMED 0  /* ConfirmationRequired is false, and the policies say unconfirmed_jobs: cancel */
+#endif
+#ifndef REASONS_KEPT
+#define REASONS_KEPT 1 /* 0: S3 may forget the reason in later statuses */
+#endif
+#ifndef ON_TIME
+#define ON_TIME 0      /* 1: no update takes effect after its lease */
+#endif
+#ifndef TOO_LATE
+#define TOO_LATE 0     /* 1: updates may take effect even 15 minutes after the lease */
+#endif
+#ifndef SWEEP_ALONE
+#define SWEEP_ALONE 0  /* 1: one reviewer, that starts only when the sweep has work */
+#endif
+
+/* The rules that check.py takes out, one at a time. */
+#ifndef WITHOUT
+#define WITHOUT 0
+#endif
+#define RULE(r) (WITHOUT != r)
+#define CLAIM_FIRST        1
+#define ON_REV             2
+#define FINAL              3
+#define LEASE              4
+#define LEASE_EVERYWHERE   5
+#define JUDGE_AFRESH       6
+#define MAYBE_SENT         7
+#define ONE_WAY            8
+#define ONE_WAY_PEOPLE     9
+#define KEEP_DIRECTION    10
+#define LEFT_TO_LEASE     11
+#define CERTAIN_ONLY      12
+#define WAIT_AS_OWNER     13
+#define HELD_REASON       14
+#define BY_DIRECTION      15
+#define UNATTRIBUTED      16
+#define WAIT_15           17
+#define CLOCK_FIRST       18
+#define S3_SAYS           19
+#define FRESH             20
+#define VALID_UNTIL       21
+#define VALID_EXPIRY      22
+#define SEND_IN_LEASE     23
+#define OWN_ID            24
+#define ANNOUNCE_AGAIN    25
+#define ANNOUNCE_SETTLED  26
+#define DUE_HOLD          27
+#define DUE_CLAIM         28
+#define DUE_END           29
+#define GONE_CLOSES       30
+#define RUNNING_JUDGED    31
+#define ALARM_SETTLED     32
+#define PAUSE_IN_CLAIM    33
+#define BRAKE_IN_CLAIM    34
+#define SHADOW_HOLDS      35
+#define ADOPTED_HELD      36
+#define EXPIRY_FRESH      37
+#define EXPIRY_KNOWN      38
+#define MARKED_NO_CLOCK   39
+
+#define ASKS (!UNCONFIRMED)
+
+mtype = { none, held, claimed, settled };                 /* STATE's state; none: there is no item */
+mtype = { nothing, approve, cancel, hold };               /* directions and verdicts */
+mtype = { applied, superseded, lapsed, leave };           /* outcomes; leave: no end yet */
+mtype = { New, Suspended, Running, Finished, Cancelled, Failed, Gone };   /* S3's statuses, by the table's columns */
+mtype = { no_reason, ours, theirs };                      /* the reason on the job; ours carries the job's claim id */
+mtype = { good, window_closed, violated, unknown, forbidden, shadow, adopted };   /* what facts and policies come to */
+mtype = { done_200, refused, throttled };                 /* what S3 answered */
+mtype = { sweep, event_review, person };
+
+/* STATE in the ledger. `direction` is nothing unless an update may have been sent. */
+mtype state = none, direction = nothing, outcome = nothing, verdict = nothing;
+bit maybe_sent, lease_live, over_15, unattributed, announced, due;
+byte held_for;                       /* since first_held_at: 0 never held, 1 held, 2 longer than cancel_held_after */
+
+/* S3, and updates under way */
+mtype job = New, reason = no_reason;
+mtype asked[3] = nothing;            /* what p asked of S3 and waits for; then S3's answer */
+bit late_ready, late_cancel;
+
+/* The reviews under way */
+bit busy[3], stale[3];
+bit own_lease[3];                    /* p claimed, and its own lease is not over */
+typedef Read { mtype state, direction, job, reason; bit lease_live, over_15 };
+Read read[3];                        /* what p read of STATE and of S3 */
+#define s_state     read[p].state
+#define s_direction read[p].direction
+#define s_lease_live read[p].lease_live
+#define s_over_15   read[p].over_15
+#define d_job       read[p].job
+#define d_reason    read[p].reason
+
+/* What only the promises look at */
+bit we_readied, we_cancelled, they_readied, they_cancelled, alarm, truly_held, acted;
+mtype told = nothing;
+
+#if SWEEP_ALONE
+#define ACTED acted = 1
+#else
+#define ACTED skip
+#endif
+#define PROMISE(holds, broken) if :: holds :: else -> printf(broken); assert(false) fi
+
+#define RAN(j) (j == Running || j == Finished)
+#define MOVED_AS(j) (RAN(j) -> approve : (j == Cancelled -> cancel : nothing))
+
+/* Does the settled ledger say what happened? If S3 forgets reasons, a job that we approved and that failed is lapsed. */
+#define AGREES ( \
+     (outcome == applied && verdict == approve && (we_readied || unattributed && they_readied) && !we_cancelled) \
+  || (outcome == applied && verdict == cancel && (we_cancelled || unattributed && they_cancelled) && !we_readied) \
+  || (outcome == superseded && !we_cancelled && (!we_readied || they_cancelled) && \
+        (they_readied || they_cancelled || !ASKS)) \
+  || (outcome == lapsed && (job == Gone || job == Failed && !we_cancelled && (!we_readied || !REASONS_KEPT))))
+
+#define CONTRADICTS(j, r) (j == Suspended || j == Cancelled && r == ours && !(outcome == applied && verdict == cancel))
+#define CANCEL_MAY_COME (job == Running && direction == cancel && !over_15)
+#define LEASE_OVER (state == claimed && !lease_live)
+#define ENDED (RAN(job) && ASKS || job == Finished || job == Cancelled || job == Failed || job == Gone)
+
+/* What the sweep finds and must move: the listing of waiting jobs, and the open index by due_at. A held job that
+ * waits is looked at again when it is due; what comes of that is the policies' affair. */
+#define WORK ( \
+     job == Suspended && (state == none || LEASE_OVER && due) \
+  || ENDED && (state == held || LEASE_OVER) && due && !CANCEL_MAY_COME \
+  || state == settled && !announced && due)
+
+/* Where a job may be left: not ready yet, held with somebody to look again, ended and told of, or none of the gate's. */
+#define AT_REST ( \
+     job == New \
+  || (job == Suspended || !ASKS && job == Running) && (state == held || LEASE_OVER) && due \
+  || job != Suspended && state == settled && announced && told == outcome \
+  || job != Suspended && state == none)
+
+/* Whoever else is at work will find its condition failed: it can do nothing more, so what it read is forgotten. */
+#define CONDITIONS_HOLD (RULE(ON_REV) && RULE(OWN_ID))
+inline forget(q) { read[q].state = 0; read[q].direction = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0 }
+inline overtake(q) {
+  if
+  :: busy[q] && q != p -> stale[q] = 1; if :: CONDITIONS_HOLD -> forget(q) :: else fi
+  :: else
+  fi
+}
+inline wrote() { overtake(0); overtake(1); overtake(2); stale[p] = 0 }
+
+inline describe() { d_job = job; d_reason = reason }
+
+/* Columns "Ready" to "gone" for an item that is held, or claimed with the lease over (protocol.py: _end). */
+inline read_end() {
+  un = 0; end_verdict = nothing;
+  if
+  :: d_reason == ours && s_direction != nothing && (s_state != held || RULE(HELD_REASON)) ->
+     end = applied; end_verdict = (RULE(BY_DIRECTION) || s_state == claimed -> s_direction : nothing)
+  :: else ->
+     if
+     :: d_reason == no_reason && s_direction != nothing && MOVED_AS(d_job) == s_direction && RULE(UNATTRIBUTED) ->
+        end = applied; end_verdict = s_direction; un = 1
+     :: d_job == Running && s_direction == cancel && !s_over_15 && RULE(WAIT_15) -> end = leave
+     :: else -> end = ((d_job == Failed || d_job == Gone) -> lapsed : superseded)
+     fi
+  fi
+}
+
+inline end_or_leave() {
+  read_end();
+  if
+  :: end == leave -> printf("%e: a cancel may still come\n", who); goto rest
+  :: end != leave -> forget(p); goto settle
+  fi
+}
+
+/* What the owner reads from S3 after its own update (protocol.py: _end_for_owner). */
+inline read_own_end(sent) {
+  un = 0; end_verdict = nothing;
+  if
+  :: d_reason == ours -> end = applied; end_verdict = v
+  :: d_reason == no_reason && (sent) && MOVED_AS(d_job) == v -> end = applied; end_verdict = v; un = 1
+  :: else -> end = (d_job == Failed -> lapsed : superseded)
+  fi
+}
+
+proctype Review(byte p; mtype usual) {
+  mtype who = usual, d_facts, v, end, end_verdict;
+  bit un, expired, marked;
+
+idle: /* 1. read STATE */
+  atomic {
+    !(state == settled && announced && !(TOO_LATE && CONTRADICTS(job, reason) && !alarm)) && (!SWEEP_ALONE || WORK) ->
+    busy[p] = 1; acted = 0; s_state = state; s_direction = direction;
+    if :: PERSON -> who = person :: skip fi
+  };
+
+  /* then the clock, and describe */
+  atomic {
+    if :: stale[p] && CONDITIONS_HOLD -> printf("%e: somebody else wrote first\n", who); goto rest :: else fi;
+    d_step { s_lease_live = lease_live; s_over_15 = over_15; describe(); printf("%e: reads %e, S3 says %e\n", who, s_state, d_job) }
+  };
+
+  /* 2. the table */
+  atomic {
+    if :: stale[p] && CONDITIONS_HOLD -> printf("%e: somebody else wrote first\n", who); goto rest :: else fi;
+    if :: !RULE(CLOCK_FIRST) -> s_lease_live = lease_live; s_over_15 = over_15 :: else fi;
+    if
+    :: s_state == settled && RULE(FINAL) ->                              /* row settled */
+       if
+       :: CONTRADICTS(d_job, d_reason) && RULE(ALARM_SETTLED) -> alarm = 1; printf("%e: alarm, S3 contradicts what is settled\n", who)
+       :: else
+       fi;
+       PROMISE(AGREES || alarm || d_job != Cancelled || d_reason != ours, "BROKEN 3 a contradiction of what is settled rings no alarm\n");
+       if
+       :: !announced && RULE(ANNOUNCE_AGAIN) -> goto tell
+       :: else -> printf("%e: nothing to do\n", who); goto rest
+       fi
+    :: s_state == claimed && s_lease_live && RULE(LEASE) &&
+         (RULE(LEASE_EVERYWHERE) || d_job == Suspended || d_job == New) ->
+       printf("%e: leaves it to the claim's owner\n", who); goto rest    /* row claimed, lease live */
+    :: else
+    fi;
+    if
+    :: d_job == Suspended -> skip                                        /* judge */
+    :: d_job == New && ASKS && !RULE(S3_SAYS) -> skip
+    :: !ASKS && (d_job == New || d_job == Running) && (s_state == none || RULE(RUNNING_JUDGED)) -> skip
+    :: else ->
+       if
+       :: d_job == New -> printf("%e: waits\n", who); goto rest          /* wait */
+       :: s_state == none && RAN(d_job) -> end = superseded; end_verdict = nothing; un = 0; forget(p); goto settle
+       :: s_state == none && !RAN(d_job) -> printf("%e: nothing to do\n", who); goto rest
+       :: d_job == Gone && s_state != none && !RULE(GONE_CLOSES) -> printf("%e: nothing to do\n", who); goto rest
+       :: else ->
+          PROMISE(ASKS || d_job != Running, "BROKEN 2 an unconfirmed job that runs is let go without being judged\n");
+          end_or_leave()
+       fi
+    fi;
+
+    /* judge: facts, tags and policies are whatever they were when S3 was asked */
+    if
+    :: d_facts = good
+    :: d_facts = window_closed
+    :: d_facts = violated
+    :: d_facts = unknown
+    :: d_facts = forbidden
+    :: MARKS -> d_facts = shadow
+    :: MARKS -> d_facts = adopted
+    fi;
+    v = hold;
+    if
+    :: who == person -> if :: ASKS -> v = approve :: v = cancel fi
+    :: who != person && s_state == claimed && !RULE(JUDGE_AFRESH) -> v = s_direction
+    :: else ->
+       if
+       :: d_facts == forbidden -> v = cancel
+       :: d_facts == good && ASKS -> v = approve
+       :: EXPIRY && ASKS && held_for == 2 && s_state != none && (d_facts == violated || d_facts == window_closed ||
+            d_facts == unknown && !RULE(EXPIRY_KNOWN) || d_facts == good && !RULE(EXPIRY_FRESH)) ->
+          v = cancel; expired = 1
+       :: d_facts == shadow && !RULE(SHADOW_HOLDS) || d_facts == adopted && !RULE(ADOPTED_HELD) ->
+          if :: ASKS -> v = approve :: v = cancel fi
+       :: else
+       fi
+    fi;
+    printf("%e: facts and policies say %e, verdict %e\n", who, d_facts, v);
+    if
+    :: !ASKS && v != cancel ->                                           /* nothing written, or superseded once it runs */
+       if
+       :: d_job == New -> printf("%e: waits\n", who); goto rest
+       :: d_job != New && s_state == none -> end = superseded; end_verdict = nothing; un = 0; forget(p); goto settle
+       :: else -> end_or_leave()
+       fi
+    :: else
+    fi;
+    if
+    :: v == hold -> marked = (d_facts == shadow || d_facts == adopted); forget(p); goto write_hold
+    :: v != hold && s_direction != nothing && s_direction != v && RULE(ONE_WAY) &&
+         (who != person || RULE(ONE_WAY_PEOPLE)) ->
+       printf("%e: not against what may have been sent; alarm\n", who); forget(p); goto write_hold
+    :: else
+    fi;
+    PROMISE(who == person || d_facts != shadow && d_facts != adopted,
+      "BROKEN 4 a claim for a job in shadow, or created before the deploy\n");
+    PROMISE(v == cancel || d_job == Suspended, "BROKEN 1 an approval of a job that S3 did not say is Suspended\n");
+    PROMISE(v == cancel || who == person || d_facts == good, "BROKEN 1 an approval that the policies do not give\n");
+    PROMISE(v == approve || who == person || d_facts == forbidden ||
+      truly_held && held_for == 2 && (d_facts == violated || d_facts == window_closed),
+      "BROKEN 4 a cancellation that the policies do not ask for\n");
+    expired = expired && d_facts == window_closed;
+    forget(p); d_facts = 0;
+
+    /* claim: the pause and, for reviews, the brake are checked in the same transaction */
+    if
+    :: stale[p] && !RULE(OWN_ID) -> printf("%e: takes another's claim for its own\n", who); own_lease[p] = 1; goto send
+    :: else
+    fi;
+    if
+    :: BARS && RULE(PAUSE_IN_CLAIM) -> printf("%e: the gate is paused\n", who); goto write_hold
+    :: BARS && !RULE(PAUSE_IN_CLAIM) -> printf("the gate is paused\n"); printf("BROKEN 1 a claim while the gate is paused\n"); assert(false)
+    :: BARS && v == cancel && who != person && RULE(BRAKE_IN_CLAIM) -> printf("%e: the brake is on\n", who); goto write_hold
+    :: BARS && v == cancel && who != person && !RULE(BRAKE_IN_CLAIM) -> printf("another job's cancellation is claimed: the brake is on\n");
+       printf("BROKEN 4 a cancellation is claimed beyond the brake\n"); assert(false)
+    :: skip
+    fi;
+    if :: !RULE(CLAIM_FIRST) -> goto send :: else fi;
+    d_step {
+      maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT));
+      state = claimed; direction = v; lease_live = 1; own_lease[p] = 1; over_15 = 0; due = RULE(DUE_CLAIM); wrote();
+      printf("%e: claims %e\n", who, v)
+    }
+  };
+  skip; /* anything may happen between two effects */
+
+send: /* 3. facts, lease and window still hold */
+  atomic {
+    if
+    :: own_lease[p] || !RULE(SEND_IN_LEASE) || !RULE(CLAIM_FIRST) ->
+       if
+       :: skip
+       :: RULE(FRESH) -> printf("clock: 5 seconds since the facts were read\n"); goto withdraw
+       :: !RULE(FRESH) -> printf("clock: 5 seconds since the facts were read\n");
+          printf("BROKEN 1 an update rests on facts older than 5 seconds\n"); assert(false)
+       :: who != person && v == approve && RULE(VALID_UNTIL) -> printf("clock: the window closes\n"); goto withdraw
+       :: who != person && v == approve && !RULE(VALID_UNTIL) -> printf("clock: the window closes\n");
+          printf("BROKEN 1 an approval outside its window\n"); assert(false)
+       :: expired && RULE(VALID_EXPIRY) -> printf("clock: the window opens\n"); goto withdraw
+       :: expired && !RULE(VALID_EXPIRY) -> printf("clock: the window opens\n");
+          printf("BROKEN 4 a cancellation for a closed window that is open\n"); assert(false)
+       fi;
+       printf("%e: sends %e\n", who, v);
+       PROMISE(!(v == cancel && we_readied) && !(v == approve && we_cancelled),
+         "BROKEN 3 an update against one that took effect\n");
+       PROMISE(state == claimed && lease_live && !stale[p], "BROKEN 1 an update without a live claim\n");
+       asked[p] = v
+    :: else -> goto withdraw
+    fi
+  };
+
+  if
+  :: atomic { asked[p] == done_200 -> asked[p] = nothing; end = applied; end_verdict = v; un = 0;
+       printf("%e: S3 answers 200\n", who); goto settle }
+  :: atomic { asked[p] == refused -> asked[p] = nothing; printf("%e: S3 refuses\n", who); goto after_refusal }
+  :: atomic { asked[p] == throttled -> asked[p] = nothing; printf("%e: S3 throttles\n", who);
+       if :: goto send :: goto withdraw fi }
+  :: atomic { asked[p] != nothing -> printf("%e: hears nothing from S3\n", who);
+       late_ready = late_ready || asked[p] == approve; late_cancel = late_cancel || asked[p] == cancel;
+       asked[p] = nothing; ACTED;
+       if :: skip :: ACTED; printf("%e: crashes\n", who); goto rest fi }
+  fi;
+
+  /* after an unclear answer: only certainty is settled, the rest is left to the lease */
+  atomic {
+    describe(); printf("%e: describes, S3 says %e\n", who, d_job);
+    if
+    :: d_reason == ours || d_job == Finished || d_job == Cancelled || d_job == Failed ||
+         d_job == Running && v == approve || d_job == Running && ASKS && !RULE(CERTAIN_ONLY) ->
+       read_own_end(1); forget(p); goto settle_own
+    :: else -> forget(p); if :: RULE(LEFT_TO_LEASE) -> printf("%e: leaves the claim to its lease\n", who); goto rest :: else -> goto withdraw fi
+    fi
+  };
+
+after_refusal: /* this update had no effect; an earlier one, maybe_sent, may */
+  atomic {
+    describe(); printf("%e: describes, S3 says %e\n", who, d_job);
+    if
+    :: d_reason == ours || d_job == Finished || d_job == Cancelled || d_job == Failed ||
+         d_job == Running && ASKS && !(maybe_sent && v == cancel && RULE(WAIT_AS_OWNER)) ->
+       read_own_end(maybe_sent); forget(p); goto settle_own
+    :: d_job == Gone -> printf("%e: leaves the claim to its lease\n", who); goto rest
+    :: else -> forget(p)
+    fi
+  };
+
+withdraw: /* surely not sent, or surely refused: the claim is given back, due now */
+  atomic {
+    if
+    :: stale[p] -> printf("%e: somebody else wrote first\n", who); goto rest
+    :: !stale[p] -> d_step {
+         state = held; lease_live = 0; due = RULE(DUE_HOLD);
+         if :: maybe_sent && RULE(KEEP_DIRECTION) :: else -> direction = nothing; maybe_sent = 0; over_15 = 0 fi;
+         if :: EXPIRY && held_for == 0 -> held_for = 1; truly_held = 1 :: else fi;
+         wrote()
+       };
+       printf("%e: withdraws\n", who); goto rest
+    :: ACTED; printf("%e: crashes\n", who); goto rest
+    fi
+  };
+
+write_hold:
+  atomic {
+    if
+    :: who == person -> printf("person: is refused\n"); goto rest
+    :: stale[p] && RULE(ON_REV) && who != person -> printf("%e: somebody else wrote first\n", who); goto rest
+    :: (!stale[p] || !RULE(ON_REV)) && who != person -> d_step {
+         maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT));
+         if :: !maybe_sent -> direction = nothing; over_15 = 0 :: else fi;
+         state = held; lease_live = 0; due = RULE(DUE_HOLD);
+         if
+         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1
+         :: EXPIRY && marked && !RULE(MARKED_NO_CLOCK) && held_for == 0 -> held_for = 1
+         :: else
+         fi;
+         wrote()
+       };
+       printf("%e: holds\n", who); goto rest
+    fi
+  };
+
+settle_own: skip;
+settle: /* 4. conditional, and final */
+  atomic {
+    if
+    :: !RULE(ANNOUNCE_SETTLED) ->
+       PROMISE(told == nothing || told == end, "BROKEN 3 two different ends are announced\n");
+       told = end; printf("%e: announces %e %e\n", who, end, end_verdict)
+    :: else
+    fi;
+    if
+    :: ACTED; printf("%e: crashes\n", who); goto rest
+    :: stale[p] && RULE(ON_REV) -> printf("%e: somebody else wrote first\n", who); goto rest
+    :: !stale[p] || !RULE(ON_REV) ->
+       PROMISE(state != settled, "BROKEN 3 settled twice\n");
+       if
+       :: state == held && end == applied && !un -> alarm = 1; printf("%e: alarm, it took effect after a hold\n", who)
+       :: else
+       fi;
+       PROMISE(!ON_TIME || !alarm, "BROKEN 3 an alarm though every update was on time\n");
+       d_step {
+         state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
+         direction = nothing; maybe_sent = 0; lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0;
+         forget(p); d_facts = 0; v = 0; end = 0; end_verdict = 0;
+         printf("%e: settles %e %e\n", who, outcome, verdict)
+       };
+       PROMISE(TOO_LATE || AGREES, "BROKEN 3 what is settled is not what happened\n")
+    fi
+  };
+
+tell: /* 5. at least once */
+  atomic {
+    if :: skip :: ACTED; printf("%e: crashes\n", who); goto rest fi;
+    PROMISE(told == nothing || told == outcome, "BROKEN 3 two different ends are announced\n");
+    told = outcome; printf("%e: announces %e %e\n", who, outcome, verdict)
+  };
+  atomic {
+    if
+    :: ACTED; printf("%e: crashes\n", who); goto rest
+    :: stale[p] -> printf("%e: somebody else wrote first\n", who); goto rest
+    :: !stale[p] -> announced = 1; due = 0; wrote(); printf("%e: is done\n", who); goto rest
+    fi
+  };
+
+rest:
+  atomic {
+    PROMISE(!SWEEP_ALONE || acted || !WORK || s_state != state && s_state != 0,
+      "BROKEN 2 the sweep finds work, does nothing, and would for ever\n");
+    d_step {
+      busy[p] = 0; stale[p] = 0; own_lease[p] = 0; forget(p); who = usual; d_facts = 0; v = 0; end = 0; end_verdict = 0; un = 0; expired = 0; marked = 0
+    };
+    goto idle
+  }
+}
+
+/* An update reaches S3. */
+inline takes_effect(what, result) {
+  if
+  :: what == approve && job == Suspended ->
+     job = Running; reason = ours; we_readied = 1; result = done_200
+  :: what == cancel && (job == New || job == Suspended || job == Running) ->
+     job = Cancelled; reason = ours; we_cancelled = 1; result = done_200
+  :: else -> result = refused
+  fi;
+  if :: result == done_200 -> printf("S3: takes the %e\n", what) :: else fi;
+  PROMISE(!(we_readied && we_cancelled), "BROKEN 3 the gate approved and cancelled one job\n");
+  PROMISE(TOO_LATE || state != settled || AGREES, "BROKEN 3 what is settled is no longer what happened\n")
+}
+
+#define ASKED(i) (asked[i] == approve || asked[i] == cancel)
+#define OPEN (state != settled)
+
+active proctype World() {
+  byte i; mtype result;
+end: do
+  :: d_step { job == New && ASKS -> job = Suspended; ACTED; printf("S3: the job is Suspended\n") }
+  :: d_step { job == New && !ASKS -> job = Running; ACTED; printf("S3: the job runs\n") }
+  :: atomic { ASKED(0) -> i = 0; goto arrives }
+  :: atomic { ASKED(1) -> i = 1; goto arrives }
+  :: atomic { ASKED(2) -> i = 2; goto arrives }
+  :: atomic { late_ready -> late_ready = 0; ACTED; takes_effect(approve, result); result = 0 }
+  :: atomic { late_cancel -> late_cancel = 0; ACTED; takes_effect(cancel, result); result = 0 }
+  :: d_step { late_ready || late_cancel -> late_ready = 0; late_cancel = 0; ACTED }
+#if CONSOLE
+  :: atomic { OPEN && job == Suspended -> job = Running; they_readied = 1; ACTED;
+       if :: reason = theirs :: reason = no_reason fi; printf("console: confirms the job\n") }
+  :: atomic { OPEN && (job == Suspended || job == Running) -> job = Cancelled; they_cancelled = 1; ACTED;
+       if :: reason = theirs :: reason = no_reason :: skip fi; printf("console: cancels the job\n") }
+#endif
+#if ENDS
+  :: d_step { OPEN && job == Suspended -> job = Failed; ACTED; printf("S3: the job lapses after 30 days\n") }
+  :: atomic { OPEN && job == Running -> ACTED; if :: job = Finished :: job = Failed fi;
+       if :: !REASONS_KEPT -> reason = no_reason :: skip fi; printf("S3: the job ends, %e\n", job) }
+  :: d_step { (job == Cancelled || job == Finished || job == Failed) && (state == held || state == claimed) ->
+       job = Gone; reason = no_reason; ACTED; printf("S3: the job is forgotten\n") }
+#endif
+#if EXPIRY
+  :: d_step { held_for == 1 -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
+#endif
+  :: d_step { state == claimed && lease_live &&
+         !(ON_TIME && (late_ready || late_cancel || ASKED(0) || ASKED(1) || ASKED(2))) ->
+       lease_live = 0; own_lease[0] = 0; own_lease[1] = 0; own_lease[2] = 0; ACTED; printf("clock: the lease ends\n") }
+  :: d_step { !over_15 && !lease_live && direction == cancel &&
+         (TOO_LATE || !(late_cancel || asked[0] == cancel || asked[1] == cancel || asked[2] == cancel)) ->
+       over_15 = 1; ACTED; printf("clock: 15 minutes after the lease\n") }
+  od;
+arrives: /* or it is refused without cause (denied), or throttled */
+  atomic {
+    ACTED;
+    if
+    :: takes_effect(asked[i], result); asked[i] = result
+    :: asked[i] = refused
+    :: asked[i] = throttled
+    fi;
+    i = 0; result = 0; goto end
+  }
+}
+
+/* Promise 2: when nobody is at work and the sweep would find nothing, the job is where it may be left. */
+active proctype Monitor() {
+end: do
+  :: atomic { !busy[0] && !busy[1] && !busy[2] && !(state == claimed && lease_live) && !CANCEL_MAY_COME &&
+         !WORK && !AT_REST -> printf("BROKEN 2 nobody would ever look again\n"); assert(false) }
+  od
+}
+
+init { atomic {
+  run Review(0, sweep);
+#if REVIEWS > 1
+  run Review(1, event_review);
+#endif
+#if REVIEWS > 2
+  run Review(2, event_review);
+#endif
+} }
