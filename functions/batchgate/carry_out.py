@@ -89,7 +89,7 @@ def hold(
         block=block,
         shadow=decision.policies.shadow,
         judged=digest_of(decision),
-        governing=_names(decision),
+        governing=decision.governing_names,
     )
     is_news = state is None or _gist(state) != _gist(held)
     held = replace(held, news_at=now if is_news else held.news_at)
@@ -191,7 +191,7 @@ def by_policy(
         judged=digest_of(decision),
         valid_until=decision.until if expired else decision.valid_until,
         reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
-        review=review_of(decision, job, gate, _DONE[direction]),
+        review=review_of(decision, job, gate, direction.done),
         brake=gate.brake,
     )
 
@@ -221,9 +221,6 @@ def act(state: State | None, intent: Intent, look: JobLook, gate: Gate) -> Revie
     except UpdateUnclearError:
         return _after_unclear(claim, review, gate)
     return _settle(claim, Settle(Outcome.APPLIED, intent.direction), review, gate, claim.reason)
-
-
-_DONE = {Direction.APPROVE: "approved", Direction.CANCEL: "cancelled"}
 
 
 def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[State, Review]:
@@ -443,7 +440,7 @@ def _announce(settled: State, review: Review, gate: Gate) -> Review:
 
 def _action(settled: State) -> str:
     if settled.outcome is Outcome.APPLIED and settled.direction is not None:
-        return _DONE[settled.direction]
+        return settled.direction.done
     if settled.unconfirmed and settled.outcome is Outcome.SUPERSEDED:
         return "unconfirmed"
     return str(settled.outcome or "nothing")
@@ -489,7 +486,7 @@ def review_of(
         reason=reason or status_update_reason(decision),
         decided_by=decision.policy_version,
         policy_version=decision.policy_version,
-        governing=_names(decision),
+        governing=decision.governing_names,
         claim_id=(state.claim_id or "") if state else "",
         attempt=state.attempt if state else 0,
         operation=job.operation or "",
@@ -498,8 +495,3 @@ def review_of(
         shadow=decision.policies.shadow,
         evidence=evidence_of(decision),
     )
-
-
-def _names(decision: Decision) -> tuple[str, ...]:
-    """Who governs the job."""
-    return tuple(statement.name for statement in decision.governing)

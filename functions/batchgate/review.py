@@ -174,16 +174,15 @@ def _decide_by_hand_once(ref: JobRef, direction: Direction, who: str, why: str, 
 
 def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str, look: JobLook, gate: Gate) -> Intent:
     job, version = look.job, decision.policy_version if decision else ""
-    did = "approved" if direction is Direction.APPROVE else "cancelled"
     review = Review(
         ref=job.ref,
         at=gate.clock.now(),
-        action=did,
+        action=direction.done,
         status=job.status,
         verdict=str(direction),
         decided_by=who,
         policy_version=version,
-        governing=tuple(statement.name for statement in decision.governing) if decision else (),
+        governing=decision.governing_names if decision else (),
         operation=job.operation or "",
         total_tasks=job.total_tasks,
         suspended_at=job.suspended_date,
@@ -196,7 +195,7 @@ def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str
         policy_version=version,
         judged=digest_of(decision) if decision else "",
         valid_until=None,
-        reason=lambda claim_id: personal_reason(did, who, why, version, claim_id),
+        reason=lambda claim_id: personal_reason(direction.done, who, why, version, claim_id),
         review=review,
         brake=None,
     )

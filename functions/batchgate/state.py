@@ -26,6 +26,11 @@ class Direction(StrEnum):
         """What UpdateJobStatus is asked for."""
         return RequestedStatus.READY if self is Direction.APPROVE else RequestedStatus.CANCELLED
 
+    @property
+    def done(self) -> str:
+        """What was done once S3 has done it: approved or cancelled."""
+        return "approved" if self is Direction.APPROVE else "cancelled"
+
 
 class Block(StrEnum):
     """What keeps the gate from deciding, whatever the policies say."""

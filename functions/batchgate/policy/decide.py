@@ -78,6 +78,11 @@ class Decision:
     not_met: AbstractSet[int]
 
     @property
+    def governing_names(self) -> tuple[str, ...]:
+        """Who governs the job."""
+        return tuple(statement.name for statement in self.governing)
+
+    @property
     def policy_version(self) -> str:
         """Which policies judged: 12 hex digits."""
         return self.policies.version
