@@ -394,3 +394,16 @@ def test_the_settings_of_a_set_are_read() -> None:
         True,
         timedelta(days=21),
     )
+
+
+def test_a_decision_names_who_governs() -> None:
+    """The enforced statements by name; a shadow one is as if absent."""
+    written = {
+        "version": 1,
+        "guardrails": [guardrail(require=(MET,))],
+        "policies": [policy(require=(MET,)), {**policy(require=(MET,)), "name": "seen-only", "mode": "shadow"}],
+    }
+    decision = judge(written, facts())
+    assert decision.governing_names == tuple(statement.name for statement in decision.governing)
+    assert len(decision.governing_names) == 2
+    assert "seen-only" not in decision.governing_names
