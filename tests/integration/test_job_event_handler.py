@@ -246,6 +246,18 @@ def test_one_bad_record_among_ten_costs_the_other_nine_nothing(
     assert function.messages.count("job approved") >= 9
 
 
+def test_a_surprise_costs_only_its_own_message_and_leaves_a_line(function: Deployed) -> None:
+    """A record as SQS never sends one: its neighbours are decided, and the line says what was wrong and where."""
+    good = function.stage.create(2)
+    odd = sqs_record(job_event(UNKNOWN), message_id="odd")
+    del odd["attributes"]
+    assert function.receive(odd, sqs_record(job_event(good.job_id), message_id="good")) == ["odd"]
+    assert function.stage.status(good) == "Ready"
+    [line] = [line for line in function.lines if line["message"] == "to be delivered again: a surprise"]
+    assert (line["level"], line["message_id"], line["error"]) == ("ERROR", "odd", "KeyError('attributes')")
+    assert "_review_record" in line["at"][-1]
+
+
 def test_an_unclear_update_needs_no_second_delivery(function: Deployed) -> None:
     """The claim stands to its lease; what comes within it is left, and who comes after it finds the truth."""
     ref = function.stage.create()

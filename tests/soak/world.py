@@ -17,7 +17,6 @@ from typing import Any, TypeVar, cast
 
 import boto3
 import botocore.session
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.utils import parse_timestamp
@@ -822,7 +821,6 @@ class World:
             "Records": [_record(str(position), event, tries + 1) for position, (event, tries) in enumerate(messages)]
         }
         failed = [str(position) for position in range(len(messages))]
-        job_event._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
         try:
             answer = job_event.handler(cast("Any", batch), cast("Any", Context(invocation)))
             failed = [str(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
@@ -907,6 +905,8 @@ class World:
             self.crashed(0, f"not a JSON object in the log: {line!r}")
         elif "_aws" in said and "decision" in said:
             self.crashed(0, f"a log line that is a metric: {line!r}")
+        elif "surprise" in str(said.get("message")):
+            self.crashed(0, f"an error of no known kind: {line!r}")
 
     def evidence(self) -> records.Evidence:
         """Everything for the oracle."""
@@ -952,7 +952,7 @@ def _record(message_id: str, event: Event, deliveries: int) -> dict[str, Any]:
 def on_stage(world: World) -> Iterator[World]:
     """Have the handlers of this process work in a world, and keep what they print."""
     events, sweeps, adapter = cast("Any", job_event), cast("Any", sweep_handler), cast("Any", s3control)
-    before = events.gate, sweeps.gate, sweeps.sweep_plan, adapter.JOBS_A_PAGE, events._processor
+    before = events.gate, sweeps.gate, sweeps.sweep_plan, adapter.JOBS_A_PAGE
     events.gate = sweeps.gate = lambda home, time_left, **_: world.gate(_invocation())
     sweeps.sweep_plan = lambda home: world.plan()
     adapter.JOBS_A_PAGE = world.setting.page
@@ -965,4 +965,4 @@ def on_stage(world: World) -> Iterator[World]:
         sys.stdout = stdout
         if stream is not None:
             log.setStream(stream)
-        events.gate, sweeps.gate, sweeps.sweep_plan, adapter.JOBS_A_PAGE, events._processor = before
+        events.gate, sweeps.gate, sweeps.sweep_plan, adapter.JOBS_A_PAGE = before

@@ -1,14 +1,18 @@
 """The dashboard's widget of held jobs: what waits, since when, for what, and the command that decides it. Read-only."""
 
+from __future__ import annotations
+
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from batchgate.jobs.model import Json
 from batchgate.policy.wording import printable
 from batchgate.state import Block, Phase, State
 from batchgate.wiring import Home, SystemClock, logger, open_ledger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from batchgate.jobs.model import Json
 
 SHOWN: Final = 100
 """Rows; more would not help anybody at a glance. CloudWatch takes 6 MiB at most (Lambda's answer)."""
@@ -51,9 +55,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, s
     if not rows:
         return f"{banner}<p>No job is held.</p>"
     more = f"<p>and {len(rows) - SHOWN} more: <code>batchgate jobs held</code></p>" if len(rows) > SHOWN else ""
-    head = "".join(
-        f"<th>{name}</th>" for name in ("Job", "Operation", "Objects", "Held since", "Until", "Why", "Decide")
-    )
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     body = "".join(_row(item, home) for item in rows[:SHOWN])
     return f"{banner}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 

@@ -1,30 +1,45 @@
 """The gate function: EventBridge's job events, from the queue or handed over directly."""
 
+from __future__ import annotations
+
 import json
 from datetime import timedelta
-from functools import partial
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from batchgate.adapters.announce import count_trouble
 from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
 from batchgate.jobs.events import parse_job_event
-from batchgate.jobs.model import Json
 from batchgate.policy.wording import printable
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.wiring import Home, gate, logger
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from batchgate.jobs.model import Json
+
 TRIES_FOR_AN_UNKNOWN_JOB = 3
 """S3 may not know a job just after its creation; after so many deliveries it is not there."""
 
-_processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+class Failure(TypedDict):
+    """One message that is to come again."""
+
+    itemIdentifier: str
+
+
+class PartialFailure(TypedDict):
+    """What Lambda's event source mapping takes for an answer: the messages that are to come again.
+
+    *Source*: Lambda developer guide, "Implementing partial batch responses" with Amazon SQS.
+    """
+
+    batchItemFailures: list[Failure]
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Json], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
     """Review each job that the queue hands over; report the ones to hand over again.
 
     An EventBridge event that is handed over directly is reviewed the same way; its trouble is raised.
@@ -32,27 +47,50 @@ def handler(event: dict[str, Json], context: LambdaContext) -> PartialItemFailur
     if "Records" not in event:
         review_event(event, context)
         return {"batchItemFailures": []}
-    return process_partial_response(event, partial(_review_record, context=context), _processor, context)
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record["messageId"]} for record in event["Records"] if not _is_done(record, context)
+        ]
+    }
 
 
-def _review_record(record: SQSRecord, context: LambdaContext) -> None:
-    with logger.append_context_keys(message_id=printable(record.message_id)):
+def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
+    """Review one message's job; whatever befalls it is told, and costs its neighbours nothing.
+
+    Powertools' batch processor would do the same, and takes as long to load as everything that judges.
+    """
+    with logger.append_context_keys(message_id=printable(record["messageId"])):
         try:
-            event = json.loads(record.body)
-        except (ValueError, RecursionError):
-            logger.error("event dropped: not JSON")
-            return
-        try:
-            review_event(event, context)
-        except JobNotFoundError as error:
-            last = int(record.attributes.approximate_receive_count) >= TRIES_FOR_AN_UNKNOWN_JOB
-            said = "event dropped" if last else "to be delivered again"
-            logger.warning(f"{said}: S3 knows no such job", extra={"error": printable(str(error))})
-            if not last:
-                raise
+            _review_record(record, context)
         except BatchgateError as error:
-            logger.error("to be delivered again: own trouble", extra={"error": printable(str(error))})
+            if not isinstance(error, JobNotFoundError):  # own trouble; that S3 knows no job yet is none
+                logger.error("to be delivered again: own trouble", extra={"error": printable(str(error))})
+                count_trouble(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - the outermost boundary of a record
+            said = {
+                "error": printable(repr(error)),
+                "at": [f"{each.filename}:{each.lineno} {each.name}" for each in extract_tb(error.__traceback__)],
+            }
+            logger.error("to be delivered again: a surprise", extra=said)
             count_trouble(error)
+            return False
+        return True
+
+
+def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
+    try:
+        event = json.loads(record["body"])
+    except (ValueError, RecursionError):
+        logger.error("event dropped: not JSON")
+        return
+    try:
+        review_event(event, context)
+    except JobNotFoundError as error:
+        last = int(record["attributes"]["ApproximateReceiveCount"]) >= TRIES_FOR_AN_UNKNOWN_JOB
+        said = "event dropped" if last else "to be delivered again"
+        logger.warning(f"{said}: S3 knows no such job", extra={"error": printable(str(error))})
+        if not last:
             raise
 
 

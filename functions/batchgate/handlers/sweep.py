@@ -1,16 +1,21 @@
 """The sweep function: what is due, and what no event announced. A rule calls it every minute."""
 
-from datetime import timedelta
+from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from batchgate.adapters.announce import count_sweep, count_trouble
 from batchgate.digest import tell_people
 from batchgate.errors import BatchgateError
-from batchgate.jobs.model import Json
 from batchgate.policy.wording import printable
 from batchgate.sweep import Memory, SweepReport, sweep_jobs
 from batchgate.wiring import Home, gate, logger, sweep_plan
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from batchgate.jobs.model import Json
 
 _memory = Memory()
 

@@ -1,14 +1,18 @@
 """What AppConfig asks before a document goes live: whether the gate could decide by it."""
 
+from __future__ import annotations
+
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchgate.errors import PolicyError
 from batchgate.policy.deployed import load_deployed
 from batchgate.policy.wording import printable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="batchgate")
 
