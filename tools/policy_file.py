@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 from warnings import catch_warnings, simplefilter
 
+from msgspec import structs
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -212,7 +213,7 @@ def _file_order(problem: Problem, order: Mapping[str, int]) -> tuple[int, int, i
 def _located(problem: Problem, places: Mapping[DocumentPath, Place]) -> Problem:
     other = problem.related and _place_of(places, problem.related)
     message = f"{problem.message} ({other})" if other else problem.message
-    return replace(problem, place=_place_of(places, problem.path), message=message)
+    return structs.replace(problem, place=_place_of(places, problem.path), message=message)
 
 
 def _place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place | None:

@@ -5,9 +5,11 @@ settlement after S3 answered, and whoever finds a claim whose owner is gone judg
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchgate.errors import (
     JobNotFoundError,
@@ -144,8 +146,7 @@ def _gist(state: State) -> tuple[object, ...]:
 # --- Acting -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What somebody wants done to a job, and why.
 
     Attributes:
@@ -301,8 +302,7 @@ def _after_unclear(claim: State, review: Review, gate: Gate) -> Review:
 # --- Ends -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What little of a job an end needs."""
 
     ref: JobRef

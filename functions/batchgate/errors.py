@@ -4,7 +4,8 @@ What becomes of the message, the job and the ledger with each is the table in do
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class BatchgateError(Exception):
@@ -19,8 +20,7 @@ class JobDescriptionError(BatchgateError):
     """What claims to be a job's description lacks what every job has, or has it in another shape."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """Where in a file something stands.
 
     Attributes:
@@ -37,8 +37,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong with a policy document.
 
     Attributes:

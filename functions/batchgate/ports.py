@@ -1,9 +1,10 @@
 """What a review needs from the world, as the review sees it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.facts import Gap
@@ -19,8 +20,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ListedJob:
+class ListedJob(Struct, frozen=True):
     """One row of ListJobs: a hint that is worth a review."""
 
     ref: JobRef
@@ -28,8 +28,7 @@ class ListedJob:
     creation_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class JobLook:
+class JobLook(Struct, frozen=True):
     """One job as S3 showed it at one time.
 
     Attributes:
@@ -104,16 +103,14 @@ class PolicySource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Brake:
+class Brake(Struct, frozen=True):
     """How many claims to cancel there may be within how long, before further ones become holds."""
 
     cancellations: int
     within: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """Somebody told the gate to claim nothing.
 
     Attributes:
@@ -204,8 +201,7 @@ class DecisionLedger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """What one review came to; the answer of `review_job`, what is announced, and the history's record.
 
     Attributes:
@@ -278,8 +274,7 @@ class NewId(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """The ports of one invocation, and what the deployment chose.
 
     Attributes:

@@ -3,10 +3,11 @@
 Pure: no effect is here, and every row can be tested by itself.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from batchgate.jobs.model import Job, JobStatus
 from batchgate.state import Direction, Outcome, Phase, State
@@ -43,8 +44,7 @@ class Step(Enum):
     """The end is settled and was not announced yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """The job has come to an end that the ledger does not know yet.
 
     Attributes:

@@ -1,8 +1,9 @@
 """What the ledger keeps of one job: one item of truth, `STATE`."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from batchgate.jobs.model import JobRef, RequestedStatus
 
@@ -56,8 +57,7 @@ class Outcome(StrEnum):
     """The job ended without a decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """The gate's truth about one job.
 
     Attributes:

@@ -3,9 +3,11 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchgate.digest import needs_a_person
 from batchgate.errors import JobsApiError
@@ -27,8 +29,7 @@ _FOR_WHAT_IS_DUE = 3 / 4
 _TROUBLES_TOLD = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How a deployment sweeps.
 
     Attributes:
@@ -44,8 +45,7 @@ class Plan:
     calls_per_second: float
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """What one instance remembers from sweep to sweep, to ask S3 less; losing it costs calls, and nothing else.
 
     Attributes:
@@ -55,8 +55,7 @@ class Memory:
     asking: set[JobRef] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class SweepReport:
+class SweepReport(Struct):
     """What one sweep found and did.
 
     Attributes:
@@ -97,8 +96,7 @@ class SweepReport:
             self.troubles.append((what, error))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Work:
+class _Work(Struct, frozen=True, order=True):
     """One job to review.
 
     Attributes:

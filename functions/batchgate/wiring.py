@@ -2,7 +2,6 @@
 
 import os
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Self
 import botocore.session
 from aws_lambda_powertools import Logger
 from botocore.config import Config
+from msgspec import Struct
 
 from batchgate.adapters import announce, notices, policy_source
 from batchgate.adapters import ledger as ledgers
@@ -43,8 +43,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """Where this function lives, and whose jobs it decides: the partition, Region and account of its own ARN."""
 
     partition: str
@@ -58,8 +57,7 @@ class Home:
         return cls(partition, region, account_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the environment says.
 
     Attributes:

@@ -10,7 +10,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
 from batchgate.adapters import ledger as ledgers

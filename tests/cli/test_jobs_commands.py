@@ -1,15 +1,16 @@
 """`batchgate jobs`: what a person sees of a deployed gate, and what a person's decision does."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from batchgate.errors import JobsApiError
@@ -494,7 +495,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     script = Script()
     script.before("describe", raising(JobsApiError("DescribeJob: SlowDown")))
     gate = find_gate(GateOptions())
-    gate = replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
+    gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
     with pytest.raises(typer.Exit) as ended:
         _carry_out(gate, ref, Direction.APPROVE, "agreed")
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET

@@ -1,9 +1,11 @@
 """A decision ledger in this process's memory: what the one on DynamoDB does, for tests that take thousands of steps."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+
+from msgspec.structs import replace
 
 from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError
 from batchgate.jobs.model import JobRef

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ from aws_lambda_powertools import Logger
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchgate.adapters.announce import Announcements, DecisionEvent, count_sweep, count_trouble
 from batchgate.adapters.notices import TopicNotices

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from batchgate.errors import (
     JobNotFoundError,
@@ -226,8 +227,7 @@ def test_a_command_that_leaves_the_telling_to_the_gate_is_told_of_by_the_sweep(s
             """Leave it."""
             return False
 
-    gate = stage.gate
-    gate = type(gate)(**{name: getattr(gate, name) for name in gate.__slots__} | {"announcer": Silent()})
+    gate = replace(stage.gate, announcer=Silent())
     decide_by_hand(ref, APPROVE, KIM, "looked at it", gate)
     assert stage.state(ref).announced_at is None
     stage.script.before("announce", raising(JobsApiDeniedError("not this time")))

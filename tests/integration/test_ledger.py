@@ -1,7 +1,6 @@
 """The ledger's promises, kept by the one on DynamoDB and by its double alike."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Barrier, Thread
@@ -14,6 +13,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters.ledger import DynamoLedger
@@ -170,7 +170,7 @@ def test_every_state_is_read_as_it_was_written(on_dynamodb: DynamoLedger, state:
 def test_every_field_of_a_state_is_generated() -> None:
     """A new field that nobody stores fails here first."""
     generated = set(states.wrapped_strategy.kwargs)  # type: ignore[attr-defined]
-    assert generated == {each.name for each in fields(State)}
+    assert generated == set(State.__struct_fields__)
 
 
 def test_a_write_replaces_only_what_was_read(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from batchgate.adapters.policy_source import PackagedPolicy
 from batchgate.errors import (
@@ -240,7 +241,7 @@ def another_review(stage: Stage, ref: JobRef, text: str = UP_TO_THREE) -> Callab
     """A review by another invocation, from its reading to its end, judging by its own policies."""
 
     def review() -> None:
-        other = replace(stage.gate, policies=type(stage.source)(policies(text)), ledger=stage.ledger.ledger)
+        other = structs.replace(stage.gate, policies=type(stage.source)(policies(text)), ledger=stage.ledger.ledger)
         review_job(ref, other)
 
     return review

@@ -11,6 +11,7 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from batchgate.adapters.s3control import READING, UPDATING, S3Control
 from batchgate.carry_out import UPDATE_TAKES_AT_MOST
@@ -111,7 +112,7 @@ def test_a_job_that_s3_does_not_know_is_not_found_in_either_vocabulary(vocabular
 
 def test_a_job_in_another_account_is_not_found(stage: Stage) -> None:
     """Jobs live in one account and Region."""
-    elsewhere = replace(stage.create(), account_id="999999999999")
+    elsewhere = structs.replace(stage.create(), account_id="999999999999")
     with pytest.raises(JobNotFoundError):
         stage.s3control.describe(elsewhere)
 
@@ -217,7 +218,7 @@ def test_an_endpoint_that_nobody_listens_at_is_unclear_for_an_update(stage: Stag
     ref = stage.create()
     nobody = fresh_client(UPDATING.merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com")
     with pytest.raises(UpdateUnclearError):
-        replace(stage.s3control, updating=nobody).update_status(ref, RequestedStatus.READY, "why")
+        structs.replace(stage.s3control, updating=nobody).update_status(ref, RequestedStatus.READY, "why")
 
 
 # --- Attempts ---------------------------------------------------------------------------------------

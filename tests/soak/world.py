@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from random import Random
@@ -867,7 +867,7 @@ class World:
             "brake": Brake(self.setting.brake, timedelta(minutes=10)),
             "adopt_existing": self.setting.adopts,
         }
-        return Gate(**{each.name: ports[each.name] for each in fields(Gate) if each.name in ports})
+        return Gate(**ports)
 
     def plan(self) -> Plan:
         """How it sweeps."""

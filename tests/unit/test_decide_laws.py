@@ -5,12 +5,12 @@ judges that are wrong on purpose are what somebody might have written instead.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, JobStatus
 from batchgate.policy.decide import Decision, decide

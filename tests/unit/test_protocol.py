@@ -1,11 +1,12 @@
 """The protocol's table, cell by cell, and what holds for every cell."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.protocol import (

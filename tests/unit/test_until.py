@@ -1,13 +1,13 @@
 """`until` and `valid_until`: the first instants at which the clock alone changes the verdict."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, Result

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -180,14 +179,14 @@ def _facts_as_json(job: Job) -> dict[str, Json]:
 
 def _state_as_json(state: State) -> dict[str, Json]:
     said: dict[str, Json] = {}
-    for each in fields(state):
-        value = getattr(state, each.name)
-        if each.name == "ref":
+    for name in state.__struct_fields__:
+        value = getattr(state, name)
+        if name == "ref":
             continue
         if isinstance(value, datetime):
-            said[each.name] = value.isoformat()
+            said[name] = value.isoformat()
         else:
-            said[each.name] = str(value) if isinstance(value, str) else value
+            said[name] = str(value) if isinstance(value, str) else value
     return said
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from msgspec import Struct
 
 from batchgate.errors import AnnounceError, BatchgateError, JobsApiThrottledError, PolicyUnavailableError
 from batchgate.policy.wording import printable
@@ -151,8 +151,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         )
 
 
-@dataclass(slots=True)
-class Announcements:
+class Announcements(Struct):
     """The `Announcer` port: the log, CloudWatch's metrics by way of the log, and the bus.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,8 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError
 from batchgate.jobs.model import JobRef
@@ -44,8 +45,7 @@ Item = Mapping[str, Any]
 _UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
 
 
-@dataclass(slots=True)
-class DynamoLedger:
+class DynamoLedger(Struct):
     """The `DecisionLedger` port on one table.
 
     Attributes:
@@ -371,18 +371,18 @@ def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
         "schema_version": {"N": str(SCHEMA_VERSION)},
         "write_id": {"S": write_id},
     }
-    for each in fields(state):
-        value = getattr(state, each.name)
-        if each.name == "ref" or value is None:
+    for name in state.__struct_fields__:
+        value = getattr(state, name)
+        if name == "ref" or value is None:
             continue
         if isinstance(value, bool):
-            item[each.name] = {"BOOL": value}
+            item[name] = {"BOOL": value}
         elif isinstance(value, tuple):
-            item[each.name] = {"L": [{"S": name} for name in value]}
+            item[name] = {"L": [{"S": each} for each in value]}
         elif isinstance(value, int):
-            item[each.name] = {"N": str(value)}
+            item[name] = {"N": str(value)}
         else:
-            item[each.name] = {"S": _text(value) if isinstance(value, datetime) else str(value)}
+            item[name] = {"S": _text(value) if isinstance(value, datetime) else str(value)}
     if state.due_at is not None:
         item["open"] = {"S": _OPEN}
     elif state.announced_at is not None:
@@ -397,20 +397,20 @@ def _state(item: Item) -> State:
     if int(item["schema_version"]["N"]) > SCHEMA_VERSION:
         raise LedgerError(f"{item['pk']['S']}: written by a newer version of batchgate")
     said: dict[str, Any] = {"ref": _ref(item["pk"]["S"]), **_NOT_PROJECTED}
-    for each in fields(State):
-        attribute = item.get(each.name)
+    for name in State.__struct_fields__:
+        attribute = item.get(name)
         if attribute is None:
             continue
-        if each.name in _FLAGS:
-            said[each.name] = attribute["BOOL"]
-        elif each.name in _NUMBERS:
-            said[each.name] = int(attribute["N"])
-        elif each.name in _INSTANTS:
-            said[each.name] = _instant(attribute["S"])
-        elif each.name == "governing":
-            said[each.name] = tuple(name["S"] for name in attribute["L"])
+        if name in _FLAGS:
+            said[name] = attribute["BOOL"]
+        elif name in _NUMBERS:
+            said[name] = int(attribute["N"])
+        elif name in _INSTANTS:
+            said[name] = _instant(attribute["S"])
+        elif name == "governing":
+            said[name] = tuple(each["S"] for each in attribute["L"])
         else:
-            said[each.name] = _ENUMS.get(each.name, str)(attribute["S"])
+            said[name] = _ENUMS.get(name, str)(attribute["S"])
     return State(**said)
 
 

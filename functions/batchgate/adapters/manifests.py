@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from msgspec import Struct
 
 from batchgate.errors import ManifestsApiError
 from batchgate.policy.facts import Gap, Result, manifest_location
@@ -23,8 +23,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StoredManifests:
+class StoredManifests(Struct, frozen=True):
     """The `ManifestsApi` port on S3."""
 
     s3: S3Client

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from msgspec import Struct
 
 from batchgate.errors import AnnounceError
 
@@ -17,8 +17,7 @@ SUBJECT_AT_MOST = 100
 """Characters of an e-mail's subject. *Source*: SNS API, Publish."""
 
 
-@dataclass(frozen=True, slots=True)
-class TopicNotices:
+class TopicNotices(Struct, frozen=True):
     """The `Notices` port on SNS."""
 
     client: SNSClient

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
+
+from msgspec import Struct, field
 
 
 class Pace(Protocol):
@@ -29,8 +30,7 @@ class Unhurried:
         """Go on."""
 
 
-@dataclass(slots=True)
-class Evenly:
+class Evenly(Struct):
     """One call after another, never more than so many a second, nothing saved up.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from msgspec import Struct, field
 
 from batchgate.errors import PolicyError, PolicyUnavailableError
 from batchgate.policy.deployed import load_deployed
@@ -49,8 +49,7 @@ _UNREADABLE = (
 _PROBLEMS_TOLD = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileLocation:
+class ProfileLocation(Struct, frozen=True):
     """Which AppConfig configuration; ids or names."""
 
     application: str
@@ -65,7 +64,7 @@ class ProfileLocation:
             ValueError: It is not of this form.
         """
         parts = text.split("/")
-        if len(parts) != len(cls.__slots__) or not all(parts):
+        if len(parts) != len(cls.__struct_fields__) or not all(parts):
             raise ValueError(f"expected APPLICATION/ENVIRONMENT/PROFILE of AppConfig, got {text[:80]!r}")
         return cls(*parts)
 
@@ -73,8 +72,7 @@ class ProfileLocation:
         return f"{self.application}/{self.environment}/{self.profile}"
 
 
-@dataclass(slots=True)
-class AppConfigPolicy:
+class AppConfigPolicy(Struct):
     """The `PolicySource` port on AppConfig: polled when somebody asks, and not more often than AppConfig wants.
 
     An empty answer within a session means that nothing has changed. A document that does not load decides nothing, and
@@ -166,8 +164,7 @@ class AppConfigPolicy:
             self.warn(self._trouble)
 
 
-@dataclass(slots=True)
-class PackagedPolicy:
+class PackagedPolicy(Struct):
     """A policy document in a file, for where there is no AppConfig; it does not change while the code runs."""
 
     path: Path

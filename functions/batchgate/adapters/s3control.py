@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
@@ -16,6 +15,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.parsers import ResponseParserError
+from msgspec import Struct, field
 
 from batchgate.adapters.pace import Pace, Unhurried
 from batchgate.errors import (
@@ -73,8 +73,7 @@ _MAY_HAVE_ARRIVED = frozenset(
 )
 
 
-@dataclass(slots=True)
-class S3Control:
+class S3Control(Struct):
     """The `JobsApi` port on S3 Control.
 
     Attributes:

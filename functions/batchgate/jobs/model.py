@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self, TypeAlias
+
+from msgspec import Struct
 
 from batchgate.errors import JobDescriptionError
 
@@ -71,8 +72,7 @@ class RequestedStatus(StrEnum):
     CANCELLED = "Cancelled"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class JobRef:
+class JobRef(Struct, frozen=True, order=True):
     """Which job, in the whole world of AWS.
 
     Attributes:
@@ -109,8 +109,7 @@ class JobRef:
         return self.arn
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One answer of DescribeJob.
 
     Attributes:
@@ -185,8 +184,7 @@ class Job:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Members:
+class _Members(Struct, frozen=True):
     """Typed reading of a structure whose members may be missing."""
 
     members: Mapping[str, Json]

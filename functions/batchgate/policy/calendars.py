@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from batchgate.policy.wall_clock import Stretch, first_instant, labelled, last_instant, stretches
 
 MINUTES_A_DAY = 24 * 60
@@ -97,8 +99,7 @@ def parse_time(text: str, *, closing: bool = False) -> int:
     raise CalendarValueError(f'expected a time "HH:MM" from "00:00" to {latest}, got "{text}"')
 
 
-@dataclass(frozen=True, slots=True)
-class DateRange:
+class DateRange(Struct, frozen=True):
     """Dates from first to last, both included: of certain years, or every year's.
 
     Attributes:
@@ -167,8 +168,7 @@ def _parse_date(year: str | None, month: str, day: str) -> date:
         raise CalendarValueError(f'expected {wanted}, got "{written}"') from None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRow:
+class OpenRow(Struct, frozen=True):
     """On some dates, a window or the whole day.
 
     Attributes:

@@ -5,11 +5,11 @@ and a *test* (what the value is compared with). Both are plain values, so that e
 different statements are judged once.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from batchgate.jobs.model import Json
 from batchgate.policy import patterns
@@ -23,27 +23,11 @@ Predicate: TypeAlias = Callable[[object, JobFacts], bool]
 """A test made ready: never raises, whatever type the value has."""
 
 
-# --- Tests ----------------------------------------------------------------------------------------
+# --- Tests: each can be made ready to run many times, and says in words what it wants --------------
+#     An absent value, or one of another type, fails every test but those that ask for just that.
 
 
-class Test(ABC):
-    """What a value is compared with. An absent value, or one of another type, fails it."""
-
-    __test__ = False  # not one of pytest's
-    __slots__ = ()
-
-    @abstractmethod
-    def predicate(self) -> Predicate:
-        """The test made ready to run many times."""
-
-    @property
-    @abstractmethod
-    def wanted(self) -> str:
-        """The test in words that follow "want"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matches(Test):
+class Matches(Struct, frozen=True):
     """Text that matches any of the patterns."""
 
     patterns: frozenset[str]
@@ -69,8 +53,7 @@ class Matches(Test):
         return " or ".join(sorted(self.patterns))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Equals(Test):
+class Equals(Struct, frozen=True, eq=False):
     """One boolean, or one whole number: 1 is not true."""
 
     value: bool | int
@@ -92,8 +75,7 @@ class Equals(Test):
         return str(self.value).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Between(Test):
+class Between(Struct, frozen=True):
     """A whole number within both ends; None leaves an end open."""
 
     at_least: int | None
@@ -121,8 +103,7 @@ class Between(Test):
         return f"{self.at_least} to {self.at_most}"
 
 
-@dataclass(frozen=True, slots=True)
-class Present(Test):
+class Present(Struct, frozen=True):
     """There is a value, or there is none; an empty text and a structure are values."""
 
     wanted_present: bool
@@ -138,8 +119,7 @@ class Present(Test):
         return "present" if self.wanted_present else "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket(Test):
+class Bucket(Struct, frozen=True):
     """Of several bucket names at least one (`any`), every one (`only`) or `none` matches."""
 
     word: str
@@ -162,8 +142,7 @@ class Bucket(Test):
         return f"{self.word} {self.names.wanted}"
 
 
-@dataclass(frozen=True, slots=True)
-class InWindow(Test):
+class InWindow(Struct, frozen=True):
     """An instant at which any of the calendars is open."""
 
     names: frozenset[str]
@@ -180,8 +159,7 @@ class InWindow(Test):
         return " or ".join(sorted(self.names))
 
 
-@dataclass(frozen=True, slots=True)
-class Through(Test):
+class Through(Struct, frozen=True):
     """An instant not later than the end of a day in UTC."""
 
     day: date
@@ -204,11 +182,10 @@ class Through(Test):
         return f"through {self.day.isoformat()}"
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf(Test):
+class OneOf(Struct, frozen=True):
     """Any of several tests, for lists that mix texts, numbers and booleans."""
 
-    tests: frozenset[Test]
+    tests: frozenset["Test"]
 
     def predicate(self) -> Predicate:
         """One that holds is enough."""
@@ -221,11 +198,10 @@ class OneOf(Test):
         return " or ".join(sorted(test.wanted for test in self.tests))
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Test):
+class Not(Struct, frozen=True):
     """The exact complement of a test; what is unknown or unmeasurable stays so."""
 
-    test: Test
+    test: "Test"
 
     def predicate(self) -> Predicate:
         """Holds where the test does not."""
@@ -238,26 +214,21 @@ class Not(Test):
         return f"not {self.test.wanted}"
 
 
+Test: TypeAlias = Matches | Equals | Between | Present | Bucket | InWindow | Through | OneOf | Not
+
+
 def _names(value: object) -> Collection[str]:
     return value if isinstance(value, frozenset) else ()
 
 
-# --- Measures -------------------------------------------------------------------------------------
+# --- Measures: where a value comes from. Each reads it out of the facts: a value, None where S3 answered and there is
+#     none, or why it can't be had. `kind` is the check's key in the policy document, `subject` what people call it.
 
 
-class Measure(ABC):
-    """Where a check's value comes from.
+class _Plain(Struct, frozen=True):
+    """A measure that people call by the check's key in the policy document."""
 
-    Attributes:
-        kind: The check's key in the policy document.
-    """
-
-    __slots__ = ()
     kind: str
-
-    @abstractmethod
-    def read(self, facts: JobFacts) -> Value:
-        """The value, None where S3 answered and there is none, or why it can't be had."""
 
     @property
     def subject(self) -> str:
@@ -265,11 +236,8 @@ class Measure(ABC):
         return self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class Simple(Measure):
+class Simple(_Plain, frozen=True):
     """A fact that stands by itself: the check's key is the fact's name."""
-
-    kind: str
 
     def read(self, facts: JobFacts) -> Value:
         """The fact of that name."""
@@ -277,19 +245,15 @@ class Simple(Measure):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class FromArn(Measure):
+class FromArn(_Plain, frozen=True):
     """The account or the Region of the job, from its ARN and never from the requester's text."""
-
-    kind: str
 
     def read(self, facts: JobFacts) -> Value:
         """The part of the job's ARN."""
         return facts.ref.account_id if self.kind == "account" else facts.ref.region
 
 
-@dataclass(frozen=True, slots=True)
-class Tag(Measure):
+class Tag(Struct, frozen=True):
     """One tag of the job. Source: GetJobTagging."""
 
     key: str
@@ -305,8 +269,7 @@ class Tag(Measure):
         return f"tag {self.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter(Measure):
+class Parameter(Struct, frozen=True):
     """One member of the job's operation, by a dotted path. Source: DescribeJob Operation."""
 
     path: str
@@ -324,8 +287,7 @@ class Parameter(Measure):
         return self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Measure):
+class Member(Struct, frozen=True):
     """One member of the manifest or of the report; `name` empty for the structure itself."""
 
     kind: str
@@ -346,19 +308,15 @@ class Member(Measure):
         return f"{self.kind}.{self.name}" if self.name else self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class Clock(Measure):
+class Clock(_Plain, frozen=True):
     """The instant of the review; `window` in a document, or an exception's end."""
-
-    kind: str
 
     def read(self, facts: JobFacts) -> Value:
         """The instant."""
         return facts.now
 
 
-@dataclass(frozen=True, slots=True)
-class ManualApproval(Measure):
+class ManualApproval(Struct, frozen=True):
     """Whether a person has decided. Source: the ledger."""
 
     kind = "manual_approval"
@@ -366,6 +324,14 @@ class ManualApproval(Measure):
     def read(self, facts: JobFacts) -> Value:
         """True, or unmeasurable: nobody's silence is a violation."""
         return True if facts.manually_approved else _WAITS_FOR_A_PERSON
+
+    @property
+    def subject(self) -> str:
+        """The check's key."""
+        return self.kind
+
+
+Measure: TypeAlias = Simple | FromArn | Tag | Parameter | Member | Clock | ManualApproval
 
 
 _WAITS_FOR_A_PERSON = Gap(Result.UNMEASURABLE, "waits for a person")
@@ -389,8 +355,7 @@ def _follow(value: Json, path: str) -> Value:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One question about one job."""
 
     measure: Measure

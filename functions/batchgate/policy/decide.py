@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from datetime import MAXYEAR, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.facts import JobFacts, Result
@@ -32,8 +34,7 @@ class Rule(StrEnum):
     SHADOW = "shadow"
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(Struct, frozen=True):
     """One objection to approving a job, or to doing more than waiting.
 
     Attributes:
@@ -49,8 +50,7 @@ class Vote:
     rule: Rule | None = None
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True, dict=True):
     """What becomes of one job, and everything that led there.
 
     Attributes:
@@ -124,8 +124,7 @@ class Decision:
         return trace_statements(self.policies, self.results, self.not_met, self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
+class _Count(Struct, frozen=True):
     """The votes of all statements at one instant."""
 
     verdict: Verdict

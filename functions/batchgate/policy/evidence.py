@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 
 from batchgate.jobs.model import JobRef, Json
@@ -21,7 +20,7 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "governing": [statement.name for statement in decision.governing],
         "objections": [objection for statement in decision.trace for objection in _objections(statement)],
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
-        "facts": {field.name: _plain(getattr(facts, field.name)) for field in fields(facts)},
+        "facts": {name: _plain(getattr(facts, name)) for name in facts.__struct_fields__},
     }
 
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from batchgate.errors import JobDescriptionError
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json
@@ -25,8 +26,7 @@ class Result(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A fact that is not there, and why.
 
     Attributes:
@@ -45,8 +45,7 @@ Fact: TypeAlias = T | Gap | None
 NOT_READ = Gap(Result.UNMEASURABLE, "not read")
 
 
-@dataclass(frozen=True, slots=True)
-class JobFacts:
+class JobFacts(Struct, frozen=True):
     """One job as the checks see it, at one instant.
 
     Attributes:

@@ -1,21 +1,20 @@
 """Conditions made ready: checks by number, joined by all and any."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from batchgate.policy.facts import Result
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Struct, frozen=True):
     """Violated if any part is; else unknown; else unmeasurable; else met. Of nothing: met."""
 
     parts: tuple["Formula", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Struct, frozen=True):
     """Met if any part is; else unknown; else unmeasurable; else violated."""
 
     parts: tuple["Formula", ...]

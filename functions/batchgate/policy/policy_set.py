@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 from operator import attrgetter, itemgetter
 from typing import Protocol, Self, TypeAlias, TypeVar
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from batchgate.policy import calendars, checks, model, patterns
 from batchgate.policy.canonical import canonical_json
@@ -57,8 +57,7 @@ def _picker(places: tuple[int, ...]) -> Picker:
     return lambda items: tuple(items[place] for place in places)
 
 
-@dataclass(frozen=True, slots=True)
-class Lift:
+class Lift(Struct, frozen=True):
     """What lifts a requirement: its own `unless`, or an exception.
 
     Attributes:
@@ -71,8 +70,7 @@ class Lift:
     because: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One requirement of a statement.
 
     Attributes:
@@ -122,8 +120,7 @@ class Statement:
     pick_requirements: Picker = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One measure with all tests that the set asks of it, so that it is read once.
 
     Attributes:
@@ -138,8 +135,7 @@ class Question:
     wanted: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PolicySet:
+class PolicySet(Struct, frozen=True):
     """The policies that a deployment enforces.
 
     Attributes:
@@ -276,15 +272,14 @@ def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
 _Words: TypeAlias = "str | tuple[str, ...] | model.TextTerm | model.PlainTextTerm | model.ListTerm"
 
 
-@dataclass(slots=True)
-class _Compiler:
+class _Compiler(Struct):
     """Numbers each different check, match and requirement once and translates statements into formulas of numbers."""
 
     document: model.PolicyDocument
-    numbers: dict[checks.Check, int] = field(default_factory=dict)
-    matches: dict[AllOf, int] = field(default_factory=dict)
-    requirements: dict[Requirement, int] = field(default_factory=dict)
-    open_when: dict[str, calendars.Calendar] = field(default_factory=dict)
+    numbers: dict[checks.Check, int] = {}
+    matches: dict[AllOf, int] = {}
+    requirements: dict[Requirement, int] = {}
+    open_when: dict[str, calendars.Calendar] = {}
 
     def __post_init__(self) -> None:
         self.open_when = {name: _calendar(form) for name, form in self.document.calendars.items()}

@@ -7,14 +7,13 @@ times, exactly one key) is checked on the way. Only a document without a problem
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy import calendars, model
@@ -82,8 +81,7 @@ def _document_type() -> inspect.Type:
     return inspect.type_info(model.PolicyDocument)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """One walk over one document.
 
     Attributes:
