@@ -25,7 +25,7 @@ from botocore.awsrequest import AWSResponse
 import policy_file
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters.ledger import DynamoLedger
-from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
@@ -117,12 +117,11 @@ class Network:
                 return b"{}"
 
 
-def clients(network: Network) -> tuple[Any, Any, Any]:
-    """Real clients of the network: reading, updating, and DynamoDB."""
+def clients(network: Network) -> tuple[Any, Any]:
+    """Real clients of the network: S3 Control, and DynamoDB."""
     session = boto3.session.Session(region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
     made = (
-        session.client("s3control", config=READING),
-        session.client("s3control", config=UPDATING),
+        session.client("s3control", config=CONFIG),
         session.client("dynamodb", config=ledgers.CONFIG),
     )
     for client in made:
@@ -160,10 +159,10 @@ class Fixed:
 def sweep(jobs: int, latency: float) -> tuple[float, int]:
     """Seconds that the gate's sweep takes, and the calls that it made."""
     network = Network(jobs, latency)
-    reading, updating, dynamodb = clients(network)
+    s3control, dynamodb = clients(network)
     clock = SystemClock()
     gate = Gate(
-        jobs=S3Control(reading, updating, clock),
+        jobs=S3Control(s3control, clock),
         manifests=NoManifests(),
         policies=Fixed(policy_file.load_text(POLICY).policies),
         ledger=DynamoLedger(dynamodb, TABLE, ("aws", REGION, ACCOUNT), clock),
@@ -183,14 +182,14 @@ def sweep(jobs: int, latency: float) -> tuple[float, int]:
 def loop(jobs: int, latency: float) -> tuple[float, int]:
     """Seconds that a plain loop takes for the same calls."""
     network = Network(jobs, latency)
-    reading, updating, dynamodb = clients(network)
+    s3control, dynamodb = clients(network)
     key = {"pk": {"S": "x"}, "sk": {"S": "y"}}
     item = {**key, "said": {"S": "s" * 1000}}
 
     def one(listed: str) -> None:
         dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True)
-        reading.describe_job(AccountId=ACCOUNT, JobId=listed)
-        reading.get_job_tagging(AccountId=ACCOUNT, JobId=listed)
+        s3control.describe_job(AccountId=ACCOUNT, JobId=listed)
+        s3control.get_job_tagging(AccountId=ACCOUNT, JobId=listed)
         dynamodb.transact_write_items(
             TransactItems=[
                 {"Put": {"TableName": TABLE, "Item": item}},
@@ -198,14 +197,14 @@ def loop(jobs: int, latency: float) -> tuple[float, int]:
                 {"ConditionCheck": {"TableName": TABLE, "Key": key, "ConditionExpression": "attribute_not_exists(p)"}},
             ]
         )
-        updating.update_job_status(
+        s3control.update_job_status(
             AccountId=ACCOUNT, JobId=listed, RequestedJobStatus="Ready", StatusUpdateReason="approved"
         )
         dynamodb.put_item(TableName=TABLE, Item=item)
         dynamodb.put_item(TableName=TABLE, Item=item)
 
     begin = time.perf_counter()
-    answer = reading.list_jobs(AccountId=ACCOUNT, JobStatuses=["Suspended"], MaxResults=1000)
+    answer = s3control.list_jobs(AccountId=ACCOUNT, JobStatuses=["Suspended"], MaxResults=1000)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(one, [row["JobId"] for row in answer["Jobs"]]))
     return time.perf_counter() - begin, network.calls

@@ -13,12 +13,12 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from msgspec import Struct
 
-from batchgate.adapters import announce, notices, policy_source
+from batchgate.adapters import announce, notices, policy_source, s3control
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.pace import Evenly, Pace, Unhurried
 from batchgate.adapters.policy_source import AppConfigPolicy, PackagedPolicy, ProfileLocation
-from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
@@ -193,8 +193,7 @@ def _settings() -> Settings:
 def _jobs(*, paced: bool) -> JobsApi:
     pace: Pace = Evenly(_settings().sweep_calls_per_second) if paced else Unhurried()
     return S3Control(
-        reading=_client("s3control", READING),
-        updating=_client("s3control", UPDATING),
+        client=_client("s3control", s3control.CONFIG),
         clock=SystemClock(),
         pace=pace,
     )
@@ -210,7 +209,7 @@ class _LazyManifests:
 
 @cache
 def _manifests() -> ManifestsApi:
-    return StoredManifests(_client("s3", READING))
+    return StoredManifests(_client("s3", s3control.CONFIG))
 
 
 @cache

@@ -16,7 +16,7 @@ from botocore.loaders import Loader
 
 from batchgate.adapters import announce, policy_source
 from batchgate.adapters import ledger as ledgers
-from batchgate.adapters.s3control import READING, UPDATING
+from batchgate.adapters.s3control import CONFIG
 from infra.gate_asset import FUNCTIONS, SERVICES
 
 ACCOUNT = "111122223333"
@@ -27,7 +27,7 @@ NAMESPACE = 'xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"'
 
 CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], str]] = {
     ("s3control", "describe_job"): (
-        READING,
+        CONFIG,
         {"AccountId": ACCOUNT, "JobId": JOB},
         {},
         (
@@ -36,7 +36,7 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         ),
     ),
     ("s3control", "get_job_tagging"): (
-        READING,
+        CONFIG,
         {"AccountId": ACCOUNT, "JobId": JOB},
         {},
         (
@@ -45,7 +45,7 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         ),
     ),
     ("s3control", "list_jobs"): (
-        READING,
+        CONFIG,
         {"AccountId": ACCOUNT, "JobStatuses": ["Suspended"], "MaxResults": 1000, "NextToken": "next"},
         {},
         (
@@ -54,13 +54,13 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         ),
     ),
     ("s3control", "update_job_status"): (
-        UPDATING,
+        CONFIG,
         {"AccountId": ACCOUNT, "JobId": JOB, "RequestedJobStatus": "Ready", "StatusUpdateReason": "a b/&? [claim 1]"},
         {},
         f"{XML}<UpdateJobStatusResult {NAMESPACE}><JobId>{JOB}</JobId><Status>Ready</Status></UpdateJobStatusResult>",
     ),
     ("s3", "head_object"): (
-        READING,
+        CONFIG,
         {"Bucket": "manifests", "Key": "a b/c.csv", "VersionId": "v1"},
         {"ETag": '"60e460c9d1046e73f7dde5043ac3ae85"', "Content-Length": "17"},
         "",
@@ -248,7 +248,7 @@ def test_these_are_all_calls() -> None:
     """Whatever the adapters call by a client is compared above, and whose API descriptions ship is called."""
     called = set()
     for path in (FUNCTIONS / "batchgate" / "adapters").glob("*.py"):
-        called |= set(re.findall(r"self\.(?:client|s3|events|reading|updating)\.([a-z_]+)\(", path.read_text()))
+        called |= set(re.findall(r"self\.(?:client|s3|events)\.([a-z_]+)\(", path.read_text()))
     assert called == {operation for _, operation in CALLS}
     assert {service for service, _ in CALLS} == SERVICES
     wired = (FUNCTIONS / "batchgate" / "wiring.py").read_text()

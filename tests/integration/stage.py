@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 import policy_file
-from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
@@ -29,8 +29,8 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 CLAIM_IDS = ("5f3a91c2", "0badcafe", "cafebabe", "00000001")
 
-READING_ONCE = READING.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""As `READING`, without its retries and the waits between them."""
+ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""As `CONFIG`, without its retries and the waits between them."""
 
 APPROVE_ALL = """
 version: 1
@@ -268,8 +268,7 @@ class Stage:
         self.told = Told(self.script)
         self.person = connect(s3control_client(Config(retries={"total_max_attempts": 1})), self.emulator)
         self.s3control = S3Control(
-            reading=connect(s3control_client(READING_ONCE), self.emulator),
-            updating=connect(s3control_client(UPDATING), self.emulator),
+            client=connect(s3control_client(ONCE), self.emulator),
             clock=self.clock,
         )
         self.jobs = RecordedJobs(self.script, self.s3control)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.carry_out import UPDATE_TAKES_AT_MOST
 from batchgate.errors import (
     JobNotFoundError,
@@ -29,7 +29,7 @@ from s3batch_emulator import Delays, Effect, Fault, Switches, Vocabulary, connec
 from s3batch_emulator.errors import STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest
 from s3batch_emulator.pytest_plugin import START
-from tests.integration.stage import ACCOUNT, READING_ONCE, REGION, Stage
+from tests.integration.stage import ACCOUNT, ONCE, REGION, Stage
 
 NOT_FOUND = {"NotFoundException", "NoSuchJobException"}
 THROTTLED = {"TooManyRequestsException", "SlowDown"}
@@ -142,11 +142,11 @@ def test_an_update_without_credentials_is_refused(stage: Stage, monkeypatch: pyt
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    anonymous = boto3.session.Session().client("s3control", region_name=REGION, config=UPDATING)
+    anonymous = boto3.session.Session().client("s3control", region_name=REGION, config=CONFIG)
     ref = stage.create()
-    stage.s3control.updating = connect(anonymous, stage.emulator)
+    s3control = S3Control(connect(anonymous, stage.emulator), stage.clock)
     with pytest.raises(UpdateRefusedError, match="never sent"):
-        stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+        s3control.update_status(ref, RequestedStatus.READY, "why")
     assert stage.count("UpdateJobStatus") == 0
 
 
@@ -171,20 +171,16 @@ def in_words(fault: Fault) -> str:
 
 @pytest.fixture(params=["in process", "over HTTP"])
 def impatient(request: pytest.FixtureRequest, stage: Stage) -> Iterator[S3Control]:
-    """The adapter with clients that wait for an answer a fifth of a second at most."""
+    """The adapter with a client that waits for an answer a fifth of a second at most."""
     briefly = Config(read_timeout=0.2)
     if request.param == "in process":
-        clients = [connect(fresh_client(config.merge(briefly)), stage.emulator) for config in (READING_ONCE, UPDATING)]
-        yield S3Control(clients[0], clients[1], stage.clock)
+        yield S3Control(connect(fresh_client(CONFIG.merge(briefly)), stage.emulator), stage.clock)
         return
     with running_server(stage.emulator.asgi) as url:
-        clients = [
-            fresh_client(
-                config.merge(briefly).merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com"
-            )
-            for config in (READING_ONCE, UPDATING)
-        ]
-        yield S3Control(clients[0], clients[1], stage.clock)
+        client = fresh_client(
+            CONFIG.merge(briefly).merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com"
+        )
+        yield S3Control(client, stage.clock)
 
 
 @pytest.mark.parametrize("fault", BREAKAGES, ids=in_words)
@@ -216,9 +212,9 @@ def test_an_endpoint_that_nobody_listens_at_is_unclear_for_an_update(stage: Stag
     with running_server(stage.emulator.asgi) as url:
         pass
     ref = stage.create()
-    nobody = fresh_client(UPDATING.merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com")
+    nobody = fresh_client(CONFIG.merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com")
     with pytest.raises(UpdateUnclearError):
-        structs.replace(stage.s3control, updating=nobody).update_status(ref, RequestedStatus.READY, "why")
+        structs.replace(stage.s3control, client=nobody).update_status(ref, RequestedStatus.READY, "why")
 
 
 # --- Attempts ---------------------------------------------------------------------------------------
@@ -232,10 +228,10 @@ def test_an_update_is_one_http_attempt_whatever_the_environment_says(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
     ref = stage.create()
-    stage.s3control.updating = connect(fresh_client(UPDATING), stage.emulator)
+    s3control = S3Control(connect(fresh_client(CONFIG), stage.emulator), stage.clock)
     stage.emulator.faults.add(Fault(Effect.ERROR, code, operation="UpdateJobStatus", times=None))
     with pytest.raises(JobsApiError):
-        stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+        s3control.update_status(ref, RequestedStatus.READY, "why")
     assert stage.count("UpdateJobStatus") == 1
 
 
@@ -247,15 +243,15 @@ def test_an_update_is_one_http_attempt_whatever_the_environment_says(
 def test_a_read_is_tried_again(stage: Stage, fault: Fault) -> None:
     """A single failure of the service is not seen."""
     ref = stage.create()
-    stage.s3control.reading = connect(fresh_client(READING), stage.emulator)
+    s3control = S3Control(connect(fresh_client(CONFIG), stage.emulator), stage.clock)
     stage.emulator.faults.add(replace(fault, operation="DescribeJob", times=1))
-    assert stage.s3control.describe(ref).status is JobStatus.SUSPENDED
+    assert s3control.describe(ref).status is JobStatus.SUSPENDED
     assert stage.count("DescribeJob") == 2
 
 
 def test_the_longest_update_is_shorter_than_what_leases_reckon_with() -> None:
     """Connecting and waiting for the answer together."""
-    whole: float = UPDATING.connect_timeout + UPDATING.read_timeout  # type: ignore[attr-defined]
+    whole: float = CONFIG.connect_timeout + CONFIG.read_timeout  # type: ignore[attr-defined]
     assert whole <= UPDATE_TAKES_AT_MOST.total_seconds()
 
 
@@ -297,9 +293,9 @@ def test_a_look_is_as_old_as_the_beginning_of_its_first_call(stage: Stage) -> No
     def slowly(**_: object) -> None:
         stage.advance(seconds=4)
 
-    stage.s3control.reading = connect(fresh_client(READING_ONCE), stage.emulator)
-    stage.s3control.reading.meta.events.register_first("before-call.s3-control", slowly)
-    assert stage.s3control.look(ref, with_tags=True).read_at == began
+    s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
+    s3control.client.meta.events.register_first("before-call.s3-control", slowly)
+    assert s3control.look(ref, with_tags=True).read_at == began
     assert stage.clock.now() > began
 
 
@@ -357,9 +353,9 @@ def test_listing_follows_every_page(stage: Stage, jobs: int) -> None:
     def two_a_page(params: dict[str, Any], **_: object) -> None:
         params["MaxResults"] = 2
 
-    stage.s3control.reading = connect(fresh_client(READING_ONCE), stage.emulator)
-    stage.s3control.reading.meta.events.register("provide-client-params.s3-control.ListJobs", two_a_page)
-    listed = list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.SUSPENDED,)))
+    s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
+    s3control.client.meta.events.register("provide-client-params.s3-control.ListJobs", two_a_page)
+    listed = list(s3control.list_jobs(ACCOUNT, (JobStatus.SUSPENDED,)))
     assert {row.ref for row in listed} == set(refs)
     assert len(listed) == jobs
     assert {row.status for row in listed} <= {JobStatus.SUSPENDED}
@@ -384,9 +380,9 @@ def test_trouble_on_a_later_page_is_raised_after_what_was_listed(stage: Stage) -
     def one_a_page(params: dict[str, Any], **_: object) -> None:
         params["MaxResults"] = 1
 
-    stage.s3control.reading = connect(fresh_client(READING_ONCE), stage.emulator)
-    stage.s3control.reading.meta.events.register("provide-client-params.s3-control.ListJobs", one_a_page)
-    listing = stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,))
+    s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
+    s3control.client.meta.events.register("provide-client-params.s3-control.ListJobs", one_a_page)
+    listing = s3control.list_jobs(ACCOUNT, (JobStatus.NEW,))
     first = next(listing)
     stage.emulator.faults.add(Fault(Effect.ERROR, "SlowDown", operation="ListJobs"))
     assert first.status is JobStatus.NEW
@@ -419,13 +415,14 @@ def test_every_partition_has_its_own_arns(stage: Stage, region: str, partition: 
         region_name=region,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=READING_ONCE,
+        config=ONCE,
     )
-    stage.person = stage.s3control.reading = connect(client, stage.emulator)
+    stage.person = connect(client, stage.emulator)
+    s3control = S3Control(stage.person, stage.clock)
     job_id = stage.create(until="New").job_id
-    [row] = stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,))
+    [row] = s3control.list_jobs(ACCOUNT, (JobStatus.NEW,))
     assert row.ref == JobRef(partition, region, ACCOUNT, job_id)
-    assert stage.s3control.describe(row.ref).ref == row.ref
+    assert s3control.describe(row.ref).ref == row.ref
 
 
 def test_a_job_that_is_not_registered_yet_is_not_found_for_a_while() -> None:
@@ -499,7 +496,7 @@ def test_every_odd_answer_to_a_read_is_an_error_of_ours(stage: Stage, body: str)
     """With whatever HTTP status; nothing else ever leaves the adapter."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     for status in STATUSES:
-        answering(stage.s3control.reading, status, body.encode())
+        answering(stage.s3control.client, status, body.encode())
         try:
             told = stage.s3control.describe(ref)
         except JobsApiError as error:
@@ -514,7 +511,7 @@ def test_every_odd_answer_to_an_update_is_a_refusal_or_unclear(stage: Stage, bod
     """Never a success, with 200 neither, and only what was surely refused is a refusal."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     for status in STATUSES:
-        answering(stage.s3control.updating, status, body.encode())
+        answering(stage.s3control.client, status, body.encode())
         with pytest.raises(JobsApiError) as raised:
             stage.s3control.update_status(ref, RequestedStatus.READY, "why")
         assert isinstance(raised.value, UpdateUnclearError) or 400 <= status < 500
@@ -524,7 +521,7 @@ def test_every_odd_answer_to_an_update_is_a_refusal_or_unclear(stage: Stage, bod
 def test_a_refusal_without_a_document_is_a_refusal(stage: Stage, status: int) -> None:
     """The status alone says that nothing was done."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
-    answering(stage.s3control.updating, status, b"")
+    answering(stage.s3control.client, status, b"")
     with pytest.raises((UpdateRefusedError, JobsApiDeniedError)):
         stage.s3control.update_status(ref, RequestedStatus.READY, "why")
 
@@ -533,9 +530,9 @@ def test_an_answer_about_another_job_is_unclear(stage: Stage) -> None:
     """Well-formed, with 200, and not ours."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     told = f'<UpdateJobStatusResult xmlns="{NAMESPACE}"><JobId>%s</JobId><Status>Ready</Status></UpdateJobStatusResult>'
-    answering(stage.s3control.updating, 200, (told % ref.job_id).encode())
+    answering(stage.s3control.client, 200, (told % ref.job_id).encode())
     stage.s3control.update_status(ref, RequestedStatus.READY, "why")
-    answering(stage.s3control.updating, 200, (told % "another-job").encode())
+    answering(stage.s3control.client, 200, (told % "another-job").encode())
     with pytest.raises(UpdateUnclearError):
         stage.s3control.update_status(ref, RequestedStatus.READY, "why")
 
@@ -546,10 +543,10 @@ def test_no_answer_makes_the_adapter_raise_anything_but_its_own_errors(answer: t
     stage = Stage()
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     for client, call in (
-        (stage.s3control.reading, lambda: stage.s3control.describe(ref)),
-        (stage.s3control.updating, lambda: stage.s3control.update_status(ref, RequestedStatus.READY, "why")),
-        (stage.s3control.reading, lambda: stage.s3control.look(ref, with_tags=True)),
-        (stage.s3control.reading, lambda: list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,)))),
+        (stage.s3control.client, lambda: stage.s3control.describe(ref)),
+        (stage.s3control.client, lambda: stage.s3control.update_status(ref, RequestedStatus.READY, "why")),
+        (stage.s3control.client, lambda: stage.s3control.look(ref, with_tags=True)),
+        (stage.s3control.client, lambda: list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,)))),
     ):
         answering(client, *answer)
         try:
@@ -566,9 +563,9 @@ def test_an_http_request_of_the_update_is_what_the_model_says(stage: Stage) -> N
     def watch(request: AWSPreparedRequest, **_: object) -> None:
         seen.append(HttpRequest(request.method, request.url, headers=dict(request.headers)))
 
-    stage.s3control.updating = connect(fresh_client(UPDATING), stage.emulator)
-    stage.s3control.updating.meta.events.register_first("before-send.s3-control", watch)
-    stage.s3control.update_status(ref, RequestedStatus.READY, "why not")
+    client = connect(fresh_client(CONFIG), stage.emulator)
+    client.meta.events.register_first("before-send.s3-control", watch)
+    S3Control(client, stage.clock).update_status(ref, RequestedStatus.READY, "why not")
     [request] = seen
     assert request.method == "POST"
     assert request.path.startswith(f"https://{ACCOUNT}.s3-control.{REGION}.amazonaws.com/v20180820/jobs/{ref.job_id}/")

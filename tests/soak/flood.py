@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
 
+from msgspec.structs import replace
+
 from batchgate.adapters.pace import Evenly
 from batchgate.jobs.model import JobRef
 from batchgate.ports import Brake
 from batchgate.state import Phase, State
 from s3batch_emulator import Pace
-from tests.integration.stage import ACCOUNT, Stage
+from tests.integration.stage import ACCOUNT, RecordedJobs, Stage
 
 CALLS_PER_SECOND = 20
 EVERY = timedelta(minutes=1)
@@ -94,7 +96,8 @@ def flood(jobs: int) -> Flooded:
             super().owe()
             asked.append(stage.clock.now())
 
-    stage.s3control.pace = Counted(CALLS_PER_SECOND, lambda: stage.clock.now().timestamp(), sleep)
+    pace = Counted(CALLS_PER_SECOND, lambda: stage.clock.now().timestamp(), sleep)
+    stage.jobs = RecordedJobs(stage.script, replace(stage.s3control, pace=pace))
     rows = _create(stage, jobs)
     begun, came_to, grown = stage.clock.now(), Flooded(jobs), _megabytes()
     first: dict[JobRef, datetime] = {}

@@ -23,7 +23,7 @@ from botocore.utils import parse_timestamp
 
 from batchgate import wiring
 from batchgate.adapters import s3control
-from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import (
     AnnounceError,
     BatchgateError,
@@ -159,18 +159,16 @@ class Process:
     turns: Turns = field(default_factory=Turns)
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     etags: dict[int, str] = field(default_factory=dict)
-    reading: Any = None
-    updating: Any = None
+    client: Any = None
     console: Any = None
     over_http: bool = False
 
     def __post_init__(self) -> None:
         """Make the clients, and write the manifests."""
-        self.reading = _client(READING.merge(ONCE))
-        self.updating = _client(UPDATING.merge(Config(user_agent="soak")))
+        self.client = _client(CONFIG.merge(ONCE))
         self.console = _client(ONCE)
         self.reach()
-        events = self.reading.meta.events
+        events = self.client.meta.events
         events.register("before-parameter-build.s3-control", _note_job)
         events.register("after-call.s3-control", self._note_answer)
         for rows in range(1, 7):
@@ -182,7 +180,7 @@ class Process:
     def reach(self, url: str | None = None) -> None:
         """Lead the clients to the emulator: in process, or where it is served."""
         self.over_http = url is not None
-        for client in (self.reading, self.updating, self.console):
+        for client in (self.client, self.console):
             if url is None:
                 connect(client, cast("Emulator", self.router))
             else:
@@ -605,7 +603,7 @@ class World:
         self.sizes: dict[str, int] = {}
         self.printed = Printed()
         self.troubles: dict[str, list[list[Any]]] = {}
-        self.adapter = S3Control(self.process.reading, self.process.updating, self.clock, _beside=cast("Any", Inline()))
+        self.adapter = S3Control(self.process.client, self.clock, _beside=cast("Any", Inline()))
         self._invocations = 0
         self._claim_ids = 0
         self._plan = Plan("aws", REGION, ACCOUNT, 1, 20)

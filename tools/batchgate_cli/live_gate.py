@@ -18,7 +18,7 @@ import policy_file
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters import policy_source
 from batchgate.adapters.manifests import StoredManifests
-from batchgate.adapters.s3control import READING, UPDATING, S3Control
+from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import BatchgateError, GatePausedError, JobDescriptionError, PolicyUnavailableError
 from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.facts import Gap
@@ -178,7 +178,7 @@ class LiveGate:
 
     def sqs(self) -> "SQSClient":
         """A client of the gate's queues."""
-        return self.session.client("sqs", config=READING)
+        return self.session.client("sqs", config=CONFIG)
 
 
 def find_gate(options: GateOptions) -> LiveGate:
@@ -191,11 +191,10 @@ def find_gate(options: GateOptions) -> LiveGate:
     clock = SystemClock()
     with aws_troubles():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
-        caller = session.client("sts", config=READING).get_caller_identity()
-        reading = session.client("s3control", endpoint_url=options.endpoint_url, config=READING)
-        updating = session.client("s3control", endpoint_url=options.endpoint_url, config=UPDATING)
+        caller = session.client("sts", config=CONFIG).get_caller_identity()
+        client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
-        home = (reading.meta.partition, reading.meta.region_name, str(caller["Account"]))
+        home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
         found = Whereabouts(ledger_table=options.table) if options.table else _look_up(session, home)
         policies = _policies(session, options, found, clock)
     return LiveGate(
@@ -204,7 +203,7 @@ def find_gate(options: GateOptions) -> LiveGate:
         home=home,
         found=found,
         ledger=ledgers.DynamoLedger(dynamodb, found.ledger_table, home, clock),
-        jobs=S3Control(reading=reading, updating=updating, clock=clock),
+        jobs=S3Control(client, clock),
         policies=policies,
         clock=clock,
     )
@@ -223,7 +222,7 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: Where
 def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Whereabouts:
     _, region, account_id = home
     try:
-        answer = session.client("ssm", config=READING).get_parameter(Name=PARAMETER)
+        answer = session.client("ssm", config=CONFIG).get_parameter(Name=PARAMETER)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
             raise
@@ -295,7 +294,7 @@ class _Manifests:
 
     def size(self, job: Job) -> int | Gap:
         """As `StoredManifests`."""
-        return StoredManifests(self.session.client("s3", config=READING)).size(job)
+        return StoredManifests(self.session.client("s3", config=CONFIG)).size(job)
 
 
 class _RehearsedError(BatchgateError):

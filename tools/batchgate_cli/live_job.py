@@ -7,7 +7,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from batchgate.adapters.manifests import StoredManifests
-from batchgate.adapters.s3control import READING, S3Control
+from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import BatchgateError
 from batchgate.jobs.model import JobRef
 from batchgate.policy.facts import NOT_READ, JobFacts, gather_facts
@@ -40,12 +40,12 @@ def live_facts(job_id: str, policies: PolicySet, options: AwsOptions, at: dateti
     try:
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         account_id = options.account_id or session.client("sts").get_caller_identity()["Account"]
-        client = session.client("s3control", endpoint_url=options.endpoint_url, config=READING)
+        client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)
-        look = S3Control(client, client, SystemClock()).look(ref, with_tags=policies.asks_for("tags"))
+        look = S3Control(client, SystemClock()).look(ref, with_tags=policies.asks_for("tags"))
         asked = policies.asks_for("manifest.bytes")
-        size = StoredManifests(session.client("s3", config=READING)).size(look.job) if asked else NOT_READ
+        size = StoredManifests(session.client("s3", config=CONFIG)).size(look.job) if asked else NOT_READ
     except (BotoCoreError, ClientError) as error:
         raise LiveJobError(f"{job_id}: {error}") from error
     return gather_facts(look.job, at or datetime.now(UTC), tags=look.tags, manifest_bytes=size)

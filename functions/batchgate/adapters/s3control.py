@@ -32,6 +32,8 @@ from batchgate.policy.facts import NOT_READ, Gap, Result
 from batchgate.ports import Clock, JobLook, ListedJob
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from botocore.model import OperationModel
     from mypy_boto3_s3control import S3ControlClient
 
 T = TypeVar("T")
@@ -39,21 +41,14 @@ T = TypeVar("T")
 AT_ONCE = 32
 """Connections: a sweep's workers, and the call for tags beside each."""
 
-READING = Config(
-    connect_timeout=2,
-    read_timeout=5,
+CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=4,
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=AT_ONCE,
 )
-"""For calls that change nothing: botocore's own retries, with its backoff and jitter."""
-
-UPDATING = Config(
-    connect_timeout=1,
-    read_timeout=4,
-    retries={"mode": "standard", "total_max_attempts": 1},
-    max_pool_connections=AT_ONCE,
-)
-"""For UpdateJobStatus: one attempt, within `carry_out.UPDATE_TAKES_AT_MOST`; nothing retries it blindly."""
+"""One attempt within `carry_out.UPDATE_TAKES_AT_MOST`; botocore's own retries, with its backoff and jitter, for all but
+UpdateJobStatus."""
 
 _CALLS_BESIDE = 20
 """One is needed; the others are for calls that hang on from a review that was given up."""
@@ -73,25 +68,29 @@ _MAY_HAVE_ARRIVED = frozenset(
 )
 
 
-class S3Control(Struct):
+class S3Control(Struct, frozen=True):
     """The `JobsApi` port on S3 Control.
 
     Attributes:
-        reading: A client made with `READING`.
-        updating: A client made with `UPDATING`.
+        client: A client made with `CONFIG`. One for all calls: UpdateJobStatus then goes over the connection that
+            DescribeJob has just opened, or used.
         pace: Asked before every call; an update is not kept waiting, or its facts would age, and counts afterwards.
     """
 
-    reading: S3ControlClient
-    updating: S3ControlClient
+    client: S3ControlClient
     clock: Clock
     pace: Pace = field(default_factory=Unhurried)
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CALLS_BESIDE, "tags"))
 
+    def __post_init__(self) -> None:
+        self.client.meta.events.register_first(
+            "needs-retry.s3-control.UpdateJobStatus", _fail_at_once, unique_id="batchgate-one-attempt"
+        )
+
     def describe(self, ref: JobRef) -> Job:
         """DescribeJob."""
         self.pace.take()
-        answer = _translated(ref, lambda: self.reading.describe_job(AccountId=ref.account_id, JobId=ref.job_id))
+        answer = _translated(ref, lambda: self.client.describe_job(AccountId=ref.account_id, JobId=ref.job_id))
         description: Mapping[str, Any] = answer.get("Job") or {}
         try:
             return Job.from_description(description)
@@ -114,14 +113,14 @@ class S3Control(Struct):
     def _tags(self, ref: JobRef) -> Mapping[str, str] | Gap:
         self.pace.take()
         try:
-            answer = _translated(ref, lambda: self.reading.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
+            answer = _translated(ref, lambda: self.client.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
         except JobsApiDeniedError:
             return Gap(Result.UNMEASURABLE, "the gate may not read job tags")
         return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
 
     def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """ListJobs; botocore has no paginator for it, so NextToken is followed here."""
-        region, partition = self.reading.meta.region_name, self.reading.meta.partition
+        region, partition = self.client.meta.region_name, self.client.meta.partition
         home = JobRef(partition, region, account_id, "list")
         wanted: list[Any] = [each.value for each in statuses]
         token: dict[str, str] = {}
@@ -129,7 +128,7 @@ class S3Control(Struct):
             self.pace.take()
             page: Mapping[str, Any] = _translated(
                 home,
-                lambda token=token: self.reading.list_jobs(  # type: ignore[misc]
+                lambda token=token: self.client.list_jobs(  # type: ignore[misc]
                     AccountId=account_id, JobStatuses=wanted, MaxResults=JOBS_A_PAGE, **token
                 ),
             )
@@ -144,7 +143,7 @@ class S3Control(Struct):
         """UpdateJobStatus, once: what is not surely refused, and not surely done, is unclear."""
         self.pace.owe()
         try:
-            answer: Mapping[str, Any] = self.updating.update_job_status(
+            answer: Mapping[str, Any] = self.client.update_job_status(
                 AccountId=ref.account_id,
                 JobId=ref.job_id,
                 RequestedJobStatus=status.value,
@@ -164,6 +163,20 @@ class S3Control(Struct):
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is not about this job")
 
 
+def _fail_at_once(
+    response: tuple[AWSResponse, Any] | None, caught_exception: Exception | None, operation: OperationModel, **_: object
+) -> None:
+    """Asked by botocore before its retries are: what went wrong is raised, so that nothing tries it again.
+
+    *Source*: botocore, Endpoint, the event `needs-retry`; its answers say how long to wait, and a retry follows.
+    """
+    if caught_exception is not None:
+        raise caught_exception
+    if response is not None and response[0].status_code >= _NOT_DONE:
+        raise ClientError(response[1], operation.name)
+
+
+_NOT_DONE = 300
 _REFUSALS = 400
 _UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
 """What botocore raises for a connection that failed, and for an answer that is not S3's.
