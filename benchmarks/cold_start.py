@@ -136,6 +136,7 @@ class Bench:
             "AWS_LAMBDA_FUNCTION_NAME": "gate",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
             "LAMBDA_TASK_ROOT": "/var/task",
             "HOME": str(self.root / "home"),
             "LANG": "en_US.UTF-8",

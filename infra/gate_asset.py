@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from batchgate.errors import BatchgateError
+from infra.service_data import cut_service_data
 from infra.settings import Architecture
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 FUNCTIONS: Final = CHECKOUT / "functions"
 LAMBDA_ROOT: Final = "/var/task"
 PYTHON_VERSION: Final = (3, 13)
-SERVICES: Final = frozenset({"appconfigdata", "dynamodb", "events", "s3", "s3control", "sns"})
-"""Whose API descriptions ship; botocore has those of 400 services, three quarters of its size."""
 
 _UV_PLATFORMS: Final = {Architecture.ARM64: "aarch64-manylinux2014", Architecture.X86_64: "x86_64-manylinux2014"}
 _PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architecture.X86_64: "manylinux2014_x86_64"}
@@ -37,10 +36,11 @@ def build_asset(output: Path, *, architecture: Architecture) -> bool:
 
     Raises:
         AssetError: The packages can't be had, or the sources don't compile.
+        ServiceDataError: The pinned botocore lacks an operation that the gate calls.
     """
     _install_packages(output, architecture)
     shutil.copytree(FUNCTIONS / "batchgate", output / "batchgate", ignore=shutil.ignore_patterns("__pycache__"))
-    _drop_unused_services(output / "botocore" / "data")
+    cut_service_data(output / "botocore" / "data")
     python = _python_of_lambda()
     if python is None:
         return False
@@ -80,16 +80,6 @@ def _install_packages(output: Path, architecture: Architecture) -> None:
         for path in output.glob(f"*.dist-info/{record}"):
             path.unlink()
     (output / ".lock").unlink(missing_ok=True)
-
-
-def _drop_unused_services(data: Path) -> None:
-    """Keep what the gate calls, and what botocore needs for any service: the files beside the directories."""
-    missing = sorted(name for name in SERVICES if not (data / name).is_dir())
-    if missing:
-        raise AssetError(f"botocore has no data of {', '.join(missing)}")
-    for path in data.iterdir():
-        if path.is_dir() and path.name not in SERVICES:
-            shutil.rmtree(path)
 
 
 def _compile_bytecode(output: Path, python: str) -> None:

@@ -1,5 +1,7 @@
 """The few API descriptions that ship give the same requests, and the same answers, as all of botocore's."""
 
+import gzip
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -9,6 +11,7 @@ from typing import Any
 import botocore
 import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -17,7 +20,8 @@ from botocore.loaders import Loader
 from batchgate.adapters import announce, policy_source
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters.s3control import CONFIG
-from infra.gate_asset import FUNCTIONS, SERVICES
+from infra.gate_asset import FUNCTIONS
+from infra.service_data import OPERATIONS, ServiceDataError, cut_service_data
 
 ACCOUNT = "111122223333"
 JOB = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
@@ -250,6 +254,32 @@ def test_these_are_all_calls() -> None:
     for path in (FUNCTIONS / "batchgate" / "adapters").glob("*.py"):
         called |= set(re.findall(r"self\.(?:client|s3|events)\.([a-z_]+)\(", path.read_text()))
     assert called == {operation for _, operation in CALLS}
-    assert {service for service, _ in CALLS} == SERVICES
+    shipped = {(service, xform_name(operation)) for service, names in OPERATIONS.items() for operation in names}
+    assert shipped == CALLS.keys() | {("s3", "head_bucket")}  # botocore's own, where a bucket is elsewhere
     wired = (FUNCTIONS / "batchgate" / "wiring.py").read_text()
-    assert set(re.findall(r'_client\("([a-z0-9]+)"', wired)) == SERVICES
+    assert set(re.findall(r'_client\("([a-z0-9]+)"', wired)) == OPERATIONS.keys()
+
+
+def test_every_error_of_a_service_keeps_its_class(asset: Path, full: Path) -> None:
+    """A service may answer any of its errors to any call, whatever the description of the operation lists."""
+    for service in OPERATIONS:
+        shipped, whole = (
+            session_on(data).create_client(service, region_name="eu-central-1")
+            for data in (asset / "botocore" / "data", full)
+        )
+        assert set(dir(shipped.exceptions)) == set(dir(whole.exceptions))
+
+
+def test_data_of_another_layout_is_refused(tmp_path: Path) -> None:
+    """A new botocore that has moved things fails the build and not a decision."""
+    with pytest.raises(ServiceDataError, match="no service-2 of"):
+        cut_service_data(tmp_path)
+    for service, operations in OPERATIONS.items():
+        directory = tmp_path / service / "2011-12-05"
+        directory.mkdir(parents=True)
+        known: dict[str, Any] = {name: {} for name in operations if name != "Publish"}
+        model = {"metadata": {"endpointPrefix": service}, "operations": known, "shapes": {}}
+        for name, content in (("service-2", model), ("endpoint-rule-set-1", {})):
+            (directory / f"{name}.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    with pytest.raises(ServiceDataError, match="sns has no Publish"):
+        cut_service_data(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.wording import printable
 from batchgate.state import Block, Phase, State
 from batchgate.wiring import Home, SystemClock, logger, open_ledger
@@ -31,6 +32,7 @@ _NOTES: Final = {
 }
 
 
+@collecting_after_the_first_answer
 @logger.inject_lambda_context
 def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, str]:
     """Answer HTML, or the documentation that CloudWatch asks for with `describe`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from batchgate.adapters.announce import count_trouble
 from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
+from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.jobs.events import parse_job_event
 from batchgate.policy.wording import printable
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
@@ -38,6 +39,7 @@ class PartialFailure(TypedDict):
     batchItemFailures: list[Failure]
 
 
+@collecting_after_the_first_answer
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
     """Review each job that the queue hands over; report the ones to hand over again.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from batchgate.adapters.announce import count_sweep, count_trouble
 from batchgate.digest import tell_people
 from batchgate.errors import BatchgateError
+from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.wording import printable
 from batchgate.sweep import Memory, SweepReport, sweep_jobs
 from batchgate.wiring import Home, gate, logger, sweep_plan
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _memory = Memory()
 
 
+@collecting_after_the_first_answer
 @logger.inject_lambda_context
 def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
     """Sweep once; the answer says what was found and done.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from batchgate.errors import PolicyError
+from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.deployed import load_deployed
 from batchgate.policy.wording import printable
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 logger = Logger(service="batchgate")
 
 
+@collecting_after_the_first_answer
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Read the document with the code that the gate reads it with.
