@@ -54,7 +54,7 @@ class Network:
     """The proxy; it runs from `with` to the end of it.
 
     Attributes:
-        latency: Seconds that every answer is kept back; connecting costs nothing more.
+        latency: Seconds from the arrival of a request to its answer; connecting costs nothing more.
         policy: What AppConfig has: a policy document as JSON.
     """
 
@@ -94,11 +94,10 @@ class Network:
             self._connections += 1
 
     def answer(self, line: str, headers: dict[str, str]) -> tuple[dict[str, str], bytes]:
-        """Headers and body, after the latency."""
+        """Headers and body."""
         operation = _operation(line, headers)
         with self._lock:
             self._asked.append(operation)
-        time.sleep(self.latency)
         return self._answer(operation, line)
 
     def _answer(self, operation: str, line: str) -> tuple[dict[str, str], bytes]:
@@ -164,26 +163,26 @@ class _Connection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """One connection to its end."""
         self.network.connected()
-        _head(self.rfile.readline)
+        self.rfile.readline()
+        _headers(self.rfile.readline)
         self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         with self.context.wrap_socket(self.request, server_side=True) as secured:
             reader = secured.makefile("rb")
-            while head := _head(reader.readline):
-                line, headers = head
+            while line := reader.readline().decode("latin-1"):
+                answer_at = time.perf_counter() + self.network.latency
+                headers = _headers(reader.readline)
                 reader.read(int(headers.get("content-length", "0")))
                 said, body = self.network.answer(line, headers)
                 said |= {"content-length": str(len(body)), "x-amzn-requestid": "bench", "x-amz-request-id": "bench"}
                 lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+                time.sleep(max(0.0, answer_at - time.perf_counter()))
                 secured.sendall(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + body)
 
 
-def _head(read_line: Callable[[], bytes]) -> tuple[str, dict[str, str]] | None:
-    """The request line, and headers with names in small letters; None where the client has gone."""
-    line = read_line().decode("latin-1")
-    if not line:
-        return None
+def _headers(read_line: Callable[[], bytes]) -> dict[str, str]:
+    """Up to the empty line, with names in small letters."""
     headers: dict[str, str] = {}
     while said := read_line().strip().decode("latin-1"):
         name, _, value = said.partition(":")
         headers[name.lower()] = value.strip()
-    return line, headers
+    return headers

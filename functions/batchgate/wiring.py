@@ -2,17 +2,20 @@
 
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
+import botocore
 import botocore.session
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 from msgspec import Struct
 
+from batchgate import __version__
 from batchgate.adapters import announce, notices, policy_source, s3control
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters.manifests import StoredManifests
@@ -27,6 +30,10 @@ from batchgate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, Man
 from batchgate.sweep import Plan
 
 SWEEP_WORKERS = 16
+_CALLS_BESIDE = SWEEP_WORKERS + 4
+"""One a review, and some that hang on from a review that was given up."""
+
+USER_AGENT = f"batchgate/{__version__} botocore/{botocore.__version__}"
 
 logger = Logger(service="batchgate")
 
@@ -143,10 +150,12 @@ def gate(home: Home, time_left: timedelta, *, paced: bool = False) -> Gate:
     """
     clock = SystemClock()
     settings = _settings()
+    policies = _policies()
+    _beside().submit(policies.current)  # asked for while the ledger is; who wants them waits for this answer
     return Gate(
         jobs=_jobs(paced=paced),
         manifests=_LazyManifests(),
-        policies=_policies(),
+        policies=policies,
         ledger=_ledger(home),
         announcer=_announcer(),
         clock=clock,
@@ -174,9 +183,12 @@ _making_clients = Lock()
 
 
 def _client(service: str, config: Config) -> Any:  # noqa: ANN401 - typed where it is used
-    """A client of botocore's own: boto3 would add resources, which nothing here uses."""
+    """A client of botocore's own: boto3 would add resources, which nothing here uses.
+
+    It names itself, so that CloudTrail tells the gate's calls from a person's.
+    """
     with _making_clients:
-        return _session().create_client(service, config=config)
+        return _session().create_client(service, config=config.merge(Config(user_agent=USER_AGENT)))
 
 
 @cache
@@ -190,12 +202,19 @@ def _settings() -> Settings:
 
 
 @cache
+def _beside() -> ThreadPoolExecutor:
+    """For calls that go on beside a review's own."""
+    return ThreadPoolExecutor(_CALLS_BESIDE, "beside")
+
+
+@cache
 def _jobs(*, paced: bool) -> JobsApi:
     pace: Pace = Evenly(_settings().sweep_calls_per_second) if paced else Unhurried()
     return S3Control(
         client=_client("s3control", s3control.CONFIG),
         clock=SystemClock(),
         pace=pace,
+        beside=_beside(),
     )
 
 

@@ -603,7 +603,7 @@ class World:
         self.sizes: dict[str, int] = {}
         self.printed = Printed()
         self.troubles: dict[str, list[list[Any]]] = {}
-        self.adapter = S3Control(self.process.client, self.clock, _beside=cast("Any", Inline()))
+        self.adapter = S3Control(self.process.client, self.clock, beside=cast("Any", Inline()))
         self._invocations = 0
         self._claim_ids = 0
         self._plan = Plan("aws", REGION, ACCOUNT, 1, 20)

@@ -27,6 +27,7 @@ CONFIG = Config(
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=32,  # a sweep's workers write at once
+    parameter_validation=False,  # of items that are made here; it takes as long as signing the request
 )
 """A repeated write that took effect at once is recognised by its own id."""
 

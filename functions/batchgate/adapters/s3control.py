@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
@@ -74,13 +74,14 @@ class S3Control(Struct, frozen=True):
     Attributes:
         client: A client made with `CONFIG`. One for all calls: UpdateJobStatus then goes over the connection that
             DescribeJob has just opened, or used.
+        beside: Where the call for tags goes on beside DescribeJob.
         pace: Asked before every call; an update is not kept waiting, or its facts would age, and counts afterwards.
     """
 
     client: S3ControlClient
     clock: Clock
     pace: Pace = field(default_factory=Unhurried)
-    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CALLS_BESIDE, "tags"))
+    beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(_CALLS_BESIDE, "tags"))
 
     def __post_init__(self) -> None:
         self.client.meta.events.register_first(
@@ -102,7 +103,7 @@ class S3Control(Struct, frozen=True):
         read_at = self.clock.now()
         if not with_tags:
             return JobLook(self.describe(ref), NOT_READ, read_at)
-        tags = self._beside.submit(self._tags, ref)
+        tags = self.beside.submit(self._tags, ref)
         try:
             job = self.describe(ref)
         except JobsApiError:
