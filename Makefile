@@ -115,6 +115,10 @@ mutate: $(DEV) $(MUTATE) ## Change the judging core in 800 small ways and see th
 model: ## Check the decision protocol exhaustively, and that each of its rules is needed (QUICK=1: a part of it; needs cc)
 	@python3 docs/protocol/check.py $(if $(QUICK),--quick) $(if $(TRACES),--traces)
 
+.PHONY: pictures
+pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate into build/dashboard.png (needs Chromium)
+	@$(BIN)/python -m tests.pictures.dashboard
+
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
 	@rm -rf cdk.out
@@ -241,6 +245,6 @@ $(MUTATE): $(PYTHON_ENV) requirements/mutate.txt
 $(NODE): package.json package-lock.json
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
 		echo "make: the cdk command needs Node 20 or newer with npm, and none was found in the path" >&2; exit 1; }
-	@echo "Installing the cdk command, the YAML language server and the AWS SDK for JavaScript into node_modules"
+	@echo "Installing the cdk command, the YAML language server, the AWS SDK for JavaScript and Chart.js into node_modules"
 	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@

@@ -1,5 +1,6 @@
 """How people see that the gate works: alarms that say what to do, a dashboard, saved queries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,14 @@ NAMESPACE: Final = "batchgate"
 _MINUTE: Final = Duration.minutes(1)
 _FIVE_MINUTES: Final = Duration.minutes(5)
 _TEN_MINUTES: Final = Duration.minutes(10)
+_COLOURS_OF_DECISIONS: Final = {
+    "Approved": cloudwatch.Color.GREEN,
+    "Cancelled": cloudwatch.Color.RED,
+    "Held": cloudwatch.Color.ORANGE,
+    "Superseded": cloudwatch.Color.GREY,
+    "Unconfirmed": cloudwatch.Color.PURPLE,
+    "Lapsed": cloudwatch.Color.BROWN,
+}
 _HOUR_SECONDS: Final = 3600
 _DAY_SECONDS: Final = 86_400
 
@@ -106,7 +115,7 @@ class Monitoring(Construct):
     def _dashboard(
         self, alarms: list[cloudwatch.Alarm], job_events: JobEvents, functions: GateFunctions
     ) -> cloudwatch.Dashboard:
-        decisions = [_gate(name) for name in ("Approved", "Cancelled", "Held", "Superseded", "Unconfirmed", "Lapsed")]
+        decisions = [_gate(name).with_(color=colour) for name, colour in _COLOURS_OF_DECISIONS.items()]
         seconds = [
             _gate("SecondsToDecision", statistic, label=statistic).with_(period=_FIVE_MINUTES)
             for statistic in ("p50", "p90", "p99")
@@ -119,9 +128,14 @@ class Monitoring(Construct):
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Is the gate working?", alarms=alarms, width=24, height=4)],
                 [
-                    _graph("What did it decide?", decisions, stacked=True),
-                    _graph("Seconds from Suspended to decision", seconds),
-                    _graph("What is waiting?", [_gate("HeldNow", "Maximum")], [_gate("OldestHeldSeconds", "Maximum")]),
+                    _graph("What did it decide?", decisions, units=("decisions", ""), stacked=True),
+                    _graph("From Suspended to decision, the time held included", seconds, units=("seconds", "")),
+                    _graph(
+                        "What is waiting?",
+                        [_gate("HeldNow", "Maximum", label="held jobs")],
+                        [_hours(_gate("OldestHeldSeconds", "Maximum"), label="the oldest, hours")],
+                        units=("jobs", "hours"),
+                    ),
                 ],
                 [
                     cloudwatch.CustomWidget(
@@ -161,16 +175,19 @@ class Monitoring(Construct):
                         "Events",
                         [job_events.queue.metric_approximate_number_of_messages_visible(label="waiting")],
                         [job_events.queue.metric_approximate_age_of_oldest_message(label="age of the oldest, s")],
+                        units=("events", "seconds"),
                     ),
                     _graph(
                         "Sweep",
                         [_gate("Sweeps"), _gate("LeftOver", "Maximum")],
                         [_gate("SweepLagSeconds", "Maximum")],
+                        units=("sweeps, jobs left over", "seconds"),
                     ),
                     _graph(
-                        "What it costs: seconds of functions, calls",
+                        "What it costs: milliseconds of functions, calls",
                         [each.metric_duration(statistic="Sum", label=name) for name, each in _named(functions)],
                         [each.metric_invocations(label=f"{name} calls") for name, each in _named(functions)],
+                        units=("milliseconds", "calls"),
                     ),
                 ],
             ],
@@ -244,16 +261,32 @@ def _gate(name: str, statistic: str = "Sum", *, label: str | None = None) -> clo
     )
 
 
+def _hours(seconds: cloudwatch.IMetric, *, label: str) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression=f"seconds / {_HOUR_SECONDS}", using_metrics={"seconds": seconds}, period=_FIVE_MINUTES, label=label
+    )
+
+
 def _graph(
     title: str,
-    left: list[cloudwatch.IMetric] | list[cloudwatch.Metric],
-    right: list[cloudwatch.IMetric] | list[cloudwatch.Metric] | None = None,
+    left: Sequence[cloudwatch.IMetric],
+    right: Sequence[cloudwatch.IMetric] = (),
     *,
+    units: tuple[str, str] = ("", ""),
     stacked: bool = False,
     width: int = 8,
 ) -> cloudwatch.GraphWidget:
+    """One graph; `units` are the words at the left axis and at the right one."""
+    axes = [cloudwatch.YAxisProps(label=words, min=0, show_units=False) if words else None for words in units]
     return cloudwatch.GraphWidget(
-        title=title, left=[*left], right=[*(right or [])], stacked=stacked, width=width, height=6
+        title=title,
+        left=[*left],
+        right=[*right],
+        left_y_axis=axes[0],
+        right_y_axis=axes[1],
+        stacked=stacked,
+        width=width,
+        height=6,
     )
 
 
