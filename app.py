@@ -1,11 +1,13 @@
 """The CDK app: context in, the gate's stack out."""
 
+import json
 import sys
 
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from batchgate.errors import BatchgateError
+from infra.gate_asset import CHECKOUT
 from infra.gate_stack import GateStack
 from infra.settings import CONTEXT_KEY, read_settings
 
@@ -14,7 +16,8 @@ def main() -> None:
     """Synthesize; what the user got wrong ends it with one message and no traceback."""
     app = App()
     try:
-        settings = read_settings(app.node.try_get_context(CONTEXT_KEY))
+        own = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"].get(CONTEXT_KEY)
+        settings = read_settings(app.node.try_get_context(CONTEXT_KEY), own)
         GateStack(app, settings.stack_name, settings=settings)
     except BatchgateError as error:
         sys.exit(f"batchgate: {error}")

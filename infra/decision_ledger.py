@@ -65,16 +65,19 @@ class DecisionLedger(Construct):
     def let_review(self, function: iam.IGrantable) -> None:
         """Grant what the review of one job takes."""
         self._let("ReviewJobs", _REVIEW, self.table.table_arn, function)
+        self._let_use_key(function, writing=True)
 
     def let_sweep(self, function: iam.IGrantable) -> None:
         """Grant that, and finding what is open."""
         self._let("ReviewJobs", _SWEEP, self.table.table_arn, function)
         self._let("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+        self._let_use_key(function, writing=True)
 
     def let_look(self, function: iam.IGrantable) -> None:
         """Grant seeing what is open, and whether the gate is paused."""
         self._let("SeePause", _READ, self.table.table_arn, function)
         self._let("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+        self._let_use_key(function, writing=False)
 
     @property
     def _open_index(self) -> str:
@@ -84,8 +87,10 @@ class DecisionLedger(Construct):
         function.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(sid=sid, actions=list(actions), resources=[resource])
         )
+
+    def _let_use_key(self, function: iam.IGrantable, *, writing: bool) -> None:
         if self._key:
-            self._key.let_use_for_table(function)
+            self._key.let_use_for_table(function, writing=writing)
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -48,19 +48,28 @@ class GateKey(Construct):
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogsOfThisAccount",
-                principals=[iam.ServicePrincipal("logs.amazonaws.com")],
+                # Written with the Region, as this service is in its documentation and nowhere else.
+                principals=[iam.ServicePrincipal(f"logs.{Stack.of(self).region}.{Stack.of(self).url_suffix}")],
                 actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                 resources=["*"],
                 conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
             )
         )
 
-    def let_use_for_table(self, function: iam.IGrantable) -> None:
-        """What reading and writing an encrypted table takes, through DynamoDB alone.
+    def let_use_for_table(self, function: iam.IGrantable, *, writing: bool) -> None:
+        """What reading, or reading and writing, an encrypted table takes, through DynamoDB alone.
 
         *Source*: DynamoDB Developer Guide, "Authorizing use of a customer managed key".
         """
-        self._let_use("KeyForTable", "dynamodb", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"], function)
+        actions = ["kms:Decrypt", "kms:DescribeKey", *(["kms:Encrypt"] if writing else [])]
+        self._let_use("KeyForTable", "dynamodb", actions, function)
+
+    def let_use_for_queue(self, function: iam.IGrantable) -> None:
+        """What receiving from an encrypted queue takes, through SQS alone.
+
+        *Source*: SQS Developer Guide, "Key management", permissions of a consumer.
+        """
+        self._let_use("KeyForQueue", "sqs", ["kms:Decrypt"], function)
 
     def let_use_for_topic(self, function: iam.IGrantable) -> None:
         """What publishing to an encrypted topic takes, through SNS alone.

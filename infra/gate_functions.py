@@ -7,7 +7,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -117,7 +116,7 @@ class GateFunctions(Construct):
             self,
             f"{name}Logs",
             encryption_key=self._key.key if self._key else None,
-            removal_policy=RemovalPolicy.RETAIN,  # they say why jobs were approved
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,  # they say why jobs were approved
         )
         cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = self._settings.log_retention_days
         role = iam.Role(
@@ -159,19 +158,33 @@ class GateFunctions(Construct):
         )
         return function
 
-    def review_events_of(self, queue: sqs.IQueue) -> None:
-        """Hand the queue's events to the gate function, in batches that may fail in part."""
-        self.job_event.add_event_source(
-            event_sources.SqsEventSource(
-                queue,
-                batch_size=BATCH_SIZE,
-                max_concurrency=self._settings.max_concurrency,
-                report_batch_item_failures=True,
+    def review_events_of(self, queue: sqs.IQueue) -> Construct:
+        """Hand the queue's events to the gate function, in batches that may fail in part; answers what hands them over.
+
+        *Source* of the rights: Lambda Developer Guide, "Using Lambda with Amazon SQS", execution role permissions.
+        """
+        self.job_event.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="TakeEvents",
+                actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+                resources=[queue.queue_arn],
             )
         )
+        if self._key:
+            self._key.let_use_for_queue(self.job_event)
+        return self.job_event.add_event_source_mapping(
+            "JobEvents",
+            event_source_arn=queue.queue_arn,
+            batch_size=BATCH_SIZE,
+            max_concurrency=self._settings.max_concurrency,
+            report_batch_item_failures=True,
+        )
 
-    def sweep_every_minute(self) -> None:
-        """Call the sweep by a rule; what could not be called in its minute is not made up for, the next one comes."""
+    def sweep_every_minute(self) -> Construct:
+        """Call the sweep by a rule, and answer it.
+
+        What could not be called in its minute is not made up for, the next one comes.
+        """
         rule = events.Rule(
             self,
             "EveryMinute",
@@ -180,3 +193,4 @@ class GateFunctions(Construct):
         )
         rule.add_target(targets.LambdaFunction(self.sweep, retry_attempts=0, max_event_age=Duration.seconds(60)))
         self.sweep.configure_async_invoke(retry_attempts=0, max_event_age=Duration.seconds(60))
+        return rule

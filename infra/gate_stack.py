@@ -64,8 +64,7 @@ class GateStack(Stack):
             policies=policies,
             notices=notices,
         )
-        functions.review_events_of(job_events.queue)
-        functions.sweep_every_minute()
+        begins = [functions.review_events_of(job_events.queue), functions.sweep_every_minute()]
         ledger.let_review(functions.job_event)
         ledger.let_sweep(functions.sweep)
         ledger.let_look(functions.held_jobs_widget)
@@ -77,6 +76,8 @@ class GateStack(Stack):
             self._let_announce(function)
             if settings.manifest_buckets:
                 self._let_ask_for_manifests(function, settings.manifest_buckets)
+            if settings.manifest_keys:
+                self._let_ask_for_encrypted_manifests(function, settings.manifest_keys)
         monitoring = Monitoring(
             self,
             "Monitoring",
@@ -87,10 +88,12 @@ class GateStack(Stack):
         )
         policies.validate_with(functions.validate_policy)
         policies.watch(monitoring.policy_trouble)
-        policies.put_in_force(policy, after=[functions, monitoring])
+        here = self._tell_what_is_here(settings, key, job_events, ledger, policies, notices, functions)
+        in_force = policies.put_in_force(policy, after=[functions.validate_policy, monitoring, here])
+        for each in begins:
+            each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
-        self._tell_what_is_here(settings, key, job_events, ledger, policies, notices, functions)
 
     def _tell_what_is_here(
         self,
@@ -101,8 +104,9 @@ class GateStack(Stack):
         policies: PolicyStore,
         notices: Notices,
         functions: GateFunctions,
-    ) -> None:
-        ssm.StringParameter(
+    ) -> ssm.StringParameter:
+        """Answer the parameter on whose name a second gate fails: before it has policies, and so before it decides."""
+        here = ssm.StringParameter(
             self,
             "Gate",
             parameter_name=GATE_PARAMETER,
@@ -140,6 +144,7 @@ class GateStack(Stack):
         CfnOutput(self, "UndeliveredEvents", value=job_events.undelivered.queue_url)
         CfnOutput(self, "PolicyProfile", value=policies.location)
         CfnOutput(self, "NoticesTopic", value=notices.topic.topic_arn)
+        return here
 
     def _let_decide(self, function: lambda_.Function) -> None:
         """Grant what reading and deciding a job takes.
@@ -198,6 +203,20 @@ class GateStack(Stack):
                     reason="Where in its bucket a manifest lies is for whoever creates the job to choose.",
                 )
             )
+
+    def _let_ask_for_encrypted_manifests(self, function: lambda_.Function, keys: tuple[str, ...]) -> None:
+        """Grant what HeadObject of an object takes that is encrypted with these keys, through S3 alone.
+
+        *Source*: S3 API, HeadObject, permissions; S3 User Guide, "Using server-side encryption with AWS KMS keys".
+        """
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="AskForEncryptedManifests",
+                actions=["kms:Decrypt"],
+                resources=[*keys],
+                conditions={"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}},
+            )
+        )
 
 
 def _role_arn(function: lambda_.Function) -> str:

@@ -44,6 +44,7 @@ INDICES: Final[dict[str, IndexKeys]] = {
             "operation",
             "total_tasks",
             "created_at",
+            "suspended_at",
         ),
     },
     "day": {"partition": "day", "sort": "decided_at", "projected": None},

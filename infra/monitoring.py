@@ -37,6 +37,8 @@ _DAY_SECONDS: Final = 86_400
 _AT_LEAST: Final = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 _QUIET: Final = cloudwatch.TreatMissingData.NOT_BREACHING
+_AS_IT_WAS: Final = cloudwatch.TreatMissingData.IGNORE
+"""For what only a sweep that ended well tells: when sweeps fail nothing of it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +214,9 @@ class Monitoring(Construct):
                 {
                     "fields": [*columns, "decision.operation", "decision.total_tasks"],
                     "filter_statements": [
-                        'decision.action = "cancelled" and decision.reason like "put the policy name here"'
+                        'decision.action = "cancelled"',
+                        "decision.decided_by = decision.policy_version",
+                        'decision.reason like "cancelled by put the policy name here"',
                     ],
                     "sort": "@timestamp desc",
                 },
@@ -302,7 +306,8 @@ def _policy_trouble(functions: GateFunctions) -> _Watch:
         means="The gate can't load its policies, or its functions fail. Within the bake time of a new policy AppConfig "
         "takes that policy back.",
         do="Look for 'policies: own trouble' in the functions' logs; see what AppConfig has deployed; deploy a policy "
-        "that `batchgate policy check` accepts.",
+        "that `batchgate policy check` accepts. While this rings AppConfig takes that back too: `aws cloudwatch "
+        "disable-alarm-actions` for this alarm first, and enable them afterwards.",
         metric=cloudwatch.MathExpression(
             expression=" + ".join(f"FILL({name}, 0)" for name in failed),
             using_metrics=failed,
@@ -334,7 +339,8 @@ def _alarms_of_events(job_events: JobEvents) -> tuple[_Watch, ...]:
         _Watch(
             name="events-wait",
             means="Events have waited for 15 minutes: more come than are judged, or judging fails.",
-            do="Look at the function's errors and throttles; raise the setting max_concurrency if there are none.",
+            do="Look at the function's errors and throttles, and at the gate's own: an event that fails each time also "
+            "waits. Raise the setting max_concurrency if there are none.",
             metric=job_events.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_MINUTE),
             threshold=15 * 60,
             of=5,
@@ -399,7 +405,7 @@ def _alarms_of_functions(functions: GateFunctions) -> tuple[_Watch, ...]:
 
 
 def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
-    oldest = _gate("OldestHeldSeconds", "Maximum")
+    oldest, suspended = _gate("OldestHeldSeconds", "Maximum"), _gate("OldestSuspendedSeconds", "Maximum")
     decide = "`batchgate jobs held` shows what stands in the way; `batchgate jobs approve` or `cancel` decides."
     return (
         _Watch(
@@ -414,14 +420,14 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
         _Watch(
             name="policy-not-loadable",
             means="There is no policy that may decide: every job waits.",
-            do="Look for 'policies: own trouble' in the functions' logs; deploy a policy that `batchgate policy check` "
-            "accepts, or let AppConfig go back to the last version.",
+            do="Look for 'policies: own trouble' in the functions' logs; mend it as the alarm policy-trouble says.",
             metric=_gate("PolicyLoadErrors"),
             of=2,
             out_of=2,
         ),
         _Watch(
             name="paused",
+            missing=_AS_IT_WAS,
             means="Somebody has paused the gate: it goes on judging and decides nothing.",
             do="`batchgate pause --status` says who and why; `batchgate resume` ends it.",
             metric=_gate("Paused", "Maximum"),
@@ -448,6 +454,7 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
         ),
         _Watch(
             name="sweep-lags",
+            missing=_AS_IT_WAS,
             means="Reviews begin 15 minutes late: there is more to look at than the rate allows.",
             do="Raise the setting sweep_calls_per_second as long as S3 does not throttle; decide held jobs.",
             metric=_gate("SweepLagSeconds", "Maximum"),
@@ -457,6 +464,7 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
         ),
         _Watch(
             name="held-long",
+            missing=_AS_IT_WAS,
             means=f"A job has been held for {held_alarm_hours} hours.",
             do=decide,
             metric=oldest,
@@ -464,16 +472,18 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
         ),
         _Watch(
             name="held-21-days",
-            means="A job has been held for 21 days; S3 fails it 30 days after it was suspended.",
+            missing=_AS_IT_WAS,
+            means="A job has been suspended for 21 days; S3 fails it after 30.",
             do=decide,
-            metric=oldest,
+            metric=suspended,
             threshold=21 * _DAY_SECONDS,
         ),
         _Watch(
             name="held-27-days",
-            means="A job has been held for 27 days: in three days or less S3 fails it.",
+            missing=_AS_IT_WAS,
+            means="A job has been suspended for 27 days: in three days or less S3 fails it.",
             do=decide,
-            metric=oldest,
+            metric=suspended,
             threshold=27 * _DAY_SECONDS,
         ),
     )

@@ -1,6 +1,10 @@
 """Where people are told: holds that need them, cancellations, alarms."""
 
+from typing import Final
+
 from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -8,6 +12,10 @@ from constructs import Construct
 
 from infra.encryption import GateKey
 from infra.settings import Settings
+
+DECISIONS_SOURCE: Final = "batchgate"
+DECISIONS_DETAIL_TYPE: Final = "S3 Batch Job Decision"
+"""Of the gate's own events; docs/decisions.md."""
 
 
 class Notices(Construct):
@@ -49,8 +57,44 @@ class Notices(Construct):
                 },
             )
         )
+        self._tell_of_cancellations()
         if settings.notify_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.notify_email))
+
+    def _tell_of_cancellations(self) -> None:
+        """One message for each cancelled job; the brake bounds how many there can be.
+
+        A role publishes them: the topic's own policy would have to admit EventBridge whosever rule it acts for.
+        """
+        said = {
+            name: events.EventField.from_path(f"$.detail.{name}") for name in ("job_id", "account", "region", "reason")
+        }
+        rule = events.Rule(
+            self,
+            "Cancellations",
+            description="Tells people of S3 Batch Operations jobs that batchgate cancelled",
+            event_pattern=events.EventPattern(
+                source=[DECISIONS_SOURCE], detail_type=[DECISIONS_DETAIL_TYPE], detail={"action": ["cancelled"]}
+            ),
+        )
+        text = (
+            "batchgate cancelled the job {job_id} of account {account} in {region}. {reason} - What it was, and who or "
+            "what decided: batchgate jobs show {job_id} --region {region}"
+        )
+        teller = iam.Role(
+            self,
+            "CancellationsRole",
+            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+            description="Lets EventBridge tell people of jobs that batchgate cancelled",
+        )
+        self.let_tell(teller)
+        rule.add_target(
+            targets.SnsTopic(
+                self.topic,
+                role=teller.without_policy_updates(),  # CDK would grant more than publishing takes
+                message=events.RuleTargetInput.from_text(text.format(**said)),
+            )
+        )
 
     def let_tell(self, function: iam.IGrantable) -> None:
         """Grant publishing."""

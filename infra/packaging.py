@@ -1,16 +1,17 @@
-"""How the asset gets into the stack: bundled on this machine, named by the hash of what came out."""
+"""How the asset gets into the stack: built on this machine, named by the hash of what came out."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import jsii
-from aws_cdk import Annotations, AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
 import policy_file
-from infra.gate_asset import CHECKOUT, FUNCTIONS, build_asset
+from infra.gate_asset import CHECKOUT, build_asset
 from infra.settings import Settings, SettingsError
 
 
@@ -24,14 +25,14 @@ def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
     Raises:
         AssetError: The asset can't be built here.
     """
-    return lambda_.Code.from_asset(
-        str(FUNCTIONS),
-        asset_hash_type=AssetHashType.OUTPUT,
-        bundling=BundlingOptions(
-            image=DockerImage.from_registry("scratch"),  # asked for, never run
-            local=_OnThisMachine(scope, settings),
-        ),
-    )
+    directory = tempfile.mkdtemp(prefix="batchgate-asset-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    if not build_asset(Path(directory), architecture=settings.architecture):
+        Annotations.of(scope).add_warning_v2(
+            "batchgate:no-bytecode",
+            "No Python 3.13 is here to compile for Lambda: the gate works, but its cold starts take twice as long",
+        )
+    return lambda_.Code.from_asset(directory)
 
 
 def policy_of(settings: Settings) -> bytes:
@@ -47,19 +48,3 @@ def policy_of(settings: Settings) -> bytes:
     except OSError as error:
         message = f"setting policy_files: {error.filename}: {error.strerror}"
         raise SettingsError(message) from error
-
-
-@jsii.implements(ILocalBundling)
-class _OnThisMachine:
-    def __init__(self, scope: IConstruct, settings: Settings) -> None:
-        self._scope = scope
-        self._settings = settings
-
-    def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - options of the container
-        compiled = build_asset(Path(output_dir), architecture=self._settings.architecture)
-        if not compiled:
-            Annotations.of(self._scope).add_warning_v2(
-                "batchgate:no-bytecode",
-                "No Python 3.13 is here to compile for Lambda: the gate works, but its cold starts take twice as long",
-            )
-        return True

@@ -145,12 +145,16 @@ class PolicyStore(Construct):
         if policy:
             self._environment.node.add_dependency(policy)
 
-    def put_in_force(self, policy: bytes, *, after: list[Construct]) -> None:
+    def put_in_force(self, policy: bytes, *, after: list[Construct]) -> Construct:
         """Deploy a document.
 
         Args:
             policy: In canonical JSON.
-            after: What has to be there first, so that the alarm has been seen quiet.
+            after: What has to be there first, so that the validator can be asked and the alarm was seen quiet.
+
+        Returns:
+            What is there once the policies are in force: whatever decides by them should begin after it, or it fails
+            for want of policies and has them taken back.
 
         Raises:
             SettingsError: It is larger than a template may be.
@@ -191,8 +195,11 @@ class PolicyStore(Construct):
             deployment_strategy_id=strategy.ref,
         )
         deployment.node.add_dependency(*after)
+        return deployment
 
 
 def _kept(resource: Resource) -> Resource:
-    resource.cfn_options.deletion_policy = resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+    """Left alone when the stack is destroyed, and taken away when its creation fails."""
+    resource.cfn_options.deletion_policy = CfnDeletionPolicy.RETAIN_EXCEPT_ON_CREATE
+    resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
     return resource

@@ -1,5 +1,6 @@
 """What a deployment may choose: the CDK context under the key `batchgate`, typed and validated."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -23,12 +24,10 @@ class Architecture(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """How much the gate logs."""
+    """How much the gate logs; decisions always, for they are the record."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,9 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         policy_files: The policy files, or directories of them, to enforce; relative to the checkout.
         manifest_buckets: The buckets whose manifests the gate may ask S3 about (HeadObject), for policies on
             `manifest.bytes`; none by default.
+        manifest_keys: The KMS keys (ARNs) that those buckets' objects are encrypted with; none by default.
         architecture: The processor that the functions run on.
         memory_mb: What each function gets, in MiB; Lambda gives processor time in proportion.
-        timeout_seconds: How long one batch of events may take.
+        timeout_seconds: How long one batch of events may take; no review is begun in its last 15 seconds.
         max_concurrency: How many batches are judged at once. S3 Control publishes no rates: more brings SlowDown.
         max_receive_count: How often an event is tried before it goes to the dead letters.
         dead_letter_days: How long dead letters are kept.
@@ -54,7 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             become holds and an alarm rings.
         brake_minutes: See `brake_cancellations`.
         sweep_calls_per_second: How many calls of S3 Control the sweep makes at most; S3 publishes no rates.
-        sweep_timeout_seconds: How long one sweep may take; what it did not come to, the next one does.
+        sweep_timeout_seconds: How long one sweep may take; what it did not come to, the next one does. An alarm rings
+            when none has ended for 10 minutes.
         policy_bake_minutes: How long AppConfig watches a new policy, and takes it back where the gate has trouble.
         notify_email: Where holds that need a person, cancellations and alarms are mailed to; nowhere by default.
         held_alarm_hours: An alarm rings when a job is held for longer.
@@ -64,10 +65,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
     policy_files: Annotated[tuple[str, ...], Meta(min_length=1)] = ("policies/approval.yaml",)
-    manifest_buckets: tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
+    manifest_buckets: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...], Meta(max_length=30)
+    ] = ()
+    manifest_keys: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+$")], ...],
+        Meta(max_length=30),
+    ] = ()
     architecture: Architecture = Architecture.ARM64
     memory_mb: Annotated[int, Meta(ge=128, le=10_240)] = 512
-    timeout_seconds: Annotated[int, Meta(ge=10, le=900)] = 60
+    timeout_seconds: Annotated[int, Meta(ge=30, le=900)] = 60
     max_concurrency: Annotated[int, Meta(ge=2, le=1000)] = 5
     max_receive_count: Annotated[int, Meta(ge=5, le=1000)] = 5
     dead_letter_days: Annotated[int, Meta(ge=1, le=14)] = 14
@@ -80,7 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     brake_cancellations: Annotated[int, Meta(ge=1, le=1000)] = 20
     brake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
-    sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=900)] = 300
+    sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=540)] = 300
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
@@ -88,18 +95,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trail: bool = False
 
 
-def read_settings(context: object) -> Settings:
+def read_settings(context: object, own: Mapping[str, object] | None = None) -> Settings:
     """The settings that the CDK context's `batchgate` key holds; None (no such key) means all defaults.
 
     Args:
         context: An object, as cdk.json has it, or the same as JSON text, as `cdk -c batchgate='{...}'` has it.
+        own: What cdk.json says; CDK has the text of the command line in its place, which here only adds to it.
 
     Raises:
         SettingsError: An unknown setting, or one with a value that it can't have; the message says which.
     """
     try:
         if isinstance(context, str):
-            return msgspec.json.decode(context, type=Settings)
+            context = {**(own or {}), **msgspec.json.decode(context, type=dict[str, object])}
         return msgspec.convert({} if context is None else context, Settings)
     except msgspec.MsgspecError as error:
         message = (

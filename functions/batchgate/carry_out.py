@@ -463,7 +463,13 @@ def _state_of(state: State | None, job: Job) -> State:
         policy_version="",
         due_at=None,
     )
-    return replace(before, operation=job.operation or "", total_tasks=job.total_tasks, created_at=job.creation_time)
+    return replace(
+        before,
+        operation=job.operation or "",
+        total_tasks=job.total_tasks,
+        created_at=job.creation_time,
+        suspended_at=job.suspended_date,
+    )
 
 
 def review_of(

@@ -89,6 +89,7 @@ class State(Struct, frozen=True):
         operation: The job's operation, for people; "" where S3 did not say.
         total_tasks: Its objects, for people; None where S3 did not say.
         created_at: When the job was created; None where S3 did not say.
+        suspended_at: Since when the job waits for confirmation; None where S3 did not say.
         unconfirmed: The job was created without asking for confirmation.
     """
 
@@ -119,6 +120,7 @@ class State(Struct, frozen=True):
     operation: str = ""
     total_tasks: int | None = None
     created_at: datetime | None = None
+    suspended_at: datetime | None = None
     unconfirmed: bool = False
 
     def lease_is_live(self, now: datetime) -> bool:

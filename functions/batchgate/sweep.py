@@ -68,7 +68,8 @@ class SweepReport(Struct):
         failed: How many reviews failed.
         left: Work that there was no time for; the next sweep begins with it.
         held: Jobs that are held now.
-        oldest_held: Since when the oldest of them is held.
+        oldest_held: Since when the oldest of them is held; a hold in shadow, or for adoption, begins anew when it ends.
+        oldest_suspended: Since when the oldest of them waits for confirmation: S3 fails it 30 days later.
         lag: How long the latest of the reviews had been due when it began.
         paused: Whether the gate is paused.
         waiting: The holds that need a person, as they were when the sweep began.
@@ -85,6 +86,7 @@ class SweepReport(Struct):
     left: int = 0
     held: int = 0
     oldest_held: datetime | None = None
+    oldest_suspended: datetime | None = None
     lag: timedelta = timedelta(0)
     paused: bool = False
     waiting: list[State] = field(default_factory=list)
@@ -144,6 +146,8 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     report.held = len(held)
     report.waiting = [item for item in held if needs_a_person(item)]
     report.oldest_held = min((item.first_held_at for item in held if item.first_held_at), default=None)
+    waits_since = [item.suspended_at or item.first_held_at for item in held]
+    report.oldest_suspended = min((each for each in waits_since if each), default=None)
     listed, unasked = _list(gate, plan, report)
     due: list[_Work] = []
     for item in items.values():

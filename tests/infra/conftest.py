@@ -1,14 +1,23 @@
 """What the tests of the stack share."""
 
+import json
 import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aws_cdk import App
 
-from infra.gate_asset import build_asset
-from infra.settings import Architecture
+from infra.gate_asset import CHECKOUT, build_asset
+from infra.settings import CONTEXT_KEY, Architecture
 
 HERE = Architecture.ARM64 if platform.machine() in {"aarch64", "arm64"} else Architecture.X86_64
+
+
+def an_app(**options: Any) -> App:
+    """A CDK app with the feature flags that the deployed one has."""
+    context = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"]
+    return App(context={key: each for key, each in context.items() if key != CONTEXT_KEY}, **options)
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack, Validations
+from aws_cdk import Stack, Validations
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks
 
 from infra.gate_stack import GateStack
 from infra.settings import Settings
+from tests.infra.conftest import an_app
 
 EVERYTHING = Settings(
     customer_key=True,
@@ -24,7 +25,7 @@ EVERYTHING = Settings(
 
 def synthesized(settings: Settings, directory: Path, *, naked: bool = False) -> Path:
     """The template, checked by cdk-nag's AwsSolutions as `make synth` checks it."""
-    app = App(outdir=str(directory))
+    app = an_app(outdir=str(directory))
     code = lambda_.Code.from_inline("stands in for the asset")
     stack: Stack = GateStack(app, settings.stack_name, settings=settings, code=code)
     if naked:

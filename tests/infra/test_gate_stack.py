@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
+from batchgate.adapters import announce
 from infra.event_pattern import EVENT_PATTERN
 from infra.gate_asset import FUNCTIONS
 from infra.gate_stack import GateStack
@@ -18,6 +19,7 @@ from infra.ledger_table import create_table_arguments
 from infra.packaging import policy_of
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
+from tests.infra.conftest import an_app
 
 
 def in_account(service: str, rest: str, *, regional: bool = True) -> dict[str, Any]:
@@ -42,7 +44,12 @@ def template() -> Template:
 def synthesize(settings: Settings) -> Template:
     """The template of these settings; the asset has tests of its own, so something stands in for it."""
     code = lambda_.Code.from_inline("stands in for the asset")
-    return Template.from_stack(GateStack(App(), settings.stack_name, settings=settings, code=code))
+    return Template.from_stack(GateStack(an_app(), settings.stack_name, settings=settings, code=code))
+
+
+def words(actions: str | list[str]) -> list[str]:
+    """One action, or several, as a list."""
+    return [actions] if isinstance(actions, str) else actions
 
 
 def named(template: Template, kind: str, part: str) -> tuple[str, dict[str, Any]]:
@@ -147,9 +154,7 @@ def test_the_gate_may_do_exactly_this(template: Template, things: Things) -> Non
     """Every allowed action with what it is allowed on; one more fails here and needs a reason."""
     assert allowed(template, "JobEventRole") == things.deciding | things.own_log("JobEvent") | {
         "sqs:ReceiveMessage": things.queue,
-        "sqs:ChangeMessageVisibility": things.queue,
         "sqs:DeleteMessage": things.queue,
-        "sqs:GetQueueUrl": things.queue,
         "sqs:GetQueueAttributes": things.queue,
     }
 
@@ -181,7 +186,22 @@ def test_appconfig_may_see_alarms(template: Template) -> None:
 
 def test_these_are_all_roles(template: Template) -> None:
     """So that the tests above see every right that the stack gives."""
-    assert len(template.find_resources("AWS::IAM::Role")) == 5
+    assert len(template.find_resources("AWS::IAM::Role")) == 6
+
+
+def test_cancellations_are_told_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
+    """Every cancelled job, and no other decision: holds come as one digest."""
+    assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}
+    _, rule = named(template, "AWS::Events::Rule", "Cancellations")
+    assert rule["EventPattern"] == {
+        "source": [announce.SOURCE],
+        "detail-type": [announce.DETAIL_TYPE],
+        "detail": {"action": ["cancelled"]},
+    }
+    [target] = rule["Targets"]
+    assert target["Arn"] == things.topic
+    asked = {path.removeprefix("$.detail.") for path in target["InputTransformer"]["InputPathsMap"].values()}
+    assert asked <= set(announce.DecisionEvent.__struct_fields__)
 
 
 def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:
@@ -375,7 +395,7 @@ def test_settings_reach_the_functions() -> None:
     assert len(groups) == len(HANDLERS)
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 30
-        assert group["DeletionPolicy"] == group["UpdateReplacePolicy"] == "Retain"
+        assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     name, _ = named(template, "AWS::Logs::LogGroup", "Sweep")
     assert function["LoggingConfig"] == {"LogGroup": {"Ref": name}}
 
@@ -440,7 +460,7 @@ def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> 
     assert version["Properties"]["ContentType"] == "application/json"
     for kind in ("Application", "ConfigurationProfile", "HostedConfigurationVersion"):
         [kept] = template.find_resources(f"AWS::AppConfig::{kind}").values()
-        assert kept["DeletionPolicy"] == kept["UpdateReplacePolicy"] == "Retain"
+        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_nothing_goes_live_that_the_gate_would_refuse(template: Template) -> None:
@@ -470,14 +490,32 @@ def test_a_policy_goes_live_at_once_and_is_taken_back_by_an_alarm_that_is_quiet_
     [monitor] = environment["Monitors"]
     assert monitor["AlarmArn"] == {"Fn::GetAtt": [alarm_id, "Arn"]}
     [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
-    functions = set(template.find_resources("AWS::Lambda::Function"))
-    alarms = set(template.find_resources("AWS::CloudWatch::Alarm"))
-    assert functions | alarms <= set(deployment["DependsOn"])
+    validator = [name for name in template.find_resources("AWS::Lambda::Function") if "ValidatePolicy" in name]
+    may_ask = [name for name in template.find_resources("AWS::Lambda::Permission") if "AppConfig" in name]
+    alarms = template.find_resources("AWS::CloudWatch::Alarm")
+    assert {*validator, *may_ask, *alarms} <= set(deployment["DependsOn"])
+
+
+def test_nothing_begins_to_decide_before_there_are_policies(template: Template) -> None:
+    """A sweep without policies fails, and would ring the alarm by which AppConfig takes back the first ones."""
+    [in_force] = template.find_resources("AWS::AppConfig::Deployment")
+    rules = template.find_resources("AWS::Events::Rule")
+    [sweeping] = [each for name, each in rules.items() if "EveryMinute" in name]
+    [handing_over] = template.find_resources("AWS::Lambda::EventSourceMapping").values()
+    assert in_force in sweeping["DependsOn"]
+    assert in_force in handing_over["DependsOn"]
+
+
+def test_a_second_gate_fails_before_it_has_policies(template: Template) -> None:
+    """Both want the parameter of one name; what has no policies decides nothing."""
+    [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
+    [parameter] = template.find_resources("AWS::SSM::Parameter")
+    assert parameter in deployment["DependsOn"]
 
 
 def test_policies_that_no_template_can_carry_are_refused() -> None:
     """Before CloudFormation does, which would not say which setting."""
-    store = PolicyStore(Stack(App(), "batchgate"), "Policies", settings=Settings())
+    store = PolicyStore(Stack(an_app(), "batchgate"), "Policies", settings=Settings())
     with pytest.raises(SettingsError, match="policy_files: the policies take 1000"):
         store.put_in_force(b'"' * 500_000, after=[])
 
@@ -538,7 +576,8 @@ def test_these_alarms_ring(template: Template) -> None:
 
 
 def test_only_the_absence_of_sweeps_is_an_alarm_without_data(template: Template) -> None:
-    """Ten minutes without one; any other alarm is quiet where nothing is measured."""
+    """Ten minutes without one. What only a good sweep tells stays as it was; the others are quiet where nothing is."""
+    told_by_sweeps = {"paused", "sweep-lags", "held-long", "held-21-days", "held-27-days"}
     for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
         said = alarm["Properties"]
         if said["AlarmName"] == "batchgate-no-sweep":
@@ -546,7 +585,8 @@ def test_only_the_absence_of_sweeps_is_an_alarm_without_data(template: Template)
             assert said["ComparisonOperator"] == "LessThanThreshold"
             assert (said["Period"], said["EvaluationPeriods"], said["Threshold"]) == (600, 1, 1)
         else:
-            assert said["TreatMissingData"] == "notBreaching"
+            stays = said["AlarmName"].removeprefix("batchgate-") in told_by_sweeps
+            assert said["TreatMissingData"] == ("ignore" if stays else "notBreaching")
             assert said["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
@@ -618,20 +658,6 @@ def test_a_customers_key_encrypts_all_that_it_can() -> None:
     assert table["Replicas"][0]["SSESpecification"] == {"KMSMasterKeyId": arn}
 
 
-def test_a_customers_key_admits_eventbridge_and_alarms_without_condition() -> None:
-    """With aws:SourceArn or aws:SourceAccount they would drop messages without a word."""
-    template = synthesize(Settings(customer_key=True))
-    _, key = named(template, "AWS::KMS::Key", "")
-    statements = key["KeyPolicy"]["Statement"]
-    for service in ("events.amazonaws.com", "cloudwatch.amazonaws.com"):
-        admitted: set[str] = set()
-        for statement in statements:
-            if statement["Principal"] == {"Service": service}:
-                assert "Condition" not in statement
-                admitted |= set(statement["Action"])
-        assert {"kms:Decrypt", "kms:GenerateDataKey"} <= admitted
-
-
 def test_with_a_customers_key_functions_may_use_it_through_its_services() -> None:
     """Those who write the table by DynamoDB, who tells people by SNS; what Lambda receives for them is decrypted."""
     template = synthesize(Settings(customer_key=True))
@@ -644,11 +670,67 @@ def test_with_a_customers_key_functions_may_use_it_through_its_services() -> Non
         for role in HANDLERS
     }
     assert uses == {
-        "JobEvent": {"KeyForTable"},
+        "JobEvent": {"KeyForTable", "KeyForQueue"},
         "Sweep": {"KeyForTable", "KeyForTopic"},
         "HeldJobsWidget": {"KeyForTable"},
         "ValidatePolicy": set(),
     }
+    key, _ = named(template, "AWS::KMS::Key", "Encryption")
+    wanted = {
+        "KeyForTable": ("dynamodb", {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"}),
+        "KeyForQueue": ("sqs", {"kms:Decrypt"}),
+        "KeyForTopic": ("sns", {"kms:Decrypt", "kms:GenerateDataKey"}),
+    }
+    for role in (*HANDLERS, "Cancellations"):
+        for statement in statements_of(template, f"{role}Role"):
+            if not str(statement.get("Sid", "")).startswith("Key"):
+                continue
+            service, actions = wanted[statement["Sid"]]
+            if role == "HeldJobsWidget":
+                actions = actions - {"kms:Encrypt"}
+            assert set(words(statement["Action"])) == actions
+            assert statement["Resource"] == {"Fn::GetAtt": [key, "Arn"]}
+            via = {"Fn::Join": ["", [f"{service}.", {"Ref": "AWS::Region"}, ".amazonaws.com*"]]}
+            assert statement["Condition"] == {"StringLike": {"kms:ViaService": via}}
+
+
+def test_a_customers_key_lets_in_who_has_to_use_it() -> None:
+    """Each service's statement whole: with a condition on the source EventBridge and CloudWatch drop without a word."""
+    template = synthesize(Settings(customer_key=True))
+    _, key = named(template, "AWS::KMS::Key", "Encryption")
+    said = {each["Sid"]: each for each in key["KeyPolicy"]["Statement"] if "Sid" in each}
+    for sid, service in (("EventBridgeToQueues", "events"), ("AlarmsToTopic", "cloudwatch")):
+        assert said[sid]["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        assert set(said[sid]["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+        assert "Condition" not in said[sid]
+    logs = said["LogsOfThisAccount"]
+    regional = {"Fn::Join": ["", ["logs.", {"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}]]}
+    assert logs["Principal"] == {"Service": regional}
+    assert {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"} <= set(logs["Action"])
+    groups = in_account("logs", "log-group:*")
+    assert logs["Condition"] == {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
+    assert all(each["Effect"] == "Allow" and each["Resource"] == "*" for each in said.values())
+
+
+@pytest.mark.parametrize("customer_key", [False, True])
+def test_only_this_accounts_rule_puts_events_into_the_queue(customer_key: bool) -> None:
+    """EventBridge acts for whoever has a rule; a queue with a customer's key is no exception."""
+    template = synthesize(Settings(customer_key=customer_key))
+    policies = template.find_resources("AWS::SQS::QueuePolicy").values()
+    statements = [each for policy in policies for each in policy["Properties"]["PolicyDocument"]["Statement"]]
+    admitted = [each for each in statements if each.get("Principal") == {"Service": "events.amazonaws.com"}]
+    assert admitted
+    assert all("aws:Source" in json.dumps(each["Condition"]) for each in admitted)
+
+
+def test_encrypted_manifests_are_asked_for_by_the_named_keys_alone() -> None:
+    """HeadObject of an object that a KMS key encrypts takes the right to decrypt with it, through S3."""
+    key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    template = synthesize(Settings(manifest_buckets=("audit-manifests",), manifest_keys=(key,)))
+    for role in ("JobEventRole", "SweepRole"):
+        [asking] = [each for each in statements_of(template, role) if each.get("Sid") == "AskForEncryptedManifests"]
+        assert (asking["Action"], asking["Resource"]) == ("kms:Decrypt", key)
+        assert asking["Condition"] == {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}}
 
 
 def test_a_trail_is_made_where_asked_for(template: Template) -> None:

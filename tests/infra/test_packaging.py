@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from aws_cdk import App
 
 from batchgate.errors import PolicyError
 from infra.gate_stack import GateStack
 from infra.packaging import policy_of
 from infra.settings import Settings, SettingsError
+from tests.infra.conftest import an_app
 
 GOOD = """\
 version: 1
@@ -39,7 +39,7 @@ def test_a_bad_policy_ends_the_synthesis_with_file_and_line(tmp_path: Path) -> N
     """Before anything is built."""
     settings = written(tmp_path, BAD)
     with pytest.raises(PolicyError, match=r"approval\.yaml:5:23: policies\[0\]\.require\[0\]\.total_tasks\.at_most"):
-        GateStack(App(), "batchgate", settings=settings)
+        GateStack(an_app(), "batchgate", settings=settings)
 
 
 def test_a_missing_policy_file_ends_the_synthesis(tmp_path: Path) -> None:

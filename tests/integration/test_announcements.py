@@ -208,7 +208,14 @@ def test_a_sweep_sets_the_gauges(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
     count_sweep(
         SweepReport(
-            NOW, held=3, failed=1, left=2, oldest_held=NOW - timedelta(days=21), lag=timedelta(seconds=7), paused=True
+            NOW,
+            held=3,
+            failed=1,
+            left=2,
+            oldest_held=NOW - timedelta(days=21),
+            oldest_suspended=NOW - timedelta(days=22),
+            lag=timedelta(seconds=7),
+            paused=True,
         )
     )
     [line] = metric_lines(capsys.readouterr().out)
@@ -219,6 +226,7 @@ def test_a_sweep_sets_the_gauges(capsys: pytest.CaptureFixture[str]) -> None:
         "LeftOver": [2.0],
         "Paused": [1.0],
         "OldestHeldSeconds": [21 * 86400.0],
+        "OldestSuspendedSeconds": [22 * 86400.0],
         "SweepLagSeconds": [7.0],
     }
 

@@ -154,6 +154,7 @@ states = st.builds(
     operation=texts,
     total_tasks=st.none() | st.integers(0, 2**63),
     created_at=st.none() | instants,
+    suspended_at=st.none() | instants,
     unconfirmed=st.booleans(),
 )
 
@@ -400,7 +401,15 @@ def test_what_is_open_comes_by_its_due_time_until_it_is_announced(ledger: Ledger
 def test_the_index_carries_what_the_sweep_and_people_look_at(ledger: Ledger) -> None:
     """The hint says of a hold what the truth says."""
     state = ledger.write(
-        held(new_job(), until=NOW, block=Block.PAUSED, operation="S3PutObjectTagging", total_tasks=7, created_at=NOW),
+        held(
+            new_job(),
+            until=NOW,
+            block=Block.PAUSED,
+            operation="S3PutObjectTagging",
+            total_tasks=7,
+            created_at=NOW,
+            suspended_at=NOW,
+        ),
         replacing=None,
     )
     [item] = ledger.open_items()

@@ -50,6 +50,7 @@ def held_as_json(items: Sequence[State]) -> list[Json]:
             "operation": item.operation or None,
             "total_tasks": item.total_tasks,
             "held_since": _iso(item.first_held_at),
+            "suspended_at": _iso(item.suspended_at),
             "until": _iso(item.until),
             "due_at": _iso(item.due_at),
             "created_at": _iso(item.created_at),
@@ -130,8 +131,9 @@ def _until(item: State) -> str:
 
 
 def _urgency(item: State, now: datetime) -> str:
-    held = now - item.first_held_at if item.first_held_at else timedelta(0)
-    return "bold red" if held >= SOON_FAILED else ""
+    """S3's 30 days run from the suspension, however long the gate has held the job."""
+    since = item.suspended_at or item.first_held_at
+    return "bold red" if since is not None and now - since >= SOON_FAILED else ""
 
 
 def _age_of(item: State, now: datetime) -> str:

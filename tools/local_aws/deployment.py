@@ -126,10 +126,9 @@ class Deployment:
             raise DeploymentError(f"cdk {arguments[0]} failed. It says:\n{''.join(last).strip()}")
 
     def _context(self) -> list[str]:
-        """The checkout's own settings with the ones chosen here, and the processor of this machine."""
-        said = json.loads((self.checkout / "cdk.json").read_bytes())["context"].get("batchgate", {})
+        """The settings chosen here, beside the checkout's own, and the processor of this machine."""
         here = {"architecture": "arm64" if platform.machine() in _ARM else "x86_64"}
-        return ["-c", f"batchgate={json.dumps({**said, **here, **self.settings})}"]
+        return ["-c", f"batchgate={json.dumps({**here, **self.settings})}"]
 
     def _environment(self) -> dict[str, str]:
         """No account but the local one, and nobody asked or told outside of this machine."""

@@ -50,6 +50,7 @@ class Metric(StrEnum):
     SWEEPS = "Sweeps"
     HELD_NOW = "HeldNow"
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"
+    OLDEST_SUSPENDED_SECONDS = "OldestSuspendedSeconds"
     SWEEP_LAG_SECONDS = "SweepLagSeconds"
     SWEEP_TROUBLES = "SweepTroubles"
     LEFT_OVER = "LeftOver"
@@ -248,8 +249,13 @@ def count_sweep(report: SweepReport) -> None:
             Metric.PAUSED: float(report.paused),
         }
     )
-    oldest = (report.at - report.oldest_held).total_seconds() if report.oldest_held else 0.0
-    metrics.add_metric(name=Metric.OLDEST_HELD_SECONDS, unit=MetricUnit.Seconds, value=oldest)
+    for name, since in (
+        (Metric.OLDEST_HELD_SECONDS, report.oldest_held),
+        (Metric.OLDEST_SUSPENDED_SECONDS, report.oldest_suspended),
+    ):
+        metrics.add_metric(
+            name=name, unit=MetricUnit.Seconds, value=(report.at - since).total_seconds() if since else 0.0
+        )
     metrics.add_metric(name=Metric.SWEEP_LAG_SECONDS, unit=MetricUnit.Seconds, value=report.lag.total_seconds())
     metrics.flush_metrics()
 

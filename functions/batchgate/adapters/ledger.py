@@ -360,7 +360,17 @@ def _must_be_own(found: Item | None, put: Mapping[str, Any], ref: JobRef) -> Non
 _OPEN = "open"
 _ENUMS: Final = {"phase": Phase, "direction": Direction, "outcome": Outcome, "block": Block}
 _INSTANTS: Final = frozenset(
-    {"due_at", "first_held_at", "lease_until", "decided_at", "announced_at", "until", "news_at", "created_at"}
+    {
+        "due_at",
+        "first_held_at",
+        "lease_until",
+        "decided_at",
+        "announced_at",
+        "until",
+        "news_at",
+        "created_at",
+        "suspended_at",
+    }
 )
 _NUMBERS: Final = frozenset({"rev", "attempt", "total_tasks"})
 _FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "unconfirmed"})

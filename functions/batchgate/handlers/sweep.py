@@ -52,7 +52,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
 
 def report_fields(report: SweepReport) -> dict[str, Json]:
     """A report as flat fields."""
-    oldest = report.oldest_held
+    oldest, suspended = report.oldest_held, report.oldest_suspended
     return {
         "ran": report.ran,
         "listed": report.listed,
@@ -65,5 +65,6 @@ def report_fields(report: SweepReport) -> dict[str, Json]:
         "waiting_for_people": len(report.waiting),
         "paused": report.paused,
         "oldest_held_seconds": (report.at - oldest).total_seconds() if oldest else 0,
+        "oldest_suspended_seconds": (report.at - suspended).total_seconds() if suspended else 0,
         "lag_seconds": report.lag.total_seconds(),
     }
