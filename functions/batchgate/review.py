@@ -15,7 +15,7 @@ from batchgate.errors import (
 from batchgate.jobs.model import Job, JobRef, JobStatus
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.evidence import digest_of, evidence_of
-from batchgate.policy.facts import NOT_READ, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import personal_reason
 from batchgate.ports import Gate, JobLook, Review
@@ -23,6 +23,9 @@ from batchgate.protocol import NextStep, Step, contradiction, leave_unconfirmed,
 from batchgate.state import Block, Direction, Phase, State
 
 TRIES_ON_CONFLICT = 3
+
+OLD_ENOUGH_TO_LOOK_AGAIN = timedelta(seconds=1)
+"""Asking for the manifest may take long; describe and tags then come once more, and last."""
 
 ONE_REVIEW_TAKES_AT_MOST = timedelta(seconds=15)
 """With less time left none is begun; one that takes longer is cut off, which the protocol survives."""
@@ -50,26 +53,53 @@ def _until_nobody_else_writes(review: Callable[[], Review]) -> Review:
 
 def _review_once(ref: JobRef, gate: Gate) -> Review:
     state = gate.ledger.read(ref)
-    policies = gate.policies.current()
+    policies, trouble = _policies(gate)
     try:
-        look = gate.jobs.look(ref, with_tags=policies.asks_for("tags"))
+        look, size = _look(ref, state, policies, gate)
     except JobNotFoundError:
         step = settle_gone(state, gate.clock.now())
         if state is None or step is Step.LEAVE:
             raise
         return finish(step, state, Seen(ref, JobStatus.UNRECOGNISED), gate)
-    step = next_step(state, look.job, look.read_at, cancel_unconfirmed=policies.cancel_unconfirmed)
-    if step is Step.JUDGE:
-        return _judge(state, look, policies, gate)
+    step = _step(state, look, policies)
+    if policies is None and (step is Step.JUDGE or not look.job.asks_for_confirmation):
+        raise trouble
+    if step is Step.JUDGE and policies is not None:
+        return _judge(state, look, size, policies, gate)
     return finish(step, state, Seen.of(look.job), gate, alarm=contradiction(state, look.job))
+
+
+def _policies(gate: Gate) -> tuple[PolicySet | None, PolicyUnavailableError]:
+    """What may decide, or None and why not: what somebody else has decided is settled and told all the same."""
+    try:
+        return gate.policies.current(), PolicyUnavailableError()
+    except PolicyUnavailableError as error:
+        return None, error
+
+
+def _look(ref: JobRef, state: State | None, policies: PolicySet | None, gate: Gate) -> tuple[JobLook, int | Gap]:
+    """The job, and the size of its manifest where the policies ask for it; what is slow is never the last."""
+    with_tags = policies is not None and policies.asks_for("tags")
+    look = gate.jobs.look(ref, with_tags=with_tags)
+    if policies is None or not policies.asks_for("manifest.bytes") or _step(state, look, policies) is not Step.JUDGE:
+        return look, NOT_READ
+    size = gate.manifests.size(look.job)
+    if gate.clock.now() - look.read_at > OLD_ENOUGH_TO_LOOK_AGAIN:
+        look = gate.jobs.look(ref, with_tags=with_tags)
+    return look, size
+
+
+def _step(state: State | None, look: JobLook, policies: PolicySet | None) -> NextStep:
+    cancels = policies is not None and policies.cancel_unconfirmed
+    return next_step(state, look.job, look.read_at, cancel_unconfirmed=cancels)
 
 
 # --- Judging ----------------------------------------------------------------------------------------
 
 
-def _judge(state: State | None, look: JobLook, policies: PolicySet, gate: Gate) -> Review:
+def _judge(state: State | None, look: JobLook, size: int | Gap, policies: PolicySet, gate: Gate) -> Review:
     job = look.job
-    decision = _decide(policies, look, gate)
+    decision = _decide(policies, look, size, gate)
     expires_after = policies.cancel_held_after if decision.may_expire else None
     expired = _has_expired(state, decision, gate)
     direction = Direction.CANCEL if expired else _direction(decision, job)
@@ -89,8 +119,7 @@ def _judge(state: State | None, look: JobLook, policies: PolicySet, gate: Gate) 
     return hold(state, decision, job, gate, ends_after=expires_after or SUSPENDED_FOR_AT_MOST, block=block)
 
 
-def _decide(policies: PolicySet, look: JobLook, gate: Gate) -> Decision:
-    size = gate.manifests.size(look.job) if policies.asks_for("manifest.bytes") else NOT_READ
+def _decide(policies: PolicySet, look: JobLook, size: int | Gap, gate: Gate) -> Decision:
     return decide(policies, gather_facts(look.job, gate.clock.now(), tags=look.tags, manifest_bytes=size))
 
 
@@ -156,16 +185,13 @@ def decide_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate: 
 
 def _decide_by_hand_once(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Review:
     state = gate.ledger.read(ref)
-    try:
-        policies = gate.policies.current()
-    except PolicyUnavailableError:
-        policies = None
-    look = gate.jobs.look(ref, with_tags=policies is not None and policies.asks_for("tags"))
+    policies, _ = _policies(gate)
+    look, size = _look(ref, state, policies, gate)
     step = next_step(state, look.job, look.read_at, cancel_unconfirmed=direction is Direction.CANCEL)
     refusal = _refusal(state, step, direction, look.job)
     if refusal:
         raise RefusedError(f"{ref.job_id}: {refusal}")
-    decision = _decide(policies, look, gate) if policies is not None else None
+    decision = _decide(policies, look, size, gate) if policies is not None else None
     try:
         return act(state, _by_hand(decision, direction, who, why, look, gate), look, gate)
     except GatePausedError as paused:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.digest import needs_a_person
-from batchgate.errors import JobsApiError
+from batchgate.errors import JobsApiError, PolicyUnavailableError
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.ports import Gate, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
@@ -120,7 +120,7 @@ def sweep_jobs(gate: Gate, plan: Plan, memory: Memory, *, owner: str) -> SweepRe
         owner: Who sweeps; another one's live lease ends this sweep at once.
 
     Raises:
-        BatchgateError: The ledger can't be read, or no policy is to be had: nothing was done.
+        BatchgateError: The ledger can't be read: nothing was done.
     """
     report = SweepReport(at=gate.clock.now())
     if not gate.ledger.begin_sweep(owner, gate.deadline):
@@ -139,7 +139,7 @@ def sweep_jobs(gate: Gate, plan: Plan, memory: Memory, *, owner: str) -> SweepRe
 def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> tuple[deque[_Work], deque[_Work]]:
     """What is due, and what is new, each with the longest due first."""
     now = report.at
-    version = gate.policies.current().version
+    version = _version(gate, report)
     report.paused = gate.ledger.pause() is not None
     items = {item.ref: item for item in gate.ledger.open_items()}
     held = [item for item in items.values() if item.phase is Phase.HELD]
@@ -151,9 +151,10 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     listed, unasked = _list(gate, plan, report)
     due: list[_Work] = []
     for item in items.values():
-        since = _due_since(item, now, version, paused=report.paused)
-        if since is None and listed is not None and item.ref not in listed and not item.lease_is_live(now):
-            since = now
+        has_moved = listed is not None and item.ref not in listed and not item.lease_is_live(now)
+        since = _due_since(item, now, version, paused=report.paused) or (now if has_moved else None)
+        if version is None and item.phase is not Phase.SETTLED and not has_moved:
+            continue  # it would be judged, and nothing judges
         if since is not None:
             due.append(_Work(since, item.ref, is_new=False))
     listed = listed or {}
@@ -162,12 +163,21 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     unknown = [ref for ref in created if ref not in items and ref not in memory.asking]
     # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
     known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
-    new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known]
+    new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known and version is not None]
     report.listed, report.due, report.new = len(listed), len(due), len(new)
     return deque(sorted(due)), deque(sorted(new))
 
 
-def _due_since(item: State, now: datetime, version: str, *, paused: bool) -> datetime | None:
+def _version(gate: Gate, report: SweepReport) -> str | None:
+    """Of the policies in force; None where none can be had: then only what others have decided is settled and told."""
+    try:
+        return gate.policies.current().version
+    except PolicyUnavailableError as error:
+        report.note_trouble("policies", error)
+        return None
+
+
+def _due_since(item: State, now: datetime, version: str | None, *, paused: bool) -> datetime | None:
     """Since when somebody has to look at an open item; None where not yet."""
     if item.lease_is_live(now):
         return None
@@ -175,7 +185,7 @@ def _due_since(item: State, now: datetime, version: str, *, paused: bool) -> dat
         return item.due_at or now
     if item.phase is Phase.HELD and not item.maybe_sent:
         resumed = item.block is Block.PAUSED and not paused
-        if resumed or (item.policy_version and item.policy_version != version):
+        if resumed or (version and item.policy_version and item.policy_version != version):
             return now
     return None
 

@@ -331,3 +331,20 @@ def test_the_subject_fits_into_an_email() -> None:
     with Stubber(sns) as stub:
         stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": "s" * 100, "Message": "m"})
         TopicNotices(sns, arn).send("s" * 300, "m")
+
+
+def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep's workers write at the same time: two pieces of a line would get another's between them."""
+    written: list[str] = []
+
+    class Whole(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stdout", Whole())
+    Announcements(a_logger(io.StringIO())).announce(APPROVED)
+    count_trouble(KeyError("x"))
+    count_sweep(SweepReport(NOW))
+    assert [line.endswith("\n") and line.count("\n") == 1 for line in written] == [True] * 3
+    assert all(json.loads(line)["_aws"] for line in written)

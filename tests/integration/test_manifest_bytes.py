@@ -145,6 +145,46 @@ def test_the_gate_decides_by_it(rows: int, action: str) -> None:
     assert stage.review(stage.create(rows)).action == action
 
 
+def test_however_long_the_manifest_takes_the_last_look_is_at_the_job() -> None:
+    """Facts over five seconds old are not acted on: such a job would be claimed and given back again and again."""
+    stage = Stage(SMALL_MANIFESTS)
+    ref = stage.create(2)
+    stage.script.before("size", lambda: stage.advance(seconds=6))
+    assert stage.review(ref).action == "approved"
+    assert stage.state(ref).attempt == 1
+    assert stage.count("DescribeJob") == 2
+    quick = stage.create(2)
+    assert stage.review(quick).action == "approved"
+    assert stage.count("DescribeJob") == 3
+
+
+def test_a_job_that_moves_meanwhile_is_not_judged() -> None:
+    """The second look says so."""
+    stage = Stage(SMALL_MANIFESTS)
+    ref = stage.create(2)
+
+    def somebody_confirms() -> None:
+        stage.advance(seconds=6)
+        stage.update_as_a_person(ref, "Ready")
+
+    stage.script.before("size", somebody_confirms)
+    assert stage.review(ref).action == "superseded"
+
+
+def test_a_directory_bucket_is_not_asked() -> None:
+    """Botocore would make a session for it first, for which the gate has neither data nor rights."""
+    job = described({"ObjectArn": "arn:aws:s3:::foo--use1-az4--x-s3/m.csv", "ETag": "e"})
+    assert StoredManifests(None).size(job) == Gap(Result.UNMEASURABLE, "a directory bucket is not asked")  # type: ignore[arg-type]
+
+
+def test_an_answer_without_an_etag_is_nobodys(s3: Any) -> None:
+    """A proxy's 200 says nothing of the manifest."""
+    stub = Stubber(s3)
+    stub.add_response("head_object", {})
+    with stub, pytest.raises(ManifestsApiError, match="not S3's"):
+        StoredManifests(s3).size(described({"ObjectArn": "arn:aws:s3:::b/m.csv", "ETag": "e"}))
+
+
 def test_a_manifest_that_was_replaced_holds_the_job() -> None:
     """It is not what the job runs on, so nothing is known."""
     stage = Stage(SMALL_MANIFESTS)

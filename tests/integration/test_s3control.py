@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from batchgate.adapters.pace import Evenly
 from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.carry_out import UPDATE_TAKES_AT_MOST
 from batchgate.errors import (
@@ -468,8 +469,8 @@ BODIES = [
 STATUSES = [200, 204, 301, 307, 400, 403, 404, 405, 408, 409, 429, 500, 501, 502, 503, 504, 599]
 
 
-def answering(client: Any, status: int, body: bytes) -> Any:
-    """Have a client receive an answer that no S3 gives: a proxy's, a broken one."""
+def answering(client: Any, status: int, body: bytes, *, of_s3: bool = False) -> Any:
+    """Have a client receive an answer that no S3 gives (a proxy's, a broken one), or one that names S3's request."""
 
     class Raw:
         def stream(self, **_: object) -> Iterator[bytes]:
@@ -478,6 +479,8 @@ def answering(client: Any, status: int, body: bytes) -> Any:
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         headers = HTTPHeaders()
         headers["Content-Type"] = "application/xml"
+        if of_s3:
+            headers["x-amz-request-id"] = "656c76696e6727732072657175657374"
         return AWSResponse(request.url, status, headers, Raw())
 
     client.meta.events.unregister("before-send.s3-control", unique_id="s3batch-emulator")
@@ -521,18 +524,90 @@ def test_every_odd_answer_to_an_update_is_a_refusal_or_unclear(stage: Stage, bod
 def test_a_refusal_without_a_document_is_a_refusal(stage: Stage, status: int) -> None:
     """The status alone says that nothing was done."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
-    answering(stage.s3control.client, status, b"")
+    answering(stage.s3control.client, status, b"", of_s3=True)
     with pytest.raises((UpdateRefusedError, JobsApiDeniedError)):
         stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 408, 409])
+def test_a_refusal_of_somebody_between_is_unclear(stage: Stage, status: int) -> None:
+    """S3 may have done it, or may do it still; a request that timed out is unclear whoever says so."""
+    ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
+    for of_s3 in (False, True) if status == 408 else (False,):
+        answering(stage.s3control.client, status, b"", of_s3=of_s3)
+        with pytest.raises(UpdateUnclearError):
+            stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+
+
+@pytest.mark.parametrize("body", ["", "<html>no</html>", "<GetJobTaggingResult/>", "<Error><Code>No</Code></Error>"])
+def test_tags_of_somebody_else_are_no_tags_of_the_job(stage: Stage, body: str) -> None:
+    """A proxy's page with 200 would read as a job without tags, and approve or cancel it."""
+    ref = stage.create(tags={"legal-hold": "yes"})
+
+    def between(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        headers = HTTPHeaders()
+        headers["Content-Type"] = "application/xml"
+        raw: Any = type("Raw", (), {"stream": lambda *_, **__: iter([body.encode()])})()
+        return AWSResponse(request.url, 200, headers, raw)
+
+    s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
+    s3control.client.meta.events.register("before-send.s3-control.GetJobTagging", between)  # type: ignore[arg-type]
+    with pytest.raises(JobsApiError, match="not S3's"):
+        s3control.look(ref, with_tags=True)
+
+
+def test_a_description_of_another_job_is_none(stage: Stage) -> None:
+    """Deciding by it would decide that other job on this one's ledger."""
+    ref, other = stage.create(), stage.create()
+
+    def mistaken(params: dict[str, Any], **_: object) -> None:
+        params["JobId"] = other.job_id
+
+    s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
+    s3control.client.meta.events.register("provide-client-params.s3-control.DescribeJob", mistaken)
+    with pytest.raises(JobsApiError, match="another job"):
+        s3control.look(ref, with_tags=False)
+
+
+def test_an_update_of_which_s3_says_something_else_is_unclear(stage: Stage) -> None:
+    """The right job, with 200, and not what was asked for."""
+    ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
+    told = f'<UpdateJobStatusResult xmlns="{NAMESPACE}"><JobId>{ref.job_id}</JobId>%s</UpdateJobStatusResult>'
+    for said in ("", "<Status>Suspended</Status>", "<Status>Cancelled</Status>"):
+        answering(stage.s3control.client, 200, (told % said).encode(), of_s3=True)
+        with pytest.raises(UpdateUnclearError):
+            stage.s3control.update_status(ref, RequestedStatus.READY, "why")
+
+
+def test_the_time_that_the_pace_takes_does_not_age_the_facts(stage: Stage) -> None:
+    """At one call a second many workers wait for longer than facts may be old."""
+    ref = stage.create()
+
+    def sleep(seconds: float) -> None:
+        stage.advance(seconds=seconds)
+
+    pace = Evenly(1, lambda: stage.clock.now().timestamp(), sleep)
+    for _ in range(20):
+        pace.owe()
+    look = structs.replace(stage.s3control, pace=pace).look(ref, with_tags=True)
+    assert (stage.clock.now() - look.read_at).total_seconds() < 1
+
+
+def test_a_row_without_an_id_is_s3s_trouble(stage: Stage) -> None:
+    """Not the sweep's end."""
+    body = f'<ListJobsResult xmlns="{NAMESPACE}"><Jobs><member><Status>New</Status></member></Jobs></ListJobsResult>'
+    answering(stage.s3control.client, 200, body.encode(), of_s3=True)
+    with pytest.raises(JobsApiError, match="without a job's id"):
+        list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,)))
 
 
 def test_an_answer_about_another_job_is_unclear(stage: Stage) -> None:
     """Well-formed, with 200, and not ours."""
     ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
     told = f'<UpdateJobStatusResult xmlns="{NAMESPACE}"><JobId>%s</JobId><Status>Ready</Status></UpdateJobStatusResult>'
-    answering(stage.s3control.client, 200, (told % ref.job_id).encode())
+    answering(stage.s3control.client, 200, (told % ref.job_id).encode(), of_s3=True)
     stage.s3control.update_status(ref, RequestedStatus.READY, "why")
-    answering(stage.s3control.client, 200, (told % "another-job").encode())
+    answering(stage.s3control.client, 200, (told % "another-job").encode(), of_s3=True)
     with pytest.raises(UpdateUnclearError):
         stage.s3control.update_status(ref, RequestedStatus.READY, "why")
 

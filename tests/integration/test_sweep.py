@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from batchgate.adapters import s3control
-from batchgate.errors import LedgerError, PolicyUnavailableError
+from batchgate.errors import AnnounceError, LedgerError, PolicyUnavailableError
 from batchgate.jobs.model import JobRef
-from batchgate.state import Outcome, Phase
+from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Pace
 from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
 
@@ -273,13 +273,39 @@ def test_a_sweep_without_a_ledger_does_nothing_and_gives_its_lease_back(stage: S
     assert stage.sweep(owner="another").ran
 
 
-def test_a_sweep_without_policies_does_nothing(stage: Stage) -> None:
-    """And says so."""
+def test_a_sweep_without_policies_decides_nothing(stage: Stage) -> None:
+    """And says so, once."""
+    stage.enforce(HOLD_ALL)
     stage.create()
+    held = stage.create(4)
+    stage.review(held)
+    stage.advance(hours=1)
     stage.source.enforced = None
-    with pytest.raises(PolicyUnavailableError):
-        stage.sweep()
+    report = stage.sweep()
+    [(what, trouble)] = report.troubles
+    assert (what, type(trouble)) == ("policies", PolicyUnavailableError)
+    assert (report.due, report.new, report.held) == (0, 0, 1)
     assert stage.updates == []
+
+
+def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stage: Stage) -> None:
+    """By command and by console: nothing of it needs judging."""
+    stage.enforce(HOLD_ALL)
+    by_hand, in_console = stage.create(4), stage.create(4)
+    for ref in (by_hand, in_console):
+        stage.review(ref)
+    stage.source.enforced = None
+    stage.script.before("announce", raising(AnnounceError("not this time")))
+    with pytest.raises(AnnounceError):
+        stage.decide(by_hand, Direction.APPROVE)
+    stage.update_as_a_person(in_console, "Cancelled")
+    stage.sweep()
+    assert stage.state(by_hand).announced_at is not None
+    assert stage.state(in_console).outcome is Outcome.SUPERSEDED
+    assert {review.ref: review.action for review in stage.told.reviews[-2:]} == {
+        by_hand: "approved",
+        in_console: "superseded",
+    }
 
 
 def test_one_sweep_runs_at_a_time(stage: Stage) -> None:

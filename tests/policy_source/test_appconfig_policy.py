@@ -7,6 +7,7 @@ from threading import Barrier
 import pytest
 from botocore.exceptions import IncompleteReadError
 
+from batchgate.adapters import policy_source
 from batchgate.adapters.policy_source import ProfileLocation
 from batchgate.errors import PolicyUnavailableError
 from tests.policy_source.stubbed import Stubbed, document, stubbed
@@ -98,6 +99,49 @@ def test_after_a_failure_it_is_left_alone_for_some_seconds(appconfig: Stubbed) -
     assert len(appconfig.warnings) == 1
 
 
+def test_while_policies_may_decide_nobody_waits_for_an_appconfig_that_hangs(appconfig: Stubbed) -> None:
+    """Who waited for a poll that hung until it failed does not hang in the next one; half a minute later one asks."""
+    appconfig.begins("t0")
+    appconfig.answers("t0", document(1), "t1")
+    assert appconfig.limit == 1
+    appconfig.clock.step(minutes=1)
+    appconfig.refuses("t1", "InternalServerException", 500)
+    taking_six_seconds = appconfig.source.client.meta.events
+    taking_six_seconds.register_first("before-call.appconfigdata", lambda **_: appconfig.clock.step(seconds=6))
+    assert appconfig.limit == 1
+    for _ in range(16):
+        assert appconfig.limit == 1  # the stub knows of no other call
+    appconfig.clock.step(seconds=30)
+    appconfig.begins("u0")
+    appconfig.answers("u0", document(2), "u1")
+    assert appconfig.limit == 2
+
+
+def test_a_document_that_can_not_be_read_in_any_way_ends_the_one_before_it(
+    appconfig: Stubbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AppConfig gives it once: were the old one kept, every later answer would confirm it."""
+    appconfig.begins("t0")
+    appconfig.answers("t0", document(1), "t1")
+    assert appconfig.limit == 1
+
+    def too_large(content: bytes) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(policy_source, "load_deployed", too_large)
+        appconfig.clock.step(minutes=1)
+        appconfig.answers("t1", document(2), "t2")
+        with pytest.raises(MemoryError):
+            appconfig.source.current()
+    with pytest.raises(PolicyUnavailableError, match="could not be read"):
+        appconfig.source.current()
+    appconfig.clock.step(seconds=5)
+    appconfig.begins("u0")
+    appconfig.answers("u0", document(2), "u1")
+    assert appconfig.limit == 2
+
+
 def test_after_a_failure_no_old_token_is_used(appconfig: Stubbed) -> None:
     """AppConfig may have counted it as used, and would say 'unchanged' of a document that never arrived."""
     appconfig.begins("t0")
@@ -107,7 +151,7 @@ def test_after_a_failure_no_old_token_is_used(appconfig: Stubbed) -> None:
     appconfig.answers_with("t1", BrokenBody(), "t2")
     assert appconfig.limit == 1
     assert "IncompleteReadError" in appconfig.warnings[0]
-    appconfig.clock.step(seconds=5)
+    appconfig.clock.step(seconds=30)
     appconfig.begins("u0")
     appconfig.answers("u0", document(2), "u1")
     assert appconfig.limit == 2

@@ -160,6 +160,8 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 def _decide(direction: Direction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output) -> None:
     if not reason.strip():
         raise typer.BadParameter("expected why, got nothing", param_hint="--reason")
+    if any("\ud800" <= character <= "\udfff" for character in reason):
+        raise typer.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
     with told_errors():
         live = find_gate(options)
         ref = live.ref(job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -215,7 +217,7 @@ def _count_review(review: Review) -> None:
         metrics.add_metric(name=Metric.SECONDS_TO_DECISION, unit=MetricUnit.Seconds, value=waited)
     elif not counted:
         return
-    metrics.flush_metrics()
+    _write(metrics)
 
 
 def _seconds_to_decision(review: Review) -> float | None:
@@ -233,7 +235,7 @@ def count_trouble(error: Exception) -> None:
         counted[Metric.THROTTLED] = 1.0
     if not isinstance(error, BatchgateError):
         counted[Metric.SURPRISES] = 1.0
-    _metrics(counted).flush_metrics()
+    _write(_metrics(counted))
 
 
 def count_sweep(report: SweepReport) -> None:
@@ -257,7 +259,13 @@ def count_sweep(report: SweepReport) -> None:
             name=name, unit=MetricUnit.Seconds, value=(report.at - since).total_seconds() if since else 0.0
         )
     metrics.add_metric(name=Metric.SWEEP_LAG_SECONDS, unit=MetricUnit.Seconds, value=report.lag.total_seconds())
-    metrics.flush_metrics()
+    _write(metrics)
+
+
+def _write(metrics: EphemeralMetrics) -> None:
+    """One line by one call: the workers of a sweep write at once, and print writes the line's end by itself."""
+    sys.stdout.write(f"{json.dumps(metrics.serialize_metric_set(), separators=(',', ':'))}\n")
+    metrics.clear_metrics()
 
 
 def _metrics(counts: dict[Metric, float]) -> EphemeralMetrics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
 from batchgate.errors import ManifestsApiError
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 _SERVER_ERRORS = 500
 _TRANSIENT = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded"})
+_UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
+"""As of S3 Control: what botocore raises for a connection that failed, and for an answer that is not S3's."""
+
+_DIRECTORY_BUCKET = "--x-s3"
+"""How their names end; asking takes a session and rights of its own. *Source*: S3 User Guide, directory buckets."""
+
 _WORDS = {
     "403": "the gate may not read the manifest",
     "404": "the manifest is not there",
@@ -41,6 +48,8 @@ class StoredManifests(Struct, frozen=True):
             return Gap(Result.UNMEASURABLE, "no manifest is stored")
         if not isinstance(etag, str) or not etag.strip('"'):
             return Gap(Result.UNMEASURABLE, "the job names no ETag of its manifest")
+        if bucket.endswith(_DIRECTORY_BUCKET):
+            return Gap(Result.UNMEASURABLE, "a directory bucket is not asked")
         version = location.get("ObjectVersionId")
         try:
             if isinstance(version, str) and version:
@@ -51,8 +60,10 @@ class StoredManifests(Struct, frozen=True):
             return _gap(job, error)
         except ParamValidationError:
             return Gap(Result.UNMEASURABLE, "the job names a manifest that S3 can't be asked for")
-        except BotoCoreError as error:
-            raise ManifestsApiError(f"HeadObject for {job.ref}: {error}") from error
+        except _UNREADABLE as error:
+            raise ManifestsApiError(f"HeadObject for {job.ref}: {type(error).__name__}: {error}") from error
+        if not head.get("ETag") or "ContentLength" not in head:
+            raise ManifestsApiError(f"HeadObject for {job.ref}: an answer that is not S3's")
         if head["ETag"].strip('"') != etag.strip('"'):
             return Gap(Result.UNMEASURABLE, "the manifest is another by now")
         return head["ContentLength"]

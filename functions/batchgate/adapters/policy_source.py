@@ -33,6 +33,9 @@ POLL_SECONDS: Final = 15
 TRY_AGAIN_AFTER: Final = timedelta(seconds=5)
 """After a failure; with a new session, which no interval binds."""
 
+TRY_AGAIN_WITH_POLICIES_AFTER: Final = timedelta(seconds=30)
+"""The same while there are policies that may decide: asking may take seconds, and whoever asks waits for it."""
+
 CONFIRMED_FOR: Final = timedelta(minutes=15)
 """For how long policies decide when AppConfig can't be asked whether they are still in force."""
 
@@ -94,7 +97,7 @@ class AppConfigPolicy(Struct):
     _trouble: str = ""
     _token: str = ""
     _polled_at: datetime | None = None
-    _leave_alone: timedelta = timedelta(0)
+    _interval: timedelta = timedelta(0)
 
     def current(self) -> PolicySet:
         """The document that is in force, or was within the last 15 minutes.
@@ -108,36 +111,50 @@ class AppConfigPolicy(Struct):
                 self._poll(now)
             if self._policies is None or self._confirmed_at is None:
                 raise PolicyUnavailableError(self._trouble)
-            unconfirmed = self.clock.now() - self._confirmed_at
-            if not timedelta(0) <= unconfirmed <= CONFIRMED_FOR:
+            if not self._may_decide(self.clock.now()):
                 raise PolicyUnavailableError(
                     f"nobody could confirm since {self._confirmed_at:%Y-%m-%dT%H:%M:%SZ} that policy "
                     f"{self._policies.version} is still in force: {self._trouble}"
                 )
             return self._policies
 
+    def _may_decide(self, now: datetime) -> bool:
+        """Whether there is a document that was confirmed not long ago."""
+        if self._policies is None or self._confirmed_at is None:
+            return False
+        return timedelta(0) <= now - self._confirmed_at <= CONFIRMED_FOR
+
     def _is_due(self, now: datetime) -> bool:
         """Whether to ask; a clock that was set back counts as due."""
-        return self._polled_at is None or not self._polled_at <= now < self._polled_at + self._leave_alone
+        after_failure = TRY_AGAIN_WITH_POLICIES_AFTER if self._may_decide(now) else TRY_AGAIN_AFTER
+        wait = self._interval if self._token else after_failure
+        return self._polled_at is None or not self._polled_at <= now < self._polled_at + wait
 
     def _poll(self, now: datetime) -> None:
         """Ask once; the token is kept only when the whole answer was taken in, for AppConfig repeats nothing."""
-        self._polled_at = now
-        self._leave_alone = TRY_AGAIN_AFTER
         token, self._token = self._token, ""
+        try:
+            self._token = self._ask_and_take_in(token, now)
+        finally:
+            # From the end on: who waited for a poll that failed need not make the next one.
+            self._polled_at = now if self._token else self.clock.now()
+
+    def _ask_and_take_in(self, token: str, now: datetime) -> str:
+        """The next token; "" where asking failed."""
         try:
             begun, answer = self._ask(token)
             content = answer["Configuration"].read()
-            next_token, interval = str(answer["NextPollConfigurationToken"]), int(answer["NextPollIntervalInSeconds"])
+            next_token = str(answer["NextPollConfigurationToken"])
+            self._interval = timedelta(seconds=int(answer["NextPollIntervalInSeconds"]))
         except _UNREADABLE as error:
             self._trouble = f"AppConfig {self.location}: {type(error).__name__}: {str(error)[:_PROBLEMS_TOLD]}"
             self.warn(self._trouble)
-            return
-        self._token, self._leave_alone = next_token, timedelta(seconds=interval)
+            return ""
         if content or begun:
             self._take_in(content)
         if self._policies is not None:
             self._confirmed_at, self._trouble = now, ""
+        return next_token
 
     def _ask(self, token: str) -> tuple[bool, Any]:
         """The latest configuration, and whether a new session began; one does when the token is refused."""
@@ -156,10 +173,12 @@ class AppConfigPolicy(Struct):
         return True, self.client.get_latest_configuration(ConfigurationToken=started["InitialConfigurationToken"])
 
     def _take_in(self, content: bytes) -> None:
+        """Whatever goes wrong: the document before this one decides nothing any more."""
+        self._policies = None
+        self._trouble = f"AppConfig {self.location}: the document could not be read"
         try:
             self._policies = load_deployed(content)
         except PolicyError as error:
-            self._policies = None
             self._trouble = f"AppConfig {self.location}: no policy document: {str(error)[:_PROBLEMS_TOLD]}"
             self.warn(self._trouble)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.model import OperationModel
     from mypy_boto3_s3control import S3ControlClient
-
-T = TypeVar("T")
 
 AT_ONCE = 32
 """Connections: a sweep's workers, and the call for tags beside each."""
@@ -91,28 +89,35 @@ class S3Control(Struct, frozen=True):
     def describe(self, ref: JobRef) -> Job:
         """DescribeJob."""
         self.pace.take()
+        return self._describe(ref)
+
+    def _describe(self, ref: JobRef) -> Job:
         answer = _translated(ref, lambda: self.client.describe_job(AccountId=ref.account_id, JobId=ref.job_id))
         description: Mapping[str, Any] = answer.get("Job") or {}
         try:
-            return Job.from_description(description)
+            job = Job.from_description(description)
         except JobDescriptionError as error:
             raise JobsApiError(f"DescribeJob {ref}: {error}") from error
+        if job.ref != ref:
+            raise JobsApiError(f"DescribeJob {ref}: the answer is about another job")
+        return job
 
     def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
-        """DescribeJob, and GetJobTagging at the same time."""
+        """DescribeJob, and GetJobTagging at the same time; the time that the pace takes does not age the facts."""
+        for _ in range(2 if with_tags else 1):
+            self.pace.take()
         read_at = self.clock.now()
         if not with_tags:
-            return JobLook(self.describe(ref), NOT_READ, read_at)
+            return JobLook(self._describe(ref), NOT_READ, read_at)
         tags = self.beside.submit(self._tags, ref)
         try:
-            job = self.describe(ref)
+            job = self._describe(ref)
         except JobsApiError:
             tags.cancel()
             raise
         return JobLook(job, tags.result(), read_at)
 
     def _tags(self, ref: JobRef) -> Mapping[str, str] | Gap:
-        self.pace.take()
         try:
             answer = _translated(ref, lambda: self.client.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
         except JobsApiDeniedError:
@@ -134,6 +139,8 @@ class S3Control(Struct, frozen=True):
                 ),
             )
             for row in page.get("Jobs") or ():
+                if not row.get("JobId"):
+                    raise JobsApiError(f"ListJobs of {account_id}: a row without a job's id")
                 ref = JobRef(partition, region, account_id, row["JobId"])
                 yield ListedJob(ref, JobStatus(row.get("Status", "")), row.get("CreationTime"))
             if not page.get("NextToken"):
@@ -152,16 +159,17 @@ class S3Control(Struct, frozen=True):
             )
         except ClientError as error:
             known = _translation(ref, error, otherwise=UpdateRefusedError)
-            surely_refused = _REFUSALS <= _http_status(error) < _SERVER_ERRORS and _code(error) not in _MAY_HAVE_ARRIVED
-            if surely_refused or isinstance(known, JobsApiThrottledError):
+            if _is_refusal(error) or isinstance(known, JobsApiThrottledError):
                 raise known from error
             raise UpdateUnclearError(str(known)) from error
         except (ParamValidationError, NoCredentialsError, PartialCredentialsError) as error:
             raise UpdateRefusedError(f"UpdateJobStatus {ref}: never sent: {error}") from error
         except _UNREADABLE as error:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: {error}") from error
-        if answer.get("JobId") != ref.job_id:
+        if answer.get("JobId") != ref.job_id or not _is_of_s3(answer):
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is not about this job")
+        if answer.get("Status") not in _DONE[status]:
+            raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is that the job is {answer.get('Status')}")
 
 
 def _fail_at_once(
@@ -179,6 +187,7 @@ def _fail_at_once(
 
 _NOT_DONE = 300
 _REFUSALS = 400
+_REQUEST_TIMEOUT = 408
 _UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
 """What botocore raises for a connection that failed, and for an answer that is not S3's.
 
@@ -186,13 +195,35 @@ Its parsers guard against broken XML, not against well-formed XML of another sha
 """
 
 
-def _translated(ref: JobRef, call: Callable[[], T]) -> T:
+_DONE = {
+    RequestedStatus.READY: frozenset({"Ready"}),
+    RequestedStatus.CANCELLED: frozenset({"Cancelled", "Cancelling"}),
+}
+"""What S3 says of an update that it has taken. *Source*: AWS CLI reference, update-job-status, examples."""
+
+
+def _translated(ref: JobRef, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     try:
-        return call()
+        answer = call()
     except ClientError as error:
         raise _translation(ref, error, otherwise=JobsApiError) from error
     except _UNREADABLE as error:
         raise JobsApiError(f"{ref}: {type(error).__name__}: {error}") from error
+    if not _is_of_s3(answer):
+        raise JobsApiError(f"{ref}: an answer that is not S3's")
+    return answer
+
+
+def _is_of_s3(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer names its request, as all of S3's do: botocore reads a proxy's page as an empty document."""
+    return bool(answer.get("ResponseMetadata", {}).get("RequestId"))
+
+
+def _is_refusal(error: ClientError) -> bool:
+    """Whether S3 itself says that it has not done what it was asked; what somebody between says proves nothing."""
+    if not _is_of_s3(error.response) or _code(error) in _MAY_HAVE_ARRIVED:
+        return False
+    return _REFUSALS <= _http_status(error) < _SERVER_ERRORS and _http_status(error) != _REQUEST_TIMEOUT
 
 
 def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError]) -> JobsApiError:

@@ -34,7 +34,6 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
     try:
         ports = gate(home, time_left, paced=True)
         report = sweep_jobs(ports, sweep_plan(home), _memory, owner=context.aws_request_id)
-        tell_people(report.waiting, home.account_id, home.region, ports)
     except BatchgateError as error:
         count_trouble(error)
         raise
@@ -47,6 +46,11 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
         logger.info("swept", extra={"sweep": said})
     else:
         logger.warning("another sweep is at it", extra={"sweep": said})
+    try:
+        tell_people(report.waiting, home.account_id, home.region, ports)
+    except BatchgateError as error:  # the sweep went well all the same, and the next one tells
+        logger.error("digest: own trouble", extra={"error": printable(str(error))})
+        count_trouble(error)
     return said
 
 
