@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from batchgate import carry_out, protocol, review, sweep
 from batchgate.adapters import s3control
@@ -45,11 +45,11 @@ class Forged:
 
     def claim(self, state: State, *, replacing: State | None, **_: Any) -> State:
         """Nothing is written."""
-        return dataclasses.replace(state, rev=replacing.rev if replacing else 0)
+        return replace(state, rev=replacing.rev if replacing else 0)
 
 
 def _with_ledger(gate: Any, ledger: Any) -> Any:
-    return dataclasses.replace(gate, ledger=ledger)
+    return replace(gate, ledger=ledger)
 
 
 # --- Claims -----------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def forget_that_a_claim_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
     def forgetful(item: Any, **changes: Any) -> Any:
         if "maybe_sent" in changes:
             changes["maybe_sent"] = False
-        return dataclasses.replace(item, **changes)
+        return replace(item, **changes)
 
     patch.setattr(carry_out, "replace", forgetful)
 
@@ -131,7 +131,7 @@ def a_new_claim_id_each_time(patch: pytest.MonkeyPatch) -> None:
     claim: Any = carry_out._claim
 
     def anew(state: Any, intent: Any, job: Any, gate: Any) -> Any:
-        return claim(dataclasses.replace(state, claim_id=None) if state else None, intent, job, gate)
+        return claim(replace(state, claim_id=None) if state else None, intent, job, gate)
 
     patch.setattr(carry_out, "_claim", anew)
 
@@ -142,7 +142,7 @@ def write_over_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
 
     def write(self: Any, state: State, replacing: Any, review: Any, check: Any) -> State:
         check()
-        written = dataclasses.replace(state, rev=(replacing.rev if replacing else 0) + 1)
+        written = replace(state, rev=(replacing.rev if replacing else 0) + 1)
         self.states[state.ref] = written
         return written
 
@@ -165,7 +165,7 @@ def skip_the_end_of_the_window(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         carry_out,
         "_may_send",
-        lambda claim, intent, look, gate: may_send(claim, dataclasses.replace(intent, valid_until=None), look, gate),
+        lambda claim, intent, look, gate: may_send(claim, replace(intent, valid_until=None), look, gate),
     )
 
 
@@ -262,8 +262,8 @@ def decide_by_the_event_alone(patch: pytest.MonkeyPatch) -> None:
         if ref not in known:
             known[ref] = look(self, ref, with_tags=with_tags)
         found = known[ref]
-        job = dataclasses.replace(found.job, status=JobStatus.SUSPENDED)
-        return dataclasses.replace(found, job=job, read_at=self.clock.now())
+        job = replace(found.job, status=JobStatus.SUSPENDED)
+        return replace(found, job=job, read_at=self.clock.now())
 
     patch.setattr(S3Control, "look", remembered)
 
@@ -297,7 +297,7 @@ def claim_in_shadow(patch: pytest.MonkeyPatch) -> None:
 
     def earnest(*args: Any) -> Decision:
         decision: Decision = decide(*args)
-        return dataclasses.replace(decision, verdict=decision.if_enforced or decision.verdict)
+        return replace(decision, verdict=decision.if_enforced or decision.verdict)
 
     patch.setattr(review, "_decide", earnest)
 
@@ -359,9 +359,7 @@ def ignore_the_pause(patch: pytest.MonkeyPatch) -> None:
 def no_brake(patch: pytest.MonkeyPatch) -> None:
     """Cancellations are not counted."""
     by_policy: Any = carry_out.by_policy
-    patch.setattr(
-        review, "by_policy", lambda *args, **named: dataclasses.replace(by_policy(*args, **named), brake=None)
-    )
+    patch.setattr(review, "by_policy", lambda *args, **named: replace(by_policy(*args, **named), brake=None))
 
 
 @plant
@@ -397,7 +395,7 @@ def forget_to_announce(patch: pytest.MonkeyPatch) -> None:
     """Marked as announced, and told to nobody."""
 
     def silent(settled: Any, told: Any, gate: Any) -> Any:
-        gate.ledger.write(dataclasses.replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled)
+        gate.ledger.write(replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled)
         return told
 
     patch.setattr(carry_out, "_announce", silent)
@@ -412,9 +410,7 @@ def announce_only_once_tried(patch: pytest.MonkeyPatch) -> None:
         try:
             return announce(settled, told, gate)
         except BatchgateError:
-            gate.ledger.write(
-                dataclasses.replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled
-            )
+            gate.ledger.write(replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled)
             raise
 
     patch.setattr(carry_out, "_announce", careless)

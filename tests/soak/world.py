@@ -186,8 +186,9 @@ class Process:
             else:
                 point_at(client, url)
 
-    def _note_answer(self, parsed: Any, http_response: Any, context: Any, **_: Any) -> None:
-        self.router.world.note_answer(parsed, http_response.status_code, context.get("soak_job"))
+    def _note_answer(self, parsed: Any, http_response: Any, context: Any, model: Any, **_: Any) -> None:
+        job_id = context.get("soak_job")
+        self.router.world.note_answer(parsed, http_response.status_code, job_id, of_tags=model.name == "GetJobTagging")
 
 
 def _note_job(params: Any, context: Any, **_: Any) -> None:
@@ -301,8 +302,11 @@ class JobsPort:
         """As the adapter."""
 
         def fail(trouble: Trouble, effect: Callable[[], JobLook]) -> JobLook:
-            operation = "GetJobTagging" if with_tags and trouble.how * 31 % 1 < 0.5 else "DescribeJob"
-            return self._with(_pick(READ_FAULTS, trouble.how), operation, effect)
+            if with_tags and trouble.how * 31 % 1 < 0.5:
+                by_somebody_else = trouble.how * 61 % 1 < 0.4
+                fault = Fault(Effect.WRONG_XML) if by_somebody_else else _pick(READ_FAULTS, trouble.how)
+                return self._with(fault, "GetJobTagging", effect)
+            return self._with(_pick(READ_FAULTS, trouble.how), "DescribeJob", effect)
 
         return self.invocation.perform("look", lambda: self.adapter.look(ref, with_tags=with_tags), fail)
 
@@ -614,8 +618,8 @@ class World:
     def _on_event(self, event: Event) -> None:
         self.queue.append((event, 0))
 
-    def note_answer(self, parsed: Mapping[str, Any], status: int, job_id: str | None) -> None:
-        """Keep what S3 said to the gate."""
+    def note_answer(self, parsed: Mapping[str, Any], status: int, job_id: str | None, *, of_tags: bool) -> None:
+        """Keep what S3 said to the gate; what somebody else said of tags says nothing of them."""
         invocation: Invocation | None = getattr(_here, "invocation", None)
         if invocation is None or job_id is None:
             return
@@ -626,6 +630,8 @@ class World:
             self.log.append(records.Looked(now, by, job_id, parsed["Job"]))
         elif status == 200 and "Tags" in parsed:
             self.log.append(records.TagsRead(now, by, job_id, {tag["Key"]: tag["Value"] for tag in parsed["Tags"]}))
+        elif status == 200 and of_tags:
+            self.log.append(records.TagsRead(now, by, job_id, None))
 
     def trouble_at(self, port: str) -> Trouble | None:
         """The trouble that befalls this call, if one does."""

@@ -17,7 +17,10 @@ from s3batch_emulator.values import Structure
 
 CALLS_KEPT = 10_000
 _ACCOUNT_HEADER = "x-amz-account-id"
-_WRONG_XML = b"<html><body>proxy error<br></body>"
+_WRONG_XML = HttpResponse(
+    200, b"<html><body>proxy error</body></html>", {"Content-Type": "text/html", "Server": "proxy"}
+)
+"""Well-formed, so that clients read it as a document of S3's without members."""
 _ENDINGS = {Effect.RESET: Ending.RESET, Effect.HANG: Ending.HANG, Effect.HALF_ANSWER: Ending.HALF}
 
 
@@ -55,7 +58,8 @@ class Desk:
         }
         try:
             operation, path = _routed(request)
-            return replace(self._reached(operation, path, request, now), headers=headers)
+            answer = self._reached(operation, path, request, now)
+            return answer if answer.headers else replace(answer, headers=headers)
         except ApiError as error:
             spoken = error.spoken(self.vocabulary)
             body = wire.write_error(spoken.code, spoken.message, request_id, request_id)
@@ -114,7 +118,7 @@ def _suffered(fault: Fault, body: bytes) -> HttpResponse:
     if fault.effect is Effect.ERROR:
         raise ApiError(fault.code, "The emulator was told to answer so.", verbatim=True)
     if fault.effect is Effect.WRONG_XML:
-        return HttpResponse(200, _WRONG_XML, {})
+        return _WRONG_XML
     return HttpResponse(200, body, {}, _ENDINGS[fault.effect])
 
 
