@@ -46,8 +46,8 @@ demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, 
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local
-local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve it until Ctrl-C, no AWS account needed (POLICY=file)
-	@$(BIN)/batchgate local up $(if $(POLICY),--policy "$(POLICY)")
+local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve it until Ctrl-C, no AWS account needed (POLICY=file PORT=4566)
+	@$(BIN)/batchgate local up $(if $(POLICY),--policy "$(POLICY)") $(if $(PORT),--port $(PORT))
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
@@ -123,6 +123,7 @@ pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate into buil
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
 	@rm -rf cdk.out
 	$(CDK) synth --quiet
+	@echo "The template is cdk.out/batchgate.template.json"
 
 .PHONY: deploy
 deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials (what it makes and costs: README.md)

@@ -1,8 +1,10 @@
 """What a deployment may choose: the CDK context under the key `batchgate`, typed and validated."""
 
+import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -108,10 +110,26 @@ def read_settings(context: object, own: Mapping[str, object] | None = None) -> S
     try:
         if isinstance(context, str):
             context = {**(own or {}), **msgspec.json.decode(context, type=dict[str, object])}
-        return msgspec.convert({} if context is None else context, Settings)
+        said = msgspec.convert({} if context is None else context, dict[str, object])
     except msgspec.MsgspecError as error:
-        message = (
-            f"CDK context {CONTEXT_KEY!r}: {error} ($ is the value of {CONTEXT_KEY!r}; "
-            f"the settings are {', '.join(Settings.__struct_fields__)})"
-        )
+        message = f'CDK context {CONTEXT_KEY!r}: expected an object such as {{"trail": true}}: {error}'
         raise SettingsError(message) from error
+    kinds = get_type_hints(Settings, include_extras=True)
+    problems = [problem for name, value in said.items() if (problem := _problem_with(name, value, kinds))]
+    if problems:
+        lines = "\n  ".join(problems)
+        raise SettingsError(f"CDK context {CONTEXT_KEY!r} (in cdk.json, or -c {CONTEXT_KEY}=...):\n  {lines}")
+    return msgspec.convert(said, Settings)
+
+
+def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:
+    """What is wrong with one setting; "" for nothing."""
+    if name not in kinds:
+        near = get_close_matches(name, kinds, 1)
+        return f"{name}: unknown setting; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(kinds)}")
+    try:
+        msgspec.convert(value, kinds[name])
+    except msgspec.ValidationError as error:
+        expected = str(error).replace("`$", f"`{name}")
+        return f"{name}: {expected[:1].lower()}{expected[1:]}, got {json.dumps(value)[:80]}"
+    return ""

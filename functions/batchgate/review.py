@@ -20,7 +20,7 @@ from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import personal_reason
 from batchgate.ports import Gate, JobLook, Review
 from batchgate.protocol import NextStep, Step, contradiction, leave_unconfirmed, next_step, settle_gone
-from batchgate.state import Block, Direction, Phase, State
+from batchgate.state import Block, Direction, Outcome, Phase, State
 
 TRIES_ON_CONFLICT = 3
 
@@ -227,11 +227,23 @@ def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str
     )
 
 
+def _how_it_ended(state: State) -> str:
+    at = f" at {state.decided_at:%Y-%m-%d %H:%M} UTC" if state.decided_at else ""
+    match state.outcome, state.direction:
+        case Outcome.APPLIED, Direction() as direction:
+            by_policy = state.decided_by == state.policy_version
+            by = f"by policy {state.decided_by}" if by_policy else f"by {state.decided_by or 'somebody'}"
+            return f"this job was {direction.done} already{at}, {by}"
+        case Outcome.LAPSED, _:
+            return f"this job ended without a decision{at}"
+        case _:
+            return f"somebody decided this job already outside the gate{at}"
+
+
 def _refusal(state: State | None, step: NextStep, direction: Direction, job: Job) -> str:
     """Why a person's decision can't be carried out; "" where it can."""
     if state is not None and state.phase is Phase.SETTLED:
-        by = f" by {state.decided_by}" if state.decided_by else ""
-        return f"this job is decided: {state.outcome} {state.direction or ''}{by}".replace("  ", " ").rstrip()
+        return _how_it_ended(state)
     if step is Step.LEAVE and state is not None:
         return f"a review has claimed it until {state.lease_until:%H:%M:%S} UTC; see then what came of it"
     if step is not Step.JUDGE:

@@ -425,7 +425,7 @@ def perhaps_cancelled(live: LiveStage, ref: JobRef) -> None:
     ("happens", "why"),
     [
         (paused, rf"the gate is paused since .* UTC by {re.escape(PERSON)}: an incident; `batchgate resume` ends that"),
-        (decided, r"this job is decided: applied approve by [0-9a-f]{12}"),
+        (decided, r"this job was approved already at .* UTC, by policy [0-9a-f]{12}"),
         (confirmed, r"S3 says Ready; only a Suspended job can be decided"),
         (claimed, r"a review has claimed it until \d\d:\d\d:\d\d UTC"),
         (perhaps_cancelled, r"an earlier cancel may have been sent and may still take effect"),

@@ -23,29 +23,29 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
     ("context", "named"),
     [
         ({"architectures": "arm64"}, "architectures"),
-        ({"architecture": "riscv"}, r"\$\.architecture"),
-        ({"max_concurrency": 1}, r"\$\.max_concurrency"),
-        ({"manifest_buckets": ["arn:aws:s3:::b"]}, r"\$\.manifest_buckets\[0\]"),
-        ({"max_concurrency": "2"}, r"\$\.max_concurrency"),
-        ({"max_receive_count": 4}, r"\$\.max_receive_count"),
-        ({"timeout_seconds": 901}, r"\$\.timeout_seconds"),
-        ({"timeout_seconds": None}, r"\$\.timeout_seconds"),
-        ({"dead_letter_days": 15}, r"\$\.dead_letter_days"),
-        ({"log_retention_days": 8}, r"\$\.log_retention_days"),
-        ({"log_level": "info"}, r"\$\.log_level"),
-        ({"policy_files": []}, r"\$\.policy_files"),
-        ({"policy_files": "policies/approval.yaml"}, r"\$\.policy_files"),
-        ({"policy_bake_minutes": -1}, r"\$\.policy_bake_minutes"),
-        ({"notify_email": "nobody"}, r"\$\.notify_email"),
-        ({"held_alarm_hours": 0}, r"\$\.held_alarm_hours"),
-        ({"customer_key": "yes"}, r"\$\.customer_key"),
-        ({"trail": 1}, r"\$\.trail"),
-        ({"adopt_existing": "ignore"}, r"\$\.adopt_existing"),
-        ({"brake_cancellations": 0}, r"\$\.brake_cancellations"),
-        ({"sweep_timeout_seconds": 30}, r"\$\.sweep_timeout_seconds"),
-        ({"stack_name": "1st"}, r"\$\.stack_name"),
-        ({"memory_mb": True}, r"\$\.memory_mb"),
-        ([], "array"),
+        ({"architecture": "riscv"}, r"architecture"),
+        ({"max_concurrency": 1}, r"max_concurrency"),
+        ({"manifest_buckets": ["arn:aws:s3:::b"]}, r"manifest_buckets\[0\]"),
+        ({"max_concurrency": "2"}, r"max_concurrency"),
+        ({"max_receive_count": 4}, r"max_receive_count"),
+        ({"timeout_seconds": 901}, r"timeout_seconds"),
+        ({"timeout_seconds": None}, r"timeout_seconds"),
+        ({"dead_letter_days": 15}, r"dead_letter_days"),
+        ({"log_retention_days": 8}, r"log_retention_days"),
+        ({"log_level": "info"}, r"log_level"),
+        ({"policy_files": []}, r"policy_files"),
+        ({"policy_files": "policies/approval.yaml"}, r"policy_files"),
+        ({"policy_bake_minutes": -1}, r"policy_bake_minutes"),
+        ({"notify_email": "nobody"}, r"notify_email"),
+        ({"held_alarm_hours": 0}, r"held_alarm_hours"),
+        ({"customer_key": "yes"}, r"customer_key"),
+        ({"trail": 1}, r"trail"),
+        ({"adopt_existing": "ignore"}, r"adopt_existing"),
+        ({"brake_cancellations": 0}, r"brake_cancellations"),
+        ({"sweep_timeout_seconds": 30}, r"sweep_timeout_seconds"),
+        ({"stack_name": "1st"}, r"stack_name"),
+        ({"memory_mb": True}, r"memory_mb"),
+        ([], "object"),
         ("not json", "batchgate"),
         (3, "batchgate"),
     ],
@@ -54,3 +54,21 @@ def test_a_wrong_setting_is_named(context: object, named: str) -> None:
     """Unknown names, values out of range, values of another type, and what isn't an object at all."""
     with pytest.raises(SettingsError, match=named):
         read_settings(context)
+
+
+def test_all_wrong_settings_are_told_at_once() -> None:
+    """Each with what was expected and what was said; a misspelt name with the one that was meant."""
+    with pytest.raises(SettingsError) as raised:
+        read_settings({"held_alarm_hour": 24, "brake_minutes": 0, "notify_email": "lake"})
+    said = str(raised.value)
+    assert "held_alarm_hour: unknown setting; did you mean held_alarm_hours?" in said
+    assert "brake_minutes: expected `int` >= 1, got 0" in said
+    assert "notify_email: " in said
+    assert 'got "lake"' in said
+
+
+def test_the_command_lines_settings_add_to_cdk_jsons() -> None:
+    """CDK has its text in the place of the file's object: nobody who sets one thing there means to lose the others."""
+    own = {"customer_key": True, "memory_mb": 1024}
+    settings = read_settings('{"memory_mb": 256, "trail": true}', own)
+    assert (settings.customer_key, settings.memory_mb, settings.trail) == (True, 256, True)

@@ -96,7 +96,7 @@ def running(stage: Stage, ref: JobRef) -> None:
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        (settled, "this job is decided: applied approve by"),
+        (settled, "this job was approved already at "),
         (claimed, "a review has claimed it until"),
         (running, "S3 says Ready; only a Suspended job can be decided"),
     ],
@@ -211,7 +211,7 @@ def test_a_command_that_meets_a_review_does_not_decide_a_second_time(stage: Stag
     """Whoever claims first."""
     ref = stage.create()
     stage.script.before(effect, lambda: stage.review(ref))
-    with pytest.raises(RefusedError, match=r"this job is decided: applied approve|S3 says Ready"):
+    with pytest.raises(RefusedError, match=r"this job was approved already|S3 says Ready"):
         stage.decide(ref, CANCEL)
     assert stage.updates == ["Ready"]
 

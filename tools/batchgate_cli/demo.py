@@ -34,6 +34,9 @@ from s3batch_emulator.events import Event
 LEDGER_TABLE = "batchgate-demo"
 DEFAULT_POLICY = Path("policies/demo.yaml")
 JUDGED_WITHIN_SECONDS = 60
+WIDE = 118
+"""Columns that one line a job takes."""
+
 _ACTION_STYLES = {
     "approved": "bold green",
     "cancelled": "bold red",
@@ -74,6 +77,8 @@ def demo(
     AWS CLI create the jobs, and the Lambda handler that you would deploy decides them.
     """
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)  # whoever reads it later is not bound to 80 columns
     with told_errors():
         loaded = policy_file.load([policy])
         console.print(f"Judging by {policy} (policy version {loaded.policies.version}); starting a local S3 ...")
@@ -90,7 +95,7 @@ def _run(console: Console, policy: Path, canonical: bytes) -> None:
         services.dynamodb().create_table(**create_table_arguments(LEDGER_TABLE))
         gate = _LocalGate(services)
         maker = threading.Thread(target=_create_jobs, args=(rows, services, gate.failures), daemon=True)
-        with Live(_table(rows), console=console, refresh_per_second=8) as live:
+        with Live(_table(rows, console.width), console=console, refresh_per_second=8) as live:
             maker.start()
             ends = time.monotonic() + JUDGED_WITHIN_SECONDS
             while not all(row.is_done for row in rows.values()):
@@ -104,7 +109,7 @@ def _run(console: Console, policy: Path, canonical: bytes) -> None:
                     continue
                 gate.take(event)
                 gate.show_in(rows)
-                live.update(_table(rows))
+                live.update(_table(rows, console.width))
         _show_one(console, rows, services)
     copied = f"cp {policy} my.yaml, change a limit, and: make demo POLICY=my.yaml"
     change = copied if policy == DEFAULT_POLICY else f"change a limit in {policy}, and the same command again"
@@ -233,8 +238,17 @@ def _at(stream: io.StringIO, like: logging.Handler) -> logging.Handler:
     return handler
 
 
-def _table(rows: Mapping[int, _Row]) -> Table:
+def _table(rows: Mapping[int, _Row], width: int) -> Table:
+    """One line a job; on a narrow terminal several, for the reason is what people look for."""
     table = Table(title="S3 Batch Operations jobs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    if width < WIDE:
+        table.add_column("job", overflow="fold", ratio=2)
+        table.add_column("what came of it", overflow="fold", ratio=3)
+        for row in rows.values():
+            job = f"{row.title}\n{row.tasks:,} tasks, by {row.made_by}"
+            said = Text(row.action or "...", _ACTION_STYLES.get(row.action, "dim"))
+            table.add_row(job, said.append(f"; S3 says {row.status or '...'}\n{_reason(row)}", "default"))
+        return table
     table.add_column("job", min_width=10)
     table.add_column("tasks", justify="right")
     table.add_column("made by", no_wrap=True)
@@ -248,9 +262,13 @@ def _table(rows: Mapping[int, _Row]) -> Table:
             row.made_by,
             Text(row.action or "...", _ACTION_STYLES.get(row.action, "dim")),
             row.status,
-            Text(row.reason.removeprefix("batchgate: ") + (f" (until {row.until})" if row.until else "")),
+            Text(_reason(row)),
         )
     return table
+
+
+def _reason(row: _Row) -> str:
+    return row.reason.removeprefix("batchgate: ") + (f" (until {row.until})" if row.until else "")
 
 
 def _show_one(console: Console, rows: Mapping[int, _Row], services: LocalServices) -> None:

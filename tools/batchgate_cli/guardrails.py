@@ -81,6 +81,12 @@ def scp(
     with told_errors():
         if taggers and not protect_tags:
             raise typer.BadParameter("says nothing without --protect-tags", param_hint="--tagger")
+        if not operators:
+            typer.echo(
+                "batchgate: no --operators is named: under this policy nobody but the gate decides waiting jobs, "
+                "`batchgate jobs approve` and `cancel` included",
+                err=True,
+            )
         gate = _gate(profile, region, roles)
         _print(service_control_policy(gate, operators or (), protect_tags=protect_tags, taggers=taggers or ()))
 

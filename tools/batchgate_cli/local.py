@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import signal
+import sys
 import tempfile
 import threading
 from collections import Counter
@@ -107,6 +108,8 @@ def status(
         typer.echo(json.dumps(said, indent=2))
     elif found is None:
         typer.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
+        if exports:
+            typer.echo("false")  # what evals this must not go on with another account's settings
     else:
         typer.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
         typer.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
@@ -137,7 +140,8 @@ def _deploy(services: LocalServices, policies: list[Path], console: Console) -> 
         deployment.prepare()
         console.print("deploying ...")
         outputs = deployment.deploy()
-    console.print(f"deployed the stack {STACK}:")
+    judged_by = ", ".join(map(str, policies)) or "those of cdk.json"
+    console.print(f"deployed the stack {STACK}, policies: {judged_by}", markup=False)
     for name, value in sorted(outputs.items()):
         console.print(f"  {name:<20} {value}", markup=False)
 
@@ -159,14 +163,17 @@ def _jobs(url: str) -> dict[str, int]:
 
 
 def _exports(url: str) -> str:
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment(url).items())
+    """Shell settings: these commands, this local AWS, and nobody's real credentials."""
+    commands = shlex.quote(str(Path(sys.executable).parent))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(url).items()]
+    return "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, f'export PATH={commands}:"$PATH"'])
 
 
 def _what_next(url: str, *, deployed: bool) -> str:
     exports = "\n".join(f"  {line}" for line in _exports(url).splitlines())
     gate = (
         """
-  batchgate jobs held                              what the gate holds, and why
+  batchgate jobs held                              what the gate holds, and why; `jobs show JOB`, `jobs approve JOB`
   aws logs describe-log-groups                     where its functions log"""
         if deployed
         else ""
@@ -178,12 +185,13 @@ A local AWS is on {url}. In another shell of its own, which then speaks to this 
 
 (the same: eval "$(batchgate local status --exports)"). Then, for example:
 
-  aws s3 mb s3://manifests && printf 'data,one\\ndata,two\\n' > two.csv
-  ETAG=$(aws s3api put-object --bucket manifests --key two.csv --body two.csv --query ETag --output text)
+  cd "$(mktemp -d)" && seq -f 'data,key%g' 2500 > many.csv && aws s3 mb s3://manifests
+  ETAG=$(aws s3api put-object --bucket manifests --key many.csv --body many.csv --query ETag --output text)
   aws s3control create-job --account-id {ACCOUNT} --priority 10 --report Enabled=false \\
-    --role-arn arn:aws:iam::{ACCOUNT}:role/any --confirmation-required --operation S3ComputeObjectChecksum={{}} \\
+    --role-arn arn:aws:iam::{ACCOUNT}:role/any --confirmation-required --operation S3DeleteObjectTagging={{}} \\
+    --tags Key=team,Value=lake --description 'untag the lake' \\
     --manifest "Spec={{Format=S3BatchOperations_CSV_20180820,Fields=[Bucket,Key]}},\\
-Location={{ObjectArn=arn:aws:s3:::manifests/two.csv,ETag=$ETAG}}"
+Location={{ObjectArn=arn:aws:s3:::manifests/many.csv,ETag=$ETAG}}"
   aws s3control list-jobs --account-id {ACCOUNT}{gate}
 
 `batchgate local status` says what is there; Ctrl-C, or `batchgate local down`, ends it, and all in it is gone."""

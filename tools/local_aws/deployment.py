@@ -121,6 +121,8 @@ class Deployment:
                     self.show(line.rstrip())
             except BaseException:
                 os.killpg(process.pid, signal.SIGTERM)
+                for _ in process.stdout:  # until the last of the group has ended: none may write when we clean up
+                    pass
                 raise
         if process.returncode:
             raise DeploymentError(f"cdk {arguments[0]} failed. It says:\n{''.join(last).strip()}")

@@ -46,7 +46,12 @@ _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-
 
 def main() -> None:
     """Listen on the port named as the first argument (0: any free one) and serve until standard input ends."""
-    with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    try:
+        listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        sys.exit(f"can't listen on 127.0.0.1:{sys.argv[1]}: {why}; --port 0 takes a free one")
+    with listening as listener:
         port = listener.getsockname()[1]
         os.environ["GATEWAY_PORT"] = str(port)  # ministack writes it into the URLs that it answers
         # The functions inherit these: S3 Control's host names lead back to this port.
