@@ -348,3 +348,11 @@ def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatc
     count_sweep(SweepReport(NOW))
     assert [line.endswith("\n") and line.count("\n") == 1 for line in written] == [True] * 3
     assert all(json.loads(line)["_aws"] for line in written)
+
+
+def test_metrics_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Powertools' own environment variable says; the demo shows a table in their place."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    Announcements(a_logger(io.StringIO())).announce(APPROVED)
+    count_trouble(KeyError("x"))
+    assert capsys.readouterr().out == ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -264,6 +265,8 @@ def count_sweep(report: SweepReport) -> None:
 
 def _write(metrics: EphemeralMetrics) -> None:
     """One line by one call: the workers of a sweep write at once, and print writes the line's end by itself."""
+    if is_metrics_disabled():
+        return
     sys.stdout.write(f"{json.dumps(metrics.serialize_metric_set(), separators=(',', ':'))}\n")
     metrics.clear_metrics()
 
