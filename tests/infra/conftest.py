@@ -9,9 +9,18 @@ import pytest
 from aws_cdk import App
 
 from infra.gate_asset import CHECKOUT, build_asset
-from infra.settings import CONTEXT_KEY, Architecture
+from infra.settings import CONTEXT_KEY, Architecture, Settings
 
 HERE = Architecture.ARM64 if platform.machine() in {"aarch64", "arm64"} else Architecture.X86_64
+
+EVERYTHING = Settings(
+    customer_key=True,
+    trail=True,
+    notify_email="lake@example.com",
+    manifest_buckets=("audit-manifests",),
+    keep_ledger=False,
+)
+"""With every optional part."""
 
 
 def an_app(**options: Any) -> App:

@@ -12,15 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.gate_stack import GateStack
 from infra.settings import Settings
-from tests.infra.conftest import an_app
-
-EVERYTHING = Settings(
-    customer_key=True,
-    trail=True,
-    notify_email="lake@example.com",
-    manifest_buckets=("audit-manifests",),
-    keep_ledger=False,
-)
+from tests.infra.conftest import EVERYTHING, an_app
 
 
 def synthesized(settings: Settings, directory: Path, *, naked: bool = False) -> Path:

@@ -19,7 +19,7 @@ from infra.ledger_table import create_table_arguments
 from infra.packaging import policy_of
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
-from tests.infra.conftest import an_app
+from tests.infra.conftest import EVERYTHING, an_app
 
 
 def in_account(service: str, rest: str, *, regional: bool = True) -> dict[str, Any]:
@@ -759,10 +759,13 @@ def test_the_template_serves_every_partition(template: Template) -> None:
     assert "us-east-1" not in text
 
 
-def test_the_template_is_as_reviewed(template: Template) -> None:
-    """Nothing changes in the stack without this file showing it; delete it and run again to accept a change."""
-    reviewed = Path(__file__).with_name("template.json")
-    text = json.dumps(template.to_json(), indent=1, sort_keys=True) + "\n"
+@pytest.mark.parametrize(
+    ("settings", "name"), [(Settings(), "template.json"), (EVERYTHING, "template_of_everything.json")]
+)
+def test_the_template_is_as_reviewed(settings: Settings, name: str) -> None:
+    """Nothing changes in the stack without these files showing it; delete one and run again to accept a change."""
+    reviewed = Path(__file__).with_name(name)
+    text = json.dumps(synthesize(settings).to_json(), indent=1, sort_keys=True) + "\n"
     if not reviewed.exists():
         reviewed.write_text(text)
         pytest.fail(f"{reviewed.name} was missing and is written now: read it, then run again")

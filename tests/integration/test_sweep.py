@@ -308,6 +308,23 @@ def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stag
     }
 
 
+def test_how_long_a_job_is_suspended_is_counted_from_s3s_own_date(stage: Stage) -> None:
+    """S3 fails it after 30 days, whether the gate held it, was in shadow, or was not there yet."""
+    stage.enforce(HOLD_ALL.replace("version: 1", "version: 1\nmode: shadow"))
+    ref = stage.create()
+    stage.advance(days=20)
+    stage.review(ref)
+    stage.advance(days=6)
+    stage.enforce(HOLD_ALL)
+    stage.review(ref)
+    stage.advance(days=2)
+    report = stage.sweep()
+    assert report.oldest_held is not None
+    assert report.oldest_suspended is not None
+    assert (stage.clock.now() - report.oldest_held).days < 27
+    assert (stage.clock.now() - report.oldest_suspended).days >= 27
+
+
 def test_one_sweep_runs_at_a_time(stage: Stage) -> None:
     """Another one's lease ends it at once; out of time it counts no more."""
     stage.create()
