@@ -8,7 +8,7 @@ import msgspec
 
 from infra.gate_asset import CHECKOUT
 from infra.settings import Settings
-from tests.infra.test_checked_template import EVERYTHING
+from tests.infra.conftest import EVERYTHING
 from tests.infra.test_gate_stack import synthesize
 
 ROW = re.compile(r"^\| `([a-z_]+)` \| (.*?) \|", re.MULTILINE)
