@@ -62,9 +62,11 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
             raise
         return finish(step, state, Seen(ref, JobStatus.UNRECOGNISED), gate)
     step = _step(state, look, policies)
-    if policies is None and (step is Step.JUDGE or not look.job.asks_for_confirmation):
-        raise trouble
-    if step is Step.JUDGE and policies is not None:
+    if policies is None:
+        is_settled = state is not None and state.phase is Phase.SETTLED
+        if step is Step.JUDGE or not (look.job.asks_for_confirmation or is_settled):
+            raise trouble
+    elif step is Step.JUDGE:
         return _judge(state, look, size, policies, gate)
     return finish(step, state, Seen.of(look.job), gate, alarm=contradiction(state, look.job))
 

@@ -308,6 +308,20 @@ def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stag
     }
 
 
+def test_the_end_of_an_unconfirmed_job_is_told_while_there_are_no_policies(stage: Stage) -> None:
+    """It is settled already; one that is not could still have to be cancelled, and waits."""
+    stage.enforce(CANCEL_UNASKED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
+    ref, other = (stage.create(ConfirmationRequired=False, until="New") for _ in range(2))
+    stage.script.before("announce", raising(AnnounceError("not this time")))
+    with pytest.raises(AnnounceError):
+        stage.review(ref)
+    stage.source.enforced = None
+    assert stage.review(ref).action == "cancelled"
+    assert stage.state(ref).announced_at is not None
+    with pytest.raises(PolicyUnavailableError):
+        stage.review(other)
+
+
 def test_how_long_a_job_is_suspended_is_counted_from_s3s_own_date(stage: Stage) -> None:
     """S3 fails it after 30 days, whether the gate held it, was in shadow, or was not there yet."""
     stage.enforce(HOLD_ALL.replace("version: 1", "version: 1\nmode: shadow"))
