@@ -7,7 +7,7 @@ import pytest
 
 from s3batch_emulator import connect, running_server
 from s3batch_emulator.pytest_plugin import EmulatedBatch
-from tests.emulator.job_requests import client, job_request
+from tests.emulator.job_requests import CONTROL_TOKEN, client, job_request
 
 NewJob = Callable[..., str]
 
@@ -15,7 +15,9 @@ NewJob = Callable[..., str]
 @pytest.fixture
 def batch() -> EmulatedBatch:
     """A fresh emulator with a stepped clock and objects in memory."""
-    return EmulatedBatch()
+    made = EmulatedBatch()
+    made.emulator.control_token = CONTROL_TOKEN
+    return made
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ BUCKET = "employee-records-logs"
 KEY = "inv-report/7a6a9be4-072c-407e-85a2-ec3e982f773e.csv"
 TAGGING = {"S3PutObjectTagging": {"TagSet": [{"Key": "confidential", "Value": "true"}]}}
 CSV_FIELDS = ["Bucket", "Key"]
+ANY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+CONTROL_TOKEN = "a-token-of-these-tests"
 
 
 def manifest(

@@ -8,16 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.emulator.aws_commands import without_settings
+from tests.emulator.job_requests import CONTROL_TOKEN
+
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 COMMAND = [sys.executable, "-u", "-c", "from batchgate_cli.emulator import app; app()", "serve"]
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The command, once it has said where it listens and how to get there."""
+def serving(*options: str, environment: dict[str, str] | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The command, once it has said where it listens and how to get there; its control API takes `CONTROL_TOKEN`.
+
+    It knows no credentials but those of `environment`.
+    """
     with subprocess.Popen(
         [*COMMAND, *options],
         cwd=TOOLS,
+        env=without_settings() | {"S3BATCH_CONTROL_TOKEN": CONTROL_TOKEN} | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

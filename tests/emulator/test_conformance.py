@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from s3batch_emulator import Emulator, SteppedClock, connect, model, wire
 from s3batch_emulator.constraints import violations
-from s3batch_emulator.errors import GUIDE_NAMES, STATUS_BY_CODE
+from s3batch_emulator.errors import OTHER_NAMES, STATUS_BY_CODE
 from s3batch_emulator.pytest_plugin import START, EmulatedBatch
 from tests.emulator.job_requests import ACCOUNT, client, job_request
 
@@ -249,7 +249,8 @@ def test_every_error_code_is_the_models_the_guides_or_s3s_own() -> None:
         "ServiceUnavailable",
         "SignatureDoesNotMatch",
     }
-    assert set(STATUS_BY_CODE) == model.error_codes() | set(GUIDE_NAMES.values()) | common
+    others = {name for names in OTHER_NAMES.values() for name in names.values()}
+    assert set(STATUS_BY_CODE) == model.error_codes() | others | common
 
 
 XML_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=256)

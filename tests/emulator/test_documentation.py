@@ -1,6 +1,8 @@
 """docs/emulator.md tells what is there: its code runs, its tables are complete."""
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from s3batch_emulator import TRANSITIONS, Delays, Effect, Fault, Switches, Unreliability
 from s3batch_emulator.control import _ROUTES, PREFIX
+from tests.emulator.aws_commands import without_settings
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "emulator.md").read_text()
 
@@ -19,13 +22,20 @@ def rows(section: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
 
-def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it stands, assertions included."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def test_the_example_runs_on_a_clean_machine(tmp_path: Path) -> None:
+    """As it stands, assertions included, in a shell without credentials, configuration or a home."""
     section = DOCUMENT.partition("\n## In a test\n")[2].partition("\n## ")[0]
     (code,) = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-    exec(compile(code, "docs/emulator.md", "exec"), {})  # noqa: S102 -- our own documentation
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**without_settings(), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_life_cycle_is_the_table() -> None:

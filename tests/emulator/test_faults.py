@@ -28,12 +28,13 @@ from s3batch_emulator import (
     point_at,
     running_server,
 )
-from s3batch_emulator.errors import GUIDE_NAMES, STATUS_BY_CODE
+from s3batch_emulator.control import _ROUTES, answer, is_loopback
+from s3batch_emulator.errors import OTHER_NAMES, STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest
 from s3batch_emulator.pytest_plugin import START, EmulatedBatch
 from s3batch_emulator.switches import Switches
 from tests.emulator.conftest import NewJob
-from tests.emulator.job_requests import ACCOUNT, client, job_request
+from tests.emulator.job_requests import ACCOUNT, CONTROL_TOKEN, client, job_request
 
 WAYS = ["in process", "over HTTP"]
 
@@ -158,8 +159,7 @@ def test_requests_beyond_the_rate_limit_are_throttled(vocabulary: Vocabulary) ->
                 continue
         return [call.code for call in emulator.calls[-requests:]]
 
-    throttled = "TooManyRequestsException"
-    throttled = GUIDE_NAMES[throttled] if vocabulary is Vocabulary.GUIDE else throttled
+    throttled = OTHER_NAMES[vocabulary].get("TooManyRequestsException", "TooManyRequestsException")
     assert codes(ACCOUNT, 5) == [None, None, None, throttled, throttled]
     assert codes("210987654321", 1) == [None]
     clock.advance(timedelta(seconds=2))
@@ -268,7 +268,8 @@ def test_an_injected_code_is_answered_as_it_was_named(batch: EmulatedBatch) -> N
 
 
 def control(base_url: str, method: str, path: str, said: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """One control request; its status and its JSON."""
+    """One control request, with the token unless told otherwise; its status and its JSON."""
+    headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"} if headers is None else headers
     answer = urllib3.request(method, f"{base_url}/_emulator/{path}", json=said, headers=headers, retries=False)
     return answer.status, answer.json()
 
@@ -318,16 +319,46 @@ def test_a_bad_control_request_says_what_is_wrong(
     assert (answered, bool(document["error"])) == (status, True)
 
 
-def test_the_control_api_refuses_browsers_and_other_machines(batch: EmulatedBatch, base_url: str) -> None:
-    """A page in a browser sends its Origin; another machine is not on loopback."""
-    assert control(base_url, "POST", "reset", headers={"Origin": "http://evil.example"})[0] == 403
-    from s3batch_emulator.control import answer, is_loopback
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": f"Basic {CONTROL_TOKEN}"},
+        {"Authorization": f"Bearer {CONTROL_TOKEN}x"},
+        {"Authorization": f"Bearer {CONTROL_TOKEN[:-1]}"},
+        {"X-Token": CONTROL_TOKEN},
+    ],
+    ids=str,
+)
+def test_the_control_api_takes_the_token(base_url: str, batch: EmulatedBatch, headers: dict[str, str]) -> None:
+    """Whatever else a request has, its route is not even looked up."""
+    for method, path in (*_ROUTES, ("GET", "nowhere")):
+        assert control(base_url, method, path, {}, headers)[0] == 403
+    for path in ("//_emulator/", "/%5Femulator/", "/_emulator%2F", "/_EMULATOR/"):
+        assert urllib3.request("GET", f"{base_url}{path}", headers=headers, retries=False).status in {400, 403}
 
+
+def test_without_a_token_the_control_api_is_closed(batch: EmulatedBatch) -> None:
+    """To an empty token too."""
+    for token in (None, ""):
+        with running_server(Emulator(batch.clock, batch.objects, control_token=token).asgi) as url:
+            assert [
+                control(url, "GET", "", headers={"Authorization": f"Bearer {sent}"})[0] for sent in ("", "None")
+            ] == [
+                403,
+                403,
+            ]
+
+
+def test_the_control_api_refuses_other_machines(batch: EmulatedBatch) -> None:
+    """Where a foreign server has mounted the application."""
     assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "10.0.0.1", "::", "", None)] == [
         *[True] * 3,
         *[False] * 4,
     ]
-    assert answer(batch.emulator, "GET", "/_emulator/", b"", local=False).status == 403
+    assert answer(batch.emulator, "GET", "/_emulator/", b"", admitted=False).status == 403
 
 
 def test_a_reset_is_seen_on_the_socket_as_a_reset(batch: EmulatedBatch, base_url: str) -> None:

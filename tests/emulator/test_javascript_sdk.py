@@ -16,7 +16,7 @@ import pytest
 import urllib3
 from botocore.config import Config
 
-from tests.emulator.job_requests import ACCOUNT, BUCKET, KEY, TAGGING, manifest
+from tests.emulator.job_requests import ACCOUNT, ANY_CREDENTIALS, BUCKET, CONTROL_TOKEN, KEY, TAGGING, manifest
 from tests.emulator.served import serving
 
 DRIVER = Path(__file__).with_name("s3_control_client.mjs")
@@ -61,7 +61,8 @@ class Sdk:
 
     def control(self, path: str, **body: Any) -> None:
         """Ask the control API for something."""
-        assert urllib3.request("POST", f"{self.url}/_emulator/{path}", json=body).status == 200
+        headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+        assert urllib3.request("POST", f"{self.url}/_emulator/{path}", json=body, headers=headers).status == 200
 
     def job_input(self, **changes: Any) -> dict[str, Any]:
         """A CreateJob input over the manifest in the local S3."""
@@ -93,7 +94,7 @@ def served(local_s3: str) -> Iterator[Sdk]:
     rows = b"".join(b"employee-records,key-%d\n" % row for row in range(300))
     etag = s3.put_object(Bucket=BUCKET, Key=KEY, Body=rows)["ETag"].strip('"')
     with (
-        serving("--stepped", "--no-events", "--s3-endpoint", local_s3) as (url, _),
+        serving("--stepped", "--no-events", "--s3-endpoint", local_s3, environment=ANY_CREDENTIALS) as (url, _),
         subprocess.Popen(
             ["node", str(DRIVER), url, REGION],
             stdin=subprocess.PIPE,

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -13,12 +15,22 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3batch_emulator import MemoryObjects, ObjectUnreadableError, S3Objects
+from s3batch_emulator import (
+    Emulator,
+    ListedObject,
+    MemoryObjects,
+    ObjectSource,
+    ObjectUnreadableError,
+    Pace,
+    S3Objects,
+    connect,
+)
 from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
+from s3batch_emulator.objects import OpenedObject
 from s3batch_emulator.pytest_plugin import EmulatedBatch
 from s3batch_emulator.switches import ManifestKind
 from tests.emulator.conftest import NewJob
-from tests.emulator.job_requests import ACCOUNT, BUCKET, KEY, manifest
+from tests.emulator.job_requests import ACCOUNT, BUCKET, KEY, client, job_request, manifest
 
 INVENTORY_KEY = "inventory/2026-01-01T00-00Z/manifest.json"
 
@@ -27,7 +39,7 @@ def count(body: bytes, fields: tuple[str, ...] = ("Bucket", "Key")) -> int:
     """The tasks of a CSV manifest."""
     objects = MemoryObjects()
     etag = objects.put("manifests", "m.csv", body)
-    return count_tasks(ManifestLocation(ManifestKind.CSV, fields, "manifests", "m.csv", etag, None), objects)
+    return count_tasks(ManifestLocation(ManifestKind.CSV, fields, "manifests", "m.csv", etag, None), objects).total
 
 
 @given(
@@ -71,6 +83,13 @@ def test_csv_manifests_are_counted_as_documented(body: bytes, fields: tuple[str,
         (b'b,"open\n', ("Bucket", "Key"), "Invalid Manifest Content: unexpected end of data"),
         (b"b,\xff\n", ("Bucket", "Key"), "Invalid Manifest Content: 'utf-8' codec"),
         (b"b,%FF\n", ("Bucket", "Key"), "Invalid Manifest Content: 'utf-8' codec"),
+        (b"\xef\xbb\xbfb,k\n", ("Bucket", "Key"), "Invalid Manifest Content: it begins with a byte order mark"),
+        (b'\xef\xbb\xbf"b",k\n', ("Bucket", "Key"), "Invalid Manifest Content: it begins with a byte order mark"),
+        (b"\xef\xbb\xbf\nb,k\n", ("Bucket", "Key"), "Invalid Manifest Content: it begins with a byte order mark"),
+        ("b,k\n".encode("utf-16"), ("Bucket", "Key"), "Invalid Manifest Content: 'utf-8' codec"),
+        ("b,k\n".encode("utf-16-le"), ("Bucket", "Key"), "Invalid Manifest Content: row"),
+        ("b,\u00fc\n".encode("latin-1"), ("Bucket", "Key"), "Invalid Manifest Content: 'utf-8' codec"),
+        (b"\n" * 9000 + b"b,\xff\n", ("Bucket", "Key"), "Invalid Manifest Content: 'utf-8' codec"),
     ],
 )
 def test_malformed_csv_says_where(body: bytes, fields: tuple[str, ...], message: str) -> None:
@@ -99,7 +118,7 @@ def inventory(objects: MemoryObjects, *files: bytes, schema: str = "Bucket, Key,
 
 def count_inventory(objects: MemoryObjects, etag: str) -> int:
     """The tasks of an inventory report."""
-    return count_tasks(ManifestLocation(ManifestKind.INVENTORY, (), BUCKET, INVENTORY_KEY, etag, None), objects)
+    return count_tasks(ManifestLocation(ManifestKind.INVENTORY, (), BUCKET, INVENTORY_KEY, etag, None), objects).total
 
 
 def test_an_inventory_report_is_the_sum_of_its_data_files() -> None:
@@ -127,6 +146,87 @@ def test_a_broken_inventory_report_is_invalid(files: tuple[bytes, ...], changes:
     with pytest.raises(ManifestError) as error:
         count_inventory(objects, inventory(objects, *files, **changes))
     assert error.value.code == "InvalidManifestContent"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_an_inventory_report_is_utf_8_without_a_mark(encoding: str) -> None:
+    """Its manifest.json, which JSON parsers read in all of these, and its data."""
+    objects = MemoryObjects()
+    inventory(objects)
+    text = objects.open(BUCKET, INVENTORY_KEY).body.read().decode()
+    etag = objects.put(BUCKET, INVENTORY_KEY, text.encode(encoding))
+    with pytest.raises(ManifestError, match="Invalid Manifest Content") as error:
+        count_inventory(objects, etag)
+    assert error.value.code == "InvalidManifestContent"
+    with pytest.raises(ManifestError, match="Invalid Manifest Content"):
+        count_inventory(objects, inventory(objects, gzip.compress('"b","k","1"\n'.encode(encoding))))
+
+
+def test_a_row_with_an_empty_version_fails_its_task_and_not_the_job(
+    batch: EmulatedBatch, s3control: Any, new_job: NewJob
+) -> None:
+    """Whatever the pace, and over a pause: exactly those rows fail."""
+    body = b"".join(b"b,key-%d,%s\n" % (row, b"" if row % 49 == 7 else b"v1") for row in range(490))
+    asked = manifest(batch.objects.put(BUCKET, KEY, body), fields=["Bucket", "Key", "VersionId"])
+    job_id = new_job("Active", Manifest=asked)
+    batch.advance(seconds=1.3)
+    batch.emulator.set_pace(job_id, Pace(7.0))
+    batch.emulator.settle_until(job_id, "Complete")
+    progress = s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]["ProgressSummary"]
+    assert (progress["TotalNumberOfTasks"], progress["NumberOfTasksFailed"]) == (490, 10)
+
+
+def test_a_job_of_which_most_rows_have_no_version_fails_after_1000_tasks(
+    batch: EmulatedBatch, s3control: Any, new_job: NewJob
+) -> None:
+    """As any job does of which more than half of the tasks fail; below 1,000 tasks it completes."""
+    for rows, status in ((999, "Complete"), (3000, "Failed")):
+        body = b"".join(b"b,key-%d,%s\n" % (row, b"v1" if row % 3 else b"") for row in range(rows))
+        body = body.replace(b",v1\n", b",\n", rows // 3)
+        asked = manifest(batch.objects.put(BUCKET, KEY, body), fields=["Bucket", "Key", "VersionId"])
+        job_id = new_job(status, Manifest=asked, ConfirmationRequired=False)
+        assert batch.emulator.job(job_id).tally.done == min(rows, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Forbidden:
+    """An S3 that lets nobody read or list."""
+
+    def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
+        raise ObjectUnreadableError("AccessDenied", "An error occurred (AccessDenied) when calling GetObject")
+
+    def listing(self, bucket: str) -> Iterator[ListedObject]:
+        raise ObjectUnreadableError("AccessDenied", "An error occurred (AccessDenied) when calling ListObjectsV2")
+
+    def store(self, bucket: str, key: str, body: bytes) -> str:
+        raise ObjectUnreadableError("AccessDenied", "An error occurred (AccessDenied) when calling PutObject")
+
+
+def test_failure_reasons_are_the_documented_texts(batch: EmulatedBatch) -> None:
+    """To the letter, in DescribeJob."""
+    empty = {
+        "S3JobManifestGenerator": {
+            "SourceBucket": f"arn:aws:s3:::{BUCKET}",
+            "EnableManifestOutput": False,
+            "Filter": {"KeyNameConstraint": {"MatchAnyPrefix": ["none"]}},
+        }
+    }
+    batch.objects.put(BUCKET, "one", b"")
+    cases: list[tuple[ObjectSource, dict[str, Any], str]] = [
+        (_Forbidden(), {}, "Reading the manifest is forbidden: AccessDenied"),
+        (
+            batch.objects,
+            {"Manifest": None, "ManifestGenerator": empty},
+            "Manifest generation found no keys matching the filter criteria",
+        ),
+    ]
+    for objects, changes, reason in cases:
+        emulator = Emulator(batch.clock, objects)
+        s3control = connect(client(), emulator)
+        job_id = s3control.create_job(**job_request(batch.objects, **changes))["JobId"]
+        emulator.settle_until(job_id, "Failed")
+        job = s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]
+        assert [each["FailureReason"] for each in job["FailureReasons"]] == [reason]
 
 
 def test_a_missing_data_file_is_told_apart() -> None:
@@ -199,13 +299,12 @@ def test_manifests_are_read_from_any_s3(local_s3: str) -> None:
     s3.put_bucket_versioning(Bucket="emulator-manifests", VersioningConfiguration={"Status": "Enabled"})
     first = s3.put_object(Bucket="emulator-manifests", Key="m.csv", Body=b'b,"k\n1"\nb,k2')
     s3.put_object(Bucket="emulator-manifests", Key="m.csv", Body=b"b,k\n")
-    objects = S3Objects(local_s3)
+    objects = S3Objects(local_s3, access_key_id="test", secret_access_key="test")
 
     def tasks(etag: str, version: str | None) -> int:
         fields = ("Bucket", "Key")
-        return count_tasks(
-            ManifestLocation(ManifestKind.CSV, fields, "emulator-manifests", "m.csv", etag, version), objects
-        )
+        location = ManifestLocation(ManifestKind.CSV, fields, "emulator-manifests", "m.csv", etag, version)
+        return count_tasks(location, objects).total
 
     etag = first["ETag"].strip('"')
     assert tasks(etag, first["VersionId"]) == 2

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3batch_emulator import Cause, Pace, Tally
-from s3batch_emulator.progress import FAILURE_WATCH_TASKS, finish, tally_after
+from s3batch_emulator.progress import FAILURE_WATCH_TASKS, Work, finish, tally_after
 
 
 @st.composite
@@ -28,7 +28,7 @@ def test_a_job_fails_at_the_first_task_that_breaks_the_rule(start: Tally, more: 
         if 2 * (start.failed + int((done - start.done) * share)) > done:
             expected = Cause.TOO_MANY_FAILED, done
             break
-    end = finish(start, total, pace)
+    end = finish(start, Work(total), pace)
     assert end is not None
     assert (end.cause, end.tally.done) == expected
 
@@ -39,7 +39,7 @@ def test_progress_only_grows_and_never_passes_the_total(
 ) -> None:
     """Neither ended nor failed tasks are ever taken back."""
     total = start.done + more
-    seen = [tally_after(start, total, pace, timedelta(seconds=moment)) for moment in sorted(moments)]
+    seen = [tally_after(start, Work(total), pace, timedelta(seconds=moment)) for moment in sorted(moments)]
     for before, after in zip([start, *seen], seen, strict=False):
         assert before.done <= after.done <= total
         assert before.failed <= after.failed <= after.done
@@ -48,7 +48,26 @@ def test_progress_only_grows_and_never_passes_the_total(
 
 def test_a_job_without_pace_never_ends_unless_nothing_is_left() -> None:
     """Nothing to do is done at once."""
-    assert finish(Tally(), 1, Pace(0.0)) is None
-    end = finish(Tally(5, 0), 5, Pace(0.0))
+    assert finish(Tally(), Work(1), Pace(0.0)) is None
+    end = finish(Tally(5, 0), Work(5), Pace(0.0))
     assert end is not None
     assert (end.after, end.cause) == (timedelta(0), Cause.TASKS_DONE)
+
+
+@given(st.integers(1, 5000), st.data(), SHARES, st.lists(st.floats(0, 6000), max_size=5))
+def test_tasks_that_can_only_fail_do_so_over_any_number_of_pauses(
+    total: int, data: st.DataObject, share: float, moments: list[float]
+) -> None:
+    """At the end exactly those have failed where nothing else does, and never fewer."""
+    work = Work(total, data.draw(st.integers(0, total)))
+    tally = Tally()
+    for before, moment in zip([0.0, *sorted(moments)], sorted(moments), strict=False):
+        after = tally_after(tally, work, Pace(1.0, share), timedelta(seconds=moment - before))
+        assert tally.done <= after.done <= total
+        assert tally.failed <= after.failed <= after.done
+        tally = after
+    ended = tally_after(tally, work, Pace(1.0, share), timedelta(seconds=total))
+    assert ended.done == total
+    assert ended.failed >= work.failing
+    if share == 0:
+        assert ended.failed == work.failing

@@ -9,7 +9,7 @@ import urllib3
 
 from s3batch_emulator import MemoryObjects
 from s3batch_emulator.server import bound_socket
-from tests.emulator.job_requests import ACCOUNT, client, job_request
+from tests.emulator.job_requests import ACCOUNT, CONTROL_TOKEN, client, job_request
 from tests.emulator.served import COMMAND, TOOLS, end, serving
 
 
@@ -35,7 +35,8 @@ def test_a_stepped_server_stands_still_until_it_is_told() -> None:
         s3control = client("eu-west-1", base_url=url)
         job_id = s3control.create_job(**job_request(MemoryObjects()))["JobId"]
         assert s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]["Status"] == "New"
-        urllib3.request("POST", f"{url}/_emulator/clock", json={"advance_seconds": 60})
+        headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+        urllib3.request("POST", f"{url}/_emulator/clock", json={"advance_seconds": 60}, headers=headers)
         assert s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]["Status"] == "Failed"
         code, out, err = end(process, signal.SIGTERM)
     assert "JobCreated" not in out

@@ -1,5 +1,6 @@
 """`batchgate emulator`: the S3 Batch Operations job API on this machine."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,11 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from s3batch_emulator import ObjectSource
     from s3batch_emulator.events import Event
+
+TOKEN_VARIABLE = "S3BATCH_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
+TOKEN_LENGTH = 16
 
 app = typer.Typer(no_args_is_help=True, help="Run the S3 Batch Operations job API on this machine.")
 
@@ -28,6 +33,8 @@ boto3:
 Ctrl-C ends it.
 """
 
+_ANY = "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+
 
 @app.callback()
 def emulator() -> None:
@@ -46,18 +53,34 @@ def serve(
     ] = 50,
     *,
     stepped: Annotated[
-        bool, typer.Option("--stepped", help="Let time stand still until POST /_emulator/clock advances it.")
+        bool,
+        typer.Option(
+            "--stepped",
+            help=f"Let time stand still until POST /_emulator/clock advances it; takes a token in {TOKEN_VARIABLE}.",
+        ),
     ] = False,
     events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every event.")] = True,
 ) -> None:
-    """Serve the job API over HTTP on the loopback interface until Ctrl-C."""
+    """Serve the job API over HTTP on the loopback interface until Ctrl-C.
+
+    Manifests are read with your AWS credentials: environment variables, a profile, or whatever else AWS tools find.
+    The control API under /_emulator/ is open to requests with `Authorization: Bearer TOKEN`, where TOKEN is the value
+    of the environment variable S3BATCH_CONTROL_TOKEN, and closed where that is not set. Web browsers are refused.
+    """
     import asyncio
 
-    from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, S3Objects, SteppedClock
+    from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, SteppedClock
     from s3batch_emulator.server import bound_socket, uvicorn_server
 
     if s3_endpoint is not None and not s3_endpoint.startswith(("http://", "https://")):
         raise typer.BadParameter(f"expected http://HOST:PORT, got {s3_endpoint!r}", param_hint="--s3-endpoint")
+    token = os.environ.get(TOKEN_VARIABLE)
+    if token is not None and len(token) < TOKEN_LENGTH:
+        raise typer.BadParameter(f"expected at least {TOKEN_LENGTH} characters", param_hint=TOKEN_VARIABLE)
+    if stepped and token is None:
+        raise typer.BadParameter(
+            f"expected a token in {TOKEN_VARIABLE} to advance the clock by", param_hint="--stepped"
+        )
     console = Console(highlight=False, soft_wrap=True)
 
     def show(event: "Event") -> None:
@@ -66,10 +89,11 @@ def serve(
 
     batch = Emulator(
         SteppedClock(datetime.now(UTC)) if stepped else RealClock(),
-        S3Objects(s3_endpoint) if s3_endpoint else MemoryObjects(),
+        _objects(s3_endpoint, region) if s3_endpoint else MemoryObjects(),
         show,
         region=region,
         delays=Delays.every(timedelta(milliseconds=delay_ms)),
+        control_token=token,
     )
     try:
         listening = bound_socket(port)
@@ -86,6 +110,19 @@ def serve(
     finally:
         listening.close()
     console.print("ended")
+
+
+def _objects(endpoint: str, region: str) -> "ObjectSource":
+    """The S3 that holds the manifests, with the credentials that any AWS tool would use here."""
+    from botocore.exceptions import BotoCoreError
+
+    from s3batch_emulator import S3Objects
+
+    try:
+        return S3Objects(endpoint, region=region)
+    except (BotoCoreError, ValueError) as error:
+        message = f"{error}. To read manifests takes AWS credentials; most local S3 servers accept any:\n\n{_ANY}"
+        raise typer.BadParameter(message, param_hint="--s3-endpoint") from error
 
 
 def _event_line(event: "Event") -> str:

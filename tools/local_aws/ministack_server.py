@@ -4,7 +4,11 @@ Runs in ministack's own environment, as a file: it may import nothing but the st
 Standard input is the life line to whoever started it: it ends when that process ends, however that one died.
 Prints the port that it listens on as its one line of output.
 
-What ministack lacks, and refuses to outsiders, is asked for by PUT, in JSON, under `/_batchgate/`:
+No browser reaches it, for what a function runs is this user's: see s3batch_emulator/guard.py.
+
+What ministack lacks, and refuses to outsiders, is asked for by PUT, in JSON, under `/_batchgate/`. That, and what
+ministack itself has for its tests (reset, configuration, messages), takes the token of the environment variable
+BATCHGATE_LOCAL_TOKEN, as `Authorization: Bearer TOKEN`; without the variable it is closed.
 
     batch    {"url": ...}                    whom the job API of S3 Control is passed on to
     roles    {"enforced": true}              whether callers may do only what IAM allows them, from now on
@@ -19,27 +23,34 @@ import http.client
 import json
 import os
 import re
+import runpy
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from s3batch_emulator.guard import Headers, Receive, Scope, Send
 
 SECONDS_TO_END = 5
 SECONDS_FOR_BATCH = 60
 JOB_API = "/v20180820/jobs"
 PRIVATE = "/_batchgate/"
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+TOKEN_VARIABLE = "BATCHGATE_LOCAL_TOKEN"  # noqa: S105 - the name of the variable
+GUARD = Path(__file__).resolve().parents[1] / "s3batch_emulator" / "guard.py"
 
-_PROXIED = re.compile(rb"https?://(?P<host>[^/?]*)(?P<path>.*)", re.IGNORECASE)
-"""How a client names its target to a proxy: S3 Control's clients can reach a loopback port in no other way."""
+_TAKES_TOKEN = re.compile(
+    r"/+_(?!aws/|ministack/(?:health|ready)$|ministack/(?:cfn-response|cfn-signal)/).*", re.DOTALL
+)
+"""What only the starting process may ask for. Functions call API Gateway's paths (`/_aws/`) and CloudFormation's."""
 
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length"}
 
@@ -72,35 +83,37 @@ async def _serve(listener: socket.socket) -> None:
     config.bind = [f"fd://{listener.fileno()}"]
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
+    guard = runpy.run_path(str(GUARD))
+    token = os.environ.pop(TOKEN_VARIABLE, None)  # functions inherit the environment
+    gateway = _Gateway(lambda headers: bool(guard["carries_token"](headers, token)))
     ended = asyncio.Event()
     threading.Thread(target=_watch_input, args=(asyncio.get_running_loop(), ended), daemon=True).start()
-    await serve(_Gateway(), config, shutdown_trigger=ended.wait)
+    await serve(guard["guarded"](gateway), config, shutdown_trigger=ended.wait)
     _end_group()  # at once: functions at work, which its threads wait for, are of no use to anybody now
 
 
 class _Gateway:
     """Tells what is ministack's from what is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, admits: "Callable[[Headers], bool]") -> None:
         from ministack import app
 
         _fill_gaps()
+        self._admits = admits
         self._roles = app
         self._ministack = app.app
         self._batch: str | None = None
         # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
         self._threads = ThreadPoolExecutor(32)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
             await self._ministack(scope, receive, send)
             return
-        proxied = _PROXIED.fullmatch(scope["raw_path"])
-        if proxied:
-            scope["raw_path"] = proxied["path"] or b"/"
-            scope["path"] = unquote(scope["raw_path"].decode("ascii"))
         path = scope["path"]
-        if self._batch and (path == JOB_API or path.startswith(f"{JOB_API}/")):
+        if _TAKES_TOKEN.fullmatch(path) and not self._admits(scope["headers"]):
+            await _send(send, 403, [], b"")
+        elif self._batch and (path == JOB_API or path.startswith(f"{JOB_API}/")):
             await self._pass_on(self._batch, scope, receive, send)
         elif path.startswith(PRIVATE) and scope["method"] == "PUT":
             await self._answer_private(path.removeprefix(PRIVATE), receive, send)
@@ -110,12 +123,12 @@ class _Gateway:
                 scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
             await self._ministack(scope, receive, send)
 
-    async def _pass_on(self, batch: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(self, batch: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
         body = await _body(receive)
         loop = asyncio.get_running_loop()
         await _send(send, *await loop.run_in_executor(self._threads, _ask, batch, scope, body))
 
-    async def _answer_private(self, what: str, receive: Receive, send: Send) -> None:
+    async def _answer_private(self, what: str, receive: "Receive", send: "Send") -> None:
         said = json.loads(await _body(receive))
         answer: dict[str, Any] = {}
         if what == "batch":
@@ -132,7 +145,7 @@ class _Gateway:
         await _send(send, 200, [(b"content-type", b"application/json")], json.dumps(answer).encode())
 
 
-def _ask(batch: str, scope: Scope, body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def _ask(batch: str, scope: "Scope", body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """What the job API answers to a request, byte for byte as the client sent it: the signature is over all of it."""
     connection = http.client.HTTPConnection(urlsplit(batch).netloc, timeout=SECONDS_FOR_BATCH)
     try:
@@ -234,7 +247,7 @@ def _event_source(put_events: bytes) -> dict[str, str]:
     return {"events:source": sources.pop()} if len(sources) == 1 else {}
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: "Receive") -> bytes:
     body = bytearray()
     while True:
         message = await receive()
@@ -243,7 +256,7 @@ async def _body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+async def _send(send: "Send", status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

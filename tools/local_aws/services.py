@@ -2,9 +2,10 @@
 
 import json
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import boto3
 import urllib3
 
 from local_aws.ministack import MinistackError, running_ministack
+from local_aws.ministack_server import TOKEN_VARIABLE
 from s3batch_emulator import (
     Caller,
     Delays,
@@ -49,10 +51,12 @@ class LocalServices:
     Attributes:
         url: The endpoint of every service; S3 Control's clients reach it as an HTTP proxy.
         batch: The emulator of S3 Batch Operations itself.
+        token: What its control paths take; no function and no browser has it.
     """
 
     url: str
     batch: Emulator
+    token: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
         """What a process must have in its environment to speak to these services, by any AWS SDK."""
@@ -63,11 +67,11 @@ class LocalServices:
 
         The account's own credentials, which `environment` has, may do everything.
         """
-        _ask_gateway(self.url, "roles", {"enforced": enforced})
+        _ask_gateway(self.url, self.token, "roles", {"enforced": enforced})
 
     def put_event(self, event: Mapping[str, Any]) -> None:
         """Put an event on the default bus of its account and Region, as AWS services do: whatever its source."""
-        _ask_gateway(self.url, "events", event)
+        _ask_gateway(self.url, self.token, "events", event)
 
     def s3(self) -> "S3Client":
         """A client of the local S3."""
@@ -121,18 +125,20 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
     Raises:
         MinistackError: The local AWS isn't installed, or didn't start.
     """
-    with running_ministack(port, environment={"AWS_ENDPOINT_URL_S3_CONTROL": CONTROL_URL}) as url:
+    token = secrets.token_urlsafe()
+    variables = {"AWS_ENDPOINT_URL_S3_CONTROL": CONTROL_URL, TOKEN_VARIABLE: token}
+    with running_ministack(port, environment=variables) as url:
 
         def announce(event: Event) -> None:
             try:
-                _ask_gateway(url, "events", event)
+                _ask_gateway(url, token, "events", event)
             except MinistackError as error:  # best effort, as on AWS
                 _LOG.warning("event %s was lost: %s", event["id"], error)
             watch(event)
 
         def allowed(caller: Caller, action: str, resource: str) -> bool:
             asked = {"account_id": ACCOUNT, "region": REGION, "access_key_id": caller.access_key_id or ""}
-            return bool(_ask_gateway(url, "may", {**asked, "action": action, "resource": resource})["may"])
+            return bool(_ask_gateway(url, token, "may", {**asked, "action": action, "resource": resource})["may"])
 
         batch = Emulator(
             RealClock(),
@@ -143,15 +149,20 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
             identity=Identity(authorizer=allowed),
         )
         with running_server(batch.asgi) as batch_url:
-            _ask_gateway(url, "batch", {"url": batch_url})
-            yield LocalServices(url, batch)
+            _ask_gateway(url, token, "batch", {"url": batch_url})
+            yield LocalServices(url, batch, token)
 
 
-def _ask_gateway(url: str, what: str, said: object) -> dict[str, Any]:
+def _ask_gateway(url: str, token: str, what: str, said: object) -> dict[str, Any]:
     """Ask for what ministack itself has no API for; see ministack_server.py."""
     try:
         answer = urllib3.request(
-            "PUT", f"{url}/_batchgate/{what}", body=json.dumps(said), timeout=_ANSWERS_WITHIN_SECONDS, retries=False
+            "PUT",
+            f"{url}/_batchgate/{what}",
+            headers={"Authorization": f"Bearer {token}"},
+            body=json.dumps(said),
+            timeout=_ANSWERS_WITHIN_SECONDS,
+            retries=False,
         )
     except urllib3.exceptions.HTTPError as error:
         raise MinistackError(f"{url} does not answer: {error}") from error

@@ -1,6 +1,6 @@
 """The control API under `/_emulator/`: what a test in another process does to a served emulator.
 
-JSON in, JSON out. It answers on the loopback interface only, and to no browser: docs/emulator.md.
+JSON in, JSON out. It answers on the loopback interface only, to who has the token of `Emulator`: docs/emulator.md.
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, local: bool) -> HttpResponse:
+def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, admitted: bool) -> HttpResponse:
     """Carry out one control request.
 
     Args:
@@ -41,10 +41,10 @@ def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, local: 
         method: GET, POST or DELETE.
         path: Beginning with `/_emulator/`.
         body: A JSON object, or nothing.
-        local: The request came from this machine and from no browser.
+        admitted: The request came from this machine, with the token.
     """
-    if not local:
-        return _json(403, {"error": "the control API answers this machine only, and no browser"})
+    if not admitted:
+        return _json(403, {"error": "expected Authorization: Bearer TOKEN, with the token that the emulator was given"})
     chosen = _ROUTES.get((method, path.removeprefix(PREFIX)))
     if chosen is None:
         return _json(404, {"error": f"there is no {method} {path}", "routes": sorted(" ".join(key) for key in _ROUTES)})

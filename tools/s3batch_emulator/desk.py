@@ -40,6 +40,7 @@ class Desk:
     perform: dict[str, Perform]
     rng: random.Random
     vocabulary: Vocabulary
+    bare_errors: bool
     region: str
     partition: str
     faults: FaultPlan
@@ -62,7 +63,7 @@ class Desk:
             return answer if answer.headers else replace(answer, headers=headers)
         except ApiError as error:
             spoken = error.spoken(self.vocabulary)
-            body = wire.write_error(spoken.code, spoken.message, request_id, request_id)
+            body = wire.write_error(spoken.code, spoken.message, request_id, request_id, bare=self.bare_errors)
             return HttpResponse(spoken.status, body, headers)
 
     def _reached(self, operation: str, path: dict[str, str], request: HttpRequest, now: datetime) -> HttpResponse:

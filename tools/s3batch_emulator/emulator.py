@@ -26,7 +26,8 @@ class Emulator:
 
     Attributes:
         clock: Its only notion of time.
-        asgi: The ASGI application; mount or serve it anywhere.
+        asgi: The ASGI application; mount or serve it anywhere. It refuses browsers and foreign hosts.
+        control_token: What requests of the control API must carry; None refuses them all.
         faults: Where to lay faults in wait.
     """
 
@@ -45,6 +46,7 @@ class Emulator:
         identity: Identity | None = None,
         rate_limit: RateLimit | None = None,
         seed: int | None = None,
+        control_token: str | None = None,
     ) -> None:
         """Make an emulator without jobs.
 
@@ -61,14 +63,17 @@ class Emulator:
             identity: What is demanded of callers; nothing by default.
             rate_limit: Beyond it requests are throttled; None for no limit.
             seed: Makes every id, and every fault that is left to chance, repeatable.
+            control_token: What requests of the control API must carry; None refuses them all.
         """
+        chosen = switches or Switches()
         self.clock = clock
+        self.control_token = control_token
         self._sink = event_sink
         self._delivering = threading.Lock()
         self._service = JobService(
             clock=clock,
             objects=objects,
-            switches=switches or Switches(),
+            switches=chosen,
             delays=delays or Delays(),
             pace=pace or Pace(),
             running_slots=running_slots,
@@ -79,7 +84,8 @@ class Emulator:
         self._desk = Desk(
             perform=JobOperations(self._service).table(),
             rng=self._service.rng,
-            vocabulary=(switches or Switches()).vocabulary,
+            vocabulary=chosen.vocabulary,
+            bare_errors=chosen.bare_errors,
             region=region,
             partition=partition,
             faults=self.faults,

@@ -1,9 +1,10 @@
 """The errors that the emulator answers, as S3 names them.
 
-Two vocabularies exist for the same two facts: the service model says
-NotFoundException and TooManyRequestsException, the User Guide's page
-"Troubleshooting S3 Batch Operations" says NoSuchJobException and SlowDown. A client
-must understand both, so the emulator can speak either.
+Three vocabularies exist. The service model says BadRequestException, NotFoundException and
+TooManyRequestsException. The User Guide's page "Troubleshooting S3 Batch Operations" says
+NoSuchJobException and SlowDown. Answers that people have recorded (aws-sdk-go-v2 #2384,
+aws-sdk-java-v2 #1986) say InvalidRequest. A client must understand them all, so the emulator
+can speak any.
 """
 
 from enum import Enum
@@ -14,10 +15,11 @@ class EmulatorError(Exception):
 
 
 class Vocabulary(Enum):
-    """Which names the two ambiguous errors go by."""
+    """Which names errors go by."""
 
     MODEL = "model"
     GUIDE = "guide"
+    RECORDED = "recorded"
 
 
 STATUS_BY_CODE = {
@@ -31,6 +33,7 @@ STATUS_BY_CODE = {
     "InternalServiceException": 500,
     "InvalidAccessKeyId": 403,
     "InvalidNextTokenException": 400,
+    "InvalidRequest": 400,
     "InvalidRequestException": 400,
     "InvalidURI": 400,
     "JobStatusException": 400,
@@ -51,8 +54,18 @@ Those of the model's exceptions are 400 but for InternalServiceException (API re
 UpdateJobStatus, Errors); the others are S3's common error codes.
 """
 
-GUIDE_NAMES = {"NotFoundException": "NoSuchJobException", "TooManyRequestsException": "SlowDown"}
-"""The User Guide's names for what the model calls otherwise."""
+_GUIDE_NAMES = {"NotFoundException": "NoSuchJobException", "TooManyRequestsException": "SlowDown"}
+OTHER_NAMES: dict[Vocabulary, dict[str, str]] = {
+    Vocabulary.MODEL: {},
+    Vocabulary.GUIDE: _GUIDE_NAMES,
+    Vocabulary.RECORDED: {
+        **_GUIDE_NAMES,
+        "BadRequestException": "InvalidRequest",
+        "InvalidRequestException": "InvalidRequest",
+        "InternalServiceException": "InternalError",
+    },
+}
+"""What each vocabulary calls otherwise than the model. InvalidRequest is recorded, InternalError S3's common code."""
 
 
 class ApiError(Exception):
@@ -75,9 +88,8 @@ class ApiError(Exception):
 
     def spoken(self, vocabulary: Vocabulary) -> "ApiError":
         """The same refusal, named as the vocabulary names it."""
-        if vocabulary is Vocabulary.GUIDE and self.code in GUIDE_NAMES and not self.verbatim:
-            return ApiError(GUIDE_NAMES[self.code], self.message)
-        return self
+        name = OTHER_NAMES[vocabulary].get(self.code)
+        return self if name is None or self.verbatim else ApiError(name, self.message)
 
 
 class MalformedRequestError(Exception):

@@ -25,7 +25,7 @@ class Fault:
 
     Attributes:
         effect: What happens.
-        code: For ERROR: any of `errors.STATUS_BY_CODE`, in either vocabulary.
+        code: For ERROR: any of `errors.STATUS_BY_CODE`, in any vocabulary.
         after_change: The operation is carried out all the same, and only its answer suffers.
             A half answer and wrong XML are always that.
         operation: Only this API operation; None for all.

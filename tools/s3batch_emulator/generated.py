@@ -57,7 +57,7 @@ def generate(
             found.key for found in objects.listing(bucket) if _passes(found, wanted if isinstance(wanted, dict) else {})
         ]
         if not keys:
-            raise ManifestError("NoKeysFound", "Manifest generation found no keys matching the filter criteria.")
+            raise ManifestError("NoKeysFound", "Manifest generation found no keys matching the filter criteria")
         output = member(generator, "ManifestOutputLocation")
         if member(generator, "EnableManifestOutput") is not True or not isinstance(output, dict):
             return GeneratedManifest(len(keys), None)

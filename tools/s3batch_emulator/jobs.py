@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from s3batch_emulator.address import Place
 from s3batch_emulator.lifecycle import JobStatus
-from s3batch_emulator.progress import Tally, tally_after
+from s3batch_emulator.progress import Tally, Work, tally_after
 from s3batch_emulator.switches import ManifestKind, Pace
 from s3batch_emulator.values import Structure, flag, member, text
 
@@ -56,6 +56,7 @@ class Job:
         epoch: Counts changes of status, so that a timer can tell that it is stale.
         confirmed_early: Ready was accepted before the job was Suspended.
         waits: Ready or Paused, and only the others' priority keeps it from running.
+        failing_tasks: Those that can only fail.
         base: What had ended when the present stretch of being Active began.
         active_since: When that was; None while not Active.
         active_before: Time spent Active in earlier stretches.
@@ -76,6 +77,7 @@ class Job:
     confirmed_early: bool = False
     waits: bool = False
     total_tasks: int | None = None
+    failing_tasks: int = 0
     total_shown: bool = False
     base: Tally = field(default_factory=Tally)
     active_since: datetime | None = None
@@ -111,7 +113,12 @@ class Job:
         """What has ended by now."""
         if self.active_since is None or self.total_tasks is None:
             return self.base
-        return tally_after(self.base, self.total_tasks, self.pace, now - self.active_since)
+        return tally_after(self.base, self.work, self.pace, now - self.active_since)
+
+    @property
+    def work(self) -> Work:
+        """What there is to do, as far as it is known."""
+        return Work(self.total_tasks or 0, self.failing_tasks)
 
     def active_seconds(self, now: datetime) -> int:
         """Whole seconds spent Active."""

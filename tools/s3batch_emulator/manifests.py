@@ -1,6 +1,6 @@
 """How many tasks a manifest holds, counted the way S3 reads it: whole, before the job runs.
 
-Formats: User Guide, "Specifying a manifest" (specify-batchjob-manifest).
+Formats: User Guide, "Specifying a manifest" (specify-batchjob-manifest): UTF-8 without a byte order mark.
 """
 
 import csv
@@ -58,7 +58,21 @@ class ManifestLocation:
     version_id: str | None
 
 
-def count_tasks(location: ManifestLocation, objects: ObjectSource) -> int:
+@dataclass(frozen=True, slots=True)
+class TaskCount:
+    """What a manifest comes to.
+
+    Attributes:
+        total: All tasks.
+        failing: Those that can only fail: their rows have an empty VersionId, which S3 answers with InvalidRequest
+            (User Guide, Troubleshooting: failing objects with the error 400 InvalidRequest).
+    """
+
+    total: int
+    failing: int = 0
+
+
+def count_tasks(location: ManifestLocation, objects: ObjectSource) -> TaskCount:
     """Read a manifest to its end and count its tasks.
 
     Raises:
@@ -72,41 +86,61 @@ def count_tasks(location: ManifestLocation, objects: ObjectSource) -> int:
             return _count_rows(opened.body, location.fields)
         return _count_inventory(opened.body, objects, location.bucket)
     except ObjectUnreadableError as error:
-        raise ManifestError(_UNREADABLE_CODES.get(error.code, "ManifestReadError"), str(error)) from error
+        raise _unreadable(error) from error
     except (csv.Error, UnicodeDecodeError, ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _invalid(str(error)) from error
     except (OSError, BotoCoreError) as error:
         raise ManifestError("ManifestReadError", str(error)) from error
 
 
+def _unreadable(error: ObjectUnreadableError) -> ManifestError:
+    if error.code == "AccessDenied":
+        # The text is documented (User Guide, Troubleshooting), its code is not.
+        return ManifestError("ManifestReadForbidden", "Reading the manifest is forbidden: AccessDenied")
+    return ManifestError(_UNREADABLE_CODES.get(error.code, "ManifestReadError"), str(error))
+
+
 def _invalid(why: str) -> ManifestError:
     return ManifestError("InvalidManifestContent", f"Invalid Manifest Content: {why}")
 
 
-def _count_rows(body: BinaryIO, fields: tuple[str, ...]) -> int:
+def _count_rows(body: BinaryIO, fields: tuple[str, ...]) -> TaskCount:
     missing = [name for name in _NEEDED if name not in fields]
     if missing:
         raise ManifestError(
             "InvalidManifestContent", f"Required fields are missing in the schema: {', '.join(missing)}"
         )
     bucket, key = fields.index("Bucket"), fields.index("Key")
-    tasks = 0
+    version = fields.index("VersionId") if "VersionId" in fields else None
+    tasks = failing = 0
     for tasks, row in enumerate(_rows(body), start=1):
         if len(row) != len(fields):
             raise _invalid(f"row {tasks} has {len(row)} columns, the schema has {len(fields)}")
         if not row[bucket] or not unquote_plus(row[key], errors="strict"):
             raise _invalid(f"row {tasks} has an empty bucket or key")
-    return tasks
+        failing += version is not None and not row[version]
+    return TaskCount(tasks, failing)
 
 
 def _rows(body: BinaryIO) -> Iterator[list[str]]:
     """Rows of a CSV object: quoted fields may hold line breaks; the last line break may be missing."""
     with io.TextIOWrapper(body, encoding="utf-8", newline="") as lines:
-        yield from (row for row in csv.reader(lines, strict=True) if row)
+        for number, row in enumerate(csv.reader(lines, strict=True)):
+            if number == 0 and row:
+                _check_no_mark(row[0])
+            if row:
+                yield row
 
 
-def _count_inventory(body: BinaryIO, objects: ObjectSource, manifest_bucket: str) -> int:
-    described = json.loads(body.read(_MANIFEST_JSON_BYTES))
+def _check_no_mark(beginning: str) -> None:
+    if beginning.startswith("\ufeff"):
+        raise _invalid("it begins with a byte order mark")
+
+
+def _count_inventory(body: BinaryIO, objects: ObjectSource, manifest_bucket: str) -> TaskCount:
+    text = body.read(_MANIFEST_JSON_BYTES).decode()
+    _check_no_mark(text)
+    described = json.loads(text)
     if not isinstance(described, dict):
         raise _invalid("manifest.json is not an object")
     if described.get("fileFormat") != "CSV":
@@ -116,8 +150,8 @@ def _count_inventory(body: BinaryIO, objects: ObjectSource, manifest_bucket: str
     files = described.get("files")
     if not isinstance(files, list) or not all(isinstance(file, dict) and "key" in file for file in files):
         raise _invalid("manifest.json must list its files, each with a key")
-    tasks = 0
+    counts = []
     for file in files:
         data = objects.open(bucket, str(file["key"])).body
-        tasks += _count_rows(cast("BinaryIO", gzip.GzipFile(fileobj=data)), fields)
-    return tasks
+        counts.append(_count_rows(cast("BinaryIO", gzip.GzipFile(fileobj=data)), fields))
+    return TaskCount(sum(count.total for count in counts), sum(count.failing for count in counts))

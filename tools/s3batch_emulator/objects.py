@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
@@ -159,16 +159,28 @@ class S3Objects:
         endpoint_url: str,
         *,
         region: str = "us-east-1",
-        access_key_id: str = "test",
-        secret_access_key: str = "test",  # noqa: S107 -- local S3 servers take any
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
     ) -> None:
-        """Name the endpoint; nothing is sent yet."""
-        self._client = boto3.client(
+        """Name the endpoint; nothing is sent yet.
+
+        Args:
+            endpoint_url: Of the S3 server.
+            region: What requests are signed for.
+            access_key_id: None for the credentials that any AWS tool finds here: environment, profile, and so on.
+            secret_access_key: Goes with `access_key_id`.
+
+        Raises:
+            NoCredentialsError: There are none.
+            ValueError: The endpoint is no URL.
+        """
+        session = boto3.session.Session(aws_access_key_id=access_key_id, aws_secret_access_key=secret_access_key)
+        if session.get_credentials() is None:
+            raise NoCredentialsError
+        self._client = session.client(
             "s3",
             endpoint_url=endpoint_url,
             region_name=region,
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key=secret_access_key,
             config=Config(
                 s3={"addressing_style": "path"},
                 proxies={},

@@ -1,6 +1,7 @@
 """The eight operations of the job API, from a valid input structure to an answer or a refusal."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,14 @@ MAX_TAGS = 50
 
 PAGE_JOBS = 1000
 """Jobs on a page of ListJobs when MaxResults is absent or 0. Source: its maximum; the default is *inferred*."""
+
+_COPY_TARGET = re.compile(
+    r"arn:[a-z-]+:(?:s3:::[A-Za-z0-9._-]{3,255}"
+    r"|s3:[a-z0-9-]*:\d{12}:accesspoint[/:][a-z0-9.-]{3,63}"
+    r"|s3express:[a-z0-9-]+:\d{12}:(?:bucket|accesspoint)/[a-z0-9-]{3,63})"
+)
+"""A bucket, an access point (of several Regions too), or a directory bucket. *Source*: API reference,
+S3CopyObjectOperation; that access points are taken is *inferred*. A path behind the bucket is refused."""
 
 Perform: TypeAlias = Callable[[Place, Structure, datetime], Structure]
 
@@ -199,11 +208,21 @@ def _check_new_job(request: Structure) -> None:
     operation = member(request, "Operation")
     if not isinstance(operation, dict) or len(operation) != 1:
         raise ApiError("BadRequestException", "Operation must name exactly one operation")
+    if "S3PutObjectCopy" in operation:
+        _check_copy_target(text(operation, "S3PutObjectCopy", "TargetResource"))
     tags = structures(request, "Tags")
     if len(tags) > MAX_TAGS:
         # The model declares no TooManyTagsException for CreateJob.
         raise ApiError("BadRequestException", f"A job can have at most {MAX_TAGS} tags, {len(tags)} were sent")
     _check_tag_keys(tags)
+
+
+def _check_copy_target(target: str | None) -> None:
+    if target is None:
+        # Optional in the model, and yet answered so: aws-sdk-java-v2 #3085.
+        raise ApiError("InternalServiceException", "We encountered an internal error. Please try again.")
+    if not _COPY_TARGET.fullmatch(target):
+        raise ApiError("BadRequestException", f"TargetResource must be the ARN of a bucket, is {target}")
 
 
 def _check_tag_keys(tags: list[Structure]) -> None:

@@ -17,10 +17,12 @@ class Prepared:
 
     Attributes:
         total_tasks: How many tasks it holds.
+        failing_tasks: How many of them can only fail.
         generated: The GeneratedManifestDescriptor, where one was made and stored.
     """
 
     total_tasks: int
+    failing_tasks: int = 0
     generated: Structure | None = None
 
 
@@ -33,8 +35,9 @@ def prepare(job: Job, objects: ObjectSource, at: datetime) -> Prepared:
     generator = member(job.request, "ManifestGenerator", "S3JobManifestGenerator")
     if isinstance(generator, dict):
         made = generate(generator, objects, job.job_id, job.place.partition, at)
-        return Prepared(made.total_tasks, made.descriptor)
-    return Prepared(count_tasks(_location(job.request), objects))
+        return Prepared(made.total_tasks, generated=made.descriptor)
+    tasks = count_tasks(_location(job.request), objects)
+    return Prepared(tasks.total, tasks.failing)
 
 
 def _location(request: Structure) -> ManifestLocation:

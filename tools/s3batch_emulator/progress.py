@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 
 from s3batch_emulator.lifecycle import Cause
 from s3batch_emulator.switches import Pace
@@ -44,43 +45,64 @@ class Finish:
     tally: Tally
 
 
-def tally_after(start: Tally, total: int, pace: Pace, active: timedelta) -> Tally:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job has to do.
+
+    Attributes:
+        total: All tasks.
+        failing: Those that fail whatever the pace says; they are spread evenly over the job.
+    """
+
+    total: int
+    failing: int = 0
+
+    def failing_within(self, done: int) -> int:
+        """How many of the first tasks are of those that fail."""
+        return done * self.failing // self.total if self.total else 0
+
+
+def tally_after(start: Tally, work: Work, pace: Pace, active: timedelta) -> Tally:
     """What has ended after a time of being Active at one pace."""
-    return _tally_at(start, min(total, start.done + int(active.total_seconds() * pace.tasks_per_second)), pace)
+    done = min(work.total, start.done + int(active.total_seconds() * pace.tasks_per_second))
+    return _tally_at(start, done, work, pace)
 
 
-def finish(start: Tally, total: int, pace: Pace) -> Finish | None:
+def finish(start: Tally, work: Work, pace: Pace) -> Finish | None:
     """When and why a job will stop running by itself; None when it never will.
 
     A job fails as soon as at least 1,000 tasks have ended and more than half of them failed.
     """
-    breaking = _breaking_point(start, pace)
-    cause, done = Cause.TASKS_DONE, total
-    if breaking is not None and breaking <= total:
+    breaking = _breaking_point(start, work, pace)
+    cause, done = Cause.TASKS_DONE, work.total
+    if breaking is not None and breaking <= work.total:
         cause, done = Cause.TOO_MANY_FAILED, breaking
     if done > start.done and pace.tasks_per_second <= 0:
         return None
     seconds = (done - start.done) / pace.tasks_per_second if done > start.done else 0.0
-    return Finish(timedelta(seconds=seconds), cause, _tally_at(start, done, pace))
+    return Finish(timedelta(seconds=seconds), cause, _tally_at(start, done, work, pace))
 
 
-def _tally_at(start: Tally, done: int, pace: Pace) -> Tally:
-    return Tally(done, start.failed + math.floor((done - start.done) * pace.failing_share))
+def _tally_at(start: Tally, done: int, work: Work, pace: Pace) -> Tally:
+    sure = work.failing_within(done) - work.failing_within(start.done)
+    return Tally(done, start.failed + sure + math.floor((done - start.done - sure) * pace.failing_share))
 
 
-def _breaking_point(start: Tally, pace: Pace) -> int | None:
+def _breaking_point(start: Tally, work: Work, pace: Pace) -> int | None:
     """The number of ended tasks at which more than half of them will have failed."""
     first = max(FAILURE_WATCH_TASKS, start.done)
 
     def broken(done: int) -> bool:
-        return 2 * _tally_at(start, done, pace).failed > done
+        return 2 * _tally_at(start, done, work, pace).failed > done
 
     if broken(first):
         return first
-    if 2 * pace.failing_share <= 1:
+    sure = Fraction(work.failing, work.total or 1)
+    share = float(sure) + pace.failing_share * float(1 - sure)
+    if 2 * share <= 1:
         return None
-    lead = start.done * pace.failing_share - start.failed
-    point = max(first, math.floor(lead / (pace.failing_share - 0.5)))
+    lead = start.done * share - start.failed
+    point = max(first, math.floor((lead - 1) / (share - 0.5)))
     while not broken(point):
         point += 1
     return point

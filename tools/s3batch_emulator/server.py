@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import logging
-import re
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
@@ -17,27 +16,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from s3batch_emulator import control
 from s3batch_emulator.exchange import Ending, HttpRequest, HttpResponse
+from s3batch_emulator.guard import Application, Receive, Scope, Send, carries_token, guarded
 from s3batch_emulator.wire import write_error
 
 if TYPE_CHECKING:
     from s3batch_emulator.emulator import Emulator
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 _LOG = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-_ABSOLUTE_FORM = re.compile(r"https?://(?P<host>[^/]*)(?P<path>/.*)?", re.IGNORECASE)
-"""How clients name their target to a proxy."""
-
 _TRANSPORT = "s3batch_emulator.transport"
 
 
 def application(emulator: "Emulator") -> Application:
-    """The ASGI application of an emulator.
+    """The ASGI application of an emulator, which no browser reaches, whatever serves it.
 
     The first request, or the lifespan's start, binds the emulator's timers to the running loop.
     """
@@ -50,7 +42,7 @@ def application(emulator: "Emulator") -> Application:
             ticking.start()
             await _exchange(emulator, scope, receive, send)
 
-    return asgi
+    return guarded(asgi)
 
 
 async def _lifespan(ticking: "_Ticking", receive: Receive, send: Send) -> None:
@@ -142,16 +134,14 @@ async def _exchange(emulator: "Emulator", scope: Scope, receive: Receive, send: 
 
 def _control(emulator: "Emulator", scope: Scope, request: HttpRequest) -> HttpResponse:
     client = scope.get("client")
-    local = client is not None and control.is_loopback(client[0]) and "origin" not in request.headers
-    return control.answer(emulator, request.method, request.path, request.body, local=local)
+    admitted = carries_token(scope["headers"], emulator.control_token)
+    local = client is not None and control.is_loopback(client[0])
+    return control.answer(emulator, request.method, request.path, request.body, admitted=admitted and local)
 
 
 def _request(scope: Scope, body: bytes) -> HttpRequest:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     path = bytes(scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    absolute = _ABSOLUTE_FORM.fullmatch(path)
-    if absolute:
-        path, headers["host"] = absolute["path"] or "/", absolute["host"]
     return HttpRequest(scope["method"].upper(), path, scope["query_string"].decode("latin-1"), headers, body)
 
 

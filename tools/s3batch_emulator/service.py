@@ -190,7 +190,11 @@ class JobService:
             job.failures = (Failure(outcome.code, str(outcome)[:256]),)
             self.apply(job, Cause.MANIFEST_UNREADABLE, at)
             return
-        job.total_tasks, job.generated = outcome.total_tasks, outcome.generated
+        job.total_tasks, job.failing_tasks, job.generated = (
+            outcome.total_tasks,
+            outcome.failing_tasks,
+            outcome.generated,
+        )
         job.total_shown = job.manifest_kind in self.switches.total_known_at_suspended
         asks = job.needs_confirmation and not job.confirmed_early
         self.apply(job, Cause.CONFIRMATION_NEEDED if asks else Cause.PREPARED, at, job.reason)
@@ -198,7 +202,7 @@ class JobService:
     def _run(self, job: Job, at: datetime) -> None:
         job.active_since = at
         job.total_tasks = job.total_tasks or 0
-        end = finish(job.base, job.total_tasks, job.pace)
+        end = finish(job.base, job.work, job.pace)
         if end is None:
             return
         pace = job.pace

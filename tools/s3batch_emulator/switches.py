@@ -34,8 +34,10 @@ class Switches:
         suspension_remembered: SuspendedDate and SuspendedCause stay after the job has left Suspended.
         omitted_confirmation_shown: DescribeJob says ConfirmationRequired true for a job created
             without it, rather than leaving it out.
-        vocabulary: Whether a missing job is a NotFoundException or a NoSuchJobException, and
-            throttling a TooManyRequestsException or SlowDown.
+        vocabulary: Whether a missing job is a NotFoundException or a NoSuchJobException, throttling
+            a TooManyRequestsException or SlowDown, and a bad request a BadRequestException or
+            InvalidRequest.
+        bare_errors: The document of a refusal is an Error, rather than an ErrorResponse with one inside.
     """
 
     suspended_event: bool = True
@@ -46,6 +48,7 @@ class Switches:
     suspension_remembered: bool = True
     omitted_confirmation_shown: bool = False
     vocabulary: Vocabulary = Vocabulary.MODEL
+    bare_errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
