@@ -10,10 +10,7 @@ import argparse
 import html
 import json
 import math
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ from typing import Any, cast
 
 from batchgate import wiring
 from batchgate.handlers import held_jobs_widget
+from tests.browser.chromium import draw
 from tests.integration.deployed import Context
 from tests.pictures.day import Day, play
 
@@ -238,14 +236,8 @@ def by_policy(day: Day) -> str:
 
 def picture(source: Path, to: Path, height: int) -> None:
     """Let a headless Chromium draw the page."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        raise SystemExit(f"no Chromium is here to draw {source} (Debian: apt-get install chromium)")
-    with tempfile.TemporaryDirectory() as profile:
-        command = [found, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        command += ["--hide-scrollbars", f"--user-data-dir={profile}", f"--window-size={24 * UNIT[0]},{height}"]
-        subprocess.run([*command, f"--screenshot={to}", source.as_uri()], check=True, capture_output=True)
+    size = f"--window-size={24 * UNIT[0]},{height}"
+    draw(source.as_uri(), "--hide-scrollbars", size, f"--screenshot={to}")
 
 
 def main() -> int:
