@@ -46,7 +46,7 @@ demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, 
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local
-local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve it until Ctrl-C, no AWS account needed (POLICY=file PORT=4566)
+local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve it until Ctrl-C, no AWS account needed (POLICY=file PORT=number)
 	@$(BIN)/batchgate local up $(if $(POLICY),--policy "$(POLICY)") $(if $(PORT),--port $(PORT))
 
 .PHONY: test

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import platform
+import secrets
 import socket
 import subprocess
 import sys
@@ -90,18 +91,22 @@ def policies_in_appconfig(services: LocalServices) -> str:
     return f"{application}/{environment}/{profile}"
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def free_address() -> tuple[str, int]:
+    """A loopback address and a port that nobody listens on.
+
+    AWS's emulator answers whoever asks, web pages too, so it listens where no page will find it.
+    """
+    host = ".".join(["127", *(str(secrets.randbelow(254) + 1) for _ in range(3))])
+    with socket.create_server((host, 0)) as taken:
+        return host, int(taken.getsockname()[1])
 
 
 class Function:
     """The function under the Runtime Interface Emulator."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", address: tuple[str, int], log: Path) -> None:
         self._process = process
-        self._port = port
+        self._address = address
         self._log = log
 
     @property
@@ -112,7 +117,7 @@ class Function:
     def invoke(self, event: object) -> Any:
         """Its answer; the emulator says 200 of errors too, so they are looked for in the body."""
         wait_for("the runtime listens", self._listens)
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_SECONDS)) as connection:
+        with closing(http.client.HTTPConnection(*self._address, timeout=PATIENCE_SECONDS)) as connection:
             connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
             said = json.loads(connection.getresponse().read())
         assert "errorType" not in said, f"{said}\n{self.log}"
@@ -121,7 +126,7 @@ class Function:
     def _listens(self) -> bool:
         assert self._process.poll() is None, self.log
         with closing(socket.socket()) as trying:
-            return trying.connect_ex(("127.0.0.1", self._port)) == 0
+            return trying.connect_ex(self._address) == 0
 
 
 @pytest.fixture
@@ -129,10 +134,10 @@ def function(runtime: Path, asset: Path, services: LocalServices, tmp_path: Path
     """The gate function: Python without its site-packages, Lambda's runtime, the asset, and an empty environment."""
     machine = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
     (program,) = RIE.glob(f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
-    port = free_port()
+    address = free_address()
     handler = "batchgate.handlers.job_event.handler"
-    emulator = [str(program), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    emulator += ["--runtime-api-address", f"127.0.0.1:{free_port()}"]
+    emulator = [str(program), "--runtime-interface-emulator-address", "{}:{}".format(*address)]
+    emulator += ["--runtime-api-address", "{}:{}".format(*free_address())]
     log = tmp_path / "log"
     with (
         log.open("wb") as output,
@@ -160,7 +165,7 @@ def function(runtime: Path, asset: Path, services: LocalServices, tmp_path: Path
         ) as process,
     ):
         try:
-            yield Function(process, port, log)
+            yield Function(process, address, log)
         finally:
             os.killpg(process.pid, 9)
 

@@ -33,7 +33,12 @@ boto3:
 Ctrl-C ends it.
 """
 
-_ANY = "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+_NO_S3 = """\
+The manifests in --s3-endpoint can't be read: {error}
+
+The emulator reads them with your AWS credentials, found as any AWS tool finds them. Most local S3 servers accept any:
+
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"""
 
 
 @app.callback()
@@ -121,8 +126,8 @@ def _objects(endpoint: str, region: str) -> "ObjectSource":
     try:
         return S3Objects(endpoint, region=region)
     except (BotoCoreError, ValueError) as error:
-        message = f"{error}. To read manifests takes AWS credentials; most local S3 servers accept any:\n\n{_ANY}"
-        raise typer.BadParameter(message, param_hint="--s3-endpoint") from error
+        Console(stderr=True, soft_wrap=True).print(_NO_S3.format(error=error), markup=False, highlight=False)
+        raise typer.Exit(2) from error
 
 
 def _event_line(event: "Event") -> str:

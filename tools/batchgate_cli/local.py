@@ -40,7 +40,7 @@ def local() -> None:
 
 @app.command(epilog=_EXIT_CODES)
 def up(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 4566,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
     policy: Annotated[
         list[Path] | None,
         typer.Option(
@@ -57,7 +57,8 @@ def up(
 ) -> None:
     """Start a local AWS, deploy the gate into it by the real cdk command, and serve both until Ctrl-C.
 
-    One port answers every service: S3 Batch Operations by the emulator, all others by ministack. The template is that
+    One port answers every service: S3 Batch Operations by the emulator, all others by ministack. Web browsers are
+    refused, because a function of this local AWS is a process that runs as you. The template is that
     of `make deploy`: events of jobs pass the deployed rule and queue to the deployed function, and the sweep runs every
     minute. To deploy takes a checkout of batchgate, and `make setup` in it.
 
