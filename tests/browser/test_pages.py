@@ -6,14 +6,12 @@ forms and sockets, to 127.0.0.1, to localhost, to a name of its own that resolve
 """
 
 import base64
-import io
 import json
 import queue
 import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -31,6 +29,7 @@ from tests.e2e.deployed_gate import wait_for
 from tests.emulator.aws_commands import without_settings
 from tests.emulator.job_requests import ANY_CREDENTIALS, CONTROL_TOKEN
 from tests.emulator.served import serving
+from tests.local_aws.function_code import zipped
 
 NAME = "evil.example"
 SECONDS = 240
@@ -237,14 +236,6 @@ def demo_services(port: int) -> Iterator[str]:
         yield services.url
 
 
-def zipped(code: str) -> str:
-    """A function's code as CreateFunction takes it."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
-        files.writestr("index.py", code)
-    return base64.b64encode(archive.getvalue()).decode()
-
-
 def local_aws(marker: Path) -> list[Attempt]:
     """Run code, and whatever else."""
     code = f"def handler(event, context):\n    open({str(marker)!r}, 'w').close()\n"
@@ -253,7 +244,7 @@ def local_aws(marker: Path) -> list[Attempt]:
         "Runtime": "python3.13",
         "Handler": "index.handler",
         "Role": f"arn:aws:iam::{ACCOUNT}:role/any",
-        "Code": {"ZipFile": zipped(code)},
+        "Code": {"ZipFile": base64.b64encode(zipped(code)).decode()},
     }
     return [
         Attempt("create a function", "POST", "/2015-03-31/functions", json.dumps(function)),

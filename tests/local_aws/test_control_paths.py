@@ -1,6 +1,5 @@
 """What only the starting process may ask of the local AWS: S3's events, its roles, and ministack's own switches."""
 
-import base64
 import json
 from collections.abc import Iterator
 
@@ -10,8 +9,8 @@ import urllib3
 from local_aws.ministack import running_ministack
 from local_aws.ministack_server import TOKEN_VARIABLE
 from local_aws.services import ACCOUNT, LocalServices, running_services
-from tests.browser.test_pages import zipped
 from tests.e2e.deployed_gate import client_of
+from tests.local_aws.function_code import zipped
 
 PATHS = (
     ("PUT", "/_batchgate/batch"),
@@ -54,7 +53,7 @@ def test_the_starting_process_has_it_and_no_function(services: LocalServices) ->
         Runtime="python3.13",
         Handler="index.handler",
         Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Code={"ZipFile": base64.b64decode(zipped("import os\ndef handler(*_): return dict(os.environ)"))},
+        Code={"ZipFile": zipped("import os\ndef handler(*_): return dict(os.environ)")},
     )
     environment = json.loads(client.invoke(FunctionName="environment")["Payload"].read())
     assert "AWS_ENDPOINT_URL" in environment or "AWS_REGION" in environment
