@@ -72,7 +72,7 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     live.review(decided)
     rows = [line for line in batchgate("jobs", "held").stdout.splitlines() if "S3PutObjectTagging" in line]
     assert [row.split()[0] for row in rows] == [first.job_id, second.job_id]
-    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: manual approval is not given", rows[1])
+    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: needs manual approval", rows[1])
     said = as_json("jobs", "held")
     assert [(each["job_id"], each["total_tasks"], each["block"]) for each in said] == [
         (first.job_id, 2, None),
@@ -230,8 +230,8 @@ def test_what_the_ledger_has_is_shown_when_s3_has_nothing(live: LiveStage) -> No
     assert (gone.exit_code, denied.exit_code) == (0, 0)
     assert "it knows no such job (any more)" in gone.stdout
     assert "AccessDenied" in denied.stdout
-    assert "manual approval is not given" in gone.stdout
-    assert "manual approval is not given" in denied.stdout
+    assert "needs manual approval" in gone.stdout
+    assert "needs manual approval" in denied.stdout
 
 
 def test_a_job_that_only_s3_knows_is_shown(live: LiveStage) -> None:

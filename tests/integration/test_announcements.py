@@ -276,7 +276,7 @@ def test_people_hear_of_new_holds_in_one_message() -> None:
     for ref in refs:
         assert f"NEW {ref.job_id}  S3PutObjectTagging" in message
         assert f'batchgate jobs approve {ref.job_id} --region {REGION} --reason "..."' in message
-    assert "manual approval is not given" in message
+    assert "needs manual approval" in message
     room.advance(hours=1)
     assert not room.sweep_and_tell()
 
