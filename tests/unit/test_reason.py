@@ -304,13 +304,14 @@ def test_a_reason_shows_the_functions_name_beside_any_message(name: int, verdict
     assert f" | {'m' * 100} [policy" in text
 
 
-LAMBDA_OTHER: dict[str, Json] = json.loads(Path("tests/recorded/lambda-other.json").read_text())
+HERE = Path(__file__).resolve().parents[2]
+LAMBDA_OTHER: dict[str, Json] = json.loads((HERE / "tests/recorded/lambda-other.json").read_text())
 
 
 def test_every_shipped_policy_that_names_functions_shows_the_name_of_another() -> None:
     """As a job from the field invokes it."""
     said = []
-    for path in sorted(Path("policies/examples").glob("*.yaml")):
+    for path in sorted((HERE / "policies/examples").glob("*.yaml")):
         policies = policy_file.load([path]).policies
         if policies.asks_for("LambdaInvoke.FunctionArn"):
             said.append(status_update_reason(decide(policies, facts_from_description(LAMBDA_OTHER, NOW)), "5f3a91c2"))

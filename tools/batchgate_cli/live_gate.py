@@ -26,6 +26,7 @@ from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Brake, Clock, Gate, JobsApi, Pause, PolicySource, Review
 from batchgate.review import decide_by_hand
 from batchgate.state import Direction, State
+from batchgate.text import shorten
 from batchgate.wiring import SystemClock
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class LiveGate:
         """
         if not job.startswith("arn:"):
             if not _JOB_ID.fullmatch(job):
-                raise GateAccessError(f"expected a job's id or ARN, got {job[:60]!r}")
+                raise GateAccessError(f"expected a job's id or ARN, got {shorten(job, 60)!r}")
             return JobRef(*self.home, job)
         try:
             ref = JobRef.from_arn(job)
@@ -247,7 +248,7 @@ def aws_troubles() -> Iterator[None]:
         raise GateAccessError("no Region; --region or AWS_REGION says where the gate is") from error
     except ClientError as error:
         said: Any = error.response.get("Error", {})
-        message = f"{error.operation_name}: {said.get('Code')}: {str(said.get('Message') or '')[:300]}"
+        message = f"{error.operation_name}: {said.get('Code')}: {shorten(str(said.get('Message') or ''), 300)}"
         raise GateAccessError(message) from error
     except BotoCoreError as error:
         raise GateAccessError(str(error)) from error
