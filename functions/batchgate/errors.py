@@ -140,3 +140,7 @@ class OutOfTimeError(BatchgateError):
 
 class RefusedError(BatchgateError):
     """What a person asked for can't be done; the message says why, and what can."""
+
+
+class ChangedError(RefusedError):
+    """The job, or what the policies say of it, is not any more what the person was shown: nothing was done."""

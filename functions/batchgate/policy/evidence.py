@@ -7,7 +7,9 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
-from batchgate.jobs.model import JobRef, Json
+from msgspec import to_builtins
+
+from batchgate.jobs.model import Job, JobRef, Json
 from batchgate.policy.decide import Decision
 from batchgate.policy.facts import Gap
 from batchgate.policy.trace import StatementTrace
@@ -39,6 +41,16 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
         "facts": {name: _kept(_plain(getattr(facts, name))) for name in facts.__struct_fields__},
     }
+
+
+def job_as_shown(job: Job, tags: Mapping[str, str] | Gap) -> dict[str, Json]:
+    """A job as plain data: all that S3 says of it, but for its status, dates and progress, which move by themselves."""
+    said = {name: getattr(job, name) for name in job.__struct_fields__ if name not in _MOVES_BY_ITSELF}
+    shown: dict[str, Json] = to_builtins({**said, "tags": _plain(tags)})
+    return shown
+
+
+_MOVES_BY_ITSELF: Final = frozenset({"ref", "status", "status_update_reason", "suspended_date", "creation_time"})
 
 
 def digest_of(decision: Decision) -> str:
