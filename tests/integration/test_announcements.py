@@ -329,8 +329,9 @@ def test_the_subject_fits_into_an_email() -> None:
     sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
     arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate"
     with Stubber(sns) as stub:
-        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": "s" * 100, "Message": "m"})
-        TopicNotices(sns, arn).send("s" * 300, "m")
+        subject = f"{'b' * 65}...{'e' * 32}"
+        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
+        TopicNotices(sns, arn).send("b" * 150 + "e" * 150, "m")
 
 
 def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
