@@ -218,7 +218,16 @@ def _subject(trace: ConditionTrace, room: _Room) -> str:
 
 
 def _wanted(trace: ConditionTrace, room: _Room) -> str:
-    return trace.expected if room.wanted is None else shorten(trace.expected, room.wanted)
+    """What the check wants; of many alternatives as many as fit, and how many more there are."""
+    text = trace.expected
+    if room.wanted is None or len(text) <= room.wanted:
+        return text
+    alternatives = text.split(" or ")
+    if len(alternatives) == 1 or room.wanted == len(MARK):
+        return shorten(text, room.wanted)
+    more = f" or +{len(alternatives) - 1} more"
+    first = shorten(alternatives[0], max(len(MARK), room.wanted - len(more)))
+    return _fitted("", alternatives, len(alternatives), room.wanted, " or ") or first + more
 
 
 def _shortened(vote: Vote, decision: Decision, room: int) -> str:
