@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from batchgate.errors import BatchgateError
+from batchgate.text import shorten
 
 CONTEXT_KEY: Final = "batchgate"
 
@@ -131,5 +132,5 @@ def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:
         msgspec.convert(value, kinds[name])
     except msgspec.ValidationError as error:
         expected = str(error).replace("`$", f"`{name}")
-        return f"{name}: {expected[:1].lower()}{expected[1:]}, got {json.dumps(value)[:80]}"
+        return f"{name}: {expected[:1].lower()}{expected[1:]}, got {shorten(json.dumps(value), 80)}"
     return ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from batchgate.errors import BatchgateError
+from batchgate.text import shorten
 
 Json: TypeAlias = "str | list[Json] | dict[str, Json]"
 Document: TypeAlias = dict[str, Json]
@@ -180,7 +181,7 @@ def _roles(arns: Sequence[str]) -> tuple[str, ...]:
         is_role = len(parts) == _ROLE_ARN_PARTS and parts[0] == "arn" and parts[2] == "iam"
         if not is_role or not parts[5].startswith("role/"):
             raise GuardrailsError(
-                f"expected the ARN of a role, as arn:aws:iam::111122223333:role/NAME, got {arn[:120]!r}; "
+                f"expected the ARN of a role, as arn:aws:iam::111122223333:role/NAME, got {shorten(arn, 120)!r}; "
                 "of a session (arn:aws:sts::...:assumed-role/...) the role is what policies know"
             )
     return tuple(arns)

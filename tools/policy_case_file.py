@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
+from batchgate.text import shorten
 from policy_file import DocumentPath, Plain
 
 V = TypeVar("V")
@@ -475,11 +476,11 @@ def _show(value: Plain) -> str:
         case bool():
             return str(value).lower()
         case dict():
-            return f"a mapping with {', '.join(list(value)[:8])}"[:_SHOWN_AT_MOST] if value else "an empty mapping"
+            names = shorten(", ".join(value), _SHOWN_AT_MOST, sentence=True)
+            return f"a mapping with {names}" if value else "an empty mapping"
         case list():
             return f"a list of {len(value)}" if value else "an empty list"
         case int() | float():
             return f"the number {value}"
         case _:
-            text = f'"{value}"'
-            return text if len(text) <= _SHOWN_AT_MOST else f'{text[: _SHOWN_AT_MOST - 4]}..."'
+            return f'"{shorten(str(value), _SHOWN_AT_MOST)}"'

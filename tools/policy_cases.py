@@ -18,6 +18,7 @@ from batchgate.policy.decide import Decision, Rule, Vote, decide
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
+from batchgate.text import shorten
 from policy_case_file import Case, CaseFile, read_cases
 from policy_coverage import Part, SetCoverage, requirement_label
 from policy_file import DocumentPath
@@ -170,7 +171,7 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(KNOWN_OPERATIONS))}"
     path = next(path for path in ((*job, "operation"), (*job, "Operation"), job) if path in tried.places)
     message = (
-        f'no operation known to this version is named "{operation[:60]}"; {hint} '
+        f'no operation known to this version is named "{shorten(operation, 60)}"; {hint} '
         f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
     )
     yield Problem(path, message, tried.places.get(path))

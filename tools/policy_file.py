@@ -19,6 +19,7 @@ from batchgate.errors import Place, PolicyError, Problem
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems, find_reference_problems
+from batchgate.text import shorten
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]
@@ -418,7 +419,7 @@ class _NodeReader:
             raise _UnreadableError(message, place.line, place.column)
         self.read.places.setdefault(path, self._place(node))
         if str(node.ctag.handle or "") and str(node.tag) != _STRING_TAG:
-            self._wrong(path, f"expected no YAML tag but !!str, got {str(node.tag)[:60]}", self._place(node))
+            self._wrong(path, f"expected no YAML tag but !!str, got {shorten(str(node.tag), 60)}", self._place(node))
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if id(node) in self.above:

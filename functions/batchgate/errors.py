@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from batchgate.text import shorten
+
 
 class BatchgateError(Exception):
     """The root: catch it to catch whatever batchgate itself reports."""
@@ -60,7 +62,8 @@ class Problem(Struct, frozen=True):
             if isinstance(step, int):
                 text += f"[{step}]"
             else:
-                text += f".{step[:80]}" if text else step[:80]
+                name = shorten(step, 80)
+                text += f".{name}" if text else name
         return text
 
     def __str__(self) -> str:
@@ -137,3 +140,7 @@ class OutOfTimeError(BatchgateError):
 
 class RefusedError(BatchgateError):
     """What a person asked for can't be done; the message says why, and what can."""
+
+
+class ChangedError(RefusedError):
+    """The job, or what the policies say of it, is not any more what the person was shown: nothing was done."""

@@ -1,20 +1,25 @@
 """One job, start to end."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
 
 from batchgate.carry_out import Intent, Seen, act, by_policy, finish, hold, review_of
 from batchgate.errors import (
     BrakeError,
+    ChangedError,
     GatePausedError,
     JobNotFoundError,
     LedgerConflictError,
     PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.jobs.model import Job, JobRef, JobStatus
+from batchgate.jobs.model import Job, JobRef, JobStatus, Json
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
-from batchgate.policy.evidence import digest_of, evidence_of
+from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import personal_reason
@@ -79,9 +84,11 @@ def _policies(gate: Gate) -> tuple[PolicySet | None, PolicyUnavailableError]:
         return None, error
 
 
-def _look(ref: JobRef, state: State | None, policies: PolicySet | None, gate: Gate) -> tuple[JobLook, int | Gap]:
+def _look(
+    ref: JobRef, state: State | None, policies: PolicySet | None, gate: Gate, *, always_with_tags: bool = False
+) -> tuple[JobLook, int | Gap]:
     """The job, and the size of its manifest where the policies ask for it; what is slow is never the last."""
-    with_tags = policies is not None and policies.asks_for("tags")
+    with_tags = always_with_tags or (policies is not None and policies.asks_for("tags"))
     look = gate.jobs.look(ref, with_tags=with_tags)
     if policies is None or not policies.asks_for("manifest.bytes") or _step(state, look, policies) is not Step.JUDGE:
         return look, NOT_READ
@@ -165,7 +172,31 @@ def _block(state: State | None, direction: Direction | None, job: Job, gate: Gat
 # --- A person ---------------------------------------------------------------------------------------
 
 
-def decide_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Review:
+class Proposal(Struct, frozen=True):
+    """What a person is about to decide, and all that it rests on.
+
+    Attributes:
+        state: The gate's truth so far.
+        look: What S3 says.
+        intent: What is to be done, and what goes on record with it.
+        seen: The job as plain data, but for what moves by itself.
+    """
+
+    state: State | None
+    look: JobLook
+    intent: Intent
+    seen: Mapping[str, Json]
+
+    @property
+    def digest(self) -> str:
+        """The same as long as the job and what the policies say of it are: 64 hex digits."""
+        said = msgspec.json.encode([self.seen, self.intent.judged], order="deterministic")
+        return hashlib.sha256(said).hexdigest()
+
+
+def decide_by_hand(
+    ref: JobRef, direction: Direction, who: str, why: str, gate: Gate, *, shown: str | None = None
+) -> Review:
     """Do what a person decided, by the same claim as everybody's; the policies' objections go on record.
 
     Args:
@@ -174,30 +205,51 @@ def decide_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate: 
         who: The caller's ARN.
         why: The reason given.
         gate: The ports; the deadline is this command's own. Policies that can't be had stop nobody.
+        shown: The digest of the proposal that the person agreed to; None where nothing was shown.
 
     Returns:
         The review; its action says what came of it. `left` means that nobody can say yet.
 
     Raises:
         RefusedError: It can't be done, and why.
+        ChangedError: The job, or what the policies say of it, is not what was shown.
         BatchgateError: AWS's trouble; nothing is known to be done.
     """
-    return _until_nobody_else_writes(lambda: _decide_by_hand_once(ref, direction, who, why, gate))
+    return _until_nobody_else_writes(lambda: _decide_by_hand_once(ref, direction, who, why, gate, shown))
 
 
-def _decide_by_hand_once(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Review:
+def _decide_by_hand_once(
+    ref: JobRef, direction: Direction, who: str, why: str, gate: Gate, shown: str | None
+) -> Review:
+    proposal = propose_by_hand(ref, direction, who, why, gate)
+    if shown not in (None, proposal.digest):
+        raise ChangedError(
+            f"{ref.job_id}: the job, or what the policies say of it, has changed since it was shown; nothing was done. "
+            "Run the command again to see it as it is now"
+        )
+    try:
+        return act(proposal.state, proposal.intent, proposal.look, gate)
+    except GatePausedError as paused:
+        raise RefusedError(f"{ref.job_id}: {paused}; `batchgate resume` ends that") from paused
+
+
+def propose_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Proposal:
+    """What `decide_by_hand` would do now; nothing is written.
+
+    Raises:
+        RefusedError: It can't be done, and why.
+        BatchgateError: AWS's trouble.
+    """
     state = gate.ledger.read(ref)
     policies, _ = _policies(gate)
-    look, size = _look(ref, state, policies, gate)
+    look, size = _look(ref, state, policies, gate, always_with_tags=True)
     step = next_step(state, look.job, look.read_at, cancel_unconfirmed=direction is Direction.CANCEL)
     refusal = _refusal(state, step, direction, look.job)
     if refusal:
         raise RefusedError(f"{ref.job_id}: {refusal}")
     decision = _decide(policies, look, size, gate) if policies is not None else None
-    try:
-        return act(state, _by_hand(decision, direction, who, why, look, gate), look, gate)
-    except GatePausedError as paused:
-        raise RefusedError(f"{ref.job_id}: {paused}; `batchgate resume` ends that") from paused
+    intent = _by_hand(decision, direction, who, why, look, gate)
+    return Proposal(state, look, intent, job_as_shown(look.job, look.tags))
 
 
 def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str, look: JobLook, gate: Gate) -> Intent:

@@ -28,6 +28,7 @@ from batchgate.policy.facts import Gap
 from batchgate.policy.wording import printable
 from batchgate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, Notices, PolicySource
 from batchgate.sweep import Plan
+from batchgate.text import shorten
 
 SWEEP_WORKERS = 16
 _CALLS_BESIDE = SWEEP_WORKERS + 4
@@ -99,7 +100,7 @@ class Settings(Struct, frozen=True):
             raise SettingError("BATCHGATE_LEDGER_TABLE: expected the name of the decision ledger's table, got nothing")
         adopt = said.get("BATCHGATE_ADOPT_EXISTING") or "report"
         if adopt not in ("report", "judge"):
-            raise SettingError(f"BATCHGATE_ADOPT_EXISTING: expected report or judge, got {adopt[:40]!r}")
+            raise SettingError(f"BATCHGATE_ADOPT_EXISTING: expected report or judge, got {shorten(adopt, 40)!r}")
         brake = said.get("BATCHGATE_BRAKE") or "20/10"
         rate = said.get("BATCHGATE_SWEEP_CALLS_PER_SECOND") or "20"
         try:
@@ -107,8 +108,8 @@ class Settings(Struct, frozen=True):
             calls_per_second = float(rate)
         except ValueError as error:
             raise SettingError(
-                f"expected whole numbers in BATCHGATE_BRAKE (cancellations/minutes), got {brake[:40]!r}, and a number "
-                f"in BATCHGATE_SWEEP_CALLS_PER_SECOND, got {rate[:40]!r}"
+                f"expected whole numbers in BATCHGATE_BRAKE (cancellations/minutes), got {shorten(brake, 40)!r}, and a "
+                f"number in BATCHGATE_SWEEP_CALLS_PER_SECOND, got {shorten(rate, 40)!r}"
             ) from error
         if min(cancellations, minutes, calls_per_second) <= 0:
             raise SettingError(f"BATCHGATE_BRAKE {brake} and BATCHGATE_SWEEP_CALLS_PER_SECOND {rate}: expected above 0")

@@ -72,7 +72,7 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     live.review(decided)
     rows = [line for line in batchgate("jobs", "held").stdout.splitlines() if "S3PutObjectTagging" in line]
     assert [row.split()[0] for row in rows] == [first.job_id, second.job_id]
-    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: manual approval is not given", rows[1])
+    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: needs manual approval", rows[1])
     said = as_json("jobs", "held")
     assert [(each["job_id"], each["total_tasks"], each["block"]) for each in said] == [
         (first.job_id, 2, None),
@@ -230,8 +230,8 @@ def test_what_the_ledger_has_is_shown_when_s3_has_nothing(live: LiveStage) -> No
     assert (gone.exit_code, denied.exit_code) == (0, 0)
     assert "it knows no such job (any more)" in gone.stdout
     assert "AccessDenied" in denied.stdout
-    assert "manual approval is not given" in gone.stdout
-    assert "manual approval is not given" in denied.stdout
+    assert "needs manual approval" in gone.stdout
+    assert "needs manual approval" in denied.stdout
 
 
 def test_a_job_that_only_s3_knows_is_shown(live: LiveStage) -> None:
@@ -378,6 +378,93 @@ def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(live: LiveStage) ->
     assert live.stage.status(ref) == "Ready"
 
 
+def test_tags_that_change_while_somebody_is_asked_are_shown_and_asked_about_again(live: LiveStage) -> None:
+    """What was shown is what is decided: a yes to other tags decides nothing."""
+    ref = live.held(tags={"team": "lake"})
+
+    def retag(team: str) -> None:
+        live.stage.person.put_job_tagging(AccountId=ACCOUNT, JobId=ref.job_id, Tags=[{"Key": "team", "Value": team}])
+
+    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed") as terminal:
+        assert re.search(r'tags +\{"team": "lake"\}', terminal.read_until("approve this job? [y/N]"))
+        retag("web")
+        terminal.answer("y")
+        said = terminal.read_until("approve this job as it is now? [y/N]")
+        assert 'tags: {"team": "lake"} -> {"team": "web"}' in said
+        assert live.stage.status(ref) == "Suspended"
+        assert live.state(ref).phase is Phase.HELD
+        retag("sea")
+        terminal.answer("y")
+        terminal.read_until('tags: {"team": "web"} -> {"team": "sea"}')
+        terminal.answer("y")
+        assert terminal.end() == 0
+    assert live.stage.status(ref) == "Ready"
+
+
+def test_a_change_after_a_script_evaluated_the_job_is_refused(live: LiveStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --yes nobody can be asked again: what the command evaluated is what it decides, or nothing."""
+    ref = live.held(tags={"team": "lake"})
+
+    class SlowConsole(Console):
+        """Takes so long to show the plan that the requester has time for other tags."""
+
+        def print(self, *said: Any, **how: Any) -> None:
+            """Print, and let the requester act."""
+            super().print(*said, **how)
+            live.stage.person.put_job_tagging(AccountId=ACCOUNT, JobId=ref.job_id, Tags=[{"Key": "a", "Value": "b"}])
+
+    monkeypatch.setattr("batchgate_cli.jobs.text_console", SlowConsole)
+    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
+    assert result.exit_code == Exit.REFUSED
+    assert "has changed since it was shown; nothing was done" in result.stderr
+    assert live.stage.status(ref) == "Suspended"
+    assert live.state(ref).phase is Phase.HELD
+
+
+MANY = {
+    "version": 1,
+    "policies": [
+        {"name": "many", "require": [{"tags": {f"k{number:03}": {"present": True}}} for number in range(86)]},
+    ],
+    "guardrails": [{"name": "last", "on_violation": "cancel", "require": [{"total_tasks": {"at_most": 3}}]}],
+}
+
+
+def test_the_plan_shows_what_decides_first_and_counts_the_rest(live: LiveStage, tmp_path: Path) -> None:
+    """A guardrail that cancels is never behind 86 requirements that hold; what is not shown is listed by a command."""
+    live.stage.enforce(json.dumps(MANY))
+    ref = live.stage.create(5)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(json.dumps(MANY))
+    arguments = ("jobs", "approve", ref.job_id, "--reason", "agreed", "--policy", str(policy))
+    said = batchgate(*arguments).stdout
+    first, *others = re.findall(r"^ +- (.*)$", said, re.MULTILINE)
+    assert first == "last: total_tasks is 5, want at most 3 -> cancel"
+    assert others[:2] == [f"many: tag k{number:03} is absent, want present -> hold" for number in range(2)]
+    assert others[-1] == f"and 77 more; `batchgate policy explain POLICY --job-id {ref.job_id}` lists all"
+    hold = json.dumps(MANY).replace('"cancel"', '"hold"')
+    live.stage.enforce(hold)
+    policy.write_text(hold)
+    live.review(ref)
+    said = batchgate(*arguments).stdout
+    assert f"and 77 more; `batchgate jobs show {ref.job_id}` lists all" in said.replace("\n", " ")
+    shown = batchgate("jobs", "show", ref.job_id).stdout
+    assert len(re.findall(r"-> hold", shown)) == 87
+
+
+def test_what_the_record_has_no_room_for_is_counted(live: LiveStage) -> None:
+    """The first objections of thousands are kept; the rest is not hidden."""
+    many = [{"tags": {f"k{number:05}": {"present": True}}} for number in range(3000)]
+    live.stage.enforce(json.dumps({"version": 1, "policies": [{"name": "many", "require": many}]}))
+    ref = live.held()
+    [review] = live.ledger.history(ref)
+    kept, left_out = len(review["evidence"]["objections"]), review["evidence"]["objections_left_out"]
+    assert kept + left_out == 3000
+    assert kept > 500
+    said = batchgate("jobs", "show", ref.job_id).stdout
+    assert f"and {left_out} more, for which the record has no room" in said
+
+
 # --- Refused, not done, not known ---------------------------------------------------------------------
 
 
@@ -495,9 +582,10 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     script = Script()
     script.before("describe", raising(JobsApiError("DescribeJob: SlowDown")))
     gate = find_gate(GateOptions())
+    shown = gate.propose(ref, Direction.APPROVE, "agreed").digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
     with pytest.raises(typer.Exit) as ended:
-        _carry_out(gate, ref, Direction.APPROVE, "agreed")
+        _carry_out(gate, ref, Direction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
     assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())
     assert live.stage.status(ref) == "Ready"

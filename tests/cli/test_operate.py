@@ -114,7 +114,7 @@ def test_dead_letters_are_shown_with_what_is_known_of_each_and_stay(live: LiveSt
         assert result.exit_code == 0
         said = " ".join(result.stdout.split())
         assert f"{held.job_id} unreviewed, 0 min old" in said
-        assert "the job is held: by-hand: manual approval is not given" in said
+        assert "the job is held: by-hand: needs manual approval" in said
         assert "the job is settled: approved by" in said
         assert f"{unseen.job_id} undelivered, 0 min old" in said
         assert "JobStatusChanged Ready NO_PERMISSIONS, not authorized" in said

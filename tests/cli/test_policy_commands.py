@@ -80,6 +80,43 @@ def test_what_is_not_there_is_a_message_and_not_a_traceback(name: str, tmp_path:
     assert "Traceback" not in result.output
 
 
+def test_explain_shows_first_what_decides(tmp_path: Path) -> None:
+    """Of the statements that govern, enforced before shadow, the most cautious vote first."""
+    votes = {"approves": "hold", "holds": "hold", "cancels": "cancel", "would-cancel": "cancel"}
+    written = {
+        "version": 1,
+        "guardrails": [
+            {
+                "name": name,
+                "mode": "shadow" if name == "would-cancel" else "enforce",
+                "on_violation": vote,
+                "require": [{"region": "*" if name == "approves" else "nowhere-*"}],
+            }
+            for name, vote in votes.items()
+        ],
+    }
+    result = batchgate("policy", "explain", write(tmp_path, json.dumps(written)), "--job", JOB, "--tags", TAGS)
+    names = [line.split()[2] for line in result.stdout.splitlines() if " guardrail " in line]
+    assert names == ["cancels", "holds", "approves", "would-cancel"]
+
+
+def test_names_of_any_form_of_a_function_are_whole_in_explain(tmp_path: Path) -> None:
+    """Text and JSON show the whole ARN; the reason keeps its end."""
+    job = str(CHECKOUT / "tests" / "recorded" / "lambda-other.json")
+    written = {
+        "version": 1,
+        "policies": [
+            {"name": "p", "require": [{"operation_parameters": {"LambdaInvoke.FunctionArn": "*:function:approved:*"}}]}
+        ],
+    }
+    policy = write(tmp_path, json.dumps(written))
+    arn = "arn:aws:lambda:eu-west-3:111122223333:function:delete_everything:7"
+    assert f'LambdaInvoke.FunctionArn is "{arn}", want' in batchgate("policy", "explain", policy, "--job", job).stdout
+    said = json.loads(batchgate("policy", "explain", policy, "--job", job, "--output", "json").stdout)
+    assert said["statements"][0]["requirements"][0]["actual"] == f'"{arn}"'
+    assert ':delete_everything:7", want *:function:approved:*' in said["reason"]
+
+
 def test_explain_as_json_keeps_its_shape() -> None:
     """The keys that programs read."""
     result = batchgate("policy", "explain", SMALL_JOBS, "--job", JOB, "--tags", TAGS, "--output", "json")

@@ -276,7 +276,7 @@ def test_people_hear_of_new_holds_in_one_message() -> None:
     for ref in refs:
         assert f"NEW {ref.job_id}  S3PutObjectTagging" in message
         assert f'batchgate jobs approve {ref.job_id} --region {REGION} --reason "..."' in message
-    assert "manual approval is not given" in message
+    assert "needs manual approval" in message
     room.advance(hours=1)
     assert not room.sweep_and_tell()
 
@@ -329,8 +329,9 @@ def test_the_subject_fits_into_an_email() -> None:
     sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
     arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate"
     with Stubber(sns) as stub:
-        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": "s" * 100, "Message": "m"})
-        TopicNotices(sns, arn).send("s" * 300, "m")
+        subject = f"{'b' * 65}...{'e' * 32}"
+        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
+        TopicNotices(sns, arn).send("b" * 150 + "e" * 150, "m")
 
 
 def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

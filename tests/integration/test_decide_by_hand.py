@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from batchgate.errors import (
+    ChangedError,
     JobNotFoundError,
     JobsApiDeniedError,
     JobsApiThrottledError,
@@ -14,7 +15,7 @@ from batchgate.errors import (
     RefusedError,
 )
 from batchgate.jobs.model import JobRef
-from batchgate.review import decide_by_hand
+from batchgate.review import decide_by_hand, propose_by_hand
 from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Pace
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, Stage, raising
@@ -235,3 +236,81 @@ def test_a_command_that_leaves_the_telling_to_the_gate_is_told_of_by_the_sweep(s
     assert stage.told.reviews == []
     stage.sweep()
     assert [(told.action, told.decided_by) for told in stage.told.reviews] == [("approved", KIM)]
+
+
+# --- What was shown is what is decided -------------------------------------------------------------------
+
+BY_TEAM = """
+version: 1
+policies:
+  - name: teams
+    match: [{operation: S3PutObjectTagging}]
+    require: [{tags: {team: lake}}]
+"""
+
+
+def retagged(stage: Stage, ref: JobRef) -> None:
+    """The requester wrote other tags."""
+    tags = [{"Key": "team", "Value": "web"}]
+    stage.person.put_job_tagging(AccountId=ACCOUNT, JobId=ref.job_id, Tags=tags)
+
+
+def reprioritized(stage: Stage, ref: JobRef) -> None:
+    """Somebody changed what DescribeJob answers of the job itself."""
+    stage.person.update_job_priority(AccountId=ACCOUNT, JobId=ref.job_id, Priority=7)
+
+
+def reruled(stage: Stage, ref: JobRef) -> None:
+    """Other policies are in force."""
+    stage.enforce(CANCEL_ALL)
+
+
+def without_policies(stage: Stage, ref: JobRef) -> None:
+    """They can't be read any more."""
+    stage.source.enforced = None
+
+
+@pytest.mark.parametrize("text", [BY_TEAM, HOLD_ALL], ids=["looks at tags", "looks at none"])
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("change", [retagged, reprioritized, reruled, without_policies])
+def test_a_job_that_changed_since_it_was_shown_is_not_decided(
+    stage: Stage, text: str, direction: Direction, change: Callable[[Stage, JobRef], None]
+) -> None:
+    """Whatever of it changed, and whether the policies look at that or not: nothing is written and nothing sent."""
+    stage.enforce(text)
+    ref = stage.create(tags={"team": "lake"})
+    shown = propose_by_hand(ref, direction, KIM, "looked at it", stage.gate)
+    change(stage, ref)
+    with pytest.raises(ChangedError, match="has changed since it was shown; nothing was done"):
+        decide_by_hand(ref, direction, KIM, "looked at it", stage.gate, shown=shown.digest)
+    assert stage.ledger.read(ref) is None
+    assert stage.updates == []
+    again = propose_by_hand(ref, direction, KIM, "looked at it", stage.gate)
+    assert decide_by_hand(ref, direction, KIM, "so be it", stage.gate, shown=again.digest).action == direction.done
+
+
+def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage) -> None:
+    """Time, and what the gate did meanwhile, change nothing of the job."""
+    stage.enforce(BY_TEAM)
+    ref = stage.create(tags={"team": "web"})
+    shown = propose_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate)
+    assert stage.ledger.read(ref) is None
+    stage.advance(hours=3)
+    stage.review(ref)
+    assert decide_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest).action == "approved"
+
+
+def test_a_change_between_two_tries_of_a_command_is_seen(stage: Stage) -> None:
+    """Another one's write begins the command anew, and what it then finds is what counts."""
+    stage.enforce(BY_TEAM)
+    ref = stage.create(tags={"team": "web"})
+    shown = propose_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate)
+
+    def meanwhile() -> None:
+        stage.review(ref)
+        reprioritized(stage, ref)
+
+    stage.script.before("claim", meanwhile)
+    with pytest.raises(ChangedError):
+        decide_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest)
+    assert stage.updates == []

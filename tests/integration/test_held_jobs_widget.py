@@ -80,7 +80,7 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
         "1,234,567",
         "2026-03-27 12:00 UTC",
         "2026-03-27 12:00 UTC",
-        "held by by-hand: manual approval is not given [policy 7c41f09be2aa]",
+        "held by by-hand: needs manual approval [policy 7c41f09be2aa]",
         f"batchgate jobs approve {ref.job_id} --region us-east-1 --reason '...'",
     ]
 

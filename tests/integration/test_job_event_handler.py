@@ -319,7 +319,7 @@ policies:
         assert function.receive(sqs_record(stage.events[-1])) == []
         [line] = function.lines
     assert line["message"] == "job cancelled"
-    assert """description is "']} evil{'level': 'INFO', 'message': 'jo",""" in line["decision"]["reason"]
+    assert """description is "']} evil{'level': 'INFO',...xxxxxxxxxxxx",""" in line["decision"]["reason"]
     assert stage.job(ref).reason == line["decision"]["reason"]
 
 

@@ -87,7 +87,7 @@ def held(ref: JobRef, **changes: Any) -> State:
         rev=0,
         phase=Phase.HELD,
         verdict="hold",
-        reason="batchgate: held by by-hand: manual approval is not given [policy 7c41f09be2aa]",
+        reason="batchgate: held by by-hand: needs manual approval [policy 7c41f09be2aa]",
         decided_by="7c41f09be2aa",
         policy_version="7c41f09be2aa",
         due_at=NOW + timedelta(minutes=15),

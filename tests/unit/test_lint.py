@@ -1,7 +1,7 @@
 """What lint finds, and what it leaves alone."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -14,7 +14,7 @@ from batchgate.policy.decide import decide
 from batchgate.policy.lint import LINTS, Finding, lint
 from batchgate.policy.lint.finding import Path
 from batchgate.policy.policy_set import PolicySet
-from batchgate.policy.reason import status_update_reason
+from batchgate.policy.reason import NAME_ALWAYS_WHOLE, status_update_reason
 from tests.oracle.random_documents import random_document
 from tests.unit.everything import EVERYTHING
 from tests.unit.examples import Written, facts
@@ -985,8 +985,8 @@ FINE: list[tuple[str, Written]] = [
         guardrail(require=[{"source_buckets": {"only": "lake-*"}, "unless": [{"manifest": {"stored": False}}]}]),
     ),
     (
-        "a name of 60 characters",
-        {"version": 1, "policies": [{"name": "n" * 60, "match": [COPY], "require": []}]},
+        "a name of 38 characters",
+        {"version": 1, "policies": [{"name": "n" * 38, "match": [COPY], "require": []}]},
     ),
     (
         "a list that only an exception without effect names",
@@ -1069,11 +1069,13 @@ def test_a_value_far_from_all_is_answered_with_all() -> None:
     assert far.instead == "write AllTasks or FailedTasksOnly"
 
 
-def test_a_name_that_is_not_found_too_long_stands_whole_in_the_reason() -> None:
-    """The limit of lint is the limit of the reason."""
-    for length, is_whole in ((60, True), (61, False)):
-        document = {"version": 1, "policies": [{"name": "n" * length, "require": []}]}
-        reason = status_update_reason(decide(PolicySet.from_data(document), facts()))
+def test_a_name_that_is_not_found_too_long_stands_whole_in_every_reason() -> None:
+    """The limit of lint is the limit of the reason where it is shortest of room."""
+    for length, is_whole in ((NAME_ALWAYS_WHOLE, True), (NAME_ALWAYS_WHOLE + 1, False)):
+        require = [{"total_tasks": {"at_most": 5}, "message": "m" * 100}]
+        document = {"version": 1, "policies": [{"name": "n" * length, "require": require}]}
+        decision = decide(PolicySet.from_data(document), facts())
+        reason = status_update_reason(decision, "5f3a91c2", expired=timedelta(days=29))
         assert ("n" * length in reason) is is_whole
         assert any(finding.lint == "name-without-room" for finding in findings(document)) is not is_whole
 

@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,13 +14,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import policy_file
 from batchgate.jobs.model import Json
-from batchgate.policy.decide import Decision
-from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
+from batchgate.policy.decide import Decision, decide
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, facts_from_description
+from batchgate.policy.policy_set import Verdict
+from batchgate.policy.reason import (
+    NAME_ALWAYS_WHOLE,
+    NAME_AT_MOST,
+    REASON_AT_MOST,
+    personal_reason,
+    status_update_reason,
+)
 from batchgate.policy.trace import trace_condition
-from batchgate.policy.wording import QUOTED_AT_MOST, printable, quoted
-from tests.unit.examples import Written, document, facts, judge
+from batchgate.policy.wording import printable, quoted
+from batchgate.text import shorten
+from tests.unit.examples import NOW, Written, document, facts, judge
 from tests.unit.strategies import (
     any_text,
     random_facts,
@@ -28,7 +39,10 @@ from tests.unit.strategies import (
     yaml_text,
 )
 
-SHAPE = re.compile(r"batchgate: (approved|cancelled|held|waiting)( by .+|: .+) \[policy [0-9a-f]{12}( claim [!-~]+)?\]")
+SHAPE = re.compile(
+    r"batchgate: (held, policies in shadow mode: would be )?(approved|cancelled|held|waiting)( by .+|: .+) "
+    r"\[policy [0-9a-f]{12}( claim [!-~]+)?\]"
+)
 
 
 def reason(written: Written, about: JobFacts, claim_id: str | None = None) -> str:
@@ -111,7 +125,15 @@ def test_an_approval_names_policies_and_counts_requirements() -> None:
         (
             document({"source_buckets": {"none": "lake"}}),
             facts(source_buckets=frozenset("abcd") | {"lake"}),
-            'batchgate: held by p: source_buckets is "a", "b", "c" and 2 more, want none lake',
+            'batchgate: held by p: source_buckets is "a", "b", "c", "d", "lake", want none lake',
+        ),
+        (
+            document({"source_buckets": {"none": "lake"}}),
+            facts(source_buckets=frozenset(f"{letter}-{'x' * 20}" for letter in "abcde") | {"lake"}),
+            (
+                f'batchgate: held by p: source_buckets is "a-{"x" * 20}", "b-{"x" * 20}", "c-{"x" * 20}" and 3 more, '
+                "want none lake"
+            ),
         ),
         (
             document({"tags": {"a": {"present": True}}}),
@@ -121,7 +143,46 @@ def test_an_approval_names_policies_and_counts_requirements() -> None:
         (
             document({"any": [{"region": "us-*"}, {"all": [{"region": "eu-*"}, {"account": "2*"}]}]}),
             facts(),
-            "batchgate: held by p: neither account is 111111111111, want 2* nor region is eu-central-1, want us-*",
+            "batchgate: held by p: want account 2* (is 111111111111) or region us-* (is eu-central-1)",
+        ),
+        (
+            document({"any": [{"region": "us-*"}, {"all": [{"region": "af-*"}, {"account": "2*"}]}]}),
+            facts(),
+            (
+                "batchgate: held by p: want (account 2* (is 111111111111) and region af-* (is eu-central-1)) "
+                "or region us-* (is eu-central-1)"
+            ),
+        ),
+        (
+            document({"all": [{"any": [{"region": "us-*"}, {"role": "x"}]}, {"account": "2*"}]}),
+            facts(RoleArn="r"),
+            (
+                'batchgate: held by p: (want region us-* (is eu-central-1) or role x (is "r")) '
+                "and account is 111111111111, want 2*"
+            ),
+        ),
+        (
+            document({"region": "us-*", "unless": [{"any": [{"tags": {"a": "b"}}, {"role": "x"}]}, {"account": "2*"}]}),
+            facts(),
+            (
+                "batchgate: held by p: region is eu-central-1, want us-* (unless "
+                '(role x: "arn:aws:iam::111111111111:role/batch" or tag a=b: absent) and account 2*: 111111111111)'
+            ),
+        ),
+        (
+            document({"manual_approval": "required"}),
+            facts(),
+            "batchgate: held by p: needs manual approval",
+        ),
+        (
+            {"version": 1, "guardrails": [{"name": "g", "require": [{"account": "2*"}]}]},
+            facts(),
+            "batchgate: held by g: account is 111111111111, want 2*; no policy matches the job",
+        ),
+        (
+            {"version": 1, "policies": [{"name": "p", "match": [{"object_bytes": {"at_most": 5}}], "require": []}]},
+            facts(object_bytes=NOT_READ),
+            "batchgate: held by p: cannot evaluate its match: object_bytes is unmeasurable (not read), want at most 5",
         ),
         (
             document({"region": "us-*"}, {"account": "2*"}),
@@ -187,44 +248,76 @@ def test_a_reason_that_is_too_long_is_cut_at_whole_parts() -> None:
 
 
 def test_an_objection_that_is_too_long_by_itself_is_shortened() -> None:
-    """The first is always named; how many more there are is said after it."""
-    text = reason(document({"tags": {"k" * 300: "x"}}), facts())
-    assert re.fullmatch(r"batchgate: held by p: tag k{100,}\.\.\.", without_versions(text))
-    assert len(text) in (255, 256)
-    text = reason(document({"tags": {"k" * 300: "x"}}, {"tags": {"l" * 300: "x"}}), facts())
-    assert re.fullmatch(r"batchgate: held by p: tag k{100,}\.\.\.; \+1 more", without_versions(text))
-    assert len(text) in (255, 256)
+    """The first is always named, with both ends of what is too long; how many more there are is said after it."""
+    text = without_versions(reason(document({"tags": {f"a{'k' * 300}z": "x"}}), facts()))
+    assert re.fullmatch(r"batchgate: held by p: tag ak+\.\.\.k+z is absent, want x", text), text
+    text = without_versions(
+        reason(document({"tags": {f"a{'k' * 300}z": "x"}}, {"tags": {f"b{'k' * 300}z": "x"}}), facts())
+    )
+    assert re.fullmatch(r"batchgate: held by p: tag ak+\.\.\.k+z is absent, want x; \+1 more", text), text
+
+
+def test_an_objection_of_too_many_values_is_cut_behind_the_last_that_fits() -> None:
+    """Where shorter values do not help, its beginning stays."""
+    conditions = [{"tags": {f"{number:03}{'k' * 20}": "x"}} for number in range(40)]
+    text = without_versions(reason(document({"any": conditions}), facts(), "5f3a91c2"))
+    assert re.fullmatch(r"batchgate: held by p: want tag 000k+\.\.\.k+ x \(is absent\) or .*\.\.\.", text), text
 
 
 def test_a_shortened_objection_closes_the_quotation_that_it_cuts() -> None:
     """So that nothing of the gate's own words seems to be the requester's, nor the other way round."""
-    buckets = frozenset(f"{letter}{'x' * 39}" for letter in "abcd")
-    written = document({"source_buckets": {"only": "lake-*"}})
-    written["policies"][0]["name"] = "n" * 60
-    text = without_versions(reason(written, facts(source_buckets=buckets), "5f3a91c2"))
-    assert re.fullmatch(r'batchgate: held by n{60}: source_buckets is "ax{39}", "bx{39}", "cx+\.\.\."', text), text
+    conditions = [{"role": f"{number:03}"} for number in range(40)]
+    for length in range(40):
+        written = document({"any": conditions})
+        written["policies"][0]["name"] = "n" * (length + 1)
+        text = without_versions(reason(written, facts(), "5f3a91c2"))
+        assert text.count('"') % 2 == 0, text
+        assert re.search(r'\.\.\."?$', text), text
 
 
 @pytest.mark.parametrize("length", [1, 50, 100])
-def test_a_message_is_kept_beside_a_shortened_objection_that_has_room(length: int) -> None:
-    """What to do is worth more than the end of a list of patterns."""
+def test_a_message_stays_beside_a_list_that_is_too_long(length: int) -> None:
+    """What to do is worth more than the end of a list of patterns; how many more there are is said."""
     message = "m" * length
     wanted = [f"{number:012}" for number in range(50)]
     text = without_versions(reason(document({"account": wanted, "message": message}), facts(), "5f3a91c2"))
     assert re.fullmatch(
-        rf"batchgate: held by p: account is 111111111111, want 000000000000 or 0.*\.\.\. \| {message}", text
+        rf"batchgate: held by p: account is 111111111111, want 000000000000( or 0+\d+)* or \+\d+ more \| {message}",
+        text,
     ), text
 
 
-@pytest.mark.parametrize("length", range(40, 61))
-def test_a_message_goes_before_a_shortened_objection_gets_meaningless(length: int) -> None:
-    """At least forty characters of the first objection stay, dots included."""
-    written = document({"tags": {"k" * 300: "x"}, "message": "m" * 100})
-    written["policies"][0]["name"] = "n" * length
-    text = without_versions(reason(written, facts(), "5f3a91c2"))
-    found = re.fullmatch(r"batchgate: held by n+: (?P<objection>tag k+\.\.\.)(?P<message> \| m{100})?", text)
-    assert found
-    assert len(found["objection"]) >= 39
+ARN = "arn:aws:lambda:eu-west-3:111122223333:function:delete_everything:7"
+
+
+@pytest.mark.parametrize("name", range(1, NAME_ALWAYS_WHOLE + 1))
+@pytest.mark.parametrize("verdict", ["hold", "cancel"])
+def test_a_reason_shows_the_functions_name_beside_any_message(name: int, verdict: str) -> None:
+    """The end of an ARN stays, whatever the policy's name, its list and its message take."""
+    wanted = [f"arn:aws:lambda:*:111122223333:function:thumbnails-{number}:*" for number in range(20)]
+    written = document(
+        {"operation_parameters": {"LambdaInvoke.FunctionArn": wanted}, "on_violation": verdict, "message": "m" * 100}
+    )
+    written["policies"][0]["name"] = "n" * name
+    text = reason(written, facts(Operation={"LambdaInvoke": {"FunctionArn": ARN}}), "5f3a91c2")
+    assert f" by {'n' * name}: " in text
+    assert ':delete_everything:7", ' in text
+    assert f" | {'m' * 100} [policy" in text
+
+
+HERE = Path(__file__).resolve().parents[2]
+LAMBDA_OTHER: dict[str, Json] = json.loads((HERE / "tests/recorded/lambda-other.json").read_text())
+
+
+def test_every_shipped_policy_that_names_functions_shows_the_name_of_another() -> None:
+    """As a job from the field invokes it."""
+    said = []
+    for path in sorted((HERE / "policies/examples").glob("*.yaml")):
+        policies = policy_file.load([path]).policies
+        if policies.asks_for("LambdaInvoke.FunctionArn"):
+            said.append(status_update_reason(decide(policies, facts_from_description(LAMBDA_OTHER, NOW)), "5f3a91c2"))
+    assert said
+    assert all(':delete_everything:7"' in text for text in said), said
 
 
 def test_many_policies_are_cut_at_whole_names() -> None:
@@ -234,17 +327,6 @@ def test_many_policies_are_cut_at_whole_names() -> None:
     found = re.fullmatch(r"batchgate: approved by ((?:policy-number-\d{3}, )+)\+(\d+) more, 0 requirements met", text)
     assert found
     assert found[1].count(",") + int(found[2]) == 200
-
-
-@pytest.mark.parametrize("length", range(1, 101))
-def test_a_message_is_there_whole_or_not_at_all(length: int) -> None:
-    """It is the first to go."""
-    message = "m" * length
-    written = document({"tags": {"k" * 80: "x"}, "message": message})
-    text = without_versions(reason(written, facts(), "5f3a91c2"))
-    said = f"batchgate: held by p: tag {'k' * 80} is absent, want x"
-    assert text in (said, f"{said} | {message}")
-    assert (text == said) == (len(f"{said} | {message}") + len(" [policy 7c41f09be2aa claim 5f3a91c2]") > 256)
 
 
 def test_the_versions_are_never_cut() -> None:
@@ -352,17 +434,17 @@ def test_the_requesters_text_is_quoted_cut_and_stripped(text: str, tag: str, val
         assert all(each == (shown if enumeration else quoted(shown)) for each in told if each), said
 
 
-@given(any_text)
-def test_quoting_leaves_at_most_forty_printable_characters_between_two_quotes(text: str) -> None:
+@given(any_text, st.sampled_from([20, 40, 1024]))
+def test_quoting_leaves_so_many_printable_characters_between_two_quotes(text: str, at_most: int) -> None:
     """Nothing of the text can end the quotation or start a line."""
-    said = quoted(text)
+    said = quoted(text, at_most)
     assert said[0] == said[-1] == '"'
     assert '"' not in said[1:-1]
-    assert len(said) <= QUOTED_AT_MOST + 2
+    assert len(said) <= at_most + 2
     assert said.isascii()
     assert said.isprintable()
     kept = "".join(letter for letter in text if " " <= letter <= "~").replace('"', "'")
-    assert said[1:-1] == kept[:QUOTED_AT_MOST]
+    assert said[1:-1] == shorten(kept, at_most)
 
 
 @given(any_text)
@@ -387,12 +469,132 @@ def test_every_verdict_on_anything_has_a_reason(rng: Random, about: JobFacts) ->
 
 @given(yaml_text.filter(bool))
 def test_a_policys_name_is_cut_with_dots(name: str) -> None:
-    """Sixty characters of a name are said, and that there were more."""
+    """Sixty-four characters of a name are shown, and that there were more."""
     written = {"version": 1, "policies": [{"name": name * 3, "require": []}]}
     said = without_versions(reason(written, facts()))
     told = said.removeprefix("batchgate: approved by ").removesuffix(", 0 requirements met")
-    whole = printable(name * 3)
-    assert told == (whole if len(whole) <= 60 else f"{whole[:57]}...")
+    assert told == shorten(printable(name * 3), NAME_AT_MOST)
+
+
+# --- the author's message -------------------------------------------------------------------------------
+
+printable_ascii = st.characters(min_codepoint=32, max_codepoint=126)
+plain = st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"|')
+"""What makes no quotation and no message."""
+
+messages = st.text(printable_ascii, min_size=1, max_size=100)
+names = st.text(plain, min_size=1, max_size=NAME_AT_MOST)
+arns = st.builds("arn:aws:lambda:eu-west-3:111122223333:{}".format, st.text(plain, max_size=120))
+
+
+@st.composite
+def documents_with_messages(draw: st.DrawFn) -> Written:
+    """Draw documents with names, values, ARNs and messages of every valid length, some of them in shadow mode."""
+    patterns = st.text(plain, min_size=1, max_size=256).filter(lambda text: "${" not in text)
+    conditions = st.one_of(
+        st.builds(lambda arn: {"operation_parameters": {"LambdaInvoke.FunctionArn": arn}}, arns),
+        st.builds(lambda key, value: {"tags": {key: value}}, st.text(plain, min_size=1, max_size=128), patterns),
+        st.builds(lambda values: {"role": values}, st.lists(patterns, min_size=1, max_size=5, unique=True)),
+        st.builds(lambda value: {"any": [{"description": value}, {"role": value}]}, patterns),
+    )
+    requirements = st.builds(
+        lambda condition, verdict, message: {
+            **condition,
+            "on_violation": verdict,
+            **({"message": message} if message else {}),
+        },
+        conditions,
+        st.sampled_from(["hold", "cancel"]),
+        messages | st.none(),
+    )
+    statements = [
+        {"name": name, "require": draw(st.lists(requirements, min_size=1, max_size=4))}
+        for name in draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    ]
+    mode = draw(st.sampled_from(["enforce", "shadow"]))
+    return {"version": 1, "mode": mode, "policies": statements[:1], "guardrails": statements[1:] or None}
+
+
+@given(
+    written=documents_with_messages(),
+    arn=arns,
+    description=st.text(max_size=256),
+    claim_id=st.sampled_from([None, "5f3a91c2"]),
+    expired=st.sampled_from([None, timedelta(days=21)]),
+)
+def test_the_message_of_what_decides_stays_whole(
+    written: Written, arn: str, description: str, claim_id: str | None, expired: timedelta | None
+) -> None:
+    """Whatever names, values and ARNs are; what had to go is marked, quotes are balanced, the versions come last."""
+    written = {key: value for key, value in written.items() if value is not None}
+    about = facts(Operation={"LambdaInvoke": {"FunctionArn": arn}}, Description=description)
+    decision = judge(written, about)
+    expired = expired if decision.may_expire else None
+    text = status_update_reason(decision, claim_id, expired=expired)
+    assert text == status_update_reason(judge(written, about), claim_id, expired=expired)
+    assert 1 <= len(text) <= REASON_AT_MOST
+    assert text.isascii()
+    assert text.isprintable()
+    claim = f" claim {claim_id}" if claim_id else ""
+    versions = f" [policy {decision.policy_version}{claim}]"
+    assert text.endswith(versions)
+    said, bar, message = text.removesuffix(versions).partition(" | ")
+    assert said.count('"') % 2 == 0
+    wanted = decision.verdict if expired or decision.if_enforced is None else decision.if_enforced
+    votes = [vote for vote in decision.votes if vote.verdict is wanted and vote.requirement]
+    if wanted is Verdict.APPROVE:
+        return
+    assert message in (
+        {vote.requirement.message for vote in votes if vote.requirement and vote.requirement.message} or {""}
+    )
+    assert bool(bar) is bool(message)
+    if not any(mark in said for mark in ("...", "; +", " or +")):
+        for vote in votes:
+            assert vote.statement is not None
+            assert vote.requirement is not None
+            own = trace_condition(vote.requirement.own, decision.rows)
+            assert all(part in said for part in (vote.statement.name, own.subject, own.brief, own.expected))
+
+
+def test_a_message_stands_beside_its_own_objection() -> None:
+    """An objection with a message is the first, so that no message seems to be the remedy for another."""
+    written = document(
+        {"account": "2*"}, {"region": "us-*", "message": "only the US"}, {"role": "x", "message": "as somebody else"}
+    )
+    assert without_versions(reason(written, facts())) == (
+        "batchgate: held by p: region is eu-central-1, want us-*; "
+        'role is "arn:aws:iam::111111111111:role/batch", want x; account is 111111111111, want 2* | only the US'
+    )
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected"),
+    [
+        ({"total_tasks": {"at_most": 100}}, "would be approved by p, 1 requirement met"),
+        ({"total_tasks": {"at_most": 5}}, "would be held by p: total_tasks is 100, want at most 5"),
+        (
+            {"total_tasks": {"at_most": 5}, "on_violation": "cancel", "message": "split it"},
+            "would be cancelled by p: total_tasks is 100, want at most 5 | split it",
+        ),
+        (None, "would be held: no policy matches the job"),
+    ],
+)
+def test_a_set_in_shadow_mode_says_so_and_what_it_would_do_and_why(requirement: Written | None, expected: str) -> None:
+    """Plainly, and first."""
+    written: Written = document(requirement) if requirement else {"version": 1}
+    text = without_versions(reason({**written, "mode": "shadow"}, facts()))
+    assert text == f"batchgate: held, policies in shadow mode: {expected}"
+
+
+@given(who=st.text(printable_ascii, max_size=2048), why=st.text(min_size=1, max_size=600))
+def test_a_persons_reason_fits_and_every_cut_is_marked(who: str, why: str) -> None:
+    """The end of the ARN stays, which has the name; then the beginning of what the person said."""
+    text = personal_reason("approved", f"arn:aws:{who}/ana", why, "7c41f09be2aa", "5f3a91c2")
+    said = text.removesuffix(" [policy 7c41f09be2aa claim 5f3a91c2]")
+    assert said != text
+    assert len(text) <= REASON_AT_MOST
+    assert "/ana: " in said
+    assert said.endswith((f": {printable(why)}", "..."))
 
 
 # --- deterministic --------------------------------------------------------------------------------------

@@ -119,9 +119,10 @@ def decision_as_tree(decision: Decision, *, everything: bool) -> Tree:
     return tree
 
 
-def _order(statement: StatementTrace) -> int:
-    """Statements that decide come first."""
-    return {True: 0, None: 1, False: 2}[statement.governs]
+def _order(statement: StatementTrace) -> tuple[int, bool, int]:
+    """Statements that decide come first: those that govern, that are enforced, and with the most cautious vote."""
+    governs = {True: 0, None: 1, False: 2}[statement.governs]
+    return governs, not statement.enforced, -(statement.vote or Verdict.APPROVE)
 
 
 def _headline(decision: Decision) -> Text:

@@ -8,6 +8,7 @@ import msgspec
 import typer
 from botocore.exceptions import ClientError
 
+from batchgate.text import shorten
 from batchgate_cli.exits import EXIT_CODES_HELP, told_errors
 from batchgate_cli.live_gate import PARAMETER, GateAccessError, ProfileOption, RegionOption, aws_troubles
 from guardrails import Document, GateResources, GuardrailsError, operators_policy, service_control_policy
@@ -151,6 +152,8 @@ def _named_by_roles(roles: list[str], region: str) -> GateResources:
     """Partition and account from the roles' ARNs, `arn:PARTITION:iam::ACCOUNT:role/NAME`."""
     places = {tuple(arn.split(":")[1:5:3]) for arn in roles}
     if len(places) != 1 or len(next(iter(places))) != 2:  # noqa: PLR2004 - partition and account
-        raise GuardrailsError(f"expected ARNs of roles in one account, got {', '.join(roles)[:200]!r}")
+        raise GuardrailsError(
+            f"expected ARNs of roles in one account, got {shorten(', '.join(roles), 200, sentence=True)!r}"
+        )
     partition, account_id = places.pop()
     return GateResources(partition=partition, region=region, account_id=account_id, roles=tuple(roles))

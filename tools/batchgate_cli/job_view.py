@@ -1,5 +1,6 @@
 """Jobs as the gate's ledger has them, for people and for programs."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from batchgate.jobs.model import Job, Json
+from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.ports import Review
+from batchgate.review import Proposal
 from batchgate.state import Block, Direction, Outcome, Phase, State
+from batchgate.text import shorten
 from batchgate_cli.exits import printable_line
 
 WIDE: Final = 150
@@ -31,6 +35,8 @@ _MARKS: Final = {
     Block.OTHER_HAND: "other hand",
 }
 _WIDTH_OF_NAMES = 12
+_FIRST_OBJECTIONS: Final = 10
+"""So many stand above the question, and the question stays in sight."""
 
 
 # --- What is held -------------------------------------------------------------------------------------
@@ -276,19 +282,35 @@ def _show_review(console: Console, review: Mapping[str, Any]) -> None:
         _bullet(console, f"by {evidence['person']}: {evidence.get('why', '')}")
     for objection in objections_of(evidence):
         _bullet(console, objection)
+    if left_out_of(evidence):
+        _bullet(console, f"and {left_out_of(evidence)} more, for which the record has no room")
 
 
 def objections_of(evidence: Mapping[str, Any]) -> list[str]:
     """Every requirement that was not met, and every rule of the whole set, as the history keeps them, in words.
 
-    That a person has to look at the job is no objection to what a person decides.
+    What decides comes first. That a person has to look at the job is no objection to what a person decides.
     """
-    judged = evidence.get("overridden") if "person" in evidence else evidence
-    if not judged:
-        return []
+    judged = _judged(evidence)
     met_by_it = "manual_approval" if "person" in evidence else ""
-    said = [_objection(each) for each in judged.get("objections", ()) if each.get("kind") != met_by_it]
-    return said + [_RULES.get(rule, str(rule)) for rule in judged.get("rules", ())]
+    kept = [each for each in judged.get("objections", ()) if each.get("kind") != met_by_it]
+    rules = [_RULES.get(rule, str(rule)) for rule in judged.get("rules", ())]
+    decides = [_objection(each) for each in kept if _decides(each, judged)]
+    return decides + rules + [_objection(each) for each in kept if not _decides(each, judged)]
+
+
+def left_out_of(evidence: Mapping[str, Any]) -> int:
+    """How many objections more there were than the history keeps."""
+    return int(_judged(evidence).get("objections_left_out", 0))
+
+
+def _judged(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (evidence.get("overridden") if "person" in evidence else evidence) or {}
+
+
+def _decides(said: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
+    """Whether it asks for the verdict; in shadow mode, for what the verdict would be."""
+    return bool(said.get("enforced", True)) and said.get("vote") == (judged.get("if_enforced") or judged.get("verdict"))
 
 
 _RULES: Final = {
@@ -330,28 +352,29 @@ def _hanging(console: Console, start: str, text: Text) -> None:
 # --- A person's decision ------------------------------------------------------------------------------
 
 
-def show_plan(
-    console: Console, review: Review, direction: Direction, held: State | None, place: str, trouble: str
-) -> None:
+def show_plan(console: Console, proposal: Proposal, place: str, trouble: str) -> None:
     """What is about to be done to a job, and what the policies say against it.
 
     Args:
         console: Where to.
-        review: The rehearsal's.
-        direction: What is about to be done.
-        held: What the gate holds.
+        proposal: What is about to be done.
         place: Account and Region.
         trouble: Why the policies can't be read; "" where they can.
     """
-    console.print(Text.assemble((f"{direction} ", "bold"), (review.ref.job_id, "bold"), f"  {place}"))
-    tasks = f"{review.total_tasks:,} objects" if review.total_tasks else "unknown size"
-    _line(console, "operation", f"{review.operation or 'unknown'}, {tasks}")
-    _line(console, "S3 says", f"{review.status}, since {_minute(review.suspended_at)} UTC")
+    job, held, intent = proposal.look.job, proposal.state, proposal.intent
+    direction = intent.direction
+    console.print(Text.assemble((f"{direction} ", "bold"), (job.ref.job_id, "bold"), f"  {place}"))
+    tasks = f"{job.total_tasks:,} objects" if job.total_tasks else "unknown size"
+    _line(console, "operation", f"{job.operation or 'unknown'}, {tasks}")
+    for name in ("parameters", "description", "role", "tags"):
+        if proposal.seen[name]:
+            _line(console, name, _in_short(proposal.seen[name]))
+    _line(console, "S3 says", f"{job.status}, since {_minute(job.suspended_date)} UTC")
     if held is not None and held.phase is Phase.HELD:
         _line(console, "held", _marked(held).plain)
-    _line(console, "as", review.decided_by)
-    _line(console, "reason", _VERSIONS.sub("", review.reason))
-    evidence = review.evidence or {}
+    _line(console, "as", intent.decided_by)
+    _line(console, "reason", _VERSIONS.sub("", intent.reason("")))
+    evidence = intent.review.evidence or {}
     judged = evidence.get("overridden")
     if not isinstance(judged, Mapping):
         _line(console, "overridden", f"not known, the policies can't be read: {trouble}", "yellow")
@@ -361,10 +384,44 @@ def show_plan(
     objections = objections_of(evidence)
     if direction is Direction.APPROVE and objections:
         _line(console, "overridden", "what the policies say against it:", "bold yellow")
-        for objection in objections:
-            _bullet(console, objection)
+        is_on_record = held is not None and held.judged == intent.judged
+        _show_first(console, objections, left_out_of(evidence), job.ref.job_id, is_on_record=is_on_record)
     elif direction is Direction.CANCEL and verdict == "approve":
         _line(console, "overridden", "the policies would approve this job", "bold yellow")
+
+
+def _show_first(console: Console, objections: Sequence[str], left_out: int, job_id: str, *, is_on_record: bool) -> None:
+    """The first objections, how many more there are, and the command that lists them."""
+    for objection in objections[:_FIRST_OBJECTIONS]:
+        _bullet(console, objection)
+    more = len(objections[_FIRST_OBJECTIONS:]) + left_out
+    if more:
+        show = f"batchgate jobs show {job_id}"
+        explain = f"batchgate policy explain POLICY --job-id {job_id}"
+        _bullet(console, f"and {more} more; `{show if is_on_record and not left_out else explain}` lists all")
+
+
+def show_changes(console: Console, before: Proposal, now: Proposal) -> None:
+    """What is not any more as it was shown."""
+    console.print()
+    _line(console, "changed", "since it was shown:", "bold yellow")
+    for name, value in now.seen.items():
+        if value != before.seen[name]:
+            _bullet(console, f"{name}: {_in_short(before.seen[name])} -> {_in_short(value)}")
+    if before.intent.judged != now.intent.judged:
+        _bullet(console, f"what the policies say: {_verdict(before)} -> {_verdict(now)}")
+    console.print()
+
+
+def _verdict(proposal: Proposal) -> str:
+    judged = (proposal.intent.review.evidence or {}).get("overridden")
+    if not isinstance(judged, Mapping):
+        return "not known"
+    return f"{judged.get('verdict')} [policy {judged.get('policy_version')}]"
+
+
+def _in_short(value: Json) -> str:
+    return shorten(value if isinstance(value, str) else json.dumps(value), TRACED_AT_MOST)
 
 
 def decided_as_json(review: Review) -> dict[str, Json]:
@@ -378,6 +435,7 @@ def decided_as_json(review: Review) -> dict[str, Json]:
         "decided_by": review.decided_by,
         "claim_id": review.claim_id or None,
         "overridden": [*objections_of(evidence)],
+        "overridden_left_out": left_out_of(evidence),
     }
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from batchgate.errors import (
     BatchgateError,
+    ChangedError,
     JobNotFoundError,
     JobsApiError,
     LedgerError,
@@ -34,6 +35,7 @@ from batchgate_cli.job_view import (
     held_as_json,
     job_as_json,
     oldest_first,
+    show_changes,
     show_held,
     show_job,
     show_plan,
@@ -129,8 +131,9 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Confirm a job that waits, whatever the policies say; what they say against it goes on record, with your name.
 
-    Shows what will be done and asks first. Refused while a review has claimed the job, while the gate is paused,
-    and where a cancellation by the gate may still take effect.
+    Shows what will be done and asks first; asks again if the job, or what the policies say of it, has changed by then
+    (with --yes it is refused). Refused while a review has claimed the job, while the gate is paused, and where a
+    cancellation by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
     _decide(Direction.APPROVE, job, reason, options, yes=yes, output=output)
@@ -150,8 +153,9 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Cancel a job that waits, whatever the policies say; it can't be undone. Who and why go on record.
 
-    Shows what will be done and asks first. Refused while a review has claimed the job, while the gate is paused,
-    and where an approval by the gate may still take effect.
+    Shows what will be done and asks first; asks again if the job, or what the policies say of it, has changed by then
+    (with --yes it is refused). Refused while a review has claimed the job, while the gate is paused, and where an
+    approval by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
     _decide(Direction.CANCEL, job, reason, options, yes=yes, output=output)
@@ -165,11 +169,21 @@ def _decide(direction: Direction, job: str, reason: str, options: GateOptions, *
     with told_errors():
         live = find_gate(options)
         ref = live.ref(job)
-        rehearsed = live.rehearse(ref, direction, reason)
         plan = text_console() if output is Output.TEXT else errors_console()
-        show_plan(plan, rehearsed, direction, live.ledger.read(ref), live.place, _trouble_with_policies(live))
+        shown = live.propose(ref, direction, reason)
+        show_plan(plan, shown, live.place, _trouble_with_policies(live))
         confirm(f"{direction} this job?", yes=yes)
-        review = _carry_out(live, ref, direction, reason)
+        review = None
+        while review is None:
+            try:
+                review = _carry_out(live, ref, direction, reason, shown.digest)
+            except ChangedError:
+                if yes:
+                    raise
+                before, shown = shown, live.propose(ref, direction, reason)
+                show_changes(plan, before, shown)
+                show_plan(plan, shown, live.place, _trouble_with_policies(live))
+                confirm(f"{direction} this job as it is now?", yes=yes)
         if output is Output.JSON:
             print(json.dumps(decided_as_json(review), indent=2))
         _conclude(review, direction, plan)
@@ -183,15 +197,16 @@ def _trouble_with_policies(live: LiveGate) -> str:
     return ""
 
 
-def _carry_out(live: LiveGate, ref: JobRef, direction: Direction, reason: str) -> Review:
-    """Decide the job; trouble after the claim was written leaves open what S3 did.
+def _carry_out(live: LiveGate, ref: JobRef, direction: Direction, reason: str, shown: str) -> Review:
+    """Decide the job as it was shown; trouble after the claim was written leaves open what S3 did.
 
     Raises:
         typer.Exit: It is not known yet.
+        ChangedError: It is not any more as it was shown.
         BatchgateError: It was not done, and why.
     """
     try:
-        return decide_by_hand(ref, direction, live.who, reason, live.gate())
+        return decide_by_hand(ref, direction, live.who, reason, live.gate(), shown=shown)
     except RefusedError:
         raise
     except BatchgateError as error:

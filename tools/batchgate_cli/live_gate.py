@@ -19,13 +19,14 @@ from batchgate.adapters import ledger as ledgers
 from batchgate.adapters import policy_source
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.s3control import CONFIG, S3Control
-from batchgate.errors import BatchgateError, GatePausedError, JobDescriptionError, PolicyUnavailableError
+from batchgate.errors import BatchgateError, JobDescriptionError, PolicyUnavailableError, RefusedError
 from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Brake, Clock, Gate, JobsApi, Pause, PolicySource, Review
-from batchgate.review import decide_by_hand
-from batchgate.state import Direction, State
+from batchgate.review import Proposal, propose_by_hand
+from batchgate.state import Direction
+from batchgate.text import shorten
 from batchgate.wiring import SystemClock
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class LiveGate:
         """
         if not job.startswith("arn:"):
             if not _JOB_ID.fullmatch(job):
-                raise GateAccessError(f"expected a job's id or ARN, got {job[:60]!r}")
+                raise GateAccessError(f"expected a job's id or ARN, got {shorten(job, 60)!r}")
             return JobRef(*self.home, job)
         try:
             ref = JobRef.from_arn(job)
@@ -146,29 +147,26 @@ class LiveGate:
         _, region, account_id = self.home
         return f"account {account_id} in {region}"
 
-    def gate(self) -> Gate:
-        """The ports of a person's decision that begins now."""
-        return self._gate(self.ledger)
-
-    def rehearse(self, ref: JobRef, direction: Direction, why: str) -> Review:
-        """What `decide_by_hand` would do now, by its own way up to the claim; nothing is written.
+    def propose(self, ref: JobRef, direction: Direction, why: str) -> Proposal:
+        """What `decide_by_hand` would do now; nothing is written.
 
         Raises:
             RefusedError: It can't be done, and why.
             BatchgateError: AWS's trouble.
         """
-        ledger = _Rehearsal(self.ledger.client, self.ledger.table, self.home, self.clock)
-        try:
-            return decide_by_hand(ref, direction, self.who, why, self._gate(ledger))
-        except _RehearsedError as rehearsed:
-            return rehearsed.review
+        proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
+        pause = self.ledger.pause()
+        if pause is not None:
+            raise RefusedError(f"{ref.job_id}: {paused_in_words(pause)}; `batchgate resume` ends that")
+        return proposal
 
-    def _gate(self, ledger: ledgers.DynamoLedger) -> Gate:
+    def gate(self) -> Gate:
+        """The ports of a person's decision that begins now."""
         return Gate(
             jobs=self.jobs,
             manifests=_Manifests(self.session),
             policies=self.policies,
-            ledger=ledger,
+            ledger=self.ledger,
             announcer=_LeftToTheSweep(),
             clock=self.clock,
             new_claim_id=lambda: secrets.token_hex(4),
@@ -247,7 +245,7 @@ def aws_troubles() -> Iterator[None]:
         raise GateAccessError("no Region; --region or AWS_REGION says where the gate is") from error
     except ClientError as error:
         said: Any = error.response.get("Error", {})
-        message = f"{error.operation_name}: {said.get('Code')}: {str(said.get('Message') or '')[:300]}"
+        message = f"{error.operation_name}: {said.get('Code')}: {shorten(str(said.get('Message') or ''), 300)}"
         raise GateAccessError(message) from error
     except BotoCoreError as error:
         raise GateAccessError(str(error)) from error
@@ -295,36 +293,6 @@ class _Manifests:
     def size(self, job: Job) -> int | Gap:
         """As `StoredManifests`."""
         return StoredManifests(self.session.client("s3", config=CONFIG)).size(job)
-
-
-class _RehearsedError(BatchgateError):
-    """As far as a rehearsal goes.
-
-    Attributes:
-        review: What the claim would have been recorded with.
-    """
-
-    def __init__(self, review: Review) -> None:
-        super().__init__("a rehearsal claims nothing")
-        self.review = review
-
-
-class _Rehearsal(ledgers.DynamoLedger):
-    """The ledger, with claims that end before they are written."""
-
-    def claim(
-        self,
-        state: State,  # noqa: ARG002 - nothing is claimed
-        *,
-        replacing: State | None,  # noqa: ARG002 - same
-        review: Review,
-        brake: Brake | None,  # noqa: ARG002 - same
-    ) -> State:
-        """Ask for the pause, as a claim does, and end."""
-        pause = self.pause()
-        if pause is not None:
-            raise GatePausedError(paused_in_words(pause))
-        raise _RehearsedError(review)
 
 
 def paused_in_words(pause: Pause) -> str:

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 import policy_file
+from batchgate.text import shorten
 from batchgate_cli.exits import Exit, printable_line, told_errors
 from batchgate_cli.policy import Output, OutputOption
 from local_aws.deployment import STACK, Deployment
@@ -134,7 +135,7 @@ def _deploy(services: LocalServices, policies: list[Path], console: Console) -> 
 
         def show(line: str) -> None:
             if line.strip():
-                waiting.update(printable_line(" ".join(line.split()))[: max(20, console.width - 4)])
+                waiting.update(shorten(printable_line(" ".join(line.split())), max(20, console.width - 4)))
 
         deployment = Deployment(services.url, Path(directory, "cdk.out"), settings=settings, show=show)
         console.print("synthesizing, and bootstrapping the local account ...")

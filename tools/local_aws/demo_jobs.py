@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgate.errors import BatchgateError
+from batchgate.text import shorten
 from local_aws.ministack import CHECKOUT
 from local_aws.services import ACCOUNT, LocalServices
 
@@ -133,5 +134,5 @@ def aws(arguments: list[str], services: LocalServices) -> str:
         timeout=60,
     )
     if done.returncode:
-        raise AwsCliError(f"aws {' '.join(arguments[:2])}: {done.stderr.strip()[-500:]}")
+        raise AwsCliError(f"aws {' '.join(arguments[:2])}: {shorten(done.stderr.strip(), 500)}")
     return done.stdout

@@ -18,6 +18,7 @@ from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, L
 from batchgate.jobs.model import JobRef
 from batchgate.ports import Brake, Clock, Pause, Review
 from batchgate.state import Block, Direction, Outcome, Phase, State
+from batchgate.text import shorten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -346,7 +347,9 @@ def _translation(error: ClientError) -> LedgerError:
         return _ConditionFailedError(said.get("Item"))
     if code == "TransactionCanceledException":
         return _TransactionCancelledError(said.get("CancellationReasons") or [{}, {}])
-    return LedgerError(f"{error.operation_name}: {code}: {str(said.get('Error', {}).get('Message') or '')[:200]}")
+    return LedgerError(
+        f"{error.operation_name}: {code}: {shorten(str(said.get('Error', {}).get('Message') or ''), 200)}"
+    )
 
 
 def _must_be_own(found: Item | None, put: Mapping[str, Any], ref: JobRef) -> None:

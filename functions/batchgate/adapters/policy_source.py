@@ -17,6 +17,7 @@ from batchgate.errors import PolicyError, PolicyUnavailableError
 from batchgate.policy.deployed import load_deployed
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Clock
+from batchgate.text import shorten
 
 if TYPE_CHECKING:
     from mypy_boto3_appconfigdata import AppConfigDataClient
@@ -68,7 +69,7 @@ class ProfileLocation(Struct, frozen=True):
         """
         parts = text.split("/")
         if len(parts) != len(cls.__struct_fields__) or not all(parts):
-            raise ValueError(f"expected APPLICATION/ENVIRONMENT/PROFILE of AppConfig, got {text[:80]!r}")
+            raise ValueError(f"expected APPLICATION/ENVIRONMENT/PROFILE of AppConfig, got {shorten(text, 80)!r}")
         return cls(*parts)
 
     def __str__(self) -> str:
@@ -147,7 +148,7 @@ class AppConfigPolicy(Struct):
             next_token = str(answer["NextPollConfigurationToken"])
             self._interval = timedelta(seconds=int(answer["NextPollIntervalInSeconds"]))
         except _UNREADABLE as error:
-            self._trouble = f"AppConfig {self.location}: {type(error).__name__}: {str(error)[:_PROBLEMS_TOLD]}"
+            self._trouble = f"AppConfig {self.location}: {type(error).__name__}: {shorten(str(error), _PROBLEMS_TOLD)}"
             self.warn(self._trouble)
             return ""
         if content or begun:
@@ -179,7 +180,7 @@ class AppConfigPolicy(Struct):
         try:
             self._policies = load_deployed(content)
         except PolicyError as error:
-            self._trouble = f"AppConfig {self.location}: no policy document: {str(error)[:_PROBLEMS_TOLD]}"
+            self._trouble = f"AppConfig {self.location}: no policy document: {shorten(str(error), _PROBLEMS_TOLD)}"
             self.warn(self._trouble)
 
 

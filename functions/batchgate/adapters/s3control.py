@@ -30,6 +30,7 @@ from batchgate.errors import (
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
 from batchgate.ports import Clock, JobLook, ListedJob
+from batchgate.text import shorten
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -235,7 +236,7 @@ def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError])
         kind = JobsApiThrottledError
     elif code.startswith("AccessDenied") or _http_status(error) == _DENIED_STATUS:
         kind = JobsApiDeniedError
-    message = str(error.response.get("Error", {}).get("Message") or "")[:200]
+    message = shorten(str(error.response.get("Error", {}).get("Message") or ""), 200)
     return kind(f"{error.operation_name} {ref}: {code}: {message}")
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 logger = Logger(service="batchgate")
 
+_LOGGED = 100
+"""Problems of one document that are logged; all are in the error."""
+
 
 @collecting_after_the_first_answer
 @logger.inject_lambda_context
@@ -33,6 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         policies = load_deployed(base64.b64decode(event["content"], validate=True))
     except PolicyError as error:
         problems = [printable(str(problem)) for problem in error.problems]
-        logger.warning("policy refused", extra={**said, "problems": problems[:100]})
+        left_out = max(0, len(problems) - _LOGGED)
+        logger.warning("policy refused", extra={**said, "problems": problems[:_LOGGED], "problems_left_out": left_out})
         raise
     logger.info("policy may go live", extra={**said, "policy_version": policies.version, "shadow": policies.shadow})

@@ -2,6 +2,7 @@
 
 from batchgate.errors import EventError, JobDescriptionError
 from batchgate.jobs.model import JobRef, Json
+from batchgate.text import shorten
 
 _EVENT_NAMES = ("JobCreated", "JobStatusChanged")
 
@@ -43,4 +44,4 @@ def _member(value: Json, *path: str) -> Json:
 
 
 def _short(value: Json) -> str:
-    return ascii(value)[:80]
+    return shorten(ascii(value), 80)

@@ -9,6 +9,7 @@ from typing import Self, TypeAlias
 from msgspec import Struct
 
 from batchgate.errors import JobDescriptionError
+from batchgate.text import shorten
 
 Json: TypeAlias = "bool | int | float | str | datetime | list[Json] | dict[str, Json] | None"
 """What a JSON document, or botocore's reading of an XML one, is made of."""
@@ -96,7 +97,7 @@ class JobRef(Struct, frozen=True, order=True):
         """
         match = _ARN.fullmatch(arn)
         if match is None:
-            message = f"expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID, got {arn[:200]!r}"
+            message = f"expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID, got {shorten(arn, 200)!r}"
             raise JobDescriptionError(message)
         return cls(**match.groupdict())
 

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy.policy_set import PolicySet
+from batchgate.text import shorten
 
 
 def load_deployed(content: bytes) -> PolicySet:
@@ -20,7 +21,7 @@ def load_deployed(content: bytes) -> PolicySet:
     try:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise PolicyError([Problem((), f"expected a policy document as JSON: {str(error)[:200]}")]) from error
+        raise PolicyError([Problem((), f"expected a policy document as JSON: {shorten(str(error), 200)}")]) from error
     return PolicySet.from_data(data)
 
 
@@ -29,7 +30,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice[:80]!r} is said twice in one object")
+        raise ValueError(f"the key {shorten(twice, 80)!r} is said twice in one object")
     return found
 
 

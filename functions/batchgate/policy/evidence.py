@@ -2,35 +2,55 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
-from batchgate.jobs.model import JobRef, Json
+from msgspec import to_builtins
+
+from batchgate.jobs.model import Job, JobRef, Json
 from batchgate.policy.decide import Decision
 from batchgate.policy.facts import Gap
 from batchgate.policy.trace import StatementTrace
+from batchgate.policy.wording import TRACED_AT_MOST
+from batchgate.text import shorten
 
-OBJECTIONS_KEPT: Final = 50
-CHARACTERS_KEPT: Final = 500
+OBJECTIONS_CHARACTERS_KEPT: Final = 150_000
 FACT_CHARACTERS_KEPT: Final = 10_000
 """DynamoDB takes 400 KB an item, and a job must be held or cancelled whatever its policies and its requester wrote."""
 
 
 def evidence_of(decision: Decision) -> dict[str, Json]:
-    """The facts as they were, who governed, and every requirement that was not met, with actual and wanted."""
+    """The facts as they were, who governed, and every requirement that was not met, with actual and wanted.
+
+    The objections come in the order of their weight: what is enforced first, the most cautious vote first. Of more than
+    a record takes the first are kept, and the others counted.
+    """
     facts = decision.facts
-    objections = [objection for statement in decision.trace for objection in _objections(statement)]
+    ranked = sorted(_objections(decision.trace), key=itemgetter(0))  # which keeps the document's order among equals
+    objections = [objection for _, objection in ranked]
+    kept = _how_many_fit(objections)
     return {
         "verdict": str(decision.verdict),
         "if_enforced": str(decision.if_enforced) if decision.if_enforced is not None else None,
         "policy_version": decision.policy_version,
         "governing": [statement.name for statement in decision.governing],
-        "objections": [*objections[:OBJECTIONS_KEPT]],
-        "objections_left_out": max(0, len(objections) - OBJECTIONS_KEPT),
+        "objections": [*objections[:kept]],
+        "objections_left_out": len(objections) - kept,
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
         "facts": {name: _kept(_plain(getattr(facts, name))) for name in facts.__struct_fields__},
     }
+
+
+def job_as_shown(job: Job, tags: Mapping[str, str] | Gap) -> dict[str, Json]:
+    """A job as plain data: all that S3 says of it, but for its status, dates and progress, which move by themselves."""
+    said = {name: getattr(job, name) for name in job.__struct_fields__ if name not in _MOVES_BY_ITSELF}
+    shown: dict[str, Json] = to_builtins({**said, "tags": _plain(tags)})
+    return shown
+
+
+_MOVES_BY_ITSELF: Final = frozenset({"ref", "status", "status_update_reason", "suspended_date", "creation_time"})
 
 
 def digest_of(decision: Decision) -> str:
@@ -39,34 +59,41 @@ def digest_of(decision: Decision) -> str:
     return hashlib.sha256(said).hexdigest()[:16]
 
 
-def _objections(statement: StatementTrace) -> list[Json]:
-    if statement.vote is None or statement.governs is False:
-        return []
-    return [
-        {
-            "statement": _shortened(statement.name),
-            "enforced": statement.enforced,
-            "requirement": requirement.position,
-            "kind": requirement.own.kind,
-            "subject": requirement.own.subject,
-            "result": str(requirement.result),
-            "actual": _shortened(requirement.actual),
-            "wanted": _shortened(requirement.expected),
-            "vote": str(requirement.vote),
-        }
-        for requirement in statement.requirements
-        if requirement.vote is not None
-    ]
+def _objections(trace: Sequence[StatementTrace]) -> Iterator[tuple[tuple[bool, int], dict[str, Json]]]:
+    """Each with what it is sorted by."""
+    for statement in trace:
+        if statement.vote is None or statement.governs is False:
+            continue
+        for requirement in statement.requirements:
+            if requirement.vote is None:
+                continue
+            said: dict[str, Json] = {
+                "statement": shorten(statement.name, TRACED_AT_MOST),
+                "enforced": statement.enforced,
+                "requirement": requirement.position,
+                "kind": requirement.own.kind,
+                "subject": shorten(requirement.own.subject, TRACED_AT_MOST),
+                "result": str(requirement.result),
+                "actual": shorten(requirement.actual, TRACED_AT_MOST),
+                "wanted": shorten(requirement.expected, TRACED_AT_MOST),
+                "vote": str(requirement.vote),
+            }
+            yield (not statement.enforced, -requirement.vote), said
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= CHARACTERS_KEPT else f"{text[:CHARACTERS_KEPT]}..."
+def _how_many_fit(objections: Sequence[Json]) -> int:
+    length = 0
+    for number, objection in enumerate(objections):
+        length += len(json.dumps(objection))
+        if length > OBJECTIONS_CHARACTERS_KEPT:
+            return number
+    return len(objections)
 
 
 def _kept(fact: Json) -> Json:
-    """A fact; of one that would take up the whole record its beginning, as text."""
+    """A fact; of one that would take up the whole record its two ends, as text."""
     text = json.dumps(fact)
-    return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": text[:CHARACTERS_KEPT]}
+    return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": shorten(text, TRACED_AT_MOST)}
 
 
 def _plain(value: object) -> Json:

@@ -1,20 +1,30 @@
 """A decision in the 1 to 256 characters that S3 keeps on the job."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Final
+
+from msgspec import Struct
 
 from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import QUOTED_AT_MOST, printable
+from batchgate.text import MARK, shorten
 
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
 
-_NAME_AT_MOST = 60
-_SHORTENED_AT_LEAST = 40
-"""Characters that a shortened objection keeps, whatever the message would like to have."""
+NAME_AT_MOST: Final = 64
+"""Characters of a statement's name in a reason; fewer where a message needs the room."""
+
+NAME_ALWAYS_WHOLE: Final = 38
+"""Characters of a name that is never shortened, however long the message and the rest are."""
+
+_OBJECTION_AT_LEAST: Final = 24
+"""Characters of the first objection that stay, however long the name and the message are."""
 
 _PERSON_AT_MOST = 100
 _HEADS = {
@@ -23,17 +33,56 @@ _HEADS = {
     Verdict.HOLD: "held",
     Verdict.WAIT: "waiting",
 }
+_QUOTED = re.compile(r'"([^"]*)"')
+
+
+class _Room(Struct, frozen=True):
+    """How many characters each value of an objection may take.
+
+    Attributes:
+        wanted: What a check wants; None for all of it.
+        subject: What it looks at; None for all of it.
+        actual: Each text that the job has.
+    """
+
+    wanted: int | None = None
+    subject: int | None = None
+    actual: int = QUOTED_AT_MOST
+
+
+_LESS_AND_LESS: Final = (
+    *[_Room(wanted) for wanted in (120, 80, 60, 48, 40, 32, 24, 16)],
+    *[_Room(16, subject) for subject in (64, 48, 32)],
+    *[_Room(len(MARK), 32, actual) for actual in (40, 36, 32, 28, 24)],
+    *[_Room(len(MARK), 16, actual) for actual in (40, 36, 32, 28, 24, 20)],
+)
+"""What a first objection gets that does not fit: what is wanted yields first, what the job has last."""
+
+
+class _Objection(Struct, frozen=True, order=True):
+    """One reason against a job, in the order in which reasons give them: those with a message first.
+
+    Attributes:
+        name: The statement's; "" for a rule of the whole set.
+        message: The author's; "" where there is none.
+    """
+
+    is_rule: bool
+    has_no_message: bool
+    name: str
+    phrase: str
+    message: str
 
 
 def status_update_reason(decision: Decision, claim_id: str | None = None, *, expired: timedelta | None = None) -> str:
     """Say what was decided and why: deterministic, printable ASCII, the first objection always named.
 
-    What does not fit is left out as a whole; only a first objection that is too long by itself is
-    shortened.
+    The first objection's message is whole. To make room for it, and for the versions, further objections are left out
+    as a whole and counted. A first objection that is too long by itself gets shorter values.
 
     Args:
         decision: What was decided.
-        claim_id: The job's claim in the ledger, at most 64 characters; None where nothing is claimed
+        claim_id: The job's claim in the ledger, eight characters; None where nothing is claimed
             (a hold, an explanation).
         expired: For how long a hold may last at most, where the job is cancelled because it lasted longer.
 
@@ -42,109 +91,154 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
         7c41f09be2aa claim 5f3a91c2]`.
     """
     versions = f" [policy {decision.policy_version}{f' claim {printable(claim_id)}' if claim_id else ''}]"
-    head = f"batchgate: {_HEADS[decision.verdict]}"
+    verdict, head = decision.verdict, f"batchgate: {_HEADS[decision.verdict]}"
     if expired is not None:
         head = f"batchgate: cancelled, held for more than {expired.days} days"
+    elif decision.if_enforced is not None and verdict is Verdict.HOLD:
+        verdict = decision.if_enforced
+        head = f"batchgate: held, policies in shadow mode: would be {_HEADS[verdict]}"
     room = REASON_AT_MOST - len(versions)
-    if decision.verdict is Verdict.APPROVE:
-        return _approval(decision, head, room) + versions
-    names, parts = _objections(decision)
-    start = f"{head} by {names}: " if names else f"{head}: "
+    return (
+        _approval(decision, head, room) if verdict is Verdict.APPROVE else _refusal(decision, verdict, head, room)
+    ) + (versions)
+
+
+def _refusal(decision: Decision, verdict: Verdict, head: str, room: int) -> str:
+    votes = [vote for vote in decision.votes if vote.verdict is verdict and vote.rule is not Rule.SHADOW]
+    by_objection = {_objection(vote, decision): vote for vote in votes}
+    objections = sorted(by_objection)
+    first, *others = objections
+    message = f" | {first.message}" if first.message else ""
+    more = f"; +{len(others)} more" if others else ""
+    room -= len(message)
+    start = f"{head}: "
+    if first.name:
+        left = room - len(f"{head} by : {more}") - _OBJECTION_AT_LEAST
+        start = f"{head} by {shorten(first.name, max(len(MARK), min(NAME_AT_MOST, left)))}: "
+    parts = [first.phrase] + [
+        each.phrase if each.name in ("", first.name) else f"by {shorten(each.name, NAME_AT_MOST)}: {each.phrase}"
+        for each in others
+    ]
     text = _fitted(start, parts, len(parts), room)
-    if not text:
-        return _shortened(start, parts, _messages(decision), room) + versions
-    message = next((each for each in _messages(decision) if len(text) + len(each) <= room), "")
-    return text + message + versions
+    if text:
+        return text + message
+    return start + _shortened(by_objection[first], decision, room - len(start) - len(more)) + more + message
 
 
 def _approval(decision: Decision, head: str, room: int) -> str:
     policies = [statement.name for statement in decision.governing if statement.kind is Kind.POLICY]
     count = sum([len(statement.requirements) for statement in decision.governing])
     met = f", {count} requirement{'' if count == 1 else 's'} met"
-    return _fitted(f"{head} by ", map(_name, policies), len(policies), room - len(met), ", ") + met
+    names = [shorten(printable(name), NAME_AT_MOST) for name in policies]
+    return _fitted(f"{head} by ", names, len(names), room - len(met), ", ") + met
 
 
-def _objections(decision: Decision) -> tuple[str, list[str]]:
-    """Who objects, and each objection in words; sorted, so that no order of writing matters."""
-    deciding = [(_name(vote.statement.name) if vote.statement else "", vote) for vote in decision.deciding]
-    phrased = sorted({(name, _phrase(vote, decision)) for name, vote in deciding})
-    names = sorted({name for name, _ in phrased if name})
-    if len(names) <= 1:
-        return (names[0] if names else ""), [phrase for _, phrase in phrased]
-    return names[0], [phrase if name in ("", names[0]) else f"by {name}: {phrase}" for name, phrase in phrased]
+def _objection(vote: Vote, decision: Decision) -> _Objection:
+    message = printable(vote.requirement.message or "") if vote.requirement else ""
+    return _Objection(
+        is_rule=vote.statement is None,
+        has_no_message=not message,
+        name=printable(vote.statement.name) if vote.statement else "",
+        phrase=_phrase(vote, decision, _Room()),
+        message=message,
+    )
 
 
-def _phrase(vote: Vote, decision: Decision) -> str:
+def _phrase(vote: Vote, decision: Decision, room: _Room) -> str:
     if vote.statement is None:
         return _rule(vote.rule, decision)
     if vote.requirement is None:
-        return f"whether it governs is not known: {_wrong(trace_condition(vote.statement.match, decision.rows))}"
+        return f"cannot evaluate its match: {_wrong(trace_condition(vote.statement.match, decision.rows), room)}"
     unless = (
         trace_condition(lift.condition, decision.rows) for lift in vote.requirement.lifts if lift.exception is None
     )
     own = trace_condition(vote.requirement.own, decision.rows)
-    return _wrong(own) + "".join(f" ({_not_lifted(condition)})" for condition in unless)
+    return _wrong(own, room) + "".join(f" (unless {_not_lifted(condition, room)})" for condition in unless)
 
 
 def _rule(rule: Rule | None, decision: Decision) -> str:
     match rule:
         case Rule.NOT_SUSPENDED:
-            return f"S3 has not suspended the job yet, it is {decision.facts.status}"
-        case Rule.SHADOW:
-            return f"the policies are in shadow mode; enforced they would {decision.if_enforced}"
+            return f"S3 has not suspended the job yet, its status is {decision.facts.status}"
         case Rule.UNKNOWN_OPERATION:
             return "this version does not know the operation, and no policy names it"
         case _:
             return "no policy matches the job"
 
 
-def _wrong(trace: ConditionTrace) -> str:
-    """What of a condition is not met."""
+def _wrong(trace: ConditionTrace, room: _Room) -> str:
+    """What of a condition is not met: of `all` each part, of `any` what would have been enough."""
     if trace.kind == "manual_approval":
-        return "manual approval is not given"
+        return "needs manual approval"
     if not trace.joined:
-        return f"{trace.subject} is {trace.actual}, want {trace.expected}"
+        wanted = f"want {_wanted(trace, room)}" if room.wanted != len(MARK) else MARK
+        return f"{_subject(trace, room)} is {_actual(trace, room)}, {wanted}"
     parts = [part for part in trace.parts if part.result is not Result.MET]
+    if len(parts) == 1:
+        return _wrong(parts[0], room)
+    if trace.joined == "any":
+        return "want " + " or ".join(sorted(_alternative(part, room) for part in parts))
     most = max((part.result for part in parts), default=Result.VIOLATED)
-    if trace.joined == "all":
-        return " and ".join(sorted(_wrong(part) for part in parts if part.result is most))
-    return "neither " + " nor ".join(sorted(_wrong(part) for part in parts)) if len(parts) > 1 else _wrong(parts[0])
+    phrases = [(part, _wrong(part, room)) for part in parts if part.result is most]
+    several = len(phrases) > 1
+    return " and ".join(sorted(f"({each})" if several and part.joined else each for part, each in phrases))
 
 
-def _not_lifted(unless: ConditionTrace) -> str:
-    return "unless " + " and ".join(sorted(_unmet_exception(part) for part in _leaves(unless)))
-
-
-def _leaves(trace: ConditionTrace) -> Iterator[ConditionTrace]:
+def _alternative(trace: ConditionTrace, room: _Room) -> str:
+    """What would have been enough, and what there is instead."""
     if not trace.joined:
-        yield trace
-    for part in trace.parts:
-        yield from _leaves(part)
+        return f"{_subject(trace, room)} {_wanted(trace, room)} (is {_actual(trace, room)})"
+    parts = sorted(_alternative(part, room) for part in trace.parts if part.result is not Result.MET)
+    return f"({_between(trace).join(parts)})" if len(parts) > 1 else "".join(parts)
 
 
-def _unmet_exception(part: ConditionTrace) -> str:
-    between = "=" if part.kind == "tags" else " "
-    return f"{part.subject}{between}{part.expected}: {part.actual}"
+def _not_lifted(unless: ConditionTrace, room: _Room) -> str:
+    if not unless.joined:
+        equals = "=" if unless.kind == "tags" else " "
+        return f"{_subject(unless, room)}{equals}{_wanted(unless, room)}: {_actual(unless, room)}"
+    parts = [(part, _not_lifted(part, room)) for part in unless.parts]
+    return _between(unless).join(
+        sorted(f"({each})" if len(part.parts) > 1 and len(parts) > 1 else each for part, each in parts)
+    )
 
 
-def _messages(decision: Decision) -> Iterable[str]:
-    found = {vote.requirement.message for vote in decision.deciding if vote.requirement and vote.requirement.message}
-    return sorted(f" | {printable(message)}" for message in found)
+def _between(trace: ConditionTrace) -> str:
+    return " and " if trace.joined == "all" else " or "
 
 
-def _name(name: str) -> str:
-    text = printable(name)
-    return text if len(text) <= _NAME_AT_MOST else f"{text[: _NAME_AT_MOST - 3]}..."
+def _actual(trace: ConditionTrace, room: _Room) -> str:
+    """What the job has; only text from the requester is quoted, and nothing else is ever long."""
+    if room.actual >= QUOTED_AT_MOST:
+        return trace.brief
+    return _QUOTED.sub(lambda found: f'"{shorten(found[1], room.actual)}"', trace.brief)
 
 
-def _shortened(start: str, parts: Sequence[str], messages: Iterable[str], room: int) -> str:
-    """The beginning of the first objection, for none fits whole, and the message if it leaves enough of that."""
-    more = f"; +{len(parts) - 1} more" if len(parts) > 1 else ""
-    left = room - len(start) - len(more)
-    message = next((each for each in messages if left - len(each) >= _SHORTENED_AT_LEAST), "")
-    kept = parts[0][: left - len(message) - len('..."')]
-    closed = '..."' if kept.count('"') % 2 else "..."  # or what follows would read as the requester's text
-    return start + kept + closed + more + message
+def _subject(trace: ConditionTrace, room: _Room) -> str:
+    return trace.subject if room.subject is None else shorten(trace.subject, room.subject)
+
+
+def _wanted(trace: ConditionTrace, room: _Room) -> str:
+    """What the check wants; of many alternatives as many as fit, and how many more there are."""
+    text = trace.expected
+    if room.wanted is None or len(text) <= room.wanted:
+        return text
+    alternatives = text.split(" or ")
+    if len(alternatives) == 1 or room.wanted == len(MARK):
+        return shorten(text, room.wanted)
+    more = f" or +{len(alternatives) - 1} more"
+    first = shorten(alternatives[0], max(len(MARK), room.wanted - len(more)))
+    return _fitted("", alternatives, len(alternatives), room.wanted, " or ") or first + more
+
+
+def _shortened(vote: Vote, decision: Decision, room: int) -> str:
+    """A first objection that is too long by itself: with shorter values, or else the beginning of it."""
+    phrase = ""
+    for each in _LESS_AND_LESS:
+        phrase = _phrase(vote, decision, each)
+        if len(phrase) <= room:
+            return phrase
+    kept = shorten(phrase, room - 1, sentence=True)
+    return f'{kept}"' if kept.count('"') % 2 else kept  # or what follows would read as the requester's text
 
 
 def _fitted(head: str, parts: Iterable[str], total: int, room: int, between: str = "; ") -> str:
@@ -177,9 +271,5 @@ def personal_reason(did: str, who: str, why: str, policy_version: str, claim_id:
     """
     policy = f"policy {policy_version} " if policy_version else ""
     versions = f" [{policy}claim {printable(claim_id)}]"
-    text = f"batchgate: {did} by {_cut(printable(who), _PERSON_AT_MOST)}: {printable(why)}"
-    return _cut(text, REASON_AT_MOST - len(versions)) + versions
-
-
-def _cut(text: str, at_most: int) -> str:
-    return text if len(text) <= at_most else f"{text[: at_most - 3]}..."
+    text = f"batchgate: {did} by {shorten(printable(who), _PERSON_AT_MOST)}: {printable(why)}"
+    return shorten(text, REASON_AT_MOST - len(versions), sentence=True) + versions

@@ -16,7 +16,7 @@ from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate, join
 from batchgate.policy.patterns import fill_placeholders
 from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
-from batchgate.policy.wording import shown
+from batchgate.policy.wording import QUOTED_AT_MOST, shown
 
 
 class ConditionTrace(Struct, frozen=True, gc=False):
@@ -26,6 +26,7 @@ class ConditionTrace(Struct, frozen=True, gc=False):
         subject: What the check looks at; "" where conditions are joined, as for the next three.
         kind: The check's key in the document.
         actual: What the job has.
+        brief: The same, as short as a reason has it.
         expected: What the check wants, with the job's own account, Region and partition filled in.
         joined: "all" or "any" over `parts`; "" for a single check.
     """
@@ -34,6 +35,7 @@ class ConditionTrace(Struct, frozen=True, gc=False):
     subject: str = ""
     kind: str = ""
     actual: str = ""
+    brief: str = ""
     expected: str = ""
     joined: str = ""
     parts: tuple["ConditionTrace", ...] = ()
@@ -100,15 +102,18 @@ def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     for question in policies.questions:
         measure, subject, kind = question.measure, question.subject, question.measure.kind
         clock = _CLOCK.get(kind)
-        actual = "" if clock else shown(measure, measure.read(facts))
+        value = None if clock else measure.read(facts)
+        actual = brief = "" if clock else shown(measure, value)
+        if len(actual) > QUOTED_AT_MOST:
+            brief = shown(measure, value, QUOTED_AT_MOST)
         for number, wanted in question.wanted:
             expected = wanted
             if clock:
                 denied = isinstance(policies.checks[number].test, Not)
-                actual = clock[(results[number] is Result.MET) is not denied]
+                actual = brief = clock[(results[number] is Result.MET) is not denied]
             elif "${" in wanted:
                 expected = fill_placeholders(wanted, facts.ref)
-            rows[number] = ConditionTrace(results[number], subject, kind, actual, expected)
+            rows[number] = ConditionTrace(results[number], subject, kind, actual, brief, expected)
     return rows
 
 

@@ -17,6 +17,7 @@ from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy import calendars, model
+from batchgate.text import shorten
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -101,9 +102,7 @@ class _Reader(Struct):
     calendars: set[str] = field(default_factory=set)
 
     def wrong(self, path: Path, message: str) -> None:
-        self.problems.append(
-            Problem(path, message if len(message) <= _MESSAGE_AT_MOST else f"{message[:_MESSAGE_AT_MOST]}...")
-        )
+        self.problems.append(Problem(path, shorten(message, _MESSAGE_AT_MOST)))
 
     # --- the shape --------------------------------------------------------------------------------
 
@@ -512,12 +511,11 @@ def _show(value: object) -> str:
         case int() | float():
             return f"the number {value}"
         case _:
-            text = json.dumps(str(value))
-            return text if len(text) <= 60 else f'{text[:56]}..."'  # noqa: PLR2004
+            return json.dumps(shorten(str(value), 56))
 
 
 def _keys(value: Mapping[str, object]) -> str:
-    return ", ".join(str(key)[:40] for key in list(value)[:8]) or "nothing"
+    return shorten(", ".join(map(str, value)), 120, sentence=True) or "nothing"
 
 
 def _quoting_hint(value: object, kind: inspect.Type) -> str:

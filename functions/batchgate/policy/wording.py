@@ -5,14 +5,19 @@ from datetime import datetime
 
 from batchgate.policy.checks import Measure, Value
 from batchgate.policy.facts import Gap
+from batchgate.text import shorten
 
 QUOTED_AT_MOST = 40
-"""Characters of a requester's text that are shown."""
+"""Characters of a requester's text in a reason."""
+
+TRACED_AT_MOST = 1024
+"""Characters of a requester's text in a trace, in JSON and in the ledger."""
 
 _BUCKETS_SHOWN = 3
 _TOO_LARGE_TO_WRITE = 10**39
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
 _ENUMERATION = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.scope", "report.format")
 
 
@@ -21,14 +26,20 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("?", text)
 
 
-def quoted(text: str) -> str:
-    """Text from the requester: stripped to printable ASCII, cut to 40 characters, in quotes."""
+def quoted(text: str, at_most: int = QUOTED_AT_MOST) -> str:
+    """Text from the requester: stripped to printable ASCII, shortened, in quotes."""
     stripped = (text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("", text)).replace('"', "'")
-    return f'"{stripped[:QUOTED_AT_MOST]}"'
+    return f'"{shorten(stripped, at_most)}"'
 
 
-def shown(measure: Measure, value: Value) -> str:
-    """A measured value; text is quoted unless S3 itself chose it from a closed set."""
+def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
+    """A measured value; text is quoted unless it is one word that S3 itself chose from a closed set.
+
+    Args:
+        measure: Where the value comes from.
+        value: What was read.
+        at_most: Characters of each text.
+    """
     match value:
         case Gap(result=result, why=why):
             return f"{result} ({why})"
@@ -39,25 +50,32 @@ def shown(measure: Measure, value: Value) -> str:
         case datetime():
             return f"{value:%Y-%m-%dT%H:%MZ}"
         case str():
-            bare = measure.subject in _CLOSED_SETS or (
+            bare = (measure.subject in _CLOSED_SETS and _WORD.fullmatch(value)) or (
                 measure.kind == "operation_parameters" and _ENUMERATION.fullmatch(value)
             )
-            return printable(value)[:QUOTED_AT_MOST] if bare else quoted(value)
+            return value if bare else quoted(value, at_most)
         case int() if abs(value) >= _TOO_LARGE_TO_WRITE:
             return "a very large number"
         case int() | float():
             return str(value)
         case frozenset():
-            return _buckets(value)
+            return _buckets(value, at_most)
         case list():
             return f"a list of {len(value)}"
         case _:
             return "a structure"
 
 
-def _buckets(names: frozenset[str]) -> str:
+def _buckets(names: frozenset[str], at_most: int) -> str:
+    """Three names, or as many as fit, and how many more there are."""
     if not names:
         return "none"
-    first = [quoted(name) for name in sorted(names)[:_BUCKETS_SHOWN]]
-    more = len(names) - len(first)
-    return ", ".join(first) + (f" and {more} more" if more else "")
+    said: list[str] = []
+    length = 0
+    for name in sorted(names):
+        length += len(name)
+        if len(said) >= _BUCKETS_SHOWN and length > at_most:
+            break
+        said.append(quoted(name, at_most))
+    more = len(names) - len(said)
+    return ", ".join(said) + (f" and {more} more" if more else "")

@@ -11,6 +11,7 @@ from batchgate.policy.formulas import AllOf, Formula
 from batchgate.policy.lint.finding import Path
 from batchgate.policy.policy_set import Kind, PolicySet, Statement
 from batchgate.policy.wording import printable
+from batchgate.text import shorten
 
 _WORDS_AT_MOST = 80
 
@@ -245,11 +246,11 @@ def joined(node: Node) -> Iterator[Node]:
 
 
 def in_words(node: Node) -> str:
-    """A condition as a sentence can name it, cut where it is long."""
+    """A condition as a sentence can name it, shortened where it is long."""
     if isinstance(node, Leaf):
-        return f"{node.check.measure.subject} {printable(node.check.test.wanted)}"[:_WORDS_AT_MOST]
+        return shorten(f"{node.check.measure.subject} {printable(node.check.test.wanted)}", _WORDS_AT_MOST)
     between = " or " if node.any_of else " and "
-    return between.join(map(in_words, node.parts))[:_WORDS_AT_MOST]
+    return shorten(between.join(map(in_words, node.parts)), _WORDS_AT_MOST)
 
 
 def texts(leaf: Leaf, lists: dict[str, tuple[str, ...]]) -> Iterator[tuple[Path, str]]:

@@ -8,10 +8,8 @@ from batchgate.policy import model
 from batchgate.policy.checks import InWindow, Not
 from batchgate.policy.lint.finding import Finding, Path
 from batchgate.policy.lint.located import Leaf, Located, named_lists
+from batchgate.policy.reason import NAME_ALWAYS_WHOLE
 from batchgate.policy.wording import printable
-
-_ROOM = 60
-"""Characters of a name that the reason on the job shows."""
 
 
 def lint_names(located: Located) -> Iterator[Finding]:
@@ -19,8 +17,11 @@ def lint_names(located: Located) -> Iterator[Finding]:
     named: list[tuple[Path, str]] = [((*each.path, "name"), each.name) for each in located.statements]
     named += [(("calendars", name), name) for name in located.document.calendars]
     for path, name in named:
-        if len(name) > _ROOM:
-            why = f"this name has {len(name)} characters, of which the reason on the job has room for {_ROOM}"
+        if len(name) > NAME_ALWAYS_WHOLE:
+            why = (
+                f"this name has {len(name)} characters; the reason on the job always has room for {NAME_ALWAYS_WHOLE}, "
+                "and more take the place of what is wrong"
+            )
             yield Finding("name-without-room", path, why, "write a short name, and what it is for into description")
         elif printable(name) != name:
             why = f"the reason on the job takes printable ASCII only, so this name reads {printable(name)} there"

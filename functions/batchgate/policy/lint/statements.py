@@ -23,6 +23,7 @@ from batchgate.policy.lint.located import (
     joined,
     leaves,
 )
+from batchgate.text import shorten
 
 _COMPARISONS_AT_MOST = 10_000
 """Conditions with more pairs of checks than anybody writes are not compared."""
@@ -66,7 +67,9 @@ def _joined_as_any(pair: tuple[Node, Node]) -> str:
     tests = [node.check.test for node in pair if isinstance(node, Leaf)]
     values = sorted({value for test in tests if isinstance(test, Matches) for value in test.patterns})
     if _measure(pair[0]) == _measure(pair[1]) and all(isinstance(test, Matches) for test in tests) and values:
-        return f"a list of conditions means all of them; for any of them write one with [{', '.join(values[:4])}]"
+        return (
+            f"a list of conditions means all of them; for any of them write one with [{shorten(', '.join(values), 80)}]"
+        )
     return "a list of conditions means all of them; for any of them put them below `any:`"
 
 
