@@ -134,6 +134,17 @@ class Emulator:
         with self._service.lock:
             self._service.set_pace(self._known(job_id), pace, self.clock.now())
 
+    def add_member(self, job_id: str, path: tuple[str, ...], said: str) -> None:
+        """Have DescribeJob say more of a job than the service model knows, as a newer S3 may.
+
+        Args:
+            job_id: Which job.
+            path: Member names from the job on; the last one is not the model's: ("Operation", "LambdaInvoke", "New").
+            said: The member's text.
+        """
+        with self._service.lock:
+            self._known(job_id).unmodelled[path] = said
+
     @property
     def calls(self) -> list[Call]:
         """The latest 10,000 requests that reached an operation, oldest first."""
