@@ -7,7 +7,7 @@ from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import ending, printable
 
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
@@ -92,6 +92,9 @@ def _rule(rule: Rule | None, decision: Decision) -> str:
             return f"S3 has not suspended the job yet, it is {decision.facts.status}"
         case Rule.SHADOW:
             return f"the policies are in shadow mode; enforced they would {decision.if_enforced}"
+        case Rule.UNKNOWN_MEMBER:
+            first, *more = decision.facts.unknown_members
+            return f"this version does not know {ending(first)}" + (f" and {len(more)} more members" if more else "")
         case Rule.UNKNOWN_OPERATION:
             return "this version does not know the operation, and no policy names it"
         case _:

@@ -9,6 +9,9 @@ from batchgate.policy.facts import Gap
 QUOTED_AT_MOST = 40
 """Characters of a requester's text that are shown."""
 
+PATH_AT_MOST = 80
+"""Characters of a path that are shown."""
+
 _BUCKETS_SHOWN = 3
 _TOO_LARGE_TO_WRITE = 10**39
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
@@ -25,6 +28,12 @@ def quoted(text: str) -> str:
     """Text from the requester: stripped to printable ASCII, cut to 40 characters, in quotes."""
     stripped = (text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("", text)).replace('"', "'")
     return f'"{stripped[:QUOTED_AT_MOST]}"'
+
+
+def ending(path: str) -> str:
+    """A path in a job's description, printable; of a long one what differs, its end."""
+    text = printable(path)
+    return text if len(text) <= PATH_AT_MOST else f"...{text[-PATH_AT_MOST + 3 :]}"
 
 
 def shown(measure: Measure, value: Value) -> str:
