@@ -93,7 +93,8 @@ def _policies_gone(world: World, ref: JobRef) -> None:
 
 
 def _paused(world: World, ref: JobRef) -> None:
-    world.ledger.set_pause(Pause("arn:aws:iam::123456789012:user/kim", "an incident", world.stage.clock.now()))
+    pause = Pause("arn:aws:iam::123456789012:user/kim", "an incident", world.stage.clock.now())
+    world.ledger.set_pause(pause, replacing=None)
 
 
 def _braked(world: World, ref: JobRef) -> None:

@@ -131,7 +131,7 @@ class World:
         self._before.clear()
         self.stage.emulator.faults.clear()
         self.stage.source.enforced = self.stage.source.enforced or policies(UP_TO_THREE)
-        self.ledger.set_pause(None)
+        self.ledger.set_pause(None, replacing=self.ledger.pause())
         self._context = Context()
 
     def _lay_in_wait(self, client: Any) -> None:
