@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError, tostring
 from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
-from batchgate.adapters.documents import JsonDocument, XmlDocument, check_number, read_json, read_xml
+from batchgate.adapters.documents import JsonDocument, XmlDocument, check_blank, check_number, read_json, read_xml
 
 if TYPE_CHECKING:
     from botocore.hooks import BaseEventHooks
@@ -42,7 +42,7 @@ UNREADABLE: Final = (
     TypeError,
     AttributeError,
     ArithmeticError,
-    RecursionError,
+    RuntimeError,
     OSError,
 )
 """What botocore raises for a connection that failed, and for an error that is not AWS's.
@@ -110,6 +110,7 @@ def _unknown_members(operation: OperationModel, response: dict[str, Any]) -> set
             return document.unknown
         case "query":
             root = read_xml(response["body"], f"{operation.name}Response")
+            check_blank(root, "")
             wrapper = shape.serialization.get("resultWrapper")
             wrapped = [each for each in root if each.tag.rpartition("}")[2] == wrapper]
             if len(wrapped) != 1:

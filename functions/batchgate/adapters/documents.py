@@ -41,6 +41,7 @@ def read_xml(body: bytes, root_name: str, namespace: str | None = None) -> ET.El
     Raises:
         ET.ParseError, ValueError: It is not well-formed, or not that document.
     """
+    body.decode()
     declared = _XML_DECLARED.match(body.removeprefix(_BYTE_ORDER_MARK))
     if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
         raise ValueError("its charset is not UTF-8")
@@ -95,7 +96,7 @@ class XmlDocument:
                 check_text(kind, element.text or "", path)
 
     def _structure(self, shape: StructureShape, element: ET.Element, path: str) -> None:
-        _check_blank(element, path)
+        check_blank(element, path)
         names = _names(shape)
         seen: set[str] = set()
         strangers: list[ET.Element] = []
@@ -124,7 +125,7 @@ class XmlDocument:
             self.is_cut = True
 
     def _list(self, shape: ListShape, element: ET.Element, path: str) -> None:
-        _check_blank(element, path)
+        check_blank(element, path)
         name = shape.member.serialization.get("name", "member")
         for child in element:
             if _local(child) != name:
@@ -132,12 +133,13 @@ class XmlDocument:
             self._value(shape.member, child, path)
 
     def _map(self, shape: MapShape, element: ET.Element, path: str) -> None:
-        _check_blank(element, path)
+        check_blank(element, path)
         wanted = [shape.key.serialization.get("name", "key"), shape.value.serialization.get("name", "value")]
         keys: set[str | None] = set()
         for entry in element:
             if _local(entry) != "entry" or [_local(each) for each in entry] != wanted or len(entry[0]):
                 raise ValueError(f"{path} is no map")
+            check_blank(entry, path)
             if entry[0].text in keys:
                 raise ValueError(f"{path} has a key twice")
             keys.add(entry[0].text)
@@ -164,7 +166,12 @@ def _is_flattened(shape: Shape) -> bool:
     return shape.type_name == "list" and bool(shape.serialization.get("flattened"))
 
 
-def _check_blank(element: ET.Element, path: str) -> None:
+def check_blank(element: ET.Element, path: str) -> None:
+    """Refuse text between elements.
+
+    Raises:
+        ValueError: There is some.
+    """
     if (element.text and element.text.strip()) or any(child.tail and child.tail.strip() for child in element):
         raise ValueError(f"{path or 'it'} has text inside")
 

@@ -152,10 +152,10 @@ class S3Control(Struct, frozen=True):
                 ),
             )
             for row in page.get("Jobs") or ():
-                if not row.get("JobId"):
-                    raise JobsApiError(f"ListJobs of {account_id}: a row without a job's id")
+                if not row.get("JobId") or not row.get("Status"):
+                    raise JobsApiError(f"ListJobs of {account_id}: a row without a job's id or status")
                 ref = JobRef(partition, region, account_id, row["JobId"])
-                yield ListedJob(ref, JobStatus(row.get("Status", "")), row.get("CreationTime"))
+                yield ListedJob(ref, JobStatus(row["Status"]), row.get("CreationTime"))
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
