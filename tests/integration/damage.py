@@ -207,7 +207,7 @@ def with_damage(body: bytes, place: tuple[int, ...], damage: XmlDamage) -> bytes
     """The document with one element damaged."""
     root = parsed(body)
     damage(*at(root, place))
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def renamed(name: str) -> XmlDamage:

@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from s3batch_emulator import model, wire
@@ -53,15 +53,15 @@ class Desk:
     limiter: RateLimiter | None
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
 
-    def answer(self, request: HttpRequest, now: datetime) -> HttpResponse:
-        """The answer to a request, as S3 would give it."""
+    def answer(self, request: HttpRequest, now: datetime, date: datetime) -> HttpResponse:
+        """The answer to a request, as S3 would give it, dated."""
         request_id = f"{self.rng.getrandbits(64):016X}"
         headers = {
             "Content-Type": "application/xml",
             "x-amz-request-id": request_id,
             "x-amz-id-2": request_id,
             "Server": "AmazonS3",
-            "Date": format_datetime(now.replace(microsecond=0), usegmt=True),
+            "Date": format_datetime(date.astimezone(UTC), usegmt=True),
         }
         try:
             operation, path = _routed(request)

@@ -26,6 +26,7 @@ class Emulator:
 
     Attributes:
         clock: Its only notion of time.
+        dates: What answers are dated by: the same clock, unless a test says otherwise.
         asgi: The ASGI application; mount or serve it anywhere.
         faults: Where to lay faults in wait.
     """
@@ -63,6 +64,7 @@ class Emulator:
             seed: Makes every id, and every fault that is left to chance, repeatable.
         """
         self.clock = clock
+        self.dates: Clock = clock
         self._sink = event_sink
         self._delivering = threading.Lock()
         self._service = JobService(
@@ -172,7 +174,7 @@ class Emulator:
         Events that it causes wait for `deliver`.
         """
         with self._service.lock:
-            return self._desk.answer(request, self.clock.now())
+            return self._desk.answer(request, self.clock.now(), self.dates.now())
 
     def deliver(self) -> None:
         """Hand the events of finished changes to the sink, in order, one at a time."""
