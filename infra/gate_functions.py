@@ -68,6 +68,7 @@ class GateFunctions(Construct):
             "BATCHGATE_EVENT_BUS": DECISION_BUS,
             "BATCHGATE_LEDGER_TABLE": ledger.table.table_name,
             "BATCHGATE_SWEEP_CALLS_PER_SECOND": str(settings.sweep_calls_per_second),
+            "BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS": settings.untagged_answer_lacks_tags,
         }
         self.job_event = self._function(
             "JobEvent",

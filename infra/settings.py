@@ -62,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         policy_bake_minutes: How long AppConfig watches a new policy, and takes it back where the gate has trouble.
         notify_email: Where holds that need a person, cancellations and alarms are mailed to; nowhere by default.
         held_alarm_hours: An alarm rings when a job is held for longer.
+        untagged_answer_lacks_tags: Whether S3 leaves `Tags` out of its answer for a job without tags: `unknown` until
+            somebody has looked on an account. Where it is not `true`, an answer without them leaves tags unmeasurable.
         customer_key: Whether a KMS key of the account's encrypts queues, table, topic and logs.
         trail: Whether to make a CloudTrail trail: EventBridge has S3's job events only where one logs.
     """
@@ -94,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
+    untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
     customer_key: bool = False
     trail: bool = False
 

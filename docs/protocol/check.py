@@ -104,6 +104,7 @@ RULES = (
     Rule("FINAL", "Settled is final", ALONE),
     Rule("LEASE", "While a lease is live, everybody but its owner leaves the job alone", CORE),
     Rule("LEASE_EVERYWHERE", "... whatever S3 shows", CORE),
+    Rule("CLOCKS", "A review whose clock is far from S3's decides nothing", CORE),
     Rule("SEND_IN_LEASE", "Nothing is sent after one's lease", CORE),
     Rule("JUDGE_AFRESH", "An expired claim is judged afresh, never simply finished", ALONE),
     Rule("MAYBE_SENT", "Whoever takes over an expired claim sets maybe_sent", ALONE),

@@ -11,6 +11,8 @@
  *   rev          stale[p]: somebody else wrote STATE since p read or wrote it, so p's next condition fails. A write
  *                whose answer was lost and that finds its own id is the case !stale[p], a success.
  *   lease_until  lease_live; it may end at any moment, whatever its owner is doing. over_15: 15 minutes more.
+ *   clocks       are right. A review that finds its own far from S3's ends at once, as by a crash; without that rule any
+ *                review may take leases for over, and the 15 minutes too.
  *   attempt      no count: updates whose sender stopped waiting are two bits, late_ready and late_cancel.
  *   facts        are anything at each look; whether 5 seconds or the window's end came before the send is anything too.
  *   pause, brake are on or off at each look at them.
@@ -98,6 +100,7 @@
 #define EXPIRY_FRESH      37
 #define EXPIRY_KNOWN      38
 #define MARKED_NO_CLOCK   39
+#define CLOCKS            40
 
 #define ASKS (!UNCONFIRMED)
 
@@ -241,6 +244,10 @@ idle: /* 1. read STATE */
   atomic {
     if :: stale[p] && CONDITIONS_HOLD -> printf("%e: somebody else wrote first\n", who); goto rest :: else fi;
     if :: !RULE(CLOCK_FIRST) -> s_lease_live = lease_live; s_over_15 = over_15 :: else fi;
+    if
+    :: !RULE(CLOCKS) -> s_lease_live = 0; s_over_15 = 1; printf("%e: its clock is far ahead\n", who)
+    :: skip
+    fi;
     if
     :: s_state == settled && RULE(FINAL) ->                              /* row settled */
        if

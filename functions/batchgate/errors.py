@@ -110,12 +110,20 @@ class UpdateUnclearError(JobsApiError):
     """Nobody can say whether the status update had, has or will have its effect."""
 
 
+class ClockError(BatchgateError):
+    """The function's clock and S3's are too far apart, or S3 does not say its time: nothing is decided."""
+
+
 class ManifestsApiError(BatchgateError):
     """S3 could not say anything about a manifest now; it may later."""
 
 
 class LedgerError(BatchgateError):
     """The ledger could not be read or written."""
+
+
+class UnreadableItemError(LedgerError):
+    """One item of the ledger is not what this version writes; the others are none the worse for it."""
 
 
 class LedgerConflictError(LedgerError):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from batchgate.errors import UnreadableItemError
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
@@ -56,7 +57,11 @@ class JobsApi(Protocol):
     def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
         """DescribeJob, and GetJobTagging beside it where asked.
 
-        Tags that may not be read are a gap; every other trouble is raised as by `describe`.
+        Tags that may not be read, or that S3 does not speak of, are a gap; every other trouble is raised as by
+        `describe`.
+
+        Raises:
+            ClockError: The clock is too far from S3's, whether S3 knows the job or not.
         """
         ...
 
@@ -122,6 +127,18 @@ class Pause(Struct, frozen=True):
     at: datetime
 
 
+class Unreadable(Struct, frozen=True):
+    """An item of the ledger that this version can't read; nothing is done about its job until somebody mends it.
+
+    Attributes:
+        ref: The job; None where not even that can be read.
+        error: Which item it is, and what is wrong with it.
+    """
+
+    ref: JobRef | None
+    error: UnreadableItemError
+
+
 class DecisionLedger(Protocol):
     """The one truth about each job. Reads of it are strongly consistent, writes conditional."""
 
@@ -129,6 +146,7 @@ class DecisionLedger(Protocol):
         """The job's state; None where nothing was ever written.
 
         Raises:
+            UnreadableItemError: It is not what this version writes: another one's, or broken.
             LedgerError: It could not be read.
         """
         ...
@@ -173,10 +191,11 @@ class DecisionLedger(Protocol):
         """Whether claims are refused, and why."""
         ...
 
-    def open_items(self) -> Iterator[State]:
+    def open_items(self) -> Iterator[State | Unreadable]:
         """What is not settled and announced yet, by `due_at`; a hint: it may be older than what `read` answers.
 
-        Of each only what the sweep and people look at is there; nothing may be written from it.
+        Of each only what the sweep and people look at is there; nothing may be written from it. An item that can't be
+        read costs the others nothing.
         """
         ...
 
@@ -185,11 +204,11 @@ class DecisionLedger(Protocol):
         ...
 
     def told_until(self) -> datetime | None:
-        """Up to when people were told of holds; None before the first digest."""
+        """Up to when people were told of holds; None before the first digest, and where nobody can read it."""
         ...
 
     def tell_until(self, instant: datetime) -> None:
-        """Remember up to when people were told."""
+        """Remember up to when people were told, unless somebody told them later."""
         ...
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:

@@ -18,6 +18,12 @@ SIGNATURE_LIVES = timedelta(minutes=15)
 Source: AWS Signature Version 4, request expiration (*inferred* for this call).
 """
 
+CLOCKS_APART_AT_MOST = timedelta(seconds=30)
+"""How far a review's clock may be from S3's: as far as a lease's margin allows for."""
+
+_DATE_IS_EXACT_TO = timedelta(seconds=1)
+"""*Source*: RFC 9110, Date."""
+
 GONE_AFTER = timedelta(days=1)
 """A job that S3 does not know so long after it was heard of is gone."""
 
@@ -134,6 +140,20 @@ def _moved_as(status: JobStatus) -> Direction | None:
 def arrives_until(state: State, now: datetime) -> datetime:
     """Until when an update that may have been sent can still take effect; a while yet where no lease is known."""
     return (state.lease_until or now) + SIGNATURE_LIVES
+
+
+def clocks_apart(date: datetime, asked_at: datetime, answered_at: datetime) -> timedelta:
+    """How far one's clock is ahead of S3's at least; negative where it is behind.
+
+    S3 wrote `date` between the two instants, somewhere within its second: how long the call took is no difference.
+
+    Args:
+        date: Of S3's answer.
+        asked_at: By one's own clock, before S3 was asked.
+        answered_at: By the same, when the answer was there.
+    """
+    ahead, behind = asked_at - (date + _DATE_IS_EXACT_TO), answered_at - date
+    return ahead if ahead > timedelta(0) else min(behind, timedelta(0))
 
 
 def settle_gone(state: State | None, now: datetime) -> NextStep:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.digest import needs_a_person
-from batchgate.errors import JobsApiError, PolicyUnavailableError
+from batchgate.errors import JobsApiError, PolicyUnavailableError, UnreadableItemError
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.ports import Gate, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
@@ -64,8 +64,9 @@ class SweepReport(Struct):
         due: Open items that were due, or that the listing no longer showed.
         new: Jobs that the ledger did not know as open.
         did: How many reviews came to which action.
-        troubles: Jobs whose review failed, or S3's listing, and how; not more than some.
-        failed: How many reviews failed.
+        troubles: Jobs whose review failed or whose item in the ledger can't be read, or S3's listing, and how; not
+            more than some.
+        failed: How many troubles there were.
         left: Work that there was no time for; the next sweep begins with it.
         held: Jobs that are held now.
         oldest_held: Since when the oldest of them is held; a hold in shadow, or for adoption, begins anew when it ends.
@@ -140,8 +141,8 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     """What is due, and what is new, each with the longest due first."""
     now = report.at
     version = _version(gate, report)
-    report.paused = gate.ledger.pause() is not None
-    items = {item.ref: item for item in gate.ledger.open_items()}
+    report.paused = _is_paused(gate, report)
+    items, unreadable = _open_items(gate, report)
     held = [item for item in items.values() if item.phase is Phase.HELD]
     report.held = len(held)
     report.waiting = [item for item in held if needs_a_person(item)]
@@ -160,12 +161,35 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     listed = listed or {}
     memory.asking &= unasked.keys() - listed.keys()
     created = {**unasked, **listed}
-    unknown = [ref for ref in created if ref not in items and ref not in memory.asking]
+    unknown = [ref for ref in created if ref not in items and ref not in memory.asking and ref not in unreadable]
     # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
     known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
     new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known and version is not None]
     report.listed, report.due, report.new = len(listed), len(due), len(new)
     return deque(sorted(due)), deque(sorted(new))
+
+
+def _is_paused(gate: Gate, report: SweepReport) -> bool:
+    """Whether claims are refused; they are by what is there, even where nobody can read it."""
+    try:
+        return gate.ledger.pause() is not None
+    except UnreadableItemError as error:
+        report.note_trouble("pause", error)
+        return True
+
+
+def _open_items(gate: Gate, report: SweepReport) -> tuple[dict[JobRef, State], set[JobRef]]:
+    """What is open, and the jobs whose items can't be read: reported, so that somebody mends them, and left alone."""
+    items: dict[JobRef, State] = {}
+    unreadable: set[JobRef] = set()
+    for item in gate.ledger.open_items():
+        if isinstance(item, State):
+            items[item.ref] = item
+            continue
+        report.note_trouble(item.ref.arn if item.ref else "ledger", item.error)
+        if item.ref is not None:
+            unreadable.add(item.ref)
+    return items, unreadable
 
 
 def _version(gate: Gate, report: SweepReport) -> str | None:

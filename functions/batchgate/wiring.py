@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -33,6 +34,9 @@ from batchgate.text import shorten
 SWEEP_WORKERS = 16
 _CALLS_BESIDE = SWEEP_WORKERS + 4
 """One a review, and some that hang on from a review that was given up."""
+
+UNVERIFIED = ("unknown", "true", "false")
+"""What a setting says of something that nobody outside AWS knows; found out on an account."""
 
 USER_AGENT = f"batchgate/{__version__} botocore/{botocore.__version__}"
 
@@ -77,6 +81,7 @@ class Settings(Struct, frozen=True):
         event_bus: BATCHGATE_EVENT_BUS: the bus that hears of decisions; none if not said.
         topic_arn: BATCHGATE_TOPIC_ARN: the topic that hears of holds; none if not said.
         sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 if not said.
+        untagged_lacks_tags: BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS: `true`; anything but that is not known, or not so.
     """
 
     policies: ProfileLocation | Path
@@ -86,6 +91,7 @@ class Settings(Struct, frozen=True):
     event_bus: str
     topic_arn: str
     sweep_calls_per_second: float
+    untagged_lacks_tags: bool
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -98,9 +104,7 @@ class Settings(Struct, frozen=True):
         table = said.get("BATCHGATE_LEDGER_TABLE")
         if not table:
             raise SettingError("BATCHGATE_LEDGER_TABLE: expected the name of the decision ledger's table, got nothing")
-        adopt = said.get("BATCHGATE_ADOPT_EXISTING") or "report"
-        if adopt not in ("report", "judge"):
-            raise SettingError(f"BATCHGATE_ADOPT_EXISTING: expected report or judge, got {shorten(adopt, 40)!r}")
+        adopt = _choice(said, "BATCHGATE_ADOPT_EXISTING", "report", "judge")
         brake = said.get("BATCHGATE_BRAKE") or "20/10"
         rate = said.get("BATCHGATE_SWEEP_CALLS_PER_SECOND") or "20"
         try:
@@ -121,7 +125,16 @@ class Settings(Struct, frozen=True):
             event_bus=said.get("BATCHGATE_EVENT_BUS") or "",
             topic_arn=said.get("BATCHGATE_TOPIC_ARN") or "",
             sweep_calls_per_second=calls_per_second,
+            untagged_lacks_tags=_choice(said, "BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", *UNVERIFIED) == "true",
         )
+
+
+def _choice(said: Mapping[str, str], name: str, *choices: str) -> str:
+    """One of a few words; the first if not said."""
+    chosen = said.get(name) or choices[0]
+    if chosen not in choices:
+        raise SettingError(f"{name}: expected {' or '.join(choices)}, got {shorten(chosen, 40)!r}")
+    return chosen
 
 
 def _where_policies_are(appconfig: str | None, file: str | None) -> ProfileLocation | Path:
@@ -216,6 +229,7 @@ def _jobs(*, paced: bool) -> JobsApi:
         clock=SystemClock(),
         pace=pace,
         beside=_beside(),
+        untagged_lacks_tags=_settings().untagged_lacks_tags,
     )
 
 

@@ -34,6 +34,7 @@ from batchgate.wiring import SystemClock
 from batchgate_cli.app import app
 from batchgate_cli.live_gate import PARAMETER
 from infra.ledger_table import create_table_arguments
+from s3batch_emulator import RealClock
 from tests.integration.deployed import Served
 from tests.integration.stage import ACCOUNT, HOLD_ALL, REGION, Stage
 
@@ -127,6 +128,7 @@ def deployed_gate(served: Served, endpoint_url: str) -> LiveStage:
     """A new gate that holds every job, with queues and a ledger of its own, in place of the one before."""
     stage = Stage(HOLD_ALL)
     stage.clock.advance(SystemClock().now() - timedelta(hours=1) - stage.clock.now())
+    stage.emulator.dates = RealClock()  # as that of people's commands is
     stage.adopt_existing = True
     served.stage = stage
     name = f"gate-{uuid4().hex[:12]}"

@@ -87,9 +87,9 @@ def test_holds_that_the_policies_did_not_make_are_marked(live: LiveStage) -> Non
     live.stage.enforce(HOLD_ALL.replace("version: 1", "version: 1\nmode: shadow"))
     live.held()
     live.stage.enforce(APPROVE_ALL)
-    live.ledger.set_pause(Pause(PERSON, "an incident", SystemClock().now()))
+    live.ledger.set_pause(Pause(PERSON, "an incident", SystemClock().now()), replacing=None)
     live.held()
-    live.ledger.set_pause(None)
+    live.ledger.set_pause(None, replacing=live.ledger.pause())
     live.stage.adopt_existing = False
     live.held()
     said = batchgate("jobs", "held").stdout
@@ -470,7 +470,7 @@ def test_what_the_record_has_no_room_for_is_counted(live: LiveStage) -> None:
 
 def paused(live: LiveStage, ref: JobRef) -> None:
     """Somebody paused the gate."""
-    live.ledger.set_pause(Pause(PERSON, "an incident", SystemClock().now()))
+    live.ledger.set_pause(Pause(PERSON, "an incident", SystemClock().now()), replacing=None)
 
 
 def decided(live: LiveStage, ref: JobRef) -> None:

@@ -16,7 +16,7 @@ from batchgate import wiring
 from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
 from batchgate.policy.canonical import canonical_json
-from s3batch_emulator import running_server
+from s3batch_emulator import RealClock, running_server
 from tests.integration.memory_ledger import MemoryLedger
 from tests.integration.stage import ACCOUNT, REGION, Stage, policies
 
@@ -141,6 +141,7 @@ class Served:
     def deployed(self, stage: Stage, tmp_path: Path, policy: str) -> Iterator[Deployed]:
         """Deploy policies for the block, with an empty ledger, and keep the log."""
         self.stage = stage
+        stage.emulator.dates = RealClock()  # as the function's own clock is
         packaged = tmp_path / "policy.json"
         packaged.write_bytes(canonical_json(policies(policy).document))
         function = Deployed(stage)

@@ -5,13 +5,13 @@ Each row is executed by test_errors_table.py. `python -m tests.integration.error
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
 from batchgate.jobs.model import JobRef
 from batchgate.ports import Brake, Pause
-from s3batch_emulator import Effect
+from s3batch_emulator import Effect, SteppedClock
 from tests.integration.stage import CANCEL_ALL, HOLD_ALL
 from tests.integration.troubled import BROKEN, DENIED, GARBLED, LOST, RESET, THROTTLED, Trouble, World
 
@@ -93,7 +93,8 @@ def _policies_gone(world: World, ref: JobRef) -> None:
 
 
 def _paused(world: World, ref: JobRef) -> None:
-    world.ledger.set_pause(Pause("arn:aws:iam::123456789012:user/kim", "an incident", world.stage.clock.now()))
+    pause = Pause("arn:aws:iam::123456789012:user/kim", "an incident", world.stage.clock.now())
+    world.ledger.set_pause(pause, replacing=None)
 
 
 def _braked(world: World, ref: JobRef) -> None:
@@ -109,6 +110,26 @@ def _another_review(world: World, ref: JobRef) -> None:
     world.deliver(ref)
 
 
+def _dated(seconds: float) -> Happens:
+    def happens(world: World, ref: JobRef) -> None:
+        world.stage.emulator.dates = SteppedClock(world.stage.clock.now() + timedelta(seconds=seconds))
+
+    return happens
+
+
+def _new_member(world: World, ref: JobRef) -> None:
+    world.stage.emulator.add_member(ref.job_id, ("Operation", "S3PutObjectTagging", "NewMember"), "true")
+
+
+def _tags_left_out(world: World, ref: JobRef) -> None:
+    service = world.stage.emulator._service
+    service.switches = replace(service.switches, untagged_lacks_tags=True)
+
+
+def _of_another_version(world: World, ref: JobRef) -> None:
+    world.write_item_of_another_version(ref)
+
+
 def _unknown(world: World, ref: JobRef) -> None:
     world.s3control("DescribeJob", Effect.ERROR, "NoSuchJobException")
 
@@ -121,6 +142,9 @@ _S3_TROUBLES: Final = (
     ("times out", Effect.HANG, "InternalServiceException", "Errors"),
     ("is cut short", Effect.HALF_ANSWER, "InternalServiceException", "Errors"),
     ("answers something else", Effect.WRONG_XML, "InternalServiceException", "Errors"),
+    ("answers nothing", Effect.EMPTY_ANSWER, "InternalServiceException", "Errors"),
+    ("answers an error with status 200", Effect.ERROR_IN_200, "InternalServiceException", "Errors"),
+    ("answers another call's document", Effect.OTHER_DOCUMENT, "InternalServiceException", "Errors"),
 )
 _AWS_TROUBLES: Final = (
     ("is denied", DENIED),
@@ -146,6 +170,9 @@ def _rows() -> Iterator[Row]:
         yield Row(
             "DescribeJob", fails, _s3("DescribeJob", effect, code), AGAIN, "Suspended", "nothing", counted, "approved"
         )
+    for fails, date in (("is dated 32 s earlier than the clock says", -32), ("is dated 33 s later", 33)):
+        yield Row("DescribeJob", fails, _dated(date), AGAIN, "Suspended", "nothing", "Errors", "approved")
+    yield Row("DescribeJob", "has a member that nobody knows", _new_member, DONE, "Suspended", "held", "Held", "held")
     yield Row("DescribeJob", "knows no such job", _unknown, AGAIN, "Suspended", "nothing", "", "approved")
     yield Row(
         "DescribeJob",
@@ -172,6 +199,17 @@ def _rows() -> Iterator[Row]:
             policy=WANTS_TAG,
             tags=(("ticket", "CHG-1"),),
         )
+    yield Row(
+        "GetJobTagging",
+        "leaves out the tags, which nobody has verified",
+        _tags_left_out,
+        DONE,
+        "Suspended",
+        "held",
+        "Held",
+        "held",
+        policy=WANTS_TAG,
+    )
     yield from _manifest_rows()
     yield from _ledger_rows()
     yield from _update_rows()
@@ -205,6 +243,16 @@ def _ledger_rows() -> Iterator[Row]:
         yield Row(
             "GetItem of STATE", fails, _aws("GetItem", trouble), AGAIN, "Suspended", "nothing", "Errors", "approved"
         )
+    yield Row(
+        "GetItem of STATE",
+        "answers an item of another version",
+        _of_another_version,
+        AGAIN,
+        "Suspended",
+        "unreadable",
+        "Errors",
+        "approved",
+    )
     for fails, trouble in _AWS_TROUBLES:
         yield Row(
             "TransactWriteItems of a claim",
@@ -305,7 +353,13 @@ def _update_rows() -> Iterator[Row]:
         yield row(f"{fails}, not carried out", fault(effect), DONE, "Suspended", "claimed", "Left")
         yield row(f"{fails}, carried out", fault(effect, after_change=True), DONE, "Ready", "settled applied", approved)
     yield row("is cut short", fault(Effect.HALF_ANSWER), DONE, "Ready", "settled applied", approved)
-    yield row("answers something else", fault(Effect.WRONG_XML), DONE, "Ready", "settled applied", approved)
+    for fails, effect in (
+        ("answers something else", Effect.WRONG_XML),
+        ("answers nothing", Effect.EMPTY_ANSWER),
+        ("answers an error with status 200", Effect.ERROR_IN_200),
+        ("answers another call's document", Effect.OTHER_DOCUMENT),
+    ):
+        yield row(fails, fault(effect), DONE, "Ready", "settled applied", approved)
 
     def unclear_and_blind(world: World, ref: JobRef) -> None:
         world.before("TransactWriteItems", lambda: world.s3control("DescribeJob", Effect.ERROR, "AccessDenied"))
@@ -377,6 +431,14 @@ def _sweep_rows() -> Iterator[SweepRow]:
         yield SweepRow("PutItem of the sweep's lease", fails, _aws("PutItem", trouble), True, "none", "Errors")
     yield SweepRow("PutItem of the sweep's lease", "finds another sweep at it", _other_sweep, False, "none", "")
     yield SweepRow("Query of what is open", "fails", _aws("Query", BROKEN), True, "none", "Errors")
+    yield SweepRow(
+        "Query of what is open",
+        "has an item of another version",
+        _of_another_version,
+        False,
+        "the due one",
+        "Errors, SweepTroubles",
+    )
     yield SweepRow("BatchGetItem of what has ended", "fails", _ended_unknown, True, "none", "Errors")
     yield SweepRow("Publish of a digest", "fails", _aws("Publish", BROKEN), False, "both", "Errors")
     yield SweepRow("DeleteItem of the sweep's lease", "fails", _aws("DeleteItem", BROKEN), True, "both", "Errors")

@@ -7,9 +7,10 @@ from threading import Lock
 
 from msgspec.structs import replace
 
+from batchgate.adapters.ledger import A_SWEEP_TAKES_AT_MOST
 from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError
 from batchgate.jobs.model import JobRef
-from batchgate.ports import Brake, Clock, Pause, Review
+from batchgate.ports import Brake, Clock, Pause, Review, Unreadable
 from batchgate.state import Direction, State
 
 
@@ -75,11 +76,14 @@ class MemoryLedger:
         """Whether claims are refused."""
         return self.paused
 
-    def set_pause(self, pause: Pause | None) -> None:
-        """Pause the gate, or let it go on."""
-        self.paused = pause
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
+        """Pause the gate, or let it go on, if nobody did either since."""
+        with self._lock:
+            if self.paused != replacing:
+                raise LedgerConflictError("somebody else paused the gate, or let it go on, in between")
+            self.paused = pause
 
-    def open_items(self) -> Iterator[State]:
+    def open_items(self) -> Iterator[State | Unreadable]:
         """What is not settled and announced yet, by `due_at`."""
         with self._lock:
             found = [(each.due_at, each.ref, each) for each in self.states.values() if each.due_at is not None]
@@ -95,13 +99,16 @@ class MemoryLedger:
         return self.told
 
     def tell_until(self, instant: datetime) -> None:
-        """Remember it."""
-        self.told = instant
+        """Remember it, unless somebody told later."""
+        if self.told is None or not instant < self.told <= instant + timedelta(days=1):
+            self.told = instant
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the sweep's lease."""
         with self._lock:
-            if self.sweep is not None and self.sweep[0] != owner and self.clock.now() < self.sweep[1]:
+            now = self.clock.now()
+            lives = self.sweep is not None and now < self.sweep[1] <= now + A_SWEEP_TAKES_AT_MOST
+            if lives and self.sweep is not None and self.sweep[0] != owner:
                 return False
             self.sweep = (owner, until)
             return True

@@ -17,7 +17,7 @@ from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result, manifest_location
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review
+from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
 from batchgate.review import decide_by_hand, review_job
 from batchgate.state import Direction, State
 from batchgate.sweep import Memory, Plan, SweepReport, sweep_jobs
@@ -146,7 +146,7 @@ class RecordedLedger:
         self.script.reached("pause")
         return self.ledger.pause()
 
-    def open_items(self) -> Iterator[State]:
+    def open_items(self) -> Iterator[State | Unreadable]:
         """As the ledger."""
         self.script.reached("open_items")
         return self.ledger.open_items()

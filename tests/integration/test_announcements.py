@@ -84,7 +84,7 @@ def test_a_decision_is_put_on_the_bus_as_it_is_logged(
         "Resources": [REF.arn],
     }
     with Stubber(events) as stub:
-        stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{}]}, {"Entries": [entry]})
+        stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}, {"Entries": [entry]})
         assert Announcements(a_logger(stream), "default", events).announce(review)
         stub.assert_no_pending_responses()
     line = json.loads(stream.getvalue())

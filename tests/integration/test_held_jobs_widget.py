@@ -112,7 +112,7 @@ def test_the_longest_held_come_first_and_the_rest_is_counted(ledger: MemoryLedge
 
 def test_a_pause_is_seen_at_once(ledger: MemoryLedger) -> None:
     """Above everything else."""
-    ledger.set_pause(Pause("arn:aws:iam::123456789012:user/<kim>", "a <b>doubtful</b> policy", NOW))
+    ledger.set_pause(Pause("arn:aws:iam::123456789012:user/<kim>", "a <b>doubtful</b> policy", NOW), replacing=None)
     table = Table(widget())
     assert table.text.startswith(
         "The gate is paused since 2026-03-27 12:00 UTC by arn:aws:iam::123456789012:user/<kim>"

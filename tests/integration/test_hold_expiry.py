@@ -172,10 +172,10 @@ def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
     ref = stage.create(5)
     stage.review(ref)
     stage.advance(days=3)
-    stage.ledger.ledger.set_pause(Pause("kim", "an incident", stage.clock.now()))
+    stage.ledger.ledger.set_pause(Pause("kim", "an incident", stage.clock.now()), replacing=None)
     assert stage.review(ref).action == "held"
     assert stage.state(ref).block is Block.PAUSED
-    stage.ledger.ledger.set_pause(None)
+    stage.ledger.ledger.set_pause(None, replacing=stage.ledger.ledger.pause())
     stage.brake = Brake(1, timedelta(minutes=10))
     other = stage.create(5)
     stage.review(other)

@@ -34,7 +34,7 @@ numbers = count(1)
 class Ledger(DecisionLedger, Protocol):
     """With what people do beside."""
 
-    def set_pause(self, pause: Pause | None) -> None:
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
         """Pause the gate, or let it go on."""
         ...
 
@@ -318,13 +318,13 @@ def test_a_paused_gate_claims_nothing(ledger: Ledger) -> None:
     ref = new_job()
     pause = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)
     assert ledger.pause() is None
-    ledger.set_pause(pause)
+    ledger.set_pause(pause, replacing=None)
     assert ledger.pause() == pause
     with pytest.raises(GatePausedError):
         ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
     assert ledger.read(ref) is None
     first = ledger.write(held(ref), replacing=None)
-    ledger.set_pause(None)
+    ledger.set_pause(None, replacing=pause)
     assert ledger.pause() is None
     assert ledger.claim(claimed(ref), replacing=first, review=review(ref), brake=BRAKE).rev == 2
 

@@ -110,7 +110,7 @@ def test_what_is_not_to_be_had_says_why(s3: Any, location: dict[str, Any] | None
 def test_a_refusal_is_unmeasurable(s3: Any, code: str, status: int, why: str) -> None:
     """HeadObject has no body, so its errors are known by their status alone."""
     with Stubber(s3) as stub:
-        stub.add_client_error("head_object", code, http_status_code=status)
+        stub.add_client_error("head_object", code, http_status_code=status, response_meta={"RequestId": "1"})
         size = StoredManifests(s3).size(described({"ObjectArn": "arn:aws:s3:::manifests/m.csv", "ETag": "e"}))
     assert size == Gap(Result.UNMEASURABLE, why)
 
@@ -171,10 +171,19 @@ def test_a_job_that_moves_meanwhile_is_not_judged() -> None:
     assert stage.review(ref).action == "superseded"
 
 
-def test_a_directory_bucket_is_not_asked() -> None:
+def test_a_refusal_of_somebody_between_is_nobodys(s3: Any) -> None:
+    """It does not name the request, as S3's own does, and says nothing of the manifest."""
+    stub = Stubber(s3)
+    stub.add_client_error("head_object", "403", http_status_code=403)
+    with stub, pytest.raises(ManifestsApiError, match="HeadObject"):
+        StoredManifests(s3).size(described({"ObjectArn": "arn:aws:s3:::manifests/m.csv", "ETag": "e"}))
+
+
+def test_a_directory_bucket_is_not_asked(s3: Any) -> None:
     """Botocore would make a session for it first, for which the gate has neither data nor rights."""
     job = described({"ObjectArn": "arn:aws:s3:::foo--use1-az4--x-s3/m.csv", "ETag": "e"})
-    assert StoredManifests(None).size(job) == Gap(Result.UNMEASURABLE, "a directory bucket is not asked")  # type: ignore[arg-type]
+    with Stubber(s3):  # which fails whatever it is asked
+        assert StoredManifests(s3).size(job) == Gap(Result.UNMEASURABLE, "a directory bucket is not asked")
 
 
 def test_an_answer_without_an_etag_is_nobodys(s3: Any) -> None:

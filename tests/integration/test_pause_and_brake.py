@@ -13,7 +13,8 @@ from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, Stage
 
 def pause(stage: Stage) -> None:
     """Pause the gate now."""
-    stage.ledger.ledger.set_pause(Pause("arn:aws:iam::123456789012:user/kim", "an incident", stage.clock.now()))
+    at = stage.clock.now()
+    stage.ledger.ledger.set_pause(Pause("arn:aws:iam::123456789012:user/kim", "an incident", at), replacing=None)
 
 
 # --- Pause ------------------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ def test_what_was_held_by_the_pause_is_decided_by_the_next_sweep_after_it(stage:
     stage.review(ref)
     stage.advance(minutes=1)
     assert stage.sweep().due == 0
-    stage.ledger.ledger.set_pause(None)
+    stage.ledger.ledger.set_pause(None, replacing=stage.ledger.ledger.pause())
     assert stage.sweep().due == 1
     assert (stage.updates, stage.state(ref).outcome) == (["Ready"], Outcome.APPLIED)
 

@@ -552,7 +552,7 @@ def test_tags_of_somebody_else_are_no_tags_of_the_job(stage: Stage, body: str) -
 
     s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
     s3control.client.meta.events.register("before-send.s3-control.GetJobTagging", between)  # type: ignore[arg-type]
-    with pytest.raises(JobsApiError, match="not S3's"):
+    with pytest.raises(JobsApiError, match="not its answer"):
         s3control.look(ref, with_tags=True)
 
 

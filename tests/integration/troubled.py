@@ -19,9 +19,10 @@ from msgspec.structs import replace
 
 from batchgate import wiring
 from batchgate.adapters.announce import Announcements
-from batchgate.adapters.ledger import DynamoLedger
+from batchgate.adapters.ledger import SCHEMA_VERSION, DynamoLedger
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.notices import TopicNotices
+from batchgate.errors import UnreadableItemError
 from batchgate.handlers import job_event as job_event_handler
 from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import JobRef
@@ -77,6 +78,7 @@ class World:
     def __init__(self, endpoint_url: str, patch: pytest.MonkeyPatch) -> None:
         self.stage = Stage(UP_TO_THREE)
         self.stage.adopt_existing = True
+        self._unreadable: dict[str, Any] = {}
         self._troubles: list[tuple[str, Trouble]] = []
         self._before: list[tuple[str, Callable[[], object]]] = []
         self.ledger = DynamoLedger(
@@ -117,6 +119,18 @@ class World:
         """Have the next call of DynamoDB, S3, EventBridge or SNS fail."""
         self._troubles.append((operation, trouble))
 
+    def write_item_of_another_version(self, ref: JobRef) -> None:
+        """Have the ledger say something of a job that this version can't read."""
+        item = {
+            "pk": {"S": f"{ref.partition}:{ref.region}:{ref.account_id}:{ref.job_id}"},
+            "sk": {"S": "STATE"},
+            "schema_version": {"N": str(SCHEMA_VERSION + 1)},
+            "open": {"S": "open"},
+            "due_at": {"S": "2026-01-01T00:00:00.000000Z"},
+        }
+        self.ledger.client.put_item(TableName=self.ledger.table, Item=item)
+        self._unreadable = {"pk": item["pk"], "sk": item["sk"]}
+
     def before(self, operation: str, action: Callable[[], object]) -> None:
         """Have something happen just before the next call of DynamoDB, S3, EventBridge or SNS."""
         self._before.append((operation, action))
@@ -130,8 +144,11 @@ class World:
         self._troubles.clear()
         self._before.clear()
         self.stage.emulator.faults.clear()
+        self.stage.emulator.dates = self.stage.clock
+        if self._unreadable:
+            self.ledger.client.delete_item(TableName=self.ledger.table, Key=self._unreadable)
         self.stage.source.enforced = self.stage.source.enforced or policies(UP_TO_THREE)
-        self.ledger.set_pause(None)
+        self.ledger.set_pause(None, replacing=self.ledger.pause())
         self._context = Context()
 
     def _lay_in_wait(self, client: Any) -> None:
@@ -181,7 +198,10 @@ class World:
 
     def phase(self, ref: JobRef) -> str:
         """The ledger in a word, as the table has it."""
-        state = self.state(ref)
+        try:
+            state = self.state(ref)
+        except UnreadableItemError:
+            return "unreadable"
         if state is None:
             return "nothing"
         if state.phase is not Phase.SETTLED:
@@ -223,6 +243,7 @@ def _fail(client: Any, request: Any, trouble: Trouble) -> AWSResponse:
         body = b""  # to HEAD there is no other answer
     headers = HTTPHeaders()
     headers["x-amzn-ErrorType"] = trouble.code
+    headers["x-amz-request-id"] = "1"
     return AWSResponse(request.url, trouble.status, headers, _Raw(body))
 
 

@@ -127,6 +127,8 @@ def check_holds(check: str, operand: Plain, situation: Situation) -> Result:
             return buckets_hold(mapping(operand), source_buckets(situation), situation)
         case "destination_buckets":
             return buckets_hold(mapping(operand), destination_buckets(situation), situation)
+        case "operation_parameters" if isinstance(operation_name(situation.job), Result):
+            return Result.UNMEASURABLE
         case "operation_parameters" | "manifest" | "report":
             return all_of(
                 fact_holds(test, part_of(check, part, situation), situation) for part, test in mapping(operand).items()
@@ -234,10 +236,10 @@ def arn_parts(job: Job) -> tuple[str, str, str]:
     return partition, region, account
 
 
-def operation_name(job: Job) -> str:
-    """Give the name of the job's operation, the one key under Operation."""
-    [name] = mapping(job["Operation"])
-    return name
+def operation_name(job: Job) -> str | Result:
+    """Give the name of the job's operation, the one key under Operation; unmeasurable where there are several."""
+    names = list(mapping(job["Operation"]))
+    return names[0] if len(names) == 1 else Result.UNMEASURABLE
 
 
 def fact_of(check: str, situation: Situation) -> Fact:

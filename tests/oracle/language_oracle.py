@@ -50,6 +50,7 @@ from tests.oracle.checks import (
     met_if,
     operation_name,
 )
+from tests.oracle.members import says_more_than_is_known
 from tests.oracle.plain import Document, Job, Plain, Result, Tags, Unavailable, listed, mapping, text
 from tests.oracle.windows import change_instants
 
@@ -97,7 +98,7 @@ class OracleResult:
         verdict: approve, hold, wait or cancel.
         until: Beside a hold, the first later instant that would approve, aware UTC; else None.
         deciding: Names behind the verdict, sorted: statements, `(unmatched)`, `(unknown operation)`,
-            `(before Suspended)`, `(shadow)`.
+            `(unknown member)`, `(before Suspended)`, `(shadow)`.
         if_enforced: The verdict if the whole set were enforced; the same unless it is in shadow.
         statements: Every enforced statement (as if the set were enforced), in document order, guardrails first.
     """
@@ -186,7 +187,19 @@ def found_statements(document: Document, situation: Situation) -> Iterator[State
 
 
 def votes_of(document: Document, found: Sequence[Statement], situation: Situation) -> Iterator[Vote]:
-    """Give every vote on the job: the statements', and those of `unmatched` and of the unknown operation."""
+    """Give every vote on the job; where its description says more than is known, none is to cancel it."""
+    if says_more_than_is_known(situation.job):
+        yield Vote(Verdict.HOLD, "(unknown member)")
+        yield from (
+            vote._replace(verdict=Verdict.HOLD) if vote.verdict is Verdict.CANCEL else vote
+            for vote in known_votes(document, found, situation)
+        )
+    else:
+        yield from known_votes(document, found, situation)
+
+
+def known_votes(document: Document, found: Sequence[Statement], situation: Situation) -> Iterator[Vote]:
+    """Give the votes of the statements, and those of `unmatched` and of the unknown operation."""
     for statement in found:
         yield from statement_votes(statement)
     operation = operation_name(situation.job)
@@ -238,7 +251,7 @@ def expiry(exception: Document) -> datetime:
     return datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(days=1)
 
 
-def names_operation(conditions: Plain, operation: str, situation: Situation) -> bool:
+def names_operation(conditions: Plain, operation: str | Result, situation: Situation) -> bool:
     """Say whether conditions name an operation literally: in a list or at any depth, outside `not`."""
     for condition in map(mapping, listed(conditions)):
         for word, operand in condition.items():
@@ -249,7 +262,7 @@ def names_operation(conditions: Plain, operation: str, situation: Situation) -> 
     return False
 
 
-def lists_literally(operand: Plain, operation: str, situation: Situation) -> bool:
+def lists_literally(operand: Plain, operation: str | Result, situation: Situation) -> bool:
     """Say whether an operand of `operation` is or lists exactly this name."""
     for item in listed(operand):
         if item == operation:

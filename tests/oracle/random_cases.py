@@ -128,7 +128,23 @@ def random_job(rng: Random, document: Document, now: datetime) -> tuple[dict[str
         del job["CreationTime"]
     parts = random_manifest(rng, partition, status)
     job.update(parts)
+    if chance(rng, 0.03):
+        add_a_member(rng, job)
+    if chance(rng, 0.02):
+        mapping(job["Operation"]).setdefault(rng.choice([*pools.OPERATIONS, pools.UNKNOWN_OPERATION]), {})  # type: ignore[attr-defined]
     return job, "Manifest" in parts or "GeneratedManifestDescriptor" in parts
+
+
+def add_a_member(rng: Random, job: dict[str, Plain]) -> None:
+    """Have the job's description say something that nobody knows yet, at some depth of one of its structures."""
+    names = [name for name in ("Operation", "ManifestGenerator", "Manifest", "Report") if name in job]
+    here: Plain = job[rng.choice(names)]
+    while isinstance(here, dict):
+        inside = [value for value in here.values() if isinstance(value, dict)]
+        if not inside or chance(rng, 0.4):
+            here["NewMember"] = rng.choice(["true", True, {"Deep": 1}])
+            return
+        here = rng.choice(inside)
 
 
 def random_operation(rng: Random, document: Document, partition: str) -> dict[str, Plain]:

@@ -37,7 +37,7 @@ from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review
+from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
 from batchgate.review import decide_by_hand
 from batchgate.state import Direction, State
 from batchgate.sweep import Memory, Plan
@@ -403,15 +403,17 @@ class LedgerPort:
 
         return self.invocation.perform("claim", effect, _ledger_fails)
 
-    def open_items(self) -> Iterator[State]:
+    def open_items(self) -> Iterator[State | Unreadable]:
         """As the ledger; the index may lack what was written last."""
 
-        def fail(trouble: Trouble, effect: Callable[[], list[State]]) -> list[State]:
+        def fail(trouble: Trouble, effect: Callable[[], list[State | Unreadable]]) -> list[State | Unreadable]:
             if trouble.kind != "fails before":
                 return [item for item in effect() if self.invocation.rng.random() < trouble.how]
             raise LedgerError("the index is away")
 
-        items: list[State] = self.invocation.perform("open_items", lambda: list(self.ledger.open_items()), fail)
+        items: list[State | Unreadable] = self.invocation.perform(
+            "open_items", lambda: list(self.ledger.open_items()), fail
+        )
         return iter(items)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -704,7 +706,7 @@ class World:
                 self.last_policy = step.text or self.last_policy
             case "pause" | "resume":
                 pause = Pause(KIM, "an incident", self.clock.now()) if step.what == "pause" else None
-                self.ledger.set_pause(pause)
+                self.ledger.set_pause(pause, replacing=self.ledger.pause())
                 self.log.append(records.Paused(self.clock.now(), pause is not None))
             case "drop" if self.queue:
                 del self.queue[step.number % len(self.queue)]

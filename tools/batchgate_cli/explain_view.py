@@ -41,6 +41,7 @@ def decision_as_json(decision: Decision) -> dict[str, Json]:
         "mode": "shadow" if decision.policies.shadow else "enforce",
         "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
         "deciding": _deciding(decision),
+        "unknown_members": [printable(path)[:1024] for path in decision.facts.unknown_members],
         "statements": [_statement_as_json(statement) for statement in decision.trace],
     }
 

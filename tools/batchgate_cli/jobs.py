@@ -17,9 +17,9 @@ from batchgate.errors import (
     RefusedError,
 )
 from batchgate.jobs.model import JobRef
-from batchgate.ports import Review
+from batchgate.ports import Review, Unreadable
 from batchgate.review import decide_by_hand
-from batchgate.state import Direction, Phase
+from batchgate.state import Direction, Phase, State
 from batchgate_cli.confirm import confirm
 from batchgate_cli.exits import (
     DECIDING_EXIT_CODES_HELP,
@@ -79,7 +79,11 @@ def held(
     """
     with told_errors():
         live = find_gate(GateOptions(profile, region, table=table))
-        items = oldest_first([item for item in live.ledger.open_items() if item.phase is Phase.HELD])
+        found = list(live.ledger.open_items())
+        items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
+        for item in found:
+            if isinstance(item, Unreadable):
+                errors_console().print(Text(f"batchgate: not listed: {printable_line(str(item.error))}"))
         if output is Output.JSON:
             print(json.dumps(held_as_json(items), indent=2))
         else:

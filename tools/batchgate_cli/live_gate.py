@@ -13,10 +13,12 @@ import boto3
 import msgspec
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.parsers import ResponseParserError
 
 import policy_file
 from batchgate.adapters import ledger as ledgers
 from batchgate.adapters import policy_source
+from batchgate.adapters.answers import only_answers
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import BatchgateError, JobDescriptionError, PolicyUnavailableError, RefusedError
@@ -189,6 +191,7 @@ def find_gate(options: GateOptions) -> LiveGate:
     clock = SystemClock()
     with aws_troubles():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        only_answers(session.events)
         caller = session.client("sts", config=CONFIG).get_caller_identity()
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
@@ -247,7 +250,7 @@ def aws_troubles() -> Iterator[None]:
         said: Any = error.response.get("Error", {})
         message = f"{error.operation_name}: {said.get('Code')}: {shorten(str(said.get('Message') or ''), 300)}"
         raise GateAccessError(message) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise GateAccessError(str(error)) from error
 
 

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batchgate.errors import LedgerConflictError, UnreadableItemError
 from batchgate.jobs.model import JobRef, Json
 from batchgate.ports import Pause
 from batchgate.state import Phase, State
@@ -56,7 +57,14 @@ def pause(
             _show_pause(live, paused, output, already=not status)
             return
         paused = Pause(by=live.who, reason=str(reason), at=live.clock.now())
-        live.ledger.set_pause(paused)
+        try:
+            live.ledger.set_pause(paused, replacing=None)
+        except LedgerConflictError:
+            first = live.ledger.pause()
+            if first is None:
+                raise
+            _show_pause(live, first, output, already=True)
+            return
         _show_pause(live, paused, output, already=False)
 
 
@@ -66,18 +74,38 @@ def resume(
     table: TableOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Let a paused gate decide again: what the pause held is judged afresh within a minute."""
+    """Let a paused gate decide again: what the pause held is judged afresh within a minute.
+
+    Ends the pause that it shows, and no other: where somebody pauses the gate anew meanwhile, it stays paused.
+    """
     with told_errors():
         live = find_gate(GateOptions(profile, region, table=table))
         paused = live.ledger.pause()
         if paused is not None:
-            live.ledger.set_pause(None)
+            _end_pause(live, paused)
         if output is Output.JSON:
             print(json.dumps({"paused": False, "was": _pause_as_json(paused)}, indent=2))
         elif paused is None:
             print(f"the gate of {live.place} was not paused")
         else:
             text_console().print(Text(f"resumed the gate of {live.place}; it was {_pause_in_words(paused)}"))
+
+
+def _end_pause(live: LiveGate, paused: Pause) -> None:
+    """End one pause.
+
+    Raises:
+        GateAccessError: Another one is there by now.
+    """
+    try:
+        live.ledger.set_pause(None, replacing=paused)
+    except LedgerConflictError as error:
+        another = live.ledger.pause()
+        if another is None:
+            return  # somebody else was first; the gate is not paused
+        raise GateAccessError(
+            f"not resumed: somebody paused the gate anew; it is {_pause_in_words(another)}"
+        ) from error
 
 
 def _show_pause(live: LiveGate, paused: Pause | None, output: Output, *, already: bool) -> None:
@@ -102,6 +130,8 @@ def _pause_as_json(paused: Pause | None) -> dict[str, Json] | None:
 
 
 # --- Dead letters -------------------------------------------------------------------------------------
+
+_States: TypeAlias = Mapping[JobRef, State | UnreadableItemError | None]
 
 
 def redrive(
@@ -149,13 +179,21 @@ def _queues(live: LiveGate) -> tuple[DeadLetterQueue, ...]:
     )
 
 
-def _states(live: LiveGate, letters: Sequence[DeadLetter]) -> Mapping[JobRef, State | None]:
-    """What became of the jobs all the same."""
-    return {ref: live.ledger.read(ref) for ref in {letter.ref for letter in letters} if ref is not None}
+def _states(live: LiveGate, letters: Sequence[DeadLetter]) -> _States:
+    """What became of the jobs all the same; where the ledger's item can't be read, that."""
+    states: dict[JobRef, State | UnreadableItemError | None] = {}
+    for ref in {letter.ref for letter in letters if letter.ref is not None}:
+        try:
+            states[ref] = live.ledger.read(ref)
+        except UnreadableItemError as error:
+            states[ref] = error
+    return states
 
 
-def _became(letter: DeadLetter, states: Mapping[JobRef, State | None]) -> str:
+def _became(letter: DeadLetter, states: _States) -> str:
     state = states.get(letter.ref) if letter.ref else None
+    if isinstance(state, UnreadableItemError):
+        return printable_line(str(state))
     if state is None:
         return "the gate knows nothing of the job yet" if letter.ref else "the gate drops it"
     if state.phase is Phase.SETTLED:
@@ -165,7 +203,7 @@ def _became(letter: DeadLetter, states: Mapping[JobRef, State | None]) -> str:
     return f"the job is held: {obstacle(state.reason)}"
 
 
-def _letter_as_json(letter: DeadLetter, states: Mapping[JobRef, State | None]) -> dict[str, Json]:
+def _letter_as_json(letter: DeadLetter, states: _States) -> dict[str, Json]:
     return {
         "queue": letter.queue,
         "message_id": letter.message_id,
@@ -181,7 +219,7 @@ def _letter_as_json(letter: DeadLetter, states: Mapping[JobRef, State | None]) -
 def _show_letters(
     console: Console,
     letters: Sequence[DeadLetter],
-    states: Mapping[JobRef, State | None],
+    states: _States,
     now: datetime,
     more: int,
 ) -> None:
@@ -198,7 +236,7 @@ def _show_letters(
         console.print(f"and about {more} more; {SHOWN_AT_MOST} of each queue at a time")
 
 
-def _row(letter: DeadLetter, states: Mapping[JobRef, State | None], now: datetime) -> tuple[Text, Text]:
+def _row(letter: DeadLetter, states: _States, now: datetime) -> tuple[Text, Text]:
     job = letter.ref.job_id if letter.ref else "no job event"
     left = Text.assemble((job, "bold"), f"\n{printable_line(letter.event)}")
     said: list[Any] = [(letter.queue, "yellow"), f", {age(now - letter.sent_at)} old"]

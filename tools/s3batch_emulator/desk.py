@@ -3,7 +3,8 @@
 import random
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from s3batch_emulator import model, wire
 from s3batch_emulator.address import Place, host_account, host_region, partition_of, region_of, signed_region
@@ -21,6 +22,11 @@ _WRONG_XML = HttpResponse(
     200, b"<html><body>proxy error</body></html>", {"Content-Type": "text/html", "Server": "proxy"}
 )
 """Well-formed, so that clients read it as a document of S3's without members."""
+_OTHER_BODIES = {
+    Effect.EMPTY_ANSWER: b"",
+    Effect.ERROR_IN_200: b"<Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>",
+    Effect.OTHER_DOCUMENT: b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>",
+}
 _ENDINGS = {Effect.RESET: Ending.RESET, Effect.HANG: Ending.HANG, Effect.HALF_ANSWER: Ending.HALF}
 
 
@@ -48,14 +54,15 @@ class Desk:
     limiter: RateLimiter | None
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
 
-    def answer(self, request: HttpRequest, now: datetime) -> HttpResponse:
-        """The answer to a request, as S3 would give it."""
+    def answer(self, request: HttpRequest, now: datetime, date: datetime) -> HttpResponse:
+        """The answer to a request, as S3 would give it, dated."""
         request_id = f"{self.rng.getrandbits(64):016X}"
         headers = {
             "Content-Type": "application/xml",
             "x-amz-request-id": request_id,
             "x-amz-id-2": request_id,
             "Server": "AmazonS3",
+            "Date": format_datetime(date.astimezone(UTC), usegmt=True),
         }
         try:
             operation, path = _routed(request)
@@ -120,6 +127,8 @@ def _suffered(fault: Fault, body: bytes) -> HttpResponse:
         raise ApiError(fault.code, "The emulator was told to answer so.", verbatim=True)
     if fault.effect is Effect.WRONG_XML:
         return _WRONG_XML
+    if fault.effect in _OTHER_BODIES:
+        return HttpResponse(200, _OTHER_BODIES[fault.effect], {})
     return HttpResponse(200, body, {}, _ENDINGS[fault.effect])
 
 

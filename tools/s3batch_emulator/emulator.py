@@ -26,6 +26,7 @@ class Emulator:
 
     Attributes:
         clock: Its only notion of time.
+        dates: What answers are dated by: the same clock, unless a test says otherwise.
         asgi: The ASGI application; mount or serve it anywhere. It refuses browsers and foreign hosts.
         control_token: What requests of the control API must carry; None refuses them all.
         faults: Where to lay faults in wait.
@@ -68,6 +69,7 @@ class Emulator:
         chosen = switches or Switches()
         self.clock = clock
         self.control_token = control_token
+        self.dates: Clock = clock
         self._sink = event_sink
         self._delivering = threading.Lock()
         self._service = JobService(
@@ -140,6 +142,17 @@ class Emulator:
         with self._service.lock:
             self._service.set_pace(self._known(job_id), pace, self.clock.now())
 
+    def add_member(self, job_id: str, path: tuple[str, ...], said: str) -> None:
+        """Have DescribeJob say more of a job than the service model knows, as a newer S3 may.
+
+        Args:
+            job_id: Which job.
+            path: Member names from the job on; the last one is not the model's: ("Operation", "LambdaInvoke", "New").
+            said: The member's text.
+        """
+        with self._service.lock:
+            self._known(job_id).unmodelled[path] = said
+
     @property
     def calls(self) -> list[Call]:
         """The latest 10,000 requests that reached an operation, oldest first."""
@@ -167,7 +180,7 @@ class Emulator:
         Events that it causes wait for `deliver`.
         """
         with self._service.lock:
-            return self._desk.answer(request, self.clock.now())
+            return self._desk.answer(request, self.clock.now(), self.dates.now())
 
     def deliver(self) -> None:
         """Hand the events of finished changes to the sink, in order, one at a time."""

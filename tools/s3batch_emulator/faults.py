@@ -17,6 +17,9 @@ class Effect(Enum):
     HANG = "hang"
     HALF_ANSWER = "half_answer"
     WRONG_XML = "wrong_xml"
+    EMPTY_ANSWER = "empty_answer"
+    ERROR_IN_200 = "error_in_200"
+    OTHER_DOCUMENT = "other_document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Fault:
         effect: What happens.
         code: For ERROR: any of `errors.STATUS_BY_CODE`, in any vocabulary.
         after_change: The operation is carried out all the same, and only its answer suffers.
-            A half answer and wrong XML are always that.
+            A half answer, wrong XML, an empty answer, an error with status 200 and another document are
+            always that; the last three come with S3's own headers.
         operation: Only this API operation; None for all.
         account_id: Only this account; None for all.
         job_id: Only requests that name this job; None for all.

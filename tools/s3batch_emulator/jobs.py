@@ -61,6 +61,7 @@ class Job:
         active_since: When that was; None while not Active.
         active_before: Time spent Active in earlier stretches.
         generated: What was generated in the place of a manifest, for DescribeJob.
+        unmodelled: Members that the service model lacks, for DescribeJob: where, and their texts.
     """
 
     place: Place
@@ -86,6 +87,7 @@ class Job:
     terminated: datetime | None = None
     failures: tuple[Failure, ...] = ()
     generated: Structure | None = None
+    unmodelled: dict[tuple[str, ...], str] = field(default_factory=dict)
     history: list[tuple[datetime, JobStatus]] = field(default_factory=list)
 
     @property

@@ -12,7 +12,18 @@ from s3batch_emulator.errors import ApiError
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.lifecycle import TERMINAL, Cause, JobStatus
 from s3batch_emulator.service import JobService
-from s3batch_emulator.values import Structure, Value, flag, member, number, structures, text, texts
+from s3batch_emulator.values import (
+    Structure,
+    Unmodelled,
+    Value,
+    flag,
+    member,
+    number,
+    structures,
+    text,
+    texts,
+    with_member,
+)
 
 MAX_TAGS = 50
 """Tags that a job may have. Source: API reference, PutJobTagging."""
@@ -121,7 +132,7 @@ class JobOperations:
         tags: list[Value] = [
             {"Key": key, "Value": value} for key, value in sorted(self._job(place, asked, at).tags.items())
         ]
-        return {"Tags": tags}
+        return {"Tags": tags} if tags or not self.service.switches.untagged_lacks_tags else {}
 
     def put_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
         """Replace all tags of a job."""
@@ -165,6 +176,8 @@ class JobOperations:
             described |= {"SuspendedDate": job.suspended, "SuspendedCause": "AWAITING_CONFIRMATION"}
         if job.generated is not None:
             described["GeneratedManifestDescriptor"] = job.generated
+        for path, said in job.unmodelled.items():
+            described = with_member(described, path, Unmodelled(said))
         return described
 
     def _listed(self, job: Job, at: datetime) -> Structure:

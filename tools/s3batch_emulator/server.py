@@ -210,7 +210,7 @@ def uvicorn_server(app: Application) -> uvicorn.Server:
             access_log=False,
             timeout_graceful_shutdown=1,
             server_header=False,
-            date_header=True,
+            date_header=False,  # answers of S3 have one, by the emulator's clock
         )
     )
 

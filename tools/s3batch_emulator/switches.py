@@ -34,6 +34,7 @@ class Switches:
         suspension_remembered: SuspendedDate and SuspendedCause stay after the job has left Suspended.
         omitted_confirmation_shown: DescribeJob says ConfirmationRequired true for a job created
             without it, rather than leaving it out.
+        untagged_lacks_tags: GetJobTagging of a job without tags answers no `Tags` at all, rather than an empty list.
         vocabulary: Whether a missing job is a NotFoundException or a NoSuchJobException, throttling
             a TooManyRequestsException or SlowDown, and a bad request a BadRequestException or
             InvalidRequest.
@@ -47,6 +48,7 @@ class Switches:
     ready_while_preparing: bool = False
     suspension_remembered: bool = True
     omitted_confirmation_shown: bool = False
+    untagged_lacks_tags: bool = False
     vocabulary: Vocabulary = Vocabulary.MODEL
     bare_errors: bool = False
 

@@ -11,6 +11,21 @@ Value: TypeAlias = str | int | bool | datetime | list["Value"] | dict[str, "Valu
 Structure: TypeAlias = dict[str, Value]
 
 
+class Unmodelled(str):
+    """The text of a member that the service model does not have: what a newer S3 may say."""
+
+    __slots__ = ()
+
+
+def with_member(structure: Structure, path: tuple[str, ...], value: Value) -> Structure:
+    """The structure with one more member, at a path of member names whose beginning is made where it is absent."""
+    name, *inner = path
+    if not inner:
+        return {**structure, name: value}
+    below = structure.get(name)
+    return {**structure, name: with_member(below if isinstance(below, dict) else {}, tuple(inner), value)}
+
+
 def member(structure: Structure, *path: str) -> Value | None:
     """The value at a path of member names, or None where any of them is absent."""
     found: Value = structure

@@ -13,7 +13,7 @@ from botocore.utils import parse_timestamp
 from s3batch_emulator.constraints import violations
 from s3batch_emulator.errors import MalformedRequestError
 from s3batch_emulator.model import NAMESPACE
-from s3batch_emulator.values import Structure, Value
+from s3batch_emulator.values import Structure, Unmodelled, Value
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _HAS_DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -172,6 +172,9 @@ def write_answer(operation: OperationModel, answer: Structure) -> bytes:
 
 def _write_members(shape: StructureShape, given: Structure) -> Iterator[str]:
     for name, value in given.items():
+        if isinstance(value, Unmodelled):
+            yield f"<{name}>{_escaped(value)}</{name}>"
+            continue
         member = shape.members[name]
         yield _write_xml(member, value, str(member.serialization.get("name", name)))
 

@@ -11,10 +11,10 @@ import msgspec
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from msgspec import Struct
 
+from batchgate.adapters.answers import UNREADABLE, only_answers
 from batchgate.errors import AnnounceError, BatchgateError, JobsApiThrottledError, PolicyUnavailableError
 from batchgate.policy.wording import printable
 from batchgate.state import Block
@@ -167,6 +167,10 @@ class Announcements(Struct):
     bus: str | None = None
     events: EventBridgeClient | None = None
 
+    def __post_init__(self) -> None:
+        if self.events is not None:
+            only_answers(self.events.meta.events)
+
     def announce(self, review: Review) -> bool:
         """The event first: where it fails nothing else is told, so that nothing is counted twice.
 
@@ -196,13 +200,12 @@ class Announcements(Struct):
         }
         try:
             answer = self.events.put_events(Entries=[entry])
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except (ClientError, *UNREADABLE) as error:
             raise AnnounceError(f"PutEvents for {said.job_arn}: {error}") from error
-        if not answer.get("Entries"):  # a 200 from somebody else, which botocore takes for an answer
-            raise AnnounceError(f"PutEvents for {said.job_arn}: an answer that is not EventBridge's")
-        if answer.get("FailedEntryCount"):
-            failed = answer["Entries"][0]
-            raise AnnounceError(f"PutEvents for {said.job_arn}: {failed.get('ErrorCode')} {failed.get('ErrorMessage')}")
+        put = answer.get("Entries") or [{}]
+        if len(put) != 1 or not put[0].get("EventId") or answer.get("FailedEntryCount"):
+            said_of_it = f"{put[0].get('ErrorCode')} {put[0].get('ErrorMessage')}"
+            raise AnnounceError(f"PutEvents for {said.job_arn}: the event has no id: {said_of_it[:200]}")
 
 
 # --- Metrics ------------------------------------------------------------------------------------------

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError
+from batchgate.adapters.answers import UNREADABLE, only_answers
+from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.jobs.model import JobRef
-from batchgate.ports import Brake, Clock, Pause, Review
+from batchgate.ports import Brake, Clock, Pause, Review, Unreadable
 from batchgate.state import Block, Direction, Outcome, Phase, State
 from batchgate.text import shorten
 
@@ -44,7 +45,8 @@ _KEYS_A_BATCH = 100
 Item = Mapping[str, Any]
 """Attributes as DynamoDB's own API has them: {"rev": {"N": "3"}, ...}."""
 
-_UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
+A_SWEEP_TAKES_AT_MOST: Final = timedelta(hours=1)
+"""No sweep's lease is longer: what says so was written by a clock that was wrong, or by nobody here."""
 
 
 class DynamoLedger(Struct):
@@ -62,6 +64,9 @@ class DynamoLedger(Struct):
     clock: Clock
     kept: timedelta = KEPT_AFTER_THE_END
     _opened_at: datetime | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        only_answers(self.client.meta.events)
 
     # --- One job ------------------------------------------------------------------------------------
 
@@ -131,14 +136,12 @@ class DynamoLedger(Struct):
         """Add this cancellation to those of the last minutes; the item's own `rev` keeps two from counting as one."""
         now = self.clock.now()
         within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
-        answer = self._call(
-            lambda: self.client.get_item(TableName=self.table, Key=self._gate_key("BRAKE"), ConsistentRead=True)
-        )
-        item = answer.get("Item") or {}
-        times = [each["S"] for each in item.get("times", {}).get("L", []) if _instant(each["S"]) > now - within]
+        item = self._gate_item("BRAKE") or {}
+        with _reading("BRAKE"):
+            times = [each["S"] for each in item.get("times", {}).get("L", []) if _instant(each["S"]) > now - within]
+            rev = int(item["rev"]["N"]) if item else 0
         if brake is not None and len(times) >= brake.cancellations:
             raise BrakeError(f"{len(times)} cancellations in {within}")
-        rev = int(item["rev"]["N"]) if item else 0
         counted = {
             **self._gate_key("BRAKE"),
             "rev": {"N": str(rev + 1)},
@@ -155,6 +158,8 @@ class DynamoLedger(Struct):
         try:
             self._call(lambda: self.client.transact_write_items(TransactItems=writes))
         except _TransactionCancelledError as cancelled:
+            if len(cancelled.reasons) != len(writes):
+                raise LedgerError(f"{written.ref}: the transaction was cancelled, and nobody says why") from cancelled
             state, _, *others = cancelled.reasons
             if state.get("Code") == _FAILED:
                 _must_be_own(state.get("Item"), put, written.ref)
@@ -173,30 +178,57 @@ class DynamoLedger(Struct):
         """When the table was made, which it is with the first deployment; asked once."""
         if self._opened_at is None:
             answer = self._call(lambda: self.client.describe_table(TableName=self.table))
-            self._opened_at = answer["Table"]["CreationDateTime"].astimezone(UTC)
+            with _reading("DescribeTable"):
+                self._opened_at = answer["Table"]["CreationDateTime"].astimezone(UTC)
         return self._opened_at
 
     def pause(self) -> Pause | None:
         """What the GATE item says."""
-        item = self._call(
-            lambda: self.client.get_item(TableName=self.table, Key=self._gate_key("GATE"), ConsistentRead=True)
-        ).get("Item")
-        if not item or "paused_at" not in item:
-            return None
-        return Pause(by=item["paused_by"]["S"], reason=item["paused_because"]["S"], at=_instant(item["paused_at"]["S"]))
+        return _pause(self._gate_item("GATE") or {})
 
-    def set_pause(self, pause: Pause | None) -> None:
-        """Pause the gate, or let it go on."""
-        item: dict[str, Any] = self._gate_key("GATE")
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
+        """Pause the gate, or let it go on, if nobody did either since.
+
+        The item counts its writes: a write whose answer was lost, and that botocore sends again, undoes nothing that
+        somebody else did in between.
+
+        Args:
+            pause: The pause; None ends it.
+            replacing: What was read, and shown to whoever asks for this; None for a gate that was not paused.
+
+        Raises:
+            LedgerConflictError: The gate is not, or no longer, as `replacing` says.
+        """
+        found = self._gate_item("GATE") or {}
+        if _pause(found) != replacing:
+            raise LedgerConflictError("somebody else paused the gate, or let it go on, in between")
+        item: dict[str, Any] = self._gate_key("GATE") | {"write_id": {"S": secrets.token_hex(8)}}
         if pause is not None:
             item |= {
                 "paused_at": {"S": _text(pause.at)},
                 "paused_by": {"S": pause.by},
                 "paused_because": {"S": pause.reason},
             }
-        self._call(lambda: self.client.put_item(TableName=self.table, Item=item))
+        self._replace("GATE", item, found)
 
-    def open_items(self) -> Iterator[State]:
+    def _replace(self, kind: str, item: dict[str, Any], found: Item) -> None:
+        """Write one of the gate's items if it is still the one that was found; they count their writes."""
+        with _reading(kind):
+            rev = int(found["rev"]["N"]) if "rev" in found else 0
+        put: dict[str, Any] = {
+            "TableName": self.table,
+            "Item": item | {"rev": {"N": str(rev + 1)}},
+            "ConditionExpression": "attribute_not_exists(rev)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if rev:
+            put |= {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": {":rev": {"N": str(rev)}}}
+        try:
+            self._call(lambda: self.client.put_item(**put))
+        except _ConditionFailedError as failed:
+            _must_be_own(failed.item, put, kind)
+
+    def open_items(self) -> Iterator[State | Unreadable]:
         """The sparse index, all pages, by `due_at`."""
         start: dict[str, Any] = {}
         while True:
@@ -210,7 +242,7 @@ class DynamoLedger(Struct):
                     **start,
                 )
             )
-            yield from (_state(item) for item in page.get("Items", []))
+            yield from map(_state_or_why_not, page.get("Items", []))
             if not page.get("LastEvaluatedKey"):
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -225,31 +257,43 @@ class DynamoLedger(Struct):
             }
             answer = self._call(lambda wanted=wanted: self.client.batch_get_item(RequestItems={self.table: wanted}))  # type: ignore[misc]
             items = answer.get("Responses", {}).get(self.table, [])
-            found |= {_ref(item["pk"]["S"]) for item in items if "announced_at" in item}
+            with _reading("BatchGetItem"):
+                found |= {_ref(item["pk"]["S"]) for item in items if "announced_at" in item}
         return frozenset(found)
 
     def told_until(self) -> datetime | None:
-        """What the DIGEST item says."""
-        item = self._call(
-            lambda: self.client.get_item(TableName=self.table, Key=self._gate_key("DIGEST"), ConsistentRead=True)
-        ).get("Item")
-        return _instant(item["told_until"]["S"]) if item else None
+        """What the DIGEST item says; what can't be read is written anew with the next digest."""
+        item = self._gate_item("DIGEST")
+        try:
+            return _instant(item["told_until"]["S"]) if item else None
+        except UNREADABLE:
+            return None
 
     def tell_until(self, instant: datetime) -> None:
-        """Write the DIGEST item."""
-        item = {**self._gate_key("DIGEST"), "told_until": {"S": _text(instant)}}
-        self._call(lambda: self.client.put_item(TableName=self.table, Item=item))
+        """Write the DIGEST item, unless it says later; what lies far ahead no clock has written that was right."""
+        try:
+            self._call(
+                lambda: self.client.put_item(
+                    TableName=self.table,
+                    Item={**self._gate_key("DIGEST"), "told_until": {"S": _text(instant)}},
+                    ConditionExpression=_NO_INSTANT_FROM_TO.format("told_until"),
+                    ExpressionAttributeValues=_from_to(instant, instant + timedelta(days=1)),
+                )
+            )
+        except _ConditionFailedError:
+            return  # told later by somebody else, or this very write was done before its answer was lost
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
-        """Take the SWEEP item if nobody has it, or whoever has it is out of time."""
+        """Take the SWEEP item if nobody has it, or whoever has it is out of time; so long a lease nobody has."""
         try:
             self._call(
                 lambda: self.client.put_item(
                     TableName=self.table,
                     Item={**self._gate_key("SWEEP"), "owner": {"S": owner}, "lease_until": {"S": _text(until)}},
-                    ConditionExpression="attribute_not_exists(pk) OR lease_until <= :now OR #owner = :owner",
+                    ConditionExpression=_NO_INSTANT_FROM_TO.format("lease_until") + " OR #owner = :owner",
                     ExpressionAttributeNames={"#owner": "owner"},
-                    ExpressionAttributeValues={":now": {"S": _text(self.clock.now())}, ":owner": {"S": owner}},
+                    ExpressionAttributeValues={":owner": {"S": owner}}
+                    | _from_to(self.clock.now(), self.clock.now() + A_SWEEP_TAKES_AT_MOST),
                 )
             )
         except _ConditionFailedError:
@@ -272,7 +316,7 @@ class DynamoLedger(Struct):
             return
 
     def history(self, ref: JobRef) -> list[dict[str, Any]]:
-        """Every review of a job that is kept, oldest first, as plain data."""
+        """Every review of a job that is kept and can be read, oldest first, as plain data."""
         reviews: list[dict[str, Any]] = []
         start: dict[str, Any] = {}
         while True:
@@ -285,10 +329,16 @@ class DynamoLedger(Struct):
                     **start,
                 )
             )
-            reviews += [msgspec.json.decode(item["said"]["S"]) for item in page.get("Items", [])]
+            reviews += filter(None, map(_said, page.get("Items", [])))
             if not page.get("LastEvaluatedKey"):
                 return reviews
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _gate_item(self, kind: str) -> Item | None:
+        answer = self._call(
+            lambda: self.client.get_item(TableName=self.table, Key=self._gate_key(kind), ConsistentRead=True)
+        )
+        return answer.get("Item")
 
     def _gate_key(self, kind: str) -> dict[str, Any]:
         return {"pk": {"S": ":".join(self.home)}, "sk": {"S": kind}}
@@ -298,12 +348,16 @@ class DynamoLedger(Struct):
             answer: Mapping[str, Any] = call()
         except ClientError as error:
             raise _translation(error) from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise LedgerError(f"{self.table}: {type(error).__name__}: {error}") from error
-        if "message" in answer or not answer.get("ResponseMetadata", {}).get("RequestId"):
-            # botocore takes whatever comes with a 200 for an answer: a proxy's page, a body that was cut.
-            raise LedgerError(f"{self.table}: an answer that is not DynamoDB's")
         return answer
+
+
+_NO_INSTANT_FROM_TO: Final = "attribute_not_exists({0}) OR NOT attribute_type({0}, :text) OR {0} <= :from OR {0} > :to"
+
+
+def _from_to(first: datetime, last: datetime) -> dict[str, Any]:
+    return {":text": {"S": "S"}, ":from": {"S": _text(first)}, ":to": {"S": _text(last)}}
 
 
 # --- What DynamoDB refuses ------------------------------------------------------------------------------
@@ -346,16 +400,16 @@ def _translation(error: ClientError) -> LedgerError:
     if code == "ConditionalCheckFailedException":
         return _ConditionFailedError(said.get("Item"))
     if code == "TransactionCanceledException":
-        return _TransactionCancelledError(said.get("CancellationReasons") or [{}, {}])
+        return _TransactionCancelledError(said.get("CancellationReasons") or [])
     return LedgerError(
         f"{error.operation_name}: {code}: {shorten(str(said.get('Error', {}).get('Message') or ''), 200)}"
     )
 
 
-def _must_be_own(found: Item | None, put: Mapping[str, Any], ref: JobRef) -> None:
+def _must_be_own(found: Item | None, put: Mapping[str, Any], what: JobRef | str) -> None:
     """A condition that fails because this very write is done already is a success whose answer was lost."""
     if not found or found.get("write_id") != put["Item"]["write_id"]:
-        raise LedgerConflictError(f"{ref}: somebody else wrote first")
+        raise LedgerConflictError(f"{what}: somebody else wrote first")
 
 
 # --- States as items ------------------------------------------------------------------------------------
@@ -407,25 +461,72 @@ def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
 
 
 def _state(item: Item) -> State:
-    """An item of this or an older version; of the index's entries what is projected."""
-    if int(item["schema_version"]["N"]) > SCHEMA_VERSION:
-        raise LedgerError(f"{item['pk']['S']}: written by a newer version of batchgate")
-    said: dict[str, Any] = {"ref": _ref(item["pk"]["S"]), **_NOT_PROJECTED}
-    for name in State.__struct_fields__:
-        attribute = item.get(name)
-        if attribute is None:
-            continue
-        if name in _FLAGS:
-            said[name] = attribute["BOOL"]
-        elif name in _NUMBERS:
-            said[name] = int(attribute["N"])
-        elif name in _INSTANTS:
-            said[name] = _instant(attribute["S"])
-        elif name == "governing":
-            said[name] = tuple(each["S"] for each in attribute["L"])
-        else:
-            said[name] = _ENUMS.get(name, str)(attribute["S"])
-    return State(**said)
+    """An item of this or an older version; of the index's entries what is projected.
+
+    Raises:
+        UnreadableItemError: It is none.
+    """
+    with _reading("STATE", item):
+        version = int(item["schema_version"]["N"])
+        if version > SCHEMA_VERSION:
+            raise ValueError(f"written by a newer version of batchgate (schema {version}, known: {SCHEMA_VERSION})")
+        said: dict[str, Any] = {"ref": _ref(item["pk"]["S"]), **_NOT_PROJECTED}
+        for name in State.__struct_fields__:
+            attribute = item.get(name)
+            if attribute is not None:
+                said[name] = _member(name, attribute)
+        return State(**said)
+
+
+def _member(name: str, attribute: Mapping[str, Any]) -> object:
+    if name in _FLAGS:
+        return attribute["BOOL"]
+    if name in _NUMBERS:
+        return int(attribute["N"])
+    if name in _INSTANTS:
+        return _instant(attribute["S"])
+    if name == "governing":
+        return tuple(each["S"] for each in attribute["L"])
+    return _ENUMS.get(name, str)(attribute["S"])
+
+
+def _state_or_why_not(item: Item) -> State | Unreadable:
+    try:
+        return _state(item)
+    except UnreadableItemError as error:
+        try:
+            return Unreadable(_ref(item["pk"]["S"]), error)
+        except UNREADABLE:
+            return Unreadable(None, error)
+
+
+@contextmanager
+def _reading(what: str, item: Item | None = None) -> Iterator[None]:
+    """Have whatever is wrong with what is read be an UnreadableItemError."""
+    try:
+        yield
+    except UNREADABLE as error:
+        key = "".join(f" {each.get('S')}" for each in (item or {}).values() if isinstance(each, dict))
+        raise UnreadableItemError(
+            f"{what}{key[:200]}: can't be read: {type(error).__name__}: {str(error)[:200]}"
+        ) from error
+
+
+def _pause(item: Item) -> Pause | None:
+    """What the GATE item says; whatever is wrong with it, it pauses the gate while it says since when."""
+    if "paused_at" not in item:
+        return None
+    with _reading("GATE"):
+        by, because = (str(item.get(name, {}).get("S", "?")) for name in ("paused_by", "paused_because"))
+        return Pause(by=by, reason=because, at=_instant(item["paused_at"]["S"]))
+
+
+def _said(item: Item) -> dict[str, Any] | None:
+    """A review as the history keeps it; None where it can't be read."""
+    try:
+        return msgspec.json.decode(item["said"]["S"], type=dict[str, Any])
+    except UNREADABLE:
+        return None
 
 
 _NOT_PROJECTED: Final = {"verdict": "", "reason": "", "decided_by": "", "policy_version": "", "due_at": None}
@@ -472,4 +573,7 @@ def _text(instant: datetime) -> str:
 
 
 def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"expected an instant with its offset from UTC, got {text[:40]!r}")
+    return instant

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError, ParamValidationError
 from msgspec import Struct
 
+from batchgate.adapters.answers import UNREADABLE, only_answers, request_is_named
 from batchgate.errors import ManifestsApiError
 from batchgate.policy.facts import Gap, Result, manifest_location
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _SERVER_ERRORS = 500
 _TRANSIENT = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded"})
-_UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
-"""As of S3 Control: what botocore raises for a connection that failed, and for an answer that is not S3's."""
-
 _DIRECTORY_BUCKET = "--x-s3"
 """How their names end; asking takes a session and rights of its own. *Source*: S3 User Guide, directory buckets."""
 
@@ -34,6 +31,9 @@ class StoredManifests(Struct, frozen=True):
     """The `ManifestsApi` port on S3."""
 
     s3: S3Client
+
+    def __post_init__(self) -> None:
+        only_answers(self.s3.meta.events)
 
     def size(self, job: Job) -> int | Gap:
         """HeadObject of the very object that the job names: same ETag, same version.
@@ -60,9 +60,9 @@ class StoredManifests(Struct, frozen=True):
             return _gap(job, error)
         except ParamValidationError:
             return Gap(Result.UNMEASURABLE, "the job names a manifest that S3 can't be asked for")
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ManifestsApiError(f"HeadObject for {job.ref}: {type(error).__name__}: {error}") from error
-        if not head.get("ETag") or "ContentLength" not in head:
+        if not head.get("ETag") or head.get("ContentLength", -1) < 0:
             raise ManifestsApiError(f"HeadObject for {job.ref}: an answer that is not S3's")
         if head["ETag"].strip('"') != etag.strip('"'):
             return Gap(Result.UNMEASURABLE, "the manifest is another by now")
@@ -73,6 +73,6 @@ def _gap(job: Job, error: ClientError) -> Gap:
     """S3's refusal as a fact that is not to be had; its own trouble is raised."""
     code = str(error.response.get("Error", {}).get("Code") or "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status >= _SERVER_ERRORS or code in _TRANSIENT:
+    if status >= _SERVER_ERRORS or code in _TRANSIENT or not request_is_named(error.response):
         raise ManifestsApiError(f"HeadObject for {job.ref}: {code}") from error
     return Gap(Result.UNMEASURABLE, _WORDS.get(str(status), f"asking for the manifest was refused with {status}"))

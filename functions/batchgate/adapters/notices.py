@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from msgspec import Struct
 
+from batchgate.adapters.answers import UNREADABLE, only_answers
 from batchgate.errors import AnnounceError
 from batchgate.text import shorten
 
@@ -24,9 +24,16 @@ class TopicNotices(Struct, frozen=True):
     client: SNSClient
     topic_arn: str
 
+    def __post_init__(self) -> None:
+        only_answers(self.client.meta.events)
+
     def send(self, subject: str, message: str) -> None:
         """Publish."""
         try:
-            self.client.publish(TopicArn=self.topic_arn, Subject=shorten(subject, SUBJECT_AT_MOST), Message=message)
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            answer = self.client.publish(
+                TopicArn=self.topic_arn, Subject=shorten(subject, SUBJECT_AT_MOST), Message=message
+            )
+        except (ClientError, *UNREADABLE) as error:
             raise AnnounceError(f"Publish to {self.topic_arn}: {error}") from error
+        if not answer.get("MessageId"):
+            raise AnnounceError(f"Publish to {self.topic_arn}: the answer names no message")

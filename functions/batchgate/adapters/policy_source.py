@@ -9,10 +9,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from msgspec import Struct, field
 
+from batchgate.adapters.answers import UNREADABLE, only_answers
 from batchgate.errors import PolicyError, PolicyUnavailableError
 from batchgate.policy.deployed import load_deployed
 from batchgate.policy.policy_set import PolicySet
@@ -40,16 +40,6 @@ TRY_AGAIN_WITH_POLICIES_AFTER: Final = timedelta(seconds=30)
 CONFIRMED_FOR: Final = timedelta(minutes=15)
 """For how long policies decide when AppConfig can't be asked whether they are still in force."""
 
-_UNREADABLE = (
-    ClientError,
-    BotoCoreError,
-    ResponseParserError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    OSError,
-)
 _PROBLEMS_TOLD = 2000
 
 
@@ -100,6 +90,9 @@ class AppConfigPolicy(Struct):
     _polled_at: datetime | None = None
     _interval: timedelta = timedelta(0)
 
+    def __post_init__(self) -> None:
+        only_answers(self.client.meta.events)
+
     def current(self) -> PolicySet:
         """The document that is in force, or was within the last 15 minutes.
 
@@ -146,8 +139,8 @@ class AppConfigPolicy(Struct):
             begun, answer = self._ask(token)
             content = answer["Configuration"].read()
             next_token = str(answer["NextPollConfigurationToken"])
-            self._interval = timedelta(seconds=int(answer["NextPollIntervalInSeconds"]))
-        except _UNREADABLE as error:
+            self._interval = min(timedelta(seconds=answer["NextPollIntervalInSeconds"]), CONFIRMED_FOR)
+        except (ClientError, *UNREADABLE) as error:
             self._trouble = f"AppConfig {self.location}: {type(error).__name__}: {shorten(str(error), _PROBLEMS_TOLD)}"
             self.warn(self._trouble)
             return ""

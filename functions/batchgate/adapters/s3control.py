@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-)
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError, PartialCredentialsError
 from msgspec import Struct, field
 
+from batchgate.adapters.answers import UNKNOWN_MEMBERS, UNREADABLE, only_answers, request_is_named
 from batchgate.adapters.pace import Pace, Unhurried
 from batchgate.errors import (
+    BatchgateError,
+    ClockError,
     JobDescriptionError,
     JobNotFoundError,
     JobsApiDeniedError,
@@ -27,9 +25,10 @@ from batchgate.errors import (
     UpdateRefusedError,
     UpdateUnclearError,
 )
-from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.jobs.model import STRUCTURES, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
 from batchgate.ports import Clock, JobLook, ListedJob
+from batchgate.protocol import CLOCKS_APART_AT_MOST, clocks_apart
 from batchgate.text import shorten
 
 if TYPE_CHECKING:
@@ -75,14 +74,18 @@ class S3Control(Struct, frozen=True):
             DescribeJob has just opened, or used.
         beside: Where the call for tags goes on beside DescribeJob.
         pace: Asked before every call; an update is not kept waiting, or its facts would age, and counts afterwards.
+        untagged_lacks_tags: Whether S3 is known to leave `Tags` out of its answer for a job without tags. Where that
+            is not known, an answer without them says nothing of the job's tags.
     """
 
     client: S3ControlClient
     clock: Clock
     pace: Pace = field(default_factory=Unhurried)
     beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(_CALLS_BESIDE, "tags"))
+    untagged_lacks_tags: bool = False
 
     def __post_init__(self) -> None:
+        only_answers(self.client.meta.events)
         self.client.meta.events.register_first(
             "needs-retry.s3-control.UpdateJobStatus", _fail_at_once, unique_id="batchgate-one-attempt"
         )
@@ -90,13 +93,14 @@ class S3Control(Struct, frozen=True):
     def describe(self, ref: JobRef) -> Job:
         """DescribeJob."""
         self.pace.take()
-        return self._describe(ref)
+        return self._describe(ref, lambda _: None)
 
-    def _describe(self, ref: JobRef) -> Job:
-        answer = _translated(ref, lambda: self.client.describe_job(AccountId=ref.account_id, JobId=ref.job_id))
-        description: Mapping[str, Any] = answer.get("Job") or {}
+    def _describe(self, ref: JobRef, check: Callable[[Mapping[str, Any]], None]) -> Job:
+        answer = _translated(
+            ref, lambda: self.client.describe_job(AccountId=ref.account_id, JobId=ref.job_id), check=check
+        )
         try:
-            job = Job.from_description(description)
+            job = Job.from_description(answer.get("Job") or {}, _unknown_members(answer))
         except JobDescriptionError as error:
             raise JobsApiError(f"DescribeJob {ref}: {error}") from error
         if job.ref != ref:
@@ -108,12 +112,16 @@ class S3Control(Struct, frozen=True):
         for _ in range(2 if with_tags else 1):
             self.pace.take()
         read_at = self.clock.now()
+
+        def check(answer: Mapping[str, Any]) -> None:
+            _check_clock(ref, answer, read_at, self.clock.now())
+
         if not with_tags:
-            return JobLook(self._describe(ref), NOT_READ, read_at)
+            return JobLook(self._describe(ref, check), NOT_READ, read_at)
         tags = self.beside.submit(self._tags, ref)
         try:
-            job = self._describe(ref)
-        except JobsApiError:
+            job = self._describe(ref, check)
+        except BatchgateError:
             tags.cancel()
             raise
         return JobLook(job, tags.result(), read_at)
@@ -123,7 +131,12 @@ class S3Control(Struct, frozen=True):
             answer = _translated(ref, lambda: self.client.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
         except JobsApiDeniedError:
             return Gap(Result.UNMEASURABLE, "the gate may not read job tags")
-        return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+        if "Tags" not in answer:
+            return {} if self.untagged_lacks_tags else Gap(Result.UNMEASURABLE, "S3 answered no list of tags")
+        tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+        if len(tags) != len(answer["Tags"]):
+            raise JobsApiError(f"GetJobTagging {ref}: a key is there twice")
+        return tags
 
     def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """ListJobs; botocore has no paginator for it, so NextToken is followed here."""
@@ -140,10 +153,10 @@ class S3Control(Struct, frozen=True):
                 ),
             )
             for row in page.get("Jobs") or ():
-                if not row.get("JobId"):
-                    raise JobsApiError(f"ListJobs of {account_id}: a row without a job's id")
+                if not row.get("JobId") or not row.get("Status"):
+                    raise JobsApiError(f"ListJobs of {account_id}: a row without a job's id or status")
                 ref = JobRef(partition, region, account_id, row["JobId"])
-                yield ListedJob(ref, JobStatus(row.get("Status", "")), row.get("CreationTime"))
+                yield ListedJob(ref, JobStatus(row["Status"]), row.get("CreationTime"))
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
@@ -165,9 +178,9 @@ class S3Control(Struct, frozen=True):
             raise UpdateUnclearError(str(known)) from error
         except (ParamValidationError, NoCredentialsError, PartialCredentialsError) as error:
             raise UpdateRefusedError(f"UpdateJobStatus {ref}: never sent: {error}") from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: {error}") from error
-        if answer.get("JobId") != ref.job_id or not _is_of_s3(answer):
+        if answer.get("JobId") != ref.job_id:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is not about this job")
         if answer.get("Status") not in _DONE[status]:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is that the job is {answer.get('Status')}")
@@ -189,13 +202,6 @@ def _fail_at_once(
 _NOT_DONE = 300
 _REFUSALS = 400
 _REQUEST_TIMEOUT = 408
-_UNREADABLE = (BotoCoreError, ResponseParserError, ValueError, LookupError, TypeError, AttributeError)
-"""What botocore raises for a connection that failed, and for an answer that is not S3's.
-
-Its parsers guard against broken XML, not against well-formed XML of another shape.
-"""
-
-
 _DONE = {
     RequestedStatus.READY: frozenset({"Ready"}),
     RequestedStatus.CANCELLED: frozenset({"Cancelled", "Cancelling"}),
@@ -203,26 +209,63 @@ _DONE = {
 """What S3 says of an update that it has taken. *Source*: AWS CLI reference, update-job-status, examples."""
 
 
-def _translated(ref: JobRef, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _translated(
+    ref: JobRef,
+    call: Callable[[], Mapping[str, Any]],
+    *,
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> Mapping[str, Any]:
+    """Make a call that changes nothing.
+
+    Args:
+        ref: For the message.
+        call: The call.
+        check: Is shown the answer that says what S3 knows of the job: a description, or that it knows none.
+    """
     try:
         answer = call()
     except ClientError as error:
-        raise _translation(ref, error, otherwise=JobsApiError) from error
-    except _UNREADABLE as error:
+        known = _translation(ref, error, otherwise=JobsApiError)
+        if isinstance(known, JobNotFoundError):
+            check(error.response)
+        raise known from error
+    except UNREADABLE as error:
         raise JobsApiError(f"{ref}: {type(error).__name__}: {error}") from error
-    if not _is_of_s3(answer):
-        raise JobsApiError(f"{ref}: an answer that is not S3's")
+    check(answer)
     return answer
 
 
-def _is_of_s3(answer: Mapping[str, Any]) -> bool:
-    """Whether an answer names its request, as all of S3's do: botocore reads a proxy's page as an empty document."""
-    return bool(answer.get("ResponseMetadata", {}).get("RequestId"))
+def _unknown_members(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the SDK dropped of the structures that say what the job does, by paths within the job."""
+    wanted = tuple(f"Job.{name}." for name in STRUCTURES)
+    return tuple(path.removeprefix("Job.") for path in answer.get(UNKNOWN_MEMBERS, ()) if path.startswith(wanted))
+
+
+def _check_clock(ref: JobRef, answer: Mapping[str, Any], asked_at: datetime, answered_at: datetime) -> None:
+    """Compare the clock with S3's.
+
+    Raises:
+        ClockError: They are too far apart, or S3 does not say what time it is; nothing may be decided.
+    """
+    said = str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date") or "")
+    try:
+        date = parsedate_to_datetime(said)
+        apart = clocks_apart(date, asked_at, answered_at) if date.tzinfo is not None else None
+    except (ValueError, TypeError, ArithmeticError):
+        apart = None
+    if apart is None:
+        raise ClockError(f"DescribeJob {ref}: no Date in the answer to compare the clock with, got {said[:60]!r}")
+    if abs(apart) > CLOCKS_APART_AT_MOST:
+        way = "ahead of" if apart > timedelta(0) else "behind"
+        raise ClockError(
+            f"DescribeJob {ref}: this function's clock is {abs(apart).total_seconds():.0f} s {way} S3's ({said}); "
+            f"more than {CLOCKS_APART_AT_MOST.total_seconds():.0f} s decides nothing"
+        )
 
 
 def _is_refusal(error: ClientError) -> bool:
     """Whether S3 itself says that it has not done what it was asked; what somebody between says proves nothing."""
-    if not _is_of_s3(error.response) or _code(error) in _MAY_HAVE_ARRIVED:
+    if not request_is_named(error.response) or _code(error) in _MAY_HAVE_ARRIVED:
         return False
     return _REFUSALS <= _http_status(error) < _SERVER_ERRORS and _http_status(error) != _REQUEST_TIMEOUT
 
@@ -230,7 +273,9 @@ def _is_refusal(error: ClientError) -> bool:
 def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError]) -> JobsApiError:
     code = _code(error)
     kind: type[JobsApiError] = otherwise
-    if code in _NOT_FOUND:
+    if not request_is_named(error.response):
+        pass  # what somebody between says of a job proves nothing
+    elif code in _NOT_FOUND:
         kind = JobNotFoundError
     elif code in _THROTTLED:
         kind = JobsApiThrottledError

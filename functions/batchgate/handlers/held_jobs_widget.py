@@ -5,8 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from batchgate.errors import UnreadableItemError
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.wording import printable
+from batchgate.ports import DecisionLedger, Unreadable
 from batchgate.state import Block, Phase, State
 from batchgate.wiring import Home, SystemClock, logger, open_ledger
 
@@ -45,14 +47,13 @@ def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, s
     home = Home.of_function(context.invoked_function_arn)
     now = SystemClock().now()
     ledger = open_ledger(home)
-    held = [item for item in ledger.open_items() if item.phase is Phase.HELD]
-    pause = ledger.pause()
+    items = list(ledger.open_items())
+    held = [item for item in items if isinstance(item, State) and item.phase is Phase.HELD]
     rows = sorted(held, key=lambda item: (item.first_held_at or now, item.ref))
-    banner = (
-        f"<p><strong>The gate is paused</strong> since {pause.at:%Y-%m-%d %H:%M} UTC by {_text(pause.by)}: "
-        f"{_text(pause.reason)}. <code>batchgate resume</code> ends that.</p>"
-        if pause
-        else ""
+    banner = _pause_in_words(ledger) + "".join(
+        f"<p><strong>Not shown</strong>, for the ledger's item can't be read: {_text(str(item.error))}</p>"
+        for item in items
+        if isinstance(item, Unreadable)
     )
     if not rows:
         return f"{banner}<p>No job is held.</p>"
@@ -60,6 +61,19 @@ def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, s
     head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     body = "".join(_row(item, home) for item in rows[:SHOWN])
     return f"{banner}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _pause_in_words(ledger: DecisionLedger) -> str:
+    try:
+        pause = ledger.pause()
+    except UnreadableItemError as error:
+        return f"<p><strong>The gate is paused</strong>, and nobody can read since when: {_text(str(error))}</p>"
+    if pause is None:
+        return ""
+    return (
+        f"<p><strong>The gate is paused</strong> since {pause.at:%Y-%m-%d %H:%M} UTC by {_text(pause.by)}: "
+        f"{_text(pause.reason)}. <code>batchgate resume</code> ends that.</p>"
+    )
 
 
 def _row(item: State, home: Home) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from msgspec import Struct
 
@@ -30,6 +30,9 @@ KNOWN_OPERATIONS = frozenset(
     },
 )
 """The operations whose effects this version understands. Source: S3 Control API, JobOperation."""
+
+STRUCTURES: Final = ("Manifest", "ManifestGenerator", "Operation", "Report")
+"""The structures that say what a job does."""
 
 _ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):s3:(?P<region>[a-z0-9-]+):(?P<account_id>\d{12}):job/(?P<job_id>[a-zA-Z0-9_-]{5,36})",
@@ -115,8 +118,8 @@ class Job(Struct, frozen=True):
 
     Attributes:
         status: Where the job is in its life.
-        operation: The operation's name; None when the SDK could not tell (an operation newer
-            than its service model is dropped from the answer).
+        operation: The operation's name; None when S3 names several, or one that the SDK could not tell (an
+            operation newer than its service model is dropped from the answer).
         parameters: The operation's own parameters, as S3 says them.
         confirmation_required: What the requester asked for; None when not said, which S3 has
             treated as true (*source: aws-sdk-go-v2 issue 1814; inferred*).
@@ -126,6 +129,8 @@ class Job(Struct, frozen=True):
         creation_time: When it was created.
         manifest, manifest_generator, generated_manifest, report: The structures of the same names;
             None when S3 did not answer them.
+        unknown_members: The dotted paths of what this version does not know in operation, generator, manifest and
+            report: `Operation.S3PutObjectCopy.NewMember`. What it means nobody here can say.
 
     Source: S3 Control API, JobDescriptor.
     """
@@ -146,6 +151,7 @@ class Job(Struct, frozen=True):
     status_update_reason: str | None
     suspended_date: datetime | None
     creation_time: datetime | None
+    unknown_members: tuple[str, ...] = ()
 
     @property
     def asks_for_confirmation(self) -> bool:
@@ -153,17 +159,22 @@ class Job(Struct, frozen=True):
         return self.confirmation_required is not False or self.status is JobStatus.SUSPENDED
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Json]) -> Self:
+    def from_description(cls, description: Mapping[str, Json], unknown_members: tuple[str, ...] | None = None) -> Self:
         """Read the `Job` member of a DescribeJob answer, by an SDK or printed by the AWS CLI.
 
-        Dates may be aware datetimes or ISO 8601 strings. Unknown members are passed over.
+        Args:
+            description: Its dates may be aware datetimes or ISO 8601 strings.
+            unknown_members: What the SDK dropped; None for a description that has everything, where what this version
+                does not know is looked for.
 
         Raises:
             JobDescriptionError: JobArn or Status is missing, or a member has another type than S3's.
         """
         read = _Members(description)
         operations = read.structure("Operation") or {}
-        name = next(iter(operations)) if len(operations) == 1 else None
+        unknown = _unknown_members(read) if unknown_members is None else unknown_members
+        is_alone = len(operations) == 1 and not any(_BESIDE_AN_OPERATION.fullmatch(path) for path in unknown)
+        name = next(iter(operations)) if is_alone else None
         progress = _Members(read.structure("ProgressSummary") or {}, "ProgressSummary.")
         return cls(
             ref=JobRef.from_arn(read.required_text("JobArn")),
@@ -182,7 +193,25 @@ class Job(Struct, frozen=True):
             status_update_reason=read.text("StatusUpdateReason"),
             suspended_date=read.instant("SuspendedDate"),
             creation_time=read.instant("CreationTime"),
+            unknown_members=unknown,
         )
+
+
+_BESIDE_AN_OPERATION = re.compile(r"Operation\.[^.]+")
+
+
+def _unknown_members(read: "_Members") -> tuple[str, ...]:
+    """What S3's request model lacks; an operation that stands alone may be new, and is then a matter of policy."""
+    from batchgate.jobs.request_model import unknown_members
+
+    operations = read.structure("Operation") or {}
+    is_new = len(operations) == 1 and not KNOWN_OPERATIONS.intersection(operations)
+    return tuple(
+        f"{name}.{path}"
+        for name in STRUCTURES
+        if not (name == "Operation" and is_new)
+        for path in unknown_members(name, {**(read.structure(name) or {})})
+    )
 
 
 class _Members(Struct, frozen=True):

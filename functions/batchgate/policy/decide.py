@@ -30,6 +30,7 @@ class Rule(StrEnum):
 
     UNMATCHED = "unmatched"
     UNKNOWN_OPERATION = "unknown-operation"
+    UNKNOWN_MEMBER = "unknown-member"
     NOT_SUSPENDED = "not-suspended"
     SHADOW = "shadow"
 
@@ -190,6 +191,9 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
             governing.append(statement)
             votes.extend(_objections(statement, results))
     votes.extend(_rules_of_the_set(policies, facts, governing, doubted=doubted))
+    if facts.unknown_members:  # what the job does is not known, so nothing of it is a reason to cancel it
+        votes = [replace(vote, verdict=Verdict.HOLD) if vote.verdict is Verdict.CANCEL else vote for vote in votes]
+        votes.append(Vote(Verdict.HOLD, rule=Rule.UNKNOWN_MEMBER))
     verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
     return _Count(verdict, tuple(votes), tuple(governing), not_met)
 

@@ -108,7 +108,7 @@ def _plain(value: object) -> Json:
             return sorted(value)
         case Mapping():
             return {str(name): _plain(each) for name, each in value.items()}
-        case list():
+        case list() | tuple():
             return [_plain(each) for each in value]
         case str():
             return str(value)

@@ -68,6 +68,7 @@ class JobFacts(Struct, frozen=True):
             30 days on. None where S3 says neither.
         manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is judged.
+        unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
     """
 
     ref: JobRef
@@ -89,6 +90,7 @@ class JobFacts(Struct, frozen=True):
     suspended_since: datetime | None
     manually_approved: bool
     now: datetime
+    unknown_members: tuple[str, ...] = ()
 
 
 def gather_facts(
@@ -117,7 +119,8 @@ def gather_facts(
         ref=job.ref,
         status=job.status,
         asks_for_confirmation=job.asks_for_confirmation,
-        operation=job.operation or Gap(Result.UNMEASURABLE, "an operation that this version's AWS SDK does not know"),
+        operation=job.operation
+        or Gap(Result.UNMEASURABLE, "an operation that this version's AWS SDK does not know, or several"),
         parameters=job.parameters,
         total_tasks=_total_tasks(job),
         tags=tags,
@@ -133,6 +136,7 @@ def gather_facts(
         suspended_since=job.suspended_date or job.creation_time,
         manually_approved=manually_approved,
         now=now.astimezone(UTC),
+        unknown_members=job.unknown_members,
     )
 
 

@@ -14,6 +14,9 @@ from batchgate.policy.trace import ConditionTrace, trace_condition
 from batchgate.policy.wording import QUOTED_AT_MOST, printable
 from batchgate.text import MARK, shorten
 
+_PATH_AT_MOST = 80
+"""Characters of the path of a member that this version does not know; of a long one its end."""
+
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
 
@@ -160,6 +163,12 @@ def _rule(rule: Rule | None, decision: Decision) -> str:
     match rule:
         case Rule.NOT_SUSPENDED:
             return f"S3 has not suspended the job yet, its status is {decision.facts.status}"
+        case Rule.UNKNOWN_MEMBER:
+            first, *more = decision.facts.unknown_members
+            named = shorten(
+                f"{MARK}{printable(first)}" if len(first) > _PATH_AT_MOST else printable(first), _PATH_AT_MOST
+            )
+            return f"this version does not know {named}" + (f" and {len(more)} more members" if more else "")
         case Rule.UNKNOWN_OPERATION:
             return "this version does not know the operation, and no policy names it"
         case _:
