@@ -83,9 +83,10 @@ def serve(
     if token is not None and len(token) < TOKEN_LENGTH:
         raise typer.BadParameter(f"expected at least {TOKEN_LENGTH} characters", param_hint=TOKEN_VARIABLE)
     if stepped and token is None:
-        raise typer.BadParameter(
-            f"expected a token in {TOKEN_VARIABLE} to advance the clock by", param_hint="--stepped"
+        message = (
+            f"expected a token in the environment variable {TOKEN_VARIABLE}: without one nobody advances the clock"
         )
+        raise typer.BadParameter(message, param_hint="--stepped")
     console = Console(highlight=False, soft_wrap=True)
 
     def show(event: "Event") -> None:
