@@ -126,7 +126,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     ),
     "a guardrail without require": (document(guardrails=[{"name": "g"}]), "guardrails[0]", "require is missing"),
     "a policy without a name": (policies({"require": []}), "policies[0]", "name is missing"),
-    "an empty name": (policies({"name": "", "require": []}), "policies[0].name", "expected text that is not empty"),
+    "an empty name": (policies({"name": "", "require": []}), "policies[0].name", "expected 1 to 64 characters, got"),
     "a number for a name": (policies({"name": 5, "require": []}), "policies[0].name", 'write it in quotes: "5"'),
     "a policy that is a mapping": (
         {"version": 1, "policies": {"name": "p", "require": []}},

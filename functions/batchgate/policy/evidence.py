@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from batchgate.jobs.model import JobRef, Json
@@ -69,6 +70,10 @@ def _kept(fact: Json) -> Json:
     return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": text[:CHARACTERS_KEPT]}
 
 
+def _gaps(buckets: frozenset[str | Gap]) -> list[Gap]:
+    return sorted((each for each in buckets if isinstance(each, Gap)), key=attrgetter("why"))
+
+
 def _plain(value: object) -> Json:
     match value:
         case Gap(result=result, why=why):
@@ -78,7 +83,7 @@ def _plain(value: object) -> Json:
         case datetime():
             return value.isoformat()
         case frozenset():
-            return sorted(value)
+            return [*sorted(each for each in value if isinstance(each, str)), *map(_plain, _gaps(value))]
         case Mapping():
             return {str(name): _plain(each) for name, each in value.items()}
         case list():

@@ -55,9 +55,12 @@ def shown(measure: Measure, value: Value) -> str:
             return "a structure"
 
 
-def _buckets(names: frozenset[str]) -> str:
+def _buckets(names: frozenset[str | Gap]) -> str:
+    """The names, and what is none; of many the first of either."""
     if not names:
         return "none"
-    first = [quoted(name) for name in sorted(names)[:_BUCKETS_SHOWN]]
+    said = [quoted(name) for name in sorted(name for name in names if not isinstance(name, Gap))]
+    odd = sorted(f"{name.result} ({name.why})" for name in names if isinstance(name, Gap))
+    first = [*said[: _BUCKETS_SHOWN - bool(odd)], *odd[:1]] if odd else said[:_BUCKETS_SHOWN]
     more = len(names) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
