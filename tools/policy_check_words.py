@@ -138,7 +138,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; and what is no"
             f" general-purpose bucket ({NO_BUCKET}), where no other bucket decides",
-            example="source_buckets: {only: [lake-prod-*, archive]}",
+            example="source_buckets: {only: [lake-prod, archive]}",
             lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern"),
             remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
         ),

@@ -59,6 +59,9 @@ _ALIASES: Mapping[str, NoBucket] = {
 }
 """By the suffix that AWS reserves. *Source*: as above; of `--op-s3` also botocore's endpoint rules of S3."""
 
+RESERVED_SUFFIXES = tuple(_ALIASES)
+"""How no general-purpose bucket's name ends."""
+
 _OTHER_SERVICES: Mapping[tuple[str, str], NoBucket] = {
     ("s3", "accesspoint"): NoBucket("an access point"),
     ("s3express", "bucket"): _ALIASES["--x-s3"],
