@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from batchgate.jobs.model import JobRef
-from batchgate.policy.wording import printable
+from batchgate.policy.reason import REASON_AT_MOST
+from batchgate.policy.wording import printable, shortened
 from batchgate.ports import Gate
 from batchgate.state import Block, Phase, State
 
@@ -15,6 +16,7 @@ SEEN_AFTER = timedelta(minutes=1)
 """How long after a hold was written the index surely has it."""
 
 _LISTED = 40
+_OPERATION_AT_MOST = 64
 
 
 def needs_a_person(item: State) -> bool:
@@ -68,11 +70,11 @@ def digest(waiting: Sequence[State], new: Iterable[JobRef], account_id: str, reg
     for item in ordered[:_LISTED]:
         since = f"{item.first_held_at:%Y-%m-%d %H:%M} UTC" if item.first_held_at else "unknown"
         tasks = f"{item.total_tasks:,} objects" if item.total_tasks else "unknown size"
-        what = printable(item.operation) or "unknown operation"
+        what = shortened(printable(item.operation), _OPERATION_AT_MOST) or "unknown operation"
         lines += [
             "",
             f"{'NEW ' if item.ref in fresh else ''}{item.ref.job_id}  {what}, {tasks}, held since {since}",
-            f"  {printable(item.reason).removeprefix('batchgate: ')}",
+            f"  {shortened(printable(item.reason), REASON_AT_MOST).removeprefix('batchgate: ')}",
             f'  batchgate jobs approve {item.ref.job_id} --region {region} --reason "..."',
         ]
     if len(ordered) > _LISTED:

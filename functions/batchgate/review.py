@@ -18,6 +18,7 @@ from batchgate.policy.evidence import digest_of, evidence_of
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import personal_reason
+from batchgate.policy.wording import shortened
 from batchgate.ports import Gate, JobLook, Review
 from batchgate.protocol import NextStep, Step, contradiction, leave_unconfirmed, next_step, settle_gone
 from batchgate.state import Block, Direction, Outcome, Phase, State
@@ -214,7 +215,11 @@ def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str
         operation=job.operation or "",
         total_tasks=job.total_tasks,
         suspended_at=job.suspended_date,
-        evidence={"person": who, "why": why, "overridden": evidence_of(decision) if decision else None},
+        evidence={
+            "person": shortened(who),
+            "why": shortened(why),
+            "overridden": evidence_of(decision) if decision else None,
+        },
     )
     return Intent(
         direction=direction,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchgate.jobs.model import JobRef, Json
+from batchgate.policy.wording import shortened
 from batchgate.ports import Pause
 from batchgate.state import Phase, State
 from batchgate_cli.confirm import confirm
@@ -55,7 +56,7 @@ def pause(
         if status or paused is not None:
             _show_pause(live, paused, output, already=not status)
             return
-        paused = Pause(by=live.who, reason=str(reason), at=live.clock.now())
+        paused = Pause(by=live.who, reason=shortened(str(reason)), at=live.clock.now())
         live.ledger.set_pause(paused)
         _show_pause(live, paused, output, already=False)
 

@@ -9,6 +9,7 @@ from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
 from batchgate.errors import AnnounceError
+from batchgate.policy.wording import shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -26,6 +27,6 @@ class TopicNotices(Struct, frozen=True):
     def send(self, subject: str, message: str) -> None:
         """Publish."""
         try:
-            self.client.publish(TopicArn=self.topic_arn, Subject=subject[:SUBJECT_AT_MOST], Message=message)
+            self.client.publish(TopicArn=self.topic_arn, Subject=shortened(subject, SUBJECT_AT_MOST), Message=message)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             raise AnnounceError(f"Publish to {self.topic_arn}: {error}") from error

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from batchgate.errors import PolicyError
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.deployed import load_deployed
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import first_of, printable, shortened
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,11 +28,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     Raises:
         PolicyError: It is refused; whatever is raised keeps AppConfig from deploying it, and this message says why.
     """
-    said = {name: printable(str(event.get(name, ""))) for name in ("configurationProfileId", "configurationVersion")}
+    said = {
+        name: shortened(printable(str(event.get(name, ""))))
+        for name in ("configurationProfileId", "configurationVersion")
+    }
     try:
         policies = load_deployed(base64.b64decode(event["content"], validate=True))
     except PolicyError as error:
-        problems = [printable(str(problem)) for problem in error.problems]
-        logger.warning("policy refused", extra={**said, "problems": problems[:100]})
+        problems = first_of([shortened(printable(str(problem))) for problem in error.problems])
+        logger.warning("policy refused", extra={**said, "problems": problems})
         raise
     logger.info("policy may go live", extra={**said, "policy_version": policies.version, "shadow": policies.shadow})

@@ -11,22 +11,26 @@ from batchgate.jobs.model import JobRef, Json
 from batchgate.policy.decide import Decision
 from batchgate.policy.facts import Gap
 from batchgate.policy.trace import StatementTrace
+from batchgate.policy.wording import shortened
 
 OBJECTIONS_KEPT: Final = 50
-CHARACTERS_KEPT: Final = 500
+CHARACTERS_KEPT: Final = 1024
 FACT_CHARACTERS_KEPT: Final = 10_000
 """DynamoDB takes 400 KB an item, and a job must be held or cancelled whatever its policies and its requester wrote."""
 
 
 def evidence_of(decision: Decision) -> dict[str, Json]:
-    """The facts as they were, who governed, and every requirement that was not met, with actual and wanted."""
+    """The facts as they were, who governed, and every requirement that was not met, with actual and wanted.
+
+    What is long is cut, and marked.
+    """
     facts = decision.facts
     objections = [objection for statement in decision.trace for objection in _objections(statement)]
     return {
         "verdict": str(decision.verdict),
         "if_enforced": str(decision.if_enforced) if decision.if_enforced is not None else None,
         "policy_version": decision.policy_version,
-        "governing": [statement.name for statement in decision.governing],
+        "governing": [*decision.governing_names],
         "objections": [*objections[:OBJECTIONS_KEPT]],
         "objections_left_out": max(0, len(objections) - OBJECTIONS_KEPT),
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
@@ -49,7 +53,7 @@ def _objections(statement: StatementTrace) -> list[Json]:
             "enforced": statement.enforced,
             "requirement": requirement.position,
             "kind": requirement.own.kind,
-            "subject": requirement.own.subject,
+            "subject": _shortened(requirement.own.subject),
             "result": str(requirement.result),
             "actual": _shortened(requirement.actual),
             "wanted": _shortened(requirement.expected),
@@ -61,13 +65,13 @@ def _objections(statement: StatementTrace) -> list[Json]:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= CHARACTERS_KEPT else f"{text[:CHARACTERS_KEPT]}..."
+    return shortened(text, CHARACTERS_KEPT)
 
 
 def _kept(fact: Json) -> Json:
     """A fact; of one that would take up the whole record its beginning, as text."""
     text = json.dumps(fact)
-    return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": text[:CHARACTERS_KEPT]}
+    return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": _shortened(text)}
 
 
 def _gaps(buckets: frozenset[str | Gap]) -> list[Gap]:

@@ -7,7 +7,7 @@ from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import printable, shortened
 
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
@@ -133,8 +133,7 @@ def _messages(decision: Decision) -> Iterable[str]:
 
 
 def _name(name: str) -> str:
-    text = printable(name)
-    return text if len(text) <= _NAME_AT_MOST else f"{text[: _NAME_AT_MOST - 3]}..."
+    return shortened(printable(name), _NAME_AT_MOST)
 
 
 def _shortened(start: str, parts: Sequence[str], messages: Iterable[str], room: int) -> str:
@@ -177,9 +176,5 @@ def personal_reason(did: str, who: str, why: str, policy_version: str, claim_id:
     """
     policy = f"policy {policy_version} " if policy_version else ""
     versions = f" [{policy}claim {printable(claim_id)}]"
-    text = f"batchgate: {did} by {_cut(printable(who), _PERSON_AT_MOST)}: {printable(why)}"
-    return _cut(text, REASON_AT_MOST - len(versions)) + versions
-
-
-def _cut(text: str, at_most: int) -> str:
-    return text if len(text) <= at_most else f"{text[: at_most - 3]}..."
+    text = f"batchgate: {did} by {shortened(printable(who), _PERSON_AT_MOST)}: {printable(why)}"
+    return shortened(text, REASON_AT_MOST - len(versions)) + versions

@@ -1,6 +1,7 @@
 """Values in words, safe to write anywhere: on the job, into logs, events, HTML and terminals."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from batchgate.policy.checks import Measure, Value
@@ -8,6 +9,13 @@ from batchgate.policy.facts import Gap
 
 QUOTED_AT_MOST = 40
 """Characters of a requester's text that are shown."""
+
+TEXT_AT_MOST = 2048
+"""Characters of one text in a record, an event or a log line, unless it is shorter by its nature: the longest text that
+S3 and IAM allow, an ARN. The trace is never cut below 1,024."""
+
+NAMES_AT_MOST = 100
+"""Names in one list."""
 
 _BUCKETS_SHOWN = 3
 _TOO_LARGE_TO_WRITE = 10**39
@@ -19,6 +27,24 @@ _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.sco
 def printable(text: str) -> str:
     """Text of the policy's authors with everything but printable ASCII replaced."""
     return text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("?", text)
+
+
+def shortened(text: str, at_most: int = TEXT_AT_MOST) -> str:
+    """Text that fits where it goes; what is cut is marked."""
+    return text if len(text) <= at_most else f"{text[: at_most - 3]}..."
+
+
+def logged(error: Exception) -> str:
+    """An error in a log line: printable ASCII, cut."""
+    return shortened(printable(str(error)))
+
+
+def first_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The first names, and how many more there are; `NAMES_AT_MOST` in all."""
+    if len(names) <= NAMES_AT_MOST:
+        return tuple(names)
+    told = NAMES_AT_MOST - 1
+    return (*names[:told], f"+{len(names) - told} more")
 
 
 def quoted(text: str) -> str:
