@@ -329,7 +329,7 @@ def test_the_subject_fits_into_an_email() -> None:
     sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
     arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate"
     with Stubber(sns) as stub:
-        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": "s" * 100, "Message": "m"})
+        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": f"{'s' * 97}...", "Message": "m"})
         TopicNotices(sns, arn).send("s" * 300, "m")
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from s3batch_emulator.address import Place
+from s3batch_emulator.arns import bucket_of, place_of
 from s3batch_emulator.errors import ApiError
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.lifecycle import TERMINAL, Cause, JobStatus
@@ -199,11 +200,31 @@ def _check_new_job(request: Structure) -> None:
     operation = member(request, "Operation")
     if not isinstance(operation, dict) or len(operation) != 1:
         raise ApiError("BadRequestException", "Operation must name exactly one operation")
+    _check_buckets(request)
     tags = structures(request, "Tags")
     if len(tags) > MAX_TAGS:
         # The model declares no TooManyTagsException for CreateJob.
         raise ApiError("BadRequestException", f"A job can have at most {MAX_TAGS} tags, {len(tags)} were sent")
     _check_tag_keys(tags)
+
+
+_NO_DIRECTORY_BUCKETS = (
+    ("Report", "Bucket"),
+    ("ManifestGenerator", "S3JobManifestGenerator", "SourceBucket"),
+    ("ManifestGenerator", "S3JobManifestGenerator", "ManifestOutputLocation", "Bucket"),
+)
+"""Source: API reference, JobReport, S3JobManifestGenerator, S3ManifestOutputLocation: not supported there."""
+
+
+def _check_buckets(request: Structure) -> None:
+    """A copy goes to a bucket or an access point; what else stands in a bucket's place is *inferred* to be taken."""
+    target = text(request, "Operation", "S3PutObjectCopy", "TargetResource")
+    if target is not None and not bucket_of(target):
+        raise ApiError("BadRequestException", "TargetResource must name a bucket or an access point, without a path")
+    for path in _NO_DIRECTORY_BUCKETS:
+        place = place_of(text(request, *path) or "")
+        if place is not None and place.is_directory:
+            raise ApiError("BadRequestException", f"{'.'.join(path)}: directory buckets are not supported")
 
 
 def _check_tag_keys(tags: list[Structure]) -> None:
