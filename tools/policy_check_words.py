@@ -44,6 +44,7 @@ TEXT = "text"
 RANGE = "a range"
 BUCKETS = "bucket words"
 NEVER = "never"
+NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
@@ -102,19 +103,20 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("empty-range",),
         ),
         "manifest": CheckWords(
-            looks_at="The list of objects: `format`, `bucket` and `key` of the manifest, whether S3 `generated` it,"
-            " whether it is `stored`, and its own size in `bytes`. Words side by side must all hold.",
+            looks_at="The list of objects: `format`, `bucket`, `key` and `version` of the manifest, whether S3"
+            " `generated` it, whether it is `stored`, and its own size in `bytes`. Words side by side must all hold.",
             source="DescribeJob, Manifest, ManifestGenerator and GeneratedManifestDescriptor; for `bytes` HeadObject"
             " of the object whose ETag and version the job names",
-            takes="`format`, `bucket`, `key`: text; `generated`, `stored`: `true` or `false`; `bytes`: a range; or"
-            " `not` around them together",
-            absent="S3 describes the manifest without that member",
-            unknown="`bucket`, `key`, `bytes`, and `format` where S3 does not say it: before Suspended, while a"
-            " manifest that will be stored is not generated yet",
-            unmeasurable="the same where no manifest is stored; `bytes` also where the object can't be read or is"
-            " another one by now",
+            takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`: a"
+            " range; or `not` around them together",
+            absent="S3 describes the manifest without that member: `version` where the job names none",
+            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not say it: before Suspended,"
+            " while a manifest that will be stored is not generated yet",
+            unmeasurable="the same where no manifest is stored; `bucket`, `key` and `bytes` where it lies in no"
+            f" general-purpose bucket ({NO_BUCKET}); `key` of an ARN without one; `bytes` also where the object"
+            " can't be read or is another one by now",
             example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
-            lints=("impossible-value", "empty-range", "unreadable-manifest-holds"),
+            lints=("impossible-value", "empty-range", "unreadable-manifest-holds", "only-in-wide-pattern"),
             remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
             " generator's EnableManifestOutput.",
         ),
@@ -134,9 +136,10 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes=BUCKETS,
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read",
-            example="source_buckets: {only: [lake-prod-*, archive]}",
-            lints=("impossible-value", "unreadable-manifest-holds"),
+            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; and what is no"
+            f" general-purpose bucket ({NO_BUCKET}), where no other bucket decides",
+            example="source_buckets: {only: [lake-prod, archive]}",
+            lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern"),
             remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
         ),
         "destination_buckets": CheckWords(
@@ -146,10 +149,10 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             absent="no other operation that this version knows has a destination: `any` is violated, `only` and"
             " `none` are met",
             unknown=NEVER,
-            unmeasurable="the copy goes to an access point; S3ReplicateObject, whose rules stand at the bucket; an"
-            " unknown operation",
+            unmeasurable=f"the copy goes to no general-purpose bucket ({NO_BUCKET}); S3ReplicateObject, whose rules"
+            " stand at the bucket; an unknown operation",
             example="destination_buckets: {none: [lake-prod-*]}",
-            lints=("impossible-value",),
+            lints=("impossible-value", "only-in-wide-pattern"),
         ),
         "tags": CheckWords(
             looks_at="The job's tags, each by its key. Keys side by side must all hold.",
@@ -194,16 +197,22 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             remark="The requester writes it: ask for it, and approve nothing by it.",
         ),
         "report": CheckWords(
-            looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`. Words side by side"
-            " must all hold.",
+            looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`."
+            " Words side by side must all hold.",
             source="DescribeJob, Report",
-            takes="`enabled`: `true` or `false`; `scope`, `bucket`, `prefix`, `format`: text; `present: true|false`"
-            " alone; or `not` around them together",
+            takes="`enabled`: `true` or `false`; `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`: text;"
+            " `present: true|false` alone; or `not` around them together",
             absent="the job has no report structure, or the structure lacks that member",
             unknown=NEVER,
-            unmeasurable=NEVER,
-            example='report: {enabled: true, scope: AllTasks, bucket: "audit-${account}-${region}"}',
-            lints=("impossible-value",),
+            unmeasurable=f"`bucket` where the report goes to no general-purpose bucket ({NO_BUCKET}, a path)",
+            example="report:\n"
+            "  enabled: true\n"
+            "  scope: AllTasks\n"
+            '  bucket: "audit-${account}-${region}"\n'
+            '  expected_bucket_owner: "${account}"',
+            lints=("impossible-value", "only-in-wide-pattern"),
+            remark="Bucket names are global: whoever is first may own a bucket of the name that is meant."
+            " `expected_bucket_owner` asks that the job itself says whose it must be, and S3 holds the job to that.",
         ),
         "account": CheckWords(
             looks_at="The account that the job is in: 12 digits, in quotes.",

@@ -190,7 +190,11 @@ def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
                 f" one at a time: batchgate policy check {one}"
             )
         raise error
-    return LoadedPolicy(PolicySet.from_data(whole.data), whole.places, tuple(whole.silences))
+    try:
+        policies = PolicySet.from_data(whole.data)
+    except PolicyError as error:  # what only the whole says: it is too large
+        raise PolicyError([_located(problem, whole.places) for problem in error.problems]) from error
+    return LoadedPolicy(policies, whole.places, tuple(whole.silences))
 
 
 _OF_CASES = "expected a policy document, got a file of test cases; run it with `batchgate policy test"

@@ -16,7 +16,7 @@ from msgspec import inspect
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import model
-from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS
+from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
 from policy_check_words import CHECKS, FORMS
 from policy_operations import operation_parameters
 from policy_words import JOINING, KEYS
@@ -106,10 +106,12 @@ class _Writer:
                 return self.struct(struct, where)
             case inspect.VarTupleType(item_type=item, min_length=fewest):
                 return {"type": "array", "items": self.of(item, where), **_limits(minItems=fewest)}
-            case inspect.DictType(value_type=value, min_length=fewest):
+            case inspect.DictType(key_type=key, value_type=value, min_length=fewest):
+                keys = self.of(key, where)
                 return {
                     "type": "object",
                     "additionalProperties": self.of(value, where),
+                    **({"propertyNames": keys} if len(keys) > 1 else {}),
                     **_limits(minProperties=fewest),
                 }
             case inspect.LiteralType(values=values):
@@ -144,6 +146,8 @@ class _Writer:
         }
         if where.keys in _EXAMPLES:
             part["examples"] = list(_EXAMPLES[where.keys])
+        if where.keys == "tags":
+            part["maxLength"] = TAG_VALUE_AT_MOST
         return self.define(f"pattern{_suffix(where)}", lambda: part)
 
     def number(self, lowest: int | None) -> Part:
@@ -361,7 +365,7 @@ def _title(form: type) -> Part:
 
 
 def _suffix(where: _Where) -> str:
-    return f"-of-{where.keys.replace('.', '-')}" if where.keys in _EXAMPLES else ""
+    return f"-of-{where.keys.replace('.', '-')}" if where.keys in _EXAMPLES or where.keys == "tags" else ""
 
 
 def _in_order(values: Sequence[Scalar]) -> list[Schema]:

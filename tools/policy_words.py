@@ -20,7 +20,8 @@ _ONLY_BUCKET = "Every one of the buckets matches. Of no buckets at all: met."
 _NO_BUCKET = "None of the buckets matches. Of no buckets at all: met."
 
 _STATEMENT = {
-    "name": "Unique among policies, guardrails and exceptions. It is written into the reason on the job.",
+    "name": "Unique among policies, guardrails and exceptions, at most 64 characters. It is written into the reason on"
+    " the job.",
     "description": "For people; it changes nothing.",
     "mode": "`shadow`: as if absent, and the trace says what it would do. The weaker of this and the set's mode"
     " counts.",
@@ -31,15 +32,19 @@ _STATEMENT = {
 _REPORT = {
     "enabled": "Whether S3 writes a completion report.",
     "scope": "`AllTasks` or `FailedTasksOnly`.",
-    "bucket": "The report's bucket, by its name.",
+    "bucket": "The report's bucket, by its name. Names are global: without `expected_bucket_owner` a stranger's bucket"
+    " of that name may be it.",
     "prefix": "Where in the bucket.",
     "format": "`Report_CSV_20180820`.",
+    "expected_bucket_owner": 'The account that the job says owns the report\'s bucket, as `"${account}"`: S3 writes no'
+    " report into anybody else's.",
     "present": "Whether the job has a report structure at all.",
 }
 _MANIFEST = {
     "format": "Such as `S3BatchOperations_CSV_20180820` or `S3InventoryReport_CSV_*`.",
     "bucket": "The bucket in which the manifest lies, by its name.",
     "key": "The manifest's key in that bucket.",
+    "version": "The version of the manifest object that the job names. `{present: true}`: it names one.",
     "generated": "`true`: S3 makes the list by a generator. `false`: the requester supplied it.",
     "stored": "Whether the list is kept. One that the requester supplied is.",
     "bytes": "The size of the manifest object itself, not of the objects it lists.",
@@ -85,7 +90,7 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "require": "All of these, or the job is not approved, whatever policies say.",
         },
         model.Exemption: {
-            "name": "Unique among policies, guardrails and exceptions.",
+            "name": "Unique among policies, guardrails and exceptions, at most 64 characters.",
             "lifts": "Names of policies and guardrails, each of whose requirements gains this `unless`.",
             "match": "The jobs that it is for: all of these conditions.",
             "expires": "The last day, `YYYY-MM-DD`: through its end in UTC.",

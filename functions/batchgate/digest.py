@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from batchgate.jobs.model import JobRef
+from batchgate.policy.reason import REASON_AT_MOST
 from batchgate.policy.wording import printable
 from batchgate.ports import Gate
 from batchgate.state import Block, Phase, State
+from batchgate.text import shorten
 
 EVERY = timedelta(minutes=15)
 """How often there is a digest at most."""
@@ -15,6 +17,7 @@ SEEN_AFTER = timedelta(minutes=1)
 """How long after a hold was written the index surely has it."""
 
 _LISTED = 40
+_OPERATION_AT_MOST = 64
 
 
 def needs_a_person(item: State) -> bool:
@@ -68,11 +71,11 @@ def digest(waiting: Sequence[State], new: Iterable[JobRef], account_id: str, reg
     for item in ordered[:_LISTED]:
         since = f"{item.first_held_at:%Y-%m-%d %H:%M} UTC" if item.first_held_at else "unknown"
         tasks = f"{item.total_tasks:,} objects" if item.total_tasks else "unknown size"
-        what = printable(item.operation) or "unknown operation"
+        what = shorten(printable(item.operation), _OPERATION_AT_MOST) or "unknown operation"
         lines += [
             "",
             f"{'NEW ' if item.ref in fresh else ''}{item.ref.job_id}  {what}, {tasks}, held since {since}",
-            f"  {printable(item.reason).removeprefix('batchgate: ')}",
+            f"  {shorten(printable(item.reason), REASON_AT_MOST).removeprefix('batchgate: ')}",
             f'  batchgate jobs approve {item.ref.job_id} --region {region} --reason "..."',
         ]
     if len(ordered) > _LISTED:

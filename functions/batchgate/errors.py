@@ -4,10 +4,14 @@ What becomes of the message, the job and the ledger with each is the table in do
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from batchgate.text import shorten
+
+PROBLEMS_TOLD: Final = 100
+"""In the message of a `PolicyError`, which AppConfig and logs take whole."""
 
 
 class BatchgateError(Exception):
@@ -75,10 +79,14 @@ class PolicyError(BatchgateError):
 
     `problems` lists every problem in document order, for example
     policies[2].require[0].total_tasks.at_most: expected a whole number >= 0, got "1e6"
+
+    The message has the first of many, and how many more there are.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        told = [str(problem) for problem in problems[:PROBLEMS_TOLD]]
+        more = len(problems) - len(told)
+        super().__init__("\n".join([*told, f"+{more} more"] if more else told))
         self.problems = tuple(problems)
 
 

@@ -26,6 +26,7 @@ from batchgate.policy.reason import personal_reason
 from batchgate.ports import Gate, JobLook, Review
 from batchgate.protocol import NextStep, Step, contradiction, leave_unconfirmed, next_step, settle_gone
 from batchgate.state import Block, Direction, Outcome, Phase, State
+from batchgate.text import shorten
 
 TRIES_ON_CONFLICT = 3
 
@@ -266,7 +267,11 @@ def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str
         operation=job.operation or "",
         total_tasks=job.total_tasks,
         suspended_at=job.suspended_date,
-        evidence={"person": who, "why": why, "overridden": evidence_of(decision) if decision else None},
+        evidence={
+            "person": shorten(who),
+            "why": shorten(why),
+            "overridden": evidence_of(decision) if decision else None,
+        },
     )
     return Intent(
         direction=direction,

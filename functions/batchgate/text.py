@@ -5,8 +5,11 @@ from typing import Final
 MARK: Final = "..."
 """Stands where something was left out."""
 
+TEXT_AT_MOST: Final = 2048
+"""Characters of one text in a record, an event or a log line: the longest text that S3 and IAM allow is an ARN."""
 
-def shorten(text: str, at_most: int, *, sentence: bool = False) -> str:
+
+def shorten(text: str, at_most: int = TEXT_AT_MOST, *, sentence: bool = False) -> str:
     """Return a text of `at_most` characters or fewer; what is left out is marked `...`.
 
     What tells two texts apart stays: of an ARN the end, which has the name; of a sentence the beginning; of everything

@@ -15,7 +15,7 @@ from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
-from batchgate.policy.facts import Gap, Result, manifest_location
+from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
 from batchgate.review import decide_by_hand, review_job
@@ -213,10 +213,10 @@ class RecordedManifests:
     def size(self, job: Job) -> int | Gap:
         """The size of the object whose ETag the job names."""
         self.script.reached("size")
-        location = manifest_location(job)
-        assert location is not None
-        bucket, _, key = str(location["ObjectArn"]).partition(":::")[2].partition("/")
-        opened = self.objects.open(bucket, key)
+        place, location = manifest_place(job), manifest_location(job)
+        if isinstance(place, Gap) or location is None:
+            return place if isinstance(place, Gap) else Gap(Result.UNMEASURABLE, "no manifest is stored")
+        opened = self.objects.open(place.bucket, place.key)
         if opened.etag != location["ETag"]:
             return Gap(Result.UNMEASURABLE, "the manifest is another by now")
         return len(opened.body.read())

@@ -84,12 +84,14 @@ def test_another_object_of_the_same_name_is_not_measured(s3: Any, bucket: str) -
     ("location", "why"),
     [
         (None, "no manifest is stored"),
-        ({"ObjectArn": "arn:aws:s3:::no-key", "ETag": "e"}, "no manifest is stored"),
+        ({"ObjectArn": "arn:aws:s3:::no-key", "ETag": "e"}, "an ARN without a key"),
         ({"ObjectArn": "arn:aws:s3:::some-bucket/m.csv", "ETag": ""}, "the job names no ETag of its manifest"),
         ({"ObjectArn": "arn:aws:s3:::not-there-at-all/m.csv", "ETag": "e"}, "the manifest is not there"),
+        ({"ObjectArn": "arn:aws:s3:::not a bucket/m.csv", "ETag": "e"}, "a name that no bucket can have"),
+        ({"ObjectArn": "arn:aws:s3:::lake-s3alias/m.csv", "ETag": "e"}, "an access point alias"),
         (
-            {"ObjectArn": "arn:aws:s3:::not a bucket/m.csv", "ETag": "e"},
-            "the job names a manifest that S3 can't be asked for",
+            {"ObjectArn": f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/a/object/y:::lake/m.csv", "ETag": "e"},
+            "an access point",
         ),
     ],
 )
@@ -183,7 +185,7 @@ def test_a_directory_bucket_is_not_asked(s3: Any) -> None:
     """Botocore would make a session for it first, for which the gate has neither data nor rights."""
     job = described({"ObjectArn": "arn:aws:s3:::foo--use1-az4--x-s3/m.csv", "ETag": "e"})
     with Stubber(s3):  # which fails whatever it is asked
-        assert StoredManifests(s3).size(job) == Gap(Result.UNMEASURABLE, "a directory bucket is not asked")
+        assert StoredManifests(s3).size(job) == Gap(Result.UNMEASURABLE, "a directory bucket")
 
 
 def test_an_answer_without_an_etag_is_nobodys(s3: Any) -> None:
@@ -191,7 +193,7 @@ def test_an_answer_without_an_etag_is_nobodys(s3: Any) -> None:
     stub = Stubber(s3)
     stub.add_response("head_object", {})
     with stub, pytest.raises(ManifestsApiError, match="not S3's"):
-        StoredManifests(s3).size(described({"ObjectArn": "arn:aws:s3:::b/m.csv", "ETag": "e"}))
+        StoredManifests(s3).size(described({"ObjectArn": "arn:aws:s3:::lake/m.csv", "ETag": "e"}))
 
 
 def test_a_manifest_that_was_replaced_holds_the_job() -> None:

@@ -42,12 +42,6 @@ KNOWN_OPERATIONS = frozenset({
 Fact: TypeAlias = "Plain | Result"
 """A value; None where S3 answered that there is none; Result.UNKNOWN or Result.UNMEASURABLE where it can't be had."""
 
-BUCKET_WORDS: Mapping[str, Callable[[Iterable[bool]], bool]] = {
-    "any": any,
-    "only": all,
-    "none": lambda matches: not any(matches),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -55,7 +49,7 @@ class Situation:
 
     Attributes:
         manifest_bytes: Size of the manifest object, or why it is not known.
-        row_buckets: The buckets that the manifest's rows name, or why they are not known.
+        row_buckets: What the manifest's rows say in place of a bucket, or why that is not known.
         object_bytes: The objects' own sizes added up, or why they are not known.
         manual_approval: Whether a person has approved.
         now: Aware instant at which everything is judged.
@@ -85,6 +79,13 @@ def any_of(results: Iterable[Result]) -> Result:
 def first_of(order: Iterable[Result], present: set[Result], otherwise: Result) -> Result:
     """Give the first in this order that is among those present."""
     return next((result for result in order if result in present), otherwise)
+
+
+BUCKET_WORDS: Mapping[str, Callable[[Iterable[Result]], Result]] = {
+    "any": any_of,
+    "only": all_of,
+    "none": lambda results: complement(any_of(results)),
+}
 
 
 def complement(result: Result) -> Result:
@@ -149,15 +150,16 @@ def tags_hold(tests: Document, situation: Situation) -> Result:
     return all_of(fact_holds(test, tags.get(key), situation) for key, test in tests.items())
 
 
-def buckets_hold(words: Document, buckets: list[str] | Result, situation: Situation) -> Result:
+def buckets_hold(words: Document, buckets: Sequence[str | Result] | Result, situation: Situation) -> Result:
     """Judge `any`, `only` and `none` over buckets; those side by side must all hold.
 
-    Of no bucket at all `any` is violated, `only` and `none` are met.
+    Of no bucket at all `any` is violated, `only` and `none` are met. What is no general-purpose bucket
+    is unmeasurable by itself, and joined as `any` and `all` join.
     """
     if isinstance(buckets, Result):
         return buckets
     return all_of(
-        met_if(BUCKET_WORDS[word]([value_passes(patterns, bucket, situation) for bucket in buckets]))
+        BUCKET_WORDS[word](fact_holds(patterns, bucket, situation) for bucket in buckets)
         for word, patterns in words.items()
     )
 
@@ -268,6 +270,15 @@ def total_tasks(job: Job) -> Fact:
     return total or (Result.UNKNOWN if job.get("Status") in BEFORE_SUSPENDED else Result.UNMEASURABLE)
 
 
+REPORT_MEMBERS = {
+    "enabled": "Enabled",
+    "scope": "ReportScope",
+    "prefix": "Prefix",
+    "format": "Format",
+    "expected_bucket_owner": "ExpectedBucketOwner",
+}
+
+
 def part_of(check: str, part: str, situation: Situation) -> Fact:
     """Give what a check of a structure finds at one part of it."""
     job = situation.job
@@ -276,8 +287,8 @@ def part_of(check: str, part: str, situation: Situation) -> Fact:
     if check == "report":
         report = mapping(job.get("Report"))
         if part == "bucket":
-            return bucket_name(report.get("Bucket"))
-        return report.get({"enabled": "Enabled", "scope": "ReportScope", "prefix": "Prefix"}[part])
+            return bucket_in(report["Bucket"]) if "Bucket" in report else None
+        return report.get(REPORT_MEMBERS[part])
     if part == "bytes":
         return of_stored_manifest(job, situation.manifest_bytes)
     return manifest_part(job, part)
@@ -291,7 +302,7 @@ def at_path(value: Plain, path: list[str]) -> Plain:
 
 
 def manifest_part(job: Job, part: str) -> Fact:
-    """Give `generated`, `stored`, `format`, `bucket` or `key` of the job's manifest."""
+    """Give `generated`, `stored`, `format`, `bucket`, `key` or `version` of the job's manifest."""
     generator = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator"])
     if part == "generated":
         return generator is not None
@@ -301,10 +312,12 @@ def manifest_part(job: Job, part: str) -> Fact:
         return missing
     if part == "format":
         return at_path(job, ["Manifest", "Spec", "Format"]) or at_path(job, ["GeneratedManifestDescriptor", "Format"])
-    arn = at_path(job, ["Manifest", "Location", "ObjectArn"]) or at_path(
-        job, ["GeneratedManifestDescriptor", "Location", "ObjectArn"]
-    )
-    bucket, _, key = text(arn).split(":", 5)[5].partition("/")
+    location = at_path(job, ["Manifest", "Location"]) or at_path(job, ["GeneratedManifestDescriptor", "Location"])
+    if part == "version":
+        return at_path(location, ["ObjectVersionId"])
+    bucket, _, key = in_s3(text(at_path(location, ["ObjectArn"]))).partition("/")
+    if not is_a_bucket_today(bucket) or (part == "key" and not key):
+        return Result.UNMEASURABLE
     return {"bucket": bucket, "key": key}[part]
 
 
@@ -330,28 +343,50 @@ def of_stored_manifest(job: Job, fact: int | Unavailable) -> Fact:
     return Result(fact) if isinstance(fact, str) else fact
 
 
-def source_buckets(situation: Situation) -> list[str] | Result:
+def source_buckets(situation: Situation) -> list[str | Result] | Result:
     """Give every bucket the job reads or changes: the generator's SourceBucket, or the manifest's rows."""
     source = at_path(situation.job, ["ManifestGenerator", "S3JobManifestGenerator", "SourceBucket"])
     if source is not None:
-        return [text(bucket_name(source))]
+        return [bucket_in(source)]
     rows = situation.row_buckets
-    return Result(rows) if isinstance(rows, str) else list(rows)
+    return Result(rows) if isinstance(rows, str) else [bucket_in(row) for row in rows]
 
 
-def destination_buckets(situation: Situation) -> list[str] | Result:
+def destination_buckets(situation: Situation) -> list[str | Result] | Result:
     """Give the copy target; none for operations that have none; unmeasurable where it can't be told."""
     name = operation_name(situation.job)
     if name == "S3ReplicateObject" or name not in KNOWN_OPERATIONS:
         return Result.UNMEASURABLE
-    target = at_path(situation.job, ["Operation", "S3PutObjectCopy", "TargetResource"])
-    if target is None:
+    if name != "S3PutObjectCopy":
         return []
-    if ":accesspoint/" in text(target):
-        return Result.UNMEASURABLE
-    return [text(bucket_name(target))]
+    return [bucket_in(at_path(situation.job, ["Operation", "S3PutObjectCopy", "TargetResource"]))]
 
 
-def bucket_name(arn: Plain) -> str | None:
-    """Give the bucket's name from its ARN, `arn:aws:s3:::NAME` or `arn:aws:s3express:...:bucket/NAME`."""
-    return None if arn is None else text(arn).split(":", 5)[5].removeprefix("bucket/")
+def bucket_in(said: Plain) -> str | Result:
+    """Give the name of the general-purpose bucket that an ARN, or a name, means; unmeasurable where it means none."""
+    name = in_s3(said) if isinstance(said, str) and said.startswith("arn:") else said
+    return name if isinstance(name, str) and is_a_bucket_today(name) else Result.UNMEASURABLE
+
+
+def in_s3(arn: str) -> str:
+    """Give what an ARN of S3 names that has neither Region nor account; "" for any other ARN, or none.
+
+    ARNs are read from the left: only the first five colons part them.
+    """
+    found = re.fullmatch(r"arn:aws[a-z-]*:s3:::(.*)", arn, re.DOTALL)
+    return found[1] if found else ""
+
+
+RESERVED_ENDS = ("-s3alias", "--ol-s3", "--op-s3", ".mrap", "--x-s3", "--xa-s3", "--table-s3")
+RESERVED_BEGINNINGS = ("xn--", "sthree-", "amzn-s3-demo-")
+
+
+def is_a_bucket_today(name: str) -> bool:
+    """Say whether a bucket of this name could be made. Source: S3 User Guide, bucket naming rules."""
+    return (
+        re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name) is not None
+        and ".." not in name
+        and re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", name) is None
+        and not name.endswith(RESERVED_ENDS)
+        and not name.startswith(RESERVED_BEGINNINGS)
+    )

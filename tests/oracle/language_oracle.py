@@ -23,14 +23,17 @@ Readings chosen where the description leaves room (those of calendars stand in `
 10. `{not: ...}` around bucket words or around a whole structure is the complement of their
     conjunction, also where the value is absent ("exact complement").
 11. A generated manifest says its source bucket at once, in every status.
-12. A copy without TargetResource has no destination: S3 answered, there is none.
+12. A copy without TargetResource has an unmeasurable destination: it goes somewhere, and nobody says where.
 13. `{present: false}` means absent, as `{not: {present: true}}` does.
 14. A path into a list, or past a value, finds nothing: absent.
 15. `until` looks at instants strictly after now. Under a shadow set it is None, as no instant
     would approve; and where neither SuspendedDate nor CreationTime is there.
 16. Exceptions have no mode; one that lifts a shadowed statement does nothing.
 17. "report": S3's Report without a Bucket has an absent bucket; without a Report all is absent.
-18. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
+18. "A name that can be no bucket's today" is one that breaks any of S3's naming rules for general-purpose
+    buckets, a reserved beginning among them; `--op-s3` (S3 on Outposts) is a reserved end, too.
+19. The manifest's `version` is known wherever its location is, also in an access point.
+20. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
 """
 
 from collections.abc import Iterator, Sequence

@@ -38,6 +38,17 @@ PARTITION_OF_REGION: Mapping[str, str] = {
 }
 ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 BUCKETS = ("lake-prod-raw", "lake-prod-curated", "lake-dev", "archive", "a.b-c", "audit-111111111111-eu-central-1")
+NO_BUCKETS = (
+    "arn:aws:s3:eu-central-1:111111111111:accesspoint/lake-dev",
+    "arn:aws:s3:eu-central-1:111111111111:accesspoint/ap/object/y:::archive/m.csv",
+    "arn:aws:s3express:eu-central-1:111111111111:bucket/lake-dev",
+    "arn:aws:s3:::lake-dev-s3alias",
+    "arn:aws:s3:::lake--euc1-az1--x-s3",
+    "arn:aws:s3:::Lake_Prod",
+    "arn:aws:s3:eu-central-1::archive",
+    "arn:aws:s3:::",
+)
+"""What may stand where a bucket may, and is no general-purpose bucket."""
 BUCKET_PATTERNS = (
     "lake-prod-*",
     "lake-*",
@@ -75,6 +86,8 @@ MANIFEST_FORMATS = (
     "S3InventoryReport_CSV_20161130",
     "S3InventoryReport_CSV_20211130",
 )
+MANIFEST_VERSIONS = ("v1", "null", "3HL4kqtJlcpXroDTDmJ")
+MANIFEST_VERSION_PATTERNS = ("v?", "*", "null")
 REPORT_SCOPES = ("AllTasks", "FailedTasksOnly")
 
 OPERATIONS: Mapping[str, Mapping[str, tuple[Plain, ...]]] = {

@@ -66,7 +66,7 @@ def random_case(rng: Random, document: Document) -> Case:
     readable = manifest_there and chance(rng, 0.8)
     rows: list[str] | Unavailable = not_there
     if readable:
-        rows = [rng.choice(pools.BUCKETS) for _ in range(rng.choice([1, 2, 3, 0]))]
+        rows = [random_row_bucket(rng) for _ in range(rng.choice([1, 2, 3, 0]))]
     facts = Facts(
         manual_approval=chance(rng, 0.4),
         manifest_bytes=rng.choice(pools.BYTE_COUNTS) if manifest_there and chance(rng, 0.85) else not_there,
@@ -157,13 +157,20 @@ def random_operation(rng: Random, document: Document, partition: str) -> dict[st
         parameter: rng.choice(values) for parameter, values in pools.OPERATIONS[name].items() if chance(rng, 0.75)
     }
     if name == "S3PutObjectCopy":
-        bucket = rng.choice(pools.BUCKETS)
-        targets = [f"arn:{partition}:s3:::{bucket}"] * 4 + [
-            f"arn:{partition}:s3:eu-central-1:111111111111:accesspoint/lake-dev",
-            f"arn:{partition}:s3express:eu-central-1:111111111111:bucket/lake-dev",
-        ]
-        parameters["TargetResource"] = rng.choice(targets)
+        parameters["TargetResource"] = random_bucket(rng, partition, odd=0.3)
     return {name: parameters}
+
+
+def random_bucket(rng: Random, partition: str, *, odd: float = 0.1) -> str:
+    """Give a bucket's ARN, or sometimes what is no bucket's."""
+    if chance(rng, odd):
+        return rng.choice([*pools.NO_BUCKETS, f"arn:{partition}:s3:::{rng.choice(pools.BUCKETS)}/path"])
+    return f"arn:{partition}:s3:::{rng.choice(pools.BUCKETS)}"
+
+
+def random_row_bucket(rng: Random) -> str:
+    """Give what stands in a row's bucket column: a name, or sometimes an alias or an ARN."""
+    return rng.choice(["lake-dev-s3alias", *pools.NO_BUCKETS[:2]]) if chance(rng, 0.1) else rng.choice(pools.BUCKETS)
 
 
 def named_in(document: Document) -> set[str]:
@@ -186,24 +193,30 @@ def random_report(rng: Random, partition: str) -> dict[str, Plain]:
     """Make a report's description; one that is not enabled says nothing else."""
     if chance(rng, 0.2):
         return {"Enabled": False}
-    return {
+    report: dict[str, Plain] = {
         "Enabled": True,
-        "Bucket": f"arn:{partition}:s3:::{rng.choice(pools.BUCKETS)}",
+        "Bucket": random_bucket(rng, partition),
         "Format": "Report_CSV_20180820",
         "Prefix": "reports",
         "ReportScope": rng.choice(pools.REPORT_SCOPES),
     }
+    if chance(rng, 0.5):
+        report["ExpectedBucketOwner"] = rng.choice(pools.ACCOUNTS)
+    return report
 
 
 def random_manifest(rng: Random, partition: str, status: str) -> dict[str, Plain]:
     """Make what a job says of its manifest: a supplied one, or a generator and perhaps what it made."""
-    bucket = f"arn:{partition}:s3:::{rng.choice(pools.BUCKETS)}"
-    location: dict[str, Plain] = {"ObjectArn": f"{bucket}/{rng.choice(pools.MANIFEST_KEYS)}", "ETag": "e1"}
+    bucket = random_bucket(rng, partition)
+    keys = [f"/{key}" for key in pools.MANIFEST_KEYS]
+    location: dict[str, Plain] = {"ObjectArn": f"{bucket}{rng.choice(['', '/', *keys * 4])}", "ETag": "e1"}
+    if chance(rng, 0.5):
+        location["ObjectVersionId"] = rng.choice(pools.MANIFEST_VERSIONS)
     if chance(rng, 0.6):
         return {"Manifest": {"Spec": {"Format": rng.choice(pools.MANIFEST_FORMATS[:2])}, "Location": location}}
     stores = chance(rng, 0.7)
     generator: dict[str, Plain] = {
-        "SourceBucket": f"arn:{partition}:s3:::{rng.choice(pools.BUCKETS)}",
+        "SourceBucket": random_bucket(rng, partition),
         "EnableManifestOutput": stores,
     }
     parts: dict[str, Plain] = {"ManifestGenerator": {"S3JobManifestGenerator": generator}}

@@ -232,6 +232,7 @@ class Writer:
             "format": self.negatable(self.patterns((*pools.MANIFEST_FORMATS, "S3Inventory*"))),
             "bucket": self.negatable(self.patterns(pools.BUCKET_PATTERNS, "buckets")),
             "key": self.negatable(self.patterns(pools.MANIFEST_KEY_PATTERNS)),
+            "version": self.presence(self.patterns(pools.MANIFEST_VERSION_PATTERNS)),
             "generated": chance(self.rng, 0.5),
             "stored": chance(self.rng, 0.5),
             "bytes": {"at_most": self.rng.choice(pools.BYTE_COUNTS)},
@@ -244,6 +245,7 @@ class Writer:
             "enabled": chance(self.rng, 0.7),
             "scope": self.negatable(self.patterns((*pools.REPORT_SCOPES, "*"))),
             "bucket": self.negatable(self.patterns(pools.BUCKET_PATTERNS, "buckets")),
+            "expected_bucket_owner": self.presence(self.patterns((*pools.ACCOUNTS, "${account}", "1*"), "accounts")),
         }
         return self.structure({part: parts[part] for part in some(self.rng, tuple(parts), 3)})
 

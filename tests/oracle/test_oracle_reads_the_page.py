@@ -67,6 +67,10 @@ UNSTORED = job(
 )
 NEVER_CAME = job(Manifest=None, ManifestGenerator={"S3JobManifestGenerator": GENERATOR})
 STILL_TO_COME = {**NEVER_CAME, "Status": "New", "ConfirmationRequired": False}
+TO_A_PATH = job(Report={"Enabled": True, "Bucket": "arn:aws:s3:::audit/x", "ExpectedBucketOwner": "111111111111"})
+BEHIND_A_POINT = job(
+    Manifest={"Location": {"ObjectArn": "arn:aws:s3:eu-central-1:111111111111:accesspoint/x/object/y:::lake/m.csv"}}
+)
 OF_NEW_OPERATION = job(Operation={"S3New": {}})
 RESTORES = job(Operation=RESTORE)
 RETAINS = job(Operation=RETENTION)
@@ -150,16 +154,33 @@ CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
         {"object_bytes": 10},
         "violated",
     ),
-    ("any: at least one bucket", {"source_buckets": {"any": "a*"}}, None, {"source_buckets": ["ab", "b"]}, "met"),
-    ("only: every bucket", {"source_buckets": {"only": "a*"}}, None, {"source_buckets": ["ab", "b"]}, "violated"),
-    ("none: no bucket", {"source_buckets": {"none": "a*"}}, None, {"source_buckets": ["ab", "b"]}, "violated"),
+    ("any: at least one bucket", {"source_buckets": {"any": "a*"}}, None, {"source_buckets": ["abc", "bcd"]}, "met"),
+    ("only: every bucket", {"source_buckets": {"only": "a*"}}, None, {"source_buckets": ["abc", "bcd"]}, "violated"),
+    ("none: no bucket", {"source_buckets": {"none": "a*"}}, None, {"source_buckets": ["abc", "bcd"]}, "violated"),
     (
         "bucket words must all hold",
-        {"source_buckets": {"any": "a", "none": "b"}},
+        {"source_buckets": {"any": "aaa", "none": "bbb"}},
         None,
-        {"source_buckets": ["a"]},
+        {"source_buckets": ["aaa"]},
         "met",
     ),
+    *(
+        (f"an odd one of several buckets: {words} of {buckets}", {"source_buckets": words}, None, read, expected)
+        for words, buckets, expected in (
+            ({"any": "a*"}, ["a-s3alias"], "unmeasurable"),
+            ({"any": "a*"}, ["a-s3alias", "abc"], "met"),
+            ({"none": "a*"}, ["x-s3alias", "abc"], "violated"),
+            ({"only": "a*"}, ["x-s3alias", "abc"], "unmeasurable"),
+            ({"only": "a*"}, ["x-s3alias", "bcd"], "violated"),
+            ({"none": "x*"}, ["ABC"], "unmeasurable"),
+        )
+        for read in [Read(source_buckets=buckets)]
+    ),
+    ("a report's path is no bucket", {"report": {"bucket": {"not": "a"}}}, TO_A_PATH, {}, "unmeasurable"),
+    ("whose the report's bucket must be", {"report": {"expected_bucket_owner": "${account}"}}, TO_A_PATH, {}, "met"),
+    ("a job that pins no version", {"manifest": {"version": {"present": True}}}, None, {}, "violated"),
+    ("a key is not read from inside an access point's", {"manifest": {"key": "*"}}, BEHIND_A_POINT, {}, "unmeasurable"),
+    ("nor is a bucket", {"manifest": {"bucket": {"not": "lake"}}}, BEHIND_A_POINT, {}, "unmeasurable"),
     ("unreadable rows are unmeasurable", {"source_buckets": {"none": "a"}}, None, {}, "unmeasurable"),
     ("the generator's SourceBucket counts", {"source_buckets": {"only": "lake-*"}}, UNSTORED, {}, "met"),
     ("other operations have no destination: any", {"destination_buckets": {"any": "*"}}, None, {}, "violated"),

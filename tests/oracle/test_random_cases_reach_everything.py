@@ -52,6 +52,7 @@ def test_every_check_comes_to_every_result_that_it_can(check: str) -> None:
         "object_bytes": set(Result),
         "source_buckets": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "destination_buckets": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "report": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "tags": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "manual_approval": {Result.MET, Result.UNMEASURABLE},
     }

@@ -1,6 +1,6 @@
 """One plain job and one plain policy, for tests that vary a single thing about them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ def facts(
     tags: Mapping[str, str] | Gap | None = None,
     manually_approved: bool = False,
     manifest_bytes: int | Gap = 4096,
-    source_buckets: frozenset[str] | Gap = frozenset({"lake"}),
+    source_buckets: Iterable[str] | Gap = frozenset({"lake"}),
     object_bytes: int | Gap = 1_000_000,
     **members: Json,
 ) -> JobFacts:

@@ -67,11 +67,11 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
         parameters=draw(st.dictionaries(any_text, json_values, max_size=4) | known_parameters()),
         total_tasks=draw(st.integers() | gaps),
         tags=draw(st.dictionaries(st.sampled_from(["ticket", "urgent", "team"]) | any_text, any_text) | gaps),
-        source_buckets=draw(st.frozensets(any_text, max_size=5) | gaps),
-        destination_buckets=draw(st.frozensets(any_text, max_size=5) | gaps),
+        source_buckets=draw(st.frozensets(any_text | gaps, max_size=5) | gaps),
+        destination_buckets=draw(st.frozensets(any_text | gaps, max_size=5) | gaps),
         manifest={
-            name: draw(texts | gaps if name in ("format", "bucket", "key") else st.none() | st.booleans())
-            for name in ("format", "bucket", "key", "generated", "stored")
+            name: draw(st.none() | st.booleans() if name in ("generated", "stored") else texts | gaps)
+            for name in ("format", "bucket", "key", "version", "generated", "stored")
         },
         manifest_bytes=draw(st.integers() | gaps),
         object_bytes=draw(st.integers() | gaps),
@@ -84,9 +84,10 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
                 {
                     "enabled": st.none() | st.booleans(),
                     "scope": texts,
-                    "bucket": texts,
+                    "bucket": texts | gaps,
                     "prefix": texts,
                     "format": texts,
+                    "expected_bucket_owner": texts,
                 }
             )
         ),
@@ -112,7 +113,7 @@ def facts_of(case: Case, **members: Json) -> JobFacts:
         case.now,
         tags=tags,
         manifest_bytes=_number(measured["manifest_bytes"]),
-        source_buckets=_gap(buckets) if isinstance(buckets, str) else frozenset(buckets),
+        source_buckets=_gap(buckets) if isinstance(buckets, str) else buckets,
         object_bytes=_number(measured["object_bytes"]),
         manually_approved=measured["manual_approval"],
     )

@@ -30,6 +30,70 @@ def canonical(written: Any) -> Any:
     return json.loads(canonical_json(PolicySet.from_data(written).document))
 
 
+# --- how large it may be ------------------------------------------------------------------------------
+
+
+def described(length: int, **more: Any) -> Written:
+    """A document whose canonical form has this many bytes."""
+    written = {**document({"description": ["x"]}), **more}
+    size = len(json.dumps(canonical(written), separators=(",", ":")))
+    written["policies"][0]["require"] = [{"description": ["x" * (1 + length - size)]}]
+    return written
+
+
+def test_a_document_takes_at_most_a_mebibyte() -> None:
+    """Of its canonical form, to the byte."""
+    assert len(canonical_json(PolicySet.from_data(described(1 << 20)).document)) == 1 << 20
+    with pytest.raises(PolicyError) as refused:
+        PolicySet.from_data(described((1 << 20) + 1))
+    [problem] = refused.value.problems
+    assert problem.where == "policies[0]"
+    assert "expected a document of at most 1048576 bytes" in problem.message
+    assert "got 1048577" in problem.message
+
+
+def test_what_lists_come_to_counts_wherever_they_are_named() -> None:
+    """And is refused before it is written out: a small file may come to gigabytes."""
+    many = {"list": "many"}
+    named: Written = {
+        "version": 1,
+        "lists": {"many": [f"{number:012}" for number in range(10_000)]},
+        "policies": [
+            {"name": "small", "require": []},
+            {"name": "large", "require": [{"account": many}, {"any": [{"account": many}] * 10}]},
+        ],
+    }
+    with pytest.raises(PolicyError) as refused:
+        PolicySet.from_data(named)
+    [problem] = refused.value.problems
+    assert problem.where == "policies[1]"
+    named["policies"] = [{"name": f"p{number}", "require": [{"account": many}]} for number in range(5_000)]
+    with pytest.raises(PolicyError, match="lists expanded, got more"):
+        PolicySet.from_data(named)
+    named["policies"] = named["policies"][:5]
+    assert PolicySet.from_data(named).version
+
+
+def test_a_file_that_is_too_large_is_told_with_its_place() -> None:
+    """The line of its largest part."""
+    text = "\n".join(
+        [
+            "version: 1",
+            "lists:",
+            f"  many: [{', '.join(f'v{number:09}' for number in range(9_000))}]",
+            "policies:",
+            "  - {name: small, require: []}",
+            "  - name: large",
+            "    require:",
+            *["      - description: {list: many}"] * 20,
+        ]
+    )
+    with pytest.raises(PolicyError) as refused:
+        policy_file.load_text(text, "large.yaml")
+    [problem] = refused.value.problems
+    assert str(problem).startswith("large.yaml:6:5: policies[1]: expected a document of at most 1048576 bytes")
+
+
 # --- one form ----------------------------------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ def facts_of(case: Case) -> JobFacts:
         case.now,
         tags=measured(tags) or dict(tags),  # type: ignore[arg-type]
         manifest_bytes=measured(facts["manifest_bytes"]) or facts["manifest_bytes"],  # type: ignore[arg-type]
-        source_buckets=measured(buckets) or frozenset(buckets),
+        source_buckets=measured(buckets) or buckets,
         object_bytes=measured(facts["object_bytes"]) or facts["object_bytes"],  # type: ignore[arg-type]
         manually_approved=facts["manual_approval"],
     )

@@ -126,7 +126,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     ),
     "a guardrail without require": (document(guardrails=[{"name": "g"}]), "guardrails[0]", "require is missing"),
     "a policy without a name": (policies({"require": []}), "policies[0]", "name is missing"),
-    "an empty name": (policies({"name": "", "require": []}), "policies[0].name", "expected text that is not empty"),
+    "an empty name": (policies({"name": "", "require": []}), "policies[0].name", "expected 1 to 64 characters, got"),
     "a number for a name": (policies({"name": 5, "require": []}), "policies[0].name", 'write it in quotes: "5"'),
     "a policy that is a mapping": (
         {"version": 1, "policies": {"name": "p", "require": []}},
@@ -563,6 +563,58 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         "calendars.c.open[0].dates[0]",
         "a year in both dates or in neither",
     ),
+    # limits
+    "a name of 65 characters": (
+        policies({"name": "n" * 65, "require": []}),
+        "policies[0].name",
+        "expected 1 to 64 characters, got 65 of them",
+    ),
+    "an exception of 65 characters": (
+        document(
+            policies=[{"name": "p", "require": []}],
+            exceptions=[
+                {"name": "e" * 65, "lifts": ["p"], "match": [{"role": "x"}], "expires": "2026-03-31", "because": "x"}
+            ],
+        ),
+        "exceptions[0].name",
+        "expected 1 to 64 characters, got 65 of them",
+    ),
+    "a list of 65 characters": (document(lists={"l" * 65: ["x"]}), f"lists.{'l' * 65}", "1 to 64 characters, got 65"),
+    "a list without a name": (document(lists={"": ["x"]}), "lists.", 'expected 1 to 64 characters, got ""'),
+    "a calendar of 65 characters": (
+        document(calendars={"c" * 65: CALENDAR}),
+        f"calendars.{'c' * 65}",
+        "1 to 64 characters, got 65",
+    ),
+    "a tag of 129 characters": (
+        required({"tags": {"k" * 129: "x"}}),
+        f"{R0}.tags.{'k' * 80}",
+        "expected 1 to 128 characters, got 129 of them",
+    ),
+    "a tag without a name": (required({"tags": {"": "x"}}), f"{R0}.tags.", 'expected 1 to 128 characters, got ""'),
+    "a value of 257 characters": (
+        required({"tags": {"k": "v" * 257}}),
+        f"{R0}.tags.k",
+        "expected at most 256 characters, got 257 of them",
+    ),
+    "a value of 257 characters in a list": (
+        required({"tags": {"tags": ["v", "v" * 257]}}),
+        f"{R0}.tags.tags[1]",
+        "expected at most 256 characters, got 257",
+    ),
+    "a value of 257 characters inside not": (
+        required({"any": [{"tags": {"not": {"not": ["v" * 257]}}}]}),
+        f"{R0}.any[0].tags.not.not[0]",
+        "expected at most 256 characters, got 257",
+    ),
+    "a value of 257 characters in a named list": (
+        document(
+            lists={"tickets": ["v", "v" * 257]},
+            policies=[{"name": "p", "require": [{"tags": {"list": {"not": {"list": "tickets"}}}}]}],
+        ),
+        "lists.tickets[1]",
+        "expected at most 256 characters, got 257",
+    ),
     "a closed date that is none": (
         document(calendars={"c": {**CALENDAR, "closed": ["12-24", "13-01"]}}),
         "calendars.c.closed[1]",
@@ -589,6 +641,28 @@ def test_a_mistake_is_told_with_its_path_and_what_was_expected(written: object, 
     assert where in [problem.where for problem in refused.value.problems]
     found = next(problem for problem in refused.value.problems if problem.where == where)
     assert str(found).isprintable()
+
+
+def test_what_is_exactly_as_long_as_may_be_is_fine() -> None:
+    """Names of 64 characters, keys of 128, values of 256, also where other things are longer."""
+    written = {
+        "version": 1,
+        "lists": {"l" * 64: ["v" * 257], "tickets": ["v" * 256]},
+        "calendars": {"c" * 64: CALENDAR},
+        "policies": [
+            {
+                "name": "\u00fc" * 64,
+                "require": [
+                    {"tags": {"k" * 128: "v" * 256, "list": "v" * 256, "l": {"list": "tickets"}}},
+                    {"description": ["v" * 257, "x"]},
+                    {"description": {"list": "l" * 64}},
+                    {"operation_parameters": {"LambdaInvoke.FunctionArn": "v" * 2_000}},
+                    {"window": "c" * 64},
+                ],
+            }
+        ],
+    }
+    assert PolicySet.from_data(written).version
 
 
 NOISY = {"a window of times", "not in a bucket word", "presence in a bucket word"}

@@ -14,6 +14,7 @@ from batchgate.errors import LedgerConflictError, UnreadableItemError
 from batchgate.jobs.model import JobRef, Json
 from batchgate.ports import Pause
 from batchgate.state import Phase, State
+from batchgate.text import shorten
 from batchgate_cli.confirm import confirm
 from batchgate_cli.dead_letters import SHOWN_AT_MOST, DeadLetter, DeadLetterQueue, with_failures
 from batchgate_cli.exits import printable_line, show_notes, told_errors
@@ -56,7 +57,7 @@ def pause(
         if status or paused is not None:
             _show_pause(live, paused, output, already=not status)
             return
-        paused = Pause(by=live.who, reason=str(reason), at=live.clock.now())
+        paused = Pause(by=live.who, reason=shorten(str(reason)), at=live.clock.now())
         try:
             live.ledger.set_pause(paused, replacing=None)
         except LedgerConflictError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from s3batch_emulator.arns import bucket_of
 from s3batch_emulator.manifests import ManifestError
 from s3batch_emulator.objects import ListedObject, ObjectSource, ObjectUnreadableError
 from s3batch_emulator.values import Structure, instant, member, number, text, texts
@@ -50,7 +51,7 @@ def generate(
         ManifestError: The bucket can't be listed, nothing passes the filter, or the manifest
             can't be stored. Its codes are *inferred*.
     """
-    bucket = (text(generator, "SourceBucket") or "").rpartition(":")[2]
+    bucket = _bucket(generator, "SourceBucket")
     wanted = member(generator, "Filter")
     try:
         keys = [
@@ -64,6 +65,14 @@ def generate(
         return GeneratedManifest(len(keys), _store(output, bucket, keys, objects, f"job-{job_id}", partition, at))
     except ObjectUnreadableError as error:
         raise ManifestError("ManifestGenerationFailed", str(error)) from error
+
+
+def _bucket(structure: Structure, name: str) -> str:
+    arn = text(structure, name) or ""
+    bucket = bucket_of(arn)
+    if not bucket:
+        raise ManifestError("ManifestGenerationFailed", f"{name} {arn} names no bucket")
+    return bucket
 
 
 def _passes(found: ListedObject, wanted: Structure) -> bool:
@@ -94,7 +103,7 @@ def _store(
     output: Structure, source: str, keys: list[str], objects: ObjectSource, folder: str, partition: str, at: datetime
 ) -> Structure:
     """Write the manifest as an inventory report. That layout is *inferred* from the format's name."""
-    bucket = (text(output, "Bucket") or "").rpartition(":")[2]
+    bucket = _bucket(output, "Bucket")
     prefix = "/".join(part for part in ((text(output, "ManifestPrefix") or "").strip("/"), folder) if part)
     rows = io.StringIO()
     csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(

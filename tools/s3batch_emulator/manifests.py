@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import BotoCoreError
 
+from s3batch_emulator.arns import bucket_of
 from s3batch_emulator.objects import ObjectSource, ObjectUnreadableError
 from s3batch_emulator.switches import ManifestKind
 
@@ -146,7 +147,10 @@ def _count_inventory(body: BinaryIO, objects: ObjectSource, manifest_bucket: str
     if described.get("fileFormat") != "CSV":
         raise _invalid(f"fileFormat is {described.get('fileFormat')}, must be CSV")
     fields = tuple(name.strip() for name in str(described.get("fileSchema", "")).split(","))
-    bucket = str(described.get("destinationBucket", "")).rpartition(":")[2] or manifest_bucket
+    destination = str(described.get("destinationBucket", ""))
+    bucket = bucket_of(destination) if destination else manifest_bucket
+    if not bucket:
+        raise _invalid("destinationBucket names no bucket")
     files = described.get("files")
     if not isinstance(files, list) or not all(isinstance(file, dict) and "key" in file for file in files):
         raise _invalid("manifest.json must list its files, each with a key")

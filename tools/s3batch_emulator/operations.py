@@ -1,13 +1,13 @@
 """The eight operations of the job API, from a valid input structure to an answer or a refusal."""
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 from s3batch_emulator.address import Place
+from s3batch_emulator.arns import bucket_of, place_of
 from s3batch_emulator.errors import ApiError
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.lifecycle import TERMINAL, Cause, JobStatus
@@ -30,14 +30,6 @@ MAX_TAGS = 50
 
 PAGE_JOBS = 1000
 """Jobs on a page of ListJobs when MaxResults is absent or 0. Source: its maximum; the default is *inferred*."""
-
-_COPY_TARGET = re.compile(
-    r"arn:[a-z-]+:(?:s3:::[A-Za-z0-9._-]{3,255}"
-    r"|s3:[a-z0-9-]*:\d{12}:accesspoint[/:][a-z0-9.-]{3,63}"
-    r"|s3express:[a-z0-9-]+:\d{12}:(?:bucket|accesspoint)/[a-z0-9-]{3,63})"
-)
-"""A bucket, an access point (of several Regions too), or a directory bucket. *Source*: API reference,
-S3CopyObjectOperation; that access points are taken is *inferred*. A path behind the bucket is refused."""
 
 Perform: TypeAlias = Callable[[Place, Structure, datetime], Structure]
 
@@ -221,8 +213,7 @@ def _check_new_job(request: Structure) -> None:
     operation = member(request, "Operation")
     if not isinstance(operation, dict) or len(operation) != 1:
         raise ApiError("BadRequestException", "Operation must name exactly one operation")
-    if "S3PutObjectCopy" in operation:
-        _check_copy_target(text(operation, "S3PutObjectCopy", "TargetResource"))
+    _check_buckets(request)
     tags = structures(request, "Tags")
     if len(tags) > MAX_TAGS:
         # The model declares no TooManyTagsException for CreateJob.
@@ -230,12 +221,26 @@ def _check_new_job(request: Structure) -> None:
     _check_tag_keys(tags)
 
 
-def _check_copy_target(target: str | None) -> None:
-    if target is None:
+_NO_DIRECTORY_BUCKETS = (
+    ("Report", "Bucket"),
+    ("ManifestGenerator", "S3JobManifestGenerator", "SourceBucket"),
+    ("ManifestGenerator", "S3JobManifestGenerator", "ManifestOutputLocation", "Bucket"),
+)
+"""Source: API reference, JobReport, S3JobManifestGenerator, S3ManifestOutputLocation: not supported there."""
+
+
+def _check_buckets(request: Structure) -> None:
+    """A copy goes to a bucket or an access point; what else stands in a bucket's place is *inferred* to be taken."""
+    target = text(request, "Operation", "S3PutObjectCopy", "TargetResource")
+    if target is not None and not bucket_of(target):
+        raise ApiError("BadRequestException", "TargetResource must name a bucket or an access point, without a path")
+    if target is None and member(request, "Operation", "S3PutObjectCopy") is not None:
         # Optional in the model, and yet answered so: aws-sdk-java-v2 #3085.
         raise ApiError("InternalServiceException", "We encountered an internal error. Please try again.")
-    if not _COPY_TARGET.fullmatch(target):
-        raise ApiError("BadRequestException", f"TargetResource must be the ARN of a bucket, is {target}")
+    for path in _NO_DIRECTORY_BUCKETS:
+        place = place_of(text(request, *path) or "")
+        if place is not None and place.is_directory:
+            raise ApiError("BadRequestException", f"{'.'.join(path)}: directory buckets are not supported")
 
 
 def _check_tag_keys(tags: list[Structure]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from s3batch_emulator.arns import place_of
 from s3batch_emulator.generated import generate
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
@@ -53,12 +54,12 @@ def _location(request: Structure) -> ManifestLocation:
 
 
 def bucket_and_key(object_arn: str) -> tuple[str, str]:
-    """The bucket and the key that an object's ARN names.
+    """The bucket, or the access point, and the key that an object's ARN names.
 
     Raises:
         ManifestError: It names no key.
     """
-    bucket, _, key = object_arn.split(":", 5)[-1].partition("/")
-    if not bucket or not key:
+    place = place_of(object_arn)
+    if place is None or not place.key:
         raise ManifestError("ManifestNotFound", f"{object_arn} names no object")
-    return bucket, key
+    return place.bucket, place.key

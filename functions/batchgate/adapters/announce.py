@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from batchgate.adapters.answers import UNREADABLE, only_answers
 from batchgate.errors import AnnounceError, BatchgateError, JobsApiThrottledError, PolicyUnavailableError
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import first_of, logged, printable
 from batchgate.state import Block
+from batchgate.text import shorten
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -85,7 +86,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         verdict: What the policies, or the person, wanted.
         reason: As it stands on the job, or why it is held; printable ASCII.
         decided_by: The policy version, or the person's ARN; "" where neither decided.
-        policies: The policies and guardrails that govern the job.
+        policies: The policies and guardrails that govern the job; of more than 100 the first 99, and "+N more".
         policy_version: Of the policies in force; "" where they could not be read.
         status: The job's status when it was last described.
         operation: The job's operation; "" where S3 did not say.
@@ -127,7 +128,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, review: Review) -> DecisionEvent:
-        """A review as flat fields, printable ASCII throughout."""
+        """A review as flat fields, printable ASCII throughout; what is long is cut, so that EventBridge takes it."""
         return cls(
             id=review.id,
             job_arn=review.ref.arn,
@@ -136,12 +137,12 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             region=review.ref.region,
             action=review.action,
             verdict=review.verdict,
-            reason=printable(review.reason),
-            decided_by=printable(review.decided_by),
-            policies=[printable(name) for name in review.governing],
+            reason=shorten(printable(review.reason)),
+            decided_by=shorten(printable(review.decided_by)),
+            policies=[shorten(printable(name)) for name in first_of(review.governing)],
             policy_version=review.policy_version,
             status=str(review.status),
-            operation=printable(review.operation),
+            operation=shorten(printable(review.operation)),
             total_tasks=review.total_tasks,
             suspended_at=review.suspended_at.isoformat() if review.suspended_at else None,
             at=review.at.isoformat(),
@@ -151,7 +152,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             attempt=review.attempt,
             shadow=review.shadow,
             unattributed=review.unattributed,
-            alarm=printable(review.alarm),
+            alarm=shorten(printable(review.alarm)),
         )
 
 
@@ -182,7 +183,7 @@ class Announcements(Struct):
         except AnnounceError as error:
             if review.action in _ENDS:
                 raise
-            self.logger.warning("the event of a hold is lost", extra={"error": printable(str(error))})
+            self.logger.warning("the event of a hold is lost", extra={"error": logged(error)})
         write = self.logger.warning if review.alarm else self.logger.info
         write(f"job {review.action}", extra={"decision": msgspec.to_builtins(said)})
         _count_review(review)

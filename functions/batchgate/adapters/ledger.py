@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from batchgate.adapters.answers import UNREADABLE, only_answers
 from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.jobs.model import JobRef
+from batchgate.policy.wording import first_of
 from batchgate.ports import Brake, Clock, Pause, Review, Unreadable
 from batchgate.state import Block, Direction, Outcome, Phase, State
 from batchgate.text import shorten
@@ -39,6 +40,8 @@ SCHEMA_VERSION: Final = 1
 OPEN_INDEX: Final = "open"
 KEPT_AFTER_THE_END: Final = timedelta(days=400)
 _TRIES_FOR_THE_BRAKE = 5
+_CANCELLATIONS_KEPT = 5_000
+"""Times in the item of the brake, which may be set to 1,000: people's cancellations are counted, and never refused."""
 _KEYS_A_BATCH = 100
 """Source: DynamoDB API, BatchGetItem."""
 
@@ -145,7 +148,7 @@ class DynamoLedger(Struct):
         counted = {
             **self._gate_key("BRAKE"),
             "rev": {"N": str(rev + 1)},
-            "times": {"L": [{"S": each} for each in [*times, _text(now)]]},
+            "times": {"L": [{"S": each} for each in [*times, _text(now)][-_CANCELLATIONS_KEPT:]]},
         }
         put: dict[str, Any] = {"TableName": self.table, "Item": counted}
         if not rev:
@@ -446,11 +449,11 @@ def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
         if isinstance(value, bool):
             item[name] = {"BOOL": value}
         elif isinstance(value, tuple):
-            item[name] = {"L": [{"S": each} for each in value]}
+            item[name] = {"L": [{"S": shorten(each)} for each in first_of(value)]}
         elif isinstance(value, int):
             item[name] = {"N": str(value)}
         else:
-            item[name] = {"S": _text(value) if isinstance(value, datetime) else str(value)}
+            item[name] = {"S": _text(value) if isinstance(value, datetime) else shorten(str(value))}
     if state.due_at is not None:
         item["open"] = {"S": _OPEN}
     elif state.announced_at is not None:
@@ -551,8 +554,11 @@ class _Record(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, review: Review) -> _Record:
-        """What of a review is worth keeping."""
-        return cls(**{name: getattr(review, name) for name in cls.__struct_fields__} | {"status": str(review.status)})
+        """What of a review is worth keeping, and fits: the evidence is cut where it is made."""
+        kept: dict[str, Any] = {name: getattr(review, name) for name in cls.__struct_fields__}
+        for name in ("reason", "decided_by", "alarm"):
+            kept[name] = shorten(kept[name])
+        return cls(**kept | {"status": str(review.status)})
 
 
 def _key(ref: JobRef) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from batchgate.adapters.answers import UNREADABLE, only_answers, request_is_named
 from batchgate.errors import ManifestsApiError
-from batchgate.policy.facts import Gap, Result, manifest_location
+from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _SERVER_ERRORS = 500
 _TRANSIENT = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded"})
-_DIRECTORY_BUCKET = "--x-s3"
-"""How their names end; asking takes a session and rights of its own. *Source*: S3 User Guide, directory buckets."""
 
 _WORDS = {
     "403": "the gate may not read the manifest",
@@ -36,26 +34,27 @@ class StoredManifests(Struct, frozen=True):
         only_answers(self.s3.meta.events)
 
     def size(self, job: Job) -> int | Gap:
-        """HeadObject of the very object that the job names: same ETag, same version.
+        """HeadObject of the very object that the job names: same ETag, same version; of a general-purpose bucket only.
+
+        For anything else botocore would go elsewhere: to an access point's host, or for a directory bucket's session.
 
         *Source*: S3 API, HeadObject: without s3:ListBucket a missing object is 403.
         """
-        location = manifest_location(job)
-        arn = location.get("ObjectArn") if location else None
-        etag = location.get("ETag") if location else None
-        bucket, _, key = arn.partition(":::")[2].partition("/") if isinstance(arn, str) else ("", "", "")
-        if location is None or not bucket or not key:
-            return Gap(Result.UNMEASURABLE, "no manifest is stored")
+        place = manifest_place(job)
+        if isinstance(place, Gap):
+            return place
+        location = manifest_location(job) or {}
+        etag = location.get("ETag")
+        if not place.key:
+            return Gap(Result.UNMEASURABLE, "an ARN without a key")
         if not isinstance(etag, str) or not etag.strip('"'):
             return Gap(Result.UNMEASURABLE, "the job names no ETag of its manifest")
-        if bucket.endswith(_DIRECTORY_BUCKET):
-            return Gap(Result.UNMEASURABLE, "a directory bucket is not asked")
         version = location.get("ObjectVersionId")
         try:
             if isinstance(version, str) and version:
-                head = self.s3.head_object(Bucket=bucket, Key=key, VersionId=version)
+                head = self.s3.head_object(Bucket=place.bucket, Key=place.key, VersionId=version)
             else:
-                head = self.s3.head_object(Bucket=bucket, Key=key)
+                head = self.s3.head_object(Bucket=place.bucket, Key=place.key)
         except ClientError as error:
             return _gap(job, error)
         except ParamValidationError:

@@ -11,8 +11,9 @@ from batchgate.adapters.announce import count_trouble
 from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.jobs.events import parse_job_event
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import logged, printable
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
+from batchgate.text import shorten
 from batchgate.wiring import Home, gate, logger
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
             _review_record(record, context)
         except BatchgateError as error:
             if not isinstance(error, JobNotFoundError):  # own trouble; that S3 knows no job yet is none
-                logger.error("to be delivered again: own trouble", extra={"error": printable(str(error))})
+                logger.error("to be delivered again: own trouble", extra={"error": logged(error)})
                 count_trouble(error)
             return False
         except Exception as error:  # noqa: BLE001 - the outermost boundary of a record
             said = {
-                "error": printable(repr(error)),
+                "error": shorten(printable(repr(error))),
                 "at": [f"{each.filename}:{each.lineno} {each.name}" for each in extract_tb(error.__traceback__)],
             }
             logger.error("to be delivered again: a surprise", extra=said)
@@ -91,7 +92,7 @@ def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
     except JobNotFoundError as error:
         last = int(record["attributes"]["ApproximateReceiveCount"]) >= TRIES_FOR_AN_UNKNOWN_JOB
         said = "event dropped" if last else "to be delivered again"
-        logger.warning(f"{said}: S3 knows no such job", extra={"error": printable(str(error))})
+        logger.warning(f"{said}: S3 knows no such job", extra={"error": logged(error)})
         if not last:
             raise
 
@@ -105,7 +106,7 @@ def review_event(event: Json, context: LambdaContext) -> None:
     try:
         ref = parse_job_event(event)
     except EventError as error:
-        logger.error("event dropped: not a job event", extra={"error": printable(str(error))})
+        logger.error("event dropped: not a job event", extra={"error": logged(error)})
         return
     home = Home.of_function(context.invoked_function_arn)
     if (ref.partition, ref.region, ref.account_id) != (home.partition, home.region, home.account_id):

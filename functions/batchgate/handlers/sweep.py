@@ -9,7 +9,7 @@ from batchgate.adapters.announce import count_sweep, count_trouble
 from batchgate.digest import tell_people
 from batchgate.errors import BatchgateError
 from batchgate.handlers import collecting_after_the_first_answer
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import logged
 from batchgate.sweep import Memory, SweepReport, sweep_jobs
 from batchgate.wiring import Home, gate, logger, sweep_plan
 
@@ -39,7 +39,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
         raise
     said = report_fields(report)
     for what, trouble in report.troubles:
-        logger.error("sweep: own trouble", extra={"job": what, "error": printable(str(trouble))})
+        logger.error("sweep: own trouble", extra={"job": what, "error": logged(trouble)})
         count_trouble(trouble)
     count_sweep(report)
     if report.ran:
@@ -49,7 +49,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
     try:
         tell_people(report.waiting, home.account_id, home.region, ports)
     except BatchgateError as error:  # the sweep went well all the same, and the next one tells
-        logger.error("digest: own trouble", extra={"error": printable(str(error))})
+        logger.error("digest: own trouble", extra={"error": logged(error)})
         count_trouble(error)
     return said
 

@@ -10,7 +10,8 @@ from aws_lambda_powertools import Logger
 from batchgate.errors import PolicyError
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.deployed import load_deployed
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import first_of, printable
+from batchgate.text import shorten
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -31,12 +32,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     Raises:
         PolicyError: It is refused; whatever is raised keeps AppConfig from deploying it, and this message says why.
     """
-    said = {name: printable(str(event.get(name, ""))) for name in ("configurationProfileId", "configurationVersion")}
+    said = {
+        name: shorten(printable(str(event.get(name, ""))))
+        for name in ("configurationProfileId", "configurationVersion")
+    }
     try:
         policies = load_deployed(base64.b64decode(event["content"], validate=True))
     except PolicyError as error:
-        problems = [printable(str(problem)) for problem in error.problems]
-        left_out = max(0, len(problems) - _LOGGED)
-        logger.warning("policy refused", extra={**said, "problems": problems[:_LOGGED], "problems_left_out": left_out})
+        problems = first_of([shorten(printable(str(problem))) for problem in error.problems])
+        logger.warning("policy refused", extra={**said, "problems": problems})
         raise
     logger.info("policy may go live", extra={**said, "policy_version": policies.version, "shadow": policies.shadow})

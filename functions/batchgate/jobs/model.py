@@ -35,7 +35,7 @@ STRUCTURES: Final = ("Manifest", "ManifestGenerator", "Operation", "Report")
 """The structures that say what a job does."""
 
 _ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):s3:(?P<region>[a-z0-9-]+):(?P<account_id>\d{12}):job/(?P<job_id>[a-zA-Z0-9_-]{5,36})",
+    r"arn:(?P<partition>aws[a-z-]{0,30}):s3:(?P<region>[a-z0-9-]{1,40}):(?P<account_id>\d{12}):job/(?P<job_id>[a-zA-Z0-9_-]{5,36})",
     re.ASCII,
 )
 

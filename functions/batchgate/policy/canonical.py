@@ -5,18 +5,23 @@ or with one value instead of a list of one, have the same canonical form.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import msgspec
 
+from batchgate.errors import PolicyError, Problem
 from batchgate.policy import model
+
+DOCUMENT_BYTES_AT_MOST: Final = 1 << 20
+"""Of a whole document in its canonical form."""
 
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
 
 _TEXTS = ("operation", "role", "description", "account", "region", "window")
 _MAPS_OF_TESTS = ("tags", "operation_parameters")
 _GROUPS = ("manifest", "report", "source_buckets", "destination_buckets")
+_STATEMENTS = ("policies", "guardrails", "exceptions")
 _CONDITIONS = ("any", "all", "unless")
 
 
@@ -24,19 +29,66 @@ def canonical_json(document: model.PolicyDocument) -> bytes:
     """Write a document in its canonical form: lists expanded, everything sorted, ASCII, no spaces.
 
     What comes out is a valid document of the same meaning, and its own canonical form.
+
+    Raises:
+        PolicyError: That would take more than `DOCUMENT_BYTES_AT_MOST`.
     """
-    return _dump(_document(document)).encode("ascii")
+    lists = _Lists(document)
+    try:
+        text = _dump(_document(document, lists))
+    except _TooLargeError:
+        text = ""
+    if not text or len(text) > DOCUMENT_BYTES_AT_MOST:
+        message = (
+            f"expected a document of at most {DOCUMENT_BYTES_AT_MOST} bytes as canonical JSON, lists expanded, got "
+            f"{f'{len(text)}' if text else 'more'}; this is its largest part"
+        )
+        raise PolicyError([Problem(_largest_part(document, lists), message)])
+    return text.encode("ascii")
+
+
+class _TooLargeError(Exception):
+    """What lists come to is more than a document may take."""
+
+
+class _Lists:
+    """The named lists, sorted; counts what they come to, for that may be their size times the number of their uses."""
+
+    def __init__(self, document: model.PolicyDocument) -> None:
+        self.bytes_used = 0
+        self._sorted = {name: _sort_inside(list(values)) for name, values in document.lists.items()}
+        self._bytes = {name: len(_dump(values)) for name, values in self._sorted.items()}
+
+    def expanded(self, name: str) -> Plain:
+        self.bytes_used += self._bytes[name]
+        if self.bytes_used > DOCUMENT_BYTES_AT_MOST:
+            raise _TooLargeError
+        return self._sorted[name]
+
+
+def _largest_part(document: model.PolicyDocument, lists: _Lists) -> tuple[str | int, ...]:
+    """The path of the statement, exception or calendar that takes the most; of those that are too large the first."""
+    sizes: dict[tuple[str | int, ...], int] = {
+        ("calendars", name): len(msgspec.json.encode(calendar)) for name, calendar in document.calendars.items()
+    }
+    for key in _STATEMENTS:
+        for index, form in enumerate(getattr(document, key) or ()):
+            lists.bytes_used = 0
+            try:
+                sizes[key, index] = len(_dump(_statement(_plain(form), lists)))
+            except _TooLargeError:
+                return key, index
+    return max(sizes, key=sizes.__getitem__, default=())
 
 
 def _dump(value: Plain) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _document(document: model.PolicyDocument) -> Plain:
-    whole: dict[str, Plain] = msgspec.json.decode(msgspec.json.encode(document))
-    lists = {name: list(values) for name, values in document.lists.items()}
+def _document(document: model.PolicyDocument, lists: _Lists) -> Plain:
+    whole = _mapping(_plain(document))
     whole.pop("lists", None)
-    for key in ("policies", "guardrails", "exceptions"):
+    for key in _STATEMENTS:
         if key in whole:
             whole[key] = _sorted_items(whole[key], lambda item: _statement(item, lists))
     for calendar in _mapping(whole.get("calendars", {})).values():
@@ -50,7 +102,7 @@ def _sorted_items(items: Plain, canonical: Callable[[Plain], Plain]) -> Plain:
     return sorted((canonical(item) for item in _items(items)), key=_dump)
 
 
-def _statement(statement: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _statement(statement: Plain, lists: _Lists) -> Plain:
     """Whatever a statement is sorted by, it is the same however the document was ordered."""
     return {
         key: _sorted_items(value, lambda item: _condition(item, lists))
@@ -60,7 +112,7 @@ def _statement(statement: Plain, lists: Mapping[str, list[str]]) -> Plain:
     }
 
 
-def _condition(condition: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _condition(condition: Plain, lists: _Lists) -> Plain:
     canonical: dict[str, Plain] = {}
     for key, operand in _mapping(condition).items():
         if key in _CONDITIONS:
@@ -76,18 +128,18 @@ def _condition(condition: Plain, lists: Mapping[str, list[str]]) -> Plain:
     return canonical
 
 
-def _group(operand: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _group(operand: Plain, lists: _Lists) -> Plain:
     return {
         name: _group(test, lists) if name == "not" else test if isinstance(test, bool) else _test(test, lists)
         for name, test in _mapping(operand).items()
     }
 
 
-def _test(test: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _test(test: Plain, lists: _Lists) -> Plain:
     """A test of values: one value becomes a list of one, a named list its values."""
     if isinstance(test, dict):
         if "list" in test:
-            return _sort_inside(list(lists[str(test["list"])]))
+            return lists.expanded(str(test["list"]))
         return {key: _test(value, lists) if key == "not" else value for key, value in test.items()}
     return _sort_inside(test if isinstance(test, list) else [test])
 
@@ -100,6 +152,11 @@ def _sort_inside(value: Plain) -> Plain:
     if isinstance(value, dict):
         return {key: _sort_inside(item) for key, item in value.items()}
     return value
+
+
+def _plain(form: msgspec.Struct) -> Plain:
+    plain: Plain = msgspec.json.decode(msgspec.json.encode(form))
+    return plain
 
 
 def _mapping(value: Plain) -> dict[str, Plain]:

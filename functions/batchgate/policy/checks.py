@@ -16,11 +16,11 @@ from batchgate.policy import patterns
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.facts import Gap, JobFacts, Result
 
-Value: TypeAlias = "Json | Collection[str] | Gap"
+Value: TypeAlias = "Json | Collection[str | Gap] | Gap"
 """What a measure reads: a value, None where S3 answered and there is none, or a gap."""
 
-Predicate: TypeAlias = Callable[[object, JobFacts], bool]
-"""A test made ready: never raises, whatever type the value has."""
+Predicate: TypeAlias = Callable[[object, JobFacts], bool | None]
+"""A test made ready: never raises, whatever type the value has. None: what it would take to say can't be had."""
 
 
 # --- Tests: each can be made ready to run many times, and says in words what it wants --------------
@@ -120,7 +120,10 @@ class Present(Struct, frozen=True):
 
 
 class Bucket(Struct, frozen=True):
-    """Of several bucket names at least one (`any`), every one (`only`) or `none` matches."""
+    """Of several bucket names at least one (`any`), every one (`only`) or `none` matches.
+
+    What is no general-purpose bucket may match or not: it leaves open what no other bucket decides.
+    """
 
     word: str
     names: Matches
@@ -128,18 +131,24 @@ class Bucket(Struct, frozen=True):
     def predicate(self) -> Predicate:
         """Of no buckets at all, `any` fails and the other two hold."""
         matches = self.names.predicate()
-        match self.word:
-            case "any":
-                return lambda value, facts: any(matches(name, facts) for name in _names(value))
-            case "only":
-                return lambda value, facts: all(matches(name, facts) for name in _names(value))
-            case _:
-                return lambda value, facts: not any(matches(name, facts) for name in _names(value))
+        decisive, holds_then = _DECISIVE[self.word]
+
+        def holds(value: object, facts: JobFacts) -> bool | None:
+            buckets = value if isinstance(value, frozenset) else ()
+            if any(bool(matches(name, facts)) is decisive for name in buckets if not isinstance(name, Gap)):
+                return holds_then
+            return None if any(isinstance(name, Gap) for name in buckets) else not holds_then
+
+        return holds
 
     @property
     def wanted(self) -> str:
         """The word and its patterns."""
         return f"{self.word} {self.names.wanted}"
+
+
+_DECISIVE = {"any": (True, True), "only": (False, False), "none": (True, False)}
+"""Whether a bucket decides by matching or by not matching, and whether the word holds then."""
 
 
 class InWindow(Struct, frozen=True):
@@ -206,7 +215,12 @@ class Not(Struct, frozen=True):
     def predicate(self) -> Predicate:
         """Holds where the test does not."""
         holds = self.test.predicate()
-        return lambda value, facts: not holds(value, facts)
+
+        def denied(value: object, facts: JobFacts) -> bool | None:
+            held = holds(value, facts)
+            return None if held is None else not held
+
+        return denied
 
     @property
     def wanted(self) -> str:
@@ -215,10 +229,6 @@ class Not(Struct, frozen=True):
 
 
 Test: TypeAlias = Matches | Equals | Between | Present | Bucket | InWindow | Through | OneOf | Not
-
-
-def _names(value: object) -> Collection[str]:
-    return value if isinstance(value, frozenset) else ()
 
 
 # --- Measures: where a value comes from. Each reads it out of the facts: a value, None where S3 answered and there is

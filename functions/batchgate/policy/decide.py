@@ -14,6 +14,7 @@ from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import evaluate
 from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.trace import Rows, StatementTrace, trace_checks, trace_statements
+from batchgate.policy.wording import first_of
 
 SUSPENDED_FOR_AT_MOST = timedelta(days=30)
 """S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
@@ -80,8 +81,8 @@ class Decision(Struct, frozen=True, dict=True):
 
     @property
     def governing_names(self) -> tuple[str, ...]:
-        """Who governs the job."""
-        return tuple(statement.name for statement in self.governing)
+        """Who governs the job, for records: the first of many, and how many more."""
+        return first_of([statement.name for statement in self.governing])
 
     @property
     def policy_version(self) -> str:

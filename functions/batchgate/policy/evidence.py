@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from msgspec import to_builtins
@@ -25,7 +25,7 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
     """The facts as they were, who governed, and every requirement that was not met, with actual and wanted.
 
     The objections come in the order of their weight: what is enforced first, the most cautious vote first. Of more than
-    a record takes the first are kept, and the others counted.
+    a record takes the first are kept, and the others counted. What is long is cut, and marked.
     """
     facts = decision.facts
     ranked = sorted(_objections(decision.trace), key=itemgetter(0))  # which keeps the document's order among equals
@@ -35,7 +35,7 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "verdict": str(decision.verdict),
         "if_enforced": str(decision.if_enforced) if decision.if_enforced is not None else None,
         "policy_version": decision.policy_version,
-        "governing": [statement.name for statement in decision.governing],
+        "governing": [*decision.governing_names],
         "objections": [*objections[:kept]],
         "objections_left_out": len(objections) - kept,
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
@@ -96,6 +96,10 @@ def _kept(fact: Json) -> Json:
     return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": shorten(text, TRACED_AT_MOST)}
 
 
+def _gaps(buckets: frozenset[str | Gap]) -> list[Gap]:
+    return sorted((each for each in buckets if isinstance(each, Gap)), key=attrgetter("why"))
+
+
 def _plain(value: object) -> Json:
     match value:
         case Gap(result=result, why=why):
@@ -105,7 +109,7 @@ def _plain(value: object) -> Json:
         case datetime():
             return value.isoformat()
         case frozenset():
-            return sorted(value)
+            return [*sorted(each for each in value if isinstance(each, str)), *map(_plain, _gaps(value))]
         case Mapping():
             return {str(name): _plain(each) for name, each in value.items()}
         case list() | tuple():

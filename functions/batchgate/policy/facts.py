@@ -1,7 +1,6 @@
 """All that a check may look at, fixed before the first check runs."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
@@ -9,6 +8,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import Struct
 
 from batchgate.errors import JobDescriptionError
+from batchgate.jobs.arns import NoBucket, ObjectPlace, bucket_name, object_place
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json
 
 
@@ -57,13 +57,14 @@ class JobFacts(Struct, frozen=True):
         total_tasks: Objects in the manifest (a count, not bytes); a gap until S3 has
             prepared the job. Source: DescribeJob ProgressSummary.TotalNumberOfTasks.
         tags: The job's tags. Source: GetJobTagging.
-        source_buckets: Names of all buckets that the job reads or changes.
-        destination_buckets: Names of the buckets that the job copies to.
-        manifest: Format, bucket, key, generated, stored; each value None where S3 says none.
+        source_buckets: Names of all buckets that the job reads or changes; in a name's place a gap for
+            what is no general-purpose bucket.
+        destination_buckets: The same of the buckets that the job copies to.
+        manifest: Format, bucket, key, version, generated, stored; each value None where S3 says none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
         object_bytes: Sizes of all objects of the manifest added up.
-        report: The completion report's settings: enabled, scope, bucket, prefix, format; None
-            where the job has no report structure.
+        report: The completion report's settings: enabled, scope, bucket, prefix, format,
+            expected_bucket_owner; None where the job has no report structure.
         suspended_since: SuspendedDate, or the creation if S3 does not say; S3 fails the job
             30 days on. None where S3 says neither.
         manually_approved: Whether a person has decided for this job.
@@ -78,15 +79,15 @@ class JobFacts(Struct, frozen=True):
     parameters: Mapping[str, Json]
     total_tasks: int | Gap
     tags: Mapping[str, str] | Gap
-    source_buckets: frozenset[str] | Gap
-    destination_buckets: frozenset[str] | Gap
+    source_buckets: frozenset[str | Gap] | Gap
+    destination_buckets: frozenset[str | Gap] | Gap
     manifest: Mapping[str, Fact[str | bool]]
     manifest_bytes: int | Gap
     object_bytes: int | Gap
     role: str | None
     priority: int | None
     description: str | None
-    report: Mapping[str, str | bool | None] | None
+    report: Mapping[str, Fact[str | bool]] | None
     suspended_since: datetime | None
     manually_approved: bool
     now: datetime
@@ -99,7 +100,7 @@ def gather_facts(
     *,
     tags: Mapping[str, str] | Gap = NOT_READ,
     manifest_bytes: int | Gap = NOT_READ,
-    source_buckets: frozenset[str] | Gap = NOT_READ,
+    source_buckets: Iterable[str] | Gap = NOT_READ,
     object_bytes: int | Gap = NOT_READ,
     manually_approved: bool = False,
 ) -> JobFacts:
@@ -110,8 +111,8 @@ def gather_facts(
         now: Aware instant of the review.
         tags: The answer of GetJobTagging, or why there is none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
-        source_buckets: The buckets of the manifest's rows, or why they were not read; where a
-            generator names its bucket, that is taken instead.
+        source_buckets: The buckets of the manifest's rows, as they stand there, or why they were not
+            read; where a generator names its bucket, that is taken instead.
         object_bytes: The sizes that the manifest's rows say, added up.
         manually_approved: Whether a person has decided for this job.
     """
@@ -124,7 +125,8 @@ def gather_facts(
         parameters=job.parameters,
         total_tasks=_total_tasks(job),
         tags=tags,
-        source_buckets=_generator_bucket(job) or source_buckets,
+        source_buckets=_generator_bucket(job)
+        or (source_buckets if isinstance(source_buckets, Gap) else frozenset(map(_bucket, source_buckets))),
         destination_buckets=_destination_buckets(job),
         manifest=_manifest(job),
         manifest_bytes=_manifest_bytes(job, manifest_bytes),
@@ -153,10 +155,10 @@ def _generator(job: Job) -> Mapping[str, Json]:
     return generator if isinstance(generator, dict) else {}
 
 
-def _generator_bucket(job: Job) -> frozenset[str] | None:
+def _generator_bucket(job: Job) -> frozenset[str | Gap] | None:
     """The one bucket that a generator lists. Source: S3JobManifestGenerator.SourceBucket (an ARN)."""
-    bucket = _bucket_name(_generator(job).get("SourceBucket"))
-    return frozenset({bucket}) if isinstance(bucket, str) else None
+    bucket = _generator(job).get("SourceBucket")
+    return None if bucket is None else frozenset({_bucket(bucket)})
 
 
 def manifest_location(job: Job) -> Mapping[str, Json] | None:
@@ -182,16 +184,31 @@ def _not_generated(job: Job) -> Gap | None:
     return Gap(Result.UNMEASURABLE, "no manifest is stored")
 
 
+def manifest_place(job: Job) -> ObjectPlace | Gap:
+    """In which general-purpose bucket the manifest lies, and under which key, or why that can't be said."""
+    location = manifest_location(job)
+    if location is None:
+        return Gap(Result.UNMEASURABLE, "no manifest is stored")
+    place = object_place(location.get("ObjectArn"))
+    return _none_of_ours(place) if isinstance(place, NoBucket) else place
+
+
 def _manifest(job: Job) -> Mapping[str, Fact[str | bool]]:
     generated = job.manifest is None and job.manifest_generator is not None
     stored = _generator(job).get("EnableManifestOutput") if generated else True
     said = {"generated": generated, "stored": stored if isinstance(stored, bool) else None}
     gap = _not_generated(job)
     if gap is not None:
-        return {"format": _manifest_format(job) or gap, "bucket": gap, "key": gap, **said}
-    arn = (manifest_location(job) or {}).get("ObjectArn")
-    bucket, _, key = arn.split(":::", 1)[-1].partition("/") if isinstance(arn, str) else ("", "", "")
-    return {"format": _manifest_format(job), "bucket": bucket or None, "key": key or None, **said}
+        return {"format": _manifest_format(job) or gap, "bucket": gap, "key": gap, "version": gap, **said}
+    place = manifest_place(job)
+    version = (manifest_location(job) or {}).get("ObjectVersionId")
+    return {
+        "format": _manifest_format(job),
+        "bucket": place if isinstance(place, Gap) else place.bucket,
+        "key": place if isinstance(place, Gap) else place.key or Gap(Result.UNMEASURABLE, "an ARN without a key"),
+        "version": version if isinstance(version, str) else None,
+        **said,
+    }
 
 
 def _manifest_format(job: Job) -> str | None:
@@ -200,14 +217,11 @@ def _manifest_format(job: Job) -> str | None:
     return form if isinstance(form, str) else None
 
 
-def _destination_buckets(job: Job) -> frozenset[str] | Gap:
+def _destination_buckets(job: Job) -> frozenset[str | Gap] | Gap:
     """Where a copy goes; every other known operation but replication has no destination."""
     match job.operation:
         case "S3PutObjectCopy":
-            bucket = _bucket_name(job.parameters.get("TargetResource"))
-            if isinstance(bucket, str):
-                return frozenset({bucket})
-            return Gap(Result.UNMEASURABLE, "the copy target is no bucket")
+            return frozenset({_bucket(job.parameters.get("TargetResource"))})
         case "S3ReplicateObject":
             return Gap(Result.UNMEASURABLE, "the replication rules say it, not the job")
         case str(name) if name in _WITHOUT_DESTINATION:
@@ -229,34 +243,34 @@ _WITHOUT_DESTINATION: Sequence[str] = (
 )
 
 
-def _report(job: Job) -> Mapping[str, str | bool | None] | None:
+def _report(job: Job) -> Mapping[str, Fact[str | bool]] | None:
     if job.report is None:
         return None
-    enabled, scope = job.report.get("Enabled"), job.report.get("ReportScope")
-    prefix, form = job.report.get("Prefix"), job.report.get("Format")
+    enabled, bucket = job.report.get("Enabled"), job.report.get("Bucket")
+    texts = {name: job.report.get(member) for name, member in _REPORT_TEXTS.items()}
     return {
         "enabled": enabled if isinstance(enabled, bool) else None,
-        "scope": scope if isinstance(scope, str) else None,
-        "bucket": _bucket_name(job.report.get("Bucket")),
-        "prefix": prefix if isinstance(prefix, str) else None,
-        "format": form if isinstance(form, str) else None,
+        "bucket": None if bucket is None else _bucket(bucket),
+        **{name: text if isinstance(text, str) else None for name, text in texts.items()},
     }
 
 
-def _bucket_name(text: Json) -> str | None:
-    """The bucket's name out of a bucket's ARN, or a bare name; None for anything else.
-
-    arn:aws:s3:::NAME and a directory bucket's arn:aws:s3express:REGION:ACCOUNT:bucket/NAME name
-    buckets; arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME does not. Source: Service Authorization
-    Reference, resource types of Amazon S3 and Amazon S3 Express.
-    """
-    found = _BUCKET.fullmatch(text) if isinstance(text, str) else None
-    return (found["general"] or found["directory"] or found["bare"]) if found else None
+_REPORT_TEXTS: Mapping[str, str] = {
+    "scope": "ReportScope",
+    "prefix": "Prefix",
+    "format": "Format",
+    "expected_bucket_owner": "ExpectedBucketOwner",
+}
 
 
-_BUCKET = re.compile(
-    r"arn:[^:]*:s3:::(?P<general>[^/:]+)|arn:[^:]*:s3express:[^:]*:[^:]*:/?bucket/(?P<directory>[^/:]+)|(?P<bare>[^/:]+)"
-)
+def _bucket(text: Json) -> str | Gap:
+    """A bucket by its name, also where S3 says ARNs."""
+    name = bucket_name(text)
+    return _none_of_ours(name) if isinstance(name, NoBucket) else name
+
+
+def _none_of_ours(found: NoBucket) -> Gap:
+    return Gap(Result.UNMEASURABLE, found.what)
 
 
 def facts_from_description(

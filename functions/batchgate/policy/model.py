@@ -10,7 +10,10 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-Name = Annotated[str, Meta(min_length=1, description="A name, unique in the policy set.")]
+Name = Annotated[str, Meta(min_length=1, max_length=64, description="A name, unique in the policy set.")]
+"""Short, so that every record and reason that it stands in fits where it goes."""
+TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
+"""Source: S3 User Guide, S3 Batch Operations tags; S3 API, Tag."""
 Count = Annotated[int, Meta(ge=0)]
 Message = Annotated[
     str,
@@ -110,6 +113,7 @@ class PlainReport(_Form, frozen=True):
     bucket: Text | UnsetType = UNSET
     prefix: Text | UnsetType = UNSET
     format: Text | UnsetType = UNSET
+    expected_bucket_owner: Text | UnsetType = UNSET
     present: bool | UnsetType = UNSET
 
 
@@ -125,6 +129,7 @@ class PlainManifest(_Form, frozen=True):
     format: Text | UnsetType = UNSET
     bucket: Text | UnsetType = UNSET
     key: Text | UnsetType = UNSET
+    version: Text | UnsetType = UNSET
     generated: bool | UnsetType = UNSET
     stored: bool | UnsetType = UNSET
     bytes: Range | UnsetType = UNSET
@@ -177,7 +182,7 @@ class Condition(_Form, frozen=True):
     object_bytes: Range | UnsetType = UNSET
     source_buckets: Buckets | UnsetType = UNSET
     destination_buckets: Buckets | UnsetType = UNSET
-    tags: Annotated[dict[str, Text], Meta(min_length=1)] | UnsetType = UNSET
+    tags: Annotated[dict[TagKey, Text], Meta(min_length=1)] | UnsetType = UNSET
     role: Text | UnsetType = UNSET
     priority: Range | UnsetType = UNSET
     description: Text | UnsetType = UNSET
@@ -258,8 +263,8 @@ class PolicyDocument(_Form, frozen=True):
     unmatched: Literal["hold", "cancel"] = "hold"
     unconfirmed_jobs: Literal["report", "cancel"] = "report"
     cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
-    lists: dict[str, Patterns] = {}
-    calendars: dict[str, CalendarForm] = {}
+    lists: dict[Name, Patterns] = {}
+    calendars: dict[Name, CalendarForm] = {}
     guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET
     policies: Annotated[tuple[Policy, ...], Meta(min_length=1)] | UnsetType = UNSET
     exceptions: Annotated[tuple[Exemption, ...], Meta(min_length=1)] | UnsetType = UNSET

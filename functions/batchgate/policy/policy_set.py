@@ -178,14 +178,19 @@ class PolicySet(Struct, frozen=True):
 
     @classmethod
     def from_document(cls, document: model.PolicyDocument) -> Self:
-        """Make a valid document ready."""
+        """Make a valid document ready.
+
+        Raises:
+            PolicyError: It is too large.
+        """
+        canonical = canonical_json(document)  # first: what is too large is not worked on
         compiler = _Compiler(document)
         statements = tuple(compiler.statements())
         found = tuple(compiler.numbers)
         held = document.cancel_held_after
         return cls(
             document=document,
-            version=hashlib.sha256(canonical_json(document)).hexdigest()[:12],
+            version=hashlib.sha256(canonical).hexdigest()[:12],
             shadow=document.mode == "shadow",
             unmatched=_VERDICTS[document.unmatched],
             cancel_unconfirmed=document.unconfirmed_jobs == "cancel",
@@ -216,8 +221,9 @@ class PolicySet(Struct, frozen=True):
                     results[number] = value.result
             else:
                 for number, holds in question.tests:
-                    if not holds(value, facts):
-                        results[number] = violated
+                    held = holds(value, facts)
+                    if not held:
+                        results[number] = Result.UNMEASURABLE if held is None else violated
         return results
 
     def judge_clock_checks(self, results: list[Result], facts: JobFacts) -> list[Result]:

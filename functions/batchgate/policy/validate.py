@@ -27,6 +27,9 @@ PLACEHOLDERS = ("account", "region", "partition")
 MAX_NESTING = 2
 """How deep `any` and `all` may stand in one another."""
 
+TAG_VALUE_AT_MOST = 256
+"""Characters of a tag's value. Source: S3 User Guide, S3 Batch Operations tags; S3 API, Tag."""
+
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
@@ -97,6 +100,7 @@ class _Reader(Struct):
     liftable: set[str] = field(default_factory=set)
     lifted: list[tuple[Path, str]] = field(default_factory=list)
     list_uses: list[tuple[Path, str, bool]] = field(default_factory=list)
+    tag_lists: set[str] = field(default_factory=set)
     window_uses: list[tuple[Path, str]] = field(default_factory=list)
     lists: dict[str, object] = field(default_factory=dict)
     calendars: set[str] = field(default_factory=set)
@@ -190,6 +194,9 @@ class _Reader(Struct):
             if not _is_encodable(key):
                 self.wrong(path, "expected a text key, got half of a surrogate pair")
                 continue
+            wanted = _plain(kind.key_type)
+            if isinstance(wanted, inspect.StrType) and not _has_length(key, wanted):
+                self.wrong((*path, key), _wrong_length(wanted, key))
             if path and path[-1] == "operation_parameters":
                 _parameter_path(self, key, (*path, key))
             self.read(content, kind.value_type, (*path, key))
@@ -210,16 +217,17 @@ class _Reader(Struct):
                 elif lowest is not None and value < lowest:
                     self.wrong(path, _expected(_describe(kind), value))
             case inspect.StrType() if isinstance(value, str):
-                if not _is_encodable(value):
-                    self.wrong(path, "expected text, got half of a surrogate pair")
-                if (
-                    len(value) < (kind.min_length or 0)
-                    or (kind.max_length is not None and len(value) > kind.max_length)
-                    or (kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value))
-                ):
-                    self.wrong(path, _expected(_describe(kind), value))
+                self._read_text(value, kind, path)
             case _:
                 pass
+
+    def _read_text(self, value: str, kind: inspect.StrType, path: Path) -> None:
+        if not _is_encodable(value):
+            self.wrong(path, "expected text, got half of a surrogate pair")
+        if not _has_length(value, kind):
+            self.wrong(path, _wrong_length(kind, value))
+        elif kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value):
+            self.wrong(path, _expected(_describe(kind), value))
 
     def _check_placeholders(self, value: str, path: Path) -> None:
         for found in _PLACEHOLDER.finditer(value):
@@ -249,6 +257,8 @@ class _Reader(Struct):
                         self.window_uses.append((path, value))
         for path, name in self.window_uses:
             self._must_be_known(path, name, self.calendars, "calendar")
+        for name in sorted(self.tag_lists & self.lists.keys()):
+            _tags(self, self.lists[name], ("lists", name))
 
     def _must_be_known(self, path: Path, name: str, known: Mapping[str, object] | set[str], what: str) -> bool:
         if name in known:
@@ -307,6 +317,8 @@ def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             reader.wrong((*path, key), f"any and all may be nested at most {MAX_NESTING} deep")
     if "manual_approval" in value and not reader.asking:
         reader.wrong((*path, "manual_approval"), "may stand in require only, not in match, unless or exceptions")
+    if "tags" in value:
+        _tags(reader, value["tags"], (*path, "tags"))
     if "window" in value:
         _window(reader, value["window"], (*path, "window"))
 
@@ -340,6 +352,23 @@ def _is_of_window(path: Path) -> bool:
     """Whether a term is a window's own: a tag may be called window too."""
     steps = path[:-1] if path[-1] == "not" else path
     return steps[-1] == "window" and isinstance(steps[-2], int)
+
+
+def _tags(reader: _Reader, tests: object, path: Path, depth: int = 3) -> None:
+    """Values that no tag is long enough for; below a key, in a list and inside `not`, and no deeper."""
+    if isinstance(tests, str):
+        if len(tests) > TAG_VALUE_AT_MOST:
+            reader.wrong(path, f"expected at most {TAG_VALUE_AT_MOST} characters, got {len(tests)} of them")
+    elif isinstance(tests, list | tuple):
+        for index, value in enumerate(tests):
+            if isinstance(value, str):
+                _tags(reader, value, (*path, index))
+    elif isinstance(tests, dict) and depth:
+        for key, test in tests.items():
+            if key == "list" and depth < 3 and isinstance(test, str):  # noqa: PLR2004 - a tag may be called list, too
+                reader.tag_lists.add(test)
+            else:
+                _tags(reader, test, (*path, str(key)), depth - 1)
 
 
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -485,10 +514,18 @@ def _describe(kind: inspect.Type) -> str:
 
 def _describe_text(kind: inspect.StrType) -> str:
     if kind.max_length is not None:
-        return f"1 to {kind.max_length} printable ASCII characters"
+        return f"1 to {kind.max_length} {'printable ASCII ' if kind.pattern else ''}characters"
     if kind.pattern is not None:
         return "a number of days such as 21d"
     return "text that is not empty" if kind.min_length else "text"
+
+
+def _has_length(text: str, kind: inspect.StrType) -> bool:
+    return len(text) >= (kind.min_length or 0) and (kind.max_length is None or len(text) <= kind.max_length)
+
+
+def _wrong_length(kind: inspect.StrType, text: str) -> str:
+    return f"expected {_describe_text(kind)}, got {f'{len(text)} of them' if text else _show(text)}"
 
 
 def _expected(what: str, value: object) -> str:

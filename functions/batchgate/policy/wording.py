@@ -1,6 +1,7 @@
 """Values in words, safe to write anywhere: on the job, into logs, events, HTML and terminals."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from batchgate.policy.checks import Measure, Value
@@ -13,6 +14,9 @@ QUOTED_AT_MOST = 40
 TRACED_AT_MOST = 1024
 """Characters of a requester's text in a trace, in JSON and in the ledger."""
 
+NAMES_AT_MOST = 100
+"""Names in one list."""
+
 _BUCKETS_SHOWN = 3
 _TOO_LARGE_TO_WRITE = 10**39
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
@@ -24,6 +28,19 @@ _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.sco
 def printable(text: str) -> str:
     """Text of the policy's authors with everything but printable ASCII replaced."""
     return text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("?", text)
+
+
+def logged(error: Exception) -> str:
+    """An error in a log line: printable ASCII, cut."""
+    return shorten(printable(str(error)))
+
+
+def first_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The first names, and how many more there are; `NAMES_AT_MOST` in all."""
+    if len(names) <= NAMES_AT_MOST:
+        return tuple(names)
+    told = NAMES_AT_MOST - 1
+    return (*names[:told], f"+{len(names) - told} more")
 
 
 def quoted(text: str, at_most: int = QUOTED_AT_MOST) -> str:
@@ -66,16 +83,18 @@ def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
             return "a structure"
 
 
-def _buckets(names: frozenset[str], at_most: int) -> str:
-    """Three names, or as many as fit, and how many more there are."""
+def _buckets(names: frozenset[str | Gap], at_most: int) -> str:
+    """The names, and what is none; of many three, or as many as fit, and how many more there are."""
     if not names:
         return "none"
+    odd = sorted(f"{name.result} ({name.why})" for name in names if isinstance(name, Gap))
     said: list[str] = []
     length = 0
-    for name in sorted(names):
+    for name in sorted(name for name in names if isinstance(name, str)):
         length += len(name)
-        if len(said) >= _BUCKETS_SHOWN and length > at_most:
+        if len(said) >= _BUCKETS_SHOWN - bool(odd) and length > at_most:
             break
         said.append(quoted(name, at_most))
+    said += odd[:1]
     more = len(names) - len(said)
     return ", ".join(said) + (f" and {more} more" if more else "")

@@ -32,6 +32,7 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "repeats-match": "A requirement or `unless` that every job meets which the statement's match lets through.",
         "contradicts-requirement": "Two requirements of one statement that no job can meet together.",
         "impossible-value": "A value that no job can have, as an ARN where a bucket's name is compared.",
+        "only-in-wide-pattern": "An `only` over buckets with a pattern that a stranger's bucket may match.",
         "empty-range": "A range whose at_least is above its at_most.",
         "window-never-opens": "A calendar, or several asked for together, never open from today on.",
         "closed-dates-past": "A calendar all of whose closed dates are over.",

@@ -8,11 +8,12 @@ from functools import lru_cache
 
 from msgspec import UNSET
 
+from batchgate.jobs.arns import RESERVED_SUFFIXES
 from batchgate.policy import model
 from batchgate.policy.checks import FromArn, Measure, Member, Simple
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.located import Leaf, Located, named_lists, texts
-from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, Symbol, meet, shape, some_but, some_of
 
 _ACCOUNT_DIGITS = 12
 _BEFORE_BUCKET = re.compile(r".*(?::::|://)")
@@ -54,6 +55,8 @@ def lint_values(located: Located) -> Iterator[Finding]:
 
 @lru_cache(maxsize=4096)
 def _is_among(pattern: str, values: _Values) -> bool:
+    if values is _BUCKETS and pattern.endswith(RESERVED_SUFFIXES):
+        return False
     return any(meet(shape(pattern), each) for each in values.shapes)
 
 
@@ -94,6 +97,8 @@ def _role_instead(pattern: str) -> str:
 
 def _bucket_instead(pattern: str) -> str:
     name = _BEFORE_BUCKET.sub("", pattern).partition("/")[0].rpartition(":")[2]
+    if name == pattern:
+        return "write the name of a bucket as it can be made today; anything else holds the job as unmeasurable"
     return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
 
 
@@ -118,7 +123,12 @@ _ROLES = _Values(
     "a role is the ARN of an IAM role",
     _role_instead,
 )
-_BUCKETS = _Values((some_but(":/"),), "buckets are compared as names, without ARN, scheme or key", _bucket_instead)
+_ALPHANUMERIC = Symbol(frozenset(f"{_LETTERS}0123456789"))
+_BUCKETS = _Values(
+    ((_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC),),
+    "buckets are compared as names of general-purpose buckets, without ARN, scheme or key",
+    _bucket_instead,
+)
 
 _VALUES: Mapping[Measure, _Values] = {
     FromArn("account"): _ACCOUNTS,
@@ -128,6 +138,7 @@ _VALUES: Mapping[Measure, _Values] = {
     Simple("destination_buckets"): _BUCKETS,
     Member("manifest", "bucket"): _BUCKETS,
     Member("report", "bucket"): _BUCKETS,
+    Member("report", "expected_bucket_owner"): _ACCOUNTS,
     Member("report", "scope"): _one_of("AllTasks", "FailedTasksOnly"),
     Member("report", "format"): _one_of("Report_CSV_20180820"),
     Member("manifest", "format"): _one_of(

@@ -1,0 +1,55 @@
+"""Where the ARNs of a job lead: read from the left, so that no piece of one is taken for a bucket.
+
+*Source*: Service Authorization Reference, resource types of Amazon S3 and of Amazon S3 Express; S3 User Guide,
+"Referencing access points" (access-points-alias).
+"""
+
+import re
+from dataclasses import dataclass
+
+_FIELDS = 6
+_TYPED = re.compile("([a-z]+)[/:]")
+_DIRECTORY_BUCKET = "--x-s3"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an ARN of S3 names.
+
+    Attributes:
+        bucket: As the S3 API takes it in place of a bucket: a bucket's name, or an access point's ARN.
+        key: What stands behind it; "" for nothing.
+        is_directory: Whether it is a directory bucket, or an access point of one.
+    """
+
+    bucket: str
+    key: str
+    is_directory: bool = False
+
+
+def place_of(arn: str) -> Place | None:
+    """Read `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; None for an ARN of anything else, or no ARN."""
+    fields = arn.split(":", _FIELDS - 1)
+    if len(fields) < _FIELDS or fields[0] != "arn":
+        return None
+    *_, service, region, account, resource = fields
+    typed = _TYPED.match(resource) if account else None
+    kind, rest = (typed[1], resource[typed.end() :]) if typed else ("", resource)
+    name, _, key = rest.partition("/")
+    if not name:
+        return None
+    match service, kind:
+        case "s3", "" if not region and not account:
+            return Place(name, key, is_directory=name.endswith(_DIRECTORY_BUCKET))
+        case "s3", "accesspoint":
+            return Place(f"{':'.join(fields[:-1])}:accesspoint/{name}", key.removeprefix("object/"))
+        case "s3express", "bucket" | "accesspoint":
+            return Place(name, key, is_directory=True)
+        case _:
+            return None
+
+
+def bucket_of(arn: str) -> str:
+    """What stands for a bucket where one is asked for; "" where the ARN names none, or something behind one."""
+    place = place_of(arn)
+    return place.bucket if place is not None and not place.key and not arn.endswith("/") else ""
