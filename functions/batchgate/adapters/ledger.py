@@ -137,16 +137,17 @@ class DynamoLedger(Struct):
         within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
         item = self._gate_item("BRAKE") or {}
         with _reading("BRAKE"):
-            times = [each["S"] for each in item.get("times", {}).get("L", []) if _instant(each["S"]) > now - within]
+            counted = [each["S"] for each in item["times"]["L"]] if item else []
+            times = [each for each in counted if _instant(each) > now - within]
             rev = int(item["rev"]["N"]) if item else 0
         if brake is not None and len(times) >= brake.cancellations:
             raise BrakeError(f"{len(times)} cancellations in {within}")
-        counted = {
+        item = {
             **self._gate_key("BRAKE"),
             "rev": {"N": str(rev + 1)},
             "times": {"L": [{"S": each} for each in [*times, _text(now)]]},
         }
-        put: dict[str, Any] = {"TableName": self.table, "Item": counted}
+        put: dict[str, Any] = {"TableName": self.table, "Item": item}
         if not rev:
             return {"Put": put | {"ConditionExpression": "attribute_not_exists(pk)"}}
         values = {":rev": {"N": str(rev)}}
