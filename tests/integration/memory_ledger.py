@@ -7,7 +7,7 @@ from threading import Lock
 
 from msgspec.structs import replace
 
-from batchgate.adapters.ledger import A_SWEEP_TAKES_AT_MOST
+from batchgate.adapters.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
 from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, UnreadableItemError
 from batchgate.jobs.model import JobRef
 from batchgate.ports import Brake, Clock, Pause, Review, Unreadable
@@ -109,11 +109,11 @@ class MemoryLedger:
 
     def told_until(self) -> datetime | None:
         """Up to when people were told."""
-        return self.told
+        return self.told if self.told is None or self.told <= self.clock.now() + FAR_AHEAD else None
 
     def tell_until(self, instant: datetime) -> None:
         """Remember it, unless somebody told later."""
-        if self.told is None or not instant < self.told <= instant + timedelta(days=1):
+        if self.told is None or not instant < self.told <= instant + FAR_AHEAD:
             self.told = instant
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:

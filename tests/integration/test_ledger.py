@@ -623,7 +623,7 @@ def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: Dynamo
     far = (NOW + timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for told in ({"N": "5"}, {"S": "yesterday"}, {"S": far}):
         put_item(on_dynamodb, dynamodb, "DIGEST", told_until=told)
-        assert on_dynamodb.told_until() is None or told == {"S": far}
+        assert on_dynamodb.told_until() is None
         on_dynamodb.tell_until(NOW)
         assert on_dynamodb.told_until() == NOW
 

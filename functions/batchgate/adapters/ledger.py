@@ -44,6 +44,9 @@ _KEYS_A_BATCH = 100
 Item = Mapping[str, Any]
 """Attributes as DynamoDB's own API has them: {"rev": {"N": "3"}, ...}."""
 
+FAR_AHEAD: Final = timedelta(minutes=10)
+"""So far in the future nobody was told of anything: a clock was wrong."""
+
 A_SWEEP_TAKES_AT_MOST: Final = timedelta(hours=1)
 """No sweep's lease is longer: what says so was written by a clock that was wrong, or by nobody here."""
 
@@ -265,9 +268,10 @@ class DynamoLedger(Struct):
         """What the DIGEST item says; what can't be read is written anew with the next digest."""
         item = self._gate_item("DIGEST")
         try:
-            return _instant(item["told_until"]["S"]) if item else None
+            told = _instant(item["told_until"]["S"]) if item else None
         except UNREADABLE:
             return None
+        return told if told is None or told <= self.clock.now() + FAR_AHEAD else None
 
     def tell_until(self, instant: datetime) -> None:
         """Write the DIGEST item, unless it says later; what lies far ahead no clock has written that was right."""
@@ -277,7 +281,7 @@ class DynamoLedger(Struct):
                     TableName=self.table,
                     Item={**self._gate_key("DIGEST"), "told_until": {"S": _text(instant)}},
                     ConditionExpression=_NO_INSTANT_FROM_TO.format("told_until"),
-                    ExpressionAttributeValues=_from_to(instant, instant + timedelta(days=1)),
+                    ExpressionAttributeValues=_from_to(instant, instant + FAR_AHEAD),
                 )
             )
         except _ConditionFailedError:
