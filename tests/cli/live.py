@@ -113,6 +113,16 @@ class LiveStage:
         return state
 
 
+def make_unreadable(live: LiveStage, ref: JobRef) -> None:
+    """Have another version of the gate write a job's item."""
+    live.client("dynamodb").update_item(
+        TableName=live.ledger.table,
+        Key={"pk": {"S": f"{ref.partition}:{ref.region}:{ref.account_id}:{ref.job_id}"}, "sk": {"S": "STATE"}},
+        UpdateExpression="SET schema_version = :newer",
+        ExpressionAttributeValues={":newer": {"N": "99"}},
+    )
+
+
 def client(service: str, endpoint_url: str) -> Any:
     """A real client of the local AWS; nobody's proxy."""
     return _session().client(service, endpoint_url=endpoint_url, config=ledgers.CONFIG)

@@ -24,7 +24,7 @@ from batchgate_cli.job_view import age, obstacle, show_held
 from batchgate_cli.jobs import _carry_out
 from batchgate_cli.live_gate import PARAMETER, GateOptions, Whereabouts, find_gate
 from s3batch_emulator import Effect, Fault
-from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, on_a_terminal
+from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, make_unreadable, on_a_terminal
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION, RecordedJobs, Script, policies, raising
 
 UNKNOWN = "00000000-dead-beef-0000-000000000000"
@@ -80,6 +80,19 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     ]
     assert said[0]["reason"] == live.state(first).reason
     assert datetime.fromisoformat(said[0]["held_since"]) == live.state(first).first_held_at
+
+
+def test_a_job_whose_item_can_not_be_read_is_told_and_the_others_are_listed(live: LiveStage) -> None:
+    """On the other stream, so that programs read the list all the same."""
+    good, broken = live.held(), live.held()
+    make_unreadable(live, broken)
+    result = batchgate("jobs", "held", "-o", "json")
+    assert [each["job_id"] for each in json.loads(result.stdout)] == [good.job_id]
+    assert "not listed: STATE" in result.stderr
+    assert broken.job_id in result.stderr
+    shown = batchgate("jobs", "show", broken.job_id)
+    assert shown.exit_code != 0
+    assert "written by a newer version of batchgate" in shown.stderr
 
 
 def test_holds_that_the_policies_did_not_make_are_marked(live: LiveStage) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from batchgate.adapters.ledger import DynamoLedger
+from batchgate.ports import Pause
 from batchgate.state import Block
+from batchgate.wiring import SystemClock
 from batchgate_cli import dead_letters
 from batchgate_cli.dead_letters import DeadLetterQueue, RedriveError
-from tests.cli.live import PERSON, LiveStage, batchgate, deploy_function, log, on_a_terminal
+from tests.cli.live import PERSON, LiveStage, batchgate, deploy_function, log, make_unreadable, on_a_terminal
 from tests.integration.deployed import job_event
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION
 
@@ -47,6 +50,53 @@ def test_pausing_and_resuming_twice_changes_nothing(live: LiveStage) -> None:
     batchgate("resume")
     assert batchgate("resume").exit_code == 0
     assert live.ledger.pause() is None
+
+
+def somebody_pauses_between(live: LiveStage, monkeypatch: pytest.MonkeyPatch, *, ends: bool) -> Pause:
+    """Have another person act right after a command has read the pause."""
+    another = Pause(f"arn:aws:iam::{ACCOUNT}:user/ana", HOSTILE, SystemClock().now())
+    done: list[bool] = []
+
+    def act(**_: Any) -> None:
+        if not done:
+            done.append(True)
+            if ends:
+                live.ledger.set_pause(None, replacing=live.ledger.pause())
+            live.ledger.set_pause(another, replacing=None)
+
+    read = DynamoLedger.pause
+
+    def pause(self: DynamoLedger) -> Pause | None:
+        found = read(self)
+        if self is not live.ledger:
+            act()
+        return found
+
+    monkeypatch.setattr(DynamoLedger, "pause", pause)
+    return another
+
+
+def test_resume_ends_no_pause_but_the_one_that_it_saw(live: LiveStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's incident has begun meanwhile: the gate stays paused, and the command says by whom."""
+    batchgate("pause", "--reason", "the first")
+    another = somebody_pauses_between(live, monkeypatch, ends=True)
+    result = batchgate("resume")
+    assert result.exit_code != 0
+    assert "not resumed: somebody paused the gate anew" in result.output
+    assert_nothing_moves_the_cursor(result.output)
+    monkeypatch.undo()
+    assert live.ledger.pause() == another
+
+
+def test_a_pause_does_not_write_over_one_that_was_set_meanwhile(
+    live: LiveStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was first has paused it, and stays on record."""
+    another = somebody_pauses_between(live, monkeypatch, ends=False)
+    result = batchgate("pause", "--reason", "the second")
+    assert (result.exit_code, "was paused already" in result.output) == (0, True)
+    monkeypatch.undo()
+    assert live.ledger.pause() == another
 
 
 def test_a_pause_for_programs(live: LiveStage) -> None:
@@ -262,3 +312,16 @@ def test_a_queue_that_is_gone_is_a_message(live: LiveStage) -> None:
     result = batchgate("redrive")
     assert result.exit_code == 1
     assert "NonExistentQueue" in result.stderr or "QueueDoesNotExist" in result.stderr
+
+
+def test_a_dead_letter_of_a_job_whose_item_can_not_be_read_is_shown(live: LiveStage) -> None:
+    """And costs the other letters nothing."""
+    held, broken = live.held(), live.held()
+    put(live, "unreviewed", json.dumps(job_event(held.job_id)))
+    put(live, "unreviewed", json.dumps(job_event(broken.job_id)))
+    make_unreadable(live, broken)
+    result = batchgate("redrive", "--show")
+    said = " ".join(result.stdout.split())
+    assert result.exit_code == 0
+    assert "the job is held" in said
+    assert "can't be read" in said

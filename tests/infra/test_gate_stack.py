@@ -363,6 +363,7 @@ def test_the_functions_are_told_what_the_stack_has_made(template: Template, thin
         assert said["BATCHGATE_BRAKE"] == "20/10"
         assert said["BATCHGATE_ADOPT_EXISTING"] == "report"
         assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "20"
+        assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "unknown"
         assert said["POWERTOOLS_LOG_LEVEL"] == "INFO"
     assert function_named(template, "Sweep")["Environment"]["Variables"]["BATCHGATE_TOPIC_ARN"] == things.topic
 
@@ -380,6 +381,7 @@ def test_settings_reach_the_functions() -> None:
             brake_cancellations=3,
             brake_minutes=60,
             sweep_calls_per_second=7,
+            untagged_answer_lacks_tags="true",
         )
     )
     function = function_named(template, "Sweep")
@@ -390,6 +392,7 @@ def test_settings_reach_the_functions() -> None:
     assert said["BATCHGATE_ADOPT_EXISTING"] == "judge"
     assert said["BATCHGATE_BRAKE"] == "3/60"
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
+    assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
     assert said["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
     groups = template.find_resources("AWS::Logs::LogGroup")
     assert len(groups) == len(HANDLERS)

@@ -7,16 +7,24 @@ from threading import Lock
 
 from msgspec.structs import replace
 
-from batchgate.adapters.ledger import A_SWEEP_TAKES_AT_MOST
-from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError
+from batchgate.adapters.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
+from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, UnreadableItemError
 from batchgate.jobs.model import JobRef
 from batchgate.ports import Brake, Clock, Pause, Review, Unreadable
 from batchgate.state import Direction, State
 
 
+def _unreadable(ref: JobRef | None) -> UnreadableItemError:
+    return UnreadableItemError(f"STATE {ref}: can't be read: <b>of another version</b>")
+
+
 @dataclass(slots=True)
 class MemoryLedger:
-    """The `DecisionLedger` port without a table."""
+    """The `DecisionLedger` port without a table.
+
+    Attributes:
+        unreadable: The jobs whose items are not what this version writes; None for one whose key isn't either.
+    """
 
     clock: Clock
     opened: datetime = datetime(2020, 1, 1, tzinfo=UTC)
@@ -26,10 +34,13 @@ class MemoryLedger:
     cancellations: list[datetime] = field(default_factory=list)
     sweep: tuple[str, datetime] | None = None
     told: datetime | None = None
+    unreadable: set[JobRef | None] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
     def read(self, ref: JobRef) -> State | None:
         """The job's state."""
+        if ref in self.unreadable:
+            raise _unreadable(ref)
         with self._lock:
             return self.states.get(ref)
 
@@ -85,8 +96,10 @@ class MemoryLedger:
 
     def open_items(self) -> Iterator[State | Unreadable]:
         """What is not settled and announced yet, by `due_at`."""
+        yield from (Unreadable(ref, _unreadable(ref)) for ref in self.unreadable)
         with self._lock:
             found = [(each.due_at, each.ref, each) for each in self.states.values() if each.due_at is not None]
+            found = [each for each in found if each[1] not in self.unreadable]
         yield from (state for *_, state in sorted(found, key=lambda each: each[:2]))
 
     def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
@@ -96,11 +109,11 @@ class MemoryLedger:
 
     def told_until(self) -> datetime | None:
         """Up to when people were told."""
-        return self.told
+        return self.told if self.told is None or self.told <= self.clock.now() + FAR_AHEAD else None
 
     def tell_until(self, instant: datetime) -> None:
         """Remember it, unless somebody told later."""
-        if self.told is None or not instant < self.told <= instant + timedelta(days=1):
+        if self.told is None or not instant < self.told <= instant + FAR_AHEAD:
             self.told = instant
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate import wiring
+from batchgate.errors import UnreadableItemError
 from batchgate.handlers.held_jobs_widget import SHOWN, handler
 from batchgate.ports import Pause
 from batchgate.state import Block
@@ -130,3 +131,25 @@ def test_whatever_others_wrote_is_text(text: str) -> None:
         table = Table(widget())
     assert table.tags <= TAGS
     assert len(table.rows) == 2
+
+
+def test_an_item_that_can_not_be_read_is_said_and_the_others_are_shown(ledger: MemoryLedger) -> None:
+    """What is wrong with it is text, whoever wrote it."""
+    good, broken = new_job(), new_job()
+    ledger.write(held(good), replacing=None)
+    ledger.unreadable.add(broken)
+    table = Table(widget())
+    assert table.tags <= TAGS
+    assert broken.job_id in table.text
+    assert "can't be read: <b>of another version</b>" in table.text
+    assert [row[0] for row in table.rows[1:]] == [good.job_id]
+
+
+def test_a_pause_that_can_not_be_read_is_said(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate decides nothing, and the widget must not hide it."""
+
+    def pause(self: MemoryLedger) -> Pause:
+        raise UnreadableItemError("GATE: can't be read")
+
+    monkeypatch.setattr(MemoryLedger, "pause", pause)
+    assert "The gate is paused, and nobody can read since when" in Table(widget()).text

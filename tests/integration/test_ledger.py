@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.adapters import ledger as ledgers
-from batchgate.adapters.ledger import DynamoLedger
-from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError
+from batchgate.adapters.ledger import DynamoLedger, _item
+from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.jobs.model import JobRef, JobStatus
-from batchgate.ports import Brake, DecisionLedger, Pause, Review
+from batchgate.ports import Brake, DecisionLedger, Pause, Review, Unreadable
 from batchgate.state import Block, Direction, Outcome, Phase, State
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
@@ -413,6 +413,7 @@ def test_the_index_carries_what_the_sweep_and_people_look_at(ledger: Ledger) -> 
         replacing=None,
     )
     [item] = ledger.open_items()
+    assert isinstance(item, State)
     assert replace(item, decided_by=state.decided_by, judged=state.judged) == state
 
 
@@ -492,3 +493,201 @@ def test_one_sweep_runs_at_a_time(ledger: Ledger, clock: SteppedClock) -> None:
     assert ledger.begin_sweep("second", until)
     clock.advance(timedelta(minutes=5))
     assert ledger.begin_sweep("third", until + timedelta(minutes=5))
+
+
+def test_a_sweeps_lease_that_nobody_can_have_is_none(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Of another type, no instant, or further ahead than any sweep may take: else none would run any more."""
+    until = NOW + timedelta(minutes=5)
+    far = (NOW + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for lease in ({"N": "5"}, {"S": "whenever"}, {"S": ""}, {"NULL": True}, {"S": far}):
+        put_item(on_dynamodb, dynamodb, "SWEEP", owner={"S": "somebody"}, lease_until=lease)
+        assert on_dynamodb.begin_sweep("me", until), lease
+        on_dynamodb.end_sweep("me")
+    put_item(on_dynamodb, dynamodb, "SWEEP", owner={"S": "somebody"})
+    assert on_dynamodb.begin_sweep("me", until)
+    assert not on_dynamodb.begin_sweep("another", until)
+
+
+# --- Items that can't be read, and writes that overtake one another ---------------------------------
+
+
+def put_item(ledger: DynamoLedger, dynamodb: Any, kind: str, **attributes: Any) -> None:
+    """Write one of the gate's own items as nobody here would."""
+    dynamodb.put_item(TableName=ledger.table, Item={"pk": {"S": ":".join(HOME)}, "sk": {"S": kind}, **attributes})
+
+
+def put_state(ledger: DynamoLedger, dynamodb: Any, ref: JobRef, **attributes: Any) -> None:
+    """Write a job's item with other attributes; None leaves one out."""
+    item = {**_item(held(ref, rev=1), "abcd", timedelta(days=1)), **attributes}
+    dynamodb.put_item(TableName=ledger.table, Item={name: each for name, each in item.items() if each is not None})
+
+
+UNREADABLE: list[dict[str, Any]] = [
+    {"schema_version": {"N": "2"}},
+    {"schema_version": {"S": "1"}},
+    {"schema_version": None},
+    {"phase": {"S": "paused"}},
+    {"phase": None},
+    {"phase": {"N": "1"}},
+    {"rev": None},
+    {"rev": {"S": "1"}},
+    {"rev": {"N": "1.5"}},
+    {"direction": {"S": "both"}},
+    {"outcome": {"S": "lost"}},
+    {"block": {"S": "tired"}},
+    {"first_held_at": {"S": "yesterday"}},
+    {"first_held_at": {"S": "2026-03-27T12:00:00"}},
+    {"lease_until": {"N": "1e30"}},
+    {"maybe_sent": {"S": "true"}},
+    {"total_tasks": {"NULL": True}},
+]
+
+
+@pytest.mark.parametrize("attributes", UNREADABLE, ids=str)
+def test_an_item_that_can_not_be_read_costs_the_others_nothing(
+    on_dynamodb: DynamoLedger, dynamodb: Any, attributes: dict[str, Any]
+) -> None:
+    """An error for who reads it; what is open comes all the same, with what is wrong beside it."""
+    first, broken, last = new_job(), new_job(), new_job()
+    on_dynamodb.write(held(first), replacing=None)
+    put_state(on_dynamodb, dynamodb, broken, **attributes)
+    on_dynamodb.write(held(last), replacing=None)
+    with pytest.raises(UnreadableItemError, match=broken.job_id):
+        on_dynamodb.read(broken)
+    found = list(on_dynamodb.open_items())
+    assert {item.ref for item in found if isinstance(item, State)} == {first, last}
+    [unreadable] = [item for item in found if isinstance(item, Unreadable)]
+    assert unreadable.ref == broken
+    assert broken.job_id in str(unreadable.error)
+
+
+@pytest.mark.parametrize("governing", [{"S": "small"}, {"L": [{"N": "1"}]}], ids=str)
+def test_what_the_index_does_not_carry_is_unreadable_to_who_reads_it(
+    on_dynamodb: DynamoLedger, dynamodb: Any, governing: dict[str, Any]
+) -> None:
+    """The sweep finds the job, and its review is an error of that job."""
+    ref = new_job()
+    put_state(on_dynamodb, dynamodb, ref, governing=governing)
+    assert [item.ref for item in on_dynamodb.open_items()] == [ref]
+    with pytest.raises(UnreadableItemError):
+        on_dynamodb.read(ref)
+
+
+def test_a_key_that_names_no_job_is_unreadable_too(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Whose it is nobody can say."""
+    put_state(on_dynamodb, dynamodb, new_job(), pk={"S": "nobody"})
+    [item] = on_dynamodb.open_items()
+    assert isinstance(item, Unreadable)
+    assert item.ref is None
+
+
+def test_a_record_that_can_not_be_read_is_left_out_of_the_history(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """The others are shown."""
+    ref = new_job()
+    on_dynamodb.write(held(ref), replacing=None, review=review(ref))
+    for number, said in enumerate(({"S": "{"}, {"S": "[]"}, {"N": "5"})):
+        key = {"pk": {"S": ":".join((*HOME, ref.job_id))}, "sk": {"S": f"REVIEW#{number}"}}
+        dynamodb.put_item(TableName=on_dynamodb.table, Item={**key, "said": said})
+    assert [each["action"] for each in on_dynamodb.history(ref)] == ["approved"]
+
+
+def test_a_pause_that_can_not_be_read_stays_a_pause(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """It is an error for who asks; no claim is written, and nobody ends it unseen."""
+    put_item(on_dynamodb, dynamodb, "GATE", paused_at={"S": "yesterday"})
+    with pytest.raises(UnreadableItemError):
+        on_dynamodb.pause()
+    with pytest.raises(UnreadableItemError):
+        on_dynamodb.set_pause(None, replacing=None)
+    ref = new_job()
+    with pytest.raises(GatePausedError):
+        on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+    put_item(on_dynamodb, dynamodb, "GATE", paused_at={"S": "2026-03-27T12:00:00.000000Z"}, paused_by={"N": "5"})
+    assert on_dynamodb.pause() == Pause(by="?", reason="?", at=NOW)
+
+
+def test_a_brake_that_can_not_be_read_cancels_nothing(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """It is the ledger's error; approvals go on."""
+    for times in ({"L": [{"S": "yesterday"}]}, {"L": [{"N": "5"}]}, {"S": "x"}):
+        put_item(on_dynamodb, dynamodb, "BRAKE", rev={"N": "1"}, times=times)
+        ref = new_job()
+        with pytest.raises(LedgerError):
+            on_dynamodb.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+        assert on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE).rev == 1
+
+
+def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """An older sweep's late write changes nothing; what no clock can have written is written anew."""
+    on_dynamodb.tell_until(NOW)
+    on_dynamodb.tell_until(NOW - timedelta(minutes=5))
+    assert on_dynamodb.told_until() == NOW
+    far = (NOW + timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for told in ({"N": "5"}, {"S": "yesterday"}, {"S": far}):
+        put_item(on_dynamodb, dynamodb, "DIGEST", told_until=told)
+        assert on_dynamodb.told_until() is None
+        on_dynamodb.tell_until(NOW)
+        assert on_dynamodb.told_until() == NOW
+
+
+PAUSE = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)
+ANOTHER = Pause(by="arn:aws:iam::123456789012:user/ana", reason="an incident", at=NOW + timedelta(seconds=5))
+
+
+def test_a_pause_is_ended_only_by_who_saw_it(ledger: Ledger) -> None:
+    """And begun only where there is none: who paused first has paused."""
+    with pytest.raises(LedgerConflictError):
+        ledger.set_pause(None, replacing=PAUSE)
+    ledger.set_pause(PAUSE, replacing=None)
+    with pytest.raises(LedgerConflictError):
+        ledger.set_pause(ANOTHER, replacing=None)
+    ledger.set_pause(None, replacing=PAUSE)
+    ledger.set_pause(ANOTHER, replacing=None)
+    with pytest.raises(LedgerConflictError):
+        ledger.set_pause(None, replacing=PAUSE)
+    assert ledger.pause() == ANOTHER
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_repeated_write_of_a_pause_undoes_nothing_of_others(
+    on_dynamodb: DynamoLedger, dynamodb: Any, ends: bool
+) -> None:
+    """The first answer is lost, somebody else acts, and botocore sends the same again."""
+    if ends:
+        on_dynamodb.set_pause(PAUSE, replacing=None)
+    others = replace(on_dynamodb, client=fresh_dynamodb(dynamodb))
+    lost = [True]
+
+    def lose(request: Any, **_: Any) -> None:
+        if lost.pop() if lost else False:
+            dynamodb._endpoint.http_session.send(request)
+            if ends:
+                others.set_pause(ANOTHER, replacing=None)
+            else:
+                others.set_pause(None, replacing=PAUSE)
+            raise ConnectionClosedError(endpoint_url="the local AWS")
+
+    dynamodb.meta.events.register("before-send.dynamodb.PutItem", lose)
+    try:
+        with pytest.raises(LedgerConflictError):
+            on_dynamodb.set_pause(None if ends else PAUSE, replacing=PAUSE if ends else None)
+    finally:
+        dynamodb.meta.events.unregister("before-send.dynamodb.PutItem", lose)
+    assert on_dynamodb.pause() == (ANOTHER if ends else None)
+
+
+def test_a_write_of_a_pause_whose_answer_was_lost_is_found_done(
+    on_dynamodb: DynamoLedger, lose_answers: Callable[[int], None]
+) -> None:
+    """The item that is there is its own."""
+    lose_answers(2)  # the reading, and the write
+    on_dynamodb.set_pause(PAUSE, replacing=None)
+    assert on_dynamodb.pause() == PAUSE
+    lose_answers(2)
+    on_dynamodb.set_pause(None, replacing=PAUSE)
+    assert on_dynamodb.pause() is None
+
+
+def fresh_dynamodb(like: Any) -> Any:
+    """Another client of the same local AWS."""
+    session: Any = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    url = like.meta.endpoint_url
+    return session.client("dynamodb", endpoint_url=url, region_name="us-east-1", config=ledgers.CONFIG)

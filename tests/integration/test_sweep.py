@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchgate.adapters import s3control
-from batchgate.errors import AnnounceError, LedgerError, PolicyUnavailableError
+from batchgate.errors import AnnounceError, LedgerError, PolicyUnavailableError, UnreadableItemError
 from batchgate.jobs.model import JobRef
 from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Pace
@@ -392,3 +392,50 @@ def test_many_workers_decide_each_job_once(stage: Stage) -> None:
     assert dict(report.did) == {"approved": 15, "cancelled": 15}
     assert len(stage.updates) == 30
     assert all(stage.state(ref).outcome is Outcome.APPLIED for ref in refs)
+
+
+# --- Items that can't be read -----------------------------------------------------------------------
+
+
+def test_an_item_that_can_not_be_read_is_reported_and_the_others_are_swept(stage: Stage) -> None:
+    """Once a sweep each, as a trouble, so that an alarm rings; its job is left alone, new or due as it may be."""
+    good, broken = stage.create(), stage.create()
+    stage.ledger.ledger.unreadable |= {broken, None}
+    report = stage.sweep()
+    assert (stage.status(good), stage.status(broken)) == ("Ready", "Suspended")
+    assert {(what, type(error)) for what, error in report.troubles} == {
+        (broken.arn, UnreadableItemError),
+        ("ledger", UnreadableItemError),
+    }
+    assert (report.failed, dict(report.did)) == (2, {"approved": 1})
+
+
+def test_a_review_of_a_job_whose_item_can_not_be_read_decides_nothing(stage: Stage) -> None:
+    """Nor does a person."""
+    broken = stage.create()
+    stage.ledger.ledger.unreadable.add(broken)
+    with pytest.raises(UnreadableItemError):
+        stage.review(broken)
+    with pytest.raises(UnreadableItemError):
+        stage.decide(broken, Direction.APPROVE)
+    assert stage.updates == []
+
+
+def test_a_pause_that_can_not_be_read_counts_as_one(stage: Stage) -> None:
+    """The claims are refused by what is there, whatever it says; the sweep goes on."""
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    stage.script.before("pause", raising(UnreadableItemError("GATE: can't be read")))
+    report = stage.sweep()
+    assert (report.paused, report.failed, dict(report.did)) == (True, 1, {"held": 1})
+    assert stage.state(ref).phase is Phase.HELD
+
+
+def test_the_digest_tells_of_what_can_be_read(stage: Stage) -> None:
+    """People hear of the other holds."""
+    stage.enforce(HOLD_ALL)
+    good, broken = stage.create(), stage.create()
+    stage.review(good)
+    stage.ledger.ledger.unreadable.add(broken)
+    report = stage.sweep()
+    assert [item.ref for item in report.waiting] == [good]

@@ -1,7 +1,7 @@
 """Random histories: a setting and a list of steps, all from one seed; any step may be left out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TypeAlias
@@ -63,6 +63,7 @@ class Invoke:
         what: event, sweep or hand.
         picks: Which of the queue's events, or which job.
         direction: Of a hand: approve or cancel.
+        skew: How many seconds its clock is ahead.
     """
 
     what: str
@@ -70,6 +71,7 @@ class Invoke:
     direction: str = ""
     troubles: tuple[Trouble, ...] = ()
     seed: int = 0
+    skew: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Do:
     """Something that happens in the world.
 
     Attributes:
-        what: create, tick, console, tag, enforce, pause, resume, drop, repeat, forget.
+        what: create, tick, newer (S3 says a member of a job that nobody knows), console, tag,
+            enforce, pause, resume, drop, repeat, forget.
         number: Which job, or which of several ways.
         text: A status, a policy's name, or how a job is made.
         seconds: Of a tick; of one to the `edge`, how long before the next half hour it ends.
@@ -107,6 +110,7 @@ class Setting:
     Attributes:
         opened_after: How long after the start the ledger is opened; jobs before are older than the gate.
         slow_tasks: Jobs that run go on running.
+        untagged_known: The gate is told whether S3 leaves tags out for a job without any.
     """
 
     start: datetime
@@ -119,6 +123,7 @@ class Setting:
     slow_tasks: bool
     policy: str
     ends_paused: bool
+    untagged_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,41 @@ def random_history(seed: int) -> History:
     length = rng.randrange(8, 26)
     while len(steps) < length:
         steps += random_plot(rng) if rng.random() < PLOTS else [random_step(rng)]
-    return History(seed, setting, tuple(steps))
+    return _as_s3_may_answer(History(seed, setting, tuple(steps)))
+
+
+def _as_s3_may_answer(history: History) -> History:
+    """Tags left out, members that nobody knows, functions whose clocks are off; drawn beside all else."""
+    rng = Random(f"answers of {history.seed}")
+    switches = replace(history.setting.switches, untagged_lacks_tags=rng.random() < 0.3)
+    steps = list(history.steps)
+    if rng.random() < 0.1:
+        for _ in range(rng.choice([1, 1, 3])):
+            steps.insert(rng.randrange(1, len(steps) + 1), Do("newer", rng.randrange(40)))
+    if rng.random() < 0.2:
+        steps = [_with_clock(step, rng) for step in steps]
+    setting = replace(history.setting, switches=switches, untagged_known=rng.random() < 0.7)
+    return replace(history, setting=setting, steps=tuple(steps))
+
+
+SKEWS = (33, -33, 60, -60, 400, -400, 86_400, -86_400)
+"""Farther from S3's than a review may be; what is nearer changes nothing that is decided."""
+
+
+def _with_clock(step: Step, rng: Random) -> Step:
+    match step:
+        case Invoke() if rng.random() < 0.3:
+            return replace(step, skew=rng.choice(SKEWS))
+        case Together(parts=parts):
+            return replace(
+                step,
+                parts=tuple(
+                    replace(part, skew=rng.choice(SKEWS)) if isinstance(part, Invoke) and rng.random() < 0.3 else part
+                    for part in parts
+                ),
+            )
+        case _:
+            return step
 
 
 def random_setting(rng: Random) -> Setting:

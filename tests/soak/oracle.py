@@ -94,6 +94,7 @@ class Oracle:
         self.cancels: list[datetime] = []
         self.paused = False
         self.swept: records.Swept | None = None
+        self.clocks_off: set[int] = set()
         for record in evidence.log:
             self._read(record)
         self._look_at_the_end()
@@ -105,6 +106,8 @@ class Oracle:
         match record:
             case records.Given():
                 self.given[record.by] = record
+            case records.ClockIsOff():
+                self.clocks_off.add(record.by)
             case records.Looked():
                 self.seen[record.by, record.job_id].looked = record
             case records.TagsRead():
@@ -149,6 +152,8 @@ class Oracle:
         before, after = job.item, w.after
         if (before.rev if before else 0) + 1 != after.rev:
             self._wrong("ledger", job_id, w.at, f"rev {after.rev} after {before.rev if before else None}")
+        if w.by in self.clocks_off:
+            self._wrong("1: clock", job_id, w.at, f"wrote {after.phase} by a clock that is far from S3's")
         for rule, what in self._wrongly_written(job, w):
             self._wrong(rule, job_id, w.at, what)
         if after.phase == "claimed" and w.is_claim:
@@ -366,6 +371,8 @@ class Oracle:
         """Whether a hold may end in a cancellation: long enough, and all that is in its way is known."""
         days = document.get("cancel_held_after")
         if days is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
+            return False
+        if "(unknown member)" in judged.deciding:
             return False
         known = {Result.MET, Result.VIOLATED}
         return (

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from batchgate import carry_out, protocol, review, sweep
-from batchgate.adapters import s3control
+from batchgate.adapters import answers, s3control
 from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError, LedgerError
 from batchgate.jobs.model import JobStatus
@@ -147,6 +147,30 @@ def write_over_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
         return written
 
     patch.setattr(MemoryLedger, "_write", write)
+
+
+# --- What S3 said -----------------------------------------------------------------------------------
+
+
+@plant
+def look_at_no_clock_but_ones_own(patch: pytest.MonkeyPatch) -> None:
+    """S3's Date is not read."""
+    patch.setattr(s3control, "_check_clock", lambda *_: None)
+
+
+@plant
+def pass_over_what_the_sdk_does_not_know(patch: pytest.MonkeyPatch) -> None:
+    """As it was dropped, it is not there."""
+    patch.setattr(s3control, "_unknown_members", lambda answer: ())
+
+
+@plant
+def take_any_answer_for_one(patch: pytest.MonkeyPatch) -> None:
+    """Whatever comes with 200 is read, as botocore reads it; what has no tags has none."""
+    patch.setattr(answers, "_unknown_members", lambda *_: set())
+    patch.setattr(answers, "_check_headers", lambda *_: None)
+    tags: Any = S3Control._tags
+    patch.setattr(S3Control, "_tags", lambda self, ref: tags(replace(self, untagged_lacks_tags=True), ref))
 
 
 # --- Sending ----------------------------------------------------------------------------------------

@@ -21,6 +21,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockIsOff:
+    """An invocation whose clock is farther from S3's than a review may be."""
+
+    at: datetime
+    by: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """An answer of DescribeJob as boto3 gave it, before the gate read it."""
 
@@ -146,7 +155,19 @@ class Crashed:
 
 
 Record: TypeAlias = (
-    Given | Looked | TagsRead | SizeRead | Written | Sent | CameLate | ByConsole | Announced | Paused | Swept | Crashed
+    Given
+    | ClockIsOff
+    | Looked
+    | TagsRead
+    | SizeRead
+    | Written
+    | Sent
+    | CameLate
+    | ByConsole
+    | Announced
+    | Paused
+    | Swept
+    | Crashed
 )
 
 

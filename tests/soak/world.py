@@ -20,6 +20,7 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.utils import parse_timestamp
+from msgspec import structs
 
 from batchgate import wiring
 from batchgate.adapters import s3control
@@ -42,6 +43,7 @@ from batchgate.review import decide_by_hand
 from batchgate.state import Direction, State
 from batchgate.sweep import Memory, Plan
 from s3batch_emulator import Effect, Emulator, Event, Fault, MemoryObjects, Pace, SteppedClock, connect, point_at
+from s3batch_emulator.values import with_member
 from tests.integration.memory_ledger import MemoryLedger
 from tests.integration.stage import ACCOUNT, REGION
 from tests.soak import records
@@ -84,6 +86,9 @@ READ_FAULTS = (
     Fault(Effect.HANG),
     Fault(Effect.HALF_ANSWER),
     Fault(Effect.WRONG_XML),
+    Fault(Effect.EMPTY_ANSWER),
+    Fault(Effect.ERROR_IN_200),
+    Fault(Effect.OTHER_DOCUMENT),
 )
 REFUSALS = (
     Fault(Effect.ERROR, "AccessDenied"),
@@ -99,6 +104,20 @@ LOST_AFTER = (
     Fault(Effect.ERROR, "InternalServiceException", after_change=True),
     Fault(Effect.HALF_ANSWER),
     Fault(Effect.WRONG_XML),
+    Fault(Effect.EMPTY_ANSWER),
+    Fault(Effect.ERROR_IN_200),
+    Fault(Effect.OTHER_DOCUMENT),
+)
+NO_TAGS = (
+    Fault(Effect.WRONG_XML),
+    Fault(Effect.EMPTY_ANSWER),
+    Fault(Effect.ERROR_IN_200),
+    Fault(Effect.OTHER_DOCUMENT),
+)
+NEW_MEMBERS = (
+    ("Operation", "NewOperation"),
+    ("Operation", "S3PutObjectTagging", "NewMember"),
+    ("Report", "NewMember"),
 )
 
 
@@ -228,6 +247,11 @@ class Invocation:
     rng: Random
     is_killed_at_deadline: bool = True
     dead: bool = False
+    skew: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        """The present by this function's own clock."""
+        return self.world.clock.now() + self.skew
 
     def perform(self, port: str, effect: Callable[[], T], fail: Callable[[Trouble, Callable[[], T]], T]) -> T:
         """Make one call: whatever befalls it, befalls it here."""
@@ -304,7 +328,7 @@ class JobsPort:
         def fail(trouble: Trouble, effect: Callable[[], JobLook]) -> JobLook:
             if with_tags and trouble.how * 31 % 1 < 0.5:
                 by_somebody_else = trouble.how * 61 % 1 < 0.4
-                fault = Fault(Effect.WRONG_XML) if by_somebody_else else _pick(READ_FAULTS, trouble.how)
+                fault = _pick(NO_TAGS, trouble.how * 17 % 1) if by_somebody_else else _pick(READ_FAULTS, trouble.how)
                 return self._with(fault, "GetJobTagging", effect)
             return self._with(_pick(READ_FAULTS, trouble.how), "DescribeJob", effect)
 
@@ -609,7 +633,13 @@ class World:
         self.sizes: dict[str, int] = {}
         self.printed = Printed()
         self.troubles: dict[str, list[list[Any]]] = {}
-        self.adapter = S3Control(self.process.client, self.clock, beside=cast("Any", Inline()))
+        self.adapter = S3Control(
+            self.process.client,
+            self.clock,
+            beside=cast("Any", Inline()),
+            untagged_lacks_tags=setting.untagged_known and setting.switches.untagged_lacks_tags,
+        )
+        self.newer: dict[str, list[tuple[str, ...]]] = {}
         self._invocations = 0
         self._claim_ids = 0
         self._plan = Plan("aws", REGION, ACCOUNT, 1, 20)
@@ -629,11 +659,14 @@ class World:
         if status == 403:
             self.log.append(records.TagsRead(now, by, job_id, None))
         elif status == 200 and "Job" in parsed:
-            self.log.append(records.Looked(now, by, job_id, parsed["Job"]))
+            job = parsed["Job"]
+            for path in self.newer.get(job_id, ()):
+                job = with_member(job, path, "new")
+            self.log.append(records.Looked(now, by, job_id, job))
         elif status == 200 and "Tags" in parsed:
             self.log.append(records.TagsRead(now, by, job_id, {tag["Key"]: tag["Value"] for tag in parsed["Tags"]}))
         elif status == 200 and of_tags:
-            self.log.append(records.TagsRead(now, by, job_id, None))
+            self.log.append(records.TagsRead(now, by, job_id, {} if self.setting.untagged_known else None))
 
     def trouble_at(self, port: str) -> Trouble | None:
         """The trouble that befalls this call, if one does."""
@@ -701,6 +734,11 @@ class World:
                 self._console(self.refs[step.number % len(self.refs)].job_id, step.text)
             case "tag" if self.refs:
                 self._tag(self.refs[step.number % len(self.refs)].job_id, step.text)
+            case "newer" if self.refs:
+                job_id = self.refs[step.number % len(self.refs)].job_id
+                path = NEW_MEMBERS[step.number % len(NEW_MEMBERS)]
+                self.emulator.add_member(job_id, path, "new")
+                self.newer.setdefault(job_id, []).append(path)
             case "enforce":
                 self.policy = step.text or None
                 self.last_policy = step.text or self.last_policy
@@ -800,7 +838,10 @@ class World:
             self.clock.now() + lifetimes[step.what],
             Random(step.seed),
             is_killed_at_deadline=step.what != "hand",
+            skew=timedelta(seconds=step.skew),
         )
+        if step.skew:
+            self.log.append(records.ClockIsOff(self.clock.now(), invocation.number, step.skew))
         self.counts[f"invoked: {step.what}"] += 1
         for trouble in step.troubles:
             waiting = self.troubles.setdefault(trouble.port, [])
@@ -860,16 +901,17 @@ class World:
 
     def gate(self, invocation: Invocation) -> Gate:
         """The ports of one invocation."""
+        adapter = structs.replace(self.adapter, clock=invocation) if invocation.skew else self.adapter
         ports: dict[str, Any] = {
-            "jobs": JobsPort(invocation, self.adapter),
+            "jobs": JobsPort(invocation, adapter),
             "manifests": ManifestsPort(invocation),
             "policies": PoliciesPort(invocation),
             "ledger": LedgerPort(invocation, self.ledger),
             "announcer": AnnouncerPort(invocation),
             "notices": NoticesPort(invocation),
-            "clock": self.clock,
+            "clock": invocation,
             "new_claim_id": self._new_claim_id,
-            "deadline": invocation.deadline,
+            "deadline": invocation.deadline + invocation.skew,
             "brake": Brake(self.setting.brake, timedelta(minutes=10)),
             "adopt_existing": self.setting.adopts,
         }

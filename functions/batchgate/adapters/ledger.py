@@ -48,6 +48,9 @@ _KEYS_A_BATCH = 100
 Item = Mapping[str, Any]
 """Attributes as DynamoDB's own API has them: {"rev": {"N": "3"}, ...}."""
 
+FAR_AHEAD: Final = timedelta(minutes=10)
+"""So far in the future nobody was told of anything: a clock was wrong."""
+
 A_SWEEP_TAKES_AT_MOST: Final = timedelta(hours=1)
 """No sweep's lease is longer: what says so was written by a clock that was wrong, or by nobody here."""
 
@@ -141,16 +144,17 @@ class DynamoLedger(Struct):
         within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
         item = self._gate_item("BRAKE") or {}
         with _reading("BRAKE"):
-            times = [each["S"] for each in item.get("times", {}).get("L", []) if _instant(each["S"]) > now - within]
+            counted = [each["S"] for each in item["times"]["L"]] if item else []
+            times = [each for each in counted if _instant(each) > now - within]
             rev = int(item["rev"]["N"]) if item else 0
         if brake is not None and len(times) >= brake.cancellations:
             raise BrakeError(f"{len(times)} cancellations in {within}")
-        counted = {
+        item = {
             **self._gate_key("BRAKE"),
             "rev": {"N": str(rev + 1)},
             "times": {"L": [{"S": each} for each in [*times, _text(now)][-_CANCELLATIONS_KEPT:]]},
         }
-        put: dict[str, Any] = {"TableName": self.table, "Item": counted}
+        put: dict[str, Any] = {"TableName": self.table, "Item": item}
         if not rev:
             return {"Put": put | {"ConditionExpression": "attribute_not_exists(pk)"}}
         values = {":rev": {"N": str(rev)}}
@@ -268,9 +272,10 @@ class DynamoLedger(Struct):
         """What the DIGEST item says; what can't be read is written anew with the next digest."""
         item = self._gate_item("DIGEST")
         try:
-            return _instant(item["told_until"]["S"]) if item else None
+            told = _instant(item["told_until"]["S"]) if item else None
         except UNREADABLE:
             return None
+        return told if told is None or told <= self.clock.now() + FAR_AHEAD else None
 
     def tell_until(self, instant: datetime) -> None:
         """Write the DIGEST item, unless it says later; what lies far ahead no clock has written that was right."""
@@ -280,7 +285,7 @@ class DynamoLedger(Struct):
                     TableName=self.table,
                     Item={**self._gate_key("DIGEST"), "told_until": {"S": _text(instant)}},
                     ConditionExpression=_NO_INSTANT_FROM_TO.format("told_until"),
-                    ExpressionAttributeValues=_from_to(instant, instant + timedelta(days=1)),
+                    ExpressionAttributeValues=_from_to(instant, instant + FAR_AHEAD),
                 )
             )
         except _ConditionFailedError:
