@@ -570,7 +570,10 @@ def test_a_head_that_says_no_size_is_no_answer(changes: dict[str, str]) -> None:
         {
             "JobArn": REF.arn,
             "Status": "Suspended",
-            "Manifest": {"Spec": {"Format": "x"}, "Location": {"ObjectArn": "arn:aws:s3:::b/m.csv", "ETag": "e"}},
+            "Manifest": {
+                "Spec": {"Format": "x"},
+                "Location": {"ObjectArn": "arn:aws:s3:::lists/m.csv", "ETag": "e"},
+            },
         }
     )
     good = {**HEADERS, **SIZES}

@@ -339,8 +339,8 @@ def test_a_digest_fits(world: World, clients: dict[str, Any]) -> None:
     """Of hundreds of jobs with the longest texts that the ledger holds."""
     ref, gate = world.gate(DOCUMENTS["wide names that govern"], JOBS["an operation to come"])
     review_job(ref, gate)
-    [held] = [item for item in world.ledger.open_items() if item.ref == ref]
-    waiting: list[State] = [held] * 500
+    [held] = [item for item in world.ledger.open_items() if isinstance(item, State) and item.ref == ref]
+    waiting = [held] * 500
     message = digest(waiting, [ref], "123456789012", "us-east-1", NOW)
     assert len(message.encode()) <= MESSAGE_BYTES
     subjects: list[str] = []

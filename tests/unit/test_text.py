@@ -53,7 +53,7 @@ NOT_OURS = ("tools/s3batch_emulator",)  # which imports nothing of the gate, and
 WITHOUT_LOSS = {
     ("tools/batchgate_cli/job_view.py", "str(review.get('at', ''))[:16]"),  # an instant to its minute
     ("functions/batchgate/policy/evidence.py", "hashlib.sha256(said).hexdigest()[:16]"),
-    ("functions/batchgate/policy/policy_set.py", "hashlib.sha256(canonical_json(document)).hexdigest()[:12]"),
+    ("functions/batchgate/policy/policy_set.py", "hashlib.sha256(canonical).hexdigest()[:12]"),
     ("functions/batchgate/policy/validate.py", "names[:_KEYS_NAMED]"),  # with its own mark behind it
     ("functions/batchgate/policy/lint/implications.py", "list(nodes)[:_COMPARED_AT_MOST]"),  # how many are compared
     ("infra/policy_store.py", "self._settings.stack_name[:48]"),  # a name for AWS, not for people

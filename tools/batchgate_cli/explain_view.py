@@ -11,7 +11,8 @@ from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import TRACED_AT_MOST, printable
+from batchgate.text import shorten
 
 _MARKS: Mapping[Result, tuple[str, str]] = {
     Result.MET: ("✓", "green"),
@@ -41,7 +42,7 @@ def decision_as_json(decision: Decision) -> dict[str, Json]:
         "mode": "shadow" if decision.policies.shadow else "enforce",
         "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
         "deciding": _deciding(decision),
-        "unknown_members": [printable(path)[:1024] for path in decision.facts.unknown_members],
+        "unknown_members": [shorten(printable(path), TRACED_AT_MOST) for path in decision.facts.unknown_members],
         "statements": [_statement_as_json(statement) for statement in decision.trace],
     }
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 _FIELDS = 6
 _TYPED = re.compile("([a-z]+)[/:]")
+_NAME = re.compile("[A-Za-z0-9._-]+")
+"""The characters of names of buckets, old ones with capitals and underscores too, and of access points."""
 _DIRECTORY_BUCKET = "--x-s3"
 
 
@@ -36,7 +38,7 @@ def place_of(arn: str) -> Place | None:
     typed = _TYPED.match(resource) if account else None
     kind, rest = (typed[1], resource[typed.end() :]) if typed else ("", resource)
     name, _, key = rest.partition("/")
-    if not name:
+    if not _NAME.fullmatch(name):
         return None
     match service, kind:
         case "s3", "" if not region and not account:

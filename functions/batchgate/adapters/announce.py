@@ -206,7 +206,7 @@ class Announcements(Struct):
         put = answer.get("Entries") or [{}]
         if len(put) != 1 or not put[0].get("EventId") or answer.get("FailedEntryCount"):
             said_of_it = f"{put[0].get('ErrorCode')} {put[0].get('ErrorMessage')}"
-            raise AnnounceError(f"PutEvents for {said.job_arn}: the event has no id: {said_of_it[:200]}")
+            raise AnnounceError(f"PutEvents for {said.job_arn}: the event has no id: {shorten(said_of_it, 200)}")
 
 
 # --- Metrics ------------------------------------------------------------------------------------------

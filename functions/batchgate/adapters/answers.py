@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
 from batchgate.adapters.documents import JsonDocument, XmlDocument, check_blank, check_number, read_json, read_xml
+from batchgate.text import shorten
 
 if TYPE_CHECKING:
     from botocore.hooks import BaseEventHooks
@@ -78,7 +79,7 @@ def _check(
     try:
         unknown = _unknown_members(operation_model, response_dict)
     except (ParseError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-        raise NotAnAnswerError(f"{operation_model.name}: not its answer: {str(error)[:200]}") from error
+        raise NotAnAnswerError(f"{operation_model.name}: not its answer: {shorten(str(error), 200)}") from error
     if unknown:
         customized_response_dict[UNKNOWN_MEMBERS] = sorted(unknown)
 

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
+from batchgate.text import shorten
+
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -52,12 +54,12 @@ def read_xml(body: bytes, root_name: str, namespace: str | None = None) -> ET.El
     root: ET.Element = parser.close()
     of, _, name = root.tag.rpartition("}")
     if name != root_name:
-        raise ValueError(f"expected {root_name}, got {name[:60]}")
+        raise ValueError(f"expected {root_name}, got {shorten(name, 60)}")
     if of and namespace and of[1:] != namespace:
         raise ValueError(f"{name} is of the namespace {of[1:81]}")
     for each in root.iter():
         if each.tag.rpartition("}")[0] != of:
-            raise ValueError(f"{each.tag[:80]} is of another namespace")
+            raise ValueError(f"{shorten(each.tag, 80)} is of another namespace")
     return root
 
 
@@ -129,7 +131,7 @@ class XmlDocument:
         name = shape.member.serialization.get("name", "member")
         for child in element:
             if _local(child) != name:
-                raise ValueError(f"{path} has {_local(child)[:60]} inside, want {name}")
+                raise ValueError(f"{path} has {shorten(_local(child), 60)} inside, want {name}")
             self._value(shape.member, child, path)
 
     def _map(self, shape: MapShape, element: ET.Element, path: str) -> None:

@@ -516,7 +516,7 @@ def _reading(what: str, item: Item | None = None) -> Iterator[None]:
     except UNREADABLE as error:
         key = "".join(f" {each.get('S')}" for each in (item or {}).values() if isinstance(each, dict))
         raise UnreadableItemError(
-            f"{what}{key[:200]}: can't be read: {type(error).__name__}: {str(error)[:200]}"
+            f"{what}{shorten(key, 200)}: can't be read: {type(error).__name__}: {shorten(str(error), 200)}"
         ) from error
 
 
@@ -586,5 +586,5 @@ def _text(instant: datetime) -> str:
 def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ValueError(f"expected an instant with its offset from UTC, got {text[:40]!r}")
+        raise ValueError(f"expected an instant with its offset from UTC, got {shorten(text, 40)!r}")
     return instant

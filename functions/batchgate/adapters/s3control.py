@@ -254,7 +254,7 @@ def _check_clock(ref: JobRef, answer: Mapping[str, Any], asked_at: datetime, ans
     except (ValueError, TypeError, ArithmeticError):
         apart = None
     if apart is None:
-        raise ClockError(f"DescribeJob {ref}: no Date in the answer to compare the clock with, got {said[:60]!r}")
+        raise ClockError(f"DescribeJob {ref}: no Date in the answer to compare with, got {shorten(said, 60)!r}")
     if abs(apart) > CLOCKS_APART_AT_MOST:
         way = "ahead of" if apart > timedelta(0) else "behind"
         raise ClockError(

@@ -66,11 +66,13 @@ class _Objection(Struct, frozen=True, order=True):
     """One reason against a job, in the order in which reasons give them: those with a message first.
 
     Attributes:
+        rank: A member that this version does not know comes first, for nothing else can lift the hold; then statements,
+            then the other rules of the set.
         name: The statement's; "" for a rule of the whole set.
         message: The author's; "" where there is none.
     """
 
-    is_rule: bool
+    rank: int
     has_no_message: bool
     name: str
     phrase: str
@@ -139,7 +141,7 @@ def _approval(decision: Decision, head: str, room: int) -> str:
 def _objection(vote: Vote, decision: Decision) -> _Objection:
     message = printable(vote.requirement.message or "") if vote.requirement else ""
     return _Objection(
-        is_rule=vote.statement is None,
+        rank=0 if vote.rule is Rule.UNKNOWN_MEMBER else 1 if vote.statement else 2,
         has_no_message=not message,
         name=printable(vote.statement.name) if vote.statement else "",
         phrase=_phrase(vote, decision, _Room()),

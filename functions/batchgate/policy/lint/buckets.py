@@ -7,6 +7,7 @@ from batchgate.policy.checks import Bucket
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.implications import is_always
 from batchgate.policy.lint.located import Leaf, Located, leaves, texts
+from batchgate.text import shorten
 
 _OF_ONE_ACCOUNT = re.compile(r".*-(?:\$\{account\}|[0-9]{12})-(?:\$\{region\}|[a-z0-9-]+)-an", re.DOTALL)
 """Names that nobody but the account can make. Source: S3 User Guide, "Namespaces for general purpose buckets"."""
@@ -36,6 +37,6 @@ def _wide(found: Iterator[Leaf], located: Located) -> Iterator[Finding]:
                 yield Finding(
                     "only-in-wide-pattern",
                     path,
-                    f'bucket names are global, so "{pattern[:60]}" may match a stranger\'s bucket',
+                    f'bucket names are global, so "{shorten(pattern, 60)}" may match a stranger\'s bucket',
                     "list the buckets, or end the pattern in -${account}-${region}-an, which only that account makes",
                 )
