@@ -12,12 +12,19 @@ from msgspec.structs import replace
 from batchgate.digest import needs_a_person
 from batchgate.errors import JobsApiError, PolicyUnavailableError
 from batchgate.jobs.model import JobRef, JobStatus
-from batchgate.ports import Gate, Review
+from batchgate.ports import Gate, ListedJob, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.state import Block, Phase, State
 
-_UNASKED: Final = (JobStatus.NEW, JobStatus.PREPARING, JobStatus.READY, JobStatus.ACTIVE)
-"""Where jobs are found that were created without confirmation."""
+_PERHAPS_UNGATED: Final = (
+    JobStatus.NEW,
+    JobStatus.PREPARING,
+    JobStatus.READY,
+    JobStatus.ACTIVE,
+    JobStatus.PAUSING,
+    JobStatus.PAUSED,
+)
+"""Where jobs are found that do not ask for confirmation; S3 does not list whether one does."""
 
 _CALLS_A_REVIEW = 2
 """Describe and tags: what looking at a hold again costs."""
@@ -49,10 +56,10 @@ class Memory(Struct):
     """What one instance remembers from sweep to sweep, to ask S3 less; losing it costs calls, and nothing else.
 
     Attributes:
-        asking: Jobs before Suspended that are known to ask for confirmation: reviewed when they are Suspended.
+        waiting: Jobs that S3 still prepares and that are waited for: reviewed again when they are Suspended, or run.
     """
 
-    asking: set[JobRef] = field(default_factory=set)
+    waiting: set[JobRef] = field(default_factory=set)
 
 
 class SweepReport(Struct):
@@ -148,7 +155,7 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     report.oldest_held = min((item.first_held_at for item in held if item.first_held_at), default=None)
     waits_since = [item.suspended_at or item.first_held_at for item in held]
     report.oldest_suspended = min((each for each in waits_since if each), default=None)
-    listed, unasked = _list(gate, plan, report)
+    listed, others = _list(gate, plan, report)
     due: list[_Work] = []
     for item in items.values():
         has_moved = listed is not None and item.ref not in listed and not item.lease_is_live(now)
@@ -158,12 +165,16 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
         if since is not None:
             due.append(_Work(since, item.ref, is_new=False))
     listed = listed or {}
-    memory.asking &= unasked.keys() - listed.keys()
-    created = {**unasked, **listed}
-    unknown = [ref for ref in created if ref not in items and ref not in memory.asking]
+    memory.waiting &= {ref for ref, row in others.items() if row.status.before_suspended} - listed.keys()
+    rows = {**others, **listed}
+    unknown = [ref for ref in rows if ref not in items and ref not in memory.waiting]
     # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
     known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
-    new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known and version is not None]
+    new = [
+        _Work(rows[ref].creation_time or now, ref, is_new=True)
+        for ref in unknown
+        if ref not in known and version is not None
+    ]
     report.listed, report.due, report.new = len(listed), len(due), len(new)
     return deque(sorted(due)), deque(sorted(new))
 
@@ -190,25 +201,25 @@ def _due_since(item: State, now: datetime, version: str | None, *, paused: bool)
     return None
 
 
-_Listed: TypeAlias = Mapping[JobRef, datetime | None]
+_Listed: TypeAlias = Mapping[JobRef, ListedJob]
 
 
 def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed]:
     """What S3 lists as Suspended, None where that can't be known, and what may run without having asked."""
-    suspended: dict[JobRef, datetime | None] = {}
-    unasked: dict[JobRef, datetime | None] = {}
+    suspended: dict[JobRef, ListedJob] = {}
+    others: dict[JobRef, ListedJob] = {}
     try:
         for row in gate.jobs.list_jobs(plan.account_id, (JobStatus.SUSPENDED,)):
-            suspended[row.ref] = row.creation_time
+            suspended[row.ref] = row
     except JobsApiError as error:
         report.note_trouble("ListJobs Suspended", error)
         return None, {}
     try:
-        for row in gate.jobs.list_jobs(plan.account_id, _UNASKED):
-            unasked[row.ref] = row.creation_time
+        for row in gate.jobs.list_jobs(plan.account_id, _PERHAPS_UNGATED):
+            others[row.ref] = row
     except JobsApiError as error:
-        report.note_trouble("ListJobs New to Active", error)
-    return suspended, unasked
+        report.note_trouble("ListJobs New to Paused", error)
+    return suspended, others
 
 
 def _in_turn(due: deque[_Work], new: deque[_Work]) -> Iterator[_Work]:
@@ -271,4 +282,4 @@ def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Ex
         return
     report.did[came_to.action] += 1
     if came_to.action == "waiting":
-        memory.asking.add(work.ref)
+        memory.waiting.add(work.ref)

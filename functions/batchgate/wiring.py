@@ -23,7 +23,7 @@ from batchgate.adapters.pace import Evenly, Pace, Unhurried
 from batchgate.adapters.policy_source import AppConfigPolicy, PackagedPolicy, ProfileLocation
 from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError
-from batchgate.jobs.model import Job
+from batchgate.jobs.model import DateSurvives, Job
 from batchgate.policy.facts import Gap
 from batchgate.policy.wording import printable
 from batchgate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, Notices, PolicySource
@@ -72,6 +72,7 @@ class Settings(Struct, frozen=True):
             for where there is no AppConfig.
         ledger_table: BATCHGATE_LEDGER_TABLE: the table of decisions.
         adopt_existing: BATCHGATE_ADOPT_EXISTING: `judge`, or `report` if not said.
+        suspended_date_survives: BATCHGATE_SUSPENDED_DATE_SURVIVES: `true`, `false`, or `unknown` if not said.
         brake: BATCHGATE_BRAKE: cancellations/minutes; 20/10 if not said.
         event_bus: BATCHGATE_EVENT_BUS: the bus that hears of decisions; none if not said.
         topic_arn: BATCHGATE_TOPIC_ARN: the topic that hears of holds; none if not said.
@@ -81,6 +82,7 @@ class Settings(Struct, frozen=True):
     policies: ProfileLocation | Path
     ledger_table: str
     adopt_existing: bool
+    suspended_date_survives: DateSurvives
     brake: Brake
     event_bus: str
     topic_arn: str
@@ -100,6 +102,11 @@ class Settings(Struct, frozen=True):
         adopt = said.get("BATCHGATE_ADOPT_EXISTING") or "report"
         if adopt not in ("report", "judge"):
             raise SettingError(f"BATCHGATE_ADOPT_EXISTING: expected report or judge, got {adopt[:40]!r}")
+        survives = said.get("BATCHGATE_SUSPENDED_DATE_SURVIVES") or DateSurvives.UNKNOWN
+        if survives not in set(DateSurvives):
+            raise SettingError(
+                f"BATCHGATE_SUSPENDED_DATE_SURVIVES: expected unknown, true or false, got {survives[:40]!r}"
+            )
         brake = said.get("BATCHGATE_BRAKE") or "20/10"
         rate = said.get("BATCHGATE_SWEEP_CALLS_PER_SECOND") or "20"
         try:
@@ -116,6 +123,7 @@ class Settings(Struct, frozen=True):
             policies=_where_policies_are(said.get("BATCHGATE_APPCONFIG"), said.get("BATCHGATE_POLICY_FILE")),
             ledger_table=table,
             adopt_existing=adopt == "judge",
+            suspended_date_survives=DateSurvives(survives),
             brake=Brake(cancellations, timedelta(minutes=minutes)),
             event_bus=said.get("BATCHGATE_EVENT_BUS") or "",
             topic_arn=said.get("BATCHGATE_TOPIC_ARN") or "",
@@ -164,6 +172,7 @@ def gate(home: Home, time_left: timedelta, *, paced: bool = False) -> Gate:
         brake=settings.brake,
         notices=_notices(),
         adopt_existing=settings.adopt_existing,
+        suspended_date_survives=settings.suspended_date_survives,
     )
 
 

@@ -80,8 +80,8 @@ def test_an_older_job_that_somebody_confirms_in_the_console_is_superseded(old: S
 
 
 def test_an_older_job_that_did_not_ask_is_not_cancelled(old: Stage) -> None:
-    """`unconfirmed_jobs: cancel` is for the jobs since."""
-    old.enforce(CANCEL_ALL.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel"))
+    """`ungated_jobs: cancel` is for the jobs since."""
+    old.enforce(CANCEL_ALL.replace("version: 1", "version: 1\nungated_jobs: cancel"))
     ref = old.create(ConfirmationRequired=False, until="Ready")
     old.review(ref)
     assert old.updates == []

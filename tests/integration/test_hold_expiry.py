@@ -185,7 +185,7 @@ def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
 
 def test_a_job_that_did_not_ask_does_not_expire(stage: Stage) -> None:
     """It runs; nobody holds it."""
-    stage.enforce(TWO_DAYS.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel"))
+    stage.enforce(TWO_DAYS.replace("version: 1", "version: 1\nungated_jobs: cancel"))
     ref = stage.create(5, ConfirmationRequired=False, until="Ready")
     stage.review(ref)
     assert stage.updates == []

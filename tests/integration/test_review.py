@@ -470,9 +470,9 @@ def test_the_reason_on_the_job_is_the_ledgers_character_by_character(
 
 # --- Jobs that did not ask for confirmation ---------------------------------------------------------
 
-CANCEL_UNCONFIRMED = """
+CANCEL_UNGATED = """
 version: 1
-unconfirmed_jobs: cancel
+ungated_jobs: cancel
 policies:
   - name: tagged
     match: [{operation: S3PutObjectTagging}]
@@ -482,9 +482,9 @@ policies:
 
 
 @pytest.mark.parametrize("status", ["New", "Preparing", "Ready", "Active"])
-def test_an_unconfirmed_job_that_is_known_to_violate_is_cancelled_at_once(stage: Stage, status: str) -> None:
+def test_an_ungated_job_that_is_known_to_violate_is_cancelled_at_once(stage: Stage, status: str) -> None:
     """Before its size is known, and while it runs."""
-    stage.enforce(CANCEL_UNCONFIRMED)
+    stage.enforce(CANCEL_UNGATED)
     ref = stage.create(until=status, ConfirmationRequired=False)
     assert stage.review(ref).action == "cancelled"
     stage.emulator.settle_until(ref.job_id, "Cancelled")
@@ -494,27 +494,27 @@ def test_an_unconfirmed_job_that_is_known_to_violate_is_cancelled_at_once(stage:
 
 
 @pytest.mark.parametrize("status", ["New", "Preparing", "Ready", "Active"])
-def test_an_unconfirmed_job_is_only_reported_by_default(stage: Stage, status: str) -> None:
+def test_an_ungated_job_is_only_reported_by_default(stage: Stage, status: str) -> None:
     """`report`: nothing is asked of S3; once it runs, that is told, once."""
-    stage.enforce(CANCEL_UNCONFIRMED.replace("unconfirmed_jobs: cancel", ""))
+    stage.enforce(CANCEL_UNGATED.replace("ungated_jobs: cancel", ""))
     ref = stage.create(until=status, ConfirmationRequired=False)
     review = stage.review(ref)
-    assert review.action == ("unconfirmed" if status in ("Ready", "Active") else "nothing")
+    assert review.action == ("ungated" if status in ("Ready", "Active") else "nothing")
     assert (stage.count("UpdateJobStatus"), stage.status(ref)) == (0, status)
 
 
 @pytest.mark.parametrize("status", ["New", "Preparing", "Ready", "Active"])
 @pytest.mark.parametrize("tags", [{"ticket": "CHG-1"}, {"ticket": "CHG-2", "team": "x"}])
-def test_an_unconfirmed_job_that_nothing_is_known_against_goes_its_way(
+def test_an_ungated_job_that_nothing_is_known_against_goes_its_way(
     stage: Stage, tags: dict[str, str], status: str
 ) -> None:
     """An unknown size cancels nothing; nothing is written before it runs, and then it is superseded."""
-    stage.enforce(CANCEL_UNCONFIRMED)
+    stage.enforce(CANCEL_UNGATED)
     ref = stage.create(2, until=status, ConfirmationRequired=False, tags=tags)
     review = stage.review(ref)
     assert (stage.count("UpdateJobStatus"), stage.status(ref)) == (0, status)
     if status in ("Ready", "Active"):
-        assert (review.action, stage.state(ref).outcome) == ("unconfirmed", Outcome.SUPERSEDED)
+        assert (review.action, stage.state(ref).outcome) == ("ungated", Outcome.SUPERSEDED)
     else:
         assert review.action == "nothing"
         assert stage.ledger.read(ref) is None
@@ -523,14 +523,14 @@ def test_an_unconfirmed_job_that_nothing_is_known_against_goes_its_way(
 @pytest.mark.parametrize(
     "text",
     [
-        f"{HOLD_ALL}\nunconfirmed_jobs: cancel\n",
-        "version: 1\nunconfirmed_jobs: cancel\nunmatched: cancel\n",
-        CANCEL_UNCONFIRMED.replace("version: 1", "version: 1\nmode: shadow"),
+        f"{HOLD_ALL}\nungated_jobs: cancel\n",
+        "version: 1\nungated_jobs: cancel\nunmatched: cancel\n",
+        CANCEL_UNGATED.replace("version: 1", "version: 1\nmode: shadow"),
     ],
     ids=["held", "unmatched", "shadow"],
 )
 @pytest.mark.parametrize("status", ["New", "Active"])
-def test_an_unconfirmed_job_is_cancelled_for_a_known_violation_only(stage: Stage, text: str, status: str) -> None:
+def test_an_ungated_job_is_cancelled_for_a_known_violation_only(stage: Stage, text: str, status: str) -> None:
     """Not because a person would be needed, nor because no policy matches, nor in shadow mode."""
     stage.enforce(text)
     ref = stage.create(until=status, ConfirmationRequired=False)
@@ -541,7 +541,7 @@ def test_an_unconfirmed_job_is_cancelled_for_a_known_violation_only(stage: Stage
 @pytest.mark.parametrize("shown", [False, True])
 def test_a_job_that_does_not_say_whether_it_asks_is_treated_as_asking(shown: bool) -> None:
     """ConfirmationRequired absent: it is waited for, and approved once Suspended."""
-    stage = Stage(CANCEL_UNCONFIRMED.replace("CHG-*", "*"), switches=Switches(omitted_confirmation_shown=shown))
+    stage = Stage(CANCEL_UNGATED.replace("CHG-*", "*"), switches=Switches(omitted_confirmation_shown=shown))
     ref = stage.create(until="New")
     assert stage.review(ref).action == "waiting"
     stage.emulator.settle_until(ref.job_id, "Suspended")

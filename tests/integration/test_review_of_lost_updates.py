@@ -402,9 +402,9 @@ def test_a_refusal_that_can_not_be_looked_after_keeps_its_claim(stage: Stage) ->
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NotFoundException", "BadRequestException"])
-def test_a_denied_cancel_of_an_unconfirmed_job_does_not_end_the_gates_care(stage: Stage, code: str) -> None:
+def test_a_denied_cancel_of_an_ungated_job_does_not_end_the_gates_care(stage: Stage, code: str) -> None:
     """Own trouble settles nothing: the next review cancels the running job."""
-    stage.enforce(f"{CANCEL_ALL}\nunconfirmed_jobs: cancel\n")
+    stage.enforce(f"{CANCEL_ALL}\nungated_jobs: cancel\n")
     ref = stage.create(until="Active", ConfirmationRequired=False)
     stage.emulator.set_pace(ref.job_id, SLOW)
     lose(stage, Fault(Effect.ERROR, code))

@@ -12,7 +12,7 @@ from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Pace
 from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
 
-CANCEL_UNASKED = CANCEL_ALL.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel")
+CANCEL_UNGATED = CANCEL_ALL.replace("version: 1", "version: 1\nungated_jobs: cancel")
 
 
 def described(stage: Stage, since: int = 0) -> list[str]:
@@ -126,13 +126,13 @@ def test_what_is_settled_is_not_asked_about_again(stage: Stage) -> None:
 
 
 def test_a_job_that_did_not_ask_is_seen_once(stage: Stage) -> None:
-    """Recorded as running unconfirmed, told once, and never asked about again."""
+    """Recorded as running ungated, told once, and never asked about again."""
     ref = stage.create(ConfirmationRequired=False, until="Ready")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
     stage.sweep()
     state = stage.state(ref)
-    assert (state.outcome, state.unconfirmed) == (Outcome.SUPERSEDED, True)
-    assert [told.action for told in stage.told.reviews] == ["unconfirmed"]
+    assert (state.outcome, state.ungated) == (Outcome.SUPERSEDED, True)
+    assert [told.action for told in stage.told.reviews] == ["ungated"]
     asked = stage.count("DescribeJob")
     stage.advance(minutes=1)
     assert (stage.status(ref), stage.sweep().new) == ("Active", 0)
@@ -142,7 +142,7 @@ def test_a_job_that_did_not_ask_is_seen_once(stage: Stage) -> None:
 @pytest.mark.parametrize("status", ["New", "Preparing", "Ready", "Active"])
 def test_a_job_that_did_not_ask_is_cancelled_where_the_policies_say_so(stage: Stage, status: str) -> None:
     """Wherever it is found; what S3 has not said is no violation."""
-    stage.enforce(CANCEL_UNASKED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
+    stage.enforce(CANCEL_UNGATED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
     ref = stage.create(ConfirmationRequired=False, until=status)
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
     stage.sweep()
@@ -253,7 +253,7 @@ def test_without_a_listing_what_is_due_is_reviewed_all_the_same(stage: Stage) ->
 
 
 def test_without_the_second_listing_the_first_counts(stage: Stage) -> None:
-    """Only unconfirmed jobs wait for the next sweep."""
+    """Only ungated jobs wait for the next sweep."""
     stage.create()
     stage.script.before("list_jobs", lambda: None, lambda: stage.emulator.faults.add(broken))
     broken = Fault(Effect.RESET, operation="ListJobs")
@@ -308,9 +308,9 @@ def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stag
     }
 
 
-def test_the_end_of_an_unconfirmed_job_is_told_while_there_are_no_policies(stage: Stage) -> None:
+def test_the_end_of_an_ungated_job_is_told_while_there_are_no_policies(stage: Stage) -> None:
     """It is settled already; one that is not could still have to be cancelled, and waits."""
-    stage.enforce(CANCEL_UNASKED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
+    stage.enforce(CANCEL_UNGATED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
     ref, other = (stage.create(ConfirmationRequired=False, until="New") for _ in range(2))
     stage.script.before("announce", raising(AnnounceError("not this time")))
     with pytest.raises(AnnounceError):

@@ -30,7 +30,7 @@ Readings chosen where the description leaves room (those of calendars stand in `
     would approve; and where neither SuspendedDate nor CreationTime is there.
 16. Exceptions have no mode; one that lifts a shadowed statement does nothing.
 17. "report": S3's Report without a Bucket has an absent bucket; without a Report all is absent.
-18. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
+18. `ungated_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
 """
 
 from collections.abc import Iterator, Sequence

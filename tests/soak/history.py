@@ -317,7 +317,7 @@ def _late_cancel(rng: Random) -> list[Step]:
     ]
 
 
-def _unconfirmed(rng: Random) -> list[Step]:
+def _ungated(rng: Random) -> list[Step]:
     """A job that did not ask, where such jobs may be cancelled."""
     operation = rng.choice(["S3ReplicateObject", "S3PutObjectTagging"])
     return [
@@ -380,4 +380,4 @@ def _many(rng: Random) -> list[Step]:
 
 def random_plot(rng: Random) -> list[Step]:
     """A few steps that belong together; each may be left out all the same."""
-    return rng.choice([_astray, _astray, _late_cancel, _unconfirmed, _in_shadow, _expiring, _at_the_edge, _many])(rng)
+    return rng.choice([_astray, _astray, _late_cancel, _ungated, _in_shadow, _expiring, _at_the_edge, _many])(rng)

@@ -30,7 +30,7 @@ RUNS = frozenset({"Ready", "Active", "Pausing", "Paused"})
 TOLD_AS = {
     ("applied", "approve"): {"approved"},
     ("applied", "cancel"): {"cancelled"},
-    ("superseded", None): {"superseded", "unconfirmed"},
+    ("superseded", None): {"superseded", "ungated"},
     ("lapsed", None): {"lapsed"},
 }
 
@@ -335,10 +335,10 @@ class Oracle:
                     yield "1: met", f"confirmed though the verdict at {at} is {judged.verdict} by {judged.deciding}"
                 continue
             if judged.verdict == "cancel":
-                if not job.job.asks and given.document.get("unconfirmed_jobs") != "cancel":
-                    yield "4: unconfirmed", "cancelled a job that did not ask, which the policies leave alone"
+                if not job.job.asks and given.document.get("ungated_jobs") != "cancel":
+                    yield "4: ungated", "cancelled a job that did not ask, which the policies leave alone"
                 if not job.job.asks and judged.deciding == ("(unmatched)",):
-                    yield "4: unconfirmed", "cancelled a job that did not ask for being unmatched"
+                    yield "4: ungated", "cancelled a job that did not ask for being unmatched"
                 continue
             if not self._is_expired(job, given.document, judged, looked, s.at):
                 yield "4: cancelled", f"cancelled though the verdict at {at} is {judged.verdict} by {judged.deciding}"
@@ -411,7 +411,7 @@ class Oracle:
         elif item is not None and status not in WAITS:
             yield rule, f"S3 says {status}, and the ledger {item.phase}"
         elif item is None and not job.job.asks and status in ("Ready", "Active"):
-            yield rule, f"an unconfirmed job that is {status} was not noticed"
+            yield rule, f"an ungated job that is {status} was not noticed"
 
     def _should_be_decided(self, job: _Job) -> Iterator[tuple[str, str]]:
         """Whether the last sweep left a job undecided for no reason."""

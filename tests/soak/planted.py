@@ -229,15 +229,15 @@ def do_not_look_for_the_claim_id(patch: pytest.MonkeyPatch) -> None:
 @plant
 def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
     """What can't be read forbids nothing."""
-    direction: Any = review._direction
+    direction: Any = review.direction_of
 
-    def trusting(decision: Decision, job: Any) -> Direction | None:
+    def trusting(decision: Decision) -> Direction | None:
         if decision.verdict is Verdict.HOLD and Result.VIOLATED not in decision.results:
             return Direction.APPROVE
-        found: Direction | None = direction(decision, job)
+        found: Direction | None = direction(decision)
         return found
 
-    patch.setattr(review, "_direction", trusting)
+    patch.setattr(review, "direction_of", trusting)
 
 
 @plant
@@ -331,7 +331,7 @@ def count_what_was_held_in_shadow(patch: pytest.MonkeyPatch) -> None:
 
 
 @plant
-def cancel_unconfirmed_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
+def cancel_ungated_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
     """No policy matches it, so it goes."""
     patch.setattr(Decision, "by_violation", property(lambda self: True))
 

@@ -123,7 +123,7 @@ def test_a_hundred_histories_keep_every_promise() -> None:
         "sent Cancelled: done, moved",
         "sent Ready: unclear",
         "announced: held",
-        "announced: unconfirmed",
+        "announced: ungated",
         "announced: with an alarm",
         "came late: Ready, moved",
         "by hand: RefusedError",

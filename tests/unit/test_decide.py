@@ -373,7 +373,7 @@ def test_a_decision_names_the_policies_that_judged() -> None:
 def test_the_settings_of_a_set_are_read() -> None:
     """Days, modes and defaults."""
     plain = PolicySet.from_data({"version": 1})
-    assert (plain.shadow, plain.unmatched, plain.cancel_unconfirmed, plain.cancel_held_after) == (
+    assert (plain.shadow, plain.unmatched, plain.cancel_ungated, plain.cancel_held_after) == (
         False,
         Verdict.HOLD,
         False,
@@ -384,11 +384,11 @@ def test_the_settings_of_a_set_are_read() -> None:
             "version": 1,
             "mode": "shadow",
             "unmatched": "cancel",
-            "unconfirmed_jobs": "cancel",
+            "ungated_jobs": "cancel",
             "cancel_held_after": "21d",
         }
     )
-    assert (full.shadow, full.unmatched, full.cancel_unconfirmed, full.cancel_held_after) == (
+    assert (full.shadow, full.unmatched, full.cancel_ungated, full.cancel_held_after) == (
         True,
         Verdict.CANCEL,
         True,

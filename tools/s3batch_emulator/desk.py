@@ -40,6 +40,7 @@ class Desk:
     perform: dict[str, Perform]
     rng: random.Random
     vocabulary: Vocabulary
+    error_namespace: bool
     region: str
     partition: str
     faults: FaultPlan
@@ -62,7 +63,8 @@ class Desk:
             return answer if answer.headers else replace(answer, headers=headers)
         except ApiError as error:
             spoken = error.spoken(self.vocabulary)
-            body = wire.write_error(spoken.code, spoken.message, request_id, request_id)
+            code, message = spoken.code, spoken.message
+            body = wire.write_error(code, message, request_id, request_id, namespace=self.error_namespace)
             return HttpResponse(spoken.status, body, headers)
 
     def _reached(self, operation: str, path: dict[str, str], request: HttpRequest, now: datetime) -> HttpResponse:

@@ -62,13 +62,14 @@ class Emulator:
             rate_limit: Beyond it requests are throttled; None for no limit.
             seed: Makes every id, and every fault that is left to chance, repeatable.
         """
+        switches = switches or Switches()
         self.clock = clock
         self._sink = event_sink
         self._delivering = threading.Lock()
         self._service = JobService(
             clock=clock,
             objects=objects,
-            switches=switches or Switches(),
+            switches=switches,
             delays=delays or Delays(),
             pace=pace or Pace(),
             running_slots=running_slots,
@@ -79,7 +80,8 @@ class Emulator:
         self._desk = Desk(
             perform=JobOperations(self._service).table(),
             rng=self._service.rng,
-            vocabulary=(switches or Switches()).vocabulary,
+            vocabulary=switches.vocabulary,
+            error_namespace=switches.error_namespace,
             region=region,
             partition=partition,
             faults=self.faults,

@@ -205,10 +205,11 @@ def timestamp_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def write_error(code: str, message: str, request_id: str, host_id: str) -> bytes:
-    """The XML document of a refusal, as S3 Control writes it."""
+def write_error(code: str, message: str, request_id: str, host_id: str, *, namespace: bool = False) -> bytes:
+    """The XML document of a refusal, as S3 Control writes it: recorded without a namespace."""
+    root = f'ErrorResponse xmlns="{NAMESPACE}"' if namespace else "ErrorResponse"
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse xmlns="{NAMESPACE}"><Error>'
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}><Error>'
         f"<Code>{_escaped(code)}</Code><Message>{_escaped(_speakable(message))}</Message></Error>"
         f"<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></ErrorResponse>"
     ).encode()

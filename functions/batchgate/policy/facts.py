@@ -8,8 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from batchgate.errors import JobDescriptionError
-from batchgate.jobs.model import Job, JobRef, JobStatus, Json
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
 
 
 class Result(IntEnum):
@@ -51,7 +50,7 @@ class JobFacts(Struct, frozen=True):
     Attributes:
         ref: The job; account, Region and partition come from its ARN.
         status: Where the job is in its life.
-        asks_for_confirmation: False only where the requester said so explicitly.
+        asks_for_confirmation: Whether S3 stops at Suspended for somebody to confirm the job, as far as is known.
         operation: The operation's name.
         parameters: The operation's parameters, below its name.
         total_tasks: Objects in the manifest (a count, not bytes); a gap until S3 has
@@ -72,7 +71,7 @@ class JobFacts(Struct, frozen=True):
 
     ref: JobRef
     status: JobStatus
-    asks_for_confirmation: bool
+    asks_for_confirmation: AsksForConfirmation
     operation: str | Gap
     parameters: Mapping[str, Json]
     total_tasks: int | Gap
@@ -95,6 +94,7 @@ def gather_facts(
     job: Job,
     now: datetime,
     *,
+    asks: AsksForConfirmation | None = None,
     tags: Mapping[str, str] | Gap = NOT_READ,
     manifest_bytes: int | Gap = NOT_READ,
     source_buckets: frozenset[str] | Gap = NOT_READ,
@@ -106,6 +106,7 @@ def gather_facts(
     Args:
         job: The answer of DescribeJob.
         now: Aware instant of the review.
+        asks: Whether the job asks for confirmation, where more is known of it than the job itself says.
         tags: The answer of GetJobTagging, or why there is none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
         source_buckets: The buckets of the manifest's rows, or why they were not read; where a
@@ -116,7 +117,7 @@ def gather_facts(
     return JobFacts(
         ref=job.ref,
         status=job.status,
-        asks_for_confirmation=job.asks_for_confirmation,
+        asks_for_confirmation=asks or job.asks_for_confirmation(),
         operation=job.operation or Gap(Result.UNMEASURABLE, "an operation that this version's AWS SDK does not know"),
         parameters=job.parameters,
         total_tasks=_total_tasks(job),
@@ -253,18 +254,3 @@ def _bucket_name(text: Json) -> str | None:
 _BUCKET = re.compile(
     r"arn:[^:]*:s3:::(?P<general>[^/:]+)|arn:[^:]*:s3express:[^:]*:[^:]*:/?bucket/(?P<directory>[^/:]+)|(?P<bare>[^/:]+)"
 )
-
-
-def facts_from_description(
-    description: Mapping[str, Json], now: datetime, *, tags: Mapping[str, str] | Gap = NOT_READ
-) -> JobFacts:
-    """Facts from what `aws s3control describe-job` prints: {"Job": {...}} or the inner structure.
-
-    Raises:
-        JobDescriptionError: It is no job's description.
-    """
-    job = description.get("Job", description)
-    if not isinstance(job, dict):
-        message = f"Job: expected a structure, got {type(job).__name__}"
-        raise JobDescriptionError(message)
-    return gather_facts(Job.from_description(job), now, tags=tags)
