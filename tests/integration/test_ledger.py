@@ -156,6 +156,7 @@ states = st.builds(
     created_at=st.none() | instants,
     suspended_at=st.none() | instants,
     ungated=st.booleans(),
+    missing_since=st.none() | instants,
 )
 
 
