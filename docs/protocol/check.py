@@ -93,7 +93,7 @@ CONFIGURATIONS = (
     Configuration("cancel_held_after", "two reviews", "-DEXPIRY=1 -DPERSON=0"),
     Configuration("reasons forgotten", "S3 drops the reason in later statuses", "-DREASONS_KEPT=0 -DBARS=0 -DMARKS=0"),
     Configuration("ungated jobs", "S3 says ConfirmationRequired false", "-DGATING=1", quick=True),
-    Configuration("S3 does not say", "it may be ungated, or confirmed elsewhere", "-DGATING=2 -DBARS=0 -DMARKS=0"),
+    Configuration("S3 does not say", "it may be ungated, or confirmed elsewhere", f"-DGATING=2 {CORE}"),
     Configuration("NoSuchJob now and then", "DescribeJob says so of a job that is there", f"-DHIDES=1 {CORE}"),
     Configuration("NoSuchJob for a moment", "and the listing does not show it either", f"-DHIDES=2 {CORE}"),
     Configuration(

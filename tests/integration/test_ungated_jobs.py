@@ -1,5 +1,7 @@
 """Jobs that may not have asked for confirmation: S3 does not return that, so it is told by their course."""
 
+from typing import Any
+
 import pytest
 
 from batchgate.jobs.model import DateSurvives, JobRef
@@ -32,7 +34,7 @@ def stage_that_knows(how: str, text: str) -> Stage:
     return stage
 
 
-def create_ungated(stage: Stage, until: str, rows: int = 2, **changes: object) -> JobRef:
+def create_ungated(stage: Stage, until: str, rows: int = 2, **changes: Any) -> JobRef:
     """A job that nobody has to confirm."""
     ref = stage.create(rows, until=until, ConfirmationRequired=False, **changes)
     stage.emulator.set_pace(ref.job_id, NEVER_ENDS)

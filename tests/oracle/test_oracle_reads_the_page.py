@@ -60,13 +60,19 @@ def job(**changed: Plain) -> dict[str, Plain]:
 
 
 UNCOUNTED: Document = {"TotalNumberOfTasks": 0}
-NEW = job(Status="New", ConfirmationRequired=False, ProgressSummary=UNCOUNTED)
+NEW = job(Status="New", ConfirmationRequired=False, SuspendedDate=None, ProgressSummary=UNCOUNTED)
 GENERATOR: Document = {"SourceBucket": "arn:aws:s3:::lake-prod-raw", "EnableManifestOutput": True}
 UNSTORED = job(
     Manifest=None, ManifestGenerator={"S3JobManifestGenerator": {**GENERATOR, "EnableManifestOutput": False}}
 )
 NEVER_CAME = job(Manifest=None, ManifestGenerator={"S3JobManifestGenerator": GENERATOR})
-STILL_TO_COME = {**NEVER_CAME, "Status": "New", "ConfirmationRequired": False}
+STILL_TO_COME = job(
+    Manifest=None,
+    ManifestGenerator={"S3JobManifestGenerator": GENERATOR},
+    Status="New",
+    ConfirmationRequired=False,
+    SuspendedDate=None,
+)
 OF_NEW_OPERATION = job(Operation={"S3New": {}})
 RESTORES = job(Operation=RESTORE)
 RETAINS = job(Operation=RETENTION)

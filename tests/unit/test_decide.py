@@ -261,7 +261,8 @@ def test_an_unknown_operation_can_be_cancelled_by_a_violation() -> None:
 def test_only_a_job_on_its_way_to_suspended_waits(status: str, confirmation: bool | None, expected: str) -> None:
     """One that asks for no confirmation is judged at once; what is done about it is not the verdict's business."""
     written = document({**VIOLATED, "on_violation": "cancel"})
-    assert verdict(written, facts(Status=status, ConfirmationRequired=confirmation)) == expected
+    about = facts(Status=status, ConfirmationRequired=confirmation, SuspendedDate=None)
+    assert verdict(written, about) == expected
 
 
 @pytest.mark.parametrize(("condition", "would"), [(MET, "approve"), (VIOLATED, "cancel"), (UNKNOWN, "wait")])

@@ -130,6 +130,7 @@ class TestFromDescription:
             description(
                 Operation={"S3PutObjectCopy": {"TargetResource": "arn:aws:s3:::archive"}},
                 Report={"Enabled": True},
+                ProgressSummary={"TotalNumberOfTasks": 100, "NumberOfTasksSucceeded": 5, "NumberOfTasksFailed": 2},
                 StatusUpdateReason="because",
                 ManifestGenerator={"S3JobManifestGenerator": {"SourceBucket": "arn:aws:s3:::lake"}},
                 GeneratedManifestDescriptor={"Format": "S3InventoryReport_CSV_20211130"},

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef, Json
 from batchgate.policy.decide import decide
 from batchgate.policy.facts import gather_facts
 from batchgate.policy.policy_set import PolicySet
@@ -84,7 +84,7 @@ def state_of(row: str) -> State | None:
 
 def job_of(status: str, *, date: bool, field: bool | None, tasks_ended: int) -> Job:
     """As boto3 reads it from S3."""
-    said = {
+    said: dict[str, Json] = {
         "JobArn": ARN,
         "Status": status,
         "Operation": {"S3PutObjectTagging": {}},
