@@ -102,13 +102,18 @@ def _not_found(ref: JobRef, state: State | None, gate: Gate) -> Review | None:
         return finish(step, state, seen, gate)
     since = step.since
     if step.listing_decides:
-        if not any(row.ref == ref for row in gate.jobs.list_jobs(ref.account_id, UNENDED)):
+        if not _is_listed(ref, gate):
             return finish(Settle(Outcome.LAPSED), state, seen, gate)
         since = now
     if since != state.missing_since:
         due = min(state.due_at or now, now + MISSING_FOR)
         state = gate.ledger.write(replace(state, missing_since=since, due_at=due), replacing=state)
     return finish(Step.LEAVE, state, seen, gate)
+
+
+def _is_listed(ref: JobRef, gate: Gate) -> bool:
+    """Whether S3 lists the job among those that have not ended."""
+    return any(row.ref == ref for row in gate.jobs.list_jobs(ref.account_id, UNENDED))
 
 
 def _shown_again(state: State | None, gate: Gate) -> State | None:

@@ -31,6 +31,24 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class NotFound:
+    """DescribeJob's answer that there is no such job."""
+
+    at: datetime
+    by: int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A whole answer of ListJobs, all pages."""
+
+    at: datetime
+    by: int
+    job_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TagsRead:
     """An answer of GetJobTagging; None where it was denied."""
 
@@ -146,7 +164,20 @@ class Crashed:
 
 
 Record: TypeAlias = (
-    Given | Looked | TagsRead | SizeRead | Written | Sent | CameLate | ByConsole | Announced | Paused | Swept | Crashed
+    Given
+    | Looked
+    | NotFound
+    | Listed
+    | TagsRead
+    | SizeRead
+    | Written
+    | Sent
+    | CameLate
+    | ByConsole
+    | Announced
+    | Paused
+    | Swept
+    | Crashed
 )
 
 
@@ -187,5 +218,6 @@ class Evidence:
     items: Mapping[JobRef, State]
     opened: datetime
     adopts: bool
+    survives: bool
     reason_survives: bool
     end: datetime
