@@ -284,6 +284,8 @@ class Gate(Struct, frozen=True):
         notices: To people; None where nobody wants any.
         adopt_existing: Whether jobs that are older than the gate are decided.
         suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate.
+        listed: What S3 listed just now, before this review, as waiting or running; None where it was not asked (the
+            sweep asks, and nobody else may), or did not answer.
         look_again_after: How long a hold is left alone at most.
     """
 
@@ -299,4 +301,5 @@ class Gate(Struct, frozen=True):
     notices: Notices | None = None
     adopt_existing: bool = False
     suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
+    listed: frozenset[JobRef] | None = None
     look_again_after: timedelta = timedelta(minutes=15)

@@ -14,7 +14,7 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.jobs.model import UNENDED, AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.evidence import digest_of, evidence_of
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
@@ -101,19 +101,14 @@ def _not_found(ref: JobRef, state: State | None, gate: Gate) -> Review | None:
     if isinstance(step, Step):
         return finish(step, state, seen, gate)
     since = step.since
-    if step.listing_decides:
-        if not _is_listed(ref, gate):
+    if step.listing_decides and gate.listed is not None:
+        if ref not in gate.listed:
             return finish(Settle(Outcome.LAPSED), state, seen, gate)
         since = now
     if since != state.missing_since:
         due = min(state.due_at or now, now + MISSING_FOR)
         state = gate.ledger.write(replace(state, missing_since=since, due_at=due), replacing=state)
     return finish(Step.LEAVE, state, seen, gate)
-
-
-def _is_listed(ref: JobRef, gate: Gate) -> bool:
-    """Whether S3 lists the job among those that have not ended."""
-    return any(row.ref == ref for row in gate.jobs.list_jobs(ref.account_id, UNENDED))
 
 
 def _shown_again(state: State | None, gate: Gate) -> State | None:

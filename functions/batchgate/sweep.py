@@ -134,17 +134,19 @@ def sweep_jobs(gate: Gate, plan: Plan, memory: Memory, *, owner: str) -> SweepRe
         report.ran = False
         return report
     try:
-        due, new = _find_work(gate, plan, memory, report)
+        due, new, listed = _find_work(gate, plan, memory, report)
         patience = timedelta(seconds=report.held * _CALLS_A_REVIEW / (plan.calls_per_second * _FOR_WHAT_IS_DUE))
-        patient = replace(gate, look_again_after=max(gate.look_again_after, patience))
+        patient = replace(gate, look_again_after=max(gate.look_again_after, patience), listed=listed)
         _work_off(_in_turn(due, new), patient, plan, memory, report)
         return report
     finally:
         gate.ledger.end_sweep(owner)
 
 
-def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> tuple[deque[_Work], deque[_Work]]:
-    """What is due, and what is new, each with the longest due first."""
+def _find_work(
+    gate: Gate, plan: Plan, memory: Memory, report: SweepReport
+) -> tuple[deque[_Work], deque[_Work], frozenset[JobRef] | None]:
+    """What is due, and what is new, each with the longest due first; and all that S3 listed."""
     now = report.at
     version = _version(gate, report)
     report.paused = gate.ledger.pause() is not None
@@ -156,6 +158,8 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     waits_since = [item.suspended_at or item.first_held_at for item in held]
     report.oldest_suspended = min((each for each in waits_since if each), default=None)
     listed, others = _list(gate, plan, report)
+    all_listed = None if listed is None or others is None else frozenset(listed.keys() | others.keys())
+    others = others or {}
     due: list[_Work] = []
     for item in items.values():
         has_moved = listed is not None and item.ref not in listed and not item.lease_is_live(now)
@@ -176,7 +180,7 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
         if ref not in known and version is not None
     ]
     report.listed, report.due, report.new = len(listed), len(due), len(new)
-    return deque(sorted(due)), deque(sorted(new))
+    return deque(sorted(due)), deque(sorted(new)), all_listed
 
 
 def _version(gate: Gate, report: SweepReport) -> str | None:
@@ -204,8 +208,8 @@ def _due_since(item: State, now: datetime, version: str | None, *, paused: bool)
 _Listed: TypeAlias = Mapping[JobRef, ListedJob]
 
 
-def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed]:
-    """What S3 lists as Suspended, None where that can't be known, and what may run without having asked."""
+def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed | None]:
+    """What S3 lists as Suspended, and what may run without having asked; each None where that can't be known."""
     suspended: dict[JobRef, ListedJob] = {}
     others: dict[JobRef, ListedJob] = {}
     try:
@@ -213,12 +217,13 @@ def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, 
             suspended[row.ref] = row
     except JobsApiError as error:
         report.note_trouble("ListJobs Suspended", error)
-        return None, {}
+        return None, None
     try:
         for row in gate.jobs.list_jobs(plan.account_id, _PERHAPS_UNGATED):
             others[row.ref] = row
     except JobsApiError as error:
         report.note_trouble("ListJobs New to Paused", error)
+        return suspended, None
     return suspended, others
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate.errors import JobNotFoundError, JobsApiError, RefusedError
+from batchgate.errors import JobNotFoundError, RefusedError
 from batchgate.jobs.model import JobRef
 from batchgate.protocol import CONTRADICTED_FOR, MISSING_FOR
 from batchgate.state import Direction, Outcome, Phase
@@ -58,7 +58,7 @@ def lapse(stage: Stage, ref: JobRef) -> None:
         hide_from_the_listing(stage, patch)
         stage.review(ref)
         stage.clock.advance(MISSING_FOR)
-        assert stage.review(ref).action == "lapsed"
+        assert dict(stage.sweep().did) == {"lapsed": 1}
     stage.emulator.faults.clear()
 
 
@@ -86,12 +86,11 @@ def test_a_job_that_is_really_gone_has_lapsed_minutes_after_s3_said_so_first(hel
     first = held.clock.now()
     for minute in range(10):
         held.clock.advance(first + timedelta(minutes=minute) - held.clock.now())
-        assert held.review(ref).action == "left"
+        assert dict(held.sweep().did) == {"left": 1}
         assert held.state(ref).missing_since == first
     assert held.script.effects.count("write held") == 2
-    assert held.script.effects.count("list_jobs") == 0
     held.clock.advance(first + MISSING_FOR - held.clock.now())
-    assert held.review(ref).action == "lapsed"
+    assert dict(held.sweep().did) == {"lapsed": 1}
     assert held.state(ref).missing_since is None
     assert held.review(ref).action == "nothing"
 
@@ -117,21 +116,34 @@ def test_a_job_that_is_listed_is_not_gone_however_long_it_is_not_found(held: Sta
     held.review(ref)
     for _ in range(5):
         held.clock.advance(MISSING_FOR)
-        assert held.review(ref).action == "left"
+        assert dict(held.sweep().did) == {"left": 1}
         assert held.state(ref).missing_since == held.clock.now()
 
 
-def test_a_listing_that_can_t_be_had_ends_nothing(held: Stage) -> None:
-    """Nobody knows then; the next review asks again."""
+def test_only_the_sweep_takes_a_job_for_gone(held: Stage) -> None:
+    """Nobody else may list jobs; an event's review leaves it to the next sweep."""
+    ref = hold_for_a_day(held)
+    held.emulator.reset()
+    for _ in range(3):
+        assert held.review(ref).action == "left"
+        held.clock.advance(MISSING_FOR)
+    assert held.count("ListJobs") == 0
+    assert dict(held.sweep().did) == {"lapsed": 1}
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_listing_that_can_t_be_had_ends_nothing(held: Stage, failing: int) -> None:
+    """Whether that of Suspended jobs or that of the others: nobody knows then, and the next sweep asks again."""
     ref = hold_for_a_day(held)
     held.emulator.reset()
     held.review(ref)
     held.clock.advance(MISSING_FOR)
-    held.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="ListJobs"))
-    with pytest.raises(JobsApiError):
-        held.review(ref)
+    held.advance(minutes=15)
+    broken = Fault(Effect.ERROR, "AccessDenied", operation="ListJobs")
+    held.script.before("list_jobs", *[lambda: None] * (failing - 1), lambda: held.emulator.faults.add(broken))
+    assert dict(held.sweep().did) == {"left": 1}
     assert held.state(ref).phase is Phase.HELD
-    assert held.review(ref).action == "lapsed"
+    assert dict(held.sweep().did) == {"lapsed": 1}
 
 
 def test_a_job_that_was_shown_in_between_is_asked_about_from_the_beginning(held: Stage) -> None:
@@ -167,7 +179,7 @@ def test_a_claim_whose_job_is_missing_is_left_and_then_gone(held: Stage) -> None
     held.emulator.reset()
     assert held.review(ref).action == "left"
     held.clock.advance(MISSING_FOR)
-    assert held.review(ref).action == "lapsed"
+    assert dict(held.sweep().did) == {"lapsed": 1}
     assert held.state(ref).maybe_sent
 
 

@@ -392,6 +392,7 @@ def _hidden(rng: Random) -> list[Step]:
     """A job that was held, or claimed, is not found for a while, and then it is."""
     astray = [_trouble(rng, "update_status", "goes astray", "fails before")] if rng.random() < 0.4 else []
     created = random_create(rng)
+    shown: list[Step] = [Do("show"), _invoked(rng, "sweep"), Do("hide", -1, "listing")] if rng.random() < 0.2 else []
     return [
         Do("enforce", text=rng.choice(["4//", "4//", "12//", "0//", "3//"])),
         Do(created.what, created.number, f"true csv {created.text.split(' ', 2)[2]}"),
@@ -400,7 +401,7 @@ def _hidden(rng: Random) -> list[Step]:
         Do("tick", seconds=rng.choice([3600, 86_400, 90_000, 90_000, 90_000])),
         Do("hide", -1, rng.choice(["describe", "listing", "listing", "listing"])),
         _invoked(rng, "sweep"),
-        *([Do("show"), _invoked(rng, "sweep"), Do("hide", -1, "listing")] if rng.random() < 0.2 else []),
+        *shown,
         Do("tick", seconds=rng.choice([60, 590, 600, 700, 700])),
         _invoked(rng, "sweep", *(random_troubles(rng) if rng.random() < 0.3 else [])),
         *([Do("enforce", text=rng.choice(["0//", "3//"]))] if rng.random() < 0.5 else []),

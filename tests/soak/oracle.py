@@ -102,7 +102,7 @@ class Oracle:
         self.jobs = {job.ref.job_id: _Job(job) for job in evidence.jobs}
         self.seen: dict[tuple[int, str], _Seen] = defaultdict(_Seen)
         self.given: dict[int, records.Given] = {}
-        self.listed: dict[int, records.Listed] = {}
+        self.listed: dict[int, frozenset[str]] = {}
         self.cancels: list[datetime] = []
         self.paused = False
         self.swept: records.Swept | None = None
@@ -127,7 +127,7 @@ class Oracle:
                 job = self.jobs[record.job_id]
                 job.not_found = job.not_found or record.at
             case records.Listed():
-                self.listed[record.by] = record
+                self.listed[record.by] = self.listed.get(record.by, frozenset()) | record.job_ids
             case records.TagsRead():
                 self.seen[record.by, record.job_id].tags = record.tags
             case records.SizeRead():
@@ -349,7 +349,7 @@ class Oracle:
         if seen.not_found - job.not_found < MINUTES:
             yield rule, f"taken for gone {seen.not_found - job.not_found} after S3 first said so"
         listed = self.listed.get(w.by)
-        if listed is None or listed.at < seen.not_found or job.job.ref.job_id in listed.job_ids:
+        if listed is None or job.job.ref.job_id in listed:
             yield rule, "taken for gone without a look at the listing, or against it"
 
     def _is_told(self, job: _Job) -> bool:

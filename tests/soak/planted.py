@@ -402,7 +402,10 @@ def one_no_such_job_is_final(patch: pytest.MonkeyPatch) -> None:
 @plant
 def take_a_job_for_gone_that_is_listed(patch: pytest.MonkeyPatch) -> None:
     """DescribeJob is the truth."""
-    patch.setattr(review, "_is_listed", lambda ref, gate: False)
+    not_found: Any = review._not_found
+    patch.setattr(
+        review, "_not_found", lambda ref, state, gate: not_found(ref, state, replace(gate, listed=frozenset()))
+    )
 
 
 @plant

@@ -70,11 +70,6 @@ _HAS_RUN = frozenset(
 )
 
 
-_ENDED = frozenset({JobStatus.COMPLETE, JobStatus.CANCELLED, JobStatus.FAILED})
-UNENDED = tuple(each for each in JobStatus if each not in _ENDED and each is not JobStatus.UNRECOGNISED)
-"""The statuses that a job leaves again. Source: S3 User Guide, job statuses."""
-
-
 class AsksForConfirmation(StrEnum):
     """Whether S3 stops at Suspended until somebody confirms the job, as far as it can be known."""
 
