@@ -99,6 +99,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     customer_key: bool = False
     trail: bool = False
 
+    @property
+    def suspended_date_survives_word(self) -> str:
+        """The same as the functions and the commands read it: unknown, true or false."""
+        return str(self.suspended_date_survives).lower()
+
 
 def read_settings(context: object, own: Mapping[str, object] | None = None) -> Settings:
     """The settings that the CDK context's `batchgate` key holds; None (no such key) means all defaults.

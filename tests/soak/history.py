@@ -394,7 +394,7 @@ def _hidden(rng: Random) -> list[Step]:
     created = random_create(rng)
     shown: list[Step] = [Do("show"), _invoked(rng, "sweep"), Do("hide", -1, "listing")] if rng.random() < 0.2 else []
     return [
-        Do("enforce", text=rng.choice(["4//", "4//", "12//", "0//", "3//"])),
+        Do("enforce", text=rng.choice(["0//", "3//"] if astray else ["4//", "4//", "12//"])),
         Do(created.what, created.number, f"true csv {created.text.split(' ', 2)[2]}"),
         Do("tick", seconds=5),
         _invoked(rng, "sweep", *astray),

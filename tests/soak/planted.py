@@ -208,7 +208,7 @@ def take_a_server_error_for_a_refusal(patch: pytest.MonkeyPatch) -> None:
 @plant
 def settle_an_unclear_update_as_applied(patch: pytest.MonkeyPatch) -> None:
     """It will have arrived."""
-    patch.setattr(carry_out, "conclude_unclear", lambda state, job: Settle(Outcome.APPLIED, state.direction))
+    patch.setattr(carry_out, "conclude_unclear", lambda state, *_: Settle(Outcome.APPLIED, state.direction))
 
 
 @plant
