@@ -63,6 +63,7 @@ class GateFunctions(Construct):
         self._key = key
         to_decide = {
             "BATCHGATE_ADOPT_EXISTING": settings.adopt_existing,
+            "BATCHGATE_SUSPENDED_DATE_SURVIVES": settings.suspended_date_survives_word,
             "BATCHGATE_BRAKE": f"{settings.brake_cancellations}/{settings.brake_minutes}",
             "BATCHGATE_APPCONFIG": policies.location,
             "BATCHGATE_EVENT_BUS": DECISION_BUS,

@@ -115,6 +115,7 @@ class GateStack(Stack):
             string_value=self.to_json_string(
                 {
                     "stack": self.stack_name,
+                    "suspended_date_survives": settings.suspended_date_survives_word,
                     "ledger_table": ledger.table.table_name,
                     "queue_url": job_events.queue.queue_url,
                     "unreviewed_url": job_events.unreviewed.queue_url,

@@ -28,7 +28,8 @@ _COLOURS_OF_DECISIONS: Final = {
     "Cancelled": cloudwatch.Color.RED,
     "Held": cloudwatch.Color.ORANGE,
     "Superseded": cloudwatch.Color.GREY,
-    "Unconfirmed": cloudwatch.Color.PURPLE,
+    "Ungated": cloudwatch.Color.PURPLE,
+    "UngatedOrConfirmedElsewhere": cloudwatch.Color.PINK,
     "Lapsed": cloudwatch.Color.BROWN,
 }
 _HOUR_SECONDS: Final = 3600

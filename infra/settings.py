@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         keep_ledger: Whether the table of decisions is protected, and outlives the stack.
         adopt_existing: What becomes of jobs that are older than the gate: `report` holds them for people, `judge`
             decides them like any other.
+        suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate, which AWS does not
+            document. Where it does (true), a job that runs without one never asked for confirmation.
         brake_cancellations: How many jobs may be cancelled by policy in `brake_minutes`, before further cancellations
             become holds and an alarm rings.
         brake_minutes: See `brake_cancellations`.
@@ -89,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: LogLevel = LogLevel.INFO
     keep_ledger: bool = True
     adopt_existing: Literal["report", "judge"] = "report"
+    suspended_date_survives: bool | Literal["unknown"] = "unknown"
     brake_cancellations: Annotated[int, Meta(ge=1, le=1000)] = 20
     brake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
@@ -99,6 +102,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
     customer_key: bool = False
     trail: bool = False
+
+    @property
+    def suspended_date_survives_word(self) -> str:
+        """The same as the functions and the commands read it: unknown, true or false."""
+        return str(self.suspended_date_survives).lower()
 
 
 def read_settings(context: object, own: Mapping[str, object] | None = None) -> Settings:

@@ -401,13 +401,13 @@ def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = Fals
         "JobId": "00000000-0000-4000-8000-000000000000",
         "JobArn": f"arn:{partition}:s3:{region}:{account}:job/00000000-0000-4000-8000-000000000000",
         "Status": "Suspended",
-        "ConfirmationRequired": True,
-        "SuspendedDate": at.isoformat(),
         "CreationTime": (at - _CREATED_BEFORE).isoformat(),
         "RoleArn": f"arn:{partition}:iam::{account}:role/batch-operations",
         "Priority": 10,
         "Report": {"Enabled": False},
     }
+    if words.get("confirmation_required") is not False and words.get("status") not in ("New", "Preparing"):
+        description["SuspendedDate"] = at.isoformat()
     if not generated:
         description["Manifest"] = {
             "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},

@@ -112,7 +112,7 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "version": "The version of the policy language: 1.",
             "mode": "`enforce`, or `shadow`: judge and record every job, act on none.",
             "unmatched": "What becomes of a job that no policy matches: `hold` it for a person, or `cancel` it.",
-            "unconfirmed_jobs": "A job created without asking for confirmation runs at once: `report` it, or `cancel`"
+            "ungated_jobs": "A job created without asking for confirmation runs at once: `report` it, or `cancel`"
             " it where requirements are known to be violated.",
             "cancel_held_after": "Cancel a job this long after its first hold, as `21d`. Never where something could"
             " not be read or a person is waited for. Left away: never.",

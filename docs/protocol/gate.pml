@@ -40,8 +40,13 @@
 #ifndef EXPIRY
 #define EXPIRY 0       /* cancel_held_after is set */
 #endif
-#ifndef UNCONFIRMED
-#define UNCONFIRMED 0  /* ConfirmationRequired is false, and the policies say unconfirmed_jobs: cancel */
+#ifndef GATING
+#define GATING 0       /* the job asks for confirmation: 0 it does, and S3 says so; 1 it does not, and S3 says so;
+                          2 S3 does not say, as recorded. The policies say ungated_jobs: cancel */
+#endif
+#ifndef HIDES
+#define HIDES 0        /* S3 says NoSuchJob of a job that is there: 1 DescribeJob at any time; 2 the listing with it, once
+                          and for less than minutes; 3 both, for longer, and shows the job again then */
 #endif
 #ifndef REASONS_KEPT
 #define REASONS_KEPT 1 /* 0: S3 may forget the reason in later statuses */
@@ -100,13 +105,20 @@
 #define EXPIRY_FRESH      37
 #define EXPIRY_KNOWN      38
 #define MARKED_NO_CLOCK   39
-#define CLOCKS            40
-
-#define ASKS (!UNCONFIRMED)
+#define UNKNOWN_LEFT      40
+#define UNKNOWN_NAMED     41
+#define DATE_BY_SETTING   42
+#define ASKED_AGAIN       43
+#define LISTING_FIRST     44
+#define REOPENED          45
+#define REOPENED_UNSENT   46
+#define CLOCKS            47
 
 mtype = { none, held, claimed, settled };                 /* STATE's state; none: there is no item */
 mtype = { nothing, approve, cancel, hold };               /* directions and verdicts */
 mtype = { applied, superseded, lapsed, leave };           /* outcomes; leave: no end yet */
+mtype = { ran_ungated, ran_unknown };                     /* outcomes of jobs that did not ask, and that may not have */
+mtype = { asks, asks_not, asks_unknown };                 /* what the gate knows of that */
 mtype = { New, Suspended, Running, Finished, Cancelled, Failed, Gone };   /* S3's statuses, by the table's columns */
 mtype = { no_reason, ours, theirs };                      /* the reason on the job; ours carries the job's claim id */
 mtype = { good, window_closed, violated, unknown, forbidden, shadow, adopted };   /* what facts and policies come to */
@@ -117,16 +129,21 @@ mtype = { sweep, event_review, person };
 mtype state = none, direction = nothing, outcome = nothing, verdict = nothing;
 bit maybe_sent, lease_live, over_15, unattributed, announced, due;
 byte held_for;                       /* since first_held_at: 0 never held, 1 held, 2 longer than cancel_held_after */
+byte missing;                        /* S3 said NoSuchJob: 1 lately, 2 minutes ago, and has not shown the job since */
+bit ungated;                         /* what is held or claimed did not ask for confirmation */
 
 /* S3, and updates under way */
 mtype job = New, reason = no_reason;
+bit gated = (GATING != 1);           /* whether it asks for confirmation in truth */
+bit date, date_survives, we_know;    /* SuspendedDate is there; it stays after Suspended; the setting says so */
+byte unseen;                         /* S3 does not show the job: 0 not yet, 1 now, 2 it did not for a while */
 mtype asked[3] = nothing;            /* what p asked of S3 and waits for; then S3's answer */
 bit late_ready, late_cancel;
 
 /* The reviews under way */
 bit busy[3], stale[3];
 bit own_lease[3];                    /* p claimed, and its own lease is not over */
-typedef Read { mtype state, direction, job, reason; bit lease_live, over_15 };
+typedef Read { mtype state, direction, job, reason; bit lease_live, over_15, date };
 Read read[3];                        /* what p read of STATE and of S3 */
 #define s_state     read[p].state
 #define s_direction read[p].direction
@@ -134,10 +151,23 @@ Read read[3];                        /* what p read of STATE and of S3 */
 #define s_over_15   read[p].over_15
 #define d_job       read[p].job
 #define d_reason    read[p].reason
+#define d_date      read[p].date
 
 /* What only the promises look at */
 bit we_readied, we_cancelled, they_readied, they_cancelled, alarm, truly_held, acted;
 mtype told = nothing;
+bit from_claim;
+
+/* Does the job ask for confirmation, as far as p can know? (jobs/model.py: asks_for_confirmation) */
+#if GATING == 0
+#define D_ASKS asks
+#elif GATING == 1
+#define D_ASKS asks_not
+#else
+#define D_ASKS (d_job == Suspended || d_date || (s_state == held || s_state == claimed) && !ungated -> asks : \
+  ((we_know || !RULE(DATE_BY_SETTING)) && (d_job == Running || d_job == Finished) -> asks_not : asks_unknown))
+#endif
+#define REOPENS (RULE(REOPENED) && (outcome != applied && !maybe_sent || !RULE(REOPENED_UNSENT)))
 
 #if SWEEP_ALONE
 #define ACTED acted = 1
@@ -153,32 +183,33 @@ mtype told = nothing;
 #define AGREES ( \
      (outcome == applied && verdict == approve && (we_readied || unattributed && they_readied) && !we_cancelled) \
   || (outcome == applied && verdict == cancel && (we_cancelled || unattributed && they_cancelled) && !we_readied) \
-  || (outcome == superseded && !we_cancelled && (!we_readied || they_cancelled) && \
-        (they_readied || they_cancelled || !ASKS)) \
-  || (outcome == lapsed && (job == Gone || job == Failed && !we_cancelled && (!we_readied || !REASONS_KEPT))))
+  || (outcome == superseded && !we_cancelled && (!we_readied || they_cancelled) && (they_readied || they_cancelled)) \
+  || (outcome == ran_ungated && !we_cancelled && !gated) \
+  || (outcome == ran_unknown && !we_cancelled && !we_readied && (!gated || they_readied || they_cancelled)) \
+  || (outcome == lapsed && (HIDES == 3 && unseen || job == Gone || job == Failed && !we_cancelled && (!we_readied || !REASONS_KEPT))))
 
 #define CONTRADICTS(j, r) (j == Suspended || j == Cancelled && r == ours && !(outcome == applied && verdict == cancel))
 #define CANCEL_MAY_COME (job == Running && direction == cancel && !over_15)
 #define LEASE_OVER (state == claimed && !lease_live)
-#define ENDED (RAN(job) && ASKS || job == Finished || job == Cancelled || job == Failed || job == Gone)
+#define ENDED (RAN(job) && gated || job == Finished || job == Cancelled || job == Failed || job == Gone)
 
 /* What the sweep finds and must move: the listing of waiting jobs, and the open index by due_at. A held job that
  * waits is looked at again when it is due; what comes of that is the policies' affair. */
 #define WORK ( \
-     job == Suspended && (state == none || LEASE_OVER && due) \
-  || ENDED && (state == held || LEASE_OVER) && due && !CANCEL_MAY_COME \
+     job == Suspended && unseen != 1 && (state == none || LEASE_OVER && due || state == settled && announced && (REOPENS || !alarm)) \
+  || (ENDED || unseen == 1) && (state == held || LEASE_OVER) && due && !CANCEL_MAY_COME && missing != 1 \
   || state == settled && !announced && due)
 
 /* Where a job may be left: not ready yet, held with somebody to look again, ended and told of, or none of the gate's. */
 #define AT_REST ( \
      job == New \
-  || (job == Suspended || !ASKS && job == Running) && (state == held || LEASE_OVER) && due \
-  || job != Suspended && state == settled && announced && told == outcome \
+  || (job == Suspended || !gated && job == Running) && (state == held || LEASE_OVER) && due \
+  || (job != Suspended || alarm && (outcome == applied || maybe_sent)) && state == settled && announced && told == outcome \
   || job != Suspended && state == none)
 
 /* Whoever else is at work will find its condition failed: it can do nothing more, so what it read is forgotten. */
 #define CONDITIONS_HOLD (RULE(ON_REV) && RULE(OWN_ID))
-inline forget(q) { read[q].state = 0; read[q].direction = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0 }
+inline forget(q) { read[q].state = 0; read[q].direction = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0; read[q].date = 0 }
 inline overtake(q) {
   if
   :: busy[q] && q != p -> stale[q] = 1; if :: CONDITIONS_HOLD -> forget(q) :: else fi
@@ -187,7 +218,17 @@ inline overtake(q) {
 }
 inline wrote() { overtake(0); overtake(1); overtake(2); stale[p] = 0 }
 
-inline describe() { d_job = job; d_reason = reason }
+inline describe() {
+  if
+  :: job == Gone || unseen == 1 -> d_job = Gone; d_reason = no_reason
+  :: HIDES == 1 && job != New -> d_job = Gone; d_reason = no_reason
+  :: !(job == Gone || unseen == 1) -> d_job = job; d_reason = reason; d_date = date
+  fi
+}
+
+/* What it is called when nothing of ours was applied to a job that ran, or was cancelled. */
+#define BY_OTHERS (D_ASKS == asks || D_ASKS == asks_unknown && !RULE(UNKNOWN_NAMED) -> superseded : \
+  (D_ASKS == asks_not -> ran_ungated : ran_unknown))
 
 /* Columns "Ready" to "gone" for an item that is held, or claimed with the lease over (protocol.py: _end). */
 inline read_end() {
@@ -200,7 +241,7 @@ inline read_end() {
      :: d_reason == no_reason && s_direction != nothing && MOVED_AS(d_job) == s_direction && RULE(UNATTRIBUTED) ->
         end = applied; end_verdict = s_direction; un = 1
      :: d_job == Running && s_direction == cancel && !s_over_15 && RULE(WAIT_15) -> end = leave
-     :: else -> end = ((d_job == Failed || d_job == Gone) -> lapsed : superseded)
+     :: else -> end = (d_job == Gone || d_job == Failed && D_ASKS == asks -> lapsed : BY_OTHERS)
      fi
   fi
 }
@@ -213,23 +254,32 @@ inline end_or_leave() {
   fi
 }
 
+/* What is written over a settled end that S3 contradicts: the job is open again. */
+inline reopen() {
+  if
+  :: state == settled -> outcome = nothing; verdict = nothing; announced = 0; unattributed = 0; told = nothing; alarm = 0
+  :: else
+  fi
+}
+
 /* What the owner reads from S3 after its own update (protocol.py: _end_for_owner). */
 inline read_own_end(sent) {
   un = 0; end_verdict = nothing;
   if
   :: d_reason == ours -> end = applied; end_verdict = v
   :: d_reason == no_reason && (sent) && MOVED_AS(d_job) == v -> end = applied; end_verdict = v; un = 1
-  :: else -> end = (d_job == Failed -> lapsed : superseded)
+  :: else -> end = (unasked -> BY_OTHERS : (d_job == Failed -> lapsed : superseded))
   fi
 }
 
 proctype Review(byte p; mtype usual) {
   mtype who = usual, d_facts, v, end, end_verdict;
-  bit un, expired, marked;
+  bit un, expired, marked, unasked;
 
 idle: /* 1. read STATE */
   atomic {
-    !(state == settled && announced && !(TOO_LATE && CONTRADICTS(job, reason) && !alarm)) && (!SWEEP_ALONE || WORK) ->
+    !(state == settled && announced && !(TOO_LATE && CONTRADICTS(job, reason) && !alarm) && job != Suspended) &&
+      (!SWEEP_ALONE || WORK) ->
     busy[p] = 1; acted = 0; s_state = state; s_direction = direction;
     if :: PERSON -> who = person :: skip fi
   };
@@ -237,7 +287,8 @@ idle: /* 1. read STATE */
   /* then the clock, and describe */
   atomic {
     if :: stale[p] && CONDITIONS_HOLD -> printf("%e: somebody else wrote first\n", who); goto rest :: else fi;
-    d_step { s_lease_live = lease_live; s_over_15 = over_15; describe(); printf("%e: reads %e, S3 says %e\n", who, s_state, d_job) }
+    d_step { s_lease_live = lease_live; s_over_15 = over_15 };
+    describe(); printf("%e: reads %e, S3 says %e\n", who, s_state, d_job)
   };
 
   /* 2. the table */
@@ -249,8 +300,10 @@ idle: /* 1. read STATE */
     :: skip
     fi;
     if
-    :: s_state == settled && RULE(FINAL) ->                              /* row settled */
-       if
+    :: s_state == settled && announced && d_job == Suspended && REOPENS ->
+       printf("%e: alarm, S3 contradicts what is settled; it is open again\n", who); alarm = 1   /* evaluate anew */
+    :: s_state == settled && RULE(FINAL) && !(announced && d_job == Suspended && REOPENS) ->
+       if                                                                /* row settled */
        :: CONTRADICTS(d_job, d_reason) && RULE(ALARM_SETTLED) -> alarm = 1; printf("%e: alarm, S3 contradicts what is settled\n", who)
        :: else
        fi;
@@ -264,18 +317,30 @@ idle: /* 1. read STATE */
        printf("%e: leaves it to the claim's owner\n", who); goto rest    /* row claimed, lease live */
     :: else
     fi;
+    if                                                                   /* S3 shows it again */
+    :: missing && d_job != Gone && (s_state == held || s_state == claimed) ->
+       if :: stale[p] && RULE(ON_REV) -> goto rest :: else -> d_step { missing = 0; wrote() } fi
+    :: else
+    fi;
     if
     :: d_job == Suspended -> skip                                        /* judge */
-    :: d_job == New && ASKS && !RULE(S3_SAYS) -> skip
-    :: !ASKS && (d_job == New || d_job == Running) && (s_state == none || RULE(RUNNING_JUDGED)) -> skip
+    :: d_job == New && gated && !RULE(S3_SAYS) -> skip
+    :: (D_ASKS == asks_not || D_ASKS == asks_unknown && !RULE(UNKNOWN_LEFT)) && (d_job == New || d_job == Running) &&
+         (s_state == none || RULE(RUNNING_JUDGED)) -> skip
     :: else ->
        if
        :: d_job == New -> printf("%e: waits\n", who); goto rest          /* wait */
-       :: s_state == none && RAN(d_job) -> end = superseded; end_verdict = nothing; un = 0; forget(p); goto settle
+       :: s_state == none && RAN(d_job) -> end = BY_OTHERS; end_verdict = nothing; un = 0; forget(p); goto settle
        :: s_state == none && !RAN(d_job) -> printf("%e: nothing to do\n", who); goto rest
        :: d_job == Gone && s_state != none && !RULE(GONE_CLOSES) -> printf("%e: nothing to do\n", who); goto rest
+       :: d_job == Gone && s_state != none && missing == 0 && RULE(ASKED_AGAIN) -> goto write_missing
+       :: d_job == Gone && s_state != none && missing == 1 && RULE(ASKED_AGAIN) ->
+          printf("%e: asks again in minutes\n", who); goto rest
+       :: d_job == Gone && s_state != none && (missing == 2 || !RULE(ASKED_AGAIN)) && job != Gone &&
+            !(HIDES >= 2 && unseen == 1) && RULE(LISTING_FIRST) ->
+          printf("%e: the listing shows it\n", who); goto write_missing
        :: else ->
-          PROMISE(ASKS || d_job != Running, "BROKEN 2 an unconfirmed job that runs is let go without being judged\n");
+          PROMISE(D_ASKS != asks_not || d_job != Running, "BROKEN 2 an ungated job that runs is let go without being judged\n");
           end_or_leave()
        fi
     fi;
@@ -292,45 +357,48 @@ idle: /* 1. read STATE */
     fi;
     v = hold;
     if
-    :: who == person -> if :: ASKS -> v = approve :: v = cancel fi
+    :: who == person -> if :: D_ASKS == asks -> v = approve :: v = cancel fi
     :: who != person && s_state == claimed && !RULE(JUDGE_AFRESH) -> v = s_direction
     :: else ->
        if
        :: d_facts == forbidden -> v = cancel
-       :: d_facts == good && ASKS -> v = approve
-       :: EXPIRY && ASKS && held_for == 2 && s_state != none && (d_facts == violated || d_facts == window_closed ||
+       :: d_facts == good && D_ASKS == asks -> v = approve
+       :: EXPIRY && D_ASKS == asks && held_for == 2 && s_state != none && (d_facts == violated || d_facts == window_closed ||
             d_facts == unknown && !RULE(EXPIRY_KNOWN) || d_facts == good && !RULE(EXPIRY_FRESH)) ->
           v = cancel; expired = 1
        :: d_facts == shadow && !RULE(SHADOW_HOLDS) || d_facts == adopted && !RULE(ADOPTED_HELD) ->
-          if :: ASKS -> v = approve :: v = cancel fi
+          if :: D_ASKS == asks -> v = approve :: v = cancel fi
        :: else
        fi
     fi;
     printf("%e: facts and policies say %e, verdict %e\n", who, d_facts, v);
     if
-    :: !ASKS && v != cancel ->                                           /* nothing written, or superseded once it runs */
+    :: D_ASKS != asks && v != cancel ->                                  /* nothing written, or reported once it runs */
        if
        :: d_job == New -> printf("%e: waits\n", who); goto rest
-       :: d_job != New && s_state == none -> end = superseded; end_verdict = nothing; un = 0; forget(p); goto settle
+       :: d_job != New && s_state == none -> end = BY_OTHERS; end_verdict = nothing; un = 0; forget(p); goto settle
        :: else -> end_or_leave()
        fi
     :: else
     fi;
     if
-    :: v == hold -> marked = (d_facts == shadow || d_facts == adopted); forget(p); goto write_hold
+    :: v == hold -> marked = (d_facts == shadow || d_facts == adopted);
+       unasked = (D_ASKS == asks_not); forget(p); goto write_hold
     :: v != hold && s_direction != nothing && s_direction != v && RULE(ONE_WAY) &&
          (who != person || RULE(ONE_WAY_PEOPLE)) ->
-       printf("%e: not against what may have been sent; alarm\n", who); forget(p); goto write_hold
+       printf("%e: not against what may have been sent; alarm\n", who); unasked = (D_ASKS == asks_not); forget(p); goto write_hold
     :: else
     fi;
     PROMISE(who == person || d_facts != shadow && d_facts != adopted,
       "BROKEN 4 a claim for a job in shadow, or created before the deploy\n");
+    PROMISE(v == approve || d_job == Suspended || !gated, "BROKEN 4 a cancellation of a job that asks for confirmation, and is not Suspended\n");
     PROMISE(v == cancel || d_job == Suspended, "BROKEN 1 an approval of a job that S3 did not say is Suspended\n");
     PROMISE(v == cancel || who == person || d_facts == good, "BROKEN 1 an approval that the policies do not give\n");
     PROMISE(v == approve || who == person || d_facts == forbidden ||
       truly_held && held_for == 2 && (d_facts == violated || d_facts == window_closed),
       "BROKEN 4 a cancellation that the policies do not ask for\n");
     expired = expired && d_facts == window_closed;
+    unasked = (D_ASKS == asks_not);
     forget(p); d_facts = 0;
 
     /* claim: the pause and, for reviews, the brake are checked in the same transaction */
@@ -348,8 +416,8 @@ idle: /* 1. read STATE */
     fi;
     if :: !RULE(CLAIM_FIRST) -> goto send :: else fi;
     d_step {
-      maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT));
-      state = claimed; direction = v; lease_live = 1; own_lease[p] = 1; over_15 = 0; due = RULE(DUE_CLAIM); wrote();
+      maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT)); reopen();
+      state = claimed; direction = v; ungated = unasked && GATING == 2; missing = 0; lease_live = 1; own_lease[p] = 1; over_15 = 0; due = RULE(DUE_CLAIM); wrote();
       printf("%e: claims %e\n", who, v)
     }
   };
@@ -397,7 +465,7 @@ send: /* 3. facts, lease and window still hold */
     describe(); printf("%e: describes, S3 says %e\n", who, d_job);
     if
     :: d_reason == ours || d_job == Finished || d_job == Cancelled || d_job == Failed ||
-         d_job == Running && v == approve || d_job == Running && ASKS && !RULE(CERTAIN_ONLY) ->
+         d_job == Running && v == approve || d_job == Running && !unasked && !RULE(CERTAIN_ONLY) ->
        read_own_end(1); forget(p); goto settle_own
     :: else -> forget(p); if :: RULE(LEFT_TO_LEASE) -> printf("%e: leaves the claim to its lease\n", who); goto rest :: else -> goto withdraw fi
     fi
@@ -408,7 +476,7 @@ after_refusal: /* this update had no effect; an earlier one, maybe_sent, may */
     describe(); printf("%e: describes, S3 says %e\n", who, d_job);
     if
     :: d_reason == ours || d_job == Finished || d_job == Cancelled || d_job == Failed ||
-         d_job == Running && ASKS && !(maybe_sent && v == cancel && RULE(WAIT_AS_OWNER)) ->
+         d_job == Running && !unasked && !(maybe_sent && v == cancel && RULE(WAIT_AS_OWNER)) ->
        read_own_end(maybe_sent); forget(p); goto settle_own
     :: d_job == Gone -> printf("%e: leaves the claim to its lease\n", who); goto rest
     :: else -> forget(p)
@@ -430,15 +498,23 @@ withdraw: /* surely not sent, or surely refused: the claim is given back, due no
     fi
   };
 
+write_missing: /* the first NoSuchJob of a job that was there decides nothing */
+  atomic {
+    if
+    :: stale[p] && RULE(ON_REV) -> printf("%e: somebody else wrote first\n", who); goto rest
+    :: !stale[p] || !RULE(ON_REV) -> d_step { missing = 1; wrote(); printf("%e: asks again in minutes\n", who) }; goto rest
+    fi
+  };
+
 write_hold:
   atomic {
     if
     :: who == person -> printf("person: is refused\n"); goto rest
     :: stale[p] && RULE(ON_REV) && who != person -> printf("%e: somebody else wrote first\n", who); goto rest
     :: (!stale[p] || !RULE(ON_REV)) && who != person -> d_step {
-         maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT));
+         maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT)); reopen();
          if :: !maybe_sent -> direction = nothing; over_15 = 0 :: else fi;
-         state = held; lease_live = 0; due = RULE(DUE_HOLD);
+         state = held; lease_live = 0; due = RULE(DUE_HOLD); missing = 0; ungated = unasked && GATING == 2;
          if
          :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1
          :: EXPIRY && marked && !RULE(MARKED_NO_CLOCK) && held_for == 0 -> held_for = 1
@@ -470,10 +546,11 @@ settle: /* 4. conditional, and final */
        fi;
        PROMISE(!ON_TIME || !alarm, "BROKEN 3 an alarm though every update was on time\n");
        d_step {
+         from_claim = (state == claimed);
          state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
-         direction = nothing; maybe_sent = 0; lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0;
+         direction = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0; lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0;
          forget(p); d_facts = 0; v = 0; end = 0; end_verdict = 0;
-         printf("%e: settles %e %e\n", who, outcome, verdict)
+         from_claim = 0; printf("%e: settles %e %e\n", who, outcome, verdict)
        };
        PROMISE(TOO_LATE || AGREES, "BROKEN 3 what is settled is not what happened\n")
     fi
@@ -498,19 +575,21 @@ rest:
     PROMISE(!SWEEP_ALONE || acted || !WORK || s_state != state && s_state != 0,
       "BROKEN 2 the sweep finds work, does nothing, and would for ever\n");
     d_step {
-      busy[p] = 0; stale[p] = 0; own_lease[p] = 0; forget(p); who = usual; d_facts = 0; v = 0; end = 0; end_verdict = 0; un = 0; expired = 0; marked = 0
+      busy[p] = 0; stale[p] = 0; own_lease[p] = 0; forget(p); who = usual; d_facts = 0; v = 0; end = 0; end_verdict = 0; un = 0; expired = 0; marked = 0; unasked = 0
     };
     goto idle
   }
 }
 
+#define LEAVES_SUSPENDED date = date && date_survives
+
 /* An update reaches S3. */
 inline takes_effect(what, result) {
   if
   :: what == approve && job == Suspended ->
-     job = Running; reason = ours; we_readied = 1; result = done_200
+     job = Running; reason = ours; we_readied = 1; LEAVES_SUSPENDED; result = done_200
   :: what == cancel && (job == New || job == Suspended || job == Running) ->
-     job = Cancelled; reason = ours; we_cancelled = 1; result = done_200
+     job = Cancelled; reason = ours; we_cancelled = 1; LEAVES_SUSPENDED; result = done_200
   :: else -> result = refused
   fi;
   if :: result == done_200 -> printf("S3: takes the %e\n", what) :: else fi;
@@ -524,8 +603,8 @@ inline takes_effect(what, result) {
 active proctype World() {
   byte i; mtype result;
 end: do
-  :: d_step { job == New && ASKS -> job = Suspended; ACTED; printf("S3: the job is Suspended\n") }
-  :: d_step { job == New && !ASKS -> job = Running; ACTED; printf("S3: the job runs\n") }
+  :: d_step { job == New && gated -> job = Suspended; date = (GATING == 2); ACTED; printf("S3: the job is Suspended\n") }
+  :: d_step { job == New && !gated -> job = Running; ACTED; printf("S3: the job runs\n") }
   :: atomic { ASKED(0) -> i = 0; goto arrives }
   :: atomic { ASKED(1) -> i = 1; goto arrives }
   :: atomic { ASKED(2) -> i = 2; goto arrives }
@@ -533,17 +612,22 @@ end: do
   :: atomic { late_cancel -> late_cancel = 0; ACTED; takes_effect(cancel, result); result = 0 }
   :: d_step { late_ready || late_cancel -> late_ready = 0; late_cancel = 0; ACTED }
 #if CONSOLE
-  :: atomic { OPEN && job == Suspended -> job = Running; they_readied = 1; ACTED;
+  :: atomic { OPEN && job == Suspended -> job = Running; they_readied = 1; LEAVES_SUSPENDED; ACTED;
        if :: reason = theirs :: reason = no_reason fi; printf("console: confirms the job\n") }
-  :: atomic { OPEN && (job == Suspended || job == Running) -> job = Cancelled; they_cancelled = 1; ACTED;
+  :: atomic { OPEN && (job == Suspended || job == Running) -> job = Cancelled; they_cancelled = 1; LEAVES_SUSPENDED; ACTED;
        if :: reason = theirs :: reason = no_reason :: skip fi; printf("console: cancels the job\n") }
 #endif
 #if ENDS
-  :: d_step { OPEN && job == Suspended -> job = Failed; ACTED; printf("S3: the job lapses after 30 days\n") }
+  :: d_step { OPEN && job == Suspended -> job = Failed; LEAVES_SUSPENDED; ACTED; printf("S3: the job lapses after 30 days\n") }
   :: atomic { OPEN && job == Running -> ACTED; if :: job = Finished :: job = Failed fi;
        if :: !REASONS_KEPT -> reason = no_reason :: skip fi; printf("S3: the job ends, %e\n", job) }
   :: d_step { (job == Cancelled || job == Finished || job == Failed) && (state == held || state == claimed) ->
-       job = Gone; reason = no_reason; ACTED; printf("S3: the job is forgotten\n") }
+       job = Gone; reason = no_reason; date = 0; ACTED; printf("S3: the job is forgotten\n") }
+#endif
+  :: d_step { missing == 1 && (HIDES != 2 || unseen != 1) -> missing = 2; ACTED; printf("clock: minutes after NoSuchJob\n") }
+#if HIDES >= 2
+  :: d_step { unseen == 0 && job != New -> unseen = 1; ACTED; printf("S3: does not show the job\n") }
+  :: d_step { unseen == 1 -> unseen = 2; ACTED; printf("S3: shows the job again\n") }
 #endif
 #if EXPIRY
   :: d_step { held_for == 1 -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
@@ -571,11 +655,15 @@ arrives: /* or it is refused without cause (denied), or throttled */
 active proctype Monitor() {
 end: do
   :: atomic { !busy[0] && !busy[1] && !busy[2] && !(state == claimed && lease_live) && !CANCEL_MAY_COME &&
-         !WORK && !AT_REST -> printf("BROKEN 2 nobody would ever look again\n"); assert(false) }
+         !WORK && !AT_REST && missing != 1 && unseen != 1 -> printf("BROKEN 2 nobody would ever look again\n"); assert(false) }
   od
 }
 
 init { atomic {
+#if GATING == 2
+  if :: gated = 1 :: gated = 0 fi;
+  if :: date_survives = 1; if :: we_know = 1 :: skip fi :: skip fi;
+#endif
   run Review(0, sweep);
 #if REVIEWS > 1
   run Review(1, event_review);

@@ -19,13 +19,21 @@ from batchgate.errors import (
     UpdateRefusedError,
     UpdateUnclearError,
 )
-from batchgate.jobs.model import Job, JobRef, JobStatus
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
 from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.ports import Brake, Gate, JobLook, Review
-from batchgate.protocol import NextStep, Settle, Step, arrives_until, conclude_refused, conclude_unclear
+from batchgate.protocol import (
+    NextStep,
+    Settle,
+    Step,
+    arrives_until,
+    asks_for_confirmation,
+    conclude_refused,
+    conclude_unclear,
+)
 from batchgate.state import Block, Direction, Outcome, Phase, State
 
 FACTS_STAY_FRESH = timedelta(seconds=5)
@@ -78,7 +86,7 @@ def hold(
     until = None if block else decision.until
     maybe_sent = state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
     held = replace(
-        _state_of(state, job),
+        _state_of(state, job, gate),
         phase=Phase.HELD,
         verdict=str(Verdict.HOLD),
         reason=reason,
@@ -228,7 +236,7 @@ def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[S
     claim_id = (state.claim_id if state else None) or gate.new_claim_id()
     lease_until = gate.deadline + UPDATE_TAKES_AT_MOST + LEASE_MARGIN
     claim = replace(
-        _state_of(state, job),
+        _state_of(state, job, gate),
         phase=Phase.CLAIMED,
         verdict=intent.verdict,
         reason=intent.reason(claim_id),
@@ -281,7 +289,7 @@ def _withdraw(claim: State, review: Review, gate: Gate, why: str) -> Review:
 
 def _after_refusal(claim: State, review: Review, gate: Gate, refusal: Exception) -> Review:
     job = gate.jobs.describe(claim.ref)
-    step = conclude_refused(claim, job)
+    step = conclude_refused(claim, job, gate.suspended_date_survives)
     if isinstance(step, Settle):
         return _settle(claim, step, replace(review, status=job.status), gate, job.status_update_reason)
     _withdraw(claim, review, gate, "S3 refused the update")
@@ -291,7 +299,7 @@ def _after_refusal(claim: State, review: Review, gate: Gate, refusal: Exception)
 def _after_unclear(claim: State, review: Review, gate: Gate) -> Review:
     """Only certainty is settled; otherwise the claim stays to its lease and is judged afresh then."""
     job = gate.jobs.describe(claim.ref)
-    step = conclude_unclear(claim, job)
+    step = conclude_unclear(claim, job, gate.suspended_date_survives)
     if isinstance(step, Settle):
         return _settle(claim, step, replace(review, status=job.status), gate, job.status_update_reason)
     left = replace(review, at=gate.clock.now(), action="left", reason=claim.reason, id=_decision_id(claim))
@@ -311,7 +319,6 @@ class Seen(Struct, frozen=True):
     total_tasks: int | None = None
     reason_on_job: str | None = None
     suspended_at: datetime | None = None
-    unconfirmed: bool = False
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -323,7 +330,6 @@ class Seen(Struct, frozen=True):
             total_tasks=job.total_tasks,
             reason_on_job=job.status_update_reason,
             suspended_at=job.suspended_date,
-            unconfirmed=not job.asks_for_confirmation,
         )
 
 
@@ -357,7 +363,7 @@ def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate, *, alarm
         attempt=state.attempt if state else 0,
     )
     if isinstance(step, Settle):
-        return _settle(state, step, review, gate, seen.reason_on_job, unconfirmed=seen.unconfirmed)
+        return _settle(state, step, review, gate, seen.reason_on_job)
     if step is Step.ANNOUNCE and state is not None:
         return _announce(state, replace(review, action=_action(state), alarm=alarm), gate)
     if step is Step.LOOK_AGAIN and state is not None:
@@ -374,8 +380,6 @@ def _settle(
     review: Review,
     gate: Gate,
     reason_on_job: str | None,
-    *,
-    unconfirmed: bool = False,
 ) -> Review:
     """Write the end, which is final, and tell of it with the reason that is on the job."""
     now = gate.clock.now()
@@ -400,8 +404,9 @@ def _settle(
         reason=(reason_on_job or _claimed_reason(before)) if applied else (reason_on_job or ""),
         decided_by=before.decided_by if applied else "",
         direction=end.direction,
+        maybe_sent=before.possibly_sent is not None,
         unattributed=end.unattributed,
-        unconfirmed=unconfirmed,
+        missing_since=None,
         decided_at=now,
         due_at=now,
         until=None,
@@ -441,8 +446,6 @@ def _announce(settled: State, review: Review, gate: Gate) -> Review:
 def _action(settled: State) -> str:
     if settled.outcome is Outcome.APPLIED and settled.direction is not None:
         return settled.direction.done
-    if settled.unconfirmed and settled.outcome is Outcome.SUPERSEDED:
-        return "unconfirmed"
     return str(settled.outcome or "nothing")
 
 
@@ -451,7 +454,7 @@ def _decision_id(state: State) -> str:
     return f"{state.ref.job_id}.{state.rev}"
 
 
-def _state_of(state: State | None, job: Job) -> State:
+def _state_of(state: State | None, job: Job, gate: Gate) -> State:
     """The state so far, or a beginning, with what S3 now says of the job for people."""
     before = state or State(
         ref=job.ref,
@@ -469,6 +472,7 @@ def _state_of(state: State | None, job: Job) -> State:
         total_tasks=job.total_tasks,
         created_at=job.creation_time,
         suspended_at=job.suspended_date,
+        ungated=asks_for_confirmation(state, job, gate.suspended_date_survives) is AsksForConfirmation.NO,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from batchgate.errors import UnreadableItemError
-from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
+from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
 from batchgate.state import State
@@ -225,7 +225,8 @@ class Review(Struct, frozen=True):
 
     Attributes:
         id: Of the decision: the same for the same end of the same job, however often it is announced.
-        action: approved, cancelled, held, waiting, superseded, unconfirmed, lapsed, left, or nothing.
+        action: approved, cancelled, held, waiting, superseded, ungated, ungated_or_confirmed_elsewhere, lapsed,
+            left, or nothing.
         verdict: The policies' verdict; "" where they were not asked.
         until: When a hold's window opens; None where it does not, or nothing is held.
         decided_by: The policy version, or a person's ARN; "" where nothing was decided.
@@ -301,6 +302,9 @@ class Gate(Struct, frozen=True):
         brake: On cancellations by policy.
         notices: To people; None where nobody wants any.
         adopt_existing: Whether jobs that are older than the gate are decided.
+        suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate.
+        listed: What S3 listed just now, before this review, as waiting or running; None where it was not asked (the
+            sweep asks, and nobody else may), or did not answer.
         look_again_after: How long a hold is left alone at most.
     """
 
@@ -315,4 +319,6 @@ class Gate(Struct, frozen=True):
     brake: Brake
     notices: Notices | None = None
     adopt_existing: bool = False
+    suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
+    listed: frozenset[JobRef] | None = None
     look_again_after: timedelta = timedelta(minutes=15)

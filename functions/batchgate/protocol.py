@@ -8,8 +8,9 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from batchgate.jobs.model import Job, JobStatus
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobStatus
 from batchgate.state import Direction, Outcome, Phase, State
 
 SIGNATURE_LIVES = timedelta(minutes=15)
@@ -25,7 +26,13 @@ _DATE_IS_EXACT_TO = timedelta(seconds=1)
 """*Source*: RFC 9110, Date."""
 
 GONE_AFTER = timedelta(days=1)
-"""A job that S3 does not know so long after it was heard of is gone."""
+"""A job that S3 does not know so long after it was heard of may be gone."""
+
+MISSING_FOR = timedelta(minutes=10)
+"""How long S3 must have said that it does not know a job before that can be final."""
+
+CONTRADICTED_FOR = timedelta(minutes=5)
+"""How long after a job's end was settled S3 must say Suspended before that end is doubted: no answer is so old."""
 
 _RUNS = frozenset({JobStatus.READY, JobStatus.ACTIVE, JobStatus.PAUSING, JobStatus.PAUSED})
 _FINISHES = frozenset({JobStatus.COMPLETING, JobStatus.COMPLETE})
@@ -50,6 +57,18 @@ class Step(Enum):
     """The end is settled and was not announced yet."""
 
 
+class Missing(Struct, frozen=True):
+    """S3 does not know the job: ask again, and see whether it lists it.
+
+    Attributes:
+        since: When it said so first.
+        listing_decides: It has said so for long enough: the job is gone unless S3 lists it.
+    """
+
+    since: datetime
+    listing_decides: bool
+
+
 class Settle(Struct, frozen=True):
     """The job has come to an end that the ledger does not know yet.
 
@@ -67,39 +86,96 @@ class Settle(Struct, frozen=True):
 NextStep: TypeAlias = Step | Settle
 
 
-def next_step(state: State | None, job: Job, now: datetime, *, cancel_unconfirmed: bool) -> NextStep:
+def asks_for_confirmation(state: State | None, job: Job, survives: DateSurvives) -> AsksForConfirmation:
+    """Whether a job asks for confirmation, by all that S3 and the ledger say of it."""
+    return job.asks_for_confirmation(
+        known_to_ask=state is not None and state.is_of_one_that_asks, date_survives=survives
+    )
+
+
+def next_step(
+    state: State | None,
+    job: Job,
+    now: datetime,
+    *,
+    cancel_ungated: bool,
+    survives: DateSurvives = DateSurvives.UNKNOWN,
+) -> NextStep:
     """Read the table.
 
     Args:
         state: The gate's truth; None where it never wrote about the job.
         job: S3's answer.
         now: Aware instant, not after S3 was asked: what can no longer arrive then is seen in the answer.
-        cancel_unconfirmed: Whether a job created without confirmation may be cancelled.
+        cancel_ungated: Whether a job that surely does not ask for confirmation may be cancelled.
+        survives: Whether a job that was confirmed still has its SuspendedDate.
     """
     if state is not None and state.phase is Phase.SETTLED:
         return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
     if state is not None and state.lease_is_live(now):
         return Step.LEAVE
-    status = job.status
-    if not job.asks_for_confirmation and cancel_unconfirmed and (status.before_suspended or status in _RUNS):
+    status, asks = job.status, asks_for_confirmation(state, job, survives)
+    is_ungated = asks is AsksForConfirmation.NO
+    if is_ungated and cancel_ungated and (status.before_suspended or status in _RUNS):
         return Step.JUDGE
     if status is JobStatus.SUSPENDED:
         return Step.JUDGE
     if status.before_suspended or status is JobStatus.UNRECOGNISED:
-        return Step.WAIT if job.asks_for_confirmation else Step.NOTHING
-    if state is None:
-        return Settle(Outcome.SUPERSEDED) if status in _RUNS or status in _FINISHES else Step.NOTHING
-    return _end(state, job, now)
+        return Step.NOTHING if is_ungated else Step.WAIT
+    return _moved_on(state, job, now, asks)
 
 
-def leave_unconfirmed(state: State | None, job: Job, now: datetime) -> NextStep:
-    """What to do about a job that did not ask for confirmation, and that nothing forbids."""
-    if job.status.before_suspended:
-        return Step.NOTHING
-    return Settle(Outcome.SUPERSEDED) if state is None else _end(state, job, now)
+def leave_ungated(state: State | None, job: Job, now: datetime) -> NextStep:
+    """What to do about a job that does not ask for confirmation, and that nothing forbids."""
+    return Step.NOTHING if job.status.before_suspended else _moved_on(state, job, now, AsksForConfirmation.NO)
 
 
-def _end(state: State, job: Job, now: datetime) -> NextStep:
+def is_open_again(state: State, job: Job, now: datetime) -> bool:
+    """Whether a settled end is doubted, because S3 says Suspended all the same, and has for a while.
+
+    Only an end that was announced, and in which nothing of the gate's was applied or may have been sent: whatever
+    is decided now is the first decision.
+    """
+    return may_reopen(state, job) and state.decided_at is not None and now - state.decided_at >= CONTRADICTED_FOR
+
+
+def may_reopen(state: State, job: Job) -> bool:
+    """The same for a person, who need not wait."""
+    return (
+        state.phase is Phase.SETTLED
+        and job.status is JobStatus.SUSPENDED
+        and state.announced_at is not None
+        and state.outcome is not Outcome.APPLIED
+        and not state.maybe_sent
+    )
+
+
+def reopened(state: State) -> State:
+    """A settled job as one that is still to be decided; how long it was held before counts no more."""
+    return replace(
+        state,
+        phase=Phase.HELD,
+        outcome=None,
+        direction=None,
+        unattributed=False,
+        decided_at=None,
+        announced_at=None,
+        first_held_at=None,
+        judged="",
+        ungated=False,
+    )
+
+
+def _moved_on(state: State | None, job: Job, now: datetime, asks: AsksForConfirmation) -> NextStep:
+    """What to do about a job that S3 has moved beyond Suspended, or that never came there."""
+    if state is not None:
+        return _end(state, job, now, asks)
+    if asks is AsksForConfirmation.YES:
+        return Settle(Outcome.SUPERSEDED) if job.status in _RUNS or job.status in _FINISHES else Step.NOTHING
+    return Settle(_without_us(job, asks)) if job.has_run else Step.NOTHING
+
+
+def _end(state: State, job: Job, now: datetime, asks: AsksForConfirmation) -> NextStep:
     """What has become of a job that the gate held or claimed, and that S3 has moved on."""
     if is_ours(state, job):
         return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
@@ -107,7 +183,18 @@ def _end(state: State, job: Job, now: datetime) -> NextStep:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
     if job.status in _RUNS and state.possibly_sent is Direction.CANCEL and now < arrives_until(state, now):
         return Step.LOOK_AGAIN
-    return Settle(Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED)
+    return Settle(_without_us(job, asks))
+
+
+def _without_us(job: Job, asks: AsksForConfirmation) -> Outcome:
+    """The end of a job to which nothing of the gate's was applied."""
+    match asks:
+        case AsksForConfirmation.NO:
+            return Outcome.UNGATED
+        case AsksForConfirmation.UNKNOWN:
+            return Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE
+        case _:
+            return Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED
 
 
 def is_ours(state: State, job: Job) -> bool:
@@ -156,10 +243,11 @@ def clocks_apart(date: datetime, asked_at: datetime, answered_at: datetime) -> t
     return ahead if ahead > timedelta(0) else min(behind, timedelta(0))
 
 
-def settle_gone(state: State | None, now: datetime) -> NextStep:
-    """What to do about a job that S3 does not know: too new, or gone.
+def find_missing(state: State | None, now: datetime) -> Step | Missing:
+    """What to do about a job that S3 does not know: too new, hidden for a while, or gone.
 
-    A job that the gate wrote about was known once; it is gone after a day.
+    A job that the gate wrote about was known once. It is gone when S3 has not known it for minutes, a day after it was
+    heard of, and does not list it either.
     """
     if state is None:
         return Step.WAIT
@@ -168,12 +256,13 @@ def settle_gone(state: State | None, now: datetime) -> NextStep:
     if state.lease_is_live(now):
         return Step.LEAVE
     known_since = state.created_at or state.first_held_at or state.lease_until
-    if known_since is not None and now - known_since > GONE_AFTER:
-        return Settle(Outcome.LAPSED)
-    return Step.LEAVE
+    if known_since is None or now - known_since <= GONE_AFTER:
+        return Step.LEAVE
+    since = state.missing_since or now
+    return Missing(since, listing_decides=now - since >= MISSING_FOR)
 
 
-def conclude_unclear(state: State, job: Job) -> NextStep:
+def conclude_unclear(state: State, job: Job, survives: DateSurvives = DateSurvives.UNKNOWN) -> NextStep:
     """What the owner of a live claim makes of S3's answer after an update of unknown effect.
 
     Only what is certain is settled; everything else is left to the lease.
@@ -181,27 +270,28 @@ def conclude_unclear(state: State, job: Job) -> NextStep:
     ended = job.status in _FINISHES | _IS_CANCELLED | _FAILS
     refused_for_good = job.status in _RUNS and state.direction is Direction.APPROVE
     if is_ours(state, job) or ended or refused_for_good:
-        return _end_for_owner(state, job, sent=True)
+        return _end_for_owner(state, job, asks_for_confirmation(state, job, survives), sent=True)
     return Step.LEAVE
 
 
-def conclude_refused(state: State, job: Job) -> NextStep:
+def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurvives.UNKNOWN) -> NextStep:
     """What the owner makes of S3's answer after an update that surely had no effect.
 
     Step.JUDGE stands for: not at its end yet, withdraw the claim. So does a job that runs while an
     earlier cancel may still arrive, and one that runs unasked and that is still to be cancelled.
     """
+    asks = asks_for_confirmation(state, job, survives)
     if is_ours(state, job) or job.status in _FINISHES | _IS_CANCELLED | _FAILS:
-        return _end_for_owner(state, job, sent=state.maybe_sent)
-    open_still = not job.asks_for_confirmation or (state.maybe_sent and state.direction is Direction.CANCEL)
-    if job.status in _RUNS and not open_still:
-        return _end_for_owner(state, job, sent=state.maybe_sent)
+        return _end_for_owner(state, job, asks, sent=state.maybe_sent)
+    may_come = state.maybe_sent and state.direction is Direction.CANCEL
+    if job.status in _RUNS and asks is not AsksForConfirmation.NO and not may_come:
+        return _end_for_owner(state, job, asks, sent=state.maybe_sent)
     return Step.JUDGE
 
 
-def _end_for_owner(state: State, job: Job, *, sent: bool) -> Settle:
+def _end_for_owner(state: State, job: Job, asks: AsksForConfirmation, *, sent: bool) -> Settle:
     if is_ours(state, job):
         return Settle(Outcome.APPLIED, state.direction)
     if sent and not job.status_update_reason and _moved_as(job.status) is state.direction:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
-    return Settle(Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED)
+    return Settle(_without_us(job, asks))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from batchgate.carry_out import Intent, Seen, act, by_policy, finish, hold, review_of
 from batchgate.errors import (
@@ -17,14 +18,27 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.jobs.model import Job, JobRef, JobStatus, Json
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import personal_reason
 from batchgate.ports import Gate, JobLook, Review
-from batchgate.protocol import NextStep, Step, contradiction, leave_unconfirmed, next_step, settle_gone
+from batchgate.protocol import (
+    MISSING_FOR,
+    NextStep,
+    Settle,
+    Step,
+    asks_for_confirmation,
+    contradiction,
+    find_missing,
+    is_open_again,
+    leave_ungated,
+    may_reopen,
+    next_step,
+    reopened,
+)
 from batchgate.state import Block, Direction, Outcome, Phase, State
 from batchgate.text import shorten
 
@@ -58,23 +72,61 @@ def _until_nobody_else_writes(review: Callable[[], Review]) -> Review:
 
 
 def _review_once(ref: JobRef, gate: Gate) -> Review:
-    state = gate.ledger.read(ref)
+    found = gate.ledger.read(ref)
     policies, trouble = _policies(gate)
     try:
-        look, size = _look(ref, state, policies, gate)
+        look, size = _look(ref, found, policies, gate)
     except JobNotFoundError:
-        step = settle_gone(state, gate.clock.now())
-        if state is None or step is Step.LEAVE:
+        left = _not_found(ref, found, gate)
+        if left is None:
             raise
-        return finish(step, state, Seen(ref, JobStatus.UNRECOGNISED), gate)
-    step = _step(state, look, policies)
+        return left
+    job, alarm = look.job, contradiction(found, look.job)
+    state = _as_it_stands(found, look)
+    step = _step(state, look, policies, gate)
     if policies is None:
         is_settled = state is not None and state.phase is Phase.SETTLED
-        if step is Step.JUDGE or not (look.job.asks_for_confirmation or is_settled):
+        is_ungated = asks_for_confirmation(state, job, gate.suspended_date_survives) is AsksForConfirmation.NO
+        if step is Step.JUDGE or (is_ungated and not is_settled):
             raise trouble
     elif step is Step.JUDGE:
-        return _judge(state, look, size, policies, gate)
-    return finish(step, state, Seen.of(look.job), gate, alarm=contradiction(state, look.job))
+        if alarm:
+            finish(Step.NOTHING, found, Seen.of(job), gate, alarm=f"{alarm}; it is evaluated again")
+        return _judge(_shown_again(state, gate), look, size, policies, gate)
+    return finish(step, _shown_again(state, gate), Seen.of(job), gate, alarm=alarm)
+
+
+def _not_found(ref: JobRef, state: State | None, gate: Gate) -> Review | None:
+    """What S3's answer that there is no such job comes to; None where nothing can be made of it."""
+    now = gate.clock.now()
+    step = find_missing(state, now)
+    if state is None or step is Step.LEAVE:
+        return None
+    seen = Seen(ref, JobStatus.UNRECOGNISED)
+    if isinstance(step, Step):
+        return finish(step, state, seen, gate)
+    since = step.since
+    if step.listing_decides and gate.listed is not None:
+        if ref not in gate.listed:
+            return finish(Settle(Outcome.LAPSED), state, seen, gate)
+        since = now
+    if since != state.missing_since:
+        due = min(state.due_at or now, now + MISSING_FOR)
+        state = gate.ledger.write(replace(state, missing_since=since, due_at=due), replacing=state)
+    return finish(Step.LEAVE, state, seen, gate)
+
+
+def _shown_again(state: State | None, gate: Gate) -> State | None:
+    """The state of a job that S3 does show: whether it is gone is asked from the beginning if it does not, later."""
+    if state is None or state.missing_since is None:
+        return state
+    return gate.ledger.write(replace(state, missing_since=None), replacing=state)
+
+
+def _as_it_stands(state: State | None, look: JobLook) -> State | None:
+    """The state, open again where S3 contradicts the end that was settled."""
+    is_open = state is not None and is_open_again(state, look.job, look.read_at)
+    return reopened(state) if state is not None and is_open else state
 
 
 def _policies(gate: Gate) -> tuple[PolicySet | None, PolicyUnavailableError]:
@@ -91,7 +143,9 @@ def _look(
     """The job, and the size of its manifest where the policies ask for it; what is slow is never the last."""
     with_tags = always_with_tags or (policies is not None and policies.asks_for("tags"))
     look = gate.jobs.look(ref, with_tags=with_tags)
-    if policies is None or not policies.asks_for("manifest.bytes") or _step(state, look, policies) is not Step.JUDGE:
+    if policies is None or not policies.asks_for("manifest.bytes"):
+        return look, NOT_READ
+    if _step(_as_it_stands(state, look), look, policies, gate) is not Step.JUDGE:
         return look, NOT_READ
     size = gate.manifests.size(look.job)
     if gate.clock.now() - look.read_at > OLD_ENOUGH_TO_LOOK_AGAIN:
@@ -99,9 +153,10 @@ def _look(
     return look, size
 
 
-def _step(state: State | None, look: JobLook, policies: PolicySet | None) -> NextStep:
-    cancels = policies is not None and policies.cancel_unconfirmed
-    return next_step(state, look.job, look.read_at, cancel_unconfirmed=cancels)
+def _step(state: State | None, look: JobLook, policies: PolicySet | None, gate: Gate) -> NextStep:
+    cancels = policies is not None and policies.cancel_ungated
+    survives = gate.suspended_date_survives
+    return next_step(state, look.job, look.read_at, cancel_ungated=cancels, survives=survives)
 
 
 # --- Judging ----------------------------------------------------------------------------------------
@@ -109,13 +164,14 @@ def _step(state: State | None, look: JobLook, policies: PolicySet | None) -> Nex
 
 def _judge(state: State | None, look: JobLook, size: int | Gap, policies: PolicySet, gate: Gate) -> Review:
     job = look.job
-    decision = _decide(policies, look, size, gate)
+    asks = asks_for_confirmation(state, job, gate.suspended_date_survives)
+    decision = _decide(policies, look, size, asks, gate)
     expires_after = policies.cancel_held_after if decision.may_expire else None
     expired = _has_expired(state, decision, gate)
-    direction = Direction.CANCEL if expired else _direction(decision, job)
+    direction = Direction.CANCEL if expired else direction_of(decision)
     block = _block(state, direction, job, gate)
-    if not job.asks_for_confirmation and (direction is None or block in (Block.ADOPTION, Block.OTHER_HAND)):
-        return finish(leave_unconfirmed(state, job, look.read_at), state, Seen.of(job), gate)
+    if asks is AsksForConfirmation.NO and (direction is None or block in (Block.ADOPTION, Block.OTHER_HAND)):
+        return finish(leave_ungated(state, job, look.read_at), state, Seen.of(job), gate)
     if decision.verdict is Verdict.WAIT:
         return review_of(decision, job, gate, "waiting")
     if direction is not None and block is None:
@@ -129,16 +185,17 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
     return hold(state, decision, job, gate, ends_after=expires_after or SUSPENDED_FOR_AT_MOST, block=block)
 
 
-def _decide(policies: PolicySet, look: JobLook, size: int | Gap, gate: Gate) -> Decision:
-    return decide(policies, gather_facts(look.job, gate.clock.now(), tags=look.tags, manifest_bytes=size))
+def _decide(policies: PolicySet, look: JobLook, size: int | Gap, asks: AsksForConfirmation, gate: Gate) -> Decision:
+    return decide(policies, gather_facts(look.job, gate.clock.now(), asks=asks, tags=look.tags, manifest_bytes=size))
 
 
-def _direction(decision: Decision, job: Job) -> Direction | None:
-    """What the verdict asks S3 for; a job that did not ask for confirmation can only be cancelled."""
+def direction_of(decision: Decision) -> Direction | None:
+    """What the verdict asks S3 for; a job that does not ask for confirmation can only be cancelled."""
+    asks = decision.facts.asks_for_confirmation is AsksForConfirmation.YES
     match decision.verdict:
-        case Verdict.APPROVE if job.asks_for_confirmation:
+        case Verdict.APPROVE if asks:
             return Direction.APPROVE
-        case Verdict.CANCEL if job.asks_for_confirmation or decision.by_violation:
+        case Verdict.CANCEL if asks or decision.by_violation:
             return Direction.CANCEL
         case _:
             return None
@@ -150,7 +207,7 @@ def _has_expired(state: State | None, decision: Decision, gate: Gate) -> bool:
     return (
         decision.verdict is Verdict.HOLD
         and decision.may_expire
-        and decision.facts.asks_for_confirmation
+        and decision.facts.asks_for_confirmation is AsksForConfirmation.YES
         and at_most is not None
         and state is not None
         and state.first_held_at is not None
@@ -229,7 +286,7 @@ def _decide_by_hand_once(
             "Run the command again to see it as it is now"
         )
     try:
-        return act(proposal.state, proposal.intent, proposal.look, gate)
+        return act(_shown_again(proposal.state, gate), proposal.intent, proposal.look, gate)
     except GatePausedError as paused:
         raise RefusedError(f"{ref.job_id}: {paused}; `batchgate resume` ends that") from paused
 
@@ -244,11 +301,15 @@ def propose_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate:
     state = gate.ledger.read(ref)
     policies, _ = _policies(gate)
     look, size = _look(ref, state, policies, gate, always_with_tags=True)
-    step = next_step(state, look.job, look.read_at, cancel_unconfirmed=direction is Direction.CANCEL)
-    refusal = _refusal(state, step, direction, look.job)
+    if state is not None and may_reopen(state, look.job):
+        state = reopened(state)
+    asks = asks_for_confirmation(state, look.job, gate.suspended_date_survives)
+    cancels, survives = direction is Direction.CANCEL, gate.suspended_date_survives
+    step = next_step(state, look.job, look.read_at, cancel_ungated=cancels, survives=survives)
+    refusal = _refusal(state, step, direction, look.job, asks)
     if refusal:
         raise RefusedError(f"{ref.job_id}: {refusal}")
-    decision = _decide(policies, look, size, gate) if policies is not None else None
+    decision = _decide(policies, look, size, asks, gate) if policies is not None else None
     intent = _by_hand(decision, direction, who, why, look, gate)
     return Proposal(state, look, intent, job_as_shown(look.job, look.tags))
 
@@ -295,20 +356,26 @@ def _how_it_ended(state: State) -> str:
             return f"this job was {direction.done} already{at}, {by}"
         case Outcome.LAPSED, _:
             return f"this job ended without a decision{at}"
+        case Outcome.UNGATED, _:
+            return f"this job did not ask for confirmation: it runs by itself, as was seen{at}"
+        case Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE, _:
+            return f"this job is ungated, or was confirmed outside the gate: it ran when it was seen{at}"
         case _:
             return f"somebody decided this job already outside the gate{at}"
 
 
-def _refusal(state: State | None, step: NextStep, direction: Direction, job: Job) -> str:
+def _refusal(state: State | None, step: NextStep, direction: Direction, job: Job, asks: AsksForConfirmation) -> str:
     """Why a person's decision can't be carried out; "" where it can."""
     if state is not None and state.phase is Phase.SETTLED:
         return _how_it_ended(state)
     if step is Step.LEAVE and state is not None:
         return f"a review has claimed it until {state.lease_until:%H:%M:%S} UTC; see then what came of it"
-    if step is not Step.JUDGE:
-        return f"S3 says {job.status}; only a Suspended job can be decided"
-    if direction is Direction.APPROVE and not job.asks_for_confirmation:
+    if direction is Direction.APPROVE and asks is AsksForConfirmation.NO:
         return "this job did not ask for confirmation: it runs by itself"
+    if step is not Step.JUDGE:
+        unknown = asks is AsksForConfirmation.UNKNOWN and job.has_run
+        why = ", and not whether this job is ungated or was confirmed elsewhere" if unknown else ""
+        return f"S3 says {job.status}{why}; only a Suspended job can be decided"
     if state is not None and state.possibly_sent not in (None, direction):
         return (
             f"an earlier {state.possibly_sent} may have been sent and may still take effect; "

@@ -53,6 +53,10 @@ class Outcome(StrEnum):
     """S3 did what the gate asked."""
     SUPERSEDED = "superseded"
     """Somebody else decided."""
+    UNGATED = "ungated"
+    """It did not ask for confirmation, and ran."""
+    UNGATED_OR_CONFIRMED_ELSEWHERE = "ungated_or_confirmed_elsewhere"
+    """It ran, and nothing says whether it ever waited for confirmation."""
     LAPSED = "lapsed"
     """The job ended without a decision."""
 
@@ -74,7 +78,7 @@ class State(Struct, frozen=True):
             reason; None before.
         attempt: How many claims there were.
         direction: The claims' own; None where no claim may have been sent.
-        maybe_sent: A claim's lease ran out before it was known what became of it.
+        maybe_sent: A claim's lease ran out before it was known what became of it; kept when the job is settled.
         lease_until: Until when the last claim's owner, and nobody else, acts.
         outcome: How it ended; None while open.
         unattributed: It ended in the claim's direction, and no reason on the job says by whom.
@@ -90,7 +94,8 @@ class State(Struct, frozen=True):
         total_tasks: Its objects, for people; None where S3 did not say.
         created_at: When the job was created; None where S3 did not say.
         suspended_at: Since when the job waits for confirmation; None where S3 did not say.
-        unconfirmed: The job was created without asking for confirmation.
+        ungated: What is held or claimed here did not ask for confirmation.
+        missing_since: When S3 first said that it does not know the job, and has not shown it since; None where it has.
     """
 
     ref: JobRef
@@ -121,11 +126,17 @@ class State(Struct, frozen=True):
     total_tasks: int | None = None
     created_at: datetime | None = None
     suspended_at: datetime | None = None
-    unconfirmed: bool = False
+    ungated: bool = False
+    missing_since: datetime | None = None
 
     def lease_is_live(self, now: datetime) -> bool:
         """Whether the owner of a claim still acts, and everybody else leaves."""
         return self.phase is Phase.CLAIMED and self.lease_until is not None and now < self.lease_until
+
+    @property
+    def is_of_one_that_asks(self) -> bool:
+        """A hold or claim of a job that was seen to wait for confirmation."""
+        return self.phase is not Phase.SETTLED and not self.ungated
 
     @property
     def possibly_sent(self) -> Direction | None:

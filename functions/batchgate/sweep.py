@@ -12,12 +12,19 @@ from msgspec.structs import replace
 from batchgate.digest import needs_a_person
 from batchgate.errors import JobsApiError, PolicyUnavailableError, UnreadableItemError
 from batchgate.jobs.model import JobRef, JobStatus
-from batchgate.ports import Gate, Review
+from batchgate.ports import Gate, ListedJob, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.state import Block, Phase, State
 
-_UNASKED: Final = (JobStatus.NEW, JobStatus.PREPARING, JobStatus.READY, JobStatus.ACTIVE)
-"""Where jobs are found that were created without confirmation."""
+_PERHAPS_UNGATED: Final = (
+    JobStatus.NEW,
+    JobStatus.PREPARING,
+    JobStatus.READY,
+    JobStatus.ACTIVE,
+    JobStatus.PAUSING,
+    JobStatus.PAUSED,
+)
+"""Where jobs are found that do not ask for confirmation; S3 does not list whether one does."""
 
 _CALLS_A_REVIEW = 2
 """Describe and tags: what looking at a hold again costs."""
@@ -49,10 +56,10 @@ class Memory(Struct):
     """What one instance remembers from sweep to sweep, to ask S3 less; losing it costs calls, and nothing else.
 
     Attributes:
-        asking: Jobs before Suspended that are known to ask for confirmation: reviewed when they are Suspended.
+        waiting: Jobs that S3 still prepares and that are waited for: reviewed again when they are Suspended, or run.
     """
 
-    asking: set[JobRef] = field(default_factory=set)
+    waiting: set[JobRef] = field(default_factory=set)
 
 
 class SweepReport(Struct):
@@ -128,17 +135,19 @@ def sweep_jobs(gate: Gate, plan: Plan, memory: Memory, *, owner: str) -> SweepRe
         report.ran = False
         return report
     try:
-        due, new = _find_work(gate, plan, memory, report)
+        due, new, listed = _find_work(gate, plan, memory, report)
         patience = timedelta(seconds=report.held * _CALLS_A_REVIEW / (plan.calls_per_second * _FOR_WHAT_IS_DUE))
-        patient = replace(gate, look_again_after=max(gate.look_again_after, patience))
+        patient = replace(gate, look_again_after=max(gate.look_again_after, patience), listed=listed)
         _work_off(_in_turn(due, new), patient, plan, memory, report)
         return report
     finally:
         gate.ledger.end_sweep(owner)
 
 
-def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> tuple[deque[_Work], deque[_Work]]:
-    """What is due, and what is new, each with the longest due first."""
+def _find_work(
+    gate: Gate, plan: Plan, memory: Memory, report: SweepReport
+) -> tuple[deque[_Work], deque[_Work], frozenset[JobRef] | None]:
+    """What is due, and what is new, each with the longest due first; and all that S3 listed."""
     now = report.at
     version = _version(gate, report)
     report.paused = _is_paused(gate, report)
@@ -149,7 +158,9 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
     report.oldest_held = min((item.first_held_at for item in held if item.first_held_at), default=None)
     waits_since = [item.suspended_at or item.first_held_at for item in held]
     report.oldest_suspended = min((each for each in waits_since if each), default=None)
-    listed, unasked = _list(gate, plan, report)
+    listed, others = _list(gate, plan, report)
+    all_listed = None if listed is None or others is None else frozenset(listed.keys() | others.keys())
+    others = others or {}
     due: list[_Work] = []
     for item in items.values():
         has_moved = listed is not None and item.ref not in listed and not item.lease_is_live(now)
@@ -159,14 +170,18 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
         if since is not None:
             due.append(_Work(since, item.ref, is_new=False))
     listed = listed or {}
-    memory.asking &= unasked.keys() - listed.keys()
-    created = {**unasked, **listed}
-    unknown = [ref for ref in created if ref not in items and ref not in memory.asking and ref not in unreadable]
+    memory.waiting &= {ref for ref, row in others.items() if row.status.before_suspended} - listed.keys()
+    rows = {**others, **listed}
+    unknown = [ref for ref in rows if ref not in items and ref not in memory.waiting and ref not in unreadable]
     # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
     known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
-    new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known and version is not None]
+    new = [
+        _Work(rows[ref].creation_time or now, ref, is_new=True)
+        for ref in unknown
+        if ref not in known and version is not None
+    ]
     report.listed, report.due, report.new = len(listed), len(due), len(new)
-    return deque(sorted(due)), deque(sorted(new))
+    return deque(sorted(due)), deque(sorted(new)), all_listed
 
 
 def _is_paused(gate: Gate, report: SweepReport) -> bool:
@@ -214,25 +229,26 @@ def _due_since(item: State, now: datetime, version: str | None, *, paused: bool)
     return None
 
 
-_Listed: TypeAlias = Mapping[JobRef, datetime | None]
+_Listed: TypeAlias = Mapping[JobRef, ListedJob]
 
 
-def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed]:
-    """What S3 lists as Suspended, None where that can't be known, and what may run without having asked."""
-    suspended: dict[JobRef, datetime | None] = {}
-    unasked: dict[JobRef, datetime | None] = {}
+def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed | None]:
+    """What S3 lists as Suspended, and what may run without having asked; each None where that can't be known."""
+    suspended: dict[JobRef, ListedJob] = {}
+    others: dict[JobRef, ListedJob] = {}
     try:
         for row in gate.jobs.list_jobs(plan.account_id, (JobStatus.SUSPENDED,)):
-            suspended[row.ref] = row.creation_time
+            suspended[row.ref] = row
     except JobsApiError as error:
         report.note_trouble("ListJobs Suspended", error)
-        return None, {}
+        return None, None
     try:
-        for row in gate.jobs.list_jobs(plan.account_id, _UNASKED):
-            unasked[row.ref] = row.creation_time
+        for row in gate.jobs.list_jobs(plan.account_id, _PERHAPS_UNGATED):
+            others[row.ref] = row
     except JobsApiError as error:
-        report.note_trouble("ListJobs New to Active", error)
-    return suspended, unasked
+        report.note_trouble("ListJobs New to Paused", error)
+        return suspended, None
+    return suspended, others
 
 
 def _in_turn(due: deque[_Work], new: deque[_Work]) -> Iterator[_Work]:
@@ -295,4 +311,4 @@ def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Ex
         return
     report.did[came_to.action] += 1
     if came_to.action == "waiting":
-        memory.asking.add(work.ref)
+        memory.waiting.add(work.ref)

@@ -24,7 +24,7 @@ from batchgate.adapters.pace import Evenly, Pace, Unhurried
 from batchgate.adapters.policy_source import AppConfigPolicy, PackagedPolicy, ProfileLocation
 from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError
-from batchgate.jobs.model import Job
+from batchgate.jobs.model import DateSurvives, Job
 from batchgate.policy.facts import Gap
 from batchgate.policy.wording import printable
 from batchgate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, Notices, PolicySource
@@ -77,6 +77,7 @@ class Settings(Struct, frozen=True):
             for where there is no AppConfig.
         ledger_table: BATCHGATE_LEDGER_TABLE: the table of decisions.
         adopt_existing: BATCHGATE_ADOPT_EXISTING: `judge`, or `report` if not said.
+        suspended_date_survives: BATCHGATE_SUSPENDED_DATE_SURVIVES: `true`, `false`, or `unknown` if not said.
         brake: BATCHGATE_BRAKE: cancellations/minutes; 20/10 if not said.
         event_bus: BATCHGATE_EVENT_BUS: the bus that hears of decisions; none if not said.
         topic_arn: BATCHGATE_TOPIC_ARN: the topic that hears of holds; none if not said.
@@ -87,6 +88,7 @@ class Settings(Struct, frozen=True):
     policies: ProfileLocation | Path
     ledger_table: str
     adopt_existing: bool
+    suspended_date_survives: DateSurvives
     brake: Brake
     event_bus: str
     topic_arn: str
@@ -105,6 +107,7 @@ class Settings(Struct, frozen=True):
         if not table:
             raise SettingError("BATCHGATE_LEDGER_TABLE: expected the name of the decision ledger's table, got nothing")
         adopt = _choice(said, "BATCHGATE_ADOPT_EXISTING", "report", "judge")
+        survives = DateSurvives(_choice(said, "BATCHGATE_SUSPENDED_DATE_SURVIVES", *DateSurvives))
         brake = said.get("BATCHGATE_BRAKE") or "20/10"
         rate = said.get("BATCHGATE_SWEEP_CALLS_PER_SECOND") or "20"
         try:
@@ -121,6 +124,7 @@ class Settings(Struct, frozen=True):
             policies=_where_policies_are(said.get("BATCHGATE_APPCONFIG"), said.get("BATCHGATE_POLICY_FILE")),
             ledger_table=table,
             adopt_existing=adopt == "judge",
+            suspended_date_survives=survives,
             brake=Brake(cancellations, timedelta(minutes=minutes)),
             event_bus=said.get("BATCHGATE_EVENT_BUS") or "",
             topic_arn=said.get("BATCHGATE_TOPIC_ARN") or "",
@@ -178,6 +182,7 @@ def gate(home: Home, time_left: timedelta, *, paced: bool = False) -> Gate:
         brake=settings.brake,
         notices=_notices(),
         adopt_existing=settings.adopt_existing,
+        suspended_date_survives=settings.suspended_date_survives,
     )
 
 

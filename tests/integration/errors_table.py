@@ -426,7 +426,7 @@ def _sweep_rows() -> Iterator[SweepRow]:
     for fails, effect, code, counted in _S3_TROUBLES[:5]:
         happens = _s3("ListJobs", effect, code)
         yield SweepRow("ListJobs of Suspended", fails, happens, False, "the due one", _with_sweep_troubles(counted))
-    yield SweepRow("ListJobs of New to Active", "fails", _second_listing_fails, False, "both", "Errors, SweepTroubles")
+    yield SweepRow("ListJobs of New to Paused", "fails", _second_listing_fails, False, "both", "Errors, SweepTroubles")
     for fails, trouble in _AWS_TROUBLES:
         yield SweepRow("PutItem of the sweep's lease", fails, _aws("PutItem", trouble), True, "none", "Errors")
     yield SweepRow("PutItem of the sweep's lease", "finds another sweep at it", _other_sweep, False, "none", "")

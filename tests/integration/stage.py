@@ -14,7 +14,7 @@ import policy_file
 from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.events import parse_job_event
-from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
@@ -253,14 +253,26 @@ class Stage:
     """One gate and one emulated S3, on one stepped clock."""
 
     def __init__(
-        self, text: str = UP_TO_THREE, *, switches: Switches | None = None, delays: Delays | None = None
+        self,
+        text: str = UP_TO_THREE,
+        *,
+        switches: Switches | None = None,
+        delays: Delays | None = None,
+        running_slots: int | None = None,
     ) -> None:
         """Enforce policies before an S3 without jobs."""
         self.clock = SteppedClock(START)
         self.objects = MemoryObjects()
         self.events: list[Event] = []
         self.emulator = Emulator(
-            self.clock, self.objects, self.events.append, switches, region=REGION, delays=delays, seed=0
+            self.clock,
+            self.objects,
+            self.events.append,
+            switches,
+            region=REGION,
+            delays=delays,
+            running_slots=running_slots,
+            seed=0,
         )
         self.script = Script()
         self.ledger = RecordedLedger(self.script, MemoryLedger(self.clock))
@@ -276,6 +288,7 @@ class Stage:
         self.time_left = timedelta(seconds=60)
         self.brake = Brake(20, timedelta(minutes=10))
         self.adopt_existing = False
+        self.suspended_date_survives = DateSurvives.UNKNOWN
         self.memory = Memory()
         self._claim_ids = chain(CLAIM_IDS, map("{:08x}".format, count(2)))  # no generator: many threads ask
 
@@ -334,6 +347,7 @@ class Stage:
             deadline=self.clock.now() + self.time_left,
             brake=self.brake,
             adopt_existing=self.adopt_existing,
+            suspended_date_survives=self.suspended_date_survives,
         )
 
     def review(self, ref: JobRef) -> Review:

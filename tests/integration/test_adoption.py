@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from batchgate.jobs.model import DateSurvives
 from batchgate.state import Block, Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault
 from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, Stage
@@ -80,10 +81,11 @@ def test_an_older_job_that_somebody_confirms_in_the_console_is_superseded(old: S
 
 
 def test_an_older_job_that_did_not_ask_is_not_cancelled(old: Stage) -> None:
-    """`unconfirmed_jobs: cancel` is for the jobs since."""
-    old.enforce(CANCEL_ALL.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel"))
+    """`ungated_jobs: cancel` is for the jobs since."""
+    old.enforce(CANCEL_ALL.replace("version: 1", "version: 1\nungated_jobs: cancel"))
+    old.suspended_date_survives = DateSurvives.TRUE
     ref = old.create(ConfirmationRequired=False, until="Ready")
-    old.review(ref)
+    assert old.review(ref).action == "ungated"
     assert old.updates == []
 
 

@@ -69,7 +69,7 @@ def names(line: dict[str, Any]) -> set[str]:
 # --- The event --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["approved", "cancelled", "held", "superseded", "unconfirmed", "lapsed"])
+@pytest.mark.parametrize("action", ["approved", "cancelled", "held", "superseded", "ungated", "lapsed"])
 def test_a_decision_is_put_on_the_bus_as_it_is_logged(
     events: Any, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,7 @@ from batchgate.errors import (
     OutOfTimeError,
     RefusedError,
 )
-from batchgate.jobs.model import JobRef
+from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate.review import decide_by_hand, propose_by_hand
 from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Pace
@@ -124,12 +124,28 @@ def test_a_job_that_is_not_suspended_yet_is_refused(stage: Stage, status: str) -
 
 def test_a_running_job_that_did_not_ask_can_be_cancelled_and_not_approved(stage: Stage) -> None:
     """It needs no approval."""
+    stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(ConfirmationRequired=False, until="Active")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError, match="did not ask for confirmation"):
         stage.decide(ref, APPROVE)
     assert stage.decide(ref, CANCEL).action == "cancelled"
     assert stage.status(ref) == "Cancelling"
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_running_job_that_may_have_been_confirmed_elsewhere_is_not_decided(
+    stage: Stage, direction: Direction
+) -> None:
+    """Nobody knows whether it ever asked; it is said so, and the console is left."""
+    ref = stage.create(ConfirmationRequired=False, until="Active")
+    stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
+    with pytest.raises(RefusedError, match="S3 says Active, and not whether this job is ungated or was confirmed"):
+        stage.decide(ref, direction)
+    assert stage.review(ref).action == "ungated_or_confirmed_elsewhere"
+    with pytest.raises(RefusedError, match="is ungated, or was confirmed outside the gate"):
+        stage.decide(ref, direction)
+    assert stage.updates == []
 
 
 @pytest.mark.parametrize("direction", Direction)

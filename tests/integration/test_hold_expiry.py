@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batchgate.errors import JobsApiThrottledError
+from batchgate.jobs.model import DateSurvives
 from batchgate.ports import Brake, Pause
 from batchgate.state import Block, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Switches
@@ -185,8 +186,9 @@ def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
 
 def test_a_job_that_did_not_ask_does_not_expire(stage: Stage) -> None:
     """It runs; nobody holds it."""
-    stage.enforce(TWO_DAYS.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel"))
+    stage.enforce(TWO_DAYS.replace("version: 1", "version: 1\nungated_jobs: cancel"))
+    stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(5, ConfirmationRequired=False, until="Ready")
-    stage.review(ref)
+    assert stage.review(ref).action == "ungated"
     assert stage.updates == []
     assert stage.state(ref).phase is Phase.SETTLED

@@ -155,7 +155,8 @@ states = st.builds(
     total_tasks=st.none() | st.integers(0, 2**63),
     created_at=st.none() | instants,
     suspended_at=st.none() | instants,
-    unconfirmed=st.booleans(),
+    ungated=st.booleans(),
+    missing_since=st.none() | instants,
 )
 
 

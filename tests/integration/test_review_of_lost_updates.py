@@ -12,7 +12,7 @@ from batchgate.errors import (
     JobsApiThrottledError,
     UpdateRefusedError,
 )
-from batchgate.jobs.model import JobRef, RequestedStatus
+from batchgate.jobs.model import DateSurvives, JobRef, RequestedStatus
 from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Pace, Switches
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, Stage
@@ -402,9 +402,10 @@ def test_a_refusal_that_can_not_be_looked_after_keeps_its_claim(stage: Stage) ->
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NotFoundException", "BadRequestException"])
-def test_a_denied_cancel_of_an_unconfirmed_job_does_not_end_the_gates_care(stage: Stage, code: str) -> None:
+def test_a_denied_cancel_of_an_ungated_job_does_not_end_the_gates_care(stage: Stage, code: str) -> None:
     """Own trouble settles nothing: the next review cancels the running job."""
-    stage.enforce(f"{CANCEL_ALL}\nunconfirmed_jobs: cancel\n")
+    stage.enforce(f"{CANCEL_ALL}\nungated_jobs: cancel\n")
+    stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(until="Active", ConfirmationRequired=False)
     stage.emulator.set_pace(ref.job_id, SLOW)
     lose(stage, Fault(Effect.ERROR, code))
@@ -445,22 +446,6 @@ def test_a_held_job_that_s3_failed_has_lapsed(stage: Stage) -> None:
     assert stage.status(ref) == "Failed"
     review = stage.review(ref)
     assert (review.action, stage.state(ref).outcome) == ("lapsed", Outcome.LAPSED)
-
-
-def test_a_held_job_that_s3_forgot_has_lapsed_after_a_day(stage: Stage) -> None:
-    """Counted from its creation; until then it is not found, which is trouble."""
-    stage.enforce(HOLD_ALL)
-    ref = stage.create()
-    created = stage.job(ref).history[0][0]
-    stage.review(ref)
-    stage.emulator.reset()
-    stage.advance(days=1, seconds=(created - stage.clock.now()).total_seconds())
-    with pytest.raises(JobNotFoundError):
-        stage.review(ref)
-    assert stage.state(ref).phase is Phase.HELD
-    stage.advance(seconds=1)
-    assert stage.review(ref).action == "lapsed"
-    assert stage.review(ref).action == "nothing"
 
 
 def test_a_held_job_that_a_person_decides_is_superseded(stage: Stage) -> None:

@@ -24,7 +24,7 @@ from batchgate.errors import (
     UpdateRefusedError,
     UpdateUnclearError,
 )
-from batchgate.jobs.model import JobRef, JobStatus, RequestedStatus
+from batchgate.jobs.model import AsksForConfirmation, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
 from s3batch_emulator import Delays, Effect, Fault, Switches, Vocabulary, connect, over_http, running_server
 from s3batch_emulator.errors import STATUS_BY_CODE
@@ -265,7 +265,7 @@ def test_describing_gives_what_s3_says(stage: Stage) -> None:
     job = stage.s3control.describe(ref)
     assert (job.ref, job.status, job.total_tasks, job.operation) == (ref, JobStatus.SUSPENDED, 3, "S3PutObjectTagging")
     assert job.suspended_date == stage.clock.now()
-    assert job.asks_for_confirmation
+    assert job.asks_for_confirmation() is AsksForConfirmation.YES
     assert job.status_update_reason is None
 
 

@@ -9,10 +9,16 @@ from batchgate.adapters import s3control
 from batchgate.errors import AnnounceError, LedgerError, PolicyUnavailableError, UnreadableItemError
 from batchgate.jobs.model import JobRef
 from batchgate.state import Direction, Outcome, Phase
-from s3batch_emulator import Effect, Fault, Pace
+from s3batch_emulator import Delays, Effect, Fault, Pace, Switches
 from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
 
-CANCEL_UNASKED = CANCEL_ALL.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel")
+CANCEL_UNGATED = CANCEL_ALL.replace("version: 1", "version: 1\nungated_jobs: cancel")
+
+
+@pytest.fixture
+def says_so() -> Stage:
+    """A stage whose S3 shows what the requester asked for."""
+    return Stage(switches=Switches(confirmation_shown=True))
 
 
 def described(stage: Stage, since: int = 0) -> list[str]:
@@ -126,23 +132,36 @@ def test_what_is_settled_is_not_asked_about_again(stage: Stage) -> None:
 
 
 def test_a_job_that_did_not_ask_is_seen_once(stage: Stage) -> None:
-    """Recorded as running unconfirmed, told once, and never asked about again."""
+    """Recorded as running, told once, and never asked about again."""
     ref = stage.create(ConfirmationRequired=False, until="Ready")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
     stage.sweep()
-    state = stage.state(ref)
-    assert (state.outcome, state.unconfirmed) == (Outcome.SUPERSEDED, True)
-    assert [told.action for told in stage.told.reviews] == ["unconfirmed"]
+    assert stage.state(ref).outcome is Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE
+    assert [told.action for told in stage.told.reviews] == ["ungated_or_confirmed_elsewhere"]
     asked = stage.count("DescribeJob")
     stage.advance(minutes=1)
     assert (stage.status(ref), stage.sweep().new) == ("Active", 0)
     assert (stage.count("DescribeJob"), len(stage.told.reviews)) == (asked, 1)
 
 
+@pytest.mark.parametrize("status", ["Pausing", "Paused"])
+def test_a_job_that_gave_way_to_another_is_found_too(status: str) -> None:
+    """It may stay Paused for days, and never be seen Active."""
+    stage = Stage(delays=Delays(pausing=timedelta(minutes=5)), running_slots=1)
+    ref = stage.create(ConfirmationRequired=False, until="Active")
+    stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
+    stage.create(ConfirmationRequired=False, until="Ready", Priority=9)
+    stage.emulator.settle_until(ref.job_id, status)
+    stage.sweep()
+    assert stage.status(ref) == status
+    assert stage.state(ref).outcome is Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE
+
+
 @pytest.mark.parametrize("status", ["New", "Preparing", "Ready", "Active"])
-def test_a_job_that_did_not_ask_is_cancelled_where_the_policies_say_so(stage: Stage, status: str) -> None:
+def test_a_job_that_did_not_ask_is_cancelled_where_the_policies_say_so(says_so: Stage, status: str) -> None:
     """Wherever it is found; what S3 has not said is no violation."""
-    stage.enforce(CANCEL_UNASKED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
+    stage = says_so
+    stage.enforce(CANCEL_UNGATED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
     ref = stage.create(ConfirmationRequired=False, until=status)
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
     stage.sweep()
@@ -151,8 +170,17 @@ def test_a_job_that_did_not_ask_is_cancelled_where_the_policies_say_so(stage: St
     assert stage.state(ref).outcome is Outcome.APPLIED
 
 
-def test_a_job_that_will_ask_is_looked_at_once_before_it_is_suspended(stage: Stage) -> None:
-    """What one instance knows to ask, it leaves alone till then."""
+def test_a_job_that_waited_and_runs_is_looked_at_again(stage: Stage) -> None:
+    """It was no job that asks: what was waited for is forgotten with its status."""
+    ref = stage.create(ConfirmationRequired=False, until="New")
+    stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
+    assert dict(stage.sweep().did) == {"waiting": 1}
+    stage.emulator.settle_until(ref.job_id, "Ready")
+    assert dict(stage.sweep().did) == {"ungated_or_confirmed_elsewhere": 1}
+
+
+def test_a_job_before_suspended_is_looked_at_once(stage: Stage) -> None:
+    """What one instance waits for, it leaves alone till then."""
     ref = stage.create(until="New")
     report = stage.sweep()
     assert (report.new, dict(report.did)) == (1, {"waiting": 1})
@@ -253,7 +281,7 @@ def test_without_a_listing_what_is_due_is_reviewed_all_the_same(stage: Stage) ->
 
 
 def test_without_the_second_listing_the_first_counts(stage: Stage) -> None:
-    """Only unconfirmed jobs wait for the next sweep."""
+    """Only ungated jobs wait for the next sweep."""
     stage.create()
     stage.script.before("list_jobs", lambda: None, lambda: stage.emulator.faults.add(broken))
     broken = Fault(Effect.RESET, operation="ListJobs")
@@ -308,9 +336,10 @@ def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stag
     }
 
 
-def test_the_end_of_an_unconfirmed_job_is_told_while_there_are_no_policies(stage: Stage) -> None:
+def test_the_end_of_an_ungated_job_is_told_while_there_are_no_policies(says_so: Stage) -> None:
     """It is settled already; one that is not could still have to be cancelled, and waits."""
-    stage.enforce(CANCEL_UNASKED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
+    stage = says_so
+    stage.enforce(CANCEL_UNGATED.replace("{total_tasks: {at_most: 0}}", "{priority: {at_least: 100}}"))
     ref, other = (stage.create(ConfirmationRequired=False, until="New") for _ in range(2))
     stage.script.before("announce", raising(AnnounceError("not this time")))
     with pytest.raises(AnnounceError):

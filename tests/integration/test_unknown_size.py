@@ -56,8 +56,8 @@ def test_a_job_without_confirmation_is_not_cancelled_for_a_size_that_is_not_coun
     rule: str, as_zero: bool, status: str
 ) -> None:
     """Only what is known to be violated cancels it."""
-    text = policy(rule, where="require") + "unconfirmed_jobs: cancel\n"
-    stage = Stage(text, switches=Switches(unknown_total_as_zero=as_zero))
+    text = policy(rule, where="require") + "ungated_jobs: cancel\n"
+    stage = Stage(text, switches=Switches(unknown_total_as_zero=as_zero, confirmation_shown=True))
     ref = stage.create(5, until=status, ConfirmationRequired=False)
     assert stage.review(ref).action == "nothing"
     assert (stage.count("UpdateJobStatus"), stage.status(ref)) == (0, status)

@@ -7,8 +7,9 @@ and finds `until` by judging again at every instant at which anything could chan
 Readings chosen where the description leaves room (those of calendars stand in `windows`):
 
 1. The before-Suspended rule is applied last and covers everything, a cancel and a shadow set
-   included: New or Preparing, and ConfirmationRequired not false, is wait.
-2. A job with ConfirmationRequired false gets the verdict of the votes, in every status; under a
+   included: New or Preparing is wait, unless the job surely does not ask for confirmation, which
+   in these statuses takes ConfirmationRequired false and no SuspendedDate.
+2. A job that surely does not ask gets the verdict of the votes, in every status; under a
    shadow set that is hold, as it never comes to be before a Suspended.
 3. A statement without `match` governs every job, policies as well as guardrails: same shape.
 4. A named operation counts as named where a `match` of a governing, enforced policy holds the
@@ -33,7 +34,7 @@ Readings chosen where the description leaves room (those of calendars stand in `
 18. "A name that can be no bucket's today" is one that breaks any of S3's naming rules for general-purpose
     buckets, a reserved beginning among them; `--op-s3` (S3 on Outposts) is a reserved end, too.
 19. The manifest's `version` is known wherever its location is, also in an access point.
-20. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
+20. `ungated_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -169,8 +170,9 @@ def tally(votes: Sequence[Vote]) -> tuple[Verdict, tuple[str, ...]]:
 
 
 def asks_for_confirmation_later(job: Job) -> bool:
-    """Say whether the job is on its way to Suspended; only an explicit false says it is not."""
-    return job.get("Status") in BEFORE_SUSPENDED and job.get("ConfirmationRequired") is not False
+    """Say whether the job may be on its way to Suspended; only an explicit false says it is not."""
+    surely_not = job.get("ConfirmationRequired") is False and job.get("SuspendedDate") is None
+    return job.get("Status") in BEFORE_SUSPENDED and not surely_not
 
 
 def found_statements(document: Document, situation: Situation) -> Iterator[Statement]:

@@ -119,9 +119,9 @@ def random_job(rng: Random, document: Document, now: datetime) -> tuple[dict[str
     total = rng.choice([*pools.TASK_COUNTS, 0, None] if status == "Suspended" else [0, None, 0, *pools.TASK_COUNTS[:2]])
     if total is not None:
         job["ProgressSummary"] = {"TotalNumberOfTasks": total, "NumberOfTasksSucceeded": 0, "NumberOfTasksFailed": 0}
-    if status == "Suspended" and chance(rng, 0.95):
+    if chance(rng, 0.95 if status == "Suspended" else 0.1):
         job["SuspendedDate"] = (now - rng.choice(SUSPENDED_FOR)).isoformat()
-        job["SuspendedCause"] = "AWAITING_CONFIRMATION"
+        job["SuspendedCause"] = "AwaitingConfirmation"
     if chance(rng, 0.05):
         del job["RoleArn"]
     if chance(rng, 0.05):

@@ -56,7 +56,7 @@ def random_document(rng: Random, dialect: Dialect = PLAIN_DIALECT) -> Written:
     if chance(rng, 0.5):
         document["unmatched"] = rng.choice(["hold", "hold", "cancel"])
     if chance(rng, 0.2):
-        document["unconfirmed_jobs"] = rng.choice(["report", "cancel"])
+        document["ungated_jobs"] = rng.choice(["report", "cancel"])
     if chance(rng, 0.2):
         document["cancel_held_after"] = rng.choice(["21d", "7d"])
     writer = Writer(rng, dialect, sorted(rng.sample(pools.CALENDARS, rng.randint(0, 3))))

@@ -60,13 +60,19 @@ def job(**changed: Plain) -> dict[str, Plain]:
 
 
 UNCOUNTED: Document = {"TotalNumberOfTasks": 0}
-NEW = job(Status="New", ConfirmationRequired=False, ProgressSummary=UNCOUNTED)
+NEW = job(Status="New", ConfirmationRequired=False, SuspendedDate=None, ProgressSummary=UNCOUNTED)
 GENERATOR: Document = {"SourceBucket": "arn:aws:s3:::lake-prod-raw", "EnableManifestOutput": True}
 UNSTORED = job(
     Manifest=None, ManifestGenerator={"S3JobManifestGenerator": {**GENERATOR, "EnableManifestOutput": False}}
 )
 NEVER_CAME = job(Manifest=None, ManifestGenerator={"S3JobManifestGenerator": GENERATOR})
-STILL_TO_COME = {**NEVER_CAME, "Status": "New", "ConfirmationRequired": False}
+STILL_TO_COME = job(
+    Manifest=None,
+    ManifestGenerator={"S3JobManifestGenerator": GENERATOR},
+    Status="New",
+    ConfirmationRequired=False,
+    SuspendedDate=None,
+)
 TO_A_PATH = job(Report={"Enabled": True, "Bucket": "arn:aws:s3:::audit/x", "ExpectedBucketOwner": "111111111111"})
 BEHIND_A_POINT = job(
     Manifest={"Location": {"ObjectArn": "arn:aws:s3:eu-central-1:111111111111:accesspoint/x/object/y:::lake/m.csv"}}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TypeAlias
 
+from batchgate.jobs.model import DateSurvives
 from s3batch_emulator import Delays, ManifestKind, Switches, Vocabulary
 from tests.soak.policy_pool import random_policy
 
@@ -80,7 +81,7 @@ class Do:
 
     Attributes:
         what: create, tick, newer (S3 says a member of a job that nobody knows), console, tag,
-            enforce, pause, resume, drop, repeat, forget.
+            enforce, pause, resume, drop, repeat, forget, hide, show.
         number: Which job, or which of several ways.
         text: A status, a policy's name, or how a job is made.
         seconds: Of a tick; of one to the `edge`, how long before the next half hour it ends.
@@ -109,6 +110,7 @@ class Setting:
 
     Attributes:
         opened_after: How long after the start the ledger is opened; jobs before are older than the gate.
+        survives: What the deployment's setting says of SuspendedDate: nothing, or the truth.
         slow_tasks: Jobs that run go on running.
         untagged_known: The gate is told whether S3 leaves tags out for a job without any.
     """
@@ -118,6 +120,7 @@ class Setting:
     delays: Delays
     opened_after: timedelta
     adopts: bool
+    survives: DateSurvives
     brake: int
     page: int
     slow_tasks: bool
@@ -200,6 +203,8 @@ def random_setting(rng: Random) -> Setting:
 
     registered = timedelta(seconds=rng.choice([0, 0, 0, 0, 0, 2, 40]))
     policy = random_policy(rng) or "1//"
+    remembered = often(0.6)
+    says = rng.choice([DateSurvives.UNKNOWN, DateSurvives.TRUE if remembered else DateSurvives.FALSE])
     return Setting(
         start=rng.choice(STARTS),
         switches=Switches(
@@ -208,8 +213,14 @@ def random_setting(rng: Random) -> Setting:
             unknown_total_as_zero=often(0.5),
             reason_survives=often(0.6),
             ready_while_preparing=often(0.4),
-            suspension_remembered=often(0.6),
-            omitted_confirmation_shown=often(0.5),
+            suspension_remembered=remembered,
+            confirmation_shown=often(0.3),
+            omitted_confirmation_shown=often(0.3),
+            cause_in_capitals=often(0.3),
+            termination_listed=often(0.3),
+            timers_listed=often(0.3),
+            newest_first=often(0.7),
+            error_namespace=often(0.3),
             vocabulary=rng.choice(list(Vocabulary)),
         ),
         delays=Delays(
@@ -221,6 +232,7 @@ def random_setting(rng: Random) -> Setting:
         ),
         opened_after=timedelta(seconds=rng.choice([-3600, -3600, -3600, 60])),
         adopts=often(0.3),
+        survives=says,
         brake=rng.choice([1, 2, 20, 20]),
         page=rng.choice([2, 1000, 1000]),
         slow_tasks=often(0.6),
@@ -270,6 +282,10 @@ def _tag(rng: Random) -> Do:
     return Do("tag", rng.randrange(8), rng.choice(["", "ticket=CHG-2", "frozen=no", "urgent=", "ticket=none"]))
 
 
+def _hide(rng: Random) -> Do:
+    return Do("hide", rng.randrange(8), rng.choice(["describe", "describe", "listing"]))
+
+
 def _enforce(rng: Random) -> Do:
     return Do("enforce", text=random_policy(rng) or "")
 
@@ -290,6 +306,8 @@ _WORLD: tuple[Callable[[Random], Do], ...] = (
     _plain("drop"),
     _plain("repeat"),
     _plain("forget"),
+    _hide,
+    *[_plain("show")] * 2,
 )
 
 
@@ -356,7 +374,7 @@ def _late_cancel(rng: Random) -> list[Step]:
     ]
 
 
-def _unconfirmed(rng: Random) -> list[Step]:
+def _ungated(rng: Random) -> list[Step]:
     """A job that did not ask, where such jobs may be cancelled."""
     operation = rng.choice(["S3ReplicateObject", "S3PutObjectTagging"])
     return [
@@ -409,6 +427,30 @@ def _at_the_edge(rng: Random) -> list[Step]:
     ]
 
 
+def _hidden(rng: Random) -> list[Step]:
+    """A job that was held, or claimed, is not found for a while, and then it is."""
+    astray = [_trouble(rng, "update_status", "goes astray", "fails before")] if rng.random() < 0.4 else []
+    created = random_create(rng)
+    shown: list[Step] = [Do("show"), _invoked(rng, "sweep"), Do("hide", -1, "listing")] if rng.random() < 0.2 else []
+    return [
+        Do("enforce", text=rng.choice(["0//", "3//"] if astray else ["4//", "4//", "12//"])),
+        Do(created.what, created.number, f"true csv {created.text.split(' ', 2)[2]}"),
+        Do("tick", seconds=5),
+        _invoked(rng, "sweep", *astray),
+        Do("tick", seconds=rng.choice([3600, 86_400, 90_000, 90_000, 90_000])),
+        Do("hide", -1, rng.choice(["describe", "listing", "listing", "listing"])),
+        _invoked(rng, "sweep"),
+        *shown,
+        Do("tick", seconds=rng.choice([60, 590, 600, 700, 700])),
+        _invoked(rng, "sweep", *(random_troubles(rng) if rng.random() < 0.3 else [])),
+        *([Do("enforce", text=rng.choice(["0//", "3//"]))] if rng.random() < 0.5 else []),
+        Do("show"),
+        Do("tick", seconds=rng.choice([1, 299, 300, 1000, 1000])),
+        _somebody(rng),
+        _invoked(rng, "sweep"),
+    ]
+
+
 def _many(rng: Random) -> list[Step]:
     """Several jobs at once, and everybody at work on them."""
     steps: list[Step] = [random_create(rng) for _ in range(3)]
@@ -419,4 +461,5 @@ def _many(rng: Random) -> list[Step]:
 
 def random_plot(rng: Random) -> list[Step]:
     """A few steps that belong together; each may be left out all the same."""
-    return rng.choice([_astray, _astray, _late_cancel, _unconfirmed, _in_shadow, _expiring, _at_the_edge, _many])(rng)
+    plots = [_astray, _astray, _late_cancel, _ungated, _in_shadow, _expiring, _at_the_edge, _many, *[_hidden] * 3]
+    return rng.choice(plots)(rng)

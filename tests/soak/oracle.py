@@ -24,13 +24,19 @@ FRESH = timedelta(seconds=5)
 UPDATE_TAKES = timedelta(seconds=5)
 BRAKE_WITHIN = timedelta(minutes=10)
 LATEST_DUE = timedelta(minutes=15)
+MINUTES = timedelta(minutes=5)
+"""The least that counts as minutes."""
+
 ASKED_FOR = {"approve": "Ready", "cancel": "Cancelled"}
 WAITS = frozenset({"New", "Preparing", "Suspended"})
 RUNS = frozenset({"Ready", "Active", "Pausing", "Paused"})
+READY_AND_BEYOND = RUNS | {"Completing", "Complete"}
 TOLD_AS = {
     ("applied", "approve"): {"approved"},
     ("applied", "cancel"): {"cancelled"},
-    ("superseded", None): {"superseded", "unconfirmed"},
+    ("superseded", None): {"superseded"},
+    ("ungated", None): {"ungated"},
+    ("ungated_or_confirmed_elsewhere", None): {"ungated_or_confirmed_elsewhere"},
     ("lapsed", None): {"lapsed"},
 }
 
@@ -53,6 +59,7 @@ class _Seen:
     """What one invocation was told of one job."""
 
     looked: records.Looked | None = None
+    not_found: datetime | None = None
     tags: Mapping[str, str] | None = None
     size: int | None = None
 
@@ -68,6 +75,8 @@ class _Job:
         hands: Directions that the gate asked for and that were not surely refused.
         effects: What changed S3's status by request: when, which way, and whether by the gate.
         held_since: The first of the holds that policies in force made since one in shadow, or one left to people.
+        seen_waiting: The ledger had a hold or claim of it that was made while S3 said Suspended, and has.
+        not_found: When S3 said first that there is no such job, and has not shown it since.
     """
 
     job: records.Job
@@ -77,6 +86,8 @@ class _Job:
     hands: set[str] = field(default_factory=set)
     effects: list[tuple[datetime, str, bool]] = field(default_factory=list)
     held_since: datetime | None = None
+    seen_waiting: bool = False
+    not_found: datetime | None = None
     told: list[records.Announced] = field(default_factory=list)
     settled_rev: int = 0
 
@@ -91,6 +102,7 @@ class Oracle:
         self.jobs = {job.ref.job_id: _Job(job) for job in evidence.jobs}
         self.seen: dict[tuple[int, str], _Seen] = defaultdict(_Seen)
         self.given: dict[int, records.Given] = {}
+        self.listed: dict[int, frozenset[str]] = {}
         self.cancels: list[datetime] = []
         self.paused = False
         self.swept: records.Swept | None = None
@@ -110,6 +122,15 @@ class Oracle:
                 self.clocks_off.add(record.by)
             case records.Looked():
                 self.seen[record.by, record.job_id].looked = record
+                self.seen[record.by, record.job_id].not_found = None
+                self.jobs[record.job_id].not_found = None
+            case records.NotFound():
+                self.seen[record.by, record.job_id].looked = None
+                self.seen[record.by, record.job_id].not_found = record.at
+                job = self.jobs[record.job_id]
+                job.not_found = job.not_found or record.at
+            case records.Listed():
+                self.listed[record.by] = self.listed.get(record.by, frozenset()) | record.job_ids
             case records.TagsRead():
                 self.seen[record.by, record.job_id].tags = record.tags
             case records.SizeRead():
@@ -160,6 +181,11 @@ class Oracle:
             job.claimer, job.sends = w.by, []
             if after.direction == "cancel":
                 self.cancels.append(w.at)
+        if after.phase != "settled":
+            if before is not None and before.phase == "settled":
+                job.settled_rev, job.held_since = 0, None
+            looked = self.seen[w.by, job_id].looked
+            job.seen_waiting |= looked is not None and looked.job["Status"] == "Suspended"
         if after.phase == "held":
             in_force = not after.shadow and after.block != "adoption"
             looked = self.seen[w.by, job_id].looked
@@ -173,6 +199,11 @@ class Oracle:
         if before is not None and _but_when(before) == _but_when(after) and after.due_at is not None:
             return  # to be looked at again, and nothing else
         if before is not None and before.phase == "settled":
+            if after.phase != "settled":
+                yield from self._opened_again(job, w)
+                if after.phase == "claimed":
+                    yield from self._claimed(job, w)
+                return
             if _end(before) != _end(after):
                 yield "2: settled is final", f"{_end(before)} became {_end(after)}"
             if after.announced_at is not None and not self._is_told(job):
@@ -192,6 +223,19 @@ class Oracle:
         yield from self._bad_text(after.reason, f"the reason of a {after.phase} item")
         if after.phase == "claimed":
             yield from self._claimed(job, w)
+
+    def _opened_again(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        """Whether a settled end may be doubted."""
+        before, rule = job.item, "2: settled is final"
+        looked = self.seen[w.by, job.job.ref.job_id].looked
+        if looked is None or looked.job["Status"] != "Suspended":
+            yield rule, f"{before.outcome} became {w.after.phase}, and S3 did not say Suspended"
+        if before.outcome == "applied" or job.hands:
+            yield rule, f"{before.outcome} became {w.after.phase} after {job.hands} that may have arrived"
+        if before.announced_at is None:
+            yield "5: announced", f"{before.outcome} became {w.after.phase} and was never announced"
+        if not _by_person(w.after) and (looked is None or looked.at - before.decided_at < MINUTES):
+            yield rule, f"{before.outcome} became {w.after.phase} at once"
 
     def _after_a_claim(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
         before, after = job.item, w.after
@@ -265,8 +309,7 @@ class Oracle:
         known = [seen.looked.at] if seen is not None and seen.looked is not None else []
         known += [send.at + UPDATE_TAKES for send in job.sends if send.by == w.by and send.answer == "done"]
         if not known:
-            if after.outcome != "lapsed":
-                yield rule, "settled without having asked S3"
+            yield from self._gone(job, w)
             return
         until = min(max(known), w.at)
         status = next((status for at, status in reversed(job.job.history) if at <= until), "")
@@ -278,10 +321,41 @@ class Oracle:
             return
         if status in WAITS and not (status != "Suspended" and not job.job.asks):
             yield rule, f"settled as {after.outcome} while S3 says {status}"
+        if seen is not None and seen.looked is not None:
+            asks = self._asks(job, seen.looked.job)
+            called = {"no": {"ungated"}, "unknown": {"ungated_or_confirmed_elsewhere"}}.get(asks)
+            if after.outcome not in (called or {"superseded", "lapsed"}):
+                yield "6: ungated", f"settled as {after.outcome}, whether it asks is {asks}"
+        if after.outcome == "ungated" and job.job.asks:
+            yield "6: ungated", "called ungated, and it asked"
         if effects and effects[-1][2] and (after.outcome == "superseded" or self.evidence.reason_survives):
             yield rule, f"settled as {after.outcome} though the gate's {effects[-1][1]} took effect"
         if after.outcome == "lapsed" and status not in ("Failing", "Failed"):
             yield rule, f"settled as lapsed while S3 says {status}"
+
+    def _asks(self, job: _Job, said: Mapping[str, Any]) -> str:
+        """Whether a job asks for confirmation, as far as S3 and the ledger said to the gate."""
+        if said["Status"] == "Suspended" or "SuspendedDate" in said or said.get("ConfirmationRequired") is True:
+            return "yes"
+        if job.seen_waiting and job.item is not None and job.item.phase in ("held", "claimed"):
+            return "yes"
+        progress = said.get("ProgressSummary", {})
+        done = progress.get("NumberOfTasksSucceeded", 0) + progress.get("NumberOfTasksFailed", 0)
+        ran = said["Status"] in READY_AND_BEYOND or done > 0
+        known_by_date = self.evidence.survives and ran
+        return "no" if said.get("ConfirmationRequired") is False or known_by_date else "unknown"
+
+    def _gone(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        """Whether a job may be taken for gone that S3 did not show to this invocation."""
+        rule, seen = "2: gone", self.seen[w.by, job.job.ref.job_id]
+        if w.after.outcome != "lapsed" or seen.not_found is None or job.not_found is None:
+            yield "2: S3 agrees", f"settled as {w.after.outcome} without having asked S3"
+            return
+        if seen.not_found - job.not_found < MINUTES:
+            yield rule, f"taken for gone {seen.not_found - job.not_found} after S3 first said so"
+        listed = self.listed.get(w.by)
+        if listed is None or job.job.ref.job_id in listed:
+            yield rule, "taken for gone without a look at the listing, or against it"
 
     def _is_told(self, job: _Job) -> bool:
         wanted = TOLD_AS.get((str(job.item.outcome), job.item.direction), set())
@@ -335,15 +409,18 @@ class Oracle:
             return
         for at in (s.at, s.at + UPDATE_TAKES):
             judged = self._judge(s.by, looked, given.document, at)
+            asks = self._asks(job, looked.job)
+            if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.job.asks):
+                yield "4: ungated", f"cancelled a job that is {looked.job['Status']}, whether it asks is {asks}"
             if direction == "approve":
                 if judged.verdict != "approve":
                     yield "1: met", f"confirmed though the verdict at {at} is {judged.verdict} by {judged.deciding}"
                 continue
             if judged.verdict == "cancel":
-                if not job.job.asks and given.document.get("unconfirmed_jobs") != "cancel":
-                    yield "4: unconfirmed", "cancelled a job that did not ask, which the policies leave alone"
+                if not job.job.asks and given.document.get("ungated_jobs") != "cancel":
+                    yield "4: ungated", "cancelled a job that did not ask, which the policies leave alone"
                 if not job.job.asks and judged.deciding == ("(unmatched)",):
-                    yield "4: unconfirmed", "cancelled a job that did not ask for being unmatched"
+                    yield "4: ungated", "cancelled a job that did not ask for being unmatched"
                 continue
             if not self._is_expired(job, given.document, judged, looked, s.at):
                 yield "4: cancelled", f"cancelled though the verdict at {at} is {judged.verdict} by {judged.deciding}"
@@ -399,7 +476,8 @@ class Oracle:
         item, status = job.item, job.job.status
         rule = "3: at rest"
         if item is not None and item.phase == "settled":
-            if status == "Suspended":
+            told_just_now = self.swept is not None and item.announced_at and item.announced_at >= self.swept.at
+            if status == "Suspended" and not job.hands and not told_just_now:
                 yield "2: S3 agrees", f"settled as {item.outcome}, and S3 says Suspended"
             if item.announced_at is None or item.due_at is not None or not self._is_told(job):
                 yield "5: announced", f"settled as {item.outcome}, and never announced"
@@ -417,8 +495,8 @@ class Oracle:
             return
         elif item is not None and status not in WAITS:
             yield rule, f"S3 says {status}, and the ledger {item.phase}"
-        elif item is None and not job.job.asks and status in ("Ready", "Active"):
-            yield rule, f"an unconfirmed job that is {status} was not noticed"
+        elif item is None and status in RUNS:
+            yield rule, f"a job that is {status} was not noticed"
 
     def _should_be_decided(self, job: _Job) -> Iterator[tuple[str, str]]:
         """Whether the last sweep left a job undecided for no reason."""
@@ -462,7 +540,7 @@ def _by_person(item: Any) -> bool:
 
 
 def _but_when(item: Any) -> Any:
-    return replace(item, rev=0, due_at=None)
+    return replace(item, rev=0, due_at=None, missing_since=None)
 
 
 def _end(item: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from batchgate import carry_out, protocol, review, sweep
 from batchgate.adapters import answers, s3control
 from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError, LedgerError
-from batchgate.jobs.model import JobStatus
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
 from batchgate.policy.decide import Decision
 from batchgate.policy.evidence import evidence_of
 from batchgate.policy.facts import Result
@@ -232,7 +232,7 @@ def take_a_server_error_for_a_refusal(patch: pytest.MonkeyPatch) -> None:
 @plant
 def settle_an_unclear_update_as_applied(patch: pytest.MonkeyPatch) -> None:
     """It will have arrived."""
-    patch.setattr(carry_out, "conclude_unclear", lambda state, job: Settle(Outcome.APPLIED, state.direction))
+    patch.setattr(carry_out, "conclude_unclear", lambda state, *_: Settle(Outcome.APPLIED, state.direction))
 
 
 @plant
@@ -253,15 +253,15 @@ def do_not_look_for_the_claim_id(patch: pytest.MonkeyPatch) -> None:
 @plant
 def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
     """What can't be read forbids nothing."""
-    direction: Any = review._direction
+    direction: Any = review.direction_of
 
-    def trusting(decision: Decision, job: Any) -> Direction | None:
+    def trusting(decision: Decision) -> Direction | None:
         if decision.verdict is Verdict.HOLD and Result.VIOLATED not in decision.results:
             return Direction.APPROVE
-        found: Direction | None = direction(decision, job)
+        found: Direction | None = direction(decision)
         return found
 
-    patch.setattr(review, "_direction", trusting)
+    patch.setattr(review, "direction_of", trusting)
 
 
 @plant
@@ -355,9 +355,118 @@ def count_what_was_held_in_shadow(patch: pytest.MonkeyPatch) -> None:
 
 
 @plant
-def cancel_unconfirmed_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
+def cancel_ungated_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
     """No policy matches it, so it goes."""
     patch.setattr(Decision, "by_violation", property(lambda self: True))
+
+
+def _take_for_ungated(patch: pytest.MonkeyPatch, asks: Callable[..., AsksForConfirmation]) -> None:
+    for module in (protocol, review, carry_out):
+        patch.setattr(module, "asks_for_confirmation", asks)
+
+
+@plant
+def cancel_what_may_have_been_confirmed_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    """Who does not say that it asked did not ask."""
+    asks: Any = protocol.asks_for_confirmation
+
+    def sure(state: Any, job: Any, survives: Any) -> AsksForConfirmation:
+        found: AsksForConfirmation = asks(state, job, survives)
+        return AsksForConfirmation.NO if found is AsksForConfirmation.UNKNOWN else found
+
+    _take_for_ungated(patch, sure)
+
+
+@plant
+def take_a_missing_date_for_no_whatever_the_setting_says(patch: pytest.MonkeyPatch) -> None:
+    """SuspendedDate is not there, so it never was."""
+    asks: Any = protocol.asks_for_confirmation
+    _take_for_ungated(patch, lambda state, job, survives: asks(state, job, DateSurvives.TRUE))
+
+
+@plant
+def call_it_somebody_else_s_decision(patch: pytest.MonkeyPatch) -> None:
+    """It runs, and the gate did not do it."""
+    without_us: Any = protocol._without_us
+    known = AsksForConfirmation.UNKNOWN
+    patch.setattr(
+        protocol,
+        "_without_us",
+        lambda job, asks: Outcome.SUPERSEDED if asks is known else without_us(job, asks),
+    )
+
+
+@plant
+def forget_who_was_seen_waiting(patch: pytest.MonkeyPatch) -> None:
+    """What the ledger holds says nothing of the job."""
+    patch.setattr(State, "is_of_one_that_asks", property(lambda self: False))
+
+
+@plant
+def take_an_ungated_job_s_claim_for_one_of_a_job_that_waits(patch: pytest.MonkeyPatch) -> None:
+    """A claim is a claim."""
+    patch.setattr(State, "is_of_one_that_asks", property(lambda self: self.phase is not Phase.SETTLED))
+
+
+@plant
+def look_for_ungated_jobs_only_before_they_run(patch: pytest.MonkeyPatch) -> None:
+    """The sweep lists New and Preparing."""
+    patch.setattr(sweep, "_PERHAPS_UNGATED", (JobStatus.NEW, JobStatus.PREPARING))
+
+
+# --- Jobs that S3 does not show ---------------------------------------------------------------------
+
+
+@plant
+def one_no_such_job_is_final(patch: pytest.MonkeyPatch) -> None:
+    """S3 said so."""
+    patch.setattr(protocol, "MISSING_FOR", timedelta(0))
+
+
+@plant
+def take_a_job_for_gone_that_is_listed(patch: pytest.MonkeyPatch) -> None:
+    """DescribeJob is the truth."""
+    not_found: Any = review._not_found
+    patch.setattr(
+        review, "_not_found", lambda ref, state, gate: not_found(ref, state, replace(gate, listed=frozenset()))
+    )
+
+
+@plant
+def count_from_the_first_time_that_a_job_was_not_found(patch: pytest.MonkeyPatch) -> None:
+    """Whether S3 has shown it since or not."""
+    patch.setattr(review, "_shown_again", lambda state, gate: state)
+
+    def keep(item: Any, **changes: Any) -> Any:
+        if "phase" in changes and changes["phase"] is Phase.HELD and isinstance(item, State):
+            changes["missing_since"] = item.missing_since
+        return replace(item, **changes)
+
+    patch.setattr(carry_out, "replace", keep)
+
+
+@plant
+def never_open_a_settled_job_again(patch: pytest.MonkeyPatch) -> None:
+    """Settled is settled."""
+    patch.setattr(review, "is_open_again", lambda state, job, now: False)
+
+
+@plant
+def open_again_what_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
+    """S3 says Suspended, so nothing of ours arrived."""
+
+    def may_reopen(state: State, job: Any) -> bool:
+        is_over = state.phase is Phase.SETTLED and state.announced_at is not None
+        return is_over and state.outcome is not Outcome.APPLIED and job.status is JobStatus.SUSPENDED
+
+    patch.setattr(protocol, "may_reopen", may_reopen)
+    patch.setattr(review, "may_reopen", may_reopen)
+
+
+@plant
+def open_a_settled_job_again_at_once(patch: pytest.MonkeyPatch) -> None:
+    """The last answer is the true one."""
+    patch.setattr(protocol, "CONTRADICTED_FOR", timedelta(0))
 
 
 # --- What stops the hand ----------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def random_policy(rng: Random) -> str | None:
 
 
 _FLAGS = {"s": 0.12, "u": 0.25, "c": 0.4, "e": 0.35, "n": 0.1, "x": 0.15}
-"""Shadow, unmatched: cancel, unconfirmed_jobs: cancel, cancel_held_after, no policy, an exception."""
+"""Shadow, unmatched: cancel, ungated_jobs: cancel, cancel_held_after, no policy, an exception."""
 
 
 @cache
@@ -69,7 +69,7 @@ def document(name: str) -> Document:
     if "u" in flags:
         made["unmatched"] = "cancel"
     if "c" in flags:
-        made["unconfirmed_jobs"] = "cancel"
+        made["ungated_jobs"] = "cancel"
     if "e" in flags:
         made["cancel_held_after"] = "1d"
     if "n" not in flags:

@@ -40,6 +40,24 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class NotFound:
+    """DescribeJob's answer that there is no such job."""
+
+    at: datetime
+    by: int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A whole answer of ListJobs, all pages."""
+
+    at: datetime
+    by: int
+    job_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TagsRead:
     """An answer of GetJobTagging; None where it was denied."""
 
@@ -158,6 +176,8 @@ Record: TypeAlias = (
     Given
     | ClockIsOff
     | Looked
+    | NotFound
+    | Listed
     | TagsRead
     | SizeRead
     | Written
@@ -208,5 +228,6 @@ class Evidence:
     items: Mapping[JobRef, State]
     opened: datetime
     adopts: bool
+    survives: bool
     reason_survives: bool
     end: datetime

@@ -39,7 +39,8 @@ others = (
     st.builds(Do, st.just("console"), small, st.sampled_from(["Ready", "Cancelled"]))
     | st.builds(Do, st.just("tag"), small, st.sampled_from(["", "ticket=CHG-2", "frozen=no", "urgent="]))
     | st.builds(Do, st.just("enforce"), st.just(0), st.just("") | policies)
-    | st.builds(Do, st.sampled_from(["pause", "resume", "drop", "repeat", "forget"]), small)
+    | st.builds(Do, st.sampled_from(["pause", "resume", "drop", "repeat", "forget", "show"]), small)
+    | st.builds(Do, st.just("hide"), small, st.sampled_from(["describe", "listing"]))
 )
 ticks = st.sampled_from([1, 5, 30, 95, 340, 900, 1800, 86_400, 86_400 * 8]) | st.floats(0, 1000)
 
@@ -123,7 +124,10 @@ def test_a_hundred_histories_keep_every_promise() -> None:
         "sent Cancelled: done, moved",
         "sent Ready: unclear",
         "announced: held",
-        "announced: unconfirmed",
+        "announced: ungated",
+        "announced: ungated_or_confirmed_elsewhere",
+        "announced: lapsed",
+        "opened again",
         "announced: with an alarm",
         "came late: Ready, moved",
         "by hand: RefusedError",

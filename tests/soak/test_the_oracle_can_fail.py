@@ -14,7 +14,7 @@ SEEDS = {
     "adopt_existing": 8,
     "announce_only_once_tried": 14,
     "approve_on_unknown": 2,
-    "cancel_unconfirmed_jobs_for_no_violation": 67,
+    "cancel_ungated_jobs_for_no_violation": 67,
     "claim_in_shadow": 73,
     "confirm_before_suspended": 9,
     "count_what_was_held_in_shadow": 14,

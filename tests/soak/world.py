@@ -121,6 +121,9 @@ NEW_MEMBERS = (
 )
 
 
+_NOT_FOUND = ("NotFoundException", "NoSuchJobException")
+
+
 class KilledError(BaseException):
     """The process is gone: nothing of this invocation happens any more."""
 
@@ -207,7 +210,7 @@ class Process:
 
     def _note_answer(self, parsed: Any, http_response: Any, context: Any, model: Any, **_: Any) -> None:
         job_id = context.get("soak_job")
-        self.router.world.note_answer(parsed, http_response.status_code, job_id, of_tags=model.name == "GetJobTagging")
+        self.router.world.note_answer(parsed, http_response.status_code, job_id, model.name)
 
 
 def _note_job(params: Any, context: Any, **_: Any) -> None:
@@ -320,7 +323,8 @@ class JobsPort:
 
     def describe(self, ref: JobRef) -> Job:
         """As the adapter."""
-        return self.invocation.perform("describe", lambda: self.adapter.describe(ref), self._failing("DescribeJob"))
+        effect = self._if_shown(ref, lambda: self.adapter.describe(ref))
+        return self.invocation.perform("describe", effect, self._failing("DescribeJob"))
 
     def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
         """As the adapter."""
@@ -332,7 +336,8 @@ class JobsPort:
                 return self._with(fault, "GetJobTagging", effect)
             return self._with(_pick(READ_FAULTS, trouble.how), "DescribeJob", effect)
 
-        return self.invocation.perform("look", lambda: self.adapter.look(ref, with_tags=with_tags), fail)
+        effect = self._if_shown(ref, lambda: self.adapter.look(ref, with_tags=with_tags))
+        return self.invocation.perform("look", effect, fail)
 
     def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """As the adapter; a page after the first may fail, too."""
@@ -345,10 +350,20 @@ class JobsPort:
             return self._with(_pick(READ_FAULTS, trouble.how), "ListJobs", effect)
 
         rows = self.invocation.perform("list_jobs", lambda: list(self.adapter.list_jobs(account_id, statuses)), fail)
+        world = self.invocation.world
+        rows = [row for row in rows if world.hidden.get(row.ref.job_id) != "listing"]
         if cut:
             yield from rows[: cut[0]]
             raise JobsApiThrottledError("SlowDown on a later page")
+        ids = frozenset(row.ref.job_id for row in rows)
+        world.log.append(records.Listed(world.clock.now(), self.invocation.number, ids))
         yield from rows
+
+    def _if_shown(self, ref: JobRef, effect: Callable[[], T]) -> Callable[[], T]:
+        """A call about a job that S3 may not show just now."""
+        if ref.job_id not in self.invocation.world.hidden:
+            return effect
+        return lambda: self._with(Fault(Effect.ERROR, "NotFoundException"), "DescribeJob", effect)
 
     def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
         """As the adapter; the request may also go astray, and arrive when nobody waits for it any more."""
@@ -360,7 +375,11 @@ class JobsPort:
             world.emulator.settle()
             before, asked = world.passed(ref.job_id), len(world.emulator.calls)
             try:
-                self.adapter.update_status(ref, status, reason)
+                if not truth and ref.job_id in world.hidden:
+                    hidden = Fault(Effect.ERROR, "NotFoundException")
+                    self._with(hidden, "UpdateJobStatus", lambda: self.adapter.update_status(ref, status, reason))
+                else:
+                    self.adapter.update_status(ref, status, reason)
             finally:
                 if not truth:  # no fault: S3's own answer arrived
                     calls = world.emulator.calls[asked:]
@@ -453,6 +472,11 @@ class LedgerPort:
             records.Written(world.clock.now(), self.invocation.number, before, after, review, is_claim, brake)
         )
         world.counts[f"written: {after.phase}{f' {after.outcome}' if after.outcome else ''}"] += 1
+        if after.phase == "settled":
+            world.ended.add(after.ref)
+        elif after.ref in world.ended:
+            world.ended.discard(after.ref)
+            world.counts["opened again"] += 1
 
 
 def _ledger_fails(trouble: Trouble, effect: Callable[[], T]) -> T:
@@ -630,6 +654,8 @@ class World:
         self.last_policy = setting.policy
         self.refs: list[JobRef] = []
         self.asks: dict[str, bool] = {}
+        self.hidden: dict[str, str] = {}
+        self.ended: set[JobRef] = set()
         self.sizes: dict[str, int] = {}
         self.printed = Printed()
         self.troubles: dict[str, list[list[Any]]] = {}
@@ -650,7 +676,7 @@ class World:
     def _on_event(self, event: Event) -> None:
         self.queue.append((event, 0))
 
-    def note_answer(self, parsed: Mapping[str, Any], status: int, job_id: str | None, *, of_tags: bool) -> None:
+    def note_answer(self, parsed: Mapping[str, Any], status: int, job_id: str | None, operation: str) -> None:
         """Keep what S3 said to the gate; what somebody else said of tags says nothing of them."""
         invocation: Invocation | None = getattr(_here, "invocation", None)
         if invocation is None or job_id is None:
@@ -665,8 +691,10 @@ class World:
             self.log.append(records.Looked(now, by, job_id, job))
         elif status == 200 and "Tags" in parsed:
             self.log.append(records.TagsRead(now, by, job_id, {tag["Key"]: tag["Value"] for tag in parsed["Tags"]}))
-        elif status == 200 and of_tags:
+        elif status == 200 and operation == "GetJobTagging":
             self.log.append(records.TagsRead(now, by, job_id, {} if self.setting.untagged_known else None))
+        elif operation == "DescribeJob" and parsed.get("Error", {}).get("Code") in _NOT_FOUND:
+            self.log.append(records.NotFound(now, by, job_id))
 
     def trouble_at(self, port: str) -> Trouble | None:
         """The trouble that befalls this call, if one does."""
@@ -718,7 +746,7 @@ class World:
 
         return do
 
-    def do(self, step: Do) -> None:  # noqa: C901 - one case a step
+    def do(self, step: Do) -> None:  # noqa: C901, PLR0912 - one case a step
         """Let something happen."""
         self.counts[f"step: {step.what}"] += 1
         match step.what:
@@ -752,6 +780,10 @@ class World:
                 self.queue.append(self.queue[step.number % len(self.queue)])
             case "forget":
                 sweep_handler._memory = Memory()
+            case "hide" if self.refs:
+                self.hidden[self.refs[step.number % len(self.refs)].job_id] = step.text
+            case "show":
+                self.hidden.clear()
             case _:
                 pass
 
@@ -914,6 +946,7 @@ class World:
             "deadline": invocation.deadline + invocation.skew,
             "brake": Brake(self.setting.brake, timedelta(minutes=10)),
             "adopt_existing": self.setting.adopts,
+            "suspended_date_survives": self.setting.survives,
         }
         return Gate(**ports)
 
@@ -930,6 +963,7 @@ class World:
     def come_to_rest(self) -> None:
         """No fault is left, every lease runs out, nothing is under way any more; then one sweep."""
         self.troubles.clear()
+        self.hidden.clear()
         if not self.setting.ends_paused:
             self.do(Do("resume"))
         self.policy = self.policy or self.last_policy
@@ -978,6 +1012,7 @@ class World:
             items=items,
             opened=opened,
             adopts=self.setting.adopts,
+            survives=self.setting.survives == "true",
             reason_survives=self.setting.switches.reason_survives,
             end=self.clock.now(),
         )

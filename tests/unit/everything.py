@@ -9,7 +9,7 @@ EVERYTHING: Written = {
     "version": 1,
     "mode": "enforce",
     "unmatched": "cancel",
-    "unconfirmed_jobs": "cancel",
+    "ungated_jobs": "cancel",
     "cancel_held_after": "21d",
     "lists": {"sandboxes": ["111111111111", "222222222222"], "hours": ["nights", "freeze"]},
     "calendars": {

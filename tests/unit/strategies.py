@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from batchgate.jobs.model import Job, JobRef, JobStatus, Json
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
 from tests.oracle.plain import Unavailable
 from tests.oracle.random_cases import Case, random_case
@@ -62,7 +62,7 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
     return JobFacts(
         ref=draw(job_refs),
         status=draw(st.sampled_from(JobStatus)),
-        asks_for_confirmation=draw(st.booleans()),
+        asks_for_confirmation=draw(st.sampled_from(AsksForConfirmation)),
         operation=draw(operation_names | any_text | gaps),
         parameters=draw(st.dictionaries(any_text, json_values, max_size=4) | known_parameters()),
         total_tasks=draw(st.integers() | gaps),

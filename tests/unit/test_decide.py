@@ -261,7 +261,8 @@ def test_an_unknown_operation_can_be_cancelled_by_a_violation() -> None:
 def test_only_a_job_on_its_way_to_suspended_waits(status: str, confirmation: bool | None, expected: str) -> None:
     """One that asks for no confirmation is judged at once; what is done about it is not the verdict's business."""
     written = document({**VIOLATED, "on_violation": "cancel"})
-    assert verdict(written, facts(Status=status, ConfirmationRequired=confirmation)) == expected
+    about = facts(Status=status, ConfirmationRequired=confirmation, SuspendedDate=None)
+    assert verdict(written, about) == expected
 
 
 @pytest.mark.parametrize(("condition", "would"), [(MET, "approve"), (VIOLATED, "cancel"), (UNKNOWN, "wait")])
@@ -373,7 +374,7 @@ def test_a_decision_names_the_policies_that_judged() -> None:
 def test_the_settings_of_a_set_are_read() -> None:
     """Days, modes and defaults."""
     plain = PolicySet.from_data({"version": 1})
-    assert (plain.shadow, plain.unmatched, plain.cancel_unconfirmed, plain.cancel_held_after) == (
+    assert (plain.shadow, plain.unmatched, plain.cancel_ungated, plain.cancel_held_after) == (
         False,
         Verdict.HOLD,
         False,
@@ -384,11 +385,11 @@ def test_the_settings_of_a_set_are_read() -> None:
             "version": 1,
             "mode": "shadow",
             "unmatched": "cancel",
-            "unconfirmed_jobs": "cancel",
+            "ungated_jobs": "cancel",
             "cancel_held_after": "21d",
         }
     )
-    assert (full.shadow, full.unmatched, full.cancel_unconfirmed, full.cancel_held_after) == (
+    assert (full.shadow, full.unmatched, full.cancel_ungated, full.cancel_held_after) == (
         True,
         Verdict.CANCEL,
         True,

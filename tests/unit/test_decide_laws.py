@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from batchgate.jobs.model import KNOWN_OPERATIONS, JobStatus
+from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation, JobStatus
 from batchgate.policy.decide import Decision, decide
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula, evaluate
@@ -142,7 +142,7 @@ def approval_needs_that_everything_is_known_and_met(judge: Judge, rng: Random) -
     enforced = [each for each in decision.trace if each.enforced]
     governing = [each for each in enforced if each.governs]
     assert written.get("mode") != "shadow"
-    assert not (about.asks_for_confirmation and about.status.before_suspended)
+    assert not (about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended)
     assert any(each.kind is Kind.POLICY for each in governing)
     assert all(each.governs is not None for each in enforced)
     assert all(requirement.result is Result.MET for each in governing for requirement in each.requirements)
@@ -170,7 +170,7 @@ def cancelling_needs_a_violation_that_is_known(judge: Judge, rng: Random) -> Non
         written.get("unmatched") == "cancel" and surely_unmatched and about.operation in KNOWN_OPERATIONS
     )
     assert written.get("mode") != "shadow"
-    assert not (about.asks_for_confirmation and about.status.before_suspended)
+    assert not (about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended)
     assert decision.by_violation == violated
 
 
@@ -202,7 +202,7 @@ def a_set_in_shadow_only_holds_or_waits_and_says_what_it_would(judge: Judge, rng
     about = random_facts(rng, written)
     shadowed = judge({**written, "mode": "shadow"}, about)
     enforced = judge({**written, "mode": "enforce"}, about)
-    waits = about.asks_for_confirmation and about.status.before_suspended
+    waits = about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended
     assert shadowed.verdict is (Verdict.WAIT if waits else Verdict.HOLD)
     assert shadowed.if_enforced is enforced.verdict
     assert enforced.if_enforced is None
@@ -213,7 +213,9 @@ def a_job_on_its_way_to_suspended_waits(judge: Judge, rng: Random) -> None:
     """Before Suspended nothing is decided for a job that asks for confirmation."""
     written = written_with_all_lists(rng)
     about = replace(
-        random_facts(rng, written), status=rng.choice([JobStatus.NEW, JobStatus.PREPARING]), asks_for_confirmation=True
+        random_facts(rng, written),
+        status=rng.choice([JobStatus.NEW, JobStatus.PREPARING]),
+        asks_for_confirmation=AsksForConfirmation.YES,
     )
     decision = judge(written, about)
     assert decision.verdict is Verdict.WAIT

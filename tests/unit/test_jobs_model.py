@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.errors import JobDescriptionError
-from batchgate.jobs.model import KNOWN_OPERATIONS, Job, JobRef, JobStatus, Json, RequestedStatus
+from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation, Job, JobRef, JobStatus, Json, RequestedStatus
 from tests.unit.examples import ARN, SUPPLIED_MANIFEST, SUSPENDED, description
 from tests.unit.strategies import any_text, job_refs, json_values
 
@@ -130,6 +130,7 @@ class TestFromDescription:
             description(
                 Operation={"S3PutObjectCopy": {"TargetResource": "arn:aws:s3:::archive"}},
                 Report={"Enabled": True},
+                ProgressSummary={"TotalNumberOfTasks": 100, "NumberOfTasksSucceeded": 5, "NumberOfTasksFailed": 2},
                 StatusUpdateReason="because",
                 ManifestGenerator={"S3JobManifestGenerator": {"SourceBucket": "arn:aws:s3:::lake"}},
                 GeneratedManifestDescriptor={"Format": "S3InventoryReport_CSV_20211130"},
@@ -143,6 +144,7 @@ class TestFromDescription:
             parameters={"TargetResource": "arn:aws:s3:::archive"},
             confirmation_required=True,
             total_tasks=100,
+            tasks_ended=7,
             role="arn:aws:iam::111111111111:role/batch",
             priority=10,
             description="nightly",
@@ -159,7 +161,7 @@ class TestFromDescription:
         """Every other member may be missing, and is then None or empty."""
         job = Job.from_description({"JobArn": ARN, "Status": "Preparing"})
         assert (job.operation, job.parameters, job.total_tasks, job.suspended_date) == (None, {}, None, None)
-        assert job.asks_for_confirmation
+        assert (job.tasks_ended, job.asks_for_confirmation()) == (0, AsksForConfirmation.UNKNOWN)
 
     @pytest.mark.parametrize("member", ["JobArn", "Status"])
     def test_without_arn_or_status_it_is_no_job(self, member: str) -> None:
@@ -172,18 +174,10 @@ class TestFromDescription:
         """What S3 adds later changes nothing."""
         assert Job.from_description({**more, **description()}) == Job.from_description(description())
 
-    @pytest.mark.parametrize(
-        ("said", "asks"),
-        [(True, True), (False, False), (None, True)],
-    )
-    def test_only_an_explicit_false_asks_for_no_confirmation(self, said: bool | None, asks: bool) -> None:
-        """ConfirmationRequired has three states, and S3 treats the missing one as true."""
-        job = Job.from_description(description(ConfirmationRequired=said, Status="Active"))
-        assert (job.confirmation_required, job.asks_for_confirmation) == (said, asks)
-
-    def test_a_suspended_job_asks_whatever_it_said(self) -> None:
-        """Nobody else would ever decide it."""
-        assert Job.from_description(description(ConfirmationRequired=False, Status="Suspended")).asks_for_confirmation
+    @pytest.mark.parametrize("said", [True, False, None])
+    def test_what_the_requester_asked_for_has_three_states(self, said: bool | None) -> None:
+        """Though S3 has been recorded to say none of them."""
+        assert Job.from_description(description(ConfirmationRequired=said)).confirmation_required == said
 
     @pytest.mark.parametrize(
         ("operation", "name", "parameters"),

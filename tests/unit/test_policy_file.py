@@ -433,12 +433,10 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
         [r"^b\.yaml:2:\d+: mode: said in another file too \(a\.yaml:6:\d+\); say it once"],
     ),
     "every setting twice": (
-        tuple(
-            VERSION + "mode: shadow\nunmatched: hold\nunconfirmed_jobs: report\ncancel_held_after: 21d\n" for _ in "ab"
-        ),
+        tuple(VERSION + "mode: shadow\nunmatched: hold\nungated_jobs: report\ncancel_held_after: 21d\n" for _ in "ab"),
         [
             rf"^b\.yaml:{line}:\d+: {key}: said in another file too \(a\.yaml:{line}"
-            for line, key in enumerate(("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after"), 2)
+            for line, key in enumerate(("mode", "unmatched", "ungated_jobs", "cancel_held_after"), 2)
         ],
     ),
     "a setting thrice": (

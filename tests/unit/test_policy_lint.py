@@ -215,7 +215,7 @@ LANGUAGE_EXAMPLE = """\
 version: 1
 mode: enforce
 unmatched: hold
-unconfirmed_jobs: report
+ungated_jobs: report
 cancel_held_after: 21d
 lists:
   sandboxes: ["111111111111", "222222222222"]

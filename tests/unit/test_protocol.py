@@ -10,16 +10,22 @@ from msgspec.structs import replace
 
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.protocol import (
+    CONTRADICTED_FOR,
     GONE_AFTER,
+    MISSING_FOR,
     SIGNATURE_LIVES,
+    Missing,
     NextStep,
     Settle,
     Step,
     conclude_refused,
     conclude_unclear,
-    leave_unconfirmed,
+    find_missing,
+    is_open_again,
+    leave_ungated,
+    may_reopen,
     next_step,
-    settle_gone,
+    reopened,
 )
 from batchgate.state import Direction, Outcome, Phase, State
 
@@ -51,7 +57,8 @@ COLUMNS = {
 
 
 def job(status: JobStatus, reason: str | None = None, *, confirmation_required: bool | None = True) -> Job:
-    """Describe a job that was created an hour ago."""
+    """Describe a job that was created an hour ago, and was Suspended soon if it asks for confirmation."""
+    was_suspended = status is S.SUSPENDED or (status not in BEFORE and confirmation_required is not False)
     return Job(
         ref=REF,
         status=status,
@@ -59,6 +66,7 @@ def job(status: JobStatus, reason: str | None = None, *, confirmation_required: 
         parameters={},
         confirmation_required=confirmation_required,
         total_tasks=None if status in BEFORE else 3,
+        tasks_ended=0,
         role=None,
         priority=1,
         description=None,
@@ -67,7 +75,7 @@ def job(status: JobStatus, reason: str | None = None, *, confirmation_required: 
         manifest_generator=None,
         generated_manifest=None,
         status_update_reason=reason,
-        suspended_date=None if status in BEFORE else NOW - timedelta(minutes=50),
+        suspended_date=NOW - timedelta(minutes=50) if was_suspended else None,
         creation_time=NOW - timedelta(hours=1),
     )
 
@@ -106,6 +114,11 @@ def settled(outcome: Outcome, direction: Direction | None, *, announced: bool) -
     )
 
 
+def ungated(state: State) -> State:
+    """The same of a job that did not ask for confirmation."""
+    return replace(state, ungated=True)
+
+
 OVER, LIVE = timedelta(minutes=-1), timedelta(minutes=1)
 
 ROWS: dict[str, list[State | None]] = {
@@ -123,6 +136,7 @@ ROWS: dict[str, list[State | None]] = {
 WAIT, JUDGE, LEAVE, NOTHING, ANNOUNCE = Step.WAIT, Step.JUDGE, Step.LEAVE, Step.NOTHING, Step.ANNOUNCE
 LATER = Step.LOOK_AGAIN
 superseded, lapsed = Settle(SUPERSEDED), Settle(LAPSED)
+ran, ran_or_confirmed = Settle(Outcome.UNGATED), Settle(Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE)
 
 # Once for a reason of somebody else's on the job, once for our own claim in it.
 TABLE: dict[str, tuple[tuple[NextStep, ...], tuple[NextStep, ...]]] = {
@@ -169,7 +183,7 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize("cancel_unconfirmed", [False, True])
+@pytest.mark.parametrize("cancel_ungated", [False, True])
 @pytest.mark.parametrize("confirmation_required", [True, None])
 @pytest.mark.parametrize(("state", "status", "reason", "expected"), CELLS)
 def test_every_cell_of_the_table_is_as_written(
@@ -178,11 +192,11 @@ def test_every_cell_of_the_table_is_as_written(
     reason: str | None,
     expected: NextStep,
     confirmation_required: bool | None,
-    cancel_unconfirmed: bool,
+    cancel_ungated: bool,
 ) -> None:
     """A job that asks for confirmation, or does not say, is treated by the table whatever the setting."""
     seen = job(status, reason, confirmation_required=confirmation_required)
-    assert next_step(state, seen, NOW, cancel_unconfirmed=cancel_unconfirmed) == expected
+    assert next_step(state, seen, NOW, cancel_ungated=cancel_ungated) == expected
 
 
 def test_the_table_has_every_status_that_s3_documents() -> None:
@@ -196,8 +210,8 @@ def test_the_table_has_every_status_that_s3_documents() -> None:
 def test_a_status_that_we_do_not_know_is_waited_out(state: State | None, confirmation_required: bool | None) -> None:
     """S3 may add statuses; nothing is decided on one, and nothing settled."""
     seen = job(S.UNRECOGNISED, OURS, confirmation_required=confirmation_required)
-    step = next_step(state, seen, NOW, cancel_unconfirmed=True)
-    assert step is (NOTHING if confirmation_required is False else WAIT)
+    step = next_step(state, seen, NOW, cancel_ungated=True)
+    assert step is (NOTHING if confirmation_required is False and state is None else WAIT)
 
 
 # --- Ready ... Paused while a cancel of ours may have been sent -------------------------------------
@@ -216,8 +230,8 @@ def test_a_running_job_is_superseded_only_15_minutes_after_the_last_lease_of_a_c
     safe = state.lease_until + SIGNATURE_LIVES
     just_before = safe - timedelta(microseconds=1)
     assert timedelta(minutes=15) == SIGNATURE_LIVES
-    assert next_step(state, job(status, reason), just_before, cancel_unconfirmed=False) is LATER
-    assert next_step(state, job(status, reason), safe, cancel_unconfirmed=False) == superseded
+    assert next_step(state, job(status, reason), just_before, cancel_ungated=False) is LATER
+    assert next_step(state, job(status, reason), safe, cancel_ungated=False) == superseded
 
 
 @pytest.mark.parametrize("state", [held(CANCEL), claimed(CANCEL, OVER)])
@@ -226,14 +240,14 @@ def test_a_finished_job_is_superseded_at_once_although_a_cancel_may_have_been_se
     state: State, status: JobStatus
 ) -> None:
     """Completing and Complete are beyond the reach of a late Cancel."""
-    assert next_step(state, job(status, A_PERSONS), NOW, cancel_unconfirmed=False) == superseded
+    assert next_step(state, job(status, A_PERSONS), NOW, cancel_ungated=False) == superseded
 
 
 @pytest.mark.parametrize("status", RUNS)
 def test_a_cancel_that_was_surely_not_sent_delays_nothing(status: JobStatus) -> None:
     """Its owner's withdrawal forgot the direction."""
     withdrawn = replace(held(), claim_id=CLAIM, attempt=1, lease_until=NOW - timedelta(minutes=1))
-    assert next_step(withdrawn, job(status, A_PERSONS), NOW, cancel_unconfirmed=False) == superseded
+    assert next_step(withdrawn, job(status, A_PERSONS), NOW, cancel_ungated=False) == superseded
 
 
 # --- Unattributed -----------------------------------------------------------------------------------
@@ -244,7 +258,7 @@ def test_a_cancel_that_was_surely_not_sent_delays_nothing(status: JobStatus) -> 
 def test_an_approved_job_without_a_reason_is_ours_but_unattributed(state: State, status: JobStatus) -> None:
     """S3 may forget the reason in later statuses; it may have been a person too."""
     expected = Settle(APPLIED, APPROVE, unattributed=True)
-    assert next_step(state, job(status), NOW, cancel_unconfirmed=False) == expected
+    assert next_step(state, job(status), NOW, cancel_ungated=False) == expected
 
 
 @pytest.mark.parametrize("state", [held(CANCEL), claimed(CANCEL, OVER)])
@@ -252,7 +266,7 @@ def test_an_approved_job_without_a_reason_is_ours_but_unattributed(state: State,
 def test_a_cancelled_job_without_a_reason_is_ours_but_unattributed(state: State, status: JobStatus) -> None:
     """As for an approval."""
     expected = Settle(APPLIED, CANCEL, unattributed=True)
-    assert next_step(state, job(status), NOW, cancel_unconfirmed=False) == expected
+    assert next_step(state, job(status), NOW, cancel_ungated=False) == expected
 
 
 @pytest.mark.parametrize(
@@ -271,7 +285,7 @@ def test_without_a_reason_only_a_matching_direction_is_ours(
     state: State, statuses: tuple[JobStatus, ...], expected: NextStep
 ) -> None:
     """What went the other way was somebody else, or nobody."""
-    assert [next_step(state, job(status), NOW, cancel_unconfirmed=False) for status in statuses] == [expected] * len(
+    assert [next_step(state, job(status), NOW, cancel_ungated=False) for status in statuses] == [expected] * len(
         statuses
     )
 
@@ -279,39 +293,37 @@ def test_without_a_reason_only_a_matching_direction_is_ours(
 def test_an_empty_reason_is_no_reason() -> None:
     """An XML element that is there and empty says as little as none."""
     expected = Settle(APPLIED, APPROVE, unattributed=True)
-    assert next_step(claimed(APPROVE, OVER), job(S.ACTIVE, ""), NOW, cancel_unconfirmed=False) == expected
+    assert next_step(claimed(APPROVE, OVER), job(S.ACTIVE, ""), NOW, cancel_ungated=False) == expected
 
 
 @pytest.mark.parametrize("foreign", [CLAIM[:-1], f"{CLAIM}0", CLAIM.upper(), CLAIM.replace("5", "6")])
 def test_only_the_whole_claim_id_makes_a_reason_ours(foreign: str) -> None:
     """Neither a part of it nor a longer one."""
     reason = OURS.replace(CLAIM, foreign)
-    assert next_step(claimed(APPROVE, OVER), job(S.READY, reason), NOW, cancel_unconfirmed=False) == superseded
+    assert next_step(claimed(APPROVE, OVER), job(S.READY, reason), NOW, cancel_ungated=False) == superseded
 
 
 # --- Jobs that did not ask for confirmation ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [None, held(), held(CANCEL), claimed(CANCEL, OVER)])
+@pytest.mark.parametrize("state", [None, ungated(held()), ungated(held(CANCEL)), ungated(claimed(CANCEL, OVER))])
 @pytest.mark.parametrize("status", [*BEFORE, S.SUSPENDED, *RUNS])
-def test_an_unconfirmed_job_is_judged_from_new_to_paused_where_it_may_be_cancelled(
+def test_an_ungated_job_is_judged_from_new_to_paused_where_it_may_be_cancelled(
     state: State | None, status: JobStatus
 ) -> None:
     """Each of these statuses is read as Suspended."""
     seen = job(status, confirmation_required=False)
-    assert next_step(state, seen, NOW, cancel_unconfirmed=True) is JUDGE
+    assert next_step(state, seen, NOW, cancel_ungated=True) is JUDGE
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(S.NEW, NOTHING), (S.PREPARING, NOTHING), (S.READY, superseded), (S.PAUSED, superseded), (S.COMPLETE, superseded)],
+    [(S.NEW, NOTHING), (S.PREPARING, NOTHING), (S.READY, ran), (S.PAUSED, ran), (S.COMPLETE, ran)],
 )
-def test_an_unconfirmed_job_is_only_reported_where_it_may_not_be_cancelled(
-    status: JobStatus, expected: NextStep
-) -> None:
+def test_an_ungated_job_is_only_reported_where_it_may_not_be_cancelled(status: JobStatus, expected: NextStep) -> None:
     """The setting `report` leaves the table as it is."""
     seen = job(status, confirmation_required=False)
-    assert next_step(None, seen, NOW, cancel_unconfirmed=False) == expected
+    assert next_step(None, seen, NOW, cancel_ungated=False) == expected
 
 
 @pytest.mark.parametrize(
@@ -319,26 +331,27 @@ def test_an_unconfirmed_job_is_only_reported_where_it_may_not_be_cancelled(
     [
         (None, S.NEW, NOTHING),
         (None, S.PREPARING, NOTHING),
-        (None, S.ACTIVE, superseded),
+        (None, S.ACTIVE, ran),
         (held(CANCEL), S.PREPARING, NOTHING),
         (held(CANCEL), S.ACTIVE, LATER),
         (claimed(CANCEL, OVER), S.READY, LATER),
-        (held(), S.READY, superseded),
+        (held(), S.READY, ran),
     ],
 )
-def test_an_unconfirmed_job_that_nothing_forbids_goes_its_way(
+def test_an_ungated_job_that_nothing_forbids_goes_its_way(
     state: State | None, status: JobStatus, expected: NextStep
 ) -> None:
-    """Nothing is written before it runs; once it does, it is superseded, unless our Cancel may still come."""
-    assert leave_unconfirmed(state, job(status, confirmation_required=False), NOW) == expected
+    """Nothing is written before it runs; once it does, it is reported, unless our Cancel may still come."""
+    seen = job(status, confirmation_required=False)
+    assert leave_ungated(ungated(state) if state else None, seen, NOW) == expected
 
 
-def test_a_live_lease_and_a_settled_end_stand_before_the_exception_for_unconfirmed_jobs() -> None:
+def test_a_live_lease_and_a_settled_end_stand_before_the_exception_for_ungated_jobs() -> None:
     """The exception changes how the status is read, and no more."""
     seen = job(S.ACTIVE, confirmation_required=False)
-    assert next_step(claimed(CANCEL, LIVE), seen, NOW, cancel_unconfirmed=True) is LEAVE
+    assert next_step(claimed(CANCEL, LIVE), seen, NOW, cancel_ungated=True) is LEAVE
     end = settled(SUPERSEDED, None, announced=True)
-    assert next_step(end, seen, NOW, cancel_unconfirmed=True) is NOTHING
+    assert next_step(end, seen, NOW, cancel_ungated=True) is NOTHING
 
 
 # --- Gone -------------------------------------------------------------------------------------------
@@ -346,36 +359,111 @@ def test_a_live_lease_and_a_settled_end_stand_before_the_exception_for_unconfirm
 
 def test_a_job_that_nobody_ever_heard_of_is_waited_for() -> None:
     """It may be too new for S3 to know."""
-    assert settle_gone(None, NOW) is WAIT
+    assert find_missing(None, NOW) is WAIT
 
 
 @pytest.mark.parametrize("state", [held(), held(APPROVE), held(CANCEL)])
-def test_a_held_job_is_gone_more_than_a_day_after_it_was_known(state: State) -> None:
-    """Not to the instant of the day, but after it."""
+def test_a_held_job_may_be_gone_more_than_a_day_after_it_was_known(state: State) -> None:
+    """Not to the instant of the day, but after it; and the first such answer decides nothing."""
     known = state.first_held_at
     assert known is not None
-    assert settle_gone(state, known + GONE_AFTER) is LEAVE
-    assert settle_gone(state, known + GONE_AFTER + timedelta(microseconds=1)) == lapsed
+    later = known + GONE_AFTER + timedelta(microseconds=1)
+    assert find_missing(state, known + GONE_AFTER) is LEAVE
+    assert find_missing(state, later) == Missing(later, listing_decides=False)
 
 
-def test_a_claimed_job_is_gone_more_than_a_day_after_its_lease() -> None:
+def test_a_claimed_job_may_be_gone_more_than_a_day_after_its_lease() -> None:
     """Where no hold says since when it was known."""
     state = claimed(APPROVE, OVER)
     assert state.lease_until is not None
-    assert settle_gone(state, state.lease_until + timedelta(hours=23)) is LEAVE
-    assert settle_gone(state, state.lease_until + timedelta(hours=25)) == lapsed
+    later = state.lease_until + timedelta(hours=25)
+    assert find_missing(state, state.lease_until + timedelta(hours=23)) is LEAVE
+    assert find_missing(state, later) == Missing(later, listing_decides=False)
+
+
+@pytest.mark.parametrize("known_for", [timedelta(minutes=30), timedelta(days=40)])
+@pytest.mark.parametrize("missing_for", [timedelta(0), MISSING_FOR - timedelta(microseconds=1), MISSING_FOR])
+def test_the_listing_decides_when_s3_has_not_known_a_job_for_minutes(
+    known_for: timedelta, missing_for: timedelta
+) -> None:
+    """And the job is more than a day old."""
+    state = replace(held(), first_held_at=NOW - known_for, missing_since=NOW - missing_for)
+    step = find_missing(state, NOW)
+    if known_for < GONE_AFTER:
+        assert step is LEAVE
+    else:
+        assert step == Missing(NOW - missing_for, listing_decides=missing_for >= MISSING_FOR)
 
 
 def test_a_gone_job_is_left_to_the_owner_of_a_live_lease() -> None:
     """As everywhere."""
     state = replace(claimed(APPROVE, LIVE), first_held_at=NOW - timedelta(days=40))
-    assert settle_gone(state, NOW) is LEAVE
+    assert find_missing(state, NOW) is LEAVE
 
 
 def test_a_gone_job_that_is_settled_is_at_most_announced() -> None:
     """Settled is final."""
-    assert settle_gone(settled(APPLIED, APPROVE, announced=False), NOW + timedelta(days=99)) is ANNOUNCE
-    assert settle_gone(settled(APPLIED, APPROVE, announced=True), NOW + timedelta(days=99)) is NOTHING
+    assert find_missing(settled(APPLIED, APPROVE, announced=False), NOW + timedelta(days=99)) is ANNOUNCE
+    assert find_missing(settled(APPLIED, APPROVE, announced=True), NOW + timedelta(days=99)) is NOTHING
+
+
+# --- A settled end that S3 contradicts --------------------------------------------------------------
+
+WITHOUT_US = [outcome for outcome in Outcome if outcome is not APPLIED]
+
+
+def ended(outcome: Outcome, **changes: object) -> State:
+    """Settle a job that was held and never claimed, and announce it; long ago."""
+    end = settled(outcome, None, announced=True)
+    return replace(end, decided_at=NOW - CONTRADICTED_FOR, due_at=None, **changes)
+
+
+@pytest.mark.parametrize("outcome", WITHOUT_US)
+def test_an_end_without_us_that_s3_contradicts_for_minutes_is_open_again(outcome: Outcome) -> None:
+    """To the instant; a person need not wait."""
+    end, seen = ended(outcome), job(S.SUSPENDED)
+    assert is_open_again(end, seen, NOW)
+    assert not is_open_again(end, seen, NOW - timedelta(microseconds=1))
+    assert may_reopen(end, seen)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ended(APPLIED, direction=APPROVE),
+        ended(APPLIED, direction=CANCEL),
+        ended(APPLIED, direction=APPROVE, unattributed=True),
+        *[ended(outcome, maybe_sent=True) for outcome in WITHOUT_US],
+        *[ended(outcome, announced_at=None) for outcome in WITHOUT_US],
+        held(),
+        held(CANCEL),
+        claimed(APPROVE, OVER),
+    ],
+)
+def test_what_was_applied_or_maybe_sent_or_never_told_is_not_opened_again(end: State) -> None:
+    """The gate decides once; and what is not settled is open already."""
+    assert not is_open_again(end, job(S.SUSPENDED), NOW + timedelta(days=9))
+    assert not may_reopen(end, job(S.SUSPENDED))
+
+
+@pytest.mark.parametrize("status", [status for status in S if status is not S.SUSPENDED])
+@pytest.mark.parametrize("outcome", WITHOUT_US)
+def test_only_suspended_contradicts_an_end(outcome: Outcome, status: JobStatus) -> None:
+    """Nothing else can still be decided."""
+    assert not is_open_again(ended(outcome), job(status), NOW + timedelta(days=9))
+    assert not may_reopen(ended(outcome), job(status))
+
+
+@pytest.mark.parametrize("outcome", WITHOUT_US)
+def test_a_job_that_is_open_again_is_judged_and_its_hold_begins_anew(outcome: Outcome) -> None:
+    """Nothing of the end is left; what the ledger counts goes on."""
+    end = ended(outcome, claim_id=CLAIM, attempt=2, ungated=True)
+    again = reopened(end)
+    assert next_step(again, job(S.SUSPENDED), NOW, cancel_ungated=False) is JUDGE
+    assert (again.phase, again.outcome, again.decided_at, again.announced_at, again.first_held_at) == (HELD,) + (
+        None,
+    ) * 4
+    assert (again.rev, again.claim_id, again.attempt, again.ungated) == (end.rev, CLAIM, 2, False)
 
 
 # --- What the owner of a claim concludes ------------------------------------------------------------
@@ -478,10 +566,10 @@ def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(direction:
 
 
 @pytest.mark.parametrize("status", RUNS)
-def test_a_refused_cancel_of_an_unconfirmed_job_leaves_it_to_be_decided(status: JobStatus) -> None:
+def test_a_refused_cancel_of_an_ungated_job_leaves_it_to_be_decided(status: JobStatus) -> None:
     """From New to Paused it is read as Suspended in every row; a denied update must not end the gate's care."""
     seen = job(status, confirmation_required=False)
-    assert conclude_refused(claimed(CANCEL, LIVE), seen) is JUDGE
+    assert conclude_refused(ungated(claimed(CANCEL, LIVE)), seen) is JUDGE
 
 
 # --- What holds for every cell ----------------------------------------------------------------------
@@ -494,12 +582,12 @@ class Sight:
     state: State | None
     job: Job
     now: datetime
-    cancel_unconfirmed: bool
+    cancel_ungated: bool
 
     @property
     def step(self) -> NextStep:
         """What the table says."""
-        return next_step(self.state, self.job, self.now, cancel_unconfirmed=self.cancel_unconfirmed)
+        return next_step(self.state, self.job, self.now, cancel_ungated=self.cancel_ungated)
 
 
 instants = st.integers(-3000, 3000).map(lambda seconds: NOW + timedelta(seconds=seconds))
@@ -543,7 +631,7 @@ def sights(draw: st.DrawFn) -> Sight:
             confirmation_required=draw(st.sampled_from([True, None, False])),
         ),
         now=draw(instants),
-        cancel_unconfirmed=draw(st.booleans()),
+        cancel_ungated=draw(st.booleans()),
     )
 
 
@@ -557,7 +645,7 @@ def test_a_live_lease_is_always_left_alone(sight: Sight) -> None:
     assert state.lease_is_live(sight.now) == live
     if live:
         assert sight.step is LEAVE
-        assert settle_gone(state, sight.now) is LEAVE
+        assert find_missing(state, sight.now) is LEAVE
 
 
 @given(sights())
@@ -567,7 +655,7 @@ def test_settled_never_changes(sight: Sight) -> None:
         return
     expected = ANNOUNCE if sight.state.announced_at is None else NOTHING
     assert sight.step is expected
-    assert settle_gone(sight.state, sight.now) is expected
+    assert find_missing(sight.state, sight.now) is expected
 
 
 @given(sights())
@@ -575,7 +663,7 @@ def test_only_a_suspended_job_is_judged_but_for_the_one_exception(sight: Sight) 
     """S3 itself says Suspended, or the job asked for no confirmation and may be cancelled."""
     if sight.step is not JUDGE:
         return
-    excepted = sight.cancel_unconfirmed and sight.job.confirmation_required is False
+    excepted = sight.cancel_ungated and sight.job.confirmation_required is False
     assert sight.job.status is S.SUSPENDED or (excepted and sight.job.status in BEFORE + RUNS)
 
 
@@ -599,9 +687,9 @@ def test_nothing_is_claimed_as_ours_that_was_not_asked_for(sight: Sight) -> None
 
 @given(sights())
 def test_no_running_job_is_given_up_while_our_cancel_may_still_arrive(sight: Sight) -> None:
-    """Superseded in Ready to Paused: no cancel was sent, or its signature is too old."""
+    """Given up in Ready to Paused: no cancel was sent, or its signature is too old."""
     step, state = sight.step, sight.state
-    if state is None or sight.job.status not in RUNS or step != superseded:
+    if state is None or sight.job.status not in RUNS or step not in (superseded, ran, ran_or_confirmed):
         return
     if state.possibly_sent is CANCEL:
         assert state.lease_until is not None
@@ -610,9 +698,9 @@ def test_no_running_job_is_given_up_while_our_cancel_may_still_arrive(sight: Sig
 
 @given(sights())
 def test_what_was_never_written_about_is_never_applied_or_lapsed(sight: Sight) -> None:
-    """Without a state there is only: wait, judge, superseded, nothing."""
+    """Without a state there is only: wait, judge, nothing, and the reports of what others did."""
     if sight.state is None:
-        assert sight.step in (WAIT, JUDGE, NOTHING, superseded)
+        assert sight.step in (WAIT, JUDGE, NOTHING, superseded, ran, ran_or_confirmed)
 
 
 @given(states(), st.sampled_from(JobStatus), st.sampled_from(REASONS))
@@ -621,7 +709,7 @@ def test_an_open_state_finds_its_end_in_time(state: State, status: JobStatus, re
     if state.phase is SETTLED or status in (*BEFORE, S.SUSPENDED, S.UNRECOGNISED):
         return
     late = NOW + timedelta(hours=2)
-    assert isinstance(next_step(state, job(status, reason), late, cancel_unconfirmed=False), Settle)
+    assert isinstance(next_step(state, job(status, reason), late, cancel_ungated=False), Settle)
 
 
 @pytest.mark.parametrize(

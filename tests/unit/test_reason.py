@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import policy_file
-from batchgate.jobs.model import Json
+from batchgate.jobs.model import Json, job_from_printed
 from batchgate.policy.decide import Decision, decide
-from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, facts_from_description
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
 from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import (
     NAME_ALWAYS_WHOLE,
@@ -327,7 +327,9 @@ def test_every_shipped_policy_that_names_functions_shows_the_name_of_another() -
     for path in sorted((HERE / "policies/examples").glob("*.yaml")):
         policies = policy_file.load([path]).policies
         if policies.asks_for("LambdaInvoke.FunctionArn"):
-            said.append(status_update_reason(decide(policies, facts_from_description(LAMBDA_OTHER, NOW)), "5f3a91c2"))
+            said.append(
+                status_update_reason(decide(policies, gather_facts(job_from_printed(LAMBDA_OTHER), NOW)), "5f3a91c2")
+            )
     assert said
     assert all(':delete_everything:7"' in text for text in said), said
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
+from batchgate.jobs.model import AsksForConfirmation
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
@@ -315,7 +316,11 @@ def test_until_is_null_beside_a_wait() -> None:
     about = facts(Status="Preparing", ProgressSummary={})
     assert until({"window": "nights"}, about=about) is None
     assert (
-        until({"window": "nights"}, {"total_tasks": {"at_most": 5}}, about=replace(about, asks_for_confirmation=False))
+        until(
+            {"window": "nights"},
+            {"total_tasks": {"at_most": 5}},
+            about=replace(about, asks_for_confirmation=AsksForConfirmation.NO),
+        )
         is None
     )
 

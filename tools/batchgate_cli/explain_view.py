@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from batchgate.jobs.model import Json
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
 from batchgate.policy.decide import Decision
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
 from batchgate.policy.wording import TRACED_AT_MOST, printable
+from batchgate.protocol import Settle, Step, leave_ungated, next_step
+from batchgate.review import direction_of
 from batchgate.text import shorten
 
 _MARKS: Mapping[Result, tuple[str, str]] = {
@@ -29,15 +31,45 @@ VERDICT_STYLES: Mapping[str, str] = {
 _GOVERNS = {True: "governs", False: "does not govern", None: "may govern"}
 
 
-def decision_as_json(decision: Decision) -> dict[str, Json]:
-    """The stable JSON form: keys may be added, none change their meaning."""
+INSTEAD_IN_WORDS: Mapping[str, str] = {
+    "nothing": "does nothing; the job did not ask for confirmation, and does not run yet",
+    "ungated": "reports the job as ungated, and does nothing to it: it ran without asking for confirmation",
+    "ungated_or_confirmed_elsewhere": (
+        "reports the job as ungated or confirmed elsewhere, and does nothing to it: it ran, and S3 does not say which"
+    ),
+}
+"""What the gate does with a job that may not have asked for confirmation, and that the policies do not cancel."""
+
+
+def done_instead(job: Job, decision: Decision, survives: DateSurvives) -> str:
+    """What a gate that never wrote about this job does instead of what the verdict says; "" where it does that."""
+    now, cancels = decision.facts.now, decision.policies.cancel_ungated
+    asks = decision.facts.asks_for_confirmation
+    if asks is AsksForConfirmation.YES:
+        return ""
+    step = next_step(None, job, now, cancel_ungated=cancels, survives=survives)
+    if step is Step.JUDGE and asks is AsksForConfirmation.NO and direction_of(decision) is None:
+        step = leave_ungated(None, job, now)
+    if isinstance(step, Settle):
+        return str(step.outcome)
+    return "nothing" if step is Step.NOTHING else ""
+
+
+def decision_as_json(decision: Decision, instead: str = "") -> dict[str, Json]:
+    """The stable JSON form: keys may be added, none change their meaning.
+
+    Args:
+        decision: What the policies say.
+        instead: What the gate does instead; as `done_instead` has it.
+    """
     return {
         "job_arn": decision.facts.ref.arn,
         "status": str(decision.facts.status),
         "at": decision.facts.now.isoformat(),
         "verdict": str(decision.verdict),
+        "instead": instead or None,
         "until": decision.until.isoformat() if decision.until else None,
-        "reason": status_update_reason(decision),
+        "reason": None if instead else status_update_reason(decision),
         "policy_version": decision.policy_version,
         "mode": "shadow" if decision.policies.shadow else "enforce",
         "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
@@ -108,14 +140,15 @@ def _condition_as_json(condition: ConditionTrace) -> dict[str, Json]:
 # --- For people -------------------------------------------------------------------------------------
 
 
-def decision_as_tree(decision: Decision, *, everything: bool) -> Tree:
+def decision_as_tree(decision: Decision, instead: str = "", *, everything: bool) -> Tree:
     """A tree of each statement, why it governs or not, and what each requirement came to.
 
     Args:
         decision: What to show.
+        instead: What the gate does instead of what the verdict says; "" where it does that.
         everything: Also the statements that do not govern, check by check.
     """
-    tree = Tree(_headline(decision), guide_style="dim")
+    tree = Tree(_headline(decision, instead), guide_style="dim")
     for statement in sorted(decision.trace, key=_order):
         _grow_statement(tree, statement, everything=everything)
     return tree
@@ -127,11 +160,14 @@ def _order(statement: StatementTrace) -> tuple[int, bool, int]:
     return governs, not statement.enforced, -(statement.vote or Verdict.APPROVE)
 
 
-def _headline(decision: Decision) -> Text:
+def _headline(decision: Decision, instead: str) -> Text:
+    verdict = (str(decision.verdict).upper(), VERDICT_STYLES[str(decision.verdict)])
     line = Text.assemble(
-        (str(decision.verdict).upper(), VERDICT_STYLES[str(decision.verdict)]),
+        (instead, "bold magenta") if instead else verdict,
         f"  {decision.facts.ref.job_id}  {decision.facts.status}",
     )
+    if instead:
+        line.append(f"  (the policies would say {decision.verdict})", "dim")
     if decision.until:
         line.append(f"  until {decision.until:%Y-%m-%d %H:%M} UTC")
     if decision.if_enforced is not None:

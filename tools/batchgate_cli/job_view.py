@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batchgate.jobs.model import Job, Json
+from batchgate.jobs.model import AsksForConfirmation, Job, Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.ports import Review
 from batchgate.review import Proposal
@@ -228,7 +228,7 @@ def _show_facts(console: Console, job: Job) -> None:
     if job.description:
         _line(console, "description", job.description)
     _line(console, "created", f"{_minute(job.creation_time)} UTC")
-    if not job.asks_for_confirmation:
+    if job.asks_for_confirmation() is AsksForConfirmation.NO:
         _line(console, "confirmation", "not asked for: the job runs by itself")
     if job.role:
         _line(console, "role", job.role)
@@ -267,6 +267,8 @@ DONE: Final = {Direction.APPROVE: "approved", Direction.CANCEL: "cancelled"}
 _ENDS: Final = {
     Outcome.APPLIED: "decided",
     Outcome.SUPERSEDED: "superseded: it was decided by somebody else than the gate",
+    Outcome.UNGATED: "ungated: it ran without asking for confirmation",
+    Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE: "ungated or confirmed elsewhere: it ran, and S3 does not say which",
     Outcome.LAPSED: "lapsed: it ended without a decision",
 }
 

@@ -22,7 +22,7 @@ from batchgate.adapters.answers import only_answers
 from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import BatchgateError, JobDescriptionError, PolicyUnavailableError, RefusedError
-from batchgate.jobs.model import Job, JobRef
+from batchgate.jobs.model import DateSurvives, Job, JobRef
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
 from batchgate.ports import Brake, Clock, Gate, JobsApi, Pause, PolicySource, Review
@@ -60,6 +60,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
         functions: The functions' names, by what they are for.
         appconfig: Where the policies in force are.
         stack: The CloudFormation stack's name.
+        suspended_date_survives: The deployment's setting.
     """
 
     ledger_table: str
@@ -69,6 +70,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
     functions: dict[str, str] = {}
     appconfig: policy_source.ProfileLocation | None = None
     stack: str = ""
+    suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ class LiveGate:
             new_claim_id=lambda: secrets.token_hex(4),
             deadline=self.clock.now() + A_COMMAND_TAKES_AT_MOST,
             brake=_NOT_COUNTED,
+            suspended_date_survives=self.found.suspended_date_survives,
         )
 
     def sqs(self) -> "SQSClient":

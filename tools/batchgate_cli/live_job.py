@@ -1,7 +1,6 @@
 """A job read from AWS, the way the gate reads it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,8 +9,9 @@ from batchgate.adapters.manifests import StoredManifests
 from batchgate.adapters.s3control import CONFIG, S3Control
 from batchgate.errors import BatchgateError
 from batchgate.jobs.model import JobRef
-from batchgate.policy.facts import NOT_READ, JobFacts, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap
 from batchgate.policy.policy_set import PolicySet
+from batchgate.ports import JobLook
 from batchgate.wiring import SystemClock
 
 
@@ -29,8 +29,8 @@ class AwsOptions:
     account_id: str | None = None
 
 
-def live_facts(job_id: str, policies: PolicySet, options: AwsOptions, at: datetime | None) -> JobFacts:
-    """Ask S3 for a job, its tags and what else the policies look at; nothing is changed.
+def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobLook, int | Gap]:
+    """Ask S3 for a job, its tags and the size of its manifest, where the policies look at it; nothing is changed.
 
     Raises:
         LiveJobError: There are no credentials or no Region, or the caller can't be told.
@@ -48,4 +48,4 @@ def live_facts(job_id: str, policies: PolicySet, options: AwsOptions, at: dateti
         size = StoredManifests(session.client("s3", config=CONFIG)).size(look.job) if asked else NOT_READ
     except (BotoCoreError, ClientError) as error:
         raise LiveJobError(f"{job_id}: {error}") from error
-    return gather_facts(look.job, at or datetime.now(UTC), tags=look.tags, manifest_bytes=size)
+    return look, size

@@ -13,14 +13,14 @@ from rich.text import Text
 
 import policy_file
 from batchgate.errors import BatchgateError, JobDescriptionError, PolicyError, Problem
-from batchgate.jobs.model import Json
+from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.decide import decide
-from batchgate.policy.facts import Gap, Result, facts_from_description
+from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage, show_outcome
 from batchgate_cli.exits import EXIT_CODES_HELP, Exit, notes_of, printable_line, show_notes, told_errors
-from batchgate_cli.explain_view import decision_as_json, decision_as_tree
-from batchgate_cli.live_job import AwsOptions, live_facts
+from batchgate_cli.explain_view import INSTEAD_IN_WORDS, decision_as_json, decision_as_tree, done_instead
+from batchgate_cli.live_job import AwsOptions, look_at_live_job
 from batchgate_cli.starter import STARTER_CASES, STARTER_POLICY
 from policy_cases import Coverage, Outcome, load_cases, run
 from policy_lint import LocatedFinding, located_findings
@@ -165,6 +165,10 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         str | None,
         typer.Option(metavar="INSTANT", help="ISO 8601, such as 2026-11-22T22:30:00+01:00; now if not given."),
     ] = None,
+    suspended_date_survives: Annotated[
+        DateSurvives,
+        typer.Option(help="The deployment's setting of this name; it matters for a job that was never seen Suspended."),
+    ] = DateSurvives.UNKNOWN,
     everything: Annotated[
         bool, typer.Option("--all", help="Also every check of statements that do not govern.")
     ] = False,
@@ -184,17 +188,25 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     instant = _instant(at)
     with told_errors():
         policies = policy_file.load(paths).policies
+        size: int | Gap = NOT_READ
         if job_id is not None:
-            facts = live_facts(job_id, policies, aws, instant)
+            look, size = look_at_live_job(job_id, policies, aws)
+            seen, job_tags = look.job, look.tags
         else:
-            facts = facts_from_description(_read_job(str(job)), instant or datetime.now(UTC), tags=_read_tags(tags))
-        decision = decide(policies, facts)
+            seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
+        asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
+        now = instant or datetime.now(UTC)
+        decision = decide(policies, gather_facts(seen, now, asks=asks, tags=job_tags, manifest_bytes=size))
+        instead = done_instead(seen, decision, suspended_date_survives)
         if output is Output.JSON:
-            print(json.dumps(decision_as_json(decision), indent=2))
+            print(json.dumps(decision_as_json(decision, instead), indent=2))
             return
         console = text_console()
-        console.print(decision_as_tree(decision, everything=everything))
-        console.print(Text(f"reason: {status_update_reason(decision)}"))
+        console.print(decision_as_tree(decision, instead, everything=everything))
+        if instead:
+            console.print(Text(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}"))
+        else:
+            console.print(Text(f"reason: {status_update_reason(decision)}"))
 
 
 DEFAULT_CASES = Path("policies/cases")

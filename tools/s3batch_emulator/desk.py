@@ -47,6 +47,7 @@ class Desk:
     rng: random.Random
     vocabulary: Vocabulary
     bare_errors: bool
+    error_namespace: bool
     region: str
     partition: str
     faults: FaultPlan
@@ -70,7 +71,14 @@ class Desk:
             return answer if answer.headers else replace(answer, headers=headers)
         except ApiError as error:
             spoken = error.spoken(self.vocabulary)
-            body = wire.write_error(spoken.code, spoken.message, request_id, request_id, bare=self.bare_errors)
+            body = wire.write_error(
+                spoken.code,
+                spoken.message,
+                request_id,
+                request_id,
+                bare=self.bare_errors,
+                namespace=self.error_namespace,
+            )
             return HttpResponse(spoken.status, body, headers)
 
     def _reached(self, operation: str, path: dict[str, str], request: HttpRequest, now: datetime) -> HttpResponse:

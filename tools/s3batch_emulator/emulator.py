@@ -88,6 +88,7 @@ class Emulator:
             rng=self._service.rng,
             vocabulary=chosen.vocabulary,
             bare_errors=chosen.bare_errors,
+            error_namespace=chosen.error_namespace,
             region=region,
             partition=partition,
             faults=self.faults,

@@ -188,6 +188,12 @@ class JobStore:
         end = len(jobs) if before is None else bisect.bisect_left(jobs, before, key=lambda job: job.order)
         return (jobs[position] for position in range(end - 1, -1, -1))
 
+    def oldest_first(self, place: Place, after: int | None = None) -> Iterator[Job]:
+        """The jobs of a place, first creation first; only those ordered after `after`."""
+        jobs = self._shelf(place).in_order
+        begin = 0 if after is None else bisect.bisect_right(jobs, after, key=lambda job: job.order)
+        return (jobs[position] for position in range(begin, len(jobs)))
+
     def forget(self, job: Job) -> None:
         """Drop a job, as S3 does long after its end."""
         shelf = self._shelf(job.place)

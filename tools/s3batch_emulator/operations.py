@@ -34,7 +34,6 @@ PAGE_JOBS = 1000
 Perform: TypeAlias = Callable[[Place, Structure, datetime], Structure]
 
 _DESCRIBED_AS_SENT = (
-    "ConfirmationRequired",
     "Description",
     "Manifest",
     "Operation",
@@ -79,14 +78,15 @@ class JobOperations:
         return {"Job": self._described(self._job(place, asked, at), at)}
 
     def list_jobs(self, place: Place, asked: Structure, at: datetime) -> Structure:
-        """A page of jobs, the newest first."""
+        """A page of jobs."""
         wanted = frozenset(texts(asked, "JobStatuses"))
         most = number(asked, "MaxResults") or PAGE_JOBS
         token = text(asked, "NextToken")
-        before = _read_token(token, place, wanted) if token is not None else None
+        past = _read_token(token, place, wanted) if token is not None else None
+        store, newest = self.service.store, self.service.switches.newest_first
         page: list[Job] = []
         more = False
-        for job in self.service.store.newest_first(place, before):
+        for job in store.newest_first(place, past) if newest else store.oldest_first(place, past):
             if wanted and job.status.value not in wanted:
                 continue
             if len(page) == most:
@@ -149,8 +149,11 @@ class JobOperations:
 
     def _described(self, job: Job, at: datetime) -> Structure:
         described: Structure = {name: job.request[name] for name in _DESCRIBED_AS_SENT if name in job.request}
-        if self.service.switches.omitted_confirmation_shown:
-            described.setdefault("ConfirmationRequired", True)
+        switches = self.service.switches
+        if "ConfirmationRequired" in job.request and switches.confirmation_shown:
+            described["ConfirmationRequired"] = job.request["ConfirmationRequired"]
+        elif "ConfirmationRequired" not in job.request and switches.omitted_confirmation_shown:
+            described["ConfirmationRequired"] = True
         described |= {
             "JobId": job.job_id,
             "JobArn": job.place.job_arn(job.job_id),
@@ -165,7 +168,8 @@ class JobOperations:
         if job.terminated is not None:
             described["TerminationDate"] = job.terminated
         if job.suspended is not None:
-            described |= {"SuspendedDate": job.suspended, "SuspendedCause": "AWAITING_CONFIRMATION"}
+            cause = "AWAITING_CONFIRMATION" if switches.cause_in_capitals else "AwaitingConfirmation"
+            described |= {"SuspendedDate": job.suspended, "SuspendedCause": cause}
         if job.generated is not None:
             described["GeneratedManifestDescriptor"] = job.generated
         for path, said in job.unmodelled.items():
@@ -179,11 +183,14 @@ class JobOperations:
             "Priority": job.priority,
             "Status": job.status.value,
             "CreationTime": job.created,
-            "ProgressSummary": self._progress(job, at),
         }
+        progress = self._progress(job, at)
+        if not self.service.switches.timers_listed:
+            del progress["Timers"]
+        listed["ProgressSummary"] = progress
         if "Description" in job.request:
             listed["Description"] = job.request["Description"]
-        if job.terminated is not None:
+        if job.terminated is not None and self.service.switches.termination_listed:
             listed["TerminationDate"] = job.terminated
         return listed
 

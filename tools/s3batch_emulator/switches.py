@@ -21,7 +21,7 @@ class ManifestKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """The facts that documentation leaves open; the defaults are the likelier reading.
+    """The facts that documentation leaves open; the defaults are as recorded, else the likelier reading.
 
     Attributes:
         suspended_event: A JobStatusChanged event is emitted when a job becomes Suspended.
@@ -32,12 +32,21 @@ class Switches:
         ready_while_preparing: Ready is accepted in New and Preparing, as a confirmation given
             in advance, rather than refused with JobStatusException.
         suspension_remembered: SuspendedDate and SuspendedCause stay after the job has left Suspended.
+            So SuspendedDate says of a job that runs that it was confirmed.
+        confirmation_shown: DescribeJob says ConfirmationRequired as CreateJob was asked. Not so in
+            any recorded answer.
         omitted_confirmation_shown: DescribeJob says ConfirmationRequired true for a job created
-            without it, rather than leaving it out.
+            without it.
         untagged_lacks_tags: GetJobTagging of a job without tags answers no `Tags` at all, rather than an empty list.
+        cause_in_capitals: SuspendedCause is AWAITING_CONFIRMATION, as IAM's condition key is
+            documented, rather than AwaitingConfirmation, as recorded.
+        termination_listed: ListJobs says TerminationDate of jobs that have ended. Not recorded.
+        timers_listed: ListJobs says ProgressSummary.Timers. Not recorded.
+        newest_first: ListJobs begins with the latest job, as recorded; else with the oldest.
         vocabulary: Whether a missing job is a NotFoundException or a NoSuchJobException, throttling
             a TooManyRequestsException or SlowDown, and a bad request a BadRequestException or
             InvalidRequest.
+        error_namespace: The XML document of a refusal has S3 Control's namespace. Not recorded.
         bare_errors: The document of a refusal is an Error, rather than an ErrorResponse with one inside.
     """
 
@@ -47,8 +56,14 @@ class Switches:
     reason_survives: bool = True
     ready_while_preparing: bool = False
     suspension_remembered: bool = True
+    confirmation_shown: bool = False
     omitted_confirmation_shown: bool = False
     untagged_lacks_tags: bool = False
+    cause_in_capitals: bool = False
+    termination_listed: bool = False
+    timers_listed: bool = False
+    newest_first: bool = True
+    error_namespace: bool = False
     vocabulary: Vocabulary = Vocabulary.MODEL
     bare_errors: bool = False
 

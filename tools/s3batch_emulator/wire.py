@@ -208,15 +208,18 @@ def timestamp_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def write_error(code: str, message: str, request_id: str, host_id: str, *, bare: bool = False) -> bytes:
-    """The XML document of a refusal, as S3 Control writes it: without a namespace, unlike its other answers.
+def write_error(
+    code: str, message: str, request_id: str, host_id: str, *, bare: bool = False, namespace: bool = False
+) -> bytes:
+    """The XML document of a refusal, as S3 Control writes it: recorded without a namespace, unlike its other answers.
 
     *Source*: aws-sdk-go-v2 #2384; for the bare form, in which the Error is the document, aws-sdk-java-v2 #1986.
     """
     error = f"<Code>{_escaped(code)}</Code><Message>{_escaped(_speakable(message))}</Message>"
     ids = f"<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId>"
-    document = f"<Error>{error}{ids}</Error>" if bare else f"<ErrorResponse><Error>{error}</Error>{ids}</ErrorResponse>"
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{document}'.encode()
+    root, inside = ("Error", error) if bare else ("ErrorResponse", f"<Error>{error}</Error>")
+    attribute = f' xmlns="{NAMESPACE}"' if namespace else ""
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{attribute}>{inside}{ids}</{root}>'.encode()
 
 
 def _speakable(message: str) -> str:

@@ -40,7 +40,8 @@ class Metric(StrEnum):
     APPROVED = "Approved"
     CANCELLED = "Cancelled"
     HELD = "Held"
-    UNCONFIRMED = "Unconfirmed"
+    UNGATED = "Ungated"
+    UNGATED_OR_CONFIRMED_ELSEWHERE = "UngatedOrConfirmedElsewhere"
     SUPERSEDED = "Superseded"
     LAPSED = "Lapsed"
     LEFT = "Left"
@@ -61,12 +62,13 @@ class Metric(StrEnum):
     PAUSED = "Paused"
 
 
-_ENDS: Final = frozenset({"approved", "cancelled", "superseded", "unconfirmed", "lapsed"})
+_ENDS: Final = frozenset({"approved", "cancelled", "superseded", "ungated", "ungated_or_confirmed_elsewhere", "lapsed"})
 _COUNTED: Final = {
     "approved": Metric.APPROVED,
     "cancelled": Metric.CANCELLED,
     "held": Metric.HELD,
-    "unconfirmed": Metric.UNCONFIRMED,
+    "ungated": Metric.UNGATED,
+    "ungated_or_confirmed_elsewhere": Metric.UNGATED_OR_CONFIRMED_ELSEWHERE,
     "superseded": Metric.SUPERSEDED,
     "lapsed": Metric.LAPSED,
     "left": Metric.LEFT,
@@ -82,7 +84,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         job_id: Its id.
         account: Its account.
         region: Its Region.
-        action: approved, cancelled, held, superseded, unconfirmed or lapsed.
+        action: approved, cancelled, held, superseded, ungated, ungated_or_confirmed_elsewhere or lapsed.
         verdict: What the policies, or the person, wanted.
         reason: As it stands on the job, or why it is held; printable ASCII.
         decided_by: The policy version, or the person's ARN; "" where neither decided.

@@ -435,10 +435,11 @@ _INSTANTS: Final = frozenset(
         "news_at",
         "created_at",
         "suspended_at",
+        "missing_since",
     }
 )
 _NUMBERS: Final = frozenset({"rev", "attempt", "total_tasks"})
-_FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "unconfirmed"})
+_FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "ungated"})
 
 
 def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:

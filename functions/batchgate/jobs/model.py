@@ -69,6 +69,27 @@ class JobStatus(StrEnum):
         return self in (JobStatus.NEW, JobStatus.PREPARING)
 
 
+_HAS_RUN = frozenset(
+    {JobStatus.READY, JobStatus.ACTIVE, JobStatus.PAUSING, JobStatus.PAUSED, JobStatus.COMPLETING, JobStatus.COMPLETE},
+)
+
+
+class AsksForConfirmation(StrEnum):
+    """Whether S3 stops at Suspended until somebody confirms the job, as far as it can be known."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class DateSurvives(StrEnum):
+    """Whether SuspendedDate stays on a job that was confirmed; AWS documents neither (*unverified*)."""
+
+    UNKNOWN = "unknown"
+    TRUE = "true"
+    FALSE = "false"
+
+
 class RequestedStatus(StrEnum):
     """What UpdateJobStatus can ask for. Source: S3 Control API, RequestedJobStatus."""
 
@@ -121,11 +142,12 @@ class Job(Struct, frozen=True):
         operation: The operation's name; None when S3 names several, or one that the SDK could not tell (an
             operation newer than its service model is dropped from the answer).
         parameters: The operation's own parameters, as S3 says them.
-        confirmation_required: What the requester asked for; None when not said, which S3 has
-            treated as true (*source: aws-sdk-go-v2 issue 1814; inferred*).
+        confirmation_required: What the requester asked for; None when not said. The service has said it in no
+            recorded answer (tests/recorded/README.md), though its model has the member.
         total_tasks: Objects in the manifest (a count, not bytes); None when S3 does not say.
+        tasks_ended: How many tasks succeeded or failed; 0 when S3 does not say.
         status_update_reason: What the last UpdateJobStatus wrote, if anything.
-        suspended_date: Since when the job has been Suspended; None when it never was.
+        suspended_date: Since when the job has been Suspended; None when it never was, perhaps when it was confirmed.
         creation_time: When it was created.
         manifest, manifest_generator, generated_manifest, report: The structures of the same names;
             None when S3 did not answer them.
@@ -141,6 +163,7 @@ class Job(Struct, frozen=True):
     parameters: Mapping[str, Json]
     confirmation_required: bool | None
     total_tasks: int | None
+    tasks_ended: int
     role: str | None
     priority: int | None
     description: str | None
@@ -154,9 +177,25 @@ class Job(Struct, frozen=True):
     unknown_members: tuple[str, ...] = ()
 
     @property
-    def asks_for_confirmation(self) -> bool:
-        """Whether S3 stops at Suspended: only an explicit false says no, and not where S3 stopped all the same."""
-        return self.confirmation_required is not False or self.status is JobStatus.SUSPENDED
+    def has_run(self) -> bool:
+        """The job became Ready. One that failed or was cancelled did surely, if tasks of it ended."""
+        return self.status in _HAS_RUN or self.tasks_ended > 0
+
+    def asks_for_confirmation(
+        self, *, known_to_ask: bool = False, date_survives: DateSurvives = DateSurvives.UNKNOWN
+    ) -> AsksForConfirmation:
+        """Whether the job asks for confirmation, told by its course: S3 does not return what the requester asked for.
+
+        Args:
+            known_to_ask: The ledger has a hold or claim of this job, made while it waited for confirmation.
+            date_survives: Whether a job that was confirmed still has its SuspendedDate.
+        """
+        was_suspended = self.status is JobStatus.SUSPENDED or self.suspended_date is not None
+        if was_suspended or self.confirmation_required or known_to_ask:
+            return AsksForConfirmation.YES
+        if self.confirmation_required is False or (self.has_run and date_survives is DateSurvives.TRUE):
+            return AsksForConfirmation.NO
+        return AsksForConfirmation.UNKNOWN
 
     @classmethod
     def from_description(cls, description: Mapping[str, Json], unknown_members: tuple[str, ...] | None = None) -> Self:
@@ -183,6 +222,9 @@ class Job(Struct, frozen=True):
             parameters=_Members(operations, "Operation.").structure(name) or {} if name else {},
             confirmation_required=read.flag("ConfirmationRequired"),
             total_tasks=progress.whole_number("TotalNumberOfTasks"),
+            tasks_ended=sum(
+                progress.whole_number(name) or 0 for name in ("NumberOfTasksSucceeded", "NumberOfTasksFailed")
+            ),
             role=read.text("RoleArn"),
             priority=read.whole_number("Priority"),
             description=read.text("Description"),
@@ -212,6 +254,19 @@ def _unknown_members(read: "_Members") -> tuple[str, ...]:
         if not (name == "Operation" and is_new)
         for path in unknown_members(name, {**(read.structure(name) or {})})
     )
+
+
+def job_from_printed(description: Mapping[str, Json]) -> Job:
+    """A job from what `aws s3control describe-job` prints: {"Job": {...}} or the inner structure.
+
+    Raises:
+        JobDescriptionError: It is no job's description.
+    """
+    job = description.get("Job", description)
+    if not isinstance(job, dict):
+        message = f"Job: expected a structure, got {type(job).__name__}"
+        raise JobDescriptionError(message)
+    return Job.from_description(job)
 
 
 class _Members(Struct, frozen=True):

@@ -9,7 +9,7 @@ from functools import cached_property
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import evaluate
 from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict
@@ -143,7 +143,8 @@ def decide(policies: PolicySet, facts: JobFacts) -> Decision:
     results = policies.judge_checks(facts)
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
-    before_suspended = facts.asks_for_confirmation and facts.status.before_suspended
+    is_ungated = facts.asks_for_confirmation is AsksForConfirmation.NO
+    before_suspended = facts.status.before_suspended and not is_ungated
     if_enforced = verdict if policies.shadow else None
     if before_suspended:
         verdict = Verdict.WAIT

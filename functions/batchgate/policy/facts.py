@@ -7,9 +7,8 @@ from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from batchgate.errors import JobDescriptionError
 from batchgate.jobs.arns import NoBucket, ObjectPlace, bucket_name, object_place
-from batchgate.jobs.model import Job, JobRef, JobStatus, Json
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
 
 
 class Result(IntEnum):
@@ -51,7 +50,7 @@ class JobFacts(Struct, frozen=True):
     Attributes:
         ref: The job; account, Region and partition come from its ARN.
         status: Where the job is in its life.
-        asks_for_confirmation: False only where the requester said so explicitly.
+        asks_for_confirmation: Whether S3 stops at Suspended for somebody to confirm the job, as far as is known.
         operation: The operation's name.
         parameters: The operation's parameters, below its name.
         total_tasks: Objects in the manifest (a count, not bytes); a gap until S3 has
@@ -74,7 +73,7 @@ class JobFacts(Struct, frozen=True):
 
     ref: JobRef
     status: JobStatus
-    asks_for_confirmation: bool
+    asks_for_confirmation: AsksForConfirmation
     operation: str | Gap
     parameters: Mapping[str, Json]
     total_tasks: int | Gap
@@ -98,6 +97,7 @@ def gather_facts(
     job: Job,
     now: datetime,
     *,
+    asks: AsksForConfirmation | None = None,
     tags: Mapping[str, str] | Gap = NOT_READ,
     manifest_bytes: int | Gap = NOT_READ,
     source_buckets: Iterable[str] | Gap = NOT_READ,
@@ -109,6 +109,7 @@ def gather_facts(
     Args:
         job: The answer of DescribeJob.
         now: Aware instant of the review.
+        asks: Whether the job asks for confirmation, where more is known of it than the job itself says.
         tags: The answer of GetJobTagging, or why there is none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
         source_buckets: The buckets of the manifest's rows, as they stand there, or why they were not
@@ -119,7 +120,7 @@ def gather_facts(
     return JobFacts(
         ref=job.ref,
         status=job.status,
-        asks_for_confirmation=job.asks_for_confirmation,
+        asks_for_confirmation=asks or job.asks_for_confirmation(),
         operation=job.operation
         or Gap(Result.UNMEASURABLE, "an operation that this version's AWS SDK does not know, or several"),
         parameters=job.parameters,
@@ -271,18 +272,3 @@ def _bucket(text: Json) -> str | Gap:
 
 def _none_of_ours(found: NoBucket) -> Gap:
     return Gap(Result.UNMEASURABLE, found.what)
-
-
-def facts_from_description(
-    description: Mapping[str, Json], now: datetime, *, tags: Mapping[str, str] | Gap = NOT_READ
-) -> JobFacts:
-    """Facts from what `aws s3control describe-job` prints: {"Job": {...}} or the inner structure.
-
-    Raises:
-        JobDescriptionError: It is no job's description.
-    """
-    job = description.get("Job", description)
-    if not isinstance(job, dict):
-        message = f"Job: expected a structure, got {type(job).__name__}"
-        raise JobDescriptionError(message)
-    return gather_facts(Job.from_description(job), now, tags=tags)

@@ -261,7 +261,7 @@ class PolicyDocument(_Form, frozen=True):
     version: Literal[1]
     mode: Mode = "enforce"
     unmatched: Literal["hold", "cancel"] = "hold"
-    unconfirmed_jobs: Literal["report", "cancel"] = "report"
+    ungated_jobs: Literal["report", "cancel"] = "report"
     cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
     lists: dict[Name, Patterns] = {}
     calendars: dict[Name, CalendarForm] = {}

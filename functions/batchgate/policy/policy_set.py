@@ -143,7 +143,7 @@ class PolicySet(Struct, frozen=True):
         version: First 12 hex digits of the SHA-256 of the canonical JSON.
         shadow: The whole set judges and records only.
         unmatched: HOLD or CANCEL: the vote on a job that no policy matches.
-        cancel_unconfirmed: Whether a job created without confirmation may be cancelled.
+        cancel_ungated: Whether a job created without confirmation may be cancelled.
         cancel_held_after: From the first hold; None for never.
         statements: Policies, then guardrails, in the document's order.
         enforced: Those that are not in shadow, by name.
@@ -157,7 +157,7 @@ class PolicySet(Struct, frozen=True):
     version: str
     shadow: bool
     unmatched: Verdict
-    cancel_unconfirmed: bool
+    cancel_ungated: bool
     cancel_held_after: timedelta | None
     statements: tuple[Statement, ...]
     enforced: tuple[Statement, ...]
@@ -193,7 +193,7 @@ class PolicySet(Struct, frozen=True):
             version=hashlib.sha256(canonical).hexdigest()[:12],
             shadow=document.mode == "shadow",
             unmatched=_VERDICTS[document.unmatched],
-            cancel_unconfirmed=document.unconfirmed_jobs == "cancel",
+            cancel_ungated=document.ungated_jobs == "cancel",
             cancel_held_after=timedelta(days=int(held[:-1])) if isinstance(held, str) else None,
             statements=statements,
             enforced=tuple(sorted((each for each in statements if each.enforced), key=attrgetter("name"))),
