@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 from msgspec import UNSET
@@ -16,6 +15,7 @@ from batchgate.errors import Place, PolicyError, Problem
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.decide import Decision, Rule, Vote, decide
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
+from batchgate.policy.lint.operation_names import what_to_write
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
 from policy_case_file import Case, CaseFile, read_cases
@@ -166,11 +166,9 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
         or (case.decided_by is not UNSET and Rule.UNKNOWN_OPERATION in case.decided_by)
     ):
         return
-    near = get_close_matches(operation, KNOWN_OPERATIONS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(KNOWN_OPERATIONS))}"
     path = next(path for path in ((*job, "operation"), (*job, "Operation"), job) if path in tried.places)
     message = (
-        f'no operation known to this version is named "{operation[:60]}"; {hint} '
+        f'no operation known to this version is named "{operation[:60]}"; {what_to_write(operation)} '
         f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
     )
     yield Problem(path, message, tried.places.get(path))

@@ -47,11 +47,11 @@ NEVER = "never"
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
-        TEXT: "a pattern (`*` and `?`), a list of patterns (any of them), `{list: NAME}`, `{not: ...}` or"
+        TEXT: "a pattern (`*` and `?`), `{glob: ...}`, a list of them (any), `{list: NAME}`, `{not: ...}` or"
         " `{present: true|false}`",
         RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
         BUCKETS: "`any` (at least one), `only` (every one), `none`, or several of them, which must all hold; each"
-        " with a bucket name or pattern, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
+        " with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
     }
 )
 """The forms that several checks take, by the word for them."""
@@ -74,8 +74,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
             " side by side must all hold.",
             source="DescribeJob, Operation",
-            takes="for each path: text, a whole number, `true` or `false`, a list that may mix them, a range,"
-            " `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
+            takes="for each path: text, `{glob: ...}`, a whole number, `true` or `false`, a list that may mix them, a"
+            " range, `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
             absent="the job has another operation, or its operation does not say the parameter",
             unknown=NEVER,
             unmeasurable="the path leads into a list, or the gate's AWS SDK can't read the operation",

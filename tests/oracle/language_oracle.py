@@ -31,6 +31,9 @@ Readings chosen where the description leaves room (those of calendars stand in `
 16. Exceptions have no mode; one that lifts a shadowed statement does nothing.
 17. "report": S3's Report without a Bucket has an absent bucket; without a Report all is absent.
 18. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
+19. An exception's last day ends as a window that closes at "24:00": with the second midnight where there are two, and
+    with the gap's end where there is none.
+20. "The shell's classes" are those of `fnmatch`: a `]` that comes first is one of the class, a `-` at an end, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,7 +54,7 @@ from tests.oracle.checks import (
     operation_name,
 )
 from tests.oracle.plain import Document, Job, Plain, Result, Tags, Unavailable, listed, mapping, text
-from tests.oracle.windows import change_instants
+from tests.oracle.windows import change_instants, wall_instant, zone_named
 
 CONFIRMATION_LIFETIME = timedelta(days=30)
 """How long a Suspended job waits for its confirmation. Source: S3 User Guide, batch-ops-job-status."""
@@ -233,9 +236,10 @@ def requirement_holds(document: Document, statement: Document, requirement: Docu
 
 
 def expiry(exception: Document) -> datetime:
-    """Give the instant from which an exception no longer counts: the end of its last day, UTC."""
+    """Give the instant from which an exception no longer counts: the end of its last day in its zone, UTC if none."""
     last_day = date.fromisoformat(text(exception["expires"]))
-    return datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(days=1)
+    zone = zone_named(text(exception.get("timezone", "UTC")))
+    return wall_instant(zone, last_day + timedelta(days=1), "00:00", closing=True)
 
 
 def names_operation(conditions: Plain, operation: str, situation: Situation) -> bool:

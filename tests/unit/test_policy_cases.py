@@ -293,14 +293,14 @@ def test_an_operation_that_nobody_knows_is_a_warning_with_the_one_that_is_near(
     [warning] = warnings(file)
     assert warning.startswith(f"{file}:1:")
     assert "cases[0].job.operation: no operation known to this version" in warning
-    assert "did you mean S3PutObjectTagging?" in warning
+    assert "; write S3PutObjectTagging (where" in warning
 
 
 def test_an_operation_like_no_other_is_a_warning_with_all_that_are_known(tmp_path: Path) -> None:
     """By DescribeJob's member, too."""
     [warning] = warnings(write(tmp_path, {**GOOD, "job": {"Operation": {"Defrost": {}}}, "expect": "hold"}))
     assert "cases[0].job.Operation" in warning
-    assert "known: LambdaInvoke, S3ComputeObjectChecksum, " in warning
+    assert "write one of LambdaInvoke, S3ComputeObjectChecksum, " in warning
 
 
 def test_an_operation_that_is_new_on_purpose_is_no_warning(tmp_path: Path) -> None:

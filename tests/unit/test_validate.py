@@ -267,7 +267,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         "lists.sandboxes[0]",
         'write it in quotes: "111111111111"',
     ),
-    "a list that is text": (document(lists={"l": "a"}), "lists.l", 'expected a list of items, each text, got "a"'),
+    "a list that is text": (
+        document(lists={"l": "a"}),
+        "lists.l",
+        'expected a list of items, each text or {glob: PATTERN}, got "a"',
+    ),
     "a boolean for text": (required({"region": True}), f"{R0}.region", "got true"),
     "nothing for text": (required({"region": None}), f"{R0}.region", "got nothing"),
     "not twice": (required({"region": {"not": {"not": "x"}}}), f"{R0}.region.not.not", "unknown key"),

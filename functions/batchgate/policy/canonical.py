@@ -34,8 +34,7 @@ def _dump(value: Plain) -> str:
 
 def _document(document: model.PolicyDocument) -> Plain:
     whole: dict[str, Plain] = msgspec.json.decode(msgspec.json.encode(document))
-    lists = {name: list(values) for name, values in document.lists.items()}
-    whole.pop("lists", None)
+    lists = {name: _items(values) for name, values in _mapping(whole.pop("lists", {})).items()}
     for key in ("policies", "guardrails", "exceptions"):
         if key in whole:
             whole[key] = _sorted_items(whole[key], lambda item: _statement(item, lists))
@@ -50,7 +49,7 @@ def _sorted_items(items: Plain, canonical: Callable[[Plain], Plain]) -> Plain:
     return sorted((canonical(item) for item in _items(items)), key=_dump)
 
 
-def _statement(statement: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _statement(statement: Plain, lists: Mapping[str, list[Plain]]) -> Plain:
     """Whatever a statement is sorted by, it is the same however the document was ordered."""
     return {
         key: _sorted_items(value, lambda item: _condition(item, lists))
@@ -60,7 +59,7 @@ def _statement(statement: Plain, lists: Mapping[str, list[str]]) -> Plain:
     }
 
 
-def _condition(condition: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _condition(condition: Plain, lists: Mapping[str, list[Plain]]) -> Plain:
     canonical: dict[str, Plain] = {}
     for key, operand in _mapping(condition).items():
         if key in _CONDITIONS:
@@ -76,18 +75,18 @@ def _condition(condition: Plain, lists: Mapping[str, list[str]]) -> Plain:
     return canonical
 
 
-def _group(operand: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _group(operand: Plain, lists: Mapping[str, list[Plain]]) -> Plain:
     return {
         name: _group(test, lists) if name == "not" else test if isinstance(test, bool) else _test(test, lists)
         for name, test in _mapping(operand).items()
     }
 
 
-def _test(test: Plain, lists: Mapping[str, list[str]]) -> Plain:
+def _test(test: Plain, lists: Mapping[str, list[Plain]]) -> Plain:
     """A test of values: one value becomes a list of one, a named list its values."""
-    if isinstance(test, dict):
+    if isinstance(test, dict) and "glob" not in test:
         if "list" in test:
-            return _sort_inside(list(lists[str(test["list"])]))
+            return _sort_inside(lists[str(test["list"])])
         return {key: _test(value, lists) if key == "not" else value for key, value in test.items()}
     return _sort_inside(test if isinstance(test, list) else [test])
 

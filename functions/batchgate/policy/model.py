@@ -24,7 +24,9 @@ Message = Annotated[
 PATTERN = {"pattern": True}
 Pattern = Annotated[str, Meta(extra=PATTERN)]
 """Text with * and ?, in which `${account}`, `${region}` and `${partition}` stand for the job's own."""
-Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, description="Any of these.")]
+GLOB = {"pattern": True, "glob": True}
+Glob = Annotated[str, Meta(extra=GLOB)]
+"""The same with the shell's classes: `[0-9]`, `[a-z]`, `[!x]`."""
 Strings = Annotated[tuple[str, ...], Meta(min_length=1, description="Any of these.")]
 Mode = Literal["enforce", "shadow"]
 OnViolation = Literal["hold", "cancel"]
@@ -41,15 +43,25 @@ class _Form(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
 # --- What a check compares with -------------------------------------------------------------------
 
 
+class GlobTerm(_Form, frozen=True):
+    """A pattern with the shell's classes, in a list."""
+
+    glob: Glob
+
+
+Patterns = Annotated[tuple[Pattern | GlobTerm, ...], Meta(min_length=1, description="Any of these.")]
+
+
 class PlainTextTerm(_Form, frozen=True):
     """The long forms of a text test that may stand inside `not`."""
 
     list: str | UnsetType = UNSET
+    glob: Glob | UnsetType = UNSET
     present: bool | UnsetType = UNSET
 
 
 class TextTerm(PlainTextTerm, frozen=True):
-    """The long forms of a text test: exactly one of the three."""
+    """The long forms of a text test: exactly one of them."""
 
     not_: Pattern | Patterns | PlainTextTerm | UnsetType = field(name="not", default=UNSET)
 
@@ -58,7 +70,7 @@ Text = Annotated[
     Pattern | Patterns | TextTerm,
     Meta(
         description="A pattern (* and ?, whole string, case-sensitive), a list of them (any), "
-        "{list: NAME}, {not: ...} or {present: true|false}.",
+        "{glob: ...}, {list: NAME}, {not: ...} or {present: true|false}.",
     ),
 ]
 
@@ -77,13 +89,14 @@ class Range(PlainRange, frozen=True):
 
 
 Scalar = bool | int | Pattern
-Scalars = Annotated[tuple[Scalar, ...], Meta(min_length=1, description="Any of these.")]
+Scalars = Annotated[tuple[Scalar | GlobTerm, ...], Meta(min_length=1, description="Any of these.")]
 
 
 class PlainParameterTerm(PlainRange, frozen=True):
     """The long forms of an operation parameter's test that may stand inside `not`."""
 
     list: str | UnsetType = UNSET
+    glob: Glob | UnsetType = UNSET
     present: bool | UnsetType = UNSET
 
 
@@ -97,7 +110,7 @@ Parameter = Annotated[
     Scalar | Scalars | ParameterTerm,
     Meta(
         description="A pattern, a number, true or false, a list of them (any), {at_least, at_most}, "
-        "{list: NAME}, {not: ...} or {present: true|false}.",
+        "{glob: ...}, {list: NAME}, {not: ...} or {present: true|false}.",
     ),
 ]
 
@@ -136,15 +149,16 @@ class Manifest(PlainManifest, frozen=True):
     not_: PlainManifest | UnsetType = field(name="not", default=UNSET)
 
 
-class ListTerm(_Form, frozen=True):
-    """A named list of values."""
+class NamesTerm(_Form, frozen=True):
+    """The long forms of names: a named list, or a pattern with classes."""
 
-    list: str
+    list: str | UnsetType = UNSET
+    glob: Glob | UnsetType = UNSET
 
 
 BucketNames = Annotated[
-    Pattern | Patterns | ListTerm,
-    Meta(description="Bucket names or patterns: one, a list of them (any), or {list: NAME}."),
+    Pattern | Patterns | NamesTerm,
+    Meta(description="Bucket names or patterns: one, a list of them (any), {list: NAME} or {glob: ...}."),
 ]
 
 
@@ -226,8 +240,9 @@ class Exemption(_Form, frozen=True):
     name: Name
     lifts: Strings
     match: Conditions
-    expires: Annotated[str, Meta(description="YYYY-MM-DD; through that day, UTC.")]
+    expires: Annotated[str, Meta(description="YYYY-MM-DD; through that day in `timezone`.")]
     because: Annotated[str, Meta(min_length=1)]
+    timezone: Annotated[str, Meta(description="An IANA time zone; UTC if not given.")] | UnsetType = UNSET
 
 
 # --- Calendars and the whole ----------------------------------------------------------------------

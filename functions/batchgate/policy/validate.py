@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy import calendars, model
+from batchgate.policy import calendars, model, patterns
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -32,7 +32,7 @@ _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
 _MESSAGE_AT_MOST = 400
 _NUMBER_AT_MOST = 2**63 - 1
-_TERM_KEYS = ("list", "not", "present")
+_TERM_KEYS = ("list", "glob", "not", "present")
 
 
 def read_document(data: object) -> model.PolicyDocument:
@@ -110,8 +110,10 @@ class _Reader(Struct):
     def read(self, value: object, kind: inspect.Type, path: Path) -> None:
         """Check `value` against one type of the model, then against the rules of that type."""
         if isinstance(kind, inspect.Metadata):
-            if kind.extra == model.PATTERN and isinstance(value, str):
+            if isinstance(value, str) and kind.extra in (model.PATTERN, model.GLOB):
                 self._check_placeholders(value, path)
+            if isinstance(value, str) and kind.extra == model.GLOB:
+                self._check_glob(value, path)
             kind = kind.type
         match kind:
             case inspect.UnionType(types=types):
@@ -228,6 +230,12 @@ class _Reader(Struct):
                 known = ", ".join(f"${{{name}}}" for name in PLACEHOLDERS)
                 self.wrong(path, f"expected one of {known}, got {_show(found.group(0))}")
 
+    def _check_glob(self, value: str, path: Path) -> None:
+        try:
+            patterns.check_glob(value)
+        except patterns.GlobError as error:
+            self.wrong(path, str(error))
+
     # --- what the whole document must say ------------------------------------------------------------
 
     def check_references(self) -> None:
@@ -248,6 +256,8 @@ class _Reader(Struct):
                 for value in values if isinstance(values, list | tuple) else ():
                     if isinstance(value, str):
                         self.window_uses.append((path, value))
+                    elif isinstance(value, dict) and "glob" in value:
+                        self.wrong(path, _NO_GLOB_IN_WINDOW)
         for path, name in self.window_uses:
             self._must_be_known(path, name, self.calendars, "calendar")
 
@@ -280,6 +290,7 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             reader.lifted.append(((*path, "lifts", index), lifted))
     if isinstance(expires, str) and not _is_date(expires):
         reader.wrong((*path, "expires"), _expected("a date as YYYY-MM-DD", expires))
+    _zone(reader, value, path)
 
 
 def _is_encodable(text: str) -> bool:
@@ -326,15 +337,20 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
         reader.window_uses.append((path, value))
     elif isinstance(value, list | tuple):
         for index, name in enumerate(value):
-            if isinstance(name, str):
-                reader.window_uses.append(((*path, index), name))
+            if isinstance(name, str | dict):
+                _window(reader, name, (*path, index))
     elif isinstance(value, dict):
         if "present" in value:
             reader.wrong((*path, "present"), "a window takes calendars' names; there is nothing to be present")
+        if "glob" in value:
+            reader.wrong((*path, "glob"), _NO_GLOB_IN_WINDOW)
         if isinstance(value.get("list"), str):
             reader.list_uses.append(((*path, "list"), value["list"], True))
         if "not" in value and path[-1] != "not":
             _window(reader, value["not"], (*path, "not"))
+
+
+_NO_GLOB_IN_WINDOW = "a window takes calendars' names, each written out; list the calendars that are meant"
 
 
 def _is_of_window(path: Path) -> bool:
@@ -388,13 +404,17 @@ def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
         reader.wrong((*path, "to"), "from and to are equal; leave both away for whole days")
 
 
-def _calendar(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+def _zone(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     zone = value.get("timezone")
     if isinstance(zone, str):
         try:
             calendars.parse_zone(zone)
         except calendars.CalendarValueError as error:
             reader.wrong((*path, "timezone"), str(error))
+
+
+def _calendar(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    _zone(reader, value, path)
     _dates(reader, value.get("closed"), (*path, "closed"))
 
 
@@ -424,7 +444,7 @@ _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
     model.PlainParameterTerm: _term,
     model.Range: _term,
     model.PlainRange: _term,
-    model.ListTerm: _note_list,
+    model.NamesTerm: _term,
     model.Report: _group,
     model.PlainReport: _group,
     model.Manifest: _group,
@@ -465,6 +485,8 @@ def _describe(kind: inspect.Type) -> str:
     """A type in words."""
     kind = _plain(kind)
     match kind:
+        case inspect.StructType(cls=model.GlobTerm):
+            return "{glob: PATTERN}"
         case inspect.StructType(fields=fields):
             names = [member.encode_name for member in fields]
             return f"a mapping with {', '.join(names[:_KEYS_NAMED])}{', ...' if len(names) > _KEYS_NAMED else ''}"

@@ -13,6 +13,7 @@ from batchgate.policy.checks import FromArn, Measure, Member, Simple
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.located import Leaf, Located, named_lists, texts
 from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+from batchgate.policy.patterns import Pattern
 
 _ACCOUNT_DIGITS = 12
 _BEFORE_BUCKET = re.compile(r".*(?::::|://)")
@@ -49,11 +50,11 @@ def lint_values(located: Located) -> Iterator[Finding]:
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
                 why = f'"{pattern}" is none, so it never matches: {values.are}'
-                yield Finding("impossible-value", path, why, values.instead(pattern))
+                yield Finding("impossible-value", path, why, values.instead(str(pattern)))
 
 
 @lru_cache(maxsize=4096)
-def _is_among(pattern: str, values: _Values) -> bool:
+def _is_among(pattern: Pattern, values: _Values) -> bool:
     return any(meet(shape(pattern), each) for each in values.shapes)
 
 
