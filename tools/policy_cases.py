@@ -18,7 +18,7 @@ from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.lint.operation_names import what_to_write
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
-from policy_case_file import Case, CaseFile, read_cases
+from policy_case_file import Case, CaseFile, read_case_file, read_cases
 from policy_coverage import Part, SetCoverage, requirement_label
 from policy_file import DocumentPath
 
@@ -71,14 +71,14 @@ class Coverage:
 
     sets: dict[tuple[Path, ...], SetCoverage] = field(default_factory=dict)
 
-    def of(self, file: Path, cases: CaseFile) -> SetCoverage:
-        """The coverage of the set that a file of cases tries.
+    def of(self, file: Path, policy: str | tuple[str, ...]) -> SetCoverage:
+        """The coverage of the set that a file of cases tries, which `policy` names.
 
         Raises:
             PolicyError: The policies are invalid.
             OSError: A file can't be read.
         """
-        named = (cases.policy,) if isinstance(cases.policy, str) else cases.policy
+        named = (policy,) if isinstance(policy, str) else policy
         paths = tuple((file.parent / name).resolve() for name in named)
         if paths not in self.sets:
             loaded = policy_file.load([_shortest(file.parent / name) for name in named])
@@ -108,12 +108,16 @@ def load_cases(files: Sequence[Path], coverage: Coverage) -> list[Tried]:
     tried: list[Tried] = []
     problems: dict[Problem, None] = {}
     for file in files:
-        try:
-            cases, places = read_cases(file)
-            covered = coverage.of(file, cases)
-            tried.append(Tried(file, cases, places, covered.policies, covered))
-        except PolicyError as error:
-            problems |= dict.fromkeys(error.problems)  # two files may try the same invalid policy
+        read = read_case_file(file)
+        problems |= dict.fromkeys(read.problems)
+        covered = None
+        if read.policy is not None:
+            try:
+                covered = coverage.of(file, read.policy)
+            except PolicyError as error:
+                problems |= dict.fromkeys(error.problems)  # two files may try the same invalid policy
+        if covered is not None and read.cases is not None:
+            tried.append(Tried(file, read.cases, read.places, covered.policies, covered))
     if problems:
         raise PolicyError(list(problems))
     return tried

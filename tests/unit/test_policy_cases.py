@@ -202,7 +202,7 @@ def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> 
         ("5\n", ": expected a file of test cases: a mapping with policy and cases, got the number 5"),
         ("policy: policy.yaml\ncases: []\n", "cases: expected a list of at least one case, got an empty list"),
         ("policy: policy.yaml\n", ": cases is missing; say what is expected of which jobs: a list of cases"),
-        ("policy: 'a\n", ": expected YAML: "),
+        ("policy: 'a\n", ": expected a quote that closes"),
         ("policy: [policy.yaml, nope]\ncases: []\n", "policy[1]: expected a file or directory, relative to this file"),
         ("policy: []\ncases: []\n", "policy: expected at least one file or directory, got an empty list"),
         (POLICY, ": expected a file of test cases, got a policy document; it is checked by `batchgate policy check "),

@@ -28,8 +28,13 @@ GLOB = {"pattern": True, "glob": True}
 Glob = Annotated[str, Meta(extra=GLOB)]
 """The same with the shell's classes: `[0-9]`, `[a-z]`, `[!x]`."""
 Strings = Annotated[tuple[str, ...], Meta(min_length=1, description="Any of these.")]
+DATE = {"form": "a date such as 2026-12-24"}
+TIME = {"form": 'a time such as "22:00"'}
+Time = Annotated[str, Meta(extra=TIME)]
+Dates = Annotated[tuple[Annotated[str, Meta(extra=DATE)], ...], Meta(min_length=1, description="Any of these.")]
 Mode = Literal["enforce", "shadow"]
 OnViolation = Literal["hold", "cancel"]
+UnconfirmedJobs = Literal["report", "cancel"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 _ONE_KEY = {"minProperties": 1, "maxProperties": 1}
@@ -240,7 +245,7 @@ class Exemption(_Form, frozen=True):
     name: Name
     lifts: Strings
     match: Conditions
-    expires: Annotated[str, Meta(description="YYYY-MM-DD; through that day in `timezone`.")]
+    expires: Annotated[str, Meta(extra=DATE, description="YYYY-MM-DD; through that day in `timezone`.")]
     because: Annotated[str, Meta(min_length=1)]
     timezone: Annotated[str, Meta(description="An IANA time zone; UTC if not given.")] | UnsetType = UNSET
 
@@ -252,9 +257,9 @@ class OpenRow(_Form, frozen=True):
     """When a calendar is open: `days` or `dates`, whole or between two times."""
 
     days: Annotated[tuple[Day, ...], Meta(min_length=1)] | UnsetType = UNSET
-    dates: Strings | UnsetType = UNSET
-    from_: str | UnsetType = field(name="from", default=UNSET)
-    to: str | UnsetType = UNSET
+    dates: Dates | UnsetType = UNSET
+    from_: Time | UnsetType = field(name="from", default=UNSET)
+    to: Time | UnsetType = UNSET
 
 
 class CalendarForm(_Form, frozen=True):
@@ -262,7 +267,7 @@ class CalendarForm(_Form, frozen=True):
 
     timezone: str
     open: Annotated[tuple[OpenRow, ...], Meta(min_length=1)]
-    closed: Strings | UnsetType = UNSET
+    closed: Dates | UnsetType = UNSET
 
 
 class PolicyDocument(_Form, frozen=True):
@@ -270,8 +275,8 @@ class PolicyDocument(_Form, frozen=True):
 
     version: Literal[1]
     mode: Mode = "enforce"
-    unmatched: Literal["hold", "cancel"] = "hold"
-    unconfirmed_jobs: Literal["report", "cancel"] = "report"
+    unmatched: OnViolation = "hold"
+    unconfirmed_jobs: UnconfirmedJobs = "report"
     cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
     lists: dict[str, Patterns] = {}
     calendars: dict[str, CalendarForm] = {}
