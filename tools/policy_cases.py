@@ -140,7 +140,10 @@ def run(tried: Tried) -> Iterator[Outcome]:
             tried.places.get(("cases", number)),
             decision,
             tuple(_failures(case, decision)),
-            tuple(_warnings(case, tried, ("cases", number, "job"))),
+            (
+                *_warnings(case, tried, ("cases", number, "job")),
+                *_warnings_on_facts(case, tried, ("cases", number, "facts")),
+            ),
         )
 
 
@@ -176,6 +179,25 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
         f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
     )
     yield Problem(path, message, tried.places.get(path))
+
+
+def _warnings_on_facts(case: Case, tried: Tried, facts: DocumentPath) -> Iterator[Problem]:
+    """Facts that a case gives, the policies ask for, and the gate does not have of any live job like this."""
+    for name, ask, is_given in (
+        ("object_bytes", "the objects' sizes", case.facts.object_bytes is not UNSET),
+        (
+            "source_buckets",
+            "the buckets of a manifest's rows",
+            case.facts.source_buckets is not UNSET and case.job.manifest_generator is None,
+        ),
+    ):
+        if is_given and tried.policies.asks_for(name):
+            path = (*facts, name)
+            message = (
+                f"this version of the gate does not read {ask}: a live job like this is held where the policies ask"
+                f" for {name}, whatever this case says"
+            )
+            yield Problem(path, message, tried.places.get(path))
 
 
 # --- Comparing ----------------------------------------------------------------------------------------

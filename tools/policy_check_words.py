@@ -20,6 +20,7 @@ class CheckWords:
         unknown: When S3 has not said yet, so that the job waits.
         unmeasurable: When the value is not to be had, so that the job is held.
         example: A condition in YAML.
+        needs: What the gate needs for it, and what happens without.
         lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS`.
         no_lint_because: Why none does; only where `lints` is empty.
         remark: What else is worth knowing; empty for nothing.
@@ -32,6 +33,7 @@ class CheckWords:
     unknown: str
     unmeasurable: str
     example: str
+    needs: str
     lints: tuple[str, ...] = ()
     no_lint_because: str = ""
     remark: str = ""
@@ -44,6 +46,7 @@ TEXT = "text"
 RANGE = "a range"
 BUCKETS = "bucket words"
 NEVER = "never"
+DESCRIBED = "nothing but DescribeJob, which the gate always reads"
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
@@ -69,6 +72,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("unknown-operation", "lambda-without-function", "parameter-of-other-operation"),
             remark="An operation that this version does not know is approved only where a governing policy's match"
             " names it literally, not by a pattern and not inside `not`.",
+            needs=DESCRIBED,
         ),
         "operation_parameters": CheckWords(
             looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
@@ -88,6 +92,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
                 "lambda-without-function",
                 "lambda-latest",
             ),
+            needs=DESCRIBED,
             remark='A value of another type than the test\'s violates a positive test: `7` is not `"7"`, and 1 is'
             " not `true`. Structures, lists and times can only be asked for with `present`.",
         ),
@@ -100,6 +105,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable="S3 says 0 or nothing at Suspended: that is never read as a small job",
             example="total_tasks: {at_most: 1_000_000}",
             lints=("empty-range",),
+            needs="nothing but DescribeJob; S3 counts the objects before it suspends the job",
         ),
         "manifest": CheckWords(
             looks_at="The list of objects: `format`, `bucket` and `key` of the manifest, whether S3 `generated` it,"
@@ -114,9 +120,12 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable="the same where no manifest is stored; `bytes` also where the object can't be read or is"
             " another one by now",
             example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
-            lints=("impossible-value", "empty-range", "unreadable-manifest-holds"),
+            lints=("impossible-value", "empty-range", "unreadable-manifest-holds", "setting-off"),
             remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
             " generator's EnableManifestOutput.",
+            needs="for `bytes` the setting [`manifest_buckets`](settings.md), off by default, and if they are"
+            " encrypted with a customer key `manifest_keys`: without, every job that `bytes` governs is"
+            " held. The other words need nothing but DescribeJob",
         ),
         "object_bytes": CheckWords(
             looks_at="The objects' own sizes added up.",
@@ -126,7 +135,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="the manifest can't be read, or its rows say no sizes",
             example="object_bytes: {at_most: 10_000_000_000}",
-            lints=("empty-range", "unreadable-manifest-holds"),
+            lints=("empty-range", "unreadable-manifest-holds", "not-measured-yet"),
+            needs="reading manifests' rows, which this version does not do: **every job that it governs is held**",
         ),
         "source_buckets": CheckWords(
             looks_at="Every bucket that the job reads or changes.",
@@ -136,8 +146,10 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read",
             example="source_buckets: {only: [lake-prod-*, archive]}",
-            lints=("impossible-value", "unreadable-manifest-holds"),
+            lints=("impossible-value", "unreadable-manifest-holds", "not-measured-yet"),
             remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
+            needs="a manifest that S3 generates from one bucket. This version does not read manifests' rows:"
+            " **every other job that it governs is held**",
         ),
         "destination_buckets": CheckWords(
             looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
@@ -150,6 +162,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " unknown operation",
             example="destination_buckets: {none: [lake-prod-*]}",
             lints=("impossible-value",),
+            needs=DESCRIBED,
         ),
         "tags": CheckWords(
             looks_at="The job's tags, each by its key. Keys side by side must all hold.",
@@ -161,6 +174,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example='tags: {team: {present: true}, ticket: "CHG-*"}',
             lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag"),
             remark="Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
+            needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
         ),
         "role": CheckWords(
             looks_at="The ARN of the IAM role that the job runs with.",
@@ -171,6 +185,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable=NEVER,
             example='role: "arn:${partition}:iam::${account}:role/batch/*"',
             lints=("impossible-value",),
+            needs=DESCRIBED,
         ),
         "priority": CheckWords(
             looks_at="The job's priority; higher runs first.",
@@ -181,6 +196,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable=NEVER,
             example="priority: {at_most: 50}",
             lints=("empty-range",),
+            needs=DESCRIBED,
         ),
         "description": CheckWords(
             looks_at="The text that the requester gave the job.",
@@ -192,6 +208,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="description: {present: true}",
             lints=("dodged-by-requester", "claimed-by-requester"),
             remark="The requester writes it: ask for it, and approve nothing by it.",
+            needs=DESCRIBED,
         ),
         "report": CheckWords(
             looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`. Words side by side"
@@ -204,6 +221,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable=NEVER,
             example='report: {enabled: true, scope: AllTasks, bucket: "audit-${account}-${region}"}',
             lints=("impossible-value",),
+            needs=DESCRIBED,
         ),
         "account": CheckWords(
             looks_at="The account that the job is in: 12 digits, in quotes.",
@@ -215,6 +233,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="account: {list: sandboxes}",
             lints=("impossible-value",),
             remark="Without quotes YAML reads digits as a number, which is refused.",
+            needs="nothing: it stands in the job's ARN",
         ),
         "region": CheckWords(
             looks_at="The Region that the job is in.",
@@ -226,6 +245,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="region: [eu-*, us-east-1]",
             lints=("impossible-value",),
             remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
+            needs="nothing: it stands in the job's ARN",
         ),
         "window": CheckWords(
             looks_at="Whether a calendar is open at this instant.",
@@ -239,6 +259,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("window-never-opens", "closed-dates-past", "unused-calendar"),
             remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
             " after which S3 fails a Suspended job.",
+            needs="nothing: time-zone data ships with the gate",
         ),
         "manual_approval": CheckWords(
             looks_at="Whether a person has decided about this job.",
@@ -251,6 +272,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             no_lint_because="whatever it stands beside, a person looks at the job; nothing about that decision is"
             " known beforehand",
             remark="Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or exceptions.",
+            needs="somebody who may decide jobs, see [operations.md](operations.md): until then every job that"
+            " it governs is held",
         ),
     }
 )
