@@ -45,7 +45,7 @@ class GateStack(Stack):
             SettingsError: A policy file can't be read.
             AssetError: The asset can't be built here.
         """
-        policy = policy_of(settings)  # before anything is built
+        policy = policy_of(settings, self)  # before anything is built
         super().__init__(
             scope, construct_id, description="batchgate: approves S3 Batch Operations jobs by written policies"
         )

@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from datetime import date
 from pathlib import Path
 
 from aws_cdk import Annotations
@@ -13,6 +14,7 @@ from constructs import IConstruct
 import policy_file
 from infra.gate_asset import CHECKOUT, build_asset
 from infra.settings import Settings, SettingsError
+from policy_lint import located_findings
 
 
 def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
@@ -35,8 +37,12 @@ def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
     return lambda_.Code.from_asset(directory)
 
 
-def policy_of(settings: Settings) -> bytes:
+def policy_of(settings: Settings, scope: IConstruct | None = None) -> bytes:
     """The policies of the settings as the one canonical document that the gate reads.
+
+    Args:
+        settings: Name the policy files.
+        scope: What warnings are shown for about checks that this deployment can't measure; None for no warnings.
 
     Raises:
         PolicyError: A policy file is refused; the message has file, line and reason.
@@ -44,7 +50,15 @@ def policy_of(settings: Settings) -> bytes:
     """
     files = [os.path.relpath(CHECKOUT / name) for name in settings.policy_files]  # short in messages
     try:
-        return policy_file.load(files).canonical_json
+        loaded = policy_file.load(files)
     except OSError as error:
         message = f"setting policy_files: {error.filename}: {error.strerror}"
         raise SettingsError(message) from error
+    for found in located_findings(loaded, date.min, settings.manifest_buckets) if scope else ():
+        if scope and found.finding.lint in _HOLDS_ALL:
+            Annotations.of(scope).add_warning_v2(f"batchgate:{found.finding.lint}:{found.place}", str(found))
+    return loaded.canonical_json
+
+
+_HOLDS_ALL = ("not-measured-yet", "setting-off")
+"""Lints that depend on what is deployed, and on no date."""

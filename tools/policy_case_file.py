@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
 
@@ -14,7 +13,9 @@ from msgspec import UNSET, Struct, UnsetType
 import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
+from batchgate.policy import suggestions
 from batchgate.text import shorten
+from policy_case_members import Mistake, case_shapes, mistakes
 from policy_file import DocumentPath, Plain
 
 V = TypeVar("V")
@@ -58,19 +59,56 @@ class CaseFile(Struct, frozen=True):
     cases: tuple[Case, ...]
 
 
-def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
-    """Read a file of cases.
+@dataclass(frozen=True, slots=True)
+class ReadCaseFile:
+    """What could be read of a file of cases.
+
+    Attributes:
+        policy: Which policies it tries; None where it does not say so, or names a file that is not there.
+        cases: The whole file; None where anything is wrong with it.
+        places: For the path of each value its place.
+        problems: All that is wrong, in the order of the lines.
+    """
+
+    policy: str | tuple[str, ...] | None
+    cases: CaseFile | None
+    places: Mapping[DocumentPath, Place]
+    problems: tuple[Problem, ...]
+
+
+def read_case_file(file: Path) -> ReadCaseFile:
+    """Read a file of cases as far as it can be read.
 
     Raises:
-        PolicyError: It is no file of cases; with every problem found, in the order of its lines.
         OSError: It can't be read.
     """
-    plain = policy_file.read_yaml(policy_file.read_file(file), str(file))
+    try:
+        plain = policy_file.read_yaml(policy_file.read_file(file), str(file))
+    except PolicyError as error:
+        return ReadCaseFile(None, None, {}, error.problems)
     reader = _Reader(plain, file, list(plain.problems))
     read = None if plain.unreadable else reader.case_file(plain.data)
-    if read is None or reader.problems:
-        raise PolicyError(sorted(reader.problems, key=lambda problem: problem.place or Place(str(file), 1, 1)))
-    return read, plain.places
+    problems = sorted(reader.problems, key=lambda problem: problem.place or Place(str(file), 1, 1))
+    policy_is_wrong = any(problem.path[:1] == ("policy",) for problem in problems)
+    return ReadCaseFile(
+        policy=None if read is None or not read.policy or policy_is_wrong else read.policy,
+        cases=None if problems else read,
+        places=plain.places,
+        problems=tuple(problems),
+    )
+
+
+def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
+    """Read a file of cases in which nothing is wrong.
+
+    Raises:
+        PolicyError: With every problem found, in the order of its lines.
+        OSError: It can't be read.
+    """
+    read = read_case_file(file)
+    if read.cases is None:
+        raise PolicyError(read.problems)
+    return read.cases, read.places
 
 
 # --- the words of a case ------------------------------------------------------------------------------
@@ -141,7 +179,9 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, path: DocumentPath, message: str) -> None:
-        self.problems.append(Problem(path, message, self.plain.place_of(path)))
+        problem = Problem(path, message, self.plain.place_of(path))
+        if self.plain.is_readable(problem):
+            self.problems.append(problem)
 
     # --- the file and its cases -----------------------------------------------------------------------
 
@@ -155,12 +195,11 @@ class _Reader:
         self.keys(data, _FILE_KEYS, ())
         self.must_say(data, _FILE_KEYS, ())
         policy = self.policy(data, ())
-        if "cases" not in data:
-            return None
-        listed = data["cases"]
+        listed = data.get("cases")
         if not isinstance(listed, list) or not listed:
-            self.wrong(("cases",), f"expected a list of at least one case, got {_show(listed)}")
-            return None
+            if "cases" in data:
+                self.wrong(("cases",), f"expected a list of at least one case, got {_show(listed)}")
+            return CaseFile(policy, ())
         cases = [self.case(each, ("cases", number)) for number, each in enumerate(listed)]
         self.names_once(listed)
         return CaseFile(policy, tuple(case for case in cases if case is not None))
@@ -266,6 +305,8 @@ class _Reader:
             except JobDescriptionError as error:
                 said_of_it = str(error).removeprefix(f"{member}: ")
                 self.wrong((*path, member), f"{said_of_it}; write it as DescribeJob answers it")
+            else:
+                self.members(member, said[member], (*path, member))
         if len(self.problems) > before:
             return None
         return Job.from_description(_present({**description, **members}))
@@ -299,12 +340,29 @@ class _Reader:
             case str() if value:
                 return {value: {}}
             case dict() if len(value) == 1 and all(isinstance(each, dict | None) for each in value.values()):
+                self.members("Operation", value, path)
                 return _as_json(value)
             case _:
                 self.wrong(
                     path, f"expected a name, or one name with its parameters {{NAME: {{...}}}}, got {_show(value)}"
                 )
                 return None
+
+    def members(self, structure: str, value: Plain, path: DocumentPath) -> None:
+        """Note members that S3's request model does not have, and values that they can't have."""
+        shape = case_shapes().get(structure)
+        if shape is None or value is None:
+            return
+        if structure == "Operation" and isinstance(value, dict):
+            for name in value:  # one that this version does not know is a warning, or what the case is about
+                if name in shape.members and value[name] is not None:
+                    self.problems_of(mistakes(shape.members[name], value[name]), (*path, name))
+        else:
+            self.problems_of(mistakes(shape, value), path)
+
+    def problems_of(self, found: Iterable[Mistake], path: DocumentPath) -> None:
+        for mistake in found:
+            self.wrong((*path, *mistake.path), mistake.message)
 
     # --- single values --------------------------------------------------------------------------------
 
@@ -360,8 +418,8 @@ class _Reader:
             if said.get(key, otherwise) == choice:
                 return choice
         value, known = said.get(key), [str(each) for each in choices]
-        near = get_close_matches(value.lower(), map(str.lower, known), 1) if isinstance(value, str) else []
-        meant = f"; did you mean {next(each for each in known if each.lower() == near[0])}?" if near else ""
+        near = suggestions.nearest(value, known) if isinstance(value, str) else None
+        meant = f"; did you mean {near}?" if near else ""
         self.wrong((*path, key), f"expected {', '.join(known[:-1])} or {known[-1]}, got {_show(value)}{meant}")
         return otherwise
 
@@ -454,9 +512,8 @@ def _not_a_policy(file: Path) -> str:
 
 
 def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:
-    by_lower = {name.lower(): name for name in reversed(known)}
-    near = get_close_matches(key.lower(), list(by_lower), 1)
-    return f"did you mean {by_lower[near[0]]}?" if near else f"known here: {', '.join(shown)}"
+    near = suggestions.nearest(key, known)
+    return f"did you mean {near}?" if near else f"known here: {', '.join(shown)}"
 
 
 def _quoting(value: Plain) -> str:

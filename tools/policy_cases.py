@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 from msgspec import UNSET
@@ -16,10 +15,11 @@ from batchgate.errors import Place, PolicyError, Problem
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.decide import Decision, Rule, Vote, decide
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
+from batchgate.policy.lint.operation_names import what_to_write
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
 from batchgate.text import shorten
-from policy_case_file import Case, CaseFile, read_cases
+from policy_case_file import Case, CaseFile, read_case_file, read_cases
 from policy_coverage import Part, SetCoverage, requirement_label
 from policy_file import DocumentPath
 
@@ -72,14 +72,14 @@ class Coverage:
 
     sets: dict[tuple[Path, ...], SetCoverage] = field(default_factory=dict)
 
-    def of(self, file: Path, cases: CaseFile) -> SetCoverage:
-        """The coverage of the set that a file of cases tries.
+    def of(self, file: Path, policy: str | tuple[str, ...]) -> SetCoverage:
+        """The coverage of the set that a file of cases tries, which `policy` names.
 
         Raises:
             PolicyError: The policies are invalid.
             OSError: A file can't be read.
         """
-        named = (cases.policy,) if isinstance(cases.policy, str) else cases.policy
+        named = (policy,) if isinstance(policy, str) else policy
         paths = tuple((file.parent / name).resolve() for name in named)
         if paths not in self.sets:
             loaded = policy_file.load([_shortest(file.parent / name) for name in named])
@@ -109,12 +109,16 @@ def load_cases(files: Sequence[Path], coverage: Coverage) -> list[Tried]:
     tried: list[Tried] = []
     problems: dict[Problem, None] = {}
     for file in files:
-        try:
-            cases, places = read_cases(file)
-            covered = coverage.of(file, cases)
-            tried.append(Tried(file, cases, places, covered.policies, covered))
-        except PolicyError as error:
-            problems |= dict.fromkeys(error.problems)  # two files may try the same invalid policy
+        read = read_case_file(file)
+        problems |= dict.fromkeys(read.problems)
+        covered = None
+        if read.policy is not None:
+            try:
+                covered = coverage.of(file, read.policy)
+            except PolicyError as error:
+                problems |= dict.fromkeys(error.problems)  # two files may try the same invalid policy
+        if covered is not None and read.cases is not None:
+            tried.append(Tried(file, read.cases, read.places, covered.policies, covered))
     if problems:
         raise PolicyError(list(problems))
     return tried
@@ -137,7 +141,10 @@ def run(tried: Tried) -> Iterator[Outcome]:
             tried.places.get(("cases", number)),
             decision,
             tuple(_failures(case, decision)),
-            tuple(_warnings(case, tried, ("cases", number, "job"))),
+            (
+                *_warnings(case, tried, ("cases", number, "job")),
+                *_warnings_on_facts(case, tried, ("cases", number, "facts")),
+            ),
         )
 
 
@@ -167,14 +174,31 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
         or (case.decided_by is not UNSET and Rule.UNKNOWN_OPERATION in case.decided_by)
     ):
         return
-    near = get_close_matches(operation, KNOWN_OPERATIONS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(KNOWN_OPERATIONS))}"
     path = next(path for path in ((*job, "operation"), (*job, "Operation"), job) if path in tried.places)
     message = (
-        f'no operation known to this version is named "{shorten(operation, 60)}"; {hint} '
+        f'no operation known to this version is named "{shorten(operation, 60)}"; {what_to_write(operation)} '
         f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
     )
     yield Problem(path, message, tried.places.get(path))
+
+
+def _warnings_on_facts(case: Case, tried: Tried, facts: DocumentPath) -> Iterator[Problem]:
+    """Facts that a case gives, the policies ask for, and the gate does not have of any live job like this."""
+    for name, ask, is_given in (
+        ("object_bytes", "the objects' sizes", case.facts.object_bytes is not UNSET),
+        (
+            "source_buckets",
+            "the buckets of a manifest's rows",
+            case.facts.source_buckets is not UNSET and case.job.manifest_generator is None,
+        ),
+    ):
+        if is_given and tried.policies.asks_for(name):
+            path = (*facts, name)
+            message = (
+                f"this version of the gate does not read {ask}: a live job like this is held where the policies ask"
+                f" for {name}, whatever this case says"
+            )
+            yield Problem(path, message, tried.places.get(path))
 
 
 # --- Comparing ----------------------------------------------------------------------------------------

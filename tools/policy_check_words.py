@@ -20,6 +20,7 @@ class CheckWords:
         unknown: When S3 has not said yet, so that the job waits.
         unmeasurable: When the value is not to be had, so that the job is held.
         example: A condition in YAML.
+        needs: What the gate needs for it, and what happens without.
         lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS`.
         no_lint_because: Why none does; only where `lints` is empty.
         remark: What else is worth knowing; empty for nothing.
@@ -32,6 +33,7 @@ class CheckWords:
     unknown: str
     unmeasurable: str
     example: str
+    needs: str
     lints: tuple[str, ...] = ()
     no_lint_because: str = ""
     remark: str = ""
@@ -45,14 +47,15 @@ RANGE = "a range"
 BUCKETS = "bucket words"
 NEVER = "never"
 NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
+DESCRIBED = "nothing but DescribeJob, which the gate always reads"
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
-        TEXT: "a pattern (`*` and `?`), a list of patterns (any of them), `{list: NAME}`, `{not: ...}` or"
+        TEXT: "a pattern (`*` and `?`), `{glob: ...}`, a list of them (any), `{list: NAME}`, `{not: ...}` or"
         " `{present: true|false}`",
         RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
         BUCKETS: "`any` (at least one), `only` (every one), `none`, or several of them, which must all hold; each"
-        " with a bucket name or pattern, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
+        " with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
     }
 )
 """The forms that several checks take, by the word for them."""
@@ -70,13 +73,14 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("unknown-operation", "lambda-without-function", "parameter-of-other-operation"),
             remark="An operation that this version does not know is approved only where a governing policy's match"
             " names it literally, not by a pattern and not inside `not`.",
+            needs=DESCRIBED,
         ),
         "operation_parameters": CheckWords(
             looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
             " side by side must all hold.",
             source="DescribeJob, Operation",
-            takes="for each path: text, a whole number, `true` or `false`, a list that may mix them, a range,"
-            " `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
+            takes="for each path: text, `{glob: ...}`, a whole number, `true` or `false`, a list that may mix them, a"
+            " range, `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
             absent="the job has another operation, or its operation does not say the parameter",
             unknown=NEVER,
             unmeasurable="the path leads into a list, or the gate's AWS SDK can't read the operation",
@@ -89,6 +93,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
                 "lambda-without-function",
                 "lambda-latest",
             ),
+            needs=DESCRIBED,
             remark='A value of another type than the test\'s violates a positive test: `7` is not `"7"`, and 1 is'
             " not `true`. Structures, lists and times can only be asked for with `present`.",
         ),
@@ -101,6 +106,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable="S3 says 0 or nothing at Suspended: that is never read as a small job",
             example="total_tasks: {at_most: 1_000_000}",
             lints=("empty-range",),
+            needs="nothing but DescribeJob; S3 counts the objects before it suspends the job",
         ),
         "manifest": CheckWords(
             looks_at="The list of objects: `format`, `bucket`, `key` and `version` of the manifest, whether S3"
@@ -116,9 +122,18 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             f" general-purpose bucket ({NO_BUCKET}); `key` of an ARN without one; `bytes` also where the object"
             " can't be read or is another one by now",
             example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
-            lints=("impossible-value", "empty-range", "unreadable-manifest-holds", "only-in-wide-pattern"),
+            lints=(
+                "impossible-value",
+                "empty-range",
+                "unreadable-manifest-holds",
+                "only-in-wide-pattern",
+                "setting-off",
+            ),
             remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
             " generator's EnableManifestOutput.",
+            needs="for `bytes` the setting [`manifest_buckets`](settings.md), off by default, and if they are"
+            " encrypted with a customer key `manifest_keys`: without, every job that `bytes` governs is"
+            " held. The other words need nothing but DescribeJob",
         ),
         "object_bytes": CheckWords(
             looks_at="The objects' own sizes added up.",
@@ -128,7 +143,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="the manifest can't be read, or its rows say no sizes",
             example="object_bytes: {at_most: 10_000_000_000}",
-            lints=("empty-range", "unreadable-manifest-holds"),
+            lints=("empty-range", "unreadable-manifest-holds", "not-measured-yet"),
+            needs="reading manifests' rows, which this version does not do: **every job that it governs is held**",
         ),
         "source_buckets": CheckWords(
             looks_at="Every bucket that the job reads or changes.",
@@ -139,8 +155,10 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; and what is no"
             f" general-purpose bucket ({NO_BUCKET}), where no other bucket decides",
             example="source_buckets: {only: [lake-prod, archive]}",
-            lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern"),
+            lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "not-measured-yet"),
             remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
+            needs="a manifest that S3 generates from one bucket. This version does not read manifests' rows:"
+            " **every other job that it governs is held**",
         ),
         "destination_buckets": CheckWords(
             looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
@@ -153,6 +171,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " stand at the bucket; an unknown operation",
             example="destination_buckets: {none: [lake-prod-*]}",
             lints=("impossible-value", "only-in-wide-pattern"),
+            needs=DESCRIBED,
         ),
         "tags": CheckWords(
             looks_at="The job's tags, each by its key. Keys side by side must all hold.",
@@ -164,6 +183,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example='tags: {team: {present: true}, ticket: "CHG-*"}',
             lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag"),
             remark="Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
+            needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
         ),
         "role": CheckWords(
             looks_at="The ARN of the IAM role that the job runs with.",
@@ -174,6 +194,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable=NEVER,
             example='role: "arn:${partition}:iam::${account}:role/batch/*"',
             lints=("impossible-value",),
+            needs=DESCRIBED,
         ),
         "priority": CheckWords(
             looks_at="The job's priority; higher runs first.",
@@ -184,6 +205,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unmeasurable=NEVER,
             example="priority: {at_most: 50}",
             lints=("empty-range",),
+            needs=DESCRIBED,
         ),
         "description": CheckWords(
             looks_at="The text that the requester gave the job.",
@@ -195,6 +217,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="description: {present: true}",
             lints=("dodged-by-requester", "claimed-by-requester"),
             remark="The requester writes it: ask for it, and approve nothing by it.",
+            needs=DESCRIBED,
         ),
         "report": CheckWords(
             looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`."
@@ -213,6 +236,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("impossible-value", "only-in-wide-pattern"),
             remark="Bucket names are global: whoever is first may own a bucket of the name that is meant."
             " `expected_bucket_owner` asks that the job itself says whose it must be, and S3 holds the job to that.",
+            needs=DESCRIBED,
         ),
         "account": CheckWords(
             looks_at="The account that the job is in: 12 digits, in quotes.",
@@ -224,6 +248,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="account: {list: sandboxes}",
             lints=("impossible-value",),
             remark="Without quotes YAML reads digits as a number, which is refused.",
+            needs="nothing: it stands in the job's ARN",
         ),
         "region": CheckWords(
             looks_at="The Region that the job is in.",
@@ -235,6 +260,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="region: [eu-*, us-east-1]",
             lints=("impossible-value",),
             remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
+            needs="nothing: it stands in the job's ARN",
         ),
         "window": CheckWords(
             looks_at="Whether a calendar is open at this instant.",
@@ -248,6 +274,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("window-never-opens", "closed-dates-past", "unused-calendar"),
             remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
             " after which S3 fails a Suspended job.",
+            needs="nothing: time-zone data ships with the gate",
         ),
         "manual_approval": CheckWords(
             looks_at="Whether a person has decided about this job.",
@@ -260,6 +287,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             no_lint_because="whatever it stands beside, a person looks at the job; nothing about that decision is"
             " known beforehand",
             remark="Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or exceptions.",
+            needs="somebody who may decide jobs, see [operations.md](operations.md): until then every job that"
+            " it governs is held",
         ),
     }
 )

@@ -3,8 +3,10 @@
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 from warnings import catch_warnings, simplefilter
@@ -13,13 +15,14 @@ from msgspec import structs
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
 from batchgate.errors import Place, PolicyError, Problem
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems, find_reference_problems
 from batchgate.text import shorten
+from yaml_recovery import without_part
+from yaml_words import in_plain_words
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]
@@ -29,6 +32,12 @@ FILE_BYTES_AT_MOST = 1 << 17
 
 BRACKETS_AT_MOST = 10_000
 """Opening brackets in a file: the parser takes time quadratic in those that stay open."""
+
+PARTS_LEFT_OUT_AT_MOST = 20
+"""Parts of a file that are no YAML, without which the rest is read; a file with more is not looked at any further."""
+
+FOREIGN_AT_MOST = 3
+"""Characters of a file that no text has; a file with more is no text."""
 
 VALUES_AT_MOST = 100_000
 """Values in a file with all aliases followed."""
@@ -47,6 +56,9 @@ _INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
+_UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Source: YAML 1.2.2, 5.1, c-printable."""
+_REPLACED = "\ufffd"
 _STRING_TAG = "tag:yaml.org,2002:str"
 _DIGITS_AT_MOST = 19
 _SPECIAL: Mapping[Callable[[int], bool], str] = {
@@ -136,12 +148,18 @@ class PlainFile:
         data: Plain data; None where the file can't be taken apart.
         places: For the path of each value its place.
         problems: What is no YAML 1.2, and keys that are said twice.
+        left_out: The lines that could not be read and were left out.
     """
 
     data: Plain
     places: Mapping[DocumentPath, Place]
     problems: tuple[Problem, ...]
     unreadable: bool
+    left_out: frozenset[int] = frozenset()
+
+    def is_readable(self, problem: Problem) -> bool:
+        """Whether a problem is not about what only stands in the place of a part that is no YAML."""
+        return _is_readable(problem, self.left_out)
 
     def place_of(self, path: DocumentPath) -> Place | None:
         """Where a path, or the nearest thing around it, is written."""
@@ -151,7 +169,7 @@ class PlainFile:
 def read_yaml(content: bytes, name: str) -> PlainFile:
     """Read any YAML 1.2 file; what is wrong with it is told beside what it says."""
     read = _read(content, name)
-    return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable)
+    return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable, frozenset(read.left_out))
 
 
 def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
@@ -173,12 +191,14 @@ def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
             read.unreadable = True
             read.problems.append(Problem((), f"{_OF_CASES} {shlex.quote(read.places[()].file)}`", read.places[()]))
         elif not read.unreadable:
-            read.problems += [_located(problem, read.places) for problem in find_problems(read.data, references=False)]
+            read.note(_located(problem, read.places) for problem in find_problems(read.data, references=False))
     whole = files[0] if len(files) == 1 else _merge(files)
     problems = [problem for read in files for problem in read.problems]
     if len(files) > 1:
         problems += whole.problems
-    if not any(read.unreadable for read in files):  # what leads into an unreadable file is not known to lead nowhere
+    if not any(
+        read.unreadable or read.left_out for read in files
+    ):  # what leads into an unreadable file is not known to lead nowhere
         problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
     if problems:
         order = {read.places[()].file: number for number, read in enumerate(files)}
@@ -269,13 +289,27 @@ def _refuse_twice(paths: Sequence[Path]) -> None:
 
 @dataclass(slots=True)
 class _Read:
-    """What one file says; `unreadable` where it can't be known."""
+    """What one file says.
+
+    Attributes:
+        unreadable: Nothing is known of what it says.
+        left_out: The lines, counted from 1, that could not be read and were left out.
+    """
 
     data: Plain = None
     places: dict[DocumentPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     unreadable: bool = False
+    left_out: set[int] = field(default_factory=set)
+
+    def note(self, problems: Iterable[Problem]) -> None:
+        """Add problems, but not those of lines that were left out: what stands there instead is nobody's mistake."""
+        self.problems += [problem for problem in problems if _is_readable(problem, self.left_out)]
+
+
+def _is_readable(problem: Problem, left_out: Collection[int]) -> bool:
+    return not left_out or bool(problem.path and problem.place and problem.place.line not in left_out)
 
 
 def _merge(files: Sequence[_Read]) -> _Read:
@@ -346,8 +380,8 @@ class _UnreadableError(Exception):
 def _read(content: bytes, name: str) -> _Read:
     read = _Read(places={(): Place(name, 1, 1)})
     try:
-        text = _decode(content)
-        read.data = _NodeReader(name, read).value(_compose(text), ())
+        text = _decode(content, name, read)
+        read.data = _NodeReader(name, read).value(_compose_what_can_be(text, name, read), ())
         read.silences = list(_silences(text, name))
     except _UnreadableError as error:
         read.unreadable = True
@@ -360,18 +394,64 @@ def _read(content: bytes, name: str) -> _Read:
     return read
 
 
-def _decode(content: bytes) -> str:
+def _decode(content: bytes, name: str, read: _Read) -> str:
     if len(content) > FILE_BYTES_AT_MOST:
         raise _UnreadableError(f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}")
     brackets = content.count(b"[") + content.count(b"{")
     if brackets > BRACKETS_AT_MOST:
         raise _UnreadableError(f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}")
+    foreign: list[tuple[int, str]] = []
+    text, rest = "", content.removeprefix(BOM_UTF8)
+    while rest:
+        try:
+            text, rest = text + rest.decode(), b""
+        except UnicodeDecodeError as error:
+            text += rest[: error.start].decode()
+            byte = f"0x{rest[error.start]:02x}"
+            foreign.append((len(text), f"expected UTF-8, got the byte {byte}; save the file in the encoding UTF-8"))
+            text, rest = text + _REPLACED, rest[error.end :]
+            if len(foreign) > FOREIGN_AT_MOST:
+                break
+    foreign += [
+        (each.start(), f"expected printable characters, got {each[0]!r}; remove it")
+        for each in islice(_UNPRINTABLE.finditer(text), FOREIGN_AT_MOST + 1)
+    ]
+    for position, message in sorted(foreign):
+        line, column = _line_of(text, position)
+        if len(foreign) > FOREIGN_AT_MOST:
+            raise _UnreadableError(message, line, column)
+        if line not in read.left_out:
+            read.problems.append(Problem((), message, Place(name, line, column)))
+        read.left_out.add(line)
+    return _UNPRINTABLE.sub(_REPLACED, text)
+
+
+def _compose_what_can_be(text: str, name: str, read: _Read) -> ScalarNode | SequenceNode | MappingNode:
+    """The file's nodes, without the parts that are no YAML if there are others; each such part is a problem."""
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        lines = content[: error.start].split(b"\n")
-        message = f"expected UTF-8, got the byte 0x{content[error.start]:02x}"
-        raise _UnreadableError(message, len(lines), len(lines[-1]) + 1) from error
+        return _compose(text)
+    except _UnreadableError as first:
+        found, left, node = [first], text, None
+        if any(line.startswith(("---", "...")) for line in text.splitlines()[first.line - 1 : first.line]):
+            raise
+        while node is None and len(found) <= PARTS_LEFT_OUT_AT_MOST:
+            for part in without_part(left, found[-1].line):
+                try:
+                    node = _compose(part.text)
+                except _UnreadableError as error:
+                    if error.line <= found[-1].line:
+                        continue  # more of it has to be left out
+                    found.append(error)
+                left = part.text
+                read.left_out.update(part.left_empty)
+                break
+            else:
+                break
+        if node is None:  # what else seems wrong may only follow from the first
+            read.left_out.clear()
+            raise
+        read.problems += [Problem((), str(error), Place(name, error.line, error.column)) for error in found]
+        return node
 
 
 def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
@@ -379,15 +459,13 @@ def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
         with catch_warnings():
             simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it: the later one counts
             node: ScalarNode | SequenceNode | MappingNode | None = YAML(typ="safe", pure=True).compose(text)
-    except ReaderError as error:
-        message = f"expected printable characters, got {error.character!r}"
-        raise _UnreadableError(message, *_line_of(text, error.position)) from error
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise _UnreadableError(f"expected YAML: {what}", *((mark.line + 1, mark.column + 1) if mark else ())) from error
+        if error.problem_mark or error.context_mark:
+            found = in_plain_words(error, text)
+            raise _UnreadableError(found.message, found.line, found.column) from error
+        raise _UnreadableError(_NO_YAML) from error
     except (YAMLError, ValueError, OverflowError) as error:
-        raise _UnreadableError(f"expected YAML: {error}") from error
+        raise _UnreadableError(_NO_YAML) from error
     if node is None:
         raise _UnreadableError(
             "expected a policy document, got an empty file; `batchgate policy new` writes a first one"
@@ -395,9 +473,12 @@ def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
     return node
 
 
+_NO_YAML = "expected YAML, got an escape in double quotes that stands for no character; write the character itself"
+
+
 def _line_of(text: str, position: int) -> tuple[int, int]:
-    before = text[:position]
-    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+    lines = f"{text[:position]}x".splitlines()
+    return len(lines), len(lines[-1])
 
 
 def _silences(text: str, name: str) -> Iterator[Silence]:

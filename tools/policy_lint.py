@@ -5,7 +5,7 @@ that line, and on a line of its own for what begins on the next; what begins the
 condition, a requirement or a whole statement, with everything in it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -41,12 +41,15 @@ class LocatedFinding:
         return f"{self.place}: {found.lint}: {found.why}; {found.instead}"
 
 
-def located_findings(loaded: LoadedPolicy, today: date) -> list[LocatedFinding]:
+def located_findings(
+    loaded: LoadedPolicy, today: date, manifest_buckets: Collection[str] | None = None
+) -> list[LocatedFinding]:
     """Find what is surely not meant in policy files, but for what a comment allows with a reason.
 
     Args:
         loaded: The files' policies.
         today: The date, in UTC, from which on windows, closed dates and exceptions count.
+        manifest_buckets: The deployment's setting of that name; None where no deployment is known.
 
     Returns:
         The findings in the order of files and lines, those about the silencing comments themselves among them.
@@ -54,12 +57,14 @@ def located_findings(loaded: LoadedPolicy, today: date) -> list[LocatedFinding]:
     silences = _Silences.of(loaded)
     found: list[LocatedFinding] = []
     used: set[Silence] = set()
-    for finding in lint(loaded.policies, today):
+    for finding in lint(loaded.policies, today, manifest_buckets):
         silencing = silences.of_finding(finding, loaded)
         used.update(silencing)
         if not silencing:
             found.append(LocatedFinding(_place(finding, loaded), finding))
     for silence in loaded.silences:
+        if manifest_buckets is None and silence.lint == "setting-off":
+            continue  # nobody knows here whether there is anything to silence
         found += [LocatedFinding(silence.place, finding) for finding in _findings_on(silence, is_used=silence in used)]
     return sorted(found, key=lambda each: each.place)
 

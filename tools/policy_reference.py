@@ -11,6 +11,7 @@ from inspect import getdoc
 from pathlib import Path
 
 from batchgate.policy import model
+from batchgate.policy.suggestions import WISHES
 from batchgate_cli.exits import Exit
 from batchgate_cli.policy import app
 from policy_check_words import BUCKETS, CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER, RANGE, TEXT, CheckWords
@@ -83,8 +84,13 @@ def _forms() -> Iterator[str]:
 
 
 def _overview() -> Iterator[str]:
-    rows = ((f"[`{key}`](#{key})", check.looks_at, check.source) for key, check in CHECKS.items())
-    return _table(("check", "looks at", "source"), rows)
+    rows = ((f"[`{key}`](#{key})", check.looks_at, check.source, check.needs) for key, check in CHECKS.items())
+    return _table(("check", "looks at", "source", "needs, and what happens without"), rows)
+
+
+def _wishes() -> Iterator[str]:
+    rows = ((each.wish, each.why, each.instead) for each in WISHES)
+    return _table(("what teams wish to say", "why it can't be said", "what to do instead"), rows)
 
 
 def _checks() -> Iterator[str]:
@@ -102,6 +108,7 @@ def _facts(check: CheckWords) -> Iterator[str]:
     lints = ", ".join(f"`{lint}`" for lint in check.lints) or f"none: {check.no_lint_because}"
     said = {"absent": check.absent, "unknown": check.unknown, "unmeasurable": check.unmeasurable}
     yield f"* takes: {takes}"
+    yield f"* needs: {check.needs}"
     yield from (f"* {word}: {when}" for word, when in said.items() if when != NEVER)
     yield f"* source: {check.source}"
     yield f"* lints: {lints}"
@@ -149,6 +156,7 @@ _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "commands": _commands,
     "exit-codes": _exits,
     "operations": _operations,
+    "wishes": _wishes,
 }
 
 

@@ -28,8 +28,10 @@ Scalar: TypeAlias = bool | int | str | None
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 
 _UNDERSCORED = r"^\+?[1-9][0-9]*(_[0-9]+)+$"
+_WANTED_GLOB = "expected classes that are closed, as [0-9], and ${account}, ${region} or ${partition} outside of them"
 _WANTED_NUMBER = "expected a whole number such as 5_000_000"
 _PLACEHOLDER = rf"^([^$]|\$(?!\{{)|\$\{{({'|'.join(PLACEHOLDERS)})\}})*$"
+_GLOB = rf"^([^\[$]|\$(?!\{{)|\$\{{({'|'.join(PLACEHOLDERS)})\}}|\[!?\]?[^\]]*\])*$"
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _MONTH_AND_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _DATE = f"[0-9]{{4}}-{_MONTH_AND_DAY}"
@@ -98,7 +100,11 @@ class _Writer:
 
     def of(self, kind: inspect.Type, where: _Where) -> Part:
         """Write one type of the model."""
-        is_pattern = isinstance(kind, inspect.Metadata) and kind.extra == model.PATTERN
+        extra = kind.extra if isinstance(kind, inspect.Metadata) else None
+        if extra == model.GLOB:
+            return self.define(
+                "glob", lambda: {"type": "string", "pattern": _GLOB, "patternErrorMessage": _WANTED_GLOB}
+            )
         match kind.type if isinstance(kind, inspect.Metadata) else kind:
             case inspect.UnionType(types=types):
                 return self.union(types, where)
@@ -118,7 +124,7 @@ class _Writer:
                 return {"enum": _in_order(values)}
             case inspect.StrType(min_length=fewest, max_length=most, pattern=pattern):
                 limits = _limits(minLength=fewest, maxLength=most, pattern=pattern)
-                return self.pattern(where) if is_pattern else {"type": "string", **limits}
+                return self.pattern(where) if extra == model.PATTERN else {"type": "string", **limits}
             case inspect.IntType(ge=lowest):
                 return self.number(lowest)
             case inspect.BoolType():
@@ -170,6 +176,12 @@ class _Writer:
         """A mapping with the keys of a struct, by the reader's rules for it."""
         if issubclass(kind.cls, model.Condition):
             return self.condition(kind, where)
+        if kind.cls is model.GlobTerm:
+            return self.define("glob-in-a-list", lambda: self.mapping(kind, where))
+        return self.mapping(kind, where)
+
+    def mapping(self, kind: inspect.StructType, where: _Where) -> Part:
+        """A mapping with the keys of a struct that is no condition."""
         members = [member for member in kind.fields if not (where.denied and member.encode_name == "not")]
         required: list[Schema] = [member.encode_name for member in members if member.required]
         part: Part = {
@@ -254,10 +266,17 @@ class _Writer:
 
     def window(self, where: _Where) -> Part:
         """Names of calendars; there is nothing to be present."""
+        of_list: Part = {
+            "title": "named list",
+            "type": "object",
+            "properties": {"list": {"type": "string", **_words(KEYS[model.TextTerm]["list"])}},
+            "required": ["list"],
+            "additionalProperties": False,
+        }
         names: list[Schema] = [
             self.pattern(where),
             {"type": "array", "items": self.pattern(where), "minItems": 1},
-            self.of(inspect.type_info(model.ListTerm), where),
+            of_list,
         ]
         denied: Part = {
             "type": "object",
@@ -293,28 +312,30 @@ def _only_one_of(keys: Sequence[str]) -> Part:
     }
 
 
-_ALONE = ("list", "not", "present")
+_ALONE = ("list", "glob", "not", "present")
 
 _NAMES: Mapping[type, str] = {
     model.TextTerm: "text",
     model.PlainTextTerm: "text",
     model.ParameterTerm: "parameter",
     model.PlainParameterTerm: "parameter",
-    model.ListTerm: "bucket-names",
+    model.NamesTerm: "bucket-names",
 }
 """What the forms of an operand are called, by the struct among them."""
 
+_ZONE: Part = {
+    "pattern": "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+    "patternErrorMessage": "expected an IANA time zone such as Europe/Berlin",
+    "examples": list(_ZONES),
+}
 _TEXTS: Mapping[tuple[type, str], Part] = {
     (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
     (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
     (model.OpenRow, "to"): {"pattern": f"^({_TIME}|24:00)$", "patternErrorMessage": 'expected "00:00" to "24:00"'},
     (model.OpenRow, "dates"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},
     (model.CalendarForm, "closed"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},
-    (model.CalendarForm, "timezone"): {
-        "pattern": "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
-        "patternErrorMessage": "expected an IANA time zone such as Europe/Berlin",
-        "examples": list(_ZONES),
-    },
+    (model.CalendarForm, "timezone"): _ZONE,
+    (model.Exemption, "timezone"): _ZONE,
     (model.PolicyDocument, "cancel_held_after"): {
         "patternErrorMessage": "expected a number of days such as 21d",
         "examples": ["21d"],
@@ -336,8 +357,9 @@ _TITLES: Mapping[type, str] = {
     model.CalendarForm: "calendar",
     model.Condition: "condition",
     model.Exemption: "exception",
+    model.GlobTerm: "glob",
     model.Guardrail: "guardrail",
-    model.ListTerm: "named list",
+    model.NamesTerm: "named list or glob",
     model.Manifest: "manifest words",
     model.OpenRow: "row",
     model.ParameterTerm: "test",

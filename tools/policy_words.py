@@ -11,6 +11,10 @@ from msgspec import Struct
 from batchgate.policy import model
 
 _TEXT_LIST = "The name of one of the document's `lists`: any of its values."
+_GLOB = (
+    "A pattern with the shell's classes, for what must have a form: `[0-9]`, `[a-z]`, `[!x]` beside `*` and `?`. It"
+    " names no operation literally."
+)
 _NOT = "Anything that may stand here, once: its exact complement. What is unknown or unmeasurable stays so."
 _PRESENT = "`true`: there is a value, even an empty one. `false`: S3 answered, and there is none."
 _AT_LEAST = "The lowest number that is fine."
@@ -50,7 +54,8 @@ _MANIFEST = {
     "bytes": "The size of the manifest object itself, not of the objects it lists.",
 }
 _BUCKETS = {"any": _ANY_BUCKET, "only": _ONLY_BUCKET, "none": _NO_BUCKET}
-_TEXT_TERM = {"list": _TEXT_LIST, "present": _PRESENT}
+_NAMES = {"list": _TEXT_LIST, "glob": _GLOB}
+_TEXT_TERM = {**_NAMES, "present": _PRESENT}
 _RANGE = {"at_least": _AT_LEAST, "at_most": _AT_MOST}
 
 JOINING: Mapping[str, str] = MappingProxyType(
@@ -73,7 +78,8 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.Report: {**_REPORT, "not": _NOT},
         model.PlainManifest: _MANIFEST,
         model.Manifest: {**_MANIFEST, "not": _NOT},
-        model.ListTerm: {"list": _TEXT_LIST},
+        model.GlobTerm: {"glob": _GLOB},
+        model.NamesTerm: _NAMES,
         model.PlainBuckets: _BUCKETS,
         model.Buckets: {**_BUCKETS, "not": _NOT},
         model.Requirement: {
@@ -93,8 +99,9 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "name": "Unique among policies, guardrails and exceptions, at most 64 characters.",
             "lifts": "Names of policies and guardrails, each of whose requirements gains this `unless`.",
             "match": "The jobs that it is for: all of these conditions.",
-            "expires": "The last day, `YYYY-MM-DD`: through its end in UTC.",
+            "expires": "The last day, `YYYY-MM-DD`: through its end by the clock of `timezone`.",
             "because": "Why, for whoever finds it: a ticket, a name.",
+            "timezone": "The IANA time zone whose clock ends the last day, such as `Europe/Berlin`. Left away: UTC.",
         },
         model.OpenRow: {
             "days": "Weekdays, by local date. A row has `days` or `dates`.",

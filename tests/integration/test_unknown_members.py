@@ -25,7 +25,7 @@ policies:
     match: [{operation: LambdaInvoke}]
     require: []
 """
-UNCONFIRMED = CANCEL_ALL.replace("version: 1", "version: 1\nunconfirmed_jobs: cancel")
+UNGATED = CANCEL_ALL.replace("version: 1", "version: 1\nungated_jobs: cancel")
 PLACES = [
     ("Operation", "S3PutObjectCopy", "NewMember"),
     ("Operation", "S3PutObjectCopy", "NewObjectMetadata", "NewMember"),
@@ -97,7 +97,7 @@ def test_a_generator_with_a_new_member_beside_is_read_all_the_same() -> None:
 @pytest.mark.parametrize("place", PLACES[:4], ids=".".join)
 def test_a_job_that_runs_without_having_asked_is_not_cancelled_for_what_nobody_knows(place: tuple[str, ...]) -> None:
     """Though its policies forbid what is known of it."""
-    stage = Stage(UNCONFIRMED.replace("S3PutObjectTagging", "S3*"))
+    stage = Stage(UNGATED.replace("S3PutObjectTagging", "S3*"))
     ref = stage.create(ConfirmationRequired=False, until="Active", **COPY)
     other = stage.create(ConfirmationRequired=False, until="Active", **COPY)
     stage.emulator.add_member(ref.job_id, place, "ON")

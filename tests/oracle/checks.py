@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -174,7 +175,7 @@ def fact_holds(test: Plain, fact: Fact, situation: Situation) -> Result:
 def value_passes(test: Plain, value: Plain, situation: Situation) -> bool:
     """Say whether a value, None being an absent one, passes a test.
 
-    A test is a pattern, a boolean, a number, a range, a list of tests (any of them),
+    A test is a pattern, `{glob: ...}`, a boolean, a number, a range, a list of tests (any of them),
     `{list: NAME}`, `{present: true}` or `{not: test}`. An absent value, and one of another
     type than the test's, fail every test but `present` and `not`.
     """
@@ -195,6 +196,8 @@ def mapped_test_passes(test: Document, value: Plain, situation: Situation) -> bo
         return not value_passes(test["not"], value, situation)
     if "list" in test:
         return value_passes(situation.lists[text(test["list"])], value, situation)
+    if "glob" in test:
+        return isinstance(value, str) and fnmatchcase(value, filled(text(test["glob"]), situation))
     if "present" in test:
         return (value is not None) == test["present"]
     if not test or not set(test) <= {"at_least", "at_most"}:

@@ -35,6 +35,9 @@ Readings chosen where the description leaves room (those of calendars stand in `
     buckets, a reserved beginning among them; `--op-s3` (S3 on Outposts) is a reserved end, too.
 19. The manifest's `version` is known wherever its location is, also in an access point.
 20. `ungated_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
+21. An exception's last day ends as a window that closes at "24:00": with the second midnight where there are two, and
+    with the gap's end where there is none.
+22. "The shell's classes" are those of `fnmatch`: a `]` that comes first is one of the class, a `-` at an end, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,7 +59,7 @@ from tests.oracle.checks import (
 )
 from tests.oracle.members import says_more_than_is_known
 from tests.oracle.plain import Document, Job, Plain, Result, Tags, Unavailable, listed, mapping, text
-from tests.oracle.windows import change_instants
+from tests.oracle.windows import change_instants, wall_instant, zone_named
 
 CONFIRMATION_LIFETIME = timedelta(days=30)
 """How long a Suspended job waits for its confirmation. Source: S3 User Guide, batch-ops-job-status."""
@@ -251,9 +254,10 @@ def requirement_holds(document: Document, statement: Document, requirement: Docu
 
 
 def expiry(exception: Document) -> datetime:
-    """Give the instant from which an exception no longer counts: the end of its last day, UTC."""
+    """Give the instant from which an exception no longer counts: the end of its last day in its zone, UTC if none."""
     last_day = date.fromisoformat(text(exception["expires"]))
-    return datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(days=1)
+    zone = zone_named(text(exception.get("timezone", "UTC")))
+    return wall_instant(zone, last_day + timedelta(days=1), "00:00", closing=True)
 
 
 def names_operation(conditions: Plain, operation: str | Result, situation: Situation) -> bool:

@@ -59,8 +59,22 @@ BUCKET_PATTERNS = (
     "a.b-c",
     "a?b*",
     "[al]*",
+    {"glob": "[al]*"},
+    {"glob": "lake-[!d]*"},
+    {"glob": "audit-${account}-[a-z][a-z]-*"},
+    {"glob": "a[.]b[--]c"},
 )
-OPERATION_PATTERNS = ("S3*", "*", "S3PutObject*", "LambdaInvoke", "S3PutObject????", "S3NewOperation", "s3*")
+OPERATION_PATTERNS = (
+    "S3*",
+    "*",
+    "S3PutObject*",
+    "LambdaInvoke",
+    "S3PutObject????",
+    "S3NewOperation",
+    "s3*",
+    {"glob": "S3[!P]*"},
+    {"glob": "S3NewOperation"},
+)
 UNKNOWN_OPERATION = "S3NewOperation"
 TASK_COUNTS = (1, 99, 100, 101, 1_000_000, 1_000_001, 10_000_000)
 BYTE_COUNTS = (0, 1, 4_096, 4_097, 1_000_000_000)
@@ -73,14 +87,36 @@ ROLE_PATTERNS = (
     "arn:aws:iam::111111111111:role/batch/nightly",
     "*admin",
     "arn:aws:iam::*:role/?????",
+    {"glob": "arn:*:role/[A-Z]*"},
 )
 DESCRIPTIONS = ("nightly copy", "", "INC-7 [urgent]", "a/b:c", "two\nlines")
-DESCRIPTION_PATTERNS = ("nightly*", "*", "*[urgent]", "?", "a/*", "two?lines", "Nightly*")
+DESCRIPTION_PATTERNS = (
+    "nightly*",
+    "*",
+    "*[urgent]",
+    "?",
+    "a/*",
+    "two?lines",
+    "Nightly*",
+    {"glob": "*[]]"},
+    {"glob": "[!a-i]*"},
+)
 TAG_KEYS = ("ticket", "urgent", "team", "not")
 TAG_VALUES = ("CHG-1", "CHG-22", "INC-7", "", "lake", "*")
-TAG_PATTERNS = ("CHG-*", "*", "INC-?", "lake", "chg-*", "CHG-${account}", "CHG-??")
+TAG_PATTERNS = (
+    "CHG-*",
+    "*",
+    "INC-?",
+    "lake",
+    "chg-*",
+    "CHG-${account}",
+    "CHG-??",
+    {"glob": "CHG-[0-9]"},
+    {"glob": "[*]"},
+    {"glob": "[A-Z]*[!12]"},
+)
 MANIFEST_KEYS = ("manifests/2026/m.csv", "m.csv", "inventory/manifest.json")
-MANIFEST_KEY_PATTERNS = ("manifests/*", "*.csv", "m.csv", "*")
+MANIFEST_KEY_PATTERNS = ("manifests/*", "*.csv", "m.csv", "*", {"glob": "[!/]*/[0-9]*"})
 MANIFEST_FORMATS = (
     "S3BatchOperations_CSV_20180820",
     "S3InventoryReport_CSV_20161130",
@@ -123,7 +159,15 @@ OPERATIONS: Mapping[str, Mapping[str, tuple[Plain, ...]]] = {
 """Every known operation, with parameters and the values that random jobs give them."""
 
 PARAMETER_TESTS: Mapping[str, tuple[Plain, ...]] = {
-    "LambdaInvoke.FunctionArn": ("*:function:clean:?", "*:$LATEST", ["*:clean:7", "*:other"], {"not": "*:$LATEST"}),
+    "LambdaInvoke.FunctionArn": (
+        "*:function:clean:?",
+        "*:$LATEST",
+        ["*:clean:7", "*:other"],
+        {"not": "*:$LATEST"},
+        {"glob": "*:clean:[0-9]"},
+        [{"glob": "*:clean:[!0-9]*"}, "*:other"],
+        {"not": {"glob": "*:[$]*"}},
+    ),
     "LambdaInvoke.InvocationSchemaVersion": ("2.0", "?.0", 2),
     "LambdaInvoke.UserArguments": ({"present": True}, "*"),
     "LambdaInvoke.UserArguments.stage": ("prod", "*", {"present": True}, {"not": ["prod", "test"]}),

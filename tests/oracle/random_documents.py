@@ -22,7 +22,7 @@ LISTS: dict[str, Plain] = {
     "accounts": list(pools.ACCOUNTS[:2]),
     "buckets": ["lake-prod-*", "archive", "audit-${account}-${region}"],
     "operations": ["S3PutObjectCopy", "S3ComputeObjectChecksum", pools.UNKNOWN_OPERATION],
-    "tickets": ["CHG-*", "INC-?"],
+    "tickets": ["CHG-*", "INC-?", {"glob": "[a-z]*"}],
 }
 
 
@@ -147,13 +147,14 @@ class Writer:
         """Write an exception whose last day is an interesting date or a neighbour."""
         zone = self.rng.choice(list(pools.ZONES))
         last_day = self.rng.choice(pools.ZONES[zone]) + timedelta(days=self.rng.choice([0, 1, -1, 20]))
-        return {
+        exception: Written = {
             "name": f"exception-{place}",
             "lifts": some(self.rng, names, 2),
             "match": self.conditions(2),
             "expires": last_day.isoformat(),
             "because": "CHG-4411",
         }
+        return {**exception, "timezone": zone} if chance(self.rng, 0.6) else exception
 
     def requirement(self) -> Written:
         """Write a requirement with what may stand beside its condition."""
@@ -200,7 +201,9 @@ class Writer:
 
     def operation(self) -> Plain:
         """Write the operand of `operation`."""
-        names = (*pools.OPERATIONS, *pools.OPERATION_PATTERNS) if chance(self.rng, 0.4) else ("S3*", "*")
+        names: tuple[Plain, ...] = (
+            (*pools.OPERATIONS, *pools.OPERATION_PATTERNS) if chance(self.rng, 0.4) else ("S3*", "*")
+        )
         return self.negatable(self.patterns(names, "operations"))
 
     def operation_parameters(self) -> Written:
@@ -262,7 +265,7 @@ class Writer:
         """Write a test, or ask only whether there is a value."""
         return self.negatable({"present": True} if chance(self.rng, 0.25) else test)
 
-    def text_of(self, values: Sequence[str]) -> Plain:
+    def text_of(self, values: Sequence[Plain]) -> Plain:
         """Write patterns for a plain string of the job."""
         patterns = self.patterns(values)
         return self.presence(patterns) if self.dialect.present_anywhere else self.negatable(patterns)

@@ -324,13 +324,13 @@ def test_a_range_of_dates_has_both_ends(text: str, inside: list[str], outside: l
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("2026-02-29", 'expected a day from 01 to 28, got "2026-02-29"'),
+        ("2026-02-29", 'expected a day from 01 to 28, as 2026 is no leap year, got "2026-02-29"'),
         ("02-30", 'expected a day from 01 to 29, got "02-30"'),
         ("01-32", 'expected a day from 01 to 31, got "01-32"'),
         ("12-32", 'expected a day from 01 to 31, got "12-32"'),
-        ("00-01", 'expected a date that exists, got "00-01"'),
-        ("13-01", 'expected a date that exists, got "13-01"'),
-        ("0000-01-01", 'expected a date that exists, got "0000-01-01"'),
+        ("00-01", 'expected a month from 01 to 12, got "00-01"'),
+        ("13-01", 'expected a month from 01 to 12, got "13-01"'),
+        ("0000-01-01", 'expected a year from 0001, got "0000-01-01"'),
         ("2026-12-24..2026-12-32", 'expected a day from 01 to 31, got "2026-12-32"'),
         ("2026-12-24..2026-12-23", "expected the first date not to be after the last, got 2026-12-24..2026-12-23"),
         ("2026-12-24..01-02", 'expected a year in both dates or in neither, got "2026-12-24..01-02"'),

@@ -739,7 +739,7 @@ def test_checks_for_one_value_are_one_check_and_1_is_not_true() -> None:
         (checks.Present(wanted_present=False), "absent"),
         (checks.Bucket("only", checks.Matches(frozenset({"lake"}))), "only lake"),
         (checks.InWindow(frozenset({"nights", "freeze"}), ()), "freeze or nights"),
-        (checks.Through(date(2026, 3, 31)), "through 2026-03-31"),
+        (checks.Through(date(2026, 3, 31), "UTC"), "through 2026-03-31"),
         (checks.OneOf(frozenset({checks.Equals(5), checks.Matches(frozenset({"BULK"}))})), "5 or BULK"),
         (checks.Not(checks.Present(wanted_present=True)), "not present"),
     ],
@@ -770,9 +770,9 @@ def test_what_is_looked_at_has_a_name(measure: checks.Measure, words: str) -> No
 def test_the_last_day_that_can_be_written_has_no_end() -> None:
     """An exception through the year 9999 is not over at its last instant, nor refused for want of a next day."""
     last_instant = datetime.max.replace(tzinfo=UTC)
-    assert checks.Through(date.max).end is None
-    assert checks.Through(date.max).predicate()(last_instant, facts())
-    day_before = checks.Through(date(9999, 12, 30))
+    assert checks.Through(date.max, "UTC").end is None
+    assert checks.Through(date.max, "UTC").predicate()(last_instant, facts())
+    day_before = checks.Through(date(9999, 12, 30), "UTC")
     assert day_before.end == datetime(9999, 12, 31, tzinfo=UTC)
     assert not day_before.predicate()(last_instant, facts())
 

@@ -109,22 +109,29 @@ def test_a_calendar_that_never_opens_is_shut_at_any_instant(rng: Random, minutes
 
 # --- patterns ---------------------------------------------------------------------------------------------
 
-ALPHABET = "ab"
+ALPHABET = "abc"
 TEXTS = [""]
-for _ in range(6):
+for _ in range(5):
     TEXTS += [text + letter for text in TEXTS if len(text) == len(TEXTS[-1]) for letter in ALPHABET]
-small_patterns = st.lists(st.text("ab*?", max_size=3), min_size=1, max_size=3).map(frozenset)
+small_globs = st.lists(st.sampled_from([*"ab*?", "[a]", "[!a]", "[ab]", "[!ab]", "[a-b]", "[!b-z]"]), max_size=3).map(
+    lambda parts: patterns.Glob("".join(parts))
+)
+small_patterns = st.lists(st.text("ab*?", max_size=3) | small_globs, min_size=1, max_size=3).map(frozenset)
 
 
 @given(small_patterns, small_patterns)
-def test_patterns_meet_exactly_where_a_text_matches_both(one: frozenset[str], other: frozenset[str]) -> None:
-    """Patterns of three characters each that meet at all meet in a text of six letters at most."""
+def test_patterns_meet_exactly_where_a_text_matches_both(
+    one: frozenset[patterns.Pattern], other: frozenset[patterns.Pattern]
+) -> None:
+    """Patterns of three characters each that meet at all meet in a text of five letters at most."""
     in_one, in_other = patterns.matcher(one), patterns.matcher(other)
     assert any_meet(one, other) is any(in_one(text) and in_other(text) for text in TEXTS)
 
 
 @given(small_patterns, small_patterns)
-def test_patterns_within_others_match_nothing_else(narrow: frozenset[str], wide: frozenset[str]) -> None:
+def test_patterns_within_others_match_nothing_else(
+    narrow: frozenset[patterns.Pattern], wide: frozenset[patterns.Pattern]
+) -> None:
     """What matches the narrow ones matches a wide one too."""
     in_narrow, in_wide = patterns.matcher(narrow), patterns.matcher(wide)
     if all_within(narrow, wide):

@@ -1,13 +1,22 @@
 """`*` and `?` like IAM's: whole string, case-sensitive, nothing else is special."""
 
 import string
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.jobs.model import JobRef
-from batchgate.policy.patterns import fill_placeholders, has_placeholder, is_literal, matcher
+from batchgate.policy.patterns import (
+    Glob,
+    GlobError,
+    check_glob,
+    fill_placeholders,
+    has_placeholder,
+    is_literal,
+    matcher,
+)
 from tests.unit.strategies import any_text, job_refs
 
 
@@ -120,3 +129,89 @@ def test_a_literal_pattern_matches_itself_only(pattern: str) -> None:
         assert not has_placeholder(pattern)
     else:
         assert "*" in pattern or "?" in pattern or has_placeholder(pattern)
+
+
+# --- globs --------------------------------------------------------------------------------------------
+
+
+def is_valid(text: str) -> bool:
+    """Whether a glob is one."""
+    try:
+        check_glob(text)
+    except GlobError:
+        return False
+    return True
+
+
+globs = st.text("ab-]![^*?0", max_size=9) | st.lists(
+    st.sampled_from([*"ab*?-]0", "[a-b]", "[!a]", "[ab0]", "[]]", "[!]a]", "[a-]", "[[]", "[*]", "[!?]", "[0-9a]"]),
+    max_size=5,
+).map("".join)
+
+
+@given(globs.filter(is_valid), st.text("ab-]![^*?0c", max_size=7))
+def test_a_glob_matches_as_the_shell_does(glob: str, text: str) -> None:
+    """Against the standard library's, which shares nothing with ours."""
+    assert matcher([Glob(glob)])(text) == fnmatchcase(text, glob)
+
+
+@given(any_text.filter(is_valid), any_text)
+def test_any_text_can_be_matched_by_any_glob(glob: str, text: str) -> None:
+    """Whatever character stands in a glob, or in a class, is just that character."""
+    assert matcher([Glob(glob)])(text) == fnmatchcase(text, glob)
+    for char in glob:
+        written = f"[{char}]" if char not in "^!]" else "[]]" if char == "]" else char
+        assert matcher([Glob(written)])(char)
+        assert not matcher([Glob(written)])(chr((ord(char) + 1) % 0x10FFFF))
+
+
+@given(st.text("ab*?.\\]+\n/:$", max_size=12), few_letters)
+def test_a_glob_without_a_bracket_matches_as_the_same_pattern(pattern: str, text: str) -> None:
+    """Nothing but brackets means anything else in a glob."""
+    assert matcher([Glob(pattern)])(text) == matcher([pattern])(text)
+
+
+@pytest.mark.parametrize(
+    ("glob", "says"),
+    [
+        ("a[", "expected a ] that closes the class"),
+        ("[]", "expected a ] that closes the class"),
+        ("[!]", "expected a ] that closes the class"),
+        ("x[0-9", "for a \\[ write \\[\\[\\]"),
+        ("[9-0]", 'expected a range from low to high, got "9-0"; write 0-9'),
+        ("[a-Z]", "expected a range from low to high"),
+        ("[^0-9]", "write \\[!0-9\\]"),
+        ("[[:digit:]]", "write the range, such as \\[0-9\\]"),
+        ("[${account}]", "outside the brackets"),
+        ("[" + "x" * 10_000, "expected a ]"),
+    ],
+)
+def test_a_glob_that_can_not_be_meant_is_refused(glob: str, says: str) -> None:
+    """With what to write instead, and not with all of a long one."""
+    with pytest.raises(GlobError, match=says) as refused:
+        check_glob(glob)
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("glob", "text"),
+    [
+        ("*[a-c]" * 50, "a" * 20_000 + "d"),
+        ("*[!b]*" * 50 + "c", "a" * 20_000),
+        ("*[ab][!c]" * 100 + "*c", "ab" * 10_000),
+        ("[a]" * 200 + "*" + "[!b]" * 200 + "b", "a" * 20_000),
+    ],
+)
+def test_globs_full_of_stars_come_to_an_end(glob: str, text: str) -> None:
+    """As with plain patterns: text times pattern, and no more."""
+    assert not matcher([Glob(glob)])(text)
+
+
+def test_a_glob_names_nothing_literally_and_is_no_plain_pattern() -> None:
+    """The same text is another pattern as a glob; both may stand side by side."""
+    assert not is_literal(Glob("S3PutObjectCopy"))
+    both = matcher(["[a]", Glob("[a]")])
+    assert both("[a]")
+    assert both("a")
+    assert not matcher(["[a]"])("a")
+    assert not matcher([Glob("[a]")])("[a]")

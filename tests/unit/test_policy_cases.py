@@ -202,7 +202,7 @@ def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> 
         ("5\n", ": expected a file of test cases: a mapping with policy and cases, got the number 5"),
         ("policy: policy.yaml\ncases: []\n", "cases: expected a list of at least one case, got an empty list"),
         ("policy: policy.yaml\n", ": cases is missing; say what is expected of which jobs: a list of cases"),
-        ("policy: 'a\n", ": expected YAML: "),
+        ("policy: 'a\n", ": expected a quote that closes"),
         ("policy: [policy.yaml, nope]\ncases: []\n", "policy[1]: expected a file or directory, relative to this file"),
         ("policy: []\ncases: []\n", "policy: expected at least one file or directory, got an empty list"),
         (POLICY, ": expected a file of test cases, got a policy document; it is checked by `batchgate policy check "),
@@ -293,14 +293,14 @@ def test_an_operation_that_nobody_knows_is_a_warning_with_the_one_that_is_near(
     [warning] = warnings(file)
     assert warning.startswith(f"{file}:1:")
     assert "cases[0].job.operation: no operation known to this version" in warning
-    assert "did you mean S3PutObjectTagging?" in warning
+    assert "; write S3PutObjectTagging (where" in warning
 
 
 def test_an_operation_like_no_other_is_a_warning_with_all_that_are_known(tmp_path: Path) -> None:
     """By DescribeJob's member, too."""
     [warning] = warnings(write(tmp_path, {**GOOD, "job": {"Operation": {"Defrost": {}}}, "expect": "hold"}))
     assert "cases[0].job.Operation" in warning
-    assert "known: LambdaInvoke, S3ComputeObjectChecksum, " in warning
+    assert "write one of LambdaInvoke, S3ComputeObjectChecksum, " in warning
 
 
 def test_an_operation_that_is_new_on_purpose_is_no_warning(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "an unknown key": (document(polices=[]), "polices", "unknown key; did you mean policies"),
     "a key unlike any": (document(zzz=1), "zzz", "unknown key; known here: version, mode, "),
     "a mode that is none": (document(mode="shadows"), "mode", 'expected enforce or shadow, got "shadows"; .*shadow'),
-    "unmatched approve": (document(unmatched="approve"), "unmatched", 'expected cancel or hold, got "approve"'),
-    "ungated hold": (document(ungated_jobs="hold"), "ungated_jobs", "expected cancel or report"),
+    "unmatched approve": (document(unmatched="approve"), "unmatched", 'expected hold or cancel, got "approve"'),
+    "ungated hold": (document(ungated_jobs="hold"), "ungated_jobs", "expected report or cancel"),
     "days without d": (document(cancel_held_after=21), "cancel_held_after", "expected a number of days such as 21d"),
     "zero days": (document(cancel_held_after="0d"), "cancel_held_after", "expected a number of days such as 21d"),
     "hours": (document(cancel_held_after="21h"), "cancel_held_after", "expected a number of days such as 21d"),
@@ -146,7 +146,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "violated by approving": (
         policies({"name": "p", "require": [], "on_violation": "approve"}),
         "policies[0].on_violation",
-        'expected cancel or hold, got "approve"',
+        'expected hold or cancel, got "approve"',
     ),
     "on_violation in a match": (
         policies({"name": "p", "match": [{"region": "x", "on_violation": "hold"}], "require": []}),
@@ -267,7 +267,11 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         "lists.sandboxes[0]",
         'write it in quotes: "111111111111"',
     ),
-    "a list that is text": (document(lists={"l": "a"}), "lists.l", 'expected a list of items, each text, got "a"'),
+    "a list that is text": (
+        document(lists={"l": "a"}),
+        "lists.l",
+        'expected a list of items, each text or {glob: PATTERN}, got "a"',
+    ),
     "a boolean for text": (required({"region": True}), f"{R0}.region", "got true"),
     "nothing for text": (required({"region": None}), f"{R0}.region", "got nothing"),
     "not twice": (required({"region": {"not": {"not": "x"}}}), f"{R0}.region.not.not", "unknown key"),
@@ -480,7 +484,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     },
     "no reason": (excepted(because=""), "exceptions[0].because", "expected text that is not empty"),
     "an end that is no date": (excepted(expires="never"), "exceptions[0].expires", "expected a date as YYYY-MM-DD"),
-    "an end that does not exist": (excepted(expires="2026-02-29"), "exceptions[0].expires", "expected a date as"),
+    "an end that does not exist": (excepted(expires="2026-02-29"), "exceptions[0].expires", "no leap year"),
     "an end with a time": (excepted(expires="2026-03-31T00:00"), "exceptions[0].expires", "expected a date as"),
     "an end by week": (excepted(expires="2026-W14-1"), "exceptions[0].expires", "expected a date as YYYY-MM-DD"),
     "an end without dashes": (excepted(expires="20260331"), "exceptions[0].expires", "expected a date as YYYY-MM-DD"),
@@ -546,7 +550,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "a time that is a number": (
         opened(days=["mon"], **{"from": 1320, "to": "02:00"}),
         "calendars.c.open[0].from",
-        'write it in quotes: "1320"',
+        'expected a time such as "22:00", got the number 1320',
     ),
     "a date that does not exist": (
         opened(dates=["2026-02-30"]),
@@ -618,7 +622,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "a closed date that is none": (
         document(calendars={"c": {**CALENDAR, "closed": ["12-24", "13-01"]}}),
         "calendars.c.closed[1]",
-        "expected a date that exists",
+        "expected a month from 01 to 12",
     ),
     "a closed day": (
         document(calendars={"c": {**CALENDAR, "closed": ["sun"]}}),
@@ -628,7 +632,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "days in closed": (
         document(calendars={"c": {**CALENDAR, "closed": [{"days": ["sun"]}]}}),
         "calendars.c.closed[0]",
-        "expected text, got a mapping",
+        "expected a date such as 2026-12-24, got a mapping",
     ),
 }
 

@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 
 
+DEPLOYMENT = Path("cdk.json")
 _WIDTH_OF_FILES = 1000
 """Columns of output that nobody's terminal has to fit; long lines stay whole there."""
 
@@ -65,7 +66,8 @@ def check(
     """Validate and lint policy files: every problem at once, with file, line and what was expected.
 
     A problem makes a policy invalid. A finding is valid and surely not meant; where it is meant, say
-    so beside it: `# batchgate: allow(NAME) because REASON`.
+    so beside it: `# batchgate: allow(NAME) because REASON`. Where cdk.json of a deployment lies in the
+    working directory, its settings count.
     """
     with told_errors():
         try:
@@ -76,7 +78,7 @@ def check(
             said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
             print(json.dumps(said, indent=2))
             raise typer.Exit(Exit.INVALID_POLICY) from error
-        findings = located_findings(loaded, datetime.now(UTC).date())
+        findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
         if output is Output.JSON:
             print(json.dumps(_checked_as_json(loaded, findings), indent=2))
         else:
@@ -84,6 +86,15 @@ def check(
             _show_checked(loaded, findings)
         if strict and findings:
             raise typer.Exit(Exit.INVALID_POLICY)
+
+
+def _manifest_buckets() -> list[str] | None:
+    """The setting of the deployment whose cdk.json lies in the working directory; None where there is none."""
+    try:
+        context = json.loads(DEPLOYMENT.read_text(encoding="utf-8"))["context"]["batchgate"]
+        return [str(bucket) for bucket in context.get("manifest_buckets", [])]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:

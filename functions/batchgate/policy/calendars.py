@@ -166,11 +166,27 @@ def _parse_date(year: str | None, month: str, day: str) -> date:
     try:
         return date(year_number, int(month), int(day))
     except ValueError:
-        if year_number and 1 <= int(month) <= 12:  # noqa: PLR2004 a year's own number
-            wanted = f"a day from 01 to {monthrange(year_number, int(month))[1]}"
+        if not year_number:
+            wanted = "a year from 0001"
+        elif not 1 <= int(month) <= 12:  # noqa: PLR2004 a year's own number
+            wanted = "a month from 01 to 12"
         else:
-            wanted = "a date that exists"
+            last = monthrange(year_number, int(month))[1]
+            leap = f", as {year} is no leap year" if (int(month), int(day)) == (2, 29) else ""
+            wanted = f"a day from 01 to {last}{leap}"
         raise CalendarValueError(f'expected {wanted}, got "{written}"') from None
+
+
+def parse_date(text: str) -> date:
+    """The date of "2026-12-24".
+
+    Raises:
+        CalendarValueError: Another form, or a date that does not exist.
+    """
+    found = _DATE.fullmatch(text)
+    if not found or found[1] is None:
+        raise CalendarValueError(f'expected a date as YYYY-MM-DD, got "{text}"')
+    return _parse_date(*found.groups())
 
 
 class OpenRow(Struct, frozen=True):

@@ -56,7 +56,8 @@ class _Lists:
 
     def __init__(self, document: model.PolicyDocument) -> None:
         self.bytes_used = 0
-        self._sorted = {name: _sort_inside(list(values)) for name, values in document.lists.items()}
+        lists = _mapping(_mapping(_plain(document)).get("lists"))
+        self._sorted = {name: _sort_inside(values) for name, values in lists.items()}
         self._bytes = {name: len(_dump(values)) for name, values in self._sorted.items()}
 
     def expanded(self, name: str) -> Plain:
@@ -137,7 +138,7 @@ def _group(operand: Plain, lists: _Lists) -> Plain:
 
 def _test(test: Plain, lists: _Lists) -> Plain:
     """A test of values: one value becomes a list of one, a named list its values."""
-    if isinstance(test, dict):
+    if isinstance(test, dict) and "glob" not in test:
         if "list" in test:
             return lists.expanded(str(test["list"]))
         return {key: _test(value, lists) if key == "not" else value for key, value in test.items()}

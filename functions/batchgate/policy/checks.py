@@ -6,15 +6,17 @@ different statements are judged once.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from batchgate.jobs.model import Json
 from batchgate.policy import patterns
-from batchgate.policy.calendars import Calendar
+from batchgate.policy.calendars import Calendar, parse_zone
 from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate.policy.patterns import Pattern
+from batchgate.policy.wall_clock import end_of_day
 
 Value: TypeAlias = "Json | Collection[str | Gap] | Gap"
 """What a measure reads: a value, None where S3 answered and there is none, or a gap."""
@@ -30,7 +32,7 @@ Predicate: TypeAlias = Callable[[object, JobFacts], bool | None]
 class Matches(Struct, frozen=True):
     """Text that matches any of the patterns."""
 
-    patterns: frozenset[str]
+    patterns: frozenset[Pattern]
 
     def predicate(self) -> Predicate:
         """Patterns that name the job's own account are filled in for each job."""
@@ -42,7 +44,7 @@ class Matches(Struct, frozen=True):
         def holds(value: object, facts: JobFacts) -> bool:
             if not isinstance(value, str):
                 return False
-            filled = (patterns.fill_placeholders(pattern, facts.ref) for pattern in open_ended)
+            filled = (patterns.filled(pattern, facts.ref) for pattern in open_ended)
             return fixed(value) or patterns.matcher(filled)(value)
 
         return holds
@@ -50,7 +52,7 @@ class Matches(Struct, frozen=True):
     @property
     def wanted(self) -> str:
         """The patterns, in one fixed order."""
-        return " or ".join(sorted(self.patterns))
+        return " or ".join(sorted(map(str, self.patterns)))
 
 
 class Equals(Struct, frozen=True, eq=False):
@@ -169,16 +171,15 @@ class InWindow(Struct, frozen=True):
 
 
 class Through(Struct, frozen=True):
-    """An instant not later than the end of a day in UTC."""
+    """An instant not later than the end of a day by the clock of an IANA zone."""
 
     day: date
+    zone: str
 
     @property
     def end(self) -> datetime | None:
         """The first instant after that day; None where there is none to write."""
-        if self.day == date.max:
-            return None
-        return datetime.combine(self.day + timedelta(days=1), time(), UTC)
+        return end_of_day(parse_zone(self.zone), self.day)
 
     def predicate(self) -> Predicate:
         """The whole day counts."""
@@ -187,8 +188,8 @@ class Through(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """The last day."""
-        return f"through {self.day.isoformat()}"
+        """The last day, and the zone where it is not UTC."""
+        return f"through {self.day.isoformat()}{'' if self.zone == 'UTC' else f' {self.zone}'}"
 
 
 class OneOf(Struct, frozen=True):

@@ -27,10 +27,17 @@ Message = Annotated[
 PATTERN = {"pattern": True}
 Pattern = Annotated[str, Meta(extra=PATTERN)]
 """Text with * and ?, in which `${account}`, `${region}` and `${partition}` stand for the job's own."""
-Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, description="Any of these.")]
+GLOB = {"pattern": True, "glob": True}
+Glob = Annotated[str, Meta(extra=GLOB)]
+"""The same with the shell's classes: `[0-9]`, `[a-z]`, `[!x]`."""
 Strings = Annotated[tuple[str, ...], Meta(min_length=1, description="Any of these.")]
+DATE = {"form": "a date such as 2026-12-24"}
+TIME = {"form": 'a time such as "22:00"'}
+Time = Annotated[str, Meta(extra=TIME)]
+Dates = Annotated[tuple[Annotated[str, Meta(extra=DATE)], ...], Meta(min_length=1, description="Any of these.")]
 Mode = Literal["enforce", "shadow"]
 OnViolation = Literal["hold", "cancel"]
+UngatedJobs = Literal["report", "cancel"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 _ONE_KEY = {"minProperties": 1, "maxProperties": 1}
@@ -44,15 +51,25 @@ class _Form(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
 # --- What a check compares with -------------------------------------------------------------------
 
 
+class GlobTerm(_Form, frozen=True):
+    """A pattern with the shell's classes, in a list."""
+
+    glob: Glob
+
+
+Patterns = Annotated[tuple[Pattern | GlobTerm, ...], Meta(min_length=1, description="Any of these.")]
+
+
 class PlainTextTerm(_Form, frozen=True):
     """The long forms of a text test that may stand inside `not`."""
 
     list: str | UnsetType = UNSET
+    glob: Glob | UnsetType = UNSET
     present: bool | UnsetType = UNSET
 
 
 class TextTerm(PlainTextTerm, frozen=True):
-    """The long forms of a text test: exactly one of the three."""
+    """The long forms of a text test: exactly one of them."""
 
     not_: Pattern | Patterns | PlainTextTerm | UnsetType = field(name="not", default=UNSET)
 
@@ -61,7 +78,7 @@ Text = Annotated[
     Pattern | Patterns | TextTerm,
     Meta(
         description="A pattern (* and ?, whole string, case-sensitive), a list of them (any), "
-        "{list: NAME}, {not: ...} or {present: true|false}.",
+        "{glob: ...}, {list: NAME}, {not: ...} or {present: true|false}.",
     ),
 ]
 
@@ -80,13 +97,14 @@ class Range(PlainRange, frozen=True):
 
 
 Scalar = bool | int | Pattern
-Scalars = Annotated[tuple[Scalar, ...], Meta(min_length=1, description="Any of these.")]
+Scalars = Annotated[tuple[Scalar | GlobTerm, ...], Meta(min_length=1, description="Any of these.")]
 
 
 class PlainParameterTerm(PlainRange, frozen=True):
     """The long forms of an operation parameter's test that may stand inside `not`."""
 
     list: str | UnsetType = UNSET
+    glob: Glob | UnsetType = UNSET
     present: bool | UnsetType = UNSET
 
 
@@ -100,7 +118,7 @@ Parameter = Annotated[
     Scalar | Scalars | ParameterTerm,
     Meta(
         description="A pattern, a number, true or false, a list of them (any), {at_least, at_most}, "
-        "{list: NAME}, {not: ...} or {present: true|false}.",
+        "{glob: ...}, {list: NAME}, {not: ...} or {present: true|false}.",
     ),
 ]
 
@@ -141,15 +159,16 @@ class Manifest(PlainManifest, frozen=True):
     not_: PlainManifest | UnsetType = field(name="not", default=UNSET)
 
 
-class ListTerm(_Form, frozen=True):
-    """A named list of values."""
+class NamesTerm(_Form, frozen=True):
+    """The long forms of names: a named list, or a pattern with classes."""
 
-    list: str
+    list: str | UnsetType = UNSET
+    glob: Glob | UnsetType = UNSET
 
 
 BucketNames = Annotated[
-    Pattern | Patterns | ListTerm,
-    Meta(description="Bucket names or patterns: one, a list of them (any), or {list: NAME}."),
+    Pattern | Patterns | NamesTerm,
+    Meta(description="Bucket names or patterns: one, a list of them (any), {list: NAME} or {glob: ...}."),
 ]
 
 
@@ -231,8 +250,9 @@ class Exemption(_Form, frozen=True):
     name: Name
     lifts: Strings
     match: Conditions
-    expires: Annotated[str, Meta(description="YYYY-MM-DD; through that day, UTC.")]
+    expires: Annotated[str, Meta(extra=DATE, description="YYYY-MM-DD; through that day in `timezone`.")]
     because: Annotated[str, Meta(min_length=1)]
+    timezone: Annotated[str, Meta(description="An IANA time zone; UTC if not given.")] | UnsetType = UNSET
 
 
 # --- Calendars and the whole ----------------------------------------------------------------------
@@ -242,9 +262,9 @@ class OpenRow(_Form, frozen=True):
     """When a calendar is open: `days` or `dates`, whole or between two times."""
 
     days: Annotated[tuple[Day, ...], Meta(min_length=1)] | UnsetType = UNSET
-    dates: Strings | UnsetType = UNSET
-    from_: str | UnsetType = field(name="from", default=UNSET)
-    to: str | UnsetType = UNSET
+    dates: Dates | UnsetType = UNSET
+    from_: Time | UnsetType = field(name="from", default=UNSET)
+    to: Time | UnsetType = UNSET
 
 
 class CalendarForm(_Form, frozen=True):
@@ -252,7 +272,7 @@ class CalendarForm(_Form, frozen=True):
 
     timezone: str
     open: Annotated[tuple[OpenRow, ...], Meta(min_length=1)]
-    closed: Strings | UnsetType = UNSET
+    closed: Dates | UnsetType = UNSET
 
 
 class PolicyDocument(_Form, frozen=True):
@@ -260,8 +280,8 @@ class PolicyDocument(_Form, frozen=True):
 
     version: Literal[1]
     mode: Mode = "enforce"
-    unmatched: Literal["hold", "cancel"] = "hold"
-    ungated_jobs: Literal["report", "cancel"] = "report"
+    unmatched: OnViolation = "hold"
+    ungated_jobs: UngatedJobs = "report"
     cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
     lists: dict[Name, Patterns] = {}
     calendars: dict[Name, CalendarForm] = {}

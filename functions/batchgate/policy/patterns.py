@@ -1,49 +1,151 @@
-"""Matching text with `*` and `?`, as IAM does."""
+"""Matching text with `*` and `?`, as IAM does, and with the shell's classes where a document asks for a glob."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from batchgate.jobs.model import JobRef
 
 _WILDCARD = re.compile(r"[*?]")
 _STAR_AT_END_ONLY = re.compile(r"[^*?]*\*", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\$\{(account|region|partition)\}")
+# A ] that comes first is one of the class; possessive, so that a class that is not closed is none.
+_PIECE = re.compile(r"\[(?P<others>!?+)(?P<chars>\]?+[^\]]*+)\]|\*+|.", re.DOTALL)
 
 
-def is_literal(pattern: str) -> bool:
-    """Whether a pattern matches one text only, and says which."""
-    return not _WILDCARD.search(pattern) and not _PLACEHOLDER.search(pattern)
+class Glob(Struct, frozen=True):
+    """A pattern in which brackets are classes: `[0-9]`, `[a-z]`, `[!x]`. Any other pattern is a plain `str`."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """The pattern as it is written."""
+        return self.text
 
 
-def has_placeholder(pattern: str) -> bool:
+Pattern: TypeAlias = str | Glob
+
+
+class GlobError(ValueError):
+    """A glob that is none; says what was expected, what came and what to write."""
+
+
+class CharClass(Struct, frozen=True):
+    """One character out of some ranges, both ends included, or, with `others`, one that is in none of them."""
+
+    ranges: tuple[tuple[str, str], ...]
+    others: bool = False
+
+
+Piece: TypeAlias = str | CharClass
+"""One character of a text: that very one, `?` for any, or one of a class; `*` for any number of any."""
+
+
+def is_literal(pattern: Pattern) -> bool:
+    """Whether a pattern matches one text only, and says which; a glob does not say it."""
+    return isinstance(pattern, str) and not _WILDCARD.search(pattern) and not _PLACEHOLDER.search(pattern)
+
+
+def has_placeholder(pattern: Pattern) -> bool:
     """Whether a pattern depends on the job's own account, Region or partition."""
-    return _PLACEHOLDER.search(pattern) is not None
+    return _PLACEHOLDER.search(str(pattern)) is not None
 
 
 def fill_placeholders(pattern: str, ref: JobRef) -> str:
-    """Put the job's own account, Region and partition in; none of them can hold a wildcard."""
+    """Put the job's own account, Region and partition in; none of them can hold a wildcard or a bracket."""
     values = {"account": ref.account_id, "region": ref.region, "partition": ref.partition}
     return _PLACEHOLDER.sub(lambda found: values[found.group(1)], pattern)
 
 
-def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """A test for "any of these patterns", in time linear in the text for each pattern.
+def filled(pattern: Pattern, ref: JobRef) -> Pattern:
+    """The same pattern with the job's own account, Region and partition put in."""
+    text = fill_placeholders(str(pattern), ref)
+    return text if isinstance(pattern, str) else Glob(text)
 
-    Whole string, case-sensitive; `*` crosses `/` and `:`; brackets are literal.
+
+def check_glob(text: str) -> None:
+    """Refuse a glob that can't be meant.
+
+    Raises:
+        GlobError: A class that is not closed, that a shell would read in another way, whose range runs backwards, or
+            that holds a placeholder.
+    """
+    for _ in glob_pieces(text):
+        pass
+
+
+def glob_pieces(text: str) -> Iterator[Piece]:
+    """The pieces of a glob, in which placeholders are no pieces of their own.
+
+    Raises:
+        GlobError: As `check_glob` says.
+    """
+    for piece in _PIECE.finditer(text):
+        if piece["chars"] is not None:
+            yield _char_class(piece[0], piece["chars"], others=bool(piece["others"]))
+        elif piece[0] == "[":
+            raise GlobError(f"expected a ] that closes the class {_shown(text[piece.start() :])}; for a [ write [[]")
+        else:
+            yield "*" if piece[0][0] == "*" else piece[0]
+
+
+def _shown(text: str) -> str:
+    return f'"{text}"' if len(text) <= 20 else f'"{text[:17]}..."'  # noqa: PLR2004 as much as a message has room for
+
+
+def _char_class(written: str, chars: str, *, others: bool) -> CharClass:
+    """What stands between brackets. Source: POSIX, Shell Command Language, Pattern Matching Notation."""
+    if chars[:2] in ("[:", "[.", "[="):
+        raise GlobError(f'expected characters and ranges, got "{written}]"; write the range, such as [0-9] or [a-z]')
+    if chars[0] == "^" and not others and len(chars) > 1:
+        raise GlobError(f'expected [!...] for "none of these", got "{written}"; write [!{chars[1:]}], or put ^ last')
+    if "${" in chars:
+        raise GlobError(f'expected characters and ranges, got "{written}"; put ${{...}} outside the brackets')
+    ranges: list[tuple[str, str]] = []
+    place = 0
+    while place < len(chars):
+        first, last = chars[place], chars[place]
+        if chars[place + 1 : place + 2] == "-" and place + 2 < len(chars):
+            last = chars[place + 2]
+            place += 2
+        if last < first:
+            raise GlobError(f'expected a range from low to high, got "{first}-{last}"; write {last}-{first}')
+        ranges.append((first, last))
+        place += 1
+    return CharClass(tuple(ranges), others)
+
+
+def plain_pieces(text: str) -> Iterator[Piece]:
+    """The pieces of a plain pattern, in which brackets are literal."""
+    for piece in re.finditer(r"\*+|.", text, re.DOTALL):
+        yield piece[0][0]
+
+
+def pieces(pattern: Pattern) -> Iterator[Piece]:
+    """The pieces of a valid pattern."""
+    return plain_pieces(pattern) if isinstance(pattern, str) else glob_pieces(pattern.text)
+
+
+def matcher(patterns: Iterable[Pattern]) -> Callable[[str], bool]:
+    """A test for "any of these patterns", in time proportional to the text and to each pattern.
+
+    Whole string, case-sensitive; `*` crosses `/` and `:`; brackets are literal but in a glob.
     Source: IAM User Guide, "IAM JSON policy elements: Resource", wildcards.
     """
-    return _matcher(tuple(sorted(set(patterns))))
+    return _matcher(tuple(sorted(set(patterns), key=lambda pattern: (str(pattern), isinstance(pattern, Glob)))))
 
 
 @lru_cache(maxsize=4096)
-def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    literals = frozenset(pattern for pattern in patterns if not _WILDCARD.search(pattern))
+def _matcher(patterns: tuple[Pattern, ...]) -> Callable[[str], bool]:
+    literals = frozenset(pattern for pattern in patterns if isinstance(pattern, str) and not _WILDCARD.search(pattern))
     wild = [pattern for pattern in patterns if pattern not in literals]
     if not wild:
         return literals.__contains__
-    if not literals and all(_STAR_AT_END_ONLY.fullmatch(pattern) for pattern in wild):
-        prefixes = tuple(pattern[:-1] for pattern in wild)
+    if not literals and all(isinstance(each, str) and _STAR_AT_END_ONLY.fullmatch(each) for each in wild):
+        prefixes = tuple(str(pattern)[:-1] for pattern in wild)
         return lambda text: text.startswith(prefixes)
     fullmatch = re.compile("|".join(_expression(pattern) for pattern in wild), re.DOTALL).fullmatch
     if not literals:
@@ -51,14 +153,26 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda text: text in literals or fullmatch(text) is not None
 
 
-def _expression(pattern: str) -> str:
+def _expression(pattern: Pattern) -> str:
     """One pattern as a regular expression that never goes back on a `*` but the last.
 
-    The earliest place where the piece after a star fits is always good enough, so each is taken
-    in an atomic group; patterns full of stars stay linear in the text.
+    The earliest place where what stands between two stars fits is always good enough, so each is taken
+    in an atomic group; patterns full of stars take no more time than text times pattern.
     """
-    pieces = [re.escape(piece).replace(r"\?", ".") for piece in re.sub(r"\*+", "*", pattern).split("*")]
-    first, middle, last = pieces[0], pieces[1:-1], pieces[-1]
-    if len(pieces) == 1:
+    between = [""]
+    for piece in pieces(pattern):
+        if piece == "*":
+            between.append("")
+        else:
+            between[-1] += _one_character(piece)
+    first, middle, last = between[0], between[1:-1], between[-1]
+    if len(between) == 1:
         return f"(?:{first})"
     return first + "".join(f"(?>.*?{piece})" for piece in middle) + ".*" + last
+
+
+def _one_character(piece: Piece) -> str:
+    if isinstance(piece, str):
+        return "." if piece == "?" else re.escape(piece)
+    ranges = "".join(f"{re.escape(first)}-{re.escape(last)}" for first, last in piece.ranges)
+    return f"[{'^' if piece.others else ''}{ranges}]"

@@ -275,7 +275,8 @@ def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
 
 # --- from the document's words to checks ------------------------------------------------------------
 
-_Words: TypeAlias = "str | tuple[str, ...] | model.TextTerm | model.PlainTextTerm | model.ListTerm"
+_Value: TypeAlias = "str | model.GlobTerm"
+_Words: TypeAlias = "str | tuple[_Value, ...] | model.TextTerm | model.PlainTextTerm | model.NamesTerm"
 
 
 class _Compiler(Struct):
@@ -293,7 +294,8 @@ class _Compiler(Struct):
     def statements(self) -> Iterator[Statement]:
         exemptions: dict[str, list[Lift]] = {}
         for exemption in self.document.exceptions or ():
-            end = self._number(checks.Clock("expires"), checks.Through(date.fromisoformat(exemption.expires)))
+            last_day, zone = date.fromisoformat(exemption.expires), exemption.timezone or "UTC"
+            end = self._number(checks.Clock("expires"), checks.Through(last_day, zone))
             condition = AllOf((*self._conditions(exemption.match).parts, end))
             for name in exemption.lifts:
                 exemptions.setdefault(name, []).append(Lift(condition, exemption.name, exemption.because))
@@ -416,12 +418,20 @@ class _Compiler(Struct):
 
     # Tests.
 
-    def _patterns(self, words: "str | tuple[str, ...] | model.ListTerm | model.PlainTextTerm") -> frozenset[str]:
-        if isinstance(words, str):
-            return frozenset({words})
-        if isinstance(words, tuple):
-            return frozenset(words)
-        return frozenset(self.document.lists[str(words.list)])
+    def _patterns(
+        self, words: "_Value | tuple[_Value, ...] | model.NamesTerm | model.PlainTextTerm | model.PlainParameterTerm"
+    ) -> frozenset[patterns.Pattern]:
+        match words:
+            case str():
+                return frozenset({words})
+            case tuple():
+                return frozenset().union(*map(self._patterns, words))
+            case model.GlobTerm():
+                return frozenset({patterns.Glob(words.glob)})
+            case _ if words.glob is not UNSET:
+                return frozenset({patterns.Glob(words.glob)})
+            case _:
+                return self._patterns(self.document.lists[str(words.list)])
 
     def _text_test(self, words: _Words) -> checks.Test:
         if isinstance(words, model.TextTerm) and words.not_ is not UNSET:
@@ -431,7 +441,7 @@ class _Compiler(Struct):
         return checks.Matches(self._patterns(words))
 
     def _window_test(self, words: _Words) -> checks.Test:
-        names = self._patterns(words)
+        names = frozenset(map(str, self._patterns(words)))
         return checks.InWindow(names, tuple(self.open_when[name] for name in sorted(names)))
 
     def _member_test(self, words: "_Words | bool | model.Range") -> checks.Test:
@@ -447,14 +457,14 @@ class _Compiler(Struct):
         if isinstance(words, model.PlainParameterTerm):
             if words.present is not UNSET:
                 return checks.Present(words.present)
-            if words.list is not UNSET:
-                return checks.Matches(frozenset(self.document.lists[words.list]))
+            if words.list is not UNSET or words.glob is not UNSET:
+                return checks.Matches(self._patterns(words))
             return _range_test(words)
         scalars = words if isinstance(words, tuple) else (words,)
-        texts = frozenset(value for value in scalars if isinstance(value, str))
-        tests: list[checks.Test] = [checks.Equals(value) for value in scalars if not isinstance(value, str)]
+        tests: list[checks.Test] = [checks.Equals(value) for value in scalars if isinstance(value, bool | int)]
+        texts = tuple(value for value in scalars if not isinstance(value, bool | int))
         if texts:
-            tests.append(checks.Matches(texts))
+            tests.append(checks.Matches(self._patterns(texts)))
         return tests[0] if len(tests) == 1 else checks.OneOf(frozenset(tests))
 
     def _named_operations(self, conditions: tuple[model.Condition, ...]) -> Iterator[str]:
@@ -463,7 +473,7 @@ class _Compiler(Struct):
             yield from self._named_operations(condition.all or ())
             words = condition.operation
             if words is not UNSET and not (isinstance(words, model.TextTerm) and words.list is UNSET):
-                yield from filter(patterns.is_literal, self._patterns(words))
+                yield from (str(each) for each in self._patterns(words) if patterns.is_literal(each))
 
 
 _TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {

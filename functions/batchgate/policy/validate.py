@@ -7,8 +7,6 @@ times, exactly one key) is checked on the way. Only a document without a problem
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -16,7 +14,7 @@ import msgspec
 from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy import calendars, model
+from batchgate.policy import calendars, model, patterns, suggestions
 from batchgate.text import shorten
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -30,13 +28,20 @@ MAX_NESTING = 2
 TAG_VALUE_AT_MOST = 256
 """Characters of a tag's value. Source: S3 User Guide, S3 Batch Operations tags; S3 API, Tag."""
 
+_NAMES_NAMED = 12
+_DEFINED = {"list": "lists", "calendar": "calendars", "policy or guardrail": "policies or guardrails"}
+_FORMS: Mapping[str, Callable[[object], str]] = {
+    str(model.DATE["form"]): suggestions.date_meant,
+    str(model.TIME["form"]): suggestions.time_meant,
+}
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
+_BRACKETED_AT_MOST = 40
 _MESSAGE_AT_MOST = 400
 _NUMBER_AT_MOST = 2**63 - 1
-_TERM_KEYS = ("list", "not", "present")
+_TERM_KEYS = ("list", "glob", "not", "present")
 
 
 def read_document(data: object) -> model.PolicyDocument:
@@ -112,10 +117,17 @@ class _Reader(Struct):
 
     def read(self, value: object, kind: inspect.Type, path: Path) -> None:
         """Check `value` against one type of the model, then against the rules of that type."""
+        form = None
         if isinstance(kind, inspect.Metadata):
-            if kind.extra == model.PATTERN and isinstance(value, str):
+            form = (kind.extra or {}).get("form")
+            if isinstance(value, str) and kind.extra in (model.PATTERN, model.GLOB):
                 self._check_placeholders(value, path)
+            if isinstance(value, str) and kind.extra == model.GLOB:
+                self._check_glob(value, path)
             kind = kind.type
+        if form is not None and not isinstance(value, str):
+            self.wrong(path, _expected(form, value) + _write(_FORMS[form](value), value))
+            return
         match kind:
             case inspect.UnionType(types=types):
                 self._read_union(value, types, path)
@@ -133,29 +145,31 @@ class _Reader(Struct):
             if _same_family(value, _plain(kind)):
                 self.read(value, kind, path)
                 return
-        hints = (_quoting_hint(value, _plain(kind)) for kind in kinds)
-        self.wrong(path, _expected(" or ".join(_describe(kind) for kind in kinds), value) + "".join(hints))
+        hints = filter(None, (_other_form(value, kind) for kind in kinds))
+        self.wrong(path, _expected(" or ".join(_describe(kind) for kind in kinds), value) + next(hints, ""))
 
     def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
         if not isinstance(value, dict):
-            self.wrong(path, _expected(_describe(kind), value))
+            self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind))
             return
         fields = {member.encode_name: member for member in kind.fields}
+        meant = _meant(value, kind, fields)
         rule = _RULES.get(kind.cls)
         if rule is not None:
-            rule(self, value, path)
+            rule(self, {str(meant.get(key, key)): content for key, content in value.items()}, path)
         around = (self.nesting, self.asking)
-        for key, content in value.items():
-            if isinstance(key, str) and key in fields:
+        for written, content in value.items():
+            key = meant.get(written, written)
+            if key not in fields or key != written:
+                self.wrong((*path, str(written)), _unknown_key(str(written), kind, fields, meant.get(written)))
+            if key in fields:  # what a misspelled key says is looked at, too
                 self._enter(key, kind.cls)
                 if self.nesting <= MAX_NESTING:  # what is deeper has been told, and could go down for ever
-                    self.read(content, fields[key].type, (*path, key))
+                    self.read(content, fields[key].type, (*path, written))
                 self.nesting, self.asking = around
-            else:
-                self.wrong((*path, str(key)), _unknown_key(str(key), fields))
         for name, member in fields.items():
-            if member.required and name not in value:
-                self.wrong(path, f"{name} is missing")
+            if member.required and name not in value and name not in meant.values():
+                self.wrong(path, f"{name} is missing; {_missing(kind.cls, name)}")
 
     def _enter(self, key: str, form: type) -> None:
         """Note where the conditions below `key` stand."""
@@ -170,10 +184,13 @@ class _Reader(Struct):
     def _read_list(self, value: object, kind: inspect.VarTupleType, path: Path) -> None:
         if not isinstance(value, list | tuple):
             hint = "; put `- ` before it" if isinstance(value, dict) else ""
+            if isinstance(value, str | int) and not isinstance(_plain(kind.item_type), inspect.StructType):
+                bracketed = value if isinstance(value, str) else f'"{value}"'
+                hint = f"; put it in brackets: [{bracketed}]" if len(bracketed) <= _BRACKETED_AT_MOST else ""
             self.wrong(path, _expected(_describe(kind), value) + hint)
             return
         if kind.min_length and not value:
-            self.wrong(path, "expected at least one item, got an empty list")
+            self.wrong(path, "expected at least one item, got an empty list; add one, or remove the key")
         for index, item in enumerate(value):
             self.read(item, kind.item_type, (*path, index))
 
@@ -182,11 +199,7 @@ class _Reader(Struct):
             self.wrong(path, _expected(_describe(kind), value))
             return
         if kind.min_length and not value:
-            self.wrong(path, "expected at least one key, got none")
-        if path == ("lists",):
-            self.lists = {str(name): content for name, content in value.items()}
-        if path == ("calendars",):
-            self.calendars = {str(name) for name in value}
+            self.wrong(path, "expected at least one key, got none; add one, or remove the check")
         for key, content in value.items():
             if not isinstance(key, str):
                 self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
@@ -203,13 +216,13 @@ class _Reader(Struct):
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
         if not _same_family(value, kind):
-            self.wrong(path, _expected(_describe(kind), value) + _quoting_hint(value, kind))
+            self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind))
             return
         match kind:
             case inspect.LiteralType(values=values):
                 if value not in values:
-                    near = get_close_matches(str(value), [str(known) for known in values], 1)
-                    hint = f"; did you mean {near[0]}?" if near else ""
+                    meant = suggestions.value_meant(str(value), suggestions.in_order(values))
+                    hint = f"; did you mean {meant}?" if meant else ""
                     self.wrong(path, _expected(_describe(kind), value) + hint)
             case inspect.IntType(ge=lowest) if isinstance(value, int):
                 if abs(value) > _NUMBER_AT_MOST:
@@ -235,6 +248,12 @@ class _Reader(Struct):
                 known = ", ".join(f"${{{name}}}" for name in PLACEHOLDERS)
                 self.wrong(path, f"expected one of {known}, got {_show(found.group(0))}")
 
+    def _check_glob(self, value: str, path: Path) -> None:
+        try:
+            patterns.check_glob(value)
+        except patterns.GlobError as error:
+            self.wrong(path, str(error))
+
     # --- what the whole document must say ------------------------------------------------------------
 
     def check_references(self) -> None:
@@ -251,26 +270,41 @@ class _Reader(Struct):
             self._must_be_known(path, name, self.liftable, "policy or guardrail")
         for path, name, of_calendars in self.list_uses:
             if self._must_be_known(path, name, self.lists, "list") and of_calendars:
-                values = self.lists[name]
-                for value in values if isinstance(values, list | tuple) else ():
-                    if isinstance(value, str):
-                        self.window_uses.append((path, value))
+                self._use_in_window(path, self.lists[name])
         for path, name in self.window_uses:
             self._must_be_known(path, name, self.calendars, "calendar")
         for name in sorted(self.tag_lists & self.lists.keys()):
             _tags(self, self.lists[name], ("lists", name))
 
+    def _use_in_window(self, path: Path, values: object) -> None:
+        for value in values if isinstance(values, list | tuple) else ():
+            if isinstance(value, str):
+                self.window_uses.append((path, value))
+            elif isinstance(value, dict) and "glob" in value:
+                self.wrong(path, _NO_GLOB_IN_WINDOW)
+
     def _must_be_known(self, path: Path, name: str, known: Mapping[str, object] | set[str], what: str) -> bool:
         if name in known:
             return True
-        near = get_close_matches(name, list(known), 1)
-        names = ", ".join(sorted(known)) or "none is defined"
-        hint = f"did you mean {near[0]}?" if near else f"known: {names}"
+        near = suggestions.nearest(name, known)
+        names = ", ".join(sorted(known)[:_NAMES_NAMED]) + (", ..." if len(known) > _NAMES_NAMED else "")
+        hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it below {_DEFINED[what]}"
         self.wrong(path, f"no {what} is named {_show(name)}; {hint}")
         return False
 
 
 # --- rules of single structs ------------------------------------------------------------------------
+
+
+def _document(reader: _Reader, value: Mapping[str, object], _path: Path) -> None:
+    for key in ("lists", "calendars"):
+        named = value.get(key)
+        if isinstance(named, dict):
+            names = {str(name): content for name, content in named.items()}
+            if key == "lists":
+                reader.lists = names
+            else:
+                reader.calendars = set(names)
 
 
 def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -287,8 +321,12 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
     for index, lifted in enumerate(lifts if isinstance(lifts, list | tuple) else ()):
         if isinstance(lifted, str):
             reader.lifted.append(((*path, "lifts", index), lifted))
-    if isinstance(expires, str) and not _is_date(expires):
-        reader.wrong((*path, "expires"), _expected("a date as YYYY-MM-DD", expires))
+    if isinstance(expires, str):
+        try:
+            calendars.parse_date(expires)
+        except calendars.CalendarValueError as error:
+            reader.wrong((*path, "expires"), f"{error}{_write(suggestions.date_meant(expires), expires)}")
+    _zone(reader, value, path)
 
 
 def _is_encodable(text: str) -> bool:
@@ -297,13 +335,6 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -337,15 +368,20 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
         reader.window_uses.append((path, value))
     elif isinstance(value, list | tuple):
         for index, name in enumerate(value):
-            if isinstance(name, str):
-                reader.window_uses.append(((*path, index), name))
+            if isinstance(name, str | dict):
+                _window(reader, name, (*path, index))
     elif isinstance(value, dict):
         if "present" in value:
             reader.wrong((*path, "present"), "a window takes calendars' names; there is nothing to be present")
+        if "glob" in value:
+            reader.wrong((*path, "glob"), _NO_GLOB_IN_WINDOW)
         if isinstance(value.get("list"), str):
             reader.list_uses.append(((*path, "list"), value["list"], True))
         if "not" in value and path[-1] != "not":
             _window(reader, value["not"], (*path, "not"))
+
+
+_NO_GLOB_IN_WINDOW = "a window takes calendars' names, each written out; list the calendars that are meant"
 
 
 def _is_of_window(path: Path) -> bool:
@@ -375,7 +411,8 @@ def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     ranged = [key for key in ("at_least", "at_most") if key in value]
     others = [key for key in _TERM_KEYS if key in value]
     if len(others) + bool(ranged) != 1:
-        reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}")
+        then = "keep one here, and make the others items of their own" if value else "write one, as {not: ...}"
+        reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}; {then}")
     _note_list(reader, value, path)
 
 
@@ -409,20 +446,24 @@ def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             try:
                 times[key] = calendars.parse_time(text, closing=key == "to")
             except calendars.CalendarValueError as error:
-                reader.wrong((*path, key), str(error))
+                reader.wrong((*path, key), f"{error}{_write(suggestions.time_meant(text), text)}")
     if ("from" in value) != ("to" in value):
         reader.wrong(path, "from and to come together or not at all")
     if len(times) == 2 and times["from"] == times["to"]:  # noqa: PLR2004
         reader.wrong((*path, "to"), "from and to are equal; leave both away for whole days")
 
 
-def _calendar(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+def _zone(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     zone = value.get("timezone")
     if isinstance(zone, str):
         try:
             calendars.parse_zone(zone)
         except calendars.CalendarValueError as error:
             reader.wrong((*path, "timezone"), str(error))
+
+
+def _calendar(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
+    _zone(reader, value, path)
     _dates(reader, value.get("closed"), (*path, "closed"))
 
 
@@ -432,7 +473,7 @@ def _dates(reader: _Reader, value: object, path: Path) -> None:
             try:
                 calendars.parse_dates(text)
             except calendars.CalendarValueError as error:
-                reader.wrong((*path, index), str(error))
+                reader.wrong((*path, index), f"{error}{_write(suggestions.date_meant(text), text)}")
 
 
 def _parameter_path(reader: _Reader, key: str, path: Path) -> None:
@@ -441,6 +482,7 @@ def _parameter_path(reader: _Reader, key: str, path: Path) -> None:
 
 
 _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
+    model.PolicyDocument: _document,
     model.Policy: _statement,
     model.Guardrail: _statement,
     model.Exemption: _exemption,
@@ -452,7 +494,7 @@ _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
     model.PlainParameterTerm: _term,
     model.Range: _term,
     model.PlainRange: _term,
-    model.ListTerm: _note_list,
+    model.NamesTerm: _term,
     model.Report: _group,
     model.PlainReport: _group,
     model.Manifest: _group,
@@ -493,6 +535,8 @@ def _describe(kind: inspect.Type) -> str:
     """A type in words."""
     kind = _plain(kind)
     match kind:
+        case inspect.StructType(cls=model.GlobTerm):
+            return "{glob: PATTERN}"
         case inspect.StructType(fields=fields):
             names = [member.encode_name for member in fields]
             return f"a mapping with {', '.join(names[:_KEYS_NAMED])}{', ...' if len(names) > _KEYS_NAMED else ''}"
@@ -503,7 +547,7 @@ def _describe(kind: inspect.Type) -> str:
         case inspect.UnionType(types=types):
             return " or ".join(_describe(member) for member in types)
         case inspect.LiteralType(values=values):
-            return " or ".join(str(value) for value in values)
+            return suggestions.one_of(suggestions.in_order(values))
         case inspect.StrType():
             return _describe_text(kind)
         case inspect.IntType(ge=lowest):
@@ -555,16 +599,100 @@ def _keys(value: Mapping[str, object]) -> str:
     return shorten(", ".join(map(str, value)), 120, sentence=True) or "nothing"
 
 
-def _quoting_hint(value: object, kind: inspect.Type) -> str:
-    if not isinstance(kind, inspect.StrType) or isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    return f'; write it in quotes: "{value}"' if abs(value) <= _NUMBER_AT_MOST else ""
+def _other_form(value: object, kind: inspect.Type) -> str:
+    """How to write a value of another type so that it is of this one; "" where that is not clear."""
+    match _plain(kind):
+        case inspect.StrType(pattern=None, max_length=None) if isinstance(value, bool):
+            return f'; write it in quotes: "{str(value).lower()}"'
+        case inspect.StrType(pattern=None, max_length=None) if isinstance(value, int | float):
+            return f'; write it in quotes: "{value}"' if abs(value) <= _NUMBER_AT_MOST else ""
+        case inspect.StrType(pattern=str()) if isinstance(value, int) and not isinstance(value, bool):
+            return f"; write {value}d"
+        case inspect.BoolType():
+            return _unquoted(suggestions.boolean_meant(value), value)
+        case inspect.IntType() | inspect.LiteralType(values=(int(),)):
+            return _unquoted(suggestions.number_meant(value), value)
+        case inspect.StructType(cls=model.Range | model.PlainRange):
+            number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
+            return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
+        case inspect.LiteralType(values=("required",)):
+            wish = suggestions.other_word("approvals") if isinstance(value, dict) else "write manual_approval: required"
+            return f"; {wish}"
+        case _:
+            return ""
 
 
-def _unknown_key(key: str, known: Mapping[str, object]) -> str:
-    near = get_close_matches(key, list(known), 1)
-    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+def _write(meant: str, value: object) -> str:
+    """What to write instead of a value, where that is known and something else."""
+    return f"; write {meant}" if meant and meant != value else ""
+
+
+def _unquoted(meant: str, value: object) -> str:
+    """The same for what is no text."""
+    if isinstance(value, str) and meant and value == meant.replace("_", ""):
+        return f"; write it without quotes: {value}"
+    return _write(meant, value)
+
+
+def _meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object]) -> dict[str, str]:
+    """The known keys that unknown ones are near to, where it is clear which."""
+    meant: dict[str, str] = {}
+    for key in value:
+        if key not in known and not _elsewhere(str(key), kind):
+            near = suggestions.nearest(str(key), known, surely=True)
+            if near and near not in value and near not in meant.values():
+                meant[key] = near
+    return meant
+
+
+def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
+    """What to do with a key that has its place elsewhere, or that the language has another word for, or none at all."""
+    if not issubclass(kind.cls, _KEYED):
+        return None
+    place = next((words for form, words in _PLACES.items() if key in form.__struct_encode_fields__), None)
+    if place:
+        return f"{key} stands {place}"
+    return suggestions.other_word(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
+
+
+_WITH_OTHER_WORDS = (model.Condition, model.Statement, model.PolicyDocument)
+_KEYED = (*_WITH_OTHER_WORDS, model.Exemption, model.CalendarForm, model.OpenRow)
+_PLACES: Mapping[type[Struct], str] = {
+    model.PolicyDocument: "at the top of the file",
+    model.Policy: "in an item of policies or guardrails",
+    model.Condition: "in an item of match, require or unless",
+    model.Requirement: "in an item of require, beside its check",
+    model.Exemption: "in an item of exceptions",
+    model.CalendarForm: "in a calendar",
+    model.OpenRow: "in an item of a calendar's open",
+}
+
+
+def _unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object], meant: str | None) -> str:
+    near = meant or suggestions.nearest(key, known)
+    hint = _elsewhere(key, kind) or (f"did you mean {near}?" if near else f"known here: {', '.join(known)}")
     return f"unknown key; {hint}"
+
+
+def _missing(form: type, name: str) -> str:
+    """What to do where a key is not there."""
+    if form is model.Policy and name == "require":
+        return "write what jobs must meet, or require: [] where the match is enough"
+    return _TO_WRITE[name]
+
+
+_TO_WRITE: Mapping[str, str] = {
+    "version": "write version: 1",
+    "name": "give it a name of its own",
+    "require": "write what the jobs that it matches must meet",
+    "lifts": "name the policies and guardrails whose requirements it lifts, as [NAME]",
+    "match": "write which jobs it is for",
+    "expires": "write its last day, as expires: 2026-12-31",
+    "because": "write why there is an exception, such as a ticket",
+    "timezone": "write an IANA time zone, such as Europe/Berlin",
+    "open": "write when it is open, as open: [{days: [sat, sun]}]",
+    "glob": 'write the pattern, as {glob: "CHG-[0-9][0-9]"}',
+}
 
 
 def placeholders_in(text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ shown 1970-01-01 00:00; one label may name two instants (a repeat, when clocks g
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ PROBE_SECONDS = 2 * 24 * 60 * 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_DAY_SECONDS = 24 * 60 * 60
 # At datetime's own ends a local time might not be representable.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC) - _EPOCH
@@ -73,3 +74,12 @@ def last_instant(within: list[Stretch], label: int) -> int:
         if stretch.begin + stretch.offset <= label:
             return min(label - stretch.offset, stretch.end)
     return within[0].begin
+
+
+def end_of_day(zone: ZoneInfo, day: date) -> datetime | None:
+    """The instant (UTC) from which on the zone's clock shows later dates only; None for 9999-12-31."""
+    if day == date.max:
+        return None
+    midnight = (day.toordinal() + 1 - _EPOCH.toordinal()) * _DAY_SECONDS
+    around = stretches(zone, midnight - PROBE_SECONDS, midnight + PROBE_SECONDS)
+    return _EPOCH + timedelta(seconds=last_instant(around, midnight))

@@ -5,7 +5,7 @@ what the document leads to, and what to write instead. What is meant after all c
 it stands, with the reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 
 from batchgate.policy import model
@@ -17,6 +17,7 @@ from batchgate.policy.lint.operations import lint_functions, lint_operation_name
 from batchgate.policy.lint.requester import lint_requesters_words
 from batchgate.policy.lint.statements import lint_statements, lint_unreadable_manifests
 from batchgate.policy.lint.times import lint_times
+from batchgate.policy.lint.unmeasured import lint_unmeasured
 from batchgate.policy.lint.values import lint_values
 from batchgate.policy.policy_set import PolicySet
 
@@ -30,17 +31,18 @@ _ORDER = (
 """The order in which a document's keys are usually written; all others keep the order in which they are found."""
 
 
-def lint(policies: PolicySet, today: date) -> list[Finding]:
+def lint(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None = None) -> list[Finding]:
     """Find everything valid that is surely not meant; never fails.
 
     Args:
         policies: The set to look at, in enforce or in shadow mode alike.
         today: The date, in UTC, from which on windows, closed dates and exceptions count.
+        manifest_buckets: The deployment's setting of that name; None where no deployment is known.
 
     Returns:
         The findings in the document's order, none twice; empty for a set that is fine.
     """
-    found = list(dict.fromkeys(_findings(policies, today)))
+    found = list(dict.fromkeys(_findings(policies, today, manifest_buckets)))
     empty = {finding.path for finding in found if finding.lint == "empty-range"}
     told = [
         finding
@@ -52,7 +54,7 @@ def lint(policies: PolicySet, today: date) -> list[Finding]:
     return sorted(told, key=lambda finding: _position(finding.path, document))
 
 
-def _findings(policies: PolicySet, today: date) -> Iterator[Finding]:
+def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None) -> Iterator[Finding]:
     located = locate(policies)
     yield from lint_times(located, policies, today)
     yield from lint_names(located)
@@ -63,6 +65,7 @@ def _findings(policies: PolicySet, today: date) -> Iterator[Finding]:
     yield from lint_statements(located)
     yield from lint_parameters(located)
     yield from lint_unreadable_manifests(located)
+    yield from lint_unmeasured(located, manifest_buckets)
     yield from lint_functions(located)
     yield from lint_requesters_words(located)
 

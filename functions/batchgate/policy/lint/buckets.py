@@ -7,6 +7,7 @@ from batchgate.policy.checks import Bucket
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.implications import is_always
 from batchgate.policy.lint.located import Leaf, Located, leaves, texts
+from batchgate.policy.patterns import Glob
 from batchgate.text import shorten
 
 _OF_ONE_ACCOUNT = re.compile(r".*-(?:\$\{account\}|[0-9]{12})-(?:\$\{region\}|[a-z0-9-]+)-an", re.DOTALL)
@@ -33,10 +34,11 @@ def _wide(found: Iterator[Leaf], located: Located) -> Iterator[Finding]:
         if not isinstance(test, Bucket) or test.word != "only" or is_always(leaf.check):
             continue
         for path, pattern in texts(leaf, located.document.lists):
-            if any(wildcard in pattern for wildcard in "*?") and not _OF_ONE_ACCOUNT.fullmatch(pattern):
+            is_wide = isinstance(pattern, Glob) or any(wildcard in pattern for wildcard in "*?")
+            if is_wide and not _OF_ONE_ACCOUNT.fullmatch(str(pattern)):
                 yield Finding(
                     "only-in-wide-pattern",
                     path,
-                    f'bucket names are global, so "{shorten(pattern, 60)}" may match a stranger\'s bucket',
+                    f'bucket names are global, so "{shorten(str(pattern), 60)}" may match a stranger\'s bucket',
                     "list the buckets, or end the pattern in -${account}-${region}-an, which only that account makes",
                 )

@@ -46,6 +46,8 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "unknown-operation": "An operation that this version does not know.",
         "parameter-of-other-operation": "A requirement on one operation's parameter that jobs of all others violate.",
         "unreadable-manifest-holds": "A statement that holds jobs of every kind whose manifest can't be read.",
+        "not-measured-yet": "A check of what this version of the gate can't measure, so that jobs are held for it.",
+        "setting-off": "A check that needs a setting of the deployment which is off, so that jobs are held for it.",
         "approves-everything": "A policy that approves every job.",
         "cancel-after-expiry": "cancel_held_after beyond 29 days: S3 fails the job before.",
         "name-without-room": "A name that is cut, or not fit to print, in the reason on the job.",

@@ -28,6 +28,7 @@ from batchgate.policy.checks import (
 )
 from batchgate.policy.lint.located import Group, Leaf, Node
 from batchgate.policy.lint.pattern_sets import all_within, any_meet
+from batchgate.policy.patterns import Pattern
 
 Interval: TypeAlias = tuple[int, int]
 
@@ -113,8 +114,8 @@ def _takes_any_text(test: Test) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _are_any_text(patterns: frozenset[str]) -> bool:
-    return any(pattern and not pattern.strip("*") for pattern in patterns)
+def _are_any_text(patterns: frozenset[Pattern]) -> bool:
+    return any(text and not text.strip("*") for text in map(str, patterns))
 
 
 def _is_empty(test: Between) -> bool:

@@ -1,6 +1,6 @@
 """The conditions of a policy set beside the places where they stand in the document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 from batchgate.policy import checks, model
 from batchgate.policy.formulas import AllOf, Formula
 from batchgate.policy.lint.finding import Path
+from batchgate.policy.patterns import Glob, Pattern
 from batchgate.policy.policy_set import Kind, PolicySet, Statement
 from batchgate.policy.wording import printable
 from batchgate.text import shorten
@@ -253,24 +254,30 @@ def in_words(node: Node) -> str:
     return shorten(between.join(map(in_words, node.parts)), _WORDS_AT_MOST)
 
 
-def texts(leaf: Leaf, lists: dict[str, tuple[str, ...]]) -> Iterator[tuple[Path, str]]:
-    """The texts that a check is compared with, each where it is written."""
+def as_written(pattern: Pattern) -> str:
+    """A pattern as a document has it."""
+    return pattern if isinstance(pattern, str) else f'{{glob: "{pattern}"}}'
+
+
+def texts(leaf: Leaf, lists: Mapping[str, object]) -> Iterator[tuple[Path, Pattern]]:
+    """The patterns that a check is compared with, each where it is written."""
     yield from _texts(leaf.operand, leaf.path, lists)
 
 
-def _texts(operand: object, path: Path, lists: dict[str, tuple[str, ...]]) -> Iterator[tuple[Path, str]]:
+def _texts(operand: object, path: Path, lists: Mapping[str, object]) -> Iterator[tuple[Path, Pattern]]:
     match operand:
         case str():
             yield path, operand
         case tuple():
             for index, value in enumerate(operand):
-                if isinstance(value, str):
-                    yield (*path, index), value
+                yield from _texts(value, (*path, index), lists)
         case Struct():
-            name, inner = getattr(operand, "list", UNSET), getattr(operand, "not_", UNSET)
+            name, glob = getattr(operand, "list", UNSET), getattr(operand, "glob", UNSET)
+            inner = getattr(operand, "not_", UNSET)
             if isinstance(name, str):
-                for index, value in enumerate(lists[name]):
-                    yield ("lists", name, index), value
+                yield from _texts(lists[name], ("lists", name), lists)
+            if isinstance(glob, str):
+                yield (*path, "glob"), Glob(glob)
             if inner is not UNSET:
                 yield from _texts(inner, (*path, "not"), lists)
         case _:

@@ -65,7 +65,7 @@ def _windows(form: object, document: model.PolicyDocument) -> Iterator[str]:
                 yield from _windows(part, document)
         case model.PlainTextTerm():
             if form.list is not UNSET:
-                yield from document.lists[form.list]
+                yield from map(str, document.lists[form.list])
             yield from _windows(getattr(form, "not_", UNSET), document)
         case _:
             pass

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
@@ -11,7 +10,9 @@ from batchgate.policy.checks import ManualApproval, Matches, Not, OneOf, Paramet
 from batchgate.policy.lint.finding import Finding, Path
 from batchgate.policy.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
 from batchgate.policy.lint.located import Group, Leaf, Located, LocatedStatement, Node, joined, leaves, texts
+from batchgate.policy.lint.operation_names import what_to_write
 from batchgate.policy.lint.pattern_sets import DIGIT, meet, shape, some_but, within
+from batchgate.policy.patterns import Glob, Pattern
 
 _LAMBDA = operation_is("LambdaInvoke")
 _FUNCTION = Parameter("LambdaInvoke.FunctionArn")
@@ -41,23 +42,17 @@ def lint_operation_names(located: Located) -> Iterator[Finding]:
 
 
 @lru_cache(maxsize=1024)
-def _is_known(pattern: str) -> bool:
+def _is_known(pattern: Pattern) -> bool:
     return pattern in KNOWN_OPERATIONS or any(meet(shape(pattern), shape(known)) for known in KNOWN_OPERATIONS)
 
 
-def _unknown(path: Path, name: str) -> Finding:
-    by_folded_name = {known.casefold(): known for known in sorted(KNOWN_OPERATIONS)}
-    folded = name[:64].casefold()
-    near = list(filter(patterns.matcher([folded]), by_folded_name)) or get_close_matches(folded, by_folded_name, 1)
-    known = " or ".join(by_folded_name[each] for each in near)
+def _unknown(path: Path, name: Pattern) -> Finding:
     what = "is no operation" if patterns.is_literal(name) else "matches no operation"
     return Finding(
         "unknown-operation",
         path,
         f"{name} {what} that this version knows",
-        f"write {known}"
-        if known
-        else "write one of S3's operations; if this is a newer one, silence this with that reason",
+        what_to_write(str(name), "; if this is a newer one, silence this with that reason"),
     )
 
 
@@ -113,7 +108,8 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
         )
     elif not any(each.by_person or each.is_pinned for each in found):
         for leaf in (leaf for each in found for leaf in each.named_by if not _is_pinned(leaf.check.test, excluded)):
-            pattern = next(each for each in sorted(_patterns(leaf.check.test)) if _admits_latest(each, excluded))
+            admitted = filter(lambda each: _admits_latest(each, excluded), _patterns(leaf.check.test))
+            pattern = min(map(str, admitted))
             yield Finding(
                 "lambda-latest",
                 leaf.path,
@@ -176,7 +172,7 @@ def _functions(node: Node, excluded: Sequence[Leaf]) -> _Functions:
     )
 
 
-def _patterns(test: Test) -> frozenset[str]:
+def _patterns(test: Test) -> frozenset[Pattern]:
     if isinstance(test, OneOf):
         return frozenset().union(*map(_patterns, test.tests))
     return test.patterns if isinstance(test, Matches) else frozenset()
@@ -187,7 +183,9 @@ def _names_functions(test: Test) -> bool:
     return bool(found) and all(map(_names_function, found))
 
 
-def _names_function(pattern: str) -> bool:
+def _names_function(pattern: Pattern) -> bool:
+    if isinstance(pattern, Glob):  # a class names no more than ? does
+        pattern = "".join(piece if isinstance(piece, str) else "?" for piece in patterns.pieces(pattern))
     _, arn, function = pattern.partition(":function:")
     if arn:
         return bool(function.split(":")[0].strip("*?"))
@@ -202,7 +200,7 @@ def _is_pinned(test: Test, excluded: Sequence[Leaf]) -> bool:
     return not any(_admits_latest(pattern, excluded) for pattern in _patterns(test))
 
 
-def _admits_latest(pattern: str, excluded: Sequence[Leaf]) -> bool:
+def _admits_latest(pattern: Pattern, excluded: Sequence[Leaf]) -> bool:
     """Whether a function's $LATEST matches, named so or by leaving the version off."""
     admitted = shape(pattern)
     denied = [

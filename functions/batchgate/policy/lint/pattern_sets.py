@@ -1,14 +1,16 @@
 """Which texts patterns have in common, decided on the patterns alone."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 from batchgate.policy import patterns
+from batchgate.policy.patterns import CharClass, Glob, Pattern
 
-_PIECES = re.compile(r"\$\{(account|region|partition)\}|\*+|.", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\$\{(account|region|partition)\}")
+_LAST_CHARACTER = 0x10FFFF
 _STEPS_AT_MOST = 250_000
 """Comparing patterns of thousands of characters is given up; the answer is then the one that finds nothing wrong."""
 
@@ -18,40 +20,62 @@ class Symbol:
     """One character out of a set, or any number of such.
 
     Attributes:
-        chars: The set, or what is not in it where `others`.
-        others: Every character but `chars`.
+        ranges: The set as ranges of code points, both ends included; in order, with something between any two.
         repeated: Any number of them, none included.
         placeholder: The `${...}` that stands here, if one does.
     """
 
-    chars: frozenset[str] = frozenset()
-    others: bool = False
+    ranges: tuple[tuple[int, int], ...]
     repeated: bool = False
     placeholder: str = ""
 
     def meets(self, other: "Symbol") -> bool:
         """Whether the two sets have a character in common."""
-        if self.others and other.others:
-            return True
-        if self.others:
-            return not other.chars <= self.chars
-        return not self.chars <= other.chars if other.others else not self.chars.isdisjoint(other.chars)
+        return any(
+            low <= high_there and low_there <= high
+            for low, high in self.ranges
+            for low_there, high_there in other.ranges
+        )
 
     def covers(self, other: "Symbol") -> bool:
         """Whether the other set lies within this one."""
-        if self.others:
-            return self.chars <= other.chars if other.others else self.chars.isdisjoint(other.chars)
-        return not other.others and other.chars <= self.chars
+        return all(
+            any(low <= low_there and high_there <= high for low, high in self.ranges)
+            for low_there, high_there in other.ranges
+        )
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same set of code points as the fewest ranges, in order."""
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return tuple(joined)
+
+
+def _complement(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """All other code points."""
+    edges = [-1, *(edge for low, high in ranges for edge in (low, high)), _LAST_CHARACTER + 1]
+    between = zip(edges[::2], edges[1::2], strict=True)
+    return tuple((after + 1, before - 1) for after, before in between if after + 1 < before)
+
+
+def _of(chars: str) -> tuple[tuple[int, int], ...]:
+    return _joined((ord(char), ord(char)) for char in chars)
 
 
 Shape: TypeAlias = tuple[Symbol, ...]
 """A set of texts: what a pattern matches, or all that some value can be."""
 
-DIGIT = Symbol(frozenset("0123456789"))
-ANYTHING = Symbol(others=True, repeated=True)
-_REGION_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+DIGIT = Symbol(_of("0123456789"))
+_ANY = Symbol(((0, _LAST_CHARACTER),))
+ANYTHING = Symbol(_ANY.ranges, repeated=True)
+_REGION_CHARS = _of("abcdefghijklmnopqrstuvwxyz0123456789-")
 _PLACEHOLDERS = {
-    "account": Symbol(DIGIT.chars, repeated=True, placeholder="account"),
+    "account": Symbol(DIGIT.ranges, repeated=True, placeholder="account"),
     "region": Symbol(_REGION_CHARS, repeated=True, placeholder="region"),
     "partition": Symbol(_REGION_CHARS, repeated=True, placeholder="partition"),
 }
@@ -59,31 +83,40 @@ _PLACEHOLDERS = {
 
 def some_but(chars: str) -> Shape:
     """At least one character, none of these."""
-    return Symbol(frozenset(chars), others=True), Symbol(frozenset(chars), others=True, repeated=True)
+    others = _complement(_of(chars))
+    return Symbol(others), Symbol(others, repeated=True)
 
 
 def some_of(chars: str) -> Shape:
     """At least one character, all of these."""
-    return Symbol(frozenset(chars)), Symbol(frozenset(chars), repeated=True)
+    return Symbol(_of(chars)), Symbol(_of(chars), repeated=True)
 
 
 @lru_cache(maxsize=4096)
-def shape(pattern: str) -> Shape:
+def shape(pattern: Pattern) -> Shape:
     """The texts that a pattern matches; `${...}` stands for anything of its kind."""
     return tuple(_symbols(pattern))
 
 
-def _symbols(pattern: str) -> Iterator[Symbol]:
-    for piece in _PIECES.finditer(pattern):
-        text = piece[0]
-        if piece[1]:
-            yield _PLACEHOLDERS[piece[1]]
-        elif text[0] == "*":
-            yield ANYTHING
-        elif text == "?":
-            yield Symbol(others=True)
+def _symbols(pattern: Pattern) -> Iterator[Symbol]:
+    for place, text in enumerate(_PLACEHOLDER.split(str(pattern))):
+        if place % 2:
+            yield _PLACEHOLDERS[text]
         else:
-            yield Symbol(frozenset(text))
+            yield from map(_symbol, patterns.pieces(text if isinstance(pattern, str) else Glob(text)))
+
+
+def _symbol(piece: patterns.Piece) -> Symbol:
+    match piece:
+        case CharClass(ranges, others):
+            within = _joined((ord(first), ord(last)) for first, last in ranges)
+            return Symbol(_complement(within) if others else within)
+        case "*":
+            return ANYTHING
+        case "?":
+            return _ANY
+        case _:
+            return Symbol(_of(piece))
 
 
 def meet(one: Shape, other: Shape) -> bool:
@@ -144,7 +177,7 @@ def _steps_within(narrow: Symbol | None, wide: Symbol | None) -> Iterator[tuple[
         yield 1, 1
 
 
-def any_meet(some: frozenset[str], others: frozenset[str]) -> bool:
+def any_meet(some: frozenset[Pattern], others: frozenset[Pattern]) -> bool:
     """Whether any text matches a pattern of both sets."""
     if not some.isdisjoint(others):
         return True
@@ -160,7 +193,7 @@ def any_meet(some: frozenset[str], others: frozenset[str]) -> bool:
     )
 
 
-def all_within(some: frozenset[str], others: frozenset[str]) -> bool:
+def all_within(some: frozenset[Pattern], others: frozenset[Pattern]) -> bool:
     """Whether every text that matches a pattern of `some` surely matches one of `others`."""
     left = some - others
     if not left:
@@ -174,10 +207,10 @@ def all_within(some: frozenset[str], others: frozenset[str]) -> bool:
     )
 
 
-def _split(some: frozenset[str]) -> tuple[list[str], list[str]]:
-    plain = [pattern for pattern in some if patterns.is_literal(pattern)]
+def _split(some: frozenset[Pattern]) -> tuple[list[str], list[Pattern]]:
+    plain = [str(pattern) for pattern in some if patterns.is_literal(pattern)]
     return plain, [pattern for pattern in some if not patterns.is_literal(pattern)]
 
 
-def _without_placeholders(some: list[str]) -> list[str]:
+def _without_placeholders(some: list[Pattern]) -> list[Pattern]:
     return [pattern for pattern in some if not patterns.has_placeholder(pattern)]

@@ -19,6 +19,7 @@ from batchgate.policy.lint.located import (
     LocatedRequirement,
     LocatedStatement,
     Node,
+    as_written,
     in_words,
     joined,
     leaves,
@@ -65,7 +66,7 @@ def _nothing_meets(conditions: Group, why: str) -> Iterator[Finding]:
 def _joined_as_any(pair: tuple[Node, Node]) -> str:
     """The usual mistake is to list alternatives as if a list meant "or"."""
     tests = [node.check.test for node in pair if isinstance(node, Leaf)]
-    values = sorted({value for test in tests if isinstance(test, Matches) for value in test.patterns})
+    values = sorted({as_written(value) for test in tests if isinstance(test, Matches) for value in test.patterns})
     if _measure(pair[0]) == _measure(pair[1]) and all(isinstance(test, Matches) for test in tests) and values:
         return (
             f"a list of conditions means all of them; for any of them write one with [{shorten(', '.join(values), 80)}]"

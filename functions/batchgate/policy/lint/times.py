@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from batchgate.policy import calendars
-from batchgate.policy.checks import Clock, InWindow, Not, Test
+from batchgate.policy.checks import Clock, InWindow, Not, Test, Through
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.implications import exclude
@@ -41,7 +41,8 @@ def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[F
     for statement in located.statements:
         yield from _lint_windows_together(statement, overlaps, shut)
     for index, exemption in enumerate(located.document.exceptions or ()):
-        if date.fromisoformat(exemption.expires) < today:
+        through = Through(date.fromisoformat(exemption.expires), exemption.timezone or "UTC")
+        if through.end is not None and through.end <= start:
             why = f"{exemption.name} lifts nothing any more: its last day was {exemption.expires}, today is {today}"
             instead = "remove the exception, or agree on a new end"
             yield Finding("expired-exception", ("exceptions", index, "expires"), why, instead)

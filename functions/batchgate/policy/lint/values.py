@@ -13,7 +13,8 @@ from batchgate.policy import model
 from batchgate.policy.checks import FromArn, Measure, Member, Simple
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.located import Leaf, Located, named_lists, texts
-from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, Symbol, meet, shape, some_but, some_of
+from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+from batchgate.policy.patterns import Pattern
 
 _ACCOUNT_DIGITS = 12
 _BEFORE_BUCKET = re.compile(r".*(?::::|://)")
@@ -50,12 +51,12 @@ def lint_values(located: Located) -> Iterator[Finding]:
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
                 why = f'"{pattern}" is none, so it never matches: {values.are}'
-                yield Finding("impossible-value", path, why, values.instead(pattern))
+                yield Finding("impossible-value", path, why, values.instead(str(pattern)))
 
 
 @lru_cache(maxsize=4096)
-def _is_among(pattern: str, values: _Values) -> bool:
-    if values is _BUCKETS and pattern.endswith(RESERVED_SUFFIXES):
+def _is_among(pattern: Pattern, values: _Values) -> bool:
+    if values is _BUCKETS and isinstance(pattern, str) and pattern.endswith(RESERVED_SUFFIXES):
         return False
     return any(meet(shape(pattern), each) for each in values.shapes)
 
@@ -123,7 +124,7 @@ _ROLES = _Values(
     "a role is the ARN of an IAM role",
     _role_instead,
 )
-_ALPHANUMERIC = Symbol(frozenset(f"{_LETTERS}0123456789"))
+_ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
 _BUCKETS = _Values(
     ((_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC),),
     "buckets are compared as names of general-purpose buckets, without ARN, scheme or key",

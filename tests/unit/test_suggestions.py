@@ -1,0 +1,192 @@
+"""What an author may have meant: closed sets, values in another form, words that the language does not have."""
+
+import pytest
+
+from batchgate.policy import model, suggestions
+from batchgate.policy.validate import find_problems
+from tests.unit.examples import Written
+
+OPEN = {"timezone": "UTC", "open": [{"days": ["mon"]}]}
+
+
+def required(condition: object, **more: object) -> Written:
+    """A document of one policy that requires this."""
+    return {"version": 1, "policies": [{"name": "p", "require": [condition]}], **more}
+
+
+def messages(written: object) -> list[str]:
+    """What is wrong with a document."""
+    return [str(problem) for problem in find_problems(written)]
+
+
+def test_days_are_named_in_the_order_of_the_week() -> None:
+    """Not in the alphabet's, and a day written in full is recognised."""
+    calendars = {"c": {"timezone": "UTC", "open": [{"days": ["someday", "Tuesday", "SUN", "thurs"]}]}}
+    assert messages({"version": 1, "calendars": calendars}) == [
+        'calendars.c.open[0].days[0]: expected mon, tue, wed, thu, fri, sat or sun, got "someday"',
+        'calendars.c.open[0].days[1]: expected mon, tue, wed, thu, fri, sat or sun, got "Tuesday"; did you mean tue?',
+        'calendars.c.open[0].days[2]: expected mon, tue, wed, thu, fri, sat or sun, got "SUN"; did you mean sun?',
+        'calendars.c.open[0].days[3]: expected mon, tue, wed, thu, fri, sat or sun, got "thurs"; did you mean thu?',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ({"version": "1"}, 'version: expected 1, got "1"; write it without quotes: 1'),
+        ({"version": 1.0}, "version: expected 1, got the number 1.0; write 1"),
+        ({"version": 1, "mode": "Shadow"}, 'mode: expected enforce or shadow, got "Shadow"; did you mean shadow?'),
+        (
+            {"version": 1, "cancel_held_after": 21},
+            "cancel_held_after: expected a number of days such as 21d, got the number 21; write 21d",
+        ),
+        (required({"total_tasks": 500}), "got the number 500; write {at_most: 500} or {at_least: 500}"),
+        (required({"total_tasks": "5M"}), 'got "5M"; write {at_most: 5_000_000} or {at_least: 5_000_000}'),
+        (required({"total_tasks": {"at_most": "1,000,000"}}), "; write 1_000_000"),
+        (required({"total_tasks": {"at_most": "1000"}}), "; write it without quotes: 1000"),
+        (required({"total_tasks": {"at_most": 1e6}}), "; write 1_000_000"),
+        (required({"object_bytes": {"at_most": "1.5 TiB"}}), "; write 1_649_267_441_664"),
+        (required({"total_tasks": {"at_most": "lots"}}), 'expected a whole number >= 0, got "lots"'),
+        (required({"report": {"enabled": "yes"}}), 'expected true or false, got "yes"; write true'),
+        (
+            required({"report": {"enabled": "false"}}),
+            'expected true or false, got "false"; write it without quotes: false',
+        ),
+        (required({"tags": {"urgent": True}}), 'got true; write it in quotes: "true"'),
+        (required({"account": 111122223333}), 'write it in quotes: "111122223333"'),
+        (required({"manual_approval": True}), "expected required, got true; write manual_approval: required"),
+        (required({"manual_approval": {"at_least": 2}}), "one decision of anyone who may decide jobs is enough"),
+        (
+            required(
+                {"region": "eu-*"},
+                exceptions=[
+                    {"name": "e", "lifts": "p", "match": [{"region": "x"}], "expires": "2026-02-30", "because": "y"}
+                ],
+            ),
+            'exceptions[0].lifts: expected a list of items, each text, got "p"; put it in brackets: [p]',
+        ),
+        (
+            required(
+                {"region": "eu-*"},
+                exceptions=[
+                    {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": "2027-02-29", "because": "y"}
+                ],
+            ),
+            'expires: expected a day from 01 to 28, as 2027 is no leap year, got "2027-02-29"',
+        ),
+        (
+            required(
+                {"region": "eu-*"},
+                exceptions=[
+                    {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": "2027/3/1", "because": "y"}
+                ],
+            ),
+            'expires: expected a date as YYYY-MM-DD, got "2027/3/1"; write 2027-03-01',
+        ),
+        (
+            required(
+                {"region": "eu-*"},
+                exceptions=[
+                    {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": 20270301, "because": "y"}
+                ],
+            ),
+            "expected a date such as 2026-12-24, got the number 20270301; write 2027-03-01",
+        ),
+        (
+            required(
+                {"region": "eu-*"},
+                exceptions=[
+                    {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": "2027-04-31", "because": "y"}
+                ],
+            ),
+            'expected a day from 01 to 30, got "2027-04-31"',
+        ),
+        (
+            {
+                "version": 1,
+                "calendars": {"c": {"timezone": "UTC", "open": [{"days": ["mon"], "from": "6:00", "to": "8pm"}]}},
+            },
+            'got "8pm"; write 20:00',
+        ),
+        (
+            {
+                "version": 1,
+                "calendars": {"c": {"timezone": "UTC", "open": [{"days": ["mon"], "from": 6, "to": "7:00"}]}},
+            },
+            'expected a time such as "22:00", got the number 6; write 06:00',
+        ),
+    ],
+)
+def test_a_value_in_another_form_is_told_how_to_be_written(written: Written, says: str) -> None:
+    """Only where what is meant is clear, and what is told is right."""
+    assert any(says in message for message in messages(written)), messages(written)
+
+
+@pytest.mark.parametrize("wish", suggestions.WISHES, ids=lambda wish: wish.keys[0])
+def test_what_the_language_can_not_say_is_told_so_at_the_first_try(wish: suggestions.Wish) -> None:
+    """By each of the words that people write for it, in a condition, a statement and at the top of the file."""
+    for key in wish.keys:
+        for written in (
+            required({key: 5}),
+            {"version": 1, "policies": [{"name": "p", "require": [], key: 5}]},
+            {"version": 1, key: 5},
+        ):
+            if key in model.Condition.__struct_encode_fields__:
+                continue
+            [message] = [each for each in messages(written) if "unknown key" in each]
+            assert wish.instead in message or "stands" in message, message
+            assert "did you mean" not in message
+
+
+def test_no_word_of_the_language_is_taken_for_a_wish() -> None:
+    """What can be said is never told that it can't."""
+    for form in (model.Condition, model.Requirement, model.Policy, model.PolicyDocument, model.Exemption):
+        for key in form.__struct_encode_fields__:
+            assert suggestions.other_word(key) is None, key
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (
+            {"version": 1, "policies": [{"name": "p", "operation": "x", "require": []}]},
+            "operation stands in an item of match, require or unless",
+        ),
+        (
+            {"version": 1, "policies": [{"name": "p", "unmatched": "hold", "require": []}]},
+            "unmatched stands at the top of the file",
+        ),
+        (
+            required({"any": [{"region": "x", "message": "y"}]}),
+            "message stands in an item of require, beside its check",
+        ),
+        ({"version": 1, "match": [{"region": "x"}]}, "match stands in an item of policies or guardrails"),
+        ({"version": 1, "calendars": {"c": {**OPEN, "days": ["mon"]}}}, "days stands in an item of a calendar's open"),
+        (required({"or": [{"region": "x"}]}), "write any"),
+        (required({"not": {"region": "x"}}), "write not inside the check"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_sent_to_its_own(written: Written, says: str) -> None:
+    """Not to a key that merely looks alike."""
+    assert any(f"unknown key; {says}" in message for message in messages(written)), messages(written)
+
+
+def test_what_stands_below_a_misspelled_key_is_looked_at_too() -> None:
+    """One reading finds the misspelling and all mistakes below it, and nothing is missed that is only misspelled."""
+    written = {
+        "version": 1,
+        "calender": {"nights": {"timezone": "Europe/Berln", "open": [{"day": ["mo"]}]}},
+        "polices": [{"nam": "p", "requires": [{"window": "nights"}, {"region": []}, {"tag": {"a": 5}}]}],
+    }
+    assert [problem.where for problem in find_problems(written)] == [
+        "calender",
+        "calender.nights.timezone",
+        "calender.nights.open[0].day",
+        "calender.nights.open[0].day[0]",
+        "polices",
+        "polices[0].nam",
+        "polices[0].requires",
+        "polices[0].requires[1].region",
+        "polices[0].requires[2].tag",
+        "polices[0].requires[2].tag.a",
+    ]
