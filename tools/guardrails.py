@@ -90,7 +90,7 @@ def service_control_policy(
             "Action": "s3:UpdateJobStatus",
             "Resource": gate.jobs,
             "Condition": {
-                "StringEquals": {"s3:JobSuspendedCause": "AWAITING_CONFIRMATION"},
+                "StringEquals": {"s3:JobSuspendedCause": ["AWAITING_CONFIRMATION", "AwaitingConfirmation"]},
                 "ArnNotLike": {"aws:PrincipalArn": list(deciders)},
             },
         }

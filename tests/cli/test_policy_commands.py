@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from batchgate.jobs.model import DateSurvives
 from batchgate_cli.app import app
+from s3batch_emulator import Switches
+from tests.integration.stage import ACCOUNT, Stage
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SMALL_JOBS = str(CHECKOUT / "policies" / "examples" / "small-jobs.yaml")
@@ -138,6 +141,44 @@ def test_explain_as_json_keeps_its_shape() -> None:
         {"result": "violated", "actual": "4200000", "expected": "at most 1000000"},
         {"result": "met", "actual": '"lake"', "expected": "present"},
     ]
+
+
+UNGATED = """
+version: 1
+ungated_jobs: cancel
+policies:
+  - name: small
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 1}, on_violation: cancel}]
+"""
+
+
+@pytest.mark.parametrize("setting", ["unknown", "true", "false"])
+@pytest.mark.parametrize("shown", [False, True], ids=["as recorded", "field shown"])
+@pytest.mark.parametrize("ungated_jobs", ["cancel", "report"])
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("status", ["New", "Preparing", "Ready", "Active", "Complete"])
+def test_explain_says_of_a_job_that_may_be_ungated_what_the_gate_does(
+    tmp_path: Path, status: str, rows: int, ungated_jobs: str, shown: bool, setting: str
+) -> None:
+    """The same word as the gate's action, whatever S3 shows and the deployment is set to."""
+    policy = UNGATED.replace("ungated_jobs: cancel", f"ungated_jobs: {ungated_jobs}")
+    stage = Stage(policy, switches=Switches(confirmation_shown=shown))
+    stage.suspended_date_survives = DateSurvives(setting)
+    ref = stage.create(rows, until=status, ConfirmationRequired=False)
+    described = stage.person.describe_job(AccountId=ACCOUNT, JobId=ref.job_id)
+    job = json.dumps({"Job": described["Job"]}, default=str)
+    options = ("--job", "-", "--suspended-date-survives", setting)
+    as_json = batchgate("policy", "explain", write(tmp_path, policy), *options, "-o", "json", said=job)
+    as_text = batchgate("policy", "explain", write(tmp_path, policy), *options, said=job)
+    said = json.loads(as_json.stdout)
+    action = stage.review(ref).action
+    done = {"approve": "approved", "cancel": "cancelled", "wait": "waiting"}
+    assert action == (said["instead"] or done[said["verdict"]])
+    if said["instead"]:
+        assert said["reason"] is None
+        assert as_text.stdout.startswith(f"{action}  {ref.job_id}  {status}")
+        assert "batchgate: " not in as_text.stdout
 
 
 def test_a_job_can_come_from_standard_input_and_the_clock_from_an_option(tmp_path: Path) -> None:

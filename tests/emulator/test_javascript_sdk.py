@@ -146,13 +146,13 @@ def test_a_job_is_created_and_described_as_it_was_asked_for(sdk: Sdk) -> None:
     created, suspended = job.pop("CreationTime"), job.pop("SuspendedDate")
     assert created == new["CreationTime"]
     assert suspended["date"] > created["date"]
-    for name in ("ClientRequestToken", "Tags"):
+    for name in ("ClientRequestToken", "Tags", "ConfirmationRequired"):
         del asked[name]
     assert job == asked | {
         "JobId": job_id,
         "JobArn": f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{job_id}",
         "Status": "Suspended",
-        "SuspendedCause": "AWAITING_CONFIRMATION",
+        "SuspendedCause": "AwaitingConfirmation",
         "FailureReasons": [],
         "ProgressSummary": {
             "TotalNumberOfTasks": 300,

@@ -63,7 +63,7 @@ def test_a_job_that_must_be_confirmed_waits_suspended(batch: EmulatedBatch, new_
 
 
 def test_a_job_created_without_saying_must_be_confirmed(batch: EmulatedBatch, s3control: Any, new_job: NewJob) -> None:
-    """ConfirmationRequired omitted asks, and DescribeJob leaves it out as the request did."""
+    """ConfirmationRequired omitted asks; DescribeJob leaves it out, as it always does."""
     job_id = new_job("Suspended")
     assert "ConfirmationRequired" not in s3control.describe_job(AccountId=ACCOUNT, JobId=job_id)["Job"]
 
@@ -90,7 +90,7 @@ def test_confirming_lets_a_job_run_and_it_is_never_suspended_again(
 def test_a_suspended_job_says_since_when_why_and_how_large(s3control: Any, new_job: NewJob) -> None:
     """SuspendedDate, SuspendedCause and TotalNumberOfTasks are there once it waits."""
     job = s3control.describe_job(AccountId=ACCOUNT, JobId=new_job("Suspended", body=ROWS))["Job"]
-    assert job["SuspendedCause"] == "AWAITING_CONFIRMATION"
+    assert job["SuspendedCause"] == "AwaitingConfirmation"
     assert job["SuspendedDate"] == START + timedelta(seconds=3)
     assert job["ProgressSummary"]["TotalNumberOfTasks"] == 300
 

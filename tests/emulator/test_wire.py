@@ -133,7 +133,7 @@ def test_what_was_created_is_described_whole(batch: EmulatedBatch, unchecked: An
         },
     )
     job = unchecked.describe_job(AccountId=ACCOUNT, JobId=unchecked.create_job(**asked)["JobId"])["Job"]
-    for name in ("Description", "ConfirmationRequired", "Report", "Manifest", "RoleArn", "Priority"):
+    for name in ("Description", "Report", "Manifest", "RoleArn", "Priority"):
         assert job[name] == asked[name]
     assert job["Operation"] == asked["Operation"]
 

@@ -41,6 +41,8 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
         ({"customer_key": "yes"}, r"customer_key"),
         ({"trail": 1}, r"trail"),
         ({"adopt_existing": "ignore"}, r"adopt_existing"),
+        ({"suspended_date_survives": "yes"}, r"suspended_date_survives"),
+        ({"suspended_date_survives": 1}, r"suspended_date_survives"),
         ({"brake_cancellations": 0}, r"brake_cancellations"),
         ({"sweep_timeout_seconds": 30}, r"sweep_timeout_seconds"),
         ({"stack_name": "1st"}, r"stack_name"),

@@ -377,6 +377,17 @@ def _late_cancel(rng: Random) -> list[Step]:
 def _ungated(rng: Random) -> list[Step]:
     """A job that did not ask, where such jobs may be cancelled."""
     operation = rng.choice(["S3ReplicateObject", "S3PutObjectTagging"])
+    if rng.random() < 0.4:  # cancelled with an update that is lost, and again
+        lost = _trouble(rng, "update_status", "fails before", "goes astray", "killed before")
+        return [
+            Do("enforce", text="14//c"),
+            Do("create", rng.randrange(1, 7), "false csv S3PutObjectTagging 5 "),
+            Do("tick", seconds=rng.choice([5, 5, 2])),
+            _invoked(rng, "sweep", lost),
+            Do("tick", seconds=rng.choice([60, 340, 400])),
+            _invoked(rng, "sweep", *random_troubles(rng)),
+            Do("tick", seconds=900),
+        ]
     return [
         Do("enforce", text=f"{rng.randrange(16)}//c{rng.choice(['', 'u', 'u'])}"),
         Do("create", rng.randrange(1, 7), f"false csv {operation} 1 "),
@@ -429,16 +440,15 @@ def _at_the_edge(rng: Random) -> list[Step]:
 
 def _hidden(rng: Random) -> list[Step]:
     """A job that was held, or claimed, is not found for a while, and then it is."""
-    astray = [_trouble(rng, "update_status", "goes astray", "fails before")] if rng.random() < 0.4 else []
     created = random_create(rng)
     shown: list[Step] = [Do("show"), _invoked(rng, "sweep"), Do("hide", -1, "listing")] if rng.random() < 0.2 else []
     return [
-        Do("enforce", text=rng.choice(["0//", "3//"] if astray else ["4//", "4//", "12//"])),
+        Do("enforce", text=rng.choice(["4//", "4//", "5//"])),
         Do(created.what, created.number, f"true csv {created.text.split(' ', 2)[2]}"),
-        Do("tick", seconds=5),
-        _invoked(rng, "sweep", *astray),
+        Do("tick", seconds=140),
+        _invoked(rng, "sweep"),
         Do("tick", seconds=rng.choice([3600, 86_400, 90_000, 90_000, 90_000])),
-        Do("hide", -1, rng.choice(["describe", "listing", "listing", "listing"])),
+        Do("hide", -1, rng.choice(["describe", "describe", "listing", "listing", "listing"])),
         _invoked(rng, "sweep"),
         *shown,
         Do("tick", seconds=rng.choice([60, 590, 600, 700, 700])),
@@ -446,6 +456,25 @@ def _hidden(rng: Random) -> list[Step]:
         *([Do("enforce", text=rng.choice(["0//", "3//"]))] if rng.random() < 0.5 else []),
         Do("show"),
         Do("tick", seconds=rng.choice([1, 299, 300, 1000, 1000])),
+        _somebody(rng),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _hidden_after_an_update(rng: Random) -> list[Step]:
+    """The same after an update that was lost; nobody may doubt the end."""
+    return [
+        Do("enforce", text=rng.choice(["0//", "3//"])),
+        Do("create", rng.randrange(1, 7), "true csv S3PutObjectTagging 1 "),
+        Do("tick", seconds=140),
+        _invoked(rng, "sweep", _trouble(rng, "update_status", "fails before", "goes astray")),
+        Do("tick", seconds=90_000),
+        Do("hide", -1, "listing"),
+        _invoked(rng, "sweep"),
+        Do("tick", seconds=700),
+        _invoked(rng, "sweep"),
+        Do("show"),
+        Do("tick", seconds=rng.choice([1, 1000])),
         _somebody(rng),
         _invoked(rng, "sweep"),
     ]
@@ -461,5 +490,6 @@ def _many(rng: Random) -> list[Step]:
 
 def random_plot(rng: Random) -> list[Step]:
     """A few steps that belong together; each may be left out all the same."""
-    plots = [_astray, _astray, _late_cancel, _ungated, _in_shadow, _expiring, _at_the_edge, _many, *[_hidden] * 3]
+    plots = [_in_shadow, _expiring, _at_the_edge, _many, _hidden_after_an_update]
+    plots += [_astray, _late_cancel, _ungated, _hidden] * 2
     return rng.choice(plots)(rng)
