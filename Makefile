@@ -83,9 +83,10 @@ format: $(DEV) ## Put the code into its one format and fix what can be fixed
 	$(BIN)/ruff check --fix
 
 .PHONY: reference
-reference: $(DEV) ## Write what is generated anew: the policy reference, the schemas, the table of S3's request model
+reference: $(DEV) ## Write what is generated anew: the policy reference, its messages, the schemas, the table of S3's request model
 	$(BIN)/python tools/request_model.py
 	$(BIN)/python tools/policy_reference.py
+	$(BIN)/python tools/policy_messages.py
 	$(BIN)/python tools/decision_event.py
 
 .PHONY: bench

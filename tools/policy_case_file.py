@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
-from batchgate.policy import suggestions
+from batchgate.policy import calendars, suggestions
 from batchgate.text import shorten
 from policy_case_members import Mistake, case_shapes, mistakes
 from policy_file import DocumentPath, Plain
@@ -212,8 +212,9 @@ class _Reader:
         if isinstance(value, list) and not value:
             self.wrong((*path, "policy"), "expected at least one file or directory, got an empty list")
         names = self.texts(said, "policy", path, what="a file or directory, or a list of them")
-        for number, name in enumerate(names or ()):
-            self.exists(name, (*path, "policy", number))
+        for number, name in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(name, str):
+                self.exists(name, (*path, "policy", number))
         return names or ()
 
     def exists(self, name: str, path: DocumentPath) -> None:
@@ -303,7 +304,7 @@ class _Reader:
             try:
                 Job.from_description(_present({**description, member: members[member]}))
             except JobDescriptionError as error:
-                said_of_it = str(error).removeprefix(f"{member}: ")
+                said_of_it = re.sub(r"got \w+$", f"got {_show(said[member])}", str(error).removeprefix(f"{member}: "))
                 self.wrong((*path, member), f"{said_of_it}; write it as DescribeJob answers it")
             else:
                 self.members(member, said[member], (*path, member))
@@ -403,14 +404,18 @@ class _Reader:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value
         if key in said and not (nothing and value is None):
-            self.wrong((*path, key), f"expected a whole number >= 0, got {_show(value)}")
+            meant = suggestions.number_meant(value)
+            hint = f"; write {meant}" if meant else ""
+            self.wrong((*path, key), f"expected a whole number >= 0, got {_show(value)}{hint}")
         return otherwise
 
     def flag(self, said: _Said, key: str, path: DocumentPath, *, otherwise: bool) -> bool:
         value = said.get(key, otherwise)
         if isinstance(value, bool):
             return value
-        self.wrong((*path, key), f"expected true or false, got {_show(value)}")
+        meant = suggestions.boolean_meant(value)
+        hint = f"; write {meant}" if meant else ""
+        self.wrong((*path, key), f"expected true or false, got {_show(value)}{hint}")
         return otherwise
 
     def choice(self, said: _Said, key: str, path: DocumentPath, choices: Sequence[V], otherwise: V) -> V:
@@ -434,7 +439,8 @@ class _Reader:
         except (ValueError, OverflowError):
             pass
         if key in said:
-            self.wrong((*path, key), f"expected an ISO 8601 instant such as 2026-11-20T12:00:00Z, got {_show(value)}")
+            wanted = "an ISO 8601 instant such as 2026-11-20T12:00:00Z"
+            self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value)}")
         return otherwise
 
 
@@ -509,6 +515,15 @@ def _not_a_policy(file: Path) -> str:
         "expected a file of test cases, got a policy document; "
         f"it is checked by `batchgate policy check {shlex.quote(str(file))}`, and {then}"
     )
+
+
+def _no_date(value: Plain) -> str:
+    """Why the date of an instant does not exist; "" where it does."""
+    try:
+        calendars.parse_date(value[:10] if isinstance(value, str) else "")
+    except calendars.CalendarValueError as error:
+        return f" ({error})" if " from " in str(error) else ""
+    return ""
 
 
 def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:

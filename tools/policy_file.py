@@ -389,17 +389,25 @@ def _read(content: bytes, name: str) -> _Read:
     except RecursionError:
         read.unreadable = True
         read.problems.append(
-            Problem((), "expected a policy document, got something nested too deeply", read.places[()])
+            Problem(
+                (),
+                "expected a policy document, got something nested too deeply; any and all may be nested twice",
+                read.places[()],
+            )
         )
     return read
 
 
 def _decode(content: bytes, name: str, read: _Read) -> str:
     if len(content) > FILE_BYTES_AT_MOST:
-        raise _UnreadableError(f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}")
+        raise _UnreadableError(
+            f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}; divide it into several files"
+        )
     brackets = content.count(b"[") + content.count(b"{")
     if brackets > BRACKETS_AT_MOST:
-        raise _UnreadableError(f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}")
+        raise _UnreadableError(
+            f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}; divide it into several files"
+        )
     foreign: list[tuple[int, str]] = []
     text, rest = "", content.removeprefix(BOM_UTF8)
     while rest:
@@ -499,16 +507,20 @@ class _NodeReader:
     def value(self, node: ScalarNode | SequenceNode | MappingNode, path: DocumentPath) -> Plain:
         self.values += 1
         if self.values > VALUES_AT_MOST:
-            message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more"
+            message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more; use fewer aliases"
             place = self._place(node)
             raise _UnreadableError(message, place.line, place.column)
         self.read.places.setdefault(path, self._place(node))
         if str(node.ctag.handle or "") and str(node.tag) != _STRING_TAG:
-            self._wrong(path, f"expected no YAML tag but !!str, got {shorten(str(node.tag), 60)}", self._place(node))
+            self._wrong(
+                path,
+                f"expected no YAML tag, got {shorten(str(node.tag), 60)}; put text that begins with ! in quotes",
+                self._place(node),
+            )
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if id(node) in self.above:
-            message = "an alias stands inside of what it stands for"
+            message = "expected a value, got an alias that stands inside of what it stands for; write the value out"
             place = self._place(node)
             raise _UnreadableError(message, place.line, place.column)
         self.above.add(id(node))
@@ -526,11 +538,11 @@ class _NodeReader:
         for key_node, value_node in node.value:
             place = self._place(key_node)
             if not isinstance(key_node, ScalarNode):
-                self._wrong(path, "expected a text key, got a list or a mapping", place)
+                self._wrong(path, "expected a text key, got a list or a mapping; write a key such as name:", place)
                 continue
             key = str(key_node.value)
             if key in mapping:
-                self._wrong((*path, key), f"said twice, first in line {first[key].line}", place)
+                self._wrong((*path, key), f"this key is said twice, first in line {first[key].line}; keep one", place)
                 continue
             first[key] = place
             self.read.places[*path, key] = place
@@ -555,7 +567,11 @@ class _NodeReader:
                 )
                 return text
             if len(digits) > _DIGITS_AT_MOST:
-                self._wrong(path, f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}", self._place(node))
+                self._wrong(
+                    path,
+                    f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}; put text in quotes",
+                    self._place(node),
+                )
                 return 0
             return int(text.replace("_", ""), 0)
         if _FLOAT.fullmatch(text):

@@ -101,11 +101,11 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "an anchor twice": ("version: 1\na: &x 1\nb: &x 2\n", 3, "unknown key|anchor"),
     "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias stands inside of what it stands for"),
     "a merge key": (GOOD + "<<: {mode: shadow}\n", 6, "unknown key"),
-    "a tag": (GOOD + "mode: !shadow shadow\n", 6, "expected no YAML tag but !!str, got !shadow"),
+    "a tag": (GOOD + "mode: !shadow shadow\n", 6, "expected no YAML tag, got !shadow"),
     "a tag of Python": (
         GOOD + "mode: !!python/object/apply:os.system ['true']\n",
         6,
-        "expected no YAML tag but !!str",
+        "expected no YAML tag",
     ),
     "a tag on a list": ("version: 1\npolicies: !!set [{name: p, require: []}]\n", 2, "expected no YAML tag"),
     "a tag on quoted text": ('version: !!int "1"\n', 1, "expected no YAML tag"),

@@ -124,7 +124,9 @@ class DateRange(Struct, frozen=True):
                 f"expected dates of every year to be kept in {_EVERY_YEAR}, got {self.first} and {self.last}"
             )
         if self.last < self.first and not self.every_year:
-            raise CalendarValueError(f"expected the first date not to be after the last, got {self.first}..{self.last}")
+            raise CalendarValueError(
+                f"expected the first date not to be after the last, got {self.first}..{self.last}; turn them round"
+            )
 
     def __str__(self) -> str:
         """The range as a policy file writes it."""

@@ -146,7 +146,7 @@ class _Reader(Struct):
                 self.read(value, kind, path)
                 return
         hints = filter(None, (_other_form(value, kind) for kind in kinds))
-        self.wrong(path, _expected(" or ".join(_describe(kind) for kind in kinds), value) + next(hints, ""))
+        self.wrong(path, _expected(_describe_any(kinds), value) + next(hints, ""))
 
     def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
         if not isinstance(value, dict):
@@ -205,7 +205,7 @@ class _Reader(Struct):
                 self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
                 continue
             if not _is_encodable(key):
-                self.wrong(path, "expected a text key, got half of a surrogate pair")
+                self.wrong(path, "expected a text key, got half of a surrogate pair; write the character itself")
                 continue
             wanted = _plain(kind.key_type)
             if isinstance(wanted, inspect.StrType) and not _has_length(key, wanted):
@@ -222,7 +222,7 @@ class _Reader(Struct):
             case inspect.LiteralType(values=values):
                 if value not in values:
                     meant = suggestions.value_meant(str(value), suggestions.in_order(values))
-                    hint = f"; did you mean {meant}?" if meant else ""
+                    hint = f"; did you mean {meant}?" if meant else _other_form(value, kind)
                     self.wrong(path, _expected(_describe(kind), value) + hint)
             case inspect.IntType(ge=lowest) if isinstance(value, int):
                 if abs(value) > _NUMBER_AT_MOST:
@@ -236,11 +236,11 @@ class _Reader(Struct):
 
     def _read_text(self, value: str, kind: inspect.StrType, path: Path) -> None:
         if not _is_encodable(value):
-            self.wrong(path, "expected text, got half of a surrogate pair")
+            self.wrong(path, "expected text, got half of a surrogate pair; write the character itself")
         if not _has_length(value, kind):
             self.wrong(path, _wrong_length(kind, value))
         elif kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value):
-            self.wrong(path, _expected(_describe(kind), value))
+            self.wrong(path, _expected(_describe(kind), value) + _other_text(kind))
 
     def _check_placeholders(self, value: str, path: Path) -> None:
         for found in _PLACEHOLDER.finditer(value):
@@ -340,14 +340,21 @@ def _is_encodable(text: str) -> bool:
 def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     keys = [key for key in value if key in _CONDITION_KEYS]
     if not keys and not any(key not in _REQUIREMENT_KEYS for key in value):
-        reader.wrong(path, f"expected one check, or any, or all; got {_keys(value)}")
+        reader.wrong(
+            path, f"expected one check, or any, or all; got {_keys(value)}; write what is checked, such as total_tasks"
+        )
     elif len(keys) > 1:
         reader.wrong(path, f"expected one check an item, got {', '.join(keys)}; make each an item of its own (`- `)")
     for key in ("any", "all"):
         if key in value and reader.nesting >= MAX_NESTING:
-            reader.wrong((*path, key), f"any and all may be nested at most {MAX_NESTING} deep")
+            reader.wrong(
+                (*path, key),
+                f"any and all may be nested at most {MAX_NESTING} deep; divide this into several items or statements",
+            )
     if "manual_approval" in value and not reader.asking:
-        reader.wrong((*path, "manual_approval"), "may stand in require only, not in match, unless or exceptions")
+        reader.wrong(
+            (*path, "manual_approval"), "may stand in require only, not in match, unless or exceptions; move it there"
+        )
     if "tags" in value:
         _tags(reader, value["tags"], (*path, "tags"))
     if "window" in value:
@@ -372,7 +379,9 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
                 _window(reader, name, (*path, index))
     elif isinstance(value, dict):
         if "present" in value:
-            reader.wrong((*path, "present"), "a window takes calendars' names; there is nothing to be present")
+            reader.wrong(
+                (*path, "present"), "a window takes calendars' names; there is nothing to be present; name a calendar"
+            )
         if "glob" in value:
             reader.wrong((*path, "glob"), _NO_GLOB_IN_WINDOW)
         if isinstance(value.get("list"), str):
@@ -424,20 +433,23 @@ def _note_list(reader: _Reader, value: Mapping[str, object], path: Path) -> None
 def _group(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     """Several words that must all hold, or `not` alone."""
     if not value:
-        reader.wrong(path, "expected at least one test, got none")
+        reader.wrong(path, "expected at least one test, got none; write one, or remove the check")
     if len(value) > 1 and "not" in value:
         reader.wrong((*path, "not"), "not stands alone; put the other words inside it or in another item")
     if len(value) > 1 and "present" in value:
-        reader.wrong((*path, "present"), "present stands alone")
+        reader.wrong((*path, "present"), "present stands alone; put the other words into another item")
     if path[-1] == "not":
         for key, content in value.items():
             if isinstance(content, dict) and "not" in content:
-                reader.wrong((*path, key, "not"), "not may be said once")
+                reader.wrong((*path, key, "not"), "not may be said once; take one of the two away")
 
 
 def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     if ("days" in value) == ("dates" in value):
-        reader.wrong(path, f"expected either days or dates, got {_keys(value)}")
+        reader.wrong(
+            path,
+            f"expected either days or dates, got {_keys(value)}; write one, and the other in a row of its own",
+        )
     _dates(reader, value.get("dates"), (*path, "dates"))
     times: dict[str, int] = {}
     for key in ("from", "to"):
@@ -448,7 +460,7 @@ def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             except calendars.CalendarValueError as error:
                 reader.wrong((*path, key), f"{error}{_write(suggestions.time_meant(text), text)}")
     if ("from" in value) != ("to" in value):
-        reader.wrong(path, "from and to come together or not at all")
+        reader.wrong(path, "from and to come together or not at all; write the other one, too")
     if len(times) == 2 and times["from"] == times["to"]:  # noqa: PLR2004
         reader.wrong((*path, "to"), "from and to are equal; leave both away for whole days")
 
@@ -556,6 +568,13 @@ def _describe(kind: inspect.Type) -> str:
             return "true or false"
 
 
+def _describe_any(kinds: Sequence[inspect.Type]) -> str:
+    """Several types in words, a list of the others' after them."""
+    lists = any(isinstance(_plain(kind), inspect.VarTupleType) for kind in kinds)
+    words = [_describe(kind) for kind in kinds if not isinstance(_plain(kind), inspect.VarTupleType)]
+    return suggestions.one_of([*words[:-1], "a list", words[-1]] if lists else words)
+
+
 def _describe_text(kind: inspect.StrType) -> str:
     if kind.max_length is not None:
         return f"1 to {kind.max_length} {'printable ASCII ' if kind.pattern else ''}characters"
@@ -569,7 +588,8 @@ def _has_length(text: str, kind: inspect.StrType) -> bool:
 
 
 def _wrong_length(kind: inspect.StrType, text: str) -> str:
-    return f"expected {_describe_text(kind)}, got {f'{len(text)} of them' if text else _show(text)}"
+    got = f"{len(text)} of them; shorten it" if text else f"{_show(text)}; write it, or remove the key"
+    return f"expected {_describe_text(kind)}, got {got}"
 
 
 def _expected(what: str, value: object) -> str:
@@ -616,10 +636,14 @@ def _other_form(value: object, kind: inspect.Type) -> str:
             number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
             return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
         case inspect.LiteralType(values=("required",)):
-            wish = suggestions.other_word("approvals") if isinstance(value, dict) else "write manual_approval: required"
-            return f"; {wish}"
+            return f"; {suggestions.other_word('approvals')}" if isinstance(value, dict) else "; write required"
         case _:
             return ""
+
+
+def _other_text(kind: inspect.StrType) -> str:
+    """What to do about a text that is short enough and has a character too many."""
+    return "" if kind.max_length is None else "; write it in one line of ASCII"
 
 
 def _write(meant: str, value: object) -> str:
