@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchgate.jobs.model import JobRef
+from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate.policy.facts import Gap, Result
 from batchgate.state import Direction
 from s3batch_emulator import Switches
@@ -98,6 +98,7 @@ def test_a_generator_with_a_new_member_beside_is_read_all_the_same() -> None:
 def test_a_job_that_runs_without_having_asked_is_not_cancelled_for_what_nobody_knows(place: tuple[str, ...]) -> None:
     """Though its policies forbid what is known of it."""
     stage = Stage(UNGATED.replace("S3PutObjectTagging", "S3*"))
+    stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(ConfirmationRequired=False, until="Active", **COPY)
     other = stage.create(ConfirmationRequired=False, until="Active", **COPY)
     stage.emulator.add_member(ref.job_id, place, "ON")
