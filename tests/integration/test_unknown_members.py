@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from batchgate import wiring
+from batchgate.adapters.s3control import S3Control
 from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate.policy.facts import Gap, Result
 from batchgate.state import Direction
@@ -166,3 +168,28 @@ def test_an_untagged_job_is_held_until_somebody_has_looked() -> None:
     review = stage.review(stage.create())
     assert review.action == "held"
     assert "unmeasurable (S3 answered no list of tags)" in review.reason
+
+
+@pytest.mark.parametrize(("said", "known"), [(None, False), ("unknown", False), ("false", False), ("true", True)])
+def test_the_setting_reaches_the_adapter(monkeypatch: pytest.MonkeyPatch, said: str | None, known: bool) -> None:
+    """Only `true` says that S3 leaves the tags out."""
+    monkeypatch.setenv("BATCHGATE_LEDGER_TABLE", "ledger")
+    monkeypatch.setenv("BATCHGATE_POLICY_FILE", "policy.json")
+    monkeypatch.delenv("BATCHGATE_APPCONFIG", raising=False)
+    if said is not None:
+        monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", said)
+    assert wiring.Settings.from_environment().untagged_lacks_tags is known
+    monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", "yes")
+    with pytest.raises(wiring.SettingError, match="expected unknown or true or false, got 'yes'"):
+        wiring.Settings.from_environment()
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", said or "")
+    for made in (wiring._settings, wiring._jobs):
+        made.cache_clear()
+    try:
+        jobs = wiring._jobs(paced=False)
+        assert isinstance(jobs, S3Control)
+        assert jobs.untagged_lacks_tags is known
+    finally:
+        for made in (wiring._settings, wiring._jobs):
+            made.cache_clear()
