@@ -83,7 +83,8 @@ format: $(DEV) ## Put the code into its one format and fix what can be fixed
 	$(BIN)/ruff check --fix
 
 .PHONY: reference
-reference: $(DEV) ## Write the generated documents anew: the policy reference, the schemas
+reference: $(DEV) ## Write what is generated anew: the policy reference, the schemas, the table of S3's request model
+	$(BIN)/python tools/request_model.py
 	$(BIN)/python tools/policy_reference.py
 	$(BIN)/python tools/decision_event.py
 
