@@ -25,12 +25,15 @@ Readings chosen where the description leaves room (those of calendars stand in `
 11. A generated manifest says its source bucket at once, in every status.
 12. A copy without TargetResource has no destination: S3 answered, there is none.
 13. `{present: false}` means absent, as `{not: {present: true}}` does.
-14. A path into a list, or past a value, finds nothing: absent.
+14. Paths are known, so none leads into a list or past a value; below an unknown operation one past a value
+    finds nothing. A value of another type under `any`, `only` or `none`, one that is no list, violates all three.
 15. `until` looks at instants strictly after now. Under a shadow set it is None, as no instant
     would approve; and where neither SuspendedDate nor CreationTime is there.
 16. Exceptions have no mode; one that lifts a shadowed statement does nothing.
 17. "report": S3's Report without a Bucket has an absent bucket; without a Report all is absent.
-18. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
+18. `within` of a value that is there is unmeasurable where S3 does not say when the job was created.
+19. A job that S3 describes with neither a manifest nor a generator has a generator that is unmeasurable.
+20. `unconfirmed_jobs` and `cancel_held_after` are the sweep's business, not the verdict's.
 """
 
 from collections.abc import Iterator, Sequence

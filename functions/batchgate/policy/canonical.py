@@ -11,11 +11,12 @@ from typing import TypeAlias
 import msgspec
 
 from batchgate.policy import model
+from batchgate.policy.parameters import CHECKS, ELEMENT_WORDS, list_named_by
 
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
 
 _TEXTS = ("operation", "role", "description", "account", "region", "window")
-_MAPS_OF_TESTS = ("tags", "operation_parameters")
+_MAPS_OF_TESTS = ("tags", *CHECKS)
 _GROUPS = ("manifest", "report", "source_buckets", "destination_buckets")
 _CONDITIONS = ("any", "all", "unless")
 
@@ -88,8 +89,18 @@ def _test(test: Plain, lists: Mapping[str, list[str]]) -> Plain:
     if isinstance(test, dict):
         if "list" in test:
             return _sort_inside(list(lists[str(test["list"])]))
-        return {key: _test(value, lists) if key == "not" else value for key, value in test.items()}
+        return {key: _word(key, value, lists) for key, value in test.items()}
     return _sort_inside(test if isinstance(test, list) else [test])
+
+
+def _word(word: str, value: Plain, lists: Mapping[str, list[str]]) -> Plain:
+    if word == "not":
+        return _test(value, lists)
+    if word not in ELEMENT_WORDS:
+        return value
+    if isinstance(value, dict) and list_named_by(value) is None:
+        return {path: _test(test, lists) for path, test in value.items()}
+    return _test(value, lists)
 
 
 def _sort_inside(value: Plain) -> Plain:

@@ -5,14 +5,14 @@ and a *test* (what the value is compared with). Both are plain values, so that e
 different statements are judged once.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from batchgate.jobs.model import Json
-from batchgate.policy import patterns
+from batchgate.policy import moments, patterns
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.facts import Gap, JobFacts, Result
 
@@ -119,27 +119,82 @@ class Present(Struct, frozen=True):
         return "present" if self.wanted_present else "absent"
 
 
-class Bucket(Struct, frozen=True):
-    """Of several bucket names at least one (`any`), every one (`only`) or `none` matches."""
+class Elements(Struct, frozen=True):
+    """Of several values (buckets, elements of a list) at least one (`any`), every one (`only`) or `none` passes."""
 
     word: str
-    names: Matches
+    test: "Test"
 
     def predicate(self) -> Predicate:
-        """Of no buckets at all, `any` fails and the other two hold."""
-        matches = self.names.predicate()
+        """Of no values at all, and of an absent list, `any` fails and the other two hold; all fail what is no list."""
+        holds = self.test.predicate()
         match self.word:
             case "any":
-                return lambda value, facts: any(matches(name, facts) for name in _names(value))
+                return lambda value, facts: _is_several(value) and any(holds(each, facts) for each in _several(value))
             case "only":
-                return lambda value, facts: all(matches(name, facts) for name in _names(value))
+                return lambda value, facts: _is_several(value) and all(holds(each, facts) for each in _several(value))
             case _:
-                return lambda value, facts: not any(matches(name, facts) for name in _names(value))
+                return lambda value, facts: (
+                    _is_several(value) and not any(holds(each, facts) for each in _several(value))
+                )
 
     @property
     def wanted(self) -> str:
-        """The word and its patterns."""
-        return f"{self.word} {self.names.wanted}"
+        """The word and its test."""
+        return f"{self.word} {_in_brackets(self.test)}"
+
+
+class Below(Struct, frozen=True):
+    """What an element of a list has at a dotted path; a path that can't be followed finds nothing."""
+
+    path: str
+    test: "Test"
+
+    def predicate(self) -> Predicate:
+        """An element that is no structure has nothing there."""
+        holds, path = self.test.predicate(), self.path
+
+        def below(value: object, facts: JobFacts) -> bool:
+            found = follow(value, path) if isinstance(value, dict) else None
+            return holds(None if isinstance(found, Gap) else found, facts)
+
+        return below
+
+    @property
+    def wanted(self) -> str:
+        """Path and test."""
+        return f"{self.path} {self.test.wanted}"
+
+
+class Dated(Struct, frozen=True):
+    """A time earlier than `before`, at or later than `after`, and at most `within` after the job's creation."""
+
+    before: datetime | None
+    after: datetime | None
+    within: timedelta | None
+
+    def predicate(self) -> Predicate:
+        """All that are given must hold; what is no time fails. Of a job without a creation no time is `within`."""
+        before, after, within = self.before, self.after, self.within
+
+        def holds(value: object, facts: JobFacts) -> bool:
+            instant = moments.instant_of(value)
+            return (
+                instant is not None
+                and (before is None or instant < before)
+                and (after is None or instant >= after)
+                and (within is None or (facts.created is not None and instant - facts.created <= within))
+            )
+
+        return holds
+
+    @property
+    def wanted(self) -> str:
+        """The ends in words."""
+        words = [f"{word} {_instant(end)}" for word, end in (("after", self.after), ("before", self.before)) if end]
+        if self.within is not None:
+            words.append(f"within {_duration(self.within)} of the job's creation")
+        return " and ".join(words)
 
 
 class InWindow(Struct, frozen=True):
@@ -198,6 +253,22 @@ class OneOf(Struct, frozen=True):
         return " or ".join(sorted(test.wanted for test in self.tests))
 
 
+class Every(Struct, frozen=True):
+    """All of several tests."""
+
+    tests: frozenset["Test"]
+
+    def predicate(self) -> Predicate:
+        """One that fails is enough to fail."""
+        each = [test.predicate() for test in self.tests]
+        return lambda value, facts: all(holds(value, facts) for holds in each)
+
+    @property
+    def wanted(self) -> str:
+        """The tests' words, in one fixed order."""
+        return " and ".join(sorted(test.wanted for test in self.tests))
+
+
 class Not(Struct, frozen=True):
     """The exact complement of a test; what is unknown or unmeasurable stays so."""
 
@@ -211,14 +282,38 @@ class Not(Struct, frozen=True):
     @property
     def wanted(self) -> str:
         """The test's words, denied."""
-        return f"not {self.test.wanted}"
+        return f"not {_in_brackets(self.test)}"
 
 
-Test: TypeAlias = Matches | Equals | Between | Present | Bucket | InWindow | Through | OneOf | Not
+Test: TypeAlias = (
+    Matches | Equals | Between | Present | Elements | Below | Dated | InWindow | Through | OneOf | Every | Not
+)
 
 
-def _names(value: object) -> Collection[str]:
-    return value if isinstance(value, frozenset) else ()
+def every(tests: Sequence[Test]) -> Test:
+    """All of these tests as one."""
+    return tests[0] if len(tests) == 1 else Every(frozenset(tests))
+
+
+def _is_several(value: object) -> bool:
+    return value is None or isinstance(value, frozenset | list)
+
+
+def _several(value: object) -> Collection[object]:
+    return value if isinstance(value, frozenset | list) else ()
+
+
+def _in_brackets(test: Test) -> str:
+    """A test's words, so that what stands before them is about all of them."""
+    return f"({test.wanted})" if isinstance(test, Every) else test.wanted
+
+
+def _instant(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def _duration(duration: timedelta) -> str:
+    return f"{duration.days}d" if duration == timedelta(duration.days) else f"{duration // timedelta(seconds=1)}s"
 
 
 # --- Measures: where a value comes from. Each reads it out of the facts: a value, None where S3 answered and there is
@@ -270,21 +365,51 @@ class Tag(Struct, frozen=True):
 
 
 class Parameter(Struct, frozen=True):
-    """One member of the job's operation, by a dotted path. Source: DescribeJob Operation."""
+    """One member of the job's operation, by a dotted path. Source: DescribeJob Operation.
+
+    Attributes:
+        since_creation: Whether it is compared with the job's creation, without which nothing is known of it then.
+    """
 
     path: str
+    since_creation: bool = False
     kind = "operation_parameters"
 
     def read(self, facts: JobFacts) -> Value:
         """The member; a path that leads into a list can't be followed."""
         if isinstance(facts.operation, Gap):
             return facts.operation
-        return _follow({facts.operation: dict(facts.parameters)}, self.path)
+        value = follow({facts.operation: dict(facts.parameters)}, self.path)
+        return _since_creation(value, facts) if self.since_creation else value
 
     @property
     def subject(self) -> str:
         """The path."""
         return self.path
+
+
+class GeneratorMember(Struct, frozen=True):
+    """One member of the job's manifest generator, by a dotted path. Source: DescribeJob ManifestGenerator.
+
+    Attributes:
+        since_creation: As of a parameter.
+    """
+
+    path: str
+    since_creation: bool = False
+    kind = "manifest_generator"
+
+    def read(self, facts: JobFacts) -> Value:
+        """The member; a job with a manifest of its own has none."""
+        if isinstance(facts.generator, Gap):
+            return facts.generator
+        value = None if facts.generator is None else follow(dict(facts.generator), self.path)
+        return _since_creation(value, facts) if self.since_creation else value
+
+    @property
+    def subject(self) -> str:
+        """The check's key and the path."""
+        return f"{self.kind}.{self.path}"
 
 
 class Member(Struct, frozen=True):
@@ -331,13 +456,21 @@ class ManualApproval(Struct, frozen=True):
         return self.kind
 
 
-Measure: TypeAlias = Simple | FromArn | Tag | Parameter | Member | Clock | ManualApproval
+Measure: TypeAlias = Simple | FromArn | Tag | Parameter | GeneratorMember | Member | Clock | ManualApproval
 
 
 _WAITS_FOR_A_PERSON = Gap(Result.UNMEASURABLE, "waits for a person")
 
 
-def _follow(value: Json, path: str) -> Value:
+def _since_creation(value: Value, facts: JobFacts) -> Value:
+    """A value that is compared with the job's creation; an absent one need not be."""
+    return _NO_CREATION if value is not None and facts.created is None else value
+
+
+_NO_CREATION = Gap(Result.UNMEASURABLE, "S3 does not say when the job was created")
+
+
+def follow(value: Json, path: str) -> Value:
     """Go down a dotted path; keys that hold dots themselves are found too."""
     steps = path.split(".")
     while steps:

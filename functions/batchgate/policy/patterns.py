@@ -21,6 +21,11 @@ def has_placeholder(pattern: str) -> bool:
     return _PLACEHOLDER.search(pattern) is not None
 
 
+def without_placeholders(pattern: str) -> str:
+    """The same pattern with `*` for the job's own account, Region and partition: it matches all that the other may."""
+    return _PLACEHOLDER.sub("*", pattern)
+
+
 def fill_placeholders(pattern: str, ref: JobRef) -> str:
     """Put the job's own account, Region and partition in; none of them can hold a wildcard."""
     values = {"account": ref.account_id, "region": ref.region, "partition": ref.partition}

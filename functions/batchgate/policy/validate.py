@@ -4,7 +4,6 @@ The shape is walked along the structs of `model`; what a shape alone can't say (
 times, exactly one key) is checked on the way. Only a document without a problem is decoded.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -16,7 +15,10 @@ import msgspec
 from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy import calendars, model
+from batchgate.policy import calendars, model, moments, parameters
+from batchgate.policy.as_written import NUMBER_AT_MOST as _NUMBER_AT_MOST
+from batchgate.policy.as_written import keys as _keys
+from batchgate.policy.as_written import show as _show
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -31,8 +33,15 @@ _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
 _MESSAGE_AT_MOST = 400
-_NUMBER_AT_MOST = 2**63 - 1
-_TERM_KEYS = ("list", "not", "present")
+_TERM_WORDS = (
+    ("at_least", "at_most"),
+    ("before", "after", "within"),
+    parameters.ELEMENT_WORDS,
+    ("list",),
+    ("not",),
+    ("present",),
+)
+"""The kinds of tests; only words of one kind may stand side by side."""
 
 
 def read_document(data: object) -> model.PolicyDocument:
@@ -96,6 +105,7 @@ class _Reader(Struct):
     liftable: set[str] = field(default_factory=set)
     lifted: list[tuple[Path, str]] = field(default_factory=list)
     list_uses: list[tuple[Path, str, bool]] = field(default_factory=list)
+    closed_uses: list[tuple[Path, str, tuple[str, ...]]] = field(default_factory=list)
     window_uses: list[tuple[Path, str]] = field(default_factory=list)
     lists: dict[str, object] = field(default_factory=dict)
     calendars: set[str] = field(default_factory=set)
@@ -146,7 +156,11 @@ class _Reader(Struct):
             if isinstance(key, str) and key in fields:
                 self._enter(key, kind.cls)
                 if self.nesting <= MAX_NESTING:  # what is deeper has been told, and could go down for ever
+                    sound = len(self.problems)
                     self.read(content, fields[key].type, (*path, key))
+                    closed = _CLOSED_SETS.get((kind.cls, key))
+                    if closed and len(self.problems) == sound:
+                        self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), (*path, key))
                 self.nesting, self.asking = around
             else:
                 self.wrong((*path, str(key)), _unknown_key(str(key), fields))
@@ -184,16 +198,29 @@ class _Reader(Struct):
             self.lists = {str(name): content for name, content in value.items()}
         if path == ("calendars",):
             self.calendars = {str(name) for name in value}
+        elements = path[-1] in parameters.ELEMENT_WORDS
+        named = parameters.list_named_by(value) if elements else None
+        if named is not None:
+            self.list_uses.append(((*path, "list"), named, False))
+            return
         for key, content in value.items():
             if not isinstance(key, str):
                 self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
-                continue
-            if not _is_encodable(key):
+            elif not _is_encodable(key):
                 self.wrong(path, "expected a text key, got half of a surrogate pair")
-                continue
-            if path and path[-1] == "operation_parameters":
-                _parameter_path(self, key, (*path, key))
-            self.read(content, kind.value_type, (*path, key))
+            elif elements or path[-1] in parameters.CHECKS:
+                self._read_parameter(key, content, kind.value_type, path)
+            else:
+                self.read(content, kind.value_type, (*path, key))
+
+    def _read_parameter(self, key: str, content: object, kind: inspect.Type, path: Path) -> None:
+        """One path into S3's request model with its test; what the model says is asked of a test that has a form."""
+        sound = len(self.problems)
+        _parameter_path(self, key, (*path, key))
+        self.read(content, kind, (*path, key))
+        check = next((check for check in parameters.CHECKS if check == path[-1]), None)
+        if check and len(self.problems) == sound:
+            self._note(parameters.mistakes_in(check, key, content), (*path, key))
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
         if not _same_family(value, kind):
@@ -222,6 +249,14 @@ class _Reader(Struct):
             case _:
                 pass
 
+    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path) -> None:
+        """Take over what is wrong with a test; what a named list says is compared when all lists are known."""
+        for each in found:
+            if isinstance(each, parameters.Use):
+                self.closed_uses.append(((*path, *each.path), each.name, each.values))
+            else:
+                self.wrong((*path, *each[0]), each[1])
+
     def _check_placeholders(self, value: str, path: Path) -> None:
         for found in _PLACEHOLDER.finditer(value):
             if found.group(1) not in PLACEHOLDERS or not found.group(0).endswith("}"):
@@ -244,12 +279,23 @@ class _Reader(Struct):
             self._must_be_known(path, name, self.liftable, "policy or guardrail")
         for path, name, of_calendars in self.list_uses:
             if self._must_be_known(path, name, self.lists, "list") and of_calendars:
-                values = self.lists[name]
-                for value in values if isinstance(values, list | tuple) else ():
-                    if isinstance(value, str):
-                        self.window_uses.append((path, value))
+                self.window_uses.extend((path, value) for value in self._values_of(name))
+        outside = {use[1:]: self._first_outside(*use[1:]) for use in self.closed_uses}
+        for path, name, closed in self.closed_uses:
+            value = outside[name, closed]
+            if value is not None:
+                self.wrong(path, f"the list {name}: {parameters.outside(value, closed)}")
         for path, name in self.window_uses:
             self._must_be_known(path, name, self.calendars, "calendar")
+
+    def _first_outside(self, name: str, closed: Sequence[str]) -> str | None:
+        """The first value of a named list that is not of a closed set."""
+        return next((value for value in self._values_of(name) if not parameters.is_of_closed_set(value, closed)), None)
+
+    def _values_of(self, name: str) -> list[str]:
+        """The texts of a named list; of what is none, nothing."""
+        values = self.lists.get(name)
+        return [value for value in values if isinstance(value, str)] if isinstance(values, list | tuple) else []
 
     def _must_be_known(self, path: Path, name: str, known: Mapping[str, object] | set[str], what: str) -> bool:
         if name in known:
@@ -344,11 +390,17 @@ def _is_of_window(path: Path) -> bool:
 
 
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
-    ranged = [key for key in ("at_least", "at_most") if key in value]
-    others = [key for key in _TERM_KEYS if key in value]
-    if len(others) + bool(ranged) != 1:
+    if sum(any(word in value for word in words) for words in _TERM_WORDS) != 1:
         reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}")
     _note_list(reader, value, path)
+    for word in ("before", "after"):
+        text = value.get(word)
+        if isinstance(text, str):
+            try:
+                moments.parse_moment(text)
+            except ValueError:
+                what = "a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z"
+                reader.wrong((*path, word), _expected(what, text))
 
 
 def _note_list(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -422,6 +474,8 @@ _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
     model.PlainTextTerm: _term,
     model.ParameterTerm: _term,
     model.PlainParameterTerm: _term,
+    model.ElementTerm: _term,
+    model.PlainElementTerm: _term,
     model.Range: _term,
     model.PlainRange: _term,
     model.ListTerm: _note_list,
@@ -433,6 +487,15 @@ _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
     model.PlainBuckets: _group,
     model.OpenRow: _open_row,
     model.CalendarForm: _calendar,
+}
+
+_CLOSED_SETS: Mapping[tuple[type, str], parameters.ClosedSet] = {
+    (model.Report, "scope"): "report.scope",
+    (model.PlainReport, "scope"): "report.scope",
+    (model.Report, "format"): "report.format",
+    (model.PlainReport, "format"): "report.format",
+    (model.Manifest, "format"): "manifest.format",
+    (model.PlainManifest, "format"): "manifest.format",
 }
 
 
@@ -488,36 +551,12 @@ def _describe_text(kind: inspect.StrType) -> str:
     if kind.max_length is not None:
         return f"1 to {kind.max_length} printable ASCII characters"
     if kind.pattern is not None:
-        return "a number of days such as 21d"
+        return "a number of days such as 21d" if "smhd" not in kind.pattern else "a duration such as 365d, 12h or 30m"
     return "text that is not empty" if kind.min_length else "text"
 
 
 def _expected(what: str, value: object) -> str:
     return f"expected {what}, got {_show(value)}"
-
-
-def _show(value: object) -> str:
-    """What was found, short enough to read."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case dict():
-            return f"a mapping with {_keys(value)}" if value else "an empty mapping"
-        case list() | tuple():
-            return f"a list of {len(value)}"
-        case int() if abs(value) > _NUMBER_AT_MOST:
-            return "a very large number"
-        case int() | float():
-            return f"the number {value}"
-        case _:
-            text = json.dumps(str(value))
-            return text if len(text) <= 60 else f'{text[:56]}..."'  # noqa: PLR2004
-
-
-def _keys(value: Mapping[str, object]) -> str:
-    return ", ".join(str(key)[:40] for key in list(value)[:8]) or "nothing"
 
 
 def _quoting_hint(value: object, kind: inspect.Type) -> str:

@@ -1,15 +1,17 @@
 """Values in words, safe to write anywhere: on the job, into logs, events, HTML and terminals."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
+from batchgate.jobs.model import Json
 from batchgate.policy.checks import Measure, Value
 from batchgate.policy.facts import Gap
 
 QUOTED_AT_MOST = 40
 """Characters of a requester's text that are shown."""
 
-_BUCKETS_SHOWN = 3
+_TEXTS_SHOWN = 3
 _TOO_LARGE_TO_WRITE = 10**39
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
 _ENUMERATION = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
@@ -32,15 +34,13 @@ def shown(measure: Measure, value: Value) -> str:
     match value:
         case Gap(result=result, why=why):
             return f"{result} ({why})"
-        case None:
-            return "absent"
-        case bool():
-            return str(value).lower()
+        case None | bool():
+            return "absent" if value is None else str(value).lower()
         case datetime():
             return f"{value:%Y-%m-%dT%H:%MZ}"
         case str():
             bare = measure.subject in _CLOSED_SETS or (
-                measure.kind == "operation_parameters" and _ENUMERATION.fullmatch(value)
+                measure.kind in ("operation_parameters", "manifest_generator") and _ENUMERATION.fullmatch(value)
             )
             return printable(value)[:QUOTED_AT_MOST] if bare else quoted(value)
         case int() if abs(value) >= _TOO_LARGE_TO_WRITE:
@@ -48,16 +48,22 @@ def shown(measure: Measure, value: Value) -> str:
         case int() | float():
             return str(value)
         case frozenset():
-            return _buckets(value)
+            return _several(sorted(value))
         case list():
-            return f"a list of {len(value)}"
+            return _list(value)
         case _:
             return "a structure"
 
 
-def _buckets(names: frozenset[str]) -> str:
-    if not names:
+def _list(value: list[Json]) -> str:
+    """Texts by what they say; of anything else, how many there are."""
+    texts = [each for each in value if isinstance(each, str)]
+    return _several(texts) if texts and len(texts) == len(value) else f"a list of {len(value)}"
+
+
+def _several(texts: Sequence[str]) -> str:
+    if not texts:
         return "none"
-    first = [quoted(name) for name in sorted(names)[:_BUCKETS_SHOWN]]
-    more = len(names) - len(first)
+    first = [quoted(text) for text in texts[:_TEXTS_SHOWN]]
+    more = len(texts) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
