@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
+from batchgate.jobs.request_model import Structure, request_shape, unknown_members
 from policy_file import DocumentPath, Plain
 
 V = TypeVar("V")
@@ -265,9 +266,24 @@ class _Reader:
             except JobDescriptionError as error:
                 said_of_it = str(error).removeprefix(f"{member}: ")
                 self.wrong((*path, member), f"{said_of_it}; write it as DescribeJob answers it")
+        self.members({**words, **members}, path)
         if len(self.problems) > before:
             return None
         return Job.from_description(_present({**description, **members}))
+
+    def members(self, said: Mapping[str, Json], path: DocumentPath) -> None:
+        """Members that S3 does not have: a case that says one tries nothing. A newer operation may have any."""
+        structures: dict[str, Structure] = {"operation": "Operation", **{each: each for each in get_args(Structure)}}
+        for key, structure in structures.items():
+            for dotted in unknown_members(structure, said.get(key)):
+                *above, name = dotted.split(".")
+                shape = request_shape(structure)
+                for step in above:
+                    shape = shape.members.get(step, shape)
+                    shape = shape.element or shape
+                if above or structure not in _OPEN:
+                    known = [*shape.members]
+                    self.wrong((*path, key, *above, name), f"S3 has no such member; {_hint(name, known, known)}")
 
     def words(self, said: _Said, path: DocumentPath) -> dict[str, Json]:
         """What the language's own words say, as far as it is right."""
@@ -378,6 +394,9 @@ class _Reader:
             self.wrong((*path, key), f"expected an ISO 8601 instant such as 2026-11-20T12:00:00Z, got {_show(value)}")
         return otherwise
 
+
+_OPEN = ("Operation", "ManifestGenerator")
+"""Structures that S3 may add a new kind to, whose members nobody knows yet."""
 
 _MISSING: Mapping[str, str] = {
     "policy": "say which policies the cases try: a file or directory, relative to this file",
