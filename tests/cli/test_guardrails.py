@@ -84,22 +84,25 @@ def test_only_the_gate_and_the_operators_decide_jobs_that_wait() -> None:
     policy = service_control_policy(DEPLOYED, [OPERATORS])
     update = "s3:UpdateJobStatus"
     running: dict[str, str] = {}
-    assert decisions(
-        policy,
-        [
-            (GATE, update, JOB, WAITING),
-            (SWEEP, update, JOB, WAITING),
-            (OPERATORS, update, JOB, WAITING),
-            (ADMIN, update, JOB, WAITING),
-            (ADMIN, update, JOB, WAITING_AS_RECORDED),
-            (f"arn:aws:iam::{ACCOUNT}:user/lake-operators", update, JOB, WAITING),
-            (f"{OPERATORS}-too", update, JOB, WAITING),
-            (ADMIN, update, JOB, running),
-            (ADMIN, update, ELSEWHERE, WAITING),
-            (ADMIN, "s3:CreateJob", "*", running),
-            (ADMIN, "s3:PutJobTagging", JOB, running),
-        ],
-    ) == ["Allow"] * 3 + ["Deny"] * 4 + ["Allow"] * 4
+    assert (
+        decisions(
+            policy,
+            [
+                (GATE, update, JOB, WAITING),
+                (SWEEP, update, JOB, WAITING),
+                (OPERATORS, update, JOB, WAITING),
+                (ADMIN, update, JOB, WAITING),
+                (ADMIN, update, JOB, WAITING_AS_RECORDED),
+                (f"arn:aws:iam::{ACCOUNT}:user/lake-operators", update, JOB, WAITING),
+                (f"{OPERATORS}-too", update, JOB, WAITING),
+                (ADMIN, update, JOB, running),
+                (ADMIN, update, ELSEWHERE, WAITING),
+                (ADMIN, "s3:CreateJob", "*", running),
+                (ADMIN, "s3:PutJobTagging", JOB, running),
+            ],
+        )
+        == ["Allow"] * 3 + ["Deny"] * 4 + ["Allow"] * 4
+    )
 
 
 def test_tags_can_be_protected_too() -> None:
