@@ -48,6 +48,7 @@ BUCKETS = "bucket words"
 NEVER = "never"
 NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
 DESCRIBED = "nothing but DescribeJob, which the gate always reads"
+PARAMETERS = "a test by path"
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
@@ -56,6 +57,11 @@ FORMS: Mapping[str, str] = MappingProxyType(
         RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
         BUCKETS: "`any` (at least one), `only` (every one), `none`, or several of them, which must all hold; each"
         " with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
+        PARAMETERS: "for each path what its kind allows: text a pattern, `{glob: ...}`, a list of them (any) or `{list:"
+        " NAME}`; a whole number, `true` or `false` that value or a list of values; a number also a range; a time"
+        " `before`, `after` and `within`; a list `any`, `only` and `none`, over what a text takes or, where its"
+        " elements are structures, over a mapping of sub-paths with tests, all of which one element must meet; and all"
+        " of them `{not: ...}` and `{present: true|false}`. Words of one kind side by side must all hold",
     }
 )
 """The forms that several checks take, by the word for them."""
@@ -79,23 +85,30 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
             " side by side must all hold.",
             source="DescribeJob, Operation",
-            takes="for each path: text, `{glob: ...}`, a whole number, `true` or `false`, a list that may mix them, a"
-            " range, `{list: NAME}`, `{not: ...}` or `{present: true|false}`",
-            absent="the job has another operation, or its operation does not say the parameter",
+            takes=PARAMETERS,
+            absent="the job has another operation, or its operation does not say the parameter; `only` and `none` are"
+            " met",
             unknown=NEVER,
-            unmeasurable="the path leads into a list, or the gate's AWS SDK can't read the operation",
+            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not say when the job"
+            " was created; below an operation that this version does not know a path that leads into a list",
             example="operation_parameters:\n"
-            "  S3InitiateRestoreObject.GlacierJobTier: BULK\n"
-            "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}",
+            "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}\n"
+            "  S3PutObjectRetention.Retention.RetainUntilDate: {within: 365d}\n"
+            "  S3PutObjectTagging.TagSet: {none: {Key: expire}}",
             lints=(
                 "unknown-operation",
                 "parameter-of-other-operation",
                 "lambda-without-function",
                 "lambda-latest",
+                "empty-range",
             ),
             needs=DESCRIBED,
-            remark='A value of another type than the test\'s violates a positive test: `7` is not `"7"`, and 1 is'
-            " not `true`. Structures, lists and times can only be asked for with `present`.",
+            remark="Every path must exist in S3's request model, its test must be of its kind, and a value of a closed"
+            " set one of it (a pattern must match one): see [operations and their parameters]"
+            "(#operations-and-their-parameters). A map takes one key of it in the path, as"
+            " `LambdaInvoke.UserArguments.mode`. Under an operation that this version does not know any path and any"
+            ' test may stand. A value is compared as what it is: `7` is not `"7"`, and `true`'
+            ' is not `"true"`; one of another type than the test\'s violates a positive test.',
         ),
         "total_tasks": CheckWords(
             looks_at="Objects in the manifest: a count, not bytes.",
@@ -134,6 +147,24 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             needs="for `bytes` the setting [`manifest_buckets`](settings.md), off by default, and if they are"
             " encrypted with a customer key `manifest_keys`: without, every job that `bytes` governs is"
             " held. The other words need nothing but DescribeJob",
+        ),
+        "manifest_generator": CheckWords(
+            looks_at="Members of the generator that lists the objects, each by a dotted path. Paths side by side must"
+            " all hold.",
+            source="DescribeJob, ManifestGenerator.S3JobManifestGenerator",
+            takes=PARAMETERS,
+            absent="the job has a manifest of its own, or its generator does not say the member; `only` and `none` are"
+            " met",
+            unknown=NEVER,
+            unmeasurable="S3 says neither a manifest nor a generator that this version knows; `within` also where S3"
+            " does not say when the job was created",
+            example="manifest_generator:\n"
+            "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
+            '  ExpectedBucketOwner: "${account}"',
+            lints=("empty-range",),
+            remark="Every path must exist in S3's request model, as for `operation_parameters`. ARNs stay ARNs here:"
+            ' `SourceBucket: "arn:*:s3:::lake-*"`.',
+            needs=DESCRIBED,
         ),
         "object_bytes": CheckWords(
             looks_at="The objects' own sizes added up.",

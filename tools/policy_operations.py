@@ -1,55 +1,66 @@
-"""The operations of S3 Batch Operations and their parameters, as the AWS SDK describes them."""
+"""The parameters that a policy may ask about, as S3's request model has them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from botocore.model import Shape, StructureShape
-from botocore.session import Session
-
-from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.jobs.request_model import Kind, Shape, request_shape
 
 _KINDS = {
-    "boolean": "`true` or `false`",
-    "integer": "whole number",
-    "list": "list",
-    "long": "whole number",
-    "map": "structure",
-    "string": "text",
-    "structure": "structure",
-    "timestamp": "time",
+    Kind.BOOLEAN: "`true` or `false`",
+    Kind.INTEGER: "whole number",
+    Kind.LONG: "whole number",
+    Kind.LIST: "list",
+    Kind.MAP: "map",
+    Kind.STRING: "text",
+    Kind.STRUCTURE: "structure",
+    Kind.TIMESTAMP: "time",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class OperationParameter:
-    """One parameter of an operation.
+class RequestParameter:
+    """One parameter of an operation, or one member of a manifest generator.
 
     Attributes:
-        path: As `operation_parameters` writes it, the operation's name first.
-        kind: Of which kind its values are, in words.
-        values: All values that S3 takes; empty where any of the kind will do.
+        path: As `operation_parameters` or `manifest_generator` writes it.
+        shape: Its type.
     """
 
     path: str
-    kind: str
-    values: tuple[str, ...]
+    shape: Shape
+
+    @property
+    def kind(self) -> str:
+        """Of which kind its values are, in words."""
+        element = self.shape.element
+        if self.shape.kind is Kind.LIST and element is not None:
+            return f"list of {'structures' if element.kind is Kind.STRUCTURE else 'texts'}"
+        return _KINDS[self.shape.kind]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that S3 takes, a list for its elements; empty where any of the kind will do."""
+        element = self.shape.element
+        return self.shape.values or (element.values if element is not None else ())
 
 
-def operation_parameters() -> list[OperationParameter]:
-    """List the parameters of all known operations, in S3's order.
-
-    *Source*: S3 Control API, JobOperation.
-    """
-    operations = Session().get_service_model("s3control").shape_for("JobOperation")
-    return [parameter for parameter in _below(operations, "") if parameter.path.split(".")[0] in KNOWN_OPERATIONS]
+def operation_parameters() -> list[RequestParameter]:
+    """List the parameters of all known operations, in S3's order; the operations themselves are none."""
+    return [each for each in _below(request_shape("Operation"), "") if "." in each.path]
 
 
-def _below(shape: Shape, path: str) -> Iterator[OperationParameter]:
-    if not isinstance(shape, StructureShape):
-        return
+def generator_members() -> list[RequestParameter]:
+    """List the members of a manifest generator, in S3's order."""
+    return list(_below(request_shape("ManifestGenerator").members["S3JobManifestGenerator"], ""))
+
+
+def element_members(element: Shape) -> list[RequestParameter]:
+    """List what an element of a list of structures has."""
+    return list(_below(element, ""))
+
+
+def _below(shape: Shape, path: str) -> Iterator[RequestParameter]:
     for name, member in shape.members.items():
         inner = f"{path}.{name}" if path else name
-        if path:
-            values = tuple(getattr(member, "enum", ()))
-            yield OperationParameter(inner, _KINDS[member.type_name], values)
+        yield RequestParameter(inner, member)
         yield from _below(member, inner)

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import getdoc
 from pathlib import Path
 
+from batchgate.jobs.request_model import Kind
 from batchgate.policy import model
 from batchgate.policy.suggestions import WISHES
 from batchgate_cli.exits import Exit
 from batchgate_cli.policy import app
-from policy_check_words import BUCKETS, CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER, RANGE, TEXT, CheckWords
+from policy_check_words import BUCKETS, CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER, PARAMETERS, RANGE, TEXT, CheckWords
 from policy_lint import LINTS_OF_FILES
-from policy_operations import operation_parameters
+from policy_operations import RequestParameter, element_members, generator_members, operation_parameters
 from policy_schema import policy_schema
 from policy_words import KEYS
 
@@ -80,7 +81,7 @@ def _settings() -> Iterator[str]:
 
 
 def _forms() -> Iterator[str]:
-    return _table(("operand", "takes"), ((form, FORMS[form]) for form in (TEXT, RANGE, BUCKETS)))
+    return _table(("operand", "takes"), ((form, FORMS[form]) for form in (TEXT, RANGE, BUCKETS, PARAMETERS)))
 
 
 def _overview() -> Iterator[str]:
@@ -139,12 +140,20 @@ def _exits() -> Iterator[str]:
     return _table(("exit code", "says"), ((str(int(code)), words) for code, words in _EXITS.items()))
 
 
-def _operations() -> Iterator[str]:
-    rows = (
-        (f"`{each.path}`", each.kind, ", ".join(f"`{value}`" for value in each.values))
-        for each in operation_parameters()
-    )
+def _parameters(known: Sequence[RequestParameter]) -> Iterator[str]:
+    rows = ((f"`{each.path}`", each.kind, ", ".join(f"`{value}`" for value in each.values)) for each in known)
     return _table(("path", "kind", "values"), rows)
+
+
+def _elements() -> Iterator[str]:
+    """The sub-paths of each list of structures, below its own path."""
+    rows = (
+        (f"`{each.path}`", f"`{member.path}`", member.kind, ", ".join(f"`{value}`" for value in member.values))
+        for each in (*operation_parameters(), *generator_members())
+        if each.shape.kind is Kind.LIST and each.shape.element is not None
+        for member in element_members(each.shape.element)
+    )
+    return _table(("list", "sub-path", "kind", "values"), rows)
 
 
 _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
@@ -155,7 +164,9 @@ _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "lints": _lints,
     "commands": _commands,
     "exit-codes": _exits,
-    "operations": _operations,
+    "operations": lambda: _parameters(operation_parameters()),
+    "generator": lambda: _parameters(generator_members()),
+    "elements": _elements,
     "wishes": _wishes,
 }
 

@@ -8,6 +8,7 @@ Draft 7, because every editor completes by it. `5_000_000` is a number in a poli
 YAML readers of editors, so the schema takes both.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, get_args
@@ -15,10 +16,12 @@ from typing import Final, TypeAlias, get_args
 from msgspec import inspect
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
-from batchgate.policy import model
+from batchgate.jobs.request_model import Kind, Shape
+from batchgate.policy import model, parameters
+from batchgate.policy.parameters import ClosedSet, closed_set
 from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
 from policy_check_words import CHECKS, FORMS
-from policy_operations import operation_parameters
+from policy_operations import RequestParameter, element_members, generator_members, operation_parameters
 from policy_words import JOINING, KEYS
 
 Schema: TypeAlias = "bool | int | str | list[Schema] | dict[str, Schema] | None"
@@ -38,18 +41,12 @@ _DATE = f"[0-9]{{4}}-{_MONTH_AND_DAY}"
 _WANTED_DATES = "expected a date or FIRST..LAST, each YYYY-MM-DD or MM-DD"
 _DATES = rf"^({_DATE}(\.\.{_DATE})?|{_MONTH_AND_DAY}(\.\.{_MONTH_AND_DAY})?)$"
 
-_EXAMPLES: Mapping[str, Sequence[str]] = {
-    "operation": sorted(KNOWN_OPERATIONS),
-    "report.scope": ("AllTasks", "FailedTasksOnly"),
-    "report.format": ("Report_CSV_20180820",),
-    "manifest.format": (
-        "S3BatchOperations_CSV_20180820",
-        "S3InventoryReport_CSV_20161130",
-        "S3InventoryReport_CSV_20211130",
-    ),
+_CLOSED: Final[Sequence[ClosedSet]] = ("report.scope", "report.format", "manifest.format")
+
+_EXAMPLES: Mapping[str, Sequence[str]] = {"operation": sorted(KNOWN_OPERATIONS)} | {
+    key: closed_set(key) for key in _CLOSED
 }
-"""What editors offer for a text, by the keys that lead to it. Source: S3 Control API, JobOperation, JobReportScope,
-JobReportFormat, JobManifestFormat, GeneratedManifestFormat."""
+"""What editors offer for a text, by the keys that lead to it; of `_CLOSED` it is all that S3 has."""
 
 _ZONES = ("UTC", "America/Los_Angeles", "America/New_York", "Asia/Kolkata", "Asia/Tokyo", "Europe/Berlin")
 
@@ -88,6 +85,7 @@ class _Writer:
     """Writes each type of the model once for each kind of place that it stands in."""
 
     definitions: dict[str, Schema] = field(default_factory=dict)
+    named: dict[str, Shape] = field(default_factory=dict)
 
     def define(self, name: str, make: Callable[[], Part]) -> Part:
         """Refer to a definition, making it when it is first referred to."""
@@ -150,7 +148,9 @@ class _Writer:
             "pattern": _PLACEHOLDER,
             "patternErrorMessage": "expected ${account}, ${region} or ${partition}; no other ${...} is known",
         }
-        if where.keys in _EXAMPLES:
+        if where.keys in _CLOSED:
+            part |= _closed(_EXAMPLES[where.keys])
+        elif where.keys in _EXAMPLES:
             part["examples"] = list(_EXAMPLES[where.keys])
         if where.keys == "tags":
             part["maxLength"] = TAG_VALUE_AT_MOST
@@ -258,11 +258,124 @@ class _Writer:
         part = self.of(kind, where)
         if part.get("type") == "object" and "title" not in part:
             part["title"] = "tests by key"
-        if key == "operation_parameters":
-            form = part["additionalProperties"]
-            known: Part = {each.path: _parameter(each.kind, each.values, form) for each in operation_parameters()}
-            return {**part, "properties": known, "propertyNames": {"pattern": r"^[^.]+(\.[^.]+)*$"}}
+        if key in parameters.CHECKS:
+            return self.parameters(key, part)
         return part
+
+    def parameters(self, key: str, part: Part) -> Part:
+        """Each path of S3's request model with the tests that its kind allows; below an unknown operation any."""
+        known = generator_members() if key == "manifest_generator" else operation_parameters()
+        written: Part = {each.path: self.parameter(each) for each in known}
+        open_paths: Part = {
+            f"^{re.escape(each.path)}\\.(?!\\.)": self.test(each.shape.element)
+            for each in known
+            if each.shape.kind is Kind.MAP and each.shape.element is not None
+        }
+        if key == "operation_parameters":
+            operation = _described(self.test(Shape(kind=Kind.STRUCTURE)), "The operation itself: present or not.")
+            written |= dict.fromkeys(sorted(KNOWN_OPERATIONS), operation)
+            names = "|".join(sorted(KNOWN_OPERATIONS))
+            open_paths[rf"^(?!({names})(\.|$))[^.]+(\.[^.]+)*$"] = part["additionalProperties"]
+        patterns: Part = {"patternProperties": open_paths} if open_paths else {}
+        return {**part, "properties": written, **patterns, "additionalProperties": False}
+
+    def parameter(self, known: RequestParameter, *, denied: bool = False) -> Part:
+        """What stands below a known path."""
+        said = f"{known.kind}: {', '.join(known.values)}" if known.values else known.kind
+        return _described(self.test(known.shape, known.path, denied=denied), said)
+
+    def test(self, shape: Shape, path: str = "", *, denied: bool = False) -> Part:
+        """The tests of a member of S3's request model."""
+        name = f"{self.name_of(shape, path)}{'-inside-not' if denied else ''}"
+        return self.define(name, lambda: self._test(shape, path, denied=denied))
+
+    def _test(self, shape: Shape, path: str, *, denied: bool) -> Part:
+        words = KEYS[model.ParameterTerm]
+        terms: Part = {
+            word: _described(part, words[word]) for word, part in self.words(shape, path, denied=denied).items()
+        }
+        if not denied:
+            terms["not"] = _described(self.test(shape, path, denied=True), words["not"])
+        term: Part = {
+            "title": "test",
+            "type": "object",
+            "properties": terms,
+            "additionalProperties": False,
+            "minProperties": 1,
+            **_standing_alone(list(terms)),
+        }
+        return {"anyOf": [*self.values(shape, path), term]}
+
+    def name_of(self, shape: Shape, path: str) -> str:
+        """What the tests of a type are called: by its kind, or where it is one of its own by who has it first."""
+        if not shape.values and shape.kind is not Kind.LIST:
+            return f"parameter-{'number' if shape.kind in (Kind.INTEGER, Kind.LONG) else shape.kind}"
+        known = next((name for name, named in self.named.items() if named is shape), None)
+        if known is None:
+            step = f"parameter-{path.rpartition('.')[2]}"
+            known = step if step not in self.named else f"parameter-{path.replace('.', '-')}"
+            self.named[known] = shape
+        return known
+
+    def values(self, shape: Shape, path: str) -> list[Schema]:
+        """One value of a member, and a list of them; nothing for what is compared by words only."""
+        match shape.kind:
+            case Kind.BOOLEAN:
+                value: Part = {"type": "boolean"}
+            case Kind.INTEGER | Kind.LONG:
+                value = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": _UNDERSCORED}]}
+            case Kind.STRING:
+                value = self.text(shape, path)
+            case _:
+                return []
+        item: Part = value if shape.kind is not Kind.STRING else {"anyOf": [value, self.glob_in_a_list()]}
+        return [value, {"type": "array", "items": item, "minItems": 1}]
+
+    def glob_in_a_list(self) -> Part:
+        """`{glob: ...}` beside other values."""
+        return self.of(inspect.type_info(model.GlobTerm), _Where())
+
+    def text(self, shape: Shape, path: str) -> Part:
+        """A pattern; of a closed set, one that may match some of it."""
+        if not shape.values:
+            return self.pattern(_Where())
+        return self.define(f"{self.name_of(shape, path)}-value", lambda: {"type": "string", **_closed(shape.values)})
+
+    def words(self, shape: Shape, path: str, *, denied: bool) -> dict[str, Part]:
+        """The words that a member of this kind takes, beside `not`."""
+        words: dict[str, Part] = {}
+        match shape.kind:
+            case Kind.INTEGER | Kind.LONG:
+                words = {"at_least": self.number(0), "at_most": self.number(0)}
+            case Kind.STRING:
+                words = {"list": {"type": "string"}, "glob": self.of(inspect.type_info(model.Glob), _Where())}
+            case Kind.TIMESTAMP:
+                words = {
+                    "before": dict(_MOMENT_WRITTEN),
+                    "after": dict(_MOMENT_WRITTEN),
+                    "within": dict(_DURATION_WRITTEN),
+                }
+            case Kind.LIST if shape.element is not None:
+                name = f"{self.name_of(shape, path)}-elements{'-inside-not' if denied else ''}"
+                element = shape.element
+                elements = self.define(name, lambda: self.elements(element, path, denied=denied))
+                words = dict.fromkeys(parameters.ELEMENT_WORDS, elements)
+            case _:
+                pass
+        return {**words, "present": {"type": "boolean"}}
+
+    def elements(self, element: Shape, path: str, *, denied: bool) -> Part:
+        """What the elements of a list are compared with."""
+        if element.kind is not Kind.STRUCTURE:
+            return {"anyOf": [*self.values(element, path), self.of(inspect.type_info(model.NamesTerm), _Where())]}
+        members: Part = {each.path: self.parameter(each, denied=denied) for each in element_members(element)}
+        return {
+            "title": "tests by sub-path",
+            "type": "object",
+            "properties": members,
+            "additionalProperties": False,
+            "minProperties": 1,
+        }
 
     def window(self, where: _Where) -> Part:
         """Names of calendars; there is nothing to be present."""
@@ -317,6 +430,8 @@ _ALONE = ("list", "glob", "not", "present")
 _NAMES: Mapping[type, str] = {
     model.TextTerm: "text",
     model.PlainTextTerm: "text",
+    model.ElementTerm: "element-value",
+    model.PlainElementTerm: "element-value",
     model.ParameterTerm: "parameter",
     model.PlainParameterTerm: "parameter",
     model.NamesTerm: "bucket-names",
@@ -328,7 +443,22 @@ _ZONE: Part = {
     "patternErrorMessage": "expected an IANA time zone such as Europe/Berlin",
     "examples": list(_ZONES),
 }
+_MOMENT_WRITTEN: Part = {
+    "type": "string",
+    "pattern": rf"^{_DATE}(T{_TIME}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_TIME}))?$",
+    "patternErrorMessage": "expected a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z",
+}
+_DURATION_WRITTEN: Part = {
+    "type": "string",
+    "pattern": r"^(0|[1-9][0-9]{0,8})[smhd]$",
+    "patternErrorMessage": "expected a duration such as 365d, 12h or 30m",
+    "examples": ["365d"],
+}
+_TERMS_OF_VALUES = (model.ElementTerm, model.PlainElementTerm, model.ParameterTerm, model.PlainParameterTerm)
+
 _TEXTS: Mapping[tuple[type, str], Part] = {
+    **{(form, word): _MOMENT_WRITTEN for form in _TERMS_OF_VALUES for word in ("before", "after")},
+    **{(form, "within"): _DURATION_WRITTEN for form in _TERMS_OF_VALUES},
     (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
     (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
     (model.OpenRow, "to"): {"pattern": f"^({_TIME}|24:00)$", "patternErrorMessage": 'expected "00:00" to "24:00"'},
@@ -362,7 +492,9 @@ _TITLES: Mapping[type, str] = {
     model.NamesTerm: "named list or glob",
     model.Manifest: "manifest words",
     model.OpenRow: "row",
+    model.ElementTerm: "test",
     model.ParameterTerm: "test",
+    model.PlainElementTerm: "test",
     model.PlainBuckets: "bucket words",
     model.PlainManifest: "manifest words",
     model.PlainParameterTerm: "test",
@@ -422,8 +554,10 @@ def _check_words(key: str) -> Part:
     }
 
 
-def _parameter(kind: str, values: Sequence[str], form: Schema) -> Part:
-    """What stands below a known path; any test is valid, also one that no job meets."""
-    said = f"{kind}: {', '.join(values)}" if values else kind
-    part: Part = {**_words(said), "anyOf": [form]}
-    return {**part, "examples": list(values)} if values else part
+def _closed(values: Sequence[str]) -> Part:
+    """A text of a closed set, or a pattern or placeholder that may match some of it."""
+    return {
+        "anyOf": [{"enum": list(values)}, {"pattern": r"[*?]|\$\{"}],
+        "errorMessage": f"expected {' or '.join(values)}, or a pattern that matches one of them",
+        "examples": list(values),
+    }

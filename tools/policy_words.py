@@ -23,6 +23,14 @@ _ANY_BUCKET = "At least one of the buckets matches. Of no buckets at all: violat
 _ONLY_BUCKET = "Every one of the buckets matches. Of no buckets at all: met."
 _NO_BUCKET = "None of the buckets matches. Of no buckets at all: met."
 
+_BEFORE = "Earlier than this: a date, which is its first instant in UTC, or an instant with its offset."
+_AFTER = "This or later, written as for `before`."
+_WITHIN = "At most so long after the job's creation, as `365d`, `12h`, `30m` or `10s`; met before it."
+_ELEMENTS = (
+    " Of a list of structures: sub-paths with tests, all of which one element must meet. Of a list of texts: a"
+    " pattern, a list of them (any), `{glob: ...}` or `{list: NAME}`."
+)
+
 _STATEMENT = {
     "name": "Unique among policies, guardrails and exceptions, at most 64 characters. It is written into the reason on"
     " the job.",
@@ -57,6 +65,13 @@ _BUCKETS = {"any": _ANY_BUCKET, "only": _ONLY_BUCKET, "none": _NO_BUCKET}
 _NAMES = {"list": _TEXT_LIST, "glob": _GLOB}
 _TEXT_TERM = {**_NAMES, "present": _PRESENT}
 _RANGE = {"at_least": _AT_LEAST, "at_most": _AT_MOST}
+_ELEMENT_TERM = {**_RANGE, **_TEXT_TERM, "before": _BEFORE, "after": _AFTER, "within": _WITHIN}
+_PARAMETER_TERM = {
+    **_ELEMENT_TERM,
+    "any": f"At least one element passes. Of an empty or absent list: violated.{_ELEMENTS}",
+    "only": f"Every element passes. Of an empty or absent list: met.{_ELEMENTS}",
+    "none": f"No element passes. Of an empty or absent list: met.{_ELEMENTS}",
+}
 
 JOINING: Mapping[str, str] = MappingProxyType(
     {
@@ -72,8 +87,10 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.TextTerm: {**_TEXT_TERM, "not": _NOT},
         model.PlainRange: _RANGE,
         model.Range: {**_RANGE, "not": _NOT},
-        model.PlainParameterTerm: {**_RANGE, **_TEXT_TERM},
-        model.ParameterTerm: {**_RANGE, **_TEXT_TERM, "not": _NOT},
+        model.PlainElementTerm: _ELEMENT_TERM,
+        model.ElementTerm: {**_ELEMENT_TERM, "not": _NOT},
+        model.PlainParameterTerm: _PARAMETER_TERM,
+        model.ParameterTerm: {**_PARAMETER_TERM, "not": _NOT},
         model.PlainReport: _REPORT,
         model.Report: {**_REPORT, "not": _NOT},
         model.PlainManifest: _MANIFEST,

@@ -25,6 +25,9 @@ SCHEMA_FILE = CHECKOUT / "docs" / "policy.schema.json"
 POLICIES = sorted([*CHECKOUT.glob("policies/*.yaml"), *CHECKOUT.glob("policies/examples/*.yaml")])
 SCHEMA: Any = policy_schema()
 VALIDATOR = Draft7Validator(SCHEMA)
+BYPASS, DAYS = "S3PutObjectRetention.BypassGovernanceRetention", "S3InitiateRestoreObject.ExpirationInDays"
+TAG_SET, UNTIL = "S3PutObjectTagging.TagSet", "S3PutObjectRetention.Retention.RetainUntilDate"
+PREFIXES = "Filter.KeyNameConstraint.MatchAnyPrefix"
 DIALECT = Dialect(not_around_structures=True, present_anywhere=True)
 NUMBERS = {"at_least", "at_most"}
 
@@ -190,6 +193,28 @@ WRONG: dict[str, Any] = {
     "an unknown report word": written({"report": {"on": True}}),
     "manifest bytes as a number": written({"manifest": {"bytes": 5}}),
     "tags of none": written({"tags": {}}),
+    "a misspelled parameter": written({"operation_parameters": {"S3PutObjectCopy.StorageClas": "STANDARD"}}),
+    "a shortened parameter": written({"operation_parameters": {"S3PutObjectAcl.CannedAccessControlList": "private"}}),
+    "a parameter of another type": written({"operation_parameters": {"S3PutObjectCopy.RequesterPays": "true"}}),
+    "a denied parameter of another type": written({"operation_parameters": {BYPASS: {"not": "true"}}}),
+    "a number of days as text": written({"operation_parameters": {DAYS: "seven"}}),
+    "a value outside a parameter's set": written({"operation_parameters": {"S3PutObjectCopy.StorageClass": "COLD"}}),
+    "a path into a list": written({"operation_parameters": {"S3PutObjectTagging.TagSet.Key": "a"}}),
+    "a list without a word": written({"operation_parameters": {"S3PutObjectTagging.TagSet": "a"}}),
+    "a misspelled member of an element": written({"operation_parameters": {TAG_SET: {"any": {"key": "a"}}}}),
+    "patterns for structures": written({"operation_parameters": {TAG_SET: {"any": ["a"]}}}),
+    "not in not of an element": written({"operation_parameters": {TAG_SET: {"not": {"any": {"Key": {"not": "a"}}}}}}),
+    "a range of a list": written({"operation_parameters": {TAG_SET: {"at_most": 5}}}),
+    "a pattern of a time": written({"operation_parameters": {UNTIL: "2027-*"}}),
+    "a time in words": written({"operation_parameters": {UNTIL: {"before": "tomorrow"}}}),
+    "an instant without an offset": written({"operation_parameters": {UNTIL: {"before": "2027-01-01T00:00:00"}}}),
+    "a duration in years": written({"operation_parameters": {UNTIL: {"within": "1y"}}}),
+    "a value of a structure": written({"operation_parameters": {"S3PutObjectRetention.Retention": "a"}}),
+    "a misspelled member of a generator": written({"manifest_generator": {"Filters": {"present": True}}}),
+    "a generator's list without a word": written({"manifest_generator": {PREFIXES: ["logs/*"]}}),
+    "a storage class that is none": written({"manifest_generator": {"Filter.MatchAnyStorageClass": {"any": "COLD"}}}),
+    "a report's scope that is none": written({"report": {"scope": "alltasks"}}),
+    "a denied format that is none": written({"manifest": {"not": {"format": ["CSV"]}}}),
     "a path with an empty step": written({"operation_parameters": {"LambdaInvoke..X": "a"}}),
     "approval of another kind": written({"manual_approval": True}),
     "on_violation beside manual_approval": written({"manual_approval": "required", "on_violation": "hold"}),

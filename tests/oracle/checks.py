@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TypeAlias
@@ -131,7 +131,9 @@ def check_holds(check: str, operand: Plain, situation: Situation) -> Result:
             return buckets_hold(mapping(operand), destination_buckets(situation), situation)
         case "operation_parameters" if isinstance(operation_name(situation.job), Result):
             return Result.UNMEASURABLE
-        case "operation_parameters" | "manifest" | "report":
+        case "operation_parameters" | "manifest_generator":
+            return all_of(parameter_holds(check, path, test, situation) for path, test in mapping(operand).items())
+        case "manifest" | "report":
             return all_of(
                 fact_holds(test, part_of(check, part, situation), situation) for part, test in mapping(operand).items()
             )
@@ -165,6 +167,37 @@ def buckets_hold(words: Document, buckets: Sequence[str | Result] | Result, situ
     )
 
 
+def parameter_holds(check: str, path: str, test: Plain, situation: Situation) -> Result:
+    """Judge a test of what a dotted path leads to.
+
+    A value that is compared with the job's creation is unmeasurable where S3 does not say when that was.
+    """
+    fact = parameter(check, path, situation.job)
+    if fact is not None and asks_within(test) and creation(situation.job) is None:
+        return Result.UNMEASURABLE
+    return fact_holds(test, fact, situation)
+
+
+def parameter(check: str, path: str, job: Job) -> Fact:
+    """Give what a path leads to, in the operation or in the generator, which a job with its own manifest has not."""
+    if check == "operation_parameters":
+        return at_path(mapping(job["Operation"]), path.split("."))
+    generator = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator"])
+    if generator is None and "Manifest" not in job:
+        return Result.UNMEASURABLE
+    return at_path(generator, path.split("."))
+
+
+def asks_within(test: Plain) -> bool:
+    """Say whether a test, or one of an element, compares a time with the job's creation."""
+    return isinstance(test, Mapping) and ("within" in test or any(asks_within(inner) for inner in test.values()))
+
+
+def creation(job: Job) -> datetime | None:
+    """Give the instant at which the job was created."""
+    return time_of(job.get("CreationTime"))
+
+
 def fact_holds(test: Plain, fact: Fact, situation: Situation) -> Result:
     """Judge a fact by a test; a fact that is not to be had decides alone, `not` or no `not`."""
     if isinstance(fact, Result):
@@ -175,9 +208,9 @@ def fact_holds(test: Plain, fact: Fact, situation: Situation) -> Result:
 def value_passes(test: Plain, value: Plain, situation: Situation) -> bool:
     """Say whether a value, None being an absent one, passes a test.
 
-    A test is a pattern, `{glob: ...}`, a boolean, a number, a range, a list of tests (any of them),
-    `{list: NAME}`, `{present: true}` or `{not: test}`. An absent value, and one of another
-    type than the test's, fail every test but `present` and `not`.
+    A test is a pattern, `{glob: ...}`, a boolean, a number, a range, a list of tests (any of them), `{list: NAME}`,
+    `{present: true}`, `{not: test}`, words for the elements of a list, or for a time. An absent value, and one of
+    another type than the test's, fail every test but `present` and `not`.
     """
     if isinstance(test, bool):
         return isinstance(value, bool) and value == test
@@ -200,6 +233,10 @@ def mapped_test_passes(test: Document, value: Plain, situation: Situation) -> bo
         return isinstance(value, str) and fnmatchcase(value, filled(text(test["glob"]), situation))
     if "present" in test:
         return (value is not None) == test["present"]
+    if test and set(test) <= set(BUCKET_WORDS):
+        return all(elements_pass(word, inner, value, situation) for word, inner in test.items())
+    if test and set(test) <= {"before", "after", "within"}:
+        return time_passes(test, time_of(value), situation)
     if not test or not set(test) <= {"at_least", "at_most"}:
         message = f"not a test: {test!r}"
         raise MalformedDocumentError(message)
@@ -208,6 +245,54 @@ def mapped_test_passes(test: Document, value: Plain, situation: Situation) -> bo
     low = number(test.get("at_least", number(value)))
     high = number(test.get("at_most", number(value)))
     return low <= number(value) <= high
+
+
+def elements_pass(word: str, test: Plain, value: Plain, situation: Situation) -> bool:
+    """Judge the elements of a list; an absent list is like an empty one, what is no list passes nothing."""
+    elements = [] if value is None else value
+    if not isinstance(elements, Sequence) or isinstance(elements, str):
+        return False
+    return BUCKET_WORDS[word](met_if(element_passes(test, element, situation)) for element in elements) is Result.MET
+
+
+def element_passes(test: Plain, element: Plain, situation: Situation) -> bool:
+    """Judge one element: by patterns, or by sub-paths with tests, all of which it must meet."""
+    if isinstance(test, Mapping) and set(test) not in ({"list"}, {"glob"}):
+        return all(value_passes(one, at_path(element, path.split(".")), situation) for path, one in test.items())
+    return value_passes(test, element, situation)
+
+
+def time_passes(test: Document, time: datetime | None, situation: Situation) -> bool:
+    """Judge a time: earlier than `before`, `after` or later, and at most `within` after the job's creation."""
+    if time is None:
+        return False
+    created = creation(situation.job)
+    ends: dict[str, Callable[[str], bool]] = {
+        "before": lambda end: time < moment(end),
+        "after": lambda end: time >= moment(end),
+        "within": lambda length: created is not None and time <= created + duration(length),
+    }
+    return all(ends[word](text(end)) for word, end in test.items())
+
+
+def moment(written: str) -> datetime:
+    """Read a date, which is its first instant in UTC, or an instant with its offset."""
+    return datetime.fromisoformat(written if "T" in written else f"{written}T00:00:00+00:00")
+
+
+def duration(written: str) -> timedelta:
+    """Read a whole number of seconds, minutes, hours or days."""
+    seconds = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+    return timedelta(seconds=int(written[:-1]) * seconds[written[-1]])
+
+
+def time_of(value: Plain) -> datetime | None:
+    """Give the instant that an ISO string is; None for anything else. Without an offset it is UTC."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def is_number(value: Plain) -> bool:
@@ -285,8 +370,6 @@ REPORT_MEMBERS = {
 def part_of(check: str, part: str, situation: Situation) -> Fact:
     """Give what a check of a structure finds at one part of it."""
     job = situation.job
-    if check == "operation_parameters":
-        return at_path(mapping(job["Operation"]), part.split("."))
     if check == "report":
         report = mapping(job.get("Report"))
         if part == "bucket":

@@ -26,7 +26,8 @@ Readings chosen where the description leaves room (those of calendars stand in `
 11. A generated manifest says its source bucket at once, in every status.
 12. A copy without TargetResource has an unmeasurable destination: it goes somewhere, and nobody says where.
 13. `{present: false}` means absent, as `{not: {present: true}}` does.
-14. A path into a list, or past a value, finds nothing: absent.
+14. Paths are known, so none leads into a list or past a value; below an unknown operation one past a value
+    finds nothing. A value of another type under `any`, `only` or `none`, one that is no list, violates all three.
 15. `until` looks at instants strictly after now. Under a shadow set it is None, as no instant
     would approve; and where neither SuspendedDate nor CreationTime is there.
 16. Exceptions have no mode; one that lifts a shadowed statement does nothing.
@@ -38,6 +39,8 @@ Readings chosen where the description leaves room (those of calendars stand in `
 21. An exception's last day ends as a window that closes at "24:00": with the second midnight where there are two, and
     with the gap's end where there is none.
 22. "The shell's classes" are those of `fnmatch`: a `]` that comes first is one of the class, a `-` at an end, too.
+23. `within` of a value that is there is unmeasurable where S3 does not say when the job was created.
+24. A job that S3 describes with neither a manifest nor a generator has a generator that is unmeasurable.
 """
 
 from collections.abc import Iterator, Sequence

@@ -126,6 +126,36 @@ MANIFEST_VERSIONS = ("v1", "null", "3HL4kqtJlcpXroDTDmJ")
 MANIFEST_VERSION_PATTERNS = ("v?", "*", "null")
 REPORT_SCOPES = ("AllTasks", "FailedTasksOnly")
 
+GRANT_OF_ALL: Plain = {"Grantee": {"TypeIdentifier": "uri", "Identifier": "AllUsers"}, "Permission": "READ"}
+GRANT_OF_ONE: Plain = {"Grantee": {"TypeIdentifier": "id", "Identifier": "79a59df9"}, "Permission": "FULL_CONTROL"}
+
+AFTER_CREATION = "created+"
+"""A time of a job that lies so many seconds after its creation."""
+TIMES = (
+    "2027-01-01T00:00:00+00:00",
+    "2026-12-31T23:59:59.999999+00:00",
+    "2026-03-26T22:00:00Z",
+    f"{AFTER_CREATION}31536000",
+    f"{AFTER_CREATION}31536001",
+    f"{AFTER_CREATION}-1",
+    f"{AFTER_CREATION}0",
+)
+TIME_TESTS: tuple[Plain, ...] = (
+    {"before": "2027-01-01"},
+    {"after": "2027-01-01"},
+    {"after": "2026-03-27T00:00:00+02:00"},
+    {"before": "2026-03-26T22:00:00.000001Z"},
+    {"within": "365d"},
+    {"within": "0s"},
+    {"within": "31536000s", "after": "2026-01-01"},
+    {"not": {"within": "8760h"}},
+    {"not": {"within": "525600m", "before": "2030-01-01"}},
+    {"after": "2026-03-27", "before": "2027-01-01T00:00Z", "within": "365d"},
+    {"not": {"after": "2026-03-27", "before": "2027-01-01"}},
+    {"present": True},
+    {"not": {"present": True}},
+)
+
 OPERATIONS: Mapping[str, Mapping[str, tuple[Plain, ...]]] = {
     "LambdaInvoke": {
         "FunctionArn": (
@@ -141,14 +171,33 @@ OPERATIONS: Mapping[str, Mapping[str, tuple[Plain, ...]]] = {
         "BucketKeyEnabled": (True, False),
         "NewObjectMetadata": ({"RequesterCharged": True, "ContentLength": 7}, {}),
     },
-    "S3PutObjectAcl": {"AccessControlPolicy": ({"CannedAccessControlList": "public-read"}, {})},
-    "S3PutObjectTagging": {"TagSet": ([{"Key": "a", "Value": "b"}], [])},
+    "S3PutObjectAcl": {
+        "AccessControlPolicy": (
+            {"CannedAccessControlList": "public-read"},
+            {},
+            {"AccessControlList": {"Owner": {"ID": "o"}, "Grants": [GRANT_OF_ALL, GRANT_OF_ONE]}},
+            {"AccessControlList": {"Owner": {"ID": "o"}, "Grants": [GRANT_OF_ONE, {"Permission": "READ_ACP"}]}},
+            {"AccessControlList": {"Owner": {"ID": "o"}, "Grants": []}},
+        )
+    },
+    "S3PutObjectTagging": {
+        "TagSet": (
+            [{"Key": "a", "Value": "b"}],
+            [],
+            [{"Key": "expire", "Value": ""}, {"Key": "team", "Value": "lake"}],
+            [{"Key": "expire", "Value": "lake"}],
+            [{"Key": "team", "Value": "111111111111"}, {"Key": "team", "Value": "lake"}],
+        )
+    },
     "S3DeleteObjectTagging": {},
     "S3InitiateRestoreObject": {"ExpirationInDays": (1, 7, 8, 30), "GlacierJobTier": ("BULK", "STANDARD")},
     "S3PutObjectLegalHold": {"LegalHold": ({"Status": "ON"}, {"Status": "OFF"})},
     "S3PutObjectRetention": {
         "BypassGovernanceRetention": (True, False),
-        "Retention": ({"Mode": "COMPLIANCE"}, {"Mode": "GOVERNANCE", "RetainUntilDate": "2027-01-01T00:00:00+00:00"}),
+        "Retention": (
+            {"Mode": "COMPLIANCE"},
+            *({"Mode": "GOVERNANCE", "RetainUntilDate": time} for time in TIMES),
+        ),
     },
     "S3ReplicateObject": {},
     "S3ComputeObjectChecksum": {"ChecksumAlgorithm": ("SHA256", "MD5"), "ChecksumType": ("FULL_OBJECT",)},
@@ -168,8 +217,8 @@ PARAMETER_TESTS: Mapping[str, tuple[Plain, ...]] = {
         [{"glob": "*:clean:[!0-9]*"}, "*:other"],
         {"not": {"glob": "*:[$]*"}},
     ),
-    "LambdaInvoke.InvocationSchemaVersion": ("2.0", "?.0", 2),
-    "LambdaInvoke.UserArguments": ({"present": True}, "*"),
+    "LambdaInvoke.InvocationSchemaVersion": ("2.0", "?.0"),
+    "LambdaInvoke.UserArguments": ({"present": True}, {"present": False}),
     "LambdaInvoke.UserArguments.stage": ("prod", "*", {"present": True}, {"not": ["prod", "test"]}),
     "S3PutObjectCopy.StorageClass": ("GLACIER", ["GLACIER", "DEEP_ARCHIVE"], {"not": "GLACIER"}, {"present": True}),
     "S3PutObjectCopy.TargetKeyPrefix": ("copies/*", "*", {"present": True}, {"not": "*"}),
@@ -177,7 +226,26 @@ PARAMETER_TESTS: Mapping[str, tuple[Plain, ...]] = {
     "S3PutObjectCopy.NewObjectMetadata.RequesterCharged": (True, {"not": False}, {"present": True}),
     "S3PutObjectCopy.NewObjectMetadata.ContentLength": (7, {"at_most": 7}, {"not": 7}),
     "S3PutObjectAcl.AccessControlPolicy.CannedAccessControlList": ({"not": "public-*"}, "public-*"),
-    "S3PutObjectTagging.TagSet": ({"present": True},),
+    "S3PutObjectAcl.AccessControlPolicy.AccessControlList.Grants": (
+        {"only": {"Permission": ["READ", "FULL_*"]}},
+        {"none": {"Grantee.TypeIdentifier": "uri", "Permission": {"not": "READ"}}},
+        {"none": {"Grantee.Identifier": "*AllUsers"}},
+        {
+            "any": {"Permission": "FULL_CONTROL", "Grantee.TypeIdentifier": "id"},
+            "none": {"Grantee": {"present": False}},
+        },
+        {"not": {"only": {"Grantee.TypeIdentifier": "id"}}},
+        {"present": False},
+    ),
+    "S3PutObjectTagging.TagSet": (
+        {"present": True},
+        {"none": {"Key": "expire"}},
+        {"any": {"Key": "team", "Value": "${account}"}},
+        {"only": {"Key": ["team", "a"], "Value": {"not": ""}}},
+        {"not": {"any": {"Key": "expire"}, "only": {"Value": "*"}}},
+        {"any": {"Value": {"list": "tickets"}}, "none": {"Key": "b"}},
+        {"not": {"none": {"Key": "expire", "Value": "lake"}}},
+    ),
     "S3InitiateRestoreObject.ExpirationInDays": (
         7,
         {"at_most": 7},
@@ -185,18 +253,92 @@ PARAMETER_TESTS: Mapping[str, tuple[Plain, ...]] = {
         {"at_least": 7, "at_most": 29},
         {"not": {"at_most": 7}},
         [1, 30],
-        "7",
     ),
     "S3InitiateRestoreObject.GlacierJobTier": ("BULK", {"not": "STANDARD"}, "B*"),
     "S3PutObjectLegalHold.LegalHold.Status": ("ON", {"not": "ON"}),
-    "S3PutObjectRetention.BypassGovernanceRetention": ({"not": True}, True, False, "true", 1, {"present": True}),
+    "S3PutObjectRetention.BypassGovernanceRetention": ({"not": True}, True, False, {"present": True}),
     "S3PutObjectRetention.Retention.Mode": ({"not": "COMPLIANCE"}, "GOVERNANCE"),
-    "S3PutObjectRetention.Retention.RetainUntilDate": ({"present": True}, {"not": {"present": True}}),
+    "S3PutObjectRetention.Retention.RetainUntilDate": TIME_TESTS,
     "S3ComputeObjectChecksum.ChecksumAlgorithm": ("SHA*", ["MD5", "SHA256"]),
     "S3UpdateObjectEncryption.ObjectEncryption.SSEKMS.BucketKeyEnabled": (True, {"not": True}),
     "S3UpdateObjectEncryption.ObjectEncryption": ({"present": True},),
+    f"{UNKNOWN_OPERATION}.Text": (
+        "7",
+        "true",
+        {"not": 7},
+        {"not": ["x", True]},
+        {"any": "*"},
+        {"before": "2027-01-01"},
+    ),
+    f"{UNKNOWN_OPERATION}.Number": (7, "7", {"at_most": 7}, {"not": "7"}, [True, "x", 7], {"none": "7"}),
+    f"{UNKNOWN_OPERATION}.Flag": (True, "true", 1, {"not": 1}, {"not": {"only": {"Key": "x"}}}),
+    f"{UNKNOWN_OPERATION}.When": (*TIME_TESTS, "2027-*", {"not": "2027-01-01*"}),
+    f"{UNKNOWN_OPERATION}.Texts": ({"any": ["logs/*", "tmp/*"]}, {"only": "logs/*"}, {"none": {"A": "x"}}, "logs/*"),
+    f"{UNKNOWN_OPERATION}.Rows": (
+        {"any": {"At": {"within": "365d"}, "Name.First": "a"}},
+        {"only": {"At": {"after": "2027-01-01"}}},
+        {"none": {"At": {"not": {"before": "2027-01-01"}}, "Name": {"present": True}}},
+        {"not": {"any": {"At": {"within": "0s"}}}},
+        {"any": "x"},
+    ),
 }
-"""Dotted paths with tests worth asking of them, those of another type among them."""
+"""Dotted paths with tests worth asking of them; below an unknown operation those of another type, too."""
+
+UNKNOWN_PARAMETERS: Mapping[str, tuple[Plain, ...]] = {
+    "Text": ("7", "true", "x"),
+    "Number": (7, 8),
+    "Flag": (True, False),
+    "When": TIMES,
+    "Texts": (["logs/a", "tmp/b"], [], ["logs/a"], [7, "logs/a"]),
+    "Rows": (
+        [{"At": TIMES[0], "Name": {"First": "a"}}, {"At": TIMES[3]}],
+        [{"At": TIMES[4], "Name": {"First": "a"}}],
+        [{"Name": {"First": "b"}}, "text"],
+        [],
+    ),
+}
+"""What jobs of the unknown operation say."""
+
+FILTERS: tuple[Plain, ...] = (
+    {},
+    {"KeyNameConstraint": {"MatchAnyPrefix": ["logs/2026", "logs/2025"]}, "CreatedBefore": TIMES[5]},
+    {
+        "KeyNameConstraint": {"MatchAnyPrefix": ["logs/2026", "tmp/"]},
+        "ObjectSizeLessThanBytes": 4_096,
+        "CreatedBefore": TIMES[6],
+    },
+    {"EligibleForReplication": True, "CreatedBefore": TIMES[1]},
+    {"KeyNameConstraint": {"MatchAnyPrefix": []}, "CreatedBefore": TIMES[0]},
+    {"MatchAnyStorageClass": ["GLACIER", "STANDARD"], "CreatedBefore": TIMES[3]},
+    {"MatchAnyObjectEncryption": [{"SSEKMS": {"KmsKeyArn": "arn:aws:kms:::key/k", "BucketKeyEnabled": True}}]},
+    {"MatchAnyObjectEncryption": [{"SSES3": {}}, {"SSEC": {}}]},
+)
+"""What generators filter by."""
+
+GENERATOR_TESTS: Mapping[str, tuple[Plain, ...]] = {
+    "ExpectedBucketOwner": ("${account}", ["111111111111"], {"present": True}, {"not": {"list": "accounts"}}),
+    "SourceBucket": ("arn:*:s3:::lake-*", {"not": "*archive"}),
+    "EnableManifestOutput": (True, {"not": True}, False),
+    "Filter": ({"present": True}, {"present": False}, {"not": {"present": True}}),
+    "Filter.KeyNameConstraint.MatchAnyPrefix": (
+        {"only": ["logs/*"]},
+        {"any": "logs/*", "none": "tmp/*"},
+        {"not": {"only": "logs/*"}},
+        {"present": True},
+        {"none": {"list": "tickets"}},
+    ),
+    "Filter.MatchAnyStorageClass": ({"only": ["GLACIER", "DEEP_*"]}, {"not": {"any": "STANDARD"}}),
+    "Filter.MatchAnyObjectEncryption": (
+        {"only": {"SSEKMS.BucketKeyEnabled": True}},
+        {"any": {"SSES3": {"present": True}}},
+        {"none": {"SSEC": {"present": True}}},
+    ),
+    "Filter.CreatedBefore": TIME_TESTS,
+    "Filter.ObjectSizeLessThanBytes": ({"at_most": 4_095}, 4_096, {"not": {"at_least": 1}}),
+    "Filter.EligibleForReplication": (True, {"not": True}),
+    "ManifestOutputLocation.ManifestFormat": ("S3InventoryReport_*",),
+}
+"""Dotted paths into a generator with tests worth asking of them."""
 
 
 def chance(rng: Random, probability: float) -> bool:

@@ -32,6 +32,9 @@ SUSPENDED_FOR = (
     timedelta(days=30),
     timedelta(days=31),
 )
+CREATED_BEFORE = timedelta(days=40)
+"""How long before the review a job was created."""
+
 JOB_ID = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 
 
@@ -106,11 +109,11 @@ def random_job(rng: Random, document: Document, now: datetime) -> tuple[dict[str
         "JobId": JOB_ID,
         "JobArn": f"arn:{partition}:s3:{region}:{account}:job/{JOB_ID}",
         "Status": status,
-        "Operation": random_operation(rng, document, partition),
+        "Operation": with_times(random_operation(rng, document, partition), now - CREATED_BEFORE),
         "Priority": rng.choice(pools.PRIORITIES),
         "RoleArn": f"arn:{partition}:iam::{account}:role/{rng.choice(pools.ROLE_PATHS)}",
         "Report": random_report(rng, partition),
-        "CreationTime": (now - timedelta(days=40)).isoformat(),
+        "CreationTime": (now - CREATED_BEFORE).isoformat(),
     }
     if asks is not None:
         job["ConfirmationRequired"] = asks
@@ -124,9 +127,9 @@ def random_job(rng: Random, document: Document, now: datetime) -> tuple[dict[str
         job["SuspendedCause"] = "AwaitingConfirmation"
     if chance(rng, 0.05):
         del job["RoleArn"]
-    if chance(rng, 0.05):
+    if chance(rng, 0.6 if "'within'" in repr(document) else 0.05):
         del job["CreationTime"]
-    parts = random_manifest(rng, partition, status)
+    parts = with_times(random_manifest(rng, document, partition, status), now - CREATED_BEFORE)
     job.update(parts)
     if chance(rng, 0.03):
         add_a_member(rng, job)
@@ -147,12 +150,29 @@ def add_a_member(rng: Random, job: dict[str, Plain]) -> None:
         here = rng.choice(inside)
 
 
+def with_times(parts: dict[str, Plain], created: datetime) -> dict[str, Plain]:
+    """Put instants where the pools say how long after the job's creation a time is."""
+    return {name: with_time(value, created) for name, value in parts.items()}
+
+
+def with_time(value: Plain, created: datetime) -> Plain:
+    """The same for one value, whatever it is."""
+    if isinstance(value, dict):
+        return with_times(value, created)
+    if isinstance(value, list):
+        return [with_time(each, created) for each in value]
+    if isinstance(value, str) and value.startswith(pools.AFTER_CREATION):
+        return (created + timedelta(seconds=int(value.removeprefix(pools.AFTER_CREATION)))).isoformat()
+    return value
+
+
 def random_operation(rng: Random, document: Document, partition: str) -> dict[str, Plain]:
     """Choose an operation, by preference one that the document names, and give it some of its parameters."""
     named = [name for name in (*pools.OPERATIONS, pools.UNKNOWN_OPERATION) if name in named_in(document)]
     name = rng.choice(named if named and chance(rng, 0.6) else [*pools.OPERATIONS, pools.UNKNOWN_OPERATION])
     if name == pools.UNKNOWN_OPERATION:
-        return {name: {"Anything": "at all"}}
+        said = {each: rng.choice(values) for each, values in pools.UNKNOWN_PARAMETERS.items() if chance(rng, 0.75)}
+        return {name: {"Anything": "at all", **said}}
     parameters: dict[str, Plain] = {
         parameter: rng.choice(values) for parameter, values in pools.OPERATIONS[name].items() if chance(rng, 0.75)
     }
@@ -205,14 +225,14 @@ def random_report(rng: Random, partition: str) -> dict[str, Plain]:
     return report
 
 
-def random_manifest(rng: Random, partition: str, status: str) -> dict[str, Plain]:
+def random_manifest(rng: Random, document: Document, partition: str, status: str) -> dict[str, Plain]:
     """Make what a job says of its manifest: a supplied one, or a generator and perhaps what it made."""
     bucket = random_bucket(rng, partition)
     keys = [f"/{key}" for key in pools.MANIFEST_KEYS]
     location: dict[str, Plain] = {"ObjectArn": f"{bucket}{rng.choice(['', '/', *keys * 4])}", "ETag": "e1"}
     if chance(rng, 0.5):
         location["ObjectVersionId"] = rng.choice(pools.MANIFEST_VERSIONS)
-    if chance(rng, 0.6):
+    if chance(rng, 0.25 if "'manifest_generator'" in repr(document) else 0.6):
         return {"Manifest": {"Spec": {"Format": rng.choice(pools.MANIFEST_FORMATS[:2])}, "Location": location}}
     stores = chance(rng, 0.7)
     generator: dict[str, Plain] = {
@@ -220,6 +240,10 @@ def random_manifest(rng: Random, partition: str, status: str) -> dict[str, Plain
         "EnableManifestOutput": stores,
     }
     parts: dict[str, Plain] = {"ManifestGenerator": {"S3JobManifestGenerator": generator}}
+    if chance(rng, 0.7):
+        generator["Filter"] = rng.choice(pools.FILTERS)
+    if chance(rng, 0.5):
+        generator["ExpectedBucketOwner"] = rng.choice(pools.ACCOUNTS)
     if stores:
         generator["ManifestOutputLocation"] = {"Bucket": bucket, "ManifestFormat": pools.MANIFEST_FORMATS[2]}
         if chance(rng, 0.3 if status in {"New", "Preparing"} else 0.9):

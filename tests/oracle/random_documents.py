@@ -3,7 +3,7 @@
 `Dialect` turns off constructs that the description allows only by a reading of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
@@ -35,14 +35,12 @@ class Dialect:
         not_around_structures: `report`, `manifest`, and bucket checks may say `{not: {...}}`.
         present_anywhere: `description` and `role` may ask `{present: true}`.
         manual_approval_nested: `manual_approval` may stand inside `any` and `all`.
-        other_types: A parameter may be tested as a type that it does not have.
     """
 
     policy_without_match: bool = True
     not_around_structures: bool = False
     present_anywhere: bool = False
     manual_approval_nested: bool = True
-    other_types: bool = True
 
 
 PLAIN_DIALECT = Dialect()
@@ -208,14 +206,18 @@ class Writer:
 
     def operation_parameters(self) -> Written:
         """Write tests of one or two parameters."""
-        paths = some(self.rng, tuple(pools.PARAMETER_TESTS), 2 if chance(self.rng, 0.2) else 1)
-        return {path: self.parameter_test(path) for path in paths}
+        return self.parameters(pools.PARAMETER_TESTS)
 
-    def parameter_test(self, path: str) -> Plain:
-        """Write one test of a parameter."""
-        tests = pools.PARAMETER_TESTS[path]
-        right = tuple(test for test in tests if (path, test) not in OTHER_TYPES or self.dialect.other_types)
-        return self.rng.choice(right or ({"present": True},))
+    def manifest_generator(self) -> Written:
+        """Write tests of one or two members of a generator."""
+        return self.parameters(pools.GENERATOR_TESTS)
+
+    def parameters(self, tests: Mapping[str, tuple[Plain, ...]]) -> Written:
+        """Write tests of one or two paths."""
+        paths = some(self.rng, tuple(tests), 2 if chance(self.rng, 0.2) else 1)
+        written: Written = {path: self.rng.choice(tests[path]) for path in paths}
+        self.lists_used |= lists_named_in(written)
+        return written
 
     def numbers(self, values: Sequence[int]) -> Plain:
         """Write a range that holds something."""
@@ -271,15 +273,6 @@ class Writer:
         return self.presence(patterns) if self.dialect.present_anywhere else self.negatable(patterns)
 
 
-OTHER_TYPES: tuple[tuple[str, Plain], ...] = (
-    ("LambdaInvoke.InvocationSchemaVersion", 2),
-    ("LambdaInvoke.UserArguments", "*"),
-    ("S3InitiateRestoreObject.ExpirationInDays", "7"),
-    ("S3PutObjectRetention.BypassGovernanceRetention", "true"),
-    ("S3PutObjectRetention.BypassGovernanceRetention", 1),
-)
-"""Tests of a type that their parameter never has."""
-
 CHECKS: dict[str, Callable[[Writer], Plain]] = {
     "operation": Writer.operation,
     "total_tasks": lambda writer: writer.numbers(pools.TASK_COUNTS),
@@ -288,6 +281,7 @@ CHECKS: dict[str, Callable[[Writer], Plain]] = {
     "region": lambda writer: writer.negatable(writer.patterns((*pools.PARTITION_OF_REGION, "eu-*", "*", "us-*"))),
     "operation_parameters": Writer.operation_parameters,
     "manifest": Writer.manifest,
+    "manifest_generator": Writer.manifest_generator,
     "object_bytes": lambda writer: writer.numbers(pools.BYTE_COUNTS),
     "source_buckets": Writer.buckets,
     "destination_buckets": Writer.buckets,
@@ -304,3 +298,11 @@ def mentions(written: Plain, check: str) -> bool:
     if isinstance(written, dict):
         return check in written or any(mentions(inner, check) for inner in written.values())
     return isinstance(written, list) and any(mentions(inner, check) for inner in written)
+
+
+def lists_named_in(written: Plain) -> set[str]:
+    """Give the lists that are named anywhere in what is written."""
+    if isinstance(written, dict):
+        here = {str(written["list"])} if set(written) == {"list"} else set[str]()
+        return here.union(*map(lists_named_in, written.values()))
+    return set[str]().union(*map(lists_named_in, written)) if isinstance(written, list) else set()

@@ -80,6 +80,21 @@ BEHIND_A_POINT = job(
 OF_NEW_OPERATION = job(Operation={"S3New": {}})
 RESTORES = job(Operation=RESTORE)
 RETAINS = job(Operation=RETENTION)
+NEWLY = job(
+    Operation={
+        "S3New": {
+            "Number": 7,
+            "Flag": True,
+            "Text": "x",
+            "When": "2027-01-01T00:00:00Z",
+            "Old": "2020-01-01T00:00:00Z",
+        }
+    },
+    CreationTime="2026-12-31T00:00:00Z",
+)
+TAGS = job(Operation={"S3PutObjectTagging": {"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]}})
+NO_TAGS = job(Operation={"S3PutObjectTagging": {"TagSet": []}})
+TAG_SET, WHEN, NEW_YEAR_EAST = "S3PutObjectTagging.TagSet", "S3New.When", "2027-01-01T02:00:00+02:00"
 BYPASS = "S3PutObjectRetention.BypassGovernanceRetention"
 DAYS = "S3InitiateRestoreObject.ExpirationInDays"
 
@@ -224,9 +239,64 @@ CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
     ("an absent value violates a positive test", {"operation_parameters": {BYPASS: False}}, None, {}, "violated"),
     ("an absent value meets a not", {"operation_parameters": {BYPASS: {"not": True}}}, None, {}, "met"),
     ("booleans are tested", {"operation_parameters": {BYPASS: {"not": True}}}, RETAINS, {}, "violated"),
-    ("a string test of a number", {"operation_parameters": {DAYS: "7"}}, RESTORES, {}, "violated"),
-    ("a number test of a boolean", {"operation_parameters": {BYPASS: 1}}, RETAINS, {}, "violated"),
-    ("not of another type", {"operation_parameters": {DAYS: {"not": "7"}}}, RESTORES, {}, "met"),
+    ("a string test of a number", {"operation_parameters": {"S3New.Number": "7"}}, NEWLY, {}, "violated"),
+    ("a number test of a boolean", {"operation_parameters": {"S3New.Flag": 1}}, NEWLY, {}, "violated"),
+    ("not of another type", {"operation_parameters": {"S3New.Number": {"not": "7"}}}, NEWLY, {}, "met"),
+    ("a list's any", {"operation_parameters": {TAG_SET: {"any": {"Key": "a", "Value": "1"}}}}, TAGS, {}, "met"),
+    (
+        "one element must meet all sub-paths",
+        {"operation_parameters": {TAG_SET: {"any": {"Key": "a", "Value": "2"}}}},
+        TAGS,
+        {},
+        "violated",
+    ),
+    ("a list's only", {"operation_parameters": {TAG_SET: {"only": {"Key": "a"}}}}, TAGS, {}, "violated"),
+    ("a list's none", {"operation_parameters": {TAG_SET: {"none": {"Key": "b"}}}}, TAGS, {}, "violated"),
+    (
+        "a list's words side by side must all hold",
+        {"operation_parameters": {TAG_SET: {"any": {"Key": "a"}, "none": {"Key": "b"}}}},
+        TAGS,
+        {},
+        "violated",
+    ),
+    ("an empty list: any", {"operation_parameters": {TAG_SET: {"any": {"Key": "*"}}}}, NO_TAGS, {}, "violated"),
+    ("an empty list: only", {"operation_parameters": {TAG_SET: {"only": {"Key": "x"}}}}, NO_TAGS, {}, "met"),
+    ("an empty list: none", {"operation_parameters": {TAG_SET: {"none": {"Key": "*"}}}}, NO_TAGS, {}, "met"),
+    ("present of an empty list", {"operation_parameters": {TAG_SET: {"present": True}}}, NO_TAGS, {}, "met"),
+    ("an absent list: any", {"operation_parameters": {TAG_SET: {"any": {"Key": "*"}}}}, None, {}, "violated"),
+    ("an absent list: only", {"operation_parameters": {TAG_SET: {"only": {"Key": "x"}}}}, None, {}, "met"),
+    ("an absent list: none", {"operation_parameters": {TAG_SET: {"none": {"Key": "*"}}}}, None, {}, "met"),
+    (
+        "not is the exact complement, also of an absent list",
+        {"operation_parameters": {TAG_SET: {"not": {"none": {"Key": "*"}}}}},
+        None,
+        {},
+        "violated",
+    ),
+    ("before is earlier", {"operation_parameters": {WHEN: {"before": "2027-01-01"}}}, NEWLY, {}, "violated"),
+    ("after is then or later", {"operation_parameters": {WHEN: {"after": "2027-01-01"}}}, NEWLY, {}, "met"),
+    ("an instant has its offset", {"operation_parameters": {WHEN: {"before": NEW_YEAR_EAST}}}, NEWLY, {}, "violated"),
+    ("within, at the end", {"operation_parameters": {WHEN: {"within": "24h"}}}, NEWLY, {}, "met"),
+    ("within, after the end", {"operation_parameters": {WHEN: {"within": "86399s"}}}, NEWLY, {}, "violated"),
+    ("within is met before the creation", {"operation_parameters": {"S3New.Old": {"within": "0s"}}}, NEWLY, {}, "met"),
+    ("a text is no time", {"operation_parameters": {"S3New.Text": {"before": "2027-01-01"}}}, NEWLY, {}, "violated"),
+    (
+        "within of a job whose creation is not known",
+        {"operation_parameters": {WHEN: {"not": {"within": "1d"}}}},
+        {**NEWLY, "CreationTime": None},
+        {},
+        "unmeasurable",
+    ),
+    ("a generator's bucket", {"manifest_generator": {"SourceBucket": "arn:*:s3:::lake-*"}}, UNSTORED, {}, "met"),
+    ("a supplied manifest has no generator", {"manifest_generator": {"SourceBucket": "*"}}, None, {}, "violated"),
+    (
+        "a supplied manifest meets none",
+        {"manifest_generator": {"Filter.MatchAnyStorageClass": {"none": "*"}}},
+        None,
+        {},
+        "met",
+    ),
+    ("a supplied manifest meets not", {"manifest_generator": {"SourceBucket": {"not": "*"}}}, None, {}, "met"),
     (
         "a structure is present",
         {"operation_parameters": {"S3PutObjectRetention.Retention": {"present": True}}},

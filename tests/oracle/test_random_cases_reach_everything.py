@@ -46,13 +46,14 @@ def test_every_check_comes_to_every_result_that_it_can(check: str) -> None:
     results = {result for name, result in RESULTS_OF_CHECKS if name == check}
     can_be = {
         "operation": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
-        "operation_parameters": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "total_tasks": set(Result),
         "manifest": set(Result),
         "object_bytes": set(Result),
         "source_buckets": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "destination_buckets": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "report": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "operation_parameters": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "manifest_generator": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "tags": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "manual_approval": {Result.MET, Result.UNMEASURABLE},
     }

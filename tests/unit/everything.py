@@ -69,10 +69,31 @@ EVERYTHING: Written = {
                     "operation_parameters": {
                         "LambdaInvoke.FunctionArn": "arn:${partition}:lambda:*",
                         "S3InitiateRestoreObject.ExpirationInDays": {"at_least": 1, "at_most": 7},
-                        "S3InitiateRestoreObject.GlacierJobTier": ["BULK", 7, True],
+                        "S3InitiateRestoreObject.GlacierJobTier": ["BULK", "STAND*"],
                         "S3PutObjectCopy.TargetResource": {"list": "sandboxes"},
                         "S3PutObjectCopy.StorageClass": {"present": False},
                         "S3PutObjectCopy.TargetKeyPrefix": {"not": {"list": "sandboxes"}},
+                    }
+                },
+                {
+                    "operation_parameters": {
+                        "S3PutObjectTagging.TagSet": {"none": {"Key": "expire", "Value": {"not": "never"}}},
+                        "S3PutObjectAcl.AccessControlPolicy.AccessControlList.Grants": {
+                            "not": {"any": {"Grantee.TypeIdentifier": ["uri"]}, "only": {"Permission": "READ*"}}
+                        },
+                        "S3PutObjectRetention.Retention.RetainUntilDate": {
+                            "after": "2026-03-27",
+                            "before": "2036-03-27T06:00:00+02:00",
+                            "within": "365d",
+                        },
+                        "S3NewOperation.Anything": {"not": [1, "x", True]},
+                    }
+                },
+                {
+                    "manifest_generator": {
+                        "Filter.KeyNameConstraint.MatchAnyPrefix": {"only": ["logs/*"], "none": {"list": "sandboxes"}},
+                        "Filter.CreatedBefore": {"not": {"within": "0s"}},
+                        "ExpectedBucketOwner": "${account}",
                     }
                 },
                 {"total_tasks": {"at_most": 1_000_000}, "unless": [{"tags": {"ticket": "CHG-*", "team": "x"}}]},

@@ -75,6 +75,7 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
         },
         manifest_bytes=draw(st.integers() | gaps),
         object_bytes=draw(st.integers() | gaps),
+        generator=draw(st.none() | gaps | st.dictionaries(any_text, json_values, max_size=4) | known_members()),
         role=draw(texts),
         priority=draw(st.none() | st.integers()),
         description=draw(texts),
@@ -91,6 +92,7 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
                 }
             )
         ),
+        created=draw(st.none() | aware_datetimes),
         suspended_since=draw(st.none() | st.datetimes(max_value=latest.replace(tzinfo=None), timezones=st.just(UTC))),
         manually_approved=draw(st.booleans()),
         now=now,
@@ -101,6 +103,11 @@ def known_parameters() -> st.SearchStrategy[dict[str, Json]]:
     """Draw any JSON under names that the pools' documents ask for."""
     names = ["FunctionArn", "UserArguments", "ExpirationInDays", "Retention", "BypassGovernanceRetention", "TagSet"]
     return st.dictionaries(st.sampled_from(names), json_values, max_size=4)
+
+
+def known_members() -> st.SearchStrategy[dict[str, Json]]:
+    """Draw any JSON under names of a generator's members."""
+    return st.dictionaries(st.sampled_from(["ExpectedBucketOwner", "SourceBucket", "Filter"]), json_values, max_size=3)
 
 
 def facts_of(case: Case, **members: Json) -> JobFacts:

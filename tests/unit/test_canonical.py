@@ -187,6 +187,10 @@ def test_naming_lists_otherwise_changes_nothing() -> None:
     assert "lists" not in canonical(EVERYTHING)
 
 
+TAG_SET, PREFIXES = "S3PutObjectTagging.TagSet", "Filter.KeyNameConstraint.MatchAnyPrefix"
+UNTIL = "S3PutObjectRetention.Retention.RetainUntilDate"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -198,7 +202,16 @@ def test_naming_lists_otherwise_changes_nothing() -> None:
         ({"operation_parameters": {"A.B": {"not": True}}}, {"operation_parameters": {"A.B": {"not": [True]}}}),
         ({"source_buckets": {"any": "x"}}, {"source_buckets": {"any": ["x"]}}),
         ({"source_buckets": {"not": {"any": "x"}}}, {"source_buckets": {"not": {"any": ["x"]}}}),
-        ({"report": {"scope": "x"}}, {"report": {"scope": ["x"]}}),
+        ({"report": {"scope": "All*"}}, {"report": {"scope": ["All*"]}}),
+        (
+            {"operation_parameters": {TAG_SET: {"any": {"Key": "a"}}}},
+            {"operation_parameters": {TAG_SET: {"any": {"Key": ["a", "a"]}}}},
+        ),
+        (
+            {"operation_parameters": {TAG_SET: {"not": {"none": {"Key": "a", "Value": "b"}}}}},
+            {"operation_parameters": {TAG_SET: {"not": {"none": {"Value": ["b"], "Key": "a"}}}}},
+        ),
+        ({"manifest_generator": {PREFIXES: {"only": "a"}}}, {"manifest_generator": {PREFIXES: {"only": ["a"]}}}),
         ({"manifest": {"not": {"key": "x"}}}, {"manifest": {"not": {"key": ["x"]}}}),
     ],
 )
@@ -229,6 +242,7 @@ def other_values(value: Any) -> Iterator[Any]:
             yield value + 1_000_000
         case str():
             yield f"{value}x"
+            yield f"{value}*"
             words = ("shadow", "cancel", "hold", "report", "enforce", "8d", "thu", "12-25", "23:59", "03:17")
             yield from (word for word in (*words, "Asia/Kolkata", "2026-04-01") if word != value)
         case _:
@@ -311,6 +325,16 @@ def test_every_setting_is_in_the_version(change: Written) -> None:
     ("one", "other"),
     [
         ({"operation_parameters": {"A.B": 1}}, {"operation_parameters": {"A.B": True}}),
+        (
+            {"operation_parameters": {TAG_SET: {"any": {"Key": "a"}}}},
+            {"operation_parameters": {TAG_SET: {"none": {"Key": "a"}}}},
+        ),
+        ({"operation_parameters": {"A.B": {"any": "a"}}}, {"operation_parameters": {"A.B": {"any": {"a": "a"}}}}),
+        ({"operation_parameters": {UNTIL: {"within": "1d"}}}, {"operation_parameters": {UNTIL: {"within": "1h"}}}),
+        (
+            {"operation_parameters": {UNTIL: {"before": "2027-01-01"}}},
+            {"operation_parameters": {UNTIL: {"after": "2027-01-01"}}},
+        ),
         ({"operation_parameters": {"A.B": 1}}, {"operation_parameters": {"A.B": "1"}}),
         ({"operation_parameters": {"A.B": True}}, {"operation_parameters": {"A.B": "true"}}),
         ({"operation_parameters": {"A.B": [True, "True"]}}, {"operation_parameters": {"A.B": [True]}}),

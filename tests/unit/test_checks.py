@@ -19,7 +19,7 @@ from tests.unit.examples import NOW, Written, document, facts, judge
 
 MET, VIOLATED, UNKNOWN, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE
 
-Form = Literal["pattern", "value", "any of", "list", "not", "present", "placeholder", "range"]
+Form = Literal["pattern", "value", "any of", "list", "not", "present", "placeholder", "range", "elements", "time"]
 
 DENIED = Gap(UNMEASURABLE, "denied")
 NOT_YET = Gap(UNKNOWN, "not yet")
@@ -27,6 +27,9 @@ NOT_YET = Gap(UNKNOWN, "not yet")
 LISTS = {
     "good": ["lake*", "nightly", "S3Compute*", "111111111111", "eu-*", "*role/batch", "CHG-*", "SHA256", "open"],
     "bad": ["nothing-like-it", "shut"],
+    "prefixes": ["logs/*", "tmp/*"],
+    "restores": ["STANDARD"],
+    "scopes": ["Failed*"],
 }
 CALENDARS = {
     "open": {"timezone": "UTC", "open": [{"days": ["fri"]}]},
@@ -96,6 +99,29 @@ def text_rows(check: str, right: str, like: str, wrong: str, *, member: str = ""
         yield row({"not": {"present": True}}, MET, "present", **absent)
 
 
+def closed_rows(check: str, right: str, like: str, *, member: str, other: str = "", **absent: Any) -> Iterator[Row]:
+    """Show the forms of a test of a text that S3 chooses from a closed set; `other` is another one of it, if any."""
+
+    def row(operand: Any, result: Result, form: Form, **about: Any) -> Row:
+        return Row(check, {member: operand}, result, form, member, about)
+
+    yield row(right, MET, "value")
+    yield row(like, MET, "pattern")
+    yield row([right, like], MET, "any of")
+    yield row({"not": like}, VIOLATED, "not")
+    yield row({"not": [right]}, VIOLATED, "not")
+    yield row({"present": True}, MET, "present")
+    yield row({"present": False}, VIOLATED, "present")
+    if other:
+        yield row(other, VIOLATED, "value")
+        yield row([other], VIOLATED, "any of")
+        yield row({"not": other}, MET, "not")
+    if absent:
+        yield row("*", VIOLATED, "pattern", **absent)
+        yield row({"not": "*"}, MET, "not", **absent)
+        yield row({"present": False}, MET, "present", **absent)
+
+
 def gap_rows(check: str, operands: list[Any], gap: Result, *, member: str = "", **about: Any) -> Iterator[Row]:
     """Show that a fact that is not there makes every form of its test unknown or unmeasurable."""
     for operand in operands:
@@ -162,6 +188,18 @@ RETENTION: Json = {"S3PutObjectRetention": {"BypassGovernanceRetention": True, "
 COPY_TO_LAKE: Json = {"S3PutObjectCopy": {"TargetResource": "arn:aws:s3:::lake"}}
 INVOKE: Json = {"LambdaInvoke": {"FunctionArn": "arn:f", "UserArguments": {"a.b": "c", "": "d"}}}
 TAGGING: Json = {"S3PutObjectTagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}
+TAGGING_TWICE: Json = {"S3PutObjectTagging": {"TagSet": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": ""}]}}
+TAGGING_NONE: Json = {"S3PutObjectTagging": {"TagSet": []}}
+NEW_OPERATION: Json = {
+    "S3NewOperation": {
+        "Text": "BULK",
+        "Number": 7,
+        "Flag": True,
+        "Inner": {"Mode": "x"},
+        "When": "2027-01-01T00:00:00+02:00",
+        "Rows": [{"When": "2026-03-27T06:00:01Z"}, "text"],
+    }
+}
 REPORT: Json = {
     "Enabled": True,
     "ReportScope": "AllTasks",
@@ -171,11 +209,31 @@ REPORT: Json = {
     "ExpectedBucketOwner": "111111111111",
 }
 ELSEWHERE: Json = {"Enabled": True, "Bucket": "arn:aws:s3:eu-central-1:111111111111:accesspoint/audit"}
+FILTERING: Json = {
+    "S3JobManifestGenerator": {
+        "ExpectedBucketOwner": "111111111111",
+        "SourceBucket": "arn:aws:s3:::lake",
+        "EnableManifestOutput": True,
+        "Filter": {
+            "EligibleForReplication": False,
+            "CreatedAfter": datetime(2026, 3, 1, tzinfo=UTC),
+            "ObjectSizeGreaterThanBytes": 7,
+            "KeyNameConstraint": {"MatchAnyPrefix": ["logs/a", "tmp/b"], "MatchAnySuffix": []},
+            "MatchAnyStorageClass": ["GLACIER"],
+            "MatchAnyObjectEncryption": [{"SSEKMS": {"BucketKeyEnabled": True}}],
+        },
+    }
+}
 GENERATOR: Json = {
     "S3JobManifestGenerator": {"SourceBucket": "arn:aws:s3:::lake", "EnableManifestOutput": True},
 }
 UNSTORED: Json = {"S3JobManifestGenerator": {"SourceBucket": "arn:aws:s3:::lake", "EnableManifestOutput": False}}
-NOT_GENERATED = {"Manifest": None, "ManifestGenerator": GENERATOR, "Status": "Preparing", "ConfirmationRequired": False}
+NOT_GENERATED: dict[str, Any] = {
+    "Manifest": None,
+    "ManifestGenerator": GENERATOR,
+    "Status": "Preparing",
+    "ConfirmationRequired": False,
+}
 NEVER_STORED = {"Manifest": None, "ManifestGenerator": UNSTORED}
 WITH_AN_UNKNOWN_DESTINATION: list[Json] = [
     {"S3PutObjectCopy": {"TargetResource": "arn:aws:s3:eu-central-1:111111111111:accesspoint/lake"}},
@@ -201,41 +259,47 @@ def parameter(path: str, test: Any, result: Result, form: Form, operation: Json)
 
 
 TIER, DAYS = "S3InitiateRestoreObject.GlacierJobTier", "S3InitiateRestoreObject.ExpirationInDays"
+TAG_SET, UNTIL = "S3PutObjectTagging.TagSet", "S3PutObjectRetention.Retention.RetainUntilDate"
+NEW_TEXT, NEW_NUMBER, NEW_FLAG = "S3NewOperation.Text", "S3NewOperation.Number", "S3NewOperation.Flag"
+RETAINED_BEFORE: Json = {"S3PutObjectRetention": {"Retention": {"RetainUntilDate": "2020-01-01T00:00:00Z"}}}
 BYPASS, MODE = "S3PutObjectRetention.BypassGovernanceRetention", "S3PutObjectRetention.Retention.Mode"
 
 PARAMETER_ROWS = [
     parameter(TIER, "BULK", MET, "value", RESTORE),
-    parameter(TIER, "bulk", VIOLATED, "value", RESTORE),
+    parameter(TIER, "STANDARD", VIOLATED, "value", RESTORE),
     parameter(TIER, "B*", MET, "pattern", RESTORE),
-    parameter(TIER, "${region}", VIOLATED, "placeholder", RESTORE),
     parameter(TIER, ["STANDARD", "BULK"], MET, "any of", RESTORE),
-    parameter(TIER, ["STANDARD", 7, True], VIOLATED, "any of", RESTORE),
-    parameter(TIER, {"list": "bad"}, VIOLATED, "list", RESTORE),
-    parameter(TIER, {"not": {"list": "bad"}}, MET, "list", RESTORE),
+    parameter(NEW_TEXT, ["STANDARD", 7, True], VIOLATED, "any of", NEW_OPERATION),
+    parameter(TIER, {"list": "restores"}, VIOLATED, "list", RESTORE),
+    parameter(TIER, {"not": {"list": "restores"}}, MET, "list", RESTORE),
     parameter(TIER, {"not": "STANDARD"}, MET, "not", RESTORE),
     parameter(TIER, {"not": ["STANDARD", "BULK"]}, VIOLATED, "not", RESTORE),
-    parameter(TIER, {"at_most": 7}, VIOLATED, "range", RESTORE),
-    parameter(TIER, {"not": {"at_most": 7}}, MET, "range", RESTORE),
+    parameter(NEW_TEXT, {"at_most": 7}, VIOLATED, "range", NEW_OPERATION),
+    parameter(NEW_TEXT, {"not": {"at_most": 7}}, MET, "range", NEW_OPERATION),
+    parameter(NEW_TEXT, {"before": "2027-01-01"}, VIOLATED, "time", NEW_OPERATION),
+    parameter(NEW_TEXT, {"any": "BULK"}, VIOLATED, "elements", NEW_OPERATION),
+    parameter(NEW_TEXT, {"only": "BULK"}, VIOLATED, "elements", NEW_OPERATION),
+    parameter(NEW_TEXT, {"none": "x"}, VIOLATED, "elements", NEW_OPERATION),
     parameter(DAYS, 7, MET, "value", RESTORE),
-    parameter(DAYS, "7", VIOLATED, "value", RESTORE),
+    parameter(NEW_NUMBER, "7", VIOLATED, "value", NEW_OPERATION),
     parameter(DAYS, [1, 7], MET, "any of", RESTORE),
     parameter(DAYS, {"at_most": 7}, MET, "range", RESTORE),
     parameter(DAYS, {"at_least": 7, "at_most": 8}, MET, "range", RESTORE),
     parameter(DAYS, {"at_least": 8}, VIOLATED, "range", RESTORE),
     parameter(DAYS, {"not": {"at_least": 8}}, MET, "not", RESTORE),
     parameter(DAYS, {"not": 7}, VIOLATED, "not", RESTORE),
-    parameter(DAYS, "*", VIOLATED, "pattern", RESTORE),
+    parameter(NEW_NUMBER, "*", VIOLATED, "pattern", NEW_OPERATION),
     parameter(BYPASS, True, MET, "value", RETENTION),
     parameter(BYPASS, False, VIOLATED, "value", RETENTION),
-    parameter(BYPASS, 1, VIOLATED, "value", RETENTION),
-    parameter(BYPASS, "true", VIOLATED, "value", RETENTION),
-    parameter(BYPASS, {"at_least": 0}, VIOLATED, "range", RETENTION),
+    parameter(NEW_FLAG, 1, VIOLATED, "value", NEW_OPERATION),
+    parameter(NEW_FLAG, "true", VIOLATED, "value", NEW_OPERATION),
+    parameter(NEW_FLAG, {"at_least": 0}, VIOLATED, "range", NEW_OPERATION),
     parameter(BYPASS, {"not": True}, VIOLATED, "not", RETENTION),
     parameter(BYPASS, {"not": False}, MET, "not", RETENTION),
     parameter(MODE, "GOVERNANCE", MET, "value", RETENTION),
     parameter("S3PutObjectRetention.Retention", {"present": True}, MET, "present", RETENTION),
-    parameter("S3PutObjectRetention.Retention", "*", VIOLATED, "pattern", RETENTION),
-    parameter("S3PutObjectRetention.Retention.Mode.Deeper", {"present": True}, VIOLATED, "present", RETENTION),
+    parameter("S3NewOperation.Inner", "*", VIOLATED, "pattern", NEW_OPERATION),
+    parameter("S3NewOperation.Inner.Mode.Deeper", {"present": True}, VIOLATED, "present", NEW_OPERATION),
     parameter("S3PutObjectRetention", {"present": True}, MET, "present", RETENTION),
     parameter("LambdaInvoke.FunctionArn", {"present": True}, VIOLATED, "present", RETENTION),
     parameter("LambdaInvoke.FunctionArn", {"present": False}, MET, "present", RETENTION),
@@ -245,7 +309,67 @@ PARAMETER_ROWS = [
     parameter("LambdaInvoke.UserArguments.a.b", "c", MET, "value", INVOKE),
     parameter("LambdaInvoke.UserArguments.a", {"present": True}, VIOLATED, "present", INVOKE),
     parameter("S3PutObjectTagging.TagSet", {"present": True}, MET, "present", TAGGING),
-    parameter("S3PutObjectTagging.TagSet", "*", VIOLATED, "pattern", TAGGING),
+    parameter("S3NewOperation.Rows", "*", VIOLATED, "pattern", NEW_OPERATION),
+    parameter(TAG_SET, {"present": True}, MET, "present", TAGGING_NONE),
+    parameter(TAG_SET, {"present": False}, MET, "present", RESTORE),
+    parameter(TAG_SET, {"any": {"Key": "a", "Value": "b"}}, MET, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"any": {"Key": "c", "Value": "b"}}, VIOLATED, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"any": {"Key": {"present": True}}}, VIOLATED, "elements", TAGGING_NONE),
+    parameter(TAG_SET, {"any": {"Key": "*"}}, VIOLATED, "elements", RESTORE),
+    parameter(TAG_SET, {"only": {"Key": ["a", "c"]}}, MET, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"only": {"Key": "?", "Value": {"not": ""}}}, VIOLATED, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"only": {"Key": "x"}}, MET, "elements", TAGGING_NONE),
+    parameter(TAG_SET, {"only": {"Key": "x"}}, MET, "elements", RESTORE),
+    parameter(TAG_SET, {"none": {"Key": "a"}}, VIOLATED, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"none": {"Key": "a", "Value": ""}}, MET, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"none": {"Key": "*"}}, MET, "elements", TAGGING_NONE),
+    parameter(TAG_SET, {"none": {"Key": "*"}}, MET, "elements", RESTORE),
+    parameter(TAG_SET, {"any": {"Key": "a"}, "none": {"Key": "x"}}, MET, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"any": {"Key": "a"}, "none": {"Key": "c"}}, VIOLATED, "elements", TAGGING_TWICE),
+    parameter(TAG_SET, {"any": {"Value": {"list": "bad"}}}, VIOLATED, "elements", TAGGING_TWICE),
+    parameter("S3NewOperation.Rows", {"any": "te?t"}, MET, "elements", NEW_OPERATION),
+    parameter("S3NewOperation.Rows", {"any": {"list": "bad"}}, VIOLATED, "elements", NEW_OPERATION),
+    parameter("S3NewOperation.Rows", {"any": {"When": {"within": "1s"}}}, MET, "elements", NEW_OPERATION),
+    parameter("S3NewOperation.Rows", {"any": {"When": {"within": "0s"}}}, VIOLATED, "elements", NEW_OPERATION),
+    parameter("S3NewOperation.Rows", {"only": {"When": {"after": "2026-01-01"}}}, VIOLATED, "elements", NEW_OPERATION),
+    parameter("S3NewOperation.When", {"before": "2027-01-01"}, MET, "time", NEW_OPERATION),
+    parameter("S3NewOperation.When", {"after": "2026-12-31T22:00:00Z"}, MET, "time", NEW_OPERATION),
+    *(
+        parameter(UNTIL, test, result, "time", {"S3PutObjectRetention": {"Retention": {"RetainUntilDate": until}}})
+        for until in (datetime(2027, 3, 27, 6, tzinfo=UTC), "2027-03-27T08:00:00+02:00")
+        for test, result in (
+            ({"before": "2027-03-27T06:00:00Z"}, VIOLATED),
+            ({"before": "2027-03-27T06:00:00.000001Z"}, MET),
+            ({"after": "2027-03-27T08:00:00+02:00"}, MET),
+            ({"after": "2027-03-27T06:00:00.000001Z"}, VIOLATED),
+            ({"before": "2027-03-27"}, VIOLATED),
+            ({"after": "2027-03-27"}, MET),
+            ({"within": "365d"}, MET),
+            ({"within": "8759h"}, VIOLATED),
+            ({"within": "31536000s"}, MET),
+            ({"within": "525599m"}, VIOLATED),
+            ({"after": "2027-01-01", "before": "2028-01-01", "within": "365d"}, MET),
+            ({"after": "2027-01-01", "before": "2028-01-01", "within": "364d"}, VIOLATED),
+            ({"present": True}, MET),
+        )
+    ),
+    parameter(UNTIL, {"before": "2027-01-01"}, VIOLATED, "time", {"S3PutObjectRetention": {"Retention": {}}}),
+    parameter(UNTIL, {"within": "1d"}, VIOLATED, "time", RESTORE),
+    parameter(UNTIL, {"within": "0s"}, MET, "time", RETAINED_BEFORE),
+    *gap_rows(
+        "operation_parameters", [{UNTIL: {"within": "1d"}}], UNMEASURABLE, Operation=RETAINED_BEFORE, CreationTime=None
+    ),
+    *gap_rows(
+        "operation_parameters",
+        [
+            {"S3NewOperation.Rows": {"none": {"When": {"within": "1d"}}}},
+            {"S3NewOperation.Rows": {"not": {"any": {"When": {"within": "1d"}}, "only": "text"}}},
+        ],
+        UNMEASURABLE,
+        Operation=NEW_OPERATION,
+        CreationTime=None,
+    ),
+    Row("operation_parameters", {UNTIL: {"within": "1d"}}, VIOLATED, "time", "", {"CreationTime": None}),
     *gap_rows(
         "operation_parameters",
         [{TIER: "BULK"}, {TIER: {"not": "BULK"}}, {TIER: {"present": False}}],
@@ -254,10 +378,79 @@ PARAMETER_ROWS = [
     ),
 ]
 
+GENERATED: dict[str, Any] = {"Manifest": None, "ManifestGenerator": FILTERING}
+PREFIXES, CLASSES = "Filter.KeyNameConstraint.MatchAnyPrefix", "Filter.MatchAnyStorageClass"
+SUFFIXES, ENCRYPTION = "Filter.KeyNameConstraint.MatchAnySuffix", "Filter.MatchAnyObjectEncryption"
+
+GENERATOR_TESTS: list[tuple[str, Any, Result, Form]] = [
+    ("ExpectedBucketOwner", "111111111111", MET, "value"),
+    ("ExpectedBucketOwner", "${account}", MET, "placeholder"),
+    ("ExpectedBucketOwner", "2*", VIOLATED, "pattern"),
+    ("ExpectedBucketOwner", ["x", "1*"], MET, "any of"),
+    ("ExpectedBucketOwner", {"list": "good"}, MET, "list"),
+    ("ExpectedBucketOwner", {"not": {"list": "good"}}, VIOLATED, "not"),
+    ("SourceBucket", "arn:aws:s3:::lake", MET, "value"),
+    ("SourceBucket", "lake", VIOLATED, "value"),
+    ("EnableManifestOutput", False, VIOLATED, "value"),
+    ("Filter.EligibleForReplication", {"not": True}, MET, "not"),
+    ("Filter.ObjectSizeGreaterThanBytes", {"at_least": 8}, VIOLATED, "range"),
+    ("Filter.ObjectSizeGreaterThanBytes", 7, MET, "value"),
+    ("Filter.ObjectSizeLessThanBytes", 7, VIOLATED, "value"),
+    ("Filter.CreatedAfter", {"before": "2026-03-27"}, MET, "time"),
+    ("Filter.CreatedBefore", {"after": "2026-03-27"}, VIOLATED, "time"),
+    ("Filter.CreatedAfter", {"within": "0s"}, MET, "time"),
+    ("Filter", {"present": True}, MET, "present"),
+    ("ManifestOutputLocation", {"present": True}, VIOLATED, "present"),
+    (PREFIXES, {"only": ["logs/*", "tmp/*"]}, MET, "elements"),
+    (PREFIXES, {"only": {"list": "prefixes"}}, MET, "elements"),
+    (PREFIXES, {"only": "logs/*"}, VIOLATED, "elements"),
+    (PREFIXES, {"any": "tmp/?", "none": ["x", "y"]}, MET, "elements"),
+    (PREFIXES, {"any": "tmp/?", "none": "logs/*"}, VIOLATED, "elements"),
+    (SUFFIXES, {"only": "x"}, MET, "elements"),
+    (SUFFIXES, {"any": "*"}, VIOLATED, "elements"),
+    (SUFFIXES, {"present": True}, MET, "present"),
+    (CLASSES, {"none": "GLACIER*"}, VIOLATED, "elements"),
+    (ENCRYPTION, {"only": {"SSEKMS.BucketKeyEnabled": True}}, MET, "elements"),
+    (ENCRYPTION, {"any": {"SSES3": {"present": True}}}, VIOLATED, "elements"),
+]
+TESTS_WITHOUT_GENERATOR: list[tuple[str, Any, Result]] = [
+    ("ExpectedBucketOwner", "*", VIOLATED),
+    ("ExpectedBucketOwner", {"not": "*"}, MET),
+    ("ExpectedBucketOwner", {"present": False}, MET),
+    ("Filter.CreatedAfter", {"within": "9d"}, VIOLATED),
+    (PREFIXES, {"any": "*"}, VIOLATED),
+    (PREFIXES, {"only": "x"}, MET),
+    (PREFIXES, {"none": "*"}, MET),
+    (PREFIXES, {"not": {"none": "*"}}, VIOLATED),
+]
+
+GENERATOR_ROWS = [
+    *(
+        Row("manifest_generator", {path: test}, result, form, "", GENERATED)
+        for path, test, result, form in GENERATOR_TESTS
+    ),
+    *(
+        Row("manifest_generator", {path: test}, result, "elements", "")
+        for path, test, result in TESTS_WITHOUT_GENERATOR
+    ),
+    *gap_rows(
+        "manifest_generator",
+        [{"ExpectedBucketOwner": "*"}, {PREFIXES: {"none": "*"}}, {"Filter": {"present": False}}],
+        UNMEASURABLE,
+        Manifest=None,
+        ManifestGenerator={"S3NewGenerator": {"Filter": {}}},
+    ),
+    *gap_rows("manifest_generator", [{"Filter": {"present": False}}], UNMEASURABLE, Manifest=None),
+    *gap_rows(
+        "manifest_generator", [{"Filter.CreatedAfter": {"within": "9d"}}], UNMEASURABLE, **GENERATED, CreationTime=None
+    ),
+]
+
 ROWS: list[Row] = [
     *text_rows("operation", "S3ComputeObjectChecksum", "S3*Checksum", "S3Put*"),
     *gap_rows("operation", ["*", {"not": "S3*"}, {"present": True}], UNMEASURABLE, Operation={}),
     *PARAMETER_ROWS,
+    *GENERATOR_ROWS,
     *range_rows("total_tasks", 100),
     *gap_rows(
         "total_tasks",
@@ -267,7 +460,14 @@ ROWS: list[Row] = [
         ProgressSummary={"TotalNumberOfTasks": 0},
     ),
     *gap_rows("total_tasks", [{"at_most": 100}, {"not": {"at_most": 100}}], UNMEASURABLE, ProgressSummary={}),
-    *text_rows("manifest", "S3BatchOperations_CSV_20180820", "S3Batch*", "S3Inv*", member="format"),
+    *closed_rows(
+        "manifest",
+        "S3BatchOperations_CSV_20180820",
+        "S3Batch*",
+        member="format",
+        other="S3InventoryReport_CSV_*",
+        Manifest={"Location": {"ObjectArn": UNDER_MANIFESTS, "ETag": "e"}},
+    ),
     *gap_rows("manifest", ["*", {"not": "*"}], UNKNOWN, member="format", **NOT_GENERATED),
     *gap_rows("manifest", ["*", {"not": "*"}], UNMEASURABLE, member="format", **NEVER_STORED),
     *(
@@ -365,10 +565,10 @@ ROWS: list[Row] = [
     *(
         Row(row.check, row.operand, row.result, row.form, row.member, row.about or {"Report": REPORT})
         for row in (
-            *text_rows("report", "AllTasks", "All*", "Failed*", member="scope", Report={"Enabled": False}),
+            *closed_rows("report", "AllTasks", "All*", member="scope", other="Failed*", Report={"Enabled": False}),
             *text_rows("report", "audit-111111111111", "audit-*", "x*", member="bucket", Report={"Enabled": False}),
             *text_rows("report", "reports", "rep*", "x*", member="prefix", Report=None),
-            *text_rows("report", "Report_CSV_20180820", "Report_*", "x*", member="format", Report=None),
+            *closed_rows("report", "Report_CSV_20180820", "Report_*", member="format", Report=None),
             *text_rows(
                 "report", "111111111111", "11111*", "x*", member="expected_bucket_owner", Report={"Enabled": True}
             ),
@@ -385,7 +585,8 @@ ROWS: list[Row] = [
     Row("report", {"present": True}, VIOLATED, "present", "present", {"Report": None}),
     Row("report", {"present": False}, MET, "present", "present", {"Report": None}),
     Row("report", {"not": {"present": True}}, MET, "not", "not", {"Report": None}),
-    Row("report", {"not": {"enabled": True, "scope": "x"}}, MET, "not", "not", {"Report": REPORT}),
+    Row("report", {"scope": {"list": "scopes"}}, VIOLATED, "list", "scope", {"Report": REPORT}),
+    Row("report", {"not": {"enabled": True, "scope": "FailedTasksOnly"}}, MET, "not", "not", {"Report": REPORT}),
     Row("report", {"not": {"enabled": True, "scope": "AllTasks"}}, VIOLATED, "not", "not", {"Report": REPORT}),
     Row("report", {"not": {"enabled": True}}, MET, "not", "not", {"Report": None}),
     *text_rows("account", "111111111111", "1111*", "2*"),
@@ -413,6 +614,7 @@ def test_a_check_comes_to_what_the_language_says(row: Row) -> None:
 CAN_BE: dict[str, set[Result]] = {
     "operation": {MET, VIOLATED, UNMEASURABLE},
     "operation_parameters": {MET, VIOLATED, UNMEASURABLE},
+    "manifest_generator": {MET, VIOLATED, UNMEASURABLE},
     "total_tasks": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
     "manifest": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
     "object_bytes": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
@@ -431,7 +633,8 @@ CAN_BE: dict[str, set[Result]] = {
 TEXT_FORMS: set[Form] = {"value", "pattern", "any of", "list", "not", "present", "placeholder"}
 FORMS: dict[str, set[Form]] = {
     "operation": TEXT_FORMS,
-    "operation_parameters": {*TEXT_FORMS, "range"},
+    "operation_parameters": {*TEXT_FORMS, "range", "elements", "time"},
+    "manifest_generator": {*TEXT_FORMS, "range", "elements", "time"},
     "total_tasks": {"range", "not"},
     "manifest": {*TEXT_FORMS, "range"},
     "object_bytes": {"range", "not"},
@@ -484,10 +687,10 @@ def test_not_is_the_exact_complement(row: Row) -> None:
 
 def denials(check: str, operand: Any) -> Iterator[Any]:
     """Give an operand's complement, where the language can say it."""
-    if check in ("tags", "operation_parameters"):
+    if check in ("tags", "operation_parameters", "manifest_generator"):
         if len(operand) == 1:
             [(key, test)] = operand.items()
-            if not (isinstance(test, dict) and "not" in test):
+            if "'not':" not in repr(test):
                 yield {key: {"not": test}}
     elif check != "manual_approval" and not (isinstance(operand, dict) and "not" in operand):
         inner = operand.values() if isinstance(operand, dict) else ()
@@ -737,7 +940,7 @@ def test_checks_for_one_value_are_one_check_and_1_is_not_true() -> None:
         (checks.Between(5, 10), "5 to 10"),
         (checks.Present(wanted_present=True), "present"),
         (checks.Present(wanted_present=False), "absent"),
-        (checks.Bucket("only", checks.Matches(frozenset({"lake"}))), "only lake"),
+        (checks.Elements("only", checks.Matches(frozenset({"lake"}))), "only lake"),
         (checks.InWindow(frozenset({"nights", "freeze"}), ()), "freeze or nights"),
         (checks.Through(date(2026, 3, 31), "UTC"), "through 2026-03-31"),
         (checks.OneOf(frozenset({checks.Equals(5), checks.Matches(frozenset({"BULK"}))})), "5 or BULK"),
@@ -777,11 +980,11 @@ def test_the_last_day_that_can_be_written_has_no_end() -> None:
     assert not day_before.predicate()(last_instant, facts())
 
 
-@pytest.mark.parametrize("path", ["S3PutObjectTagging.TagSet.Key", "S3PutObjectTagging.TagSet.0.Key"])
+@pytest.mark.parametrize("path", ["S3NewOperation.Rows.Key", "S3NewOperation.Rows.0.Key"])
 @pytest.mark.parametrize("test", ["a", {"not": "a"}, {"present": True}, {"present": False}])
 def test_a_path_into_a_list_is_unmeasurable_whatever_is_asked(path: str, test: Any) -> None:
-    """Were it absent, `not` would be met by a list that holds the very value."""
-    about = facts(Operation={"S3PutObjectTagging": {"TagSet": [{"Key": "a", "Value": "b"}]}})
+    """Of an operation that the model does not know: absent, `not` would be met by a list that holds the very value."""
+    about = facts(Operation={"S3NewOperation": {"Rows": [{"Key": "a", "Value": "b"}]}})
     assert result_of({"operation_parameters": {path: test}}, about) is UNMEASURABLE
 
 

@@ -133,6 +133,22 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
         {"ProgressSummary": {"TotalNumberOfTasks": "5"}},
         r"\.ProgressSummary: ProgressSummary\.TotalNumberOfTasks: expected a whole number, got str",
     ),
+    "a parameter that is misspelt": (
+        {"operation": {"S3PutObjectCopy": {"StorageClas": "STANDARD"}}},
+        r"\.operation\.S3PutObjectCopy\.StorageClas: S3 has no such member; did you mean StorageClass\?",
+    ),
+    "a member of an element that is misspelt": (
+        {"operation": {"S3PutObjectTagging": {"TagSet": [{"key": "a", "Value": "b"}]}}},
+        r"\.operation\.S3PutObjectTagging\.TagSet\.key: S3 has no such member; did you mean Key\?",
+    ),
+    "a generator's member that is misspelt": (
+        {"ManifestGenerator": {"S3JobManifestGenerator": {"Filters": {}}}},
+        r"\.ManifestGenerator\.S3JobManifestGenerator\.Filters: S3 has no such member; did you mean Filter\?",
+    ),
+    "a report's member in the language's word": (
+        {"Report": {"Scope": "AllTasks"}},
+        r"\.Report\.Scope: S3 has no such member; did you mean ReportScope\?",
+    ),
     "an ARN of nothing": ({"JobArn": "arn:x"}, r"\.JobArn: expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID"),
 }
 

@@ -12,6 +12,7 @@ import msgspec
 
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy import model
+from batchgate.policy.parameters import CHECKS, ELEMENT_WORDS, text_term
 
 DOCUMENT_BYTES_AT_MOST: Final = 1 << 20
 """Of a whole document in its canonical form."""
@@ -19,7 +20,7 @@ DOCUMENT_BYTES_AT_MOST: Final = 1 << 20
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
 
 _TEXTS = ("operation", "role", "description", "account", "region", "window")
-_MAPS_OF_TESTS = ("tags", "operation_parameters")
+_MAPS_OF_TESTS = ("tags", *CHECKS)
 _GROUPS = ("manifest", "report", "source_buckets", "destination_buckets")
 _STATEMENTS = ("policies", "guardrails", "exceptions")
 _CONDITIONS = ("any", "all", "unless")
@@ -141,8 +142,18 @@ def _test(test: Plain, lists: _Lists) -> Plain:
     if isinstance(test, dict) and "glob" not in test:
         if "list" in test:
             return lists.expanded(str(test["list"]))
-        return {key: _test(value, lists) if key == "not" else value for key, value in test.items()}
+        return {key: _word(key, value, lists) for key, value in test.items()}
     return _sort_inside(test if isinstance(test, list) else [test])
+
+
+def _word(word: str, value: Plain, lists: _Lists) -> Plain:
+    if word == "not":
+        return _test(value, lists)
+    if word not in ELEMENT_WORDS:
+        return value
+    if isinstance(value, dict) and text_term(value) is None:
+        return {path: _test(test, lists) for path, test in value.items()}
+    return _test(value, lists)
 
 
 def _sort_inside(value: Plain) -> Plain:

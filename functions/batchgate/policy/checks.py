@@ -5,14 +5,14 @@ and a *test* (what the value is compared with). Both are plain values, so that e
 different statements are judged once.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from batchgate.jobs.model import Json
-from batchgate.policy import patterns
+from batchgate.policy import moments, patterns
 from batchgate.policy.calendars import Calendar, parse_zone
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.patterns import Pattern
@@ -21,8 +21,11 @@ from batchgate.policy.wall_clock import end_of_day
 Value: TypeAlias = "Json | Collection[str | Gap] | Gap"
 """What a measure reads: a value, None where S3 answered and there is none, or a gap."""
 
-Predicate: TypeAlias = Callable[[object, JobFacts], bool | None]
-"""A test made ready: never raises, whatever type the value has. None: what it would take to say can't be had."""
+Held: TypeAlias = "bool | None"
+"""Whether a test holds. None: what it would take to say can't be had."""
+
+Predicate: TypeAlias = Callable[[object, JobFacts], Held]
+"""A test made ready: never raises, whatever type the value has."""
 
 
 # --- Tests: each can be made ready to run many times, and says in words what it wants --------------
@@ -121,36 +124,83 @@ class Present(Struct, frozen=True):
         return "present" if self.wanted_present else "absent"
 
 
-class Bucket(Struct, frozen=True):
-    """Of several bucket names at least one (`any`), every one (`only`) or `none` matches.
+class Elements(Struct, frozen=True):
+    """Of several values (buckets, elements of a list) at least one (`any`), every one (`only`) or `none` passes.
 
-    What is no general-purpose bucket may match or not: it leaves open what no other bucket decides.
+    What is no general-purpose bucket may pass or not: it leaves open what no other bucket decides.
     """
 
     word: str
-    names: Matches
+    test: "Test"
 
     def predicate(self) -> Predicate:
-        """Of no buckets at all, `any` fails and the other two hold."""
-        matches = self.names.predicate()
-        decisive, holds_then = _DECISIVE[self.word]
+        """Of no values at all, and of an absent list, `any` fails and the other two hold; all fail what is no list."""
+        passes, combine = self.test.predicate(), _COMBINED[self.word]
 
-        def holds(value: object, facts: JobFacts) -> bool | None:
-            buckets = value if isinstance(value, frozenset) else ()
-            if any(bool(matches(name, facts)) is decisive for name in buckets if not isinstance(name, Gap)):
-                return holds_then
-            return None if any(isinstance(name, Gap) for name in buckets) else not holds_then
+        def holds(value: object, facts: JobFacts) -> Held:
+            if not _is_several(value):
+                return False
+            return combine(None if isinstance(each, Gap) else passes(each, facts) for each in _several(value))
 
         return holds
 
     @property
     def wanted(self) -> str:
-        """The word and its patterns."""
-        return f"{self.word} {self.names.wanted}"
+        """The word and its test."""
+        return f"{self.word} {_in_brackets(self.test)}"
 
 
-_DECISIVE = {"any": (True, True), "only": (False, False), "none": (True, False)}
-"""Whether a bucket decides by matching or by not matching, and whether the word holds then."""
+class Below(Struct, frozen=True):
+    """What an element of a list has at a dotted path; a path that can't be followed finds nothing."""
+
+    path: str
+    test: "Test"
+
+    def predicate(self) -> Predicate:
+        """An element that is no structure has nothing there."""
+        holds, path = self.test.predicate(), self.path
+
+        def below(value: object, facts: JobFacts) -> Held:
+            found = follow(value, path) if isinstance(value, dict) else None
+            return holds(None if isinstance(found, Gap) else found, facts)
+
+        return below
+
+    @property
+    def wanted(self) -> str:
+        """Path and test."""
+        return f"{self.path} {self.test.wanted}"
+
+
+class Dated(Struct, frozen=True):
+    """A time earlier than `before`, at or later than `after`, and at most `within` after the job's creation."""
+
+    before: datetime | None
+    after: datetime | None
+    within: timedelta | None
+
+    def predicate(self) -> Predicate:
+        """All that are given must hold; what is no time fails. Of a job without a creation no time is `within`."""
+        before, after, within = self.before, self.after, self.within
+
+        def holds(value: object, facts: JobFacts) -> bool:
+            instant = moments.instant_of(value)
+            return (
+                instant is not None
+                and (before is None or instant < before)
+                and (after is None or instant >= after)
+                and (within is None or (facts.created is not None and instant - facts.created <= within))
+            )
+
+        return holds
+
+    @property
+    def wanted(self) -> str:
+        """The ends in words."""
+        words = [f"{word} {_instant(end)}" for word, end in (("after", self.after), ("before", self.before)) if end]
+        if self.within is not None:
+            words.append(f"within {_duration(self.within)} of the job's creation")
+        return " and ".join(words)
 
 
 class InWindow(Struct, frozen=True):
@@ -200,12 +250,28 @@ class OneOf(Struct, frozen=True):
     def predicate(self) -> Predicate:
         """One that holds is enough."""
         each = [test.predicate() for test in self.tests]
-        return lambda value, facts: any(holds(value, facts) for holds in each)
+        return lambda value, facts: _any_of(holds(value, facts) for holds in each)
 
     @property
     def wanted(self) -> str:
         """The tests' words, in one fixed order."""
         return " or ".join(sorted(test.wanted for test in self.tests))
+
+
+class Every(Struct, frozen=True):
+    """All of several tests."""
+
+    tests: frozenset["Test"]
+
+    def predicate(self) -> Predicate:
+        """One that fails is enough to fail."""
+        each = [test.predicate() for test in self.tests]
+        return lambda value, facts: _all_of(holds(value, facts) for holds in each)
+
+    @property
+    def wanted(self) -> str:
+        """The tests' words, in one fixed order."""
+        return " and ".join(sorted(test.wanted for test in self.tests))
 
 
 class Not(Struct, frozen=True):
@@ -217,19 +283,74 @@ class Not(Struct, frozen=True):
         """Holds where the test does not."""
         holds = self.test.predicate()
 
-        def denied(value: object, facts: JobFacts) -> bool | None:
-            held = holds(value, facts)
-            return None if held is None else not held
-
-        return denied
+        return lambda value, facts: _denied(holds(value, facts))
 
     @property
     def wanted(self) -> str:
         """The test's words, denied."""
-        return f"not {self.test.wanted}"
+        return f"not {_in_brackets(self.test)}"
 
 
-Test: TypeAlias = Matches | Equals | Between | Present | Bucket | InWindow | Through | OneOf | Not
+Test: TypeAlias = (
+    Matches | Equals | Between | Present | Elements | Below | Dated | InWindow | Through | OneOf | Every | Not
+)
+
+
+def every(tests: Sequence[Test]) -> Test:
+    """All of these tests as one."""
+    return tests[0] if len(tests) == 1 else Every(frozenset(tests))
+
+
+def _any_of(results: Iterable[Held]) -> Held:
+    """One that holds decides; else one that is open leaves it open."""
+    is_open = False
+    for result in results:
+        if result:
+            return True
+        is_open = is_open or result is None
+    return None if is_open else False
+
+
+def _all_of(results: Iterable[Held]) -> Held:
+    """One that fails decides; else one that is open leaves it open."""
+    return _denied(_any_of(map(_denied, results)))
+
+
+def _none_of(results: Iterable[Held]) -> Held:
+    return _denied(_any_of(results))
+
+
+def _denied(result: Held) -> Held:
+    return None if result is None else not result
+
+
+_COMBINED: Mapping[str, Callable[[Iterable[Held]], Held]] = {
+    "any": _any_of,
+    "only": _all_of,
+    "none": _none_of,
+}
+"""What a word makes of the results of several values."""
+
+
+def _is_several(value: object) -> bool:
+    return value is None or isinstance(value, frozenset | list)
+
+
+def _several(value: object) -> Collection[object]:
+    return value if isinstance(value, frozenset | list) else ()
+
+
+def _in_brackets(test: Test) -> str:
+    """A test's words, so that what stands before them is about all of them."""
+    return f"({test.wanted})" if isinstance(test, Every) else test.wanted
+
+
+def _instant(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def _duration(duration: timedelta) -> str:
+    return f"{duration.days}d" if duration == timedelta(duration.days) else f"{duration // timedelta(seconds=1)}s"
 
 
 # --- Measures: where a value comes from. Each reads it out of the facts: a value, None where S3 answered and there is
@@ -281,21 +402,51 @@ class Tag(Struct, frozen=True):
 
 
 class Parameter(Struct, frozen=True):
-    """One member of the job's operation, by a dotted path. Source: DescribeJob Operation."""
+    """One member of the job's operation, by a dotted path. Source: DescribeJob Operation.
+
+    Attributes:
+        since_creation: Whether it is compared with the job's creation, without which nothing is known of it then.
+    """
 
     path: str
+    since_creation: bool = False
     kind = "operation_parameters"
 
     def read(self, facts: JobFacts) -> Value:
         """The member; a path that leads into a list can't be followed."""
         if isinstance(facts.operation, Gap):
             return facts.operation
-        return _follow({facts.operation: dict(facts.parameters)}, self.path)
+        value = follow({facts.operation: dict(facts.parameters)}, self.path)
+        return _since_creation(value, facts) if self.since_creation else value
 
     @property
     def subject(self) -> str:
         """The path."""
         return self.path
+
+
+class GeneratorMember(Struct, frozen=True):
+    """One member of the job's manifest generator, by a dotted path. Source: DescribeJob ManifestGenerator.
+
+    Attributes:
+        since_creation: As of a parameter.
+    """
+
+    path: str
+    since_creation: bool = False
+    kind = "manifest_generator"
+
+    def read(self, facts: JobFacts) -> Value:
+        """The member; a job with a manifest of its own has none."""
+        if isinstance(facts.generator, Gap):
+            return facts.generator
+        value = None if facts.generator is None else follow(dict(facts.generator), self.path)
+        return _since_creation(value, facts) if self.since_creation else value
+
+    @property
+    def subject(self) -> str:
+        """The check's key and the path."""
+        return f"{self.kind}.{self.path}"
 
 
 class Member(Struct, frozen=True):
@@ -342,13 +493,21 @@ class ManualApproval(Struct, frozen=True):
         return self.kind
 
 
-Measure: TypeAlias = Simple | FromArn | Tag | Parameter | Member | Clock | ManualApproval
+Measure: TypeAlias = Simple | FromArn | Tag | Parameter | GeneratorMember | Member | Clock | ManualApproval
 
 
 _WAITS_FOR_A_PERSON = Gap(Result.UNMEASURABLE, "waits for a person")
 
 
-def _follow(value: Json, path: str) -> Value:
+def _since_creation(value: Value, facts: JobFacts) -> Value:
+    """A value that is compared with the job's creation; an absent one need not be."""
+    return _NO_CREATION if value is not None and facts.created is None else value
+
+
+_NO_CREATION = Gap(Result.UNMEASURABLE, "S3 does not say when the job was created")
+
+
+def follow(value: Json, path: str) -> Value:
     """Go down a dotted path; keys that hold dots themselves are found too."""
     steps = path.split(".")
     while steps:

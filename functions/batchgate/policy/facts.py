@@ -62,8 +62,11 @@ class JobFacts(Struct, frozen=True):
         manifest: Format, bucket, key, version, generated, stored; each value None where S3 says none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
         object_bytes: Sizes of all objects of the manifest added up.
+        generator: Members of the generator that lists the objects; None for a job with a manifest of its own.
+            Source: DescribeJob ManifestGenerator.S3JobManifestGenerator.
         report: The completion report's settings: enabled, scope, bucket, prefix, format,
             expected_bucket_owner; None where the job has no report structure.
+        created: When the job was created; None where S3 does not say.
         suspended_since: SuspendedDate, or the creation if S3 does not say; S3 fails the job
             30 days on. None where S3 says neither.
         manually_approved: Whether a person has decided for this job.
@@ -83,10 +86,12 @@ class JobFacts(Struct, frozen=True):
     manifest: Mapping[str, Fact[str | bool]]
     manifest_bytes: int | Gap
     object_bytes: int | Gap
+    generator: Mapping[str, Json] | Gap | None
     role: str | None
     priority: int | None
     description: str | None
     report: Mapping[str, Fact[str | bool]] | None
+    created: datetime | None
     suspended_since: datetime | None
     manually_approved: bool
     now: datetime
@@ -132,10 +137,12 @@ def gather_facts(
         manifest=_manifest(job),
         manifest_bytes=_manifest_bytes(job, manifest_bytes),
         object_bytes=object_bytes,
+        generator=_generator_members(job),
         role=job.role,
         priority=job.priority,
         description=job.description,
         report=_report(job),
+        created=job.creation_time,
         suspended_since=job.suspended_date or job.creation_time,
         manually_approved=manually_approved,
         now=now.astimezone(UTC),
@@ -154,6 +161,13 @@ def _total_tasks(job: Job) -> int | Gap:
 def _generator(job: Job) -> Mapping[str, Json]:
     generator = (job.manifest_generator or {}).get("S3JobManifestGenerator")
     return generator if isinstance(generator, dict) else {}
+
+
+def _generator_members(job: Job) -> Mapping[str, Json] | Gap | None:
+    """A job has a manifest of its own or a generator; one with neither has a generator that is not known."""
+    if job.manifest_generator is None and job.manifest is not None:
+        return None
+    return _generator(job) or Gap(Result.UNMEASURABLE, "neither a manifest nor a generator that this version knows")
 
 
 def _generator_bucket(job: Job) -> frozenset[str | Gap] | None:

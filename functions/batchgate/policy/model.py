@@ -6,6 +6,7 @@ error messages are made from them. What a well-shaped document means is in `poli
 Every struct forbids unknown fields: whatever is not said here is an error.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -98,29 +99,72 @@ class Range(PlainRange, frozen=True):
 
 Scalar = bool | int | Pattern
 Scalars = Annotated[tuple[Scalar | GlobTerm, ...], Meta(min_length=1, description="Any of these.")]
+Moment = Annotated[
+    str,
+    Meta(description="YYYY-MM-DD, its first instant in UTC; or an instant with its offset, as 2026-03-27T06:00:00Z."),
+]
+Duration = Annotated[
+    str, Meta(pattern=r"^(0|[1-9][0-9]{0,8})[smhd]$", description="A whole number of s, m, h or d, as 365d.")
+]
 
 
-class PlainParameterTerm(PlainRange, frozen=True):
-    """The long forms of an operation parameter's test that may stand inside `not`."""
+class PlainElementTerm(PlainRange, frozen=True):
+    """The long forms of a test of one value below an operation or a generator that may stand inside `not`."""
 
     list: str | UnsetType = UNSET
     glob: Glob | UnsetType = UNSET
     present: bool | UnsetType = UNSET
+    before: Moment | UnsetType = UNSET
+    after: Moment | UnsetType = UNSET
+    within: Duration | UnsetType = UNSET
+
+
+class ElementTerm(PlainElementTerm, frozen=True):
+    """The long forms of a test of what an element of a list has: words of one kind, or exactly one of the others."""
+
+    not_: Scalar | Scalars | PlainElementTerm | UnsetType = field(name="not", default=UNSET)
+
+
+_ELEMENTS = Meta(
+    description="For a list of structures: sub-paths with tests, all of which one element must meet. For a list of"
+    " texts: a pattern, a list of them (any), {glob: ...} or {list: NAME}.",
+)
+PlainElements = Annotated[
+    Pattern | Patterns | Annotated[Mapping[str, Scalar | Scalars | PlainElementTerm], Meta(min_length=1)], _ELEMENTS
+]
+"""What the elements of a list are compared with; S3 has no member `list` or `glob`, so `{list: NAME}` is a named list
+and `{glob: ...}` a pattern."""
+Elements = Annotated[
+    Pattern | Patterns | Annotated[Mapping[str, Scalar | Scalars | ElementTerm], Meta(min_length=1)], _ELEMENTS
+]
+
+
+class PlainParameterTerm(PlainElementTerm, frozen=True):
+    """The long forms of a parameter's test that may stand inside `not`."""
+
+    any: PlainElements | UnsetType = UNSET
+    only: PlainElements | UnsetType = UNSET
+    none: PlainElements | UnsetType = UNSET
 
 
 class ParameterTerm(PlainParameterTerm, frozen=True):
-    """The long forms of an operation parameter's test: a range, or exactly one of the others."""
+    """The long forms of a parameter's test: words of one kind side by side, or exactly one of the others."""
 
+    any: Elements | UnsetType = UNSET
+    only: Elements | UnsetType = UNSET
+    none: Elements | UnsetType = UNSET
     not_: Scalar | Scalars | PlainParameterTerm | UnsetType = field(name="not", default=UNSET)
 
 
 Parameter = Annotated[
     Scalar | Scalars | ParameterTerm,
     Meta(
-        description="A pattern, a number, true or false, a list of them (any), {at_least, at_most}, "
-        "{glob: ...}, {list: NAME}, {not: ...} or {present: true|false}.",
+        description="A pattern, a number, true or false, a list of them (any), {at_least, at_most}, {glob: ...},"
+        " {list: NAME}, {any, only, none} of a list, {before, after, within} of a time, {not: ...} or"
+        " {present: true|false}.",
     ),
 ]
+Parameters = Annotated[Mapping[str, Parameter], Meta(min_length=1)]
 
 
 class PlainReport(_Form, frozen=True):
@@ -195,9 +239,10 @@ class Condition(_Form, frozen=True):
     any: "Annotated[tuple[Condition, ...], Meta(min_length=1)] | UnsetType" = UNSET
     all: "Annotated[tuple[Condition, ...], Meta(min_length=1)] | UnsetType" = UNSET
     operation: Text | UnsetType = UNSET
-    operation_parameters: Annotated[dict[str, Parameter], Meta(min_length=1)] | UnsetType = UNSET
+    operation_parameters: Parameters | UnsetType = UNSET
     total_tasks: Range | UnsetType = UNSET
     manifest: Manifest | UnsetType = UNSET
+    manifest_generator: Parameters | UnsetType = UNSET
     object_bytes: Range | UnsetType = UNSET
     source_buckets: Buckets | UnsetType = UNSET
     destination_buckets: Buckets | UnsetType = UNSET

@@ -54,6 +54,12 @@ def has_placeholder(pattern: Pattern) -> bool:
     return _PLACEHOLDER.search(str(pattern)) is not None
 
 
+def without_placeholders(pattern: Pattern) -> Pattern:
+    """The same pattern with `*` for the job's own account, Region and partition: it matches all that the other may."""
+    text = _PLACEHOLDER.sub("*", str(pattern))
+    return text if isinstance(pattern, str) else Glob(text)
+
+
 def fill_placeholders(pattern: str, ref: JobRef) -> str:
     """Put the job's own account, Region and partition in; none of them can hold a wildcard or a bracket."""
     values = {"account": ref.account_id, "region": ref.region, "partition": ref.partition}

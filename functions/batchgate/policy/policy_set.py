@@ -10,7 +10,7 @@ from typing import Protocol, Self, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct
 
-from batchgate.policy import calendars, checks, model, patterns
+from batchgate.policy import calendars, checks, model, moments, parameters, patterns
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula, checks_in
@@ -276,6 +276,7 @@ def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
 # --- from the document's words to checks ------------------------------------------------------------
 
 _Value: TypeAlias = "str | model.GlobTerm"
+_Parameter: TypeAlias = "model.Parameter | model.PlainParameterTerm | model.ElementTerm | model.PlainElementTerm"
 _Words: TypeAlias = "str | tuple[_Value, ...] | model.TextTerm | model.PlainTextTerm | model.NamesTerm"
 
 
@@ -374,10 +375,10 @@ class _Compiler(Struct):
     def tags(self, _: str, operand: Mapping[str, _Words]) -> Formula:
         return _joined([self.text(checks.Tag(key), words) for key, words in operand.items()])
 
-    def parameters(self, _: str, operand: Mapping[str, "model.Parameter"]) -> Formula:
-        return _joined(
-            [self._number(checks.Parameter(path), self._parameter_test(words)) for path, words in operand.items()]
-        )
+    def parameters(self, kind: str, operand: Mapping[str, "model.Parameter"]) -> Formula:
+        measure = checks.Parameter if kind == checks.Parameter.kind else checks.GeneratorMember
+        tests = {path: self._parameter_test(words) for path, words in operand.items()}
+        return _joined([self._number(measure(path, _asks_when(test)), test) for path, test in tests.items()])
 
     def range(self, kind: str, operand: model.Range) -> Formula:
         return self._number(checks.Simple(kind), _range_test(operand))
@@ -401,10 +402,10 @@ class _Compiler(Struct):
         inner = operand.not_
         asked: model.PlainBuckets = operand if inner is UNSET else inner
         parts: list[Formula] = []
-        for word in ("any", "only", "none"):
+        for word in parameters.ELEMENT_WORDS:
             names = getattr(asked, word)
             if names is not UNSET:
-                test: checks.Test = checks.Bucket(word, checks.Matches(self._patterns(names)))
+                test: checks.Test = checks.Elements(word, checks.Matches(self._patterns(names)))
                 parts.append(self._number(checks.Simple(kind), test if inner is UNSET else checks.Not(test)))
         return _joined(parts) if inner is UNSET else _joined(parts, AnyOf)
 
@@ -419,7 +420,7 @@ class _Compiler(Struct):
     # Tests.
 
     def _patterns(
-        self, words: "_Value | tuple[_Value, ...] | model.NamesTerm | model.PlainTextTerm | model.PlainParameterTerm"
+        self, words: "_Value | tuple[_Value, ...] | model.NamesTerm | model.PlainTextTerm | model.PlainElementTerm"
     ) -> frozenset[patterns.Pattern]:
         match words:
             case str():
@@ -451,21 +452,45 @@ class _Compiler(Struct):
             return _range_test(words)
         return self._text_test(words)
 
-    def _parameter_test(self, words: "model.Parameter | model.PlainParameterTerm") -> checks.Test:
-        if isinstance(words, model.ParameterTerm) and words.not_ is not UNSET:
+    def _parameter_test(self, words: "_Parameter") -> checks.Test:
+        if isinstance(words, model.ParameterTerm | model.ElementTerm) and words.not_ is not UNSET:
             return checks.Not(self._parameter_test(words.not_))
         if isinstance(words, model.PlainParameterTerm):
-            if words.present is not UNSET:
-                return checks.Present(words.present)
-            if words.list is not UNSET or words.glob is not UNSET:
-                return checks.Matches(self._patterns(words))
-            return _range_test(words)
+            asked = [(word, getattr(words, word)) for word in parameters.ELEMENT_WORDS]
+            tests = [checks.Elements(word, self._element_test(inner)) for word, inner in asked if inner is not UNSET]
+            if tests:
+                return checks.every(tests)
+        if isinstance(words, model.PlainElementTerm):
+            return self._plain_term_test(words)
         scalars = words if isinstance(words, tuple) else (words,)
-        tests: list[checks.Test] = [checks.Equals(value) for value in scalars if isinstance(value, bool | int)]
+        found: list[checks.Test] = [checks.Equals(value) for value in scalars if isinstance(value, bool | int)]
         texts = tuple(value for value in scalars if not isinstance(value, bool | int))
         if texts:
-            tests.append(checks.Matches(self._patterns(texts)))
-        return tests[0] if len(tests) == 1 else checks.OneOf(frozenset(tests))
+            found.append(checks.Matches(self._patterns(texts)))
+        return found[0] if len(found) == 1 else checks.OneOf(frozenset(found))
+
+    def _plain_term_test(self, words: model.PlainElementTerm) -> checks.Test:
+        if words.present is not UNSET:
+            return checks.Present(words.present)
+        if words.list is not UNSET or words.glob is not UNSET:
+            return checks.Matches(self._patterns(words))
+        before, after, within = words.before, words.after, words.within
+        if before is not UNSET or after is not UNSET or within is not UNSET:
+            return checks.Dated(
+                None if before is UNSET else moments.parse_moment(before),
+                None if after is UNSET else moments.parse_moment(after),
+                None if within is UNSET else moments.parse_duration(within),
+            )
+        return _range_test(words)
+
+    def _element_test(self, words: "model.PlainElements") -> checks.Test:
+        """Patterns for the elements of a list of texts, sub-paths with tests for those of a list of structures."""
+        if not isinstance(words, Mapping):
+            return checks.Matches(self._patterns(words))
+        term = parameters.text_term(words)
+        if term is not None:
+            return checks.Matches(self._patterns(term))
+        return checks.every([checks.Below(path, self._parameter_test(test)) for path, test in words.items()])
 
     def _named_operations(self, conditions: tuple[model.Condition, ...]) -> Iterator[str]:
         for condition in conditions:
@@ -481,6 +506,7 @@ _TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {
     "operation_parameters": _Compiler.parameters,
     "total_tasks": _Compiler.range,
     "manifest": _Compiler.members,
+    "manifest_generator": _Compiler.parameters,
     "object_bytes": _Compiler.range,
     "source_buckets": _Compiler.buckets,
     "destination_buckets": _Compiler.buckets,
@@ -499,6 +525,19 @@ _TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {
 
 def _joined(parts: list[Formula], how: type[AllOf] | type[AnyOf] = AllOf) -> Formula:
     return parts[0] if len(parts) == 1 else how(tuple(parts))
+
+
+def _asks_when(test: checks.Test) -> bool:
+    """Whether a test compares a time with the job's creation."""
+    match test:
+        case checks.Dated(within=within):
+            return within is not None
+        case checks.Not(test=inner) | checks.Below(test=inner) | checks.Elements(test=inner):
+            return _asks_when(inner)
+        case checks.Every(tests=tests):
+            return any(map(_asks_when, tests))
+        case _:
+            return False
 
 
 def _as_it_is(test: checks.Test) -> checks.Test:

@@ -4,7 +4,6 @@ The shape is walked along the structs of `model`; what a shape alone can't say (
 times, exactly one key) is checked on the way. Only a document without a problem is decoded.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -14,7 +13,10 @@ import msgspec
 from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy import calendars, model, patterns, suggestions
+from batchgate.policy import calendars, model, moments, parameters, patterns, suggestions
+from batchgate.policy.as_written import NUMBER_AT_MOST as _NUMBER_AT_MOST
+from batchgate.policy.as_written import keys as _keys
+from batchgate.policy.as_written import show as _show
 from batchgate.text import shorten
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -40,8 +42,16 @@ _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
 _BRACKETED_AT_MOST = 40
 _MESSAGE_AT_MOST = 400
-_NUMBER_AT_MOST = 2**63 - 1
-_TERM_KEYS = ("list", "glob", "not", "present")
+_TERM_WORDS = (
+    ("at_least", "at_most"),
+    ("before", "after", "within"),
+    parameters.ELEMENT_WORDS,
+    ("list",),
+    ("glob",),
+    ("not",),
+    ("present",),
+)
+"""The kinds of tests; only words of one kind may stand side by side."""
 
 
 def read_document(data: object) -> model.PolicyDocument:
@@ -90,6 +100,11 @@ def _document_type() -> inspect.Type:
     return inspect.type_info(model.PolicyDocument)
 
 
+@cache
+def _names_term() -> inspect.Type:
+    return inspect.type_info(model.NamesTerm)
+
+
 class _Reader(Struct):
     """One walk over one document.
 
@@ -106,6 +121,7 @@ class _Reader(Struct):
     lifted: list[tuple[Path, str]] = field(default_factory=list)
     list_uses: list[tuple[Path, str, bool]] = field(default_factory=list)
     tag_lists: set[str] = field(default_factory=set)
+    closed_uses: list[tuple[Path, str, tuple[str, ...]]] = field(default_factory=list)
     window_uses: list[tuple[Path, str]] = field(default_factory=list)
     lists: dict[str, object] = field(default_factory=dict)
     calendars: set[str] = field(default_factory=set)
@@ -165,11 +181,19 @@ class _Reader(Struct):
             if key in fields:  # what a misspelled key says is looked at, too
                 self._enter(key, kind.cls)
                 if self.nesting <= MAX_NESTING:  # what is deeper has been told, and could go down for ever
-                    self.read(content, fields[key].type, (*path, written))
+                    self._read_member(content, kind.cls, fields[key], (*path, written))
                 self.nesting, self.asking = around
         for name, member in fields.items():
             if member.required and name not in value and name not in meant.values():
                 self.wrong(path, f"{name} is missing; {_missing(kind.cls, name)}")
+
+    def _read_member(self, content: object, form: type, member: inspect.Field, path: Path) -> None:
+        """One member of a struct, which may be a value that S3 chooses from a closed set."""
+        sound = len(self.problems)
+        self.read(content, member.type, path)
+        closed = _CLOSED_SETS.get((form, member.encode_name))
+        if closed and len(self.problems) == sound:
+            self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path)
 
     def _enter(self, key: str, form: type) -> None:
         """Note where the conditions below `key` stand."""
@@ -200,19 +224,30 @@ class _Reader(Struct):
             return
         if kind.min_length and not value:
             self.wrong(path, "expected at least one key, got none; add one, or remove the check")
+        if path[-1] in parameters.ELEMENT_WORDS and parameters.text_term(value):
+            self.read(value, _names_term(), path)
+            return
         for key, content in value.items():
             if not isinstance(key, str):
                 self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
-                continue
-            if not _is_encodable(key):
+            elif not _is_encodable(key):
                 self.wrong(path, "expected a text key, got half of a surrogate pair; write the character itself")
-                continue
-            wanted = _plain(kind.key_type)
-            if isinstance(wanted, inspect.StrType) and not _has_length(key, wanted):
-                self.wrong((*path, key), _wrong_length(wanted, key))
-            if path and path[-1] == "operation_parameters":
-                _parameter_path(self, key, (*path, key))
-            self.read(content, kind.value_type, (*path, key))
+            elif path[-1] in (*parameters.ELEMENT_WORDS, *parameters.CHECKS):
+                self._read_parameter(key, content, kind.value_type, path)
+            else:
+                wanted = _plain(kind.key_type)
+                if isinstance(wanted, inspect.StrType) and not _has_length(key, wanted):
+                    self.wrong((*path, key), _wrong_length(wanted, key))
+                self.read(content, kind.value_type, (*path, key))
+
+    def _read_parameter(self, key: str, content: object, kind: inspect.Type, path: Path) -> None:
+        """One path into S3's request model with its test; what the model says is asked of a test that has a form."""
+        sound = len(self.problems)
+        _parameter_path(self, key, (*path, key))
+        self.read(content, kind, (*path, key))
+        check = next((check for check in parameters.CHECKS if check == path[-1]), None)
+        if check and len(self.problems) == sound:
+            self._note(parameters.mistakes_in(check, key, content), (*path, key))
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
         if not _same_family(value, kind):
@@ -241,6 +276,14 @@ class _Reader(Struct):
             self.wrong(path, _wrong_length(kind, value))
         elif kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value):
             self.wrong(path, _expected(_describe(kind), value) + _other_text(kind))
+
+    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path) -> None:
+        """Take over what is wrong with a test; what a named list says is compared when all lists are known."""
+        for each in found:
+            if isinstance(each, parameters.Use):
+                self.closed_uses.append(((*path, *each.path), each.name, each.values))
+            else:
+                self.wrong((*path, *each[0]), each[1])
 
     def _check_placeholders(self, value: str, path: Path) -> None:
         for found in _PLACEHOLDER.finditer(value):
@@ -271,6 +314,7 @@ class _Reader(Struct):
         for path, name, of_calendars in self.list_uses:
             if self._must_be_known(path, name, self.lists, "list") and of_calendars:
                 self._use_in_window(path, self.lists[name])
+        self._check_closed_sets()
         for path, name in self.window_uses:
             self._must_be_known(path, name, self.calendars, "calendar")
         for name in sorted(self.tag_lists & self.lists.keys()):
@@ -282,6 +326,26 @@ class _Reader(Struct):
                 self.window_uses.append((path, value))
             elif isinstance(value, dict) and "glob" in value:
                 self.wrong(path, _NO_GLOB_IN_WINDOW)
+
+    def _check_closed_sets(self) -> None:
+        """Named lists where S3 chooses from a closed set; each list is looked through once for each set."""
+        outside = {use[1:]: self._first_outside(*use[1:]) for use in self.closed_uses}
+        for path, name, closed in self.closed_uses:
+            value = outside[name, closed]
+            if value is not None:
+                self.wrong(path, f"the list {name}: {parameters.outside(value, closed)}")
+
+    def _first_outside(self, name: str, closed: Sequence[str]) -> patterns.Pattern | None:
+        """The first value of a named list that is not of a closed set."""
+        return next((value for value in self._values_of(name) if not parameters.is_of_closed_set(value, closed)), None)
+
+    def _values_of(self, name: str) -> Iterator[patterns.Pattern]:
+        """The patterns of a named list; of what is none, nothing."""
+        values = self.lists.get(name)
+        for value in values if isinstance(values, list | tuple) else ():
+            pattern = parameters.as_pattern(value)
+            if isinstance(pattern, str) or (isinstance(pattern, patterns.Glob) and _is_glob(pattern.text)):
+                yield pattern
 
     def _must_be_known(self, path: Path, name: str, known: Mapping[str, object] | set[str], what: str) -> bool:
         if name in known:
@@ -327,6 +391,14 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
         except calendars.CalendarValueError as error:
             reader.wrong((*path, "expires"), f"{error}{_write(suggestions.date_meant(expires), expires)}")
     _zone(reader, value, path)
+
+
+def _is_glob(text: str) -> bool:
+    try:
+        patterns.check_glob(text)
+    except patterns.GlobError:
+        return False
+    return True
 
 
 def _is_encodable(text: str) -> bool:
@@ -417,12 +489,19 @@ def _tags(reader: _Reader, tests: object, path: Path, depth: int = 3) -> None:
 
 
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
-    ranged = [key for key in ("at_least", "at_most") if key in value]
-    others = [key for key in _TERM_KEYS if key in value]
-    if len(others) + bool(ranged) != 1:
-        then = "keep one here, and make the others items of their own" if value else "write one, as {not: ...}"
+    kinds = sum(any(word in value for word in words) for words in _TERM_WORDS)
+    if kinds != 1:
+        then = "keep one here, and make the others items of their own" if kinds else "write one, as {not: ...}"
         reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}; {then}")
     _note_list(reader, value, path)
+    for word in ("before", "after"):
+        text = value.get(word)
+        if isinstance(text, str):
+            try:
+                moments.parse_moment(text)
+            except ValueError:
+                what = "a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z"
+                reader.wrong((*path, word), _expected(what, text) + _write(suggestions.date_meant(text), text))
 
 
 def _note_list(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -504,6 +583,8 @@ _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
     model.PlainTextTerm: _term,
     model.ParameterTerm: _term,
     model.PlainParameterTerm: _term,
+    model.ElementTerm: _term,
+    model.PlainElementTerm: _term,
     model.Range: _term,
     model.PlainRange: _term,
     model.NamesTerm: _term,
@@ -515,6 +596,15 @@ _RULES: Mapping[type, Callable[[_Reader, Mapping[str, Any], Path], None]] = {
     model.PlainBuckets: _group,
     model.OpenRow: _open_row,
     model.CalendarForm: _calendar,
+}
+
+_CLOSED_SETS: Mapping[tuple[type, str], parameters.ClosedSet] = {
+    (model.Report, "scope"): "report.scope",
+    (model.PlainReport, "scope"): "report.scope",
+    (model.Report, "format"): "report.format",
+    (model.PlainReport, "format"): "report.format",
+    (model.Manifest, "format"): "manifest.format",
+    (model.PlainManifest, "format"): "manifest.format",
 }
 
 
@@ -579,7 +669,7 @@ def _describe_text(kind: inspect.StrType) -> str:
     if kind.max_length is not None:
         return f"1 to {kind.max_length} {'printable ASCII ' if kind.pattern else ''}characters"
     if kind.pattern is not None:
-        return "a number of days such as 21d"
+        return "a number of days such as 21d" if "smhd" not in kind.pattern else "a duration such as 365d, 12h or 30m"
     return "text that is not empty" if kind.min_length else "text"
 
 
@@ -594,29 +684,6 @@ def _wrong_length(kind: inspect.StrType, text: str) -> str:
 
 def _expected(what: str, value: object) -> str:
     return f"expected {what}, got {_show(value)}"
-
-
-def _show(value: object) -> str:
-    """What was found, short enough to read."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case dict():
-            return f"a mapping with {_keys(value)}" if value else "an empty mapping"
-        case list() | tuple():
-            return f"a list of {len(value)}"
-        case int() if abs(value) > _NUMBER_AT_MOST:
-            return "a very large number"
-        case int() | float():
-            return f"the number {value}"
-        case _:
-            return json.dumps(shorten(str(value), 56))
-
-
-def _keys(value: Mapping[str, object]) -> str:
-    return shorten(", ".join(map(str, value)), 120, sentence=True) or "nothing"
 
 
 def _other_form(value: object, kind: inspect.Type) -> str:

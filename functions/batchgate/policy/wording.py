@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from batchgate.jobs.model import Json
 from batchgate.policy.checks import Measure, Value
 from batchgate.policy.facts import Gap
 from batchgate.text import shorten
@@ -17,7 +18,7 @@ TRACED_AT_MOST = 1024
 NAMES_AT_MOST = 100
 """Names in one list."""
 
-_BUCKETS_SHOWN = 3
+_TEXTS_SHOWN = 3
 _TOO_LARGE_TO_WRITE = 10**39
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
 _ENUMERATION = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
@@ -60,15 +61,13 @@ def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
     match value:
         case Gap(result=result, why=why):
             return f"{result} ({why})"
-        case None:
-            return "absent"
-        case bool():
-            return str(value).lower()
+        case None | bool():
+            return "absent" if value is None else str(value).lower()
         case datetime():
             return f"{value:%Y-%m-%dT%H:%MZ}"
         case str():
             bare = (measure.subject in _CLOSED_SETS and _WORD.fullmatch(value)) or (
-                measure.kind == "operation_parameters" and _ENUMERATION.fullmatch(value)
+                measure.kind in ("operation_parameters", "manifest_generator") and _ENUMERATION.fullmatch(value)
             )
             return value if bare else quoted(value, at_most)
         case int() if abs(value) >= _TOO_LARGE_TO_WRITE:
@@ -76,25 +75,31 @@ def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
         case int() | float():
             return str(value)
         case frozenset():
-            return _buckets(value, at_most)
+            odd = sorted(f"{name.result} ({name.why})" for name in value if isinstance(name, Gap))
+            return _several(sorted(name for name in value if isinstance(name, str)), at_most, odd)
         case list():
-            return f"a list of {len(value)}"
+            return _list(value, at_most)
         case _:
             return "a structure"
 
 
-def _buckets(names: frozenset[str | Gap], at_most: int) -> str:
-    """The names, and what is none; of many three, or as many as fit, and how many more there are."""
-    if not names:
+def _list(value: list[Json], at_most: int) -> str:
+    """Texts by what they say; of anything else, how many there are."""
+    texts = [each for each in value if isinstance(each, str)]
+    return _several(texts, at_most) if texts and len(texts) == len(value) else f"a list of {len(value)}"
+
+
+def _several(texts: Sequence[str], at_most: int, odd: Sequence[str] = ()) -> str:
+    """The texts, and what is none; of many three, or as many as fit, and how many more there are."""
+    if not texts and not odd:
         return "none"
-    odd = sorted(f"{name.result} ({name.why})" for name in names if isinstance(name, Gap))
     said: list[str] = []
     length = 0
-    for name in sorted(name for name in names if isinstance(name, str)):
-        length += len(name)
-        if len(said) >= _BUCKETS_SHOWN - bool(odd) and length > at_most:
+    for text in texts:
+        length += len(text)
+        if len(said) >= _TEXTS_SHOWN - bool(odd) and length > at_most:
             break
-        said.append(quoted(name, at_most))
+        said.append(quoted(text, at_most))
     said += odd[:1]
-    more = len(names) - len(said)
+    more = len(texts) + len(odd) - len(said)
     return ", ".join(said) + (f" and {more} more" if more else "")

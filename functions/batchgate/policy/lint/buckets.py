@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from batchgate.policy.checks import Bucket
+from batchgate.policy.checks import Elements, Simple
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.implications import is_always
 from batchgate.policy.lint.located import Leaf, Located, leaves, texts
@@ -31,7 +31,8 @@ def lint_wide_buckets(located: Located) -> Iterator[Finding]:
 def _wide(found: Iterator[Leaf], located: Located) -> Iterator[Finding]:
     for leaf in found:
         test = leaf.check.test
-        if not isinstance(test, Bucket) or test.word != "only" or is_always(leaf.check):
+        of_buckets = isinstance(leaf.check.measure, Simple)  # of the job's, not of a parameter's values
+        if not of_buckets or not isinstance(test, Elements) or test.word != "only" or is_always(leaf.check):
             continue
         for path, pattern in texts(leaf, located.document.lists):
             is_wide = isinstance(pattern, Glob) or any(wildcard in pattern for wildcard in "*?")

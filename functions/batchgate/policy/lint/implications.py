@@ -5,15 +5,19 @@ read. A value that can't be read is no contradiction and no repetition.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import combinations
 from typing import TypeAlias
 
 from batchgate.policy.checks import (
+    Below,
     Between,
-    Bucket,
     Check,
+    Dated,
+    Elements,
     Equals,
+    Every,
     FromArn,
     InWindow,
     Matches,
@@ -65,14 +69,18 @@ def plain(test: Test) -> Test:
         inner = test.test
         if isinstance(inner, Present):
             return Present(not inner.wanted_present)
-        if isinstance(inner, Bucket) and inner.word != "only":
-            return Bucket("none" if inner.word == "any" else "any", inner.names)
+        if isinstance(inner, Elements) and inner.word != "only":
+            return Elements("none" if inner.word == "any" else "any", inner.test)
     return test
 
 
 def is_positive(test: Test) -> bool:
     """Whether an absent value fails the test."""
     test = plain(test)
+    if isinstance(test, Every):
+        return any(map(is_positive, test.tests))
+    if isinstance(test, Elements):
+        return test.word == "any"
     return not isinstance(test, Not) and test != Present(wanted_present=False)
 
 
@@ -82,13 +90,13 @@ def is_never(check: Check) -> bool:
     if numbers is not None:
         return not numbers
     test = plain(check.test)
-    if isinstance(test, Between):
-        return _is_empty(test)
+    if _holds_nothing(test):
+        return True
     if isinstance(test, Not):
         return check.measure in _TEXTS_OF_EVERY_JOB and _takes_any_text(test.test)
     if test == Present(wanted_present=False):
         return check.measure in _TEXTS_OF_EVERY_JOB
-    return _is_source(check) and isinstance(test, Bucket) and test.word == "none" and _takes_any_text(test.names)
+    return _is_source(check) and isinstance(test, Elements) and test.word == "none" and _takes_any_text(test.test)
 
 
 def is_always(check: Check) -> bool:
@@ -99,7 +107,7 @@ def is_always(check: Check) -> bool:
     test = plain(check.test)
     if check.measure in _TEXTS_OF_EVERY_JOB:
         return _takes_any_text(test) or test == Present(wanted_present=True)
-    if isinstance(test, Bucket) and _takes_any_text(test.names):
+    if isinstance(check.measure, Simple) and isinstance(test, Elements) and _takes_any_text(test.test):
         return test.word == "only" or (test.word == "any" and _is_source(check))
     return False
 
@@ -118,8 +126,19 @@ def _are_any_text(patterns: frozenset[Pattern]) -> bool:
     return any(text and not text.strip("*") for text in map(str, patterns))
 
 
-def _is_empty(test: Between) -> bool:
-    return test.at_least is not None and test.at_most is not None and test.at_least > test.at_most
+def _holds_nothing(test: Test) -> bool:
+    """Whether no value can pass; of a list only `any` asks for one that does."""
+    match test:
+        case Between(at_least=int() as low, at_most=int() as high):
+            return low > high
+        case Dated(before=datetime() as before, after=datetime() as after):
+            return after >= before
+        case Every(tests=tests):
+            return any(map(_holds_nothing, tests))
+        case Below(test=inner) | Elements(word="any", test=inner):
+            return _holds_nothing(inner)
+        case _:
+            return False
 
 
 def _is_source(check: Check) -> bool:
@@ -175,11 +194,15 @@ def _tests_exclude(one: Test, other: Test, *, has_some: bool) -> bool:
         return all(_tests_exclude(each, other, has_some=has_some) for each in one.tests)
     if isinstance(other, OneOf):
         return all(_tests_exclude(one, each, has_some=has_some) for each in other.tests)
+    if isinstance(one, Every):
+        return any(_tests_exclude(each, other, has_some=has_some) for each in one.tests)
+    if isinstance(other, Every):
+        return any(_tests_exclude(one, each, has_some=has_some) for each in other.tests)
     if isinstance(one, Not) or isinstance(other, Not):
         denied, asked = (one, other) if isinstance(one, Not) else (other, one)
         return isinstance(denied, Not) and _test_implies(asked, denied.test, has_some=has_some)
-    if isinstance(one, Bucket) and isinstance(other, Bucket):
-        return _buckets_exclude(one, other, has_some=has_some) or _buckets_exclude(other, one, has_some=has_some)
+    if isinstance(one, Elements) and isinstance(other, Elements):
+        return _elements_exclude(one, other, has_some=has_some) or _elements_exclude(other, one, has_some=has_some)
     if isinstance(one, InWindow) or isinstance(other, InWindow):
         return False
     absent = Present(wanted_present=False)
@@ -191,13 +214,19 @@ def _tests_exclude(one: Test, other: Test, *, has_some: bool) -> bool:
 
 
 def _meet(one: Test, other: Test) -> bool:
-    """Whether a text, number or boolean may meet both; both are positive."""
+    """Whether a text, number, boolean or time may meet both; both are positive."""
+    if isinstance(one, Dated) and isinstance(other, Dated):
+        return not (_ends_before(one, other) or _ends_before(other, one))
     if isinstance(one, Matches) and isinstance(other, Matches):
         return any_meet(one.patterns, other.patterns)
     intervals = [_interval(test) for test in (one, other)]
     if intervals[0] is not None and intervals[1] is not None:
         return intervals[0][0] <= intervals[1][1] and intervals[1][0] <= intervals[0][1]
-    return one == other
+    return one == other or isinstance(one, Elements | Below) or isinstance(other, Elements | Below)
+
+
+def _ends_before(one: Dated, other: Dated) -> bool:
+    return one.before is not None and other.after is not None and one.before <= other.after
 
 
 def _interval(test: Test) -> Interval | None:
@@ -212,17 +241,16 @@ def _interval(test: Test) -> Interval | None:
     return None
 
 
-def _buckets_exclude(one: Bucket, other: Bucket, *, has_some: bool) -> bool:
-    names, other_names = one.names.patterns, other.names.patterns
+def _elements_exclude(one: Elements, other: Elements, *, has_some: bool) -> bool:
     match one.word, other.word:
         case "any", "none":
-            return all_within(names, other_names)
+            return _test_implies(one.test, other.test, has_some=False)
         case "any", "only":
-            return not any_meet(names, other_names)
+            return _tests_exclude(one.test, other.test, has_some=False)
         case "only", "none":
-            return has_some and all_within(names, other_names)
+            return has_some and _test_implies(one.test, other.test, has_some=False)
         case "only", "only":
-            return has_some and not any_meet(names, other_names)
+            return has_some and _tests_exclude(one.test, other.test, has_some=False)
         case _:
             return False
 
@@ -253,33 +281,55 @@ def _test_implies(one: Test, other: Test, *, has_some: bool) -> bool:
         return _tests_exclude(one, other.test, has_some=has_some)
     if isinstance(one, OneOf):
         return all(_test_implies(each, other, has_some=has_some) for each in one.tests)
+    if isinstance(other, Every):
+        return all(_test_implies(one, each, has_some=has_some) for each in other.tests)
     if isinstance(other, OneOf):
         return any(_test_implies(one, each, has_some=has_some) for each in other.tests)
-    if isinstance(one, Bucket) and isinstance(other, Bucket):
-        return _buckets_imply(one, other, has_some=has_some)
+    if isinstance(one, Every):
+        return any(_test_implies(each, other, has_some=has_some) for each in one.tests)
     if other == Present(wanted_present=True):
         return is_positive(one)
-    if isinstance(one, Matches) and isinstance(other, Matches):
-        return all_within(one.patterns, other.patterns)
-    if isinstance(one, InWindow) and isinstance(other, InWindow):
-        return one.names <= other.names
-    narrow, wide = _interval(one), _interval(other)
-    return narrow is not None and wide is not None and wide[0] <= narrow[0] and narrow[1] <= wide[1]
+    return _single_implies(one, other, has_some=has_some)
 
 
-def _buckets_imply(one: Bucket, other: Bucket, *, has_some: bool) -> bool:
-    names, other_names = one.names.patterns, other.names.patterns
+def _single_implies(one: Test, other: Test, *, has_some: bool) -> bool:
+    """Of two tests of one kind, neither of which is made of several."""
+    match one, other:
+        case Elements(), Elements():
+            return _elements_imply(one, other, has_some=has_some)
+        case Below(), Below():
+            return one.path == other.path and _test_implies(one.test, other.test, has_some=False)
+        case Dated(), Dated():
+            return _dates_imply(one, other)
+        case Matches(), Matches():
+            return all_within(one.patterns, other.patterns)
+        case InWindow(), InWindow():
+            return one.names <= other.names
+        case _:
+            narrow, wide = _interval(one), _interval(other)
+            return narrow is not None and wide is not None and wide[0] <= narrow[0] and narrow[1] <= wide[1]
+
+
+def _elements_imply(one: Elements, other: Elements, *, has_some: bool) -> bool:
     match one.word, other.word:
         case ("any", "any") | ("only", "only"):
-            return all_within(names, other_names)
+            return _test_implies(one.test, other.test, has_some=False)
         case "none", "none":
-            return all_within(other_names, names)
+            return _test_implies(other.test, one.test, has_some=False)
         case "only", "none":
-            return not any_meet(names, other_names)
+            return _tests_exclude(one.test, other.test, has_some=False)
         case "only", "any":
-            return has_some and all_within(names, other_names)
+            return has_some and _test_implies(one.test, other.test, has_some=False)
         case _:
             return False
+
+
+def _dates_imply(one: Dated, other: Dated) -> bool:
+    return (
+        (other.before is None or (one.before is not None and one.before <= other.before))
+        and (other.after is None or (one.after is not None and one.after >= other.after))
+        and (other.within is None or (one.within is not None and one.within <= other.within))
+    )
 
 
 def _are_of_operation(one: Check, other: Check) -> bool:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 from batchgate.policy import checks, model
 from batchgate.policy.formulas import AllOf, Formula
 from batchgate.policy.lint.finding import Path
+from batchgate.policy.parameters import ELEMENT_WORDS, text_term
 from batchgate.policy.patterns import Glob, Pattern
 from batchgate.policy.policy_set import Kind, PolicySet, Statement
 from batchgate.policy.wording import printable
@@ -206,7 +207,7 @@ def _steps(check: checks.Check, operand: object) -> Iterator[str]:
     match check.measure:
         case checks.Tag(key=key):
             yield key
-        case checks.Parameter(path=dotted):
+        case checks.Parameter(path=dotted) | checks.GeneratorMember(path=dotted):
             yield dotted
         case checks.Member(name=name):
             if getattr(operand, "not_", UNSET) is not UNSET:
@@ -216,7 +217,7 @@ def _steps(check: checks.Check, operand: object) -> Iterator[str]:
             if getattr(operand, "not_", UNSET) is not UNSET:
                 yield "not"
             test = check.test.test if isinstance(check.test, checks.Not) else check.test
-            if isinstance(test, checks.Bucket):
+            if isinstance(test, checks.Elements):
                 yield test.word
         case _:
             pass
@@ -298,6 +299,8 @@ def named_lists(form: object) -> Iterator[str]:
                 value = getattr(form, name)
                 if name == "list" and isinstance(value, str):
                     yield value
+                elif name in ELEMENT_WORDS and isinstance(value, dict):
+                    yield from named_lists(text_term(value) or value)
                 elif value is not UNSET and not isinstance(value, str):
                     yield from named_lists(value)
         case _:

@@ -3,17 +3,18 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from batchgate.jobs.arns import RESERVED_SUFFIXES
 from batchgate.policy import model
 from batchgate.policy.checks import FromArn, Measure, Member, Simple
-from batchgate.policy.lint.finding import Finding
+from batchgate.policy.lint.finding import Finding, Path
 from batchgate.policy.lint.located import Leaf, Located, named_lists, texts
 from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+from batchgate.policy.moments import parse_moment
+from batchgate.policy.parameters import ELEMENT_WORDS
 from batchgate.policy.patterns import Pattern
 
 _ACCOUNT_DIGITS = 12
@@ -62,17 +63,34 @@ def _is_among(pattern: Pattern, values: _Values) -> bool:
 
 
 def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
-    operand, path = leaf.operand, leaf.path
-    inner = getattr(operand, "not_", UNSET)
-    if inner is not UNSET:
-        operand, path = inner, (*path, "not")
-    if isinstance(operand, model.PlainRange):
-        low, high = operand.at_least, operand.at_most
-        if low is not UNSET and high is not UNSET and low > high:
-            why = f"no number is at least {low} and at most {high}"
-            yield Finding(
-                "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two below any"
-            )
+    for path, operand in _terms(leaf.operand, leaf.path):
+        if isinstance(operand, model.PlainRange):
+            low, high = operand.at_least, operand.at_most
+            if low is not UNSET and high is not UNSET and low > high:
+                why = f"no number is at least {low} and at most {high}"
+                yield Finding(
+                    "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two below any"
+                )
+        if isinstance(operand, model.PlainElementTerm):
+            after, before = operand.after, operand.before
+            if after is not UNSET and before is not UNSET and parse_moment(after) >= parse_moment(before):
+                why = f"no time is {after} or later and before {before}"
+                yield Finding(
+                    "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two below any"
+                )
+
+
+def _terms(operand: object, path: Path) -> Iterator[tuple[Path, object]]:
+    """An operand and what it holds inside `not` and of elements."""
+    yield path, operand
+    if isinstance(operand, Struct):
+        inner = getattr(operand, "not_", UNSET)
+        if inner is not UNSET:
+            yield from _terms(inner, (*path, "not"))
+        for word in ELEMENT_WORDS:
+            below = getattr(operand, word, UNSET)
+            for name, test in below.items() if isinstance(below, dict) else ():
+                yield from _terms(test, (*path, word, name))
 
 
 # --- what values can be -------------------------------------------------------------------------------
@@ -103,15 +121,6 @@ def _bucket_instead(pattern: str) -> str:
     return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
 
 
-def _one_of(*known: str) -> _Values:
-    def instead(pattern: str) -> str:
-        near = get_close_matches(pattern[:64].casefold(), {each.casefold(): each for each in known}, 1)
-        names = [each for each in known if near and each.casefold() == near[0]] or known
-        return f"write {' or '.join(names)}"
-
-    return _Values(tuple(map(shape, known)), f"S3 says {' or '.join(known)}", instead)
-
-
 _ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account is 12 digits", _account_instead)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _REGIONS = _Values(
@@ -140,11 +149,5 @@ _VALUES: Mapping[Measure, _Values] = {
     Member("manifest", "bucket"): _BUCKETS,
     Member("report", "bucket"): _BUCKETS,
     Member("report", "expected_bucket_owner"): _ACCOUNTS,
-    Member("report", "scope"): _one_of("AllTasks", "FailedTasksOnly"),
-    Member("report", "format"): _one_of("Report_CSV_20180820"),
-    Member("manifest", "format"): _one_of(
-        "S3BatchOperations_CSV_20180820", "S3InventoryReport_CSV_20161130", "S3InventoryReport_CSV_20211130"
-    ),
 }
-"""Source: S3 Control API, AccountId, IAMRoleArn, JobReportScope, JobReportFormat, JobManifestFormat,
-GeneratedManifestFormat; S3 User Guide, bucket naming rules."""
+"""Source: S3 Control API, AccountId, IAMRoleArn; S3 User Guide, bucket naming rules."""

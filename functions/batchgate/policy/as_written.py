@@ -1,0 +1,37 @@
+"""What stands in a document, short enough for a message about it."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from batchgate.text import shorten
+
+NUMBER_AT_MOST: Final = 2**63 - 1
+"""The largest number that a document may hold, and a message writes."""
+
+_TEXT_AT_MOST = 56
+_KEYS_AT_MOST = 120
+
+
+def show(value: object) -> str:
+    """A value of a document in words."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return f"a mapping with {keys(value)}" if value else "an empty mapping"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case int() if abs(value) > NUMBER_AT_MOST:
+            return "a very large number"
+        case int() | float():
+            return f"the number {value}"
+        case _:
+            return json.dumps(shorten(str(value), _TEXT_AT_MOST))
+
+
+def keys(value: Mapping[str, object]) -> str:
+    """The first keys of a mapping."""
+    return shorten(", ".join(map(str, value)), _KEYS_AT_MOST, sentence=True) or "nothing"
