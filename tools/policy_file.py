@@ -32,7 +32,7 @@ BRACKETS_AT_MOST = 10_000
 VALUES_AT_MOST = 100_000
 """Values in a file with all aliases followed."""
 
-SETTINGS = ("mode", "unmatched", "unconfirmed_jobs", "cancel_held_after")
+SETTINGS = ("mode", "unmatched", "unconfirmed_jobs", "cancel_grace", "cancel_held_after")
 """What may be said in one file of a directory only."""
 
 _NAMED = ("lists", "calendars")

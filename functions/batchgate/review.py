@@ -12,8 +12,9 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
+from batchgate.held_time import HeldTime
 from batchgate.jobs.model import Job, JobRef, JobStatus
-from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
+from batchgate.policy.decide import Decision, decide
 from batchgate.policy.evidence import digest_of, evidence_of
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
@@ -102,8 +103,9 @@ def _step(state: State | None, look: JobLook, policies: PolicySet | None) -> Nex
 def _judge(state: State | None, look: JobLook, size: int | Gap, policies: PolicySet, gate: Gate) -> Review:
     job = look.job
     decision = _decide(policies, look, size, gate)
-    expires_after = policies.cancel_held_after if decision.may_expire else None
-    expired = _has_expired(state, decision, gate)
+    held = _held_time(state, decision)
+    expires_after = policies.cancel_held_after if job.asks_for_confirmation else None
+    expired = expires_after is not None and held.may_end and held.counted >= expires_after
     direction = Direction.CANCEL if expired else _direction(decision, job)
     block = _block(state, direction, job, gate)
     if not job.asks_for_confirmation and (direction is None or block in (Block.ADOPTION, Block.OTHER_HAND)):
@@ -118,7 +120,7 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
             block = Block.PAUSED
         except BrakeError:
             block = Block.BRAKE
-    return hold(state, decision, job, gate, ends_after=expires_after or SUSPENDED_FOR_AT_MOST, block=block)
+    return hold(state, decision, job, gate, held=held, ends_after=expires_after, block=block)
 
 
 def _decide(policies: PolicySet, look: JobLook, size: int | Gap, gate: Gate) -> Decision:
@@ -136,20 +138,10 @@ def _direction(decision: Decision, job: Job) -> Direction | None:
             return None
 
 
-def _has_expired(state: State | None, decision: Decision, gate: Gate) -> bool:
-    """Whether the job was held for longer than the policies allow, and still is, for reasons that are known."""
-    at_most = decision.policies.cancel_held_after
-    return (
-        decision.verdict is Verdict.HOLD
-        and decision.may_expire
-        and decision.facts.asks_for_confirmation
-        and at_most is not None
-        and state is not None
-        and state.first_held_at is not None
-        and not state.shadow
-        and state.block is not Block.ADOPTION
-        and gate.clock.now() - state.first_held_at >= at_most
-    )
+def _held_time(state: State | None, decision: Decision) -> HeldTime:
+    """For how long the job was held for known reasons; what was held in shadow, or left to people, was not."""
+    is_known = decision.verdict is Verdict.HOLD and decision.may_expire
+    return HeldTime.at(decision.facts.now, state, is_known=is_known, until=decision.until)
 
 
 def _block(state: State | None, direction: Direction | None, job: Job, gate: Gate) -> Block | None:

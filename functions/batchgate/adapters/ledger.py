@@ -367,13 +367,16 @@ _INSTANTS: Final = frozenset(
         "decided_at",
         "announced_at",
         "until",
+        "cancels_at",
+        "known_at",
         "news_at",
         "created_at",
         "suspended_at",
     }
 )
 _NUMBERS: Final = frozenset({"rev", "attempt", "total_tasks"})
-_FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "unconfirmed"})
+_FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "unconfirmed", "owes_chance"})
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
@@ -392,6 +395,8 @@ def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
             item[name] = {"L": [{"S": each} for each in value]}
         elif isinstance(value, int):
             item[name] = {"N": str(value)}
+        elif isinstance(value, timedelta):
+            item[name] = {"N": str(value // _MICROSECOND)}
         else:
             item[name] = {"S": _text(value) if isinstance(value, datetime) else str(value)}
     if state.due_at is not None:
@@ -418,6 +423,8 @@ def _state(item: Item) -> State:
             said[name] = int(attribute["N"])
         elif name in _INSTANTS:
             said[name] = _instant(attribute["S"])
+        elif name == "held_for_known":
+            said[name] = int(attribute["N"]) * _MICROSECOND
         elif name == "governing":
             said[name] = tuple(each["S"] for each in attribute["L"])
         else:
@@ -436,6 +443,7 @@ class _Record(msgspec.Struct, frozen=True):
     status: str
     verdict: str
     until: datetime | None
+    cancels_at: datetime | None
     reason: str
     decided_by: str
     policy_version: str

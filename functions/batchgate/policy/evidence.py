@@ -25,6 +25,8 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "verdict": str(decision.verdict),
         "if_enforced": str(decision.if_enforced) if decision.if_enforced is not None else None,
         "policy_version": decision.policy_version,
+        "cancels_at": decision.cancels_at.isoformat() if decision.cancels_at else None,
+        "searched_until": decision.searched_until.isoformat() if decision.searched_until else None,
         "governing": [statement.name for statement in decision.governing],
         "objections": [*objections[:OBJECTIONS_KEPT]],
         "objections_left_out": max(0, len(objections) - OBJECTIONS_KEPT),
@@ -53,6 +55,7 @@ def _objections(statement: StatementTrace) -> list[Json]:
             "actual": _shortened(requirement.actual),
             "wanted": _shortened(requirement.expected),
             "vote": str(requirement.vote),
+            "cancels_from": requirement.cancels_from.isoformat() if requirement.cancels_from else None,
         }
         for requirement in statement.requirements
         if requirement.vote is not None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
@@ -66,6 +66,7 @@ class JobFacts(Struct, frozen=True):
             where the job has no report structure.
         suspended_since: SuspendedDate, or the creation if S3 does not say; S3 fails the job
             30 days on. None where S3 says neither.
+        suspended_date: SuspendedDate, from which on a grace runs; None where S3 does not say.
         manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is judged.
     """
@@ -87,8 +88,25 @@ class JobFacts(Struct, frozen=True):
     description: str | None
     report: Mapping[str, str | bool | None] | None
     suspended_since: datetime | None
+    suspended_date: datetime | None
     manually_approved: bool
     now: datetime
+
+    def ends(self, grace: timedelta) -> datetime | None:
+        """When a grace ends; None for never, where S3 does not say since when the job is Suspended."""
+        if self.suspended_date is None or _LATEST - self.suspended_date < grace:
+            return None
+        return self.suspended_date + grace
+
+    def is_over(self, grace: timedelta) -> bool:
+        """Whether a violation may cancel now: the grace is over, or the job has none because it waits for nobody."""
+        if not self.asks_for_confirmation:
+            return True
+        end = self.ends(grace)
+        return end is not None and end <= self.now
+
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def gather_facts(
@@ -131,6 +149,7 @@ def gather_facts(
         description=job.description,
         report=_report(job),
         suspended_since=job.suspended_date or job.creation_time,
+        suspended_date=job.suspended_date,
         manually_approved=manually_approved,
         now=now.astimezone(UTC),
     )

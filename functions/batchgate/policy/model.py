@@ -26,6 +26,10 @@ Pattern = Annotated[str, Meta(extra=PATTERN)]
 """Text with * and ?, in which `${account}`, `${region}` and `${partition}` stand for the job's own."""
 Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, description="Any of these.")]
 Strings = Annotated[tuple[str, ...], Meta(min_length=1, description="Any of these.")]
+Duration = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,4})[smhd]$")]
+"""A whole number of seconds, minutes, hours or days."""
+LongerDuration = Annotated[str, Meta(pattern="^[1-9][0-9]{0,4}[smhd]$")]
+"""The same, and not none at all."""
 Mode = Literal["enforce", "shadow"]
 OnViolation = Literal["hold", "cancel"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -196,6 +200,7 @@ class Requirement(Condition, frozen=True):
 
     unless: Conditions | UnsetType = UNSET
     on_violation: OnViolation | UnsetType = UNSET
+    grace: Duration | UnsetType = UNSET
     message: Message | UnsetType = UNSET
 
 
@@ -257,7 +262,8 @@ class PolicyDocument(_Form, frozen=True):
     mode: Mode = "enforce"
     unmatched: Literal["hold", "cancel"] = "hold"
     unconfirmed_jobs: Literal["report", "cancel"] = "report"
-    cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
+    cancel_grace: Duration = "5m"
+    cancel_held_after: LongerDuration | UnsetType = UNSET
     lists: dict[str, Patterns] = {}
     calendars: dict[str, CalendarForm] = {}
     guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET

@@ -7,7 +7,7 @@ from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
-from batchgate.policy.wording import printable
+from batchgate.policy.wording import instant, length, printable
 
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
@@ -44,7 +44,9 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
     versions = f" [policy {decision.policy_version}{f' claim {printable(claim_id)}' if claim_id else ''}]"
     head = f"batchgate: {_HEADS[decision.verdict]}"
     if expired is not None:
-        head = f"batchgate: cancelled, held for more than {expired.days} days"
+        head = f"batchgate: cancelled, held for more than {length(expired)}"
+    if decision.cancels_at is not None:
+        head += f", will be cancelled at {instant(decision.cancels_at)} unless fixed,"
     room = REASON_AT_MOST - len(versions)
     if decision.verdict is Verdict.APPROVE:
         return _approval(decision, head, room) + versions
@@ -66,7 +68,10 @@ def _approval(decision: Decision, head: str, room: int) -> str:
 
 def _objections(decision: Decision) -> tuple[str, list[str]]:
     """Who objects, and each objection in words; sorted, so that no order of writing matters."""
-    deciding = [(_name(vote.statement.name) if vote.statement else "", vote) for vote in decision.deciding]
+    objecting = decision.deciding
+    if decision.cancels_at is not None:  # of a job that will be cancelled, what cancels it is what has to be fixed
+        objecting = tuple(vote for vote in objecting if vote.grace is not None) or objecting
+    deciding = [(_name(vote.statement.name) if vote.statement else "", vote) for vote in objecting]
     phrased = sorted({(name, _phrase(vote, decision)) for name, vote in deciding})
     names = sorted({name for name, _ in phrased if name})
     if len(names) <= 1:

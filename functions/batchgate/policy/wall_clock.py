@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 # Offsets are asked for this often. Were one to change and change back in between, it would be missed; none has
 # within a week, and a test holds the packaged zone data to that.
-PROBE_SECONDS = 2 * 24 * 60 * 60
+PROBE_SECONDS = 6 * 24 * 60 * 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)

@@ -1,7 +1,7 @@
 """Values in words, safe to write anywhere: on the job, into logs, events, HTML and terminals."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from batchgate.policy.checks import Measure, Value
 from batchgate.policy.facts import Gap
@@ -16,6 +16,9 @@ _ENUMERATION = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.scope", "report.format")
 
 
+_UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+
+
 def printable(text: str) -> str:
     """Text of the policy's authors with everything but printable ASCII replaced."""
     return text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("?", text)
@@ -25,6 +28,18 @@ def quoted(text: str) -> str:
     """Text from the requester: stripped to printable ASCII, cut to 40 characters, in quotes."""
     stripped = (text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("", text)).replace('"', "'")
     return f'"{stripped[:QUOTED_AT_MOST]}"'
+
+
+def instant(when: datetime) -> str:
+    """An instant to the second, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def length(time: timedelta) -> str:
+    """A length of time in the largest unit that it is a whole number of."""
+    seconds = int(time.total_seconds())
+    count, unit = next((seconds // each, unit) for unit, each in _UNITS.items() if seconds % each == 0)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def shown(measure: Measure, value: Value) -> str:
