@@ -75,6 +75,7 @@ MANIFEST_FORMATS = (
     "S3InventoryReport_CSV_20161130",
     "S3InventoryReport_CSV_20211130",
 )
+GRACES = ("5m", "0s", "4s", "2h", "1d", "30d")
 REPORT_SCOPES = ("AllTasks", "FailedTasksOnly")
 
 OPERATIONS: Mapping[str, Mapping[str, tuple[Plain, ...]]] = {

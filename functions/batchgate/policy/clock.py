@@ -21,7 +21,7 @@ _MICROSECONDS = 1_000_000
 _DAY = timedelta(days=1)
 
 _DAYS_AHEAD_AT_LEAST: Final = 2
-_DAYS_AHEAD_AT_MOST: Final = 30
+_DAYS_AHEAD_AT_MOST: Final = 60
 _WINDOWS_AHEAD: Final = 12_000
 _OF_ONE_CALENDAR: Final = 3
 """What the bookkeeping of one calendar costs a day, in windows."""
