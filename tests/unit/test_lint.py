@@ -565,7 +565,7 @@ FIRES: list[tuple[str, str, Written, Path]] = [
             {"window": [f"c{number}" for number in range(900)]},
             calendars={f"c{number}": once(days=["mon"]) for number in range(900)},
         ),
-        ("calendars",),
+        ("calendars", "c0"),
     ),
     # --- the requester's words
     (

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from batchgate.policy.wall_clock import Stretch, first_instant, labelled, last_instant, stretches
+from batchgate.policy.wall_clock import Stretch, first_instants, labelled, last_instants, stretches
 
 Span: TypeAlias = tuple[int, int]
 """A half-open interval: [first, second)."""
@@ -39,7 +39,7 @@ _DAY = 24 * 60 * 60
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 # A block is long enough that few are needed for a month and short enough that one costs about what its instants do.
-_BLOCK = 4 * _DAY
+_BLOCK = 2 * _DAY
 _MOST_BLOCKS = 128
 # Where clocks change, what touches a block belongs to a local date from three days before it to two after it: an offset
 # is below one day, and a window ends on the next date. The times of those dates lie well within the margin.
@@ -220,37 +220,32 @@ class OpenRow(Struct, frozen=True):
 class _DateSet:
     """Dates, asked for by their label's ordinal, in time that hardly grows with how many there are."""
 
-    __slots__ = ("_ends", "_starts", "_yearly")
+    __slots__ = ("_ends", "_of_year", "_starts")
 
     def __init__(self, dates: Iterable[DateRange]) -> None:
-        self._yearly = 0  # a bit for each date of a leap year
         spans: list[Span] = []
+        self._of_year = bytearray(_DATES_OF_EVERY_YEAR)
         for each in dates:
             first, last = each.first.toordinal(), each.last.toordinal() + 1
             if not each.every_year:
                 spans.append((first, last))
-            elif first < last:
-                self._yearly |= _bits(first - _FIRST_OF_EVERY_YEAR, last - _FIRST_OF_EVERY_YEAR)
-            else:
-                self._yearly |= _bits(first - _FIRST_OF_EVERY_YEAR, _DATES_OF_EVERY_YEAR)
-                self._yearly |= _bits(0, last - _FIRST_OF_EVERY_YEAR)
+                continue
+            first, last = first - _FIRST_OF_EVERY_YEAR, last - _FIRST_OF_EVERY_YEAR
+            for begin, end in ((first, last),) if first < last else ((first, _DATES_OF_EVERY_YEAR), (0, last)):
+                self._of_year[begin:end] = b"\1" * (end - begin)
         joined = _joined(spans)
         self._starts, self._ends = [first for first, _ in joined], [end for _, end in joined]
 
     def contains(self, ordinal: int, of_year: int) -> bool:
         """Whether the date of that ordinal is among them, which is that one of a leap year, counted from 0."""
-        if self._yearly >> of_year & 1:
+        if self._of_year[of_year]:
             return True
-        place = bisect_right(self._starts, ordinal)
+        place = bisect_right(self._starts, ordinal) if self._starts else 0
         return place > 0 and ordinal < self._ends[place - 1]
 
 
 _FIRST_OF_EVERY_YEAR = date(_EVERY_YEAR, 1, 1).toordinal()
 _DATES_OF_EVERY_YEAR = 366
-
-
-def _bits(first: int, end: int) -> int:
-    return (1 << end) - (1 << first)
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -270,10 +265,14 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
+_Dated: TypeAlias = "tuple[_DateSet, bool, list[Span]]"
+"""Dates, whether they are open as a whole, and their windows."""
+
+
 class _Rows:
     """A calendar's rows and closed dates, sorted out once by what a date has to ask of them."""
 
-    __slots__ = ("_closed", "_dated", "_weekly")
+    __slots__ = ("_closed", "_dated", "_last", "_weekly")
 
     def __init__(self, rows: Iterable[OpenRow], closed: Iterable[DateRange]) -> None:
         weekly: list[list[Span]] = [[] for _ in range(7)]
@@ -294,6 +293,7 @@ class _Rows:
             for dates, windows in dated.items()
         ]
         self._closed = _DateSet(closed)
+        self._last: tuple[int, list[_Dated], list[Span]] = -1, [], []
 
     def on(self, day: date) -> tuple[bool, list[Span]] | None:
         """Whether that local date is open as a whole, and its windows in seconds after midnight; None where closed."""
@@ -303,10 +303,14 @@ class _Rows:
             return None
         whole, windows = self._weekly[day.weekday()]
         found = [each for each in self._dated if each[0].contains(ordinal, of_year)]
-        if found:
-            whole = whole or any(is_whole for _, is_whole, _ in found)
-            windows = _joined([*windows, *(window for _, _, more in found for window in more)])
-        return whole, windows
+        if not found:
+            return whole, windows
+        whole = whole or any(is_whole for _, is_whole, _ in found)
+        weekday, same, joined = self._last
+        if weekday != day.weekday() or same != found:  # most dates have the rows of the one before
+            joined = _joined([*windows, *(window for _, _, more in found for window in more)])
+            self._last = day.weekday(), found, joined
+        return whole, joined
 
     @property
     def most_windows(self) -> int:
@@ -441,10 +445,9 @@ class Calendar:
                 if whole:
                     spans.append((midnight, midnight + _DAY))
                 continue
-            spans += [
-                (first_instant(within, midnight + opens), last_instant(within, midnight + closes))
-                for opens, closes in windows
-            ]
+            opening = first_instants(within, [midnight + opens for opens, _ in windows])
+            closing = last_instants(within, [midnight + closes for _, closes in windows])
+            spans += zip(opening, closing, strict=True)
             if whole:
                 spans += labelled(within, midnight, midnight + _DAY)
         return tuple(edge for span in _without(_joined(spans), _joined(shut), begin, end) for edge in span)

@@ -20,7 +20,7 @@ _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 _MICROSECONDS = 1_000_000
 _DAY = timedelta(days=1)
 
-_DAYS_AHEAD_AT_LEAST: Final = 2
+_DAYS_AHEAD_AT_LEAST: Final = 1
 _DAYS_AHEAD_AT_MOST: Final = 60
 _WINDOWS_AHEAD: Final = 12_000
 _OF_ONE_CALENDAR: Final = 3

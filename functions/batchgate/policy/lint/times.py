@@ -24,9 +24,10 @@ def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[F
     yield from _lint_cancel_held_after(policies)
     yield from _lint_grace(located, policies)
     if policies.clock.reach < SUSPENDED_FOR_AT_MOST:
-        days = policies.clock.reach.days
+        days, calendars_named = policies.clock.reach.days, policies.clock.calendars
+        fullest = max(calendars_named, key=lambda name: calendars_named[name].windows_a_day)
         why = f"a hold's end is looked for {days} days ahead only, as these calendars have so many windows"
-        yield Finding("slow-clock", ("calendars",), why, "join windows, or ask for fewer calendars")
+        yield Finding("slow-clock", ("calendars", fullest), why, "join windows, or ask for fewer calendars")
     start = datetime.combine(today, time(), UTC)
     shut = {
         name for name, calendar in _calendars(policies).items() if calendar.next_opening(start, _YEARS_AHEAD) is None
