@@ -130,7 +130,7 @@ def _due_at(now: datetime, gate: Gate, job: Job, block: Block | None, others: It
     """When to look again: soon enough anyway, and when something is known to change, S3 failing the job included."""
     again = min(gate.look_again_after, BRAKE_HOLDS_FOR_AT_MOST) if block is Block.BRAKE else gate.look_again_after
     fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
-    return min(now + again, *(each for each in (*others, fails) if each is not None and each > now))
+    return min([now + again, *(each for each in (*others, fails) if each is not None and each > now)])
 
 
 def _gist(state: State) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.digest import needs_a_person
-from batchgate.errors import JobsApiError, PolicyUnavailableError
+from batchgate.errors import JobsApiError, OutOfTimeError, PolicyUnavailableError
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.ports import Gate, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
@@ -27,6 +27,9 @@ _FOR_WHAT_IS_DUE = 3 / 4
 """A quarter of the rate is kept for new jobs."""
 
 _TROUBLES_TOLD = 20
+
+_REPORT_TAKES_AT_MOST = timedelta(seconds=3)
+"""What is kept of a sweep's time to note and write what it did."""
 
 
 class Plan(Struct, frozen=True):
@@ -50,9 +53,12 @@ class Memory(Struct):
 
     Attributes:
         asking: Jobs before Suspended that are known to ask for confirmation: reviewed when they are Suspended.
+        failed: Jobs whose last review failed, or was cut off: the next sweep comes to them last, so that no number of
+            them keeps it from the others.
     """
 
     asking: set[JobRef] = field(default_factory=set)
+    failed: set[JobRef] = field(default_factory=set)
 
 
 class SweepReport(Struct):
@@ -67,6 +73,7 @@ class SweepReport(Struct):
         troubles: Jobs whose review failed, or S3's listing, and how; not more than some.
         failed: How many reviews failed.
         left: Work that there was no time for; the next sweep begins with it.
+        cut_off: Reviews that were not done when the time was up; among `failed`.
         held: Jobs that are held now.
         oldest_held: Since when the oldest of them is held; a hold in shadow, or for adoption, begins anew when it ends.
         oldest_suspended: Since when the oldest of them waits for confirmation: S3 fails it 30 days later.
@@ -84,6 +91,7 @@ class SweepReport(Struct):
     troubles: list[tuple[str, Exception]] = field(default_factory=list)
     failed: int = 0
     left: int = 0
+    cut_off: int = 0
     held: int = 0
     oldest_held: datetime | None = None
     oldest_suspended: datetime | None = None
@@ -102,9 +110,11 @@ class _Work(Struct, frozen=True, order=True):
     """One job to review.
 
     Attributes:
+        failed: Whether its last review did.
         since: When it was due; of a new job when it was created, for the order alone.
     """
 
+    failed: bool
     since: datetime
     ref: JobRef
     is_new: bool
@@ -156,14 +166,19 @@ def _find_work(gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> t
         if version is None and item.phase is not Phase.SETTLED and not has_moved:
             continue  # it would be judged, and nothing judges
         if since is not None:
-            due.append(_Work(since, item.ref, is_new=False))
+            due.append(_Work(item.ref in memory.failed, since, item.ref, is_new=False))
     listed = listed or {}
     memory.asking &= unasked.keys() - listed.keys()
     created = {**unasked, **listed}
     unknown = [ref for ref in created if ref not in items and ref not in memory.asking]
     # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
     known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
-    new = [_Work(created[ref] or now, ref, is_new=True) for ref in unknown if ref not in known and version is not None]
+    new = [
+        _Work(ref in memory.failed, created[ref] or now, ref, is_new=True)
+        for ref in unknown
+        if ref not in known and version is not None
+    ]
+    memory.failed &= {each.ref for each in (*due, *new)}
     report.listed, report.due, report.new = len(listed), len(due), len(new)
     return deque(sorted(due)), deque(sorted(new))
 
@@ -222,24 +237,27 @@ def _in_turn(due: deque[_Work], new: deque[_Work]) -> Iterator[_Work]:
 
 
 def _work_off(work: Iterator[_Work], gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> None:
-    """Review one after another, or as many at once as there are workers, until the time is up."""
-    if plan.workers == 1:
-        for each in work:
-            if _out_of_time(gate):
-                report.left += 1
-                continue
-            _note(each, memory, report, _review(each, gate, report))
-        return
-    with ThreadPoolExecutor(plan.workers, "sweep") as pool:
-        running: dict[Future[Review | Exception], _Work] = {}
+    """Review as many at once as there are workers, until the time is up.
+
+    What is not done by then is noted and left to itself: whatever a review does too late, the protocol survives, and
+    the report of what was done must be written.
+    """
+    pool = ThreadPoolExecutor(plan.workers, "sweep")
+    running: dict[Future[Review | Exception], _Work] = {}
+    try:
         for each in work:
             if _out_of_time(gate):
                 report.left += 1
                 continue
             running[pool.submit(_review, each, gate, report)] = each
             if len(running) >= plan.workers:
-                _collect(running, memory, report, at_least=1)
-        _collect(running, memory, report, at_least=len(running))
+                _collect(running, gate, memory, report, at_least=1)
+        _collect(running, gate, memory, report, at_least=len(running))
+        for late in running.values():
+            report.cut_off += 1
+            _note(late, memory, report, OutOfTimeError(f"{late.ref}: the review was not done when the sweep ended"))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _out_of_time(gate: Gate) -> bool:
@@ -247,10 +265,19 @@ def _out_of_time(gate: Gate) -> bool:
 
 
 def _collect(
-    running: dict[Future[Review | Exception], _Work], memory: Memory, report: SweepReport, *, at_least: int
+    running: dict[Future[Review | Exception], _Work],
+    gate: Gate,
+    memory: Memory,
+    report: SweepReport,
+    *,
+    at_least: int,
 ) -> None:
+    """Note so many reviews as they are done, or what of them is by the time that the report needs."""
     while at_least > 0 and running:
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        left = gate.deadline - _REPORT_TAKES_AT_MOST - gate.clock.now()
+        done, _ = wait(running, max(left.total_seconds(), 0), FIRST_COMPLETED)
+        if not done:
+            return
         for future in done:
             _note(running.pop(future), memory, report, future.result())
         at_least -= len(done)
@@ -268,7 +295,9 @@ def _review(work: _Work, gate: Gate, report: SweepReport) -> Review | Exception:
 def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Exception) -> None:
     if isinstance(came_to, Exception):
         report.note_trouble(work.ref.arn, came_to)
+        memory.failed.add(work.ref)
         return
+    memory.failed.discard(work.ref)
     report.did[came_to.action] += 1
     if came_to.action == "waiting":
         memory.asking.add(work.ref)
