@@ -31,6 +31,9 @@ _TROUBLES_TOLD = 20
 _REPORT_TAKES_AT_MOST = timedelta(seconds=3)
 """What is kept of a sweep's time to note and write what it did."""
 
+_LOOKS_AT_THE_CLOCK_EVERY = 0.5
+"""Seconds, while reviews run."""
+
 
 class Plan(Struct, frozen=True):
     """How a deployment sweeps.
@@ -274,9 +277,8 @@ def _collect(
 ) -> None:
     """Note so many reviews as they are done, or what of them is by the time that the report needs."""
     while at_least > 0 and running:
-        left = gate.deadline - _REPORT_TAKES_AT_MOST - gate.clock.now()
-        done, _ = wait(running, max(left.total_seconds(), 0), FIRST_COMPLETED)
-        if not done:
+        done, _ = wait(running, _LOOKS_AT_THE_CLOCK_EVERY, FIRST_COMPLETED)
+        if not done and gate.clock.now() + _REPORT_TAKES_AT_MOST >= gate.deadline:
             return
         for future in done:
             _note(running.pop(future), memory, report, future.result())
