@@ -38,6 +38,9 @@
 #ifndef EXPIRY
 #define EXPIRY 0       /* cancel_held_after is set */
 #endif
+#ifndef GRACE
+#define GRACE 0        /* 1: a violation that cancels has a grace, which ends some time after the job is Suspended */
+#endif
 #ifndef UNCONFIRMED
 #define UNCONFIRMED 0  /* ConfirmationRequired is false, and the policies say unconfirmed_jobs: cancel */
 #endif
@@ -97,7 +100,9 @@
 #define ADOPTED_HELD      36
 #define EXPIRY_FRESH      37
 #define EXPIRY_KNOWN      38
-#define MARKED_NO_CLOCK   39
+#define KNOWN_TIME        39
+#define ONE_CHANCE        40
+#define GRACE_FIRST       41
 
 #define ASKS (!UNCONFIRMED)
 
@@ -113,10 +118,12 @@ mtype = { sweep, event_review, person };
 /* STATE in the ledger. `direction` is nothing unless an update may have been sent. */
 mtype state = none, direction = nothing, outcome = nothing, verdict = nothing;
 bit maybe_sent, lease_live, over_15, unattributed, announced, due;
-byte held_for;                       /* since first_held_at: 0 never held, 1 held, 2 longer than cancel_held_after */
+byte held_for;                       /* for known reasons: 0 never, 1 held, 2 longer than cancel_held_after; 3: not all of it known */
+bit owes_chance;                     /* the last hold was not for known reasons: no time counts until a review holds for such */
 
 /* S3, and updates under way */
 mtype job = New, reason = no_reason;
+bit grace_over = !GRACE;             /* SuspendedDate and the clock */
 mtype asked[3] = nothing;            /* what p asked of S3 and waits for; then S3's answer */
 bit late_ready, late_cancel;
 
@@ -289,9 +296,9 @@ idle: /* 1. read STATE */
     :: who != person && s_state == claimed && !RULE(JUDGE_AFRESH) -> v = s_direction
     :: else ->
        if
-       :: d_facts == forbidden -> v = cancel
+       :: d_facts == forbidden && (grace_over || !ASKS || !RULE(GRACE_FIRST)) -> v = cancel
        :: d_facts == good && ASKS -> v = approve
-       :: EXPIRY && ASKS && held_for == 2 && s_state != none && (d_facts == violated || d_facts == window_closed ||
+       :: EXPIRY && ASKS && held_for >= 2 && !(owes_chance && RULE(ONE_CHANCE)) && s_state != none && (d_facts == violated || d_facts == window_closed ||
             d_facts == unknown && !RULE(EXPIRY_KNOWN) || d_facts == good && !RULE(EXPIRY_FRESH)) ->
           v = cancel; expired = 1
        :: d_facts == shadow && !RULE(SHADOW_HOLDS) || d_facts == adopted && !RULE(ADOPTED_HELD) ->
@@ -310,19 +317,23 @@ idle: /* 1. read STATE */
     :: else
     fi;
     if
-    :: v == hold -> marked = (d_facts == shadow || d_facts == adopted); forget(p); goto write_hold
+    :: v == hold -> marked = !(d_facts == violated || d_facts == window_closed || d_facts == forbidden); forget(p); goto write_hold
     :: v != hold && s_direction != nothing && s_direction != v && RULE(ONE_WAY) &&
          (who != person || RULE(ONE_WAY_PEOPLE)) ->
-       printf("%e: not against what may have been sent; alarm\n", who); forget(p); goto write_hold
+       printf("%e: not against what may have been sent; alarm\n", who); marked = 1; forget(p); goto write_hold
     :: else
     fi;
     PROMISE(who == person || d_facts != shadow && d_facts != adopted,
       "BROKEN 4 a claim for a job in shadow, or created before the deploy\n");
     PROMISE(v == cancel || d_job == Suspended, "BROKEN 1 an approval of a job that S3 did not say is Suspended\n");
     PROMISE(v == cancel || who == person || d_facts == good, "BROKEN 1 an approval that the policies do not give\n");
+    PROMISE(v == approve || who == person || d_facts != forbidden || grace_over || !ASKS,
+      "BROKEN 4 a cancellation before its grace is over\n");
     PROMISE(v == approve || who == person || d_facts == forbidden ||
       truly_held && held_for == 2 && (d_facts == violated || d_facts == window_closed),
       "BROKEN 4 a cancellation that the policies do not ask for\n");
+    PROMISE(v == approve || who == person || d_facts == forbidden || !owes_chance,
+      "BROKEN 4 a cancellation for age by the first review after an outage\n");
     expired = expired && d_facts == window_closed;
     forget(p); d_facts = 0;
 
@@ -332,9 +343,9 @@ idle: /* 1. read STATE */
     :: else
     fi;
     if
-    :: BARS && RULE(PAUSE_IN_CLAIM) -> printf("%e: the gate is paused\n", who); goto write_hold
+    :: BARS && RULE(PAUSE_IN_CLAIM) -> printf("%e: the gate is paused\n", who); marked = 1; goto write_hold
     :: BARS && !RULE(PAUSE_IN_CLAIM) -> printf("the gate is paused\n"); printf("BROKEN 1 a claim while the gate is paused\n"); assert(false)
-    :: BARS && v == cancel && who != person && RULE(BRAKE_IN_CLAIM) -> printf("%e: the brake is on\n", who); goto write_hold
+    :: BARS && v == cancel && who != person && RULE(BRAKE_IN_CLAIM) -> printf("%e: the brake is on\n", who); marked = 1; goto write_hold
     :: BARS && v == cancel && who != person && !RULE(BRAKE_IN_CLAIM) -> printf("another job's cancellation is claimed: the brake is on\n");
        printf("BROKEN 4 a cancellation is claimed beyond the brake\n"); assert(false)
     :: skip
@@ -415,7 +426,7 @@ withdraw: /* surely not sent, or surely refused: the claim is given back, due no
     :: !stale[p] -> d_step {
          state = held; lease_live = 0; due = RULE(DUE_HOLD);
          if :: maybe_sent && RULE(KEEP_DIRECTION) :: else -> direction = nothing; maybe_sent = 0; over_15 = 0 fi;
-         if :: EXPIRY && held_for == 0 -> held_for = 1; truly_held = 1 :: else fi;
+         if :: EXPIRY -> owes_chance = 1 :: else fi;
          wrote()
        };
        printf("%e: withdraws\n", who); goto rest
@@ -433,8 +444,8 @@ write_hold:
          if :: !maybe_sent -> direction = nothing; over_15 = 0 :: else fi;
          state = held; lease_live = 0; due = RULE(DUE_HOLD);
          if
-         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1
-         :: EXPIRY && marked && !RULE(MARKED_NO_CLOCK) && held_for == 0 -> held_for = 1
+         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1; owes_chance = 0
+         :: EXPIRY && marked -> owes_chance = 1
          :: else
          fi;
          wrote()
@@ -464,7 +475,7 @@ settle: /* 4. conditional, and final */
        PROMISE(!ON_TIME || !alarm, "BROKEN 3 an alarm though every update was on time\n");
        d_step {
          state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
-         direction = nothing; maybe_sent = 0; lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0;
+         direction = nothing; maybe_sent = 0; lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0; owes_chance = 0;
          forget(p); d_facts = 0; v = 0; end = 0; end_verdict = 0;
          printf("%e: settles %e %e\n", who, outcome, verdict)
        };
@@ -539,7 +550,12 @@ end: do
        job = Gone; reason = no_reason; ACTED; printf("S3: the job is forgotten\n") }
 #endif
 #if EXPIRY
-  :: d_step { held_for == 1 -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
+  :: d_step { held_for == 1 && !owes_chance -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
+  :: d_step { held_for == 1 && owes_chance && !RULE(KNOWN_TIME) -> held_for = 3; ACTED;
+       printf("clock: held longer than cancel_held_after, with what was not known\n") }
+#endif
+#if GRACE
+  :: d_step { !grace_over && job != New -> grace_over = 1; ACTED; printf("clock: the grace is over\n") }
 #endif
   :: d_step { state == claimed && lease_live &&
          !(ON_TIME && (late_ready || late_cancel || ASKED(0) || ASKED(1) || ASKED(2))) ->

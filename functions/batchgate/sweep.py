@@ -243,8 +243,15 @@ def _work_off(work: Iterator[_Work], gate: Gate, plan: Plan, memory: Memory, rep
     """Review as many at once as there are workers, until the time is up.
 
     What is not done by then is noted and left to itself: whatever a review does too late, the protocol survives, and
-    the report of what was done must be written.
+    the report of what was done must be written. A single worker is the sweep's own thread, and can't be cut off.
     """
+    if plan.workers == 1:
+        for each in work:
+            if _out_of_time(gate):
+                report.left += 1
+            else:
+                _note(each, memory, report, _review(each, gate, report))
+        return
     pool = ThreadPoolExecutor(plan.workers, "sweep")
     running: dict[Future[Review | Exception], _Work] = {}
     try:

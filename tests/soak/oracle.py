@@ -67,7 +67,10 @@ class _Job:
         sends: Of the present claim.
         hands: Directions that the gate asked for and that were not surely refused.
         effects: What changed S3's status by request: when, which way, and whether by the gate.
-        held_since: The first of the holds that policies in force made since one in shadow, or one left to people.
+        known_for: How long it was held for reasons that were all known.
+        known_at: The last hold for such reasons; None where the time since does not count.
+        owes_chance: The gate has had no chance to approve it since something else held it.
+        hold: The last hold.
     """
 
     job: records.Job
@@ -76,7 +79,10 @@ class _Job:
     sends: list[records.Sent] = field(default_factory=list)
     hands: set[str] = field(default_factory=set)
     effects: list[tuple[datetime, str, bool]] = field(default_factory=list)
-    held_since: datetime | None = None
+    known_for: timedelta = timedelta(0)
+    known_at: datetime | None = None
+    owes_chance: bool = False
+    hold: Any = None
     told: list[records.Announced] = field(default_factory=list)
     settled_rev: int = 0
 
@@ -156,12 +162,37 @@ class Oracle:
             if after.direction == "cancel":
                 self.cancels.append(w.at)
         if after.phase == "held":
-            in_force = not after.shadow and after.block != "adoption"
-            looked = self.seen[w.by, job_id].looked
-            job.held_since = (job.held_since or (looked.at if looked else w.at)) if in_force else None
+            self._count_known_time(job, before, w)
+            job.hold = after
         if after.phase == "settled" and not job.settled_rev:
             job.settled_rev = after.rev
         job.item = after
+
+    def _count_known_time(self, job: _Job, before: Any, w: records.Written) -> None:
+        """Only between two holds for known reasons, and after anything else not before the gate had its chance."""
+        after = w.after
+        if after.shadow or after.block is not None or not after.judged or not self._is_known(job, w):
+            job.owes_chance, job.known_at = True, None
+            return
+        if job.known_at is not None:
+            job.known_for += (job.hold.due_at if self._was_left_alone(job, w.at) else w.at) - job.known_at
+        lost = before is not None and (
+            job.owes_chance or before.phase != "held" or self._was_left_alone(job, w.at) or _passed(before.until, w.at)
+        )
+        job.owes_chance = lost and after.until is not None
+        job.known_at = None if job.owes_chance else w.at
+
+    def _was_left_alone(self, job: _Job, at: datetime) -> bool:
+        due: datetime | None = job.hold.due_at if job.hold is not None else None
+        return due is not None and at - due > timedelta(hours=1)
+
+    def _is_known(self, job: _Job, w: records.Written) -> bool:
+        """Whether all that stood in the way at this hold was known, and it was the policies that held."""
+        looked, given = self.seen[w.by, job.job.ref.job_id].looked, self.given.get(w.by)
+        if looked is None or given is None or given.document is None:
+            return False
+        judged = self._judge(w.by, looked, given.document, looked.at)
+        return judged.verdict == "hold" and _all_known(judged, looked)
 
     def _wrongly_written(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901 - rule by rule
         before, after = job.item, w.after
@@ -367,16 +398,12 @@ class Oracle:
         days = document.get("cancel_held_after")
         if days is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
             return False
-        known = {Result.MET, Result.VIOLATED}
-        return (
-            all(
-                statement.match in known and all(result in known for result in statement.requirements)
-                for statement in judged.statements
-            )
-            and operation_name(_plain(looked.job)) in KNOWN_OPERATIONS
-            and job.held_since is not None
-            and at - job.held_since >= timedelta(days=int(str(days).removesuffix("d")))
-        )
+        hold = job.hold
+        if hold is None or job.owes_chance or job.known_at is None or not _all_known(judged, looked):
+            return False
+        if self._was_left_alone(job, at) or _passed(hold.until, at):
+            return False
+        return job.known_for + (at - job.known_at) >= timedelta(days=int(str(days).removesuffix("d")))
 
     # --- The end ------------------------------------------------------------------------------------
 
@@ -448,6 +475,18 @@ class Oracle:
     def _bad_text(self, text: str, what: str) -> Iterator[tuple[str, str]]:
         if not 1 <= len(text) <= 256 or not text.isascii() or not text.isprintable():
             yield "5: reason", f"{what}: {text!r}"
+
+
+def _all_known(judged: OracleResult, looked: records.Looked) -> bool:
+    known = {Result.MET, Result.VIOLATED}
+    return operation_name(_plain(looked.job)) in KNOWN_OPERATIONS and all(
+        statement.match in known and all(result in known for result in statement.requirements)
+        for statement in judged.statements
+    )
+
+
+def _passed(until: datetime | None, at: datetime) -> bool:
+    return until is not None and until <= at
 
 
 def _by_person(item: Any) -> bool:
