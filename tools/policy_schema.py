@@ -328,6 +328,7 @@ _ZONE: Part = {
     "patternErrorMessage": "expected an IANA time zone such as Europe/Berlin",
     "examples": list(_ZONES),
 }
+_GRACE: Part = {"patternErrorMessage": "expected a duration such as 0s, 5m, 2h or 1d", "examples": ["5m", "0s"]}
 _TEXTS: Mapping[tuple[type, str], Part] = {
     (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
     (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
@@ -337,9 +338,11 @@ _TEXTS: Mapping[tuple[type, str], Part] = {
     (model.CalendarForm, "timezone"): _ZONE,
     (model.Exemption, "timezone"): _ZONE,
     (model.PolicyDocument, "cancel_held_after"): {
-        "patternErrorMessage": "expected a number of days such as 21d",
+        "patternErrorMessage": "expected a duration such as 21d, 5m, 2h or 1d",
         "examples": ["21d"],
     },
+    (model.PolicyDocument, "cancel_grace"): _GRACE,
+    (model.Requirement, "grace"): _GRACE,
     (model.PolicyDocument, "version"): {"default": 1},
 }
 """What the reader asks of a text beside its type, by struct and key."""
