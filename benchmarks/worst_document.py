@@ -20,6 +20,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from batchgate.jobs.model import Job
+from batchgate.policy import calendars
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.decide import Decision, decide
 from batchgate.policy.facts import JobFacts, gather_facts
@@ -58,7 +59,7 @@ def held_job() -> JobFacts:
 
 # --- shapes -------------------------------------------------------------------------------------------
 
-ZONES = [
+ZONES = (
     "UTC",
     "Europe/Berlin",
     "America/New_York",
@@ -74,7 +75,7 @@ ZONES = [
     "Africa/Casablanca",
     "America/St_Johns",
     "Asia/Gaza",
-]
+)
 
 
 def calendar_name(number: int) -> str:
@@ -157,8 +158,11 @@ def filled(written: Written, key: str, make: Callable[[int], Written]) -> Writte
 
 def tags(_: Knobs) -> Written:
     """Nothing but checks of tags, all different."""
-    return filled({"version": 1, "policies": [{"name": "p", "require": []}]}, "guardrails", lambda number: {
-        "name": f"{number:x}", "require": [{"tags": {f"{number:x}": [f"{place:x}*"]}} for place in range(400)]})  # fmt: skip
+
+    def make(number: int) -> Written:
+        return {"name": f"{number:x}", "require": [{"tags": {f"{number:x}": [f"{each:x}*"]}} for each in range(400)]}
+
+    return filled({"version": 1, "policies": [{"name": "p", "require": []}]}, "guardrails", make)
 
 
 def patterns(_: Knobs) -> Written:
@@ -175,28 +179,36 @@ def stars(_: Knobs) -> Written:
     """One pattern after the other of nothing but stars and what the text is made of."""
 
     def make(number: int) -> Written:
-        return {
-            "name": f"{number:x}",
-            "require": [{"description": ["*a" * 60 + f"{number:x}{place:x}"]} for place in range(20)],
-        }
+        require = [{"description": ["*a" * 60 + f"{number:x}{place:x}"]} for place in range(20)]
+        return {"name": f"{number:x}", "require": require}
 
     return filled({"version": 1}, "policies", make)
 
 
 def exceptions(knobs: Knobs) -> Written:
     """One policy of thousands of requirements, and thousands of exceptions that lift it."""
-    require = [
-        {"priority": {"at_most": 0}, "message": f"{number:x}"} for number in range(max(knobs["requirements"], 1) * 400)
-    ]
+    count = max(knobs["requirements"], 1) * 400
+    require = [{"priority": {"at_most": 0}, "message": f"{number:x}"} for number in range(count)]
     written: Written = {"version": 1, "policies": [{"name": "p", "require": require}]}
-    return filled(written, "exceptions", lambda number: {
-        "name": f"{number:x}", "lifts": ["p"], "match": [{"region": "us-*"}], "expires": f"2026-04-{1 + number % 20:02}", "because": "x"})  # fmt: skip
+    about = {"lifts": ["p"], "match": [{"region": "us-*"}], "because": "x"}
+    return filled(
+        written,
+        "exceptions",
+        lambda number: {**about, "name": f"{number:x}", "expires": f"2026-04-{1 + number % 20:02}"},
+    )
 
 
 def paths(_: Knobs) -> Written:
     """Parameter paths as long as somebody might write them, of an operation that nobody knows."""
-    return filled({"version": 1}, "policies", lambda number: {
-        "name": f"{number:x}", "require": [{"operation_parameters": {"S3PutObjectTagging" + ".a" * 500 + f"{number:x}": {"present": True}}}]})  # fmt: skip
+    path = "S3PutObjectTagging" + ".a" * 500
+
+    def make(number: int) -> Written:
+        return {
+            "name": f"{number:x}",
+            "require": [{"operation_parameters": {f"{path}{number:x}": {"present": True}}}],
+        }
+
+    return filled({"version": 1}, "policies", make)
 
 
 USUAL: Knobs = {
@@ -244,13 +256,11 @@ class Measured:
             cold.append(seconds)
             warm.append(timed(policies, about)[0])
         self.cold, self.warm = statistics.median(cold), statistics.median(warm)
-        self.reach, self.segments = policies.clock.reach, policies.clock.segments
+        self.reach = policies.clock.reach
 
 
 def forget(policies: PolicySet) -> None:
     """Forget what calendars and zones remember."""
-    from batchgate.policy import calendars
-
     calendars._stretches_around.cache_clear()
     for each in policies.clock.calendars.values():
         each._blocks.clear()
@@ -287,10 +297,7 @@ def searched(seconds: float, seed: int) -> Iterator[Measured]:
             tried[name] = int(tried[name] * rng.choice([0, 0.3, 0.7, 1.5, 4])) + rng.randint(0, 2)
         tried["rows"] = min(tried["rows"], 720)
         tried["closed"] = min(tried["closed"], 3_000)
-        try:
-            found = Measured(str(tried), of_the_clock(tried), rounds=1)
-        except ValueError:
-            continue
+        found = Measured(str(tried), of_the_clock(tried), rounds=1)
         if found.bytes > BYTES * 1.02:
             continue
         if found.cold > worst:
@@ -306,11 +313,11 @@ def main() -> int:
     asked = parser.parse_args()
     found = [Measured(name, written) for name, written in shapes()]
     found += searched(asked.search, asked.seed)
-    for each in sorted(found, key=lambda one: one.cold):
-        print(
-            f"{each.cold * 1000:7.1f} ms cold {each.warm * 1000:7.1f} warm {each.bytes:>9,} bytes {each.reach.days:>3} d {each.segments:>6} {each.decision.verdict} {each.name}"
-        )
-    return 0
+    found.sort(key=lambda one: one.cold)
+    print("| ms cold | warm | bytes | days ahead | document")
+    for each in found:
+        print(f"| {each.cold * 1000:.1f} | {each.warm * 1000:.1f} | {each.bytes:,} | {each.reach.days} | {each.name}")
+    return int(found[-1].cold > GOAL_SECONDS)
 
 
 if __name__ == "__main__":

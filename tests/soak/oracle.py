@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tests.oracle.checks import KNOWN_OPERATIONS, operation_name
-from tests.oracle.language_oracle import OracleResult, evaluate
+from tests.oracle.language_oracle import SECONDS, OracleResult, evaluate
 from tests.oracle.plain import Result
 from tests.soak import records
 from tests.soak.records import Evidence
@@ -487,15 +487,16 @@ class Oracle:
         at: datetime,
     ) -> bool:
         """Whether a hold may end in a cancellation: long enough, and all that is in its way is known."""
-        days = document.get("cancel_held_after")
-        if days is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
+        age = document.get("cancel_held_after")
+        if age is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
             return False
         hold = job.hold
         if hold is None or job.owes_chance or job.known_at is None or not _all_known(judged, looked):
             return False
         if self._was_left_alone(job, at) or _passed(hold.until, at):
             return False
-        return job.known_for + (at - job.known_at) >= timedelta(days=int(str(days).removesuffix("d")))
+        longest = timedelta(seconds=int(str(age)[:-1]) * SECONDS[str(age)[-1]])
+        return bool(job.known_for + (at - job.known_at) >= longest)
 
     # --- The end ------------------------------------------------------------------------------------
 

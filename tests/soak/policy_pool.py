@@ -73,7 +73,7 @@ def document(name: str) -> Document:
     if "g" in flags:
         made["cancel_grace"] = "0s"
     if "e" in flags:
-        made["cancel_held_after"] = "1d"
+        made["cancel_held_after"] = "1d" if int(main) % 2 else "40m"
     if "n" not in flags:
         made["policies"] = [{"name": "main", "match": TAGGING, "require": list(REQUIREMENTS[int(main)])}]
         if "x" in flags and REQUIREMENTS[int(main)]:
