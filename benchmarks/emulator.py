@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 
 import boto3
 
-from s3batch_emulator import Emulator, MemoryObjects, SteppedClock, connect, running_server
+from s3batch_emulator import Emulator, MemoryObjects, RealClock, SteppedClock, connect, running_server
 
 ACCOUNT = "123456789012"
 LEAST_PER_SECOND = 500
@@ -31,6 +31,7 @@ def serve(jobs: int, channel: Connection) -> None:
     """Store jobs, wait until they are Suspended, serve them until told to end."""
     objects, clock = MemoryObjects(), SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
     emulator = Emulator(clock, objects, seed=0)
+    emulator.dates = RealClock()  # as those of the functions that are measured
     client = boto3.client("s3control", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     s3control = connect(client, emulator)
     etag = objects.put("manifests", "m.csv", b"bucket,key\n")

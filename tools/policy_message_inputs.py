@@ -91,6 +91,7 @@ def _yaml(title: str, old: str, new: str) -> Input:
 
 FILES: Sequence[Input] = (
     _yaml("A tab", "    match:", "\tmatch:"),
+    _file("A tab in a text of several lines", 'version: 1\nmode: "shadow\n\tmode" x\n'),
     _yaml("Keys of an item that are not indented alike", "    match:", "   match:"),
     _yaml("A key below a key that has its value", "    match:", "      match:"),
     _yaml("A key of the file that is indented", "policies:", "  policies:"),
@@ -110,6 +111,8 @@ FILES: Sequence[Input] = (
     _yaml("A backslash in double quotes", "see the wiki", '"see \\wiki"'),
     _yaml("A bracket that is not closed", "    require:", "    on_violation: [hold\n    require:"),
     _yaml("A brace that is not closed, before more lines", "region: eu-*", "tags: {team: lake"),
+    _file("A bracket that is not closed, before items", "version: 1\npolicies: [\n  - name: p\n    require: []\n"),
+    _file("Keys of the file that are not indented alike", "  version: 1\nmode: shadow\n"),
     _yaml("No comma", "region: eu-*", "tags: {team: {present: true} ticket: x}"),
     _yaml("Nothing between commas", "region: eu-*", "region: [eu-*,, us-*]"),
     _yaml("A pattern that begins with a star", "region: eu-*", "region: *-1"),
@@ -172,6 +175,7 @@ POLICIES: Sequence[Input] = (
     _document("No items", "policies: []"),
     _document("A mapping where a list stands", "policies: {name: p, require: []}"),
     _required("Text where a list stands", "any: eu-*"),
+    _required("Text where a mapping stands", "tags: lake"),
     _required("No keys", "tags: {}"),
     _required("No tests", "report: {}"),
     _required("Nothing where a value stands", "region:"),

@@ -94,7 +94,7 @@ def _part(part: Part) -> Iterator[str]:
     for given in part.inputs:
         yield from (f"### {given.title}", "")
         for name, text in _shown(given).items():
-            yield from (f"```yaml {name}", *text.rstrip("\n").split("\n"), "```", "")
+            yield from (f"```yml {name}", *text.rstrip("\n").split("\n"), "```", "")
         yield from ("```text", *messages_of(given, checks=part.checks), "```", "")
 
 

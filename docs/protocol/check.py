@@ -94,9 +94,11 @@ CONFIGURATIONS = (
     Configuration("grace", "a violation cancels later", f"-DGRACE=1 {CORE}", quick=True),
     Configuration("reasons forgotten", "S3 drops the reason in later statuses", "-DREASONS_KEPT=0 -DBARS=0 -DMARKS=0"),
     Configuration("ungated jobs", "S3 says ConfirmationRequired false", "-DGATING=1", quick=True),
-    Configuration("S3 does not say", "it may be ungated, or confirmed elsewhere", f"-DGATING=2 {CORE}"),
+    Configuration(
+        "S3 does not say", "it may be ungated, or confirmed elsewhere, one review at a time", "-DGATING=2 -DREVIEWS=1"
+    ),
     Configuration("NoSuchJob now and then", "DescribeJob says so of a job that is there", f"-DHIDES=1 {CORE}"),
-    Configuration("NoSuchJob for a moment", "and the listing does not show it either", f"-DHIDES=2 {CORE}"),
+    Configuration("NoSuchJob for a moment", "nor does the listing, one review at a time", "-DHIDES=2 -DREVIEWS=1"),
     Configuration(
         "NoSuchJob for long", "and then S3 shows it again, one review at a time", "-DHIDES=3 -DREVIEWS=1", quick=True
     ),

@@ -619,6 +619,12 @@ inline takes_effect(what, result) {
 
 active proctype World() {
   byte i; mtype result;
+#if GATING == 2
+  atomic { /* before anything else of S3's can happen */
+    if :: gated = 1 :: gated = 0 fi;
+    if :: date_survives = 1; if :: we_know = 1 :: skip fi :: skip fi
+  };
+#endif
 end: do
   :: d_step { job == New && gated -> job = Suspended; date = (GATING == 2); ACTED; printf("S3: the job is Suspended\n") }
   :: d_step { job == New && !gated -> job = Running; ACTED; printf("S3: the job runs\n") }
@@ -682,10 +688,6 @@ end: do
 }
 
 init { atomic {
-#if GATING == 2
-  if :: gated = 1 :: gated = 0 fi;
-  if :: date_survives = 1; if :: we_know = 1 :: skip fi :: skip fi;
-#endif
   run Review(0, sweep);
 #if REVIEWS > 1
   run Review(1, event_review);

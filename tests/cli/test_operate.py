@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import boto3
 import pytest
 
 from batchgate.adapters.ledger import DynamoLedger
@@ -13,6 +14,7 @@ from batchgate.wiring import SystemClock
 from batchgate_cli import dead_letters
 from batchgate_cli.dead_letters import DeadLetterQueue, RedriveError
 from tests.cli.live import PERSON, LiveStage, batchgate, deploy_function, log, make_unreadable, on_a_terminal
+from tests.integration.damage import answering
 from tests.integration.deployed import job_event
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION
 
@@ -325,3 +327,25 @@ def test_a_dead_letter_of_a_job_whose_item_can_not_be_read_is_shown(live: LiveSt
     assert result.exit_code == 0
     assert "the job is held" in said
     assert "can't be read" in said
+
+
+@pytest.mark.parametrize("service", ["sts", "ssm", "dynamodb"])
+@pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"{}", b"[]"])
+def test_an_answer_that_is_none_is_a_message(
+    live: LiveStage, monkeypatch: pytest.MonkeyPatch, service: str, body: bytes
+) -> None:
+    """A proxy's page with 200 says nothing of who asks, where the gate is, or whether it is paused."""
+    make: Any = boto3.session.Session.client
+
+    def client(self: Any, name: str, *args: Any, **named: Any) -> Any:
+        made = make(self, name, *args, **named)
+        if name == service:
+            answering(made, lambda operation: (200, {}, body))
+        return made
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    result = batchgate("pause", "--status")
+    assert result.exit_code != 0
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "paused" not in result.stdout

@@ -546,7 +546,7 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
     said = json.loads(text)
     assert said.keys() == {
         *("stack", "ledger_table", "queue_url", "unreviewed_url", "undelivered_url"),
-        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets"),
+        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets", "suspended_date_survives"),
     }
     assert said["appconfig"].keys() == {"application", "environment", "profile"}
     assert said["functions"].keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from aws_cdk import Stack
+from msgspec import structs
 
 from batchgate.errors import PolicyError
 from infra.gate_stack import GateStack
@@ -46,3 +48,18 @@ def test_a_missing_policy_file_ends_the_synthesis(tmp_path: Path) -> None:
     """An absent file is not an empty one."""
     with pytest.raises(SettingsError, match=r"policy_files: .*absent\.yaml: No such file"):
         policy_of(Settings(policy_files=(str(tmp_path / "absent.yaml"),)))
+
+
+def test_synth_warns_of_checks_that_this_deployment_can_not_measure(tmp_path: Path) -> None:
+    """Every job that they govern would be held: the deployment's own settings say so before."""
+    asks = (
+        "version: 1\npolicies:\n  - name: p\n    match: [{operation: S3*}]\n    require:\n"
+        "      - object_bytes: {at_most: 5}\n      - manifest: {bytes: {at_most: 5}}\n"
+    )
+    settings = written(tmp_path, asks)
+    for buckets, lints in (((), ["not-measured-yet", "setting-off"]), (("manifests",), ["not-measured-yet"])):
+        stack = Stack(an_app(), "Gate")
+        policy_of(structs.replace(settings, manifest_buckets=buckets), stack)
+        warnings = [str(entry.data) for entry in stack.node.metadata if "warning" in entry.type]
+        assert len(warnings) == len(lints)
+        assert all(f": {lint}: " in warning for lint, warning in zip(lints, warnings, strict=True))

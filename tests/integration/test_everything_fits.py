@@ -350,7 +350,7 @@ def test_a_digest_fits(world: World, clients: dict[str, Any]) -> None:
     topic = clients["sns"].create_topic(Name=f"t-{uuid4().hex[:8]}")["TopicArn"]
     TopicNotices(clients["sns"], topic).send("s" * 500, message)
     assert len(subjects[-1]) <= SUBJECT_CHARACTERS
-    assert subjects[-1].endswith("...")
+    assert "..." in subjects[-1]
 
 
 def test_ten_thousand_problems_make_a_short_message() -> None:

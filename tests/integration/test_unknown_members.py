@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from batchgate.jobs.model import JobRef
+from batchgate import wiring
+from batchgate.adapters.s3control import S3Control
+from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate.policy.facts import Gap, Result
 from batchgate.state import Direction
 from s3batch_emulator import Switches
@@ -98,6 +100,7 @@ def test_a_generator_with_a_new_member_beside_is_read_all_the_same() -> None:
 def test_a_job_that_runs_without_having_asked_is_not_cancelled_for_what_nobody_knows(place: tuple[str, ...]) -> None:
     """Though its policies forbid what is known of it."""
     stage = Stage(UNGATED.replace("S3PutObjectTagging", "S3*"))
+    stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(ConfirmationRequired=False, until="Active", **COPY)
     other = stage.create(ConfirmationRequired=False, until="Active", **COPY)
     stage.emulator.add_member(ref.job_id, place, "ON")
@@ -165,3 +168,28 @@ def test_an_untagged_job_is_held_until_somebody_has_looked() -> None:
     review = stage.review(stage.create())
     assert review.action == "held"
     assert "unmeasurable (S3 answered no list of tags)" in review.reason
+
+
+@pytest.mark.parametrize(("said", "known"), [(None, False), ("unknown", False), ("false", False), ("true", True)])
+def test_the_setting_reaches_the_adapter(monkeypatch: pytest.MonkeyPatch, said: str | None, known: bool) -> None:
+    """Only `true` says that S3 leaves the tags out."""
+    monkeypatch.setenv("BATCHGATE_LEDGER_TABLE", "ledger")
+    monkeypatch.setenv("BATCHGATE_POLICY_FILE", "policy.json")
+    monkeypatch.delenv("BATCHGATE_APPCONFIG", raising=False)
+    if said is not None:
+        monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", said)
+    assert wiring.Settings.from_environment().untagged_lacks_tags is known
+    monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", "yes")
+    with pytest.raises(wiring.SettingError, match="expected unknown or true or false, got 'yes'"):
+        wiring.Settings.from_environment()
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", said or "")
+    for made in (wiring._settings, wiring._jobs):
+        made.cache_clear()
+    try:
+        jobs = wiring._jobs(paced=False)
+        assert isinstance(jobs, S3Control)
+        assert jobs.untagged_lacks_tags is known
+    finally:
+        for made in (wiring._settings, wiring._jobs):
+            made.cache_clear()

@@ -513,7 +513,7 @@ class Oracle:
         rule = "3: at rest"
         if item is not None and item.phase == "settled":
             told_just_now = self.swept is not None and item.announced_at and item.announced_at >= self.swept.at
-            if status == "Suspended" and not job.hands and not told_just_now:
+            if status == "Suspended" and not job.hands and not item.maybe_sent and not told_just_now:
                 yield "2: S3 agrees", f"settled as {item.outcome}, and S3 says Suspended"
             if item.announced_at is None or item.due_at is not None or not self._is_told(job):
                 yield "5: announced", f"settled as {item.outcome}, and never announced"

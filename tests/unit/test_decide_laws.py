@@ -175,7 +175,7 @@ def cancelling_needs_a_violation_that_is_known(judge: Judge, rng: Random) -> Non
     assert written.get("mode") != "shadow"
     assert not (about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended)
     assert decision.by_violation == violated
-    if about.asks_for_confirmation:
+    if about.asks_for_confirmation is not AsksForConfirmation.NO:
         lengths = {requirement.grace for each in decision.governing for requirement in each.requirements}
         shortest = min({*lengths, decision.policies.cancel_grace})
         assert about.suspended_date is not None
@@ -191,7 +191,7 @@ def a_longer_grace_never_approves_and_never_cancels(judge: Judge, rng: Random) -
     about = random_facts(rng, written)
     short, long = sorted(rng.sample(range(len(GRACES)), 2))
     before, after = (judge(with_graces(written, GRACES[each]), about) for each in (short, long))
-    if before.verdict is Verdict.CANCEL and about.asks_for_confirmation:
+    if before.verdict is Verdict.CANCEL and about.asks_for_confirmation is not AsksForConfirmation.NO:
         assert after.verdict in (Verdict.CANCEL, Verdict.HOLD)
     else:
         assert after.verdict is before.verdict
@@ -221,13 +221,14 @@ def with_graces(written: Written, grace: str) -> Written:
 def in_its_grace_a_job_is_never_cancelled(judge: Judge, rng: Random) -> None:
     """Nor one of which S3 does not say since when it is Suspended; one that asks for nothing has no grace."""
     written = with_graces(written_with_all_lists(rng), "1h")
-    about = replace(random_facts(rng, written), asks_for_confirmation=True)
+    asks = rng.choice([AsksForConfirmation.YES, AsksForConfirmation.UNKNOWN])
+    about = replace(random_facts(rng, written), asks_for_confirmation=asks)
     since = rng.choice([None, about.now, about.now - timedelta(minutes=59, seconds=59)])
     young = judge(written, replace(about, suspended_date=since))
     assert young.verdict is not Verdict.CANCEL
     old = judge(written, replace(about, suspended_date=about.now - timedelta(hours=1)))
     assert old.verdict is young.verdict or (old.verdict, young.verdict) == (Verdict.CANCEL, Verdict.HOLD)
-    ungated = judge(written, replace(about, suspended_date=since, asks_for_confirmation=False))
+    ungated = judge(written, replace(about, suspended_date=since, asks_for_confirmation=AsksForConfirmation.NO))
     if not about.status.before_suspended:
         assert ungated.verdict is old.verdict
 
@@ -366,7 +367,7 @@ def grace_counts_from_now(written: Written, about: JobFacts) -> Decision:
 
 def grace_for_everybody(written: Written, about: JobFacts) -> Decision:
     """A job that runs without having asked has time, too."""
-    decision = right(written, replace(about, asks_for_confirmation=True))
+    decision = right(written, replace(about, asks_for_confirmation=AsksForConfirmation.YES))
     return decision if about.suspended_date is None else right(written, about)
 
 

@@ -22,7 +22,7 @@ from batchgate.policy.policy_set import (
     Verdict,
     after_grace,
 )
-from batchgate.policy.trace import Rows, StatementTrace, trace_checks, trace_statements
+from batchgate.policy.trace import Rows, StatementTrace, short_of_cancelling, trace_checks, trace_statements
 from batchgate.policy.wording import first_of
 
 SUSPENDED_FOR_AT_MOST = timedelta(days=30)
@@ -136,7 +136,8 @@ class Decision(Struct, frozen=True, dict=True):
     @cached_property
     def trace(self) -> tuple[StatementTrace, ...]:
         """Every statement, whether it governs, and what each of its requirements came to."""
-        return trace_statements(self.policies, self.results, self.not_met, self.rows, self.facts)
+        statements = trace_statements(self.policies, self.results, self.not_met, self.rows, self.facts)
+        return short_of_cancelling(statements) if self.facts.unknown_members else statements
 
 
 class _Count(Struct, frozen=True):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from batchgate.policy.checks import Not
 from batchgate.policy.facts import JobFacts, Result
@@ -166,6 +167,24 @@ def trace_statements(
             )
         )
     return tuple(traces)
+
+
+def short_of_cancelling(statements: Sequence[StatementTrace]) -> tuple[StatementTrace, ...]:
+    """The same where nothing may cancel the job: what would ask for it asks to hold."""
+
+    def held(vote: Verdict | None) -> Verdict | None:
+        return Verdict.HOLD if vote is Verdict.CANCEL else vote
+
+    return tuple(
+        replace(
+            each,
+            vote=held(each.vote),
+            requirements=tuple(
+                [replace(one, vote=held(one.vote), grace=False, cancels_from=None) for one in each.requirements]
+            ),
+        )
+        for each in statements
+    )
 
 
 def _position(
