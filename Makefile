@@ -93,6 +93,7 @@ reference: $(DEV) ## Write what is generated anew: the policy reference, its mes
 bench: $(PEERS) $(CLI) ## Measure judging, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
 	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table) || missed=1; \
+	PYTHONPATH=functions $(BIN)/python benchmarks/worst_document.py || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/cold_start.py --output $(or $(OUTPUT),table) || missed=1; \

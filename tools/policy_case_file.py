@@ -14,6 +14,7 @@ import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import calendars, suggestions
+from batchgate.policy.moments import parse_duration
 from batchgate.text import shorten
 from policy_case_members import Mistake, case_shapes, mistakes
 from policy_file import DocumentPath, Plain
@@ -37,7 +38,7 @@ class Case(Struct, frozen=True, kw_only=True):
     Attributes:
         job: As S3 would describe it, with what the case does not say filled in.
         at: The instant of the review, UTC.
-        decided_by, until, reason: UNSET where nothing is expected; `until` None where no instant is.
+        decided_by, until, cancels_at, reason: UNSET where nothing is expected; an instant is None where none is.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Case(Struct, frozen=True, kw_only=True):
     expect: Verdicts
     decided_by: tuple[str, ...] | UnsetType
     until: datetime | UnsetType | None
+    cancels_at: datetime | UnsetType | None
     reason: str | UnsetType
 
 
@@ -127,6 +129,7 @@ _JOB_WORDS = (
     "priority",
     "status",
     "confirmation_required",
+    "suspended_for",
 )
 JOB_MEMBERS = (
     "JobId",
@@ -161,6 +164,7 @@ _MEMBER_OF_WORD = {
 _STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.UNRECOGNISED)
 _ACCOUNT, _REGION = "111122223333", "us-east-1"
 _ACCOUNT_FORM, _REGION_FORM = re.compile(r"[0-9]{12}"), re.compile(r"[a-z0-9-]+")
+_DURATION_FORM = re.compile(r"(0|[1-9][0-9]{0,8})[smhd]")
 _SOME_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
 """For looking at a job whose own instant can't be read."""
 
@@ -244,7 +248,10 @@ class _Reader:
         if said.get("name") == "":
             self.wrong((*path, "name"), "expected a name, got an empty text")
         at = self.instant(said, "at", path, _SOME_INSTANT)
-        until = None if said.get("until", "") is None else self.instant(said, "until", path, UNSET)
+        until, cancels_at = (
+            None if said.get(key, "") is None else self.instant(said, key, path, UNSET)
+            for key in ("until", "cancels_at")
+        )
         job = self.job(said, path, at)
         case = Case(
             name=name,
@@ -256,6 +263,7 @@ class _Reader:
             expect=self.choice(said, "expect", path, get_args(Verdicts), "hold"),
             decided_by=self.texts(said, "decided_by", path, what="a list of names"),
             until=until,
+            cancels_at=cancels_at,
             reason=self.text(said, "reason", path, UNSET),
         )
         return case if len(self.problems) == before else None
@@ -324,6 +332,9 @@ class _Reader:
         words["status"] = self.choice(said, "status", path, _STATUSES, "Suspended")
         if said.get("confirmation_required", False) is not None:
             words["confirmation_required"] = self.flag(said, "confirmation_required", path, otherwise=True)
+        words["suspended_for"] = self.form(
+            said, "suspended_for", path, _DURATION_FORM, "a duration such as 4s, 10m or 2d"
+        )
         words["operation"] = self.operation(said, path)
         return {word: value for word, value in words.items() if word in said}
 
@@ -453,6 +464,8 @@ _MISSING: Mapping[str, str] = {
     "expect": f"say one of {', '.join(get_args(Verdicts))}",
 }
 _CREATED_BEFORE = timedelta(hours=1)
+_SUSPENDED_FOR = "30m"
+"""How long a job is Suspended where nothing is said: longer than the usual grace."""
 
 
 def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = False) -> dict[str, Json]:
@@ -461,17 +474,18 @@ def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = Fals
     partition = (
         "aws-cn" if str(region).startswith("cn-") else "aws-us-gov" if str(region).startswith("us-gov-") else "aws"
     )
+    suspended = _before(at, parse_duration(str(words.get("suspended_for", _SUSPENDED_FOR))))
     description: dict[str, Json] = {
         "JobId": "00000000-0000-4000-8000-000000000000",
         "JobArn": f"arn:{partition}:s3:{region}:{account}:job/00000000-0000-4000-8000-000000000000",
         "Status": "Suspended",
-        "CreationTime": (at - _CREATED_BEFORE).isoformat(),
+        "CreationTime": min(suspended, at - _CREATED_BEFORE).isoformat(),
         "RoleArn": f"arn:{partition}:iam::{account}:role/batch-operations",
         "Priority": 10,
         "Report": {"Enabled": False},
     }
     if words.get("confirmation_required") is not False and words.get("status") not in ("New", "Preparing"):
-        description["SuspendedDate"] = at.isoformat()
+        description["SuspendedDate"] = suspended.isoformat()
     if not generated:
         description["Manifest"] = {
             "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
@@ -483,6 +497,12 @@ def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = Fals
     if "total_tasks" in words:
         description["ProgressSummary"] = {"TotalNumberOfTasks": words["total_tasks"]}
     return _present(description)
+
+
+def _before(instant: datetime, by: timedelta) -> datetime:
+    """So long before, or the first instant that there is."""
+    earliest = datetime.min.replace(tzinfo=UTC)
+    return instant - by if instant - earliest > by else earliest
 
 
 def _present(description: Mapping[str, Json]) -> dict[str, Json]:

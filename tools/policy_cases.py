@@ -211,6 +211,8 @@ def _failures(case: Case, decision: Decision) -> Iterator[Failure]:
         yield from _compare_deciding(case.decided_by, decision)
     if case.until is not UNSET and case.until != decision.until:
         yield Failure("until", _instant(case.until), _instant(decision.until))
+    if case.cancels_at is not UNSET and case.cancels_at != decision.cancels_at:
+        yield Failure("cancels_at", _instant(case.cancels_at), _instant(decision.cancels_at))
     if case.reason is not UNSET:
         actual = status_update_reason(decision).rpartition(" [policy ")[0]
         if case.reason != actual:

@@ -42,7 +42,7 @@ FOREIGN_AT_MOST = 3
 VALUES_AT_MOST = 100_000
 """Values in a file with all aliases followed."""
 
-SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_held_after")
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
 """What may be said in one file of a directory only."""
 
 _NAMED = ("lists", "calendars")

@@ -25,7 +25,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "policy-reference.md"
 SCHEMA_FILE = DOCS / "policy.schema.json"
 
-SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_held_after")
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
 
 _MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _EXITS: Mapping[Exit, str] = {

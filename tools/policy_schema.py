@@ -456,6 +456,7 @@ _DURATION_WRITTEN: Part = {
 }
 _TERMS_OF_VALUES = (model.ElementTerm, model.PlainElementTerm, model.ParameterTerm, model.PlainParameterTerm)
 
+_GRACE: Part = {"patternErrorMessage": "expected a duration such as 0s, 5m, 2h or 1d", "examples": ["5m", "0s"]}
 _TEXTS: Mapping[tuple[type, str], Part] = {
     **{(form, word): _MOMENT_WRITTEN for form in _TERMS_OF_VALUES for word in ("before", "after")},
     **{(form, "within"): _DURATION_WRITTEN for form in _TERMS_OF_VALUES},
@@ -467,9 +468,11 @@ _TEXTS: Mapping[tuple[type, str], Part] = {
     (model.CalendarForm, "timezone"): _ZONE,
     (model.Exemption, "timezone"): _ZONE,
     (model.PolicyDocument, "cancel_held_after"): {
-        "patternErrorMessage": "expected a number of days such as 21d",
+        "patternErrorMessage": "expected a duration such as 21d, 5m, 2h or 1d",
         "examples": ["21d"],
     },
+    (model.PolicyDocument, "cancel_grace"): _GRACE,
+    (model.Requirement, "grace"): _GRACE,
     (model.PolicyDocument, "version"): {"default": 1},
 }
 """What the reader asks of a text beside its type, by struct and key."""

@@ -102,6 +102,8 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.Requirement: {
             "unless": "Conditions that lift the requirement: it holds, or all of these do.",
             "on_violation": "What its violation leads to: `hold` or `cancel`. Left away: what the statement says.",
+            "grace": "Beside `cancel`: how long after the job was suspended the violation cancels; before, it holds."
+            " Left away: `cancel_grace`.",
             "message": "1 to 100 printable ASCII characters, written into the reason on the job where they fit.",
         },
         model.Policy: {
@@ -138,8 +140,10 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "unmatched": "What becomes of a job that no policy matches: `hold` it for a person, or `cancel` it.",
             "ungated_jobs": "A job created without asking for confirmation runs at once: `report` it, or `cancel`"
             " it where requirements are known to be violated.",
-            "cancel_held_after": "Cancel a job this long after its first hold, as `21d`. Never where something could"
-            " not be read or a person is waited for. Left away: never.",
+            "cancel_grace": "How long a job is suspended before a violation cancels it, as `5m`; until then it is held."
+            " Tags may arrive after the job is suspended. `0s`: at once.",
+            "cancel_held_after": "Cancel a job that was held for so long, as `21d`. Time counts only while all that"
+            " stands in the way is known: not what could not be read, nor an outage of the gate. Left away: never.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
             "calendars": "Named time windows, used by `window`.",
             "guardrails": "Statements that restrict what they match and never approve.",

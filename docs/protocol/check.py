@@ -91,6 +91,7 @@ CONFIGURATIONS = (
     Configuration("two reviews, the core", "no person, pause, brake, shadow", f"{CORE}", quick=True),
     Configuration("two reviews", "people, console, pause, brake, shadow, adoption"),
     Configuration("cancel_held_after", "two reviews", "-DEXPIRY=1 -DPERSON=0"),
+    Configuration("grace", "a violation cancels later", f"-DGRACE=1 {CORE}", quick=True),
     Configuration("reasons forgotten", "S3 drops the reason in later statuses", "-DREASONS_KEPT=0 -DBARS=0 -DMARKS=0"),
     Configuration("ungated jobs", "S3 says ConfirmationRequired false", "-DGATING=1", quick=True),
     Configuration(
@@ -158,7 +159,9 @@ RULES = (
     Rule("EXPIRY_KNOWN", "What is unknown never expires into a cancellation", f"-DEXPIRY=1 {ALONE}"),
     Rule("EXPIRY_FRESH", "A hold expires only if a fresh review still holds", f"-DEXPIRY=1 {ALONE}"),
     Rule("VALID_EXPIRY", "... and, for a window, only until that window opens", f"-DEXPIRY=1 {ALONE}"),
-    Rule("MARKED_NO_CLOCK", "A hold in shadow does not start the clock of cancel_held_after", "-DEXPIRY=1 -DREVIEWS=1"),
+    Rule("KNOWN_TIME", "Time counts only while all that stands in the way is known", f"-DEXPIRY=1 {ALONE}"),
+    Rule("ONE_CHANCE", "After an outage one review comes before a cancellation for age", f"-DEXPIRY=1 {ALONE}"),
+    Rule("GRACE_FIRST", "A violation cancels only when its grace is over", f"-DGRACE=1 {ALONE}"),
 )
 QUICK_RULES = ("CLAIM_FIRST", "MAYBE_SENT", "ONE_WAY", "WAIT_15", "DUE_CLAIM", "PAUSE_IN_CLAIM")
 

@@ -40,6 +40,9 @@
 #ifndef EXPIRY
 #define EXPIRY 0       /* cancel_held_after is set */
 #endif
+#ifndef GRACE
+#define GRACE 0        /* 1: a violation that cancels has a grace, which ends some time after the job is Suspended */
+#endif
 #ifndef GATING
 #define GATING 0       /* the job asks for confirmation: 0 it does, and S3 says so; 1 it does not, and S3 says so;
                           2 S3 does not say, as recorded. The policies say ungated_jobs: cancel */
@@ -104,15 +107,17 @@
 #define ADOPTED_HELD      36
 #define EXPIRY_FRESH      37
 #define EXPIRY_KNOWN      38
-#define MARKED_NO_CLOCK   39
-#define UNKNOWN_LEFT      40
-#define UNKNOWN_NAMED     41
-#define DATE_BY_SETTING   42
-#define ASKED_AGAIN       43
-#define LISTING_FIRST     44
-#define REOPENED          45
-#define REOPENED_UNSENT   46
-#define CLOCKS            47
+#define KNOWN_TIME        39
+#define ONE_CHANCE        40
+#define GRACE_FIRST       41
+#define UNKNOWN_LEFT      42
+#define UNKNOWN_NAMED     43
+#define DATE_BY_SETTING   44
+#define ASKED_AGAIN       45
+#define LISTING_FIRST     46
+#define REOPENED          47
+#define REOPENED_UNSENT   48
+#define CLOCKS            49
 
 mtype = { none, held, claimed, settled };                 /* STATE's state; none: there is no item */
 mtype = { nothing, approve, cancel, hold };               /* directions and verdicts */
@@ -128,7 +133,8 @@ mtype = { sweep, event_review, person };
 /* STATE in the ledger. `direction` is nothing unless an update may have been sent. */
 mtype state = none, direction = nothing, outcome = nothing, verdict = nothing;
 bit maybe_sent, lease_live, over_15, unattributed, announced, due;
-byte held_for;                       /* since first_held_at: 0 never held, 1 held, 2 longer than cancel_held_after */
+byte held_for;                       /* for known reasons: 0 never, 1 held, 2 longer than cancel_held_after; 3: not all of it known */
+bit owes_chance;                     /* the last hold was not for known reasons: no time counts until a review holds for such */
 byte missing;                        /* S3 said NoSuchJob: 1 lately, 2 minutes ago, and has not shown the job since */
 bit ungated;                         /* what is held or claimed did not ask for confirmation */
 
@@ -137,6 +143,7 @@ mtype job = New, reason = no_reason;
 bit gated = (GATING != 1);           /* whether it asks for confirmation in truth */
 bit date, date_survives, we_know;    /* SuspendedDate is there; it stays after Suspended; the setting says so */
 byte unseen;                         /* S3 does not show the job: 0 not yet, 1 now, 2 it did not for a while */
+bit grace_over = !GRACE;             /* SuspendedDate and the clock */
 mtype asked[3] = nothing;            /* what p asked of S3 and waits for; then S3's answer */
 bit late_ready, late_cancel;
 
@@ -361,9 +368,9 @@ idle: /* 1. read STATE */
     :: who != person && s_state == claimed && !RULE(JUDGE_AFRESH) -> v = s_direction
     :: else ->
        if
-       :: d_facts == forbidden -> v = cancel
+       :: d_facts == forbidden && (grace_over || D_ASKS == asks_not || !RULE(GRACE_FIRST)) -> v = cancel
        :: d_facts == good && D_ASKS == asks -> v = approve
-       :: EXPIRY && D_ASKS == asks && held_for == 2 && s_state != none && (d_facts == violated || d_facts == window_closed ||
+       :: EXPIRY && D_ASKS == asks && held_for >= 2 && !(owes_chance && RULE(ONE_CHANCE)) && s_state != none && (d_facts == violated || d_facts == window_closed ||
             d_facts == unknown && !RULE(EXPIRY_KNOWN) || d_facts == good && !RULE(EXPIRY_FRESH)) ->
           v = cancel; expired = 1
        :: d_facts == shadow && !RULE(SHADOW_HOLDS) || d_facts == adopted && !RULE(ADOPTED_HELD) ->
@@ -382,11 +389,12 @@ idle: /* 1. read STATE */
     :: else
     fi;
     if
-    :: v == hold -> marked = (d_facts == shadow || d_facts == adopted);
+    :: v == hold -> marked = !(d_facts == violated || d_facts == window_closed || d_facts == forbidden);
        unasked = (D_ASKS == asks_not); forget(p); goto write_hold
     :: v != hold && s_direction != nothing && s_direction != v && RULE(ONE_WAY) &&
          (who != person || RULE(ONE_WAY_PEOPLE)) ->
-       printf("%e: not against what may have been sent; alarm\n", who); unasked = (D_ASKS == asks_not); forget(p); goto write_hold
+       printf("%e: not against what may have been sent; alarm\n", who); marked = 1;
+       unasked = (D_ASKS == asks_not); forget(p); goto write_hold
     :: else
     fi;
     PROMISE(who == person || d_facts != shadow && d_facts != adopted,
@@ -394,9 +402,13 @@ idle: /* 1. read STATE */
     PROMISE(v == approve || d_job == Suspended || !gated, "BROKEN 4 a cancellation of a job that asks for confirmation, and is not Suspended\n");
     PROMISE(v == cancel || d_job == Suspended, "BROKEN 1 an approval of a job that S3 did not say is Suspended\n");
     PROMISE(v == cancel || who == person || d_facts == good, "BROKEN 1 an approval that the policies do not give\n");
+    PROMISE(v == approve || who == person || d_facts != forbidden || grace_over || D_ASKS == asks_not,
+      "BROKEN 4 a cancellation before its grace is over\n");
     PROMISE(v == approve || who == person || d_facts == forbidden ||
       truly_held && held_for == 2 && (d_facts == violated || d_facts == window_closed),
       "BROKEN 4 a cancellation that the policies do not ask for\n");
+    PROMISE(v == approve || who == person || d_facts == forbidden || !owes_chance,
+      "BROKEN 4 a cancellation for age by the first review after an outage\n");
     expired = expired && d_facts == window_closed;
     unasked = (D_ASKS == asks_not);
     forget(p); d_facts = 0;
@@ -407,9 +419,9 @@ idle: /* 1. read STATE */
     :: else
     fi;
     if
-    :: BARS && RULE(PAUSE_IN_CLAIM) -> printf("%e: the gate is paused\n", who); goto write_hold
+    :: BARS && RULE(PAUSE_IN_CLAIM) -> printf("%e: the gate is paused\n", who); marked = 1; goto write_hold
     :: BARS && !RULE(PAUSE_IN_CLAIM) -> printf("the gate is paused\n"); printf("BROKEN 1 a claim while the gate is paused\n"); assert(false)
-    :: BARS && v == cancel && who != person && RULE(BRAKE_IN_CLAIM) -> printf("%e: the brake is on\n", who); goto write_hold
+    :: BARS && v == cancel && who != person && RULE(BRAKE_IN_CLAIM) -> printf("%e: the brake is on\n", who); marked = 1; goto write_hold
     :: BARS && v == cancel && who != person && !RULE(BRAKE_IN_CLAIM) -> printf("another job's cancellation is claimed: the brake is on\n");
        printf("BROKEN 4 a cancellation is claimed beyond the brake\n"); assert(false)
     :: skip
@@ -490,7 +502,7 @@ withdraw: /* surely not sent, or surely refused: the claim is given back, due no
     :: !stale[p] -> d_step {
          state = held; lease_live = 0; due = RULE(DUE_HOLD);
          if :: maybe_sent && RULE(KEEP_DIRECTION) :: else -> direction = nothing; maybe_sent = 0; over_15 = 0 fi;
-         if :: EXPIRY && held_for == 0 -> held_for = 1; truly_held = 1 :: else fi;
+         if :: EXPIRY -> owes_chance = 1 :: else fi;
          wrote()
        };
        printf("%e: withdraws\n", who); goto rest
@@ -502,7 +514,11 @@ write_missing: /* the first NoSuchJob of a job that was there decides nothing */
   atomic {
     if
     :: stale[p] && RULE(ON_REV) -> printf("%e: somebody else wrote first\n", who); goto rest
-    :: !stale[p] || !RULE(ON_REV) -> d_step { missing = 1; wrote(); printf("%e: asks again in minutes\n", who) }; goto rest
+    :: !stale[p] || !RULE(ON_REV) -> d_step {
+         missing = 1; if :: EXPIRY -> owes_chance = 1 :: else fi;
+         wrote(); printf("%e: asks again in minutes\n", who)
+       };
+       goto rest
     fi
   };
 
@@ -516,8 +532,8 @@ write_hold:
          if :: !maybe_sent -> direction = nothing; over_15 = 0 :: else fi;
          state = held; lease_live = 0; due = RULE(DUE_HOLD); missing = 0; ungated = unasked && GATING == 2;
          if
-         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1
-         :: EXPIRY && marked && !RULE(MARKED_NO_CLOCK) && held_for == 0 -> held_for = 1
+         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1; owes_chance = 0
+         :: EXPIRY && marked -> owes_chance = 1
          :: else
          fi;
          wrote()
@@ -548,7 +564,8 @@ settle: /* 4. conditional, and final */
        d_step {
          from_claim = (state == claimed);
          state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
-         direction = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0; lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0;
+         direction = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0;
+         lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0; owes_chance = 0;
          forget(p); d_facts = 0; v = 0; end = 0; end_verdict = 0;
          from_claim = 0; printf("%e: settles %e %e\n", who, outcome, verdict)
        };
@@ -636,7 +653,12 @@ end: do
   :: d_step { unseen == 1 -> unseen = 2; ACTED; printf("S3: shows the job again\n") }
 #endif
 #if EXPIRY
-  :: d_step { held_for == 1 -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
+  :: d_step { held_for == 1 && !owes_chance -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
+  :: d_step { held_for == 1 && owes_chance && !RULE(KNOWN_TIME) -> held_for = 3; ACTED;
+       printf("clock: held longer than cancel_held_after, with what was not known\n") }
+#endif
+#if GRACE
+  :: d_step { !grace_over && job != New -> grace_over = 1; ACTED; printf("clock: the grace is over\n") }
 #endif
   :: d_step { state == claimed && lease_live &&
          !(ON_TIME && (late_ready || late_cancel || ASKED(0) || ASKED(1) || ASKED(2))) ->

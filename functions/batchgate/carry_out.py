@@ -4,7 +4,7 @@ The order of effects is what makes it safe: the claim is written before the upda
 settlement after S3 answered, and whoever finds a claim whose owner is gone judges afresh.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -19,6 +19,7 @@ from batchgate.errors import (
     UpdateRefusedError,
     UpdateUnclearError,
 )
+from batchgate.held_time import HeldTime
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
@@ -66,7 +67,8 @@ def hold(
     job: Job,
     gate: Gate,
     *,
-    ends_after: timedelta = SUSPENDED_FOR_AT_MOST,
+    held: HeldTime,
+    ends_after: timedelta | None = None,
     block: Block | None = None,
 ) -> Review:
     """Write a hold with when to look again; tell of it, and keep it in the history, if it is news.
@@ -76,42 +78,50 @@ def hold(
         decision: What the policies say.
         job: S3's answer.
         gate: The ports.
-        ends_after: How long after the first hold, or the job's suspension, the hold ends.
+        held: How long the job was held so far.
+        ends_after: How long it may be held for known reasons; None where that does not end this hold.
         block: What makes it a hold whatever the policies say.
     """
     now = gate.clock.now()
     why = _why(block, state, decision)
     reason = f"batchgate: held, {why} [policy {decision.policy_version}]" if why else status_update_reason(decision)
-    first_held_at = _first_held_at(state, now, shadow=decision.policies.shadow, block=block)
-    until = None if block else decision.until
+    if block is not None:
+        held = HeldTime.at(now, state, is_known=False, until=None)
+    until, cancels_at = (None, None) if block else (decision.until, decision.cancels_at)
+    ends = now + ends_after - held.counted if ends_after is not None and held.counts_on else None
     maybe_sent = state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
-    held = replace(
+    written = replace(
         _state_of(state, job, gate),
         phase=Phase.HELD,
         verdict=str(Verdict.HOLD),
         reason=reason,
         decided_by=state.decided_by if state and maybe_sent else decision.policy_version,
         policy_version=decision.policy_version,
-        due_at=_due_at(now, gate, job, until, first_held_at + ends_after, block),
-        first_held_at=first_held_at,
+        due_at=_due_at(now, gate, job, block, (until, cancels_at, decision.searched_until, ends)),
+        first_held_at=(state.first_held_at if state else None) or now,
+        held_for_known=held.counted,
+        known_at=now if held.counts_on else None,
+        owes_chance=held.owes_chance,
         maybe_sent=maybe_sent,
         until=until,
+        cancels_at=cancels_at,
         block=block,
         shadow=decision.policies.shadow,
         judged=digest_of(decision),
         governing=decision.governing_names,
     )
-    is_news = state is None or _gist(state) != _gist(held)
-    held = replace(held, news_at=now if is_news else held.news_at)
-    review = review_of(decision, job, gate, "held", reason=reason, state=held)
+    is_news = state is None or _gist(state) != _gist(written)
+    written = replace(written, news_at=now if is_news else written.news_at)
+    review = review_of(decision, job, gate, "held", reason=reason, state=written)
     review = replace(
         review,
-        id=f"{job.ref.job_id}.{held.rev + 1}",  # as the write will make it
+        id=f"{job.ref.job_id}.{written.rev + 1}",  # as the write will make it
         until=until,
+        cancels_at=cancels_at,
         alarm=why if block in _ALARMING else "",
         block=block or "",
     )
-    gate.ledger.write(held, replacing=state, review=review if is_news else None)
+    gate.ledger.write(written, replacing=state, review=review if is_news else None)
     if is_news:
         gate.announcer.announce(review)
     return review
@@ -124,26 +134,11 @@ def _why(block: Block | None, state: State | None, decision: Decision) -> str:
     return _WORDS[block] if block is not None else ""
 
 
-def _first_held_at(state: State | None, now: datetime, *, shadow: bool, block: Block | None) -> datetime:
-    """The beginning of the hold; what was held in shadow, or left to people, was not held by these policies."""
-    if state is None or state.first_held_at is None:
-        return now
-    is_held = not shadow and block is not Block.ADOPTION
-    return state.first_held_at if _was_held(state) or not is_held else now
-
-
-def _was_held(state: State) -> bool:
-    """Whether the last hold was by policies in force."""
-    return not state.shadow and state.block is not Block.ADOPTION
-
-
-def _due_at(
-    now: datetime, gate: Gate, job: Job, until: datetime | None, ends: datetime, block: Block | None
-) -> datetime:
+def _due_at(now: datetime, gate: Gate, job: Job, block: Block | None, others: Iterable[datetime | None]) -> datetime:
+    """When to look again: soon enough anyway, and when something is known to change, S3 failing the job included."""
     again = min(gate.look_again_after, BRAKE_HOLDS_FOR_AT_MOST) if block is Block.BRAKE else gate.look_again_after
     fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
-    later = ends if ends > now else None
-    return min(each for each in (until, now + again, later, fails) if each is not None)
+    return min([now + again, *(each for each in (*others, fails) if each is not None and each > now)])
 
 
 def _gist(state: State) -> tuple[object, ...]:
@@ -247,9 +242,9 @@ def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[S
         attempt=(state.attempt if state else 0) + 1,
         direction=intent.direction,
         maybe_sent=state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED),
-        first_held_at=state.first_held_at if state is not None and _was_held(state) else None,
         lease_until=lease_until,
         until=None,
+        cancels_at=None,
         block=None,
         shadow=False,
         judged=intent.judged,
@@ -277,6 +272,8 @@ def _withdraw(claim: State, review: Review, gate: Gate, why: str) -> Review:
         verdict=str(Verdict.HOLD),
         reason=reason,
         first_held_at=claim.first_held_at or now,
+        known_at=None,
+        owes_chance=True,
         due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE else now + patience,
         direction=claim.direction if claim.maybe_sent else None,
         judged="",
@@ -410,6 +407,7 @@ def _settle(
         decided_at=now,
         due_at=now,
         until=None,
+        cancels_at=None,
         block=None,
     )
     settled = gate.ledger.write(settled, replacing=state)
@@ -493,6 +491,7 @@ def review_of(
         status=job.status,
         verdict=str(decision.verdict),
         until=decision.until,
+        cancels_at=decision.cancels_at,
         reason=reason or status_update_reason(decision),
         decided_by=decision.policy_version,
         policy_version=decision.policy_version,

@@ -229,6 +229,7 @@ class Review(Struct, frozen=True):
             left, or nothing.
         verdict: The policies' verdict; "" where they were not asked.
         until: When a hold's window opens; None where it does not, or nothing is held.
+        cancels_at: When a held job will be cancelled unless it is fixed; None likewise.
         decided_by: The policy version, or a person's ARN; "" where nothing was decided.
         governing: The names of the policies and guardrails that govern the job.
         total_tasks: For the log; None where unknown.
@@ -246,6 +247,7 @@ class Review(Struct, frozen=True):
     id: str = ""
     verdict: str = ""
     until: datetime | None = None
+    cancels_at: datetime | None = None
     reason: str = ""
     decided_by: str = ""
     policy_version: str = ""

@@ -161,6 +161,9 @@ def reopened(state: State) -> State:
         decided_at=None,
         announced_at=None,
         first_held_at=None,
+        held_for_known=timedelta(0),
+        known_at=None,
+        owes_chance=False,
         judged="",
         ungated=False,
     )

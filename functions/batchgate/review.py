@@ -18,8 +18,9 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
+from batchgate.held_time import HeldTime
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
-from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
+from batchgate.policy.decide import Decision, decide
 from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
@@ -112,7 +113,9 @@ def _not_found(ref: JobRef, state: State | None, gate: Gate) -> Review | None:
         since = now
     if since != state.missing_since:
         due = min(state.due_at or now, now + MISSING_FOR)
-        state = gate.ledger.write(replace(state, missing_since=since, due_at=due), replacing=state)
+        # Whether anything else stands in the way is not known while S3 does not show the job.
+        missing = replace(state, missing_since=since, due_at=due, known_at=None, owes_chance=True)
+        state = gate.ledger.write(missing, replacing=state)
     return finish(Step.LEAVE, state, seen, gate)
 
 
@@ -166,8 +169,9 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
     job = look.job
     asks = asks_for_confirmation(state, job, gate.suspended_date_survives)
     decision = _decide(policies, look, size, asks, gate)
-    expires_after = policies.cancel_held_after if decision.may_expire else None
-    expired = _has_expired(state, decision, gate)
+    held = _held_time(state, decision)
+    expires_after = policies.cancel_held_after if asks is AsksForConfirmation.YES else None
+    expired = expires_after is not None and held.may_end and held.counted >= expires_after
     direction = Direction.CANCEL if expired else direction_of(decision)
     block = _block(state, direction, job, gate)
     if asks is AsksForConfirmation.NO and (direction is None or block in (Block.ADOPTION, Block.OTHER_HAND)):
@@ -182,7 +186,7 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
             block = Block.PAUSED
         except BrakeError:
             block = Block.BRAKE
-    return hold(state, decision, job, gate, ends_after=expires_after or SUSPENDED_FOR_AT_MOST, block=block)
+    return hold(state, decision, job, gate, held=held, ends_after=expires_after, block=block)
 
 
 def _decide(policies: PolicySet, look: JobLook, size: int | Gap, asks: AsksForConfirmation, gate: Gate) -> Decision:
@@ -201,20 +205,10 @@ def direction_of(decision: Decision) -> Direction | None:
             return None
 
 
-def _has_expired(state: State | None, decision: Decision, gate: Gate) -> bool:
-    """Whether the job was held for longer than the policies allow, and still is, for reasons that are known."""
-    at_most = decision.policies.cancel_held_after
-    return (
-        decision.verdict is Verdict.HOLD
-        and decision.may_expire
-        and decision.facts.asks_for_confirmation is AsksForConfirmation.YES
-        and at_most is not None
-        and state is not None
-        and state.first_held_at is not None
-        and not state.shadow
-        and state.block is not Block.ADOPTION
-        and gate.clock.now() - state.first_held_at >= at_most
-    )
+def _held_time(state: State | None, decision: Decision) -> HeldTime:
+    """For how long the job was held for known reasons; what was held in shadow, or left to people, was not."""
+    is_known = decision.verdict is Verdict.HOLD and decision.may_expire
+    return HeldTime.at(decision.facts.now, state, is_known=is_known, until=decision.until)
 
 
 def _block(state: State | None, direction: Direction | None, job: Job, gate: Gate) -> Block | None:

@@ -1,6 +1,6 @@
 """What the ledger keeps of one job: one item of truth, `STATE`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -72,6 +72,10 @@ class State(Struct, frozen=True):
         decided_by: The policy version, or a person's ARN.
         policy_version: The policies that judged last.
         first_held_at: The first hold; kept through claims.
+        held_for_known: How long it was held for reasons that are all known, up to the last review.
+        known_at: When the last review found it held for such reasons, from which on more time counts; None where the
+            time since then does not.
+        owes_chance: Nothing counts until a review could have approved it: after an outage of the gate's.
         due_at: When somebody has to look again; the lease's end of a claim, at once for the end,
             None only when settled and announced.
         claim_id: The job's own, made with its first claim and kept ever after; part of every
@@ -85,6 +89,7 @@ class State(Struct, frozen=True):
         decided_at: When the end was settled; None while open.
         announced_at: When the end was announced; None before.
         until: When a hold's window opens, as the last review saw it; None where none will.
+        cancels_at: When a held job will be cancelled unless it is fixed, likewise.
         block: What but the policies made the last review a hold; None where they did.
         news_at: When the hold last became another one.
         shadow: The last review judged in shadow mode.
@@ -107,6 +112,9 @@ class State(Struct, frozen=True):
     policy_version: str
     due_at: datetime | None
     first_held_at: datetime | None = None
+    held_for_known: timedelta = timedelta(0)
+    known_at: datetime | None = None
+    owes_chance: bool = False
     claim_id: str | None = None
     attempt: int = 0
     direction: Direction | None = None
@@ -117,6 +125,7 @@ class State(Struct, frozen=True):
     decided_at: datetime | None = None
     announced_at: datetime | None = None
     until: datetime | None = None
+    cancels_at: datetime | None = None
     block: Block | None = None
     news_at: datetime | None = None
     shadow: bool = False

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.digest import needs_a_person
-from batchgate.errors import JobsApiError, PolicyUnavailableError, UnreadableItemError
+from batchgate.errors import JobsApiError, OutOfTimeError, PolicyUnavailableError, UnreadableItemError
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.ports import Gate, ListedJob, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
@@ -35,6 +35,12 @@ _FOR_WHAT_IS_DUE = 3 / 4
 
 _TROUBLES_TOLD = 20
 
+_REPORT_TAKES_AT_MOST = timedelta(seconds=3)
+"""What is kept of a sweep's time to note and write what it did."""
+
+_LOOKS_AT_THE_CLOCK_EVERY = 0.5
+"""Seconds, while reviews run."""
+
 
 class Plan(Struct, frozen=True):
     """How a deployment sweeps.
@@ -57,9 +63,12 @@ class Memory(Struct):
 
     Attributes:
         waiting: Jobs that S3 still prepares and that are waited for: reviewed again when they are Suspended, or run.
+        failed: Jobs whose last review failed, or was cut off: the next sweep comes to them last, so that no number of
+            them keeps it from the others.
     """
 
     waiting: set[JobRef] = field(default_factory=set)
+    failed: set[JobRef] = field(default_factory=set)
 
 
 class SweepReport(Struct):
@@ -75,6 +84,7 @@ class SweepReport(Struct):
             more than some.
         failed: How many troubles there were.
         left: Work that there was no time for; the next sweep begins with it.
+        cut_off: Reviews that were not done when the time was up; among `failed`.
         held: Jobs that are held now.
         oldest_held: Since when the oldest of them is held; a hold in shadow, or for adoption, begins anew when it ends.
         oldest_suspended: Since when the oldest of them waits for confirmation: S3 fails it 30 days later.
@@ -92,6 +102,7 @@ class SweepReport(Struct):
     troubles: list[tuple[str, Exception]] = field(default_factory=list)
     failed: int = 0
     left: int = 0
+    cut_off: int = 0
     held: int = 0
     oldest_held: datetime | None = None
     oldest_suspended: datetime | None = None
@@ -110,9 +121,11 @@ class _Work(Struct, frozen=True, order=True):
     """One job to review.
 
     Attributes:
+        failed: Whether its last review did.
         since: When it was due; of a new job when it was created, for the order alone.
     """
 
+    failed: bool
     since: datetime
     ref: JobRef
     is_new: bool
@@ -168,7 +181,7 @@ def _find_work(
         if version is None and item.phase is not Phase.SETTLED and not has_moved:
             continue  # it would be judged, and nothing judges
         if since is not None:
-            due.append(_Work(since, item.ref, is_new=False))
+            due.append(_Work(item.ref in memory.failed, since, item.ref, is_new=False))
     listed = listed or {}
     memory.waiting &= {ref for ref, row in others.items() if row.status.before_suspended} - listed.keys()
     rows = {**others, **listed}
@@ -176,10 +189,11 @@ def _find_work(
     # What is settled and listed as Suspended all the same is an old listing, or what can't be: a review tells.
     known = gate.ledger.ended([ref for ref in unknown if ref not in listed])
     new = [
-        _Work(rows[ref].creation_time or now, ref, is_new=True)
+        _Work(ref in memory.failed, rows[ref].creation_time or now, ref, is_new=True)
         for ref in unknown
         if ref not in known and version is not None
     ]
+    memory.failed &= {each.ref for each in (*due, *new)}
     report.listed, report.due, report.new = len(listed), len(due), len(new)
     return deque(sorted(due)), deque(sorted(new)), all_listed
 
@@ -262,24 +276,34 @@ def _in_turn(due: deque[_Work], new: deque[_Work]) -> Iterator[_Work]:
 
 
 def _work_off(work: Iterator[_Work], gate: Gate, plan: Plan, memory: Memory, report: SweepReport) -> None:
-    """Review one after another, or as many at once as there are workers, until the time is up."""
+    """Review as many at once as there are workers, until the time is up.
+
+    What is not done by then is noted and left to itself: whatever a review does too late, the protocol survives, and
+    the report of what was done must be written. A single worker is the sweep's own thread, and can't be cut off.
+    """
     if plan.workers == 1:
         for each in work:
             if _out_of_time(gate):
                 report.left += 1
-                continue
-            _note(each, memory, report, _review(each, gate, report))
+            else:
+                _note(each, memory, report, _review(each, gate, report))
         return
-    with ThreadPoolExecutor(plan.workers, "sweep") as pool:
-        running: dict[Future[Review | Exception], _Work] = {}
+    pool = ThreadPoolExecutor(plan.workers, "sweep")
+    running: dict[Future[Review | Exception], _Work] = {}
+    try:
         for each in work:
             if _out_of_time(gate):
                 report.left += 1
                 continue
             running[pool.submit(_review, each, gate, report)] = each
             if len(running) >= plan.workers:
-                _collect(running, memory, report, at_least=1)
-        _collect(running, memory, report, at_least=len(running))
+                _collect(running, gate, memory, report, at_least=1)
+        _collect(running, gate, memory, report, at_least=len(running))
+        for late in running.values():
+            report.cut_off += 1
+            _note(late, memory, report, OutOfTimeError(f"{late.ref}: the review was not done when the sweep ended"))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _out_of_time(gate: Gate) -> bool:
@@ -287,10 +311,18 @@ def _out_of_time(gate: Gate) -> bool:
 
 
 def _collect(
-    running: dict[Future[Review | Exception], _Work], memory: Memory, report: SweepReport, *, at_least: int
+    running: dict[Future[Review | Exception], _Work],
+    gate: Gate,
+    memory: Memory,
+    report: SweepReport,
+    *,
+    at_least: int,
 ) -> None:
+    """Note so many reviews as they are done, or what of them is by the time that the report needs."""
     while at_least > 0 and running:
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        done, _ = wait(running, _LOOKS_AT_THE_CLOCK_EVERY, FIRST_COMPLETED)
+        if not done and gate.clock.now() + _REPORT_TAKES_AT_MOST >= gate.deadline:
+            return
         for future in done:
             _note(running.pop(future), memory, report, future.result())
         at_least -= len(done)
@@ -308,7 +340,9 @@ def _review(work: _Work, gate: Gate, report: SweepReport) -> Review | Exception:
 def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Exception) -> None:
     if isinstance(came_to, Exception):
         report.note_trouble(work.ref.arn, came_to)
+        memory.failed.add(work.ref)
         return
+    memory.failed.discard(work.ref)
     report.did[came_to.action] += 1
     if came_to.action == "waiting":
         memory.waiting.add(work.ref)

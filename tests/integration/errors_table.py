@@ -22,6 +22,7 @@ DONE: Final = "is done"
 
 WANTS_TAG: Final = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: ticketed
     match: [{operation: S3PutObjectTagging}]
@@ -30,6 +31,7 @@ policies:
 """
 WANTS_SMALL_MANIFEST: Final = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: small-manifests
     match: [{operation: S3PutObjectTagging}]

@@ -41,6 +41,7 @@ policies:
 """
 CANCEL_ALL = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: nothing-at-all
     match: [{operation: S3PutObjectTagging}]
@@ -56,6 +57,7 @@ policies:
 """
 UP_TO_THREE = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: small
     match: [{operation: S3PutObjectTagging}]

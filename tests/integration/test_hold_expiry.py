@@ -1,15 +1,19 @@
 """A hold that lasts too long is a cancellation where the policies say so, and only where it is known what is wrong."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
-from batchgate.errors import JobsApiThrottledError
-from batchgate.jobs.model import DateSurvives
+from batchgate.errors import BatchgateError, JobsApiThrottledError
+from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate.ports import Brake, Pause
 from batchgate.state import Block, Outcome, Phase
 from s3batch_emulator import Effect, Fault, Switches
-from tests.integration.stage import APPROVE_ALL, Stage
+from tests.integration.stage import APPROVE_ALL, UP_TO_THREE, Stage
+
+HOUR = timedelta(hours=1)
 
 TWO_DAYS = """
 version: 1
@@ -38,14 +42,38 @@ SHADOW = TWO_DAYS.replace("version: 1", "version: 1\nmode: shadow")
 FOREVER = TWO_DAYS.replace("cancel_held_after: 2d\n", "")
 
 
+NIGHTS = """
+version: 1
+cancel_held_after: 12h
+calendars:
+  nights:
+    timezone: UTC
+    open: [{days: [mon, tue, wed, thu, fri, sat, sun], from: "22:00", to: "23:00"}]
+policies:
+  - name: at-night
+    match: [{operation: S3PutObjectTagging}]
+    require: [{window: nights}, {tags: {ticket: CHG-*}}]
+"""
+TICKET = {"ticket": "CHG-1"}
+
+
+def keep(stage: Stage, ref: JobRef, **units: float) -> str:
+    """Let time pass and look at the job every hour, as the sweep does; what the last review did."""
+    end = stage.clock.now() + timedelta(**units)
+    action = ""
+    while stage.clock.now() < end and stage.status(ref) == "Suspended":
+        stage.advance(seconds=min(end - stage.clock.now(), HOUR).total_seconds())
+        action = stage.review(ref).action
+    return action
+
+
 @pytest.mark.parametrize("text", [TWO_DAYS, NOBODY_S, MID_JANUARY], ids=["violated", "unmatched", "closed window"])
 def test_a_hold_for_a_known_reason_ends_in_a_cancellation(stage: Stage, text: str) -> None:
     """To the instant, counted from the first hold."""
     stage.enforce(text)
     ref = stage.create(5)
     stage.review(ref)
-    stage.advance(days=2, microseconds=-1)
-    assert stage.review(ref).action == "held"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
     stage.advance(microseconds=1)
     review = stage.review(ref)
     assert (review.action, stage.status(ref)) == ("cancelled", "Cancelled")
@@ -58,8 +86,7 @@ def test_the_sweep_looks_at_the_very_end_of_the_hold(stage: Stage) -> None:
     stage.enforce(TWO_DAYS)
     ref = stage.create(5)
     stage.review(ref)
-    stage.advance(days=1, hours=23, minutes=55)
-    stage.review(ref)
+    keep(stage, ref, days=1, hours=23, minutes=55)
     assert stage.state(ref).due_at == stage.clock.now() + timedelta(minutes=5)
     stage.advance(minutes=5)
     stage.sweep()
@@ -78,7 +105,7 @@ def test_a_hold_that_waits_for_a_person_never_expires(stage: Stage, text: str) -
 
 
 def test_what_could_not_be_read_never_expires(stage: Stage) -> None:
-    """Tags that the gate may not read."""
+    """Tags that the gate may not read: once it may, the whole time begins."""
     stage.enforce(TAGGED)
     ref = stage.create(5)
     stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="GetJobTagging", times=None))
@@ -86,7 +113,9 @@ def test_what_could_not_be_read_never_expires(stage: Stage) -> None:
         assert stage.review(ref).action == "held"
         stage.advance(days=1)
     stage.emulator.faults.clear()
-    assert stage.review(ref).action == "cancelled"  # known at last, and long since held
+    assert stage.review(ref).action == "held"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
 
 
 def test_a_size_that_s3_does_not_say_never_expires() -> None:
@@ -130,15 +159,15 @@ def test_what_was_held_in_shadow_was_not_held(stage: Stage) -> None:
     stage.enforce(SHADOW)
     ref = stage.create(5)
     stage.review(ref)
-    stage.advance(days=10)
+    keep(stage, ref, days=3)
     stage.enforce(TWO_DAYS)
     assert stage.review(ref).action == "held"
-    stage.advance(days=2)
-    assert stage.review(ref).action == "cancelled"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
 
 
 def test_a_claim_that_came_to_nothing_does_not_make_a_hold_in_shadow_count(stage: Stage) -> None:
-    """Held in shadow, then claimed and given back: the hold in force begins there."""
+    """Held in shadow, then claimed and given back: the hold in force begins after it."""
     stage.enforce(SHADOW)
     ref = stage.create(5)
     stage.review(ref)
@@ -149,8 +178,8 @@ def test_a_claim_that_came_to_nothing_does_not_make_a_hold_in_shadow_count(stage
         stage.review(ref)
     stage.enforce(TWO_DAYS)
     assert stage.review(ref).action == "held"
-    stage.advance(days=2)
-    assert stage.review(ref).action == "cancelled"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
 
 
 def test_what_was_left_to_people_was_not_held(stage: Stage) -> None:
@@ -159,29 +188,32 @@ def test_what_was_left_to_people_was_not_held(stage: Stage) -> None:
     stage.ledger.ledger.opened = stage.clock.now() + timedelta(hours=1)
     ref = stage.create(5)
     stage.review(ref)
-    stage.advance(days=10)
-    assert stage.review(ref).action == "held"
+    keep(stage, ref, days=3)
     stage.adopt_existing = True
     assert stage.review(ref).action == "held"
-    stage.advance(days=2)
-    assert stage.review(ref).action == "cancelled"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
 
 
 def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
-    """It is a cancellation like any other."""
+    """It is a cancellation like any other, and once more is looked at before it comes."""
     stage.enforce(TWO_DAYS)
     ref = stage.create(5)
     stage.review(ref)
-    stage.advance(days=3)
+    keep(stage, ref, days=1, hours=23, minutes=59)
     stage.ledger.ledger.set_pause(Pause("kim", "an incident", stage.clock.now()), replacing=None)
+    stage.advance(minutes=1)
     assert stage.review(ref).action == "held"
     assert stage.state(ref).block is Block.PAUSED
     stage.ledger.ledger.set_pause(None, replacing=stage.ledger.ledger.pause())
+    assert stage.review(ref).action == "held"
+    stage.brake = Brake(0, timedelta(minutes=10))
+    stage.advance(minutes=1)
+    assert stage.review(ref).action == "held"
+    assert stage.state(ref).block is Block.BRAKE
     stage.brake = Brake(1, timedelta(minutes=10))
-    other = stage.create(5)
-    stage.review(other)
-    stage.advance(days=3)
-    assert sorted([stage.review(ref).action, stage.review(other).action]) == ["cancelled", "held"]
+    assert stage.review(ref).action == "held"
+    assert keep(stage, ref, minutes=2) == "cancelled"
 
 
 def test_a_job_that_did_not_ask_does_not_expire(stage: Stage) -> None:
@@ -192,3 +224,132 @@ def test_a_job_that_did_not_ask_does_not_expire(stage: Stage) -> None:
     assert stage.review(ref).action == "ungated"
     assert stage.updates == []
     assert stage.state(ref).phase is Phase.SETTLED
+
+
+# --- The gate's own outages -------------------------------------------------------------------------
+
+
+def pause(stage: Stage) -> None:
+    """Somebody pauses the gate."""
+    stage.ledger.ledger.set_pause(Pause("kim", "an incident", stage.clock.now()), replacing=None)
+
+
+def resume(stage: Stage) -> None:
+    """And lets it go on."""
+    stage.ledger.ledger.set_pause(None, replacing=stage.ledger.ledger.pause())
+
+
+def deny_tags(stage: Stage) -> None:
+    """Somebody takes a permission away."""
+    stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="GetJobTagging", times=None))
+
+
+def deny_jobs(stage: Stage) -> None:
+    """Somebody takes all of them away."""
+    stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="DescribeJob", times=None))
+
+
+def throttle(stage: Stage) -> None:
+    """S3 takes no update."""
+    stage.emulator.faults.add(Fault(Effect.ERROR, "SlowDown", operation="UpdateJobStatus", times=None))
+
+
+def clear(stage: Stage) -> None:
+    """All is well again."""
+    stage.emulator.faults.clear()
+
+
+def take_policies(stage: Stage) -> None:
+    """Nothing can be had from where the policies come."""
+    stage.source.enforced = None
+
+
+def give_policies(stage: Stage) -> None:
+    """They are back."""
+    stage.enforce(NIGHTS)
+
+
+def shadow(stage: Stage) -> None:
+    """Somebody tries the policies out."""
+    stage.enforce(NIGHTS.replace("version: 1", "version: 1\nmode: shadow"))
+
+
+OUTAGES = {
+    "paused": (pause, resume),
+    "tags denied": (deny_tags, clear),
+    "jobs denied": (deny_jobs, clear),
+    "updates throttled": (throttle, clear),
+    "no policies": (take_policies, give_policies),
+    "in shadow": (shadow, give_policies),
+}
+
+
+@pytest.mark.parametrize(("begin", "end"), OUTAGES.values(), ids=OUTAGES)
+@pytest.mark.parametrize("looks", [True, False], ids=["with the sweep", "without the sweep"])
+def test_a_job_that_an_outage_kept_from_its_window_is_approved_in_the_next_one(
+    stage: Stage, begin: Callable[[Stage], None], end: Callable[[Stage], None], *, looks: bool
+) -> None:
+    """The window opened at 22:00 and the gate could not: held longer than it may be, it has the next night."""
+    stage.enforce(NIGHTS)
+    ref = stage.create(5, tags=TICKET)
+    stage.advance(hours=20)
+    assert stage.review(ref).action == "held"
+    begin(stage)
+    for _ in range(24):
+        stage.advance(hours=1)
+        if looks:
+            with suppress(BatchgateError):
+                stage.review(ref)
+    end(stage)
+    assert stage.review(ref).action == "held"
+    assert keep(stage, ref, hours=2, seconds=30) == "approved"
+
+
+@pytest.mark.parametrize(("begin", "end"), OUTAGES.values(), ids=OUTAGES)
+def test_what_is_not_the_gates_fault_goes_on_counting_after_an_outage(
+    stage: Stage, begin: Callable[[Stage], None], end: Callable[[Stage], None]
+) -> None:
+    """A job without its ticket has no chance in any night: one more review, and its time runs on to its end."""
+    stage.enforce(NIGHTS)
+    ref = stage.create(5)
+    stage.review(ref)
+    assert keep(stage, ref, hours=6) == "held"
+    counted = stage.state(ref).held_for_known
+    assert counted == timedelta(hours=6)
+    begin(stage)
+    for _ in range(5):
+        stage.advance(hours=24)
+        with suppress(BatchgateError):
+            stage.review(ref)
+    end(stage)
+    assert stage.review(ref).action == "held"
+    assert stage.status(ref) == "Suspended"
+    assert keep(stage, ref, hours=12) == "cancelled"
+
+
+def test_a_sweep_that_did_not_run_is_an_outage(stage: Stage) -> None:
+    """Nobody looked for three days: what counts ends where somebody had to, and one look comes before the end."""
+    stage.enforce(TWO_DAYS)
+    ref = stage.create(5)
+    stage.review(ref)
+    due = stage.state(ref).due_at
+    assert due is not None
+    first = stage.clock.now()
+    stage.advance(days=3)
+    assert stage.review(ref).action == "held"
+    assert stage.state(ref).held_for_known == due - first
+    assert keep(stage, ref, days=2) == "cancelled"
+
+
+def test_the_brake_is_an_outage(stage: Stage) -> None:
+    """A job that the brake held for days, and whose policies changed meanwhile, is not cancelled for those days."""
+    stage.enforce(UP_TO_THREE)
+    stage.brake = Brake(0, timedelta(minutes=10))
+    ref = stage.create(5)
+    keep(stage, ref, days=3)
+    assert stage.state(ref).block is Block.BRAKE
+    stage.enforce(TWO_DAYS)
+    stage.brake = Brake(9, timedelta(minutes=10))
+    assert stage.review(ref).action == "held"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"

@@ -14,6 +14,7 @@ from tests.integration.stage import Stage
 NEEDLE = "<img src=x onerror=alert(1)>"
 DESCRIBED = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: described
     match: [{operation: S3PutObjectTagging}]

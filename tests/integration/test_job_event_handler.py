@@ -307,6 +307,7 @@ def test_nothing_of_a_requesters_text_gets_into_the_log_unescaped(served: Served
     """Descriptions, roles and manifest keys are shown by no more than 40 printable characters, in quotes."""
     rules = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: described
     match: [{operation: S3PutObjectTagging}]

@@ -18,6 +18,7 @@ from tests.integration.stage import ACCOUNT, REGION, Stage, raising
 
 SMALL_MANIFESTS = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: small-manifests
     match: [{operation: S3PutObjectTagging}]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from batchgate.errors import JobNotFoundError, OutOfTimeError
 from batchgate.jobs.model import JobRef
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import Review
-from batchgate.state import Direction, Outcome, Phase
-from s3batch_emulator import Event, Switches
+from batchgate.ports import Pause, Review
+from batchgate.state import Block, Direction, Outcome, Phase
+from s3batch_emulator import Effect, Event, Fault, Switches
 from s3batch_emulator.pytest_plugin import START
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage
 
@@ -448,6 +448,7 @@ def test_the_reason_on_the_job_is_the_ledgers_character_by_character(
     require = [{"tags": {"ticket": "CHG-?"}, "message": message}] if cancels else []
     document = {
         "version": 1,
+        "cancel_grace": "0s",
         "policies": [
             {
                 "name": name,
@@ -466,3 +467,70 @@ def test_the_reason_on_the_job_is_the_ledgers_character_by_character(
     assert reason.isprintable()
     assert stage.job(ref).reason == reason == stage.s3control.describe(ref).status_update_reason
     assert reason.endswith("claim 5f3a91c2]")
+
+
+# --- Grace ------------------------------------------------------------------------------------------
+
+TEAM_IN_TEN_MINUTES = """
+version: 1
+cancel_grace: 10m
+policies:
+  - name: teams
+    match: [{operation: S3PutObjectTagging}]
+    require:
+      - tags: {team: {present: true}}
+        on_violation: cancel
+        message: every job names its team
+"""
+
+
+def test_a_job_that_is_tagged_after_it_was_suspended_is_approved(stage: Stage) -> None:
+    """As AWS's own examples do it: created, Suspended, reviewed, and only then tagged."""
+    stage.enforce(TEAM_IN_TEN_MINUTES)
+    ref = stage.create()
+    assert stage.review(ref).action == "held"
+    stage.person.put_job_tagging(AccountId=ACCOUNT, JobId=ref.job_id, Tags=[{"Key": "team", "Value": "lake"}])
+    assert stage.review(ref).action == "approved"
+
+
+def test_a_violation_is_cancelled_when_its_grace_is_over(stage: Stage) -> None:
+    """Held and told until then, due at that very instant, and cancelled by the sweep that comes with it."""
+    stage.enforce(TEAM_IN_TEN_MINUTES)
+    ref = stage.create()
+    stage.advance(seconds=4)
+    review = stage.review(ref)
+    since = stage.state(ref).suspended_at
+    assert since is not None
+    ends = since + timedelta(minutes=10)
+    assert (review.action, review.cancels_at, review.until) == ("held", ends, None)
+    assert f"will be cancelled at {ends:%Y-%m-%dT%H:%M:%SZ} unless fixed, by teams: tag team is absent" in review.reason
+    state = stage.state(ref)
+    assert (state.phase, state.due_at, state.cancels_at) == (Phase.HELD, ends, ends)
+    stage.advance(seconds=(ends - stage.clock.now()).total_seconds() - 0.001)
+    stage.sweep()
+    assert stage.status(ref) == "Suspended"
+    stage.advance(seconds=0.001)
+    stage.sweep()
+    assert (stage.status(ref), stage.state(ref).cancels_at) == ("Cancelled", None)
+
+
+def test_the_end_of_a_grace_is_no_reason_to_cancel_what_can_not_be_read(stage: Stage) -> None:
+    """Tags are denied when it ends: held, and nothing is said of a cancellation."""
+    stage.enforce(TEAM_IN_TEN_MINUTES)
+    ref = stage.create()
+    stage.review(ref)
+    stage.advance(minutes=10)
+    stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="GetJobTagging", times=None))
+    review = stage.review(ref)
+    assert (review.action, review.cancels_at, stage.updates) == ("held", None, [])
+
+
+def test_a_pause_at_the_end_of_a_grace_holds(stage: Stage) -> None:
+    """It is a cancellation like any other, and nothing says that it will come."""
+    stage.enforce(TEAM_IN_TEN_MINUTES)
+    ref = stage.create()
+    stage.review(ref)
+    stage.advance(minutes=10)
+    stage.ledger.ledger.set_pause(Pause("kim", "an incident", stage.clock.now()), replacing=None)
+    review = stage.review(ref)
+    assert (review.action, review.cancels_at, stage.state(ref).block) == ("held", None, Block.PAUSED)

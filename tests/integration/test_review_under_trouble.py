@@ -28,6 +28,7 @@ from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THR
 DECIDING = [APPROVE_ALL, CANCEL_ALL, UP_TO_THREE]
 TAGS_WANTED = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: ticketed
     match: [{operation: S3PutObjectTagging}]
@@ -37,6 +38,7 @@ policies:
 TAGS_UNWANTED = TAGS_WANTED.replace('{ticket: "CHG-*"}', "{frozen: {present: false}}")
 TAGS_MATCHED = """
 version: 1
+cancel_grace: 0s
 unmatched: cancel
 policies:
   - name: ticketed

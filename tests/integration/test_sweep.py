@@ -1,13 +1,23 @@
 """The sweep: what is due, what is new, and what no event told of."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 
 from batchgate.adapters import s3control
-from batchgate.errors import AnnounceError, LedgerError, PolicyUnavailableError, UnreadableItemError
+from batchgate.errors import (
+    AnnounceError,
+    JobsApiError,
+    LedgerError,
+    OutOfTimeError,
+    PolicyUnavailableError,
+    UnreadableItemError,
+)
 from batchgate.jobs.model import JobRef
+from batchgate.review import ONE_REVIEW_TAKES_AT_MOST
 from batchgate.state import Direction, Outcome, Phase
 from s3batch_emulator import Delays, Effect, Fault, Pace, Switches
 from tests.integration.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
@@ -468,3 +478,61 @@ def test_the_digest_tells_of_what_can_be_read(stage: Stage) -> None:
     stage.ledger.ledger.unreadable.add(broken)
     report = stage.sweep()
     assert [item.ref for item in report.waiting] == [good]
+
+
+# --- Reviews that do not end ------------------------------------------------------------------------
+
+
+@dataclass
+class Stuck:
+    """Reviews that wait for something outside, while the sweep's time goes by."""
+
+    stage: Stage
+    released: Event = field(default_factory=Event)
+
+    def wait(self) -> None:
+        """Let nearly all of the sweep's time go by, and then wait."""
+        self.stage.advance(seconds=(self.stage.time_left - timedelta(seconds=2)).total_seconds() / WORKERS)
+        self.released.wait(60)
+
+
+WORKERS = 4
+
+
+def test_reviews_that_do_not_end_keep_no_sweep_from_writing_what_it_did(stage: Stage) -> None:
+    """It ends in time, says which reviews it cut off and how many it did not come to, and gives its lease back."""
+    stage.enforce(HOLD_ALL)
+    stage.time_left = timedelta(seconds=60)
+    refs = [stage.create(1) for _ in range(16)]
+    stuck = Stuck(stage)
+    stage.script.before("look", *[stuck.wait] * WORKERS)
+    report = stage.sweep(workers=WORKERS)
+    stuck.released.set()
+    assert (report.cut_off, report.failed, report.left) == (WORKERS, WORKERS, len(refs) - WORKERS)
+    assert all(isinstance(trouble, OutOfTimeError) for _, trouble in report.troubles)
+    assert "end_sweep" in stage.script.effects
+    assert stage.ledger.ledger.sweep is None
+
+
+def test_what_was_cut_off_or_failed_comes_last_the_next_time(stage: Stage) -> None:
+    """Sixteen jobs that fail each time, all due the longest: the seventeenth is decided all the same."""
+    stage.enforce(APPROVE_ALL)
+    stage.time_left = ONE_REVIEW_TAKES_AT_MOST + timedelta(seconds=16)
+    refs = [stage.create(1) for _ in range(17)]
+    bad = set(refs[:16])
+
+    def fail() -> None:
+        stage.advance(seconds=1)
+        raise JobsApiError("S3 does not answer")
+
+    stage.script.before("look", *[fail] * 16)
+    first = stage.sweep()
+    assert (first.failed, first.left) == (16, 1)
+    assert stage.memory.failed == bad
+    assert all(stage.status(ref) == "Suspended" for ref in refs)
+    stage.script.before("look", lambda: None, *[fail] * 16)
+    second = stage.sweep()
+    assert stage.status(refs[16]) != "Suspended"
+    assert second.did["approved"] == 1
+    stage.sweep()
+    assert {ref for ref in refs if stage.status(ref) == "Suspended"} <= stage.memory.failed

@@ -24,6 +24,7 @@ def policy(rule: str, *, where: str) -> str:
     require = f"[{rule}]" if where == "require" else "[]"
     return f"""
 version: 1
+cancel_grace: 0s
 unmatched: {"cancel" if where == "match" else "hold"}
 policies:
   - name: sized
@@ -77,6 +78,7 @@ def test_a_guardrail_on_an_unknown_size_holds_what_a_policy_would_approve() -> N
     stage = Stage(
         """
 version: 1
+cancel_grace: 0s
 guardrails:
   - name: not-huge
     require: [{total_tasks: {at_most: 10_000_000}}]

@@ -41,6 +41,11 @@ Readings chosen where the description leaves room (those of calendars stand in `
 22. "The shell's classes" are those of `fnmatch`: a `]` that comes first is one of the class, a `-` at an end, too.
 23. `within` of a value that is there is unmeasurable where S3 does not say when the job was created.
 24. A job that S3 describes with neither a manifest nor a generator has a generator that is unmeasurable.
+25. A grace ends at SuspendedDate plus its length, that instant included in what comes after it. Without a
+    SuspendedDate it never ends, also where it is 0s.
+26. A job without a grace is one that surely does not ask for confirmation: ConfirmationRequired is false, it is not
+    Suspended, and it has no SuspendedDate.
+27. A cancellation ends the search for `until`, whatever brings it: the end of a grace, a window that closes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,7 +72,10 @@ from tests.oracle.windows import change_instants, wall_instant, zone_named
 CONFIRMATION_LIFETIME = timedelta(days=30)
 """How long a Suspended job waits for its confirmation. Source: S3 User Guide, batch-ops-job-status."""
 
-BESIDE_A_CONDITION = frozenset({"unless", "on_violation", "message"})
+BESIDE_A_CONDITION = frozenset({"unless", "on_violation", "grace", "message"})
+
+USUAL_GRACE = "5m"
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Verdict(IntEnum):
@@ -107,6 +115,7 @@ class OracleResult:
     Attributes:
         verdict: approve, hold, wait or cancel.
         until: Beside a hold, the first later instant that would approve, aware UTC; else None.
+        cancels_at: Beside a hold, the first later instant that would cancel, where none approves before.
         deciding: Names behind the verdict, sorted: statements, `(unmatched)`, `(unknown operation)`,
             `(unknown member)`, `(before Suspended)`, `(shadow)`.
         if_enforced: The verdict if the whole set were enforced; the same unless it is in shadow.
@@ -115,6 +124,7 @@ class OracleResult:
 
     verdict: str
     until: datetime | None
+    cancels_at: datetime | None
     deciding: tuple[str, ...]
     if_enforced: str
     statements: tuple[Statement, ...]
@@ -163,10 +173,11 @@ def evaluate(
         verdict, deciding = Verdict.HOLD, ("(shadow)",)
     if asks_for_confirmation_later(job):
         verdict, enforced, deciding = Verdict.WAIT, Verdict.WAIT, ("(before Suspended)",)
-    until = None
+    until = cancels_at = None
     if with_until and verdict is Verdict.HOLD and document.get("mode") != "shadow":
-        until = first_approval(document, situation)
-    return OracleResult(verdict.name.lower(), until, deciding, enforced.name.lower(), statements)
+        then, at = what_time_brings(document, situation)
+        until, cancels_at = (at if then is each else None for each in (Verdict.APPROVE, Verdict.CANCEL))
+    return OracleResult(verdict.name.lower(), until, cancels_at, deciding, enforced.name.lower(), statements)
 
 
 def tally(votes: Sequence[Vote]) -> tuple[Verdict, tuple[str, ...]]:
@@ -177,8 +188,13 @@ def tally(votes: Sequence[Vote]) -> tuple[Verdict, tuple[str, ...]]:
 
 def asks_for_confirmation_later(job: Job) -> bool:
     """Say whether the job may be on its way to Suspended; only an explicit false says it is not."""
-    surely_not = job.get("ConfirmationRequired") is False and job.get("SuspendedDate") is None
-    return job.get("Status") in BEFORE_SUSPENDED and not surely_not
+    return job.get("Status") in BEFORE_SUSPENDED and not surely_does_not_ask(job)
+
+
+def surely_does_not_ask(job: Job) -> bool:
+    """Say whether S3 says that the job does not ask for confirmation, and nothing contradicts it."""
+    was_suspended = job.get("Status") == "Suspended" or job.get("SuspendedDate") is not None
+    return job.get("ConfirmationRequired") is False and not was_suspended
 
 
 def found_statements(document: Document, situation: Situation) -> Iterator[Statement]:
@@ -212,12 +228,12 @@ def votes_of(document: Document, found: Sequence[Statement], situation: Situatio
 def known_votes(document: Document, found: Sequence[Statement], situation: Situation) -> Iterator[Vote]:
     """Give the votes of the statements, and those of `unmatched` and of the unknown operation."""
     for statement in found:
-        yield from statement_votes(statement)
+        yield from statement_votes(document, statement, situation)
     operation = operation_name(situation.job)
     known = operation in KNOWN_OPERATIONS
     policies = [statement for statement in found if statement.may_approve]
     if all(policy.match is Result.VIOLATED for policy in policies):
-        cancels = document.get("unmatched") == "cancel" and known
+        cancels = document.get("unmatched") == "cancel" and known and grace_is_over(document, {}, situation)
         yield Vote(Verdict.CANCEL if cancels else Verdict.HOLD, "(unmatched)")
     governing = [policy for policy in policies if policy.match is Result.MET]
     if not known and not any(
@@ -226,7 +242,7 @@ def known_votes(document: Document, found: Sequence[Statement], situation: Situa
         yield Vote(Verdict.HOLD, "(unknown operation)")
 
 
-def statement_votes(statement: Statement) -> Iterator[Vote]:
+def statement_votes(document: Document, statement: Statement, situation: Situation) -> Iterator[Vote]:
     """Give the votes of one statement: a policy's approval, and the doubts and violations of either kind."""
     doubts = {Result.UNKNOWN: Verdict.WAIT, Result.UNMEASURABLE: Verdict.HOLD}
     if statement.match in doubts:
@@ -240,7 +256,26 @@ def statement_votes(statement: Statement) -> Iterator[Vote]:
             yield Vote(doubts[result], statement.name)
         if result is Result.VIOLATED:
             nearest = mapping(written).get("on_violation", statement.written.get("on_violation", "hold"))
-            yield Vote(Verdict[text(nearest).upper()], statement.name)
+            waits = nearest == "cancel" and not grace_is_over(document, mapping(written), situation)
+            yield Vote(Verdict.HOLD if waits else Verdict[text(nearest).upper()], statement.name)
+
+
+def grace_is_over(document: Document, requirement: Document, situation: Situation) -> bool:
+    """Say whether a violation of this requirement (or of `unmatched`: an empty one) may cancel by now."""
+    job = situation.job
+    if surely_does_not_ask(job):
+        return True
+    ends = end_of_grace(document, requirement, job)
+    return ends is not None and situation.now >= ends
+
+
+def end_of_grace(document: Document, requirement: Document, job: Job) -> datetime | None:
+    """Give the first instant after a grace; None where nothing says when it began."""
+    if job.get("SuspendedDate") is None:
+        return None
+    written = text(requirement.get("grace", document.get("cancel_grace", USUAL_GRACE)))
+    length = timedelta(seconds=int(written[:-1]) * SECONDS[written[-1]])
+    return datetime.fromisoformat(text(job["SuspendedDate"])) + length
 
 
 def requirement_holds(document: Document, statement: Document, requirement: Document, situation: Situation) -> Result:
@@ -285,20 +320,24 @@ def lists_literally(operand: Plain, operation: str | Result, situation: Situatio
     return False
 
 
-def first_approval(document: Document, situation: Situation) -> datetime | None:
-    """Give the first instant after now that would approve, strictly before the job's confirmation lapses."""
+def what_time_brings(document: Document, situation: Situation) -> tuple[Verdict, datetime | None]:
+    """Give what ends the hold, approve or cancel, and when: before the job's confirmation lapses, or never."""
     suspended = situation.job.get("SuspendedDate") or situation.job.get("CreationTime")
     if suspended is None:
-        return None
+        return Verdict.HOLD, None
     lapses = datetime.fromisoformat(text(suspended)) + CONFIRMATION_LIFETIME
     instants = {expiry(mapping(exception)) for exception in listed(document.get("exceptions"))}
     for calendar in situation.calendars.values():
         instants |= change_instants(mapping(calendar), situation.now, lapses)
+    statements = [*listed(document.get("policies")), *listed(document.get("guardrails"))]
+    written = [one for statement in statements for one in listed(mapping(statement).get("require"))]
+    graces = (end_of_grace(document, mapping(one), situation.job) for one in ({}, *written))
+    instants |= {end for end in graces if end is not None}
     for instant in sorted(instants):
         if situation.now < instant < lapses:
             later = replace(situation, now=instant)
             found = list(found_statements(document, later))
             verdict, _ = tally(list(votes_of(document, found, later)))
-            if verdict is Verdict.APPROVE:
-                return instant.astimezone(UTC)
-    return None
+            if verdict in (Verdict.APPROVE, Verdict.CANCEL):
+                return verdict, instant.astimezone(UTC)
+    return Verdict.HOLD, None

@@ -124,6 +124,7 @@ MANIFEST_FORMATS = (
 )
 MANIFEST_VERSIONS = ("v1", "null", "3HL4kqtJlcpXroDTDmJ")
 MANIFEST_VERSION_PATTERNS = ("v?", "*", "null")
+GRACES = ("5m", "0s", "4s", "2h", "1d", "30d")
 REPORT_SCOPES = ("AllTasks", "FailedTasksOnly")
 
 GRANT_OF_ALL: Plain = {"Grantee": {"TypeIdentifier": "uri", "Identifier": "AllUsers"}, "Permission": "READ"}

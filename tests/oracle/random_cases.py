@@ -25,6 +25,10 @@ JITTER = (
 )
 SUSPENDED_FOR = (
     timedelta(hours=1),
+    timedelta(seconds=4),
+    timedelta(minutes=5),
+    timedelta(minutes=5, microseconds=-1),
+    timedelta(days=1, minutes=30),
     timedelta(0),
     timedelta(days=10),
     timedelta(days=29),

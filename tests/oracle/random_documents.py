@@ -48,15 +48,7 @@ PLAIN_DIALECT = Dialect()
 
 def random_document(rng: Random, dialect: Dialect = PLAIN_DIALECT) -> Written:
     """Make one valid policy document, as parsed from YAML, lists not expanded."""
-    document: Written = {"version": 1}
-    if chance(rng, 0.3):
-        document["mode"] = "shadow" if chance(rng, 0.15) else "enforce"
-    if chance(rng, 0.5):
-        document["unmatched"] = rng.choice(["hold", "hold", "cancel"])
-    if chance(rng, 0.2):
-        document["ungated_jobs"] = rng.choice(["report", "cancel"])
-    if chance(rng, 0.2):
-        document["cancel_held_after"] = rng.choice(["21d", "7d"])
+    document = random_settings(rng)
     writer = Writer(rng, dialect, sorted(rng.sample(pools.CALENDARS, rng.randint(0, 3))))
     if writer.calendars:
         document["calendars"] = {name: random_calendar(rng) for name in writer.calendars}
@@ -71,6 +63,22 @@ def random_document(rng: Random, dialect: Dialect = PLAIN_DIALECT) -> Written:
         document["exceptions"] = [writer.exception(place, names) for place in range(rng.randint(1, 2))]
     if writer.lists_used or chance(rng, 0.1):
         document["lists"] = {name: LISTS[name] for name in sorted(writer.lists_used or {"tickets"})}
+    return document
+
+
+def random_settings(rng: Random) -> Written:
+    """Make the settings of a document."""
+    document: Written = {"version": 1}
+    if chance(rng, 0.3):
+        document["mode"] = "shadow" if chance(rng, 0.15) else "enforce"
+    if chance(rng, 0.5):
+        document["unmatched"] = rng.choice(["hold", "hold", "cancel"])
+    if chance(rng, 0.2):
+        document["ungated_jobs"] = rng.choice(["report", "cancel"])
+    if chance(rng, 0.6):
+        document["cancel_grace"] = rng.choice(pools.GRACES)
+    if chance(rng, 0.2):
+        document["cancel_held_after"] = rng.choice(["21d", "7d", "36h"])
     return document
 
 
@@ -107,6 +115,12 @@ def random_dates(rng: Random, zone: str) -> str:
     return f"{written(first)}..{written(last)}" if chance(rng, 0.5) else written(first)
 
 
+def as_written(item: Plain) -> Written:
+    """Promise that an item is a mapping that may still be written into."""
+    assert isinstance(item, dict)
+    return item
+
+
 class Writer:
     """Writes the statements of one document, over the names that the document has."""
 
@@ -134,6 +148,10 @@ class Writer:
         statement["require"] = require
         if not mentions(require, "manual_approval") and chance(rng, 0.25):
             statement["on_violation"] = rng.choice(["hold", "cancel"])
+        for each in map(as_written, require):
+            nearest = each.get("on_violation", statement.get("on_violation"))
+            if nearest == "cancel" and "manual_approval" not in each and chance(rng, 0.3):
+                each["grace"] = rng.choice(pools.GRACES)
         return statement
 
     def match(self) -> list[Plain]:

@@ -70,7 +70,7 @@ def checks_within(written: Plain, depth: int = 0) -> list[tuple[str, Plain]]:
                 found += checks_within(operand, depth + 1)
             elif word == "unless":
                 found += checks_within(operand)
-            elif word not in {"on_violation", "message"}:
+            elif word not in {"on_violation", "grace", "message"}:
                 found.append((word, operand))
     return found
 

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tests.oracle.checks import KNOWN_OPERATIONS, operation_name
-from tests.oracle.language_oracle import OracleResult, evaluate
+from tests.oracle.language_oracle import SECONDS, OracleResult, evaluate
 from tests.oracle.plain import Result
 from tests.soak import records
 from tests.soak.records import Evidence
@@ -74,9 +74,12 @@ class _Job:
         sends: Of the present claim.
         hands: Directions that the gate asked for and that were not surely refused.
         effects: What changed S3's status by request: when, which way, and whether by the gate.
-        held_since: The first of the holds that policies in force made since one in shadow, or one left to people.
         seen_waiting: The ledger had a hold or claim of it that was made while S3 said Suspended, and has.
         not_found: When S3 said first that there is no such job, and has not shown it since.
+        known_for: How long it was held for reasons that were all known.
+        known_at: The last hold for such reasons; None where the time since does not count.
+        owes_chance: The gate has had no chance to approve it since something else held it.
+        hold: The last hold.
     """
 
     job: records.Job
@@ -85,11 +88,19 @@ class _Job:
     sends: list[records.Sent] = field(default_factory=list)
     hands: set[str] = field(default_factory=set)
     effects: list[tuple[datetime, str, bool]] = field(default_factory=list)
-    held_since: datetime | None = None
     seen_waiting: bool = False
     not_found: datetime | None = None
+    known_for: timedelta = timedelta(0)
+    known_at: datetime | None = None
+    owes_chance: bool = False
+    hold: Any = None
     told: list[records.Announced] = field(default_factory=list)
     settled_rev: int = 0
+
+    def begin_anew(self) -> None:
+        """Forget how it was held, and that it ended: it is open again."""
+        self.settled_rev, self.hold = 0, None
+        self.known_for, self.known_at, self.owes_chance = timedelta(0), None, False
 
 
 class Oracle:
@@ -167,7 +178,7 @@ class Oracle:
 
     # --- The ledger ---------------------------------------------------------------------------------
 
-    def _written(self, w: records.Written) -> None:
+    def _written(self, w: records.Written) -> None:  # noqa: C901 - one write, step by step
         job_id = w.after.ref.job_id
         job = self.jobs[job_id]
         before, after = job.item, w.after
@@ -183,16 +194,43 @@ class Oracle:
                 self.cancels.append(w.at)
         if after.phase != "settled":
             if before is not None and before.phase == "settled":
-                job.settled_rev, job.held_since = 0, None
+                before = None
+                job.begin_anew()
             looked = self.seen[w.by, job_id].looked
             job.seen_waiting |= looked is not None and looked.job["Status"] == "Suspended"
         if after.phase == "held":
-            in_force = not after.shadow and after.block != "adoption"
-            looked = self.seen[w.by, job_id].looked
-            job.held_since = (job.held_since or (looked.at if looked else w.at)) if in_force else None
+            if not _shown_again(before, after):
+                self._count_known_time(job, before, w)
+            job.hold = after
         if after.phase == "settled" and not job.settled_rev:
             job.settled_rev = after.rev
         job.item = after
+
+    def _count_known_time(self, job: _Job, before: Any, w: records.Written) -> None:
+        """Only between two holds for known reasons, and after anything else not before the gate had its chance."""
+        after = w.after
+        if after.shadow or after.block is not None or not after.judged or not self._is_known(job, w):
+            job.owes_chance, job.known_at = True, None
+            return
+        if job.known_at is not None:
+            job.known_for += (job.hold.due_at if self._was_left_alone(job, w.at) else w.at) - job.known_at
+        lost = before is not None and (
+            job.owes_chance or before.phase != "held" or self._was_left_alone(job, w.at) or _passed(before.until, w.at)
+        )
+        job.owes_chance = lost and after.until is not None
+        job.known_at = None if job.owes_chance else w.at
+
+    def _was_left_alone(self, job: _Job, at: datetime) -> bool:
+        due: datetime | None = job.hold.due_at if job.hold is not None else None
+        return due is not None and at - due > timedelta(hours=1)
+
+    def _is_known(self, job: _Job, w: records.Written) -> bool:
+        """Whether all that stood in the way at this hold was known, and it was the policies that held."""
+        looked, given = self.seen[w.by, job.job.ref.job_id].looked, self.given.get(w.by)
+        if looked is None or given is None or given.document is None:
+            return False
+        judged = self._judge(w.by, looked, given.document, looked.at)
+        return judged.verdict == "hold" and _all_known(judged, looked)
 
     def _wrongly_written(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901 - rule by rule
         before, after = job.item, w.after
@@ -428,9 +466,12 @@ class Oracle:
     def _judge(self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime) -> OracleResult:
         seen = self.seen[by, looked.job_id]
         size = seen.size
+        said = _plain(looked.job)
+        if self._asks(self.jobs[looked.job_id], looked.job) == "no":
+            said["ConfirmationRequired"] = False  # also where only the missing date and the setting say so
         return evaluate(
             document,
-            _plain(looked.job),
+            said,
             "unmeasurable" if seen.tags is None else seen.tags,
             at,
             manifest_bytes="unmeasurable" if size is None else size,
@@ -446,21 +487,16 @@ class Oracle:
         at: datetime,
     ) -> bool:
         """Whether a hold may end in a cancellation: long enough, and all that is in its way is known."""
-        days = document.get("cancel_held_after")
-        if days is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
+        age = document.get("cancel_held_after")
+        if age is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
             return False
-        if "(unknown member)" in judged.deciding:
+        hold = job.hold
+        if hold is None or job.owes_chance or job.known_at is None or not _all_known(judged, looked):
             return False
-        known = {Result.MET, Result.VIOLATED}
-        return (
-            all(
-                statement.match in known and all(result in known for result in statement.requirements)
-                for statement in judged.statements
-            )
-            and operation_name(_plain(looked.job)) in KNOWN_OPERATIONS
-            and job.held_since is not None
-            and at - job.held_since >= timedelta(days=int(str(days).removesuffix("d")))
-        )
+        if self._was_left_alone(job, at) or _passed(hold.until, at):
+            return False
+        longest = timedelta(seconds=int(str(age)[:-1]) * SECONDS[str(age)[-1]])
+        return bool(job.known_for + (at - job.known_at) >= longest)
 
     # --- The end ------------------------------------------------------------------------------------
 
@@ -535,12 +571,33 @@ class Oracle:
             yield "5: reason", f"{what}: {text!r}"
 
 
+def _all_known(judged: OracleResult, looked: records.Looked) -> bool:
+    known = {Result.MET, Result.VIOLATED}
+    if "(unknown member)" in judged.deciding:
+        return False
+    return operation_name(_plain(looked.job)) in KNOWN_OPERATIONS and all(
+        statement.match in known and all(result in known for result in statement.requirements)
+        for statement in judged.statements
+    )
+
+
+def _passed(until: datetime | None, at: datetime) -> bool:
+    return until is not None and until <= at
+
+
 def _by_person(item: Any) -> bool:
     return bool(item.decided_by.startswith("arn:"))
 
 
 def _but_when(item: Any) -> Any:
-    return replace(item, rev=0, due_at=None, missing_since=None)
+    return replace(item, rev=0, due_at=None, missing_since=None, known_at=None, owes_chance=False)
+
+
+def _shown_again(before: Any, after: Any) -> bool:
+    """Whether all that was written is that S3 shows a job that it had not shown."""
+    if before is None or before.missing_since is None or after.missing_since is not None:
+        return False
+    return bool(_but_when(before) == _but_when(after))
 
 
 def _end(item: Any) -> tuple[Any, ...]:

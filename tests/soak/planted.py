@@ -13,10 +13,11 @@ from batchgate import carry_out, protocol, review, sweep
 from batchgate.adapters import answers, s3control
 from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError, LedgerError
+from batchgate.held_time import HeldTime
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
 from batchgate.policy.decide import Decision
 from batchgate.policy.evidence import evidence_of
-from batchgate.policy.facts import Result
+from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.policy_set import Verdict
 from batchgate.protocol import Settle, Step
 from batchgate.state import Block, Direction, Outcome, Phase, State
@@ -335,23 +336,39 @@ def expire_an_unmeasurable_hold(patch: pytest.MonkeyPatch) -> None:
 @plant
 def expire_at_once(patch: pytest.MonkeyPatch) -> None:
     """A hold that may expire has expired."""
+    patch.setattr(HeldTime, "at", _held(lambda held: replace(held, counted=timedelta(days=99), may_end=held.counts_on)))
+
+
+@plant
+def count_what_was_not_known(patch: pytest.MonkeyPatch) -> None:
+    """A hold is a hold: in shadow, paused, with tags that are denied."""
     patch.setattr(
-        review,
-        "_has_expired",
-        lambda state, decision, gate: (
-            decision.verdict is Verdict.HOLD and decision.may_expire and decision.policies.cancel_held_after is not None
+        HeldTime,
+        "at",
+        lambda now, before, **_: HeldTime(
+            (before.held_for_known + (now - (before.known_at or now))) if before else timedelta(0),
+            counts_on=True,
+            owes_chance=False,
+            may_end=before is not None,
         ),
     )
 
 
 @plant
-def count_what_was_held_in_shadow(patch: pytest.MonkeyPatch) -> None:
-    """A hold is a hold."""
-    patch.setattr(
-        carry_out,
-        "_first_held_at",
-        lambda state, now, **_: now if state is None or state.first_held_at is None else state.first_held_at,
-    )
+def cancel_for_age_on_resume(patch: pytest.MonkeyPatch) -> None:
+    """The first review after an outage ends what was held for long before it."""
+    patch.setattr(HeldTime, "at", _held(lambda held: replace(held, may_end=True)))
+
+
+def _held(changed: Callable[[HeldTime], HeldTime]) -> Callable[..., HeldTime]:
+    at: Any = HeldTime.at
+    return lambda *args, **named: changed(at(*args, **named))
+
+
+@plant
+def cancel_in_the_grace(patch: pytest.MonkeyPatch) -> None:
+    """Who violates is cancelled at once."""
+    patch.setattr(JobFacts, "is_over", lambda self, grace: True)
 
 
 @plant

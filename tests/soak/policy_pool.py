@@ -55,8 +55,8 @@ def random_policy(rng: Random) -> str | None:
     return f"{main}/{guard}/{flags}"
 
 
-_FLAGS = {"s": 0.12, "u": 0.25, "c": 0.4, "e": 0.35, "n": 0.1, "x": 0.15}
-"""Shadow, unmatched: cancel, ungated_jobs: cancel, cancel_held_after, no policy, an exception."""
+_FLAGS = {"s": 0.12, "u": 0.25, "c": 0.4, "e": 0.35, "n": 0.1, "x": 0.15, "g": 0.5}
+"""Shadow, unmatched: cancel, ungated_jobs: cancel, cancel_held_after, no policy, an exception, no grace."""
 
 
 @cache
@@ -70,8 +70,10 @@ def document(name: str) -> Document:
         made["unmatched"] = "cancel"
     if "c" in flags:
         made["ungated_jobs"] = "cancel"
+    if "g" in flags:
+        made["cancel_grace"] = "0s"
     if "e" in flags:
-        made["cancel_held_after"] = "1d"
+        made["cancel_held_after"] = "1d" if int(main) % 2 else "40m"
     if "n" not in flags:
         made["policies"] = [{"name": "main", "match": TAGGING, "require": list(REQUIREMENTS[int(main)])}]
         if "x" in flags and REQUIREMENTS[int(main)]:

@@ -94,6 +94,7 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
         ),
         created=draw(st.none() | aware_datetimes),
         suspended_since=draw(st.none() | st.datetimes(max_value=latest.replace(tzinfo=None), timezones=st.just(UTC))),
+        suspended_date=draw(st.none() | aware_datetimes),
         manually_approved=draw(st.booleans()),
         now=now,
     )

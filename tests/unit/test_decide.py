@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from batchgate.policy.decide import decide
 from batchgate.policy.facts import Gap, JobFacts, Result
@@ -262,7 +263,8 @@ def test_only_a_job_on_its_way_to_suspended_waits(status: str, confirmation: boo
     """One that asks for no confirmation is judged at once; what is done about it is not the verdict's business."""
     written = document({**VIOLATED, "on_violation": "cancel"})
     about = facts(Status=status, ConfirmationRequired=confirmation, SuspendedDate=None)
-    assert verdict(written, about) == expected
+    long_ago = replace(about, suspended_date=about.now - timedelta(days=1))  # whatever grace there is, it is over
+    assert verdict(written, long_ago) == expected
 
 
 @pytest.mark.parametrize(("condition", "would"), [(MET, "approve"), (VIOLATED, "cancel"), (UNKNOWN, "wait")])

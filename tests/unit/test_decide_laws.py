@@ -5,6 +5,7 @@ judges that are wrong on purpose are what somebody might have written instead.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from random import Random
 from typing import Any, TypeAlias
 
@@ -61,6 +62,7 @@ def the_order_of_anything_never_matters(judge: Judge, rng: Random) -> None:
     one, other = judge(written, about), judge(reordered(written, rng), about)
     assert one.verdict is other.verdict
     assert one.until == other.until
+    assert one.cancels_at == other.cancels_at
     assert one.valid_until == other.valid_until
     assert status_update_reason(one, "c") == status_update_reason(other, "c")
 
@@ -102,6 +104,7 @@ def adding_a_requirement_never_lowers_caution(judge: Judge, rng: Random) -> None
         return
     key, index = rng.choice(statements)
     more = random_statement(rng, written, "x", approving=False)["require"][:1]
+    more = [{name: value for name, value in each.items() if name != "grace"} for each in more]
     stricter = {**written, key: [dict(each) for each in written[key]]}
     stricter[key][index]["require"] = [*stricter[key][index]["require"], *more]
     assert judge(stricter, about).verdict >= judge(written, about).verdict
@@ -172,6 +175,62 @@ def cancelling_needs_a_violation_that_is_known(judge: Judge, rng: Random) -> Non
     assert written.get("mode") != "shadow"
     assert not (about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended)
     assert decision.by_violation == violated
+    if about.asks_for_confirmation is not AsksForConfirmation.NO:
+        lengths = {requirement.grace for each in decision.governing for requirement in each.requirements}
+        shortest = min({*lengths, decision.policies.cancel_grace})
+        assert about.suspended_date is not None
+        assert about.now >= about.suspended_date + shortest
+
+
+GRACES = ("0s", "1s", "5m", "2h", "1d", "30d", "99999d")
+
+
+def a_longer_grace_never_approves_and_never_cancels(judge: Judge, rng: Random) -> None:
+    """With all graces longer, what was cancelled may be held; nothing else changes, nor is cancelled sooner."""
+    written = written_with_all_lists(rng)
+    about = random_facts(rng, written)
+    short, long = sorted(rng.sample(range(len(GRACES)), 2))
+    before, after = (judge(with_graces(written, GRACES[each]), about) for each in (short, long))
+    if before.verdict is Verdict.CANCEL and about.asks_for_confirmation is not AsksForConfirmation.NO:
+        assert after.verdict in (Verdict.CANCEL, Verdict.HOLD)
+    else:
+        assert after.verdict is before.verdict
+    if before.cancels_at is None:
+        assert after.cancels_at is None or before.verdict is Verdict.CANCEL
+    elif after.cancels_at is not None:
+        assert after.cancels_at >= before.cancels_at
+
+
+def with_graces(written: Written, grace: str) -> Written:
+    """Write a document with one grace everywhere."""
+    changed = {**written, "cancel_grace": grace}
+    for key in ("policies", "guardrails"):
+        if key in changed:
+            changed[key] = [
+                {
+                    **each,
+                    "require": [
+                        {**asked, **({"grace": grace} if "grace" in asked else {})} for asked in each["require"]
+                    ],
+                }
+                for each in changed[key]
+            ]
+    return changed
+
+
+def in_its_grace_a_job_is_never_cancelled(judge: Judge, rng: Random) -> None:
+    """Nor one of which S3 does not say since when it is Suspended; one that asks for nothing has no grace."""
+    written = with_graces(written_with_all_lists(rng), "1h")
+    asks = rng.choice([AsksForConfirmation.YES, AsksForConfirmation.UNKNOWN])
+    about = replace(random_facts(rng, written), asks_for_confirmation=asks)
+    since = rng.choice([None, about.now, about.now - timedelta(minutes=59, seconds=59)])
+    young = judge(written, replace(about, suspended_date=since))
+    assert young.verdict is not Verdict.CANCEL
+    old = judge(written, replace(about, suspended_date=about.now - timedelta(hours=1)))
+    assert old.verdict is young.verdict or (old.verdict, young.verdict) == (Verdict.CANCEL, Verdict.HOLD)
+    ungated = judge(written, replace(about, suspended_date=since, asks_for_confirmation=AsksForConfirmation.NO))
+    if not about.status.before_suspended:
+        assert ungated.verdict is old.verdict
 
 
 def statements_in_shadow_are_as_if_absent(judge: Judge, rng: Random) -> None:
@@ -288,6 +347,30 @@ def exceptions_grant(written: Written, about: JobFacts) -> Decision:
     return right(kept, about)
 
 
+def grace_is_overlooked(written: Written, about: JobFacts) -> Decision:
+    """Whoever violates is cancelled at once."""
+    return right(with_graces(written, "0s"), replace(about, suspended_date=about.suspended_date or about.now))
+
+
+def grace_is_a_pardon(written: Written, about: JobFacts) -> Decision:
+    """What cancels only later does not matter yet."""
+    decision = right(written, about)
+    waits = [vote for vote in decision.votes if vote.grace is not None]
+    pardoned = decision.verdict is Verdict.HOLD and waits and len(waits) == len(decision.votes)
+    return replace(decision, verdict=Verdict.APPROVE) if pardoned else decision
+
+
+def grace_counts_from_now(written: Written, about: JobFacts) -> Decision:
+    """Each look at a job begins a new grace."""
+    return right(written, replace(about, suspended_date=about.suspended_date and about.now))
+
+
+def grace_for_everybody(written: Written, about: JobFacts) -> Decision:
+    """A job that runs without having asked has time, too."""
+    decision = right(written, replace(about, asks_for_confirmation=AsksForConfirmation.YES))
+    return decision if about.suspended_date is None else right(written, about)
+
+
 def doubt_is_fine(written: Written, about: JobFacts) -> Decision:
     """What can't be measured does no harm."""
     decision = right(written, about)
@@ -340,8 +423,10 @@ LAWS: dict[Law, Sequence[Judge]] = {
     cancelling_needs_a_violation_that_is_known: (
         doubt_is_a_violation,
         the_sets_shadow_is_overlooked,
-        status_is_overlooked,
+        grace_is_overlooked,
     ),
+    a_longer_grace_never_approves_and_never_cancels: (grace_is_a_pardon,),
+    in_its_grace_a_job_is_never_cancelled: (grace_is_overlooked, grace_counts_from_now, grace_for_everybody),
     statements_in_shadow_are_as_if_absent: (shadows_count,),
     a_set_in_shadow_only_holds_or_waits_and_says_what_it_would: (the_sets_shadow_is_overlooked,),
     a_job_on_its_way_to_suspended_waits: (status_is_overlooked,),

@@ -55,8 +55,8 @@ def test_verdict_until_and_governing_agree_on_random_documents_and_jobs(seed: in
             expected = evaluate(document, case.job, case.tags, case.now, **case.facts)
             facts = facts_of(case)
             decision = decide(policies, facts)
-            said = (str(decision.verdict), decision.until)
-            assert said == (str(expected.verdict), expected.until), (document, case)
+            said = (str(decision.verdict), decision.until, decision.cancels_at)
+            assert said == (str(expected.verdict), expected.until, expected.cancels_at), (document, case)
             reason = status_update_reason(decision, "5f3a91c2")
             assert 1 <= len(reason) <= REASON_AT_MOST
             assert reason.isascii()

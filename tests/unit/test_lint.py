@@ -638,6 +638,33 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         ("exceptions", 0, "lifts", 0),
     ),
     ("cancelling after S3 has", "cancel-after-expiry", copies(cancel_held_after="30d"), ("cancel_held_after",)),
+    (
+        "no grace beside a tag",
+        "no-grace-for-tags",
+        copies({"tags": {"team": {"present": True}}, "on_violation": "cancel"}, cancel_grace="0s"),
+        ("cancel_grace",),
+    ),
+    (
+        "no grace for a job without a policy, where policies match by a tag",
+        "no-grace-for-tags",
+        policy(COPY, ROLE, {"tags": {"team": "data"}}) | {"unmatched": "cancel", "cancel_grace": "0d"},
+        ("cancel_grace",),
+    ),
+    (
+        "no grace beside a tag that lifts",
+        "no-grace-for-tags",
+        copies({**SMALL, "unless": [ROLE, {"tags": {"a": "b"}}], "on_violation": "cancel", "grace": "0s"}),
+        ("policies", 0, "require", 0, "grace"),
+    ),
+    (
+        "calendars without number",
+        "slow-clock",
+        copies(
+            {"window": [f"c{number}" for number in range(900)]},
+            calendars={f"c{number}": once(days=["mon"]) for number in range(900)},
+        ),
+        ("calendars", "c0"),
+    ),
     # --- the requester's words
     (
         "a guardrail for a tag",
@@ -1052,6 +1079,16 @@ FINE: list[tuple[str, Written]] = [
         guardrail(require=[SMALL], exceptions=excepting(ROLE, {"tags": {"a": "b"}})),
     ),
     ("cancelling a day before S3", copies(cancel_held_after="29d")),
+    ("no grace where no tag is looked at", copies({**SMALL, "on_violation": "cancel"}, cancel_grace="0s")),
+    ("no grace where nothing cancels", copies({"tags": {"team": {"present": True}}}, cancel_grace="0s")),
+    (
+        "no grace beside a tag that has its own",
+        copies({"tags": {"team": {"present": True}}, "on_violation": "cancel", "grace": "1m"}, cancel_grace="0s"),
+    ),
+    (
+        "no grace of its own beside what is no tag",
+        copies({"tags": {"team": {"present": True}}}, {**SMALL, "on_violation": "cancel", "grace": "0s"}),
+    ),
     ("a policy for a tag of one role", policy(COPY, ROLE, {"tags": {"team": "data"}})),
     (
         "a policy for a tag of an account",

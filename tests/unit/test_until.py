@@ -1,4 +1,4 @@
-"""`until` and `valid_until`: the first instants at which the clock alone changes the verdict."""
+"""`until`, `cancels_at` and `valid_until`: the first instants at which the clock alone changes the verdict."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from batchgate.jobs.model import AsksForConfirmation
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.policy_set import PolicySet, Verdict
+from batchgate.policy.policy_set import PolicySet, Verdict, duration
 from tests.oracle import pools
 from tests.oracle.random_documents import random_calendar
 from tests.oracle.windows import change_instants
@@ -20,6 +20,7 @@ from tests.unit.examples import NOW, Written, document, facts, judge
 from tests.unit.strategies import random_facts, randoms, written_with_all_lists
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+GRACES = ("0s", "5m", "3h", "2d", "25d", "99999d")
 Judge: TypeAlias = Callable[[PolicySet, JobFacts], Decision]
 
 
@@ -31,6 +32,8 @@ def clock_document(rng: Random) -> Written:
     names = pools.CALENDARS[: rng.randint(1, 3)]
     written: Written = {
         "version": 1,
+        "cancel_grace": rng.choice(GRACES),
+        "unmatched": rng.choice(["hold", "cancel"]),
         "calendars": {name: random_calendar(rng) for name in names},
         "policies": [
             {
@@ -69,6 +72,8 @@ def clock_requirement(rng: Random, names: tuple[str, ...]) -> Written:
         requirement["unless"] = [clock_condition(rng, names)]
     if rng.random() < 0.3:
         requirement["on_violation"] = "cancel"
+        if rng.random() < 0.3:
+            requirement["grace"] = rng.choice(GRACES)
     return requirement
 
 
@@ -101,9 +106,9 @@ def clock_case(rng: Random) -> tuple[Written, JobFacts]:
 # --- what is promised ---------------------------------------------------------------------------------
 
 
-def boundaries(written: Written, after: datetime, before: datetime) -> set[datetime]:
+def boundaries(written: Written, about: JobFacts, after: datetime, before: datetime) -> set[datetime]:
     """Give every instant at which anything of a document can change, by the independent reading of calendars."""
-    found: set[datetime] = set()
+    found = {about.suspended_date + duration(each) for each in GRACES[:-1]} if about.suspended_date else set()
     for calendar in written.get("calendars", {}).values():
         found |= change_instants(calendar, after, before)
     for exception in written.get("exceptions", []):
@@ -112,13 +117,13 @@ def boundaries(written: Written, after: datetime, before: datetime) -> set[datet
     return {each.astimezone(UTC) for each in found}
 
 
-def samples(written: Written, after: datetime, before: datetime) -> Iterator[datetime]:
+def samples(written: Written, about: JobFacts, after: datetime, before: datetime) -> Iterator[datetime]:
     """Give instants strictly between: at, just before and just after every boundary, and every eleven hours."""
     if after >= before:
         return
     wanted = {
         boundary + shift
-        for boundary in boundaries(written, after, before)
+        for boundary in boundaries(written, about, after, before)
         for shift in (timedelta(0), timedelta(microseconds=-1), timedelta(microseconds=1), SECOND)
     }
     wanted |= {after + timedelta(microseconds=1), before - timedelta(microseconds=1)}
@@ -129,8 +134,8 @@ def samples(written: Written, after: datetime, before: datetime) -> Iterator[dat
     yield from sorted(each for each in wanted if after < each < before)
 
 
-def until_is_the_first_approval(decide_: Judge, written: Written, about: JobFacts) -> None:
-    """At `until` the verdict is approve, at no instant before it is, and it is before S3 fails the job."""
+def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Judge, written: Written, about: JobFacts) -> None:
+    """At `until` the verdict is approve, at `cancels_at` cancel, before either it is neither; S3 has not failed it."""
     policies = PolicySet.from_data(written)
     decision = decide_(policies, about)
     end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
@@ -138,15 +143,19 @@ def until_is_the_first_approval(decide_: Judge, written: Written, about: JobFact
     def verdict_at(instant: datetime) -> Verdict:
         return decide(policies, replace(about, now=instant)).verdict
 
-    if decision.until is None:
+    decided = (Verdict.APPROVE, Verdict.CANCEL)
+    assert decision.searched_until is None
+    assert decision.until is None or decision.cancels_at is None
+    ends = decision.until or decision.cancels_at
+    if ends is None:
         if decision.verdict is Verdict.HOLD and not policies.shadow and about.suspended_since is not None:
-            assert all(verdict_at(each) is not Verdict.APPROVE for each in samples(written, about.now, end))
+            assert all(verdict_at(each) not in decided for each in samples(written, about, about.now, end))
         return
     assert decision.verdict is Verdict.HOLD
-    assert about.now < decision.until < end
-    assert verdict_at(decision.until) is Verdict.APPROVE
-    assert decision.until.tzinfo is UTC
-    assert all(verdict_at(each) is not Verdict.APPROVE for each in samples(written, about.now, decision.until))
+    assert about.now < ends < end
+    assert verdict_at(ends) is (Verdict.APPROVE if decision.until else Verdict.CANCEL)
+    assert ends.tzinfo is UTC
+    assert all(verdict_at(each) not in decided for each in samples(written, about, about.now, ends))
 
 
 def valid_until_is_the_first_change(decide_: Judge, written: Written, about: JobFacts) -> None:
@@ -162,7 +171,7 @@ def valid_until_is_the_first_change(decide_: Judge, written: Written, about: Job
         return
     end = decision.valid_until or about.now + DAY
     assert about.now < end <= about.now + DAY
-    assert all(verdict_at(each) is decision.verdict for each in samples(written, about.now, end))
+    assert all(verdict_at(each) is decision.verdict for each in samples(written, about, about.now, end))
     assert decision.valid_until is None or verdict_at(decision.valid_until) is not decision.verdict
 
 
@@ -174,6 +183,7 @@ def moved(by: timedelta) -> Judge:
         return replace(
             decision,
             until=decision.until and decision.until + by,
+            cancels_at=decision.cancels_at and decision.cancels_at + by,
             valid_until=decision.valid_until and decision.valid_until + by,
         )
 
@@ -182,18 +192,25 @@ def moved(by: timedelta) -> Judge:
 
 def without_until(policies: PolicySet, about: JobFacts) -> Decision:
     """Judge without looking ahead."""
-    return replace(decide(policies, about), until=None, valid_until=None)
+    return replace(decide(policies, about), until=None, cancels_at=None, valid_until=None)
+
+
+def past_a_cancellation(policies: PolicySet, about: JobFacts) -> Decision:
+    """Judge as if a job that is cancelled at night could be approved in the morning."""
+    decision = decide(policies, about)
+    lenient = replace(policies, cancel_grace=timedelta(days=999))
+    return replace(decision, until=decide(lenient, about).until, cancels_at=None)
 
 
 def the_first_opening(policies: PolicySet, about: JobFacts) -> Decision:
     """Judge as if any change of a calendar were the end of a hold."""
     decision = decide(policies, about)
     end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
-    changes = policies.clock_changes(about.now, end)
+    changes = sorted(each for one in policies.clock.calendars.values() for each in one.changes(about.now, end))
     return replace(decision, until=changes[0] if changes and decision.verdict is Verdict.HOLD else None)
 
 
-PROMISES = [until_is_the_first_approval, valid_until_is_the_first_change]
+PROMISES = [a_hold_ends_with_the_first_approval_or_cancellation, valid_until_is_the_first_change]
 CASES = 100
 
 
@@ -213,7 +230,8 @@ def test_the_judge_keeps(promise: Callable[[Judge, Written, JobFacts], None]) ->
             for promise in PROMISES
             for wrong in (moved(SECOND), moved(-SECOND), moved(HOUR), without_until)
         ),
-        (until_is_the_first_approval, the_first_opening),
+        (a_hold_ends_with_the_first_approval_or_cancellation, the_first_opening),
+        (a_hold_ends_with_the_first_approval_or_cancellation, past_a_cancellation),
     ],
 )
 def test_a_judge_that_is_a_second_off_does_not(
@@ -246,6 +264,7 @@ def test_the_cases_reach_every_ending() -> None:
     rng = Random(11)
     decisions = [judge(*clock_case(rng)) for _ in range(CASES)]
     assert sum(decision.until is not None for decision in decisions) > CASES // 10
+    assert sum(decision.cancels_at is not None for decision in decisions) > 2
     assert sum(decision.verdict is Verdict.HOLD and decision.until is None for decision in decisions) > CASES // 10
     for verdict in (Verdict.APPROVE, Verdict.CANCEL):
         assert sum(decision.verdict is verdict and decision.valid_until is not None for decision in decisions) > 2

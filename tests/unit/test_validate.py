@@ -63,10 +63,41 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "a mode that is none": (document(mode="shadows"), "mode", 'expected enforce or shadow, got "shadows"; .*shadow'),
     "unmatched approve": (document(unmatched="approve"), "unmatched", 'expected hold or cancel, got "approve"'),
     "ungated hold": (document(ungated_jobs="hold"), "ungated_jobs", "expected report or cancel"),
-    "days without d": (document(cancel_held_after=21), "cancel_held_after", "expected a number of days such as 21d"),
-    "zero days": (document(cancel_held_after="0d"), "cancel_held_after", "expected a number of days such as 21d"),
-    "hours": (document(cancel_held_after="21h"), "cancel_held_after", "expected a number of days such as 21d"),
-    "days and a newline": (document(cancel_held_after="21d\n"), "cancel_held_after", "expected a number of days"),
+    "days without d": (document(cancel_held_after=21), "cancel_held_after", "expected a duration such as 21d"),
+    "zero days": (document(cancel_held_after="0d"), "cancel_held_after", "expected a duration such as 21d"),
+    "weeks": (document(cancel_held_after="3w"), "cancel_held_after", "expected a duration such as 21d"),
+    "days and a newline": (document(cancel_held_after="21d\n"), "cancel_held_after", "expected a duration such as 21d"),
+    "a grace of half an hour": (document(cancel_grace="0.5h"), "cancel_grace", "expected a duration such as 0s"),
+    "a grace without a unit": (document(cancel_grace="300"), "cancel_grace", "expected a duration such as 0s"),
+    "a grace as a number": (document(cancel_grace=0), "cancel_grace", "expected a duration such as 0s"),
+    "a grace with a leading zero": (document(cancel_grace="05m"), "cancel_grace", "expected a duration such as 0s"),
+    "a grace as long as history": (document(cancel_grace="100000d"), "cancel_grace", "expected a duration such as 0s"),
+    "a grace beside hold": (
+        policies({"name": "p", "require": [{"region": "*", "grace": "1h"}]}),
+        f"{R0}.grace",
+        "grace stands beside on_violation: cancel only",
+    ),
+    "a grace beside hold under cancel": (
+        policies(
+            {
+                "name": "p",
+                "require": [{"region": "*", "grace": "1h", "on_violation": "hold"}],
+                "on_violation": "cancel",
+            }
+        ),
+        f"{R0}.grace",
+        "grace stands beside on_violation: cancel only",
+    ),
+    "a grace beside a person": (
+        policies({"name": "p", "require": [{"manual_approval": "required", "grace": "1h"}], "on_violation": "cancel"}),
+        f"{R0}.grace",
+        "grace stands beside on_violation: cancel only",
+    ),
+    "too many calendars": (
+        document(calendars={f"c{n}": {"timezone": "UTC", "open": [{"days": ["mon"]}]} for n in range(1_001)}),
+        "calendars",
+        "expected at most 1000 calendars, got 1001",
+    ),
     # empty lists
     "no policies": (document(policies=[]), "policies", "expected at least one item, got an empty list"),
     "no guardrails": (document(guardrails=[]), "guardrails", "expected at least one item, got an empty list"),
@@ -702,6 +733,10 @@ def test_one_mistake_is_told_once(label: str) -> None:
         excepted(expires="9999-12-31"),
         excepted(expires="2028-02-29"),
         document(cancel_held_after="999d"),
+        document(cancel_held_after="90m", cancel_grace="0s"),
+        document(cancel_grace="99999s"),
+        required({"region": "x", "on_violation": "cancel", "grace": "0h"}),
+        policies({"name": "p", "require": [{"region": "x", "grace": "2d"}], "on_violation": "cancel"}),
         EVERYTHING,
     ],
 )

@@ -1,6 +1,7 @@
 """A decision for people (a tree) and for programs (JSON)."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from rich.text import Text
 from rich.tree import Tree
@@ -11,7 +12,7 @@ from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
-from batchgate.policy.wording import TRACED_AT_MOST, printable
+from batchgate.policy.wording import TRACED_AT_MOST, instant, printable
 from batchgate.protocol import Settle, Step, leave_ungated, next_step
 from batchgate.review import direction_of
 from batchgate.text import shorten
@@ -68,7 +69,9 @@ def decision_as_json(decision: Decision, instead: str = "") -> dict[str, Json]:
         "at": decision.facts.now.isoformat(),
         "verdict": str(decision.verdict),
         "instead": instead or None,
-        "until": decision.until.isoformat() if decision.until else None,
+        "until": _iso(decision.until),
+        "cancels_at": _iso(decision.cancels_at),
+        "searched_until": _iso(decision.searched_until),
         "reason": None if instead else status_update_reason(decision),
         "policy_version": decision.policy_version,
         "mode": "shadow" if decision.policies.shadow else "enforce",
@@ -77,6 +80,10 @@ def decision_as_json(decision: Decision, instead: str = "") -> dict[str, Json]:
         "unknown_members": [shorten(printable(path), TRACED_AT_MOST) for path in decision.facts.unknown_members],
         "statements": [_statement_as_json(statement) for statement in decision.trace],
     }
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
 
 
 def _deciding(decision: Decision) -> list[Json]:
@@ -110,6 +117,8 @@ def _requirement_as_json(requirement: RequirementTrace) -> Json:
         "expected": requirement.expected,
         "on_violation": str(requirement.on_violation),
         "vote": None if requirement.vote is None else str(requirement.vote),
+        "grace": requirement.grace,
+        "cancels_from": _iso(requirement.cancels_from),
         "message": requirement.message,
         "condition": _condition_as_json(requirement.own),
         "lifts": [
@@ -170,6 +179,10 @@ def _headline(decision: Decision, instead: str) -> Text:
         line.append(f"  (the policies would say {decision.verdict})", "dim")
     if decision.until:
         line.append(f"  until {decision.until:%Y-%m-%d %H:%M} UTC")
+    if decision.cancels_at:
+        line.append(f"  will be cancelled at {instant(decision.cancels_at)} unless fixed", "red")
+    if decision.searched_until:
+        line.append(f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim")
     if decision.if_enforced is not None:
         line.append(f"  (shadow; enforced: {decision.if_enforced})", "magenta")
     return line
@@ -203,6 +216,10 @@ def _grow_requirement(tree: Tree, requirement: RequirementTrace) -> None:
     branch = _grow_condition(tree, requirement.own, "", whole=requirement.result)
     if requirement.vote is not None and isinstance(branch.label, Text):
         branch.label.append(f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)])
+        if requirement.grace:
+            end = requirement.cancels_from
+            when = f"from {instant(end)} on" if end else "never: S3 does not say since when it is Suspended"
+            branch.label.append(f", cancel {when}", "red" if end else "dim")
     if requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
         branch.add(Text(printable(requirement.message), "italic"))
     for lift in requirement.lifts:

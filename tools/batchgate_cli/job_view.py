@@ -58,6 +58,7 @@ def held_as_json(items: Sequence[State]) -> list[Json]:
             "held_since": _iso(item.first_held_at),
             "suspended_at": _iso(item.suspended_at),
             "until": _iso(item.until),
+            "cancels_at": _iso(item.cancels_at),
             "due_at": _iso(item.due_at),
             "created_at": _iso(item.created_at),
             "shadow": item.shadow,
@@ -133,6 +134,8 @@ def _operation(item: State) -> str:
 def _until(item: State) -> str:
     if item.until is not None:
         return _minute(item.until)
+    if item.cancels_at is not None:
+        return f"{_minute(item.cancels_at)}, then it will be cancelled"
     return "the gate is resumed" if item.block is Block.PAUSED else "somebody decides"
 
 

@@ -97,6 +97,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         at: When this was decided.
         seconds_to_decision: From Suspended to an approval or a cancellation; null for anything else.
         until: When the window opens that a hold waits for; null where none will.
+        cancels_at: When a held job will be cancelled unless it is fixed; null where it will not.
         claim_id: The job's claim in the ledger, part of the reason; "" where nothing was claimed.
         attempt: Which of the job's claims it was; 0 where nothing was claimed.
         shadow: The policies are in shadow mode: this is what was seen, nothing was done.
@@ -122,6 +123,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
     at: str
     seconds_to_decision: float | None
     until: str | None
+    cancels_at: str | None
     claim_id: str
     attempt: int
     shadow: bool
@@ -150,6 +152,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             at=review.at.isoformat(),
             seconds_to_decision=_seconds_to_decision(review),
             until=review.until.isoformat() if review.until else None,
+            cancels_at=review.cancels_at.isoformat() if review.cancels_at else None,
             claim_id=review.claim_id,
             attempt=review.attempt,
             shadow=review.shadow,

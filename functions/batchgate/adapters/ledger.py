@@ -432,6 +432,8 @@ _INSTANTS: Final = frozenset(
         "decided_at",
         "announced_at",
         "until",
+        "cancels_at",
+        "known_at",
         "news_at",
         "created_at",
         "suspended_at",
@@ -439,7 +441,8 @@ _INSTANTS: Final = frozenset(
     }
 )
 _NUMBERS: Final = frozenset({"rev", "attempt", "total_tasks"})
-_FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "ungated"})
+_FLAGS: Final = frozenset({"maybe_sent", "unattributed", "shadow", "ungated", "owes_chance"})
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
@@ -458,6 +461,8 @@ def _item(state: State, write_id: str, kept: timedelta) -> dict[str, Any]:
             item[name] = {"L": [{"S": shorten(each)} for each in first_of(value)]}
         elif isinstance(value, int):
             item[name] = {"N": str(value)}
+        elif isinstance(value, timedelta):
+            item[name] = {"N": str(value // _MICROSECOND)}
         else:
             item[name] = {"S": _text(value) if isinstance(value, datetime) else shorten(str(value))}
     if state.due_at is not None:
@@ -494,6 +499,8 @@ def _member(name: str, attribute: Mapping[str, Any]) -> object:
         return int(attribute["N"])
     if name in _INSTANTS:
         return _instant(attribute["S"])
+    if name == "held_for_known":
+        return int(attribute["N"]) * _MICROSECOND
     if name == "governing":
         return tuple(each["S"] for each in attribute["L"])
     return _ENUMS.get(name, str)(attribute["S"])
@@ -549,6 +556,7 @@ class _Record(msgspec.Struct, frozen=True):
     status: str
     verdict: str
     until: datetime | None
+    cancels_at: datetime | None
     reason: str
     decided_by: str
     policy_version: str

@@ -65,6 +65,7 @@ def report_fields(report: SweepReport) -> dict[str, Json]:
         "did": {**report.did},
         "failed": report.failed,
         "left": report.left,
+        "cut_off": report.cut_off,
         "held": report.held,
         "waiting_for_people": len(report.waiting),
         "paused": report.paused,

@@ -8,17 +8,21 @@ at which openness flips within a fixed stretch of UTC. So `is_open`, `changes` a
 import re
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pkgutil import get_data
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from batchgate.policy.wall_clock import Stretch, first_instant, labelled, last_instant, stretches
+from batchgate.policy.wall_clock import Stretch, first_instants, labelled, last_instants, stretches
+
+Span: TypeAlias = tuple[int, int]
+"""A half-open interval: [first, second)."""
 
 MINUTES_A_DAY = 24 * 60
 
@@ -34,13 +38,14 @@ _SECOND = timedelta(seconds=1)
 _DAY = 24 * 60 * 60
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
-# A block is long enough that few are needed and short enough that the first one costs a cold start nothing.
-_BLOCK = 32 * _DAY
+# A block is long enough that few are needed for a month and short enough that one costs about what its instants do.
+_BLOCK = 2 * _DAY
 _MOST_BLOCKS = 128
-# What touches a block belongs to a local date from three days before it to two after it: an offset is below one day,
-# and a window ends on the next date. The times of those dates lie well within the margin.
+# Where clocks change, what touches a block belongs to a local date from three days before it to two after it: an offset
+# is below one day, and a window ends on the next date. The times of those dates lie well within the margin.
 _DAYS_BEFORE, _DAYS_AFTER = 3, 2
 _MARGIN = 6 * _DAY
+_MOST_STRETCHES = 4096
 
 
 class CalendarValueError(ValueError):
@@ -230,6 +235,119 @@ class OpenRow(Struct, frozen=True):
         return day.weekday() in self.days or any(dates.contains(day) for dates in self.dates)
 
 
+class _DateSet:
+    """Dates, asked for by their label's ordinal, in time that hardly grows with how many there are."""
+
+    __slots__ = ("_ends", "_of_year", "_starts")
+
+    def __init__(self, dates: Iterable[DateRange]) -> None:
+        spans: list[Span] = []
+        self._of_year = bytearray(_DATES_OF_EVERY_YEAR)
+        for each in dates:
+            first, last = each.first.toordinal(), each.last.toordinal() + 1
+            if not each.every_year:
+                spans.append((first, last))
+                continue
+            first, last = first - _FIRST_OF_EVERY_YEAR, last - _FIRST_OF_EVERY_YEAR
+            for begin, end in ((first, last),) if first < last else ((first, _DATES_OF_EVERY_YEAR), (0, last)):
+                self._of_year[begin:end] = b"\1" * (end - begin)
+        joined = _joined(spans)
+        self._starts, self._ends = [first for first, _ in joined], [end for _, end in joined]
+
+    def contains(self, ordinal: int, of_year: int) -> bool:
+        """Whether the date of that ordinal is among them, which is that one of a leap year, counted from 0."""
+        if self._of_year[of_year]:
+            return True
+        place = bisect_right(self._starts, ordinal) if self._starts else 0
+        return place > 0 and ordinal < self._ends[place - 1]
+
+
+_FIRST_OF_EVERY_YEAR = date(_EVERY_YEAR, 1, 1).toordinal()
+_DATES_OF_EVERY_YEAR = 366
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """The same instants as the fewest spans, in order; sorts what it is given."""
+    spans.sort()
+    joined: list[Span] = []
+    first, end = 0, 0
+    for next_first, next_end in spans:
+        if next_first <= end and first < end:
+            end = max(end, next_end)
+        else:
+            if first < end:
+                joined.append((first, end))
+            first, end = next_first, next_end
+    if first < end:
+        joined.append((first, end))
+    return joined
+
+
+_Dated: TypeAlias = "tuple[_DateSet, bool, list[Span]]"
+"""Dates, whether they are open as a whole, and their windows."""
+
+
+class _Rows:
+    """A calendar's rows and closed dates, sorted out once by what a date has to ask of them."""
+
+    __slots__ = ("_closed", "_dated", "_last", "_weekly")
+
+    def __init__(self, rows: Iterable[OpenRow], closed: Iterable[DateRange]) -> None:
+        weekly: list[list[Span]] = [[] for _ in range(7)]
+        whole = [False] * 7
+        dated: dict[tuple[DateRange, ...], list[Span | None]] = {}
+        for row in rows:
+            window = _window(row)
+            for weekday in row.days:
+                if window is None:
+                    whole[weekday] = True
+                else:
+                    weekly[weekday].append(window)
+            if row.dates:
+                dated.setdefault(row.dates, []).append(window)
+        self._weekly = [(whole[weekday], _joined(weekly[weekday])) for weekday in range(7)]
+        self._dated = [
+            (_DateSet(dates), None in windows, _joined([each for each in windows if each is not None]))
+            for dates, windows in dated.items()
+        ]
+        self._closed = _DateSet(closed)
+        self._last: tuple[int, list[_Dated], list[Span]] = -1, [], []
+
+    def on(self, day: date) -> tuple[bool, list[Span]] | None:
+        """Whether that local date is open as a whole, and its windows in seconds after midnight; None where closed."""
+        ordinal = day.toordinal()
+        of_year = day.replace(year=_EVERY_YEAR).toordinal() - _FIRST_OF_EVERY_YEAR
+        if self._closed.contains(ordinal, of_year):
+            return None
+        whole, windows = self._weekly[day.weekday()]
+        found = [each for each in self._dated if each[0].contains(ordinal, of_year)]
+        if not found:
+            return whole, windows
+        whole = whole or any(is_whole for _, is_whole, _ in found)
+        weekday, same, joined = self._last
+        if weekday != day.weekday() or same != found:  # most dates have the rows of the one before
+            joined = _joined([*windows, *(window for _, _, more in found for window in more)])
+            self._last = day.weekday(), found, joined
+        return whole, joined
+
+    @property
+    def most_windows(self) -> int:
+        """How many windows a date may have at most, for reckoning what a calendar costs."""
+        return max(len(windows) for _, windows in self._weekly) + sum(1 + len(more) for _, _, more in self._dated) + 1
+
+
+def _window(row: OpenRow) -> Span | None:
+    """A row's window in seconds after midnight; None for whole days."""
+    if row.opens is None or row.closes is None:
+        return None
+    return 60 * row.opens, 60 * (row.closes if row.opens < row.closes else row.closes + MINUTES_A_DAY)
+
+
+@lru_cache(_MOST_STRETCHES)
+def _stretches_around(zone: ZoneInfo, block: int) -> list[Stretch]:
+    return stretches(zone, block * _BLOCK - _MARGIN, (block + 1) * _BLOCK + _MARGIN)
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """The instants at which at least one row is open and nothing is closed.
@@ -247,22 +365,31 @@ class Calendar:
     zone: ZoneInfo
     rows: tuple[OpenRow, ...]
     closed: tuple[DateRange, ...] = ()
+    _rows: _Rows = field(init=False, repr=False, compare=False)
     _blocks: dict[int, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort out the rows."""
+        object.__setattr__(self, "_rows", _Rows(self.rows, self.closed))
+
+    @property
+    def windows_a_day(self) -> int:
+        """At most so many windows open on one date: what a day of this calendar costs."""
+        return self._rows.most_windows
 
     def is_open(self, instant: datetime) -> bool:
         """Whether the calendar is open at that instant; a window's end is not part of it."""
         second = (instant - _EPOCH) // _SECOND
         return bisect_right(self._block(second // _BLOCK), second) % 2 == 1
 
+    def flips(self, after: int, before: int) -> list[int]:
+        """Where openness flips strictly between two instants, all in seconds since 1970."""
+        return [edge for interval in self._intervals(after, before) for edge in interval if after < edge < before]
+
     def changes(self, after: datetime, before: datetime) -> tuple[datetime, ...]:
         """Every instant strictly between the two from which openness differs from just before, in order."""
         first, last = max(after - _EPOCH, _EARLIEST) // _SECOND, -(-min(before - _EPOCH, _LATEST) // _SECOND)
-        return tuple(
-            _EPOCH + timedelta(seconds=edge)
-            for interval in self._intervals(first, last)
-            for edge in interval
-            if first < edge < last
-        )
+        return tuple(_EPOCH + timedelta(seconds=edge) for edge in self.flips(first, last))
 
     def opening_intervals(self, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:
         """The open instants within [start, end), as the fewest half-open intervals, in order."""
@@ -309,44 +436,57 @@ class Calendar:
         if edges is None:
             if len(self._blocks) >= _MOST_BLOCKS:
                 self._blocks.clear()
-            edges = self._blocks[number] = self._flips(number * _BLOCK, (number + 1) * _BLOCK)
+            edges = self._blocks[number] = self._flips(number)
         return edges
 
-    def _flips(self, begin: int, end: int) -> tuple[int, ...]:
-        """Where openness flips within [begin, end), taken as shut before and after."""
-        within = stretches(self.zone, begin - _MARGIN, end + _MARGIN)
-        steps: dict[int, list[int]] = {}  # at a second: how many more spans are open, and how many more are closed
-        first_day = max(begin // _DAY - _DAYS_BEFORE, date.min.toordinal() - _EPOCH_ORDINAL)
-        last_day = min(end // _DAY + _DAYS_AFTER, date.max.toordinal() - _EPOCH_ORDINAL)
-        for day in range(first_day, last_day + 1):
-            for kind, span_begin, span_end in self._spans(day, within):
-                clipped_begin, clipped_end = max(span_begin, begin), min(span_end, end)
-                if clipped_begin < clipped_end:
-                    steps.setdefault(clipped_begin, [0, 0])[kind] += 1
-                    steps.setdefault(clipped_end, [0, 0])[kind] -= 1
-        flips: list[int] = []
-        is_open, open_spans, closed_spans = False, 0, 0
-        for second in sorted(steps):
-            more_open, more_closed = steps[second]
-            open_spans, closed_spans = open_spans + more_open, closed_spans + more_closed
-            if is_open != (open_spans > 0 and closed_spans == 0):
-                is_open = not is_open
-                flips.append(second)
-        return tuple(flips)
-
-    def _spans(self, day: int, within: list[Stretch]) -> Iterator[tuple[int, int, int]]:
-        """What one local date (in days since 1970) contributes: (0 for open or 1 for closed, begin, end)."""
-        label, midnight = date.fromordinal(day + _EPOCH_ORDINAL), day * _DAY
-        if any(dates.contains(label) for dates in self.closed):
-            for begin, end in labelled(within, midnight, midnight + _DAY):
-                yield 1, begin, end
-            return
-        for row in self.rows:
-            if not row.applies_to(label):
+    def _flips(self, number: int) -> tuple[int, ...]:
+        """Where openness flips within that block, taken as shut before and after."""
+        begin, end = number * _BLOCK, (number + 1) * _BLOCK
+        within = _stretches_around(self.zone, number)
+        steady = len(within) == 1
+        if steady:  # the wall clock is a fixed distance ahead: a date and the one before it are all that touch
+            offset = within[0].offset
+            first_day, last_day = (begin + offset) // _DAY - 1, (end - 1 + offset) // _DAY
+        else:
+            offset, first_day, last_day = 0, begin // _DAY - _DAYS_BEFORE, end // _DAY + _DAYS_AFTER
+        spans: list[Span] = []
+        shut: list[Span] = []
+        for day in range(max(first_day, _FIRST_DAY), min(last_day, _LAST_DAY) + 1):
+            found = self._rows.on(date.fromordinal(day + _EPOCH_ORDINAL))
+            midnight = day * _DAY - offset
+            if found is None:
+                shut += [(midnight, midnight + _DAY)] if steady else labelled(within, midnight, midnight + _DAY)
                 continue
-            if row.opens is None or row.closes is None:
-                for begin, end in labelled(within, midnight, midnight + _DAY):
-                    yield 0, begin, end
-            else:
-                closes = row.closes if row.opens < row.closes else row.closes + MINUTES_A_DAY
-                yield 0, first_instant(within, midnight + 60 * row.opens), last_instant(within, midnight + 60 * closes)
+            whole, windows = found
+            if steady:
+                spans += [(midnight + opens, midnight + closes) for opens, closes in windows]
+                if whole:
+                    spans.append((midnight, midnight + _DAY))
+                continue
+            opening = first_instants(within, [midnight + opens for opens, _ in windows])
+            closing = last_instants(within, [midnight + closes for _, closes in windows])
+            spans += zip(opening, closing, strict=True)
+            if whole:
+                spans += labelled(within, midnight, midnight + _DAY)
+        return tuple(edge for span in _without(_joined(spans), _joined(shut), begin, end) for edge in span)
+
+
+_FIRST_DAY = date.min.toordinal() - _EPOCH_ORDINAL
+_LAST_DAY = date.max.toordinal() - _EPOCH_ORDINAL
+
+
+def _without(spans: list[Span], shut: list[Span], begin: int, end: int) -> Iterator[Span]:
+    """What of the spans lies within [begin, end) and in none that is shut; both sorted, none touching another."""
+    place = 0
+    for opens, closes in spans:
+        first, last = max(opens, begin), min(closes, end)
+        while place < len(shut) and shut[place][1] <= first:
+            place += 1
+        for off, on in shut[place:]:
+            if off >= last:
+                break
+            if first < off:
+                yield first, off
+            first = max(first, on)
+        if first < last:
+            yield first, last

@@ -43,14 +43,8 @@ class Matches(Struct, frozen=True):
         open_ended = [pattern for pattern in self.patterns if patterns.has_placeholder(pattern)]
         if not open_ended:
             return lambda value, _: isinstance(value, str) and fixed(value)
-
-        def holds(value: object, facts: JobFacts) -> bool:
-            if not isinstance(value, str):
-                return False
-            filled = (patterns.filled(pattern, facts.ref) for pattern in open_ended)
-            return fixed(value) or patterns.matcher(filled)(value)
-
-        return holds
+        filled = patterns.matcher_by_job(open_ended)
+        return lambda value, facts: isinstance(value, str) and (fixed(value) or filled(value, facts.ref))
 
     @property
     def wanted(self) -> str:
@@ -509,19 +503,17 @@ _NO_CREATION = Gap(Result.UNMEASURABLE, "S3 does not say when the job was create
 
 def follow(value: Json, path: str) -> Value:
     """Go down a dotted path; keys that hold dots themselves are found too."""
-    steps = path.split(".")
-    while steps:
+    while path:
         if isinstance(value, list):
             return Gap(Result.UNMEASURABLE, "a path can't lead into a list")
         if not isinstance(value, Mapping):
             return None
-        for length in range(len(steps), 0, -1):
-            name = ".".join(steps[:length])
-            if name in value:
-                value, steps = value[name], steps[length:]
-                break
-        else:
+        # The job's keys are few, whatever a document's path is like.
+        names = [name for name in value if path == name or path.startswith(f"{name}.")]
+        if not names:
             return None
+        name = max(names, key=len)
+        value, path = value[name], path[len(name) + 1 :]
     return value
 
 

@@ -12,7 +12,16 @@ from msgspec.structs import replace
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import evaluate
-from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict
+from batchgate.policy.outlook import NOTHING_AHEAD, Untouched, first_change, look_ahead
+from batchgate.policy.policy_set import (
+    VOTES_OF_DOUBT,
+    Kind,
+    PolicySet,
+    Requirement,
+    Statement,
+    Verdict,
+    after_grace,
+)
 from batchgate.policy.trace import Rows, StatementTrace, short_of_cancelling, trace_checks, trace_statements
 from batchgate.policy.wording import first_of
 
@@ -20,10 +29,7 @@ SUSPENDED_FOR_AT_MOST = timedelta(days=30)
 """S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
 
 _SKEW_AT_MOST = timedelta(days=30)
-"""A SuspendedDate that lies further ahead of the clock is none of S3's; looking beyond could take minutes."""
-
-_CHANGES_WITHIN = timedelta(days=1)
-"""How far ahead a verdict's end is looked for: far longer than any claim may live."""
+"""A SuspendedDate that lies further ahead of the clock is none of S3's."""
 
 
 class Rule(StrEnum):
@@ -44,12 +50,14 @@ class Vote(Struct, frozen=True):
         statement: Whose vote it is; None for a rule of the whole set.
         requirement: Which requirement; None where the match itself is in doubt.
         rule: Which rule of the set; None for a statement's vote.
+        grace: Of a hold that would be a cancellation, for how long after SuspendedDate; else None.
     """
 
     verdict: Verdict
     statement: Statement | None = None
     requirement: Requirement | None = None
     rule: Rule | None = None
+    grace: timedelta | None = None
 
 
 class Decision(Struct, frozen=True, dict=True):
@@ -61,7 +69,10 @@ class Decision(Struct, frozen=True, dict=True):
         governing: The enforced statements that govern the job, by name.
         if_enforced: The verdict were the whole set not in shadow; None where it is not.
         until: Beside a hold only: the first instant before S3 fails the job at which the verdict
-            would be approve, all other facts as they are; None where there is none.
+            would be approve, all other facts as they are; None where there is none, or a cancellation comes first.
+        cancels_at: Beside a hold only, likewise: the first at which it would be cancel, where none approves before.
+        searched_until: Where the search for both was cut short, as the policies are out of all proportion: the job
+            must be evaluated again by then. None where they are known.
         valid_until: The first instant, a day ahead at most, at which an approval or a cancellation
             would not be the verdict any more; None where there is none.
         results: What each check of the set came to, by number.
@@ -73,6 +84,8 @@ class Decision(Struct, frozen=True, dict=True):
     governing: tuple[Statement, ...]
     if_enforced: Verdict | None
     until: datetime | None
+    cancels_at: datetime | None
+    searched_until: datetime | None
     valid_until: datetime | None
     policies: PolicySet
     facts: JobFacts
@@ -123,7 +136,7 @@ class Decision(Struct, frozen=True, dict=True):
     @cached_property
     def trace(self) -> tuple[StatementTrace, ...]:
         """Every statement, whether it governs, and what each of its requirements came to."""
-        statements = trace_statements(self.policies, self.results, self.not_met, self.rows)
+        statements = trace_statements(self.policies, self.results, self.not_met, self.rows, self.facts)
         return short_of_cancelling(statements) if self.facts.unknown_members else statements
 
 
@@ -153,14 +166,18 @@ def decide(policies: PolicySet, facts: JobFacts) -> Decision:
     elif policies.shadow:
         verdict = Verdict.HOLD
         votes += (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
-    clocked = bool(policies.clock_checks)
+    untouched = _untouched_by_the_clock(count, facts)
+    holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
+    ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
     return Decision(
         verdict=verdict,
         votes=votes,
         governing=count.governing,
         if_enforced=Verdict.WAIT if before_suspended and policies.shadow else if_enforced,
-        until=_until(policies, results, facts) if clocked and verdict is Verdict.HOLD and not policies.shadow else None,
-        valid_until=_valid_until(policies, results, facts, verdict) if clocked else None,
+        until=ahead.until,
+        cancels_at=ahead.cancels_at,
+        searched_until=ahead.searched_until,
+        valid_until=first_change(policies, untouched, results, facts, verdict),
         policies=policies,
         facts=facts,
         results=results,
@@ -192,20 +209,28 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
             votes.append(Vote(doubt, statement))
         elif matched is Result.MET:
             governing.append(statement)
-            votes.extend(_objections(statement, results))
+            votes.extend(_objections(statement, results, facts))
     votes.extend(_rules_of_the_set(policies, facts, governing, doubted=doubted))
     if facts.unknown_members:  # what the job does is not known, so nothing of it is a reason to cancel it
-        votes = [replace(vote, verdict=Verdict.HOLD) if vote.verdict is Verdict.CANCEL else vote for vote in votes]
+        votes = [_without_cancelling(vote) for vote in votes]
         votes.append(Vote(Verdict.HOLD, rule=Rule.UNKNOWN_MEMBER))
     verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
     return _Count(verdict, tuple(votes), tuple(governing), not_met)
 
 
-def _objections(statement: Statement, results: Sequence[Result]) -> Iterator[Vote]:
+def _without_cancelling(vote: Vote) -> Vote:
+    """The same vote, but for a cancellation, now or after a grace, that is a hold."""
+    cancels = vote.verdict is Verdict.CANCEL or vote.grace is not None
+    return replace(vote, verdict=Verdict.HOLD, grace=None) if cancels else vote
+
+
+def _objections(statement: Statement, results: Sequence[Result], facts: JobFacts) -> Iterator[Vote]:
     for requirement in statement.requirements:
-        vote = requirement.votes[evaluate(requirement.whole, results)]
+        result = evaluate(requirement.whole, results)
+        vote = requirement.vote(result, facts)
         if vote is not None:
-            yield Vote(vote, statement, requirement)
+            waits = result is Result.VIOLATED and vote is not requirement.on_violation
+            yield Vote(vote, statement, requirement, grace=requirement.grace if waits else None)
 
 
 def _rules_of_the_set(
@@ -214,32 +239,35 @@ def _rules_of_the_set(
     """What speaks against approval although no statement does."""
     known = facts.operation in KNOWN_OPERATIONS
     if not doubted and not any(statement.kind is Kind.POLICY for statement in governing):
-        yield Vote(policies.unmatched if known else Verdict.HOLD, rule=Rule.UNMATCHED)
+        asked = policies.unmatched if known else Verdict.HOLD
+        vote = after_grace(asked, policies.cancel_grace, facts)
+        yield Vote(vote, rule=Rule.UNMATCHED, grace=policies.cancel_grace if vote is not asked else None)
     if not known and not any(
         statement.kind is Kind.POLICY and facts.operation in statement.names_operations for statement in governing
     ):
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
-def _verdict_at(policies: PolicySet, results: list[Result], facts: JobFacts, instant: datetime) -> Verdict:
-    then = replace(facts, now=instant)
-    return _count_votes(policies, policies.judge_clock_checks(results, then), then).verdict
+def _untouched_by_the_clock(count: _Count, facts: JobFacts) -> Untouched:
+    """What of a count stays as it is whatever the time."""
+    votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
+    policies = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
+    doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
+    return Untouched(
+        objects=bool(votes),
+        graces=frozenset(
+            vote.requirement.grace
+            for vote in votes
+            if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
+        ),
+        governs=bool(policies),
+        names=any(facts.operation in policy.names_operations for policy in policies),
+        may_match=bool(policies) or doubted,
+    )
 
 
-def _until(policies: PolicySet, results: list[Result], facts: JobFacts) -> datetime | None:
+def _ends(facts: JobFacts) -> datetime | None:
+    """When S3 fails the job at the latest; None where nobody knows."""
     if facts.suspended_since is None or max(facts.suspended_since, facts.now).year >= MAXYEAR:
         return None
-    end = min(facts.suspended_since, facts.now + _SKEW_AT_MOST) + SUSPENDED_FOR_AT_MOST
-    for instant in policies.clock_changes(facts.now, end):
-        if _verdict_at(policies, results, facts, instant) is Verdict.APPROVE:
-            return instant
-    return None
-
-
-def _valid_until(policies: PolicySet, results: list[Result], facts: JobFacts, verdict: Verdict) -> datetime | None:
-    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= MAXYEAR:
-        return None
-    for instant in policies.clock_changes(facts.now, facts.now + _CHANGES_WITHIN):
-        if _verdict_at(policies, results, facts, instant) is not verdict:
-            return instant
-    return None
+    return min(facts.suspended_since, facts.now + _SKEW_AT_MOST) + SUSPENDED_FOR_AT_MOST

@@ -35,6 +35,8 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "verdict": str(decision.verdict),
         "if_enforced": str(decision.if_enforced) if decision.if_enforced is not None else None,
         "policy_version": decision.policy_version,
+        "cancels_at": decision.cancels_at.isoformat() if decision.cancels_at else None,
+        "searched_until": decision.searched_until.isoformat() if decision.searched_until else None,
         "governing": [*decision.governing_names],
         "objections": [*objections[:kept]],
         "objections_left_out": len(objections) - kept,
@@ -77,6 +79,7 @@ def _objections(trace: Sequence[StatementTrace]) -> Iterator[tuple[tuple[bool, i
                 "actual": shorten(requirement.actual, TRACED_AT_MOST),
                 "wanted": shorten(requirement.expected, TRACED_AT_MOST),
                 "vote": str(requirement.vote),
+                "cancels_from": requirement.cancels_from.isoformat() if requirement.cancels_from else None,
             }
             yield (not statement.enforced, -requirement.vote), said
 

@@ -1,7 +1,7 @@
 """All that a check may look at, fixed before the first check runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
@@ -69,6 +69,7 @@ class JobFacts(Struct, frozen=True):
         created: When the job was created; None where S3 does not say.
         suspended_since: SuspendedDate, or the creation if S3 does not say; S3 fails the job
             30 days on. None where S3 says neither.
+        suspended_date: SuspendedDate, from which on a grace runs; None where S3 does not say.
         manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is judged.
         unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
@@ -93,9 +94,26 @@ class JobFacts(Struct, frozen=True):
     report: Mapping[str, Fact[str | bool]] | None
     created: datetime | None
     suspended_since: datetime | None
+    suspended_date: datetime | None
     manually_approved: bool
     now: datetime
     unknown_members: tuple[str, ...] = ()
+
+    def ends(self, grace: timedelta) -> datetime | None:
+        """When a grace ends; None for never, where S3 does not say since when the job is Suspended."""
+        if self.suspended_date is None or _LATEST - self.suspended_date < grace:
+            return None
+        return self.suspended_date + grace
+
+    def is_over(self, grace: timedelta) -> bool:
+        """Whether a violation may cancel now: the grace is over, or the job has none because it waits for nobody."""
+        if self.asks_for_confirmation is AsksForConfirmation.NO:
+            return True
+        end = self.ends(grace)
+        return end is not None and end <= self.now
+
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def gather_facts(
@@ -144,6 +162,7 @@ def gather_facts(
         report=_report(job),
         created=job.creation_time,
         suspended_since=job.suspended_date or job.creation_time,
+        suspended_date=job.suspended_date,
         manually_approved=manually_approved,
         now=now.astimezone(UTC),
         unknown_members=job.unknown_members,

@@ -23,6 +23,9 @@ class AnyOf(Struct, frozen=True):
 Formula: TypeAlias = int | AllOf | AnyOf
 """A check's number, or formulas joined."""
 
+Reach: TypeAlias = tuple[int, int]
+"""When a formula is met, and when it is violated: a bit for each of several outcomes of the checks."""
+
 _PREFERRED_BY_ANY = (Result.MET, Result.UNKNOWN, Result.UNMEASURABLE)
 
 
@@ -38,6 +41,26 @@ def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
     if isinstance(formula, AllOf):
         return max(found) if found else Result.MET
     return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
+
+
+def reach(formula: Formula, reaches: Sequence[Reach], everything: int) -> Reach:
+    """What a formula comes to under several outcomes at once, given what each check does.
+
+    Where it is neither met nor violated it is unknown or unmeasurable.
+    """
+    if isinstance(formula, int):
+        return reaches[formula]
+    is_all = isinstance(formula, AllOf)
+    by_all, by_any = everything, 0  # of an `all` met and violated, of an `any` violated and met
+    for part in formula.parts:
+        met, violated = reaches[part] if isinstance(part, int) else reach(part, reaches, everything)
+        if is_all:
+            by_all &= met
+            by_any |= violated
+        else:
+            by_all &= violated
+            by_any |= met
+    return (by_all, by_any) if is_all else (by_any, by_all)
 
 
 def checks_in(formula: Formula) -> Iterator[int]:

@@ -36,6 +36,10 @@ DATE = {"form": "a date such as 2026-12-24"}
 TIME = {"form": 'a time such as "22:00"'}
 Time = Annotated[str, Meta(extra=TIME)]
 Dates = Annotated[tuple[Annotated[str, Meta(extra=DATE)], ...], Meta(min_length=1, description="Any of these.")]
+Duration = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,8})[smhd]$")]
+"""A whole number of seconds, minutes, hours or days."""
+LongerDuration = Annotated[str, Meta(pattern="^[1-9][0-9]{0,8}[smhd]$")]
+"""The same, and not none at all."""
 Mode = Literal["enforce", "shadow"]
 OnViolation = Literal["hold", "cancel"]
 UngatedJobs = Literal["report", "cancel"]
@@ -102,9 +106,6 @@ Scalars = Annotated[tuple[Scalar | GlobTerm, ...], Meta(min_length=1, descriptio
 Moment = Annotated[
     str,
     Meta(description="YYYY-MM-DD, its first instant in UTC; or an instant with its offset, as 2026-03-27T06:00:00Z."),
-]
-Duration = Annotated[
-    str, Meta(pattern=r"^(0|[1-9][0-9]{0,8})[smhd]$", description="A whole number of s, m, h or d, as 365d.")
 ]
 
 
@@ -265,6 +266,7 @@ class Requirement(Condition, frozen=True):
 
     unless: Conditions | UnsetType = UNSET
     on_violation: OnViolation | UnsetType = UNSET
+    grace: Duration | UnsetType = UNSET
     message: Message | UnsetType = UNSET
 
 
@@ -327,7 +329,8 @@ class PolicyDocument(_Form, frozen=True):
     mode: Mode = "enforce"
     unmatched: OnViolation = "hold"
     ungated_jobs: UngatedJobs = "report"
-    cancel_held_after: Annotated[str, Meta(pattern="^[1-9][0-9]{0,2}d$")] | UnsetType = UNSET
+    cancel_grace: Duration = "5m"
+    cancel_held_after: LongerDuration | UnsetType = UNSET
     lists: dict[Name, Patterns] = {}
     calendars: dict[Name, CalendarForm] = {}
     guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET

@@ -44,6 +44,12 @@ Piece: TypeAlias = str | CharClass
 """One character of a text: that very one, `?` for any, or one of a class; `*` for any number of any."""
 
 
+class _JobValue(Struct, frozen=True):
+    """A placeholder: what the job's ARN has there, as a whole."""
+
+    name: str
+
+
 def is_literal(pattern: Pattern) -> bool:
     """Whether a pattern matches one text only, and says which; a glob does not say it."""
     return isinstance(pattern, str) and not _WILDCARD.search(pattern) and not _PLACEHOLDER.search(pattern)
@@ -66,10 +72,19 @@ def fill_placeholders(pattern: str, ref: JobRef) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found.group(1)], pattern)
 
 
-def filled(pattern: Pattern, ref: JobRef) -> Pattern:
-    """The same pattern with the job's own account, Region and partition put in."""
-    text = fill_placeholders(str(pattern), ref)
-    return text if isinstance(pattern, str) else Glob(text)
+def matcher_by_job(patterns: Iterable[Pattern]) -> Callable[[str, JobRef], bool]:
+    """The same as `matcher` for patterns that depend on the job, made ready once for all jobs.
+
+    The job's own values stand before the text, as no text can forge them, and the patterns refer back to them.
+    """
+    expressions = [_expression(_pieces_by_job(pattern)) for pattern in _in_order(patterns)]
+    said = "".join(f"(?P<{name}>[^\n]*)\n" for name in ("account", "region", "partition"))
+    fullmatch = re.compile(f"{said}(?:{'|'.join(expressions)})", re.DOTALL).fullmatch
+
+    def matches(text: str, ref: JobRef) -> bool:
+        return fullmatch(f"{ref.account_id}\n{ref.region}\n{ref.partition}\n{text}") is not None
+
+    return matches
 
 
 def check_glob(text: str) -> None:
@@ -141,7 +156,11 @@ def matcher(patterns: Iterable[Pattern]) -> Callable[[str], bool]:
     Whole string, case-sensitive; `*` crosses `/` and `:`; brackets are literal but in a glob.
     Source: IAM User Guide, "IAM JSON policy elements: Resource", wildcards.
     """
-    return _matcher(tuple(sorted(set(patterns), key=lambda pattern: (str(pattern), isinstance(pattern, Glob)))))
+    return _matcher(_in_order(patterns))
+
+
+def _in_order(patterns: Iterable[Pattern]) -> tuple[Pattern, ...]:
+    return tuple(sorted(set(patterns), key=lambda pattern: (str(pattern), isinstance(pattern, Glob))))
 
 
 @lru_cache(maxsize=4096)
@@ -153,31 +172,43 @@ def _matcher(patterns: tuple[Pattern, ...]) -> Callable[[str], bool]:
     if not literals and all(isinstance(each, str) and _STAR_AT_END_ONLY.fullmatch(each) for each in wild):
         prefixes = tuple(str(pattern)[:-1] for pattern in wild)
         return lambda text: text.startswith(prefixes)
-    fullmatch = re.compile("|".join(_expression(pattern) for pattern in wild), re.DOTALL).fullmatch
+    fullmatch = re.compile("|".join(_expression(pieces(pattern)) for pattern in wild), re.DOTALL).fullmatch
     if not literals:
         return lambda text: fullmatch(text) is not None
     return lambda text: text in literals or fullmatch(text) is not None
 
 
-def _expression(pattern: Pattern) -> str:
+def _expression(pattern: Iterable[Piece | _JobValue]) -> str:
     """One pattern as a regular expression that never goes back on a `*` but the last.
 
     The earliest place where what stands between two stars fits is always good enough, so each is taken
     in an atomic group; patterns full of stars take no more time than text times pattern.
     """
     between = [""]
-    for piece in pieces(pattern):
+    for piece in pattern:
         if piece == "*":
             between.append("")
         else:
-            between[-1] += _one_character(piece)
+            between[-1] += _one_piece(piece)
     first, middle, last = between[0], between[1:-1], between[-1]
     if len(between) == 1:
         return f"(?:{first})"
     return first + "".join(f"(?>.*?{piece})" for piece in middle) + ".*" + last
 
 
-def _one_character(piece: Piece) -> str:
+def _pieces_by_job(pattern: Pattern) -> Iterator[Piece | _JobValue]:
+    """The pieces of a valid pattern, its placeholders among them: none of them stands in a class."""
+    kind = str if isinstance(pattern, str) else Glob
+    for place, part in enumerate(_PLACEHOLDER.split(str(pattern))):  # text, a placeholder's name, text, ...
+        if place % 2:
+            yield _JobValue(part)
+        else:
+            yield from pieces(kind(part))
+
+
+def _one_piece(piece: Piece | _JobValue) -> str:
+    if isinstance(piece, _JobValue):
+        return f"(?P={piece.name})"
     if isinstance(piece, str):
         return "." if piece == "?" else re.escape(piece)
     ranges = "".join(f"{re.escape(first)}-{re.escape(last)}" for first, last in piece.ranges)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import IntEnum, StrEnum
 from operator import attrgetter, itemgetter
 from typing import Protocol, Self, TypeAlias, TypeVar
@@ -12,8 +12,9 @@ from msgspec import UNSET, Struct
 
 from batchgate.policy import calendars, checks, model, moments, parameters, patterns
 from batchgate.policy.canonical import canonical_json
+from batchgate.policy.clock import ClockChecks
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.formulas import AllOf, AnyOf, Formula, checks_in
+from batchgate.policy.formulas import AllOf, AnyOf, Formula, checks_in, evaluate
 from batchgate.policy.validate import read_document
 from batchgate.policy.wording import printable
 
@@ -70,26 +71,61 @@ class Lift(Struct, frozen=True):
     because: str | None = None
 
 
+class Exemption(Struct, frozen=True, eq=False):
+    """All exceptions that lift one statement, evaluated once however many requirements it has.
+
+    Attributes:
+        number: Where its result stands among those of the checks, behind them.
+        lifts: The exceptions.
+        any_of: Met where one of them lifts.
+    """
+
+    number: int
+    lifts: tuple[Lift, ...]
+    any_of: AnyOf
+
+
 class Requirement(Struct, frozen=True):
     """One requirement of a statement.
 
     Attributes:
         own: The condition as written.
-        lifts: What may lift it.
+        unless: What lifts it here; None if nothing is written.
+        exemption: The exceptions that lift it; None where there are none.
         whole: `own` or any of the lifts.
         on_violation: HOLD or CANCEL, the nearest that was said.
-        votes: What it asks for, by result; None if it is met.
+        grace: How long after the job was suspended a violation cancels; before, it holds.
+        own_grace: Whether that is written here, and not the set's.
         message: For the reason; None if none is given.
         position: Its place in the statement's `require`, counted from 0.
     """
 
     own: Formula
-    lifts: tuple[Lift, ...]
+    unless: Lift | None
+    exemption: Exemption | None
     whole: Formula
     on_violation: Verdict
-    votes: tuple[Verdict | None, ...]
+    grace: timedelta
+    own_grace: bool
     message: str | None
     position: int
+
+    @property
+    def lifts(self) -> tuple[Lift, ...]:
+        """What may lift it."""
+        exceptions = self.exemption.lifts if self.exemption else ()
+        return (self.unless, *exceptions) if self.unless else exceptions
+
+    def vote(self, result: Result, facts: JobFacts) -> Verdict | None:
+        """What it asks for, given what it came to; None if it is met."""
+        if result is not Result.VIOLATED:
+            return VOTES_OF_DOUBT[result]
+        return after_grace(self.on_violation, self.grace, facts)
+
+
+def after_grace(verdict: Verdict, grace: timedelta, facts: JobFacts) -> Verdict:
+    """The verdict of a violation; where it is cancel and the grace is not over, hold."""
+    return Verdict.HOLD if verdict is Verdict.CANCEL and not facts.is_over(grace) else verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +138,10 @@ class Statement:
         match: All of it met: the statement governs.
         match_number: The same for all statements of the set that match alike, counted from 0.
         pick_requirements: Takes what stands at its requirements' places in `PolicySet.requirements` out of a list.
-        checks: Every check in match and require; all met means governs and nothing objects.
+        checks: Every check in match and require but what only lifts; all met means governs and nothing objects.
         match_checks: The checks that stand directly in match; one violated means it does not govern.
         names_operations: The operations that match names literally.
+        asks_clock: Whether the clock alone may change what it asks for, but for the end of a grace.
     """
 
     name: str
@@ -117,6 +154,7 @@ class Statement:
     checks: frozenset[int]
     match_checks: frozenset[int]
     names_operations: frozenset[str]
+    asks_clock: bool
     pick_requirements: Picker = field(compare=False, repr=False)
 
 
@@ -144,13 +182,17 @@ class PolicySet(Struct, frozen=True):
         shadow: The whole set judges and records only.
         unmatched: HOLD or CANCEL: the vote on a job that no policy matches.
         cancel_ungated: Whether a job created without confirmation may be cancelled.
-        cancel_held_after: From the first hold; None for never.
+        cancel_grace: How long after a job was suspended `unmatched` may cancel it at the earliest.
+        cancel_held_after: How long a job is held for reasons that are known; None for ever.
         statements: Policies, then guardrails, in the document's order.
         enforced: Those that are not in shadow, by name.
+        asking_clock: Of these, those whose votes the clock alone may change.
         checks: Every different check of the set, by number.
         matches: How many different matches there are.
         requirements: Every different requirement, by number.
-        measures: The kinds of checks that enforced or shadowed statements ask for.
+        exemptions: What lifts statements, in the order of their results behind those of the checks.
+        questions: The checks by what they look at, so that each thing is looked at once.
+        clock: The checks of the clock.
     """
 
     document: model.PolicyDocument
@@ -158,14 +200,17 @@ class PolicySet(Struct, frozen=True):
     shadow: bool
     unmatched: Verdict
     cancel_ungated: bool
+    cancel_grace: timedelta
     cancel_held_after: timedelta | None
     statements: tuple[Statement, ...]
     enforced: tuple[Statement, ...]
+    asking_clock: tuple[Statement, ...]
     checks: tuple[checks.Check, ...]
     matches: int
     requirements: tuple[Requirement, ...]
+    exemptions: tuple[Exemption, ...]
     questions: tuple[Question, ...]
-    clock_checks: frozenset[int]
+    clock: ClockChecks
 
     @classmethod
     def from_data(cls, data: object) -> Self:
@@ -187,6 +232,7 @@ class PolicySet(Struct, frozen=True):
         compiler = _Compiler(document)
         statements = tuple(compiler.statements())
         found = tuple(compiler.numbers)
+        enforced = sorted((each for each in statements if each.enforced), key=attrgetter("name"))
         held = document.cancel_held_after
         return cls(
             document=document,
@@ -194,16 +240,17 @@ class PolicySet(Struct, frozen=True):
             shadow=document.mode == "shadow",
             unmatched=_VERDICTS[document.unmatched],
             cancel_ungated=document.ungated_jobs == "cancel",
-            cancel_held_after=timedelta(days=int(held[:-1])) if isinstance(held, str) else None,
+            cancel_grace=moments.parse_duration(document.cancel_grace),
+            cancel_held_after=moments.parse_duration(held) if isinstance(held, str) else None,
             statements=statements,
-            enforced=tuple(sorted((each for each in statements if each.enforced), key=attrgetter("name"))),
+            enforced=tuple(enforced),
+            asking_clock=tuple(each for each in enforced if each.asks_clock),
             checks=found,
             matches=len(compiler.matches),
             requirements=tuple(compiler.requirements),
+            exemptions=tuple(compiler.exemptions),
             questions=_questions(found),
-            clock_checks=frozenset(
-                number for number, check in enumerate(found) if isinstance(check.measure, checks.Clock)
-            ),
+            clock=ClockChecks.of(found, compiler.conditions_of_time),
         )
 
     def asks_for(self, what: str) -> bool:
@@ -211,10 +258,12 @@ class PolicySet(Struct, frozen=True):
         return any(what in (question.measure.kind, question.subject) for question in self.questions)
 
     def judge_checks(self, facts: JobFacts) -> list[Result]:
-        """What every check of the set comes to, by number."""
+        """What every check of the set comes to, by number, and behind them every exemption."""
         results = [Result.MET] * len(self.checks)
         violated = Result.VIOLATED
         for question in self.questions:
+            if isinstance(question.measure, checks.Clock):
+                continue
             value = question.measure.read(facts)
             if isinstance(value, Gap):
                 for number, _ in question.tests:
@@ -224,38 +273,12 @@ class PolicySet(Struct, frozen=True):
                     held = holds(value, facts)
                     if not held:
                         results[number] = Result.UNMEASURABLE if held is None else violated
+        self.clock.judge(facts.now, results)
+        results += [evaluate(exemption.any_of, results) for exemption in self.exemptions]
         return results
-
-    def judge_clock_checks(self, results: list[Result], facts: JobFacts) -> list[Result]:
-        """The same at another instant, all other facts as they are."""
-        moved = list(results)
-        for number in self.clock_checks:
-            holds = self.checks[number].test.predicate()
-            moved[number] = Result.MET if holds(facts.now, facts) else Result.VIOLATED
-        return moved
-
-    def clock_changes(self, after: datetime, before: datetime) -> list[datetime]:
-        """The instants strictly between at which a check of the clock may change, sorted."""
-        instants: set[datetime] = set()
-        for number in self.clock_checks:
-            instants.update(_changes(self.checks[number].test, after, before))
-        return sorted(instants)
 
 
 _VERDICTS: Mapping[str, Verdict] = {"hold": Verdict.HOLD, "cancel": Verdict.CANCEL}
-
-
-def _changes(test: checks.Test, after: datetime, before: datetime) -> Iterator[datetime]:
-    match test:
-        case checks.Not(test=inner):
-            yield from _changes(inner, after, before)
-        case checks.InWindow(calendars=named):
-            for calendar in named:
-                yield from calendar.changes(after, before)
-        case checks.Through(end=datetime() as end) if after < end < before:
-            yield end
-        case _:
-            pass
 
 
 def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
@@ -273,6 +296,15 @@ def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
     )
 
 
+class _Draft(Struct, frozen=True):
+    """A statement whose conditions are numbered: its match, and each requirement with its `unless`."""
+
+    form: model.Statement
+    kind: Kind
+    match: AllOf
+    conditions: list[tuple[Formula, Lift | None]]
+
+
 # --- from the document's words to checks ------------------------------------------------------------
 
 _Value: TypeAlias = "str | model.GlobTerm"
@@ -287,60 +319,89 @@ class _Compiler(Struct):
     numbers: dict[checks.Check, int] = {}
     matches: dict[AllOf, int] = {}
     requirements: dict[Requirement, int] = {}
+    exemptions: list[Exemption] = []
     open_when: dict[str, calendars.Calendar] = {}
+    of_time: set[int] = set()
+    conditions_of_time: int = 0
 
     def __post_init__(self) -> None:
         self.open_when = {name: _calendar(form) for name, form in self.document.calendars.items()}
 
-    def statements(self) -> Iterator[Statement]:
-        exemptions: dict[str, list[Lift]] = {}
-        for exemption in self.document.exceptions or ():
-            last_day, zone = date.fromisoformat(exemption.expires), exemption.timezone or "UTC"
+    def statements(self) -> list[Statement]:
+        lifts: dict[str, list[Lift]] = {}
+        for exception in self.document.exceptions or ():
+            last_day, zone = date.fromisoformat(exception.expires), exception.timezone or "UTC"
             end = self._number(checks.Clock("expires"), checks.Through(last_day, zone))
-            condition = AllOf((*self._conditions(exemption.match).parts, end))
-            for name in exemption.lifts:
-                exemptions.setdefault(name, []).append(Lift(condition, exemption.name, exemption.because))
-        for policy in self.document.policies or ():
-            yield self._statement(policy, Kind.POLICY, exemptions.get(policy.name, []))
-        for guardrail in self.document.guardrails or ():
-            yield self._statement(guardrail, Kind.GUARDRAIL, exemptions.get(guardrail.name, []))
+            condition = AllOf((*self._conditions(exception.match).parts, end))
+            for name in exception.lifts:
+                lifts.setdefault(name, []).append(Lift(condition, exception.name, exception.because))
+        written = [
+            *((policy, Kind.POLICY) for policy in self.document.policies or ()),
+            *((guardrail, Kind.GUARDRAIL) for guardrail in self.document.guardrails or ()),
+        ]
+        drafts = [self._draft(statement, kind) for statement, kind in written]
+        return [self._finish(draft, lifts.get(draft.form.name)) for draft in drafts]
 
-    def _statement(self, statement: model.Statement, kind: Kind, exemptions: list[Lift]) -> Statement:
-        match = self._conditions(statement.match or ())
-        default = statement.on_violation or "hold"
+    def _draft(self, form: model.Statement, kind: Kind) -> "_Draft":
+        """Number all checks of a statement; exemptions are numbered when no check is to come any more."""
+        return _Draft(
+            form,
+            kind,
+            self._conditions(form.match or ()),
+            [
+                (self._condition(each), Lift(self._conditions(each.unless)) if each.unless else None)
+                for each in form.require
+            ],
+        )
+
+    def _finish(self, draft: "_Draft", lifts: list[Lift] | None) -> Statement:
+        form, match = draft.form, draft.match
+        exemption = self._exemption(lifts) if lifts and draft.conditions else None
         requirements = tuple(
-            self._requirement(requirement, default, exemptions, position)
-            for position, requirement in enumerate(statement.require)
+            self._requirement(form, own, unless, exemption, position)
+            for position, (own, unless) in enumerate(draft.conditions)
         )
         places = tuple(self.requirements.setdefault(each, len(self.requirements)) for each in requirements)
+        asked = [*checks_in(match), *(number for own, _ in draft.conditions for number in checks_in(own))]
+        lifting = (number for _, unless in draft.conditions if unless for number in checks_in(unless.condition))
+        of_time = sum(number in self.of_time for number in (*asked, *lifting))
+        self.conditions_of_time += of_time
         return Statement(
-            name=statement.name,
-            kind=kind,
-            enforced=statement.mode != "shadow",
-            consent=Verdict.APPROVE if kind is Kind.POLICY else None,
+            name=form.name,
+            kind=draft.kind,
+            enforced=form.mode != "shadow",
+            consent=Verdict.APPROVE if draft.kind is Kind.POLICY else None,
             match=match,
             match_number=self.matches.setdefault(match, len(self.matches)),
             requirements=requirements,
             pick_requirements=_picker(places),
-            checks=frozenset(checks_in(AllOf((match, *(each.whole for each in requirements))))),
+            checks=frozenset(asked),
             match_checks=frozenset(part for part in match.parts if isinstance(part, int)),
-            names_operations=frozenset(self._named_operations(statement.match or ())),
+            names_operations=frozenset(self._named_operations(form.match or ())),
+            asks_clock=of_time > 0 or exemption is not None,
         )
 
+    def _exemption(self, lifts: list[Lift]) -> Exemption:
+        any_of = AnyOf(tuple(lift.condition for lift in lifts))
+        exemption = Exemption(len(self.numbers) + len(self.exemptions), tuple(lifts), any_of)
+        self.conditions_of_time += len(lifts)
+        self.exemptions.append(exemption)
+        return exemption
+
     def _requirement(
-        self, requirement: model.Requirement, default: model.OnViolation, exemptions: list[Lift], position: int
+        self, form: model.Statement, own: Formula, unless: Lift | None, exemption: Exemption | None, position: int
     ) -> Requirement:
-        own = self._condition(requirement)
-        lifts = [Lift(self._conditions(requirement.unless))] if requirement.unless else []
-        lifts += exemptions
-        on_violation = _VERDICTS[requirement.on_violation or default]
+        written = form.require[position]
+        lifted = [*([unless.condition] if unless else []), *([exemption.number] if exemption else [])]
         return Requirement(
             own=own,
-            lifts=tuple(lifts),
-            whole=AnyOf((own, *(lift.condition for lift in lifts))) if lifts else own,
-            on_violation=on_violation,
-            votes=(*VOTES_OF_DOUBT[:-1], on_violation),
-            message=requirement.message or None,
+            unless=unless,
+            exemption=exemption,
+            whole=AnyOf((own, *lifted)) if lifted else own,
+            on_violation=_VERDICTS[written.on_violation or form.on_violation or "hold"],
+            grace=moments.parse_duration(written.grace or self.document.cancel_grace),
+            own_grace=bool(written.grace),
+            message=written.message or None,
             position=position,
         )
 
@@ -359,7 +420,10 @@ class _Compiler(Struct):
         return AnyOf(())  # no check at all can't be valid; if it were, it would never be met
 
     def _number(self, measure: checks.Measure, test: checks.Test) -> int:
-        return self.numbers.setdefault(checks.Check(measure, test), len(self.numbers))
+        number = self.numbers.setdefault(checks.Check(measure, test), len(self.numbers))
+        if isinstance(measure, checks.Clock):
+            self.of_time.add(number)
+        return number
 
     # Each of these turns one operand into a formula.
 

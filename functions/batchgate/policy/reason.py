@@ -1,7 +1,7 @@
 """A decision in the 1 to 256 characters that S3 keeps on the job."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -11,7 +11,7 @@ from batchgate.policy.decide import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
-from batchgate.policy.wording import QUOTED_AT_MOST, printable
+from batchgate.policy.wording import QUOTED_AT_MOST, instant, length, printable
 from batchgate.text import MARK, shorten
 
 _PATH_AT_MOST = 80
@@ -98,36 +98,54 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
     versions = f" [policy {decision.policy_version}{f' claim {printable(claim_id)}' if claim_id else ''}]"
     verdict, head = decision.verdict, f"batchgate: {_HEADS[decision.verdict]}"
     if expired is not None:
-        head = f"batchgate: cancelled, held for more than {expired.days} days"
+        head = f"batchgate: cancelled, held for more than {length(expired)}"
     elif decision.if_enforced is not None and verdict is Verdict.HOLD:
         verdict = decision.if_enforced
         head = f"batchgate: held, policies in shadow mode: would be {_HEADS[verdict]}"
+    heads = [head]
+    if decision.cancels_at is not None and expired is None:
+        at = instant(decision.cancels_at)
+        heads = [f"{head}, will be cancelled at {at} unless fixed,", f"{head}, to be cancelled at {at},"]
     room = REASON_AT_MOST - len(versions)
-    return (
-        _approval(decision, head, room) if verdict is Verdict.APPROVE else _refusal(decision, verdict, head, room)
-    ) + (versions)
+    if verdict is Verdict.APPROVE:
+        return _approval(decision, head, room) + versions
+    return _refusal(decision, verdict, heads, room) + versions
 
 
-def _refusal(decision: Decision, verdict: Verdict, head: str, room: int) -> str:
-    votes = [vote for vote in decision.votes if vote.verdict is verdict and vote.rule is not Rule.SHADOW]
-    by_objection = {_objection(vote, decision): vote for vote in votes}
+def _refusal(decision: Decision, verdict: Verdict, heads: Sequence[str], room: int) -> str:
+    """Give the first of the heads beside which the first objection is whole; the last one where it nowhere is."""
+    by_objection = {_objection(vote, decision): vote for vote in _objecting(decision, verdict)}
     objections = sorted(by_objection)
     first, *others = objections
     message = f" | {first.message}" if first.message else ""
     more = f"; +{len(others)} more" if others else ""
     room -= len(message)
-    start = f"{head}: "
-    if first.name:
-        left = room - len(f"{head} by : {more}") - _OBJECTION_AT_LEAST
-        start = f"{head} by {shorten(first.name, max(len(MARK), min(NAME_AT_MOST, left)))}: "
     parts = [first.phrase] + [
         each.phrase if each.name in ("", first.name) else f"by {shorten(each.name, NAME_AT_MOST)}: {each.phrase}"
         for each in others
     ]
-    text = _fitted(start, parts, len(parts), room)
-    if text:
-        return text + message
+    starts = [_start(head, first.name, room - len(more)) for head in heads]
+    for start in starts:
+        text = _fitted(start, parts, len(parts), room)
+        if text:
+            return text + message
+    start = starts[-1]
     return start + _shortened(by_objection[first], decision, room - len(start) - len(more)) + more + message
+
+
+def _objecting(decision: Decision, verdict: Verdict) -> list[Vote]:
+    """The votes that ask for a verdict; of a job that will be cancelled those that cancel it: they are to be fixed."""
+    votes = [vote for vote in decision.votes if vote.verdict is verdict and vote.rule is not Rule.SHADOW]
+    cancelling = [vote for vote in votes if vote.grace is not None] if decision.cancels_at is not None else []
+    return cancelling or votes
+
+
+def _start(head: str, name: str, room: int) -> str:
+    """What comes before the first objection."""
+    if not name:
+        return f"{head.removesuffix(',')}: "
+    left = room - len(f"{head} by : ") - _OBJECTION_AT_LEAST
+    return f"{head} by {shorten(name, max(len(MARK), min(NAME_AT_MOST, left)))}: "
 
 
 def _approval(decision: Decision, head: str, room: int) -> str:

@@ -7,6 +7,7 @@ them. Whatever statements share (checks, matches, requirements) is laid open onc
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -59,6 +60,8 @@ class RequirementTrace(Struct, frozen=True, gc=False):
         actual: What the job has, where conditions are joined of each in turn.
         expected: What the requirement wants.
         vote: What it asks for; None if it is met.
+        grace: Whether it holds only because the grace of its cancellation is not over.
+        cancels_from: When that grace ends; None where there is none, or where S3 does not say when it began.
     """
 
     result: Result
@@ -70,6 +73,8 @@ class RequirementTrace(Struct, frozen=True, gc=False):
     vote: Verdict | None
     message: str | None
     position: int
+    grace: bool = False
+    cancels_from: datetime | None = None
 
 
 class StatementTrace(Struct, frozen=True, gc=False):
@@ -129,13 +134,17 @@ def trace_condition(formula: Formula, rows: Rows, result: Result | None = None) 
 
 
 def trace_statements(
-    policies: PolicySet, results: Sequence[Result], not_met: AbstractSet[int], rows: Rows
+    policies: PolicySet, results: Sequence[Result], not_met: AbstractSet[int], rows: Rows, facts: JobFacts
 ) -> tuple[StatementTrace, ...]:
     """Lay every statement open, in the document's order.
 
     As in the decision, a statement all of whose checks are met needs no further look.
     """
-    requirements = [_trace_requirement(requirement, results, rows) for requirement in policies.requirements]
+    lifted_by = {each: tuple([_trace_lift(lift, rows) for lift in each.lifts]) for each in policies.exemptions}
+    requirements = [
+        _trace_requirement(each, results, rows, facts, lifted_by[each.exemption] if each.exemption else ())
+        for each in policies.requirements
+    ]
     matches: list[ConditionTrace | None] = [None] * policies.matches
     traces: list[StatementTrace] = []
     for statement in policies.statements:
@@ -170,7 +179,9 @@ def short_of_cancelling(statements: Sequence[StatementTrace]) -> tuple[Statement
         replace(
             each,
             vote=held(each.vote),
-            requirements=tuple([replace(one, vote=held(one.vote)) for one in each.requirements]),
+            requirements=tuple(
+                [replace(one, vote=held(one.vote), grace=False, cancels_from=None) for one in each.requirements]
+            ),
         )
         for each in statements
     )
@@ -188,19 +199,30 @@ def _position(
     return True, max(votes) if votes else statement.consent
 
 
-def _trace_requirement(requirement: Requirement, results: Sequence[Result], rows: Rows) -> RequirementTrace:
+def _trace_requirement(
+    requirement: Requirement,
+    results: Sequence[Result],
+    rows: Rows,
+    facts: JobFacts,
+    exceptions: tuple[LiftTrace, ...],
+) -> RequirementTrace:
     own = rows[requirement.own] if isinstance(requirement.own, int) else trace_condition(requirement.own, rows)
-    result = evaluate(requirement.whole, results) if requirement.lifts else own.result
+    lifts = (_trace_lift(requirement.unless, rows), *exceptions) if requirement.unless else exceptions
+    result = evaluate(requirement.whole, results) if lifts else own.result
+    vote = requirement.vote(result, facts)
+    grace = result is Result.VIOLATED and vote is not requirement.on_violation
     return RequirementTrace(
         result=result,
         own=own,
         actual=_actual(own) if own.joined else own.actual,
         expected=_expected(own) if own.joined else own.expected,
-        lifts=tuple([_trace_lift(lift, rows) for lift in requirement.lifts]) if requirement.lifts else (),
+        lifts=lifts,
         on_violation=requirement.on_violation,
-        vote=requirement.votes[result],
+        vote=vote,
         message=requirement.message,
         position=requirement.position,
+        grace=grace,
+        cancels_from=facts.ends(requirement.grace) if grace else None,
     )
 
 

@@ -36,6 +36,9 @@ _FORMS: Mapping[str, Callable[[object], str]] = {
     str(model.DATE["form"]): suggestions.date_meant,
     str(model.TIME["form"]): suggestions.time_meant,
 }
+CALENDARS_AT_MOST = 1_000
+"""Whether each is open is looked up for every job."""
+
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
@@ -369,6 +372,11 @@ def _document(reader: _Reader, value: Mapping[str, object], _path: Path) -> None
                 reader.lists = names
             else:
                 reader.calendars = set(names)
+                if len(names) > CALENDARS_AT_MOST:
+                    reader.wrong(
+                        (key,),
+                        f"expected at most {CALENDARS_AT_MOST} calendars, got {len(names)}; put their rows into fewer",
+                    )
 
 
 def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -376,6 +384,15 @@ def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None
     if isinstance(name, str):
         reader.names.append(((*path, "name"), name))
         reader.liftable.add(name)
+    asked = value.get("require")
+    for index, requirement in enumerate(asked if isinstance(asked, list | tuple) else ()):
+        if isinstance(requirement, dict) and "grace" in requirement:
+            nearest = requirement.get("on_violation", value.get("on_violation", "hold"))
+            if nearest != "cancel" or "manual_approval" in requirement:
+                reader.wrong(
+                    (*path, "require", index, "grace"),
+                    "grace stands beside on_violation: cancel only; what is held is not cancelled",
+                )
 
 
 def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -669,7 +686,7 @@ def _describe_text(kind: inspect.StrType) -> str:
     if kind.max_length is not None:
         return f"1 to {kind.max_length} {'printable ASCII ' if kind.pattern else ''}characters"
     if kind.pattern is not None:
-        return "a number of days such as 21d" if "smhd" not in kind.pattern else "a duration such as 365d, 12h or 30m"
+        return f"a duration such as {'0s' if kind.pattern.startswith('^(0|') else '21d'}, 5m, 2h or 1d"
     return "text that is not empty" if kind.min_length else "text"
 
 

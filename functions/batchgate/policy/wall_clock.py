@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 # Offsets are asked for this often. Were one to change and change back in between, it would be missed; none has
 # within a week, and a test holds the packaged zone data to that.
-PROBE_SECONDS = 2 * 24 * 60 * 60
+PROBE_SECONDS = 6 * 24 * 60 * 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -59,21 +59,27 @@ def labelled(within: list[Stretch], begin: int, end: int) -> Iterator[tuple[int,
             yield first, last
 
 
-def first_instant(within: list[Stretch], label: int) -> int:
-    """The first instant of that label; for a label in a gap, the instant the gap ends."""
-    for stretch in within:
-        if label < stretch.end + stretch.offset:
-            return max(label - stretch.offset, stretch.begin)
-    return within[-1].end
+def first_instants(within: list[Stretch], labels: list[int]) -> list[int]:
+    """The first instant of each label, which are in order; for a label in a gap, the instant the gap ends."""
+    found: list[int] = []
+    place = 0
+    for begin, end, offset in within:
+        last = bisect_left(labels, end + offset, place)
+        found += [max(label - offset, begin) for label in labels[place:last]]
+        place = last
+    return found + [within[-1].end] * (len(labels) - place)
 
 
-def last_instant(within: list[Stretch], label: int) -> int:
-    """The last instant of that label; for a label in a gap, the instant the gap ends."""
+def last_instants(within: list[Stretch], labels: list[int]) -> list[int]:
+    """The last instant of each label, which are in order; for a label in a gap, the instant the gap ends."""
     # Where a label is exactly a repeat's first one, the last instant that has it is the one that begins the repeat.
-    for stretch in reversed(within):
-        if stretch.begin + stretch.offset <= label:
-            return min(label - stretch.offset, stretch.end)
-    return within[0].begin
+    found: list[int] = []
+    place = len(labels)
+    for begin, end, offset in reversed(within):
+        first = bisect_left(labels, begin + offset, 0, place)
+        found = [min(label - offset, end) for label in labels[first:place]] + found
+        place = first
+    return [within[0].begin] * place + found
 
 
 def end_of_day(zone: ZoneInfo, day: date) -> datetime | None:
@@ -82,4 +88,4 @@ def end_of_day(zone: ZoneInfo, day: date) -> datetime | None:
         return None
     midnight = (day.toordinal() + 1 - _EPOCH.toordinal()) * _DAY_SECONDS
     around = stretches(zone, midnight - PROBE_SECONDS, midnight + PROBE_SECONDS)
-    return _EPOCH + timedelta(seconds=last_instant(around, midnight))
+    return _EPOCH + timedelta(seconds=last_instants(around, [midnight])[0])

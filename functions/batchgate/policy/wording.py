@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from batchgate.jobs.model import Json
 from batchgate.policy.checks import Measure, Value
@@ -24,6 +24,9 @@ _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]+")
 _ENUMERATION = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _CLOSED_SETS = ("operation", "account", "region", "manifest.format", "report.scope", "report.format")
+
+
+_UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
 
 def printable(text: str) -> str:
@@ -48,6 +51,18 @@ def quoted(text: str, at_most: int = QUOTED_AT_MOST) -> str:
     """Text from the requester: stripped to printable ASCII, shortened, in quotes."""
     stripped = (text if text.isascii() and text.isprintable() else _NOT_PRINTABLE_ASCII.sub("", text)).replace('"', "'")
     return f'"{shorten(stripped, at_most)}"'
+
+
+def instant(when: datetime) -> str:
+    """An instant to the second, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def length(time: timedelta) -> str:
+    """A length of time in the largest unit that it is a whole number of."""
+    seconds = int(time.total_seconds())
+    count, unit = next((seconds // each, unit) for unit, each in _UNITS.items() if seconds % each == 0)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:

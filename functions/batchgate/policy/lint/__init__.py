@@ -24,7 +24,7 @@ from batchgate.policy.policy_set import PolicySet
 __all__ = ["LINTS", "Finding", "lint"]
 
 _ORDER = (
-    *("version", "mode", "unmatched", "ungated_jobs", "cancel_held_after"),
+    *("version", "mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after"),
     *("lists", "calendars", "guardrails", "policies", "exceptions"),
     *("name", "description", "lifts", "match", "require", "unless", "expires"),
 )

@@ -50,6 +50,8 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "setting-off": "A check that needs a setting of the deployment which is off, so that jobs are held for it.",
         "approves-everything": "A policy that approves every job.",
         "cancel-after-expiry": "cancel_held_after beyond 29 days: S3 fails the job before.",
+        "no-grace-for-tags": "A cancellation without a grace where tags are looked at, which may arrive later.",
+        "slow-clock": "Calendars so many or so full that the clock is not followed for the 30 days of a hold.",
         "name-without-room": "A name that is cut, or not fit to print, in the reason on the job.",
         "unused-list": "A list that nothing names.",
         "unused-calendar": "A calendar that nothing names.",

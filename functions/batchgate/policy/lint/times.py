@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from batchgate.policy import calendars
-from batchgate.policy.checks import Clock, InWindow, Not, Test, Through
+from batchgate.policy.checks import Clock, InWindow, Not, Tag, Test, Through
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST
 from batchgate.policy.lint.finding import Finding
 from batchgate.policy.lint.implications import exclude
-from batchgate.policy.lint.located import Leaf, Located, LocatedStatement, joined
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.lint.located import Leaf, Located, LocatedStatement, joined, leaves
+from batchgate.policy.policy_set import PolicySet, Verdict
+from batchgate.policy.wording import length
 
 _YEARS_AHEAD = 9
 """As far as a date can be: 29 February is missing for eight years around 1900 and 2100."""
@@ -21,6 +22,12 @@ _DAYS_AT_A_TIME = timedelta(days=61)
 def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[Finding]:
     """What has never a time, or has no time any more."""
     yield from _lint_cancel_held_after(policies)
+    yield from _lint_grace(located, policies)
+    if policies.clock.reach < SUSPENDED_FOR_AT_MOST:
+        days, calendars_named = policies.clock.reach.days, policies.clock.calendars
+        fullest = max(calendars_named, key=lambda name: calendars_named[name].windows_a_day)
+        why = f"a hold's end is looked for {days} days ahead only, as these calendars have so many windows"
+        yield Finding("slow-clock", ("calendars", fullest), why, "join windows, or ask for fewer calendars")
     start = datetime.combine(today, time(), UTC)
     shut = {
         name for name, calendar in _calendars(policies).items() if calendar.next_opening(start, _YEARS_AHEAD) is None
@@ -52,10 +59,25 @@ def _lint_cancel_held_after(policies: PolicySet) -> Iterator[Finding]:
     held = policies.cancel_held_after
     latest = SUSPENDED_FOR_AT_MOST - timedelta(days=1)
     if held is not None and held > latest:
-        why = (
-            f"S3 fails a job that is Suspended for {SUSPENDED_FOR_AT_MOST.days} days, before {held.days} days are over"
-        )
+        why = f"S3 fails a job that is Suspended for {SUSPENDED_FOR_AT_MOST.days} days, before {length(held)} are over"
         yield Finding("cancel-after-expiry", ("cancel_held_after",), why, f"write {latest.days}d or less")
+
+
+def _lint_grace(located: Located, policies: PolicySet) -> Iterator[Finding]:
+    """Tags may arrive seconds after the job is Suspended: *source*: AWS's own examples tag a job once it is created."""
+    why = "a job's tags may arrive after it is Suspended, and it is cancelled before they do"
+    cancels = policies.unmatched is Verdict.CANCEL
+    for statement, made in zip(located.statements, policies.statements, strict=True):
+        for requirement, compiled in zip(statement.requirements, made.requirements, strict=True):
+            if compiled.on_violation is not Verdict.CANCEL or compiled.grace:
+                continue
+            cancels = cancels or not compiled.own_grace
+            asked = [*leaves(requirement.own), *(leaves(requirement.unless) if requirement.unless else ())]
+            if compiled.own_grace and any(isinstance(leaf.check.measure, Tag) for leaf in asked):
+                yield Finding("no-grace-for-tags", (*requirement.path, "grace"), why, "give it a grace, as 5m")
+    tagged = any(isinstance(leaf.check.measure, Tag) for leaf in located.leaves)
+    if cancels and tagged and not policies.cancel_grace:
+        yield Finding("no-grace-for-tags", ("cancel_grace",), why, "leave it away, or say how long, as 5m")
 
 
 def _calendars(policies: PolicySet) -> dict[str, calendars.Calendar]:

@@ -1,0 +1,182 @@
+"""What the clock alone will make of a job, all other facts as they are."""
+
+from collections.abc import Iterator, Sequence
+from datetime import MAXYEAR, datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy.clock import Timeline
+from batchgate.policy.facts import JobFacts, Result
+from batchgate.policy.formulas import Reach, reach
+from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Verdict
+
+_CHANGES_WITHIN: Final = timedelta(days=1)
+"""How far ahead a verdict's end is looked for: far longer than any claim may live."""
+
+
+class Ahead(Struct, frozen=True):
+    """What becomes of a hold; None where it does not, or not within the time that was searched.
+
+    Attributes:
+        until: The first instant at which the verdict is approve, where none is cancel before.
+        cancels_at: The first at which it is cancel, where none is approve before.
+        searched_until: Where the search was cut short; None where it was not, or found one of them.
+    """
+
+    until: datetime | None = None
+    cancels_at: datetime | None = None
+    searched_until: datetime | None = None
+
+
+NOTHING_AHEAD: Final = Ahead()
+
+
+class Untouched(Struct, frozen=True):
+    """What those statements come to that do not ask the clock.
+
+    Attributes:
+        objects: Whether any of them objects.
+        graces: Of their violations that cancel, now or after a grace.
+        governs: Whether a policy among them governs.
+        names: Whether one that governs names the job's operation.
+        may_match: Whether the match of a policy among them is met, or in doubt.
+    """
+
+    objects: bool
+    graces: frozenset[timedelta]
+    governs: bool
+    names: bool
+    may_match: bool
+
+
+def look_ahead(
+    policies: PolicySet, untouched: Untouched, results: Sequence[Result], facts: JobFacts, end: datetime | None
+) -> Ahead:
+    """Find what becomes of a hold, strictly before its end.
+
+    Args:
+        policies: The policies that hold it.
+        untouched: What the statements come to that do not ask the clock.
+        results: What each check came to.
+        facts: The job.
+        end: When S3 fails it; None where nobody knows.
+    """
+    asked = bool(policies.clock) or bool(untouched.graces) or policies.unmatched is Verdict.CANCEL
+    if not asked or end is None or end <= facts.now:
+        return NOTHING_AHEAD
+    # A job that has another fault needs no look into the calendars of a month.
+    if not any(_Outlook(policies, untouched, facts, results, None).come_to()):
+        return NOTHING_AHEAD
+    timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
+    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).come_to()
+    until, cancels_at = timeline.first(approves), timeline.first(cancels)
+    if until is not None and (cancels_at is None or until < cancels_at):
+        return Ahead(until=until)
+    if cancels_at is not None:
+        return Ahead(cancels_at=cancels_at)
+    return Ahead(searched_until=timeline.end if timeline.end < end else None)
+
+
+def first_change(
+    policies: PolicySet, untouched: Untouched, results: Sequence[Result], facts: JobFacts, verdict: Verdict
+) -> datetime | None:
+    """The first instant at which an approval or a cancellation would not be the verdict any more; else None.
+
+    What lies further ahead than a day is None, too.
+    """
+    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= MAXYEAR or not policies.clock:
+        return None
+    end = facts.now + _CHANGES_WITHIN
+    timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
+    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).come_to()
+    stays = approves if verdict is Verdict.APPROVE else cancels
+    return timeline.first(timeline.everything & ~stays) or (timeline.end if timeline.end < end else None)
+
+
+def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) -> Iterator[datetime]:
+    """When a violation that is there, or may come, begins to cancel."""
+    of_clock = (
+        requirement.grace
+        for statement in policies.asking_clock
+        for requirement in statement.requirements
+        if requirement.on_violation is Verdict.CANCEL
+    )
+    ends = map(facts.ends, {*untouched.graces, policies.cancel_grace, *of_clock})
+    return (end for end in ends if end is not None)
+
+
+class _Outlook:
+    """When the verdict is approve, and when it is cancel: a bit for each segment of a timeline.
+
+    Without a timeline there is one segment, in which each check of the clock is both met and violated, and every
+    grace that ends is over: what comes to nothing there never comes to anything.
+    """
+
+    def __init__(
+        self,
+        policies: PolicySet,
+        untouched: Untouched,
+        facts: JobFacts,
+        results: Sequence[Result],
+        timeline: Timeline | None,
+    ) -> None:
+        self.policies, self.facts, self.timeline = policies, facts, timeline
+        self.everything = timeline.everything if timeline else 1
+        self.reaches = self._reaches(results)
+        self.fine = 0 if untouched.objects else self.everything
+        self.governs = self.everything if untouched.governs else 0
+        self.names = self.everything if untouched.names else 0
+        self.unmatched = 0 if untouched.may_match else self.everything
+        self.cancels = 0
+        for grace in untouched.graces:
+            self.cancels |= self._over(grace)
+
+    def come_to(self) -> tuple[int, int]:
+        """When the job is approved, and when it is cancelled."""
+        policies, facts = self.policies, self.facts
+        for statement in policies.asking_clock:
+            met, violated = reach(statement.match, self.reaches, self.everything)
+            if statement.kind is Kind.POLICY:
+                self.governs |= met
+                self.unmatched &= violated
+                if facts.operation in statement.names_operations:
+                    self.names |= met
+            self.fine &= violated | self._content(met, statement.requirements)
+        known = facts.operation in KNOWN_OPERATIONS
+        if known and policies.unmatched is Verdict.CANCEL:
+            self.cancels |= self.unmatched & self._over(policies.cancel_grace)
+        return self.fine & (self.governs if known else self.names), self.cancels
+
+    def _content(self, when: int, requirements: Sequence[Requirement]) -> int:
+        """When a statement governs and nothing objects, given when it governs; notes when a requirement cancels."""
+        content = when
+        for requirement in requirements if when else ():
+            met, violated = reach(requirement.whole, self.reaches, self.everything)
+            content &= met
+            if requirement.on_violation is Verdict.CANCEL and violated & when:
+                self.cancels |= violated & when & self._over(requirement.grace)
+        return content
+
+    def _over(self, grace: timedelta) -> int:
+        """When a grace is over."""
+        if self.facts.is_over(grace):
+            return self.everything
+        end = self.facts.ends(grace)
+        return self.timeline.from_on(end) if self.timeline else int(end is not None)
+
+    def _reaches(self, results: Sequence[Result]) -> list[Reach]:
+        """When each check is met and when violated, and behind them each exemption."""
+        always: dict[Result, Reach] = dict.fromkeys(Result, (0, 0))
+        always |= {Result.MET: (self.everything, 0), Result.VIOLATED: (0, self.everything)}
+        reaches = [always[result] for result in results]
+        if self.timeline is None:
+            for number in self.policies.clock.numbers:
+                reaches[number] = 1, 1
+        else:
+            for number, when in self.timeline.holds.items():
+                reaches[number] = when, self.everything ^ when
+        for exemption in self.policies.exemptions:
+            reaches[exemption.number] = reach(exemption.any_of, reaches, self.everything)
+        return reaches
