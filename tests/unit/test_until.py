@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from batchgate.jobs.model import AsksForConfirmation
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.policy_set import PolicySet, Verdict, duration
+from batchgate.policy.moments import parse_duration
+from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.oracle import pools
 from tests.oracle.random_documents import random_calendar
 from tests.oracle.windows import change_instants
@@ -108,7 +109,7 @@ def clock_case(rng: Random) -> tuple[Written, JobFacts]:
 
 def boundaries(written: Written, about: JobFacts, after: datetime, before: datetime) -> set[datetime]:
     """Give every instant at which anything of a document can change, by the independent reading of calendars."""
-    found = {about.suspended_date + duration(each) for each in GRACES[:-1]} if about.suspended_date else set()
+    found = {about.suspended_date + parse_duration(each) for each in GRACES[:-1]} if about.suspended_date else set()
     for calendar in written.get("calendars", {}).values():
         found |= change_instants(calendar, after, before)
     for exception in written.get("exceptions", []):
