@@ -592,7 +592,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     ),
     "a tag of 129 characters": (
         required({"tags": {"k" * 129: "x"}}),
-        f"{R0}.tags.{'k' * 80}",
+        f"{R0}.tags.{shorten('k' * 129, 80)}",
         "expected 1 to 128 characters, got 129 of them",
     ),
     "a tag without a name": (required({"tags": {"": "x"}}), f"{R0}.tags.", 'expected 1 to 128 characters, got ""'),
