@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems
+from batchgate.text import shorten
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
 from tests.unit.examples import Written, document
 from tests.unit.strategies import json_values
