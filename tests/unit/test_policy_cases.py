@@ -139,7 +139,7 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a member of an element that is misspelt": (
         {"operation": {"S3PutObjectTagging": {"TagSet": [{"key": "a", "Value": "b"}]}}},
-        r"\.operation\.S3PutObjectTagging\.TagSet\.key: S3 has no such member; did you mean Key\?",
+        r"\.operation\.S3PutObjectTagging\.TagSet\[0\]\.key: S3 has no such member; did you mean Key\?",
     ),
     "a generator's member that is misspelt": (
         {"ManifestGenerator": {"S3JobManifestGenerator": {"Filters": {}}}},
