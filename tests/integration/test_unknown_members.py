@@ -22,6 +22,7 @@ policies:
 UNMATCHED = """
 version: 1
 unmatched: cancel
+cancel_grace: 0s
 policies:
   - name: others
     match: [{operation: LambdaInvoke}]

@@ -10,6 +10,7 @@ EVERYTHING: Written = {
     "mode": "enforce",
     "unmatched": "cancel",
     "ungated_jobs": "cancel",
+    "cancel_grace": "10m",
     "cancel_held_after": "21d",
     "lists": {"sandboxes": ["111111111111", "222222222222"], "hours": ["nights", "freeze"]},
     "calendars": {
