@@ -88,7 +88,8 @@ def hold(
     if block is not None:
         held = HeldTime.at(now, state, is_known=False, until=None)
     until, cancels_at = (None, None) if block else (decision.until, decision.cancels_at)
-    ends = now + ends_after - held.counted if ends_after is not None and held.counts_on else None
+    left = ends_after - held.counted if ends_after is not None and held.counts_on else None
+    ends = now + left if left is not None and left <= SUSPENDED_FOR_AT_MOST else None  # S3 fails the job before
     maybe_sent = state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
     written = replace(
         _state_of(state, job, gate),

@@ -8,6 +8,7 @@ from tests.integration.stage import ACCOUNT, REGION, Stage
 
 NOT_THAT_BUCKET = """
 version: 1
+cancel_grace: 0s
 unmatched: cancel
 policies:
   - name: anything

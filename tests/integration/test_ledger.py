@@ -538,7 +538,6 @@ UNREADABLE: list[dict[str, Any]] = [
     {"rev": {"S": "1"}},
     {"rev": {"N": "1.5"}},
     {"direction": {"S": "both"}},
-    {"outcome": {"S": "lost"}},
     {"block": {"S": "tired"}},
     {"first_held_at": {"S": "yesterday"}},
     {"first_held_at": {"S": "2026-03-27T12:00:00"}},
@@ -566,13 +565,22 @@ def test_an_item_that_can_not_be_read_costs_the_others_nothing(
     assert broken.job_id in str(unreadable.error)
 
 
-@pytest.mark.parametrize("governing", [{"S": "small"}, {"L": [{"N": "1"}]}], ids=str)
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"governing": {"S": "small"}},
+        {"governing": {"L": [{"N": "1"}]}},
+        {"outcome": {"S": "lost"}},
+        {"held_for_known": {"S": "long"}},
+    ],
+    ids=str,
+)
 def test_what_the_index_does_not_carry_is_unreadable_to_who_reads_it(
-    on_dynamodb: DynamoLedger, dynamodb: Any, governing: dict[str, Any]
+    on_dynamodb: DynamoLedger, dynamodb: Any, attributes: dict[str, Any]
 ) -> None:
     """The sweep finds the job, and its review is an error of that job."""
     ref = new_job()
-    put_state(on_dynamodb, dynamodb, ref, governing=governing)
+    put_state(on_dynamodb, dynamodb, ref, **attributes)
     assert [item.ref for item in on_dynamodb.open_items()] == [ref]
     with pytest.raises(UnreadableItemError):
         on_dynamodb.read(ref)

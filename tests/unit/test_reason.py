@@ -40,7 +40,9 @@ from tests.unit.strategies import (
 )
 
 SHAPE = re.compile(
-    r"batchgate: (held, policies in shadow mode: would be )?(approved|cancelled|held|waiting)( by .+|: .+) "
+    r"batchgate: (held, policies in shadow mode: would be )?(approved|cancelled|held|waiting)"
+    r"(, (will be cancelled at [0-9TZ:-]{20} unless fixed|to be cancelled at [0-9TZ:-]{20})(,(?= by )|(?=: )))?"
+    r"( by .+|: .+) "
     r"\[policy [0-9a-f]{12}( claim [!-~]+)?\]"
 )
 

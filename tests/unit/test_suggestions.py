@@ -38,7 +38,7 @@ def test_days_are_named_in_the_order_of_the_week() -> None:
         ({"version": 1, "mode": "Shadow"}, 'mode: expected enforce or shadow, got "Shadow"; did you mean shadow?'),
         (
             {"version": 1, "cancel_held_after": 21},
-            "cancel_held_after: expected a number of days such as 21d, got the number 21; write 21d",
+            "cancel_held_after: expected a duration such as 21d, 5m, 2h or 1d, got the number 21; write 21d",
         ),
         (required({"total_tasks": 500}), "got the number 500; write {at_most: 500} or {at_least: 500}"),
         (required({"total_tasks": "5M"}), 'got "5M"; write {at_most: 5_000_000} or {at_least: 5_000_000}'),
