@@ -312,8 +312,13 @@ class _Reader:
             try:
                 Job.from_description(_present({**description, member: members[member]}))
             except JobDescriptionError as error:
-                said_of_it = re.sub(r"got \w+$", f"got {_show(said[member])}", str(error).removeprefix(f"{member}: "))
-                self.wrong((*path, member), f"{said_of_it}; write it as DescribeJob answers it")
+                where, _, what = str(error).partition(": ")
+                steps = where.split(".") if where.split(".")[0] == member else [member]
+                value: Plain = dict(said)
+                for step in steps:
+                    value = value.get(step) if isinstance(value, Mapping) else None
+                shown = re.sub(r"got \w+$", f"got {_show(value)}", what or str(error))
+                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob answers it")
             else:
                 self.members(member, said[member], (*path, member))
         if len(self.problems) > before:

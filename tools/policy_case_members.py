@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from batchgate.jobs.request_model import Kind, Shape, request_shape
 from batchgate.policy import suggestions
+from batchgate.text import shorten
 from policy_file import DocumentPath, Plain
 
 _NAMED_AT_MOST = 12
@@ -136,4 +137,8 @@ def _show(value: Plain) -> str:
         return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value)}"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"the number {value}" if isinstance(value, int | float) else f'"{re.sub(r"[^ -~]", "?", str(value))[:60]}"'
+    return (
+        f"the number {value}"
+        if isinstance(value, int | float)
+        else f'"{shorten(re.sub(r"[^ -~]", "?", str(value)), 60)}"'
+    )

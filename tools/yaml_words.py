@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ruamel.yaml.error import MarkedYAMLError, StringMark
 
+from batchgate.text import shorten
+
 _SHOWN_AT_MOST = 40
 _KEY = re.compile(r"\s*(?:- +)*(?:\"[^\"]*\"|'[^']*'|[^\s\"'#\[\]{},][^#]*?):(?:\s|$)")
 _BEFORE_KEY = re.compile(r"\s*(?:- +)*")
@@ -107,7 +109,7 @@ def says_something(line: str) -> bool:
 
 def _shown(text: str) -> str:
     text = "".join(char if char.isprintable() else " " for char in text.strip())
-    return text if len(text) <= _SHOWN_AT_MOST else f"{text[: _SHOWN_AT_MOST - 3]}..."
+    return shorten(text, _SHOWN_AT_MOST, sentence=True)
 
 
 def _indent(line: str) -> int:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,11 +185,15 @@ def test_no_bucket_is_still_none() -> None:
     assert result_of({"report": {"not": {"bucket": "lake"}}}, facts(Report={"Enabled": False})) is MET
 
 
+S3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
 @pytest.mark.parametrize("text", [*NONE, "arn:aws:s3:::lake", "arn:aws:s3:::lake/"])
 def test_the_manifest_reader_asks_about_general_purpose_buckets_only(text: str) -> None:
     """Botocore would send the question to an access point's host, or make a session for a directory bucket first."""
     members = {**job_with("manifest.key", text)}
-    size = StoredManifests(None).size(Job.from_description(description(**members)))  # type: ignore[arg-type]
+    with Stubber(S3):  # which fails whatever it is asked
+        size = StoredManifests(S3).size(Job.from_description(description(**members)))
     place = object_place(text)
     assert size == Gap(UNMEASURABLE, place.what if isinstance(place, NoBucket) else "an ARN without a key")
 

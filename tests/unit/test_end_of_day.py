@@ -24,7 +24,7 @@ any_day = st.tuples(st.sampled_from(sorted(ZONES)), st.dates(date(1900, 1, 1), d
 
 @given(near_changes | any_day)
 def test_after_the_end_of_a_day_no_clock_of_the_zone_shows_it(zone_and_day: tuple[str, date]) -> None:
-    """The end shows a later date, and all after it, too; the second before does not, but for a second midnight."""
+    """The end and all after it show a later date; the second before does not, but before a second midnight."""
     name, day = zone_and_day
     zone = parse_zone(name)
     end = end_of_day(zone, day)

@@ -15,12 +15,19 @@ from batchgate.policy.reason import status_update_reason
 from tests.unit.examples import Written
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+GRANTS = "S3PutObjectAcl.AccessControlPolicy.AccessControlList.Grants"
 FORM = {"glob": "CC-[0-9][0-9][0-9][0-9]"}
 
 WRITTEN_IN: Mapping[str, Written] = {
     "operation": {"operation": "?"},
     "a parameter": {"operation_parameters": {"LambdaInvoke.FunctionArn": "?"}},
-    "manifest format": {"manifest": {"format": "?"}},
+    "a parameter, beside others": {
+        "operation_parameters": {"S3NewOperation.Text": "?", "S3NewOperation.Other": [1, True]}
+    },
+    "a map's key": {"operation_parameters": {"LambdaInvoke.UserArguments.mode": "?"}},
+    "elements": {"manifest_generator": {"Filter.KeyNameConstraint.MatchAnyPrefix": {"only": "?"}}},
+    "elements, denied": {"manifest_generator": {"Filter.KeyNameConstraint.MatchAnySuffix": {"not": {"any": "?"}}}},
+    "a member of an element": {"operation_parameters": {"S3PutObjectTagging.TagSet": {"none": {"Key": "?"}}}},
     "manifest bucket": {"manifest": {"bucket": "?"}},
     "manifest key": {"manifest": {"not": {"key": "?"}}},
     "any source bucket": {"source_buckets": {"any": "?"}},
@@ -29,7 +36,6 @@ WRITTEN_IN: Mapping[str, Written] = {
     "a tag": {"tags": {"cost-center": "?"}},
     "role": {"role": "?"},
     "description": {"description": "?"},
-    "report scope": {"report": {"scope": "?"}},
     "report bucket": {"report": {"bucket": "?"}},
     "report prefix": {"report": {"prefix": "?"}},
     "account": {"account": "?"},
@@ -61,6 +67,28 @@ def test_a_glob_stands_wherever_a_pattern_does(condition: Written) -> None:
     assert alone.checks == in_list.checks == named.checks != plain.checks
     mixed = PolicySet.from_data(document(put(["x", FORM, "y"], condition)))
     assert mixed.version == PolicySet.from_data(document(put([FORM, "y", "x"], condition))).version
+
+
+CLOSED: Mapping[str, Written] = {
+    "manifest format": {"manifest": {"format": "?"}},
+    "report scope": {"report": {"scope": "?"}},
+    "a parameter": {"operation_parameters": {"S3PutObjectCopy.StorageClass": "?"}},
+    "elements": {"manifest_generator": {"Filter.MatchAnyStorageClass": {"only": "?"}}},
+    "a member of an element": {"operation_parameters": {GRANTS: {"any": {"Permission": "?"}}}},
+}
+"""A condition for each kind of place where S3 chooses from a closed set."""
+
+
+@pytest.mark.parametrize("condition", CLOSED.values(), ids=CLOSED)
+def test_a_glob_of_a_closed_set_matches_one_of_its_values(condition: Written) -> None:
+    """Alone, in a list and in a named list."""
+    for form in (FORM, [FORM], [{"glob": "[A-Z]*"}, FORM]):
+        with pytest.raises(PolicyError, match='got "CC-'):
+            PolicySet.from_data(document(put(form, condition)))
+    with pytest.raises(PolicyError, match=r'the list forms: expected one of .*got "CC-'):
+        PolicySet.from_data(document(put({"list": "forms"}, condition), lists={"forms": [{"glob": "[A-Z]*"}, FORM]}))
+    for fine in ({"glob": "[A-Z]*"}, [{"glob": "[!a]*"}], {"list": "forms"}):
+        PolicySet.from_data(document(put(fine, condition), lists={"forms": [{"glob": "*[A-Z0-9]*"}]}))
 
 
 @pytest.mark.parametrize("condition", WRITTEN_IN.values(), ids=WRITTEN_IN)

@@ -128,10 +128,10 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a role that is a list": ({"role": []}, r"\.role: expected text, got an empty list"),
     "two operations": ({"operation": {"A": {}, "B": {}}}, r"\.operation: expected a name, or one name with its par"),
     "parameters that are none": ({"operation": {"A": 5}}, r"\.operation: expected a name, or one name with its par"),
-    "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got str; write it as DescribeJob"),
+    "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got \"no\"; write it as DescribeJob"),
     "progress in words": (
         {"ProgressSummary": {"TotalNumberOfTasks": "5"}},
-        r"\.ProgressSummary: ProgressSummary\.TotalNumberOfTasks: expected a whole number, got str",
+        r'\.ProgressSummary\.TotalNumberOfTasks: expected a whole number, got "5"; write it as DescribeJob answers it',
     ),
     "a parameter that is misspelt": (
         {"operation": {"S3PutObjectCopy": {"StorageClas": "STANDARD"}}},
@@ -139,7 +139,7 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a member of an element that is misspelt": (
         {"operation": {"S3PutObjectTagging": {"TagSet": [{"key": "a", "Value": "b"}]}}},
-        r"\.operation\.S3PutObjectTagging\.TagSet\.key: S3 has no such member; did you mean Key\?",
+        r"\.operation\.S3PutObjectTagging\.TagSet\[0\]\.key: S3 has no such member; did you mean Key\?",
     ),
     "a generator's member that is misspelt": (
         {"ManifestGenerator": {"S3JobManifestGenerator": {"Filters": {}}}},

@@ -55,6 +55,9 @@ WITHOUT_LOSS = {
     ("functions/batchgate/policy/evidence.py", "hashlib.sha256(said).hexdigest()[:16]"),
     ("functions/batchgate/policy/policy_set.py", "hashlib.sha256(canonical).hexdigest()[:12]"),
     ("functions/batchgate/policy/validate.py", "names[:_KEYS_NAMED]"),  # with its own mark behind it
+    ("functions/batchgate/policy/validate.py", "sorted(known)[:_NAMES_NAMED]"),  # the same
+    ("tools/policy_case_members.py", "names[:_NAMED_AT_MOST]"),  # with how many more there are behind it
+    ("tools/policy_file.py", "text[:position]"),  # counted, not shown
     ("functions/batchgate/policy/lint/implications.py", "list(nodes)[:_COMPARED_AT_MOST]"),  # how many are compared
     ("infra/policy_store.py", "self._settings.stack_name[:48]"),  # a name for AWS, not for people
     ("infra/settings.py", "expected[:1]"),

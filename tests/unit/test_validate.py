@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems
+from batchgate.text import shorten
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
 from tests.unit.examples import Written, document
 from tests.unit.strategies import json_values
@@ -627,7 +628,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     ),
     "a tag of 129 characters": (
         required({"tags": {"k" * 129: "x"}}),
-        f"{R0}.tags.{'k' * 80}",
+        f"{R0}.tags.{shorten('k' * 129, 80)}",
         "expected 1 to 128 characters, got 129 of them",
     ),
     "a tag without a name": (required({"tags": {"": "x"}}), f"{R0}.tags.", 'expected 1 to 128 characters, got ""'),

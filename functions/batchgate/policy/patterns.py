@@ -8,6 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from batchgate.jobs.model import JobRef
+from batchgate.text import shorten
 
 _WILDCARD = re.compile(r"[*?]")
 _STAR_AT_END_ONLY = re.compile(r"[^*?]*\*", re.DOTALL)
@@ -114,7 +115,7 @@ def glob_pieces(text: str) -> Iterator[Piece]:
 
 
 def _shown(text: str) -> str:
-    return f'"{text}"' if len(text) <= 20 else f'"{text[:17]}..."'  # noqa: PLR2004 as much as a message has room for
+    return f'"{shorten(text, 20, sentence=True)}"'  # as much as a message has room for
 
 
 def _char_class(written: str, chars: str, *, others: bool) -> CharClass:

@@ -706,9 +706,9 @@ def _expected(what: str, value: object) -> str:
 def _other_form(value: object, kind: inspect.Type) -> str:
     """How to write a value of another type so that it is of this one; "" where that is not clear."""
     match _plain(kind):
-        case inspect.StrType(pattern=None, max_length=None) if isinstance(value, bool):
+        case inspect.StrType(pattern=None) if isinstance(value, bool):
             return f'; write it in quotes: "{str(value).lower()}"'
-        case inspect.StrType(pattern=None, max_length=None) if isinstance(value, int | float):
+        case inspect.StrType(pattern=None) if isinstance(value, int | float):
             return f'; write it in quotes: "{value}"' if abs(value) <= _NUMBER_AT_MOST else ""
         case inspect.StrType(pattern=str()) if isinstance(value, int) and not isinstance(value, bool):
             return f"; write {value}d"
@@ -720,7 +720,11 @@ def _other_form(value: object, kind: inspect.Type) -> str:
             number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
             return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
         case inspect.LiteralType(values=("required",)):
-            return f"; {suggestions.other_word('approvals')}" if isinstance(value, dict) else "; write required"
+            return (
+                f"; {suggestions.other_word('approvals')}"
+                if isinstance(value, dict)
+                else "; write manual_approval: required"
+            )
         case _:
             return ""
 
