@@ -23,6 +23,7 @@ from tests.soak.records import Evidence
 FRESH = timedelta(seconds=5)
 UPDATE_TAKES = timedelta(seconds=5)
 BRAKE_WITHIN = timedelta(minutes=10)
+REVIEW_TAKES = timedelta(minutes=1)
 LATEST_DUE = timedelta(minutes=15)
 MINUTES = timedelta(minutes=5)
 """The least that counts as minutes."""
@@ -466,7 +467,7 @@ class Oracle:
                 if not job.job.asks and judged.deciding == ("(unmatched)",):
                     yield "4: ungated", "cancelled a job that did not ask for being unmatched"
                 continue
-            if not self._is_expired(job, given.document, judged, looked, s.at):
+            if not self._is_expired(job, given.document, judged, looked, s.at, REVIEW_TAKES):
                 yield "4: cancelled", f"cancelled though the verdict at {at} is {judged.verdict} by {judged.deciding}"
 
     def _judge(self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime) -> OracleResult:
@@ -491,8 +492,12 @@ class Oracle:
         judged: OracleResult,
         looked: records.Looked,
         at: datetime,
+        slack: timedelta = timedelta(0),
     ) -> bool:
-        """Whether a hold may end in a cancellation: long enough, and all that is in its way is known."""
+        """Whether a hold may end in a cancellation: long enough, and all that is in its way is known.
+
+        What is known here is when a hold was written; a slack is for the time that a review takes up to there.
+        """
         age = document.get("cancel_held_after")
         if age is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
             return False
@@ -502,7 +507,7 @@ class Oracle:
         if self._was_left_alone(job, at) or _passed(hold.until, at):
             return False
         longest = timedelta(seconds=int(str(age)[:-1]) * SECONDS[str(age)[-1]])
-        return bool(job.known_for + (at - job.known_at) >= longest)
+        return bool(job.known_for + (at - job.known_at) >= longest - slack)
 
     # --- The end ------------------------------------------------------------------------------------
 
