@@ -219,7 +219,7 @@ class Oracle:
         if after.shadow or after.block is not None or not after.judged or not self._is_known(job, w):
             job.owes_chance, job.known_at = True, None
             return
-        if job.known_at is not None:
+        if job.known_at is not None and before is not None and before.phase == "held":
             job.known_for += (job.hold.due_at if self._was_left_alone(job, w.at) else w.at) - job.known_at
         lost = before is not None and (
             job.owes_chance or before.phase != "held" or self._was_left_alone(job, w.at) or _passed(before.until, w.at)

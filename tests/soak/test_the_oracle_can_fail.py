@@ -51,7 +51,7 @@ SEEDS = {
     "send_whatever_the_clock_says": 16,
     "send_without_a_claim": 0,
     "settle_an_unclear_update_as_applied": 6,
-    "settle_before_a_late_cancel_can_have_arrived": 155,
+    "settle_before_a_late_cancel_can_have_arrived": 1475,
     "skip_the_end_of_the_window": 16,
     "skip_the_five_seconds": 155,
     "swallow_a_page_of_list_jobs": 130,
