@@ -303,7 +303,7 @@ class _Reader:
             try:
                 Job.from_description(_present({**description, member: members[member]}))
             except JobDescriptionError as error:
-                said_of_it = re.sub(r"got \w+$", f"got {_show(said[member])}", str(error).removeprefix(f"{member}: "))
+                said_of_it = _GOT.sub(_in_words, str(error).removeprefix(f"{member}: "))
                 self.wrong((*path, member), f"{said_of_it}; write it as DescribeJob answers it")
             else:
                 self.members(member, said[member], (*path, member))
@@ -534,6 +534,14 @@ def _quoting(value: Plain) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     return f'; write it in quotes: "{value}"'
+
+
+_GOT = re.compile(r"(?<=got )(str|bool|int|float|list|dict|NoneType)$")
+_TYPES = {"str": "text", "bool": "true or false", "int": "a number", "float": "a number", "list": "a list"}
+
+
+def _in_words(found: re.Match[str]) -> str:
+    return _TYPES.get(found[0], "nothing" if found[0] == "NoneType" else "a mapping")
 
 
 _SHOWN_AT_MOST = 60

@@ -128,10 +128,10 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a role that is a list": ({"role": []}, r"\.role: expected text, got an empty list"),
     "two operations": ({"operation": {"A": {}, "B": {}}}, r"\.operation: expected a name, or one name with its par"),
     "parameters that are none": ({"operation": {"A": 5}}, r"\.operation: expected a name, or one name with its par"),
-    "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got str; write it as DescribeJob"),
+    "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got text; write it as DescribeJob"),
     "progress in words": (
         {"ProgressSummary": {"TotalNumberOfTasks": "5"}},
-        r"\.ProgressSummary: ProgressSummary\.TotalNumberOfTasks: expected a whole number, got str",
+        r"\.ProgressSummary: ProgressSummary\.TotalNumberOfTasks: expected a whole number, got text",
     ),
     "an ARN of nothing": ({"JobArn": "arn:x"}, r"\.JobArn: expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID"),
 }
