@@ -26,6 +26,7 @@ SWEEPS_AT_MOST = 200
 
 POLICY = """
 version: 1
+cancel_grace: 0s
 policies:
   - name: small
     match: [{operation: S3PutObjectTagging}]

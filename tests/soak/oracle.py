@@ -97,6 +97,12 @@ class _Job:
     told: list[records.Announced] = field(default_factory=list)
     settled_rev: int = 0
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for confirmation; one that was confirmed before it was Suspended runs as if it had not."""
+        statuses = [status for _, status in self.job.history]
+        return self.job.asks and ("Suspended" in statuses or RUNS.isdisjoint(statuses))
+
     def begin_anew(self) -> None:
         """Forget how it was held, and that it ended: it is open again."""
         self.settled_rev, self.hold = 0, None
@@ -364,7 +370,7 @@ class Oracle:
             called = {"no": {"ungated"}, "unknown": {"ungated_or_confirmed_elsewhere"}}.get(asks)
             if after.outcome not in (called or {"superseded", "lapsed"}):
                 yield "6: ungated", f"settled as {after.outcome}, whether it asks is {asks}"
-        if after.outcome == "ungated" and job.job.asks:
+        if after.outcome == "ungated" and job.asks:
             yield "6: ungated", "called ungated, and it asked"
         if effects and effects[-1][2] and (after.outcome == "superseded" or self.evidence.reason_survives):
             yield rule, f"settled as {after.outcome} though the gate's {effects[-1][1]} took effect"
@@ -448,7 +454,7 @@ class Oracle:
         for at in (s.at, s.at + UPDATE_TAKES):
             judged = self._judge(s.by, looked, given.document, at)
             asks = self._asks(job, looked.job)
-            if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.job.asks):
+            if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.asks):
                 yield "4: ungated", f"cancelled a job that is {looked.job['Status']}, whether it asks is {asks}"
             if direction == "approve":
                 if judged.verdict != "approve":
