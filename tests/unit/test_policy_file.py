@@ -99,11 +99,7 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "a wrong indentation": ("version: 1\n policies: []\n", 2, "expected no spaces before this key as in line 1"),
     "an undefined alias": ("version: *v\n", 1, 'got \\*, which names an anchor .*quotes: "\\*v"'),
     "an anchor twice": ("version: 1\na: &x 1\nb: &x 2\n", 3, "unknown key|anchor"),
-    "an alias of itself": (
-        "version: 1\npolicies: &p [*p]\n",
-        2,
-        "expected a value, got an alias that stands inside of what it stands for",
-    ),
+    "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias that stands inside of what it stands for"),
     "a merge key": (GOOD + "<<: {mode: shadow}\n", 6, "unknown key"),
     "a tag": (GOOD + "mode: !shadow shadow\n", 6, "expected no YAML tag, got !shadow"),
     "a tag of Python": (

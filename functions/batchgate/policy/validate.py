@@ -723,7 +723,7 @@ def _other_form(value: object, kind: inspect.Type) -> str:
             return (
                 f"; {suggestions.other_word('approvals')}"
                 if isinstance(value, dict)
-                else "; write manual_approval: required"
+                else "; write required"
             )
         case _:
             return ""
