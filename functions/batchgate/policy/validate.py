@@ -720,11 +720,7 @@ def _other_form(value: object, kind: inspect.Type) -> str:
             number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
             return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
         case inspect.LiteralType(values=("required",)):
-            return (
-                f"; {suggestions.other_word('approvals')}"
-                if isinstance(value, dict)
-                else "; write required"
-            )
+            return f"; {suggestions.other_word('approvals')}" if isinstance(value, dict) else "; write required"
         case _:
             return ""
 
