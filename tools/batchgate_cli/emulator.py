@@ -101,6 +101,7 @@ def serve(
         delays=Delays.every(timedelta(milliseconds=delay_ms)),
         control_token=token,
     )
+    batch.dates = RealClock()  # as S3's: clients compare it with their own clock, whatever the jobs' time is
     try:
         listening = bound_socket(port)
     except OSError as error:

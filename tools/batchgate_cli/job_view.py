@@ -196,6 +196,8 @@ def _state_as_json(state: State) -> dict[str, Json]:
             continue
         if isinstance(value, datetime):
             said[name] = value.isoformat()
+        elif isinstance(value, timedelta):
+            said[f"{name}_seconds"] = value.total_seconds()
         else:
             said[name] = str(value) if isinstance(value, str) else value
     return said

@@ -63,8 +63,8 @@ class Switches:
     termination_listed: bool = False
     timers_listed: bool = False
     newest_first: bool = True
-    error_namespace: bool = False
     vocabulary: Vocabulary = Vocabulary.MODEL
+    error_namespace: bool = False
     bare_errors: bool = False
 
 
