@@ -141,12 +141,14 @@ class Oracle:
             case records.Looked():
                 self.seen[record.by, record.job_id].looked = record
                 self.seen[record.by, record.job_id].not_found = None
-                self.jobs[record.job_id].not_found = None
+                if record.by not in self.clocks_off:  # such a review writes nothing, so it forgets nothing
+                    self.jobs[record.job_id].not_found = None
             case records.NotFound():
                 self.seen[record.by, record.job_id].looked = None
                 self.seen[record.by, record.job_id].not_found = record.at
                 job = self.jobs[record.job_id]
-                job.not_found = job.not_found or record.at
+                if record.by not in self.clocks_off:
+                    job.not_found = job.not_found or record.at
             case records.Listed():
                 self.listed[record.by] = self.listed.get(record.by, frozenset()) | record.job_ids
             case records.TagsRead():
