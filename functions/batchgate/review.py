@@ -15,6 +15,7 @@ from batchgate.errors import (
     GatePausedError,
     JobNotFoundError,
     LedgerConflictError,
+    ManifestsApiError,
     PolicyUnavailableError,
     RefusedError,
 )
@@ -82,6 +83,9 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
         if left is None:
             raise
         return left
+    except ManifestsApiError:
+        _shown_again(found, gate)  # S3 has described the job before it was asked for the manifest
+        raise
     job, alarm = look.job, contradiction(found, look.job)
     state = _as_it_stands(found, look)
     step = _step(state, look, policies, gate)
@@ -89,6 +93,7 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
         is_settled = state is not None and state.phase is Phase.SETTLED
         is_ungated = asks_for_confirmation(state, job, gate.suspended_date_survives) is AsksForConfirmation.NO
         if step is Step.JUDGE or (is_ungated and not is_settled):
+            _shown_again(found, gate)
             raise trouble
     elif step is Step.JUDGE:
         if alarm:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate.errors import JobNotFoundError, RefusedError
+from batchgate.errors import JobNotFoundError, PolicyUnavailableError, RefusedError
 from batchgate.jobs.model import JobRef
 from batchgate.protocol import CONTRADICTED_FOR, MISSING_FOR
 from batchgate.state import Direction, Outcome, Phase
@@ -270,3 +270,16 @@ def test_an_end_after_an_update_that_may_have_been_sent_is_never_opened_again(he
         with pytest.raises(RefusedError, match="ended without a decision"):
             held.decide(ref, direction)
     assert len(held.updates) == before
+
+
+def test_a_review_that_can_not_evaluate_a_job_remembers_that_s3_shows_it(held: Stage) -> None:
+    """Without policies nothing is decided; what S3 said before of a missing job does not count any more."""
+    ref = hold_for_a_day(held)
+    hide(held, ref)
+    held.review(ref)
+    assert held.state(ref).missing_since is not None
+    held.emulator.faults.clear()
+    held.source.enforced = None
+    with pytest.raises(PolicyUnavailableError):
+        held.review(ref)
+    assert held.state(ref).missing_since is None

@@ -76,7 +76,7 @@ class _Job:
         hands: Directions that the gate asked for and that were not surely refused.
         effects: What changed S3's status by request: when, which way, and whether by the gate.
         seen_waiting: The ledger had a hold or claim of it that was made while S3 said Suspended, and has.
-        not_found: When S3 said first that there is no such job, and has not shown it since.
+        not_found: When S3 said first that there is no such job, and has shown it to no review since that wrote.
         known_for: How long it was held for reasons that were all known.
         known_at: The last hold for such reasons; None where the time since does not count.
         owes_chance: The gate has had no chance to approve it since something else held it.
@@ -141,8 +141,6 @@ class Oracle:
             case records.Looked():
                 self.seen[record.by, record.job_id].looked = record
                 self.seen[record.by, record.job_id].not_found = None
-                if record.by not in self.clocks_off:  # such a review writes nothing, so it forgets nothing
-                    self.jobs[record.job_id].not_found = None
             case records.NotFound():
                 self.seen[record.by, record.job_id].looked = None
                 self.seen[record.by, record.job_id].not_found = record.at
@@ -195,6 +193,8 @@ class Oracle:
             self._wrong("ledger", job_id, w.at, f"rev {after.rev} after {before.rev if before else None}")
         if w.by in self.clocks_off:
             self._wrong("1: clock", job_id, w.at, f"wrote {after.phase} by a clock that is far from S3's")
+        if self.seen[w.by, job_id].looked is not None:
+            job.not_found = None
         for rule, what in self._wrongly_written(job, w):
             self._wrong(rule, job_id, w.at, what)
         if after.phase == "claimed" and w.is_claim:
