@@ -80,6 +80,7 @@ class _Job:
         known_for: How long it was held for reasons that were all known.
         known_at: The last hold for such reasons; None where the time since does not count.
         owes_chance: The gate has had no chance to approve it since something else held it.
+        chance_by: Whose review was that chance, if the last one was; such a review never ends a hold for its age.
         hold: The last hold.
     """
 
@@ -94,6 +95,7 @@ class _Job:
     known_for: timedelta = timedelta(0)
     known_at: datetime | None = None
     owes_chance: bool = False
+    chance_by: int = 0
     hold: Any = None
     told: list[records.Announced] = field(default_factory=list)
     settled_rev: int = 0
@@ -227,6 +229,7 @@ class Oracle:
             job.owes_chance or before.phase != "held" or self._was_left_alone(job, w.at) or _passed(before.until, w.at)
         )
         job.owes_chance = lost and after.until is not None
+        job.chance_by = w.by if lost else 0
         job.known_at = None if job.owes_chance else w.at
 
     def _was_left_alone(self, job: _Job, at: datetime) -> bool:
@@ -561,7 +564,7 @@ class Oracle:
         if now.verdict != later.verdict:
             return
         direction: str | None = {"approve": "approve", "cancel": "cancel"}.get(now.verdict)
-        if self._is_expired(job, given.document, now, looked, looked.at):
+        if job.chance_by != self.swept.by and self._is_expired(job, given.document, now, looked, looked.at):
             direction = "cancel"
         if direction is None or self.paused or (job.job.created < self.evidence.opened and not self.evidence.adopts):
             return
