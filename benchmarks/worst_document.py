@@ -262,9 +262,9 @@ class Measured:
 
 def forget(policies: PolicySet) -> None:
     """Forget what calendars and zones remember."""
-    calendars._stretches_around.cache_clear()
+    calendars._dates_around.cache_clear()
     for each in policies.clock.calendars.values():
-        each._blocks.clear()
+        each.forget()
 
 
 def timed(policies: PolicySet, about: JobFacts) -> tuple[float, Decision]:
