@@ -202,7 +202,7 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
             continue
         if not statement.match_checks.isdisjoint(violated):
             continue
-        matched = evaluate(statement.match, results)
+        matched = evaluate(statement.match, results) if statement.match.parts else Result.MET
         doubt = VOTES_OF_DOUBT[matched]
         if doubt is not None:
             doubted |= statement.kind is Kind.POLICY
@@ -214,7 +214,7 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     if facts.unknown_members:  # what the job does is not known, so nothing of it is a reason to cancel it
         votes = [_without_cancelling(vote) for vote in votes]
         votes.append(Vote(Verdict.HOLD, rule=Rule.UNKNOWN_MEMBER))
-    verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
+    verdict = max({vote.verdict for vote in votes}, default=Verdict.APPROVE)
     return _Count(verdict, tuple(votes), tuple(governing), not_met)
 
 
@@ -226,7 +226,13 @@ def _without_cancelling(vote: Vote) -> Vote:
 
 def _objections(statement: Statement, results: Sequence[Result], facts: JobFacts) -> Iterator[Vote]:
     for requirement in statement.requirements:
-        result = evaluate(requirement.whole, results)
+        whole = requirement.whole
+        result = results[whole] if type(whole) is int else evaluate(whole, results)
+        if not result:
+            continue
+        if result is Result.VIOLATED and requirement.on_violation is Verdict.HOLD:  # by far most of very many
+            yield Vote(Verdict.HOLD, statement, requirement)
+            continue
         vote = requirement.vote(result, facts)
         if vote is not None:
             waits = result is Result.VIOLATED and vote is not requirement.on_violation
