@@ -554,7 +554,7 @@ def test_what_was_computed_is_kept(zone: str, monkeypatch: pytest.MonkeyPatch) -
         assert asked.is_open(now) == fresh.is_open(now)
         fresh.forget()
         assert asked.changes(now, now + timedelta(days=1)) == fresh.changes(now, now + timedelta(days=1))
-    assert len(computed) <= 30 * 24 / 12
+    assert len(computed) <= 30 * 24 / 2
     assert all(end == begin for (_, end), (begin, _) in pairwise(computed))
 
 

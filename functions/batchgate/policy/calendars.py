@@ -40,8 +40,8 @@ _DAY = 24 * 60 * 60
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 _HOUR = 60 * 60
-# What is asked next is mostly near: a job that comes within half a day, and whether a verdict lasts for a day.
-_AHEAD, _SPARE = _DAY, 12 * _HOUR
+# What is asked next is mostly near: another job soon, and whether a verdict lasts for a day.
+_AHEAD, _SPARE = _DAY, 2 * _HOUR
 _KEPT_AT_MOST = 128 * _DAY
 _LONGEST_STEP = 32 * _DAY
 # Where clocks change, what touches a stretch belongs to a local date from three days before it to two after it: an
@@ -338,7 +338,7 @@ class _DatedRows(Struct, frozen=True):
 class _Rows:
     """A calendar's rows and closed dates, sorted out once by what a date has to ask of them."""
 
-    __slots__ = ("_closed", "_dated", "_fixed", "_found", "_weekly", "_yearly")
+    __slots__ = ("_alike", "_closed", "_dated", "_fixed", "_found", "_weekly", "_yearly")
 
     def __init__(self, rows: Iterable[OpenRow], closed: Iterable[DateRange]) -> None:
         weekly: list[list[Span]] = [[] for _ in range(7)]
@@ -358,6 +358,7 @@ class _Rows:
             _DatedRows(_DateSet(dates), None in windows, _joined([each for each in windows if each is not None]))
             for dates, windows in dated.items()
         ]
+        self._alike = [self._weekly.index(each) for each in self._weekly]
         # Between two of these, every date has the same dated rows.
         self._fixed = sorted({edge for each in self._dated for edge in each.dates.edges})
         self._yearly = sorted({edge for each in self._dated for edge in each.dates.edges_of_year})
@@ -376,7 +377,7 @@ class _Rows:
             return None
         if not self._dated:
             return self._weekly[weekday]
-        key = bisect_right(self._fixed, ordinal), bisect_right(self._yearly, of_year), weekday
+        key = bisect_right(self._fixed, ordinal), bisect_right(self._yearly, of_year), self._alike[weekday]
         found = self._found.get(key)
         if found is None:
             if len(self._found) >= _MOST_DATES_KEPT:
