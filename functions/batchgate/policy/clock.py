@@ -14,6 +14,7 @@ from msgspec import Struct
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.checks import Check, Clock, InWindow, Not, Test, Through
 from batchgate.policy.facts import Result
+from batchgate.policy.formulas import Reach
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
@@ -37,7 +38,7 @@ class Timeline(Struct, frozen=True):
         begins: Where each segment but the first begins, likewise.
         end: Where the last one ends: earlier than asked for where the search is cut short.
         everything: A bit for each segment.
-        holds: Each check of the clock, by its number, and when it is met.
+        holds: Each check of the clock, by its number, and when it is met and when violated.
         index: Which segment begins at an instant.
     """
 
@@ -45,7 +46,7 @@ class Timeline(Struct, frozen=True):
     begins: Sequence[int]
     end: datetime
     everything: int
-    holds: Sequence[tuple[int, int]]
+    holds: Sequence[tuple[int, Reach]]
     index: Mapping[int, int]
 
     def first(self, when: int) -> datetime | None:
@@ -142,18 +143,19 @@ class ClockChecks(Struct, frozen=True):
         opens = {
             name: _mask(self.calendars[name].is_open(now), flips[name], index, everything) for name in self.calendars
         }
-        holds: list[tuple[int, int]] = []
+        holds: list[tuple[int, Reach]] = []
         for number, names, denied in self.windows:
             when = 0
             for name in names:
                 when |= opens[name]
-            holds.append((number, everything ^ when if denied else when))
+            holds.append((number, (everything ^ when, when) if denied else (when, everything ^ when)))
         for number, last in self.ends:
             at = None if last is None else _microseconds(last)
             if at is None or at >= until:
-                holds.append((number, everything))
+                holds.append((number, (everything, 0)))
             else:
-                holds.append((number, (1 << index[at]) - 1 if at in index else 0))
+                when = (1 << index[at]) - 1 if at in index else 0
+                holds.append((number, (when, everything ^ when)))
         return Timeline(begin, begins, _EPOCH + until * _MICROSECOND, everything, holds, index)
 
 

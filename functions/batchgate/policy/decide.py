@@ -166,7 +166,7 @@ def decide(policies: PolicySet, facts: JobFacts) -> Decision:
     elif policies.shadow:
         verdict = Verdict.HOLD
         votes += (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
-    untouched = _untouched_by_the_clock(count, facts)
+    untouched = _untouched_by_the_clock(policies, count, facts)
     holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
     ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
     return Decision(
@@ -254,10 +254,12 @@ def _rules_of_the_set(
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
-def _untouched_by_the_clock(count: _Count, facts: JobFacts) -> Untouched:
+def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
     """What of a count stays as it is whatever the time."""
-    votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
-    policies = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
+    votes: list[Vote] = []
+    if len(policies.asking_clock) < len(policies.enforced):
+        votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
+    governing = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
     doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
     return Untouched(
         objects=bool(votes),
@@ -266,9 +268,9 @@ def _untouched_by_the_clock(count: _Count, facts: JobFacts) -> Untouched:
             for vote in votes
             if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
         ),
-        governs=bool(policies),
-        names=any(facts.operation in policy.names_operations for policy in policies),
-        may_match=bool(policies) or doubted,
+        governs=bool(governing),
+        names=any(facts.operation in policy.names_operations for policy in governing),
+        may_match=bool(governing) or doubted,
     )
 
 

@@ -182,9 +182,8 @@ class _Outlook:
             for number in self.policies.clock.numbers:
                 reaches[number] = 1, 1
         else:
-            everything = self.everything
-            for number, when in self.timeline.holds:
-                reaches[number] = when, everything ^ when
+            for number, met_and_violated in self.timeline.holds:
+                reaches[number] = met_and_violated
         for exemption in self.policies.exemptions:
             reaches[exemption.number] = reach(exemption.any_of, reaches, self.everything)
         return reaches
