@@ -526,16 +526,36 @@ def test_what_is_kept_is_bounded() -> None:
     """A question about very many years does not fill the memory of the function that asks it."""
     never = calendar("UTC", row("2025-12-24"))
     assert never.next_opening(utc("2026-01-15"), years=40) is None
-    assert 0 < len(never._blocks) <= 128
+    assert never.changes(utc("1990-01-15"), utc("2025-01-15")) == ()
+    now = utc("2026-01-15")
+    for _ in range(300):
+        assert not never.is_open(now)
+        now += timedelta(days=1)
+        [kept] = never._kept
+        assert kept.end - kept.begin <= 128 * 86_400
 
 
-def test_what_was_computed_is_kept_up_to_that_bound() -> None:
-    """So that a calendar is not worked out anew for each job, wherever its dates and the clock's lie."""
-    weekly, kept = calendar("UTC", row("thu")), []
-    for far_apart in range(150):
-        weekly.is_open(utc("2026-01-15") + far_apart * timedelta(days=100))
-        kept.append(len(weekly._blocks))
-    assert kept == [*range(1, 129), *range(1, 23)]
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
+def test_what_was_computed_is_kept(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a calendar is not worked out anew for each job: a day ahead is, and a month of questions joins on."""
+    asked, fresh = (calendar(zone, row("mon fri", "22:00", "06:00"), row("03-28..03-30")) for _ in range(2))
+    computed: list[tuple[int, int]] = []
+    flips = Calendar._flips
+
+    def noted(self: Calendar, begin: int, end: int) -> list[int]:
+        if self is asked:
+            computed.append((begin, end))
+        return flips(self, begin, end)
+
+    monkeypatch.setattr(Calendar, "_flips", noted)
+    begin = utc("2026-03-15T10:30")
+    for hours in range(30 * 24):
+        now = begin + timedelta(hours=hours)
+        assert asked.is_open(now) == fresh.is_open(now)
+        fresh.forget()
+        assert asked.changes(now, now + timedelta(days=1)) == fresh.changes(now, now + timedelta(days=1))
+    assert len(computed) <= 30 * 24 / 2
+    assert all(end == begin for (_, end), (begin, _) in pairwise(computed))
 
 
 def test_what_is_kept_is_no_part_of_the_value() -> None:
@@ -544,7 +564,7 @@ def test_what_is_kept_is_no_part_of_the_value() -> None:
     assert asked.is_open(utc("2026-01-15T10:00"))
     assert (asked, hash(asked), repr(asked)) == (fresh, hash(fresh), repr(fresh))
     with pytest.raises(TypeError):
-        Calendar(asked.zone, asked.rows, asked.closed, asked._blocks)  # type: ignore[call-arg]
+        Calendar(asked.zone, asked.rows, asked.closed, asked._kept)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Etc/GMT+12"])

@@ -16,6 +16,7 @@ from batchgate.policy.patterns import (
     has_placeholder,
     is_literal,
     matcher,
+    matcher_by_job,
 )
 from tests.unit.strategies import any_text, job_refs
 
@@ -44,6 +45,20 @@ def test_patterns_full_of_near_misses_match_as_the_textbook_says(pattern: str, t
 def test_patterns_match_as_the_textbook_says(patterns: list[str], text: str) -> None:
     """Any of the patterns, against an implementation that shares nothing with ours."""
     assert matcher(patterns)(text) == any(plainly_matches(pattern, text) for pattern in patterns)
+
+
+by_job = st.lists(st.sampled_from(["${account}", "${region}", "${partition}", "${", "a", "*", "1", "?"]), max_size=6)
+
+
+@given(st.lists(by_job.map("".join), min_size=1, max_size=3), st.data())
+def test_placeholders_match_the_job_s_own_values(patterns: list[str], data: st.DataObject) -> None:
+    """Filled in by the textbook's replacing; alone, among others, and with too many others to search one by one."""
+    ref = JobRef("aws", "a-1", "111111111111", "job-1")
+    words = st.lists(st.sampled_from([ref.account_id, ref.region, ref.partition, "a", "1", "${", "x"]), max_size=6)
+    text = data.draw(words.map("".join))
+    expected = any(plainly_matches(fill_placeholders(pattern, ref), text) for pattern in patterns)
+    assert matcher_by_job(patterns)(text, ref) == expected
+    assert matcher_by_job([*patterns, *(f"${{account}}-{number}" for number in range(20))])(text, ref) == expected
 
 
 @given(any_text, any_text)

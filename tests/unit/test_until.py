@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from batchgate.jobs.model import AsksForConfirmation
+from batchgate.policy.calendars import Calendar
+from batchgate.policy.clock import ClockChecks, Timeline
 from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.moments import parse_duration
@@ -413,3 +415,72 @@ def test_the_ends_of_time_are_judged_too(now: datetime, suspended: datetime | No
         assert decision.verdict in (Verdict.HOLD, Verdict.APPROVE)
     exception = {"name": "e", "lifts": ["p"], "match": [{"region": "*"}], "expires": "9999-12-31", "because": "x"}
     assert judge(document({"region": "us-*"}, exceptions=[exception]), about).verdict is Verdict.APPROVE
+
+
+# --- the work that a search takes ---------------------------------------------------------------------
+
+
+def crowded(calendars: int, requirements: int) -> Written:
+    """Write a document of calendars that open each minute, and requirements that are met at one hour of each day."""
+    rows = [
+        *({"days": ["sat"], "from": f"{n // 30:02}:{2 * n % 60:02}", "to": f"{n // 30:02}:{2 * n % 60 + 1:02}"}
+          for n in range(600)),
+        {"dates": ["04-20"], "from": "23:00", "to": "24:00"},
+    ]  # fmt: skip
+    names = [f"c{number}" for number in range(calendars)]
+    require = [{"window": [names[number % calendars]]} for number in range(requirements)]
+    return document(*require, calendars={name: {"timezone": "Europe/Berlin", "open": rows} for name in names})
+
+
+def test_a_search_that_is_cut_short_reports_until_when_it_searched() -> None:
+    """Beside the same document with fewer calendars, which is searched to its end: both before S3 fails the job."""
+    found = judge(crowded(1, 1), facts())
+    assert (found.verdict, found.searched_until) == (Verdict.HOLD, None)
+    assert found.until == datetime(2026, 3, 27, 23, tzinfo=UTC)
+    never = {"c0": {"timezone": "UTC", "open": [{"dates": ["01-01"]}]}}
+    short = crowded(12, 12)
+    short["calendars"] |= never
+    cut = judge(short, facts())
+    assert (cut.verdict, cut.until, cut.cancels_at) == (Verdict.HOLD, None, None)
+    assert cut.searched_until == NOW + DAY
+    few = crowded(1, 1)
+    few["calendars"] |= never
+    assert judge(few, facts()).searched_until is None
+
+
+@pytest.mark.parametrize(("calendars", "requirements"), [(2, 10), (20, 10), (2, 1_000)])
+def test_the_work_of_a_search_grows_with_the_document_only(
+    calendars: int, requirements: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each calendar is worked out twice at most, for a day and for the rest, however many requirements ask for it."""
+    policies = PolicySet.from_data(crowded(calendars, requirements))
+    computed: list[int] = []
+    flips = Calendar._flips
+
+    def noted(self: Calendar, begin: int, end: int) -> list[int]:
+        computed.append(end - begin)
+        return flips(self, begin, end)
+
+    monkeypatch.setattr(Calendar, "_flips", noted)
+    assert decide(policies, facts()).verdict is Verdict.HOLD
+    assert len(policies.clock.calendars) <= len(computed) <= 2 * len(policies.clock.calendars)
+    computed.clear()
+    decide(policies, facts())
+    assert computed == []
+
+
+def test_no_calendar_is_followed_for_a_job_with_another_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no outcome of the clock approves, its timeline is not drawn."""
+    drawn: list[JobFacts] = []
+    timeline = ClockChecks.timeline
+
+    def noted(self: ClockChecks, now: datetime, end: datetime, others: Any) -> Timeline:
+        drawn.append(about)
+        return timeline(self, now, end, others)
+
+    monkeypatch.setattr(ClockChecks, "timeline", noted)
+    about = facts()
+    assert judge(document({"window": "nights"}, {"region": "us-*"}, calendars=CALENDARS), about).until is None
+    assert drawn == []
+    assert judge(document({"window": "nights"}, calendars=CALENDARS), about).until == TONIGHT
+    assert drawn == [about]

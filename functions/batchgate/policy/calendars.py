@@ -1,18 +1,19 @@
 """Named time windows: wall-clock rows in an IANA zone, turned into exact sets of instants.
 
-Everything that a calendar answers comes from one computation, `Calendar._block`: the instants
-at which openness flips within a fixed stretch of UTC. So `is_open`, `changes` and
+Everything that a calendar answers comes from one computation, `Calendar._flips`: the instants
+at which openness flips within a stretch of UTC. So `is_open`, `changes` and
 `opening_intervals` cannot disagree.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from io import BytesIO
+from itertools import pairwise
 from pkgutil import get_data
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -38,14 +39,17 @@ _SECOND = timedelta(seconds=1)
 _DAY = 24 * 60 * 60
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
-# A block is long enough that few are needed for a month and short enough that one costs about what its instants do.
-_BLOCK = 2 * _DAY
-_MOST_BLOCKS = 128
-# Where clocks change, what touches a block belongs to a local date from three days before it to two after it: an offset
-# is below one day, and a window ends on the next date. The times of those dates lie well within the margin.
+_HOUR = 60 * 60
+# What is asked next is mostly near: another job soon, and whether a verdict lasts for a day.
+_AHEAD, _SPARE = _DAY, 2 * _HOUR
+_KEPT_AT_MOST = 128 * _DAY
+_LONGEST_STEP = 32 * _DAY
+# Where clocks change, what touches a stretch belongs to a local date from three days before it to two after it: an
+# offset is below one day, and a window ends on the next date. The times of those dates lie well within the margin.
 _DAYS_BEFORE, _DAYS_AFTER = 3, 2
 _MARGIN = 6 * _DAY
 _MOST_STRETCHES = 4096
+_MOST_DATES_KEPT = 16
 
 
 class CalendarValueError(ValueError):
@@ -238,7 +242,7 @@ class OpenRow(Struct, frozen=True):
 class _DateSet:
     """Dates, asked for by their label's ordinal, in time that hardly grows with how many there are."""
 
-    __slots__ = ("_ends", "_of_year", "_starts")
+    __slots__ = ("_any", "_ends", "_of_year", "_starts")
 
     def __init__(self, dates: Iterable[DateRange]) -> None:
         spans: list[Span] = []
@@ -253,6 +257,22 @@ class _DateSet:
                 self._of_year[begin:end] = b"\1" * (end - begin)
         joined = _joined(spans)
         self._starts, self._ends = [first for first, _ in joined], [end for _, end in joined]
+        self._any = bool(joined) or any(self._of_year)
+
+    def __bool__(self) -> bool:
+        """Whether there is any date."""
+        return self._any
+
+    @property
+    def edges(self) -> list[int]:
+        """The ordinals from which on dates of certain years are in or out."""
+        return [*self._starts, *self._ends]
+
+    @property
+    def edges_of_year(self) -> list[int]:
+        """The same for dates of every year, counted from 0."""
+        of_year = self._of_year
+        return [place for place in range(1, _DATES_OF_EVERY_YEAR) if of_year[place] != of_year[place - 1]]
 
     def contains(self, ordinal: int, of_year: int) -> bool:
         """Whether the date of that ordinal is among them, which is that one of a leap year, counted from 0."""
@@ -283,14 +303,42 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
-_Dated: TypeAlias = "tuple[_DateSet, bool, list[Span]]"
-"""Dates, whether they are open as a whole, and their windows."""
+def _flat(spans: Iterable[Span]) -> list[int]:
+    return [edge for span in spans for edge in span]
+
+
+class _DayRows(Struct, frozen=True):
+    """What the rows make of one local date.
+
+    Attributes:
+        whole: Whether it is open as a whole.
+        windows: Its windows in seconds after midnight, in order and apart; only the last may end on the next date.
+        edges: Where it opens and closes in all, in seconds after midnight.
+    """
+
+    whole: bool
+    windows: list[Span]
+    edges: list[int]
+
+    @classmethod
+    def of(cls, whole: bool, windows: list[Span]) -> "_DayRows":  # noqa: FBT001
+        """Join the windows."""
+        joined = _joined(windows)
+        return cls(whole, joined, _flat(_joined([*joined, (0, _DAY)]) if whole else joined))
+
+
+class _DatedRows(Struct, frozen=True):
+    """The rows of the same dates."""
+
+    dates: _DateSet
+    whole: bool
+    windows: list[Span]
 
 
 class _Rows:
     """A calendar's rows and closed dates, sorted out once by what a date has to ask of them."""
 
-    __slots__ = ("_closed", "_dated", "_last", "_weekly")
+    __slots__ = ("_alike", "_closed", "_dated", "_fixed", "_found", "_weekly", "_yearly")
 
     def __init__(self, rows: Iterable[OpenRow], closed: Iterable[DateRange]) -> None:
         weekly: list[list[Span]] = [[] for _ in range(7)]
@@ -305,35 +353,56 @@ class _Rows:
                     weekly[weekday].append(window)
             if row.dates:
                 dated.setdefault(row.dates, []).append(window)
-        self._weekly = [(whole[weekday], _joined(weekly[weekday])) for weekday in range(7)]
+        self._weekly = [_DayRows.of(whole[weekday], weekly[weekday]) for weekday in range(7)]
         self._dated = [
-            (_DateSet(dates), None in windows, _joined([each for each in windows if each is not None]))
+            _DatedRows(_DateSet(dates), None in windows, _joined([each for each in windows if each is not None]))
             for dates, windows in dated.items()
         ]
+        self._alike = [self._weekly.index(each) for each in self._weekly]
+        # Between two of these, every date has the same dated rows.
+        self._fixed = sorted({edge for each in self._dated for edge in each.dates.edges})
+        self._yearly = sorted({edge for each in self._dated for edge in each.dates.edges_of_year})
         self._closed = _DateSet(closed)
-        self._last: tuple[int, list[_Dated], list[Span]] = -1, [], []
+        self._found: dict[tuple[int, int, int], _DayRows] = {}
 
-    def on(self, day: date) -> tuple[bool, list[Span]] | None:
-        """Whether that local date is open as a whole, and its windows in seconds after midnight; None where closed."""
-        ordinal = day.toordinal()
-        of_year = day.replace(year=_EVERY_YEAR).toordinal() - _FIRST_OF_EVERY_YEAR
-        if self._closed.contains(ordinal, of_year):
+    def on(self, ordinal: int, of_year: int, weekday: int) -> _DayRows | None:
+        """What a local date has; None where it is closed.
+
+        Args:
+            ordinal: The date's.
+            of_year: That of the same date in a leap year, counted from 0.
+            weekday: 0 is Monday.
+        """
+        if self._closed and self._closed.contains(ordinal, of_year):
             return None
-        whole, windows = self._weekly[day.weekday()]
-        found = [each for each in self._dated if each[0].contains(ordinal, of_year)]
+        if not self._dated:
+            return self._weekly[weekday]
+        key = bisect_right(self._fixed, ordinal), bisect_right(self._yearly, of_year), self._alike[weekday]
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= _MOST_DATES_KEPT:
+                self._found.clear()
+            found = self._found[key] = self._joined_with_dated(ordinal, of_year, self._weekly[weekday])
+        return found
+
+    def forget(self) -> None:
+        """Forget what was computed."""
+        self._found.clear()
+
+    def _joined_with_dated(self, ordinal: int, of_year: int, weekly: _DayRows) -> _DayRows:
+        found = [each for each in self._dated if each.dates.contains(ordinal, of_year)]
         if not found:
-            return whole, windows
-        whole = whole or any(is_whole for _, is_whole, _ in found)
-        weekday, same, joined = self._last
-        if weekday != day.weekday() or same != found:  # most dates have the rows of the one before
-            joined = _joined([*windows, *(window for _, _, more in found for window in more)])
-            self._last = day.weekday(), found, joined
-        return whole, joined
+            return weekly
+        windows = weekly.windows.copy()
+        for each in found:
+            windows += each.windows
+        return _DayRows.of(weekly.whole or any(each.whole for each in found), windows)
 
     @property
     def most_windows(self) -> int:
         """How many windows a date may have at most, for reckoning what a calendar costs."""
-        return max(len(windows) for _, windows in self._weekly) + sum(1 + len(more) for _, _, more in self._dated) + 1
+        of_dates = sum(1 + len(each.windows) for each in self._dated)
+        return max(len(each.windows) for each in self._weekly) + of_dates + 1
 
 
 def _window(row: OpenRow) -> Span | None:
@@ -343,9 +412,58 @@ def _window(row: OpenRow) -> Span | None:
     return 60 * row.opens, 60 * (row.closes if row.opens < row.closes else row.closes + MINUTES_A_DAY)
 
 
+class _LocalDate(Struct, frozen=True):
+    """A local date whose windows may touch a stretch of UTC.
+
+    Attributes:
+        ordinal, of_year, weekday: As `_Rows.on` wants them.
+        label: Its midnight as a wall clock's label.
+        midnight: The instant of that; None where clocks change so near that labels say more or less than one instant.
+    """
+
+    ordinal: int
+    of_year: int
+    weekday: int
+    label: int
+    midnight: int | None
+
+
 @lru_cache(_MOST_STRETCHES)
-def _stretches_around(zone: ZoneInfo, block: int) -> list[Stretch]:
-    return stretches(zone, block * _BLOCK - _MARGIN, (block + 1) * _BLOCK + _MARGIN)
+def _dates_around(zone: ZoneInfo, begin: int, end: int) -> tuple[list[_LocalDate], list[Stretch]]:
+    """The local dates whose windows may touch [begin, end), in order, and the zone's offsets around them."""
+    within = stretches(zone, begin - _MARGIN, end + _MARGIN)
+    offsets = [each.offset for each in within]
+    least, most = min(offsets), max(offsets)
+    jump = max((abs(after - before) for before, after in pairwise(offsets)), default=0)
+    dates: list[_LocalDate] = []
+    first_day, last_day = begin // _DAY - _DAYS_BEFORE, end // _DAY + _DAYS_AFTER
+    for day in range(max(first_day, _FIRST_DAY), min(last_day, _LAST_DAY) + 1):
+        label, over = day * _DAY, (day + 2) * _DAY
+        if over - least <= begin or end <= label - most:
+            continue
+        midnight = next(
+            (
+                label - each.offset
+                for each in within
+                if each.begin + jump <= label - each.offset and over - each.offset + jump <= each.end
+            ),
+            None,
+        )
+        local = date.fromordinal(day + _EPOCH_ORDINAL)
+        of_year = local.replace(year=_EVERY_YEAR).toordinal() - _FIRST_OF_EVERY_YEAR
+        dates.append(_LocalDate(local.toordinal(), of_year, local.weekday(), label, midnight))
+    return dates, within
+
+
+class _Known(Struct, frozen=True):
+    """Where openness flips within [begin, end), taken as shut before and after: opens, closes, opens, ..."""
+
+    begin: int
+    end: int
+    edges: list[int]
+
+
+_NOTHING_KNOWN = _Known(0, 0, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +484,7 @@ class Calendar:
     rows: tuple[OpenRow, ...]
     closed: tuple[DateRange, ...] = ()
     _rows: _Rows = field(init=False, repr=False, compare=False)
-    _blocks: dict[int, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept: list[_Known] = field(default_factory=lambda: [_NOTHING_KNOWN], init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Sort out the rows."""
@@ -380,11 +498,20 @@ class Calendar:
     def is_open(self, instant: datetime) -> bool:
         """Whether the calendar is open at that instant; a window's end is not part of it."""
         second = (instant - _EPOCH) // _SECOND
-        return bisect_right(self._block(second // _BLOCK), second) % 2 == 1
+        known = self._kept[0]
+        if not known.begin <= second < known.end:
+            known = self._known(second, second + _AHEAD)
+        return bisect_right(known.edges, second) % 2 == 1
 
     def flips(self, after: int, before: int) -> list[int]:
         """Where openness flips strictly between two instants, all in seconds since 1970."""
-        return [edge for interval in self._intervals(after, before) for edge in interval if after < edge < before]
+        edges = self._edges(after, before)
+        return edges[bisect_right(edges, after) : bisect_left(edges, before)]
+
+    def forget(self) -> None:
+        """Forget what was computed, for measuring."""
+        self._kept[0] = _NOTHING_KNOWN
+        self._rows.forget()
 
     def changes(self, after: datetime, before: datetime) -> tuple[datetime, ...]:
         """Every instant strictly between the two from which openness differs from just before, in order."""
@@ -394,9 +521,10 @@ class Calendar:
     def opening_intervals(self, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:
         """The open instants within [start, end), as the fewest half-open intervals, in order."""
         earliest, latest = max(start - _EPOCH, _EARLIEST), min(end - _EPOCH, _LATEST)
+        edges = self._edges(earliest // _SECOND, latest // _SECOND) if earliest < latest else []
         clipped = (
             (max(timedelta(seconds=opens), earliest), min(timedelta(seconds=closes), latest))
-            for opens, closes in self._intervals(earliest // _SECOND, latest // _SECOND)
+            for opens, closes in zip(edges[::2], edges[1::2], strict=True)
         )
         return tuple((_EPOCH + opens, _EPOCH + closes) for opens, closes in clipped if opens < closes)
 
@@ -407,86 +535,154 @@ class Calendar:
         """
         earliest = max(after - _EPOCH, _EARLIEST)
         latest = min(earliest + timedelta(days=366 * years), _LATEST)
-        for number in range(earliest // _SECOND // _BLOCK, latest // _SECOND // _BLOCK + 1):
-            edges = self._block(number)
+        for step in _steps(earliest // _SECOND, latest // _SECOND + 1):
+            edges = self._flips(*step)
             for opens, closes in zip(edges[::2], edges[1::2], strict=True):
                 if timedelta(seconds=closes) > earliest:
                     found = max(timedelta(seconds=opens), earliest)
                     return _EPOCH + found if found < latest else None
         return None
 
-    def _intervals(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The maximal open intervals of the blocks from the one of `first` to the one of `last`, in order."""
-        pending: tuple[int, int] | None = None
-        for number in range(first // _BLOCK, last // _BLOCK + 1):
-            edges = self._block(number)
-            for opens, closes in zip(edges[::2], edges[1::2], strict=True):
-                if pending and pending[1] == opens:
-                    pending = pending[0], closes
-                    continue
-                if pending:
-                    yield pending
-                pending = opens, closes
-        if pending:
-            yield pending
-
-    def _block(self, number: int) -> tuple[int, ...]:
-        """Where openness flips in that block of UTC, in seconds since 1970: opens, closes, opens, closes, ..."""
-        edges = self._blocks.get(number)
-        if edges is None:
-            if len(self._blocks) >= _MOST_BLOCKS:
-                self._blocks.clear()
-            edges = self._blocks[number] = self._flips(number)
+    def _edges(self, first: int, last: int) -> list[int]:
+        """Where openness flips from the one instant to the other and a little beyond both; all intervals are whole."""
+        if last - first <= _KEPT_AT_MOST // 2:
+            return self._known(first, last).edges
+        edges: list[int] = []
+        for step in _steps(first, last + 1):
+            edges = _concatenated(edges, self._flips(*step))
         return edges
 
-    def _flips(self, number: int) -> tuple[int, ...]:
-        """Where openness flips within that block, taken as shut before and after."""
-        begin, end = number * _BLOCK, (number + 1) * _BLOCK
-        within = _stretches_around(self.zone, number)
-        steady = len(within) == 1
-        if steady:  # the wall clock is a fixed distance ahead: a date and the one before it are all that touch
-            offset = within[0].offset
-            first_day, last_day = (begin + offset) // _DAY - 1, (end - 1 + offset) // _DAY
+    def _known(self, first: int, last: int) -> _Known:
+        """What is kept, once it holds these two instants and what is between."""
+        known = self._kept[0]
+        if known.begin <= first and last < known.end:
+            return known
+        end = -(-last // _HOUR) * _HOUR + _SPARE
+        if known.begin <= first <= known.end and end - known.begin <= _KEPT_AT_MOST:
+            edges = _concatenated(known.edges, self._flips(known.end, end))
+            known = _Known(known.begin, end, edges)
         else:
-            offset, first_day, last_day = 0, begin // _DAY - _DAYS_BEFORE, end // _DAY + _DAYS_AFTER
-        spans: list[Span] = []
-        shut: list[Span] = []
-        for day in range(max(first_day, _FIRST_DAY), min(last_day, _LAST_DAY) + 1):
-            found = self._rows.on(date.fromordinal(day + _EPOCH_ORDINAL))
-            midnight = day * _DAY - offset
+            begin = first // _HOUR * _HOUR
+            known = _Known(begin, end, self._flips(begin, end))
+        self._kept[0] = known
+        return known
+
+    def _flips(self, begin: int, end: int) -> list[int]:
+        """Where openness flips within [begin, end), taken as shut before and after."""
+        dates, within = _dates_around(self.zone, begin, end)
+        rows_on = self._rows.on
+        edges: list[int] = []
+        near_change: list[tuple[_LocalDate, _DayRows | None]] = []
+        for each in dates:
+            found = rows_on(each.ordinal, each.of_year, each.weekday)
+            midnight = each.midnight
+            if midnight is None:
+                near_change.append((each, found))
+                continue
+            if near_change:
+                edges = _around_change(edges, near_change, within)
+                near_change = []
             if found is None:
-                shut += [(midnight, midnight + _DAY)] if steady else labelled(within, midnight, midnight + _DAY)
-                continue
-            whole, windows = found
-            if steady:
-                spans += [(midnight + opens, midnight + closes) for opens, closes in windows]
-                if whole:
-                    spans.append((midnight, midnight + _DAY))
-                continue
-            opening = first_instants(within, [midnight + opens for opens, _ in windows])
-            closing = last_instants(within, [midnight + closes for _, closes in windows])
+                _shut_from(edges, midnight)
+            elif found.edges:
+                _open_on(edges, found.edges, midnight, begin, end)
+        if near_change:
+            edges = _around_change(edges, near_change, within)
+        return _clipped(edges, begin, end)
+
+
+def _steps(begin: int, end: int) -> Iterator[Span]:
+    """The stretch between two instants in steps, short ones first."""
+    step = 2 * _DAY
+    while begin < end:
+        yield begin, begin + step
+        begin, step = begin + step, min(2 * step, _LONGEST_STEP)
+
+
+def _concatenated(edges: list[int], more: list[int]) -> list[int]:
+    """The flips of two neighbouring stretches, each taken as shut without the other."""
+    return edges[:-1] + more[1:] if edges and more and edges[-1] == more[0] else edges + more
+
+
+def _clipped(edges: list[int], begin: int, end: int) -> list[int]:
+    """The flips within [begin, end), taken as shut before and after."""
+    if not edges or (begin <= edges[0] and edges[-1] <= end):
+        return edges
+    first, last = bisect_right(edges, begin), bisect_left(edges, end)
+    clipped = edges[first:last]
+    if first % 2 and first < len(edges):
+        clipped.insert(0, begin)
+    if last % 2:
+        clipped.append(end)
+    return clipped
+
+
+def _shut_from(edges: list[int], midnight: int) -> None:
+    """Close at that instant what is open beyond it."""
+    place = bisect_left(edges, midnight)
+    edges[place:] = [midnight] if place % 2 else []
+
+
+def _open_on(edges: list[int], more: list[int], midnight: int, begin: int, end: int) -> None:
+    """Add what a date opens and closes, and that touches [begin, end), to the flips of all dates before.
+
+    Of these only the last interval can reach into the date: all windows that end on the next date hold its midnight.
+    """
+    if midnight < begin or end < midnight + 2 * _DAY:
+        first = bisect_right(more, begin - midnight) // 2 * 2
+        last = (bisect_left(more, end - midnight) + 1) // 2 * 2
+        more = more[first:last]
+        if not more:
+            return
+    shifted = [midnight + edge for edge in more]
+    if edges and shifted[0] <= edges[-1]:
+        place = bisect_right(shifted, edges[-1])
+        if place % 2:
+            edges[-1] = shifted[place]
+            place += 1
+        edges += shifted[place:]
+    else:
+        edges += shifted
+
+
+def _around_change(
+    edges: list[int], dates: list[tuple[_LocalDate, _DayRows | None]], within: list[Stretch]
+) -> list[int]:
+    """Add dates whose labels a change of clocks repeats or skips to the flips of all dates before."""
+    spans: list[Span] = [(edges[-2], edges[-1])] if edges else []
+    shut: list[Span] = []
+    for each, found in dates:
+        if found is None:
+            shut += labelled(within, each.label, each.label + _DAY)
+            continue
+        if found.windows:
+            opening = first_instants(within, [each.label + opens for opens, _ in found.windows])
+            closing = last_instants(within, [each.label + closes for _, closes in found.windows])
             spans += zip(opening, closing, strict=True)
-            if whole:
-                spans += labelled(within, midnight, midnight + _DAY)
-        return tuple(edge for span in _without(_joined(spans), _joined(shut), begin, end) for edge in span)
+        if found.whole:
+            spans += labelled(within, each.label, each.label + _DAY)
+    return edges[:-2] + _flat(_without(_joined(spans), _joined(shut)))
 
 
 _FIRST_DAY = date.min.toordinal() - _EPOCH_ORDINAL
 _LAST_DAY = date.max.toordinal() - _EPOCH_ORDINAL
 
 
-def _without(spans: list[Span], shut: list[Span], begin: int, end: int) -> Iterator[Span]:
-    """What of the spans lies within [begin, end) and in none that is shut; both sorted, none touching another."""
+def _without(spans: list[Span], shut: list[Span]) -> Iterator[Span]:
+    """What of the spans lies in none that is shut; both sorted, none touching another."""
+    if not shut:
+        yield from spans
+        return
     place = 0
     for opens, closes in spans:
-        first, last = max(opens, begin), min(closes, end)
+        first = opens
         while place < len(shut) and shut[place][1] <= first:
             place += 1
         for off, on in shut[place:]:
-            if off >= last:
+            if off >= closes:
                 break
             if first < off:
                 yield first, off
             first = max(first, on)
-        if first < last:
-            yield first, last
+        if first < closes:
+            yield first, closes

@@ -5,7 +5,7 @@ with a bit for each segment, the present one lowest, so that whole conditions ar
 however many segments there are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.checks import Check, Clock, InWindow, Not, Test, Through
 from batchgate.policy.facts import Result
+from batchgate.policy.formulas import Reach
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
@@ -37,7 +38,7 @@ class Timeline(Struct, frozen=True):
         begins: Where each segment but the first begins, likewise.
         end: Where the last one ends: earlier than asked for where the search is cut short.
         everything: A bit for each segment.
-        holds: When each check of the clock is met, by its number.
+        holds: Each check of the clock, by its number, and when it is met and when violated.
         index: Which segment begins at an instant.
     """
 
@@ -45,7 +46,7 @@ class Timeline(Struct, frozen=True):
     begins: Sequence[int]
     end: datetime
     everything: int
-    holds: Mapping[int, int]
+    holds: Sequence[tuple[int, Reach]]
     index: Mapping[int, int]
 
     def first(self, when: int) -> datetime | None:
@@ -70,6 +71,7 @@ class ClockChecks(Struct, frozen=True):
         calendars: Those that any window names.
         windows: Number, calendars and whether it is denied, of each window.
         ends: Number and end of each exception; None for one without an end that can be written.
+        numbers: Of all its checks.
         reach: How far ahead the clock is followed: all the time that a job may wait, but for calendars that are too
             many or too full for that.
         segments: At most so many segments are followed; more only a set of calendars and conditions out of all
@@ -79,6 +81,7 @@ class ClockChecks(Struct, frozen=True):
     calendars: Mapping[str, Calendar]
     windows: tuple[tuple[int, frozenset[str], bool], ...]
     ends: tuple[tuple[int, datetime | None], ...]
+    numbers: tuple[int, ...]
     reach: timedelta
     segments: int
 
@@ -106,13 +109,8 @@ class ClockChecks(Struct, frozen=True):
         days = min(max(_WINDOWS_AHEAD // max(windows_a_day, 1), _DAYS_AHEAD_AT_LEAST), _DAYS_AHEAD_AT_MOST)
         joined = conditions + len(calendars) + sum(len(names) for _, names, _ in windows)
         segments = min(max(_BITS_AHEAD // max(joined, 1), _SEGMENTS_AT_LEAST), _SEGMENTS_AT_MOST)
-        return cls(calendars, tuple(windows), tuple(ends), days * _DAY, segments)
-
-    @property
-    def numbers(self) -> Iterator[int]:
-        """Of all its checks."""
-        yield from (number for number, _, _ in self.windows)
-        yield from (number for number, _ in self.ends)
+        numbers = (*(number for number, _, _ in windows), *(number for number, _ in ends))
+        return cls(calendars, tuple(windows), tuple(ends), numbers, days * _DAY, segments)
 
     def __bool__(self) -> bool:
         """Whether the set asks the clock anything."""
@@ -121,8 +119,9 @@ class ClockChecks(Struct, frozen=True):
     def judge(self, now: datetime, results: list[Result]) -> None:
         """Write what each check of the clock comes to at an instant."""
         is_open = {name for name, calendar in self.calendars.items() if calendar.is_open(now)}
+        met, violated, is_shut = Result.MET, Result.VIOLATED, is_open.isdisjoint
         for number, names, denied in self.windows:
-            results[number] = Result.VIOLATED if names.isdisjoint(is_open) is not denied else Result.MET
+            results[number] = violated if is_shut(names) is not denied else met
         for number, end in self.ends:
             results[number] = Result.MET if end is None or now < end else Result.VIOLATED
 
@@ -144,18 +143,19 @@ class ClockChecks(Struct, frozen=True):
         opens = {
             name: _mask(self.calendars[name].is_open(now), flips[name], index, everything) for name in self.calendars
         }
-        holds: dict[int, int] = {}
+        holds: list[tuple[int, Reach]] = []
         for number, names, denied in self.windows:
             when = 0
             for name in names:
                 when |= opens[name]
-            holds[number] = everything ^ when if denied else when
+            holds.append((number, (everything ^ when, when) if denied else (when, everything ^ when)))
         for number, last in self.ends:
             at = None if last is None else _microseconds(last)
             if at is None or at >= until:
-                holds[number] = everything
+                holds.append((number, (everything, 0)))
             else:
-                holds[number] = (1 << index[at]) - 1 if at in index else 0
+                when = (1 << index[at]) - 1 if at in index else 0
+                holds.append((number, (when, everything ^ when)))
         return Timeline(begin, begins, _EPOCH + until * _MICROSECOND, everything, holds, index)
 
 

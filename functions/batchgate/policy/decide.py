@@ -166,7 +166,7 @@ def decide(policies: PolicySet, facts: JobFacts) -> Decision:
     elif policies.shadow:
         verdict = Verdict.HOLD
         votes += (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
-    untouched = _untouched_by_the_clock(count, facts)
+    untouched = _untouched_by_the_clock(policies, count, facts)
     holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
     ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
     return Decision(
@@ -202,7 +202,7 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
             continue
         if not statement.match_checks.isdisjoint(violated):
             continue
-        matched = evaluate(statement.match, results)
+        matched = evaluate(statement.match, results) if statement.match.parts else Result.MET
         doubt = VOTES_OF_DOUBT[matched]
         if doubt is not None:
             doubted |= statement.kind is Kind.POLICY
@@ -214,7 +214,7 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     if facts.unknown_members:  # what the job does is not known, so nothing of it is a reason to cancel it
         votes = [_without_cancelling(vote) for vote in votes]
         votes.append(Vote(Verdict.HOLD, rule=Rule.UNKNOWN_MEMBER))
-    verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
+    verdict = max({vote.verdict for vote in votes}, default=Verdict.APPROVE)
     return _Count(verdict, tuple(votes), tuple(governing), not_met)
 
 
@@ -226,7 +226,13 @@ def _without_cancelling(vote: Vote) -> Vote:
 
 def _objections(statement: Statement, results: Sequence[Result], facts: JobFacts) -> Iterator[Vote]:
     for requirement in statement.requirements:
-        result = evaluate(requirement.whole, results)
+        whole = requirement.whole
+        result = results[whole] if type(whole) is int else evaluate(whole, results)
+        if not result:
+            continue
+        if result is Result.VIOLATED and requirement.on_violation is Verdict.HOLD:  # by far most of very many
+            yield Vote(Verdict.HOLD, statement, requirement)
+            continue
         vote = requirement.vote(result, facts)
         if vote is not None:
             waits = result is Result.VIOLATED and vote is not requirement.on_violation
@@ -248,10 +254,12 @@ def _rules_of_the_set(
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
-def _untouched_by_the_clock(count: _Count, facts: JobFacts) -> Untouched:
+def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
     """What of a count stays as it is whatever the time."""
-    votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
-    policies = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
+    votes: list[Vote] = []
+    if len(policies.asking_clock) < len(policies.enforced):
+        votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
+    governing = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
     doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
     return Untouched(
         objects=bool(votes),
@@ -260,9 +268,9 @@ def _untouched_by_the_clock(count: _Count, facts: JobFacts) -> Untouched:
             for vote in votes
             if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
         ),
-        governs=bool(policies),
-        names=any(facts.operation in policy.names_operations for policy in policies),
-        may_match=bool(policies) or doubted,
+        governs=bool(governing),
+        names=any(facts.operation in policy.names_operations for policy in governing),
+        may_match=bool(governing) or doubted,
     )
 
 

@@ -26,20 +26,22 @@ Formula: TypeAlias = int | AllOf | AnyOf
 Reach: TypeAlias = tuple[int, int]
 """When a formula is met, and when it is violated: a bit for each of several outcomes of the checks."""
 
-_PREFERRED_BY_ANY = (Result.MET, Result.UNKNOWN, Result.UNMEASURABLE)
+_PREFERRED_BY_ANY = (Result.UNKNOWN, Result.UNMEASURABLE)
 
 
 def evaluate(formula: Formula, results: Sequence[Result]) -> Result:
     """What a formula comes to, given what each check came to."""
     if isinstance(formula, int):
         return results[formula]
-    return join(formula, [evaluate(part, results) for part in formula.parts])
+    return join(formula, [results[part] if type(part) is int else evaluate(part, results) for part in formula.parts])
 
 
 def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
     """What a formula comes to, given what each of its parts came to."""
     if isinstance(formula, AllOf):
         return max(found) if found else Result.MET
+    if Result.MET in found:
+        return Result.MET
     return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
 
 
@@ -53,7 +55,7 @@ def reach(formula: Formula, reaches: Sequence[Reach], everything: int) -> Reach:
     is_all = isinstance(formula, AllOf)
     by_all, by_any = everything, 0  # of an `all` met and violated, of an `any` violated and met
     for part in formula.parts:
-        met, violated = reaches[part] if isinstance(part, int) else reach(part, reaches, everything)
+        met, violated = reaches[part] if type(part) is int else reach(part, reaches, everything)
         if is_all:
             by_all &= met
             by_any |= violated

@@ -10,7 +10,7 @@ from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.clock import Timeline
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import Reach, reach
-from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Verdict
+from batchgate.policy.policy_set import Kind, PolicySet, Statement, Verdict
 
 _CHANGES_WITHIN: Final = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
@@ -97,13 +97,7 @@ def first_change(
 
 def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) -> Iterator[datetime]:
     """When a violation that is there, or may come, begins to cancel."""
-    of_clock = (
-        requirement.grace
-        for statement in policies.asking_clock
-        for requirement in statement.requirements
-        if requirement.on_violation is Verdict.CANCEL
-    )
-    ends = map(facts.ends, {*untouched.graces, policies.cancel_grace, *of_clock})
+    ends = map(facts.ends, {*untouched.graces, policies.cancel_grace, *policies.graces_of_clock})
     return (end for end in ends if end is not None)
 
 
@@ -136,26 +130,39 @@ class _Outlook:
     def come_to(self) -> tuple[int, int]:
         """When the job is approved, and when it is cancelled."""
         policies, facts = self.policies, self.facts
+        known = facts.operation in KNOWN_OPERATIONS
+        may_cancel = bool(policies.graces_of_clock) or (known and policies.unmatched is Verdict.CANCEL)
         for statement in policies.asking_clock:
-            met, violated = reach(statement.match, self.reaches, self.everything)
+            if not self.fine and not may_cancel:
+                break  # nothing that is to come changes what it comes to
+            if self.timeline is None and self.cancels:
+                break  # nor here, where only whether matters
+            met, violated = self.everything, 0
+            if statement.match.parts:
+                met, violated = reach(statement.match, self.reaches, self.everything)
             if statement.kind is Kind.POLICY:
                 self.governs |= met
                 self.unmatched &= violated
                 if facts.operation in statement.names_operations:
                     self.names |= met
-            self.fine &= violated | self._content(met, statement.requirements)
-        known = facts.operation in KNOWN_OPERATIONS
+            self.fine &= violated | self._content(met, statement)
         if known and policies.unmatched is Verdict.CANCEL:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
         return self.fine & (self.governs if known else self.names), self.cancels
 
-    def _content(self, when: int, requirements: Sequence[Requirement]) -> int:
+    def _content(self, when: int, statement: Statement) -> int:
         """When a statement governs and nothing objects, given when it governs; notes when a requirement cancels."""
-        content = when
+        content, reaches, cancels = when, self.reaches, statement.cancels
+        # Without a timeline what asks the clock alone is met and violated.
+        requirements = statement.not_only_clock if self.timeline is None else statement.requirements
         for requirement in requirements if when else ():
-            met, violated = reach(requirement.whole, self.reaches, self.everything)
+            whole = requirement.whole
+            met, violated = reaches[whole] if type(whole) is int else reach(whole, reaches, self.everything)
             content &= met
-            if requirement.on_violation is Verdict.CANCEL and violated & when:
+            if not cancels:
+                if not content:
+                    break
+            elif requirement.on_violation is Verdict.CANCEL and violated & when & ~self.cancels:
                 self.cancels |= violated & when & self._over(requirement.grace)
         return content
 
@@ -175,8 +182,8 @@ class _Outlook:
             for number in self.policies.clock.numbers:
                 reaches[number] = 1, 1
         else:
-            for number, when in self.timeline.holds.items():
-                reaches[number] = when, self.everything ^ when
+            for number, met_and_violated in self.timeline.holds:
+                reaches[number] = met_and_violated
         for exemption in self.policies.exemptions:
             reaches[exemption.number] = reach(exemption.any_of, reaches, self.everything)
         return reaches

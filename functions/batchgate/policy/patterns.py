@@ -1,7 +1,7 @@
 """Matching text with `*` and `?`, as IAM does, and with the shell's classes where a document asks for a glob."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -12,6 +12,8 @@ from batchgate.text import shorten
 
 _WILDCARD = re.compile(r"[*?]")
 _STAR_AT_END_ONLY = re.compile(r"[^*?]*\*", re.DOTALL)
+_SEARCHED_AT_MOST = 16
+"""More patterns of one list than this are faster as one regular expression."""
 _PLACEHOLDER = re.compile(r"\$\{(account|region|partition)\}")
 # A ] that comes first is one of the class; possessive, so that a class that is not closed is none.
 _PIECE = re.compile(r"\[(?P<others>!?+)(?P<chars>\]?+[^\]]*+)\]|\*+|.", re.DOTALL)
@@ -69,16 +71,35 @@ def without_placeholders(pattern: Pattern) -> Pattern:
 
 def fill_placeholders(pattern: str, ref: JobRef) -> str:
     """Put the job's own account, Region and partition in; none of them can hold a wildcard or a bracket."""
-    values = {"account": ref.account_id, "region": ref.region, "partition": ref.partition}
-    return _PLACEHOLDER.sub(lambda found: values[found.group(1)], pattern)
+    if "${a" in pattern:
+        pattern = pattern.replace("${account}", ref.account_id)
+    if "${r" in pattern:
+        pattern = pattern.replace("${region}", ref.region)
+    if "${p" in pattern:
+        pattern = pattern.replace("${partition}", ref.partition)
+    return pattern
 
 
 def matcher_by_job(patterns: Iterable[Pattern]) -> Callable[[str, JobRef], bool]:
     """The same as `matcher` for patterns that depend on the job, made ready once for all jobs.
 
-    The job's own values stand before the text, as no text can forge them, and the patterns refer back to them.
+    Patterns of literal text and stars are searched for piece by piece. For all others the job's own values stand
+    before the text, as no text can forge them, and regular expressions refer back to them.
     """
-    expressions = [_expression(_pieces_by_job(pattern)) for pattern in _in_order(patterns)]
+    ordered = _in_order(patterns)
+    if len(ordered) <= _SEARCHED_AT_MOST and all(map(_is_searched, ordered)):
+        return _any_filled([_Pieces.of(str(pattern)) for pattern in ordered])
+    return _expression_by_job(ordered)
+
+
+def _any_filled(found: "Sequence[_Pieces]") -> Callable[[str, JobRef], bool]:
+    if len(found) == 1:
+        return found[0].match_filled
+    return lambda text, ref: any(each.match_filled(text, ref) for each in found)
+
+
+def _expression_by_job(patterns: tuple[Pattern, ...]) -> Callable[[str, JobRef], bool]:
+    expressions = [_expression(_pieces_by_job(pattern)) for pattern in patterns]
     said = "".join(f"(?P<{name}>[^\n]*)\n" for name in ("account", "region", "partition"))
     fullmatch = re.compile(f"{said}(?:{'|'.join(expressions)})", re.DOTALL).fullmatch
 
@@ -173,10 +194,72 @@ def _matcher(patterns: tuple[Pattern, ...]) -> Callable[[str], bool]:
     if not literals and all(isinstance(each, str) and _STAR_AT_END_ONLY.fullmatch(each) for each in wild):
         prefixes = tuple(str(pattern)[:-1] for pattern in wild)
         return lambda text: text.startswith(prefixes)
+    if not literals and len(wild) == 1 and _is_searched(wild[0]):
+        return _Pieces.of(str(wild[0])).match
     fullmatch = re.compile("|".join(_expression(pieces(pattern)) for pattern in wild), re.DOTALL).fullmatch
     if not literals:
         return lambda text: fullmatch(text) is not None
     return lambda text: text in literals or fullmatch(text) is not None
+
+
+def _is_searched(pattern: Pattern) -> bool:
+    """Whether a pattern is literal text, stars and placeholders only."""
+    return isinstance(pattern, str) and "?" not in pattern
+
+
+class _Pieces(Struct, frozen=True):
+    """A pattern of literal text and stars, as what stands before, between and after its stars.
+
+    Attributes:
+        first: What the text begins with; all of it where there is no star.
+        middle: What it has in this order, each at the earliest place, which is always good enough.
+        last: What it ends with; None where there is no star.
+    """
+
+    first: str
+    middle: tuple[str, ...]
+    last: str | None
+
+    @classmethod
+    def of(cls, pattern: str) -> "_Pieces":
+        """Divide a pattern at its stars."""
+        first, *others = pattern.split("*")
+        middle = tuple(piece for piece in others[:-1] if piece)
+        return cls(first, middle, others[-1] if others else None)
+
+    def match(self, text: str) -> bool:
+        """Whether this is the whole text; placeholders are not filled in."""
+        return self._match(text, None)
+
+    def match_filled(self, text: str, ref: JobRef) -> bool:
+        """The same with the job's own account, Region and partition in the placeholders' places."""
+        return self._match(text, ref)
+
+    def _match(self, text: str, ref: JobRef | None) -> bool:
+        # From the end, which tells most: where pieces are filled in, each is so only when it is asked for.
+        end = len(text)
+        if self.last:
+            last = self.last if ref is None else _filled(self.last, ref)
+            if not text.endswith(last):
+                return False
+            end -= len(last)
+        first = self.first if ref is None else _filled(self.first, ref)
+        if self.last is None:
+            return text == first
+        place = len(first)
+        if place > end or not text.startswith(first):
+            return False
+        for each in self.middle:
+            piece = each if ref is None else _filled(each, ref)
+            place = text.find(piece, place, end)
+            if place < 0:
+                return False
+            place += len(piece)
+        return True
+
+
+def _filled(piece: str, ref: JobRef) -> str:
+    return fill_placeholders(piece, ref) if "${" in piece else piece
 
 
 def _expression(pattern: Iterable[Piece | _JobValue]) -> str:

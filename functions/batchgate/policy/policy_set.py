@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum, StrEnum
@@ -142,6 +143,8 @@ class Statement:
         match_checks: The checks that stand directly in match; one violated means it does not govern.
         names_operations: The operations that match names literally.
         asks_clock: Whether the clock alone may change what it asks for, but for the end of a grace.
+        cancels: Whether a violation of any of its requirements cancels.
+        not_only_clock: Its requirements but those that ask the clock alone and hold.
     """
 
     name: str
@@ -155,6 +158,8 @@ class Statement:
     match_checks: frozenset[int]
     names_operations: frozenset[str]
     asks_clock: bool
+    cancels: bool
+    not_only_clock: tuple[Requirement, ...] = field(compare=False, repr=False)
     pick_requirements: Picker = field(compare=False, repr=False)
 
 
@@ -187,6 +192,7 @@ class PolicySet(Struct, frozen=True):
         statements: Policies, then guardrails, in the document's order.
         enforced: Those that are not in shadow, by name.
         asking_clock: Of these, those whose votes the clock alone may change.
+        graces_of_clock: After which a violation of one of their requirements cancels.
         checks: Every different check of the set, by number.
         matches: How many different matches there are.
         requirements: Every different requirement, by number.
@@ -205,6 +211,7 @@ class PolicySet(Struct, frozen=True):
     statements: tuple[Statement, ...]
     enforced: tuple[Statement, ...]
     asking_clock: tuple[Statement, ...]
+    graces_of_clock: frozenset[timedelta]
     checks: tuple[checks.Check, ...]
     matches: int
     requirements: tuple[Requirement, ...]
@@ -233,6 +240,7 @@ class PolicySet(Struct, frozen=True):
         statements = tuple(compiler.statements())
         found = tuple(compiler.numbers)
         enforced = sorted((each for each in statements if each.enforced), key=attrgetter("name"))
+        asking_clock = tuple(each for each in enforced if each.asks_clock)
         held = document.cancel_held_after
         return cls(
             document=document,
@@ -244,7 +252,13 @@ class PolicySet(Struct, frozen=True):
             cancel_held_after=moments.parse_duration(held) if isinstance(held, str) else None,
             statements=statements,
             enforced=tuple(enforced),
-            asking_clock=tuple(each for each in enforced if each.asks_clock),
+            asking_clock=asking_clock,
+            graces_of_clock=frozenset(
+                requirement.grace
+                for statement in asking_clock
+                for requirement in statement.requirements
+                if requirement.on_violation is Verdict.CANCEL
+            ),
             checks=found,
             matches=len(compiler.matches),
             requirements=tuple(compiler.requirements),
@@ -379,6 +393,12 @@ class _Compiler(Struct):
             match_checks=frozenset(part for part in match.parts if isinstance(part, int)),
             names_operations=frozenset(self._named_operations(form.match or ())),
             asks_clock=of_time > 0 or exemption is not None,
+            cancels=any(each.on_violation is Verdict.CANCEL for each in requirements),
+            not_only_clock=tuple(
+                each
+                for each in requirements
+                if each.on_violation is Verdict.CANCEL or not _asks_only(each.whole, self.of_time)
+            ),
         )
 
     def _exemption(self, lifts: list[Lift]) -> Exemption:
@@ -589,6 +609,13 @@ _TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {
 
 def _joined(parts: list[Formula], how: type[AllOf] | type[AnyOf] = AllOf) -> Formula:
     return parts[0] if len(parts) == 1 else how(tuple(parts))
+
+
+def _asks_only(formula: Formula, numbers: AbstractSet[int]) -> bool:
+    """Whether a formula is made of these checks alone, and of at least one wherever it joins."""
+    if isinstance(formula, int):
+        return formula in numbers
+    return bool(formula.parts) and all(_asks_only(part, numbers) for part in formula.parts)
 
 
 def _asks_when(test: checks.Test) -> bool:
