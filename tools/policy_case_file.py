@@ -554,7 +554,7 @@ def _no_date(value: Plain) -> str:
 
 
 def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:
-    near = suggestions.nearest(key, known)
+    near = suggestions.nearest(key, known) or suggestions.sharing_a_word(key, known)
     return f"did you mean {near}?" if near else f"known here: {', '.join(shown)}"
 
 

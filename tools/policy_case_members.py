@@ -76,8 +76,7 @@ def _parts(shape: Shape, value: Plain) -> list[tuple[str | int, Shape | None, Pl
 
 
 def _meant(name: str, shape: Shape) -> str:
-    ending = [member for member in shape.members if member.endswith(name)] if name else []
-    near = suggestions.nearest(name, shape.members) or (ending[0] if len(ending) == 1 else None)
+    near = suggestions.nearest(name, shape.members) or suggestions.sharing_a_word(name, shape.members)
     if near:
         return f"did you mean {near}?"
     names = list(shape.members)

@@ -40,6 +40,17 @@ def nearest(text: str, known: Iterable[str]) -> str | None:
     return near and near[1]
 
 
+def sharing_a_word(name: str, known: Iterable[str]) -> str | None:
+    """The only known name that ends with the last word of a name or, if none does, begins with its first."""
+    words = _snake(name).split("_")
+    split = {other: _snake(other).split("_") for other in known}
+    for place in (-1, 0):
+        alike = [other for other, parts in split.items() if parts[place] == words[place]]
+        if alike:
+            return alike[0] if len(alike) == 1 else None
+    return None
+
+
 def inflected(text: str, known: Iterable[str]) -> str | None:
     """The known name of which a text is another form, such as its plural."""
     stem = _stem(text[:_COMPARED_AT_MOST].casefold())
@@ -309,6 +320,7 @@ _OTHER_WORDS: Mapping[str, str] = {
     "dest_bucket": "write destination_buckets",
     "output_bucket": "write destination_buckets",
     "input_bucket": "write source_buckets",
+    "unconfirmed_jobs": "write ungated_jobs",
     "partition": "write region, from which the partition follows",
     "status": "take it away: the gate evaluates only jobs that wait for confirmation",
     "objects": "write total_tasks, the number of objects",
