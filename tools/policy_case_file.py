@@ -387,7 +387,9 @@ class _Reader:
         for key in said:
             if key not in known and key not in others:
                 shown = [*known, "DescribeJob's members such as Report"] if others else known
-                self.wrong((*path, key), f"unknown key; {_hint(key, [*known, *others], shown)}")
+                above = others and suggestions.inflected(key, _CASE_KEYS)  # only a job has others
+                hint = f"{above} stands one level up, beside job" if above else _hint(key, [*known, *others], shown)
+                self.wrong((*path, key), f"unknown key; {hint}")
 
     def must_say(self, said: _Said, keys: Iterable[str], path: DocumentPath) -> None:
         for key in keys:
@@ -552,7 +554,7 @@ def _no_date(value: Plain) -> str:
 
 
 def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:
-    near = suggestions.nearest(key, known)
+    near = suggestions.nearest(key, known) or suggestions.sharing_a_word(key, known)
     return f"did you mean {near}?" if near else f"known here: {', '.join(shown)}"
 
 

@@ -76,7 +76,7 @@ def _parts(shape: Shape, value: Plain) -> list[tuple[str | int, Shape | None, Pl
 
 
 def _meant(name: str, shape: Shape) -> str:
-    near = suggestions.nearest(name, shape.members)
+    near = suggestions.nearest(name, shape.members) or suggestions.sharing_a_word(name, shape.members)
     if near:
         return f"did you mean {near}?"
     names = list(shape.members)

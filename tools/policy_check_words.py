@@ -100,6 +100,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
                 "parameter-of-other-operation",
                 "lambda-without-function",
                 "lambda-latest",
+                "function-without-arn",
+                "impossible-value",
                 "empty-range",
             ),
             needs=DESCRIBED,
@@ -161,7 +163,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             example="manifest_generator:\n"
             "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
             '  ExpectedBucketOwner: "${account}"',
-            lints=("empty-range",),
+            lints=("impossible-value", "empty-range"),
             remark="Every path must exist in S3's request model, as for `operation_parameters`. ARNs stay ARNs here:"
             ' `SourceBucket: "arn:*:s3:::lake-*"`.',
             needs=DESCRIBED,

@@ -190,6 +190,10 @@ def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
         if _is_of_cases(read.data):
             read.unreadable = True
             read.problems.append(Problem((), f"{_OF_CASES} {shlex.quote(read.places[()].file)}`", read.places[()]))
+        elif isinstance(read.data, dict) and "version" not in read.data and {"Job", "JobArn"} & read.data.keys():
+            read.unreadable = True
+            message = f"{_A_JOB} {shlex.quote(read.places[()].file)}`"
+            read.problems.append(Problem((), message, read.places[()]))
         elif not read.unreadable:
             read.note(_located(problem, read.places) for problem in find_problems(read.data, references=False))
     whole = files[0] if len(files) == 1 else _merge(files)
@@ -217,6 +221,7 @@ def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
     return LoadedPolicy(policies, whole.places, tuple(whole.silences))
 
 
+_A_JOB = "expected a policy document, got a job; evaluate it with `batchgate policy explain POLICY --job"
 _OF_CASES = "expected a policy document, got a file of test cases; run it with `batchgate policy test"
 
 

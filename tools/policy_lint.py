@@ -8,11 +8,11 @@ condition, a requirement or a whole statement, with everything in it.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TypeAlias
 
 from batchgate.errors import Place
+from batchgate.policy import suggestions
 from batchgate.policy.lint import LINTS, Finding, lint
 from policy_file import LoadedPolicy, Silence
 
@@ -117,8 +117,8 @@ def _line(place: Place) -> _Line:
 def _findings_on(silence: Silence, *, is_used: bool) -> Iterable[Finding]:
     lint_name = silence.lint
     if lint_name not in LINTS_OF_FILES:
-        near = get_close_matches(lint_name[:64], LINTS_OF_FILES, 1)
-        instead = f"write {near[0]}" if near else f"write one of {', '.join(LINTS_OF_FILES)}"
+        near = suggestions.nearest(lint_name, LINTS_OF_FILES)
+        instead = f"write {near}" if near else f"write one of {', '.join(LINTS_OF_FILES)}"
         yield Finding("unknown-lint", (), f"there is no lint {lint_name or 'without a name'}", instead)
     elif silence.because is None:
         why = f"this does not say why {lint_name} is fine here, so it silences nothing"

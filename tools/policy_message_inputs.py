@@ -297,6 +297,13 @@ FINDINGS: Sequence[Input] = (
     _required("impossible-value: accounts", 'account: ["12345", "my-account"]'),
     _required("impossible-value: Regions", "region: [eu-west-1a, EU-WEST-1, frankfurt]"),
     _required("impossible-value: roles", "role: migrator"),
+    _required(
+        "impossible-value: ARNs",
+        "operation_parameters: {S3PutObjectCopy.TargetResource: {not: lake-prod}}",
+    ),
+    _required("impossible-value: members of the generator", "manifest_generator: {SourceBucket: secret}"),
+    _required("function-without-arn", 'operation_parameters: {LambdaInvoke.FunctionArn: {not: "delete-*"}}'),
+    _required("regular-expression", r'tags: {ticket: ["CHG-[0-9][0-9]", "^CHG-\\d{2}$", "a|b"]}'),
     _required("impossible-value: words of S3", "report: {scope: All, format: CSV}"),
     _required("empty-range", "priority: {at_least: 9, at_most: 5}"),
     _required(

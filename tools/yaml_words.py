@@ -181,6 +181,14 @@ def _wrong_indentation(seen: _Seen) -> NotYaml:
             f"expected {_spaces(_key_column(seen.lines[item]))} before it as behind the dash of line {item + 1}, got"
             f" {seen.mark.column}; indent the keys of an item alike"
         )
+    if begins_line and seen.char == "-" and not of_list:
+        lines = range(seen.mark.line - 1, seen.began.line - 1, -1)
+        item = next((number for number in lines if _begins_item(seen.lines[number])), seen.began.line)
+        if _begins_item(seen.lines[item]) and _indent(seen.lines[item]) > seen.began.column:
+            return seen.here(
+                f"expected {_spaces(_indent(seen.lines[item]))} before the dash as in line {item + 1}, got"
+                f" {seen.mark.column}; indent the items of one list alike"
+            )
     if begins_line and seen.mark.column != seen.began.column:
         what = "items of one list" if of_list else "keys of one mapping"
         return seen.here(
@@ -196,6 +204,10 @@ def _wrong_indentation(seen: _Seen) -> NotYaml:
         f'expected the end of the line, got "{seen.rest}" behind a complete value; put the whole value in quotes, or'
         " remove this"
     )
+
+
+def _begins_item(line: str) -> bool:
+    return line.lstrip(" ").startswith("- ")
 
 
 def _is_item(seen: _Seen, number: int) -> bool:
@@ -298,6 +310,15 @@ def _end_of_document(seen: _Seen) -> NotYaml:
     number = next((number for number, line in enumerate(seen.lines) if says_something(line)), 0)
     message = f'expected a comment (#) or `key: value`, got "{_shown(seen.lines[number])}"; begin with version: 1'
     if _KEY.match(seen.lines[number]):
+        spaces = _indent(seen.lines[number])
+        if spaces > _indent(seen.line):
+            key = _shown(seen.lines[number].partition(":")[0])
+            return NotYaml(
+                f"expected no space before the first key, got {spaces}; take {'it' if spaces == 1 else 'them'} away"
+                f" before {key}, as before {_shown(seen.line.partition(':')[0])}",
+                number + 1,
+                spaces + 1,
+            )
         return seen.here(f'expected `key: value`, got "{seen.rest}"; indent it alike with what it belongs to')
     return NotYaml(message, number + 1, _indent(seen.lines[number]) + 1)
 

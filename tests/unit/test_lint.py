@@ -399,6 +399,36 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         policy(COPY, {"account": {"not": ["111111111111", "prod-*"]}}),
         ("policies", 0, "match", 1, "account", "not", 1),
     ),
+    *(
+        (
+            f"{value} at {path}",
+            lint_name,
+            copies({check: {path: value if positive else {"not": value}}}),
+            (*REQUIRE, check, path, *(() if positive else ("not",))),
+        )
+        for positive in (True, False)
+        for check, path, value, lint_name in (
+            ("operation_parameters", "S3PutObjectCopy.TargetResource", "lake-prod", "impossible-value"),
+            ("manifest_generator", "SourceBucket", "secret", "impossible-value"),
+            ("manifest_generator", "ExpectedBucketOwner", "12345", "impossible-value"),
+            ("manifest_generator", "ManifestOutputLocation.Bucket", "lists", "impossible-value"),
+        )
+    ),
+    (
+        "a function's name",
+        "function-without-arn",
+        policy({"operation": "LambdaInvoke"}, {"operation_parameters": {"LambdaInvoke.FunctionArn": "f-*"}}),
+        ("policies", 0, "match", 1, "operation_parameters", "LambdaInvoke.FunctionArn"),
+    ),
+    *(
+        (
+            f"{value} as a tag",
+            "regular-expression",
+            copies({"tags": {"ticket": value}}),
+            (*REQUIRE, "tags", "ticket", *(("glob",) if isinstance(value, dict) else ())),
+        )
+        for value in ("CHG-[0-9]{4}", "CHG-[0-9][0-9]", "^CHG-1", "CHG-\\d", "a|b", {"glob": "^CHG-[0-9]$"})
+    ),
     ("an Availability Zone", "impossible-value", copies({"region": "eu-central-1a"}), (*REQUIRE, "region")),
     ("a Region in capitals", "impossible-value", copies({"region": "EU-*"}), (*REQUIRE, "region")),
     ("a role's name", "impossible-value", copies({"role": "migrator"}), (*REQUIRE, "role")),

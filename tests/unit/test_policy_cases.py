@@ -118,6 +118,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a word that is misspelt": ({"acount": "1"}, r"\.acount: unknown key; did you mean account\?"),
     "a member that is misspelt": ({"Reprot": {}}, r"\.Reprot: unknown key; did you mean Report\?"),
+    "what stands beside a job": ({"tags": {}}, r"\.tags: unknown key; tags stands one level up, beside job"),
     "a word that nobody knows": ({"zzz": 1}, r"\.zzz: unknown key; known here: operation, .*members such as Report"),
     "half an object": ({"total_tasks": 0.5}, r"\.total_tasks: expected a whole number >= 0, got the number 0\.5"),
     "true objects": ({"total_tasks": True}, r"\.total_tasks: expected a whole number >= 0, got true"),

@@ -602,3 +602,11 @@ def test_a_file_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
     """The operating system's word for it, with the path."""
     with pytest.raises(FileNotFoundError, match=r"absent\.yaml"):
         policy_file.load([tmp_path / "absent.yaml"])
+
+
+def test_a_job_in_place_of_a_policy_is_sent_to_explain() -> None:
+    """What describe-job prints is one problem, and not one for each of its members."""
+    with pytest.raises(PolicyError) as refused:
+        policy_file.load_text('{"Job": {"JobId": "1"}}', "job.json")
+    [problem] = refused.value.problems
+    assert problem.message.endswith("got a job; evaluate it with `batchgate policy explain POLICY --job job.json`")

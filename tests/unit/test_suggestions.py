@@ -133,6 +133,8 @@ def test_what_the_language_can_not_say_is_told_so_at_the_first_try(wish: suggest
         ):
             if key in model.Condition.__struct_encode_fields__:
                 continue
+            if "policies" in written and suggestions.inflected(key, model.Policy.__struct_encode_fields__):
+                continue  # matches, for match
             [message] = [each for each in messages(written) if "unknown key" in each]
             assert wish.instead in message or "stands" in message, message
             assert "did you mean" not in message
@@ -190,3 +192,150 @@ def test_what_stands_below_a_misspelled_key_is_looked_at_too() -> None:
         "polices[0].requires[2].tag",
         "polices[0].requires[2].tag.a",
     ]
+
+
+def in_document(**keys: object) -> Written:
+    """A valid document with more at its top."""
+    return {"version": 1, "policies": [{"name": "p", "require": []}], **keys}
+
+
+def in_zone(zone: str) -> Written:
+    """A document with a calendar in this zone."""
+    return in_document(calendars={"c": {**OPEN, "timezone": zone}})
+
+
+def parameter(path: str, test: object) -> Written:
+    """A document that requires this of a parameter."""
+    return required({"operation_parameters": {path: test}})
+
+
+TAG_SET, UNTIL = "S3PutObjectTagging.TagSet", "S3PutObjectRetention.Retention.RetainUntilDate"
+RIGHT_ADVICE = [
+    (in_document(cancel_grace=5), "write 5m"),
+    (in_document(cancel_grace="10min"), "write 10m"),
+    (required({"region": "x", "on_violation": "cancel", "grace": 5}), "write 5m"),
+    (in_document(cancel_held_after="3 weeks"), "write 21d"),
+    (in_document(lists={"acc": "111111111111"}), 'put it in brackets: ["111111111111"]'),
+    (in_document(lists={"acc": "lake"}), "put it in brackets: [lake]"),
+    (in_document(lists={"acc": "*"}), 'put it in brackets: ["*"]'),
+    (in_zone("CEST"), "did you mean Europe/Berlin?"),
+    (in_zone("UTC+1"), "write a place's zone such as Europe/Berlin, or Etc/GMT-1 for this offset all year"),
+    (in_zone("-05:00"), "Etc/GMT+5"),
+    (in_zone("Berlin"), "did you mean Europe/Berlin?"),
+    (in_zone("new york"), "did you mean America/New_York?"),
+    ({"version": 1, "policies": [{"name": "p", "require": [], "matches": []}]}, "did you mean match?"),
+    (parameter(TAG_SET, "expire"), "or {none: {Key: expire}}?"),
+    (parameter(f"{TAG_SET}.expire", "x"), "no element of it has a member expire, and each has Key and Value"),
+    (parameter(f"{TAG_SET}.Key", "x"), "write S3PutObjectTagging.TagSet: {none: {Key: ...}} for what it must not hold"),
+    (parameter(TAG_SET, {"Key": "expire"}), "write S3PutObjectTagging.TagSet: {none: {Key: ...}}"),
+    (parameter("S3PutObjectCopy", {"StorageClass": "X"}), "write the whole path: S3PutObjectCopy.StorageClass: ..."),
+    (
+        parameter("S3PutObjectCopy.NewObjectMetadata.UserMetadata", {"x": "y"}),
+        "write the whole path: S3PutObjectCopy.NewObjectMetadata.UserMetadata.x: ...",
+    ),
+    (required({"window": {"from": "22:00", "to": "06:00"}}), "define a calendar below calendars"),
+    (required({"total_tasks": {"max": 5}}), "write at_most"),
+    (required({"total_tasks": {"less_than": 5}}), "write at_most"),
+    (required({"total_tasks": {"between": [1, 5]}}), "write {at_least: ..., at_most: ...}"),
+    (required({"role": {"arn": "x"}}), "write the value itself"),
+    (required({"region": ["a", {"not": "b"}]}), "not can't stand in a list of values; make two items"),
+    (required({"account": [{"list": "acc"}]}), "write {list: NAME} without the brackets"),
+    ({"version": 1, "policies": {"p": {"require": []}}}, "make each an item that begins with its name: `- name: p`"),
+    (
+        {"version": 1, "policies": [{"name": "p", "require": [{"region": "x"}, {"on_violation": "cancel"}]}]},
+        "take the dash away: on_violation stands beside the check of the item above",
+    ),
+    (in_document(calendars={"c": {**OPEN, "open": [{"days": ["mon-fri"]}]}}), "write mon, tue, wed, thu, fri"),
+    (in_document(calendars={"c": {**OPEN, "open": [{"days": ["Fri to Mon"]}]}}), "write fri, sat, sun, mon"),
+    (in_document(calendars={"c": {**OPEN, "open": [{"days": ["weekend"]}]}}), "write sat, sun"),
+    (required({"manual_approval": {"required": True}}), "write manual_approval: required"),
+    (required({"manual_approval": {"min_approvals": 2}}), "one decision of anyone who may decide jobs is enough"),
+    (required({"target_bucket": "x"}), "write destination_buckets"),
+    (required({"report_bucket": "x"}), "write report: {bucket: ...}"),
+    (required({"status": "x"}), "the gate evaluates only jobs that wait for confirmation"),
+    (required({"partition": "x"}), "write region"),
+    (required({"exception": "x"}), "did you mean exceptions? It stands at the top of the file"),
+    (required({"tags": {"ticket": {"regex": "x"}}}), "patterns have * and ?, and no regular expressions"),
+    (required({"total_tasks": {"at_most": "7d"}}), "only a time takes a duration, as {within: 7d}"),
+    (parameter(UNTIL, {"at_most": "365d"}), "only a time takes a duration, as {within: 365d}"),
+    (parameter(UNTIL, {"within": "1y"}), "write 365d"),
+    (parameter(UNTIL, {"before": "2027-02-30"}), "expected a day from 01 to 28"),
+    (required({"total_tasks": {"at_most": "1.000.000"}}), "write 1_000_000"),
+    (required({"tags": ["team", "lake"]}), "write {team: lake}"),
+    (required({"destination_buckets": ["lake-a"]}), "write {any: [lake-a]}, {only: [lake-a]} or {none: [lake-a]}"),
+    (
+        in_document(exceptions=[{"name": "e", "lifts": ["p"], "match": [], "because": "x", "until": "2027-01-01"}]),
+        "unknown key; write expires",
+    ),
+    ({"version": 1, "policy": [{"nam": "p", "require": []}]}, "did you mean policies?"),
+    ({"version": 1, "policy": [{"nam": "p", "require": []}]}, "did you mean name?"),
+]
+
+
+@pytest.mark.parametrize(("written", "says"), RIGHT_ADVICE, ids=[says for _, says in RIGHT_ADVICE])
+def test_following_the_advice_leads_to_what_was_meant(written: Written, says: str) -> None:
+    """What to write is right for the place where it stands."""
+    assert any(says in message for message in messages(written)), messages(written)
+
+
+@pytest.mark.parametrize(
+    ("condition", "at_most"),
+    [
+        ({"window": {"from": "22:00", "to": "06:00"}}, 1),
+        ({"total_tasks": {"less_than": 5}}, 1),
+        ({"operation_parameters": {TAG_SET: {"Key": "expire", "Value": "x"}}}, 1),
+        ({"account": [{"list": "acc"}]}, 1),
+    ],
+)
+def test_a_test_in_other_words_is_one_problem(condition: object, at_most: int) -> None:
+    """Not one for each of its keys, and no second one that its test is missing."""
+    assert len(messages(required(condition))) == at_most
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        *[(key, "no cost") for key in ("max_cost", "cost_limit", "estimated_cost", "cost_usd", "spend", "maxCost")],
+        *[
+            (key, "adds nothing up")
+            for key in ("monthly_budget", "team_budget", "per_month", "rate_limit", "monthly_tasks")
+        ],
+        ("total_tasks_per_month", "adds nothing up"),
+        *[(key, "one decision") for key in ("two_approvers", "second_approver", "four_eyes", "min_approvals")],
+        ("requested_by", "S3 does not say who created a job"),
+        ("suffix", "reads no manifest's rows"),
+        *[
+            (key, "no sizes are known")
+            for key in ("size", "max_size", "data_size", "terabytes", "bytes_total", "total_size", "volume")
+        ],
+        ("age", "nothing about single objects"),
+    ],
+)
+def test_one_word_of_a_key_tells_the_wish(key: str, why: str) -> None:
+    """However the rest of the key is written, and no word of the language is suggested for it."""
+    [message] = messages(required({key: 5}))
+    assert why in message
+    assert "did you mean" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "near"),
+    [
+        ("calender", ["calendars", "policies"], "calendars"),
+        ("policy", ["policies", "lists"], "policies"),
+        ("totalTasks", ["total_tasks", "tags"], "total_tasks"),
+        ("regoin", ["region", "role"], "region"),
+        ("REGION", ["region"], "region"),
+        ("target_bucket", ["source_buckets"], None),
+        ("report_bucket", ["source_buckets"], None),
+        ("status", ["tags"], None),
+        ("retention", ["region"], None),
+        ("volume", ["role"], None),
+        ("partition", ["operation"], None),
+        ("age", ["message"], None),
+        ("k", ["l"], None),
+    ],
+)
+def test_a_nearest_name_is_within_a_few_edits(text: str, known: list[str], near: str | None) -> None:
+    """A typing error has a nearest name; another word has none."""
+    assert suggestions.nearest(text, known) == near

@@ -499,8 +499,8 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     ),
     "a window of times": (
         required({"window": {"from": "22:00", "to": "06:00"}}),
-        f"{R0}.window.to",
-        "unknown key",
+        f"{R0}.window.from",
+        "unknown key; define a calendar below calendars",
     ),
     "lifts what is not there": (
         excepted(lifts=["p", "q"]),

@@ -207,3 +207,24 @@ def test_characters_that_no_text_has_do_not_hide_the_rest() -> None:
     ]
     assert isinstance(read.data, dict)
     assert read.data["mode"] == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "line"),
+    [
+        ("  version: 1\npolicies: []\n", "expected no space before the first key, got 2; take them away", 1),
+        (
+            "version: 1\npolicies:\n  - name: p\n    require:\n      - region: a\n     - region: b\n",
+            "expected 6 spaces before the dash as in line 5, got 5",
+            6,
+        ),
+    ],
+)
+def test_a_wrong_indentation_is_held_against_the_right_line(text: str, says: str, line: int) -> None:
+    """An item against the items of its list, and the first line against none."""
+    with pytest.raises(PolicyError) as refused:
+        policy_file.load_text(text)
+    first = refused.value.problems[0]
+    assert says in first.message
+    assert first.place is not None
+    assert first.place.line == line

@@ -73,6 +73,7 @@ def check(
         try:
             loaded = policy_file.load(paths)
         except PolicyError as error:
+            error.add_note("findings are reported when no problem is left")
             if output is Output.TEXT:
                 raise
             said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
@@ -355,7 +356,9 @@ def _read_json(source: Path | str, what: str) -> dict[str, Json]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise InputError(f"{source}: expected JSON as {what} prints it: {error}") from error
+        is_yaml = str(source).endswith((".yaml", ".yml"))
+        got = "a YAML file; call aws with --output json" if is_yaml else str(error)
+        raise InputError(f"{source}: expected JSON as {what} prints it, got {got}") from error
     if not isinstance(value, dict):
         raise InputError(f"{source}: expected a JSON object as {what} prints it")
     return value

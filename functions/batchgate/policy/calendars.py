@@ -90,12 +90,10 @@ def parse_zone(text: str) -> ZoneInfo:
     if text in _zone_names():
         return _packaged_zone(text)
 
-    from difflib import get_close_matches
+    from batchgate.policy.suggestions import zone_meant  # not needed where policies are valid
 
-    by_folded_name = {name.casefold(): name for name in sorted(_zone_names())}
-    near = get_close_matches(text[:64].casefold(), by_folded_name, n=1)
-    suggestion = f"; did you mean {by_folded_name[near[0]]}?" if near else ""
-    raise CalendarValueError(f'expected an IANA time zone such as Europe/Berlin, got "{text}"{suggestion}')
+    meant = zone_meant(text, _zone_names())
+    raise CalendarValueError(f'expected an IANA time zone such as Europe/Berlin, got "{text}"{meant}')
 
 
 def parse_time(text: str, *, closing: bool = False) -> int:

@@ -5,7 +5,6 @@ nothing. So both are errors of the document, wherever it is read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from typing import Final, Literal, TypeAlias
 
@@ -113,10 +112,7 @@ def _shape_below(root: Shape, path: str, check: str = "") -> Shape:
             case Kind.MAP if shape.element is not None:
                 return shape.element
             case Kind.LIST:
-                message = (
-                    f"{before} is a list; say any, only or none: did you mean"
-                    f" {before}: {{any: {{{'.'.join(steps[number:])}: ...}}}}?"
-                )
+                message = f"{before} is a list; {_element_instead(shape, before, '.'.join(steps[number:]))}"
                 raise NoSuchParameterError(message)
             case Kind.STRUCTURE:
                 name = before or (check or "an element")
@@ -127,6 +123,42 @@ def _shape_below(root: Shape, path: str, check: str = "") -> Shape:
                 message = f"{before} is {_WORDS[kind]}, with nothing below it; did you mean {before}?"
                 raise NoSuchParameterError(message)
     return shape
+
+
+def _element_instead(shape: Shape, before: str, rest: str) -> str:
+    """What to write where a path goes on below a list."""
+    members = shape.element.members if shape.element else {}
+    if not members:
+        return f"write {before}: {{any: ...}}, {{only: ...}} or {{none: ...}}"
+    head = rest.partition(".")[0]
+    known = head if head in members else suggestions.nearest(head, members)
+    lacks = (
+        "" if head in members else f"no element of it has a member {shorten(head, 100)}, and each has {_all(members)}; "
+    )
+    member = f"{known}{rest[len(head) :]}" if known else next(iter(members))
+    return f"{lacks}write {before}: {{none: {{{member}: ...}}}} for what it must not hold, any or only for what it must"
+
+
+def _all(names: Mapping[str, object]) -> str:
+    return suggestions.one_of(list(names)).replace(" or ", " and ")
+
+
+def below(check: Check, path: str, key: str) -> str | None:
+    """What to write where a mapping stands below a path whose key is no word of a test; None if S3 has no such."""
+    try:
+        shape = shape_at(check, path)
+    except NoSuchParameterError:
+        return None
+    match shape:
+        case Shape(kind=Kind.STRUCTURE, members=members) if key in members or suggestions.nearest(key, members):
+            name = key if key in members else suggestions.nearest(key, members)
+            return f"write the whole path: {path}.{name}: ..."
+        case Shape(kind=Kind.MAP):
+            return f"write the whole path: {path}.{key}: ..."
+        case Shape(kind=Kind.LIST):
+            return _element_instead(shape, path, key)
+        case _:
+            return None
 
 
 def _near(root: Shape, steps: Sequence[str], number: int, shape: Shape) -> list[str]:
@@ -148,8 +180,8 @@ def _near(root: Shape, steps: Sequence[str], number: int, shape: Shape) -> list[
     last_steps = {each.rpartition(".")[2]: each for each in reversed(known)}
     return (
         deeper[:_PATHS_NAMED]
-        or [siblings[each] for each in get_close_matches(step, siblings, 1)]
-        or [last_steps[each] for each in get_close_matches(steps[-1][:_STEP_COMPARED], last_steps, 1)]
+        or [siblings[each] for each in filter(None, [suggestions.nearest(step, siblings)])]
+        or [last_steps[each] for each in filter(None, [suggestions.nearest(steps[-1], last_steps)])]
     )
 
 
@@ -243,7 +275,9 @@ def _word_mistakes(shape: Shape, word: str, inner: object, path: Path) -> Iterat
     elif word == "glob" and kind is Kind.STRING:
         yield from _value_mistakes(shape, {word: inner}, path)
     elif not (word in _RANGE and kind in _NUMBERS) and not (word in _TIME and kind is Kind.TIMESTAMP):
-        yield path, f"expected a test of {_WORDS[kind]}; got {word}"
+        within = suggestions.duration_meant(inner, "d") if kind is Kind.TIMESTAMP and word == "at_most" else ""
+        hint = f"; write within: {within}" if within else ""
+        yield path, f"expected a test of {_WORDS[kind]}; got {word}{hint}"
 
 
 def _element_mistakes(element: Shape, inner: object, path: Path) -> Iterator[Mistake | Use]:
@@ -310,7 +344,9 @@ def _as_meant(shape: Shape, value: object) -> str:
     if shape.kind is Kind.STRING and not isinstance(value, str):
         return f'; did you mean "{text}", in quotes?'
     if shape.kind is Kind.LIST:
-        return f"; did you mean {{any: {text}}}, {{only: {text}}} or {{none: {text}}}?"
+        members = shape.element.members if shape.element else {}
+        test = f"{{{next(iter(members))}: {text}}}" if members else text
+        return f"; did you mean {{any: {test}}}, {{only: {test}}} or {{none: {test}}}?"
     if shape.kind is Kind.TIMESTAMP:
         return "; did you mean {before: 2027-01-01}, {after: 2027-01-01} or {within: 365d}?"
     return ""

@@ -1,20 +1,21 @@
 """What an author may have meant: the nearest name, the other way to write a value, what the language can't say."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, get_args
 
 from batchgate.policy import model
 
 _COMPARED_AT_MOST = 64
-_LIKE, _SURELY_LIKE = 0.6, 0.74
+_SHORT, _LONG = 4, 12
+_EDITS_OF_SHORT, _EDITS, _EDITS_OF_LONG = 1, 2, 3
 _CLOSED_SETS: Mapping[frozenset[object], tuple[str, ...]] = {
     frozenset(get_args(kind)): get_args(kind) for kind in (model.Mode, model.OnViolation, model.UngatedJobs, model.Day)
 }
 _WEEK: Final = get_args(model.Day)
 _NUMBER = re.compile(
-    r"(?P<number>[0-9]+(?:[_, ][0-9]{3})*|[0-9]+\.[0-9]+)\s*(?P<unit>[kKmMgGtTpP]?)(?P<binary>i?)[bB]?"
+    r"(?P<number>[0-9]+(?:[_, ][0-9]{3})*|[0-9]{1,3}(?:\.[0-9]{3}){2,}|[0-9]+\.[0-9]+)"
+    r"\s*(?P<unit>[kKmMgGtTpP]?)(?P<binary>i?)[bB]?"
 )
 _UNITS = "kmgtp"
 _LARGEST = 2**63 - 1
@@ -22,12 +23,65 @@ _DATE_IN_ANOTHER_FORM = re.compile(r"([0-9]{4})[-/. ]?([0-9]{1,2})[-/. ]?([0-9]{
 _TIME_IN_ANOTHER_FORM = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?(?::00)?\s*(am|pm)?", re.IGNORECASE)
 
 
-def nearest(text: str, known: Iterable[str], *, surely: bool = False) -> str | None:
-    """The known name that is nearest, whatever its case; None where none is near, or none is `surely` meant."""
-    by_folded_name = {name.casefold(): name for name in reversed(list(known))}
-    likeness = _SURELY_LIKE if surely else _LIKE
-    near = get_close_matches(text[:_COMPARED_AT_MOST].casefold(), by_folded_name, 1, likeness)
-    return by_folded_name[near[0]] if near else None
+def nearest(text: str, known: Iterable[str]) -> str | None:
+    """The known name that is nearest, whatever its case and number; None where none is within a few edits.
+
+    One edit in up to four characters, three from twelve on, two between: a typing error, and no other word.
+    """
+    folded = text[:_COMPARED_AT_MOST].casefold()
+    length = len(folded)
+    allowed = _EDITS_OF_SHORT if length <= _SHORT else _EDITS if length < _LONG else _EDITS_OF_LONG
+    near: tuple[int, str] | None = None
+    for name in known:
+        other = name.casefold()
+        edits = 0 if _stem(folded) == _stem(other) else _edits(folded, other, allowed)
+        if edits <= allowed and (not edits or edits < length) and (near is None or edits < near[0]):
+            near = edits, name
+    return near and near[1]
+
+
+def sharing_a_word(name: str, known: Iterable[str]) -> str | None:
+    """The only known name that ends with the last word of a name or, if none does, begins with its first."""
+    words = _snake(name).split("_")
+    split = {other: _snake(other).split("_") for other in known}
+    for place in (-1, 0):
+        alike = [other for other, parts in split.items() if parts[place] == words[place]]
+        if alike:
+            return alike[0] if len(alike) == 1 else None
+    return None
+
+
+def inflected(text: str, known: Iterable[str]) -> str | None:
+    """The known name of which a text is another form, such as its plural."""
+    stem = _stem(text[:_COMPARED_AT_MOST].casefold())
+    return next((name for name in known if _stem(name.casefold()) == stem), None)
+
+
+def _stem(word: str) -> str:
+    """A word without the ending of a plural."""
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if word.endswith(("ches", "shes", "xes")):
+        return word[:-2]
+    return word.removesuffix("s")
+
+
+def _edits(one: str, other: str, at_most: int) -> int:
+    """How many characters are added, left out, changed or swapped with the next; more than `at_most` is not counted."""
+    if abs(len(one) - len(other)) > at_most:
+        return at_most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for number, char in enumerate(one, 1):
+        earlier, before, row = before, row, [number]
+        for place, wanted in enumerate(other, 1):
+            edits = min(before[place] + 1, row[-1] + 1, before[place - 1] + (char != wanted))
+            if number > 1 and place > 1 and char == other[place - 2] and wanted == one[number - 2]:
+                edits = min(edits, earlier[place - 2] + 1)
+            row.append(edits)
+        if min(row) > at_most:
+            return at_most + 1
+    return row[-1]
 
 
 def in_order(values: Sequence[object]) -> list[str]:
@@ -42,9 +96,25 @@ def one_of(values: Sequence[str]) -> str:
 
 def value_meant(text: str, values: Sequence[str]) -> str | None:
     """The value of a closed set that a text means; a weekday may be written in full, in English."""
-    if set(values) == set(_WEEK) and text[:3].casefold() in values:
-        return text[:3].casefold()
+    if set(values) == set(_WEEK):
+        return days_meant(text) or nearest(text, values)
     return nearest(text, values)
+
+
+def days_meant(text: str) -> str | None:
+    """The weekdays that a text means, joined by commas: one in full, or several as mon-fri; None for none."""
+    folded = text.casefold()
+    if folded in _DAYS_TOGETHER:
+        folded = _DAYS_TOGETHER[folded]
+    ends = [part.strip()[:3] for part in _DASH.split(folded)]
+    if not set(ends) <= set(_WEEK) or len(ends) > 2:  # noqa: PLR2004 the two ends
+        return None
+    first, last = _WEEK.index(ends[0]), _WEEK.index(ends[-1])
+    return ", ".join((*_WEEK, *_WEEK)[first : (last if last >= first else last + len(_WEEK)) + 1])
+
+
+_DASH = re.compile(r"\s*(?:\.\.+|-|\u2013|\bto\b)\s*")
+_DAYS_TOGETHER = {"weekdays": "mon-fri", "workdays": "mon-fri", "weekend": "sat-sun", "weekends": "sat-sun"}
 
 
 def boolean_meant(value: object) -> str:
@@ -64,9 +134,30 @@ def number_meant(value: object) -> str:
         return ""
     power = _UNITS.index(found["unit"].casefold()) + 1 if found["unit"] else 0
     base = 1024 if found["binary"] else 1000
-    meant = float(found["number"]) if "." in found["number"] else int(re.sub(r"[_, ]", "", found["number"]))
+    is_fraction = found["number"].count(".") == 1
+    meant = float(found["number"]) if is_fraction else int(re.sub(r"[_, .]", "", found["number"]))
     number = meant * base**power
     return f"{int(number):_}" if number == int(number) and number <= _LARGEST else ""
+
+
+def duration_meant(value: object, unit: str) -> str:
+    """A duration as this language writes it, in `unit` where a value gives none; "" where it means no duration."""
+    text = str(value).strip().casefold() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    found = _DURATION_IN_ANOTHER_FORM.fullmatch(text)
+    if not found:
+        return ""
+    word = found["unit"] or unit
+    days = {"w": 7, "y": 365}
+    if word.startswith("mo"):
+        return f"{int(found['number']) * 30}d"
+    number = int(found["number"]) * days.get(word[0], 1)
+    return f"{number}{'d' if word[0] in days else word[0]}"
+
+
+_DURATION_IN_ANOTHER_FORM = re.compile(
+    r"(?P<number>[1-9][0-9]{0,5})\s*(?P<unit>|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|months?"
+    r"|y|years?)"
+)
 
 
 def date_meant(value: object) -> str:
@@ -94,12 +185,14 @@ class Wish(NamedTuple):
         keys: What they write for it.
         why: Why it can't be said.
         instead: What can.
+        stems: Words that mean this wish wherever they stand in a key, as cost in max_cost.
     """
 
     wish: str
     keys: tuple[str, ...]
     why: str
     instead: str
+    stems: tuple[str, ...] = ()
 
 
 WISHES: tuple[Wish, ...] = (
@@ -108,60 +201,85 @@ WISHES: tuple[Wish, ...] = (
         ("cost", "costs", "price", "prices", "usd", "dollars"),
         "this version estimates no cost",
         "limit total_tasks, which most of a job's price follows",
+        ("cost", "price", "usd", "dollar", "spend", "spending", "euro", "eur"),
     ),
     Wish(
         "budgets, and so many jobs or objects a day, week or month",
         ("budget", "budgets", "quota", "quotas", "rate", "per", "per_day", "jobs_per_day", "daily", "monthly", "limit"),
         "this version looks at one job at a time and adds nothing up",
         "limit total_tasks of each job, and require manual_approval above it",
+        ("budget", "quota", "rate", "per", "daily", "weekly", "monthly", "yearly", "month", "week"),
     ),
     Wish(
         "how many jobs may run at once",
         ("concurrency", "concurrent_jobs", "parallel", "max_jobs"),
         "this version looks at one job at a time",
         "limit priority, or the window in which jobs may start",
+        ("concurrency", "concurrent", "parallel"),
     ),
     Wish(
         "two approvers, or who may approve",
         ("approvals", "approvers", "approved_by", "approval", "reviewers", "approver"),
         "one decision of anyone who may decide jobs is enough for manual_approval",
         "write manual_approval: required, and say in IAM who may decide",
+        ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
     ),
     Wish(
         "who created the job",
         ("requester", "requesters", "user", "users", "principal", "created_by", "creator", "caller", "owner"),
         "S3 does not say who created a job",
         "use role (the job's own IAM role) or account; tags say only what the requester wrote",
+        ("requester", "requested", "requestor", "user", "principal", "creator", "submitter", "submitted"),
     ),
     Wish(
         "the bytes of the objects",
         ("bytes", "total_bytes", "object_size", "object_sizes", "size_bytes", "gb", "tb"),
         "this version reads no manifest's rows, so no sizes are known and object_bytes holds every job",
         "limit total_tasks",
+        (
+            "byte",
+            "size",
+            "volume",
+            "kilobyte",
+            "megabyte",
+            "gigabyte",
+            "terabyte",
+            "petabyte",
+            "kb",
+            "mb",
+            "gb",
+            "tb",
+            "gib",
+            "tib",
+        ),
     ),
     Wish(
         "keys and prefixes of the objects",
         ("prefix", "prefixes", "key", "keys", "object_keys", "rows", "paths", "objects_in"),
         "this version reads no manifest's rows",
         "use manifest: {bucket: ..., key: ...} for where the list itself lies, or require manual_approval",
+        ("prefix", "suffix", "extension", "row", "path"),
     ),
     Wish(
         "what is in the objects: their tags, storage class, encryption, age, owner",
         ("object_tags", "storage_class", "storage", "encryption", "object_age", "object_owner", "metadata", "content"),
         "S3 Batch Operations says nothing about single objects before the job runs",
         "use operation_parameters for what the job would set",
+        ("age", "encryption", "encrypted", "metadata"),
     ),
     Wish(
         "deleting objects",
         ("delete", "deletes", "deletion", "deletions"),
         "S3 Batch Operations has no operation that deletes",
         "rule on LambdaInvoke.FunctionArn, and on tags set by S3PutObjectTagging that a lifecycle rule expires by",
+        ("delete", "deletion"),
     ),
     Wish(
         "regular expressions",
         ("regex", "regexp", "pattern", "matches"),
         "patterns have * and ?, and no regular expressions",
         'write {glob: "CHG-[0-9][0-9][0-9][0-9]"} inside the check for what must have a form; list several forms',
+        ("regex", "regexp"),
     ),
     Wish(
         "expressions that compute or compare two facts",
@@ -180,6 +298,7 @@ WISHES: tuple[Wish, ...] = (
         ("notify", "notification", "notifications", "email", "slack", "delay", "wait", "after", "timeout"),
         "a policy only decides",
         "use the setting notify_email of the deployment or the decision events; for times use window",
+        ("notify", "notification", "email", "slack"),
     ),
 )
 """In the order in which the reference lists them."""
@@ -197,12 +316,18 @@ _OTHER_WORDS: Mapping[str, str] = {
     "conditions": "write match for the jobs that it is about, and require for what they must meet",
     "bucket": "write source_buckets, destination_buckets, manifest: {bucket: ...} or report: {bucket: ...}",
     "buckets": "write source_buckets or destination_buckets",
+    "target_bucket": "write destination_buckets",
+    "dest_bucket": "write destination_buckets",
+    "output_bucket": "write destination_buckets",
+    "input_bucket": "write source_buckets",
+    "unconfirmed_jobs": "write ungated_jobs",
+    "partition": "write region, from which the partition follows",
+    "status": "take it away: the gate evaluates only jobs that wait for confirmation",
     "objects": "write total_tasks, the number of objects",
     "object_count": "write total_tasks, the number of objects",
     "max_objects": "write total_tasks: {at_most: ...}",
     "tasks": "write total_tasks",
     "count": "write total_tasks, the number of objects",
-    "size": "write total_tasks, the number of objects",
     "function": "write operation_parameters: {LambdaInvoke.FunctionArn: ...}",
     "functions": "write operation_parameters: {LambdaInvoke.FunctionArn: ...}",
     "lambda": "write operation_parameters: {LambdaInvoke.FunctionArn: ...}",
@@ -219,10 +344,103 @@ _OTHER_WORDS: Mapping[str, str] = {
 """Words that people write for something that the language calls otherwise."""
 
 
+_LANGUAGE = frozenset(
+    key
+    for form in (model.PolicyDocument, model.Policy, model.Requirement, model.Exemption, model.CalendarForm)
+    for key in form.__struct_encode_fields__
+)
+_STEM_OF_OTHER: Mapping[str, str] = {_stem(word): instead for word, instead in _OTHER_WORDS.items()}
+_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "report": model.PlainReport.__struct_encode_fields__,
+    "manifest": model.PlainManifest.__struct_encode_fields__,
+}
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _snake(key: str) -> str:
+    return _HUMP.sub("_", key[:_COMPARED_AT_MOST]).casefold().replace("-", "_").replace(" ", "_")
+
+
 def other_word(key: str) -> str | None:
     """What to do where a key is not the language's, but somebody's word for what it has or can't say."""
-    folded = key.casefold().replace("-", "_")
+    folded = _snake(key)
     if folded in _OTHER_WORDS:
         return _OTHER_WORDS[folded]
     wish = next((wish for wish in WISHES if folded in wish.keys), None)
-    return f"{wish.why}; {wish.instead}" if wish else None
+    if wish:
+        return _in_words(wish)
+    of, _, member = folded.partition("_")
+    if member in _MEMBERS.get(of, ()):
+        return f"write {of}: {{{member}: ...}}"
+    return None if folded in _LANGUAGE else _STEM_OF_OTHER.get(_stem(folded))
+
+
+def wish_in(key: str) -> str | None:
+    """What to do where one word of a key means something that the language can't say, as cost in max_cost."""
+    words = {_stem(word) for word in _snake(key).split("_")}
+    wish = next((wish for wish in WISHES if words.intersection(map(_stem, wish.stems))), None)
+    return _in_words(wish) if wish else None
+
+
+def _in_words(wish: Wish) -> str:
+    return f"{wish.why}; {wish.instead}"
+
+
+_WORDS_OF_TESTS: Mapping[str, str] = {
+    **dict.fromkeys(("less_than", "max", "maximum", "lt", "lte", "le", "at_maximum", "up_to"), "write at_most"),
+    **dict.fromkeys(("more_than", "greater_than", "min", "minimum", "gt", "gte", "ge"), "write at_least"),
+    **dict.fromkeys(("between", "range"), "write {at_least: ..., at_most: ...}"),
+    **dict.fromkeys(("equals", "equal", "eq", "is", "value", "arn", "name", "id"), "write the value itself"),
+    **dict.fromkeys(("in", "any_of", "one_of", "values"), "write a list: [..., ...]"),
+    **dict.fromkeys(("not_in", "none_of", "not_equals", "ne", "except"), "write {not: ...}"),
+    **dict.fromkeys(("exists", "required", "absent"), "write {present: true} or {present: false}"),
+    **dict.fromkeys(("starts_with", "begins_with"), 'write a pattern: "TEXT*"'),
+    "ends_with": 'write a pattern: "*TEXT"',
+    "contains": 'write a pattern: "*TEXT*"',
+    "like": "write the pattern itself",
+    **dict.fromkeys(("older_than", "newer_than", "since", "until"), "write before, after or within"),
+}
+_OF_WINDOW = ("from", "to", "days", "dates", "open", "closed", "timezone", "start", "end", "hours", "between")
+
+
+def word_of_test(key: str, *, of_window: bool = False) -> str | None:
+    """What to write where a key is somebody's word for a test that the language has or can't say."""
+    folded = _snake(key)
+    if of_window and folded in _OF_WINDOW:
+        return "define a calendar below calendars, and write its name here"
+    if folded in ("matches", "pattern"):
+        return other_word(folded)
+    return _WORDS_OF_TESTS.get(folded) or wish_in(folded)
+
+
+_ZONES_OF_ABBREVIATIONS: Mapping[str, str] = {
+    **dict.fromkeys(("CEST", "MEZ", "MESZ"), "Europe/Berlin"),
+    **dict.fromkeys(("EEST",), "Europe/Athens"),
+    **dict.fromkeys(("BST",), "Europe/London"),
+    **dict.fromkeys(("EDT",), "America/New_York"),
+    **dict.fromkeys(("CST", "CDT"), "America/Chicago"),
+    **dict.fromkeys(("MDT",), "America/Denver"),
+    **dict.fromkeys(("PST", "PDT"), "America/Los_Angeles"),
+    **dict.fromkeys(("AEST", "AEDT"), "Australia/Sydney"),
+    "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo",
+    "SGT": "Asia/Singapore",
+}
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*(?P<sign>[+-])0?(?P<hours>[0-9]|1[0-4])(?::?00)?", re.IGNORECASE)
+
+
+def zone_meant(text: str, known: Collection[str]) -> str:
+    """What to do about a zone that is none, as a clause: never a zone whose clock is another one; "" for nothing."""
+    offset = _OFFSET.fullmatch(text.strip())
+    if offset:
+        fixed = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{offset['hours']}"
+        return f"; write a place's zone such as Europe/Berlin, or {fixed} for this offset all year"
+    zone = _ZONES_OF_ABBREVIATIONS.get(text.upper())
+    if zone is None and "/" in text:
+        zone = nearest(text, sorted(known))
+    elif zone is None and (len(text) > _SHORT or text.upper() in known):
+        places = {name.rpartition("/")[2]: name for name in sorted(known) if "/" in name or len(name) > _SHORT}
+        place = nearest(text.replace(" ", "_"), places)
+        zone = places[place] if place else None
+        zone = text.upper() if text.upper() in known else zone
+    return f"; did you mean {zone}?" if zone else ""

@@ -4,6 +4,7 @@ The shape is walked along the structs of `model`; what a shape alone can't say (
 times, exactly one key) is checked on the way. Only a document without a problem is decoded.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -164,7 +165,7 @@ class _Reader(Struct):
             if _same_family(value, _plain(kind)):
                 self.read(value, kind, path)
                 return
-        hints = filter(None, (_other_form(value, kind) for kind in kinds))
+        hints = filter(None, (_other_form(value, kind, path[-1]) for kind in kinds))
         self.wrong(path, _expected(_describe_any(kinds), value) + next(hints, ""))
 
     def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
@@ -172,6 +173,10 @@ class _Reader(Struct):
             self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind))
             return
         fields = {member.encode_name: member for member in kind.fields}
+        foreign = _foreign_word(value, kind, fields, path)
+        if foreign:
+            self.wrong((*path, foreign[0]), foreign[1])
+            return
         meant = _meant(value, kind, fields)
         rule = _RULES.get(kind.cls)
         if rule is not None:
@@ -210,9 +215,9 @@ class _Reader(Struct):
 
     def _read_list(self, value: object, kind: inspect.VarTupleType, path: Path) -> None:
         if not isinstance(value, list | tuple):
-            hint = "; put `- ` before it" if isinstance(value, dict) else ""
+            hint = _as_items(value, kind.item_type) if isinstance(value, dict) else ""
             if isinstance(value, str | int) and not isinstance(_plain(kind.item_type), inspect.StructType):
-                bracketed = value if isinstance(value, str) else f'"{value}"'
+                bracketed = _as_yaml(value)
                 hint = f"; put it in brackets: [{bracketed}]" if len(bracketed) <= _BRACKETED_AT_MOST else ""
             self.wrong(path, _expected(_describe(kind), value) + hint)
             return
@@ -223,7 +228,7 @@ class _Reader(Struct):
 
     def _read_mapping(self, value: object, kind: inspect.DictType, path: Path) -> None:
         if not isinstance(value, dict):
-            self.wrong(path, _expected(_describe(kind), value))
+            self.wrong(path, _expected(_describe(kind), value) + _as_mapping(value, path))
             return
         if kind.min_length and not value:
             self.wrong(path, "expected at least one key, got none; add one, or remove the check")
@@ -254,13 +259,14 @@ class _Reader(Struct):
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
         if not _same_family(value, kind):
-            self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind))
+            self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind, path[-1] if path else ""))
             return
         match kind:
             case inspect.LiteralType(values=values):
                 if value not in values:
                     meant = suggestions.value_meant(str(value), suggestions.in_order(values))
-                    hint = f"; did you mean {meant}?" if meant else _other_form(value, kind)
+                    hint = f"; write {meant}" if meant and "," in meant else f"; did you mean {meant}?" if meant else ""
+                    hint = hint or _other_form(value, kind)
                     self.wrong(path, _expected(_describe(kind), value) + hint)
             case inspect.IntType(ge=lowest) if isinstance(value, int):
                 if abs(value) > _NUMBER_AT_MOST:
@@ -278,7 +284,8 @@ class _Reader(Struct):
         if not _has_length(value, kind):
             self.wrong(path, _wrong_length(kind, value))
         elif kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value):
-            self.wrong(path, _expected(_describe(kind), value) + _other_text(kind))
+            hint = _other_text(kind) or _other_form(value, kind, path[-1])
+            self.wrong(path, _expected(_describe(kind), value) + hint)
 
     def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path) -> None:
         """Take over what is wrong with a test; what a named list says is compared when all lists are known."""
@@ -429,9 +436,10 @@ def _is_encodable(text: str) -> bool:
 def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     keys = [key for key in value if key in _CONDITION_KEYS]
     if not keys and not any(key not in _REQUIREMENT_KEYS for key in value):
-        reader.wrong(
-            path, f"expected one check, or any, or all; got {_keys(value)}; write what is checked, such as total_tasks"
-        )
+        then = "write what is checked, such as total_tasks"
+        if value and path[-2:-1] == ("require",) and path[-1] != 0:
+            then = f"take the dash away: {next(iter(value))} stands beside the check of the item above"
+        reader.wrong(path, f"expected one check, or any, or all; got {_keys(value)}; {then}")
     elif len(keys) > 1:
         reader.wrong(path, f"expected one check an item, got {', '.join(keys)}; make each an item of its own (`- `)")
     for key in ("any", "all"):
@@ -507,7 +515,7 @@ def _tags(reader: _Reader, tests: object, path: Path, depth: int = 3) -> None:
 
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     kinds = sum(any(word in value for word in words) for words in _TERM_WORDS)
-    if kinds != 1:
+    if kinds != 1 and (kinds or not value):  # what has no word of a test has been told
         then = "keep one here, and make the others items of their own" if kinds else "write one, as {not: ...}"
         reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}; {then}")
     _note_list(reader, value, path)
@@ -518,7 +526,18 @@ def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
                 moments.parse_moment(text)
             except ValueError:
                 what = "a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z"
-                reader.wrong((*path, word), _expected(what, text) + _write(suggestions.date_meant(text), text))
+                reader.wrong((*path, word), _wrong_moment(text, what))
+
+
+def _wrong_moment(text: str, what: str) -> str:
+    """What is wrong with a moment: of one in the form of a date, which part of it."""
+    meant = suggestions.date_meant(text)
+    if meant == text:
+        try:
+            calendars.parse_date(text)
+        except calendars.CalendarValueError as error:
+            return str(error)
+    return _expected(what, text) + _write(meant, text)
 
 
 def _note_list(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -694,6 +713,35 @@ def _has_length(text: str, kind: inspect.StrType) -> bool:
     return len(text) >= (kind.min_length or 0) and (kind.max_length is None or len(text) <= kind.max_length)
 
 
+_PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z][A-Za-z0-9_./*-]*", re.IGNORECASE)
+
+
+def _as_yaml(value: object) -> str:
+    """A text as YAML reads it as text: in quotes where it needs them."""
+    text = str(value)
+    return text if isinstance(value, str) and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _as_mapping(value: object, path: Path) -> str:
+    """What to do about a list or a text where a mapping of tags is expected."""
+    if path[-1] != "tags":
+        return ""
+    texts = value if isinstance(value, list | tuple) and len(value) == 2 else ()  # noqa: PLR2004 a key and a value
+    key, test = map(_as_yaml, texts) if texts and all(isinstance(each, str) for each in texts) else ("KEY", "VALUE")
+    return f"; write {{{key}: {test}}}" if len(key) + len(test) <= _BRACKETED_AT_MOST else "; write {KEY: VALUE}"
+
+
+def _as_items(value: Mapping[str, object], item: inspect.Type) -> str:
+    """What to do about a mapping where a list of mappings is expected."""
+    form = _plain(item)
+    named = {key: content for key, content in value.items() if isinstance(content, dict)}
+    has_name = isinstance(form, inspect.StructType) and any(member.encode_name == "name" for member in form.fields)
+    if value and len(named) == len(value) and has_name:
+        name = shorten(str(next(iter(named))), _BRACKETED_AT_MOST)
+        return f"; make each an item that begins with its name: `- name: {name}`"
+    return "; put `- ` before it"
+
+
 def _wrong_length(kind: inspect.StrType, text: str) -> str:
     got = f"{len(text)} of them; shorten it" if text else f"{_show(text)}; write it, or remove the key"
     return f"expected {_describe_text(kind)}, got {got}"
@@ -703,24 +751,40 @@ def _expected(what: str, value: object) -> str:
     return f"expected {what}, got {_show(value)}"
 
 
-def _other_form(value: object, kind: inspect.Type) -> str:
+_UNIT_OF: Mapping[object, str] = {"cancel_grace": "m", "grace": "m"}
+"""The unit of a setting's default, where it is not days: what a number without a unit means."""
+
+
+def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
     """How to write a value of another type so that it is of this one; "" where that is not clear."""
     match _plain(kind):
         case inspect.StrType(pattern=None) if isinstance(value, bool):
             return f'; write it in quotes: "{str(value).lower()}"'
         case inspect.StrType(pattern=None) if isinstance(value, int | float):
             return f'; write it in quotes: "{value}"' if abs(value) <= _NUMBER_AT_MOST else ""
-        case inspect.StrType(pattern=str()) if isinstance(value, int) and not isinstance(value, bool):
-            return f"; write {value}d"
+        case inspect.StrType(pattern=str(), max_length=None):
+            return _write(suggestions.duration_meant(value, _UNIT_OF.get(key, "d")), value)
         case inspect.BoolType():
             return _unquoted(suggestions.boolean_meant(value), value)
         case inspect.IntType() | inspect.LiteralType(values=(int(),)):
-            return _unquoted(suggestions.number_meant(value), value)
+            duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
+            meant = _unquoted(suggestions.number_meant(value), value)
+            return meant or (f"; only a time takes a duration, as {{within: {duration}}}" if duration else "")
         case inspect.StructType(cls=model.Range | model.PlainRange):
             number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
             return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
+        case inspect.StructType(cls=model.Buckets | model.PlainBuckets):
+            names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+            shown = f"[{', '.join(map(_as_yaml, names))}]"
+            shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
+            return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
         case inspect.LiteralType(values=("required",)):
-            return f"; {suggestions.other_word('approvals')}" if isinstance(value, dict) else "; write required"
+            counts = isinstance(value, dict) and not set(value) <= {"required", "enabled"}
+            return (
+                f"; {suggestions.other_word('approvals')}"
+                if counts
+                else f"; write {'manual_approval: ' if isinstance(value, dict) else ''}required"
+            )
         case _:
             return ""
 
@@ -746,23 +810,60 @@ def _meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping
     """The known keys that unknown ones are near to, where it is clear which."""
     meant: dict[str, str] = {}
     for key in value:
-        if key not in known and not _elsewhere(str(key), kind):
-            near = suggestions.nearest(str(key), known, surely=True)
+        if key not in known and (suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
+            near = suggestions.nearest(str(key), known)
             if near and near not in value and near not in meant.values():
                 meant[key] = near
     return meant
+
+
+def _foreign_word(
+    value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object], path: Path
+) -> tuple[str, str] | None:
+    """The one thing to say of a test that has no word of the language at all, and at which key; None if it has one."""
+    if _RULES.get(kind.cls) is not _term and kind.cls is not model.GlobTerm:
+        return None
+    if not value or any(str(key) in known or suggestions.nearest(str(key), known) for key in value):
+        return None
+    first = str(next(iter(value)))
+    if kind.cls is model.GlobTerm:
+        for word in ("not", "list", "present"):
+            if word in value:
+                return word, f"{word} can't stand in a list of values; {_ALONE[word]}"
+    check = next((check for check in parameters.CHECKS if path[-2:-1] == (check,)), None)
+    hints = (
+        (check and parameters.below(check, str(path[-1]), str(key)))
+        or suggestions.word_of_test(str(key), of_window=path[-1] == "window")
+        for key in value
+    )
+    hint = next(filter(None, hints), f"known here: {', '.join(known)}")
+    return first, f"unknown key; {hint}"
+
+
+_ALONE: Mapping[str, str] = {
+    "not": "make two items, one of them with {not: ...} alone",
+    "list": "write {list: NAME} without the brackets, or make two items below any",
+    "present": "make two items below any, one of them with {present: ...} alone",
+}
 
 
 def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
     """What to do with a key that has its place elsewhere, or that the language has another word for, or none at all."""
     if not issubclass(kind.cls, _KEYED):
         return None
+    if issubclass(kind.cls, model.Exemption) and key in _OF_EXCEPTIONS:
+        return f"write {_OF_EXCEPTIONS[key]}"
     place = next((words for form, words in _PLACES.items() if key in form.__struct_encode_fields__), None)
     if place:
         return f"{key} stands {place}"
     return suggestions.other_word(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
 
 
+_OF_EXCEPTIONS: Mapping[str, str] = {
+    **dict.fromkeys(("until", "end", "ends", "expiry", "expiration", "valid_until", "expires_at"), "expires"),
+    **dict.fromkeys(("reason", "why", "justification", "ticket"), "because"),
+    **dict.fromkeys(("for", "of", "policy", "policies", "guardrail", "guardrails", "statement"), "lifts"),
+}
 _WITH_OTHER_WORDS = (model.Condition, model.Statement, model.PolicyDocument)
 _KEYED = (*_WITH_OTHER_WORDS, model.Exemption, model.CalendarForm, model.OpenRow)
 _PLACES: Mapping[type[Struct], str] = {
@@ -778,8 +879,27 @@ _PLACES: Mapping[type[Struct], str] = {
 
 def _unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object], meant: str | None) -> str:
     near = meant or suggestions.nearest(key, known)
-    hint = _elsewhere(key, kind) or (f"did you mean {near}?" if near else f"known here: {', '.join(known)}")
+    hint = (
+        (f"did you mean {meant}?" if meant else None)
+        or _elsewhere(key, kind)
+        or (f"did you mean {near}?" if near else None)
+        or _in_other_words(key, kind)
+        or f"known here: {', '.join(known)}"
+    )
     return f"unknown key; {hint}"
+
+
+def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
+    """What a key means that is near to none of its place: one of another place, or a wish that a word of it says."""
+    if _RULES.get(kind.cls) is _term:
+        return suggestions.word_of_test(key)
+    if not issubclass(kind.cls, _KEYED):
+        return None
+    for form, place in _PLACES.items():
+        other = suggestions.inflected(key, form.__struct_encode_fields__)
+        if other:
+            return f"did you mean {other}? It stands {place}"
+    return suggestions.wish_in(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
 
 
 def _missing(form: type, name: str) -> str:

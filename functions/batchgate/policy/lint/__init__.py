@@ -10,6 +10,7 @@ from datetime import date
 
 from batchgate.policy import model
 from batchgate.policy.lint.buckets import lint_wide_buckets
+from batchgate.policy.lint.expressions import lint_expressions
 from batchgate.policy.lint.finding import LINTS, Finding, Path
 from batchgate.policy.lint.located import locate
 from batchgate.policy.lint.names import lint_names, lint_unused
@@ -60,6 +61,7 @@ def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str
     yield from lint_names(located)
     yield from lint_unused(located)
     yield from lint_values(located)
+    yield from lint_expressions(located)
     yield from lint_wide_buckets(located)
     yield from lint_operation_names(located)
     yield from lint_statements(located)

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from batchgate.jobs.arns import RESERVED_SUFFIXES
 from batchgate.policy import model
-from batchgate.policy.checks import FromArn, Measure, Member, Simple
+from batchgate.policy.checks import FromArn, GeneratorMember, Measure, Member, Parameter, Simple
 from batchgate.policy.lint.finding import Finding, Path
 from batchgate.policy.lint.located import Leaf, Located, named_lists, texts
 from batchgate.policy.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
@@ -30,11 +30,13 @@ class _Values:
         shapes: Every value is in one of them.
         are: What they are, in words.
         instead: What to write for a value that is not among them.
+        lint: What such a value is.
     """
 
     shapes: tuple[Shape, ...]
     are: str
     instead: Callable[[str], str]
+    lint: str = "impossible-value"
 
 
 def lint_values(located: Located) -> Iterator[Finding]:
@@ -42,7 +44,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
     seen: set[tuple[_Values, str]] = set()
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
-        values = _VALUES.get(leaf.check.measure)
+        values = _VALUES.get(leaf.check.measure) or _values_of_path(leaf.check.measure)
         if values is None:
             continue
         named = set(named_lists(leaf.operand))
@@ -52,7 +54,9 @@ def lint_values(located: Located) -> Iterator[Finding]:
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
                 why = f'"{pattern}" is none, so it never matches: {values.are}'
-                yield Finding("impossible-value", path, why, values.instead(str(pattern)))
+                if values is _FUNCTIONS:
+                    why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
+                yield Finding(values.lint, path, why, values.instead(str(pattern)))
 
 
 @lru_cache(maxsize=4096)
@@ -121,6 +125,16 @@ def _bucket_instead(pattern: str) -> str:
     return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
 
 
+def _arn_instead(check: str) -> Callable[[str], str]:
+    return lambda pattern: (
+        f'write the bucket\'s ARN, as in "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
+    )
+
+
+def _function_instead(pattern: str) -> str:
+    return f'write the ARN, as in "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
+
+
 _ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account is 12 digits", _account_instead)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _REGIONS = _Values(
@@ -139,6 +153,35 @@ _BUCKETS = _Values(
     "buckets are compared as names of general-purpose buckets, without ARN, scheme or key",
     _bucket_instead,
 )
+
+_BUCKET_ARNS = (
+    (*shape("arn:"), *some_but(":"), *shape(":s3:"), ANYTHING),
+    (*shape("arn:"), *some_but(":"), *shape(":s3express:"), ANYTHING),
+)
+_TARGETS, _SOURCES, _MANIFEST_BUCKETS = (
+    _Values(_BUCKET_ARNS, "S3 has the bucket's ARN there", _arn_instead(check))
+    for check in ("destination_buckets", "source_buckets", "manifest: {bucket: ...}")
+)
+_FUNCTIONS = _Values(
+    ((*shape("arn:"), *some_but(":"), *shape(":lambda:"), ANYTHING),),
+    "a function's ARN",
+    _function_instead,
+    "function-without-arn",
+)
+_VALUES_OF_PATHS: Mapping[str, _Values] = {
+    "S3PutObjectCopy.TargetResource": _TARGETS,
+    "LambdaInvoke.FunctionArn": _FUNCTIONS,
+    "SourceBucket": _SOURCES,
+    "ExpectedBucketOwner": _ACCOUNTS,
+    "ManifestOutputLocation.Bucket": _MANIFEST_BUCKETS,
+    "ManifestOutputLocation.ExpectedManifestBucketOwner": _ACCOUNTS,
+}
+"""Source: botocore's s3control model, S3RegionalOrS3ExpressBucketArnString, S3BucketArnString, AccountId."""
+
+
+def _values_of_path(measure: Measure) -> _Values | None:
+    return _VALUES_OF_PATHS.get(measure.path) if isinstance(measure, Parameter | GeneratorMember) else None
+
 
 _VALUES: Mapping[Measure, _Values] = {
     FromArn("account"): _ACCOUNTS,
