@@ -433,7 +433,7 @@ def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             path, f"expected one check, or any, or all; got {_keys(value)}; write what is checked, such as total_tasks"
         )
     elif len(keys) > 1:
-        reader.wrong(path, f"expected one check an item, got {', '.join(keys)}; make each an item of its own (`- `)")
+        reader.wrong(path, f"expected one check per item, got {', '.join(keys)}; make each an item of its own (`- `)")
     for key in ("any", "all"):
         if key in value and reader.nesting >= MAX_NESTING:
             reader.wrong(

@@ -28,12 +28,12 @@ class _Values:
 
     Attributes:
         shapes: Every value is in one of them.
-        are: What they are, in words.
+        kind: What each of them is, in words.
         instead: What to write for a value that is not among them.
     """
 
     shapes: tuple[Shape, ...]
-    are: str
+    kind: str
     instead: Callable[[str], str]
 
 
@@ -51,7 +51,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
         seen.update((values, name) for name in named)
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
-                why = f'"{pattern}" is none, so it never matches: {values.are}'
+                why = f'"{pattern}" is not {values.kind}, so it never matches'
                 yield Finding("impossible-value", path, why, values.instead(str(pattern)))
 
 
@@ -121,22 +121,22 @@ def _bucket_instead(pattern: str) -> str:
     return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
 
 
-_ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account is 12 digits", _account_instead)
+_ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _REGIONS = _Values(
     ((*some_of(_LETTERS + "-"), *shape("-"), DIGIT), (*some_of(_LETTERS + "-"), *shape("-"), DIGIT, DIGIT)),
-    "a Region is lower-case words and a number",
+    "a Region name (lower-case words and a number)",
     _region_instead,
 )
 _ROLES = _Values(
     ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
-    "a role is the ARN of an IAM role",
+    "a role ARN",
     _role_instead,
 )
 _ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
 _BUCKETS = _Values(
     ((_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC),),
-    "buckets are compared as names of general-purpose buckets, without ARN, scheme or key",
+    "the name of a general-purpose bucket (compared without ARN, scheme and key)",
     _bucket_instead,
 )
 
