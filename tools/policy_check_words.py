@@ -105,12 +105,13 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
                 "empty-range",
             ),
             needs=DESCRIBED,
-            remark="Every path must exist in S3's request model, its test must be of its kind, and a value of a closed"
-            " set one of it (a pattern must match one): see [operations and their parameters]"
-            "(#operations-and-their-parameters). A map takes one key of it in the path, as"
-            " `LambdaInvoke.UserArguments.mode`. Under an operation that this version does not know any path and any"
-            ' test may stand. A value is compared as what it is: `7` is not `"7"`, and `true`'
-            ' is not `"true"`; one of another type than the test\'s violates a positive test.',
+            remark="Every path must exist in S3's request model, and the test must fit the parameter's kind. Where S3"
+            " allows only certain values, the value must be one of them, and a pattern must match at least one: see"
+            " [operations and their parameters](#operations-and-their-parameters). To test an entry of a map, add its"
+            " key to the path, as in `LambdaInvoke.UserArguments.mode`. Below an operation that this version does not"
+            ' know, any path and any test are valid. Types must match: `7` is not `"7"`, and `true` is not `"true"`. A'
+            " value of another type violates a positive test. Most parameters are optional, and an absent one violates"
+            ' a positive test: [operands](#operands) shows how to say "at most 365 days if it is set".',
         ),
         "total_tasks": CheckWords(
             looks_at="Objects in the manifest: a count, not bytes.",
@@ -315,7 +316,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes="`required`",
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="until a person has decided: nobody's silence is a violation",
+            unmeasurable="until a person decides. No decision is not a violation",
             example="manual_approval: required",
             no_lint_because="whatever it stands beside, a person looks at the job; nothing about that decision is"
             " known beforehand",

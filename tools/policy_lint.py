@@ -44,7 +44,7 @@ class LocatedFinding:
 def located_findings(
     loaded: LoadedPolicy, today: date, manifest_buckets: Collection[str] | None = None
 ) -> list[LocatedFinding]:
-    """Find what is surely not meant in policy files, but for what a comment allows with a reason.
+    """Find what is probably a mistake in policy files, except what a comment allows with a reason.
 
     Args:
         loaded: The files' policies.

@@ -89,6 +89,23 @@ def _yaml(title: str, old: str, new: str) -> Input:
     return _file(title, _BASE.replace(old, new))
 
 
+_RETAIN_UNTIL = "S3PutObjectRetention.Retention.RetainUntilDate"
+
+
+def _calendars(count: int) -> str:
+    rows = "".join(f"  c{number}: {{timezone: UTC, open: [{{days: [mon]}}]}}\n" for number in range(count))
+    return f"version: 1\ncalendars:\n{rows}"
+
+
+def _slow_clock() -> str:
+    """More calendars than the clock can follow, all asked for at once."""
+    names = ", ".join(f"c{number}" for number in range(110))
+    return (
+        f"{_calendars(110)}policies:\n  - name: p\n    match: [{{operation: S3PutObjectCopy}}]\n"
+        f"    require: [{{window: [{names}]}}]\n"
+    )
+
+
 FILES: Sequence[Input] = (
     _yaml("A tab", "    match:", "\tmatch:"),
     _file("A tab in a text of several lines", 'version: 1\nmode: "shadow\n\tmode" x\n'),
@@ -183,6 +200,7 @@ POLICIES: Sequence[Input] = (
     _required("Two checks in one item", "region: eu-*\npriority: {at_most: 5}"),
     _required("Nested too deeply", "any: [{all: [{any: [{region: x}]}]}]"),
     _required("A word of a closed set", "region: eu-*\non_violation: stop"),
+    _required("Words that S3 does not have", "report: {scope: All, format: CSV}"),
     _document("A word in capitals", "mode: Shadow"),
     _required("A number where a range stands", "total_tasks: 5_000"),
     _required("A number with a unit", "total_tasks: {at_most: 10M}"),
@@ -224,6 +242,22 @@ POLICIES: Sequence[Input] = (
     _required("A window that is a glob", 'window: {glob: "night[s]"}'),
     _required("A window with a list of globs", "window: {list: l}", 'lists: {l: [{glob: "night[s]"}]}\n'),
     _document("Days without d", "cancel_held_after: 21"),
+    _document("A duration in another form", "cancel_grace: 0.5h"),
+    _required("A grace where nothing is cancelled", "region: eu-*\ngrace: 1h"),
+    _required(
+        "A date of a parameter in another form", f"operation_parameters: {{{_RETAIN_UNTIL}: {{before: 2027/3/31}}}}"
+    ),
+    _required(
+        "A list with a value that S3 does not have",
+        "operation_parameters: {S3PutObjectCopy.StorageClass: {list: l}}",
+        "lists: {l: [GLACIER, GLACIR]}\n",
+    ),
+    _required("A tag's key and its value that are too long", f"tags: {{{'k' * 129}: x, team: {'v' * 257}}}"),
+    _file(
+        "Too many calendars",
+        _calendars(1001),
+        "version: 1\ncalendars:\n  c0: {timezone: UTC, open: [{days: [mon]}]}\n... # 1,001 calendars",
+    ),
     _document("A zone that there is not", "calendars: {c: {timezone: Europe/Berln, open: [{days: [mon]}]}}"),
     _document("A zone like no other", "calendars: {c: {timezone: Nowhere, open: [{days: [mon]}]}}"),
     _document("A calendar without a zone", "calendars: {c: {open: [{days: [mon]}]}}"),
@@ -306,6 +340,11 @@ FINDINGS: Sequence[Input] = (
     _required("regular-expression", r'tags: {ticket: ["CHG-[0-9][0-9]", "^CHG-\\d{2}$", "a|b"]}'),
     _required("impossible-value: words of S3", "report: {scope: All, format: CSV}"),
     _required("empty-range", "priority: {at_least: 9, at_most: 5}"),
+    _matched(
+        "empty-range: times",
+        "{operation: S3PutObjectRetention}",
+        f"{{operation_parameters: {{{_RETAIN_UNTIL}: {{after: 2027-06-01, before: 2027-01-01}}}}}}",
+    ),
     _required(
         "window-never-opens, closed-dates-past",
         "window: c",
@@ -366,9 +405,21 @@ FINDINGS: Sequence[Input] = (
     _required("not-measured-yet: buckets of rows", "source_buckets: {only: lake-*}"),
     _document("approves-everything", "policies: [{name: p, require: []}]"),
     _document("cancel-after-expiry", "cancel_held_after: 30d"),
+    _required("no-grace-for-tags", "tags: {team: {present: true}}\non_violation: cancel\ngrace: 0s"),
+    _required(
+        "no-grace-for-tags: of the whole set",
+        "tags: {team: {present: true}}\non_violation: cancel",
+        "cancel_grace: 0s\n",
+    ),
+    _file(
+        "slow-clock",
+        _slow_clock(),
+        "version: 1\ncalendars:\n  c0: {timezone: UTC, open: [{days: [mon]}]}\n...\n  c109: {timezone: UTC, open: [{days: [mon]}]}\n"
+        "policies:\n  - name: p\n    match: [{operation: S3PutObjectCopy}]\n    require: [{window: [c0, ..., c109]}]",
+    ),
     _document(
         "name-without-room",
-        f"policies:\n  - {{name: {'long-' * 13}, match: [{{operation: S3PutObjectCopy}}], require: []}}\n  - {{name: für-alle, match: [{{operation: S3PutObjectCopy}}], require: []}}",
+        f"policies:\n  - {{name: {'long-' * 12}, match: [{{operation: S3PutObjectCopy}}], require: []}}\n  - {{name: für-alle, match: [{{operation: S3PutObjectCopy}}], require: []}}",
     ),
     _document(
         "unused-list, unused-calendar", "lists: {l: [x]}\ncalendars: {c: {timezone: UTC, open: [{days: [mon]}]}}"
@@ -376,7 +427,7 @@ FINDINGS: Sequence[Input] = (
     _document(
         "silence-without-reason, unknown-lint, unused-silence",
         "lists: {l: [x]} # batchgate: allow(unused-list)\nmode: shadow # batchgate: allow(unused-lists) because x\n"
-        "unmatched: hold # batchgate: allow(empty-range) because x\nunconfirmed_jobs: report # batchgate: allow() because x",
+        "unmatched: hold # batchgate: allow(empty-range) because x\nungated_jobs: report # batchgate: allow() because x",
     ),
     _document("unknown-lint: like no other", "mode: shadow # batchgate: allow(zzz) because x"),
 )
@@ -457,7 +508,7 @@ CASES: Sequence[Input] = (
     ),
     _case(
         "What did not come true",
-        "expect: approve\ndecided_by: [g]\nuntil: 2026-12-01T00:00:00Z\nreason: approved",
+        "expect: approve\ndecided_by: [g]\nuntil: 2026-12-01T00:00:00Z\ncancels_at: 2026-12-01T00:00:00Z\nreason: approved",
         "{operation: S3PutObjectCopy, total_tasks: 1000}",
     ),
 )

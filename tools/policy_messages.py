@@ -47,7 +47,7 @@ PARTS = (
     ),
     Part("What the language does not have", "A problem makes a policy invalid.", POLICIES),
     Part("Several files", "Files that are given together are one policy set.", SETS),
-    Part("What is valid and surely not meant", "A finding makes a policy invalid with `--strict` only.", FINDINGS),
+    Part("Valid, but probably a mistake", "A finding makes a policy invalid with `--strict` only.", FINDINGS),
     Part("Test cases", "`batchgate policy test`; the policy that they try is valid.", CASES, checks=False),
 )
 

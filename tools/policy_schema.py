@@ -418,7 +418,7 @@ def _standing_alone(keys: Sequence[str]) -> Part:
 
 def _only_one_of(keys: Sequence[str]) -> Part:
     """Each excludes those that come after it, so that two together are told once."""
-    message = "one check an item: make each an item of its own (- )"
+    message = "one check per item: make each an item of its own (- )"
     return {
         key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}
         for place, key in enumerate(keys, 1)

@@ -12,8 +12,8 @@ from batchgate.policy import model
 
 _TEXT_LIST = "The name of one of the document's `lists`: any of its values."
 _GLOB = (
-    "A pattern with the shell's classes, for what must have a form: `[0-9]`, `[a-z]`, `[!x]` beside `*` and `?`. It"
-    " names no operation literally."
+    "A pattern with the shell's classes, for what must have a form: `[0-9]`, `[a-z]`, `[!x]` beside `*` and `?`. A"
+    " glob does not count as naming an operation, which matters for operations that this version does not know."
 )
 _NOT = "Anything that may stand here, once: its exact complement. What is unknown or unmeasurable stays so."
 _PRESENT = "`true`: there is a value, even an empty one. `false`: S3 answered, and there is none."
@@ -23,9 +23,12 @@ _ANY_BUCKET = "At least one of the buckets matches. Of no buckets at all: violat
 _ONLY_BUCKET = "Every one of the buckets matches. Of no buckets at all: met."
 _NO_BUCKET = "None of the buckets matches. Of no buckets at all: met."
 
-_BEFORE = "Earlier than this: a date, which is its first instant in UTC, or an instant with its offset."
-_AFTER = "This or later, written as for `before`."
-_WITHIN = "At most so long after the job's creation, as `365d`, `12h`, `30m` or `10s`; met before it."
+_BEFORE = "Earlier than this: a date, which means its first instant in UTC, or an instant with its offset."
+_AFTER = "At this or later, written as for `before`."
+_WITHIN = (
+    "No later than this long after the job's creation, such as `365d`, `12h`, `30m` or `10s`; earlier times meet it,"
+    " too."
+)
 _ELEMENTS = (
     " Of a list of structures: sub-paths with tests, all of which one element must meet. Of a list of texts: a"
     " pattern, a list of them (any), `{glob: ...}` or `{list: NAME}`."
@@ -102,8 +105,8 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.Requirement: {
             "unless": "Conditions that lift the requirement: it holds, or all of these do.",
             "on_violation": "What its violation leads to: `hold` or `cancel`. Left away: what the statement says.",
-            "grace": "Beside `cancel`: how long after the job was suspended the violation cancels; before, it holds."
-            " Left away: `cancel_grace`.",
+            "grace": "Beside `on_violation: cancel`: the grace period, such as `5m`, counted from SuspendedDate. Until"
+            " it is over the violation holds the job. Default: `cancel_grace`.",
             "message": "1 to 100 printable ASCII characters, written into the reason on the job where they fit.",
         },
         model.Policy: {
@@ -142,8 +145,9 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             " it where requirements are known to be violated.",
             "cancel_grace": "How long a job is suspended before a violation cancels it, as `5m`; until then it is held."
             " Tags may arrive after the job is suspended. `0s`: at once.",
-            "cancel_held_after": "Cancel a job that was held for so long, as `21d`. Time counts only while all that"
-            " stands in the way is known: not what could not be read, nor an outage of the gate. Left away: never.",
+            "cancel_held_after": "Cancel a job after it has been held this long, for example `21d`. Only time"
+            " during which every reason for the hold was known counts: not time in which something could not be read,"
+            " nor an outage of the gate. Default: never.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
             "calendars": "Named time windows, used by `window`.",
             "guardrails": "Statements that restrict what they match and never approve.",

@@ -164,8 +164,8 @@ def _second_colon(seen: _Seen) -> NotYaml:
             _indent(above) + 1,
         )
     return NotYaml(
-        f"expected {_spaces(_key_column(above))} before this key as in line {before + 1}, whose key has its value"
-        f" already, got {_spaces(_key_column(seen.line))}; indent the keys of one mapping alike",
+        f"expected {_spaces(_key_column(above))} before this key, as in line {before + 1}, got"
+        f" {_key_column(seen.line)}; line {before + 1} already has a value, so nothing can be nested below it",
         seen.mark.line + 1,
         _key_column(seen.line) + 1,
     )

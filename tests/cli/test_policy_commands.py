@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from batchgate.jobs.model import DateSurvives
 from batchgate_cli.app import app
+from batchgate_cli.exits import Exit
 from s3batch_emulator import Switches
 from tests.integration.stage import ACCOUNT, Stage
 
@@ -381,6 +383,12 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
         assert len(result.stdout.splitlines()) > 5
     for path in (["demo"], ["emulator", "serve"], ["local", "up"]):
         assert batchgate(*path, "--help").exit_code == 0
+
+
+def test_the_first_help_lists_every_exit_code() -> None:
+    """Also those of decisions and of an interruption."""
+    codes = " ".join(batchgate("--help").stdout.partition("Exit codes:")[2].split())
+    assert [code for code in Exit if not re.search(rf"(^|, ){int(code)} [a-z]", codes)] == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import yaml_words
 from batchgate.policy import calendars, patterns, validate
 from batchgate.policy.lint import names, operations, requester, statements, times, unmeasured, values
 from policy_lint import LINTS_OF_FILES
+from policy_message_inputs import FINDINGS
 from policy_messages import PAGE, PARTS, messages_markdown, messages_of
 
 MODULES: tuple[ModuleType, ...] = (
@@ -140,3 +141,12 @@ def test_every_input_is_told_something() -> None:
     titles = [given.title for part in PARTS for given in part.inputs]
     assert len(titles) == len(set(titles))
     assert {title for title, _ in told()} == set(titles)
+
+
+def test_a_finding_is_told_below_its_name() -> None:
+    """An input with findings leads to every lint that its title names: none is hidden by a problem in the input."""
+    [findings] = [part.inputs for part in PARTS if part.inputs is FINDINGS]
+    for given in findings:
+        lines = messages_of(given, checks=True)
+        for lint in given.title.split(":")[0].split(", "):
+            assert any(f": {lint}: " in line for line in lines), (given.title, lint)

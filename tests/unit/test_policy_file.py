@@ -96,7 +96,7 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "two documents": (GOOD + "---\n" + GOOD, 6, "expected one document"),
     "an open bracket": ("version: 1\npolicies: [\n", 2, "expected ] that closes the \\[ here; add it"),
     "an open quote": ('version: "1\n\n', 1, "expected a quote that closes the one that opens here"),
-    "a wrong indentation": ("version: 1\n policies: []\n", 2, "expected no spaces before this key as in line 1"),
+    "a wrong indentation": ("version: 1\n policies: []\n", 2, "expected no spaces before this key, as in line 1"),
     "an undefined alias": ("version: *v\n", 1, 'got \\*, which names an anchor .*quotes: "\\*v"'),
     "an anchor twice": ("version: 1\na: &x 1\nb: &x 2\n", 3, "unknown key|anchor"),
     "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias that stands inside of what it stands for"),

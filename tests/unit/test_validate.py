@@ -226,12 +226,12 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "two checks in one item": (
         required({"region": "x", "account": "y"}),
         R0,
-        "expected one check an item, got region, account; make each an item of its own",
+        "expected one check per item, got region, account; make each an item of its own",
     ),
     "a check beside any": (
         required({"any": [{"region": "x"}], "region": "x"}),
         R0,
-        "one check an item, got any, region",
+        "one check per item, got any, region",
     ),
     "an unknown check": (required({"regions": "x"}), f"{R0}.regions", "unknown key; did you mean region"),
     "a condition that is text": (required("nights"), R0, "expected a mapping with any, all, operation"),

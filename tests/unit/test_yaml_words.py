@@ -72,7 +72,7 @@ def with_line(number: int, line: str) -> str:
             12,
             "     match:",
             (12, 6),
-            "expected 4 spaces before this key as in line 11, whose key has its value already",
+            "expected 4 spaces before this key, as in line 11, got 5; line 11 already has a value",
         ),
         (10, "policies", (10, 1), 'expected `key: value`, got "policies"; put a colon and a space behind the key'),
         (3, '  sandboxes: ["111111111111"', (3, 14), "expected ] that closes the [ here; add it"),

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from batchgate_cli import demo, emulator, guardrails, jobs, local, operate, policy
-from batchgate_cli.exits import EXIT_CODES_HELP
+from batchgate_cli.exits import ALL_EXIT_CODES_HELP
 
 app = typer.Typer(
     name="batchgate",
     help="The approval gate for Amazon S3 Batch Operations.\n\n"
     "Write policies in YAML, check and explain them here, deploy them with `make deploy`.",
-    epilog=EXIT_CODES_HELP,
+    epilog=ALL_EXIT_CODES_HELP,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

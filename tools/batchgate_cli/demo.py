@@ -120,7 +120,7 @@ _NEXT = """
 What to try next
   {change}
   .venv/bin/batchgate policy check my.yaml         what is wrong in it, with line and column
-  .venv/bin/batchgate policy explain --help        why a job would be decided how
+  .venv/bin/batchgate policy explain --help        how a job would be decided, and why
   make local                                       the same services, for your own `aws` commands
 """
 

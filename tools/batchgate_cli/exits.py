@@ -26,9 +26,13 @@ class Exit(IntEnum):
 
 
 EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed."
+ALL_EXIT_CODES_HELP = (
+    "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
+    "6 the outcome of a decision is not known yet, 130 interrupted."
+)
 DECIDING_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 could not (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "
-    "message says why), 6 not known yet what came of it."
+    "message says why), 6 the outcome is not known yet."
 )
 
 PROBLEMS_SHOWN = 100

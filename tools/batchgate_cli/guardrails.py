@@ -14,7 +14,7 @@ from batchgate_cli.live_gate import PARAMETER, GateAccessError, ProfileOption, R
 from guardrails import Document, GateResources, GuardrailsError, operators_policy, service_control_policy
 
 app = typer.Typer(
-    help="Print the policies that go round the gate, for the gate that is deployed.",
+    help="Print the AWS policies that restrict who else may decide jobs, for the deployed gate.",
     no_args_is_help=True,
     epilog=EXIT_CODES_HELP,
 )

@@ -74,8 +74,9 @@ def held(
 ) -> None:
     """List the jobs that wait, the oldest first: since when, until when, and what stands in the way.
 
-    Marks say what but the policies makes it a hold: [shadow] mode, [paused], [brake] (too many cancellations in a
-    short time), [adoption] (the job is older than the gate), [other hand] (an update the other way may be under way).
+    A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [brake] (too many
+    cancellations in a short time), [adoption] (the job is older than the gate), [other hand] (an opposite decision may
+    still be taking effect).
     """
     with told_errors():
         live = find_gate(GateOptions(profile, region, table=table))
@@ -135,8 +136,8 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Confirm a job that waits, whatever the policies say; what they say against it goes on record, with your name.
 
-    Shows what will be done and asks first; asks again if the job, or what the policies say of it, has changed by then
-    (with --yes it is refused). Refused while a review has claimed the job, while the gate is paused, and where a
+    Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
+    --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where a
     cancellation by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
@@ -157,8 +158,8 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Cancel a job that waits, whatever the policies say; it can't be undone. Who and why go on record.
 
-    Shows what will be done and asks first; asks again if the job, or what the policies say of it, has changed by then
-    (with --yes it is refused). Refused while a review has claimed the job, while the gate is paused, and where an
+    Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
+    --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where an
     approval by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))

@@ -44,10 +44,10 @@ def pause(
     table: TableOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Let the deployed gate decide nothing from now on: jobs are judged and held, and an alarm rings meanwhile.
+    """Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.
 
-    What was claimed a moment before may still be sent, for five seconds. A gate that is paused already stays paused by
-    whoever paused it first.
+    Decisions already in progress may still take effect for five seconds. If the gate is already paused, the first pause
+    stays on record.
     """
     if not status and not (reason or "").strip():
         raise typer.BadParameter("expected why the gate is paused, got nothing", param_hint="--reason")
@@ -75,9 +75,9 @@ def resume(
     table: TableOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Let a paused gate decide again: what the pause held is judged afresh within a minute.
+    """Resume a paused gate: the jobs that the pause held are evaluated again within a minute.
 
-    Ends the pause that it shows, and no other: where somebody pauses the gate anew meanwhile, it stays paused.
+    Only the pause that it shows ends: if somebody has paused the gate again meanwhile, it stays paused.
     """
     with told_errors():
         live = find_gate(GateOptions(profile, region, table=table))
@@ -144,8 +144,8 @@ def redrive(
 ) -> None:
     """Show the job events that never got their review, and why; then move them back to the queue.
 
-    Two queues hold them: `unreviewed`, what the gate failed on again and again, and `undelivered`, what EventBridge
-    could not put into the queue. Mend the cause first. No job waits for this: the sweep finds every job that waits.
+    There are two dead-letter queues: `unreviewed` (the gate failed repeatedly) and `undelivered` (EventBridge could not
+    put the event into the queue). Fix the cause first. No job depends on this: the sweep finds every job that waits.
     """
     with told_errors(), aws_troubles():
         live = find_gate(GateOptions(profile, region))

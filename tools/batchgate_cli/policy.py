@@ -26,7 +26,7 @@ from policy_cases import Coverage, Outcome, load_cases, run
 from policy_lint import LocatedFinding, located_findings
 
 app = typer.Typer(
-    help="Check policies and ask why a job would be decided how.", no_args_is_help=True, epilog=EXIT_CODES_HELP
+    help="Check policies, and show how a job would be decided, and why.", no_args_is_help=True, epilog=EXIT_CODES_HELP
 )
 
 
@@ -65,9 +65,9 @@ def check(
 ) -> None:
     """Validate and lint policy files: every problem at once, with file, line and what was expected.
 
-    A problem makes a policy invalid. A finding is valid and surely not meant; where it is meant, say
-    so beside it: `# batchgate: allow(NAME) because REASON`. Where cdk.json of a deployment lies in the
-    working directory, its settings count.
+    A problem makes a policy invalid. A finding is valid but probably a mistake. If it is intended, add a
+    comment: `# batchgate: allow(NAME) because REASON`. If the working directory has a deployment's cdk.json, its
+    settings are used.
     """
     with told_errors():
         try:
@@ -231,7 +231,8 @@ def run_cases(
         typer.Argument(metavar="[PATH...]", help="Case files, or directories of them; policies/cases if not given."),
     ] = None,
     require_coverage: Annotated[
-        bool, typer.Option("--require-coverage", help="Whatever no case exercises fails too, with exit code 4.")
+        bool,
+        typer.Option("--require-coverage", help="Also fail (exit code 4) if something is not exercised by any case."),
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:

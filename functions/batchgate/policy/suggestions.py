@@ -220,7 +220,7 @@ WISHES: tuple[Wish, ...] = (
     Wish(
         "two approvers, or who may approve",
         ("approvals", "approvers", "approved_by", "approval", "reviewers", "approver"),
-        "one decision of anyone who may decide jobs is enough for manual_approval",
+        "manual_approval takes one decision by any operator; two approvers can't be required",
         "write manual_approval: required, and say in IAM who may decide",
         ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
     ),

@@ -441,7 +441,7 @@ def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             then = f"take the dash away: {next(iter(value))} stands beside the check of the item above"
         reader.wrong(path, f"expected one check, or any, or all; got {_keys(value)}; {then}")
     elif len(keys) > 1:
-        reader.wrong(path, f"expected one check an item, got {', '.join(keys)}; make each an item of its own (`- `)")
+        reader.wrong(path, f"expected one check per item, got {', '.join(keys)}; make each an item of its own (`- `)")
     for key in ("any", "all"):
         if key in value and reader.nesting >= MAX_NESTING:
             reader.wrong(

@@ -123,7 +123,7 @@ def _beside_match(requirement: LocatedRequirement, statement: LocatedStatement) 
                 "contradicts-match",
                 own.path,
                 f"no job that {statement.name} matches can meet this",
-                "to refuse such jobs, take that condition out of match and keep the requirement; else match other jobs",
+                "to refuse these jobs, remove the condition from match; otherwise change match or this requirement",
             )
     elif implies(match, own):
         every = "every job" if implies(Group((), ()), own) else f"every job that {statement.name} matches"

@@ -28,13 +28,13 @@ class _Values:
 
     Attributes:
         shapes: Every value is in one of them.
-        are: What they are, in words.
+        kind: What each of them is, in words.
         instead: What to write for a value that is not among them.
         lint: What such a value is.
     """
 
     shapes: tuple[Shape, ...]
-    are: str
+    kind: str
     instead: Callable[[str], str]
     lint: str = "impossible-value"
 
@@ -53,7 +53,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
         seen.update((values, name) for name in named)
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
-                why = f'"{pattern}" is none, so it never matches: {values.are}'
+                why = f'"{pattern}" is not {values.kind}, so it never matches'
                 if values is _FUNCTIONS:
                     why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
                 yield Finding(values.lint, path, why, values.instead(str(pattern)))
@@ -135,22 +135,22 @@ def _function_instead(pattern: str) -> str:
     return f'write the ARN, as in "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
 
 
-_ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account is 12 digits", _account_instead)
+_ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _REGIONS = _Values(
     ((*some_of(_LETTERS + "-"), *shape("-"), DIGIT), (*some_of(_LETTERS + "-"), *shape("-"), DIGIT, DIGIT)),
-    "a Region is lower-case words and a number",
+    "a Region name (lower-case words and a number)",
     _region_instead,
 )
 _ROLES = _Values(
     ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
-    "a role is the ARN of an IAM role",
+    "a role ARN",
     _role_instead,
 )
 _ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
 _BUCKETS = _Values(
     ((_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC),),
-    "buckets are compared as names of general-purpose buckets, without ARN, scheme or key",
+    "the name of a general-purpose bucket (compared without ARN, scheme and key)",
     _bucket_instead,
 )
 
@@ -159,7 +159,7 @@ _BUCKET_ARNS = (
     (*shape("arn:"), *some_but(":"), *shape(":s3express:"), ANYTHING),
 )
 _TARGETS, _SOURCES, _MANIFEST_BUCKETS = (
-    _Values(_BUCKET_ARNS, "S3 has the bucket's ARN there", _arn_instead(check))
+    _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 has it there", _arn_instead(check))
     for check in ("destination_buckets", "source_buckets", "manifest: {bucket: ...}")
 )
 _FUNCTIONS = _Values(
