@@ -18,6 +18,7 @@ from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.lint.operation_names import what_to_write
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
+from batchgate.protocol import Step, next_step
 from batchgate.text import shorten
 from policy_case_file import Case, CaseFile, read_case_file, read_cases
 from policy_coverage import Part, SetCoverage, requirement_label
@@ -143,6 +144,7 @@ def run(tried: Tried) -> Iterator[Outcome]:
             tuple(_failures(case, decision)),
             (
                 *_warnings(case, tried, ("cases", number, "job")),
+                *_warnings_on_status(case, tried, ("cases", number, "job")),
                 *_warnings_on_facts(case, tried, ("cases", number, "facts")),
             ),
         )
@@ -178,6 +180,20 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
     message = (
         f'no operation known to this version is named "{shorten(operation, 60)}"; {what_to_write(operation)} '
         f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
+    )
+    yield Problem(path, message, tried.places.get(path))
+
+
+def _warnings_on_status(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
+    """A status in which the gate does not ask the policies, so that no verdict of theirs has an effect."""
+    status = case.job.status
+    step = next_step(None, case.job, case.at, cancel_ungated=tried.policies.cancel_ungated)
+    if step is Step.JUDGE or status.before_suspended:
+        return
+    path = next(path for path in ((*job, "status"), (*job, "Status"), job) if path in tried.places)
+    message = (
+        f"the gate does not evaluate a job whose status is {status}: it decides only Suspended jobs, and cancels"
+        " running ones that surely did not ask for confirmation where ungated_jobs is cancel"
     )
     yield Problem(path, message, tried.places.get(path))
 

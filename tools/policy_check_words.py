@@ -134,7 +134,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             absent="S3 describes the manifest without that member: `version` where the job names none",
             unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not say it: before Suspended,"
             " while a manifest that will be stored is not generated yet",
-            unmeasurable="the same where no manifest is stored; `bucket`, `key` and `bytes` where it lies in no"
+            unmeasurable="the same where no manifest is stored; all where S3 says both a manifest and a generator;"
+            " `bucket`, `key` and `bytes` where it lies in no"
             f" general-purpose bucket ({NO_BUCKET}); `key` of an ARN without one; `bytes` also where the object"
             " can't be read or is another one by now",
             example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
@@ -159,8 +160,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             absent="the job has a manifest of its own, or its generator does not say the member; `only` and `none` are"
             " met",
             unknown=NEVER,
-            unmeasurable="S3 says neither a manifest nor a generator that this version knows; `within` also where S3"
-            " does not say when the job was created",
+            unmeasurable="S3 says neither a manifest nor a generator that this version knows, or both; `within` also"
+            " where S3 does not say when the job was created",
             example="manifest_generator:\n"
             "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
             '  ExpectedBucketOwner: "${account}"',
@@ -186,7 +187,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes=BUCKETS,
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; and what is no"
+            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; S3 says both a"
+            " manifest and a generator; and what is no"
             f" general-purpose bucket ({NO_BUCKET}), where no other bucket decides",
             example="source_buckets: {only: [lake-prod, archive]}",
             lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "not-measured-yet"),

@@ -12,7 +12,7 @@ from batchgate.jobs.model import DateSurvives
 from batchgate_cli.app import app
 from batchgate_cli.exits import Exit
 from s3batch_emulator import Switches
-from tests.integration.stage import ACCOUNT, Stage
+from tests.integration.stage import ACCOUNT, APPROVE_ALL, Stage
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SMALL_JOBS = str(CHECKOUT / "policies" / "examples" / "small-jobs.yaml")
@@ -181,6 +181,42 @@ def test_explain_says_of_a_job_that_may_be_ungated_what_the_gate_does(
         assert said["reason"] is None
         assert as_text.stdout.startswith(f"{action}  {ref.job_id}  {status}")
         assert "batchgate: " not in as_text.stdout
+
+
+NOT_DECIDED = [
+    ("Ready", "superseded"),
+    ("Active", "superseded"),
+    ("Pausing", "superseded"),
+    ("Paused", "superseded"),
+    ("Completing", "superseded"),
+    ("Complete", "superseded"),
+    ("Cancelling", "nothing"),
+    ("Cancelled", "nothing"),
+    ("Failing", "nothing"),
+    ("Failed", "nothing"),
+    ("Unheard", "waiting"),
+]
+
+
+@pytest.mark.parametrize(("status", "instead"), NOT_DECIDED)
+def test_explain_says_of_a_job_that_waits_for_nobody_what_the_gate_does(
+    tmp_path: Path, status: str, instead: str
+) -> None:
+    """The same word as the gate's action; no verdict of the policies has an effect on it."""
+    stage = Stage(APPROVE_ALL)
+    ref = stage.create()
+    stage.emulator.add_member(ref.job_id, ("Status",), status)
+    described = stage.person.describe_job(AccountId=ACCOUNT, JobId=ref.job_id)["Job"]
+    assert described["Status"] == status
+    assert "SuspendedDate" in described
+    job = json.dumps({"Job": described}, default=str)
+    policy = write(tmp_path, APPROVE_ALL)
+    said = json.loads(batchgate("policy", "explain", policy, "--job", "-", "-o", "json", said=job).stdout)
+    assert (said["verdict"], said["instead"], said["reason"]) == ("approve", instead, None)
+    shown = batchgate("policy", "explain", policy, "--job", "-", said=job).stdout
+    assert shown.startswith(f"{instead}  {ref.job_id}  ")
+    assert "the gate, unless it has decided this job: " in shown
+    assert stage.review(ref).action == instead
 
 
 def test_a_job_can_come_from_standard_input_and_the_clock_from_an_option(tmp_path: Path) -> None:

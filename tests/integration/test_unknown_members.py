@@ -6,11 +6,15 @@ import pytest
 
 from batchgate import wiring
 from batchgate.adapters.s3control import S3Control
-from batchgate.jobs.model import DateSurvives, JobRef
+from batchgate.jobs.model import STRUCTURES, DateSurvives, Job, JobRef
+from batchgate.jobs.request_model import Shape, Structure, request_shape
 from batchgate.policy.facts import Gap, Result
 from batchgate.state import Direction
-from s3batch_emulator import Switches
+from s3batch_emulator import SteppedClock, Switches
+from s3batch_emulator.pytest_plugin import START
 from tests.integration.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, REGION, Stage
+from tests.integration.test_recorded_answers import client_that_hears, on_the_wire, recorded
+from tests.unit.test_request_model import CLOSED_SETS, with_value
 
 NAMES_IT = """
 version: 1
@@ -108,6 +112,56 @@ def test_a_job_that_runs_without_having_asked_is_not_cancelled_for_what_nobody_k
     assert stage.review(ref).action != "cancelled"
     assert stage.review(other).action == "cancelled"
     assert stage.updates == ["Cancelled"]
+
+
+NOT_STANDARD = """
+version: 1
+policies:
+  - name: restores
+    match: [{operation: S3InitiateRestoreObject}]
+    require: [{operation_parameters: {S3InitiateRestoreObject.GlacierJobTier: {not: STANDARD}}}]
+"""
+
+
+@pytest.mark.parametrize("tier", ["EXPEDITED", "", " STANDARD", "STANDARD "])
+def test_a_value_outside_its_closed_set_passes_no_not(tier: str) -> None:
+    """The job is held, the reason names member and value, and a person may approve it."""
+    stage = Stage(NOT_STANDARD)
+    restore = {"S3InitiateRestoreObject": {"ExpirationInDays": 1, "GlacierJobTier": "BULK"}}
+    ref, other = stage.create(Operation=restore), stage.create(Operation=restore)
+    stage.emulator.add_member(ref.job_id, ("Operation", "S3InitiateRestoreObject", "GlacierJobTier"), tier)
+    review = stage.review(ref)
+    assert review.action == "held"
+    assert f'this version does not know Operation.S3InitiateRestoreObject.GlacierJobTier="{tier}"' in review.reason
+    assert stage.review(other).action == "approved"
+    assert stage.decide(ref, Direction.APPROVE).action == "approved"
+
+
+WITH_CLOSED_SETS = [each for each in CLOSED_SETS if each[0] in STRUCTURES]
+
+
+@pytest.mark.parametrize(
+    ("structure", "path", "shape"),
+    WITH_CLOSED_SETS,
+    ids=[".".join((name, *path)) for name, path, _ in WITH_CLOSED_SETS],
+)
+def test_the_wire_shows_values_outside_every_closed_set(
+    structure: Structure, path: tuple[str, ...], shape: Shape
+) -> None:
+    """The same paths as those of what the AWS CLI prints."""
+    for value in (shape.values[0], "NEWER", "", f"{shape.values[0]} "):
+        said = with_value(request_shape(structure), path, value)
+        if structure == "Operation":
+            said = {path[0]: said[path[0]]}
+        if structure == "ManifestGenerator":  # the filters of encryption are a union, and `whole` gives all of it
+            del said["S3JobManifestGenerator"]["Filter"]["MatchAnyObjectEncryption"]
+        job = {**recorded("describe_job_suspended.json")["Job"], structure: said}
+        ref = JobRef.from_arn(job["JobArn"])
+        client = client_that_hears(200, on_the_wire("DescribeJob", {"Job": job}), ref.region)
+        read = S3Control(client, SteppedClock(START)).describe(ref)
+        assert read.unknown_members == Job.from_description(job).unknown_members
+        found = () if value in shape.values else (f'{".".join((structure, *path))}="{value}"',)
+        assert read.unknown_members == found
 
 
 def test_what_else_is_new_changes_nothing() -> None:

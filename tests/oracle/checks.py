@@ -183,7 +183,7 @@ def parameter(check: str, path: str, job: Job) -> Fact:
     if check == "operation_parameters":
         return at_path(mapping(job["Operation"]), path.split("."))
     generator = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator"])
-    if generator is None and "Manifest" not in job:
+    if says_its_objects_twice(job) or (generator is None and "Manifest" not in job):
         return Result.UNMEASURABLE
     return at_path(generator, path.split("."))
 
@@ -389,6 +389,8 @@ def at_path(value: Plain, path: list[str]) -> Plain:
 
 def manifest_part(job: Job, part: str) -> Fact:
     """Give `generated`, `stored`, `format`, `bucket`, `key` or `version` of the job's manifest."""
+    if says_its_objects_twice(job):
+        return Result.UNMEASURABLE
     generator = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator"])
     if part == "generated":
         return generator is not None
@@ -407,12 +409,19 @@ def manifest_part(job: Job, part: str) -> Fact:
     return {"bucket": bucket, "key": key}[part]
 
 
+def says_its_objects_twice(job: Job) -> bool:
+    """Say whether the job has a manifest of its own and a generator, so that nobody knows which one S3 follows."""
+    return "Manifest" in job and "ManifestGenerator" in job
+
+
 def manifest_trouble(job: Job) -> Result | None:
     """Say why there is no manifest object to look at, None where there is one.
 
     A supplied one is always there; a generated one is unmeasurable where it is not stored, and
-    until the generator has run unknown before Suspended, unmeasurable from there.
+    until the generator has run unknown before Suspended, unmeasurable from there. Unmeasurable also beside a generator.
     """
+    if says_its_objects_twice(job):
+        return Result.UNMEASURABLE
     if "Manifest" in job or "GeneratedManifestDescriptor" in job:
         return None
     stored = at_path(job, ["ManifestGenerator", "S3JobManifestGenerator", "EnableManifestOutput"])
@@ -431,6 +440,8 @@ def of_stored_manifest(job: Job, fact: int | Unavailable) -> Fact:
 
 def source_buckets(situation: Situation) -> list[str | Result] | Result:
     """Give every bucket the job reads or changes: the generator's SourceBucket, or the manifest's rows."""
+    if says_its_objects_twice(situation.job):
+        return Result.UNMEASURABLE
     source = at_path(situation.job, ["ManifestGenerator", "S3JobManifestGenerator", "SourceBucket"])
     if source is not None:
         return [bucket_in(source)]

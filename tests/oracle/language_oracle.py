@@ -40,7 +40,8 @@ Readings chosen where the description leaves room (those of calendars stand in `
     with the gap's end where there is none.
 22. "The shell's classes" are those of `fnmatch`: a `]` that comes first is one of the class, a `-` at an end, too.
 23. `within` of a value that is there is unmeasurable where S3 does not say when the job was created.
-24. A job that S3 describes with neither a manifest nor a generator has a generator that is unmeasurable.
+24. A job that S3 describes with neither a manifest nor a generator has a generator that is unmeasurable. Of one with
+    both, its source buckets and all of manifest and generator are unmeasurable.
 25. A grace ends at SuspendedDate plus its length, that instant included in what comes after it. Without a
     SuspendedDate it never ends, also where it is 0s.
 26. A job without a grace is one that surely does not ask for confirmation: ConfirmationRequired is false, it is not

@@ -12,7 +12,9 @@ LOOKED_AT = ("Operation", "ManifestGenerator", "Manifest", "Report")
 
 
 def says_more_than_is_known(job: Job) -> bool:
-    """Say whether the job's description has a member that the model lacks, where it says what the job does.
+    """Say whether the description has a member, or a value of a closed set, that the model lacks.
+
+    Only where it says what the job does.
 
     An operation that stands alone and is new is no such member: the page has a rule of its own for it, and its
     parameters may be any.
@@ -47,5 +49,7 @@ def _strange(shape: Any, value: Plain) -> Iterator[bool]:
         case "map", dict():
             for inner in value.values():
                 yield from _strange(shape.value, inner)
+        case "string", str() if shape.enum:
+            yield value not in shape.enum
         case _:
             yield isinstance(value, dict | list)

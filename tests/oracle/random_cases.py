@@ -135,11 +135,20 @@ def random_job(rng: Random, document: Document, now: datetime) -> tuple[dict[str
         del job["CreationTime"]
     parts = with_times(random_manifest(rng, document, partition, status), now - CREATED_BEFORE)
     job.update(parts)
+    add_oddities(rng, job, partition)
+    return job, "Manifest" in parts or "GeneratedManifestDescriptor" in parts
+
+
+def add_oddities(rng: Random, job: dict[str, Plain], partition: str) -> None:
+    """Have a few jobs say what nobody expects of S3."""
     if chance(rng, 0.03):
         add_a_member(rng, job)
     if chance(rng, 0.02):
         mapping(job["Operation"]).setdefault(rng.choice([*pools.OPERATIONS, pools.UNKNOWN_OPERATION]), {})  # type: ignore[attr-defined]
-    return job, "Manifest" in parts or "GeneratedManifestDescriptor" in parts
+    if chance(rng, 0.03):
+        add_an_odd_value(rng, job)
+    if "Manifest" in job and chance(rng, 0.04):
+        job["ManifestGenerator"] = {"S3JobManifestGenerator": {"SourceBucket": random_bucket(rng, partition)}}
 
 
 def add_a_member(rng: Random, job: dict[str, Plain]) -> None:
@@ -152,6 +161,20 @@ def add_a_member(rng: Random, job: dict[str, Plain]) -> None:
             here["NewMember"] = rng.choice(["true", True, {"Deep": 1}])
             return
         here = rng.choice(inside)
+
+
+def add_an_odd_value(rng: Random, job: dict[str, Plain]) -> None:
+    """Put a value that S3's closed sets do not have where one of them holds."""
+    places = [
+        (mapping(job.get("Report")), "ReportScope"),
+        (mapping(mapping(job.get("Manifest")).get("Spec")), "Format"),
+        (mapping(mapping(job["Operation"]).get("S3PutObjectCopy")), "StorageClass"),
+        (mapping(mapping(job["Operation"]).get("S3InitiateRestoreObject")), "GlacierJobTier"),
+    ]
+    present = [(structure, name) for structure, name in places if structure]
+    if present:
+        structure, name = rng.choice(present)
+        structure[name] = rng.choice(["", "NEWER", f"{structure.get(name, 'STANDARD')} "])  # type: ignore[index]
 
 
 def with_times(parts: dict[str, Plain], created: datetime) -> dict[str, Plain]:

@@ -290,3 +290,39 @@ def test_a_guardrail_against_a_bucket_is_not_met_by_another_name_for_it(members:
     decision = judge(json.loads(json.dumps(NOT_THAT_BUCKET)), facts(Operation=INVOKE, **members))
     assert str(decision.verdict) == "hold"
     assert status_update_reason(decision).startswith(f"batchgate: held by {told} [policy ")
+
+
+# --- A manifest and a generator at once ---------------------------------------------------------------
+
+LISTS_THE_LAKE: Json = {"S3JobManifestGenerator": {"SourceBucket": "arn:aws:s3:::lake", "EnableManifestOutput": True}}
+
+
+@pytest.mark.parametrize("generator", [LISTS_THE_LAKE, {"S3JobManifestGenerator": {}}, {}])
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"source_buckets": {"only": "lake"}},
+        {"source_buckets": {"none": "secret"}},
+        {"manifest_generator": {"SourceBucket": "arn:aws:s3:::lake"}},
+        {"manifest": {"generated": True}},
+        {"manifest": {"generated": False}},
+        {"manifest": {"bucket": "manifests"}},
+        {"manifest": {"bytes": {"at_most": 10_000}}},
+        {"object_bytes": {"at_most": 10_000}},
+    ],
+    ids=str,
+)
+def test_beside_a_manifest_a_generator_says_nothing(check: Written, generator: Json) -> None:
+    """Which of the two S3 follows nobody here can say."""
+    about = facts(ManifestGenerator=generator)
+    assert result_of(check, about) is UNMEASURABLE
+    [policy] = [{"name": "p", "require": [check]}]
+    reason = status_update_reason(judge({"version": 1, "policies": [policy]}, about))
+    assert "unmeasurable (both a manifest and a generator)" in reason
+
+
+def test_each_alone_says_the_source_buckets() -> None:
+    """So that the jobs above are held for having both."""
+    check = {"source_buckets": {"only": "lake"}}
+    assert result_of(check, facts(ManifestGenerator=LISTS_THE_LAKE, Manifest=None)) is MET
+    assert result_of(check, facts()) is MET

@@ -332,6 +332,28 @@ def test_an_operation_that_is_new_on_purpose_is_no_warning(tmp_path: Path) -> No
     assert warnings(file) == []
 
 
+@pytest.mark.parametrize("status", ["Ready", "Active", "Paused", "Complete", "Cancelled", "Failed"])
+@pytest.mark.parametrize("expect", ["approve", "cancel"])
+def test_a_status_in_which_the_gate_decides_nothing_is_a_warning(status: str, expect: str, tmp_path: Path) -> None:
+    """In the words of the page as in DescribeJob's: such a case proves nothing of live jobs."""
+    for job in ({"status": status}, {"Status": status}):
+        file = write(tmp_path, {**GOOD, "job": {**GOOD["job"], **job}, "expect": expect})
+        [warning] = warnings(file)
+        [name] = job
+        assert f"cases[0].job.{name}: the gate does not evaluate a job whose status is {status}:" in warning
+
+
+def test_a_status_in_which_the_gate_decides_or_waits_is_no_warning(tmp_path: Path) -> None:
+    """Suspended, or before; and a job that runs without having asked where the policies cancel such jobs."""
+    for status in ("Suspended", "New", "Preparing"):
+        assert warnings(write(tmp_path, {**GOOD, "job": {**GOOD["job"], "status": status}})) == []
+    runs = {**GOOD, "job": {**GOOD["job"], "status": "Active", "confirmation_required": False}}
+    file = write(tmp_path, runs)
+    assert len(warnings(file)) == 1
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("version: 1", "version: 1\nungated_jobs: cancel"))
+    assert warnings(file) == []
+
+
 # --- what the cases exercise ----------------------------------------------------------------------------
 
 

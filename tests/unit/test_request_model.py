@@ -92,7 +92,7 @@ def whole(shape: Shape) -> Any:
         case Kind.TIMESTAMP:
             return datetime(2026, 3, 27, tzinfo=UTC)
         case Kind.STRING:
-            return "text"
+            return shape.values[-1] if shape.values else "text"
 
 
 def places(shape: Shape, value: Any, path: str = "") -> Iterator[tuple[Any, str]]:
@@ -133,6 +133,57 @@ def test_what_stands_below_a_member_that_has_nothing_below_it_is_unknown(structu
                 other = copy.deepcopy(value)
                 list(places(shape, other))[number][0][name] = content
                 assert unknown_members(structure, other) == (f"{path}.{found}" if path else found,)
+
+
+def closed_sets(shape: Shape, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Shape]]:
+    """Every string with a closed set below a structure, by the names that lead to it."""
+    if shape.values:
+        yield path, shape
+    elif shape.element is not None:
+        yield from closed_sets(shape.element, path)
+    for name, member in shape.members.items():
+        yield from closed_sets(member, (*path, name))
+
+
+CLOSED_SETS = [(structure, path, shape) for structure in ALL for path, shape in closed_sets(request_shape(structure))]
+OUTSIDE = ["", " ", "NEWER", "{} ", " {}", "{}\n", "{}X", 'say "x"', 7, True]
+"""Values that no closed set has; `{}` stands for one that it has."""
+
+
+def with_value(shape: Shape, path: tuple[str, ...], value: Any) -> Any:
+    """A whole value, but for what stands at a path, in every element of a list."""
+    if not path:
+        return value if shape.element is None else [with_value(shape.element, path, value)]
+    if shape.element is not None:
+        return [with_value(shape.element, path, value)]
+    return {**whole(shape), path[0]: with_value(shape.members[path[0]], path[1:], value)}
+
+
+def test_there_are_closed_sets_in_each_structure_that_says_what_a_job_does() -> None:
+    """Or the tests over all of them would say nothing."""
+    assert {structure for structure, _, _ in CLOSED_SETS} >= {"Operation", "ManifestGenerator", "Manifest", "Report"}
+
+
+@pytest.mark.parametrize(
+    ("structure", "path", "shape"), CLOSED_SETS, ids=[".".join((name, *path)) for name, path, _ in CLOSED_SETS]
+)
+def test_a_value_outside_its_closed_set_is_unknown(structure: Structure, path: tuple[str, ...], shape: Shape) -> None:
+    """S3 may add one: what it does nobody here can say, so a policy's `not` must not let it pass."""
+    for inside in shape.values:
+        assert unknown_members(structure, with_value(request_shape(structure), path, inside)) == ()
+        for outside in OUTSIDE:
+            value = outside.format(inside) if isinstance(outside, str) else outside
+            [found] = unknown_members(structure, with_value(request_shape(structure), path, value))
+            quoted = str(value).replace('"', "'")
+            assert found == f'{".".join(path)}="{quoted}"'
+    assert unknown_members(structure, with_value(request_shape(structure), path, None)) == ()
+
+
+def test_a_long_value_is_shortened() -> None:
+    """It stands in a reason of 256 characters."""
+    [found] = unknown_members("Report", {"Format": "x" * 1000})
+    assert found.startswith('Format="xxx')
+    assert len(found) <= len('Format=""') + 40
 
 
 def test_every_type_of_the_model_has_its_kind() -> None:

@@ -33,26 +33,28 @@ _GOVERNS = {True: "governs", False: "does not govern", None: "may govern"}
 
 
 INSTEAD_IN_WORDS: Mapping[str, str] = {
-    "nothing": "does nothing; the job did not ask for confirmation, and does not run yet",
+    "nothing": "does nothing; S3 does not wait for a decision on the job",
+    "waiting": "waits; this version does not know the job's status",
+    "superseded": "does nothing to it, and reports that it was decided elsewhere: the job is no longer Suspended",
     "ungated": "reports the job as ungated, and does nothing to it: it ran without asking for confirmation",
     "ungated_or_confirmed_elsewhere": (
         "reports the job as ungated or confirmed elsewhere, and does nothing to it: it ran, and S3 does not say which"
     ),
 }
-"""What the gate does with a job that may not have asked for confirmation, and that the policies do not cancel."""
+"""What the gate does with a job that is not Suspended, and that the policies do not cancel."""
 
 
 def done_instead(job: Job, decision: Decision, survives: DateSurvives) -> str:
     """What a gate that never wrote about this job does instead of what the verdict says; "" where it does that."""
     now, cancels = decision.facts.now, decision.policies.cancel_ungated
     asks = decision.facts.asks_for_confirmation
-    if asks is AsksForConfirmation.YES:
-        return ""
     step = next_step(None, job, now, cancel_ungated=cancels, survives=survives)
     if step is Step.JUDGE and asks is AsksForConfirmation.NO and direction_of(decision) is None:
         step = leave_ungated(None, job, now)
     if isinstance(step, Settle):
         return str(step.outcome)
+    if step is Step.WAIT and decision.verdict is not Verdict.WAIT:
+        return "waiting"
     return "nothing" if step is Step.NOTHING else ""
 
 

@@ -323,7 +323,7 @@ def _decides(said: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
 _RULES: Final = {
     "unmatched": "no policy matches the job",
     "unknown-operation": "this version does not know the operation",
-    "unknown-member": "this version does not know all members of the job's description",
+    "unknown-member": "this version does not know all members or values of the job's description",
     "not-suspended": "S3 had not suspended the job yet",
     "shadow": "the policies are in shadow mode",
 }

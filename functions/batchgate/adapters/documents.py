@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
+from batchgate.jobs.request_model import unknown_value
 from batchgate.text import shorten
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class XmlDocument:
 
     Attributes:
         unknown: The dotted paths of what the model does not know, in the model's names as far as it knows them; an
-            attribute with an @ before its name.
+            attribute with an @ before its name, a value outside its closed set behind its path: `Job.Status="New"`.
         is_cut: Whether something that botocore would not read was taken out of the document.
     """
 
@@ -95,7 +96,10 @@ class XmlDocument:
             case _ if len(element):
                 raise ValueError(f"{path} has elements inside")
             case kind:
-                check_text(kind, element.text or "", path)
+                text = element.text or ""
+                check_text(kind, text, path)
+                if kind == "string" and shape.enum and text not in shape.enum:
+                    self.unknown.add(unknown_value(path, text))
 
     def _structure(self, shape: StructureShape, element: ET.Element, path: str) -> None:
         check_blank(element, path)

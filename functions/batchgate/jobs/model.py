@@ -152,7 +152,8 @@ class Job(Struct, frozen=True):
         manifest, manifest_generator, generated_manifest, report: The structures of the same names;
             None when S3 did not answer them.
         unknown_members: The dotted paths of what this version does not know in operation, generator, manifest and
-            report: `Operation.S3PutObjectCopy.NewMember`. What it means nobody here can say.
+            report: `Operation.S3PutObjectCopy.NewMember`, or a value outside its closed set:
+            `Operation.S3InitiateRestoreObject.GlacierJobTier="FASTEST"`. What it means nobody here can say.
 
     Source: S3 Control API, JobDescriptor.
     """
@@ -203,8 +204,8 @@ class Job(Struct, frozen=True):
 
         Args:
             description: Its dates may be aware datetimes or ISO 8601 strings.
-            unknown_members: What the SDK dropped; None for a description that has everything, where what this version
-                does not know is looked for.
+            unknown_members: What the SDK dropped or does not know; None for a description that has everything, where
+                what this version does not know is looked for.
 
         Raises:
             JobDescriptionError: JobArn or Status is missing, or a member has another type than S3's.

@@ -8,11 +8,15 @@ The table itself is generated (`request_shapes`, by `make reference`) and is loa
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from batchgate.jobs.model import Json
+from batchgate.text import shorten
+
+VALUE_AT_MOST: Final = 40
+"""Characters of a value outside its closed set."""
 
 Structure: TypeAlias = Literal["Operation", "ManifestGenerator", "Manifest", "Report", "GeneratedManifestDescriptor"]
 """A structure of the job whose members the table knows, by the name that DescribeJob gives it."""
@@ -59,7 +63,7 @@ def request_shape(structure: Structure) -> Shape:
 
 
 def unknown_members(structure: Structure, value: Json) -> tuple[str, ...]:
-    """Which members of a job's structure the table does not have, at any depth.
+    """Which members of a job's structure, and which values of closed sets, the table does not have, at any depth.
 
     Args:
         structure: Which structure `value` is.
@@ -68,7 +72,8 @@ def unknown_members(structure: Structure, value: Json) -> tuple[str, ...]:
     Returns:
         Dotted paths below the structure, sorted, each once however many elements of a list have it:
         `S3PutObjectAcl.AccessControlPolicy.AccessControlList.Grants.NewMember`. A structure or a list where the table
-        has neither counts as unknown; a map's keys never do. Source of the names: DescribeJob.
+        has neither counts as unknown; a map's keys never do. A value outside its closed set stands behind its path:
+        `S3InitiateRestoreObject.GlacierJobTier="FASTEST"`. Source of the names: DescribeJob.
     """
     return tuple(sorted(set(_unknown(request_shape(structure), value, ""))))
 
@@ -89,3 +94,11 @@ def _unknown(shape: Shape, value: Json, path: str) -> Iterator[str]:
                 yield from _unknown(shape.members[name], content, inner)
             else:
                 yield inner
+    elif shape.values and value is not None and value not in shape.values:
+        yield unknown_value(path, value)
+
+
+def unknown_value(path: str, value: Json) -> str:
+    """A value outside its closed set, behind its path, quoted and shortened."""
+    text = str(value).replace('"', "'")
+    return f'{path}="{shorten(text, VALUE_AT_MOST)}"'

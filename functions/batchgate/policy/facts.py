@@ -149,12 +149,11 @@ def gather_facts(
         parameters=job.parameters,
         total_tasks=_total_tasks(job),
         tags=tags,
-        source_buckets=_generator_bucket(job)
-        or (source_buckets if isinstance(source_buckets, Gap) else frozenset(map(_bucket, source_buckets))),
+        source_buckets=_source_buckets(job, source_buckets),
         destination_buckets=_destination_buckets(job),
         manifest=_manifest(job),
         manifest_bytes=_manifest_bytes(job, manifest_bytes),
-        object_bytes=object_bytes,
+        object_bytes=_both(job) or object_bytes,
         generator=_generator_members(job),
         role=job.role,
         priority=job.priority,
@@ -184,15 +183,28 @@ def _generator(job: Job) -> Mapping[str, Json]:
 
 def _generator_members(job: Job) -> Mapping[str, Json] | Gap | None:
     """A job has a manifest of its own or a generator; one with neither has a generator that is not known."""
-    if job.manifest_generator is None and job.manifest is not None:
-        return None
+    if job.manifest is not None:
+        return _both(job)
     return _generator(job) or Gap(Result.UNMEASURABLE, "neither a manifest nor a generator that this version knows")
 
 
-def _generator_bucket(job: Job) -> frozenset[str | Gap] | None:
-    """The one bucket that a generator lists. Source: S3JobManifestGenerator.SourceBucket (an ARN)."""
-    bucket = _generator(job).get("SourceBucket")
-    return None if bucket is None else frozenset({_bucket(bucket)})
+def _both(job: Job) -> Gap | None:
+    """Why nothing can be said of what lists the objects of a job with a manifest of its own and a generator."""
+    if job.manifest is None or job.manifest_generator is None:
+        return None
+    return Gap(Result.UNMEASURABLE, "both a manifest and a generator")
+
+
+def _source_buckets(job: Job, of_rows: Iterable[str] | Gap) -> frozenset[str | Gap] | Gap:
+    """The one bucket that a generator lists, else those of the manifest's rows.
+
+    Source: S3JobManifestGenerator.SourceBucket (an ARN).
+    """
+    if gap := _both(job):
+        return gap
+    if (bucket := _generator(job).get("SourceBucket")) is not None:
+        return frozenset({_bucket(bucket)})
+    return of_rows if isinstance(of_rows, Gap) else frozenset(map(_bucket, of_rows))
 
 
 def manifest_location(job: Job) -> Mapping[str, Json] | None:
@@ -210,7 +222,9 @@ def _manifest_bytes(job: Job, measured: int | Gap) -> int | Gap:
 
 
 def _not_generated(job: Job) -> Gap | None:
-    """Why nothing can be said of a generated manifest; None where there is a manifest."""
+    """Why nothing can be said of a manifest; None where there is one."""
+    if gap := _both(job):
+        return gap
     if manifest_location(job) is not None:
         return None
     if _generator(job).get("EnableManifestOutput") is True and job.status.before_suspended:
@@ -228,6 +242,8 @@ def manifest_place(job: Job) -> ObjectPlace | Gap:
 
 
 def _manifest(job: Job) -> Mapping[str, Fact[str | bool]]:
+    if gap := _both(job):
+        return dict.fromkeys(("format", "bucket", "key", "version", "generated", "stored"), gap)
     generated = job.manifest is None and job.manifest_generator is not None
     stored = _generator(job).get("EnableManifestOutput") if generated else True
     said = {"generated": generated, "stored": stored if isinstance(stored, bool) else None}

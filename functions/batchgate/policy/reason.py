@@ -15,7 +15,7 @@ from batchgate.policy.wording import QUOTED_AT_MOST, instant, length, printable
 from batchgate.text import MARK, shorten
 
 _PATH_AT_MOST = 80
-"""Characters of the path of a member that this version does not know; of a long one its end."""
+"""Characters of the path of a member, or value, that this version does not know; of a long one its end."""
 
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
