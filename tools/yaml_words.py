@@ -311,15 +311,13 @@ def _end_of_document(seen: _Seen) -> NotYaml:
     message = f'expected a comment (#) or `key: value`, got "{_shown(seen.lines[number])}"; begin with version: 1'
     if _KEY.match(seen.lines[number]):
         spaces = _indent(seen.lines[number])
-        if spaces > _indent(seen.line):
-            key = _shown(seen.lines[number].partition(":")[0])
-            return NotYaml(
-                f"expected no space before the first key, got {spaces}; take {'it' if spaces == 1 else 'them'} away"
-                f" before {key}, as before {_shown(seen.line.partition(':')[0])}",
-                number + 1,
-                spaces + 1,
-            )
-        return seen.here(f'expected `key: value`, got "{seen.rest}"; indent it alike with what it belongs to')
+        key = _shown(seen.lines[number].partition(":")[0])
+        return NotYaml(
+            f"expected no space before the first key, got {spaces}; take {'it' if spaces == 1 else 'them'} away before"
+            f" {key}, as before {_shown(seen.line.partition(':')[0])}",
+            number + 1,
+            spaces + 1,
+        )
     return NotYaml(message, number + 1, _indent(seen.lines[number]) + 1)
 
 

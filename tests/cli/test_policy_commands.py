@@ -44,7 +44,9 @@ def test_every_problem_is_told_at_once_with_file_and_line(tmp_path: Path) -> Non
     path = write(tmp_path, "version: 2\npolicies:\n  - name: a\n    requir: []\n    match:\n      - regoin: x\n")
     result = batchgate("policy", "check", path)
     assert result.exit_code == 3
-    assert [line.split(":")[1] for line in result.stderr.splitlines()] == ["1", "4", "6"]
+    *problems, note = result.stderr.splitlines()
+    assert [line.split(":")[1] for line in problems] == ["1", "4", "6"]
+    assert note == "note: findings are reported when no problem is left"
     assert "did you mean require?" in result.stderr
     assert result.stdout == ""
 
@@ -382,10 +384,10 @@ def test_files_that_are_no_set_together_are_told_how_to_be_checked_alone(tmp_pat
         write(tmp_path, "version: 1\npolicies:\n  - name: p\n    require: []\n", name)
     result = batchgate("policy", "check", str(tmp_path))
     assert result.exit_code == 3
-    problem, note = result.stderr.splitlines()
+    problem, note, _ = result.stderr.splitlines()
     assert 'the name "p" is taken by' in problem
     assert note.startswith("note: these 2 files are read together as one policy set;")
-    [said] = json.loads(batchgate("policy", "check", str(tmp_path), "-o", "json").stdout)["notes"]
+    said, _ = json.loads(batchgate("policy", "check", str(tmp_path), "-o", "json").stdout)["notes"]
     assert note == f"note: {said}"
 
 

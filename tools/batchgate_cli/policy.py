@@ -73,7 +73,8 @@ def check(
         try:
             loaded = policy_file.load(paths)
         except PolicyError as error:
-            error.add_note("findings are reported when no problem is left")
+            if any(problem.path for problem in error.problems):
+                error.add_note("findings are reported when no problem is left")
             if output is Output.TEXT:
                 raise
             said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
