@@ -94,7 +94,7 @@ def test_a_wrong_expectation_fails(copied_cases: Path, expected: str, wrong: str
     file = copied_cases / "small-jobs.yaml"
     _change(file, lambda text: text.replace(expected, wrong, 1))
     ran = run_cases(file)
-    assert (ran.returncode, "4 passed, 1 failed" in ran.stdout) == (CASE_FAILED, True), ran.stdout + ran.stderr
+    assert (ran.returncode, "5 passed, 1 failed" in ran.stdout) == (CASE_FAILED, True), ran.stdout + ran.stderr
 
 
 def test_a_requirement_that_no_case_tries_fails_only_where_coverage_is_asked_for(copied_cases: Path) -> None:

@@ -55,7 +55,7 @@ def test_days_are_named_in_the_order_of_the_week() -> None:
         (required({"tags": {"urgent": True}}), 'got true; write it in quotes: "true"'),
         (required({"account": 111122223333}), 'write it in quotes: "111122223333"'),
         (required({"manual_approval": True}), "expected required, got true; write required"),
-        (required({"manual_approval": {"at_least": 2}}), "one decision of anyone who may decide jobs is enough"),
+        (required({"manual_approval": {"at_least": 2}}), "manual_approval takes one decision by any operator"),
         (
             required(
                 {"region": "eu-*"},
