@@ -253,15 +253,40 @@ def _place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place
 def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
     for path in map(Path, paths):
         if path.is_dir():
-            found = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
+            found = sorted(each for each in path.iterdir() if _is_named_as_policy(each))
             if not found:
                 below = ", ".join(map(str, _directories_below(path)))
                 hint = f"; name one of those below it: {below}" if below else ""
                 message = f"expected a directory with policy files (*.yaml), got none in {path}{hint}"
                 raise PolicyError([Problem((), message)])
+            _refuse_no_files(found)
             yield from found
         else:
             yield path
+
+
+def _is_named_as_policy(path: Path) -> bool:
+    """Whether a name ends as a policy file's, in any case: `.YAML` too, so that no policy is left out silently."""
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _refuse_no_files(paths: Sequence[Path]) -> None:
+    """Refuse what is named as a policy file and is none, such as a link that leads nowhere."""
+    problems = [
+        Problem(
+            (), f"expected a policy file, got {_instead_of_a_file(path)}; remove or rename it", Place(str(path), 1, 1)
+        )
+        for path in paths
+        if not path.is_file()
+    ]
+    if problems:
+        raise PolicyError(problems)
+
+
+def _instead_of_a_file(path: Path) -> str:
+    if path.is_dir():
+        return "a directory"
+    return "a symbolic link to no file" if path.is_symlink() else "something else"
 
 
 def _directories_below(path: Path) -> list[Path]:
@@ -271,7 +296,7 @@ def _directories_below(path: Path) -> list[Path]:
 
 def _holds_policies(path: Path) -> bool:
     try:
-        return any(each.suffix in _SUFFIXES and each.is_file() for each in path.iterdir())
+        return any(_is_named_as_policy(each) and each.is_file() for each in path.iterdir())
     except OSError:
         return False
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from batchgate.errors import JobsApiError
 from batchgate.jobs.model import JobRef
+from batchgate.policy.facts import Gap, Result
 from batchgate.ports import Pause
 from batchgate.state import Block, Direction, Outcome, Phase, State
 from batchgate.sweep import Memory, Plan, sweep_jobs
@@ -23,9 +24,20 @@ from batchgate_cli.exits import Exit
 from batchgate_cli.job_view import age, obstacle, show_held
 from batchgate_cli.jobs import _carry_out
 from batchgate_cli.live_gate import PARAMETER, GateOptions, Whereabouts, find_gate
-from s3batch_emulator import Effect, Fault
+from s3batch_emulator import Effect, Fault, RealClock, Switches
 from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, make_unreadable, on_a_terminal
-from tests.integration.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION, RecordedJobs, Script, policies, raising
+from tests.integration.deployed import Served
+from tests.integration.stage import (
+    ACCOUNT,
+    APPROVE_ALL,
+    HOLD_ALL,
+    REGION,
+    RecordedJobs,
+    Script,
+    Stage,
+    policies,
+    raising,
+)
 
 UNKNOWN = "00000000-dead-beef-0000-000000000000"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -674,3 +686,21 @@ def test_the_stack_writes_what_the_commands_read() -> None:
     text = "".join(each for each in parameter["Properties"]["Value"]["Fn::Join"][1] if isinstance(each, str))
     read = (*Whereabouts.__struct_fields__, "application", "environment", "profile")
     assert [name for name in read if f'"{name}":' not in text] == []
+
+
+@pytest.mark.parametrize("said", [None, "unknown", "false", "true"])
+def test_commands_read_an_answer_without_tags_as_the_functions_do(
+    live: LiveStage, served: Served, tmp_path: Path, said: str | None
+) -> None:
+    """The deployment's setting reaches them by the parameter, and `policy explain` by its option."""
+    served.stage = Stage(HOLD_ALL, switches=Switches(untagged_lacks_tags=True))
+    served.stage.emulator.dates = RealClock()
+    ref = served.stage.create()
+    live.deploy(**({"untagged_answer_lacks_tags": said} if said else {}))
+    tags = find_gate(GateOptions()).jobs.look(ref, with_tags=True).tags
+    assert tags == ({} if said == "true" else Gap(Result.UNMEASURABLE, "S3 answered no list of tags"))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\npolicies: [{name: p, require: [{tags: {frozen: {present: false}}}]}]\n")
+    option = ("--untagged-answer-lacks-tags",) if said == "true" else ()
+    shown = batchgate("policy", "explain", str(policy), "--job-id", ref.job_id, "-o", "json", *option)
+    assert json.loads(shown.stdout)["verdict"] == ("approve" if said == "true" else "hold")

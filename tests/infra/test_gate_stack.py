@@ -393,6 +393,8 @@ def test_settings_reach_the_functions() -> None:
     assert said["BATCHGATE_BRAKE"] == "3/60"
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
     assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
+    [parameter] = template.find_resources("AWS::SSM::Parameter").values()
+    assert '"untagged_answer_lacks_tags":"true"' in json.dumps(parameter["Properties"]["Value"]).replace("\\", "")
     assert said["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
     groups = template.find_resources("AWS::Logs::LogGroup")
     assert len(groups) == len(HANDLERS)
@@ -546,7 +548,8 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
     said = json.loads(text)
     assert said.keys() == {
         *("stack", "ledger_table", "queue_url", "unreviewed_url", "undelivered_url"),
-        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets", "suspended_date_survives"),
+        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets"),
+        *("suspended_date_survives", "untagged_answer_lacks_tags"),
     }
     assert said["appconfig"].keys() == {"application", "environment", "profile"}
     assert said["functions"].keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}

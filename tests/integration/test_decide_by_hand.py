@@ -316,6 +316,18 @@ def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage) -> None
     assert decide_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest).action == "approved"
 
 
+def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: Stage) -> None:
+    """Tasks end while a person reads; how many is no change of the job."""
+    stage.suspended_date_survives = DateSurvives.TRUE
+    ref = stage.create(1000, ConfirmationRequired=False, until="Active")
+    stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=1))
+    shown = propose_by_hand(ref, CANCEL, KIM, "looked at it", stage.gate)
+    before = stage.s3control.describe(ref).tasks_ended
+    stage.advance(seconds=30)
+    assert stage.s3control.describe(ref).tasks_ended > before
+    assert decide_by_hand(ref, CANCEL, KIM, "looked at it", stage.gate, shown=shown.digest).action == "cancelled"
+
+
 def test_a_change_between_two_tries_of_a_command_is_seen(stage: Stage) -> None:
     """Another one's write begins the command anew, and what it then finds is what counts."""
     stage.enforce(BY_TEAM)

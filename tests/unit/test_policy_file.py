@@ -416,7 +416,27 @@ def test_the_order_of_files_changes_nothing_but_the_order_of_the_trace(tmp_path:
     assert len(versions) == 1
 
 
-@pytest.mark.parametrize("suffix", [".yml", ".yaml"])
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    """A policy that is not there any more must not be dropped silently; neither may a directory of such a name."""
+    written(tmp_path, GOOD)
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "gone.yaml")
+    (tmp_path / "c.yml").mkdir()
+    with pytest.raises(PolicyError) as refused:
+        policy_file.load([tmp_path])
+    assert [str(problem) for problem in refused.value.problems] == [
+        f"{tmp_path}/b.yaml:1:1: expected a policy file, got a symbolic link to no file; remove or rename it",
+        f"{tmp_path}/c.yml:1:1: expected a policy file, got a directory; remove or rename it",
+    ]
+
+
+def test_a_link_to_a_policy_file_is_read(tmp_path: Path) -> None:
+    """A directory may gather its files from elsewhere."""
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "p.yaml").symlink_to(written(tmp_path, GOOD) / "a.yaml")
+    assert len(policy_file.load([tmp_path / "all"]).policies.statements) == 1
+
+
+@pytest.mark.parametrize("suffix", [".yml", ".yaml", ".YAML", ".Yml"])
 def test_both_endings_are_read_from_a_directory(suffix: str, tmp_path: Path) -> None:
     """Teams write either."""
     (tmp_path / f"p{suffix}").write_text(GOOD, encoding="utf-8")

@@ -63,6 +63,23 @@ def without_versions(text: str) -> str:
     return text[: text.rindex(" [policy ")]
 
 
+def test_a_cancellation_to_come_names_what_ends_first() -> None:
+    """Of violations with graces of different length those whose grace ends at the instant that the reason gives."""
+    tasks, priority = {"total_tasks": {"at_most": 5}}, {"priority": {"at_least": 50}}
+
+    def policy(name: str, requirement: Written, grace: str) -> Written:
+        return {"name": name, "require": [{**requirement, "grace": grace}], "on_violation": "cancel"}
+
+    def first(one: str, other: str) -> str:
+        policies = [policy("a", tasks, one), policy("b", priority, other)]
+        return without_versions(reason({"version": 1, "policies": policies}, facts()))
+
+    head = "batchgate: held, will be cancelled at 2026-03-28T06:00:00Z unless fixed, by "
+    assert first("2d", "1d") == (f"{head}b: priority is 10, want at least 50")
+    assert first("1d", "2d") == (f"{head}a: total_tasks is 100, want at most 5")
+    assert first("1d", "1d") == (f"{head}a: total_tasks is 100, want at most 5; by b: priority is 10, want at least 50")
+
+
 # --- by example --------------------------------------------------------------------------------------
 
 RESTORE: Json = {"S3InitiateRestoreObject": {"GlacierJobTier": "STANDARD", "ExpirationInDays": 7}}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import boto3
 import msgspec
@@ -61,6 +61,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
         appconfig: Where the policies in force are.
         stack: The CloudFormation stack's name.
         suspended_date_survives: The deployment's setting.
+        untagged_answer_lacks_tags: The deployment's setting.
     """
 
     ledger_table: str
@@ -71,6 +72,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
     appconfig: policy_source.ProfileLocation | None = None
     stack: str = ""
     suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
+    untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def find_gate(options: GateOptions) -> LiveGate:
         home=home,
         found=found,
         ledger=ledgers.DynamoLedger(dynamodb, found.ledger_table, home, clock),
-        jobs=S3Control(client, clock),
+        jobs=S3Control(client, clock, untagged_lacks_tags=found.untagged_answer_lacks_tags == "true"),
         policies=policies,
         clock=clock,
     )

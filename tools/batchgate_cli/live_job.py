@@ -21,12 +21,13 @@ class LiveJobError(BatchgateError):
 
 @dataclass(frozen=True, slots=True)
 class AwsOptions:
-    """The AWS CLI's options of the same names; None where not given."""
+    """The AWS CLI's options of the same names, None where not given; and the deployment's setting of its name."""
 
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
     account_id: str | None = None
+    untagged_answer_lacks_tags: bool = False
 
 
 def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobLook, int | Gap]:
@@ -43,7 +44,8 @@ def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> t
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)
-        look = S3Control(client, SystemClock()).look(ref, with_tags=policies.asks_for("tags"))
+        jobs = S3Control(client, SystemClock(), untagged_lacks_tags=options.untagged_answer_lacks_tags)
+        look = jobs.look(ref, with_tags=policies.asks_for("tags"))
         asked = policies.asks_for("manifest.bytes")
         size = StoredManifests(session.client("s3", config=CONFIG)).size(look.job) if asked else NOT_READ
     except (BotoCoreError, ClientError) as error:

@@ -182,6 +182,13 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         DateSurvives,
         typer.Option(help="The deployment's setting of this name; it matters for a job that was never seen Suspended."),
     ] = DateSurvives.UNKNOWN,
+    untagged_answer_lacks_tags: Annotated[
+        bool,
+        typer.Option(
+            "--untagged-answer-lacks-tags",
+            help="With --job-id: the deployment's setting of this name is true, so an answer without tags means none.",
+        ),
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Also every check of statements that do not govern.")
     ] = False,
@@ -193,7 +200,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     """
     if (job is None) == (job_id is None):
         raise typer.BadParameter("expected either --job or --job-id", param_hint="--job")
-    aws = AwsOptions(profile, region, endpoint_url, account_id)
+    aws = AwsOptions(profile, region, endpoint_url, account_id, untagged_answer_lacks_tags)
     if job is not None and aws != AwsOptions():
         raise typer.BadParameter("the AWS options go with --job-id", param_hint="--job")
     if job_id is not None and tags is not None:

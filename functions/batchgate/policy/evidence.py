@@ -52,7 +52,9 @@ def job_as_shown(job: Job, tags: Mapping[str, str] | Gap) -> dict[str, Json]:
     return shown
 
 
-_MOVES_BY_ITSELF: Final = frozenset({"ref", "status", "status_update_reason", "suspended_date", "creation_time"})
+_MOVES_BY_ITSELF: Final = frozenset(
+    {"ref", "status", "status_update_reason", "suspended_date", "creation_time", "tasks_ended"}
+)
 
 
 def digest_of(decision: Decision) -> str:

@@ -134,10 +134,16 @@ def _refusal(decision: Decision, verdict: Verdict, heads: Sequence[str], room: i
 
 
 def _objecting(decision: Decision, verdict: Verdict) -> list[Vote]:
-    """The votes that ask for a verdict; of a job that will be cancelled those that cancel it: they are to be fixed."""
+    """The votes that ask for a verdict; of a job that will be cancelled those that cancel it at that instant.
+
+    They are to be fixed. Where no grace ends then, and a window closes for example, all that have a grace.
+    """
     votes = [vote for vote in decision.votes if vote.verdict is verdict and vote.rule is not Rule.SHADOW]
-    cancelling = [vote for vote in votes if vote.grace is not None] if decision.cancels_at is not None else []
-    return cancelling or votes
+    if decision.cancels_at is None:
+        return votes
+    cancelling = [vote for vote in votes if vote.grace is not None]
+    first = [vote for vote in cancelling if vote.grace and decision.facts.ends(vote.grace) == decision.cancels_at]
+    return first or cancelling or votes
 
 
 def _start(head: str, name: str, room: int) -> str:
