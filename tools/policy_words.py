@@ -143,7 +143,8 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "cancel_grace": "How long a job is suspended before a violation cancels it, as `5m`; until then it is held."
             " Tags may arrive after the job is suspended. `0s`: at once.",
             "cancel_held_after": "Cancel a job that was held for so long, as `21d`. Time counts only while all that"
-            " stands in the way is known: not what could not be read, nor an outage of the gate. Left away: never.",
+            " stands in the way is known: not what could not be read, a pause, nor an outage of the gate. Never before"
+            " a grace is over. Left away: never.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
             "calendars": "Named time windows, used by `window`.",
             "guardrails": "Statements that restrict what they match and never approve.",
