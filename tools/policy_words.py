@@ -147,7 +147,7 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             " Tags may arrive after the job is suspended. `0s`: at once.",
             "cancel_held_after": "Cancel a job after it has been held this long, for example `21d`. Only time"
             " during which every reason for the hold was known counts: not time in which something could not be read,"
-            " nor an outage of the gate. Default: never.",
+            " a pause, nor an outage of the gate. Never before a grace is over. Default: never.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
             "calendars": "Named time windows, used by `window`.",
             "guardrails": "Statements that restrict what they match and never approve.",

@@ -98,6 +98,10 @@ class JobsApiError(BatchgateError):
     """S3 Control did not do what it was asked; the subclasses say what is known of the job then."""
 
 
+class ListingUnclearError(JobsApiError):
+    """S3 answered a page of jobs without a list, not even an empty one: whether there are any is not known."""
+
+
 class JobNotFoundError(JobsApiError):
     """S3 knows no such job: not yet registered, gone, or in another account or Region."""
 

@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from batchgate.state import Phase, State
 
-OVERDUE_AFTER = timedelta(hours=1)
-"""A hold that nobody looked at for so long after it was due was left alone by a gate that did not work."""
+OVERDUE_AFTER = timedelta(minutes=5)
+"""The most by which a sweep, that runs every minute, is usually late. A hold that is reviewed later than this after it
+was due was left alone by a gate that did not work: only the time up to `due_at` counts."""
 
 
 class HeldTime(Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobStatus
-from batchgate.state import Direction, Outcome, Phase, State
+from batchgate.state import LEASE_AT_MOST, Direction, Outcome, Phase, State
 
 SIGNATURE_LIVES = timedelta(minutes=15)
 """S3 refuses a request whose signature is older, so a lost update takes effect within this or never.
@@ -229,7 +229,8 @@ def _moved_as(status: JobStatus) -> Direction | None:
 
 def arrives_until(state: State, now: datetime) -> datetime:
     """Until when an update that may have been sent can still take effect; a while yet where no lease is known."""
-    return (state.lease_until or now) + SIGNATURE_LIVES
+    is_known = state.lease_until is not None and state.lease_until - now <= LEASE_AT_MOST
+    return (state.lease_until if is_known and state.lease_until else now) + SIGNATURE_LIVES
 
 
 def clocks_apart(date: datetime, asked_at: datetime, answered_at: datetime) -> timedelta:

@@ -18,6 +18,7 @@ from batchgate.errors import (
     ManifestsApiError,
     PolicyUnavailableError,
     RefusedError,
+    UnreadableItemError,
 )
 from batchgate.held_time import HeldTime
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
@@ -174,8 +175,10 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
     job = look.job
     asks = asks_for_confirmation(state, job, gate.suspended_date_survives)
     decision = _decide(policies, look, size, asks, gate)
-    held = _held_time(state, decision)
     expires_after = policies.cancel_held_after if asks is AsksForConfirmation.YES else None
+    held = _held_time(state, decision, gate, may_end=expires_after is not None)
+    if _cancels_later(decision):
+        expires_after = None
     expired = expires_after is not None and held.may_end and held.counted >= expires_after
     direction = Direction.CANCEL if expired else direction_of(decision)
     block = _block(state, direction, job, gate)
@@ -210,9 +213,25 @@ def direction_of(decision: Decision) -> Direction | None:
             return None
 
 
-def _held_time(state: State | None, decision: Decision) -> HeldTime:
-    """For how long the job was held for known reasons; what was held in shadow, or left to people, was not."""
-    is_known = decision.verdict is Verdict.HOLD and decision.may_expire
+def _cancels_later(decision: Decision) -> bool:
+    """Whether the policies cancel the job at an instant to come: `cancel_held_after` never cancels it before."""
+    return decision.cancels_at is not None or any(vote.grace is not None for vote in decision.votes)
+
+
+def _is_paused(gate: Gate) -> bool:
+    """Whether the gate is paused. A hold tries no claim, so it would not find out otherwise."""
+    try:
+        return gate.ledger.pause() is not None
+    except UnreadableItemError:
+        return True
+
+
+def _held_time(state: State | None, decision: Decision, gate: Gate, *, may_end: bool) -> HeldTime:
+    """For how long the job was held for known reasons; not in shadow, left to people, or while the gate is paused.
+
+    Nothing counts under policies without `cancel_held_after` either: nobody asks then whether the gate is paused.
+    """
+    is_known = may_end and decision.verdict is Verdict.HOLD and decision.may_expire and not _is_paused(gate)
     return HeldTime.at(decision.facts.now, state, is_known=is_known, until=decision.until)
 
 

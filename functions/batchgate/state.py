@@ -61,6 +61,10 @@ class Outcome(StrEnum):
     """The job ended without a decision."""
 
 
+LEASE_AT_MOST = timedelta(hours=1)
+"""Longer than any invocation: a lease that ends later was not written by one."""
+
+
 class State(Struct, frozen=True):
     """The gate's truth about one job.
 
@@ -139,8 +143,10 @@ class State(Struct, frozen=True):
     missing_since: datetime | None = None
 
     def lease_is_live(self, now: datetime) -> bool:
-        """Whether the owner of a claim still acts, and everybody else leaves."""
-        return self.phase is Phase.CLAIMED and self.lease_until is not None and now < self.lease_until
+        """Whether the owner of a claim still acts, and everybody else leaves; a lease too far ahead is nobody's."""
+        if self.phase is not Phase.CLAIMED or self.lease_until is None:
+            return False
+        return timedelta(0) < self.lease_until - now <= LEASE_AT_MOST
 
     @property
     def is_of_one_that_asks(self) -> bool:

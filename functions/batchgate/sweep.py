@@ -10,11 +10,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.digest import needs_a_person
-from batchgate.errors import JobsApiError, OutOfTimeError, PolicyUnavailableError, UnreadableItemError
+from batchgate.errors import (
+    JobsApiError,
+    ListingUnclearError,
+    OutOfTimeError,
+    PolicyUnavailableError,
+    UnreadableItemError,
+)
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.ports import Gate, ListedJob, Review
 from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
-from batchgate.state import Block, Phase, State
+from batchgate.state import LEASE_AT_MOST, Block, Phase, State
 
 _PERHAPS_UNGATED: Final = (
     JobStatus.NEW,
@@ -40,6 +46,10 @@ _REPORT_TAKES_AT_MOST = timedelta(seconds=3)
 
 _LOOKS_AT_THE_CLOCK_EVERY = 0.5
 """Seconds, while reviews run."""
+
+
+DUE_WITHIN = timedelta(days=31)
+"""No review makes an item due later: S3 fails a job that is Suspended for 30 days."""
 
 
 class Plan(Struct, frozen=True):
@@ -171,13 +181,17 @@ def _find_work(
     report.oldest_held = min((item.first_held_at for item in held if item.first_held_at), default=None)
     waits_since = [item.suspended_at or item.first_held_at for item in held]
     report.oldest_suspended = min((each for each in waits_since if each), default=None)
-    listed, others = _list(gate, plan, report)
+    listed, others = _list(gate, plan, report, expects_jobs=any(not item.ungated for item in held))
     all_listed = None if listed is None or others is None else frozenset(listed.keys() | others.keys())
     others = others or {}
     due: list[_Work] = []
     for item in items.values():
         has_moved = listed is not None and item.ref not in listed and not item.lease_is_live(now)
         since = _due_since(item, now, version, paused=report.paused) or (now if has_moved else None)
+        too_late = _too_far_ahead(item, now)
+        if too_late:
+            report.note_trouble(item.ref.arn, UnreadableItemError(f"STATE {item.ref}: {too_late}; it is due now"))
+            since = since or now
         if version is None and item.phase is not Phase.SETTLED and not has_moved:
             continue  # it would be judged, and nothing judges
         if since is not None:
@@ -243,26 +257,46 @@ def _due_since(item: State, now: datetime, version: str | None, *, paused: bool)
     return None
 
 
+def _too_far_ahead(item: State, now: datetime) -> str:
+    """The instant of an open item that no review has written, as it is too late; "" for none."""
+    if item.due_at is not None and item.due_at - now > DUE_WITHIN:
+        return f"due_at is {item.due_at:%Y-%m-%d %H:%M} UTC"
+    if item.phase is Phase.CLAIMED and item.lease_until is not None and item.lease_until - now > LEASE_AT_MOST:
+        return f"lease_until is {item.lease_until:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
 _Listed: TypeAlias = Mapping[JobRef, ListedJob]
 
 
-def _list(gate: Gate, plan: Plan, report: SweepReport) -> tuple[_Listed | None, _Listed | None]:
-    """What S3 lists as Suspended, and what may run without having asked; each None where that can't be known."""
+def _list(gate: Gate, plan: Plan, report: SweepReport, *, expects_jobs: bool) -> tuple[_Listed | None, _Listed | None]:
+    """What S3 lists as Suspended, and what may run without having asked; each None where that can't be known.
+
+    Whether S3 leaves an empty list out has not been recorded: such an answer ends nothing, and is reported only where
+    the ledger has holds that it should list.
+    """
+    is_unclear = False
     suspended: dict[JobRef, ListedJob] = {}
     others: dict[JobRef, ListedJob] = {}
     try:
         for row in gate.jobs.list_jobs(plan.account_id, (JobStatus.SUSPENDED,)):
             suspended[row.ref] = row
+    except ListingUnclearError as error:
+        is_unclear = True
+        if expects_jobs:
+            report.note_trouble("ListJobs Suspended", error)
     except JobsApiError as error:
         report.note_trouble("ListJobs Suspended", error)
         return None, None
     try:
         for row in gate.jobs.list_jobs(plan.account_id, _PERHAPS_UNGATED):
             others[row.ref] = row
+    except ListingUnclearError:
+        return None if is_unclear else suspended, None
     except JobsApiError as error:
         report.note_trouble("ListJobs New to Paused", error)
-        return suspended, None
-    return suspended, others
+        return None if is_unclear else suspended, None
+    return None if is_unclear else suspended, others
 
 
 def _in_turn(due: deque[_Work], new: deque[_Work]) -> Iterator[_Work]:

@@ -212,6 +212,18 @@ def _rows() -> Iterator[Row]:
         "held",
         policy=WANTS_TAG,
     )
+    yield Row(
+        "GetJobTagging",
+        "knows no such job, which DescribeJob does",
+        _s3("GetJobTagging", Effect.ERROR, "NotFoundException"),
+        DONE,
+        "Suspended",
+        "held",
+        "Held",
+        "approved",
+        policy=WANTS_TAG,
+        tags=(("ticket", "CHG-1"),),
+    )
     yield from _manifest_rows()
     yield from _ledger_rows()
     yield from _update_rows()

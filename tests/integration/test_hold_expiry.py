@@ -1,19 +1,24 @@
 """A hold that lasts too long is a cancellation where the policies say so, and only where it is known what is wrong."""
 
+import dataclasses
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from batchgate.errors import BatchgateError, JobsApiThrottledError
+from batchgate.errors import BatchgateError, JobsApiThrottledError, UnreadableItemError
 from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate.ports import Brake, Pause
 from batchgate.state import Block, Outcome, Phase
-from s3batch_emulator import Effect, Fault, Switches
-from tests.integration.stage import APPROVE_ALL, UP_TO_THREE, Stage
+from s3batch_emulator import Effect, Fault, Switches, connect
+from s3batch_emulator.exchange import HttpRequest, HttpResponse
+from tests.integration.stage import APPROVE_ALL, ONCE, UP_TO_THREE, RecordedJobs, Stage, raising, s3control_client
 
-HOUR = timedelta(hours=1)
+QUARTER = timedelta(minutes=15)
 
 TWO_DAYS = """
 version: 1
@@ -42,6 +47,29 @@ SHADOW = TWO_DAYS.replace("version: 1", "version: 1\nmode: shadow")
 FOREVER = TWO_DAYS.replace("cancel_held_after: 2d\n", "")
 
 
+TWO_HOURS = TWO_DAYS.replace("2d", "2h")
+A_DAYS_GRACE = TWO_HOURS + "    on_violation: cancel\ncancel_grace: 1d\n"
+NOBODY_S_GRACE = "version: 1\ncancel_held_after: 2h\nunmatched: cancel\ncancel_grace: 1d\n"
+BESIDE_A_GRACE = (
+    TWO_HOURS
+    + """
+guardrails:
+  - name: one
+    require: [{total_tasks: {at_most: 1}, on_violation: cancel, grace: 1d}]
+"""
+)
+CLOSES = (
+    TWO_HOURS
+    + """
+guardrails:
+  - name: today
+    require: [{window: today, on_violation: cancel, grace: 0s}]
+calendars:
+  today:
+    timezone: UTC
+    open: [{dates: [2026-01-01..2026-01-01]}]
+"""
+)
 NIGHTS = """
 version: 1
 cancel_held_after: 12h
@@ -58,11 +86,11 @@ TICKET = {"ticket": "CHG-1"}
 
 
 def keep(stage: Stage, ref: JobRef, **units: float) -> str:
-    """Let time pass and look at the job every hour, as the sweep does; what the last review did."""
+    """Let time pass and look at the job whenever it is due, as the sweep does; what the last review did."""
     end = stage.clock.now() + timedelta(**units)
     action = ""
     while stage.clock.now() < end and stage.status(ref) == "Suspended":
-        stage.advance(seconds=min(end - stage.clock.now(), HOUR).total_seconds())
+        stage.advance(seconds=min(end - stage.clock.now(), QUARTER).total_seconds())
         action = stage.review(ref).action
     return action
 
@@ -204,7 +232,7 @@ def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
     stage.ledger.ledger.set_pause(Pause("kim", "an incident", stage.clock.now()), replacing=None)
     stage.advance(minutes=1)
     assert stage.review(ref).action == "held"
-    assert stage.state(ref).block is Block.PAUSED
+    assert stage.updates == []
     stage.ledger.ledger.set_pause(None, replacing=stage.ledger.ledger.pause())
     assert stage.review(ref).action == "held"
     stage.brake = Brake(0, timedelta(minutes=10))
@@ -216,6 +244,59 @@ def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
     assert keep(stage, ref, minutes=2) == "cancelled"
 
 
+def test_a_pause_that_begins_during_the_review_stops_an_expiry(stage: Stage) -> None:
+    """After the review asked for it: the claim finds it."""
+    stage.enforce(TWO_DAYS)
+    ref = stage.create(5)
+    stage.review(ref)
+    keep(stage, ref, days=1, hours=23, minutes=59)
+    stage.advance(minutes=1)
+    stage.script.before("claim", lambda: pause(stage))
+    assert stage.review(ref).action == "held"
+    assert (stage.state(ref).block, stage.updates) == (Block.PAUSED, [])
+
+
+def test_the_time_of_a_pause_does_not_count(stage: Stage) -> None:
+    """Of a job that no verdict would have claimed meanwhile: two hours without the pause, to the instant."""
+    stage.enforce(TWO_HOURS)
+    ref = stage.create(5)
+    stage.review(ref)
+    keep(stage, ref, minutes=15)
+    pause(stage)
+    assert keep(stage, ref, minutes=100) == "held"
+    resume(stage)
+    assert stage.review(ref).action == "held"
+    assert stage.state(ref).held_for_known == timedelta(minutes=15)
+    assert keep(stage, ref, minutes=105, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
+
+
+def test_a_pause_that_can_not_be_read_counts_as_one(stage: Stage) -> None:
+    """As in the sweep."""
+    stage.enforce(TWO_HOURS)
+    ref = stage.create(5)
+    stage.review(ref)
+    for _ in range(10):
+        stage.advance(minutes=15)
+        stage.script.before("pause", raising(UnreadableItemError("GATE: of another version")))
+        assert stage.review(ref).action == "held"
+    assert stage.state(ref).held_for_known == timedelta(0)
+
+
+def test_what_was_held_under_policies_without_an_end_does_not_count(stage: Stage) -> None:
+    """A pause in that time would have gone unnoticed."""
+    stage.enforce(FOREVER)
+    ref = stage.create(5)
+    stage.review(ref)
+    pause(stage)
+    keep(stage, ref, days=3)
+    resume(stage)
+    stage.enforce(TWO_DAYS)
+    assert stage.review(ref).action == "held"
+    assert keep(stage, ref, days=2, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
+
+
 def test_a_job_that_did_not_ask_does_not_expire(stage: Stage) -> None:
     """It runs; nobody holds it."""
     stage.enforce(TWO_DAYS.replace("version: 1", "version: 1\nungated_jobs: cancel"))
@@ -224,6 +305,69 @@ def test_a_job_that_did_not_ask_does_not_expire(stage: Stage) -> None:
     assert stage.review(ref).action == "ungated"
     assert stage.updates == []
     assert stage.state(ref).phase is Phase.SETTLED
+
+
+# --- Graces -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", [A_DAYS_GRACE, NOBODY_S_GRACE, BESIDE_A_GRACE], ids=["violated", "unmatched", "beside"]
+)
+def test_a_hold_does_not_expire_before_a_grace_is_over(stage: Stage, text: str) -> None:
+    """Held for longer than `cancel_held_after`, it is cancelled at the instant that was announced."""
+    stage.enforce(text)
+    ref = stage.create(5)
+    ends = stage.clock.now() + timedelta(days=1)
+    assert stage.review(ref).cancels_at == ends
+    left = ends - stage.clock.now()
+    assert keep(stage, ref, seconds=left.total_seconds(), microseconds=-1) == "held"
+    assert stage.state(ref).cancels_at == ends
+    assert keep(stage, ref, microseconds=1) == "cancelled"
+    assert "held for more than" not in stage.told.reviews[-1].reason
+
+
+def test_a_hold_does_not_expire_before_an_announced_cancellation(stage: Stage) -> None:
+    """Of a window that is still open, and that cancels when it closes."""
+    stage.enforce(CLOSES)
+    ref = stage.create(5)
+    closes = stage.review(ref).cancels_at
+    assert closes is not None
+    assert closes - stage.clock.now() > timedelta(hours=12)
+    seconds = (closes - stage.clock.now()).total_seconds()
+    assert keep(stage, ref, seconds=seconds, microseconds=-1) == "held"
+    assert keep(stage, ref, microseconds=1) == "cancelled"
+
+
+@pytest.mark.parametrize("date", ["1970-01-01T00:00:00Z", "2025-12-31T23:59:58Z"])
+def test_a_grace_is_not_over_by_a_date_before_the_job_was_created(stage: Stage, date: str) -> None:
+    """Such a SuspendedDate says nothing, so the job is held."""
+    stage.enforce(A_DAYS_GRACE)
+    ref = stage.create(5)
+    dated: Any = Dated(stage, date)
+    stage.s3control = replace(stage.s3control, client=connect(s3control_client(ONCE), dated))
+    stage.jobs = RecordedJobs(stage.script, stage.s3control)
+    review = stage.review(ref)
+    assert (review.action, review.cancels_at) == ("held", None)
+    stage.advance(days=3)
+    assert stage.review(ref).action == "held"
+
+
+class Dated:
+    """An emulator whose answers say another SuspendedDate."""
+
+    def __init__(self, stage: Stage, date: str) -> None:
+        """Of the jobs of a stage."""
+        self.emulator, self.date = stage.emulator, f"<SuspendedDate>{date}</SuspendedDate>".encode()
+
+    def __getattr__(self, name: str) -> Any:
+        """As the emulator, otherwise."""
+        return getattr(self.emulator, name)
+
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """As the emulator, but for the date."""
+        answer = self.emulator.respond(request)
+        body = re.sub(rb"<SuspendedDate>[^<]*</SuspendedDate>", self.date, answer.body)
+        return dataclasses.replace(answer, body=body)
 
 
 # --- The gate's own outages -------------------------------------------------------------------------
@@ -339,6 +483,20 @@ def test_a_sweep_that_did_not_run_is_an_outage(stage: Stage) -> None:
     assert stage.review(ref).action == "held"
     assert stage.state(ref).held_for_known == due - first
     assert keep(stage, ref, days=2) == "cancelled"
+
+
+def test_a_review_that_is_late_by_more_than_a_sweep_counts_up_to_when_it_was_due(stage: Stage) -> None:
+    """An outage of less than an hour is one too."""
+    stage.enforce(TWO_HOURS)
+    ref = stage.create(5)
+    stage.review(ref)
+    for _ in range(4):
+        stage.advance(minutes=15 + 50)
+        assert stage.review(ref).action == "held"
+    assert stage.state(ref).held_for_known == timedelta(hours=1)
+    stage.advance(minutes=15 + 5)
+    stage.review(ref)
+    assert stage.state(ref).held_for_known == timedelta(hours=1, minutes=20)
 
 
 def test_the_brake_is_an_outage(stage: Stage) -> None:

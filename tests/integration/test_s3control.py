@@ -21,6 +21,7 @@ from batchgate.errors import (
     JobsApiDeniedError,
     JobsApiError,
     JobsApiThrottledError,
+    ListingUnclearError,
     UpdateRefusedError,
     UpdateUnclearError,
 )
@@ -311,7 +312,17 @@ def test_tags_that_may_not_be_read_are_a_gap(stage: Stage, code: str) -> None:
     assert look.job.status is JobStatus.SUSPENDED
 
 
-@pytest.mark.parametrize("code", ["InternalServiceException", "SlowDown", "NotFoundException"])
+@pytest.mark.parametrize("code", sorted(NOT_FOUND))
+def test_tags_that_s3_does_not_find_are_a_gap_and_say_nothing_of_the_job(stage: Stage, code: str) -> None:
+    """DescribeJob has just shown it."""
+    ref = stage.create(tags={"ticket": "CHG-1"})
+    stage.emulator.faults.add(Fault(Effect.ERROR, code, operation="GetJobTagging"))
+    look = stage.s3control.look(ref, with_tags=True)
+    assert look.tags == Gap(Result.UNMEASURABLE, "S3 found no tags of this job")
+    assert look.job.status is JobStatus.SUSPENDED
+
+
+@pytest.mark.parametrize("code", ["InternalServiceException", "SlowDown"])
 def test_tags_that_could_not_be_read_are_trouble_and_no_gap(stage: Stage, code: str) -> None:
     """Only a denial lasts; the rest is worth another try."""
     ref = stage.create(tags={"ticket": "CHG-1"})
@@ -567,6 +578,40 @@ def test_a_description_of_another_job_is_none(stage: Stage) -> None:
     s3control.client.meta.events.register("provide-client-params.s3-control.DescribeJob", mistaken)
     with pytest.raises(JobsApiError, match="another job"):
         s3control.look(ref, with_tags=False)
+
+
+def test_a_description_whose_id_is_not_its_arn_s_is_none(stage: Stage) -> None:
+    """One of the two is about another job."""
+    ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
+    answering(stage.s3control.client, 200, (DESCRIBED % "").encode(), of_s3=True)
+    assert stage.s3control.describe(ref).ref == ref
+    mixed = (DESCRIBED % "").replace("<JobId>00e123a4-c0d8", "<JobId>11e123a4-c0d8")
+    answering(stage.s3control.client, 200, mixed.encode(), of_s3=True)
+    with pytest.raises(JobsApiError, match="another job"):
+        stage.s3control.describe(ref)
+
+
+def test_a_list_of_tags_with_a_member_that_nobody_knows_is_not_taken_as_complete(stage: Stage) -> None:
+    """Such as a token for more of them."""
+    ref = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8")
+    tags = "<Tags><member><Key>team</Key><Value>lake</Value></member></Tags>"
+    for more, expected in (
+        ("", {"team": "lake"}),
+        ("<NextToken>abc</NextToken>", Gap(Result.UNMEASURABLE, "S3's list of tags may not be complete")),
+    ):
+        body = f'<GetJobTaggingResult xmlns="{NAMESPACE}">{tags}{more}</GetJobTaggingResult>'
+        answering(stage.s3control.client, 200, body.encode(), of_s3=True)
+        assert stage.s3control._tags(ref) == expected
+
+
+def test_a_page_of_jobs_without_a_list_is_unclear(stage: Stage) -> None:
+    """An empty list is one."""
+    answering(stage.s3control.client, 200, f'<ListJobsResult xmlns="{NAMESPACE}"/>'.encode(), of_s3=True)
+    with pytest.raises(ListingUnclearError, match="no list of jobs"):
+        list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,)))
+    body = f'<ListJobsResult xmlns="{NAMESPACE}"><Jobs/></ListJobsResult>'
+    answering(stage.s3control.client, 200, body.encode(), of_s3=True)
+    assert list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,))) == []
 
 
 def test_an_update_of_which_s3_says_something_else_is_unclear(stage: Stage) -> None:

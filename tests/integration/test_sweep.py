@@ -6,12 +6,14 @@ from threading import Event
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from batchgate.adapters import s3control
 from batchgate.errors import (
     AnnounceError,
     JobsApiError,
     LedgerError,
+    ListingUnclearError,
     OutOfTimeError,
     PolicyUnavailableError,
     UnreadableItemError,
@@ -288,6 +290,77 @@ def test_without_a_listing_what_is_due_is_reviewed_all_the_same(stage: Stage) ->
     report = stage.sweep()
     assert described(stage, before) == ids(due)
     assert [what for what, _ in report.troubles] == ["ListJobs Suspended"]
+
+
+def test_an_answer_without_a_list_of_jobs_ends_nothing(stage: Stage) -> None:
+    """Of a job that S3 does not show for days; once there is a list, and the job is not in it, it is gone."""
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    stage.review(ref)
+    stage.emulator.faults.add(Fault(Effect.ERROR, "NotFoundException", operation="DescribeJob", times=None))
+    unclear = raising(ListingUnclearError("ListJobs: the answer has no list of jobs"))
+    for _ in range(4):
+        stage.advance(days=1)
+        stage.script.before("list_jobs", unclear, unclear)
+        report = stage.sweep()
+        assert [what for what, _ in report.troubles] == ["ListJobs Suspended"]
+        assert stage.state(ref).outcome is None
+
+
+def test_an_answer_without_a_list_of_jobs_is_no_trouble_where_none_is_expected(stage: Stage) -> None:
+    """Whether S3 leaves an empty list out has not been recorded."""
+    unclear = raising(ListingUnclearError("ListJobs: the answer has no list of jobs"))
+    stage.script.before("list_jobs", unclear, unclear)
+    report = stage.sweep()
+    assert (report.failed, report.listed) == (0, 0)
+
+
+# --- Instants that no review writes -----------------------------------------------------------------
+
+
+TEN_YEARS = timedelta(days=3650)
+
+
+def test_a_hold_that_is_due_in_ten_years_is_due_now_and_reported(stage: Stage) -> None:
+    """S3 would have failed the job long before."""
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    stage.review(ref)
+    held = stage.state(ref)
+    stage.ledger.ledger.write(replace(held, due_at=stage.clock.now() + TEN_YEARS), replacing=held)
+    report = stage.sweep()
+    assert (report.due, report.did["held"]) == (1, 1)
+    assert [(what, type(error)) for what, error in report.troubles] == [(ref.arn, UnreadableItemError)]
+    assert "due_at is 2035-" in str(report.troubles[0][1])
+    assert stage.state(ref).due_at == stage.clock.now() + timedelta(minutes=15)
+    assert stage.sweep().failed == 0
+
+
+@pytest.mark.parametrize("takes", [timedelta(hours=1, microseconds=1), TEN_YEARS])
+def test_a_lease_that_is_longer_than_any_invocation_is_nobody_s(stage: Stage, takes: timedelta) -> None:
+    """The claim is taken over, as one whose owner is gone, and reported."""
+    ref = stage.create()
+    stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
+    assert stage.review(ref).action == "left"
+    claim, ends = stage.state(ref), stage.clock.now() + takes
+    stage.ledger.ledger.write(replace(claim, lease_until=ends, due_at=ends), replacing=claim)
+    report = stage.sweep()
+    assert (report.due, report.failed, stage.state(ref).outcome) == (1, 1, Outcome.APPLIED)
+    assert stage.status(ref) == "Ready"
+
+
+def test_a_job_that_runs_under_such_a_lease_to_cancel_is_looked_at_again_soon(stage: Stage) -> None:
+    """Not in ten years."""
+    stage.enforce(CANCEL_ALL)
+    ref = stage.create()
+    stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
+    assert stage.review(ref).action == "left"
+    stage.update_as_a_person(ref, "Ready")
+    stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
+    claim, ends = stage.state(ref), stage.clock.now() + TEN_YEARS
+    stage.ledger.ledger.write(replace(claim, lease_until=ends, due_at=ends), replacing=claim)
+    stage.sweep()
+    assert stage.state(ref).due_at == stage.clock.now() + timedelta(minutes=15)
 
 
 def test_without_the_second_listing_the_first_counts(stage: Stage) -> None:

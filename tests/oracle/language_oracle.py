@@ -43,7 +43,7 @@ Readings chosen where the description leaves room (those of calendars stand in `
 24. A job that S3 describes with neither a manifest nor a generator has a generator that is unmeasurable. Of one with
     both, its source buckets and all of manifest and generator are unmeasurable.
 25. A grace ends at SuspendedDate plus its length, that instant included in what comes after it. Without a
-    SuspendedDate it never ends, also where it is 0s.
+    SuspendedDate it never ends, also where it is 0s. One that is a second or more before CreationTime is none.
 26. A job without a grace is one that surely does not ask for confirmation: ConfirmationRequired is false, it is not
     Suspended, and it has no SuspendedDate.
 27. A cancellation ends the search for `until`, whatever brings it: the end of a grace, a window that closes.
@@ -272,11 +272,23 @@ def grace_is_over(document: Document, requirement: Document, situation: Situatio
 
 def end_of_grace(document: Document, requirement: Document, job: Job) -> datetime | None:
     """Give the first instant after a grace; None where nothing says when it began."""
-    if job.get("SuspendedDate") is None:
+    suspended = suspended_date(job)
+    if suspended is None:
         return None
     written = text(requirement.get("grace", document.get("cancel_grace", USUAL_GRACE)))
     length = timedelta(seconds=int(written[:-1]) * SECONDS[written[-1]])
-    return datetime.fromisoformat(text(job["SuspendedDate"])) + length
+    return suspended + length
+
+
+def suspended_date(job: Job) -> datetime | None:
+    """Give since when the job is suspended; None where S3 does not say, or says an instant before its creation."""
+    said, created = job.get("SuspendedDate"), job.get("CreationTime")
+    if said is None:
+        return None
+    suspended = datetime.fromisoformat(text(said))
+    if created is not None and suspended <= datetime.fromisoformat(text(created)) - timedelta(seconds=1):
+        return None
+    return suspended
 
 
 def requirement_holds(document: Document, statement: Document, requirement: Document, situation: Situation) -> Result:
@@ -323,10 +335,10 @@ def lists_literally(operand: Plain, operation: str | Result, situation: Situatio
 
 def what_time_brings(document: Document, situation: Situation) -> tuple[Verdict, datetime | None]:
     """Give what ends the hold, approve or cancel, and when: before the job's confirmation lapses, or never."""
-    suspended = situation.job.get("SuspendedDate") or situation.job.get("CreationTime")
-    if suspended is None:
+    suspended, created = suspended_date(situation.job), situation.job.get("CreationTime")
+    if suspended is None and created is None:
         return Verdict.HOLD, None
-    lapses = datetime.fromisoformat(text(suspended)) + CONFIRMATION_LIFETIME
+    lapses = (suspended or datetime.fromisoformat(text(created))) + CONFIRMATION_LIFETIME
     instants = {expiry(mapping(exception)) for exception in listed(document.get("exceptions"))}
     for calendar in situation.calendars.values():
         instants |= change_instants(mapping(calendar), situation.now, lapses)

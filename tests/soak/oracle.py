@@ -234,12 +234,14 @@ class Oracle:
 
     def _was_left_alone(self, job: _Job, at: datetime) -> bool:
         due: datetime | None = job.hold.due_at if job.hold is not None else None
-        return due is not None and at - due > timedelta(hours=1)
+        return due is not None and at - due > MINUTES
 
     def _is_known(self, job: _Job, w: records.Written) -> bool:
         """Whether all that stood in the way at this hold was known, and it was the policies that held."""
         looked, given = self.seen[w.by, job.job.ref.job_id].looked, self.given.get(w.by)
         if looked is None or given is None or given.document is None:
+            return False
+        if self.paused or given.document.get("cancel_held_after") is None:
             return False
         judged = self._judge(w.by, looked, given.document, looked.at)
         return judged.verdict == "hold" and _all_known(judged, looked)
@@ -472,10 +474,12 @@ class Oracle:
                 if not job.job.asks and judged.deciding == ("(unmatched)",):
                     yield "4: ungated", "cancelled a job that did not ask for being unmatched"
                 continue
-            if not self._is_expired(job, given.document, judged, looked, s.at, REVIEW_TAKES):
+            if not self._is_expired(job, s.by, given.document, judged, looked, s.at, REVIEW_TAKES):
                 yield "4: cancelled", f"cancelled though the verdict at {at} is {judged.verdict} by {judged.deciding}"
 
-    def _judge(self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime) -> OracleResult:
+    def _judge(
+        self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime, *, with_until: bool = False
+    ) -> OracleResult:
         seen = self.seen[by, looked.job_id]
         size = seen.size
         said = _plain(looked.job)
@@ -487,12 +491,13 @@ class Oracle:
             "unmeasurable" if seen.tags is None else seen.tags,
             at,
             manifest_bytes="unmeasurable" if size is None else size,
-            with_until=False,
+            with_until=with_until,
         )
 
     def _is_expired(
         self,
         job: _Job,
+        by: int,
         document: Mapping[str, Any],
         judged: OracleResult,
         looked: records.Looked,
@@ -512,7 +517,15 @@ class Oracle:
         if self._was_left_alone(job, at) or _passed(hold.until, at):
             return False
         longest = timedelta(seconds=int(str(age)[:-1]) * SECONDS[str(age)[-1]])
-        return bool(job.known_for + (at - job.known_at) >= longest - slack)
+        if job.known_for + (at - job.known_at) < longest - slack:
+            return False
+        return not self._is_cancelled_later(by, document, looked, at)
+
+    def _is_cancelled_later(self, by: int, document: Mapping[str, Any], looked: records.Looked, at: datetime) -> bool:
+        """Whether a grace runs, or the verdict turns into a cancellation at an instant to come."""
+        if self._judge(by, looked, _without_graces(document), at).verdict == "cancel":
+            return True
+        return self._judge(by, looked, document, at, with_until=True).cancels_at is not None
 
     # --- The end ------------------------------------------------------------------------------------
 
@@ -564,7 +577,8 @@ class Oracle:
         if now.verdict != later.verdict:
             return
         direction: str | None = {"approve": "approve", "cancel": "cancel"}.get(now.verdict)
-        if job.chance_by != self.swept.by and self._is_expired(job, given.document, now, looked, looked.at):
+        is_expired = self._is_expired(job, self.swept.by, given.document, now, looked, looked.at)
+        if job.chance_by != self.swept.by and is_expired:
             direction = "cancel"
         if direction is None or self.paused or (job.job.created < self.evidence.opened and not self.evidence.adopts):
             return
@@ -585,6 +599,16 @@ class Oracle:
     def _bad_text(self, text: str, what: str) -> Iterator[tuple[str, str]]:
         if not 1 <= len(text) <= 256 or not text.isascii() or not text.isprintable():
             yield "5: reason", f"{what}: {text!r}"
+
+
+def _without_graces(written: Any) -> Any:
+    """A document under which every violation that cancels does so at once."""
+    if isinstance(written, list):
+        return [_without_graces(each) for each in written]
+    if not isinstance(written, dict):
+        return written
+    inner = {key: _without_graces(each) for key, each in written.items() if key not in ("grace", "cancel_grace")}
+    return {**inner, "cancel_grace": "0s"} if "version" in written else inner
 
 
 def _all_known(judged: OracleResult, looked: records.Looked) -> bool:

@@ -22,6 +22,7 @@ from batchgate.errors import (
     JobsApiDeniedError,
     JobsApiError,
     JobsApiThrottledError,
+    ListingUnclearError,
     UpdateRefusedError,
     UpdateUnclearError,
 )
@@ -103,7 +104,7 @@ class S3Control(Struct, frozen=True):
             job = Job.from_description(answer.get("Job") or {}, _unknown_members(answer))
         except JobDescriptionError as error:
             raise JobsApiError(f"DescribeJob {ref}: {error}") from error
-        if job.ref != ref:
+        if job.ref != ref or answer["Job"].get("JobId") not in (None, ref.job_id):
             raise JobsApiError(f"DescribeJob {ref}: the answer is about another job")
         return job
 
@@ -131,6 +132,10 @@ class S3Control(Struct, frozen=True):
             answer = _translated(ref, lambda: self.client.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
         except JobsApiDeniedError:
             return Gap(Result.UNMEASURABLE, "the gate may not read job tags")
+        except JobNotFoundError:  # of the tags: whether there is such a job DescribeJob says
+            return Gap(Result.UNMEASURABLE, "S3 found no tags of this job")
+        if answer.get(UNKNOWN_MEMBERS):
+            return Gap(Result.UNMEASURABLE, "S3's list of tags may not be complete")
         if "Tags" not in answer:
             return {} if self.untagged_lacks_tags else Gap(Result.UNMEASURABLE, "S3 answered no list of tags")
         tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
@@ -152,7 +157,9 @@ class S3Control(Struct, frozen=True):
                     AccountId=account_id, JobStatuses=wanted, MaxResults=JOBS_A_PAGE, **token
                 ),
             )
-            for row in page.get("Jobs") or ():
+            if "Jobs" not in page:
+                raise ListingUnclearError(f"ListJobs of {account_id}: the answer has no list of jobs")
+            for row in page["Jobs"]:
                 if not row.get("JobId") or not row.get("Status"):
                     raise JobsApiError(f"ListJobs of {account_id}: a row without a job's id or status")
                 ref = JobRef(partition, region, account_id, row["JobId"])

@@ -69,7 +69,8 @@ class JobFacts(Struct, frozen=True):
         created: When the job was created; None where S3 does not say.
         suspended_since: SuspendedDate, or the creation if S3 does not say; S3 fails the job
             30 days on. None where S3 says neither.
-        suspended_date: SuspendedDate, from which on a grace runs; None where S3 does not say.
+        suspended_date: SuspendedDate, from which on a grace runs; None where S3 does not say, or says an instant
+            before the job was created.
         manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is judged.
         unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
@@ -160,12 +161,22 @@ def gather_facts(
         description=job.description,
         report=_report(job),
         created=job.creation_time,
-        suspended_since=job.suspended_date or job.creation_time,
-        suspended_date=job.suspended_date,
+        suspended_since=_suspended_date(job) or job.creation_time,
+        suspended_date=_suspended_date(job),
         manually_approved=manually_approved,
         now=now.astimezone(UTC),
         unknown_members=job.unknown_members,
     )
+
+
+_DATES_ARE_EXACT_TO = timedelta(seconds=1)
+
+
+def _suspended_date(job: Job) -> datetime | None:
+    """None also for a date before the job was created, as 1970: no grace can be over because of it."""
+    date, created = job.suspended_date, job.creation_time
+    is_before = date is not None and created is not None and created - date >= _DATES_ARE_EXACT_TO
+    return None if is_before else date
 
 
 def _total_tasks(job: Job) -> int | Gap:
