@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
@@ -323,7 +324,10 @@ class _Reader:
                 self.members(member, said[member], (*path, member))
         if len(self.problems) > before:
             return None
-        return Job.from_description(_present({**description, **members}))
+        job = Job.from_description(_present({**description, **members}))
+        if "CreationTime" not in members and job.suspended_date and job.creation_time:
+            return replace(job, creation_time=min(job.creation_time, job.suspended_date))  # created first, as any job
+        return job
 
     def words(self, said: _Said, path: DocumentPath) -> dict[str, Json]:
         """What the language's own words say, as far as it is right."""

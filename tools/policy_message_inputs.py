@@ -341,7 +341,6 @@ FINDINGS: Sequence[Input] = (
     _required("impossible-value: members of the generator", "manifest_generator: {SourceBucket: secret}"),
     _required("function-without-arn", 'operation_parameters: {LambdaInvoke.FunctionArn: {not: "delete-*"}}'),
     _required("regular-expression", r'tags: {ticket: ["CHG-[0-9][0-9]", "^CHG-\\d{2}$", "a|b"]}'),
-    _required("impossible-value: words of S3", "report: {scope: All, format: CSV}"),
     _required("empty-range", "priority: {at_least: 9, at_most: 5}"),
     _matched(
         "empty-range: times",
@@ -460,6 +459,11 @@ _TRIED = (
 )
 
 CASES: Sequence[Input] = (
+    _case(
+        "A status in which the gate does not evaluate a job",
+        "expect: approve",
+        "{operation: S3PutObjectCopy, total_tasks: 10, status: Complete}",
+    ),
     _cases("No mapping", "- a\n"),
     _cases("A policy", "version: 1\npolicies: []\n"),
     _cases("No policy and no cases", "case: []\n"),
