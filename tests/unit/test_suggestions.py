@@ -249,7 +249,7 @@ RIGHT_ADVICE = [
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["Fri to Mon"]}]}}), "write fri, sat, sun, mon"),
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["weekend"]}]}}), "write sat, sun"),
     (required({"manual_approval": {"required": True}}), "write manual_approval: required"),
-    (required({"manual_approval": {"min_approvals": 2}}), "one decision of anyone who may decide jobs is enough"),
+    (required({"manual_approval": {"min_approvals": 2}}), "manual_approval takes one decision by any operator"),
     (required({"target_bucket": "x"}), "write destination_buckets"),
     (required({"report_bucket": "x"}), "write report: {bucket: ...}"),
     (required({"status": "x"}), "the gate evaluates only jobs that wait for confirmation"),
