@@ -15,7 +15,7 @@ SEEDS = {
     "announce_only_once_tried": 14,
     "approve_on_unknown": 1,
     "call_it_somebody_else_s_decision": 2,
-    "cancel_for_age_on_resume": 7011,
+    "cancel_for_age_on_resume": 588,
     "cancel_in_the_grace": 9,
     "cancel_ungated_jobs_for_no_violation": 125,
     "cancel_what_may_have_been_confirmed_elsewhere": 2,

@@ -48,6 +48,9 @@ def description(**members: Json) -> dict[str, Json]:
         "SuspendedDate": SUSPENDED,
         "CreationTime": SUSPENDED,
     }
+    suspended = members.get("SuspendedDate")
+    if isinstance(suspended, datetime) and suspended.tzinfo and suspended < SUSPENDED:
+        job["CreationTime"] = suspended  # no job is suspended before it is created
     return {name: value for name, value in {**job, **members}.items() if value is not None}
 
 

@@ -106,7 +106,7 @@ def days_meant(text: str) -> str | None:
     folded = text.casefold()
     if folded in _DAYS_TOGETHER:
         folded = _DAYS_TOGETHER[folded]
-    ends = [part.strip()[:3] for part in _DASH.split(folded)]
+    ends = [next((day for day in _WEEK if part.strip().startswith(day)), "") for part in _DASH.split(folded)]
     if not set(ends) <= set(_WEEK) or len(ends) > 2:  # noqa: PLR2004 the two ends
         return None
     first, last = _WEEK.index(ends[0]), _WEEK.index(ends[-1])
