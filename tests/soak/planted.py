@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate import carry_out, protocol, review, sweep
+from batchgate import carry_out, held_time, protocol, review, sweep
 from batchgate.adapters import answers, s3control
 from batchgate.adapters.s3control import S3Control
 from batchgate.errors import BatchgateError, LedgerError
@@ -329,8 +329,9 @@ def claim_in_shadow(patch: pytest.MonkeyPatch) -> None:
 
 @plant
 def expire_an_unmeasurable_hold(patch: pytest.MonkeyPatch) -> None:
-    """Every hold ends some time."""
+    """Every hold ends some time, however late its reviews are."""
     patch.setattr(Decision, "may_expire", property(lambda self: True))
+    patch.setattr(held_time, "OVERDUE_AFTER", timedelta(days=99))
 
 
 @plant

@@ -26,7 +26,7 @@ SEEDS = {
     "decide_by_the_event_alone": 0,
     "do_not_look_for_the_claim_id": 0,
     "do_not_look_for_what_vanished": 6,
-    "expire_an_unmeasurable_hold": 866,
+    "expire_an_unmeasurable_hold": 67,
     "expire_at_once": 4,
     "finish_an_expired_approve_without_judging": 0,
     "forget_that_a_claim_may_have_been_sent": 6,
