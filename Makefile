@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 POLICY ?= policies/demo.yaml
 STACK ?= --all
-TESTS ?= tests
+TESTS ?= tests emulator/tests
 MODULES ?= decide checks calendars
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
@@ -64,6 +64,7 @@ lint: $(DEV)
 .PHONY: types
 types: $(DEV)
 	$(BIN)/mypy
+	cd emulator && ../$(BIN)/mypy
 
 .PHONY: imports
 imports: $(DEV)
@@ -84,10 +85,10 @@ format: $(DEV) ## Put the code into its one format and fix what can be fixed
 
 .PHONY: reference
 reference: $(DEV) ## Write what is generated anew: the policy reference, its messages, the schemas, the table of S3's request model
-	$(BIN)/python tools/request_model.py
-	$(BIN)/python tools/policy_reference.py
-	$(BIN)/python tools/policy_messages.py
-	$(BIN)/python tools/decision_event.py
+	$(BIN)/python docs/generate/request_model.py
+	$(BIN)/python docs/generate/policy_reference.py
+	$(BIN)/python docs/generate/policy_messages.py
+	$(BIN)/python docs/generate/decision_event.py
 
 .PHONY: bench
 bench: $(PEERS) $(CLI) ## Measure judging, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)
@@ -105,14 +106,14 @@ oracle: $(DEV) ## Compare the judging core with the independent reading of the l
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)
-	$(BIN)/python -m tests.soak.soak --histories $(or $(HISTORIES),1000) --seed $(or $(SEED),0) --workers $(or $(WORKERS),2) \
+	$(BIN)/python -m tests.verification.soak.soak --histories $(or $(HISTORIES),1000) --seed $(or $(SEED),0) --workers $(or $(WORKERS),2) \
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
 mutate: $(DEV) $(MUTATE) ## Change the judging core in some 780 small ways and see that a test fails each time (MODULES="decide checks")
 	@mkdir -p build
-	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
-	PYTHONHASHSEED=0 $(BIN)/python tests/mutation/run.py $(MODULES:%=build/%.mutants)
+	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
+	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)
 
 .PHONY: model
 model: ## Check the decision protocol exhaustively, and that each of its rules is needed (QUICK=1: a part of it; needs cc)
@@ -120,7 +121,7 @@ model: ## Check the decision protocol exhaustively, and that each of its rules i
 
 .PHONY: pictures
 pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate into build/dashboard.png (needs Chromium)
-	@$(BIN)/python -m tests.pictures.dashboard
+	@$(BIN)/python -m tests.docs.pictures.dashboard
 
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
@@ -194,8 +195,8 @@ $(PYTHON_ENV): requirements/uv.txt
 $(CLI): $(PYTHON_ENV) requirements/cli.txt pyproject.toml
 	@echo "Installing the batchgate command into .venv"
 	@$(call install,.venv,requirements/cli.txt)
-	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . \
-		|| $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e emulator -e . \
+		|| $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e emulator -e .
 	@touch $@
 
 $(DEV): $(CLI) requirements-dev.txt
@@ -217,9 +218,9 @@ $(AWSCLI): $(PYTHON_ENV) requirements/awscli.txt
 	@touch $@
 
 # Version 2 is not on PyPI. Where Debian's package can't be had, .venv-awscli2/missing says why, and its tests are skipped.
-$(AWSCLI2): tests/emulator/debian_awscli.sh $(wildcard /usr/bin/python3)
+$(AWSCLI2): emulator/tests/debian_awscli.sh $(wildcard /usr/bin/python3)
 	@echo "Unpacking Debian's AWS CLI, version 2, into .venv-awscli2"
-	@sh tests/emulator/debian_awscli.sh .venv-awscli2
+	@sh emulator/tests/debian_awscli.sh .venv-awscli2
 
 # Of aws-sam-cli only a program is needed, so its hundred packages are not. Where Lambda's runtime can't run,
 # .venv-rie/missing says why, and its tests are skipped.

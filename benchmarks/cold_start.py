@@ -25,7 +25,7 @@ from typing import Any
 
 from cold_start_network import ACCOUNT, COLD_CALLS, HOSTS, REGION, WARM_CALLS, Network
 
-import policy_file
+from batchgate_cli.authoring import policy_file
 from infra.gate_asset import CHECKOUT, PYTHON_VERSION, _compile_bytecode, _python_of_lambda, build_asset
 from infra.settings import Architecture
 
@@ -154,7 +154,7 @@ class Bench:
 
 def event() -> str:
     """One record of the queue, about JOB_ID."""
-    said = json.loads((CHECKOUT / "tests" / "events" / "job_suspended.json").read_text("utf-8"))
+    said = json.loads((CHECKOUT / "tests" / "recorded" / "events" / "job_suspended.json").read_text("utf-8"))
     said["detail"]["serviceEventDetails"] |= {"jobId": "JOB_ID", "jobArn": f"arn:aws:s3:{REGION}:{ACCOUNT}:job/JOB_ID"}
     record = {
         "messageId": "m",

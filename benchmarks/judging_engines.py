@@ -15,7 +15,7 @@ from c7n.policy import Policy, PolicyCollection
 from c7n.resources import load_resources
 
 from batchgate.jobs.model import Job
-from batchgate.policy.decide import Decision, decide
+from batchgate.policy.evaluate import Decision, decide
 from batchgate.policy.facts import JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import status_update_reason

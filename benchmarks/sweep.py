@@ -22,16 +22,16 @@ from typing import Any, cast
 import boto3
 from botocore.awsrequest import AWSResponse
 
-import policy_file
-from batchgate.adapters import ledger as ledgers
-from batchgate.adapters.ledger import DynamoLedger
-from batchgate.adapters.s3control import CONFIG, S3Control
+from batchgate.aws import ledger as ledgers
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.s3control import CONFIG, S3Control
+from batchgate.aws.wiring import SystemClock
+from batchgate.gate.ports import Brake, Gate, Review
+from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import Brake, Gate, Review
-from batchgate.sweep import Memory, Plan, sweep_jobs
-from batchgate.wiring import SystemClock
+from batchgate_cli.authoring import policy_file
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -23,7 +23,7 @@ from batchgate.errors import PolicyError
 from batchgate.jobs.model import Job
 from batchgate.policy import calendars
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.decide import decide
+from batchgate.policy.evaluate import decide
 from batchgate.policy.facts import JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet
 

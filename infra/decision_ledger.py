@@ -15,7 +15,7 @@ from infra.settings import Settings
 _READ: Final = ("dynamodb:GetItem",)
 _REVIEW: Final = (*_READ, "dynamodb:ConditionCheckItem", "dynamodb:DescribeTable", "dynamodb:PutItem")
 _SWEEP: Final = (*_REVIEW, "dynamodb:BatchGetItem", "dynamodb:DeleteItem")
-"""What the calls in batchgate.adapters.ledger take; a transaction takes what its parts take."""
+"""What the calls in batchgate.aws.ledger take; a transaction takes what its parts take."""
 
 
 class DecisionLedger(Construct):

@@ -11,10 +11,10 @@ from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
-import policy_file
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.lint_file import located_findings
 from infra.gate_asset import CHECKOUT, build_asset
 from infra.settings import Settings, SettingsError
-from policy_lint import located_findings
 
 
 def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local_aws.ministack import running_ministack
+from batchgate_cli.local.ministack import running_ministack
 
 # The gate decides by the time-zone data of its own asset; so do the tests, whatever this machine has.
 zoneinfo.reset_tzpath(())

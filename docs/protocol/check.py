@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201 - a script beside the model it runs, and it speaks through standard output
 """Run the model of the decision protocol through spin: every configuration, then every rule taken out.
 
 `make model` runs it all, `make model QUICK=1` a part of it in a minute or two. Standard library only. Needs spin (from

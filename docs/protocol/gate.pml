@@ -1,7 +1,7 @@
 /* One job under batchgate's decision protocol, against S3 Batch Operations.
  *
  * README.md beside this file has the protocol's table and rules; check.py runs this model through spin, whole and
- * with each rule taken out in turn. Names are those of functions/batchgate/state.py and protocol.py.
+ * with each rule taken out in turn. Names are those of functions/batchgate/gate/state.py and protocol.py.
  *
  * What may happen, in any order and any number of times: reviews by events, by the sweep and by people's commands,
  * at once; crashes between any two effects; an update that is lost, refused, throttled, answered late or not at all,

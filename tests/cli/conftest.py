@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.live import LiveStage, deployed_gate, point_commands
-from tests.integration.deployed import Served, serving
+from tests.flow.deployed import Served, serving
 
 
 @pytest.fixture(scope="module")

@@ -22,21 +22,21 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
-from batchgate.adapters import ledger as ledgers
-from batchgate.adapters.ledger import DynamoLedger
+from batchgate.aws import ledger as ledgers
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.wiring import SystemClock
+from batchgate.gate.ports import Gate, Review
+from batchgate.gate.review import review_job
+from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
-from batchgate.ports import Gate, Review
-from batchgate.review import review_job
-from batchgate.state import State
-from batchgate.wiring import SystemClock
 from batchgate_cli.app import app
-from batchgate_cli.live_gate import PARAMETER
+from batchgate_cli.operating.live_gate import PARAMETER
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import RealClock
-from tests.integration.deployed import Served
-from tests.integration.stage import ACCOUNT, HOLD_ALL, REGION, Stage
+from tests.flow.deployed import Served
+from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
 
 HOME = ("aws", REGION, ACCOUNT)
 PERSON = f"arn:aws:iam::{ACCOUNT}:root"

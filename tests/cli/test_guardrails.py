@@ -9,8 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from batchgate_cli.app import app
-from guardrails import GateResources, GuardrailsError, operators_policy, service_control_policy
-from local_aws.ministack import ministack_python
+from batchgate_cli.local.ministack import ministack_python
+from batchgate_cli.operating.iam_policies import (
+    GateResources,
+    GuardrailsError,
+    operators_policy,
+    service_control_policy,
+)
 
 ACCOUNT = "444455556666"
 REGION = "eu-central-1"

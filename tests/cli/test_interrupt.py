@@ -38,7 +38,10 @@ def batchgate(*arguments: str, interrupted_at: str, sigint: str = "default") -> 
     )
 
 
-@pytest.mark.parametrize("module", ["batchgate_cli.app", "typer", "batchgate_cli.demo", "ruamel.yaml", "policy_cases"])
+@pytest.mark.parametrize(
+    "module",
+    ["batchgate_cli.app", "typer", "batchgate_cli.commands.demo", "ruamel.yaml", "batchgate_cli.authoring.cases"],
+)
 def test_ctrl_c_during_the_imports_ends_quietly(module: str) -> None:
     """Whichever module is being imported: no traceback, not a word."""
     done = batchgate("--version", interrupted_at=module)
@@ -47,7 +50,7 @@ def test_ctrl_c_during_the_imports_ends_quietly(module: str) -> None:
 
 def test_ctrl_c_during_an_import_that_one_command_needs_shows_no_traceback() -> None:
     """The command has begun, so it may say that it was interrupted."""
-    done = batchgate("policy", "schema", interrupted_at="policy_schema")
+    done = batchgate("policy", "schema", interrupted_at="batchgate_cli.authoring.schema")
     assert done.returncode == INTERRUPTED
     assert "Traceback" not in done.stderr
     assert done.stdout == ""

@@ -13,21 +13,21 @@ import typer
 from msgspec.structs import replace
 from rich.console import Console
 
+from batchgate.aws.wiring import SystemClock
 from batchgate.errors import JobsApiError
+from batchgate.gate.ports import Pause
+from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import JobRef
 from batchgate.policy.facts import Gap, Result
-from batchgate.ports import Pause
-from batchgate.state import Block, Direction, Outcome, Phase, State
-from batchgate.sweep import Memory, Plan, sweep_jobs
-from batchgate.wiring import SystemClock
+from batchgate_cli.commands.jobs import _carry_out
 from batchgate_cli.exits import Exit
-from batchgate_cli.job_view import age, obstacle, show_held
-from batchgate_cli.jobs import _carry_out
-from batchgate_cli.live_gate import PARAMETER, GateOptions, Whereabouts, find_gate
+from batchgate_cli.operating.job_view import age, obstacle, show_held
+from batchgate_cli.operating.live_gate import PARAMETER, GateOptions, Whereabouts, find_gate
 from s3batch_emulator import Effect, Fault, RealClock, Switches
 from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, make_unreadable, on_a_terminal
-from tests.integration.deployed import Served
-from tests.integration.stage import (
+from tests.flow.deployed import Served
+from tests.flow.stage import (
     ACCOUNT,
     APPROVE_ALL,
     HOLD_ALL,
@@ -438,7 +438,7 @@ def test_a_change_after_a_script_evaluated_the_job_is_refused(live: LiveStage, m
             super().print(*said, **how)
             live.stage.person.put_job_tagging(AccountId=ACCOUNT, JobId=ref.job_id, Tags=[{"Key": "a", "Value": "b"}])
 
-    monkeypatch.setattr("batchgate_cli.jobs.text_console", SlowConsole)
+    monkeypatch.setattr("batchgate_cli.commands.jobs.text_console", SlowConsole)
     result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
     assert result.exit_code == Exit.REFUSED
     assert "has changed since it was shown; nothing was done" in result.stderr

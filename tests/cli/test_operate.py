@@ -7,16 +7,16 @@ from typing import Any
 import boto3
 import pytest
 
-from batchgate.adapters.ledger import DynamoLedger
-from batchgate.ports import Pause
-from batchgate.state import Block
-from batchgate.wiring import SystemClock
-from batchgate_cli import dead_letters
-from batchgate_cli.dead_letters import DeadLetterQueue, RedriveError
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.wiring import SystemClock
+from batchgate.gate.ports import Pause
+from batchgate.gate.state import Block
+from batchgate_cli.operating import dead_letters
+from batchgate_cli.operating.dead_letters import DeadLetterQueue, RedriveError
 from tests.cli.live import PERSON, LiveStage, batchgate, deploy_function, log, make_unreadable, on_a_terminal
-from tests.integration.damage import answering
-from tests.integration.deployed import job_event
-from tests.integration.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION
+from tests.flow.damage import answering
+from tests.flow.deployed import job_event
+from tests.flow.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION
 
 HOSTILE = "evil\r\n\u009b31m\u202e[bold]"
 PLACE = f"account {ACCOUNT} in {REGION}"

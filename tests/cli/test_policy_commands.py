@@ -12,7 +12,7 @@ from batchgate.jobs.model import DateSurvives
 from batchgate_cli.app import app
 from batchgate_cli.exits import Exit
 from s3batch_emulator import Switches
-from tests.integration.stage import ACCOUNT, APPROVE_ALL, Stage
+from tests.flow.stage import ACCOUNT, APPROVE_ALL, Stage
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SMALL_JOBS = str(CHECKOUT / "policies" / "examples" / "small-jobs.yaml")

@@ -7,8 +7,8 @@ from pathlib import Path
 import boto3
 from jsonschema import Draft202012Validator
 
-import decision_event
-from batchgate.adapters.announce import Metric
+from batchgate.aws.announcements import Metric
+from docs.generate import decision_event
 from tests.docs.transcripts import blocks
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

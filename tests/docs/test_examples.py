@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import policy_file
-from policy_cases import read_cases
-from policy_lint import located_findings
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.cases import read_cases
+from batchgate_cli.authoring.lint_file import located_findings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "policies" / "examples"

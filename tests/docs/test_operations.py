@@ -13,8 +13,8 @@ import pytest
 from batchgate_cli.exits import Exit
 from tests.cli.live import LiveStage, deploy_function, deployed_gate, deployed_policies, log, point_commands
 from tests.docs.transcripts import differences
-from tests.integration.deployed import Served, job_event, serving
-from tests.integration.stage import policies
+from tests.flow.deployed import Served, job_event, serving
+from tests.flow.stage import policies
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = (CHECKOUT / "docs" / "operations.md").read_text()

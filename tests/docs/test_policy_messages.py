@@ -10,21 +10,16 @@ from typing import Any
 
 import pytest
 
-import policy_case_file
-import policy_case_members
-import policy_cases
-import policy_file
-import policy_lint
-import yaml_words
 from batchgate.policy import calendars, patterns, validate
-from batchgate.policy.lint import names, operations, requester, statements, times, unmeasured, values
-from policy_lint import LINTS_OF_FILES
-from policy_message_inputs import FINDINGS
-from policy_messages import PAGE, PARTS, messages_markdown, messages_of
+from batchgate_cli.authoring import case_file, case_members, cases, lint_file, policy_file, yaml_words
+from batchgate_cli.authoring.lint import names, operations, requester, statements, times, unmeasured, values
+from batchgate_cli.authoring.lint_file import LINTS_OF_FILES
+from docs.generate.policy_message_inputs import FINDINGS
+from docs.generate.policy_messages import PAGE, PARTS, messages_markdown, messages_of
 
 MODULES: tuple[ModuleType, ...] = (
-    *(validate, calendars, patterns, policy_file, yaml_words, policy_case_file, policy_case_members, policy_cases),
-    *(policy_lint, names, operations, requester, statements, times, unmeasured, values),
+    *(validate, calendars, patterns, policy_file, yaml_words, case_file, case_members, cases),
+    *(lint_file, names, operations, requester, statements, times, unmeasured, values),
 )
 """All that makes messages for authors."""
 

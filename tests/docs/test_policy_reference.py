@@ -10,19 +10,19 @@ import pytest
 from jsonschema import Draft7Validator
 from msgspec import UNSET
 
-import policy_file
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import calendars, model
 from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.cases import Coverage, read_cases, run_file
+from batchgate_cli.authoring.lint_file import LINTS_OF_FILES, located_findings
+from batchgate_cli.authoring.operations import operation_parameters
+from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER
+from batchgate_cli.authoring.reference_words import JOINING
+from batchgate_cli.authoring.schema import policy_schema
 from batchgate_cli.exits import EXIT_CODES_HELP, Exit
-from policy_cases import Coverage, read_cases, run_file
-from policy_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER
-from policy_lint import LINTS_OF_FILES, located_findings
-from policy_operations import operation_parameters
-from policy_reference import PAGE, reference_markdown
-from policy_schema import policy_schema
-from policy_words import JOINING
+from docs.generate.policy_reference import PAGE, reference_markdown
 from tests.docs.transcripts import Block, blocks
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-import policy_file
 from batchgate.policy import model
 from batchgate.policy.validate import find_problems
-from policy_check_words import CHECKS
-from policy_schema import policy_schema
-from policy_words import JOINING, KEYS
-from tests.oracle.random_documents import Dialect, random_document
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.reference_check_words import CHECKS
+from batchgate_cli.authoring.reference_words import JOINING, KEYS
+from batchgate_cli.authoring.schema import policy_schema
 from tests.unit.everything import EVERYTHING
+from tests.verification.oracle.random_documents import Dialect, random_document
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = CHECKOUT / "docs" / "policy.schema.json"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local_aws.deployment import Deployment
-from local_aws.services import ACCOUNT, REGION, LocalServices, running_services
+from batchgate_cli.local.deployment import Deployment
+from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running_services
 from tests.e2e.deployed_gate import BUCKET, DeployedGate, client_of
 
 POLICY = Path(__file__).with_name("policy.yaml")

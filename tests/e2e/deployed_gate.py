@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any, TypeVar
 
-from local_aws.services import ACCOUNT, REGION, LocalServices, session
+from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
 
 PATIENCE_SECONDS = 90
 _LOOK_EVERY_SECONDS = 0.1

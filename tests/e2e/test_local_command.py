@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local_aws.deployment import Deployment, DeploymentError
+from batchgate_cli.local.deployment import Deployment, DeploymentError
 from tests.e2e.deployed_gate import wait_for
 
 BATCHGATE = Path(sys.executable).with_name("batchgate")

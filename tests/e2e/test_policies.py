@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-import policy_file
 from batchgate.policy.canonical import canonical_json
+from batchgate_cli.authoring import policy_file
 from tests.e2e.conftest import POLICY
 from tests.e2e.deployed_gate import DeployedGate, wait_for
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws.services import ACCOUNT, CONTROL_URL, REGION
+from batchgate_cli.local.services import ACCOUNT, CONTROL_URL, REGION
 from s3batch_emulator import over_http
 from tests.e2e.deployed_gate import DeployedGate
 

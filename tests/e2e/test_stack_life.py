@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local_aws.deployment import Deployment
-from local_aws.services import LocalServices, running_services
+from batchgate_cli.local.deployment import Deployment
+from batchgate_cli.local.services import LocalServices, running_services
 from tests.e2e.conftest import SETTINGS
 from tests.e2e.deployed_gate import client_of
 

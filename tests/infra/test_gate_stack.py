@@ -11,7 +11,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
-from batchgate.adapters import announce
+from batchgate.aws import announcements
 from infra.event_pattern import EVENT_PATTERN
 from infra.gate_asset import FUNCTIONS
 from infra.gate_stack import GateStack
@@ -194,14 +194,14 @@ def test_cancellations_are_told_by_a_role_that_may_do_nothing_else(template: Tem
     assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}
     _, rule = named(template, "AWS::Events::Rule", "Cancellations")
     assert rule["EventPattern"] == {
-        "source": [announce.SOURCE],
-        "detail-type": [announce.DETAIL_TYPE],
+        "source": [announcements.SOURCE],
+        "detail-type": [announcements.DETAIL_TYPE],
         "detail": {"action": ["cancelled"]},
     }
     [target] = rule["Targets"]
     assert target["Arn"] == things.topic
     asked = {path.removeprefix("$.detail.") for path in target["InputTransformer"]["InputPathsMap"].values()}
-    assert asked <= set(announce.DecisionEvent.__struct_fields__)
+    assert asked <= set(announcements.DecisionEvent.__struct_fields__)
 
 
 def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:
@@ -351,7 +351,7 @@ def test_every_function_runs_what_the_asset_was_built_for(template: Template) ->
 
 
 def test_the_functions_are_told_what_the_stack_has_made(template: Template, things: Things) -> None:
-    """The environment of those who decide is one that batchgate.wiring accepts."""
+    """The environment of those who decide is one that batchgate.aws.wiring accepts."""
     table, _ = named(template, "AWS::DynamoDB::GlobalTable", "Ledger")
     application, _ = named(template, "AWS::AppConfig::Application", "")
     profile, _ = named(template, "AWS::AppConfig::ConfigurationProfile", "")

@@ -17,9 +17,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from batchgate.adapters import announce, policy_source
-from batchgate.adapters import ledger as ledgers
-from batchgate.adapters.s3control import CONFIG
+from batchgate.aws import announcements, appconfig
+from batchgate.aws import ledger as ledgers
+from batchgate.aws.s3control import CONFIG
 from infra.gate_asset import FUNCTIONS
 from infra.service_data import OPERATIONS, ServiceDataError, cut_service_data
 
@@ -131,7 +131,7 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         '{"Table": {"CreationDateTime": 1774591420.0}}',
     ),
     ("appconfigdata", "start_configuration_session"): (
-        policy_source.CONFIG,
+        appconfig.CONFIG,
         {
             "ApplicationIdentifier": "app1234",
             "EnvironmentIdentifier": "enforced",
@@ -142,19 +142,19 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         '{"InitialConfigurationToken": "t0"}',
     ),
     ("appconfigdata", "get_latest_configuration"): (
-        policy_source.CONFIG,
+        appconfig.CONFIG,
         {"ConfigurationToken": "t0/+="},
         {"Next-Poll-Configuration-Token": "t1", "Next-Poll-Interval-In-Seconds": "15", "Content-Type": "text/plain"},
         '{"version": 1}',
     ),
     ("events", "put_events"): (
-        announce.CONFIG,
+        announcements.CONFIG,
         {"Entries": [{"Source": "batchgate", "DetailType": "d", "Detail": "{}", "EventBusName": "default"}]},
         {},
         '{"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}',
     ),
     ("sns", "publish"): (
-        announce.CONFIG,
+        announcements.CONFIG,
         {"TopicArn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:t", "Subject": "s", "Message": "m"},
         {},
         (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchgate.jobs.model import Job, Json
-from batchgate.policy.decide import Decision, decide
+from batchgate.policy.evaluate import Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet
 

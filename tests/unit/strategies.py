@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
-from tests.oracle.plain import Unavailable
-from tests.oracle.random_cases import Case, random_case
-from tests.oracle.random_documents import LISTS, Dialect, Writer, random_document
 from tests.unit.examples import Written
+from tests.verification.oracle.plain import Unavailable
+from tests.verification.oracle.random_cases import Case, random_case
+from tests.verification.oracle.random_documents import LISTS, Dialect, Writer, random_document
 
 RICH_DIALECT = Dialect(present_anywhere=True)
 """What the language takes, also by a reading of it; `not` around structures comes with a second `not` inside."""

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgate.adapters.manifests import StoredManifests
+from batchgate.aws.manifests import StoredManifests
 from batchgate.jobs.arns import NoBucket, ObjectPlace, bucket_name, object_place
 from batchgate.jobs.model import Job, Json
 from batchgate.policy.facts import Gap, Result

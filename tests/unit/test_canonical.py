@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-import policy_file
 from batchgate.errors import PolicyError
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
-from tests.oracle.random_documents import random_document
+from batchgate_cli.authoring import policy_file
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
 from tests.unit.examples import Written, document
 from tests.unit.strategies import RICH_DIALECT, randoms
+from tests.verification.oracle.random_documents import random_document
 
 
 def version(written: Any) -> str:

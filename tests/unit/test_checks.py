@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batchgate.jobs.model import Json
 from batchgate.policy import checks, model
-from batchgate.policy.decide import Decision
+from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.unit.examples import NOW, Written, document, facts, judge

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate.policy.decide import decide
+from batchgate.policy.evaluate import decide
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.unit.examples import Written, document, facts, judge, verdict

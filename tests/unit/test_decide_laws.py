@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation, JobStatus
-from batchgate.policy.decide import Decision, decide
+from batchgate.policy.evaluate import Decision, decide
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula, evaluate
 from batchgate.policy.policy_set import Kind, PolicySet, Statement, Verdict

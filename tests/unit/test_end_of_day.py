@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from batchgate.errors import PolicyError
 from batchgate.policy.calendars import parse_zone
 from batchgate.policy.checks import Through
-from batchgate.policy.lint import lint
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.wall_clock import end_of_day
-from tests.oracle.pools import ZONES
+from batchgate_cli.authoring.lint import lint
 from tests.unit.examples import Written
+from tests.verification.oracle.pools import ZONES
 
 SECOND = timedelta(seconds=1)
 near_changes = st.sampled_from([(zone, day) for zone, days in ZONES.items() for day in days]).flatmap(

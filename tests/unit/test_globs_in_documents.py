@@ -7,11 +7,11 @@ import pytest
 
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import Job, Json
-from batchgate.policy.decide import Rule, decide
+from batchgate.policy.evaluate import Rule, decide
 from batchgate.policy.facts import gather_facts
-from batchgate.policy.lint import lint
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import status_update_reason
+from batchgate_cli.authoring.lint import lint
 from tests.unit.examples import Written
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)

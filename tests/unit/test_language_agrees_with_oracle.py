@@ -8,13 +8,13 @@ import pytest
 
 from batchgate.jobs.model import Job
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.decide import decide
+from batchgate.policy.evaluate import decide
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
-from tests.oracle.language_oracle import evaluate
-from tests.oracle.random_cases import Case, random_case
-from tests.oracle.random_documents import random_document
+from tests.verification.oracle.language_oracle import evaluate
+from tests.verification.oracle.random_cases import Case, random_case
+from tests.verification.oracle.random_documents import random_document
 
 CASES_A_DOCUMENT = 4
 DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "500"))

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.decide import decide
-from batchgate.policy.lint import LINTS, Finding, lint
-from batchgate.policy.lint.finding import Path
+from batchgate.policy.evaluate import decide
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import NAME_ALWAYS_WHOLE, status_update_reason
-from tests.oracle.random_documents import random_document
+from batchgate_cli.authoring.lint import LINTS, Finding, lint
+from batchgate_cli.authoring.lint.finding import Path
 from tests.unit.everything import EVERYTHING
 from tests.unit.examples import Written, facts
 from tests.unit.strategies import RICH_DIALECT, randoms
+from tests.verification.oracle.random_documents import random_document
 
 TODAY = date(2026, 3, 27)
 COPY: Written = {"operation": "S3PutObjectCopy"}

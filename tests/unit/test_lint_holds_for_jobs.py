@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from batchgate.policy import patterns
 from batchgate.policy.checks import InWindow
-from batchgate.policy.decide import decide
+from batchgate.policy.evaluate import decide
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.lint import Finding, lint
-from batchgate.policy.lint.finding import Path
-from batchgate.policy.lint.pattern_sets import all_within, any_meet
 from batchgate.policy.policy_set import Kind, PolicySet
 from batchgate.policy.trace import StatementTrace
-from tests.oracle.random_documents import random_document
+from batchgate_cli.authoring.lint import Finding, lint
+from batchgate_cli.authoring.lint.finding import Path
+from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
 from tests.unit.examples import Written
 from tests.unit.strategies import RICH_DIALECT, random_facts, randoms
+from tests.verification.oracle.random_documents import random_document
 
 TODAY = date(2026, 3, 27)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from batchgate.jobs.model import Job, Json
-from batchgate.policy.decide import decide
+from batchgate.policy.evaluate import decide
 from batchgate.policy.facts import gather_facts
-from batchgate.policy.lint import lint
 from batchgate.policy.policy_set import PolicySet, Verdict
-from policy_cases import Coverage, run_file
-from policy_file import load_text
-from policy_lint import located_findings
+from batchgate_cli.authoring.cases import Coverage, run_file
+from batchgate_cli.authoring.lint import lint
+from batchgate_cli.authoring.lint_file import located_findings
+from batchgate_cli.authoring.policy_file import load_text
 from tests.unit.examples import Written
 
 TODAY = date(2026, 11, 20)

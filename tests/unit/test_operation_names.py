@@ -3,7 +3,7 @@
 import pytest
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
-from batchgate.policy.lint.operation_names import NO_DELETION, what_to_write
+from batchgate_cli.authoring.lint.operation_names import NO_DELETION, what_to_write
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import policy_file
 from batchgate.errors import PolicyError, Problem
 from batchgate.jobs.model import Json
 from batchgate.jobs.request_model import Kind, Shape, request_shape
@@ -23,6 +22,7 @@ from batchgate.policy.facts import Result
 from batchgate.policy.parameters import CHECKS, ClosedSet, closed_set
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems
+from batchgate_cli.authoring import policy_file
 from tests.unit.examples import SUSPENDED, Written, document, facts, judge
 
 INPUTS = Path(__file__).with_name("misspelled")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from batchgate.jobs.request_model import Kind, Shape, request_shape
-from policy_case_file import read_case_file
-from policy_case_members import case_shapes, mistakes
-from policy_cases import Coverage, load_cases
-from policy_file import Plain
+from batchgate_cli.authoring.case_file import read_case_file
+from batchgate_cli.authoring.case_members import case_shapes, mistakes
+from batchgate_cli.authoring.cases import Coverage, load_cases
+from batchgate_cli.authoring.policy_file import Plain
 from tests.unit.examples import Written
 
 POLICY = "version: 1\npolicies:\n  - name: p\n    require: []\n"

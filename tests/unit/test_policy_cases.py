@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import policy_file
 from batchgate.errors import PolicyError
-from policy_case_file import JOB_MEMBERS, read_cases
-from policy_cases import Coverage, load_cases, run_file
-from policy_coverage import What
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.case_file import JOB_MEMBERS, read_cases
+from batchgate_cli.authoring.cases import Coverage, load_cases, run_file
+from batchgate_cli.authoring.coverage import What
 
 POLICY = """\
 version: 1

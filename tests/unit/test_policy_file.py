@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import policy_file
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.authoring import policy_file
 from tests.unit.everything import EVERYTHING
 
 GOOD = """\

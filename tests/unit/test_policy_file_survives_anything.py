@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-import policy_file
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy.policy_set import PolicySet
-from tests.oracle.random_documents import random_document
+from batchgate_cli.authoring import policy_file
 from tests.unit.everything import EVERYTHING, places, with_value, without
 from tests.unit.strategies import RICH_DIALECT
+from tests.verification.oracle.random_documents import random_document
 
 FILES = int(os.environ.get("POLICY_FILES", "10000"))
 SEED = int(os.environ.get("POLICY_FILES_SEED", "1"))

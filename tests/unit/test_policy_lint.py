@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from policy_file import load, load_text
-from policy_lint import LINTS_OF_FILES, LocatedFinding, located_findings
+from batchgate_cli.authoring.lint_file import LINTS_OF_FILES, LocatedFinding, located_findings
+from batchgate_cli.authoring.policy_file import load, load_text
 
 TODAY = date(2026, 3, 27)
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
-from batchgate.protocol import (
+from batchgate.gate.protocol import (
     CONTRADICTED_FOR,
     GONE_AFTER,
     MISSING_FOR,
@@ -27,7 +26,8 @@ from batchgate.protocol import (
     next_step,
     reopened,
 )
-from batchgate.state import LEASE_AT_MOST, Direction, Outcome, Phase, State
+from batchgate.gate.state import LEASE_AT_MOST, Direction, Outcome, Phase, State
+from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 REF = JobRef("aws", "eu-central-1", "111122223333", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c")

@@ -15,9 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-import policy_file
 from batchgate.jobs.model import Json, job_from_printed
-from batchgate.policy.decide import Decision, decide
+from batchgate.policy.evaluate import Decision, decide
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
 from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import (
@@ -30,6 +29,7 @@ from batchgate.policy.reason import (
 from batchgate.policy.trace import trace_condition
 from batchgate.policy.wording import printable, quoted
 from batchgate.text import shorten
+from batchgate_cli.authoring import policy_file
 from tests.unit.examples import NOW, Written, document, facts, judge
 from tests.unit.strategies import (
     any_text,

@@ -14,7 +14,7 @@ from botocore.session import Session
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.jobs.request_model import Kind, Shape, Structure, request_shape, unknown_members
-from request_model import STRUCTURES, TABLE, request_model_table
+from docs.generate.request_model import STRUCTURES, TABLE, request_model_table
 
 ALL: tuple[Structure, ...] = get_args(Structure)
 S3_CONTROL = Session().get_service_model("s3control")

@@ -47,21 +47,20 @@ def test_other_text_keeps_both_ends_and_a_sentence_its_beginning(text: str, at_m
 # --- nowhere else ---------------------------------------------------------------------------------------
 
 HERE = Path(__file__).resolve().parents[2]
-ROOTS = ("functions/batchgate", "tools", "infra")
-NOT_OURS = ("tools/s3batch_emulator",)  # which imports nothing of the gate, and cuts where S3 does
+ROOTS = ("functions/batchgate", "cli", "infra")
 
 WITHOUT_LOSS = {
-    ("tools/batchgate_cli/job_view.py", "str(review.get('at', ''))[:16]"),  # an instant to its minute
+    ("cli/batchgate_cli/operating/job_view.py", "str(review.get('at', ''))[:16]"),  # an instant to its minute
     ("functions/batchgate/policy/evidence.py", "hashlib.sha256(said).hexdigest()[:16]"),
     ("functions/batchgate/policy/policy_set.py", "hashlib.sha256(canonical).hexdigest()[:12]"),
     ("functions/batchgate/policy/validate.py", "names[:_KEYS_NAMED]"),  # with its own mark behind it
     ("functions/batchgate/policy/validate.py", "sorted(known)[:_NAMES_NAMED]"),  # the same
-    ("tools/policy_case_members.py", "names[:_NAMED_AT_MOST]"),  # with how many more there are behind it
-    ("tools/policy_file.py", "text[:position]"),  # counted, not shown
-    ("functions/batchgate/policy/lint/implications.py", "list(nodes)[:_COMPARED_AT_MOST]"),  # how many are compared
+    ("cli/batchgate_cli/authoring/case_members.py", "names[:_NAMED_AT_MOST]"),  # with how many more there are behind it
+    ("cli/batchgate_cli/authoring/policy_file.py", "text[:position]"),  # counted, not shown
+    ("cli/batchgate_cli/authoring/lint/implications.py", "list(nodes)[:_COMPARED_AT_MOST]"),  # how many are compared
     ("infra/policy_store.py", "self._settings.stack_name[:48]"),  # a name for AWS, not for people
     ("infra/settings.py", "expected[:1]"),
-    ("tools/local_aws/demo_jobs.py", "arguments[:2]"),  # the command of the AWS CLI, without its options
+    ("cli/batchgate_cli/local/demo_jobs.py", "arguments[:2]"),  # the command of the AWS CLI, without its options
 }
 
 
@@ -84,9 +83,8 @@ def cuts(source: str) -> Iterator[str]:
 def test_nothing_else_cuts_text_for_people(root: str) -> None:
     """No message, log line, reason, table or event ends before the part that differs without showing it."""
     found = {
-        (name, cut)
+        (str(path.relative_to(HERE)), cut)
         for path in (HERE / root).rglob("*.py")
-        if not (name := str(path.relative_to(HERE))).startswith(NOT_OURS)
         for cut in cuts(path.read_text(encoding="utf-8"))
     }
     assert found <= WITHOUT_LOSS, found - WITHOUT_LOSS

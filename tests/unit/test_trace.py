@@ -13,7 +13,7 @@ from hypothesis import given
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import KNOWN_OPERATIONS, Json
 from batchgate.policy.checks import Member, Parameter
-from batchgate.policy.decide import Decision
+from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.parameters import shape_at
 from batchgate.policy.policy_set import Kind, Verdict

@@ -5,11 +5,7 @@ from itertools import product
 
 import pytest
 
-from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef, Json
-from batchgate.policy.decide import decide
-from batchgate.policy.facts import gather_facts
-from batchgate.policy.policy_set import PolicySet
-from batchgate.protocol import (
+from batchgate.gate.protocol import (
     Settle,
     asks_for_confirmation,
     conclude_refused,
@@ -17,7 +13,11 @@ from batchgate.protocol import (
     leave_ungated,
     next_step,
 )
-from batchgate.state import Direction, Outcome, Phase, State
+from batchgate.gate.state import Direction, Outcome, Phase, State
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef, Json
+from batchgate.policy.evaluate import decide
+from batchgate.policy.facts import gather_facts
+from batchgate.policy.policy_set import PolicySet
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 ARN = "arn:aws:s3:eu-central-1:111122223333:job/00000000-1111-2222-3333-444444444444"

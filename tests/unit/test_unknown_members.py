@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.jobs.model import STRUCTURES, Job, Json
-from batchgate.policy.decide import Rule, decide
+from batchgate.policy.evaluate import Rule, decide
 from batchgate.policy.facts import Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
-from tests.oracle.random_cases import random_case
-from tests.oracle.random_documents import random_document
 from tests.unit.examples import NOW, description, facts, judge
 from tests.unit.strategies import facts_of
+from tests.verification.oracle.random_cases import random_case
+from tests.verification.oracle.random_documents import random_document
 
 RICH: dict[str, Json] = description(
     Operation={

@@ -12,15 +12,15 @@ from msgspec.structs import replace
 from batchgate.jobs.model import AsksForConfirmation
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.clock import ClockChecks, Timeline
-from batchgate.policy.decide import SUSPENDED_FOR_AT_MOST, Decision, decide
+from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision, decide
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.moments import parse_duration
 from batchgate.policy.policy_set import PolicySet, Verdict
-from tests.oracle import pools
-from tests.oracle.random_documents import random_calendar
-from tests.oracle.windows import change_instants
 from tests.unit.examples import NOW, Written, document, facts, judge
 from tests.unit.strategies import random_facts, randoms, written_with_all_lists
+from tests.verification.oracle import pools
+from tests.verification.oracle.random_documents import random_calendar
+from tests.verification.oracle.windows import change_instants
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 GRACES = ("0s", "5m", "3h", "2d", "25d", "99999d")

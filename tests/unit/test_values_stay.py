@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from batchgate.policy import calendars, checks, decide
+from batchgate.policy import calendars, checks, evaluate
 
 
 def values(*modules: ModuleType) -> list[type]:
@@ -23,7 +23,7 @@ def _fields(of: type) -> tuple[str, ...]:
     return of.__struct_fields__ if issubclass(of, Struct) else tuple(getattr(of, "__dataclass_fields__", ()))
 
 
-@pytest.mark.parametrize("value", values(calendars, checks, decide), ids=lambda value: value.__name__)
+@pytest.mark.parametrize("value", values(calendars, checks, evaluate), ids=lambda value: value.__name__)
 def test_a_value_cannot_be_changed(value: Any) -> None:
     """Warm functions keep policies from job to job: no judgement may leave a trace in them, or in a decision."""
     config = getattr(value, "__struct_config__", None) or getattr(value, "__dataclass_params__")  # noqa: B009

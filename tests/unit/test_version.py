@@ -6,7 +6,8 @@ from pathlib import Path
 import botocore
 from botocore.config import Config
 
-from batchgate import __version__, wiring
+from batchgate import __version__
+from batchgate.aws import wiring
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

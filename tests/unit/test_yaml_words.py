@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-import policy_file
 from batchgate.errors import PolicyError, Problem
+from batchgate_cli.authoring import policy_file
 
 WHOLE = """\
 version: 1

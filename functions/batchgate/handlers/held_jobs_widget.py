@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from batchgate.aws.wiring import Home, SystemClock, logger, open_ledger
 from batchgate.errors import UnreadableItemError
+from batchgate.gate.ports import DecisionLedger, Unreadable
+from batchgate.gate.state import Block, Phase, State
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.wording import printable
-from batchgate.ports import DecisionLedger, Unreadable
-from batchgate.state import Block, Phase, State
-from batchgate.wiring import Home, SystemClock, logger, open_ledger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

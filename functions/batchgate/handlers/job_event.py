@@ -7,14 +7,14 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from batchgate.adapters.announce import count_trouble
+from batchgate.aws.announcements import count_trouble
+from batchgate.aws.wiring import Home, gate, logger
 from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
+from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.jobs.events import parse_job_event
 from batchgate.policy.wording import logged, printable
-from batchgate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.text import shorten
-from batchgate.wiring import Home, gate, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from batchgate.adapters.announce import count_sweep, count_trouble
-from batchgate.digest import tell_people
+from batchgate.aws.announcements import count_sweep, count_trouble
+from batchgate.aws.wiring import Home, gate, logger, sweep_plan
 from batchgate.errors import BatchgateError
+from batchgate.gate.digest import tell_people
+from batchgate.gate.sweep import Memory, SweepReport, sweep_jobs
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.policy.wording import logged
-from batchgate.sweep import Memory, SweepReport, sweep_jobs
-from batchgate.wiring import Home, gate, logger, sweep_plan
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

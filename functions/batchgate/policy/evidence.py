@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import to_builtins
 
 from batchgate.jobs.model import Job, JobRef, Json
-from batchgate.policy.decide import Decision
+from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap
 from batchgate.policy.trace import StatementTrace
 from batchgate.policy.wording import TRACED_AT_MOST

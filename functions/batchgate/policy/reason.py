@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from batchgate.policy.decide import Decision, Rule, Vote
+from batchgate.policy.evaluate import Decision, Rule, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition

@@ -1,0 +1,1 @@
+"""Policy files, cases, findings and reference: what authors of policies work with."""

@@ -1,0 +1,589 @@
+"""Files of test cases: read out of YAML, with every problem told at once, its line, and what to do."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar, get_args
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
+from batchgate.jobs.model import Job, JobStatus, Json
+from batchgate.policy import calendars, suggestions
+from batchgate.policy.moments import parse_duration
+from batchgate.text import shorten
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.case_members import Mistake, case_shapes, mistakes
+from batchgate_cli.authoring.policy_file import DocumentPath, Plain
+
+V = TypeVar("V")
+
+Verdicts = Literal["approve", "hold", "cancel", "wait"]
+
+
+class CaseFacts(Struct, frozen=True):
+    """What would be read from the manifest."""
+
+    manifest_bytes: int | UnsetType = UNSET
+    source_buckets: tuple[str, ...] | UnsetType = UNSET
+    object_bytes: int | UnsetType = UNSET
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """One job, and what is expected of it; see docs/policy-reference.md.
+
+    Attributes:
+        job: As S3 would describe it, with what the case does not say filled in.
+        at: The instant of the review, UTC.
+        decided_by, until, cancels_at, reason: UNSET where nothing is expected; an instant is None where none is.
+    """
+
+    name: str
+    job: Job
+    tags: Mapping[str, str] | Literal["unmeasurable"]
+    at: datetime
+    facts: CaseFacts
+    manually_approved: bool
+    expect: Verdicts
+    decided_by: tuple[str, ...] | UnsetType
+    until: datetime | UnsetType | None
+    cancels_at: datetime | UnsetType | None
+    reason: str | UnsetType
+
+
+class CaseFile(Struct, frozen=True):
+    """A file of cases and the policies that they try, by their paths relative to it."""
+
+    policy: str | tuple[str, ...]
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCaseFile:
+    """What could be read of a file of cases.
+
+    Attributes:
+        policy: Which policies it tries; None where it does not say so, or names a file that is not there.
+        cases: The whole file; None where anything is wrong with it.
+        places: For the path of each value its place.
+        problems: All that is wrong, in the order of the lines.
+    """
+
+    policy: str | tuple[str, ...] | None
+    cases: CaseFile | None
+    places: Mapping[DocumentPath, Place]
+    problems: tuple[Problem, ...]
+
+
+def read_case_file(file: Path) -> ReadCaseFile:
+    """Read a file of cases as far as it can be read.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    try:
+        plain = policy_file.read_yaml(policy_file.read_file(file), str(file))
+    except PolicyError as error:
+        return ReadCaseFile(None, None, {}, error.problems)
+    reader = _Reader(plain, file, list(plain.problems))
+    read = None if plain.unreadable else reader.case_file(plain.data)
+    problems = sorted(reader.problems, key=lambda problem: problem.place or Place(str(file), 1, 1))
+    policy_is_wrong = any(problem.path[:1] == ("policy",) for problem in problems)
+    return ReadCaseFile(
+        policy=None if read is None or not read.policy or policy_is_wrong else read.policy,
+        cases=None if problems else read,
+        places=plain.places,
+        problems=tuple(problems),
+    )
+
+
+def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
+    """Read a file of cases in which nothing is wrong.
+
+    Raises:
+        PolicyError: With every problem found, in the order of its lines.
+        OSError: It can't be read.
+    """
+    read = read_case_file(file)
+    if read.cases is None:
+        raise PolicyError(read.problems)
+    return read.cases, read.places
+
+
+# --- the words of a case ------------------------------------------------------------------------------
+
+_FILE_KEYS = ("policy", "cases")
+_CASE_KEYS = Case.__struct_fields__
+_CASE_MUST_SAY = ("name", "job", "at", "expect")
+_FACTS_KEYS = CaseFacts.__struct_fields__
+_JOB_WORDS = (
+    "operation",
+    "total_tasks",
+    "account",
+    "region",
+    "role",
+    "description",
+    "priority",
+    "status",
+    "confirmation_required",
+    "suspended_for",
+)
+JOB_MEMBERS = (
+    "JobId",
+    "ConfirmationRequired",
+    "Description",
+    "JobArn",
+    "Status",
+    "Manifest",
+    "Operation",
+    "Priority",
+    "ProgressSummary",
+    "StatusUpdateReason",
+    "FailureReasons",
+    "Report",
+    "CreationTime",
+    "TerminationDate",
+    "RoleArn",
+    "SuspendedDate",
+    "SuspendedCause",
+    "ManifestGenerator",
+    "GeneratedManifestDescriptor",
+)
+"""What a job may be said to have beside the words. Source: S3 Control API, JobDescriptor."""
+
+_MEMBER_OF_WORD = {
+    "role": "RoleArn",
+    "description": "Description",
+    "priority": "Priority",
+    "status": "Status",
+    "confirmation_required": "ConfirmationRequired",
+}
+_STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.UNRECOGNISED)
+_ACCOUNT, _REGION = "111122223333", "us-east-1"
+_ACCOUNT_FORM, _REGION_FORM = re.compile(r"[0-9]{12}"), re.compile(r"[a-z0-9-]+")
+_DURATION_FORM = re.compile(r"(0|[1-9][0-9]{0,8})[smhd]")
+_SOME_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
+"""For looking at a job whose own instant can't be read."""
+
+_Said: TypeAlias = Mapping[str, Plain]
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One walk over one file.
+
+    Its methods give what a key says or, where that is told as a problem or nothing is said, `otherwise`.
+    """
+
+    plain: policy_file.PlainFile
+    file: Path
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, path: DocumentPath, message: str) -> None:
+        problem = Problem(path, message, self.plain.place_of(path))
+        if self.plain.is_readable(problem):
+            self.problems.append(problem)
+
+    # --- the file and its cases -----------------------------------------------------------------------
+
+    def case_file(self, data: Plain) -> CaseFile | None:
+        if not isinstance(data, dict):
+            self.wrong((), f"expected a file of test cases: a mapping with policy and cases, got {_show(data)}")
+            return None
+        if "version" in data and "cases" not in data:
+            self.wrong((), _not_a_policy(self.file))
+            return None
+        self.keys(data, _FILE_KEYS, ())
+        self.must_say(data, _FILE_KEYS, ())
+        policy = self.policy(data, ())
+        listed = data.get("cases")
+        if not isinstance(listed, list) or not listed:
+            if "cases" in data:
+                self.wrong(("cases",), f"expected a list of at least one case, got {_show(listed)}")
+            return CaseFile(policy, ())
+        cases = [self.case(each, ("cases", number)) for number, each in enumerate(listed)]
+        self.names_once(listed)
+        return CaseFile(policy, tuple(case for case in cases if case is not None))
+
+    def policy(self, said: _Said, path: DocumentPath) -> str | tuple[str, ...]:
+        value = said.get("policy", "")
+        if isinstance(value, str):
+            self.exists(value, (*path, "policy"))
+            return value
+        if isinstance(value, list) and not value:
+            self.wrong((*path, "policy"), "expected at least one file or directory, got an empty list")
+        names = self.texts(said, "policy", path, what="a file or directory, or a list of them")
+        for number, name in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(name, str):
+                self.exists(name, (*path, "policy", number))
+        return names or ()
+
+    def exists(self, name: str, path: DocumentPath) -> None:
+        named = self.file.parent / name
+        if path in self.plain.places and not (name and named.exists()):
+            self.wrong(path, f"expected a file or directory, relative to this file; there is no {named}")
+
+    def names_once(self, listed: Sequence[Plain]) -> None:
+        first: dict[str, int] = {}
+        for number, case in enumerate(listed):
+            name = case.get("name") if isinstance(case, dict) else None
+            if isinstance(name, str) and first.setdefault(name, number) != number:
+                place = self.plain.place_of(("cases", first[name], "name"))
+                line = f", first in line {place.line}" if place else ""
+                self.wrong(
+                    ("cases", number, "name"), f"each case needs a name of its own, got {_show(name)} again{line}"
+                )
+
+    def case(self, said: Plain, path: DocumentPath) -> Case | None:
+        if not isinstance(said, dict):
+            self.wrong(path, f"expected a case: a mapping with {', '.join(_CASE_MUST_SAY)}, got {_show(said)}")
+            return None
+        before = len(self.problems)
+        self.keys(said, _CASE_KEYS, path)
+        self.must_say(said, _CASE_MUST_SAY, path)
+        name = self.text(said, "name", path, "")
+        if said.get("name") == "":
+            self.wrong((*path, "name"), "expected a name, got an empty text")
+        at = self.instant(said, "at", path, _SOME_INSTANT)
+        until, cancels_at = (
+            None if said.get(key, "") is None else self.instant(said, key, path, UNSET)
+            for key in ("until", "cancels_at")
+        )
+        job = self.job(said, path, at)
+        case = Case(
+            name=name,
+            job=job or Job.from_description(_defaults({}, at)),
+            tags=self.tags(said, path),
+            at=at,
+            facts=self.facts(said, path),
+            manually_approved=self.flag(said, "manually_approved", path, otherwise=False),
+            expect=self.choice(said, "expect", path, get_args(Verdicts), "hold"),
+            decided_by=self.texts(said, "decided_by", path, what="a list of names"),
+            until=until,
+            cancels_at=cancels_at,
+            reason=self.text(said, "reason", path, UNSET),
+        )
+        return case if len(self.problems) == before else None
+
+    def tags(self, said: _Said, path: DocumentPath) -> Mapping[str, str] | Literal["unmeasurable"]:
+        value, path = said.get("tags", {}), (*path, "tags")
+        if value == "unmeasurable":
+            return "unmeasurable"
+        if not isinstance(value, dict):
+            self.wrong(path, f"expected a mapping such as {{team: lake}}, or unmeasurable, got {_show(value)}")
+            return {}
+        return {key: self.text(value, key, path, "") for key in value}
+
+    def facts(self, said: _Said, path: DocumentPath) -> CaseFacts:
+        value, path = said.get("facts", {}), (*path, "facts")
+        if not isinstance(value, dict):
+            self.wrong(path, f"expected a mapping with {', '.join(_FACTS_KEYS)}, got {_show(value)}")
+            return CaseFacts()
+        self.keys(value, _FACTS_KEYS, path)
+        return CaseFacts(
+            manifest_bytes=self.count(value, "manifest_bytes", path, UNSET),
+            source_buckets=self.texts(value, "source_buckets", path, what="a list of bucket names"),
+            object_bytes=self.count(value, "object_bytes", path, UNSET),
+        )
+
+    # --- the job --------------------------------------------------------------------------------------
+
+    def job(self, case: _Said, path: DocumentPath, at: datetime) -> Job | None:
+        """The whole job out of what a case says of it; None where that is wrong or missing."""
+        said, path = case.get("job", {}), (*path, "job")
+        if not isinstance(said, dict):
+            example = "{operation: S3PutObjectTagging, total_tasks: 10}"
+            self.wrong(path, f"expected a mapping such as {example}, got {_show(said)}")
+            return None
+        before = len(self.problems)
+        self.keys(said, _JOB_WORDS, path, JOB_MEMBERS)
+        if "job" in case and "operation" not in said and "Operation" not in said:
+            self.wrong(path, "operation is missing; say a name such as S3PutObjectTagging, or {NAME: {parameters}}")
+        words = self.words(said, path)
+        if len(self.problems) > before:
+            words = {}
+        description = _defaults(words, at, generated="ManifestGenerator" in said)
+        members: dict[str, Json] = {}
+        for member in (each for each in JOB_MEMBERS if each in said):
+            members[member] = _as_json(said[member])
+            try:
+                Job.from_description(_present({**description, member: members[member]}))
+            except JobDescriptionError as error:
+                where, _, what = str(error).partition(": ")
+                steps = where.split(".") if where.split(".")[0] == member else [member]
+                value: Plain = dict(said)
+                for step in steps:
+                    value = value.get(step) if isinstance(value, Mapping) else None
+                shown = re.sub(r"got \w+$", f"got {_show(value)}", what or str(error))
+                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob answers it")
+            else:
+                self.members(member, said[member], (*path, member))
+        if len(self.problems) > before:
+            return None
+        job = Job.from_description(_present({**description, **members}))
+        if "CreationTime" not in members and job.suspended_date and job.creation_time:
+            return replace(job, creation_time=min(job.creation_time, job.suspended_date))  # created first, as any job
+        return job
+
+    def words(self, said: _Said, path: DocumentPath) -> dict[str, Json]:
+        """What the language's own words say, as far as it is right."""
+        words: dict[str, Json] = {}
+        for word in ("role", "description"):
+            words[word] = self.text(said, word, path, None, nothing=True)
+        words["total_tasks"] = self.count(said, "total_tasks", path, None, nothing=True)
+        words["priority"] = self.count(said, "priority", path, None, nothing=True)
+        words["account"] = self.form(said, "account", path, _ACCOUNT_FORM, "12 digits in quotes")
+        words["region"] = self.form(said, "region", path, _REGION_FORM, "a Region such as eu-central-1")
+        words["status"] = self.choice(said, "status", path, _STATUSES, "Suspended")
+        if said.get("confirmation_required", False) is not None:
+            words["confirmation_required"] = self.flag(said, "confirmation_required", path, otherwise=True)
+        words["suspended_for"] = self.form(
+            said, "suspended_for", path, _DURATION_FORM, "a duration such as 4s, 10m or 2d"
+        )
+        words["operation"] = self.operation(said, path)
+        return {word: value for word, value in words.items() if word in said}
+
+    def form(self, said: _Said, key: str, path: DocumentPath, form: re.Pattern[str], what: str) -> str:
+        value = said.get(key)
+        if key in said and not (isinstance(value, str) and form.fullmatch(value)):
+            self.wrong((*path, key), f"expected {what}, got {_show(value)}{_quoting(value)}")
+        return str(value)
+
+    def operation(self, said: _Said, path: DocumentPath) -> Json:
+        value, path = said.get("operation"), (*path, "operation")
+        match value:
+            case None:
+                return None
+            case str() if value:
+                return {value: {}}
+            case dict() if len(value) == 1 and all(isinstance(each, dict | None) for each in value.values()):
+                self.members("Operation", value, path)
+                return _as_json(value)
+            case _:
+                self.wrong(
+                    path, f"expected a name, or one name with its parameters {{NAME: {{...}}}}, got {_show(value)}"
+                )
+                return None
+
+    def members(self, structure: str, value: Plain, path: DocumentPath) -> None:
+        """Note members that S3's request model does not have, and values that they can't have."""
+        shape = case_shapes().get(structure)
+        if shape is None or value is None:
+            return
+        if structure == "Operation" and isinstance(value, dict):
+            for name in value:  # one that this version does not know is a warning, or what the case is about
+                if name in shape.members and value[name] is not None:
+                    self.problems_of(mistakes(shape.members[name], value[name]), (*path, name))
+        else:
+            self.problems_of(mistakes(shape, value), path)
+
+    def problems_of(self, found: Iterable[Mistake], path: DocumentPath) -> None:
+        for mistake in found:
+            self.wrong((*path, *mistake.path), mistake.message)
+
+    # --- single values --------------------------------------------------------------------------------
+
+    def keys(self, said: _Said, known: Sequence[str], path: DocumentPath, others: Sequence[str] = ()) -> None:
+        for key in said:
+            if key not in known and key not in others:
+                shown = [*known, "DescribeJob's members such as Report"] if others else known
+                above = others and suggestions.inflected(key, _CASE_KEYS)  # only a job has others
+                hint = f"{above} stands one level up, beside job" if above else _hint(key, [*known, *others], shown)
+                self.wrong((*path, key), f"unknown key; {hint}")
+
+    def must_say(self, said: _Said, keys: Iterable[str], path: DocumentPath) -> None:
+        for key in keys:
+            if key not in said:
+                self.wrong(path, f"{key} is missing; {_MISSING[key]}")
+
+    def text(self, said: _Said, key: str, path: DocumentPath, otherwise: V, *, nothing: bool = False) -> str | V:
+        """Text; with `nothing`, null too."""
+        value = said.get(key)
+        if isinstance(value, str):
+            return value
+        if key in said and not (nothing and value is None):
+            self.wrong((*path, key), f"expected text, got {_show(value)}{_quoting(value)}")
+        return otherwise
+
+    def texts(self, said: _Said, key: str, path: DocumentPath, *, what: str) -> tuple[str, ...] | UnsetType:
+        value = said.get(key)
+        if key not in said:
+            return UNSET
+        if not isinstance(value, list):
+            self.wrong((*path, key), f"expected {what}, got {_show(value)}; write it as [...]")
+            return UNSET
+        for number, item in enumerate(value):
+            if not isinstance(item, str):
+                self.wrong((*path, key, number), f"expected text, got {_show(item)}{_quoting(item)}")
+        return tuple(map(str, value))
+
+    def count(self, said: _Said, key: str, path: DocumentPath, otherwise: V, *, nothing: bool = False) -> int | V:
+        value = said.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if key in said and not (nothing and value is None):
+            meant = suggestions.number_meant(value)
+            hint = f"; write {meant}" if meant else ""
+            self.wrong((*path, key), f"expected a whole number >= 0, got {_show(value)}{hint}")
+        return otherwise
+
+    def flag(self, said: _Said, key: str, path: DocumentPath, *, otherwise: bool) -> bool:
+        value = said.get(key, otherwise)
+        if isinstance(value, bool):
+            return value
+        meant = suggestions.boolean_meant(value)
+        hint = f"; write {meant}" if meant else ""
+        self.wrong((*path, key), f"expected true or false, got {_show(value)}{hint}")
+        return otherwise
+
+    def choice(self, said: _Said, key: str, path: DocumentPath, choices: Sequence[V], otherwise: V) -> V:
+        for choice in choices:
+            if said.get(key, otherwise) == choice:
+                return choice
+        value, known = said.get(key), [str(each) for each in choices]
+        near = suggestions.nearest(value, known) if isinstance(value, str) else None
+        meant = f"; did you mean {near}?" if near else ""
+        self.wrong((*path, key), f"expected {', '.join(known[:-1])} or {known[-1]}, got {_show(value)}{meant}")
+        return otherwise
+
+    def instant(self, said: _Said, key: str, path: DocumentPath, otherwise: V) -> datetime | V:
+        value = said.get(key)
+        try:
+            if isinstance(value, str):
+                instant = datetime.fromisoformat(value)
+                instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+                _ = instant - _CREATED_BEFORE
+                return instant
+        except (ValueError, OverflowError):
+            pass
+        if key in said:
+            wanted = "an ISO 8601 instant such as 2026-11-20T12:00:00Z"
+            self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value)}")
+        return otherwise
+
+
+_MISSING: Mapping[str, str] = {
+    "policy": "say which policies the cases try: a file or directory, relative to this file",
+    "cases": "say what is expected of which jobs: a list of cases",
+    "name": "say what the case shows, in words of its own",
+    "job": "say at least {operation: NAME}",
+    "at": "say the instant of the review, such as 2026-11-20T12:00:00Z",
+    "expect": f"say one of {', '.join(get_args(Verdicts))}",
+}
+_CREATED_BEFORE = timedelta(hours=1)
+_SUSPENDED_FOR = "30m"
+"""How long a job is Suspended where nothing is said: longer than the usual grace."""
+
+
+def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = False) -> dict[str, Json]:
+    """A description with what the words say, and everything else that a job has."""
+    region, account = words.get("region", _REGION), words.get("account", _ACCOUNT)
+    partition = (
+        "aws-cn" if str(region).startswith("cn-") else "aws-us-gov" if str(region).startswith("us-gov-") else "aws"
+    )
+    suspended = _before(at, parse_duration(str(words.get("suspended_for", _SUSPENDED_FOR))))
+    description: dict[str, Json] = {
+        "JobId": "00000000-0000-4000-8000-000000000000",
+        "JobArn": f"arn:{partition}:s3:{region}:{account}:job/00000000-0000-4000-8000-000000000000",
+        "Status": "Suspended",
+        "CreationTime": min(suspended, at - _CREATED_BEFORE).isoformat(),
+        "RoleArn": f"arn:{partition}:iam::{account}:role/batch-operations",
+        "Priority": 10,
+        "Report": {"Enabled": False},
+    }
+    if words.get("confirmation_required") is not False and words.get("status") not in ("New", "Preparing"):
+        description["SuspendedDate"] = suspended.isoformat()
+    if not generated:
+        description["Manifest"] = {
+            "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
+            "Location": {"ObjectArn": f"arn:{partition}:s3:::manifests/manifest.csv", "ETag": "0" * 32},
+        }
+    description |= {member: words[word] for word, member in _MEMBER_OF_WORD.items() if word in words}
+    if "operation" in words:
+        description["Operation"] = words["operation"]
+    if "total_tasks" in words:
+        description["ProgressSummary"] = {"TotalNumberOfTasks": words["total_tasks"]}
+    return _present(description)
+
+
+def _before(instant: datetime, by: timedelta) -> datetime:
+    """So long before, or the first instant that there is."""
+    earliest = datetime.min.replace(tzinfo=UTC)
+    return instant - by if instant - earliest > by else earliest
+
+
+def _present(description: Mapping[str, Json]) -> dict[str, Json]:
+    """A description without what is said to be missing."""
+    return {name: value for name, value in description.items() if value is not None}
+
+
+def _as_json(value: Plain) -> Json:
+    """The same value; YAML gives nothing that JSON lacks."""
+    match value:
+        case dict():
+            return {name: _as_json(each) for name, each in value.items()}
+        case list():
+            return [_as_json(each) for each in value]
+        case _:
+            return value
+
+
+# --- words --------------------------------------------------------------------------------------------
+
+
+def _not_a_policy(file: Path) -> str:
+    beside = file.parent / "cases" / file.name
+    then = (
+        f"its cases run by `batchgate policy test {shlex.quote(str(beside))}`"
+        if beside.is_file()
+        else "`batchgate policy new` shows how cases for it are written"
+    )
+    return (
+        "expected a file of test cases, got a policy document; "
+        f"it is checked by `batchgate policy check {shlex.quote(str(file))}`, and {then}"
+    )
+
+
+def _no_date(value: Plain) -> str:
+    """Why the date of an instant does not exist; "" where it does."""
+    try:
+        calendars.parse_date(value[:10] if isinstance(value, str) else "")
+    except calendars.CalendarValueError as error:
+        return f" ({error})" if " from " in str(error) else ""
+    return ""
+
+
+def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:
+    near = suggestions.nearest(key, known) or suggestions.sharing_a_word(key, known)
+    return f"did you mean {near}?" if near else f"known here: {', '.join(shown)}"
+
+
+def _quoting(value: Plain) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return f'; write it in quotes: "{value}"'
+
+
+_SHOWN_AT_MOST = 60
+
+
+def _show(value: Plain) -> str:
+    """What was found, short enough to read."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            names = shorten(", ".join(value), _SHOWN_AT_MOST, sentence=True)
+            return f"a mapping with {names}" if value else "an empty mapping"
+        case list():
+            return f"a list of {len(value)}" if value else "an empty list"
+        case int() | float():
+            return f"the number {value}"
+        case _:
+            return f'"{shorten(str(value), _SHOWN_AT_MOST)}"'

@@ -1,0 +1,254 @@
+"""A decision for people (a tree) and for programs (JSON)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from rich.text import Text
+from rich.tree import Tree
+
+from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
+from batchgate.gate.review import direction_of
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
+from batchgate.policy.evaluate import Decision
+from batchgate.policy.facts import Result
+from batchgate.policy.policy_set import Kind, Verdict
+from batchgate.policy.reason import status_update_reason
+from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
+from batchgate.policy.wording import TRACED_AT_MOST, instant, printable
+from batchgate.text import shorten
+
+_MARKS: Mapping[Result, tuple[str, str]] = {
+    Result.MET: ("✓", "green"),
+    Result.VIOLATED: ("✗", "red"),
+    Result.UNKNOWN: ("?", "yellow"),
+    Result.UNMEASURABLE: ("!", "yellow"),
+}
+VERDICT_STYLES: Mapping[str, str] = {
+    "approve": "bold green",
+    "hold": "bold yellow",
+    "wait": "bold cyan",
+    "cancel": "bold red",
+}
+_GOVERNS = {True: "governs", False: "does not govern", None: "may govern"}
+
+
+INSTEAD_IN_WORDS: Mapping[str, str] = {
+    "nothing": "does nothing; S3 does not wait for a decision on the job",
+    "waiting": "waits; this version does not know the job's status",
+    "superseded": "does nothing to it, and reports that it was decided elsewhere: the job is no longer Suspended",
+    "ungated": "reports the job as ungated, and does nothing to it: it ran without asking for confirmation",
+    "ungated_or_confirmed_elsewhere": (
+        "reports the job as ungated or confirmed elsewhere, and does nothing to it: it ran, and S3 does not say which"
+    ),
+}
+"""What the gate does with a job that is not Suspended, and that the policies do not cancel."""
+
+
+def done_instead(job: Job, decision: Decision, survives: DateSurvives) -> str:
+    """What a gate that never wrote about this job does instead of what the verdict says; "" where it does that."""
+    now, cancels = decision.facts.now, decision.policies.cancel_ungated
+    asks = decision.facts.asks_for_confirmation
+    step = next_step(None, job, now, cancel_ungated=cancels, survives=survives)
+    if step is Step.JUDGE and asks is AsksForConfirmation.NO and direction_of(decision) is None:
+        step = leave_ungated(None, job, now)
+    if isinstance(step, Settle):
+        return str(step.outcome)
+    if step is Step.WAIT and decision.verdict is not Verdict.WAIT:
+        return "waiting"
+    return "nothing" if step is Step.NOTHING else ""
+
+
+def decision_as_json(decision: Decision, instead: str = "") -> dict[str, Json]:
+    """The stable JSON form: keys may be added, none change their meaning.
+
+    Args:
+        decision: What the policies say.
+        instead: What the gate does instead; as `done_instead` has it.
+    """
+    return {
+        "job_arn": decision.facts.ref.arn,
+        "status": str(decision.facts.status),
+        "at": decision.facts.now.isoformat(),
+        "verdict": str(decision.verdict),
+        "instead": instead or None,
+        "until": _iso(decision.until),
+        "cancels_at": _iso(decision.cancels_at),
+        "searched_until": _iso(decision.searched_until),
+        "reason": None if instead else status_update_reason(decision),
+        "policy_version": decision.policy_version,
+        "mode": "shadow" if decision.policies.shadow else "enforce",
+        "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
+        "deciding": _deciding(decision),
+        "unknown_members": [shorten(printable(path), TRACED_AT_MOST) for path in decision.facts.unknown_members],
+        "statements": [_statement_as_json(statement) for statement in decision.trace],
+    }
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
+
+
+def _deciding(decision: Decision) -> list[Json]:
+    return [
+        {
+            "statement": vote.statement.name if vote.statement else None,
+            "requirement": vote.requirement.position if vote.requirement else None,
+            "rule": None if vote.rule is None else str(vote.rule),
+        }
+        for vote in decision.deciding
+    ]
+
+
+def _statement_as_json(statement: StatementTrace) -> Json:
+    return {
+        "name": statement.name,
+        "kind": str(statement.kind),
+        "mode": "enforce" if statement.enforced else "shadow",
+        "governs": statement.governs,
+        "vote": None if statement.vote is None else str(statement.vote),
+        "match": _condition_as_json(statement.match),
+        "requirements": [_requirement_as_json(requirement) for requirement in statement.requirements],
+    }
+
+
+def _requirement_as_json(requirement: RequirementTrace) -> Json:
+    return {
+        "position": requirement.position,
+        "result": str(requirement.result),
+        "actual": requirement.actual,
+        "expected": requirement.expected,
+        "on_violation": str(requirement.on_violation),
+        "vote": None if requirement.vote is None else str(requirement.vote),
+        "grace": requirement.grace,
+        "cancels_from": _iso(requirement.cancels_from),
+        "message": requirement.message,
+        "condition": _condition_as_json(requirement.own),
+        "lifts": [
+            {
+                "kind": "unless" if lift.exception is None else "exception",
+                "name": lift.exception,
+                "because": lift.because,
+                "condition": _condition_as_json(lift.condition),
+            }
+            for lift in requirement.lifts
+        ],
+    }
+
+
+def _condition_as_json(condition: ConditionTrace) -> dict[str, Json]:
+    common: dict[str, Json] = {"result": str(condition.result)}
+    if condition.joined:
+        return {**common, condition.joined: [_condition_as_json(part) for part in condition.parts]}
+    return {
+        **common,
+        "check": condition.kind,
+        "subject": condition.subject,
+        "actual": condition.actual,
+        "expected": condition.expected,
+    }
+
+
+# --- For people -------------------------------------------------------------------------------------
+
+
+def decision_as_tree(decision: Decision, instead: str = "", *, everything: bool) -> Tree:
+    """A tree of each statement, why it governs or not, and what each requirement came to.
+
+    Args:
+        decision: What to show.
+        instead: What the gate does instead of what the verdict says; "" where it does that.
+        everything: Also the statements that do not govern, check by check.
+    """
+    tree = Tree(_headline(decision, instead), guide_style="dim")
+    for statement in sorted(decision.trace, key=_order):
+        _grow_statement(tree, statement, everything=everything)
+    return tree
+
+
+def _order(statement: StatementTrace) -> tuple[int, bool, int]:
+    """Statements that decide come first: those that govern, that are enforced, and with the most cautious vote."""
+    governs = {True: 0, None: 1, False: 2}[statement.governs]
+    return governs, not statement.enforced, -(statement.vote or Verdict.APPROVE)
+
+
+def _headline(decision: Decision, instead: str) -> Text:
+    verdict = (str(decision.verdict).upper(), VERDICT_STYLES[str(decision.verdict)])
+    line = Text.assemble(
+        (instead, "bold magenta") if instead else verdict,
+        f"  {decision.facts.ref.job_id}  {decision.facts.status}",
+    )
+    if instead:
+        line.append(f"  (the policies would say {decision.verdict})", "dim")
+    if decision.until:
+        line.append(f"  until {decision.until:%Y-%m-%d %H:%M} UTC")
+    if decision.cancels_at:
+        line.append(f"  will be cancelled at {instant(decision.cancels_at)} unless fixed", "red")
+    if decision.searched_until:
+        line.append(f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim")
+    if decision.if_enforced is not None:
+        line.append(f"  (shadow; enforced: {decision.if_enforced})", "magenta")
+    return line
+
+
+def _grow_statement(tree: Tree, statement: StatementTrace, *, everything: bool) -> None:
+    style = "" if statement.governs else "dim"
+    label = Text.assemble(
+        (f"{statement.kind} ", "dim"),
+        (printable(statement.name), f"bold {style}"),
+        (f"  {_GOVERNS[statement.governs]}", style),
+    )
+    if statement.vote is not None:
+        label.append("  ")
+        if not statement.enforced:
+            label.append("shadow: would ", "magenta")
+        label.append(str(statement.vote), VERDICT_STYLES[str(statement.vote)])
+    elif statement.kind is Kind.GUARDRAIL and statement.governs:
+        label.append("  no objection", "green")
+    branch = tree.add(label)
+    if statement.governs is not True or everything:
+        for part in statement.match.parts:
+            if everything or part.result is not Result.MET:
+                _grow_condition(branch, part, "match ")
+    if statement.governs is not False or everything:
+        for requirement in statement.requirements:
+            _grow_requirement(branch, requirement)
+
+
+def _grow_requirement(tree: Tree, requirement: RequirementTrace) -> None:
+    branch = _grow_condition(tree, requirement.own, "", whole=requirement.result)
+    if requirement.vote is not None and isinstance(branch.label, Text):
+        branch.label.append(f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)])
+        if requirement.grace:
+            end = requirement.cancels_from
+            when = f"from {instant(end)} on" if end else "never: S3 does not say since when it is Suspended"
+            branch.label.append(f", cancel {when}", "red" if end else "dim")
+    if requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
+        branch.add(Text(printable(requirement.message), "italic"))
+    for lift in requirement.lifts:
+        _grow_lift(branch, lift)
+
+
+def _grow_lift(tree: Tree, lift: LiftTrace) -> None:
+    name = "unless" if lift.exception is None else f"exception {printable(lift.exception)}"
+    lifted = " lifts it" if lift.condition.result is Result.MET else ""
+    because = f" ({printable(lift.because)})" if lift.because else ""
+    mark, style = _MARKS[lift.condition.result]
+    branch = tree.add(Text.assemble((f"{mark} ", style), f"{name}{lifted}{because}"))
+    _grow_parts(branch, lift.condition.parts)
+
+
+def _grow_parts(tree: Tree, parts: Sequence[ConditionTrace]) -> None:
+    for part in parts:
+        _grow_condition(tree, part, "")
+
+
+def _grow_condition(tree: Tree, condition: ConditionTrace, prefix: str, *, whole: Result | None = None) -> Tree:
+    mark, style = _MARKS[condition.result if whole is None else whole]
+    label = Text.assemble((f"{mark} ", style), (prefix, "dim"))
+    if condition.joined:
+        label.append(f"{condition.joined} of")
+        branch = tree.add(label)
+        _grow_parts(branch, condition.parts)
+        return branch
+    label.append(f"{condition.subject} is {condition.actual}, want {condition.expected}")
+    return tree.add(label)

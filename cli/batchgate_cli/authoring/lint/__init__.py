@@ -1,0 +1,88 @@
+"""What a policy set says validly and surely does not mean.
+
+Nothing here is an error, and nothing here is a guess about a team's intentions: each finding says
+what the document leads to, and what to write instead. What is meant after all can be silenced where
+it stands, with the reason.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import date
+
+from batchgate.policy import model
+from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
+from batchgate_cli.authoring.lint.expressions import lint_expressions
+from batchgate_cli.authoring.lint.finding import LINTS, Finding, Path
+from batchgate_cli.authoring.lint.located import locate
+from batchgate_cli.authoring.lint.names import lint_names, lint_unused
+from batchgate_cli.authoring.lint.operations import lint_functions, lint_operation_names, lint_parameters
+from batchgate_cli.authoring.lint.requester import lint_requesters_words
+from batchgate_cli.authoring.lint.statements import lint_statements, lint_unreadable_manifests
+from batchgate_cli.authoring.lint.times import lint_times
+from batchgate_cli.authoring.lint.unmeasured import lint_unmeasured
+from batchgate_cli.authoring.lint.values import lint_values
+
+__all__ = ["LINTS", "Finding", "lint"]
+
+_ORDER = (
+    *("version", "mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after"),
+    *("lists", "calendars", "guardrails", "policies", "exceptions"),
+    *("name", "description", "lifts", "match", "require", "unless", "expires"),
+)
+"""The order in which a document's keys are usually written; all others keep the order in which they are found."""
+
+
+def lint(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None = None) -> list[Finding]:
+    """Find everything valid that is surely not meant; never fails.
+
+    Args:
+        policies: The set to look at, in enforce or in shadow mode alike.
+        today: The date, in UTC, from which on windows, closed dates and exceptions count.
+        manifest_buckets: The deployment's setting of that name; None where no deployment is known.
+
+    Returns:
+        The findings in the document's order, none twice; empty for a set that is fine.
+    """
+    found = list(dict.fromkeys(_findings(policies, today, manifest_buckets)))
+    empty = {finding.path for finding in found if finding.lint == "empty-range"}
+    told = [
+        finding
+        for finding in _first_of_each(found)
+        # That nothing meets an empty range needs no second finding.
+        if finding.lint != "matches-nothing" or not any(path[: len(finding.path)] == finding.path for path in empty)
+    ]
+    document = policies.document
+    return sorted(told, key=lambda finding: _position(finding.path, document))
+
+
+def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None) -> Iterator[Finding]:
+    located = locate(policies)
+    yield from lint_times(located, policies, today)
+    yield from lint_names(located)
+    yield from lint_unused(located)
+    yield from lint_values(located)
+    yield from lint_expressions(located)
+    yield from lint_wide_buckets(located)
+    yield from lint_operation_names(located)
+    yield from lint_statements(located)
+    yield from lint_parameters(located)
+    yield from lint_unreadable_manifests(located)
+    yield from lint_unmeasured(located, manifest_buckets)
+    yield from lint_functions(located)
+    yield from lint_requesters_words(located)
+
+
+def _first_of_each(found: list[Finding]) -> list[Finding]:
+    """Of several findings of one lint in one place the first."""
+    return list({(finding.lint, finding.path): finding for finding in reversed(found)}.values())[::-1]
+
+
+def _position(path: Path, document: model.PolicyDocument) -> tuple[int, ...]:
+    """Where a path stands in the document."""
+    section = path[0] if path else ""
+    if section in ("lists", "calendars"):
+        names = list(document.lists if section == "lists" else document.calendars)
+        path = (section, names.index(str(path[1])), *path[2:])
+    return tuple(
+        step if isinstance(step, int) else _ORDER.index(step) if step in _ORDER else len(_ORDER) for step in path
+    )

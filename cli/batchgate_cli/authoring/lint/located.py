@@ -1,0 +1,307 @@
+"""The conditions of a policy set beside the places where they stand in the document."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from msgspec import UNSET, Struct
+
+from batchgate.policy import checks, model
+from batchgate.policy.formulas import AllOf, Formula
+from batchgate.policy.parameters import ELEMENT_WORDS, text_term
+from batchgate.policy.patterns import Glob, Pattern
+from batchgate.policy.policy_set import Kind, PolicySet, Statement
+from batchgate.policy.wording import printable
+from batchgate.text import shorten
+from batchgate_cli.authoring.lint.finding import Path
+
+_WORDS_AT_MOST = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One check.
+
+    Attributes:
+        operand: What the document compares with, as decoded.
+    """
+
+    path: Path
+    check: checks.Check
+    operand: object
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Conditions joined: all of them or, where `any_of`, any of them."""
+
+    path: Path
+    parts: tuple["Node", ...]
+    any_of: bool = False
+
+
+Node: TypeAlias = Leaf | Group
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedRequirement:
+    """A requirement.
+
+    Attributes:
+        unless: Its own `unless`, if it has one.
+        lifted: Whether its `unless` or an exception may lift it.
+    """
+
+    path: Path
+    own: Node
+    unless: Group | None
+    lifted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedStatement:
+    """A policy or guardrail; without `match` the group is empty."""
+
+    path: Path
+    name: str
+    kind: Kind
+    enforced: bool
+    match: Group
+    requirements: tuple[LocatedRequirement, ...]
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether it may approve."""
+        return self.kind is Kind.POLICY
+
+    @property
+    def asked(self) -> Iterator[Node]:
+        """All that a job must meet which this statement governs and does not object to."""
+        yield from self.match.parts
+        for requirement in self.requirements:
+            yield requirement.own
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedException:
+    """An exception; `match` is None where nothing that it lifts has a requirement."""
+
+    path: Path
+    form: model.Exemption
+    match: Group | None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A whole policy set.
+
+    Attributes:
+        statements: The policies, then the guardrails.
+        leaves: Every check that stands in a match, a requirement, an `unless` or an exception.
+    """
+
+    document: model.PolicyDocument
+    statements: tuple[LocatedStatement, ...]
+    exceptions: tuple[LocatedException, ...]
+    leaves: tuple[Leaf, ...]
+
+
+def locate(policies: PolicySet) -> Located:
+    """Walk the document and the compiled conditions side by side."""
+    document = policies.document
+    forms: list[tuple[Path, model.Statement]] = [
+        *((("policies", index), form) for index, form in enumerate(document.policies or ())),
+        *((("guardrails", index), form) for index, form in enumerate(document.guardrails or ())),
+    ]
+    statements = [
+        _statement(statement, form, path, policies.checks)
+        for statement, (path, form) in zip(policies.statements, forms, strict=True)
+    ]
+    lifts = {
+        lift.exception: lift.condition
+        for statement in policies.statements
+        for requirement in statement.requirements[:1]
+        for lift in requirement.lifts
+        if lift.exception is not None
+    }
+    exceptions: list[LocatedException] = []
+    for index, exemption in enumerate(document.exceptions or ()):
+        path = ("exceptions", index)
+        condition = lifts.get(exemption.name)
+        match = None
+        if isinstance(condition, AllOf):  # its last part is the exception's end
+            match = _all(condition.parts[:-1], exemption.match, (*path, "match"), policies.checks)
+        exceptions.append(LocatedException(path, exemption, match))
+    conditions = _conditions(statements, exceptions)
+    found = tuple(leaf for condition in conditions for leaf in leaves(condition))
+    return Located(document, tuple(statements), tuple(exceptions), found)
+
+
+def _conditions(statements: list[LocatedStatement], exceptions: list[LocatedException]) -> Iterator[Node]:
+    for statement in statements:
+        yield statement.match
+        for requirement in statement.requirements:
+            yield requirement.own
+            if requirement.unless:
+                yield requirement.unless
+    for exception in exceptions:
+        if exception.match:
+            yield exception.match
+
+
+def _statement(
+    statement: Statement, form: model.Statement, path: Path, known: tuple[checks.Check, ...]
+) -> LocatedStatement:
+    requirements: list[LocatedRequirement] = []
+    for requirement, written in zip(statement.requirements, form.require, strict=True):
+        here = (*path, "require", requirement.position)
+        unless = None
+        if written.unless:
+            condition = requirement.lifts[0].condition
+            parts = condition.parts if isinstance(condition, AllOf) else (condition,)
+            unless = _all(parts, written.unless, (*here, "unless"), known)
+        own = _node(requirement.own, written, here, known)
+        requirements.append(LocatedRequirement(here, own, unless, lifted=bool(requirement.lifts)))
+    return LocatedStatement(
+        path=path,
+        name=statement.name,
+        kind=statement.kind,
+        enforced=statement.enforced,
+        match=_all(statement.match.parts, form.match or (), (*path, "match"), known),
+        requirements=tuple(requirements),
+    )
+
+
+def _all(
+    formulas: tuple[Formula, ...], conditions: tuple[model.Condition, ...], path: Path, known: tuple[checks.Check, ...]
+) -> Group:
+    pairs = enumerate(zip(formulas, conditions, strict=True))
+    return Group(path, tuple(_node(formula, condition, (*path, index), known) for index, (formula, condition) in pairs))
+
+
+def _node(formula: Formula, condition: model.Condition, path: Path, known: tuple[checks.Check, ...]) -> Node:
+    for word in ("any", "all"):
+        inner = condition.any if word == "any" else condition.all
+        if inner and not isinstance(formula, int):
+            group = _all(formula.parts, inner, (*path, word), known)
+            return Group((*path, word), group.parts, any_of=word == "any")
+    return _checks(formula, condition, path, known)
+
+
+def _checks(formula: Formula, condition: model.Condition, path: Path, known: tuple[checks.Check, ...]) -> Node:
+    """One check, or the several that one key with several members comes to."""
+    if isinstance(formula, int):
+        check = known[formula]
+        operand: object = getattr(condition, check.measure.kind)
+        here: Path = (*path, check.measure.kind)
+        for step in _steps(check, operand):
+            here = (*here, step)
+            operand = _member(operand, step)
+        return Leaf(here, check, operand)
+    parts = tuple(_checks(part, condition, path, known) for part in formula.parts)
+    return Group(path, parts, any_of=not isinstance(formula, AllOf))
+
+
+def _steps(check: checks.Check, operand: object) -> Iterator[str]:
+    """What leads from a check's key to the words of this very check."""
+    match check.measure:
+        case checks.Tag(key=key):
+            yield key
+        case checks.Parameter(path=dotted) | checks.GeneratorMember(path=dotted):
+            yield dotted
+        case checks.Member(name=name):
+            if getattr(operand, "not_", UNSET) is not UNSET:
+                yield "not"
+            yield name or "present"
+        case _ if isinstance(operand, model.PlainBuckets):
+            if getattr(operand, "not_", UNSET) is not UNSET:
+                yield "not"
+            test = check.test.test if isinstance(check.test, checks.Not) else check.test
+            if isinstance(test, checks.Elements):
+                yield test.word
+        case _:
+            pass
+
+
+def _member(operand: object, step: str) -> object:
+    if isinstance(operand, dict):
+        return operand[step]
+    return getattr(operand, "not_" if step == "not" else step)
+
+
+def leaves(node: Node) -> Iterator[Leaf]:
+    """All checks of a condition."""
+    if isinstance(node, Leaf):
+        yield node
+    else:
+        for part in node.parts:
+            yield from leaves(part)
+
+
+def joined(node: Node) -> Iterator[Node]:
+    """The parts that must all hold for the condition to hold; never an `all` group."""
+    if isinstance(node, Group) and not node.any_of:
+        for part in node.parts:
+            yield from joined(part)
+    else:
+        yield node
+
+
+def in_words(node: Node) -> str:
+    """A condition as a sentence can name it, shortened where it is long."""
+    if isinstance(node, Leaf):
+        return shorten(f"{node.check.measure.subject} {printable(node.check.test.wanted)}", _WORDS_AT_MOST)
+    between = " or " if node.any_of else " and "
+    return shorten(between.join(map(in_words, node.parts)), _WORDS_AT_MOST)
+
+
+def as_written(pattern: Pattern) -> str:
+    """A pattern as a document has it."""
+    return pattern if isinstance(pattern, str) else f'{{glob: "{pattern}"}}'
+
+
+def texts(leaf: Leaf, lists: Mapping[str, object]) -> Iterator[tuple[Path, Pattern]]:
+    """The patterns that a check is compared with, each where it is written."""
+    yield from _texts(leaf.operand, leaf.path, lists)
+
+
+def _texts(operand: object, path: Path, lists: Mapping[str, object]) -> Iterator[tuple[Path, Pattern]]:
+    match operand:
+        case str():
+            yield path, operand
+        case tuple():
+            for index, value in enumerate(operand):
+                yield from _texts(value, (*path, index), lists)
+        case Struct():
+            name, glob = getattr(operand, "list", UNSET), getattr(operand, "glob", UNSET)
+            inner = getattr(operand, "not_", UNSET)
+            if isinstance(name, str):
+                yield from _texts(lists[name], ("lists", name), lists)
+            if isinstance(glob, str):
+                yield (*path, "glob"), Glob(glob)
+            if inner is not UNSET:
+                yield from _texts(inner, (*path, "not"), lists)
+        case _:
+            pass
+
+
+def named_lists(form: object) -> Iterator[str]:
+    """The lists that are named anywhere in a part of a document."""
+    match form:
+        case tuple():
+            for part in form:
+                yield from named_lists(part)
+        case dict():
+            for part in form.values():
+                yield from named_lists(part)
+        case Struct():
+            for name in form.__struct_fields__:
+                value = getattr(form, name)
+                if name == "list" and isinstance(value, str):
+                    yield value
+                elif name in ELEMENT_WORDS and isinstance(value, dict):
+                    yield from named_lists(text_term(value) or value)
+                elif value is not UNSET and not isinstance(value, str):
+                    yield from named_lists(value)
+        case _:
+            pass

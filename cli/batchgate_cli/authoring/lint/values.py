@@ -1,0 +1,196 @@
+"""Lints on single values: those that no job can have, and ranges that hold no number."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from msgspec import UNSET, Struct
+
+from batchgate.jobs.arns import RESERVED_SUFFIXES
+from batchgate.policy import model
+from batchgate.policy.checks import FromArn, GeneratorMember, Measure, Member, Parameter, Simple
+from batchgate.policy.moments import parse_moment
+from batchgate.policy.parameters import ELEMENT_WORDS
+from batchgate.policy.patterns import Pattern
+from batchgate_cli.authoring.lint.finding import Finding, Path
+from batchgate_cli.authoring.lint.located import Leaf, Located, named_lists, texts
+from batchgate_cli.authoring.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+
+_ACCOUNT_DIGITS = 12
+_BEFORE_BUCKET = re.compile(r".*(?::::|://)")
+_REGION_WITH_ZONE = re.compile(r"(?P<region>[a-z]+(?:-[a-z]+)+-[0-9]+)[a-z]")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Values:
+    """All that one fact can be.
+
+    Attributes:
+        shapes: Every value is in one of them.
+        kind: What each of them is, in words.
+        instead: What to write for a value that is not among them.
+        lint: What such a value is.
+    """
+
+    shapes: tuple[Shape, ...]
+    kind: str
+    instead: Callable[[str], str]
+    lint: str = "impossible-value"
+
+
+def lint_values(located: Located) -> Iterator[Finding]:
+    """Values that are not of their fact's kind, each told once."""
+    seen: set[tuple[_Values, str]] = set()
+    for leaf in located.leaves:
+        yield from _empty_ranges(leaf)
+        values = _VALUES.get(leaf.check.measure) or _values_of_path(leaf.check.measure)
+        if values is None:
+            continue
+        named = set(named_lists(leaf.operand))
+        if named and seen.issuperset((values, name) for name in named):
+            continue  # a list is as long as anybody likes, and the same in every place
+        seen.update((values, name) for name in named)
+        for path, pattern in texts(leaf, located.document.lists):
+            if not _is_among(pattern, values):
+                why = f'"{pattern}" is not {values.kind}, so it never matches'
+                if values is _FUNCTIONS:
+                    why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
+                yield Finding(values.lint, path, why, values.instead(str(pattern)))
+
+
+@lru_cache(maxsize=4096)
+def _is_among(pattern: Pattern, values: _Values) -> bool:
+    if values is _BUCKETS and isinstance(pattern, str) and pattern.endswith(RESERVED_SUFFIXES):
+        return False
+    return any(meet(shape(pattern), each) for each in values.shapes)
+
+
+def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
+    for path, operand in _terms(leaf.operand, leaf.path):
+        if isinstance(operand, model.PlainRange):
+            low, high = operand.at_least, operand.at_most
+            if low is not UNSET and high is not UNSET and low > high:
+                why = f"no number is at least {low} and at most {high}"
+                yield Finding(
+                    "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two below any"
+                )
+        if isinstance(operand, model.PlainElementTerm):
+            after, before = operand.after, operand.before
+            if after is not UNSET and before is not UNSET and parse_moment(after) >= parse_moment(before):
+                why = f"no time is {after} or later and before {before}"
+                yield Finding(
+                    "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two below any"
+                )
+
+
+def _terms(operand: object, path: Path) -> Iterator[tuple[Path, object]]:
+    """An operand and what it holds inside `not` and of elements."""
+    yield path, operand
+    if isinstance(operand, Struct):
+        inner = getattr(operand, "not_", UNSET)
+        if inner is not UNSET:
+            yield from _terms(inner, (*path, "not"))
+        for word in ELEMENT_WORDS:
+            below = getattr(operand, word, UNSET)
+            for name, test in below.items() if isinstance(below, dict) else ():
+                yield from _terms(test, (*path, word, name))
+
+
+# --- what values can be -------------------------------------------------------------------------------
+
+
+def _account_instead(pattern: str) -> str:
+    if pattern.isdigit() and len(pattern) < _ACCOUNT_DIGITS:
+        return f'write all 12 digits; if leading zeros were lost, "{pattern.zfill(_ACCOUNT_DIGITS)}"'
+    return 'write its 12 digits, as in "111122223333"'
+
+
+def _region_instead(pattern: str) -> str:
+    zone = _REGION_WITH_ZONE.fullmatch(pattern)
+    if zone:
+        return f"write {zone['region']}: a job has a Region, not an Availability Zone"
+    return f"write {pattern.lower()}" if pattern != pattern.lower() else "write a Region's name, as in eu-central-1"
+
+
+def _role_instead(pattern: str) -> str:
+    name = pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return f'write the ARN of an IAM role, as in "arn:*:iam::*:role/{name or "NAME"}"'
+
+
+def _bucket_instead(pattern: str) -> str:
+    name = _BEFORE_BUCKET.sub("", pattern).partition("/")[0].rpartition(":")[2]
+    if name == pattern:
+        return "write the name of a bucket as it can be made today; anything else holds the job as unmeasurable"
+    return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
+
+
+def _arn_instead(check: str) -> Callable[[str], str]:
+    return lambda pattern: (
+        f'write the bucket\'s ARN, as in "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
+    )
+
+
+def _function_instead(pattern: str) -> str:
+    return f'write the ARN, as in "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
+
+
+_ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_REGIONS = _Values(
+    ((*some_of(_LETTERS + "-"), *shape("-"), DIGIT), (*some_of(_LETTERS + "-"), *shape("-"), DIGIT, DIGIT)),
+    "a Region name (lower-case words and a number)",
+    _region_instead,
+)
+_ROLES = _Values(
+    ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
+    "a role ARN",
+    _role_instead,
+)
+_ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
+_BUCKETS = _Values(
+    ((_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC),),
+    "the name of a general-purpose bucket (compared without ARN, scheme and key)",
+    _bucket_instead,
+)
+
+_BUCKET_ARNS = (
+    (*shape("arn:"), *some_but(":"), *shape(":s3:"), ANYTHING),
+    (*shape("arn:"), *some_but(":"), *shape(":s3express:"), ANYTHING),
+)
+_TARGETS, _SOURCES, _MANIFEST_BUCKETS = (
+    _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 has it there", _arn_instead(check))
+    for check in ("destination_buckets", "source_buckets", "manifest: {bucket: ...}")
+)
+_FUNCTIONS = _Values(
+    ((*shape("arn:"), *some_but(":"), *shape(":lambda:"), ANYTHING),),
+    "a function's ARN",
+    _function_instead,
+    "function-without-arn",
+)
+_VALUES_OF_PATHS: Mapping[str, _Values] = {
+    "S3PutObjectCopy.TargetResource": _TARGETS,
+    "LambdaInvoke.FunctionArn": _FUNCTIONS,
+    "SourceBucket": _SOURCES,
+    "ExpectedBucketOwner": _ACCOUNTS,
+    "ManifestOutputLocation.Bucket": _MANIFEST_BUCKETS,
+    "ManifestOutputLocation.ExpectedManifestBucketOwner": _ACCOUNTS,
+}
+"""Source: botocore's s3control model, S3RegionalOrS3ExpressBucketArnString, S3BucketArnString, AccountId."""
+
+
+def _values_of_path(measure: Measure) -> _Values | None:
+    return _VALUES_OF_PATHS.get(measure.path) if isinstance(measure, Parameter | GeneratorMember) else None
+
+
+_VALUES: Mapping[Measure, _Values] = {
+    FromArn("account"): _ACCOUNTS,
+    FromArn("region"): _REGIONS,
+    Simple("role"): _ROLES,
+    Simple("source_buckets"): _BUCKETS,
+    Simple("destination_buckets"): _BUCKETS,
+    Member("manifest", "bucket"): _BUCKETS,
+    Member("report", "bucket"): _BUCKETS,
+    Member("report", "expected_bucket_owner"): _ACCOUNTS,
+}
+"""Source: S3 Control API, AccountId, IAMRoleArn; S3 User Guide, bucket naming rules."""

@@ -1,0 +1,615 @@
+"""Policy files: YAML 1.2 in, a policy set with the line of everything that is said in it out."""
+
+import re
+import shlex
+import stat
+from codecs import BOM_UTF8
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+from warnings import catch_warnings, simplefilter
+
+from msgspec import structs
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from batchgate.errors import Place, PolicyError, Problem
+from batchgate.policy.canonical import canonical_json
+from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.validate import find_problems, find_reference_problems
+from batchgate.text import shorten
+from batchgate_cli.authoring.yaml_recovery import without_part
+from batchgate_cli.authoring.yaml_words import in_plain_words
+
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+DocumentPath: TypeAlias = tuple[str | int, ...]
+
+FILE_BYTES_AT_MOST = 1 << 17
+"""Some five hundred statements; more go into several files. What is larger takes seconds to read."""
+
+BRACKETS_AT_MOST = 10_000
+"""Opening brackets in a file: the parser takes time quadratic in those that stay open."""
+
+PARTS_LEFT_OUT_AT_MOST = 20
+"""Parts of a file that are no YAML, without which the rest is read; a file with more is not looked at any further."""
+
+FOREIGN_AT_MOST = 3
+"""Characters of a file that no text has; a file with more is no text."""
+
+VALUES_AT_MOST = 100_000
+"""Values in a file with all aliases followed."""
+
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
+"""What may be said in one file of a directory only."""
+
+_NAMED = ("lists", "calendars")
+_LISTED = ("guardrails", "policies", "exceptions")
+_SUFFIXES = (".yaml", ".yml")
+_SILENCE = re.compile(r"#\s*batchgate:\s*allow\((?P<lint>[a-z0-9-]*)\)(?:\s+because\s+(?P<because>\S.*))?")
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Source: YAML 1.2.2, 5.1, c-printable."""
+_REPLACED = "\ufffd"
+_STRING_TAG = "tag:yaml.org,2002:str"
+_DIGITS_AT_MOST = 19
+_SPECIAL: Mapping[Callable[[int], bool], str] = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A comment `# batchgate: allow(LINT) because REASON`, and the line it stands on."""
+
+    lint: str
+    because: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A valid policy set and where everything in it was written.
+
+    Attributes:
+        policies: Ready to judge by; statements in the order they are written.
+        places: For the path of each value its place.
+        silences: The comments that silence a finding.
+        not_read: Directories with policy files of their own, below those that were read.
+    """
+
+    policies: PolicySet
+    places: Mapping[DocumentPath, Place]
+    silences: tuple[Silence, ...]
+    not_read: tuple[Path, ...] = ()
+
+    @property
+    def canonical_json(self) -> bytes:
+        """The runtime form: what is deployed."""
+        return canonical_json(self.policies.document)
+
+    def place_of(self, path: DocumentPath) -> Place | None:
+        """Where a path, or the nearest thing around it, is written."""
+        return _place_of(self.places, path)
+
+
+def load(paths: Sequence[Path | str]) -> LoadedPolicy:
+    """Read one policy set from files and directories (their *.yaml and *.yml, not those below).
+
+    Raises:
+        PolicyError: With every problem found, in the order of the files.
+        OSError: A file can't be read.
+    """
+    found = list(_files(paths))
+    _refuse_twice(found)
+    files = [_read(read_file(path), str(path)) for path in found]
+    if not files:
+        raise PolicyError([Problem((), "expected policy files, got none")])
+    not_read = tuple(below for path in map(Path, paths) if path.is_dir() for below in _directories_below(path))
+    return replace(_judge(files), not_read=not_read)
+
+
+def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
+    """The same for a document that is already in memory."""
+    return _judge([_read(text.encode("utf-8", "surrogatepass"), name)])
+
+
+def read_file(path: Path) -> bytes:
+    """Read a regular file: anything else might never end.
+
+    Raises:
+        PolicyError: It is a pipe, a device or a socket.
+        OSError: It can't be read.
+    """
+    mode = path.stat().st_mode
+    kind = next((words for is_one, words in _SPECIAL.items() if is_one(mode)), None)
+    if kind is not None:
+        message = f"expected a file, got {kind}; write what it gives into a file and name that"
+        raise PolicyError([Problem((), message, Place(str(path), 1, 1))])
+    return path.read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """What any YAML 1.2 file says, read the way policies are read.
+
+    Attributes:
+        data: Plain data; None where the file can't be taken apart.
+        places: For the path of each value its place.
+        problems: What is no YAML 1.2, and keys that are said twice.
+        left_out: The lines that could not be read and were left out.
+    """
+
+    data: Plain
+    places: Mapping[DocumentPath, Place]
+    problems: tuple[Problem, ...]
+    unreadable: bool
+    left_out: frozenset[int] = frozenset()
+
+    def is_readable(self, problem: Problem) -> bool:
+        """Whether a problem is not about what only stands in the place of a part that is no YAML."""
+        return _is_readable(problem, self.left_out)
+
+    def place_of(self, path: DocumentPath) -> Place | None:
+        """Where a path, or the nearest thing around it, is written."""
+        return _place_of(self.places, path)
+
+
+def read_yaml(content: bytes, name: str) -> PlainFile:
+    """Read any YAML 1.2 file; what is wrong with it is told beside what it says."""
+    read = _read(content, name)
+    return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable, frozenset(read.left_out))
+
+
+def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
+    """The same where anything wrong is too much.
+
+    Raises:
+        PolicyError: It is no YAML 1.2, or says a key twice.
+    """
+    read = read_yaml(content, name)
+    if read.problems:
+        raise PolicyError(read.problems)
+    return read.data, read.places
+
+
+def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
+    """Check the shape of each file by itself, and the references of all together."""
+    for read in files:
+        if _is_of_cases(read.data):
+            read.unreadable = True
+            read.problems.append(Problem((), f"{_OF_CASES} {shlex.quote(read.places[()].file)}`", read.places[()]))
+        elif isinstance(read.data, dict) and "version" not in read.data and {"Job", "JobArn"} & read.data.keys():
+            read.unreadable = True
+            message = f"{_A_JOB} {shlex.quote(read.places[()].file)}`"
+            read.problems.append(Problem((), message, read.places[()]))
+        elif not read.unreadable:
+            read.note(_located(problem, read.places) for problem in find_problems(read.data, references=False))
+    whole = files[0] if len(files) == 1 else _merge(files)
+    problems = [problem for read in files for problem in read.problems]
+    if len(files) > 1:
+        problems += whole.problems
+    if not any(
+        read.unreadable or read.left_out for read in files
+    ):  # what leads into an unreadable file is not known to lead nowhere
+        problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
+    if problems:
+        order = {read.places[()].file: number for number, read in enumerate(files)}
+        error = PolicyError(sorted(problems, key=lambda problem: _file_order(problem, order)))
+        if any(_is_collision(problem, whole.places) for problem in problems):
+            one = shlex.quote(files[0].places[()].file)
+            error.add_note(
+                f"these {len(files)} files are read together as one policy set; where each is a set of its own, check"
+                f" one at a time: batchgate policy check {one}"
+            )
+        raise error
+    try:
+        policies = PolicySet.from_data(whole.data)
+    except PolicyError as error:  # what only the whole says: it is too large
+        raise PolicyError([_located(problem, whole.places) for problem in error.problems]) from error
+    return LoadedPolicy(policies, whole.places, tuple(whole.silences))
+
+
+_A_JOB = "expected a policy document, got a job; evaluate it with `batchgate policy explain POLICY --job"
+_OF_CASES = "expected a policy document, got a file of test cases; run it with `batchgate policy test"
+
+
+def _is_of_cases(data: Plain) -> bool:
+    return isinstance(data, dict) and "cases" in data and "policy" in data and "version" not in data
+
+
+def _is_collision(problem: Problem, places: Mapping[DocumentPath, Place]) -> bool:
+    """Whether two files say something that one of them alone might."""
+    other = problem.related and _place_of(places, problem.related)
+    return bool(other and problem.place and other.file != problem.place.file)
+
+
+def _file_order(problem: Problem, order: Mapping[str, int]) -> tuple[int, int, int]:
+    place = problem.place
+    return (order.get(place.file, -1), place.line, place.column) if place else (-1, 0, 0)
+
+
+def _located(problem: Problem, places: Mapping[DocumentPath, Place]) -> Problem:
+    other = problem.related and _place_of(places, problem.related)
+    message = f"{problem.message} ({other})" if other else problem.message
+    return structs.replace(problem, place=_place_of(places, problem.path), message=message)
+
+
+def _place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place | None:
+    return next((places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in places), None)
+
+
+def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(each for each in path.iterdir() if _is_named_as_policy(each))
+            if not found:
+                below = ", ".join(map(str, _directories_below(path)))
+                hint = f"; name one of those below it: {below}" if below else ""
+                message = f"expected a directory with policy files (*.yaml), got none in {path}{hint}"
+                raise PolicyError([Problem((), message)])
+            _refuse_no_files(found)
+            yield from found
+        else:
+            yield path
+
+
+def _is_named_as_policy(path: Path) -> bool:
+    """Whether a name ends as a policy file's, in any case: `.YAML` too, so that no policy is left out silently."""
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _refuse_no_files(paths: Sequence[Path]) -> None:
+    """Refuse what is named as a policy file and is none, such as a link that leads nowhere."""
+    problems = [
+        Problem(
+            (), f"expected a policy file, got {_instead_of_a_file(path)}; remove or rename it", Place(str(path), 1, 1)
+        )
+        for path in paths
+        if not path.is_file()
+    ]
+    if problems:
+        raise PolicyError(problems)
+
+
+def _instead_of_a_file(path: Path) -> str:
+    if path.is_dir():
+        return "a directory"
+    return "a symbolic link to no file" if path.is_symlink() else "something else"
+
+
+def _directories_below(path: Path) -> list[Path]:
+    """The directories right below one that hold policy files; those that can't be read are passed over."""
+    return sorted(below for below in path.iterdir() if below.is_dir() and _holds_policies(below))
+
+
+def _holds_policies(path: Path) -> bool:
+    try:
+        return any(_is_named_as_policy(each) and each.is_file() for each in path.iterdir())
+    except OSError:
+        return False
+
+
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    """Refuse a file that is named twice, also by way of its directory or of a link: all in it would be said twice."""
+    first: dict[Path, Path] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        earlier = first.setdefault(path.resolve(), path)
+        if earlier is not path:
+            other = f" (as {earlier})" if str(earlier) != str(path) else ""
+            problems.append(Problem((), f"this file is given twice{other}; name it once", Place(str(path), 1, 1)))
+    if problems:
+        raise PolicyError(problems)
+
+
+# --- several files, one document --------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Read:
+    """What one file says.
+
+    Attributes:
+        unreadable: Nothing is known of what it says.
+        left_out: The lines, counted from 1, that could not be read and were left out.
+    """
+
+    data: Plain = None
+    places: dict[DocumentPath, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+    unreadable: bool = False
+    left_out: set[int] = field(default_factory=set)
+
+    def note(self, problems: Iterable[Problem]) -> None:
+        """Add problems, but not those of lines that were left out: what stands there instead is nobody's mistake."""
+        self.problems += [problem for problem in problems if _is_readable(problem, self.left_out)]
+
+
+def _is_readable(problem: Problem, left_out: Collection[int]) -> bool:
+    return not left_out or bool(problem.path and problem.place and problem.place.line not in left_out)
+
+
+def _merge(files: Sequence[_Read]) -> _Read:
+    """Put files together as if they were one; what they may not both say is a problem.
+
+    The shape of each file has been checked by itself: what is not put together here has a problem already.
+    """
+    whole = _Read()
+    data: dict[str, Plain] = {"version": 1}
+    for read in files:
+        whole.silences += read.silences
+        whole.places.setdefault((), read.places[()])
+        for key, value in read.data.items() if isinstance(read.data, dict) else ():
+            _merge_key(data, whole, key, value, read.places)
+    whole.data = data
+    return whole
+
+
+def _merge_key(
+    data: dict[str, Plain], whole: _Read, key: str, value: Plain, places: Mapping[DocumentPath, Place]
+) -> None:
+    if key in _LISTED and isinstance(value, list):
+        here = data.setdefault(key, [])
+        if isinstance(here, list):
+            _move(places, key, whole.places, offset=len(here))
+            here.extend(value)
+    elif key in _NAMED and isinstance(value, dict):
+        named = data.setdefault(key, {})
+        if isinstance(named, dict):
+            for name in value.keys() & named.keys():
+                _say_twice(whole, (key, name), places)
+            _move(places, key, whole.places)
+            data[key] = {**value, **named}
+    elif key in SETTINGS:
+        if key in data:
+            _say_twice(whole, (key,), places)
+        _move(places, key, whole.places)
+        data.setdefault(key, value)
+
+
+def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
+    first = _place_of(whole.places, path)
+    message = f"said in another file too ({first}); say it once"
+    whole.problems.append(Problem(path, message, _place_of(places, path), related=path))
+
+
+def _move(
+    places: Mapping[DocumentPath, Place], key: str, target: dict[DocumentPath, Place], *, offset: int = 0
+) -> None:
+    """Copy the places below one key; what is known already stays."""
+    for path, place in places.items():
+        if path[:1] == (key,):
+            shifted = (path[1] + offset, *path[2:]) if len(path) > 1 and isinstance(path[1], int) else path[1:]
+            target.setdefault((key, *shifted), place)
+
+
+# --- one file --------------------------------------------------------------------------------------
+
+
+class _UnreadableError(Exception):
+    """A file that can't be taken apart; nothing in it can be checked."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
+def _read(content: bytes, name: str) -> _Read:
+    read = _Read(places={(): Place(name, 1, 1)})
+    try:
+        text = _decode(content, name, read)
+        read.data = _NodeReader(name, read).value(_compose_what_can_be(text, name, read), ())
+        read.silences = list(_silences(text, name))
+    except _UnreadableError as error:
+        read.unreadable = True
+        read.problems.append(Problem((), str(error), Place(name, error.line, error.column)))
+    except RecursionError:
+        read.unreadable = True
+        read.problems.append(
+            Problem(
+                (),
+                "expected a policy document, got something nested too deeply; any and all may be nested twice",
+                read.places[()],
+            )
+        )
+    return read
+
+
+def _decode(content: bytes, name: str, read: _Read) -> str:
+    if len(content) > FILE_BYTES_AT_MOST:
+        raise _UnreadableError(
+            f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}; divide it into several files"
+        )
+    brackets = content.count(b"[") + content.count(b"{")
+    if brackets > BRACKETS_AT_MOST:
+        raise _UnreadableError(
+            f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}; divide it into several files"
+        )
+    foreign: list[tuple[int, str]] = []
+    text, rest = "", content.removeprefix(BOM_UTF8)
+    while rest:
+        try:
+            text, rest = text + rest.decode(), b""
+        except UnicodeDecodeError as error:
+            text += rest[: error.start].decode()
+            byte = f"0x{rest[error.start]:02x}"
+            foreign.append((len(text), f"expected UTF-8, got the byte {byte}; save the file in the encoding UTF-8"))
+            text, rest = text + _REPLACED, rest[error.end :]
+            if len(foreign) > FOREIGN_AT_MOST:
+                break
+    foreign += [
+        (each.start(), f"expected printable characters, got {each[0]!r}; remove it")
+        for each in islice(_UNPRINTABLE.finditer(text), FOREIGN_AT_MOST + 1)
+    ]
+    for position, message in sorted(foreign):
+        line, column = _line_of(text, position)
+        if len(foreign) > FOREIGN_AT_MOST:
+            raise _UnreadableError(message, line, column)
+        if line not in read.left_out:
+            read.problems.append(Problem((), message, Place(name, line, column)))
+        read.left_out.add(line)
+    return _UNPRINTABLE.sub(_REPLACED, text)
+
+
+def _compose_what_can_be(text: str, name: str, read: _Read) -> ScalarNode | SequenceNode | MappingNode:
+    """The file's nodes, without the parts that are no YAML if there are others; each such part is a problem."""
+    try:
+        return _compose(text)
+    except _UnreadableError as first:
+        found, left, node = [first], text, None
+        if any(line.startswith(("---", "...")) for line in text.splitlines()[first.line - 1 : first.line]):
+            raise
+        while node is None and len(found) <= PARTS_LEFT_OUT_AT_MOST:
+            for part in without_part(left, found[-1].line):
+                try:
+                    node = _compose(part.text)
+                except _UnreadableError as error:
+                    if error.line <= found[-1].line:
+                        continue  # more of it has to be left out
+                    found.append(error)
+                left = part.text
+                read.left_out.update(part.left_empty)
+                break
+            else:
+                break
+        if node is None:  # what else seems wrong may only follow from the first
+            read.left_out.clear()
+            raise
+        read.problems += [Problem((), str(error), Place(name, error.line, error.column)) for error in found]
+        return node
+
+
+def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
+    try:
+        with catch_warnings():
+            simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it: the later one counts
+            node: ScalarNode | SequenceNode | MappingNode | None = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        if error.problem_mark or error.context_mark:
+            found = in_plain_words(error, text)
+            raise _UnreadableError(found.message, found.line, found.column) from error
+        raise _UnreadableError(_NO_YAML) from error
+    except (YAMLError, ValueError, OverflowError) as error:
+        raise _UnreadableError(_NO_YAML) from error
+    if node is None:
+        raise _UnreadableError(
+            "expected a policy document, got an empty file; `batchgate policy new` writes a first one"
+        )
+    return node
+
+
+_NO_YAML = "expected YAML, got an escape in double quotes that stands for no character; write the character itself"
+
+
+def _line_of(text: str, position: int) -> tuple[int, int]:
+    lines = f"{text[:position]}x".splitlines()
+    return len(lines), len(lines[-1])
+
+
+def _silences(text: str, name: str) -> Iterator[Silence]:
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in _SILENCE.finditer(line):
+            yield Silence(found["lint"], found["because"], Place(name, number, found.start() + 1))
+
+
+@dataclass(slots=True)
+class _NodeReader:
+    """Turns YAML nodes into plain data by the YAML 1.2 core schema, noting places."""
+
+    name: str
+    read: _Read
+    values: int = 0
+    above: set[int] = field(default_factory=set)
+
+    def value(self, node: ScalarNode | SequenceNode | MappingNode, path: DocumentPath) -> Plain:
+        self.values += 1
+        if self.values > VALUES_AT_MOST:
+            message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more; use fewer aliases"
+            place = self._place(node)
+            raise _UnreadableError(message, place.line, place.column)
+        self.read.places.setdefault(path, self._place(node))
+        if str(node.ctag.handle or "") and str(node.tag) != _STRING_TAG:
+            self._wrong(
+                path,
+                f"expected no YAML tag, got {shorten(str(node.tag), 60)}; put text that begins with ! in quotes",
+                self._place(node),
+            )
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self.above:
+            message = "expected a value, got an alias that stands inside of what it stands for; write the value out"
+            place = self._place(node)
+            raise _UnreadableError(message, place.line, place.column)
+        self.above.add(id(node))
+        try:
+            return self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)
+        finally:
+            self.above.discard(id(node))
+
+    def _sequence(self, node: SequenceNode, path: DocumentPath) -> Plain:
+        return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+
+    def _mapping(self, node: MappingNode, path: DocumentPath) -> Plain:
+        mapping: dict[str, Plain] = {}
+        first: dict[str, Place] = {}
+        for key_node, value_node in node.value:
+            place = self._place(key_node)
+            if not isinstance(key_node, ScalarNode):
+                self._wrong(path, "expected a text key, got a list or a mapping; write a key such as name:", place)
+                continue
+            key = str(key_node.value)
+            if key in mapping:
+                self._wrong((*path, key), f"this key is said twice, first in line {first[key].line}; keep one", place)
+                continue
+            first[key] = place
+            self.read.places[*path, key] = place
+            mapping[key] = self.value(value_node, (*path, key))
+        return mapping
+
+    def _scalar(self, node: ScalarNode, path: DocumentPath) -> Plain:
+        text = str(node.value)
+        plain = node.style is None and not str(node.ctag.handle or "") and str(node.tag) != "!"
+        return self._plain(text, path, node) if plain else text
+
+    def _plain(self, text: str, path: DocumentPath, node: ScalarNode) -> Plain:
+        if _NULL.fullmatch(text):
+            return None
+        if _BOOL.fullmatch(text):
+            return text.lower() == "true"
+        if _INT.fullmatch(text):
+            digits = text.lstrip("+-").replace("_", "")
+            if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+                self._wrong(
+                    path, f'expected no number that begins with 0; if it is text, write "{text}"', self._place(node)
+                )
+                return text
+            if len(digits) > _DIGITS_AT_MOST:
+                self._wrong(
+                    path,
+                    f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}; put text in quotes",
+                    self._place(node),
+                )
+                return 0
+            return int(text.replace("_", ""), 0)
+        if _FLOAT.fullmatch(text):
+            return float(re.sub(r"\.(?=[iInN])", "", text))
+        return text
+
+    def _place(self, node: Node) -> Place:
+        return Place(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _wrong(self, path: DocumentPath, message: str, place: Place) -> None:
+        self.read.problems.append(Problem(path, message, place))

@@ -1,0 +1,260 @@
+"""`batchgate jobs`: what the deployed gate holds and decided, and a person's own decisions."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from batchgate.errors import (
+    BatchgateError,
+    ChangedError,
+    JobNotFoundError,
+    JobsApiError,
+    LedgerError,
+    PolicyUnavailableError,
+    RefusedError,
+)
+from batchgate.gate.ports import Review, Unreadable
+from batchgate.gate.review import decide_by_hand
+from batchgate.gate.state import Direction, Phase, State
+from batchgate.jobs.model import JobRef
+from batchgate_cli.commands.policy import Output, OutputOption, text_console
+from batchgate_cli.exits import (
+    DECIDING_EXIT_CODES_HELP,
+    EXIT_CODES_HELP,
+    Exit,
+    errors_console,
+    printable_line,
+    told_errors,
+)
+from batchgate_cli.operating.confirm import confirm
+from batchgate_cli.operating.job_view import (
+    DONE,
+    decided_as_json,
+    held_as_json,
+    job_as_json,
+    oldest_first,
+    show_changes,
+    show_held,
+    show_job,
+    show_plan,
+)
+from batchgate_cli.operating.live_gate import (
+    EndpointOption,
+    GateAccessError,
+    GateOptions,
+    LiveGate,
+    PoliciesOption,
+    ProfileOption,
+    RegionOption,
+    TableOption,
+    find_gate,
+)
+
+app = typer.Typer(
+    help="See what the deployed gate holds and why, and decide it.", no_args_is_help=True, epilog=EXIT_CODES_HELP
+)
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id or ARN.", show_default=False)]
+ReasonOption = Annotated[
+    str,
+    typer.Option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+
+
+@app.command()
+def held(
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    table: TableOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the jobs that wait, the oldest first: since when, until when, and what stands in the way.
+
+    A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [brake] (too many
+    cancellations in a short time), [adoption] (the job is older than the gate), [other hand] (an opposite decision may
+    still be taking effect).
+    """
+    with told_errors():
+        live = find_gate(GateOptions(profile, region, table=table))
+        found = list(live.ledger.open_items())
+        items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
+        for item in found:
+            if isinstance(item, Unreadable):
+                errors_console().print(Text(f"batchgate: not listed: {printable_line(str(item.error))}"))
+        if output is Output.JSON:
+            print(json.dumps(held_as_json(items), indent=2))
+        else:
+            show_held(text_console(), items, live.clock.now())
+
+
+@app.command()
+def show(
+    job: JobArgument,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    table: TableOption = None,
+    endpoint_url: EndpointOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show one job: what S3 says now, what the gate holds or decided, and every review with its objections."""
+    with told_errors():
+        live = find_gate(GateOptions(profile, region, endpoint_url, table))
+        ref = live.ref(job)
+        state, history = live.ledger.read(ref), live.ledger.history(ref)
+        trouble = ""
+        try:
+            described = live.jobs.describe(ref)
+        except JobsApiError as error:
+            if state is None and isinstance(error, JobNotFoundError):
+                raise GateAccessError(f"{ref.job_id}: S3 and the gate know no such job of {live.place}") from error
+            described = None
+            gone = isinstance(error, JobNotFoundError)
+            trouble = "it knows no such job (any more)" if gone else printable_line(str(error))
+        if output is Output.JSON:
+            print(json.dumps(job_as_json(described, state, history, trouble), indent=2))
+        else:
+            console = text_console()
+            console.print(Text(ref.arn, "bold"))
+            show_job(console, described, state, history, trouble)
+
+
+@app.command(epilog=DECIDING_EXIT_CODES_HELP)
+def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
+    job: JobArgument,
+    reason: ReasonOption,
+    yes: YesOption = False,
+    policy: PoliciesOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    table: TableOption = None,
+    endpoint_url: EndpointOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Confirm a job that waits, whatever the policies say; what they say against it goes on record, with your name.
+
+    Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
+    --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where a
+    cancellation by the gate may still take effect.
+    """
+    options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
+    _decide(Direction.APPROVE, job, reason, options, yes=yes, output=output)
+
+
+@app.command(epilog=DECIDING_EXIT_CODES_HELP)
+def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
+    job: JobArgument,
+    reason: ReasonOption,
+    yes: YesOption = False,
+    policy: PoliciesOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    table: TableOption = None,
+    endpoint_url: EndpointOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Cancel a job that waits, whatever the policies say; it can't be undone. Who and why go on record.
+
+    Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
+    --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where an
+    approval by the gate may still take effect.
+    """
+    options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
+    _decide(Direction.CANCEL, job, reason, options, yes=yes, output=output)
+
+
+def _decide(direction: Direction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output) -> None:
+    if not reason.strip():
+        raise typer.BadParameter("expected why, got nothing", param_hint="--reason")
+    if any("\ud800" <= character <= "\udfff" for character in reason):
+        raise typer.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
+    with told_errors():
+        live = find_gate(options)
+        ref = live.ref(job)
+        plan = text_console() if output is Output.TEXT else errors_console()
+        shown = live.propose(ref, direction, reason)
+        show_plan(plan, shown, live.place, _trouble_with_policies(live))
+        confirm(f"{direction} this job?", yes=yes)
+        review = None
+        while review is None:
+            try:
+                review = _carry_out(live, ref, direction, reason, shown.digest)
+            except ChangedError:
+                if yes:
+                    raise
+                before, shown = shown, live.propose(ref, direction, reason)
+                show_changes(plan, before, shown)
+                show_plan(plan, shown, live.place, _trouble_with_policies(live))
+                confirm(f"{direction} this job as it is now?", yes=yes)
+        if output is Output.JSON:
+            print(json.dumps(decided_as_json(review), indent=2))
+        _conclude(review, direction, plan)
+
+
+def _trouble_with_policies(live: LiveGate) -> str:
+    try:
+        live.policies.current()
+    except PolicyUnavailableError as error:
+        return str(error)
+    return ""
+
+
+def _carry_out(live: LiveGate, ref: JobRef, direction: Direction, reason: str, shown: str) -> Review:
+    """Decide the job as it was shown; trouble after the claim was written leaves open what S3 did.
+
+    Raises:
+        typer.Exit: It is not known yet.
+        ChangedError: It is not any more as it was shown.
+        BatchgateError: It was not done, and why.
+    """
+    try:
+        return decide_by_hand(ref, direction, live.who, reason, live.gate(), shown=shown)
+    except RefusedError:
+        raise
+    except BatchgateError as error:
+        if _is_open(live, ref):
+            _tell_open(ref, f"{error}; ")
+            raise typer.Exit(Exit.NOT_KNOWN_YET) from error
+        raise
+
+
+def _is_open(live: LiveGate, ref: JobRef) -> bool:
+    """Whether a claim of this caller's stands, or the ledger can't say."""
+    try:
+        state = live.ledger.read(ref)
+    except LedgerError:
+        return True
+    return state is not None and state.decided_by == live.who and state.phase is not Phase.HELD
+
+
+def _tell_open(ref: JobRef, trouble: str = "") -> None:
+    errors_console().print(
+        Text(
+            f"batchgate: {ref.job_id}: {printable_line(trouble)}not known yet whether S3 did it, and it may still take "
+            "effect. Nobody else decides this job for two minutes; then the gate looks, and where S3 still says "
+            f"Suspended the policies judge again. See then: batchgate jobs show {ref.job_id}"
+        )
+    )
+
+
+def _conclude(review: Review, direction: Direction, console: Console) -> None:
+    """Say what came of it.
+
+    Raises:
+        typer.Exit: It is not known yet, or nothing came of it.
+        RefusedError: Somebody else was first.
+    """
+    if review.action == DONE[direction]:
+        console.print(Text(f"{review.action}; the sweep announces it within a minute", "bold"))
+        return
+    if review.action == "left":
+        _tell_open(review.ref)
+        raise typer.Exit(Exit.NOT_KNOWN_YET)
+    if review.action == "held":
+        why = printable_line(review.reason).removeprefix("batchgate: held, ")
+        errors_console().print(Text(f"batchgate: {review.ref.job_id}: nothing was done: {why}"))
+        raise typer.Exit(Exit.COULD_NOT)
+    raise RefusedError(f"{review.ref.job_id}: {review.action}: S3 says {review.status}, somebody else was first")

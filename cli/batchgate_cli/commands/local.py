@@ -1,0 +1,203 @@
+"""`batchgate local`: the gate's own stack in a local AWS, on this machine."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from batchgate.text import shorten
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.commands.policy import Output, OutputOption
+from batchgate_cli.exits import Exit, printable_line, told_errors
+from batchgate_cli.local.deployment import STACK, Deployment
+from batchgate_cli.local.locations import Running, end, only_one, running
+from batchgate_cli.local.services import ACCOUNT, LocalServices, environment, running_services
+from s3batch_emulator.events import Event
+
+_EXIT_CODES = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy."
+
+app = typer.Typer(
+    help="The gate's own stack in a local AWS, on this machine: no account, nothing leaves the loopback interface.",
+    no_args_is_help=True,
+    epilog=_EXIT_CODES,
+)
+
+
+@app.callback()
+def local() -> None:
+    """Run the gate's own stack in a local AWS, on this machine."""
+
+
+@app.command(epilog=_EXIT_CODES)
+def up(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--policy",
+            metavar="PATH",
+            help="Policy file or directory to enforce; those of cdk.json if not given. Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    deploy: Annotated[
+        bool, typer.Option("--deploy/--no-deploy", help="Deploy the gate, or have the services alone.")
+    ] = True,
+    events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every job event.")] = True,
+) -> None:
+    """Start a local AWS, deploy the gate into it by the real cdk command, and serve both until Ctrl-C.
+
+    One port answers every service: S3 Batch Operations by the emulator, all others by ministack. Web browsers are
+    refused, because a function of this local AWS is a process that runs as you. The template is that
+    of `make deploy`: events of jobs pass the deployed rule and queue to the deployed function, and the sweep runs every
+    minute. To deploy takes a checkout of batchgate, and `make setup` in it.
+
+    The jobs and everything else in it are gone when it ends.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+
+    def show(event: Event) -> None:
+        said = event["detail"]["serviceEventDetails"]
+        if events:
+            console.print(f"{event['detail']['eventName']} {said['jobId']} {said['status']}", markup=False)
+
+    with told_errors():
+        if policy:
+            policy_file.load(policy)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        with only_one() as tell:
+            tell(Running(os.getpid(), since))
+            with running_services(show, port=port) as services:
+                tell(Running(os.getpid(), since, services.url))
+                if deploy:
+                    _deploy(services, policy or [], console)
+                    tell(Running(os.getpid(), since, services.url, STACK))
+                console.print(_what_next(services.url, deployed=deploy), markup=False)
+                with contextlib.suppress(KeyboardInterrupt):
+                    threading.Event().wait()
+    console.print("ended")
+
+
+@app.command(epilog=f"{_EXIT_CODES} Of `status`: 0 runs, 1 does not.")
+def status(
+    exports: Annotated[
+        bool, typer.Option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say whether a local AWS runs here, where, and what is in it."""
+    found = running()
+    if exports and found is not None and found.url:
+        typer.echo(_exports(found.url))
+        return
+    jobs = _jobs(found.url) if found and found.url else {}
+    if output is Output.JSON:
+        said = {"running": found is not None, "jobs": jobs}
+        if found is not None:
+            said |= {"url": found.url, "pid": found.pid, "since": found.since, "stack": found.stack or None}
+        typer.echo(json.dumps(said, indent=2))
+    elif found is None:
+        typer.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
+        if exports:
+            typer.echo("false")  # what evals this must not go on with another account's settings
+    else:
+        typer.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
+        typer.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
+        typer.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
+    if found is None or (exports and not found.url):
+        raise typer.Exit(Exit.COULD_NOT)
+
+
+@app.command(epilog=_EXIT_CODES)
+def down() -> None:
+    """End the local AWS that runs here, with everything in it."""
+    with told_errors():
+        ended = end()
+    typer.echo(f"ended: {ended.url or 'it was starting'}")
+
+
+def _deploy(services: LocalServices, policies: list[Path], console: Console) -> None:
+    """Synthesize, bootstrap and deploy; on a terminal with what cdk says, one line that changes."""
+    settings = {"policy_files": [str(path.resolve()) for path in policies]} if policies else {}
+    with tempfile.TemporaryDirectory(prefix="batchgate-cdk-") as directory, console.status("") as waiting:
+
+        def show(line: str) -> None:
+            if line.strip():
+                waiting.update(shorten(printable_line(" ".join(line.split())), max(20, console.width - 4)))
+
+        deployment = Deployment(services.url, Path(directory, "cdk.out"), settings=settings, show=show)
+        console.print("synthesizing, and bootstrapping the local account ...")
+        deployment.prepare()
+        console.print("deploying ...")
+        outputs = deployment.deploy()
+    judged_by = ", ".join(map(str, policies)) or "those of cdk.json"
+    console.print(f"deployed the stack {STACK}, policies: {judged_by}", markup=False)
+    for name, value in sorted(outputs.items()):
+        console.print(f"  {name:<20} {value}", markup=False)
+
+
+def _jobs(url: str) -> dict[str, int]:
+    """How many jobs there are of each status."""
+    from batchgate_cli.local.services import CONTROL_URL, session
+    from s3batch_emulator import over_http
+
+    client = session().client("s3control", endpoint_url=CONTROL_URL, config=over_http(url))
+    found: Counter[str] = Counter()
+    more = {"AccountId": ACCOUNT, "MaxResults": 1000}
+    while True:
+        page = client.list_jobs(**more)  # type: ignore[arg-type]
+        found.update(str(job["Status"]) for job in page.get("Jobs", []))
+        if not page.get("NextToken"):
+            return dict(sorted(found.items()))
+        more["NextToken"] = page["NextToken"]
+
+
+def _exports(url: str) -> str:
+    """Shell settings: these commands, this local AWS, and nobody's real credentials."""
+    commands = shlex.quote(str(Path(sys.executable).parent))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(url).items()]
+    return "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, f'export PATH={commands}:"$PATH"'])
+
+
+def _what_next(url: str, *, deployed: bool) -> str:
+    exports = "\n".join(f"  {line}" for line in _exports(url).splitlines())
+    gate = (
+        """
+  batchgate jobs held                              what the gate holds, and why; `jobs show JOB`, `jobs approve JOB`
+  aws logs describe-log-groups                     where its functions log"""
+        if deployed
+        else ""
+    )
+    return f"""
+A local AWS is on {url}. In another shell of its own, which then speaks to this one alone:
+
+{exports}
+
+(the same: eval "$(batchgate local status --exports)"). Then, for example:
+
+  cd "$(mktemp -d)" && seq -f 'data,key%g' 2500 > many.csv && aws s3 mb s3://manifests
+  ETAG=$(aws s3api put-object --bucket manifests --key many.csv --body many.csv --query ETag --output text)
+  aws s3control create-job --account-id {ACCOUNT} --priority 10 --report Enabled=false \\
+    --role-arn arn:aws:iam::{ACCOUNT}:role/any --confirmation-required --operation S3DeleteObjectTagging={{}} \\
+    --tags Key=team,Value=lake --description 'untag the lake' \\
+    --manifest "Spec={{Format=S3BatchOperations_CSV_20180820,Fields=[Bucket,Key]}},\\
+Location={{ObjectArn=arn:aws:s3:::manifests/many.csv,ETag=$ETAG}}"
+  aws s3control list-jobs --account-id {ACCOUNT}{gate}
+
+`batchgate local status` says what is there; Ctrl-C, or `batchgate local down`, ends it, and all in it is gone."""
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,280 @@
+"""Serve ministack on one loopback port until standard input ends, with room for S3 Batch Operations on the same port.
+
+Runs in ministack's own environment, as a file: it may import nothing but the standard library and what is there.
+Standard input is the life line to whoever started it: it ends when that process ends, however that one died.
+Prints the port that it listens on as its one line of output.
+
+No browser reaches it, for what a function runs is this user's: see s3batch_emulator/guard.py.
+
+What ministack lacks, and refuses to outsiders, is asked for by PUT, in JSON, under `/_batchgate/`. That, and what
+ministack itself has for its tests (reset, configuration, messages), takes the token of the environment variable
+BATCHGATE_LOCAL_TOKEN, as `Authorization: Bearer TOKEN`; without the variable it is closed.
+
+    batch    {"url": ...}                    whom the job API of S3 Control is passed on to
+    roles    {"enforced": true}              whether callers may do only what IAM allows them, from now on
+    events   an event as EventBridge has it  put on the default bus, whatever its source
+    may      {"account_id", "region", "access_key_id", "action", "resource"}; answers {"may": true}
+
+ministack is pinned exactly, because the last three reach into it.
+"""
+
+import asyncio
+import http.client
+import json
+import os
+import re
+import runpy
+import signal
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from s3batch_emulator.guard import Headers, Receive, Scope, Send
+
+SECONDS_TO_END = 5
+SECONDS_FOR_BATCH = 60
+JOB_API = "/v20180820/jobs"
+PRIVATE = "/_batchgate/"
+
+TOKEN_VARIABLE = "BATCHGATE_LOCAL_TOKEN"  # noqa: S105 - the name of the variable
+
+_TAKES_TOKEN = re.compile(
+    r"/+_(?!aws/|ministack/(?:health|ready)$|ministack/(?:cfn-response|cfn-signal)/).*", re.DOTALL
+)
+"""What only the starting process may ask for. Functions call API Gateway's paths (`/_aws/`) and CloudFormation's."""
+
+_NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length"}
+
+
+def main() -> None:
+    """Serve until standard input ends.
+
+    The arguments are the port (0: any free one) and the path of the emulator's `guard.py`.
+    """
+    try:
+        listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        sys.exit(f"can't listen on 127.0.0.1:{sys.argv[1]}: {why}; --port 0 takes a free one")
+    with listening as listener:
+        port = listener.getsockname()[1]
+        os.environ["GATEWAY_PORT"] = str(port)  # ministack writes it into the URLs that it answers
+        # The functions inherit these: S3 Control's host names lead back to this port.
+        os.environ["HTTP_PROXY"] = os.environ["http_proxy"] = f"http://127.0.0.1:{port}"
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+        print(port, flush=True)
+        try:
+            asyncio.run(_serve(listener))
+        finally:
+            _end_group()
+
+
+async def _serve(listener: socket.socket) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    guard = runpy.run_path(sys.argv[2])
+    token = os.environ.pop(TOKEN_VARIABLE, None)  # functions inherit the environment
+    gateway = _Gateway(lambda headers: bool(guard["carries_token"](headers, token)))
+    ended = asyncio.Event()
+    threading.Thread(target=_watch_input, args=(asyncio.get_running_loop(), ended), daemon=True).start()
+    await serve(guard["guarded"](gateway), config, shutdown_trigger=ended.wait)
+    _end_group()  # at once: functions at work, which its threads wait for, are of no use to anybody now
+
+
+class _Gateway:
+    """Tells what is ministack's from what is not."""
+
+    def __init__(self, admits: "Callable[[Headers], bool]") -> None:
+        from ministack import app
+
+        _fill_gaps()
+        self._admits = admits
+        self._roles = app
+        self._ministack = app.app
+        self._batch: str | None = None
+        # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
+        self._threads = ThreadPoolExecutor(32)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http":
+            await self._ministack(scope, receive, send)
+            return
+        path = scope["path"]
+        if _TAKES_TOKEN.fullmatch(path) and not self._admits(scope["headers"]):
+            await _send(send, 403, [], b"")
+        elif self._batch and (path == JOB_API or path.startswith(f"{JOB_API}/")):
+            await self._pass_on(self._batch, scope, receive, send)
+        elif path.startswith(PRIVATE) and scope["method"] == "PUT":
+            await self._answer_private(path.removeprefix(PRIVATE), receive, send)
+        else:
+            if self._roles.AUTH:
+                # Where roles count, so do policies that refuse what does not come by TLS; on loopback nothing does.
+                scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
+            await self._ministack(scope, receive, send)
+
+    async def _pass_on(self, batch: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        body = await _body(receive)
+        loop = asyncio.get_running_loop()
+        await _send(send, *await loop.run_in_executor(self._threads, _ask, batch, scope, body))
+
+    async def _answer_private(self, what: str, receive: "Receive", send: "Send") -> None:
+        said = json.loads(await _body(receive))
+        answer: dict[str, Any] = {}
+        if what == "batch":
+            self._batch = said["url"]
+        elif what == "roles":
+            _enforce_roles(enforced=said["enforced"])
+        elif what == "events":
+            answer = _put_event(said)
+        elif what == "may":
+            answer = {"may": _may(said)}
+        else:
+            await _send(send, 404, [], b"")
+            return
+        await _send(send, 200, [(b"content-type", b"application/json")], json.dumps(answer).encode())
+
+
+def _ask(batch: str, scope: "Scope", body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """What the job API answers to a request, byte for byte as the client sent it: the signature is over all of it."""
+    connection = http.client.HTTPConnection(urlsplit(batch).netloc, timeout=SECONDS_FOR_BATCH)
+    try:
+        query = scope["query_string"].decode("ascii")
+        target = scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
+        connection.putrequest(scope["method"], target, skip_host=True, skip_accept_encoding=True)
+        for name, value in scope["headers"]:
+            if name.lower() not in _NOT_PASSED_ON:
+                connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.getheaders()]
+        return answer.status, [each for each in headers if each[0] not in _NOT_PASSED_ON], answer.read()
+    finally:
+        connection.close()
+
+
+def _put_event(event: dict[str, Any]) -> dict[str, Any]:
+    """Put an event on the default bus of its account and Region: PutEvents, without its refusal of `aws.` sources."""
+    from ministack.core.responses import set_request_account_id, set_request_region
+    from ministack.services import eventbridge
+
+    set_request_account_id(event["account"])
+    set_request_region(event["region"])
+    entry = {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+        "Resources": event["resources"],
+    }
+    _, _, answer = eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+    said: dict[str, Any] = json.loads(answer)
+    return said
+
+
+def _enforce_roles(*, enforced: bool) -> None:
+    """As ministack's AUTH does, which it reads when it starts; functions that run already get their role's credentials.
+
+    On after the deployment, because CDK's bootstrap roles are refused more than they are on AWS.
+    """
+    from ministack import app
+    from ministack.core import lambda_runtime
+
+    app.AUTH = enforced
+    lambda_runtime.reset()
+
+
+def _may(said: dict[str, str]) -> bool:
+    from ministack import app
+    from ministack.core.iam_evaluator import enforce
+    from ministack.core.responses import set_request_account_id, set_request_region
+
+    set_request_account_id(said["account_id"])
+    set_request_region(said["region"])
+    return not app.AUTH or not enforce(
+        said["access_key_id"], said["action"], "s3", said["region"], resource_arn=said["resource"]
+    )
+
+
+def _fill_gaps() -> None:
+    """Have ministack take what it refuses of the gate's stack.
+
+    Saved queries come to nothing. An alarm on metric math becomes one on its metric, or on the first of several: it is
+    there with its name, description and actions, and rings when told to by SetAlarmState. IAM's condition key
+    `events:source` gets its value.
+    """
+    from ministack.core import iam_actions
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
+    handlers.setdefault(
+        "AWS::Logs::QueryDefinition",
+        {
+            "create": lambda logical_id, _properties, stack: (f"{stack}-{logical_id}", {}),
+            "delete": lambda _physical_id, _properties: None,
+        },
+    )
+    alarm = provisioners._cw_metric_alarm_record  # noqa: SLF001
+    provisioners._cw_metric_alarm_record = lambda name, said: alarm(name, _without_math(said))  # noqa: SLF001
+    context = iam_actions.request_tag_context
+    iam_actions.request_tag_context = lambda service, action, body, parameters: {
+        **context(service, action, body, parameters),
+        **(_event_source(body) if action == "events:PutEvents" else {}),
+    }
+
+
+def _without_math(alarm: dict[str, Any]) -> dict[str, Any]:
+    found = next((each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each), None)
+    if found is None:
+        return alarm
+    kept = {name: value for name, value in alarm.items() if name != "Metrics"}
+    return {**kept, **found["Metric"], "Period": found["Period"], "Statistic": found["Stat"]}
+
+
+def _event_source(put_events: bytes) -> dict[str, str]:
+    """The condition key `events:source`, where all entries are of one source."""
+    sources = {entry.get("Source", "") for entry in json.loads(put_events).get("Entries", [])}
+    return {"events:source": sources.pop()} if len(sources) == 1 else {}
+
+
+async def _body(receive: "Receive") -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _send(send: "Send", status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _watch_input(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(ended.set)
+    time.sleep(SECONDS_TO_END)
+    _end_group()  # the loop hangs
+
+
+def _end_group() -> None:
+    """End this process and the functions that it runs, provided that the group is its own."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Jobs of a deployed gate, as a person sees and decides them."""

@@ -1,0 +1,308 @@
+"""The deployed gate, as a person's command works with it: found in the account, on the functions' own adapters."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import boto3
+import msgspec
+import typer
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.parsers import ResponseParserError
+
+from batchgate.aws import appconfig as appconfigs
+from batchgate.aws import ledger as ledgers
+from batchgate.aws.answers import only_answers
+from batchgate.aws.manifests import StoredManifests
+from batchgate.aws.s3control import CONFIG, S3Control
+from batchgate.aws.wiring import SystemClock
+from batchgate.errors import BatchgateError, JobDescriptionError, PolicyUnavailableError, RefusedError
+from batchgate.gate.ports import Brake, Clock, Gate, JobsApi, Pause, PolicySource, Review
+from batchgate.gate.review import Proposal, propose_by_hand
+from batchgate.gate.state import Direction
+from batchgate.jobs.model import DateSurvives, Job, JobRef
+from batchgate.policy.facts import Gap
+from batchgate.policy.policy_set import PolicySet
+from batchgate.text import shorten
+from batchgate_cli.authoring import policy_file
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+PARAMETER: Final = "/batchgate/gate"
+"""The SSM parameter that says where the gate of an account and Region keeps what; there is one at most."""
+
+A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
+"""The deadline of a person's decision, as Lambda's is a function's."""
+
+_JOB_ID = re.compile(r"[a-zA-Z0-9_-]{5,36}", re.ASCII)
+_NOT_COUNTED = Brake(cancellations=1, within=timedelta(minutes=10))
+"""Asked for by the gate, and by nothing that a person does: people are counted, and never braked."""
+
+
+class GateAccessError(BatchgateError):
+    """The deployed gate can't be found or reached; the message says what to do."""
+
+
+class Whereabouts(msgspec.Struct, frozen=True):
+    """What the parameter says; members that it does not have are not to be had.
+
+    Attributes:
+        ledger_table: The table of decisions.
+        queue_url: Where job events wait for their review.
+        unreviewed_url: Where those go that the gate failed on.
+        undelivered_url: Where those go that EventBridge could not deliver.
+        functions: The functions' names, by what they are for.
+        appconfig: Where the policies in force are.
+        stack: The CloudFormation stack's name.
+        suspended_date_survives: The deployment's setting.
+        untagged_answer_lacks_tags: The deployment's setting.
+    """
+
+    ledger_table: str
+    queue_url: str = ""
+    unreviewed_url: str = ""
+    undelivered_url: str = ""
+    functions: dict[str, str] = {}
+    appconfig: appconfigs.ProfileLocation | None = None
+    stack: str = ""
+    suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
+    untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """How a command finds the gate; None, or empty, where not said.
+
+    Attributes:
+        endpoint_url: S3 Control's endpoint.
+        table: The ledger's table, where it is not to be looked up.
+        policies: Policy files to judge by, where the deployed ones are not to be asked.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    table: str | None = None
+    policies: tuple[Path, ...] = ()
+
+
+ProfileOption = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile.")]
+RegionOption = Annotated[str | None, typer.Option(metavar="REGION", help="The gate's Region.")]
+EndpointOption = Annotated[str | None, typer.Option(metavar="URL", help="S3 Control's endpoint.")]
+TableOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
+]
+PoliciesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="PATH",
+        help="Show objections by these policy files; by those in force if not given. Can be given several times.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGate:
+    """The gate of one account and Region, and who asks.
+
+    Attributes:
+        who: The caller's ARN.
+        home: Partition, Region and account.
+        found: Where the gate keeps what.
+    """
+
+    session: boto3.session.Session
+    who: str
+    home: tuple[str, str, str]
+    found: Whereabouts
+    ledger: ledgers.DynamoLedger
+    jobs: JobsApi
+    policies: PolicySource
+    clock: Clock
+
+    def ref(self, job: str) -> JobRef:
+        """A job by its id or ARN.
+
+        Raises:
+            GateAccessError: It is neither, or not a job of this gate's.
+        """
+        if not job.startswith("arn:"):
+            if not _JOB_ID.fullmatch(job):
+                raise GateAccessError(f"expected a job's id or ARN, got {shorten(job, 60)!r}")
+            return JobRef(*self.home, job)
+        try:
+            ref = JobRef.from_arn(job)
+        except JobDescriptionError as error:
+            raise GateAccessError(str(error)) from error
+        if (ref.partition, ref.region, ref.account_id) != self.home:
+            raise GateAccessError(f"{job}: not a job of {self.place}; --region and --profile say whose gate is asked")
+        return ref
+
+    @property
+    def place(self) -> str:
+        """Account and Region for people."""
+        _, region, account_id = self.home
+        return f"account {account_id} in {region}"
+
+    def propose(self, ref: JobRef, direction: Direction, why: str) -> Proposal:
+        """What `decide_by_hand` would do now; nothing is written.
+
+        Raises:
+            RefusedError: It can't be done, and why.
+            BatchgateError: AWS's trouble.
+        """
+        proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
+        pause = self.ledger.pause()
+        if pause is not None:
+            raise RefusedError(f"{ref.job_id}: {paused_in_words(pause)}; `batchgate resume` ends that")
+        return proposal
+
+    def gate(self) -> Gate:
+        """The ports of a person's decision that begins now."""
+        return Gate(
+            jobs=self.jobs,
+            manifests=_Manifests(self.session),
+            policies=self.policies,
+            ledger=self.ledger,
+            announcer=_LeftToTheSweep(),
+            clock=self.clock,
+            new_claim_id=lambda: secrets.token_hex(4),
+            deadline=self.clock.now() + A_COMMAND_TAKES_AT_MOST,
+            brake=_NOT_COUNTED,
+            suspended_date_survives=self.found.suspended_date_survives,
+        )
+
+    def sqs(self) -> "SQSClient":
+        """A client of the gate's queues."""
+        return self.session.client("sqs", config=CONFIG)
+
+
+def find_gate(options: GateOptions) -> LiveGate:
+    """The gate of the caller's account in a Region.
+
+    Raises:
+        GateAccessError: No credentials, no Region, no gate there, or AWS refused.
+        PolicyError: The policy files of the command line are invalid.
+    """
+    clock = SystemClock()
+    with aws_troubles():
+        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        only_answers(session.events)
+        caller = session.client("sts", config=CONFIG).get_caller_identity()
+        client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
+        dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
+        home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
+        found = Whereabouts(ledger_table=options.table) if options.table else _look_up(session, home)
+        policies = _policies(session, options, found, clock)
+    return LiveGate(
+        session=session,
+        who=str(caller["Arn"]),
+        home=home,
+        found=found,
+        ledger=ledgers.DynamoLedger(dynamodb, found.ledger_table, home, clock),
+        jobs=S3Control(client, clock, untagged_lacks_tags=found.untagged_answer_lacks_tags == "true"),
+        policies=policies,
+        clock=clock,
+    )
+
+
+def _policies(session: boto3.session.Session, options: GateOptions, found: Whereabouts, clock: Clock) -> PolicySource:
+    """Those of the command line, else those in force."""
+    if options.policies:
+        return _PoliciesOfFiles(policy_file.load(options.policies).policies)
+    if found.appconfig is None:
+        return _NoPolicies()
+    client = session.client("appconfigdata", config=appconfigs.CONFIG)
+    return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda trouble: None)  # noqa: ARG005 - it is raised, too
+
+
+def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Whereabouts:
+    _, region, account_id = home
+    try:
+        answer = session.client("ssm", config=CONFIG).get_parameter(Name=PARAMETER)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
+            raise
+        raise GateAccessError(
+            f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {PARAMETER}); "
+            "--region and --profile say where to look, --table names a ledger without looking"
+        ) from error
+    try:
+        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=Whereabouts)
+    except msgspec.MsgspecError as error:
+        raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
+
+
+@contextmanager
+def aws_troubles() -> Iterator[None]:
+    """Turn what boto3 raises into a message with what to do."""
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise GateAccessError("no AWS credentials; `aws configure`, AWS_PROFILE or --profile say whose") from error
+    except NoRegionError as error:
+        raise GateAccessError("no Region; --region or AWS_REGION says where the gate is") from error
+    except ClientError as error:
+        said: Any = error.response.get("Error", {})
+        message = f"{error.operation_name}: {said.get('Code')}: {shorten(str(said.get('Message') or ''), 300)}"
+        raise GateAccessError(message) from error
+    except (BotoCoreError, ResponseParserError) as error:
+        raise GateAccessError(str(error)) from error
+
+
+# --- The ports ----------------------------------------------------------------------------------------
+
+
+class _LeftToTheSweep:
+    """Tells nobody: what is settled and not announced is due, and the sweep tells of it within a minute.
+
+    So whoever listens hears of a person's decision the same way, from the same role, as of all others.
+    """
+
+    def announce(self, review: Review) -> bool:  # noqa: ARG002 - whatever it is
+        """Leave it."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _PoliciesOfFiles:
+    """The policies of the command line."""
+
+    policies: PolicySet
+
+    def current(self) -> PolicySet:
+        """As they were read."""
+        return self.policies
+
+
+class _NoPolicies:
+    """For a gate that was not looked up."""
+
+    def current(self) -> PolicySet:
+        """Nothing to judge by."""
+        raise PolicyUnavailableError("nobody said where they are; --policy PATH shows objections by files")
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifests:
+    """Few policies ask for a manifest's size, so only they make a client of S3."""
+
+    session: boto3.session.Session
+
+    def size(self, job: Job) -> int | Gap:
+        """As `StoredManifests`."""
+        return StoredManifests(self.session.client("s3", config=CONFIG)).size(job)
+
+
+def paused_in_words(pause: Pause) -> str:
+    """Who paused the gate, since when, and why."""
+    return f"the gate is paused since {pause.at:%Y-%m-%d %H:%M} UTC by {pause.by}: {pause.reason}"

@@ -1,0 +1,521 @@
+"""An input for every message that a policy author can cause; `policy_messages` makes a page of them."""
+# ruff: noqa: E501 - the inputs are files in one string each
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgate_cli.authoring import policy_file
+
+Content = str | bytes
+_DEFAULT = "policy.yaml"
+
+
+def _nothing(_: Path) -> None:
+    """Some inputs are more than files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A mistake.
+
+    Attributes:
+        title: What is wrong, in words of its own.
+        files: Their contents by name.
+        shown: What the page shows instead; empty for the files themselves.
+        load: The files and directories to load, if not all files.
+        prepare: What else is done in the files' directory.
+    """
+
+    title: str
+    files: Mapping[str, Content]
+    shown: str = ""
+    load: tuple[str, ...] = ()
+    prepare: Callable[[Path], None] = _nothing
+
+
+def _file(title: str, content: Content, shown: str = "") -> Input:
+    return Input(title, {_DEFAULT: content}, shown)
+
+
+def _required(title: str, requirement: str, more: str = "") -> Input:
+    """A policy with one requirement, in flow style or as a block."""
+    lines = requirement.split("\n")
+    item = "\n".join([f"      - {lines[0]}", *(f"        {line}" for line in lines[1:])])
+    return _file(
+        title,
+        f"version: 1\npolicies:\n  - name: p\n    match: [{{operation: S3PutObjectCopy}}]\n    require:\n{item}\n{more}",
+    )
+
+
+def _matched(title: str, match: str, require: str = "") -> Input:
+    text = f"version: 1\npolicies:\n  - name: p\n    match: [{match}]\n    require: [{require}]\n"
+    return _file(title, text)
+
+
+def _document(title: str, text: str) -> Input:
+    return _file(title, f"version: 1\n{text}\n")
+
+
+def _excepted(title: str, **changed: str) -> Input:
+    said = {
+        "name": "e",
+        "lifts": "[p]",
+        "match": "[{region: eu-*}]",
+        "expires": "2027-03-31",
+        "because": "CHG-1",
+        **changed,
+    }
+    keys = "".join(f"    {key}: {value}\n" for key, value in said.items() if value)
+    return _file(
+        title,
+        "version: 1\npolicies:\n  - {name: p, match: [{operation: S3PutObjectCopy}], require: [{priority: {at_most: 5}}]}\n"
+        f"exceptions:\n  -\n{keys}",
+    )
+
+
+def _open(title: str, row: str, more: str = "") -> Input:
+    return _document(title, f"calendars:\n  c:\n    timezone: UTC\n    open:\n      - {row}\n{more}".rstrip())
+
+
+_BASE = (
+    "version: 1\npolicies:\n  - name: copies\n    match:\n      - operation: S3PutObjectCopy\n    require:\n"
+    "      - region: eu-*\n        message: see the wiki\n"
+)
+
+
+def _yaml(title: str, old: str, new: str) -> Input:
+    return _file(title, _BASE.replace(old, new))
+
+
+_RETAIN_UNTIL = "S3PutObjectRetention.Retention.RetainUntilDate"
+
+
+def _calendars(count: int) -> str:
+    rows = "".join(f"  c{number}: {{timezone: UTC, open: [{{days: [mon]}}]}}\n" for number in range(count))
+    return f"version: 1\ncalendars:\n{rows}"
+
+
+def _slow_clock() -> str:
+    """More calendars than the clock can follow, all asked for at once."""
+    names = ", ".join(f"c{number}" for number in range(110))
+    return (
+        f"{_calendars(110)}policies:\n  - name: p\n    match: [{{operation: S3PutObjectCopy}}]\n"
+        f"    require: [{{window: [{names}]}}]\n"
+    )
+
+
+FILES: Sequence[Input] = (
+    _yaml("A tab", "    match:", "\tmatch:"),
+    _file("A tab in a text of several lines", 'version: 1\nmode: "shadow\n\tmode" x\n'),
+    _yaml("Keys of an item that are not indented alike", "    match:", "   match:"),
+    _yaml("A key below a key that has its value", "    match:", "      match:"),
+    _yaml("A key of the file that is indented", "policies:", "  policies:"),
+    _yaml(
+        "Items of a list that are not indented alike",
+        "      - region: eu-*",
+        "      - region: eu-*\n     - priority: {at_most: 5}",
+    ),
+    _file("Keys of one mapping, indented differently", "lists:\n    a: [x]\n  b: [y]\nversion: 1\n"),
+    _file("A list item among keys", "version: 1\nlists:\n  a: [x]\n  - b\n"),
+    _yaml("No colon", "policies:", "policies"),
+    _yaml("No colon behind the last key", "see the wiki\n", "see the wiki\n      region\n"),
+    _yaml("A colon in a value", "see the wiki", "see: the wiki"),
+    _yaml("A quote that is not closed", "see the wiki", '"see the wiki'),
+    _yaml("A single quote that is not closed", "see the wiki", "'see the wiki"),
+    _yaml("Something behind a closing quote", "see the wiki", '"see" the wiki'),
+    _yaml("A backslash in double quotes", "see the wiki", '"see \\wiki"'),
+    _yaml("A bracket that is not closed", "    require:", "    on_violation: [hold\n    require:"),
+    _yaml("A brace that is not closed, before more lines", "region: eu-*", "tags: {team: lake"),
+    _file("A bracket that is not closed, before items", "version: 1\npolicies: [\n  - name: p\n    require: []\n"),
+    _file("Keys of the file that are not indented alike", "  version: 1\nmode: shadow\n"),
+    _yaml("No comma", "region: eu-*", "tags: {team: {present: true} ticket: x}"),
+    _yaml("Nothing between commas", "region: eu-*", "region: [eu-*,, us-*]"),
+    _yaml("A pattern that begins with a star", "region: eu-*", "region: *-1"),
+    _yaml("Text that begins with an ampersand", "see the wiki", "& see the wiki"),
+    _yaml("Text that begins with an exclamation mark", "see the wiki", "!(see) the wiki"),
+    _yaml("Text that begins with a bar", "see the wiki", "|see the wiki"),
+    _yaml("Text that begins with a question mark", "see the wiki", "? see the wiki"),
+    _yaml("Text that begins with an at sign", "see the wiki", "@wiki"),
+    _yaml("A list item behind a key", "see the wiki", "- see the wiki"),
+    _yaml("A second document", "    require:", "    require: []\n---\nmore:"),
+    _file("Something before the first key", "Policies of the lake\n- version: 1\n"),
+    _file("Something behind the whole", "[version]\nmode: shadow\n"),
+    _file("Another version of YAML", "%YAML 3.0\n---\nversion: 1\n"),
+    _file("A line that begins with a percent sign", "% policies\nversion: 1\n"),
+    _yaml("An escape that is no character", "see the wiki", '"\\UFFFFFFFF"'),
+    _yaml("A key twice", "        message:", "        message: once\n        message:"),
+    _yaml("A tag", "see the wiki", "!text see the wiki"),
+    _yaml("A list as a key", "    require:", "    ? [a]\n    : b\n    require:"),
+    _yaml("A number that begins with 0", "region: eu-*", "account: 012345678901"),
+    _yaml("A number of too many digits", "region: eu-*", f"priority: {{at_most: {'9' * 20}}}"),
+    _file("An alias inside of what it stands for", "version: 1\nlists: &l {a: *l}\n"),
+    _file("An empty file", "# nothing yet\n"),
+    _file("A byte that is no UTF-8", _BASE.encode() + b"# gr\xfcn\n", "version: 1\n...\n# gr\\xfcn"),
+    _file("A character that no text has", _BASE + "# \x1b[31m\n", "version: 1\n...\n# \\x1b[31m"),
+    _file("No text at all", b"\x7fELF\x02\x01\x01\x00\x00\x00\x00", "the bytes of a program"),
+    _file("A file that is too large", "#" * (policy_file.FILE_BYTES_AT_MOST + 1), "# 131,073 characters"),
+    _file("Too many brackets", "a: " + "[" * (policy_file.BRACKETS_AT_MOST + 1), "a: [[[[[[... # 10,001 brackets"),
+    _file("Nesting without an end", "a: " + "[" * 9_000 + "]" * 9_000, "a: [[[[[[... # 9,000 brackets"),
+    _file(
+        "Aliases that unfold to too much",
+        "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\n"
+        "c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\n"
+        "e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: [*e, *e, *e]\n",
+    ),
+    _file(
+        "Several parts that can't be read, and mistakes in what can",
+        "version: 1\nlists:\n  a: [x\npolicies:\n  - name: p\n\tmatch: []\n  - name: q\n    requires: []\n",
+    ),
+)
+
+POLICIES: Sequence[Input] = (
+    _file("A file that is no mapping", "- version: 1\n"),
+    _file("No version", "policies: [{name: p, require: []}]\n"),
+    _file("Another version", "version: 2\n"),
+    _file("A version in quotes", 'version: "1"\n'),
+    _document("A misspelled key, and a mistake below it", "polices:\n  - name: p\n    require: [{regio: []}]"),
+    _document("A key like no other", "zzz: 1"),
+    _document("A key that stands elsewhere", "policies: [{name: p, region: eu-*, require: []}]"),
+    _document("A wish that can't be said", "budgets: [{name: b}]"),
+    _required("A word for what the language calls otherwise", "objects: {at_most: 5}"),
+    _required("A key that is no check", "owner: ana"),
+    _required("A test in other words", "total_tasks: {less_than: 5}"),
+    _required("A window in place of a calendar", 'window: {from: "22:00", to: "06:00"}'),
+    _file("A job in place of a policy", '{"Job": {"JobId": "1"}}\n'),
+    _document("A policy without require", "policies: [{name: p}]"),
+    _document("A guardrail without require", "guardrails: [{name: g}]"),
+    _document("A policy without a name", "policies: [{require: []}]"),
+    _document("A name that is empty", 'policies: [{name: "", require: []}]'),
+    _document(
+        "A name twice",
+        "policies:\n  - {name: p, require: [{priority: {at_most: 5}}]}\nguardrails:\n  - {name: p, require: [{region: eu-*}]}",
+    ),
+    _document("No items", "policies: []"),
+    _document("A mapping where a list stands", "policies: {name: p, require: []}"),
+    _required("Text where a list stands", "any: eu-*"),
+    _required("Text where a mapping stands", "tags: lake"),
+    _required("No keys", "tags: {}"),
+    _required("No tests", "report: {}"),
+    _required("Nothing where a value stands", "region:"),
+    _required("No check", "message: why"),
+    _required("Two checks in one item", "region: eu-*\npriority: {at_most: 5}"),
+    _required("Nested too deeply", "any: [{all: [{any: [{region: x}]}]}]"),
+    _required("A word of a closed set", "region: eu-*\non_violation: stop"),
+    _required("Words that S3 does not have", "report: {scope: All, format: CSV}"),
+    _document("A word in capitals", "mode: Shadow"),
+    _required("A number where a range stands", "total_tasks: 5_000"),
+    _required("A number with a unit", "total_tasks: {at_most: 10M}"),
+    _required("A number in quotes", 'total_tasks: {at_most: "5000"}'),
+    _required("A number that is not whole", "total_tasks: {at_most: 1.5}"),
+    _required("A number below 0", "total_tasks: {at_most: -1}"),
+    _required("A number that is too large", "total_tasks: {at_most: 9223372036854775808}"),
+    _required("yes for true", "report: {enabled: yes}"),
+    _required("A number where text stands", "account: 111122223333"),
+    _required("true where text stands", "tags: {urgent: true}"),
+    _required("A test of two kinds", "tags: {team: {present: true, not: x}}"),
+    _required("A test of no kind", "tags: {team: {}}"),
+    _required("not beside other words", "report: {enabled: true, not: {scope: AllTasks}}"),
+    _required("present beside other words", "report: {enabled: true, present: true}"),
+    _required("not inside not", "report: {not: {scope: {not: AllTasks}}}"),
+    _required("A placeholder that there is not", 'role: "${owner}"'),
+    _required("A class that is not closed", 'tags: {ticket: {glob: "CHG-[0-9"}}'),
+    _required("A class of a regular expression", 'tags: {ticket: {glob: "CHG-[[:digit:]]"}}'),
+    _required("A class that is denied as in a regular expression", 'tags: {ticket: {glob: "CHG-[^0-9]"}}'),
+    _required("A range that runs backwards", 'tags: {ticket: {glob: "CHG-[9-0]"}}'),
+    _required("A placeholder in a class", 'tags: {ticket: {glob: "[${account}]"}}'),
+    _required("A glob without its pattern", "region: [{}]"),
+    _required("A parameter without its operation", "operation_parameters: {.FunctionArn: x}"),
+    _required("Half of a character", 'region: "\\uD800"'),
+    _required("Half of a character in a key", 'tags: {"\\uD800": x}'),
+    _required("A message that is too long", f"region: eu-*\nmessage: {'too long ' * 12}"),
+    _required("manual_approval with two approvers", "manual_approval: {at_least: 2}"),
+    _required("manual_approval of something else", "manual_approval: yes"),
+    _required("manual_approval where it can't stand", "region: eu-*\nunless: [{manual_approval: required}]"),
+    _required("manual_approval that is violated", "manual_approval: required\non_violation: cancel"),
+    _required("A calendar that there is not", "window: nights"),
+    _required(
+        "A calendar that is misspelled",
+        "window: night",
+        "calendars: {nights: {timezone: UTC, open: [{days: [mon]}]}}\n",
+    ),
+    _required("A list that there is not", "account: {list: sandboxes}", "lists: {prod: [a]}\n"),
+    _required("A window that asks for presence", "window: {present: true}"),
+    _required("A window that is a glob", 'window: {glob: "night[s]"}'),
+    _required("A window with a list of globs", "window: {list: l}", 'lists: {l: [{glob: "night[s]"}]}\n'),
+    _document("Days without d", "cancel_held_after: 21"),
+    _document("A duration in another form", "cancel_grace: 0.5h"),
+    _required("A grace where nothing is cancelled", "region: eu-*\ngrace: 1h"),
+    _required(
+        "A date of a parameter in another form", f"operation_parameters: {{{_RETAIN_UNTIL}: {{before: 2027/3/31}}}}"
+    ),
+    _required(
+        "A list with a value that S3 does not have",
+        "operation_parameters: {S3PutObjectCopy.StorageClass: {list: l}}",
+        "lists: {l: [GLACIER, GLACIR]}\n",
+    ),
+    _required("A tag's key and its value that are too long", f"tags: {{{'k' * 129}: x, team: {'v' * 257}}}"),
+    _file(
+        "Too many calendars",
+        _calendars(1001),
+        "version: 1\ncalendars:\n  c0: {timezone: UTC, open: [{days: [mon]}]}\n... # 1,001 calendars",
+    ),
+    _document("A zone that there is not", "calendars: {c: {timezone: Europe/Berln, open: [{days: [mon]}]}}"),
+    _document("A zone like no other", "calendars: {c: {timezone: Nowhere, open: [{days: [mon]}]}}"),
+    _document("A calendar without a zone", "calendars: {c: {open: [{days: [mon]}]}}"),
+    _document("A calendar without rows", "calendars: {c: {timezone: UTC}}"),
+    _open("A day that there is not", "{days: [Monday, someday]}"),
+    _open("Neither days nor dates", '{from: "22:00", to: "06:00"}'),
+    _open("A time in another form", '{days: [mon], from: "6:00", to: "8pm"}'),
+    _open("A time that is a number", "{days: [mon], from: 22, to: 23}"),
+    _open("A time of no day", '{days: [mon], from: "25:00", to: "24:01"}'),
+    _open("from without to", '{days: [mon], from: "22:00"}'),
+    _open("from and to that are equal", '{days: [mon], from: "22:00", to: "22:00"}'),
+    _open("Dates in other forms", "{dates: [31.12.2026, 2026-3-1, 20260301]}"),
+    _open("Dates that do not exist", "{dates: [2027-02-29, 2027-04-31, 2027-13-01, 0000-01-01]}"),
+    _open("A range that ends before it begins", "{dates: [2027-01-02..2026-12-24]}"),
+    _open("A range with one year", "{dates: [2026-12-24..01-02]}"),
+    _excepted("An exception that lifts nothing that there is", lifts="[q]"),
+    _excepted("An exception that lifts text", lifts="p"),
+    _excepted("An exception without a target", lifts=""),
+    _excepted("An exception without a match", match=""),
+    _excepted("An exception without an end", expires=""),
+    _excepted("An exception without a reason", because=""),
+    _excepted("An exception whose end does not exist", expires="2027-02-29"),
+    _excepted("An exception whose end is in another form", expires="2027/3/31"),
+    _file("A file of test cases", "policy: p.yaml\ncases: []\n"),
+)
+
+
+def _directory(directory: Path) -> None:
+    (directory / "below").mkdir()
+    (directory / "below" / "policy.yaml").write_text("version: 1\n", encoding="utf-8")
+
+
+def _pipe(directory: Path) -> None:
+    os.mkfifo(directory / "pipe")
+
+
+SETS: Sequence[Input] = (
+    Input(
+        "Two files say the same",
+        {
+            "a.yaml": "version: 1\nmode: shadow\nlists: {l: [x]}\npolicies:\n  - {name: p, require: []}\n",
+            "b.yaml": "version: 1\nmode: enforce\nlists: {l: [y]}\npolicies:\n  - {name: p, require: []}\n",
+        },
+    ),
+    Input("A file twice", {"a.yaml": "version: 1\n"}, load=("a.yaml", "a.yaml")),
+    Input("A directory without policies", {}, "a directory that holds a directory with policies", (".",), _directory),
+    Input("No file", {}, "a pipe instead of a file", ("pipe",), _pipe),
+)
+
+FINDINGS: Sequence[Input] = (
+    _matched("matches-nothing", "{operation: S3PutObjectCopy}, {operation: S3PutObjectTagging}"),
+    _file(
+        "matches-nothing: conditions of different kinds",
+        'version: 1\npolicies:\n  - name: p\n    match: [{operation: LambdaInvoke}, {priority: {at_most: 5}}, {priority: {at_least: 6}}]\n    require: [{operation_parameters: {LambdaInvoke.FunctionArn: "*:f:7"}}]\n',
+    ),
+    _required("matches-nothing: a requirement", "region: {not: '*'}"),
+    _required("matches-nothing: an alternative", "any: [{operation: S3PutObjectTagging}, {priority: {at_most: 5}}]"),
+    _required("matches-nothing: an unless", "priority: {at_most: 5}\nunless: [{region: {not: '*'}}]"),
+    _required(
+        "matches-nothing: an unless beside the match",
+        "priority: {at_most: 5}\nunless: [{operation: S3PutObjectTagging}]",
+    ),
+    _required("contradicts-match", "operation: S3PutObjectTagging"),
+    _required("repeats-match", "operation: S3Put*"),
+    _required("repeats-match: an unless", "priority: {at_most: 5}\nunless: [{operation: S3Put*}]"),
+    _file(
+        "contradicts-requirement",
+        "version: 1\npolicies:\n  - name: p\n    match: [{operation: S3PutObjectCopy}]\n    require: [{region: eu-west-1}, {region: us-*}]\n",
+    ),
+    _required("impossible-value: buckets", "destination_buckets: {any: ['arn:aws:s3:::lake', '*:']}"),
+    _required("impossible-value: accounts", 'account: ["12345", "my-account"]'),
+    _required("impossible-value: Regions", "region: [eu-west-1a, EU-WEST-1, frankfurt]"),
+    _required("impossible-value: roles", "role: migrator"),
+    _required(
+        "impossible-value: ARNs",
+        "operation_parameters: {S3PutObjectCopy.TargetResource: {not: lake-prod}}",
+    ),
+    _required("impossible-value: members of the generator", "manifest_generator: {SourceBucket: secret}"),
+    _required("function-without-arn", 'operation_parameters: {LambdaInvoke.FunctionArn: {not: "delete-*"}}'),
+    _required("regular-expression", r'tags: {ticket: ["CHG-[0-9][0-9]", "^CHG-\\d{2}$", "a|b"]}'),
+    _required("empty-range", "priority: {at_least: 9, at_most: 5}"),
+    _matched(
+        "empty-range: times",
+        "{operation: S3PutObjectRetention}",
+        f"{{operation_parameters: {{{_RETAIN_UNTIL}: {{after: 2027-06-01, before: 2027-01-01}}}}}}",
+    ),
+    _required(
+        "window-never-opens, closed-dates-past",
+        "window: c",
+        "calendars:\n  c:\n    timezone: UTC\n    open: [{dates: [2026-01-01]}]\n    closed: [2026-01-02]\n",
+    ),
+    _required(
+        "window-never-opens: several together",
+        "all: [{window: a}, {window: b}]",
+        "calendars:\n  a: {timezone: UTC, open: [{days: [mon]}]}\n  b: {timezone: UTC, open: [{days: [tue]}]}\n",
+    ),
+    _excepted("expired-exception", expires="2026-03-31"),
+    _file(
+        "lifts-nothing",
+        "version: 1\npolicies:\n  - {name: p, match: [{operation: S3PutObjectCopy}], require: [{priority: {at_most: 5}}]}\n"
+        "  - {name: q, match: [{operation: S3PutObjectAcl}], require: []}\n"
+        "exceptions:\n  - {name: e, lifts: [p, q], match: [{operation: S3PutObjectTagging}], expires: 2027-03-31, because: CHG-1}\n",
+    ),
+    _file(
+        "matches-nothing: an exception",
+        "version: 1\npolicies:\n  - {name: p, match: [{operation: S3PutObjectCopy}], require: [{priority: {at_most: 5}}]}\nexceptions:\n  - {name: e, lifts: [p], match: [{region: {not: '*'}}], expires: 2027-03-31, because: CHG-1}\n",
+    ),
+    _document(
+        "dodged-by-requester",
+        "guardrails:\n  - name: g\n    match: [{tags: {stage: prod}}]\n    require: [{priority: {at_most: 5}}]",
+    ),
+    _required("claimed-by-requester: a tag", "total_tasks: {at_most: 5}\nunless: [{tags: {ticket: CHG-*}}]"),
+    _required(
+        "claimed-by-requester: the description, in an alternative",
+        "any: [{total_tasks: {at_most: 5}}, {description: urgent}]",
+    ),
+    _required("not-on-tag", "tags: {stage: {not: prod}}"),
+    _matched("lambda-without-function", "{operation: LambdaInvoke}", "{priority: {at_most: 5}}"),
+    _matched("lambda-without-function: among others", "{region: eu-*}", "{priority: {at_most: 5}}"),
+    *(
+        _file(
+            f"lambda-latest: {words}",
+            "version: 1\npolicies:\n  - name: p\n    match: [{operation: LambdaInvoke}]\n"
+            f'    require: [{{operation_parameters: {{LambdaInvoke.FunctionArn: "{function}"}}}}]\n',
+        )
+        for words, function in (
+            ("no version", "*:function:clean"),
+            ("every version", "*:function:clean:*"),
+            ("by name", "*:function:clean:$LATEST"),
+        )
+    ),
+    _matched("unknown-operation: misspelled", "{operation: S3PutObjectTaging}", "{priority: {at_most: 5}}"),
+    _matched("unknown-operation: deletion", "{operation: S3DeleteObject}", "{priority: {at_most: 5}}"),
+    _matched("unknown-operation: like no other", "{operation: S3GetObject*}", "{priority: {at_most: 5}}"),
+    _file(
+        "parameter-of-other-operation",
+        "version: 1\npolicies:\n  - name: p\n    match: [{operation: [S3InitiateRestoreObject, S3PutObjectCopy]}]\n    require: [{operation_parameters: {S3InitiateRestoreObject.GlacierJobTier: BULK}}]\n",
+    ),
+    _document(
+        "unreadable-manifest-holds, setting-off",
+        "guardrails:\n  - name: g\n    require: [{manifest: {bytes: {at_most: 1_000}}}]",
+    ),
+    _required("not-measured-yet: objects' sizes", "object_bytes: {at_most: 5}"),
+    _required("not-measured-yet: buckets of rows", "source_buckets: {only: lake-*}"),
+    _document("approves-everything", "policies: [{name: p, require: []}]"),
+    _document("cancel-after-expiry", "cancel_held_after: 30d"),
+    _required("no-grace-for-tags", "tags: {team: {present: true}}\non_violation: cancel\ngrace: 0s"),
+    _required(
+        "no-grace-for-tags: of the whole set",
+        "tags: {team: {present: true}}\non_violation: cancel",
+        "cancel_grace: 0s\n",
+    ),
+    _file(
+        "slow-clock",
+        _slow_clock(),
+        "version: 1\ncalendars:\n  c0: {timezone: UTC, open: [{days: [mon]}]}\n...\n  c109: {timezone: UTC, open: [{days: [mon]}]}\n"
+        "policies:\n  - name: p\n    match: [{operation: S3PutObjectCopy}]\n    require: [{window: [c0, ..., c109]}]",
+    ),
+    _document(
+        "name-without-room",
+        f"policies:\n  - {{name: {'long-' * 12}, match: [{{operation: S3PutObjectCopy}}], require: []}}\n  - {{name: für-alle, match: [{{operation: S3PutObjectCopy}}], require: []}}",
+    ),
+    _document(
+        "unused-list, unused-calendar", "lists: {l: [x]}\ncalendars: {c: {timezone: UTC, open: [{days: [mon]}]}}"
+    ),
+    _document(
+        "silence-without-reason, unknown-lint, unused-silence",
+        "lists: {l: [x]} # batchgate: allow(unused-list)\nmode: shadow # batchgate: allow(unused-lists) because x\n"
+        "unmatched: hold # batchgate: allow(empty-range) because x\nungated_jobs: report # batchgate: allow() because x",
+    ),
+    _document("unknown-lint: like no other", "mode: shadow # batchgate: allow(zzz) because x"),
+)
+
+
+def _cases(title: str, text: str) -> Input:
+    return Input(title, {"p.yaml": _TRIED, "cases.yaml": text})
+
+
+def _case(title: str, said: str, job: str = "{operation: S3PutObjectCopy, total_tasks: 10}") -> Input:
+    return _cases(title, f"policy: p.yaml\ncases:\n  - name: c\n    job: {job}\n{_lines(said)}")
+
+
+def _lines(said: str) -> str:
+    defaults = {"at": "2026-11-20T12:00:00Z", "expect": "approve"}
+    keys = {line.split(":")[0] for line in said.split("\n")}
+    lines = [f"{key}: {value}" for key, value in defaults.items() if key not in keys] + [
+        line for line in said.split("\n") if line
+    ]
+    return "".join(f"    {line}\n" for line in lines)
+
+
+_TRIED = (
+    "version: 1\npolicies:\n  - name: p\n    match: [{operation: S3PutObjectCopy}]\n    require:\n"
+    "      - total_tasks: {at_most: 100}\n"
+    "guardrails:\n  - name: g\n    match: [{region: eu-*}]\n    require: [{object_bytes: {at_most: 5}}, {source_buckets: {only: lake}}]\n"
+)
+
+CASES: Sequence[Input] = (
+    _case(
+        "A status in which the gate does not evaluate a job",
+        "expect: approve",
+        "{operation: S3PutObjectCopy, total_tasks: 10, status: Complete}",
+    ),
+    _cases("No mapping", "- a\n"),
+    _cases("A policy", "version: 1\npolicies: []\n"),
+    _cases("No policy and no cases", "case: []\n"),
+    _cases("A policy that there is not", "policy: q.yaml\ncases: []\n"),
+    _cases("A policy that is no name", "policy: [5]\ncases: {}\n"),
+    _cases("No policies", "policy: []\ncases: [c]\n"),
+    _cases("A case without its keys", "policy: p.yaml\ncases: [{}]\n"),
+    _cases(
+        "A name twice, a name that is empty",
+        "policy: p.yaml\ncases:\n"
+        + "".join(
+            f"  - {{name: {name}, job: {{operation: S3PutObjectCopy, total_tasks: 10}}, at: 2026-11-20T12:00:00Z, expect: approve}}\n"
+            for name in ("c", "c", '""')
+        ),
+    ),
+    _case("A key that a case does not have", "expects: hold"),
+    _case("A verdict that there is not", "expect: aproved"),
+    _case("A date that does not exist", "at: 2027-02-29T12:00:00Z"),
+    _case("An instant in another form", "at: tomorrow"),
+    _case("Tags that are no mapping, text that is a number", "tags: [a]\ndecided_by: p\nreason: 5"),
+    _case("A tag that is a number", "tags: {n: 5}\ndecided_by: [5]"),
+    _case("Facts that are none", "facts: [5]\nmanually_approved: yes"),
+    _case("A fact that is no number", "facts: {object_bytes: many, size: 5}"),
+    _case("A job that is no mapping", "", "S3PutObjectCopy"),
+    _case("A job without an operation", "", "{total_tasks: 10}"),
+    _case("An operation that is none", "", "{operation: [S3PutObjectCopy]}"),
+    _case(
+        "An account without quotes, a Region that is none",
+        "",
+        "{operation: S3PutObjectCopy, account: 111122223333, region: 5, status: Suspend}",
+    ),
+    _case("A key that a job does not have", "", "{operation: S3PutObjectCopy, tasks: 10}"),
+    _case(
+        "A member that S3 does not have",
+        "",
+        "{operation: {S3PutObjectCopy: {TargetArn: x, StorageClas: GLACIER}}, Report: {Scope: x}}",
+    ),
+    _case(
+        "A value that a member can't have",
+        "",
+        '{operation: {S3PutObjectCopy: {StorageClass: Glacier, BucketKeyEnabled: "true", TargetResource: 5}}}',
+    ),
+    _case("A member in another shape", "", "{operation: S3PutObjectCopy, CreationTime: yesterday}"),
+    _case("An operation that there is not", "expect: hold", "{operation: S3DeleteObject, total_tasks: 10}"),
+    _case(
+        "A fact that the gate does not read",
+        "expect: hold\nfacts: {object_bytes: 9, source_buckets: [lake]}",
+        "{operation: S3PutObjectCopy, total_tasks: 10, region: eu-west-1}",
+    ),
+    _case(
+        "What did not come true",
+        "expect: approve\ndecided_by: [g]\nuntil: 2026-12-01T00:00:00Z\ncancels_at: 2026-12-01T00:00:00Z\nreason: approved",
+        "{operation: S3PutObjectCopy, total_tasks: 1000}",
+    ),
+)

@@ -1,0 +1,139 @@
+"""Keeps web pages away from a server on the loopback interface, where any page that somebody visits can send requests.
+
+Two things tell a browser's request from an AWS client's. A page that was rebound (its own name resolves to 127.0.0.1)
+sends its own Host. Every other page sends what page scripts can't leave out: Origin, Sec-Fetch-Site or a browser's
+User-Agent.
+
+Standard library only, for `local.ministack_server` runs this file in ministack's own environment.
+"""
+
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+DNS_SUFFIXES = (
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "api.amazonwebservices.com.cn",
+    "api.amazonwebservices.eu",
+    "api.aws",
+    "api.aws.hci.ic.gov",
+    "api.aws.ic.gov",
+    "api.aws.scloud",
+    "api.cloud-aws.adc-e.uk",
+    "c2s.ic.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "sc2s.sgov.gov",
+)
+"""Domains of AWS's partitions. Nobody else can make a name below them resolve to this machine."""
+
+_HOST = re.compile(
+    r"(?:(?:[a-z0-9_-]+\.)*localhost|(?:\d{12}\.)?127\.0\.0\.1|\[::1\]"
+    r"|(?:[a-z0-9_-]+\.)?s3-control(?:-fips)?(?:\.dualstack)?"
+    rf"\.(?:test|[a-z0-9-]+\.(?:{'|'.join(map(re.escape, DNS_SUFFIXES))})))"
+    r"(?::\d{1,5})?",
+    re.ASCII,
+)
+"""This machine's loopback names, S3 Control's, and `s3-control.test`: `.test` is nobody's domain (RFC 6761)."""
+
+_ABSOLUTE_FORM = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<path>/.*)?", re.IGNORECASE)
+"""How clients name their target to a proxy: S3 Control's clients can reach a loopback port in no other way."""
+
+_OF_BROWSERS = frozenset({"origin", "sec-fetch-site"})
+"""Headers that browsers send by themselves. Node's `fetch` sends Sec-Fetch-Mode, and never Sec-Fetch-Site."""
+
+
+def guarded(app: Application) -> Application:
+    """The application behind the guard: browsers and foreign hosts are answered 403.
+
+    The application gets every target in origin form, with the authority of an absolute one as its Host, and no
+    answer of its own that would allow another origin to read it.
+    """
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await app(scope, receive, send)
+            return
+        method = str(scope.get("method", "GET"))
+        why = refusal(method, scope["headers"]) or _normalized(scope) or refusal(method, scope["headers"])
+        if why is not None:
+            await _refuse(why, scope, receive, send)
+            return
+
+        async def send_to_no_other_origin(message: MutableMapping[str, Any]) -> None:
+            if "headers" in message:
+                kept = [each for each in message["headers"] if not each[0].lower().startswith(b"access-control-")]
+                message = {**message, "headers": kept}
+            await send(message)
+
+        await app(scope, receive, send_to_no_other_origin)
+
+    return guard
+
+
+def refusal(method: str, headers: Headers) -> str | None:
+    """Why a request in origin form is not let in; None where it is.
+
+    Args:
+        method: As it was sent.
+        headers: Names in any case, as ASGI has them.
+    """
+    sent = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
+    if method.upper() in {"OPTIONS", "CONNECT"}:
+        return f"{method.upper()} is not served here: no web page may ask"
+    for name, value in sent:
+        if name in _OF_BROWSERS or (name == "user-agent" and value.lower().startswith("mozilla/")):
+            return f"requests of web browsers are refused, and this one has {name}: {value}"
+    hosts = [value for name, value in sent if name == "host"]
+    if len(hosts) != 1:
+        return f"expected one Host header, got {len(hosts)}"
+    if not _HOST.fullmatch(hosts[0].lower()):
+        return f"expected a loopback name or S3 Control's as the host, got {hosts[0]!r}"
+    return None
+
+
+def carries_token(headers: Headers, token: str | None) -> bool:
+    """Whether a request carries `Authorization: Bearer TOKEN`; never where there is no token."""
+    sent = [value for name, value in headers if name.lower() == b"authorization"]
+    return bool(token) and len(sent) == 1 and hmac.compare_digest(sent[0], f"Bearer {token}".encode())
+
+
+def _normalized(scope: Scope) -> str | None:
+    """Bring a target into origin form, its authority into the Host header; why that can't be done, or None."""
+    target = bytes(scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    if absolute is None:
+        return None if target.startswith("/") else f"expected a path or a URL as the target, got {target!r}"
+    path = absolute["path"] or "/"
+    scope["raw_path"], scope["path"] = path.encode("latin-1"), unquote(path)
+    authority = (b"host", absolute["authority"].encode("latin-1"))
+    scope["headers"] = [*(each for each in scope["headers"] if each[0].lower() != b"host"), authority]
+    return None
+
+
+async def _refuse(why: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer in S3's shape, so that an AWS client prints the reason."""
+    if scope["type"] != "http":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    said = escape("".join(char if char.isprintable() else "\ufffd" for char in why[:300]))
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{said}</Message></Error>"
+        "<RequestId>0</RequestId><HostId>0</HostId></ErrorResponse>"
+    ).encode()
+    headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": [*headers, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,200 @@
+"""Where the policies in force come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from msgspec import Struct, field
+
+from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.errors import PolicyError, PolicyUnavailableError
+from batchgate.gate.ports import Clock
+from batchgate.policy.deployed import load_deployed
+from batchgate.policy.policy_set import PolicySet
+from batchgate.text import shorten
+
+if TYPE_CHECKING:
+    from mypy_boto3_appconfigdata import AppConfigDataClient
+
+CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+"""A token is good for one call: when an answer is lost, botocore's retry is refused, and a new session begins."""
+
+POLL_SECONDS: Final = 15
+"""How often AppConfig is asked at most; it allows no shorter interval.
+
+*Source*: AppConfig Data API, StartConfigurationSession, RequiredMinimumPollIntervalInSeconds.
+"""
+
+TRY_AGAIN_AFTER: Final = timedelta(seconds=5)
+"""After a failure; with a new session, which no interval binds."""
+
+TRY_AGAIN_WITH_POLICIES_AFTER: Final = timedelta(seconds=30)
+"""The same while there are policies that may decide: asking may take seconds, and whoever asks waits for it."""
+
+CONFIRMED_FOR: Final = timedelta(minutes=15)
+"""For how long policies decide when AppConfig can't be asked whether they are still in force."""
+
+_PROBLEMS_TOLD = 2000
+
+
+class ProfileLocation(Struct, frozen=True):
+    """Which AppConfig configuration; ids or names."""
+
+    application: str
+    environment: str
+    profile: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read APPLICATION/ENVIRONMENT/PROFILE.
+
+        Raises:
+            ValueError: It is not of this form.
+        """
+        parts = text.split("/")
+        if len(parts) != len(cls.__struct_fields__) or not all(parts):
+            raise ValueError(f"expected APPLICATION/ENVIRONMENT/PROFILE of AppConfig, got {shorten(text, 80)!r}")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"{self.application}/{self.environment}/{self.profile}"
+
+
+class AppConfigPolicy(Struct):
+    """The `PolicySource` port on AppConfig: polled when somebody asks, and not more often than AppConfig wants.
+
+    An empty answer within a session means that nothing has changed. A document that does not load decides nothing, and
+    neither does the one before it. When AppConfig can't be asked, the last document decides for `CONFIRMED_FOR`.
+    *Source*: AppConfig Data API, GetLatestConfiguration: tokens are good for one call and 24 hours.
+
+    Attributes:
+        client: A client made with `CONFIG`.
+        warn: Is told of every failure to get or to read a document.
+    """
+
+    client: AppConfigDataClient
+    location: ProfileLocation
+    clock: Clock
+    warn: Callable[[str], None]
+    _lock: Lock = field(default_factory=Lock)
+    _policies: PolicySet | None = None
+    _confirmed_at: datetime | None = None
+    _trouble: str = ""
+    _token: str = ""
+    _polled_at: datetime | None = None
+    _interval: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        only_answers(self.client.meta.events)
+
+    def current(self) -> PolicySet:
+        """The document that is in force, or was within the last 15 minutes.
+
+        Raises:
+            PolicyUnavailableError: It can't be had or is no policy document, or for too long nobody could confirm it.
+        """
+        with self._lock:
+            now = self.clock.now()
+            if self._is_due(now):
+                self._poll(now)
+            if self._policies is None or self._confirmed_at is None:
+                raise PolicyUnavailableError(self._trouble)
+            if not self._may_decide(self.clock.now()):
+                raise PolicyUnavailableError(
+                    f"nobody could confirm since {self._confirmed_at:%Y-%m-%dT%H:%M:%SZ} that policy "
+                    f"{self._policies.version} is still in force: {self._trouble}"
+                )
+            return self._policies
+
+    def _may_decide(self, now: datetime) -> bool:
+        """Whether there is a document that was confirmed not long ago."""
+        if self._policies is None or self._confirmed_at is None:
+            return False
+        return timedelta(0) <= now - self._confirmed_at <= CONFIRMED_FOR
+
+    def _is_due(self, now: datetime) -> bool:
+        """Whether to ask; a clock that was set back counts as due."""
+        after_failure = TRY_AGAIN_WITH_POLICIES_AFTER if self._may_decide(now) else TRY_AGAIN_AFTER
+        wait = self._interval if self._token else after_failure
+        return self._polled_at is None or not self._polled_at <= now < self._polled_at + wait
+
+    def _poll(self, now: datetime) -> None:
+        """Ask once; the token is kept only when the whole answer was taken in, for AppConfig repeats nothing."""
+        token, self._token = self._token, ""
+        try:
+            self._token = self._ask_and_take_in(token, now)
+        finally:
+            # From the end on: who waited for a poll that failed need not make the next one.
+            self._polled_at = now if self._token else self.clock.now()
+
+    def _ask_and_take_in(self, token: str, now: datetime) -> str:
+        """The next token; "" where asking failed."""
+        try:
+            begun, answer = self._ask(token)
+            content = answer["Configuration"].read()
+            next_token = str(answer["NextPollConfigurationToken"])
+            self._interval = min(timedelta(seconds=answer["NextPollIntervalInSeconds"]), CONFIRMED_FOR)
+        except (ClientError, *UNREADABLE) as error:
+            self._trouble = f"AppConfig {self.location}: {type(error).__name__}: {shorten(str(error), _PROBLEMS_TOLD)}"
+            self.warn(self._trouble)
+            return ""
+        if content or begun:
+            self._take_in(content)
+        if self._policies is not None:
+            self._confirmed_at, self._trouble = now, ""
+        return next_token
+
+    def _ask(self, token: str) -> tuple[bool, Any]:
+        """The latest configuration, and whether a new session began; one does when the token is refused."""
+        if token:
+            try:
+                return False, self.client.get_latest_configuration(ConfigurationToken=token)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "BadRequestException":
+                    raise
+        started = self.client.start_configuration_session(
+            ApplicationIdentifier=self.location.application,
+            EnvironmentIdentifier=self.location.environment,
+            ConfigurationProfileIdentifier=self.location.profile,
+            RequiredMinimumPollIntervalInSeconds=POLL_SECONDS,
+        )
+        return True, self.client.get_latest_configuration(ConfigurationToken=started["InitialConfigurationToken"])
+
+    def _take_in(self, content: bytes) -> None:
+        """Whatever goes wrong: the document before this one decides nothing any more."""
+        self._policies = None
+        self._trouble = f"AppConfig {self.location}: the document could not be read"
+        try:
+            self._policies = load_deployed(content)
+        except PolicyError as error:
+            self._trouble = f"AppConfig {self.location}: no policy document: {shorten(str(error), _PROBLEMS_TOLD)}"
+            self.warn(self._trouble)
+
+
+class PackagedPolicy(Struct):
+    """A policy document in a file, for where there is no AppConfig; it does not change while the code runs."""
+
+    path: Path
+    _read: PolicySet | None = field(default=None)
+
+    def current(self) -> PolicySet:
+        """The file's policies, read once.
+
+        Raises:
+            PolicyUnavailableError: The file is missing, or is no policy document.
+        """
+        if self._read is None:
+            self._read = self._load()
+        return self._read
+
+    def _load(self) -> PolicySet:
+        try:
+            return load_deployed(self.path.read_bytes())
+        except (OSError, PolicyError) as error:
+            raise PolicyUnavailableError(f"{self.path}: {error}") from error

@@ -1,0 +1,359 @@
+"""What is told of decisions: the log line, the metrics, the event; and the digest for people."""
+
+import io
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import msgspec
+import pytest
+from aws_lambda_powertools import Logger
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from batchgate.aws.announcements import Announcements, DecisionEvent, count_sweep, count_trouble
+from batchgate.aws.notices import TopicNotices
+from batchgate.errors import AnnounceError, JobsApiThrottledError, PolicyUnavailableError
+from batchgate.gate.ports import Gate, Review
+from batchgate.gate.state import Block
+from batchgate.gate.sweep import SweepReport
+from batchgate.jobs.model import JobRef, JobStatus
+from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
+
+NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+REF = JobRef("aws", REGION, ACCOUNT, "00000000-0000-4000-8000-000000000001")
+APPROVED = Review(
+    REF,
+    NOW,
+    "approved",
+    JobStatus.SUSPENDED,
+    id="00000000-0000-4000-8000-000000000001.2",
+    verdict="approve",
+    reason="batchgate: approved by small, 1 requirement met [policy 7c41f09be2aa claim 5f3a91c2]",
+    suspended_at=NOW - timedelta(seconds=90),
+    governing=("small",),
+)
+
+
+def a_logger(stream: io.StringIO) -> Logger:
+    """As the functions have it."""
+    handler = logging.StreamHandler(stream)
+    return Logger(service=f"test-{uuid4().hex}", logger_handler=handler)
+
+
+@pytest.fixture
+def events() -> Any:
+    """A client of EventBridge that a stub answers for."""
+    return boto3.client("events", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def metric_lines(text: str) -> list[dict[str, Any]]:
+    """Lines of the embedded metric format."""
+    return [line for line in map(json.loads, text.splitlines()) if "_aws" in line]
+
+
+def names(line: dict[str, Any]) -> set[str]:
+    """The metrics of one line."""
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "batchgate"
+    assert directive["Dimensions"] == [["service"]]
+    assert line["service"] == "batchgate"
+    return {each["Name"] for each in directive["Metrics"]}
+
+
+# --- The event --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["approved", "cancelled", "held", "superseded", "ungated", "lapsed"])
+def test_a_decision_is_put_on_the_bus_as_it_is_logged(
+    events: Any, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One entry, with the job's ARN as its resource."""
+    review, stream = replace(APPROVED, action=action), io.StringIO()
+    detail = msgspec.json.encode(DecisionEvent.of(review)).decode()
+    entry = {
+        "Source": "batchgate",
+        "DetailType": "S3 Batch Job Decision",
+        "Detail": detail,
+        "EventBusName": "default",
+        "Resources": [REF.arn],
+    }
+    with Stubber(events) as stub:
+        stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}, {"Entries": [entry]})
+        assert Announcements(a_logger(stream), "default", events).announce(review)
+        stub.assert_no_pending_responses()
+    line = json.loads(stream.getvalue())
+    assert line["message"] == f"job {action}"
+    assert line["decision"] == json.loads(detail)
+    assert line["decision"]["policies"] == ["small"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("action", ["waiting", "left", "nothing"])
+def test_what_is_no_decision_is_no_event(events: Any, action: str) -> None:
+    """The stub would refuse a call."""
+    with Stubber(events):
+        assert Announcements(a_logger(io.StringIO()), "default", events).announce(replace(APPROVED, action=action))
+
+
+def refuse(stub: Stubber, how: str) -> None:
+    """Have the bus refuse the next event."""
+    if how == "error":
+        stub.add_client_error("put_events", "InternalFailure", http_status_code=500)
+    else:
+        stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]})
+
+
+@pytest.mark.parametrize("how", ["error", "entry"])
+def test_an_end_that_the_bus_does_not_take_is_told_again(
+    events: Any, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is logged or counted then, so that nothing counts twice."""
+    stream = io.StringIO()
+    stub = Stubber(events)
+    refuse(stub, how)
+    with stub, pytest.raises(AnnounceError, match="PutEvents"):
+        Announcements(a_logger(stream), "default", events).announce(APPROVED)
+    assert stream.getvalue() == ""
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("how", ["error", "entry"])
+def test_a_hold_stands_although_the_bus_does_not_take_it(
+    events: Any, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sweep and the digest find holds in the ledger."""
+    stream = io.StringIO()
+    stub = Stubber(events)
+    refuse(stub, how)
+    with stub:
+        assert Announcements(a_logger(stream), "default", events).announce(replace(APPROVED, action="held"))
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == [
+        "the event of a hold is lost",
+        "job held",
+    ]
+    capsys.readouterr()
+
+
+hostile = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=80) | st.sampled_from(
+    ['"}\n{"_aws": {}}', "<script>", "\x1b[2J", "\u202eevil", "a\r\nb", "\x00"]
+)
+
+
+@given(reason=hostile, operation=hostile, decided_by=hostile, alarm=hostile)
+def test_whatever_others_wrote_stays_in_its_field(reason: str, operation: str, decided_by: str, alarm: str) -> None:
+    """One line of printable ASCII, and the event's detail the same."""
+    stream = io.StringIO()
+    review = replace(APPROVED, action="waiting", reason=reason, operation=operation, decided_by=decided_by, alarm=alarm)
+    Announcements(a_logger(stream)).announce(replace(review, alarm=""))
+    [line] = stream.getvalue().splitlines()
+    assert line.isascii()
+    assert line.isprintable()
+    detail = msgspec.json.encode(DecisionEvent.of(review)).decode()
+    assert detail.isascii()
+    assert detail.isprintable()
+
+
+# --- Metrics ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("review", "expected"),
+    [
+        (APPROVED, {"Approved", "SecondsToDecision"}),
+        (replace(APPROVED, action="cancelled"), {"Cancelled", "SecondsToDecision"}),
+        (replace(APPROVED, action="cancelled", suspended_at=None), {"Cancelled"}),
+        (replace(APPROVED, action="held"), {"Held"}),
+        (replace(APPROVED, action="held", alarm="too many", block=Block.BRAKE), {"Held", "BrakeHolds"}),
+        (replace(APPROVED, action="superseded"), {"Superseded"}),
+        (replace(APPROVED, action="nothing", alarm="settled, and S3 says Suspended"), {"Contradictions"}),
+    ],
+)
+def test_a_decision_is_counted(review: Review, expected: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One dimension, no identifiers."""
+    Announcements(a_logger(io.StringIO())).announce(review)
+    [line] = metric_lines(capsys.readouterr().out)
+    assert names(line) == expected
+    if "SecondsToDecision" in expected:
+        assert line["SecondsToDecision"] == [90.0]
+    assert REF.job_id not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (PolicyUnavailableError("x"), {"Errors", "PolicyLoadErrors"}),
+        (JobsApiThrottledError("x"), {"Errors", "Throttled"}),
+        (AnnounceError("x"), {"Errors"}),
+        (KeyError("x"), {"Errors", "Surprises"}),
+    ],
+)
+def test_own_trouble_is_counted_by_its_kind(
+    error: Exception, expected: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The alarms look at these."""
+    count_trouble(error)
+    [line] = metric_lines(capsys.readouterr().out)
+    assert names(line) == expected
+
+
+def test_a_sweep_sets_the_gauges(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that found another at it sets none, or the gauges would fall to nothing."""
+    count_sweep(SweepReport(NOW, ran=False))
+    assert capsys.readouterr().out == ""
+    count_sweep(
+        SweepReport(
+            NOW,
+            held=3,
+            failed=1,
+            left=2,
+            oldest_held=NOW - timedelta(days=21),
+            oldest_suspended=NOW - timedelta(days=22),
+            lag=timedelta(seconds=7),
+            paused=True,
+        )
+    )
+    [line] = metric_lines(capsys.readouterr().out)
+    assert {name: line[name] for name in names(line)} == {
+        "Sweeps": [1.0],
+        "HeldNow": [3.0],
+        "SweepTroubles": [1.0],
+        "LeftOver": [2.0],
+        "Paused": [1.0],
+        "OldestHeldSeconds": [21 * 86400.0],
+        "OldestSuspendedSeconds": [22 * 86400.0],
+        "SweepLagSeconds": [7.0],
+    }
+
+
+# --- The digest -------------------------------------------------------------------------------------
+
+
+class Sent:
+    """The `Notices` port: keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+
+    def send(self, subject: str, message: str) -> None:
+        """Keep it."""
+        self.messages.append((subject, message))
+
+
+class Newsroom(Stage):
+    """A stage whose sweep tells people."""
+
+    def __init__(self, text: str = HOLD_ALL) -> None:
+        super().__init__(text)
+        self.sent = Sent()
+
+    @property
+    def gate(self) -> Gate:
+        """With somebody to tell."""
+        return replace(super().gate, notices=self.sent)
+
+    def sweep_and_tell(self) -> bool:
+        """As the sweep function does."""
+        from batchgate.gate.digest import tell_people
+
+        return tell_people(self.sweep().waiting, ACCOUNT, REGION, self.gate)
+
+
+def test_people_hear_of_new_holds_in_one_message() -> None:
+    """With job, size, what is missing and the command; once, and not again for the same."""
+    room = Newsroom()
+    refs = [room.create(2), room.create(3)]
+    room.sweep()
+    room.advance(minutes=2)
+    assert room.sweep_and_tell()
+    [(subject, message)] = room.sent.messages
+    assert subject == "batchgate: 2 S3 Batch jobs wait for a decision"
+    for ref in refs:
+        assert f"NEW {ref.job_id}  S3PutObjectTagging" in message
+        assert f'batchgate jobs approve {ref.job_id} --region {REGION} --reason "..."' in message
+    assert "needs manual approval" in message
+    room.advance(hours=1)
+    assert not room.sweep_and_tell()
+
+
+def test_holds_that_come_one_by_one_are_told_together() -> None:
+    """At most one digest in a quarter of an hour, and none is forgotten."""
+    room = Newsroom()
+    room.create(2)
+    room.sweep()
+    room.advance(minutes=2)
+    assert room.sweep_and_tell()
+    for rows in range(3, 8):
+        room.create(rows)
+        room.sweep()
+        room.advance(minutes=2)
+        assert not room.sweep_and_tell()
+    room.advance(minutes=6)
+    assert room.sweep_and_tell()
+    assert room.sent.messages[1][1].count("NEW ") == 5
+
+
+def test_nobody_is_told_of_what_opens_by_itself() -> None:
+    """A window, a pause, the brake; and nothing in shadow."""
+    room = Newsroom(f"mode: shadow\n{HOLD_ALL}")
+    room.create(2)
+    room.sweep()
+    room.advance(minutes=2)
+    assert not room.sweep_and_tell()
+    assert room.sent.messages == []
+
+
+def test_a_digest_that_could_not_be_sent_is_sent_by_the_next_sweep() -> None:
+    """What was not told stays new."""
+    room = Newsroom()
+    room.create(2)
+    room.sweep()
+    room.advance(minutes=2)
+    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    stub = Stubber(sns)
+    stub.add_client_error("publish", "InternalError", http_status_code=500)
+    topic = TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate")
+    with stub, pytest.raises(AnnounceError, match="Publish"):
+        topic.send("s" * 300, "m")
+    assert room.ledger.told_until() is None
+    assert room.sweep_and_tell()
+
+
+def test_the_subject_fits_into_an_email() -> None:
+    """100 characters are what SNS takes."""
+    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate"
+    with Stubber(sns) as stub:
+        subject = f"{'b' * 65}...{'e' * 32}"
+        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
+        TopicNotices(sns, arn).send("b" * 150 + "e" * 150, "m")
+
+
+def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep's workers write at the same time: two pieces of a line would get another's between them."""
+    written: list[str] = []
+
+    class Whole(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stdout", Whole())
+    Announcements(a_logger(io.StringIO())).announce(APPROVED)
+    count_trouble(KeyError("x"))
+    count_sweep(SweepReport(NOW))
+    assert [line.endswith("\n") and line.count("\n") == 1 for line in written] == [True] * 3
+    assert all(json.loads(line)["_aws"] for line in written)
+
+
+def test_metrics_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Powertools' own environment variable says; the demo shows a table in their place."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    Announcements(a_logger(io.StringIO())).announce(APPROVED)
+    count_trouble(KeyError("x"))
+    assert capsys.readouterr().out == ""

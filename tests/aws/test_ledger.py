@@ -1,0 +1,706 @@
+"""The ledger's promises, kept by the one on DynamoDB and by its double alike."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from threading import Barrier, Thread
+from typing import Any, Protocol, cast
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from batchgate.aws import ledger as ledgers
+from batchgate.aws.ledger import DynamoLedger, _item
+from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
+from batchgate.gate.ports import Brake, DecisionLedger, Pause, Review, Unreadable
+from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.jobs.model import JobRef, JobStatus
+from infra.ledger_table import create_table_arguments
+from s3batch_emulator import SteppedClock
+from tests.flow.memory_ledger import MemoryLedger
+
+NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+HOME = ("aws", "us-east-1", "123456789012")
+BRAKE = Brake(2, timedelta(minutes=10))
+numbers = count(1)
+
+
+class Ledger(DecisionLedger, Protocol):
+    """With what people do beside."""
+
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
+        """Pause the gate, or let it go on."""
+        ...
+
+
+@pytest.fixture(scope="module")
+def dynamodb(local_s3: str) -> Any:
+    """A real client of the local AWS."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=local_s3,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=ledgers.CONFIG,
+    )
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    """A clock that stands still."""
+    return SteppedClock(NOW)
+
+
+@pytest.fixture
+def on_dynamodb(dynamodb: Any, clock: SteppedClock) -> DynamoLedger:
+    """A ledger on a table of its own, made as the stack makes it."""
+    name = f"ledger-{uuid4().hex[:12]}"
+    dynamodb.create_table(**create_table_arguments(name))
+    return DynamoLedger(dynamodb, name, HOME, clock)
+
+
+@pytest.fixture(params=["on DynamoDB", "in memory"])
+def ledger(request: pytest.FixtureRequest, clock: SteppedClock) -> Ledger:
+    """One and the other."""
+    if request.param == "in memory":
+        return MemoryLedger(clock)
+    made: DynamoLedger = request.getfixturevalue("on_dynamodb")
+    return made
+
+
+def new_job() -> JobRef:
+    """A job that no ledger knows."""
+    return JobRef(*HOME, f"00000000-0000-4000-8000-{next(numbers):012}")
+
+
+def held(ref: JobRef, **changes: Any) -> State:
+    """A job that is held and due in a quarter of an hour."""
+    state = State(
+        ref=ref,
+        rev=0,
+        phase=Phase.HELD,
+        verdict="hold",
+        reason="batchgate: held by by-hand: needs manual approval [policy 7c41f09be2aa]",
+        decided_by="7c41f09be2aa",
+        policy_version="7c41f09be2aa",
+        due_at=NOW + timedelta(minutes=15),
+        first_held_at=NOW,
+    )
+    return replace(state, **changes)
+
+
+def claimed(ref: JobRef, direction: Direction = Direction.APPROVE) -> State:
+    """A claim that lives a minute."""
+    return held(
+        ref,
+        phase=Phase.CLAIMED,
+        claim_id="5f3a91c2",
+        attempt=1,
+        direction=direction,
+        lease_until=NOW + timedelta(minutes=1),
+        due_at=NOW + timedelta(minutes=1),
+    )
+
+
+def review(ref: JobRef) -> Review:
+    """Some review."""
+    return Review(ref, NOW, "approved", JobStatus.SUSPENDED, evidence={"facts": {"tags": {"ü": "\x00<b>"}}})
+
+
+# --- Reading and writing ----------------------------------------------------------------------------
+
+
+def test_what_was_never_written_is_not_there(ledger: Ledger) -> None:
+    """None, and not an error."""
+    assert ledger.read(new_job()) is None
+    assert list(ledger.open_items()) == []
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=60)
+instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+states = st.builds(
+    State,
+    ref=st.builds(new_job),
+    rev=st.just(0),
+    phase=st.sampled_from(Phase),
+    verdict=texts,
+    reason=texts,
+    decided_by=texts,
+    policy_version=texts,
+    due_at=st.none() | instants,
+    held_for_known=st.timedeltas(timedelta(0), timedelta(days=40)),
+    known_at=st.none() | instants,
+    owes_chance=st.booleans(),
+    cancels_at=st.none() | instants,
+    first_held_at=st.none() | instants,
+    claim_id=st.none() | texts,
+    attempt=st.integers(0, 10**6),
+    direction=st.none() | st.sampled_from(Direction),
+    maybe_sent=st.booleans(),
+    lease_until=st.none() | instants,
+    outcome=st.none() | st.sampled_from(Outcome),
+    unattributed=st.booleans(),
+    decided_at=st.none() | instants,
+    announced_at=st.none() | instants,
+    until=st.none() | instants,
+    block=st.none() | st.sampled_from(Block),
+    news_at=st.none() | instants,
+    shadow=st.booleans(),
+    judged=texts,
+    governing=st.lists(texts).map(tuple),
+    operation=texts,
+    total_tasks=st.none() | st.integers(0, 2**63),
+    created_at=st.none() | instants,
+    suspended_at=st.none() | instants,
+    ungated=st.booleans(),
+    missing_since=st.none() | instants,
+)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(state=states)
+def test_every_state_is_read_as_it_was_written(on_dynamodb: DynamoLedger, state: State) -> None:
+    """To the microsecond, whatever the texts are."""
+    written = on_dynamodb.write(state, replacing=None)
+    assert written == replace(state, rev=1)
+    assert on_dynamodb.read(state.ref) == written
+
+
+def test_every_field_of_a_state_is_generated() -> None:
+    """A new field that nobody stores fails here first."""
+    generated = set(states.wrapped_strategy.kwargs)  # type: ignore[attr-defined]
+    assert generated == set(State.__struct_fields__)
+
+
+def test_a_write_replaces_only_what_was_read(ledger: Ledger) -> None:
+    """Whoever read before somebody else wrote is told so, and nothing is lost."""
+    ref = new_job()
+    first = ledger.write(held(ref), replacing=None)
+    with pytest.raises(LedgerConflictError):
+        ledger.write(held(ref, verdict="another"), replacing=None)
+    second = ledger.write(replace(first, verdict="second"), replacing=first)
+    assert (first.rev, second.rev) == (1, 2)
+    with pytest.raises(LedgerConflictError):
+        ledger.write(replace(first, verdict="third"), replacing=first)
+    with pytest.raises(LedgerConflictError):
+        ledger.claim(claimed(ref), replacing=first, review=review(ref), brake=BRAKE)
+    assert ledger.read(ref) == second
+
+
+def test_of_many_at_once_one_writes(ledger: Ledger) -> None:
+    """Eight threads claim the same job: seven conflicts."""
+    ref, barrier = new_job(), Barrier(8)
+    outcomes: list[str] = []
+
+    def claim() -> None:
+        barrier.wait()
+        try:
+            ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+        except LedgerError as error:
+            outcomes.append(type(error).__name__)
+        else:
+            outcomes.append("claimed")
+
+    threads = [Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["LedgerConflictError"] * 7 + ["claimed"]
+
+
+# --- Answers that are lost --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lose_answers(dynamodb: Any) -> Iterator[Callable[[int], None]]:
+    """Have the next requests take effect and their answers be lost."""
+    left = [0]
+
+    def lose(request: Any, **_: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            dynamodb._endpoint.http_session.send(request)
+            raise ConnectionClosedError(endpoint_url="the local AWS")
+
+    dynamodb.meta.events.register("before-send.dynamodb", lose)
+    yield lambda number: left.__setitem__(0, number)
+    dynamodb.meta.events.unregister("before-send.dynamodb", lose)
+
+
+def test_a_write_whose_answer_was_lost_is_found_done(
+    on_dynamodb: DynamoLedger, lose_answers: Callable[[int], None]
+) -> None:
+    """The second try fails on its condition, and the item that is there is its own."""
+    ref = new_job()
+    lose_answers(1)
+    first = on_dynamodb.write(held(ref), replacing=None)
+    lose_answers(2)
+    second = on_dynamodb.write(replace(first, verdict="second"), replacing=first)
+    assert on_dynamodb.read(ref) == second
+
+
+def test_a_claim_whose_answer_was_lost_is_found_done_and_counts_once(
+    on_dynamodb: DynamoLedger, lose_answers: Callable[[int], None]
+) -> None:
+    """One claim, one review, one cancellation for the brake."""
+    ref = new_job()
+    lose_answers(2)  # the brake's reading, and the transaction
+    claim = on_dynamodb.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+    assert on_dynamodb.read(ref) == claim
+    assert len(on_dynamodb.history(ref)) == 1
+    lose_answers(1)
+    settled = on_dynamodb.write(replace(claim, phase=Phase.SETTLED), replacing=claim, review=review(ref))
+    assert on_dynamodb.read(ref) == settled
+    on_dynamodb.claim(claimed(new_job(), Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+
+
+class Page:
+    """A body, as urllib3 hands it over."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        """All of it at once."""
+        yield self.body
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"", b"{}", b'{"Item": {"pk"'])
+def test_a_page_of_somebody_else_is_no_answer(on_dynamodb: DynamoLedger, dynamodb: Any, body: bytes) -> None:
+    """Botocore takes any 200 for one: a claim would be taken for written."""
+    ref = new_job()
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, cast("Any", {}), cast("Any", Page(body)))
+
+    dynamodb.meta.events.register("before-send.dynamodb", answer)
+    try:
+        with pytest.raises(LedgerError):
+            on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+        with pytest.raises(LedgerError):
+            on_dynamodb.write(held(ref), replacing=None)
+        with pytest.raises(LedgerError):
+            on_dynamodb.read(ref)
+    finally:
+        dynamodb.meta.events.unregister("before-send.dynamodb", answer)
+    assert on_dynamodb.read(ref) is None
+
+
+def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) -> None:
+    """Of every call."""
+    gone = replace(on_dynamodb, table="not-there")
+    ref = new_job()
+    calls: list[Callable[[], object]] = [
+        lambda: gone.read(ref),
+        lambda: gone.write(held(ref), replacing=None),
+        lambda: gone.write(held(ref), replacing=None, review=review(ref)),
+        lambda: gone.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE),
+        gone.opened_at,
+        gone.pause,
+        lambda: list(gone.open_items()),
+        lambda: gone.ended([ref]),
+        lambda: gone.begin_sweep("a", NOW),
+        lambda: gone.end_sweep("a"),
+    ]
+    for call in calls:
+        with pytest.raises(LedgerError):
+            call()
+
+
+# --- Pause and brake --------------------------------------------------------------------------------
+
+
+def test_a_paused_gate_claims_nothing(ledger: Ledger) -> None:
+    """Holds and settlements are written all the same."""
+    ref = new_job()
+    pause = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)
+    assert ledger.pause() is None
+    ledger.set_pause(pause, replacing=None)
+    assert ledger.pause() == pause
+    with pytest.raises(GatePausedError):
+        ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+    assert ledger.read(ref) is None
+    first = ledger.write(held(ref), replacing=None)
+    ledger.set_pause(None, replacing=pause)
+    assert ledger.pause() is None
+    assert ledger.claim(claimed(ref), replacing=first, review=review(ref), brake=BRAKE).rev == 2
+
+
+def test_the_brake_refuses_one_cancellation_too_many_in_any_stretch_of_time(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    """Two in ten minutes: the third waits until the first is ten minutes old, not until some clock strikes."""
+
+    def cancel(*, brake: Brake | None = BRAKE) -> State:
+        ref = new_job()
+        return ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=brake)
+
+    cancel()
+    clock.advance(timedelta(minutes=4))
+    cancel()
+    for _ in range(3):
+        with pytest.raises(BrakeError):
+            cancel()
+    ref = new_job()
+    assert ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE).rev == 1  # an approval
+    clock.advance(timedelta(minutes=6) - timedelta(microseconds=1))
+    with pytest.raises(BrakeError):
+        cancel()
+    clock.advance(timedelta(microseconds=1))
+    cancel()
+    with pytest.raises(BrakeError):
+        cancel()
+    cancel(brake=None)  # a person's, which counts
+    clock.advance(timedelta(minutes=4))
+    with pytest.raises(BrakeError):
+        cancel()
+
+
+def test_a_persons_cancellation_does_not_make_a_slow_brake_forget(ledger: Ledger, clock: SteppedClock) -> None:
+    """Whatever stretch of time the brake looks back over."""
+    slow = Brake(3, timedelta(minutes=60))
+    for brake in (slow, slow, None):
+        ref = new_job()
+        ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=brake)
+        clock.advance(timedelta(minutes=15))
+    ref = new_job()
+    with pytest.raises(BrakeError):
+        ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=slow)
+
+
+def test_a_refused_cancellation_does_not_count(ledger: Ledger) -> None:
+    """A claim that lost against another one leaves the brake as it was."""
+    ref = new_job()
+    ledger.write(held(ref), replacing=None)
+    for _ in range(5):
+        with pytest.raises(LedgerConflictError):
+            ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+    for _ in range(2):
+        other = new_job()
+        ledger.claim(claimed(other, Direction.CANCEL), replacing=None, review=review(other), brake=BRAKE)
+
+
+# --- What is open -----------------------------------------------------------------------------------
+
+
+def test_what_is_open_comes_by_its_due_time_until_it_is_announced(ledger: Ledger) -> None:
+    """Held, claimed and settled alike."""
+    late = ledger.write(held(new_job(), due_at=NOW + timedelta(hours=1)), replacing=None)
+    claim = ledger.write(claimed(new_job()), replacing=None)
+    end = ledger.write(held(new_job(), phase=Phase.SETTLED, due_at=NOW), replacing=None)
+    assert [item.ref for item in ledger.open_items()] == [end.ref, claim.ref, late.ref]
+    assert ledger.ended([late.ref, claim.ref, end.ref, new_job()]) == frozenset()
+    ledger.write(replace(end, due_at=None, announced_at=NOW), replacing=end)
+    assert [item.ref for item in ledger.open_items()] == [claim.ref, late.ref]
+    assert ledger.ended([late.ref, claim.ref, end.ref, new_job()]) == {end.ref}
+
+
+def test_the_index_carries_what_the_sweep_and_people_look_at(ledger: Ledger) -> None:
+    """The hint says of a hold what the truth says."""
+    state = ledger.write(
+        held(
+            new_job(),
+            until=NOW,
+            block=Block.PAUSED,
+            operation="S3PutObjectTagging",
+            total_tasks=7,
+            created_at=NOW,
+            suspended_at=NOW,
+        ),
+        replacing=None,
+    )
+    [item] = ledger.open_items()
+    assert isinstance(item, State)
+    assert replace(item, decided_by=state.decided_by, judged=state.judged) == state
+
+
+def test_all_pages_of_the_index_are_read(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Whatever DynamoDB takes for a page."""
+    refs = {on_dynamodb.write(held(new_job()), replacing=None).ref for _ in range(25)}
+
+    def small_pages(params: Any, **_: Any) -> None:
+        params["Limit"] = 4
+
+    dynamodb.meta.events.register("before-parameter-build.dynamodb.Query", small_pages)
+    try:
+        assert {item.ref for item in on_dynamodb.open_items()} == refs
+    finally:
+        dynamodb.meta.events.unregister("before-parameter-build.dynamodb.Query", small_pages)
+    assert on_dynamodb.ended([new_job() for _ in range(230)]) == frozenset()
+
+
+def test_open_items_never_expire_and_ended_ones_do(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """400 days after the end was announced."""
+
+    def expiry(state: State) -> int | None:
+        key = {"pk": {"S": ":".join((*HOME, state.ref.job_id))}, "sk": {"S": "STATE"}}
+        item = dynamodb.get_item(TableName=on_dynamodb.table, Key=key)["Item"]
+        assert ("open" in item) is (state.due_at is not None)
+        return int(item["expires_at"]["N"]) if "expires_at" in item else None
+
+    state = on_dynamodb.write(held(new_job()), replacing=None)
+    assert expiry(state) is None
+    state = on_dynamodb.write(replace(state, phase=Phase.SETTLED, decided_at=NOW, due_at=NOW), replacing=state)
+    assert expiry(state) is None
+    state = on_dynamodb.write(replace(state, announced_at=NOW, due_at=None), replacing=state)
+    assert expiry(state) == (NOW + timedelta(days=400)).timestamp()
+
+
+def test_an_item_of_a_newer_version_is_not_guessed_at(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """A rolled-back gate leaves it alone."""
+    ref = new_job()
+    key = {"pk": {"S": ":".join((*HOME, ref.job_id))}, "sk": {"S": "STATE"}}
+    dynamodb.put_item(TableName=on_dynamodb.table, Item={**key, "schema_version": {"N": "2"}})
+    with pytest.raises(LedgerError, match="newer version"):
+        on_dynamodb.read(ref)
+
+
+def test_the_history_keeps_every_review_in_order(on_dynamodb: DynamoLedger) -> None:
+    """With what it rested on, as it was."""
+    ref = new_job()
+    first = on_dynamodb.write(held(ref), replacing=None, review=replace(review(ref), action="held"))
+    later = replace(review(ref), at=NOW + timedelta(seconds=1))
+    on_dynamodb.claim(replace(claimed(ref), rev=first.rev), replacing=first, review=later, brake=BRAKE)
+    history = on_dynamodb.history(ref)
+    assert [each["action"] for each in history] == ["held", "approved"]
+    assert history[0]["evidence"] == {"facts": {"tags": {"ü": "\x00<b>"}}}
+
+
+def test_the_table_knows_since_when_the_gate_is(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Asked once."""
+    made = dynamodb.describe_table(TableName=on_dynamodb.table)["Table"]["CreationDateTime"]
+    assert on_dynamodb.opened_at() == made
+    dynamodb.delete_table(TableName=on_dynamodb.table)
+    assert on_dynamodb.opened_at() == made
+
+
+# --- One sweep at a time ----------------------------------------------------------------------------
+
+
+def test_one_sweep_runs_at_a_time(ledger: Ledger, clock: SteppedClock) -> None:
+    """Until it gives the lease back, or is out of time."""
+    until = NOW + timedelta(minutes=5)
+    assert ledger.begin_sweep("first", until)
+    assert not ledger.begin_sweep("second", until)
+    assert ledger.begin_sweep("first", until)
+    ledger.end_sweep("second")
+    assert not ledger.begin_sweep("second", until)
+    ledger.end_sweep("first")
+    ledger.end_sweep("first")
+    assert ledger.begin_sweep("second", until)
+    clock.advance(timedelta(minutes=5))
+    assert ledger.begin_sweep("third", until + timedelta(minutes=5))
+
+
+def test_a_sweeps_lease_that_nobody_can_have_is_none(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Of another type, no instant, or further ahead than any sweep may take: else none would run any more."""
+    until = NOW + timedelta(minutes=5)
+    far = (NOW + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for lease in ({"N": "5"}, {"S": "whenever"}, {"S": ""}, {"NULL": True}, {"S": far}):
+        put_item(on_dynamodb, dynamodb, "SWEEP", owner={"S": "somebody"}, lease_until=lease)
+        assert on_dynamodb.begin_sweep("me", until), lease
+        on_dynamodb.end_sweep("me")
+    put_item(on_dynamodb, dynamodb, "SWEEP", owner={"S": "somebody"})
+    assert on_dynamodb.begin_sweep("me", until)
+    assert not on_dynamodb.begin_sweep("another", until)
+
+
+# --- Items that can't be read, and writes that overtake one another ---------------------------------
+
+
+def put_item(ledger: DynamoLedger, dynamodb: Any, kind: str, **attributes: Any) -> None:
+    """Write one of the gate's own items as nobody here would."""
+    dynamodb.put_item(TableName=ledger.table, Item={"pk": {"S": ":".join(HOME)}, "sk": {"S": kind}, **attributes})
+
+
+def put_state(ledger: DynamoLedger, dynamodb: Any, ref: JobRef, **attributes: Any) -> None:
+    """Write a job's item with other attributes; None leaves one out."""
+    item = {**_item(held(ref, rev=1), "abcd", timedelta(days=1)), **attributes}
+    dynamodb.put_item(TableName=ledger.table, Item={name: each for name, each in item.items() if each is not None})
+
+
+UNREADABLE: list[dict[str, Any]] = [
+    {"schema_version": {"N": "2"}},
+    {"schema_version": {"S": "1"}},
+    {"schema_version": None},
+    {"phase": {"S": "paused"}},
+    {"phase": None},
+    {"phase": {"N": "1"}},
+    {"rev": None},
+    {"rev": {"S": "1"}},
+    {"rev": {"N": "1.5"}},
+    {"direction": {"S": "both"}},
+    {"block": {"S": "tired"}},
+    {"first_held_at": {"S": "yesterday"}},
+    {"first_held_at": {"S": "2026-03-27T12:00:00"}},
+    {"lease_until": {"N": "1e30"}},
+    {"maybe_sent": {"S": "true"}},
+    {"total_tasks": {"NULL": True}},
+]
+
+
+@pytest.mark.parametrize("attributes", UNREADABLE, ids=str)
+def test_an_item_that_can_not_be_read_costs_the_others_nothing(
+    on_dynamodb: DynamoLedger, dynamodb: Any, attributes: dict[str, Any]
+) -> None:
+    """An error for who reads it; what is open comes all the same, with what is wrong beside it."""
+    first, broken, last = new_job(), new_job(), new_job()
+    on_dynamodb.write(held(first), replacing=None)
+    put_state(on_dynamodb, dynamodb, broken, **attributes)
+    on_dynamodb.write(held(last), replacing=None)
+    with pytest.raises(UnreadableItemError, match=broken.job_id):
+        on_dynamodb.read(broken)
+    found = list(on_dynamodb.open_items())
+    assert {item.ref for item in found if isinstance(item, State)} == {first, last}
+    [unreadable] = [item for item in found if isinstance(item, Unreadable)]
+    assert unreadable.ref == broken
+    assert broken.job_id in str(unreadable.error)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"governing": {"S": "small"}},
+        {"governing": {"L": [{"N": "1"}]}},
+        {"outcome": {"S": "lost"}},
+        {"held_for_known": {"S": "long"}},
+    ],
+    ids=str,
+)
+def test_what_the_index_does_not_carry_is_unreadable_to_who_reads_it(
+    on_dynamodb: DynamoLedger, dynamodb: Any, attributes: dict[str, Any]
+) -> None:
+    """The sweep finds the job, and its review is an error of that job."""
+    ref = new_job()
+    put_state(on_dynamodb, dynamodb, ref, **attributes)
+    assert [item.ref for item in on_dynamodb.open_items()] == [ref]
+    with pytest.raises(UnreadableItemError):
+        on_dynamodb.read(ref)
+
+
+def test_a_key_that_names_no_job_is_unreadable_too(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Whose it is nobody can say."""
+    put_state(on_dynamodb, dynamodb, new_job(), pk={"S": "nobody"})
+    [item] = on_dynamodb.open_items()
+    assert isinstance(item, Unreadable)
+    assert item.ref is None
+
+
+def test_a_record_that_can_not_be_read_is_left_out_of_the_history(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """The others are shown."""
+    ref = new_job()
+    on_dynamodb.write(held(ref), replacing=None, review=review(ref))
+    for number, said in enumerate(({"S": "{"}, {"S": "[]"}, {"N": "5"})):
+        key = {"pk": {"S": ":".join((*HOME, ref.job_id))}, "sk": {"S": f"REVIEW#{number}"}}
+        dynamodb.put_item(TableName=on_dynamodb.table, Item={**key, "said": said})
+    assert [each["action"] for each in on_dynamodb.history(ref)] == ["approved"]
+
+
+def test_a_pause_that_can_not_be_read_stays_a_pause(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """It is an error for who asks; no claim is written, and nobody ends it unseen."""
+    put_item(on_dynamodb, dynamodb, "GATE", paused_at={"S": "yesterday"})
+    with pytest.raises(UnreadableItemError):
+        on_dynamodb.pause()
+    with pytest.raises(UnreadableItemError):
+        on_dynamodb.set_pause(None, replacing=None)
+    ref = new_job()
+    with pytest.raises(GatePausedError):
+        on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+    put_item(on_dynamodb, dynamodb, "GATE", paused_at={"S": "2026-03-27T12:00:00.000000Z"}, paused_by={"N": "5"})
+    assert on_dynamodb.pause() == Pause(by="?", reason="?", at=NOW)
+
+
+def test_a_brake_that_can_not_be_read_cancels_nothing(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """It is the ledger's error; approvals go on."""
+    for times in ({"L": [{"S": "yesterday"}]}, {"L": [{"N": "5"}]}, {"S": "x"}):
+        put_item(on_dynamodb, dynamodb, "BRAKE", rev={"N": "1"}, times=times)
+        ref = new_job()
+        with pytest.raises(LedgerError):
+            on_dynamodb.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+        assert on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE).rev == 1
+
+
+def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """An older sweep's late write changes nothing; what no clock can have written is written anew."""
+    on_dynamodb.tell_until(NOW)
+    on_dynamodb.tell_until(NOW - timedelta(minutes=5))
+    assert on_dynamodb.told_until() == NOW
+    far = (NOW + timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for told in ({"N": "5"}, {"S": "yesterday"}, {"S": far}):
+        put_item(on_dynamodb, dynamodb, "DIGEST", told_until=told)
+        assert on_dynamodb.told_until() is None
+        on_dynamodb.tell_until(NOW)
+        assert on_dynamodb.told_until() == NOW
+
+
+PAUSE = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)
+ANOTHER = Pause(by="arn:aws:iam::123456789012:user/ana", reason="an incident", at=NOW + timedelta(seconds=5))
+
+
+def test_a_pause_is_ended_only_by_who_saw_it(ledger: Ledger) -> None:
+    """And begun only where there is none: who paused first has paused."""
+    with pytest.raises(LedgerConflictError):
+        ledger.set_pause(None, replacing=PAUSE)
+    ledger.set_pause(PAUSE, replacing=None)
+    with pytest.raises(LedgerConflictError):
+        ledger.set_pause(ANOTHER, replacing=None)
+    ledger.set_pause(None, replacing=PAUSE)
+    ledger.set_pause(ANOTHER, replacing=None)
+    with pytest.raises(LedgerConflictError):
+        ledger.set_pause(None, replacing=PAUSE)
+    assert ledger.pause() == ANOTHER
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_repeated_write_of_a_pause_undoes_nothing_of_others(
+    on_dynamodb: DynamoLedger, dynamodb: Any, ends: bool
+) -> None:
+    """The first answer is lost, somebody else acts, and botocore sends the same again."""
+    if ends:
+        on_dynamodb.set_pause(PAUSE, replacing=None)
+    others = replace(on_dynamodb, client=fresh_dynamodb(dynamodb))
+    lost = [True]
+
+    def lose(request: Any, **_: Any) -> None:
+        if lost.pop() if lost else False:
+            dynamodb._endpoint.http_session.send(request)
+            if ends:
+                others.set_pause(ANOTHER, replacing=None)
+            else:
+                others.set_pause(None, replacing=PAUSE)
+            raise ConnectionClosedError(endpoint_url="the local AWS")
+
+    dynamodb.meta.events.register("before-send.dynamodb.PutItem", lose)
+    try:
+        with pytest.raises(LedgerConflictError):
+            on_dynamodb.set_pause(None if ends else PAUSE, replacing=PAUSE if ends else None)
+    finally:
+        dynamodb.meta.events.unregister("before-send.dynamodb.PutItem", lose)
+    assert on_dynamodb.pause() == (ANOTHER if ends else None)
+
+
+def test_a_write_of_a_pause_whose_answer_was_lost_is_found_done(
+    on_dynamodb: DynamoLedger, lose_answers: Callable[[int], None]
+) -> None:
+    """The item that is there is its own."""
+    lose_answers(2)  # the reading, and the write
+    on_dynamodb.set_pause(PAUSE, replacing=None)
+    assert on_dynamodb.pause() == PAUSE
+    lose_answers(2)
+    on_dynamodb.set_pause(None, replacing=PAUSE)
+    assert on_dynamodb.pause() is None
+
+
+def fresh_dynamodb(like: Any) -> Any:
+    """Another client of the same local AWS."""
+    session: Any = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    url = like.meta.endpoint_url
+    return session.client("dynamodb", endpoint_url=url, region_name="us-east-1", config=ledgers.CONFIG)

@@ -1,0 +1,87 @@
+"""The local AWS comes up empty, answers a real client, and never outlives whoever started it."""
+
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from batchgate_cli.local.ministack import PYTHON_VARIABLE, MinistackError, running_ministack
+
+PATIENCE_SECONDS = 20
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_whoever_started_it(how: signal.Signals) -> None:
+    """Killed, terminated or interrupted: a connection to it breaks, and the port is free again."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "batchgate_cli.local.ministack"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        # Whoever runs the tests in the background has told everything below to ignore interrupts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    ) as starter:
+        assert starter.stdout is not None
+        port = urlsplit(starter.stdout.readline()).port
+        assert port is not None
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+            starter.send_signal(how)
+            starter.wait(PATIENCE_SECONDS)
+            with suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        pass
+
+
+def test_it_keeps_what_the_real_client_stores(local_s3: str) -> None:
+    """An object put with boto3 is read back with its ETag."""
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=local_s3,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    s3.create_bucket(Bucket="kept")
+    put = s3.put_object(Bucket="kept", Key="a/b.csv", Body=b"bucket,key\n")
+    got = s3.get_object(Bucket="kept", Key="a/b.csv")
+    assert got["Body"].read() == b"bucket,key\n"
+    assert got["ETag"] == put["ETag"]
+
+
+def test_two_of_them_share_nothing() -> None:
+    """Each has a port of its own and starts without buckets."""
+    with running_ministack() as first, running_ministack() as second:
+        assert first != second
+        s3, other = (
+            boto3.client(
+                "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+            )
+            for url in (first, second)
+        )
+        s3.create_bucket(Bucket="mine")
+        assert other.list_buckets()["Buckets"] == []
+
+
+def test_without_an_installation_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The message names the missing interpreter and the command that installs it."""
+    monkeypatch.setenv(PYTHON_VARIABLE, str(tmp_path / "python"))
+    with pytest.raises(MinistackError, match=r"python: .*make setup"), running_ministack():
+        pass
+
+
+def test_a_taken_port_is_reported_with_what_ministack_said() -> None:
+    """A port that somebody else listens on is an error, not a hang."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(MinistackError, match="did not start"), running_ministack(port):
+            pass

@@ -1,0 +1,133 @@
+"""A decision ledger in this process's memory: what the one on DynamoDB does, for tests that take thousands of steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from msgspec.structs import replace
+
+from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
+from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, UnreadableItemError
+from batchgate.gate.ports import Brake, Clock, Pause, Review, Unreadable
+from batchgate.gate.state import Direction, State
+from batchgate.jobs.model import JobRef
+
+
+def _unreadable(ref: JobRef | None) -> UnreadableItemError:
+    return UnreadableItemError(f"STATE {ref}: can't be read: <b>of another version</b>")
+
+
+@dataclass(slots=True)
+class MemoryLedger:
+    """The `DecisionLedger` port without a table.
+
+    Attributes:
+        unreadable: The jobs whose items are not what this version writes; None for one whose key isn't either.
+    """
+
+    clock: Clock
+    opened: datetime = datetime(2020, 1, 1, tzinfo=UTC)
+    states: dict[JobRef, State] = field(default_factory=dict)
+    reviews: list[Review] = field(default_factory=list)
+    paused: Pause | None = None
+    cancellations: list[datetime] = field(default_factory=list)
+    sweep: tuple[str, datetime] | None = None
+    told: datetime | None = None
+    unreadable: set[JobRef | None] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    def read(self, ref: JobRef) -> State | None:
+        """The job's state."""
+        if ref in self.unreadable:
+            raise _unreadable(ref)
+        with self._lock:
+            return self.states.get(ref)
+
+    def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
+        """Write if nobody wrote since."""
+        return self._write(state, replacing, review, lambda: None)
+
+    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
+        """Write a claim, unless the gate is paused or the brake holds."""
+
+        def may_claim() -> None:
+            if self.paused is not None:
+                raise GatePausedError("the gate is paused")
+            if state.direction is Direction.CANCEL:
+                self._count(brake)
+
+        return self._write(state, replacing, review, may_claim)
+
+    def _write(self, state: State, replacing: State | None, review: Review | None, check: Callable[[], None]) -> State:
+        with self._lock:
+            here = self.states.get(state.ref)
+            if (here.rev if here else None) != (replacing.rev if replacing else None):
+                raise LedgerConflictError(f"{state.ref}: somebody else wrote first")
+            check()
+            written = replace(state, rev=(here.rev if here else 0) + 1)
+            self.states[state.ref] = written
+            if review is not None:
+                self.reviews.append(review)
+            return written
+
+    def _count(self, brake: Brake | None) -> None:
+        now = self.clock.now()
+        within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
+        self.cancellations = [each for each in self.cancellations if each > now - within]
+        if brake is not None and len(self.cancellations) >= brake.cancellations:
+            raise BrakeError(f"{len(self.cancellations)} cancellations in {within}")
+        self.cancellations.append(now)
+
+    def opened_at(self) -> datetime:
+        """Since when this ledger is kept."""
+        return self.opened
+
+    def pause(self) -> Pause | None:
+        """Whether claims are refused."""
+        return self.paused
+
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
+        """Pause the gate, or let it go on, if nobody did either since."""
+        with self._lock:
+            if self.paused != replacing:
+                raise LedgerConflictError("somebody else paused the gate, or let it go on, in between")
+            self.paused = pause
+
+    def open_items(self) -> Iterator[State | Unreadable]:
+        """What is not settled and announced yet, by `due_at`."""
+        yield from (Unreadable(ref, _unreadable(ref)) for ref in self.unreadable)
+        with self._lock:
+            found = [(each.due_at, each.ref, each) for each in self.states.values() if each.due_at is not None]
+            found = [each for each in found if each[1] not in self.unreadable]
+        yield from (state for *_, state in sorted(found, key=lambda each: each[:2]))
+
+    def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
+        """Which of these jobs are settled and announced."""
+        with self._lock:
+            return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
+
+    def told_until(self) -> datetime | None:
+        """Up to when people were told."""
+        return self.told if self.told is None or self.told <= self.clock.now() + FAR_AHEAD else None
+
+    def tell_until(self, instant: datetime) -> None:
+        """Remember it, unless somebody told later."""
+        if self.told is None or not instant < self.told <= instant + FAR_AHEAD:
+            self.told = instant
+
+    def begin_sweep(self, owner: str, until: datetime) -> bool:
+        """Take the sweep's lease."""
+        with self._lock:
+            now = self.clock.now()
+            lives = self.sweep is not None and now < self.sweep[1] <= now + A_SWEEP_TAKES_AT_MOST
+            if lives and self.sweep is not None and self.sweep[0] != owner:
+                return False
+            self.sweep = (owner, until)
+            return True
+
+    def end_sweep(self, owner: str) -> None:
+        """Give it back."""
+        with self._lock:
+            if self.sweep is not None and self.sweep[0] == owner:
+                self.sweep = None

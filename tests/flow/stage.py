@@ -1,0 +1,410 @@
+"""The gate's flow on a stage: the real review and the real boto3 clients before an emulator in this process."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import chain, count
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from batchgate.aws.s3control import CONFIG, S3Control
+from batchgate.errors import PolicyUnavailableError
+from batchgate.gate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
+from batchgate.gate.review import decide_by_hand, review_job
+from batchgate.gate.state import Direction, State
+from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
+from batchgate.jobs.events import parse_job_event
+from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, RequestedStatus
+from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
+from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.authoring import policy_file
+from s3batch_emulator import Delays, Emulator, Event, JobSnapshot, MemoryObjects, SteppedClock, Switches, connect
+from s3batch_emulator.pytest_plugin import START
+from tests.flow.memory_ledger import MemoryLedger
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+CLAIM_IDS = ("5f3a91c2", "0badcafe", "cafebabe", "00000001")
+
+ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""As `CONFIG`, without its retries and the waits between them."""
+
+APPROVE_ALL = """
+version: 1
+policies:
+  - name: anything
+    match: [{operation: S3PutObjectTagging}]
+    require: []
+"""
+CANCEL_ALL = """
+version: 1
+cancel_grace: 0s
+policies:
+  - name: nothing-at-all
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 0}}]
+    on_violation: cancel
+"""
+HOLD_ALL = """
+version: 1
+policies:
+  - name: by-hand
+    match: [{operation: S3PutObjectTagging}]
+    require: [{manual_approval: required}]
+"""
+UP_TO_THREE = """
+version: 1
+cancel_grace: 0s
+policies:
+  - name: small
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 3}}]
+    on_violation: cancel
+"""
+
+
+def policies(text: str) -> PolicySet:
+    """Read policies as a team writes them."""
+    return policy_file.load_text(text).policies
+
+
+@cache
+def s3control_client(config: Config) -> Any:
+    """A real boto3 client, made once for each configuration; `connect` takes it over for each test."""
+    return boto3.client(
+        "s3control",
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=config,
+    )
+
+
+@dataclass(slots=True)
+class Script:
+    """What happened in which order, and what is to happen in between.
+
+    Attributes:
+        effects: The names of the ports' calls, oldest first.
+    """
+
+    effects: list[str] = field(default_factory=list)
+    _cues: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
+
+    def before(self, effect: str, *actions: Callable[[], object]) -> None:
+        """Have actions happen just before the next calls of a port, one a call; what they raise, the port raises."""
+        self._cues += [(effect, action) for action in actions]
+
+    def reached(self, effect: str) -> None:
+        """Note an effect and let what is cued for it happen."""
+        self.effects.append(effect)
+        for position, (cued, action) in enumerate(self._cues):
+            if cued == effect:
+                del self._cues[position]
+                action()
+                return
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    """An action that fails."""
+
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@dataclass(slots=True)
+class RecordedLedger:
+    """The `DecisionLedger` port: a real ledger that the script may interrupt."""
+
+    script: Script
+    ledger: MemoryLedger
+
+    def read(self, ref: JobRef) -> State | None:
+        """As the ledger."""
+        self.script.reached("read")
+        return self.ledger.read(ref)
+
+    def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
+        """As the ledger; noted by the phase that is written."""
+        self.script.reached(f"write {state.phase}")
+        return self.ledger.write(state, replacing=replacing, review=review)
+
+    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
+        """As the ledger."""
+        self.script.reached("claim")
+        return self.ledger.claim(state, replacing=replacing, review=review, brake=brake)
+
+    def opened_at(self) -> datetime:
+        """As the ledger."""
+        return self.ledger.opened_at()
+
+    def pause(self) -> Pause | None:
+        """As the ledger."""
+        self.script.reached("pause")
+        return self.ledger.pause()
+
+    def open_items(self) -> Iterator[State | Unreadable]:
+        """As the ledger."""
+        self.script.reached("open_items")
+        return self.ledger.open_items()
+
+    def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
+        """As the ledger."""
+        self.script.reached("ended")
+        return self.ledger.ended(refs)
+
+    def told_until(self) -> datetime | None:
+        """As the ledger."""
+        return self.ledger.told_until()
+
+    def tell_until(self, instant: datetime) -> None:
+        """As the ledger."""
+        self.ledger.tell_until(instant)
+
+    def begin_sweep(self, owner: str, until: datetime) -> bool:
+        """As the ledger."""
+        self.script.reached("begin_sweep")
+        return self.ledger.begin_sweep(owner, until)
+
+    def end_sweep(self, owner: str) -> None:
+        """As the ledger."""
+        self.script.reached("end_sweep")
+        self.ledger.end_sweep(owner)
+
+
+@dataclass(slots=True)
+class RecordedJobs:
+    """The `JobsApi` port: the real adapter, that the script may interrupt."""
+
+    script: Script
+    jobs: S3Control
+
+    def describe(self, ref: JobRef) -> Job:
+        """As the adapter."""
+        self.script.reached("describe")
+        return self.jobs.describe(ref)
+
+    def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
+        """As the adapter."""
+        self.script.reached("look")
+        return self.jobs.look(ref, with_tags=with_tags)
+
+    def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
+        """As the adapter."""
+        self.script.reached("list_jobs")
+        return self.jobs.list_jobs(account_id, statuses)
+
+    def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
+        """As the adapter."""
+        self.script.reached("update_status")
+        self.jobs.update_status(ref, status, reason)
+
+
+@dataclass(slots=True)
+class RecordedManifests:
+    """The `ManifestsApi` port before the objects of this process."""
+
+    script: Script
+    objects: MemoryObjects
+
+    def size(self, job: Job) -> int | Gap:
+        """The size of the object whose ETag the job names."""
+        self.script.reached("size")
+        place, location = manifest_place(job), manifest_location(job)
+        if isinstance(place, Gap) or location is None:
+            return place if isinstance(place, Gap) else Gap(Result.UNMEASURABLE, "no manifest is stored")
+        opened = self.objects.open(place.bucket, place.key)
+        if opened.etag != location["ETag"]:
+            return Gap(Result.UNMEASURABLE, "the manifest is another by now")
+        return len(opened.body.read())
+
+
+@dataclass(slots=True)
+class EnforcedPolicies:
+    """The `PolicySource` port: what a test enforces at the moment; None where nothing can be had."""
+
+    enforced: PolicySet | None
+
+    def current(self) -> PolicySet:
+        """What is enforced."""
+        if self.enforced is None:
+            raise PolicyUnavailableError("the test took the policies away")
+        return self.enforced
+
+
+@dataclass(slots=True)
+class Told:
+    """The `Announcer` port: keeps what is announced."""
+
+    script: Script
+    reviews: list[Review] = field(default_factory=list)
+
+    def announce(self, review: Review) -> bool:
+        """Keep it."""
+        self.script.reached("announce")
+        self.reviews.append(review)
+        return True
+
+
+class Stage:
+    """One gate and one emulated S3, on one stepped clock."""
+
+    def __init__(
+        self,
+        text: str = UP_TO_THREE,
+        *,
+        switches: Switches | None = None,
+        delays: Delays | None = None,
+        running_slots: int | None = None,
+    ) -> None:
+        """Enforce policies before an S3 without jobs."""
+        self.clock = SteppedClock(START)
+        self.objects = MemoryObjects()
+        self.events: list[Event] = []
+        self.emulator = Emulator(
+            self.clock,
+            self.objects,
+            self.events.append,
+            switches,
+            region=REGION,
+            delays=delays,
+            running_slots=running_slots,
+            seed=0,
+        )
+        self.script = Script()
+        self.ledger = RecordedLedger(self.script, MemoryLedger(self.clock))
+        self.source = EnforcedPolicies(policies(text))
+        self.told = Told(self.script)
+        self.person = connect(s3control_client(Config(retries={"total_max_attempts": 1})), self.emulator)
+        self.s3control = S3Control(
+            client=connect(s3control_client(ONCE), self.emulator),
+            clock=self.clock,
+        )
+        self.jobs = RecordedJobs(self.script, self.s3control)
+        self.manifests = RecordedManifests(self.script, self.objects)
+        self.time_left = timedelta(seconds=60)
+        self.brake = Brake(20, timedelta(minutes=10))
+        self.adopt_existing = False
+        self.suspended_date_survives = DateSurvives.UNKNOWN
+        self.memory = Memory()
+        self._claim_ids = chain(CLAIM_IDS, map("{:08x}".format, count(2)))  # no generator: many threads ask
+
+    # --- what happens in the world -----------------------------------------------------------------
+
+    def create(
+        self, rows: int = 2, *, until: str = "Suspended", tags: Mapping[str, str] | None = None, **changes: Any
+    ) -> JobRef:
+        """Create a job that tags the objects of a manifest, and let it get to a status."""
+        body = "".join(f"data,key{row}\n" for row in range(rows)).encode()
+        etag = self.objects.put("manifests", f"{rows}.csv", body)
+        asked = {
+            "AccountId": ACCOUNT,
+            "Operation": {"S3PutObjectTagging": {"TagSet": []}},
+            "Report": {"Enabled": False},
+            "Priority": 1,
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/batch",
+            "Tags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
+            "Manifest": {
+                "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
+                "Location": {"ObjectArn": f"arn:aws:s3:::manifests/{rows}.csv", "ETag": etag},
+            },
+            **changes,
+        }
+        job_id = str(self.person.create_job(**asked)["JobId"])
+        self.emulator.settle_until(job_id, until)
+        return JobRef("aws", REGION, ACCOUNT, job_id)
+
+    def enforce(self, text: str) -> None:
+        """Put other policies in force."""
+        self.source.enforced = policies(text)
+
+    def update_as_a_person(self, ref: JobRef, status: str, reason: str = "looked at it myself") -> None:
+        """Confirm or cancel a job in the console."""
+        self.person.update_job_status(
+            AccountId=ACCOUNT, JobId=ref.job_id, RequestedJobStatus=status, StatusUpdateReason=reason
+        )
+
+    def advance(self, **units: float) -> None:
+        """Advance the clock, by `seconds=`, `minutes=`, `days=` as for timedelta."""
+        self.clock.advance(timedelta(**units))
+
+    # --- what the gate does ------------------------------------------------------------------------
+
+    @property
+    def gate(self) -> Gate:
+        """The ports of one invocation that begins now."""
+        return Gate(
+            jobs=self.jobs,
+            manifests=self.manifests,
+            policies=self.source,
+            ledger=self.ledger,
+            announcer=self.told,
+            clock=self.clock,
+            new_claim_id=lambda: next(self._claim_ids),
+            deadline=self.clock.now() + self.time_left,
+            brake=self.brake,
+            adopt_existing=self.adopt_existing,
+            suspended_date_survives=self.suspended_date_survives,
+        )
+
+    def review(self, ref: JobRef) -> Review:
+        """Review a job."""
+        return review_job(ref, self.gate)
+
+    def review_event(self, event: Event) -> Review:
+        """Review the job of an event."""
+        return self.review(parse_job_event(event))
+
+    def decide(self, ref: JobRef, direction: Direction, why: str = "looked at it myself") -> Review:
+        """Decide a job by command."""
+        return decide_by_hand(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
+
+    def sweep(self, *, workers: int = 1, calls_per_second: float = 1000, owner: str = "this sweep") -> SweepReport:
+        """Sweep once."""
+        plan = Plan("aws", REGION, ACCOUNT, workers, calls_per_second)
+        return sweep_jobs(self.gate, plan, self.memory, owner=owner)
+
+    def outlive_the_lease(self, ref: JobRef) -> None:
+        """Advance the clock to the end of a claim's lease."""
+        state = self.state(ref)
+        assert state.lease_until is not None
+        self.clock.advance(state.lease_until - self.clock.now())
+
+    # --- what came of it ---------------------------------------------------------------------------
+
+    def state(self, ref: JobRef) -> State:
+        """The gate's truth about a job that it wrote about."""
+        state = self.ledger.ledger.read(ref)
+        assert state is not None
+        return state
+
+    @property
+    def recorded(self) -> list[Review]:
+        """The ledger's history."""
+        return self.ledger.ledger.reviews
+
+    def job(self, ref: JobRef) -> JobSnapshot:
+        """A job as S3 has it."""
+        return self.emulator.job(ref.job_id)
+
+    def status(self, ref: JobRef) -> str:
+        """A job's status as S3 has it."""
+        return self.job(ref).status.value
+
+    @property
+    def updates(self) -> list[str]:
+        """The statuses that S3 was asked for by the gate, oldest first."""
+        return [
+            str(call.asked.get("RequestedJobStatus"))
+            for call in self.emulator.calls
+            if call.operation == "UpdateJobStatus" and call.asked.get("StatusUpdateReason") != "looked at it myself"
+        ]
+
+    def count(self, operation: str) -> int:
+        """How often S3 was asked for an operation."""
+        return sum(call.operation == operation for call in self.emulator.calls)

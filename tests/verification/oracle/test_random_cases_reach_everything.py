@@ -1,0 +1,165 @@
+"""The random documents and cases reach what they are there to reach, and repeat from their seed."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+
+from tests.verification.oracle.checks import Situation, condition_holds
+from tests.verification.oracle.language_oracle import evaluate
+from tests.verification.oracle.plain import Document, Plain, Result, listed, mapping
+from tests.verification.oracle.random_cases import Case, random_case
+from tests.verification.oracle.random_documents import CHECKS, DEEPEST, Dialect, Written, random_document
+from tests.verification.oracle.strategies import documents_with_cases
+
+EVERYTHING = Dialect(not_around_structures=True, present_anywhere=True)
+CASES = 3_000
+
+
+def random_questions(seed: int, count: int, dialect: Dialect | None = None) -> list[tuple[Written, Case]]:
+    """Make documents, each with one case."""
+    rng = Random(seed)
+    documents = (random_document(rng, dialect or Dialect()) for _ in range(count))
+    return [(document, random_case(rng, document)) for document in documents]
+
+
+def test_every_verdict_and_every_result_of_matches_and_requirements_is_common() -> None:
+    """No verdict is rarer than one case in twenty-five; no result of a match or requirement is rare."""
+    verdicts: Counter[str] = Counter()
+    results: Counter[Result] = Counter()
+    untils = 0
+    for document, case in random_questions(20260327, CASES):
+        judged = evaluate(document, case.job, case.tags, case.now, **case.facts)
+        verdicts[judged.verdict] += 1
+        untils += judged.until is not None
+        for statement in judged.statements:
+            results.update([statement.match, *statement.requirements])
+    assert min(verdicts[verdict] for verdict in ("approve", "hold", "cancel", "wait")) > CASES // 25
+    assert min(results[result] for result in Result) > CASES // 100
+    assert untils > CASES // 100
+
+
+@pytest.mark.parametrize("check", [*CHECKS, "window", "manual_approval"])
+def test_every_check_comes_to_every_result_that_it_can(check: str) -> None:
+    """Each check is met and violated somewhere, and unmeasurable or unknown where it can be."""
+    results = {result for name, result in RESULTS_OF_CHECKS if name == check}
+    can_be = {
+        "operation": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "total_tasks": set(Result),
+        "manifest": set(Result),
+        "object_bytes": set(Result),
+        "source_buckets": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "destination_buckets": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "report": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "operation_parameters": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "manifest_generator": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "tags": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
+        "manual_approval": {Result.MET, Result.UNMEASURABLE},
+    }
+    assert results == can_be.get(check, {Result.MET, Result.VIOLATED})
+
+
+def checks_within(written: Plain, depth: int = 0) -> list[tuple[str, Plain]]:
+    """Give every check within conditions, and see that they are not nested too deep."""
+    assert depth <= DEEPEST
+    found: list[tuple[str, Plain]] = []
+    for condition in map(mapping, listed(written)):
+        for word, operand in condition.items():
+            if word in {"any", "all"}:
+                found += checks_within(operand, depth + 1)
+            elif word == "unless":
+                found += checks_within(operand)
+            elif word not in {"on_violation", "grace", "message"}:
+                found.append((word, operand))
+    return found
+
+
+def conditions_of(document: Document) -> list[Plain]:
+    """Give every list of conditions and requirements of a document."""
+    kinds = ("policies", "guardrails", "exceptions")
+    statements = [mapping(statement) for kind in kinds for statement in listed(document.get(kind))]
+    return [statement.get(part) for statement in statements for part in ("match", "require")]
+
+
+def results_of_checks() -> list[tuple[str, Result]]:
+    """Judge every check of many random documents by itself."""
+    found = []
+    for document, case in random_questions(4411, CASES, EVERYTHING):
+        situation = Situation(
+            job=case.job,
+            tags=case.tags,
+            manifest_bytes=case.facts["manifest_bytes"],
+            row_buckets=case.facts["source_buckets"],
+            object_bytes=case.facts["object_bytes"],
+            manual_approval=case.facts["manual_approval"],
+            lists=mapping(document.get("lists")),
+            calendars=mapping(document.get("calendars")),
+            now=case.now,
+        )
+        for conditions in conditions_of(document):
+            for check, operand in checks_within(conditions):
+                found.append((check, condition_holds({check: operand}, situation)))
+    return found
+
+
+RESULTS_OF_CHECKS = results_of_checks()
+
+
+def test_the_same_seed_gives_the_same_questions() -> None:
+    """A failing seed can be run again."""
+    assert random_questions(7, 50) == random_questions(7, 50)
+    assert random_questions(7, 50) != random_questions(8, 50)
+
+
+def test_statements_keep_to_the_rules_that_make_them_valid() -> None:
+    """Names are unique, exceptions lift what exists, only a policy's `require` may be empty."""
+    for document, _ in random_questions(31, CASES, EVERYTHING):
+        kinds = ("policies", "guardrails", "exceptions")
+        statements = [mapping(statement) for kind in kinds for statement in listed(document.get(kind))]
+        names = [statement["name"] for statement in statements]
+        assert len(names) == len(set(names))
+        for exception in map(mapping, listed(document.get("exceptions"))):
+            assert set(listed(exception["lifts"])) <= set(names)
+        assert all("require" in mapping(statement) for statement in listed(document.get("policies")))
+        assert all(mapping(statement)["require"] for statement in listed(document.get("guardrails")))
+
+
+def test_calendars_keep_to_the_rules_that_make_them_valid() -> None:
+    """A row has days or dates, both times or none, and they differ."""
+    for document, _ in random_questions(32, CASES, EVERYTHING):
+        for calendar in mapping(document.get("calendars")).values():
+            for row in map(mapping, listed(mapping(calendar)["open"])):
+                assert ("days" in row) != ("dates" in row)
+                assert ("from" in row) == ("to" in row)
+                assert "from" not in row or row["from"] != row["to"]
+
+
+def test_checks_name_only_calendars_and_lists_that_exist() -> None:
+    """Whatever a check refers to stands in its document."""
+    for document, _ in random_questions(33, CASES, EVERYTHING):
+        for conditions in conditions_of(document):
+            for check, operand in checks_within(conditions):
+                assert set(named_lists(operand)) <= set(mapping(document.get("lists")))
+                if check == "window":
+                    windows = operand["not"] if isinstance(operand, dict) else operand
+                    assert set(listed(windows)) <= set(mapping(document["calendars"]))
+
+
+def named_lists(operand: Plain) -> list[str]:
+    """Give the names of the lists that an operand refers to."""
+    if isinstance(operand, dict):
+        here = [str(operand["list"])] if set(operand) == {"list"} else []
+        return here + [name for inner in operand.values() for name in named_lists(inner)]
+    return [name for inner in operand for name in named_lists(inner)] if isinstance(operand, list) else []
+
+
+@settings(max_examples=50, deadline=None)
+@given(documents_with_cases(EVERYTHING))
+def test_hypothesis_draws_from_the_same_grammar(question: tuple[Written, Case]) -> None:
+    """Whatever Hypothesis draws can be judged, and the order of statements does not matter to the verdict."""
+    document, case = question
+    kinds = ("policies", "guardrails", "exceptions")
+    turned = {key: listed(value)[::-1] if key in kinds else value for key, value in document.items()}
+    verdicts = {evaluate(one, case.job, case.tags, case.now, **case.facts).verdict for one in (document, turned)}
+    assert len(verdicts) == 1

@@ -1,0 +1,495 @@
+"""Random histories: a setting and a list of steps, all from one seed; any step may be left out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TypeAlias
+
+from batchgate.jobs.model import DateSurvives
+from s3batch_emulator import Delays, ManifestKind, Switches, Vocabulary
+from tests.verification.soak.policy_pool import random_policy
+
+KILLS = ("killed before", "killed after")
+FAILURES = ("fails before", "fails after", "goes astray", "refused")
+SLOW = ("slow before", "slow after")
+KINDS = (*KILLS, *FAILURES, *FAILURES, *SLOW)
+PORTS = {
+    "update_status": 8,
+    "claim": 4,
+    "write settled": 4,
+    "write held": 4,
+    "announce": 3,
+    "describe": 4,
+    "look": 2,
+    "read": 2,
+    "list_jobs": 2,
+    "policies": 1,
+    "size": 1,
+    "open_items": 1,
+    "ended": 0.5,
+    "opened_at": 0.5,
+    "pause": 0.3,
+    "begin_sweep": 0.3,
+    "end_sweep": 0.3,
+    "told_until": 0.1,
+    "tell_until": 0.1,
+    "notice": 0.1,
+}
+"""The gate's calls, and how often trouble is wanted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What lies in wait for one of the gate's calls, by whichever invocation.
+
+    Attributes:
+        port: Which call.
+        skip: How many of these calls it lets pass.
+        kind: One of `KINDS`; each port makes of it what can happen there.
+        how: From 0 to 1, for whatever more there is to choose.
+    """
+
+    port: str
+    skip: int
+    kind: str
+    how: float
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """An invocation of the gate.
+
+    Attributes:
+        what: event, sweep or hand.
+        picks: Which of the queue's events, or which job.
+        direction: Of a hand: approve or cancel.
+        skew: How many seconds its clock is ahead.
+    """
+
+    what: str
+    picks: tuple[int, ...] = ()
+    direction: str = ""
+    troubles: tuple[Trouble, ...] = ()
+    seed: int = 0
+    skew: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """Something that happens in the world.
+
+    Attributes:
+        what: create, tick, newer (S3 says a member of a job that nobody knows), console, tag,
+            enforce, pause, resume, drop, repeat, forget, hide, show.
+        number: Which job, or which of several ways.
+        text: A status, a policy's name, or how a job is made.
+        seconds: Of a tick; of one to the `edge`, how long before the next half hour it ends.
+    """
+
+    what: str
+    number: int = 0
+    text: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several at once, interleaved at every call."""
+
+    parts: "tuple[Invoke | Do, ...]"
+    seed: int
+
+
+Step: TypeAlias = Invoke | Do | Together
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What does not change during a history.
+
+    Attributes:
+        opened_after: How long after the start the ledger is opened; jobs before are older than the gate.
+        survives: What the deployment's setting says of SuspendedDate: nothing, or the truth.
+        slow_tasks: Jobs that run go on running.
+        untagged_known: The gate is told whether S3 leaves tags out for a job without any.
+    """
+
+    start: datetime
+    switches: Switches
+    delays: Delays
+    opened_after: timedelta
+    adopts: bool
+    survives: DateSurvives
+    brake: int
+    page: int
+    slow_tasks: bool
+    policy: str
+    ends_paused: bool
+    untagged_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One history."""
+
+    seed: int
+    setting: Setting
+    steps: tuple[Step, ...] = field(default=())
+
+
+STARTS = (
+    datetime(2026, 3, 27, 12, 0, tzinfo=UTC),
+    datetime(2026, 3, 28, 23, 50, tzinfo=UTC),  # the night of Berlin's spring gap
+    datetime(2026, 10, 24, 23, 40, tzinfo=UTC),  # and of its autumn repeat
+    datetime(2026, 6, 1, 3, 59, 40, tzinfo=UTC),  # closing time
+    datetime(2026, 12, 31, 23, 59, 30, tzinfo=UTC),
+    datetime(2026, 5, 5, 10, 29, 49, tzinfo=UTC),
+)
+TICKS = (1, 3, 4, 5, 6, 20, 29, 60, 70, 100, 300, 600, 890, 900, 960, 1750, 1800, 3600, 10_800, 86_400)
+LONG_TICKS = (86_400 * 2, 86_400 * 8, 86_400 * 21, 86_400 * 29.5)
+
+
+def random_history(seed: int) -> History:
+    """The history of a seed."""
+    rng = Random(seed)
+    setting = random_setting(rng)
+    steps: list[Step] = [random_create(rng), Do("tick", seconds=5)]
+    length = rng.randrange(8, 26)
+    while len(steps) < length:
+        steps += random_plot(rng) if rng.random() < PLOTS else [random_step(rng)]
+    return _as_s3_may_answer(History(seed, setting, tuple(steps)))
+
+
+def _as_s3_may_answer(history: History) -> History:
+    """Tags left out, members that nobody knows, functions whose clocks are off; drawn beside all else."""
+    rng = Random(f"answers of {history.seed}")
+    switches = replace(history.setting.switches, untagged_lacks_tags=rng.random() < 0.3)
+    steps = list(history.steps)
+    if rng.random() < 0.1:
+        for _ in range(rng.choice([1, 1, 3])):
+            steps.insert(rng.randrange(1, len(steps) + 1), Do("newer", rng.randrange(40)))
+    if rng.random() < 0.2:
+        steps = [_with_clock(step, rng) for step in steps]
+    setting = replace(history.setting, switches=switches, untagged_known=rng.random() < 0.7)
+    return replace(history, setting=setting, steps=tuple(steps))
+
+
+SKEWS = (33, -33, 60, -60, 400, -400, 86_400, -86_400)
+"""Farther from S3's than a review may be; what is nearer changes nothing that is decided."""
+
+
+def _with_clock(step: Step, rng: Random) -> Step:
+    match step:
+        case Invoke() if rng.random() < 0.3:
+            return replace(step, skew=rng.choice(SKEWS))
+        case Together(parts=parts):
+            return replace(
+                step,
+                parts=tuple(
+                    replace(part, skew=rng.choice(SKEWS)) if isinstance(part, Invoke) and rng.random() < 0.3 else part
+                    for part in parts
+                ),
+            )
+        case _:
+            return step
+
+
+def random_setting(rng: Random) -> Setting:
+    """Every switch both ways, and what a deployment chooses."""
+
+    def often(share: float) -> bool:
+        return rng.random() < share
+
+    registered = timedelta(seconds=rng.choice([0, 0, 0, 0, 0, 2, 40]))
+    policy = random_policy(rng) or "1//"
+    remembered = often(0.6)
+    says = rng.choice([DateSurvives.UNKNOWN, DateSurvives.TRUE if remembered else DateSurvives.FALSE])
+    return Setting(
+        start=rng.choice(STARTS),
+        switches=Switches(
+            suspended_event=often(0.6),
+            total_known_at_suspended=frozenset(each for each in ManifestKind if often(0.8)),
+            unknown_total_as_zero=often(0.5),
+            reason_survives=often(0.6),
+            ready_while_preparing=often(0.4),
+            suspension_remembered=remembered,
+            confirmation_shown=often(0.3),
+            omitted_confirmation_shown=often(0.3),
+            cause_in_capitals=often(0.3),
+            termination_listed=often(0.3),
+            timers_listed=often(0.3),
+            newest_first=often(0.7),
+            error_namespace=often(0.3),
+            vocabulary=rng.choice(list(Vocabulary)),
+        ),
+        delays=Delays(
+            registered=registered,
+            new=timedelta(seconds=rng.choice([1, 1, 1, 30])),
+            preparing=timedelta(seconds=rng.choice([2, 2, 2, 2, 100])),
+            ready=timedelta(seconds=rng.choice([1, 400])),
+            cancelling=timedelta(seconds=rng.choice([1, 300])),
+        ),
+        opened_after=timedelta(seconds=rng.choice([-3600, -3600, -3600, 60])),
+        adopts=often(0.3),
+        survives=says,
+        brake=rng.choice([1, 2, 20, 20]),
+        page=rng.choice([2, 1000, 1000]),
+        slow_tasks=often(0.6),
+        policy=policy,
+        ends_paused=often(0.2),
+    )
+
+
+def random_create(rng: Random) -> Do:
+    """A job of some kind."""
+    asked = rng.choice(["true", "true", "true", "omitted", "omitted", "false"])
+    kind = rng.choice(["csv", "csv", "csv", "csv", "generated", "broken"])
+    operation = rng.choice(["S3PutObjectTagging", "S3PutObjectTagging", "S3DeleteObjectTagging", "S3ReplicateObject"])
+    tags = rng.choice(["", "", "ticket=CHG-1", "frozen=yes", "urgent=now"])
+    return Do("create", rng.randrange(1, 7), f"{asked} {kind} {operation} {rng.choice([1, 1, 5])} {tags}")
+
+
+def random_troubles(rng: Random) -> tuple[Trouble, ...]:
+    """Mostly none or one; sometimes several."""
+    count = rng.choice([0, 0, 1, 1, 1, 2, 3])
+    ports = rng.choices(list(PORTS), weights=list(PORTS.values()), k=count)
+    return tuple(Trouble(port, rng.choice([0, 0, 0, 1, 2]), rng.choice(KINDS), rng.random()) for port in ports)
+
+
+def random_invoke(rng: Random) -> Invoke:
+    """An invocation with its troubles."""
+    what = rng.choice(["event", "event", "event", "sweep", "sweep", "hand"])
+    picks = tuple(rng.randrange(40) for _ in range(rng.choice([1, 1, 1, 2, 4])))
+    direction = rng.choice(["approve", "cancel"]) if what == "hand" else ""
+    return Invoke(what, picks, direction, random_troubles(rng), rng.getrandbits(32))
+
+
+def _tick(rng: Random) -> Do:
+    seconds = rng.choice(LONG_TICKS) if rng.random() < 0.06 else rng.choice(TICKS)
+    return Do("tick", seconds=seconds + rng.choice([0, 0, 0.5, -0.5]))
+
+
+def _edge(rng: Random) -> Do:
+    return Do("tick", text="edge", seconds=rng.choice([0, 0.5, 1, 2, 3, 4, 4.9, 5, 5.1, 6, 8]))
+
+
+def _console(rng: Random) -> Do:
+    return Do("console", rng.randrange(8), rng.choice(["Ready", "Cancelled"]))
+
+
+def _tag(rng: Random) -> Do:
+    return Do("tag", rng.randrange(8), rng.choice(["", "ticket=CHG-2", "frozen=no", "urgent=", "ticket=none"]))
+
+
+def _hide(rng: Random) -> Do:
+    return Do("hide", rng.randrange(8), rng.choice(["describe", "describe", "listing"]))
+
+
+def _enforce(rng: Random) -> Do:
+    return Do("enforce", text=random_policy(rng) or "")
+
+
+def _plain(what: str) -> Callable[[Random], Do]:
+    return lambda rng: Do(what, rng.randrange(40))
+
+
+_WORLD: tuple[Callable[[Random], Do], ...] = (
+    *[_tick] * 10,
+    _edge,
+    *[_console] * 2,
+    *[_tag] * 2,
+    *[_enforce] * 3,
+    *[random_create] * 2,
+    _plain("pause"),
+    *[_plain("resume")] * 3,
+    _plain("drop"),
+    _plain("repeat"),
+    _plain("forget"),
+    _hide,
+    *[_plain("show")] * 2,
+)
+
+
+def random_step(rng: Random) -> Step:
+    """One step."""
+    chosen = rng.random()
+    if chosen < 0.5:
+        return random_invoke(rng)
+    if chosen < 0.65:
+        parts: list[Invoke | Do] = [random_invoke(rng) for _ in range(rng.choice([2, 2, 2, 3]))]
+        parts += [rng.choice(_WORLD)(rng) for _ in range(rng.choice([0, 0, 1, 2]))]
+        return Together(tuple(parts), rng.getrandbits(32))
+    return rng.choice(_WORLD)(rng)
+
+
+# --- Plots: what chance alone would bring about too rarely ------------------------------------------
+
+PLOTS = 0.18
+"""The share of steps that are the beginning of one."""
+
+
+def _invoked(rng: Random, what: str, *troubles: Trouble, direction: str = "") -> Invoke:
+    return Invoke(what, (rng.randrange(40),), direction, troubles, rng.getrandbits(32))
+
+
+def _somebody(rng: Random, *troubles: Trouble) -> Invoke:
+    what = rng.choice(["event", "sweep", "hand"])
+    return _invoked(rng, what, *troubles, direction=rng.choice(["approve", "cancel"]) if what == "hand" else "")
+
+
+def _trouble(rng: Random, port: str, *kinds: str) -> Trouble:
+    return Trouble(port, 0, rng.choice(kinds or KINDS), rng.random())
+
+
+def _astray(rng: Random) -> list[Step]:
+    """An update goes astray; others act; the lease runs out; the update comes, or does not."""
+    steps: list[Step] = [
+        random_create(rng),
+        Do("tick", seconds=5),
+        _invoked(rng, "sweep", _trouble(rng, "update_status", "goes astray", "fails before", "killed before")),
+    ]
+    if rng.random() < 0.6:
+        steps.append(rng.choice([_console, _tag, _enforce])(rng))
+    steps.append(Do("tick", seconds=rng.choice([30, 340, 340, 400, 600])))
+    if rng.random() < 0.3:
+        steps.append(rng.choice([_console, _tag, _enforce])(rng))
+    steps += [_somebody(rng), Do("tick", seconds=rng.choice([60, 300, 900])), _somebody(rng)]
+    return steps
+
+
+def _late_cancel(rng: Random) -> list[Step]:
+    """A cancel goes astray, somebody confirms the job, and the cancel arrives while it runs."""
+    astray = Trouble("update_status", 0, "goes astray", rng.uniform(0.4, 1))
+    return [
+        Do("enforce", text="3//"),
+        Do("create", 5, "true csv S3PutObjectTagging 1 "),
+        Do("tick", seconds=5),
+        _invoked(rng, "sweep", astray),
+        Do("console", -1, "Ready"),
+        Do("tick", seconds=rng.choice([60, 340, 400])),
+        _somebody(rng),
+        _invoked(rng, "sweep"),
+        Do("tick", seconds=900),
+    ]
+
+
+def _ungated(rng: Random) -> list[Step]:
+    """A job that did not ask, where such jobs may be cancelled."""
+    operation = rng.choice(["S3ReplicateObject", "S3PutObjectTagging"])
+    if rng.random() < 0.4:  # cancelled with an update that is lost, and again
+        lost = _trouble(rng, "update_status", "fails before", "goes astray", "killed before")
+        return [
+            Do("enforce", text="14//c"),
+            Do("create", rng.randrange(1, 7), "false csv S3PutObjectTagging 5 "),
+            Do("tick", seconds=rng.choice([5, 5, 2])),
+            _invoked(rng, "sweep", lost),
+            Do("tick", seconds=rng.choice([60, 340, 400])),
+            _invoked(rng, "sweep", *random_troubles(rng)),
+            Do("tick", seconds=900),
+        ]
+    return [
+        Do("enforce", text=f"{rng.randrange(16)}//c{rng.choice(['', 'u', 'u'])}"),
+        Do("create", rng.randrange(1, 7), f"false csv {operation} 1 "),
+        Do("tick", seconds=rng.choice([0, 2, 5])),
+        _invoked(rng, rng.choice(["sweep", "event"]), *random_troubles(rng)),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _in_shadow(rng: Random) -> list[Step]:
+    """Held in shadow, or as older than the gate, for longer than a hold may last; then in earnest."""
+    main = rng.randrange(16)
+    return [
+        Do("enforce", text=f"{main}//s{rng.choice(['', 'e', 'ue'])}"),
+        random_create(rng),
+        Do("tick", seconds=5),
+        _invoked(rng, rng.choice(["sweep", "event"])),
+        Do("tick", seconds=rng.choice([86_400, 90_000, 86_400 * 3])),
+        Do("enforce", text=f"{rng.choice([main, 0, 1])}//e"),
+        _invoked(rng, "sweep", *random_troubles(rng)),
+        rng.choice([_tag, _tick, _enforce])(rng),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _expiring(rng: Random) -> list[Step]:
+    """Held for as long as a hold may last."""
+    return [
+        Do("enforce", text=f"{rng.randrange(16)}//{rng.choice(['e', 'ue', 'ce'])}"),
+        random_create(rng),
+        Do("tick", seconds=5),
+        _invoked(rng, "sweep"),
+        Do("tick", seconds=rng.choice([86_399, 86_400, 90_000])),
+        _invoked(rng, "sweep", *random_troubles(rng)),
+        rng.choice([_tag, _edge, _enforce, _console])(rng),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _at_the_edge(rng: Random) -> list[Step]:
+    """Judged while a window closes, or opens."""
+    return [
+        Do("enforce", text=f"{rng.choice([8, 9, 15])}//{rng.choice(['', 'e', 'u'])}"),
+        random_create(rng),
+        Do("tick", seconds=5),
+        _edge(rng),
+        _invoked(rng, "sweep", *([_trouble(rng, rng.choice(["claim", "look"]), *SLOW)] if rng.random() < 0.5 else [])),
+    ]
+
+
+def _hidden(rng: Random) -> list[Step]:
+    """A job that was held, or claimed, is not found for a while, and then it is."""
+    created = random_create(rng)
+    shown: list[Step] = [Do("show"), _invoked(rng, "sweep"), Do("hide", -1, "listing")] if rng.random() < 0.2 else []
+    return [
+        Do("enforce", text=rng.choice(["4//", "4//", "5//"])),
+        Do(created.what, created.number, f"true csv {created.text.split(' ', 2)[2]}"),
+        Do("tick", seconds=140),
+        _invoked(rng, "sweep"),
+        Do("tick", seconds=rng.choice([3600, 86_400, 90_000, 90_000, 90_000])),
+        Do("hide", -1, rng.choice(["describe", "describe", "listing", "listing", "listing"])),
+        _invoked(rng, "sweep"),
+        *shown,
+        Do("tick", seconds=rng.choice([60, 590, 600, 700, 700])),
+        _invoked(rng, "sweep", *(random_troubles(rng) if rng.random() < 0.3 else [])),
+        *([Do("enforce", text=rng.choice(["0//", "3//"]))] if rng.random() < 0.5 else []),
+        Do("show"),
+        Do("tick", seconds=rng.choice([1, 299, 300, 1000, 1000])),
+        _somebody(rng),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _hidden_after_an_update(rng: Random) -> list[Step]:
+    """The same after an update that was lost; nobody may doubt the end."""
+    return [
+        Do("enforce", text=rng.choice(["0//", "3//"])),
+        Do("create", rng.randrange(1, 7), "true csv S3PutObjectTagging 1 "),
+        Do("tick", seconds=140),
+        _invoked(rng, "sweep", _trouble(rng, "update_status", "fails before", "goes astray")),
+        Do("tick", seconds=90_000),
+        Do("hide", -1, "listing"),
+        _invoked(rng, "sweep"),
+        Do("tick", seconds=700),
+        _invoked(rng, "sweep"),
+        Do("show"),
+        Do("tick", seconds=rng.choice([1, 1000])),
+        _somebody(rng),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _many(rng: Random) -> list[Step]:
+    """Several jobs at once, and everybody at work on them."""
+    steps: list[Step] = [random_create(rng) for _ in range(3)]
+    steps.append(Do("tick", seconds=5))
+    parts = [_invoked(rng, "sweep", *random_troubles(rng)), _invoked(rng, "event"), _somebody(rng)]
+    return [*steps, Together(tuple(parts), rng.getrandbits(32))]
+
+
+def random_plot(rng: Random) -> list[Step]:
+    """A few steps that belong together; each may be left out all the same."""
+    plots = [_in_shadow, _expiring, _at_the_edge, _many, _hidden_after_an_update]
+    plots += [_astray, _late_cancel, _ungated, _hidden] * 2
+    return rng.choice(plots)(rng)

@@ -1,0 +1,658 @@
+"""What may never be, and what must be in the end: written from the protocol's description alone.
+
+Nothing of the gate that reviews, carries out or sweeps is imported here. Verdicts are those of the
+independent evaluator of the policy language, on S3's answers as boto3 gave them to the gate.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from tests.verification.oracle.checks import KNOWN_OPERATIONS, operation_name
+from tests.verification.oracle.language_oracle import SECONDS, OracleResult, evaluate
+from tests.verification.oracle.plain import Result
+from tests.verification.soak import records
+from tests.verification.soak.records import Evidence
+
+FRESH = timedelta(seconds=5)
+UPDATE_TAKES = timedelta(seconds=5)
+BRAKE_WITHIN = timedelta(minutes=10)
+REVIEW_TAKES = timedelta(minutes=1)
+LATEST_DUE = timedelta(minutes=15)
+MINUTES = timedelta(minutes=5)
+"""The least that counts as minutes."""
+
+ASKED_FOR = {"approve": "Ready", "cancel": "Cancelled"}
+WAITS = frozenset({"New", "Preparing", "Suspended"})
+RUNS = frozenset({"Ready", "Active", "Pausing", "Paused"})
+READY_AND_BEYOND = RUNS | {"Completing", "Complete"}
+TOLD_AS = {
+    ("applied", "approve"): {"approved"},
+    ("applied", "cancel"): {"cancelled"},
+    ("superseded", None): {"superseded"},
+    ("ungated", None): {"ungated"},
+    ("ungated_or_confirmed_elsewhere", None): {"ungated_or_confirmed_elsewhere"},
+    ("lapsed", None): {"lapsed"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken."""
+
+    rule: str
+    job_id: str
+    at: datetime
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.what} (job {self.job_id} at {self.at:%Y-%m-%d %H:%M:%S.%f})"
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one invocation was told of one job."""
+
+    looked: records.Looked | None = None
+    not_found: datetime | None = None
+    tags: Mapping[str, str] | None = None
+    size: int | None = None
+
+
+@dataclass(slots=True)
+class _Job:
+    """One job as the log has gone so far.
+
+    Attributes:
+        item: What the ledger says.
+        claimer: Whose claim it is, if it is claimed.
+        sends: Of the present claim.
+        hands: Directions that the gate asked for and that were not surely refused.
+        effects: What changed S3's status by request: when, which way, and whether by the gate.
+        seen_waiting: The ledger had a hold or claim of it that was made while S3 said Suspended, and has.
+        not_found: When S3 said first that there is no such job, and has shown it to no review since that wrote.
+        known_for: How long it was held for reasons that were all known.
+        known_at: The last hold for such reasons; None where the time since does not count.
+        owes_chance: The gate has had no chance to approve it since something else held it.
+        chance_by: Whose review was that chance, if the last one was; such a review never ends a hold for its age.
+        hold: The last hold.
+    """
+
+    job: records.Job
+    item: Any = None
+    claimer: int = 0
+    sends: list[records.Sent] = field(default_factory=list)
+    hands: set[str] = field(default_factory=set)
+    effects: list[tuple[datetime, str, bool]] = field(default_factory=list)
+    seen_waiting: bool = False
+    not_found: datetime | None = None
+    known_for: timedelta = timedelta(0)
+    known_at: datetime | None = None
+    owes_chance: bool = False
+    chance_by: int = 0
+    hold: Any = None
+    told: list[records.Announced] = field(default_factory=list)
+    settled_rev: int = 0
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for confirmation; one that was confirmed before it was Suspended runs as if it had not."""
+        statuses = [status for _, status in self.job.history]
+        return self.job.asks and ("Suspended" in statuses or RUNS.isdisjoint(statuses))
+
+    def begin_anew(self) -> None:
+        """Forget how it was held, and that it ended: it is open again."""
+        self.settled_rev, self.hold = 0, None
+        self.known_for, self.known_at, self.owes_chance = timedelta(0), None, False
+
+
+class Oracle:
+    """Goes through a log once, and keeps what it finds wrong."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        """Look at everything."""
+        self.evidence = evidence
+        self.violations: list[Violation] = []
+        self.jobs = {job.ref.job_id: _Job(job) for job in evidence.jobs}
+        self.seen: dict[tuple[int, str], _Seen] = defaultdict(_Seen)
+        self.given: dict[int, records.Given] = {}
+        self.listed: dict[int, frozenset[str]] = {}
+        self.cancels: list[datetime] = []
+        self.paused = False
+        self.swept: records.Swept | None = None
+        self.clocks_off: set[int] = set()
+        for record in evidence.log:
+            self._read(record)
+        self._look_at_the_end()
+
+    def _wrong(self, rule: str, job_id: str, at: datetime, what: str) -> None:
+        self.violations.append(Violation(rule, job_id, at, what))
+
+    def _read(self, record: records.Record) -> None:  # noqa: C901, PLR0912 - one case a record
+        match record:
+            case records.Given():
+                self.given[record.by] = record
+            case records.ClockIsOff():
+                self.clocks_off.add(record.by)
+            case records.Looked():
+                self.seen[record.by, record.job_id].looked = record
+                self.seen[record.by, record.job_id].not_found = None
+            case records.NotFound():
+                self.seen[record.by, record.job_id].looked = None
+                self.seen[record.by, record.job_id].not_found = record.at
+                job = self.jobs[record.job_id]
+                if record.by not in self.clocks_off:
+                    job.not_found = job.not_found or record.at
+            case records.Listed():
+                self.listed[record.by] = self.listed.get(record.by, frozenset()) | record.job_ids
+            case records.TagsRead():
+                self.seen[record.by, record.job_id].tags = record.tags
+            case records.SizeRead():
+                self.seen[record.by, record.job_id].size = record.size
+            case records.Written():
+                self._written(record)
+            case records.Sent():
+                self._sent(record)
+            case records.CameLate() if record.moved:
+                self._effect(record.job_id, record.at, record.status, by_gate=True)
+            case records.ByConsole() if record.moved:
+                self._effect(record.job_id, record.at, record.status, by_gate=False)
+            case records.Announced():
+                self.jobs[record.review.ref.job_id].told.append(record)
+                self._check_text(record.review.reason, record.review.ref.job_id, record.at, "an announced reason")
+            case records.Paused():
+                self.paused = record.paused
+            case records.Swept():
+                self.swept = record
+            case records.Crashed():
+                self._wrong("no crash", "", record.at, record.what)
+            case _:
+                pass
+
+    def _effect(self, job_id: str, at: datetime, status: str, *, by_gate: bool) -> None:
+        direction = "approve" if status == "Ready" else "cancel"
+        job = self.jobs[job_id]
+        job.effects.append((at, direction, by_gate))
+        item = job.item
+        if by_gate and item is not None and item.phase == "settled" and item.direction != direction:
+            self._wrong("2: settled is final", job_id, at, f"{direction} took effect, settled as {item.outcome}")
+        if len({each for _, each, ours in job.effects if ours}) > 1:
+            self._wrong("2: one decision", job_id, at, "both approved and cancelled by the gate")
+
+    # --- The ledger ---------------------------------------------------------------------------------
+
+    def _written(self, w: records.Written) -> None:  # noqa: C901 - one write, step by step
+        job_id = w.after.ref.job_id
+        job = self.jobs[job_id]
+        before, after = job.item, w.after
+        if (before.rev if before else 0) + 1 != after.rev:
+            self._wrong("ledger", job_id, w.at, f"rev {after.rev} after {before.rev if before else None}")
+        if w.by in self.clocks_off:
+            self._wrong("1: clock", job_id, w.at, f"wrote {after.phase} by a clock that is far from S3's")
+        if self.seen[w.by, job_id].looked is not None:
+            job.not_found = None
+        for rule, what in self._wrongly_written(job, w):
+            self._wrong(rule, job_id, w.at, what)
+        if after.phase == "claimed" and w.is_claim:
+            job.claimer, job.sends = w.by, []
+            if after.direction == "cancel":
+                self.cancels.append(w.at)
+        if after.phase != "settled":
+            if before is not None and before.phase == "settled":
+                before = None
+                job.begin_anew()
+            looked = self.seen[w.by, job_id].looked
+            job.seen_waiting |= looked is not None and looked.job["Status"] == "Suspended"
+        if after.phase == "held":
+            if not _shown_again(before, after):
+                self._count_known_time(job, before, w)
+            job.hold = after
+        if after.phase == "settled" and not job.settled_rev:
+            job.settled_rev = after.rev
+        job.item = after
+
+    def _count_known_time(self, job: _Job, before: Any, w: records.Written) -> None:
+        """Only between two holds for known reasons, and after anything else not before the gate had its chance."""
+        after = w.after
+        if after.shadow or after.block is not None or not after.judged or not self._is_known(job, w):
+            job.owes_chance, job.known_at = True, None
+            return
+        if job.known_at is not None and before is not None and before.phase == "held":
+            job.known_for += (job.hold.due_at if self._was_left_alone(job, w.at) else w.at) - job.known_at
+        lost = before is not None and (
+            job.owes_chance or before.phase != "held" or self._was_left_alone(job, w.at) or _passed(before.until, w.at)
+        )
+        job.owes_chance = lost and after.until is not None
+        job.chance_by = w.by if lost else 0
+        job.known_at = None if job.owes_chance else w.at
+
+    def _was_left_alone(self, job: _Job, at: datetime) -> bool:
+        due: datetime | None = job.hold.due_at if job.hold is not None else None
+        return due is not None and at - due > MINUTES
+
+    def _is_known(self, job: _Job, w: records.Written) -> bool:
+        """Whether all that stood in the way at this hold was known, and it was the policies that held."""
+        looked, given = self.seen[w.by, job.job.ref.job_id].looked, self.given.get(w.by)
+        if looked is None or given is None or given.document is None:
+            return False
+        if self.paused or given.document.get("cancel_held_after") is None:
+            return False
+        judged = self._judge(w.by, looked, given.document, looked.at)
+        return judged.verdict == "hold" and _all_known(judged, looked)
+
+    def _wrongly_written(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901 - rule by rule
+        before, after = job.item, w.after
+        if before is not None and _but_when(before) == _but_when(after) and after.due_at is not None:
+            return  # to be looked at again, and nothing else
+        if before is not None and before.phase == "settled":
+            if after.phase != "settled":
+                yield from self._opened_again(job, w)
+                if after.phase == "claimed":
+                    yield from self._claimed(job, w)
+                return
+            if _end(before) != _end(after):
+                yield "2: settled is final", f"{_end(before)} became {_end(after)}"
+            if after.announced_at is not None and not self._is_told(job):
+                yield "5: announced", "marked as announced, and was not"
+            return
+        if before is not None and before.phase == "claimed":
+            yield from self._after_a_claim(job, w)
+        if before is not None and before.maybe_sent and after.phase != "settled" and not after.maybe_sent:
+            yield "memory", "forgot that a claim may have been sent"
+        if before is not None and before.claim_id and after.claim_id != before.claim_id:
+            yield "memory", f"another claim id: {before.claim_id}, {after.claim_id}"
+        if after.due_at is None:
+            yield "3: due", "an open item that is never due"
+        if after.phase == "settled":
+            yield from self._settled(job, w)
+            return
+        yield from self._bad_text(after.reason, f"the reason of a {after.phase} item")
+        if after.phase == "claimed":
+            yield from self._claimed(job, w)
+
+    def _opened_again(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        """Whether a settled end may be doubted."""
+        before, rule = job.item, "2: settled is final"
+        looked = self.seen[w.by, job.job.ref.job_id].looked
+        if looked is None or looked.job["Status"] != "Suspended":
+            yield rule, f"{before.outcome} became {w.after.phase}, and S3 did not say Suspended"
+        if before.outcome == "applied" or job.hands:
+            yield rule, f"{before.outcome} became {w.after.phase} after {job.hands} that may have arrived"
+        if before.announced_at is None:
+            yield "5: announced", f"{before.outcome} became {w.after.phase} and was never announced"
+        if not _by_person(w.after) and (looked is None or looked.at - before.decided_at < MINUTES):
+            yield rule, f"{before.outcome} became {w.after.phase} at once"
+
+    def _after_a_claim(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        before, after = job.item, w.after
+        own = w.by == job.claimer
+        if not own and w.at < before.lease_until:
+            yield "lease", f"written by {w.by} under the live lease of {job.claimer}"
+        if after.phase == "settled":
+            return
+        if not own and not (after.maybe_sent and after.direction == before.direction):
+            yield "memory", f"took over a claim as maybe_sent {after.maybe_sent}, direction {after.direction}"
+        if own and any(send.answer != "refused" for send in job.sends):
+            yield "unclear", f"{after.phase} by its owner after an update that may have arrived"
+
+    def _claimed(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901, PLR0912 - rule by rule
+        before, after = job.item, w.after
+        if not w.is_claim or after.lease_until is None or not after.claim_id:
+            yield "claim", f"not a claim: by transaction {w.is_claim}, lease until {after.lease_until}"
+        if self.paused:
+            yield "pause", "claimed while the gate was paused"
+        if before is not None and before.maybe_sent and before.direction != after.direction:
+            yield "2: one hand", f"claims to {after.direction} after a {before.direction} that may have been sent"
+        if after.attempt != (before.attempt if before else 0) + 1:
+            yield "claim", f"attempt {after.attempt}"
+        if w.review is None or w.review.evidence is None or w.review.claim_id != after.claim_id:
+            yield "1: recorded", "a claim without its review"
+        if _by_person(after):
+            return
+        if after.direction == "cancel":
+            recent = [each for each in self.cancels if each > w.at - BRAKE_WITHIN]
+            if w.brake is None or len(recent) >= w.brake:
+                yield "brake", f"the {len(recent) + 1}th cancellation in ten minutes, {w.brake} are allowed"
+        if job.job.created < self.evidence.opened and not self.evidence.adopts:
+            yield "adoption", "the policies claimed a job that is older than the gate"
+        given = self.given.get(w.by)
+        if given is None or given.document is None:
+            yield "policies", "claimed without policies"
+        elif given.document.get("mode") == "shadow":
+            yield "shadow", "claimed in shadow mode"
+        elif after.policy_version != given.version:
+            yield "policies", f"claimed by {after.policy_version}, given was {given.version}"
+        if w.review is not None and w.review.evidence is not None:
+            yield from self._recorded(w, w.review.evidence)
+
+    def _recorded(self, w: records.Written, evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Whether what is on record is what S3 had said to this invocation, and what the policies objected to."""
+        seen = self.seen[w.by, w.after.ref.job_id]
+        if seen.looked is None:
+            yield "1: recorded", "claimed without having asked S3"
+            return
+        facts: Any = evidence["facts"]
+        said = seen.looked.job
+        if evidence["policy_version"] != w.after.policy_version or facts["status"] != said["Status"]:
+            yield "1: recorded", f"recorded {evidence['policy_version']} and {facts['status']}"
+        if not seen.looked.at <= datetime.fromisoformat(facts["now"]) <= w.at:
+            yield "1: recorded", f"judged at {facts['now']}, looked at {seen.looked.at}"
+        total = said.get("ProgressSummary", {}).get("TotalNumberOfTasks") or None
+        for name, value, known in (("total_tasks", total, True), ("tags", seen.tags, seen.tags is not None)):
+            gap = isinstance(facts[name], dict) and "why" in facts[name]
+            if known and not gap and facts[name] != value:
+                yield "1: recorded", f"recorded {name} {facts[name]}, S3 said {value}"
+        objections: Any = [each for each in evidence["objections"] if each["enforced"]]
+        if w.after.direction == "approve" and (objections or evidence["verdict"] != "approve"):
+            yield "1: recorded", f"approves with {evidence['verdict']} and {objections} on record"
+        if w.after.direction == "cancel" and not objections and "unmatched" not in evidence["rules"]:
+            yield "1: recorded", "cancels with no objection on record"
+
+    def _settled(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        after = w.after
+        rule = "2: S3 agrees"
+        seen = self.seen.get((w.by, job.job.ref.job_id))
+        known = [seen.looked.at] if seen is not None and seen.looked is not None else []
+        known += [send.at + UPDATE_TAKES for send in job.sends if send.by == w.by and send.answer == "done"]
+        if not known:
+            yield from self._gone(job, w)
+            return
+        until = min(max(known), w.at)
+        status = next((status for at, status in reversed(job.job.history) if at <= until), "")
+        effects = [effect for effect in job.effects if effect[0] <= until]
+        if after.outcome == "applied":
+            by_gate = [True] if not after.unattributed else [True, False]
+            if not any(direction == after.direction and ours in by_gate for _, direction, ours in effects):
+                yield rule, f"settled as applied {after.direction}, which never took effect; S3 says {status}"
+            return
+        if status in WAITS and not (status != "Suspended" and not job.job.asks):
+            yield rule, f"settled as {after.outcome} while S3 says {status}"
+        if seen is not None and seen.looked is not None:
+            asks = self._asks(job, seen.looked.job)
+            called = {"no": {"ungated"}, "unknown": {"ungated_or_confirmed_elsewhere"}}.get(asks)
+            if after.outcome not in (called or {"superseded", "lapsed"}):
+                yield "6: ungated", f"settled as {after.outcome}, whether it asks is {asks}"
+        if after.outcome == "ungated" and job.asks:
+            yield "6: ungated", "called ungated, and it asked"
+        if effects and effects[-1][2] and (after.outcome == "superseded" or self.evidence.reason_survives):
+            yield rule, f"settled as {after.outcome} though the gate's {effects[-1][1]} took effect"
+        if after.outcome == "lapsed" and status not in ("Failing", "Failed"):
+            yield rule, f"settled as lapsed while S3 says {status}"
+
+    def _asks(self, job: _Job, said: Mapping[str, Any]) -> str:
+        """Whether a job asks for confirmation, as far as S3 and the ledger said to the gate."""
+        if said["Status"] == "Suspended" or "SuspendedDate" in said or said.get("ConfirmationRequired") is True:
+            return "yes"
+        if job.seen_waiting and job.item is not None and job.item.phase in ("held", "claimed"):
+            return "yes"
+        progress = said.get("ProgressSummary", {})
+        done = progress.get("NumberOfTasksSucceeded", 0) + progress.get("NumberOfTasksFailed", 0)
+        ran = said["Status"] in READY_AND_BEYOND or done > 0
+        known_by_date = self.evidence.survives and ran
+        return "no" if said.get("ConfirmationRequired") is False or known_by_date else "unknown"
+
+    def _gone(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        """Whether a job may be taken for gone that S3 did not show to this invocation."""
+        rule, seen = "2: gone", self.seen[w.by, job.job.ref.job_id]
+        if w.after.outcome != "lapsed" or seen.not_found is None or job.not_found is None:
+            yield "2: S3 agrees", f"settled as {w.after.outcome} without having asked S3"
+            return
+        if seen.not_found - job.not_found < MINUTES:
+            yield rule, f"taken for gone {seen.not_found - job.not_found} after S3 first said so"
+        listed = self.listed.get(w.by)
+        if listed is None or job.job.ref.job_id in listed:
+            yield rule, "taken for gone without a look at the listing, or against it"
+
+    def _is_told(self, job: _Job) -> bool:
+        wanted = TOLD_AS.get((str(job.item.outcome), job.item.direction), set())
+        decision = f"{job.job.ref.job_id}.{job.settled_rev}"
+        return any(each.review.action in wanted and each.review.id == decision for each in job.told)
+
+    # --- UpdateJobStatus ----------------------------------------------------------------------------
+
+    def _sent(self, s: records.Sent) -> None:
+        job = self.jobs[s.job_id]
+        for rule, what in self._wrongly_sent(job, s):
+            self._wrong(rule, s.job_id, s.at, what)
+        direction = "approve" if s.status == "Ready" else "cancel"
+        if s.answer != "refused":
+            job.hands.add(direction)
+        job.sends.append(s)
+        if s.moved:
+            self._effect(s.job_id, s.at, s.status, by_gate=True)
+
+    def _wrongly_sent(self, job: _Job, s: records.Sent) -> Iterator[tuple[str, str]]:
+        item = job.item
+        direction = "approve" if s.status == "Ready" else "cancel"
+        yield from self._bad_text(s.reason, "a reason")
+        if item is None or item.phase != "claimed" or job.claimer != s.by:
+            yield "5: claim before", f"sent {s.status} without a claim"
+            return
+        if item.reason != s.reason or f"claim {item.claim_id}]" not in s.reason:
+            yield "5: claim before", f"sent with another reason than the claim's: {s.reason!r}"
+        if item.direction != direction:
+            yield "5: claim before", f"sent {s.status} with a claim to {item.direction}"
+        if s.at + UPDATE_TAKES >= item.lease_until:
+            yield "lease", f"sent at {s.at} with a lease until {item.lease_until}"
+        if any(send.answer != "refused" for send in job.sends):
+            yield "unclear", "sent again under the same claim"
+        if job.hands - {direction}:
+            yield "2: one hand", f"sent {s.status} after {job.hands} that may have arrived"
+        looked = self.seen[s.by, s.job_id].looked
+        if looked is None or s.at - looked.at > FRESH:
+            yield "1: fresh", f"sent {s.status} on facts of {looked.at if looked else None}"
+            return
+        if direction == "approve" and looked.job["Status"] != "Suspended":
+            yield "1: Suspended", f"confirmed a job that was {looked.job['Status']}"
+        if not _by_person(item):
+            yield from self._unjust(job, s, looked, direction)
+
+    def _unjust(self, job: _Job, s: records.Sent, looked: records.Looked, direction: str) -> Iterator[tuple[str, str]]:
+        """Whether the verdict is what was sent, now and when it can have arrived at the latest."""
+        given = self.given.get(s.by)
+        if given is None or given.document is None:
+            yield "1: policies", f"sent {s.status} without policies"
+            return
+        for at in (s.at, s.at + UPDATE_TAKES):
+            judged = self._judge(s.by, looked, given.document, at)
+            asks = self._asks(job, looked.job)
+            if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.asks):
+                yield "4: ungated", f"cancelled a job that is {looked.job['Status']}, whether it asks is {asks}"
+            if direction == "approve":
+                if judged.verdict != "approve":
+                    yield "1: met", f"confirmed though the verdict at {at} is {judged.verdict} by {judged.deciding}"
+                continue
+            if judged.verdict == "cancel":
+                if not job.job.asks and given.document.get("ungated_jobs") != "cancel":
+                    yield "4: ungated", "cancelled a job that did not ask, which the policies leave alone"
+                if not job.job.asks and judged.deciding == ("(unmatched)",):
+                    yield "4: ungated", "cancelled a job that did not ask for being unmatched"
+                continue
+            if not self._is_expired(job, s.by, given.document, judged, looked, s.at, REVIEW_TAKES):
+                yield "4: cancelled", f"cancelled though the verdict at {at} is {judged.verdict} by {judged.deciding}"
+
+    def _judge(
+        self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime, *, with_until: bool = False
+    ) -> OracleResult:
+        seen = self.seen[by, looked.job_id]
+        size = seen.size
+        said = _plain(looked.job)
+        if self._asks(self.jobs[looked.job_id], looked.job) == "no":
+            said["ConfirmationRequired"] = False  # also where only the missing date and the setting say so
+        return evaluate(
+            document,
+            said,
+            "unmeasurable" if seen.tags is None else seen.tags,
+            at,
+            manifest_bytes="unmeasurable" if size is None else size,
+            with_until=with_until,
+        )
+
+    def _is_expired(
+        self,
+        job: _Job,
+        by: int,
+        document: Mapping[str, Any],
+        judged: OracleResult,
+        looked: records.Looked,
+        at: datetime,
+        slack: timedelta = timedelta(0),
+    ) -> bool:
+        """Whether a hold may end in a cancellation: long enough, and all that is in its way is known.
+
+        What is known here is when a hold was written; a slack is for the time that a review takes up to there.
+        """
+        age = document.get("cancel_held_after")
+        if age is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
+            return False
+        hold = job.hold
+        if hold is None or job.owes_chance or job.known_at is None or not _all_known(judged, looked):
+            return False
+        if self._was_left_alone(job, at) or _passed(hold.until, at):
+            return False
+        longest = timedelta(seconds=int(str(age)[:-1]) * SECONDS[str(age)[-1]])
+        if job.known_for + (at - job.known_at) < longest - slack:
+            return False
+        return not self._is_cancelled_later(by, document, looked, at)
+
+    def _is_cancelled_later(self, by: int, document: Mapping[str, Any], looked: records.Looked, at: datetime) -> bool:
+        """Whether a grace runs, or the verdict turns into a cancellation at an instant to come."""
+        if self._judge(by, looked, _without_graces(document), at).verdict == "cancel":
+            return True
+        return self._judge(by, looked, document, at, with_until=True).cancels_at is not None
+
+    # --- The end ------------------------------------------------------------------------------------
+
+    def _look_at_the_end(self) -> None:
+        for job_id, job in self.jobs.items():
+            item = self.evidence.items.get(job.job.ref)
+            if item != job.item:
+                self._wrong("ledger", job_id, self.evidence.end, f"the ledger says {item}, written was {job.item}")
+            for rule, what in self._left_open(job):
+                self._wrong(rule, job_id, self.evidence.end, what)
+
+    def _left_open(self, job: _Job) -> Iterator[tuple[str, str]]:  # noqa: C901 - rule by rule
+        item, status = job.item, job.job.status
+        rule = "3: at rest"
+        if item is not None and item.phase == "settled":
+            told_just_now = self.swept is not None and item.announced_at and item.announced_at >= self.swept.at
+            if status == "Suspended" and not job.hands and not item.maybe_sent and not told_just_now:
+                yield "2: S3 agrees", f"settled as {item.outcome}, and S3 says Suspended"
+            if item.announced_at is None or item.due_at is not None or not self._is_told(job):
+                yield "5: announced", f"settled as {item.outcome}, and never announced"
+            return
+        if self.swept is None:
+            return
+        if status == "Suspended":
+            if item is None or item.phase != "held":
+                yield rule, f"Suspended, and {item.phase if item else 'not known'}"
+                return
+            if item.due_at is None or item.due_at > self.evidence.end + LATEST_DUE:
+                yield "3: due", f"held, and due at {item.due_at}"
+            yield from self._should_be_decided(job)
+        elif item is not None and not job.job.asks and status in RUNS and item.block in ("paused", "brake"):
+            return
+        elif item is not None and status not in WAITS:
+            yield rule, f"S3 says {status}, and the ledger {item.phase}"
+        elif item is None and status in RUNS:
+            yield rule, f"a job that is {status} was not noticed"
+
+    def _should_be_decided(self, job: _Job) -> Iterator[tuple[str, str]]:
+        """Whether the last sweep left a job undecided for no reason."""
+        assert self.swept is not None
+        looked = self.seen[self.swept.by, job.job.ref.job_id].looked
+        given = self.given[self.swept.by]
+        if looked is None or given.document is None:
+            yield "3: at rest", "not looked at by the last sweep"
+            return
+        now, later = (self._judge(self.swept.by, looked, given.document, looked.at + each) for each in (
+            timedelta(0), UPDATE_TAKES * 2,
+        ))  # fmt: skip
+        if now.verdict != later.verdict:
+            return
+        direction: str | None = {"approve": "approve", "cancel": "cancel"}.get(now.verdict)
+        is_expired = self._is_expired(job, self.swept.by, given.document, now, looked, looked.at)
+        if job.chance_by != self.swept.by and is_expired:
+            direction = "cancel"
+        if direction is None or self.paused or (job.job.created < self.evidence.opened and not self.evidence.adopts):
+            return
+        item = job.item
+        if item.maybe_sent and item.direction not in (None, direction):
+            return
+        if direction == "cancel" and item.block == "brake":
+            return
+        yield "3: at rest", f"held though the verdict is {now.verdict} ({direction}): {item.reason}"
+
+    # --- Texts --------------------------------------------------------------------------------------
+
+    def _check_text(self, text: str, job_id: str, at: datetime, what: str) -> None:
+        if text:
+            for rule, said in self._bad_text(text, what):
+                self._wrong(rule, job_id, at, said)
+
+    def _bad_text(self, text: str, what: str) -> Iterator[tuple[str, str]]:
+        if not 1 <= len(text) <= 256 or not text.isascii() or not text.isprintable():
+            yield "5: reason", f"{what}: {text!r}"
+
+
+def _without_graces(written: Any) -> Any:
+    """A document under which every violation that cancels does so at once."""
+    if isinstance(written, list):
+        return [_without_graces(each) for each in written]
+    if not isinstance(written, dict):
+        return written
+    inner = {key: _without_graces(each) for key, each in written.items() if key not in ("grace", "cancel_grace")}
+    return {**inner, "cancel_grace": "0s"} if "version" in written else inner
+
+
+def _all_known(judged: OracleResult, looked: records.Looked) -> bool:
+    known = {Result.MET, Result.VIOLATED}
+    if "(unknown member)" in judged.deciding:
+        return False
+    return operation_name(_plain(looked.job)) in KNOWN_OPERATIONS and all(
+        statement.match in known and all(result in known for result in statement.requirements)
+        for statement in judged.statements
+    )
+
+
+def _passed(until: datetime | None, at: datetime) -> bool:
+    return until is not None and until <= at
+
+
+def _by_person(item: Any) -> bool:
+    return bool(item.decided_by.startswith("arn:"))
+
+
+def _but_when(item: Any) -> Any:
+    return replace(item, rev=0, due_at=None, missing_since=None, known_at=None, owes_chance=False)
+
+
+def _shown_again(before: Any, after: Any) -> bool:
+    """Whether all that was written is that S3 shows a job that it had not shown."""
+    if before is None or before.missing_since is None or after.missing_since is not None:
+        return False
+    return bool(_but_when(before) == _but_when(after))
+
+
+def _end(item: Any) -> tuple[Any, ...]:
+    return item.outcome, item.direction, item.verdict, item.reason, item.decided_by, item.claim_id, item.decided_at
+
+
+def _plain(value: Any) -> Any:
+    """As `aws s3control describe-job` prints it."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if name != "ResponseMetadata"}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def violations(evidence: Evidence) -> list[Violation]:
+    """Every promise that this history broke."""
+    return Oracle(evidence).violations

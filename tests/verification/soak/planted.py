@@ -1,0 +1,602 @@
+"""Deliberate bugs, one at a time: each breaks one rule of the protocol in the gate's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from batchgate.aws import answers, s3control
+from batchgate.aws.s3control import S3Control
+from batchgate.errors import BatchgateError, LedgerError
+from batchgate.gate import execution, held_time, protocol, review, sweep
+from batchgate.gate.held_time import HeldTime
+from batchgate.gate.protocol import Settle, Step
+from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
+from batchgate.policy.evaluate import Decision
+from batchgate.policy.evidence import evidence_of
+from batchgate.policy.facts import JobFacts, Result
+from batchgate.policy.policy_set import Verdict
+from tests.flow.memory_ledger import MemoryLedger
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+PLANTS: dict[str, Plant] = {}
+
+
+def plant(bug: Plant) -> Plant:
+    """Keep a bug by its name."""
+    PLANTS[bug.__name__] = bug
+    return bug
+
+
+class Forged:
+    """A ledger that takes no claim, and says that it did."""
+
+    def __init__(self, ledger: Any) -> None:
+        """Stand before the real one."""
+        self.ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        """As the real one."""
+        return getattr(self.ledger, name)
+
+    def claim(self, state: State, *, replacing: State | None, **_: Any) -> State:
+        """Nothing is written."""
+        return replace(state, rev=replacing.rev if replacing else 0)
+
+
+def _with_ledger(gate: Any, ledger: Any) -> Any:
+    return replace(gate, ledger=ledger)
+
+
+# --- Claims -----------------------------------------------------------------------------------------
+
+
+@plant
+def send_without_a_claim(patch: pytest.MonkeyPatch) -> None:
+    """The claim is made up."""
+    claim: Any = execution._claim
+    patch.setattr(
+        execution,
+        "_claim",
+        lambda state, intent, job, gate: claim(state, intent, job, _with_ledger(gate, Forged(gate.ledger))),
+    )
+
+
+@plant
+def send_though_the_claim_failed(patch: pytest.MonkeyPatch) -> None:
+    """A claim that could not be written counts as one that was."""
+    claim: Any = execution._claim
+
+    def bold(state: Any, intent: Any, job: Any, gate: Any) -> Any:
+        try:
+            return claim(state, intent, job, gate)
+        except LedgerError:
+            return claim(state, intent, job, _with_ledger(gate, Forged(gate.ledger)))
+
+    patch.setattr(execution, "_claim", bold)
+
+
+@plant
+def finish_an_expired_approve_without_judging(patch: pytest.MonkeyPatch) -> None:
+    """What was claimed once is sent again, whatever has changed since."""
+    judge: Any = review._judge
+
+    def finish(state: Any, look: Any, policies: Any, gate: Any) -> Any:
+        if state is None or state.phase is not Phase.CLAIMED or state.direction is not Direction.APPROVE:
+            return judge(state, look, policies, gate)
+        gate.jobs.update_status(state.ref, state.direction.requested_status, state.reason)
+        end = Settle(Outcome.APPLIED, state.direction)
+        return execution.finish(end, state, execution.Seen.of(look.job), gate)
+
+    patch.setattr(review, "_judge", finish)
+
+
+@plant
+def judge_again_under_a_live_lease(patch: pytest.MonkeyPatch) -> None:
+    """No lease is respected."""
+    patch.setattr(State, "lease_is_live", lambda self, now: False)
+
+
+@plant
+def forget_that_a_claim_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
+    """Who takes a claim over takes it for unsent."""
+
+    def forgetful(item: Any, **changes: Any) -> Any:
+        if "maybe_sent" in changes:
+            changes["maybe_sent"] = False
+        return replace(item, **changes)
+
+    patch.setattr(execution, "replace", forgetful)
+
+
+@plant
+def the_gate_s_hand_moves_both_ways(patch: pytest.MonkeyPatch) -> None:
+    """An earlier update the other way is no reason to hold."""
+    block: Any = review._block
+
+    def careless(*args: Any) -> Block | None:
+        found: Block | None = block(*args)
+        return None if found is Block.OTHER_HAND else found
+
+    patch.setattr(review, "_block", careless)
+
+
+@plant
+def a_new_claim_id_each_time(patch: pytest.MonkeyPatch) -> None:
+    """An earlier claim's late effect is not recognised."""
+    claim: Any = execution._claim
+
+    def anew(state: Any, intent: Any, job: Any, gate: Any) -> Any:
+        return claim(replace(state, claim_id=None) if state else None, intent, job, gate)
+
+    patch.setattr(execution, "_claim", anew)
+
+
+@plant
+def write_over_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
+    """The ledger takes every write."""
+
+    def write(self: Any, state: State, replacing: Any, review: Any, check: Any) -> State:
+        check()
+        written = replace(state, rev=(replacing.rev if replacing else 0) + 1)
+        self.states[state.ref] = written
+        return written
+
+    patch.setattr(MemoryLedger, "_write", write)
+
+
+# --- What S3 said -----------------------------------------------------------------------------------
+
+
+@plant
+def look_at_no_clock_but_ones_own(patch: pytest.MonkeyPatch) -> None:
+    """S3's Date is not read."""
+    patch.setattr(s3control, "_check_clock", lambda *_: None)
+
+
+@plant
+def pass_over_what_the_sdk_does_not_know(patch: pytest.MonkeyPatch) -> None:
+    """As it was dropped, it is not there."""
+    patch.setattr(s3control, "_unknown_members", lambda answer: ())
+
+
+@plant
+def take_any_answer_for_one(patch: pytest.MonkeyPatch) -> None:
+    """Whatever comes with 200 is read, as botocore reads it; what has no tags has none."""
+    patch.setattr(answers, "_unknown_members", lambda *_: set())
+    patch.setattr(answers, "_check_headers", lambda *_: None)
+    tags: Any = S3Control._tags
+    patch.setattr(S3Control, "_tags", lambda self, ref: tags(replace(self, untagged_lacks_tags=True), ref))
+
+
+# --- Sending ----------------------------------------------------------------------------------------
+
+
+@plant
+def skip_the_five_seconds(patch: pytest.MonkeyPatch) -> None:
+    """Old facts are good enough."""
+    patch.setattr(execution, "FACTS_STAY_FRESH", timedelta(hours=1))
+
+
+@plant
+def skip_the_end_of_the_window(patch: pytest.MonkeyPatch) -> None:
+    """It was open when it was judged."""
+    may_send: Any = execution._may_send
+    patch.setattr(
+        execution,
+        "_may_send",
+        lambda claim, intent, look, gate: may_send(claim, replace(intent, valid_until=None), look, gate),
+    )
+
+
+@plant
+def send_whatever_the_clock_says(patch: pytest.MonkeyPatch) -> None:
+    """No look at lease, window or facts between claim and update."""
+    patch.setattr(execution, "_may_send", lambda claim, intent, look, gate: True)
+
+
+@plant
+def retry_an_unclear_update(patch: pytest.MonkeyPatch) -> None:
+    """As an SDK would."""
+    unclear: Any = execution._after_unclear
+
+    def retry(claim: Any, told: Any, gate: Any) -> Any:
+        try:
+            gate.jobs.update_status(claim.ref, claim.direction.requested_status, claim.reason)
+        except BatchgateError:
+            return unclear(claim, told, gate)
+        return execution._settle(claim, Settle(Outcome.APPLIED, claim.direction), told, gate, claim.reason)
+
+    patch.setattr(execution, "_after_unclear", retry)
+
+
+@plant
+def withdraw_after_an_unclear_answer(patch: pytest.MonkeyPatch) -> None:
+    """Still Suspended, so it did not arrive."""
+    patch.setattr(
+        execution, "_after_unclear", lambda claim, told, gate: execution._withdraw(claim, told, gate, "no answer")
+    )
+
+
+@plant
+def take_a_server_error_for_a_refusal(patch: pytest.MonkeyPatch) -> None:
+    """It said that it failed."""
+    patch.setattr(s3control, "_SERVER_ERRORS", 600)
+    patch.setattr(s3control, "_MAY_HAVE_ARRIVED", frozenset())
+
+
+@plant
+def settle_an_unclear_update_as_applied(patch: pytest.MonkeyPatch) -> None:
+    """It will have arrived."""
+    patch.setattr(execution, "conclude_unclear", lambda state, *_: Settle(Outcome.APPLIED, state.direction))
+
+
+@plant
+def settle_before_a_late_cancel_can_have_arrived(patch: pytest.MonkeyPatch) -> None:
+    """It runs, so somebody else decided."""
+    patch.setattr(protocol, "SIGNATURE_LIVES", timedelta(0))
+
+
+@plant
+def do_not_look_for_the_claim_id(patch: pytest.MonkeyPatch) -> None:
+    """Whatever moved, it was somebody else."""
+    patch.setattr(protocol, "is_ours", lambda state, job: False)
+
+
+# --- Judging ----------------------------------------------------------------------------------------
+
+
+@plant
+def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
+    """What can't be read forbids nothing."""
+    direction: Any = review.direction_of
+
+    def trusting(decision: Decision) -> Direction | None:
+        if decision.verdict is Verdict.HOLD and Result.VIOLATED not in decision.results:
+            return Direction.APPROVE
+        found: Direction | None = direction(decision)
+        return found
+
+    patch.setattr(review, "direction_of", trusting)
+
+
+@plant
+def confirm_before_suspended(patch: pytest.MonkeyPatch) -> None:
+    """A New job is as good as a Suspended one."""
+    patch.setattr(JobStatus, "before_suspended", property(lambda self: False))
+    step: Any = protocol.next_step
+
+    def eager(state: Any, job: Any, now: Any, **named: Any) -> Any:
+        return Step.JUDGE if state is None and job.status in ("New", "Preparing") else step(state, job, now, **named)
+
+    patch.setattr(review, "next_step", eager)
+
+
+@plant
+def decide_by_the_event_alone(patch: pytest.MonkeyPatch) -> None:
+    """What the first event found is what is there."""
+    look: Any = S3Control.look
+    known: dict[Any, Any] = {}
+
+    def remembered(self: Any, ref: Any, *, with_tags: bool) -> Any:
+        if ref not in known:
+            known[ref] = look(self, ref, with_tags=with_tags)
+        found = known[ref]
+        job = replace(found.job, status=JobStatus.SUSPENDED)
+        return replace(found, job=job, read_at=self.clock.now())
+
+    patch.setattr(S3Control, "look", remembered)
+
+
+@plant
+def remember_tags(patch: pytest.MonkeyPatch) -> None:
+    """Tags are read once a job."""
+    tags: Any = S3Control._tags
+    known: dict[Any, Any] = {}
+
+    def remembered(self: Any, ref: Any) -> Any:
+        if ref not in known:
+            known[ref] = tags(self, ref)
+        return known[ref]
+
+    patch.setattr(S3Control, "_tags", remembered)
+
+
+@plant
+def record_facts_of_another_time(patch: pytest.MonkeyPatch) -> None:
+    """The history keeps what the first review saw."""
+    evidence: Any = evidence_of
+    first: dict[Any, Any] = {}
+    patch.setattr(execution, "evidence_of", lambda decision: first.setdefault(decision.facts.ref, evidence(decision)))
+
+
+@plant
+def claim_in_shadow(patch: pytest.MonkeyPatch) -> None:
+    """What would be done is done."""
+    decide: Any = review._decide
+
+    def earnest(*args: Any) -> Decision:
+        decision: Decision = decide(*args)
+        return replace(decision, verdict=decision.if_enforced or decision.verdict)
+
+    patch.setattr(review, "_decide", earnest)
+
+
+@plant
+def expire_an_unmeasurable_hold(patch: pytest.MonkeyPatch) -> None:
+    """Every hold ends some time, however late its reviews are."""
+    patch.setattr(Decision, "may_expire", property(lambda self: True))
+    patch.setattr(held_time, "OVERDUE_AFTER", timedelta(days=99))
+
+
+@plant
+def expire_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A hold that may expire has expired."""
+    patch.setattr(HeldTime, "at", _held(lambda held: replace(held, counted=timedelta(days=99), may_end=held.counts_on)))
+
+
+@plant
+def count_what_was_not_known(patch: pytest.MonkeyPatch) -> None:
+    """A hold is a hold: in shadow, paused, with tags that are denied."""
+    patch.setattr(
+        HeldTime,
+        "at",
+        lambda now, before, **_: HeldTime(
+            (before.held_for_known + (now - (before.known_at or now))) if before else timedelta(0),
+            counts_on=True,
+            owes_chance=False,
+            may_end=before is not None,
+        ),
+    )
+
+
+@plant
+def cancel_for_age_on_resume(patch: pytest.MonkeyPatch) -> None:
+    """The first review after an outage ends what was held for long before it."""
+    patch.setattr(HeldTime, "at", _held(lambda held: replace(held, may_end=True)))
+
+
+def _held(changed: Callable[[HeldTime], HeldTime]) -> Callable[..., HeldTime]:
+    at: Any = HeldTime.at
+    return lambda *args, **named: changed(at(*args, **named))
+
+
+@plant
+def cancel_in_the_grace(patch: pytest.MonkeyPatch) -> None:
+    """Who violates is cancelled at once."""
+    patch.setattr(JobFacts, "is_over", lambda self, grace: True)
+
+
+@plant
+def cancel_ungated_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
+    """No policy matches it, so it goes."""
+    patch.setattr(Decision, "by_violation", property(lambda self: True))
+
+
+def _take_for_ungated(patch: pytest.MonkeyPatch, asks: Callable[..., AsksForConfirmation]) -> None:
+    for module in (protocol, review, execution):
+        patch.setattr(module, "asks_for_confirmation", asks)
+
+
+@plant
+def cancel_what_may_have_been_confirmed_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    """Who does not say that it asked did not ask."""
+    asks: Any = protocol.asks_for_confirmation
+
+    def sure(state: Any, job: Any, survives: Any) -> AsksForConfirmation:
+        found: AsksForConfirmation = asks(state, job, survives)
+        return AsksForConfirmation.NO if found is AsksForConfirmation.UNKNOWN else found
+
+    _take_for_ungated(patch, sure)
+
+
+@plant
+def take_a_missing_date_for_no_whatever_the_setting_says(patch: pytest.MonkeyPatch) -> None:
+    """SuspendedDate is not there, so it never was."""
+    asks: Any = protocol.asks_for_confirmation
+    _take_for_ungated(patch, lambda state, job, survives: asks(state, job, DateSurvives.TRUE))
+
+
+@plant
+def call_it_somebody_else_s_decision(patch: pytest.MonkeyPatch) -> None:
+    """It runs, and the gate did not do it."""
+    without_us: Any = protocol._without_us
+    known = AsksForConfirmation.UNKNOWN
+    patch.setattr(
+        protocol,
+        "_without_us",
+        lambda job, asks: Outcome.SUPERSEDED if asks is known else without_us(job, asks),
+    )
+
+
+@plant
+def forget_who_was_seen_waiting(patch: pytest.MonkeyPatch) -> None:
+    """What the ledger holds says nothing of the job."""
+    patch.setattr(State, "is_of_one_that_asks", property(lambda self: False))
+
+
+@plant
+def take_an_ungated_job_s_claim_for_one_of_a_job_that_waits(patch: pytest.MonkeyPatch) -> None:
+    """A claim is a claim."""
+    patch.setattr(State, "is_of_one_that_asks", property(lambda self: self.phase is not Phase.SETTLED))
+
+
+@plant
+def look_for_ungated_jobs_only_before_they_run(patch: pytest.MonkeyPatch) -> None:
+    """The sweep lists New and Preparing."""
+    patch.setattr(sweep, "_PERHAPS_UNGATED", (JobStatus.NEW, JobStatus.PREPARING))
+
+
+# --- Jobs that S3 does not show ---------------------------------------------------------------------
+
+
+@plant
+def one_no_such_job_is_final(patch: pytest.MonkeyPatch) -> None:
+    """S3 said so."""
+    patch.setattr(protocol, "MISSING_FOR", timedelta(0))
+
+
+@plant
+def take_a_job_for_gone_that_is_listed(patch: pytest.MonkeyPatch) -> None:
+    """DescribeJob is the truth."""
+    not_found: Any = review._not_found
+    patch.setattr(
+        review, "_not_found", lambda ref, state, gate: not_found(ref, state, replace(gate, listed=frozenset()))
+    )
+
+
+@plant
+def count_from_the_first_time_that_a_job_was_not_found(patch: pytest.MonkeyPatch) -> None:
+    """Whether S3 has shown it since or not."""
+    patch.setattr(review, "_shown_again", lambda state, gate: state)
+
+    def keep(item: Any, **changes: Any) -> Any:
+        if "phase" in changes and changes["phase"] is Phase.HELD and isinstance(item, State):
+            changes["missing_since"] = item.missing_since
+        return replace(item, **changes)
+
+    patch.setattr(execution, "replace", keep)
+
+
+@plant
+def never_open_a_settled_job_again(patch: pytest.MonkeyPatch) -> None:
+    """Settled is settled."""
+    patch.setattr(review, "is_open_again", lambda state, job, now: False)
+
+
+@plant
+def open_again_what_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
+    """S3 says Suspended, so nothing of ours arrived."""
+
+    def may_reopen(state: State, job: Any) -> bool:
+        is_over = state.phase is Phase.SETTLED and state.announced_at is not None
+        return is_over and state.outcome is not Outcome.APPLIED and job.status is JobStatus.SUSPENDED
+
+    patch.setattr(protocol, "may_reopen", may_reopen)
+    patch.setattr(review, "may_reopen", may_reopen)
+
+
+@plant
+def open_a_settled_job_again_at_once(patch: pytest.MonkeyPatch) -> None:
+    """The last answer is the true one."""
+    patch.setattr(protocol, "CONTRADICTED_FOR", timedelta(0))
+
+
+# --- What stops the hand ----------------------------------------------------------------------------
+
+
+@plant
+def ignore_the_pause(patch: pytest.MonkeyPatch) -> None:
+    """The claim's transaction does not look at it."""
+    claim: Any = MemoryLedger.claim
+
+    def deaf(self: Any, *args: Any, **named: Any) -> State:
+        pause, self.paused = self.paused, None
+        try:
+            written: State = claim(self, *args, **named)
+        finally:
+            self.paused = pause
+        return written
+
+    patch.setattr(MemoryLedger, "claim", deaf)
+
+
+@plant
+def no_brake(patch: pytest.MonkeyPatch) -> None:
+    """Cancellations are not counted."""
+    by_policy: Any = execution.by_policy
+    patch.setattr(review, "by_policy", lambda *args, **named: replace(by_policy(*args, **named), brake=None))
+
+
+@plant
+def adopt_existing(patch: pytest.MonkeyPatch) -> None:
+    """Older jobs are decided, too."""
+    block: Any = review._block
+
+    def greedy(*args: Any) -> Block | None:
+        found: Block | None = block(*args)
+        return None if found is Block.ADOPTION else found
+
+    patch.setattr(review, "_block", greedy)
+
+
+# --- What is left over ------------------------------------------------------------------------------
+
+
+@plant
+def swallow_a_page_of_list_jobs(patch: pytest.MonkeyPatch) -> None:
+    """One page is all there is."""
+
+    def first_page(self: Any, account_id: str, statuses: Any) -> Iterator[Any]:
+        rows = listed(self, account_id, statuses)
+        for _, row in zip(range(s3control.JOBS_A_PAGE), rows, strict=False):
+            yield row
+
+    listed: Any = S3Control.list_jobs
+    patch.setattr(S3Control, "list_jobs", first_page)
+
+
+@plant
+def forget_to_announce(patch: pytest.MonkeyPatch) -> None:
+    """Marked as announced, and told to nobody."""
+
+    def silent(settled: Any, told: Any, gate: Any) -> Any:
+        gate.ledger.write(replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled)
+        return told
+
+    patch.setattr(execution, "_announce", silent)
+
+
+@plant
+def announce_only_once_tried(patch: pytest.MonkeyPatch) -> None:
+    """An announcement that failed is not tried again."""
+    announce: Any = execution._announce
+
+    def careless(settled: Any, told: Any, gate: Any) -> Any:
+        try:
+            return announce(settled, told, gate)
+        except BatchgateError:
+            gate.ledger.write(replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled)
+            raise
+
+    patch.setattr(execution, "_announce", careless)
+
+
+@plant
+def hold_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A hold is never due again."""
+    patch.setattr(execution, "_due_at", lambda *_: None)
+
+
+@plant
+def look_only_at_what_is_new(patch: pytest.MonkeyPatch) -> None:
+    """The sweep forgets what is due."""
+    patch.setattr(sweep, "_due_since", lambda *_, **__: None)
+
+
+@plant
+def do_not_look_for_what_vanished(patch: pytest.MonkeyPatch) -> None:
+    """The sweep takes what is claimed for settled."""
+    due_since: Any = sweep._due_since
+    patch.setattr(
+        sweep,
+        "_due_since",
+        lambda item, now, version, **named: (
+            due_since(item, now, version, **named) if item.phase is Phase.HELD else None
+        ),
+    )
+
+
+@plant
+def a_reason_without_end(patch: pytest.MonkeyPatch) -> None:
+    """What a person says is passed on as it is."""
+    patch.setattr(
+        review,
+        "personal_reason",
+        lambda did, who, why, version, claim_id: f"batchgate: {did} by {who}: {why} [claim {claim_id}]",
+    )

@@ -1,0 +1,98 @@
+"""Deliberate bugs in the gate, planted one at a time: the oracle catches each of them."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.verification.soak import soak
+from tests.verification.soak.history import random_history
+from tests.verification.soak.planted import PLANTS
+
+SEEDS = {
+    "a_new_claim_id_each_time": 6,
+    "a_reason_without_end": 6,
+    "adopt_existing": 15,
+    "announce_only_once_tried": 14,
+    "approve_on_unknown": 1,
+    "call_it_somebody_else_s_decision": 2,
+    "cancel_for_age_on_resume": 588,
+    "cancel_in_the_grace": 9,
+    "cancel_ungated_jobs_for_no_violation": 125,
+    "cancel_what_may_have_been_confirmed_elsewhere": 2,
+    "claim_in_shadow": 8,
+    "confirm_before_suspended": 7,
+    "count_from_the_first_time_that_a_job_was_not_found": 155,
+    "count_what_was_not_known": 33,
+    "decide_by_the_event_alone": 0,
+    "do_not_look_for_the_claim_id": 0,
+    "do_not_look_for_what_vanished": 6,
+    "expire_an_unmeasurable_hold": 67,
+    "expire_at_once": 4,
+    "finish_an_expired_approve_without_judging": 0,
+    "forget_that_a_claim_may_have_been_sent": 6,
+    "forget_to_announce": 0,
+    "forget_who_was_seen_waiting": 6,
+    "hold_for_ever": 0,
+    "ignore_the_pause": 15,
+    "judge_again_under_a_live_lease": 6,
+    "look_at_no_clock_but_ones_own": 4,
+    "look_for_ungated_jobs_only_before_they_run": 7,
+    "look_only_at_what_is_new": 0,
+    "never_open_a_settled_job_again": 15,
+    "no_brake": 0,
+    "one_no_such_job_is_final": 1,
+    "open_a_settled_job_again_at_once": 15,
+    "open_again_what_may_have_been_sent": 37,
+    "pass_over_what_the_sdk_does_not_know": 150,
+    "record_facts_of_another_time": 6,
+    "remember_tags": 17,
+    "retry_an_unclear_update": 0,
+    "send_though_the_claim_failed": 0,
+    "send_whatever_the_clock_says": 16,
+    "send_without_a_claim": 0,
+    "settle_an_unclear_update_as_applied": 6,
+    "settle_before_a_late_cancel_can_have_arrived": 1475,
+    "skip_the_end_of_the_window": 16,
+    "skip_the_five_seconds": 155,
+    "swallow_a_page_of_list_jobs": 130,
+    "take_a_job_for_gone_that_is_listed": 36,
+    "take_a_missing_date_for_no_whatever_the_setting_says": 2,
+    "take_a_server_error_for_a_refusal": 17,
+    "take_an_ungated_job_s_claim_for_one_of_a_job_that_waits": 155,
+    "take_any_answer_for_one": 26,
+    "the_gate_s_hand_moves_both_ways": 18,
+    "withdraw_after_an_unclear_answer": 0,
+    "write_over_what_others_wrote": 54,
+}
+"""Of a history that shows the bug; others are looked for only where that has changed."""
+
+OTHERS = 300
+CRASHED = "no crash"
+
+
+def caught_by(seeds: Iterable[int], name: str) -> tuple[int, set[str]] | None:
+    """The first history that breaks a promise with this bug in the gate, and the rules."""
+    for seed in seeds:
+        with pytest.MonkeyPatch.context() as patch:
+            PLANTS[name](patch)
+            found, _ = soak.play(random_history(seed))
+        rules = {each.rule for each in found} - {CRASHED}  # a bug that only crashes is no test of the oracle
+        if rules:
+            return seed, rules
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(PLANTS))
+def test_the_oracle_catches_a_planted_bug(name: str) -> None:
+    """With the bug a promise is broken, and without it the same history breaks none."""
+    caught = caught_by((SEEDS[name], *range(OTHERS)), name)
+    assert caught is not None, f"{name} was not caught by {OTHERS} histories"
+    seed, rules = caught
+    assert rules
+    found, _ = soak.play(random_history(seed))
+    assert [str(each) for each in found] == []
+
+
+def test_every_planted_bug_has_its_seed() -> None:
+    """And no seed is left of one that is gone."""
+    assert sorted(SEEDS) == sorted(PLANTS)
