@@ -42,7 +42,7 @@ setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Install everyt
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo
-demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, no AWS account needed (POLICY=file)
+demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being evaluated on this machine, no AWS account needed (POLICY=file)
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local
@@ -91,9 +91,9 @@ reference: $(DEV) ## Write what is generated anew: the policy reference, its mes
 	$(BIN)/python docs/generate/decision_event.py
 
 .PHONY: bench
-bench: $(PEERS) $(CLI) ## Measure judging, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)
+bench: $(PEERS) $(CLI) ## Measure evaluating, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
-	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.judging --output $(or $(OUTPUT),table) || missed=1; \
+	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.evaluating --output $(or $(OUTPUT),table) || missed=1; \
 	PYTHONPATH=functions $(BIN)/python benchmarks/worst_document.py || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
@@ -101,7 +101,7 @@ bench: $(PEERS) $(CLI) ## Measure judging, the sweep and the cold start beside t
 	exit $$missed
 
 .PHONY: oracle
-oracle: $(DEV) ## Compare the judging core with the independent reading of the language on 100,000 random jobs
+oracle: $(DEV) ## Compare the evaluating core with the independent reading of the language on 100,000 random jobs
 	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
 
 .PHONY: soak
@@ -110,7 +110,7 @@ soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
-mutate: $(DEV) $(MUTATE) ## Change the judging core in some 780 small ways and see that a test fails each time (MODULES="decide checks")
+mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="decide checks")
 	@mkdir -p build
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)

@@ -6,7 +6,7 @@ import sys
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from infra.gate_asset import CHECKOUT
 from infra.gate_stack import GateStack
 from infra.settings import CONTEXT_KEY, read_settings
@@ -19,7 +19,7 @@ def main() -> None:
         own = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"].get(CONTEXT_KEY)
         settings = read_settings(app.node.try_get_context(CONTEXT_KEY), own)
         GateStack(app, settings.stack_name, settings=settings)
-    except BatchgateError as error:
+    except GateError as error:
         sys.exit(f"batchgate: {error}")
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()

@@ -26,7 +26,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.gate.ports import Brake, Gate, Review
+from batchgate.gate.ports import CircuitBreaker, Gate, Review
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
@@ -170,7 +170,7 @@ def sweep(jobs: int, latency: float) -> tuple[float, int]:
         clock=clock,
         new_claim_id=lambda: "5f3a91c2",
         deadline=clock.now() + timedelta(minutes=10),
-        brake=Brake(20, timedelta(minutes=10)),
+        breaker=CircuitBreaker(20, timedelta(minutes=10)),
     )
     begin = time.perf_counter()
     report = sweep_jobs(gate, Plan("aws", REGION, ACCOUNT, THREADS, 100_000), Memory(), owner="bench")

@@ -23,7 +23,7 @@ from batchgate.errors import PolicyError
 from batchgate.jobs.model import Job
 from batchgate.policy import calendars
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet
 
@@ -304,7 +304,7 @@ def timed(policies: PolicySet, about: JobFacts) -> float:
     """Evaluate once, the collector off as in a function that just began."""
     gc.disable()
     began = time.process_time()
-    decide(policies, about)
+    evaluate_job(policies, about)
     seconds = time.process_time() - began
     gc.enable()
     return seconds

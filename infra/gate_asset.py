@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from infra.service_data import cut_service_data
 from infra.settings import Architecture
 
@@ -23,7 +23,7 @@ _UV_PLATFORMS: Final = {Architecture.ARM64: "aarch64-manylinux2014", Architectur
 _PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architecture.X86_64: "manylinux2014_x86_64"}
 
 
-class AssetError(BatchgateError):
+class AssetError(GateError):
     """The asset can't be built here; the message says what was missing."""
 
 

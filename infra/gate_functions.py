@@ -1,4 +1,4 @@
-"""The functions that judge jobs, each with a role and a log group of its own."""
+"""The functions that evaluate jobs, each with a role and a log group of its own."""
 
 from typing import Final, cast
 
@@ -64,7 +64,7 @@ class GateFunctions(Construct):
         to_decide = {
             "BATCHGATE_ADOPT_EXISTING": settings.adopt_existing,
             "BATCHGATE_SUSPENDED_DATE_SURVIVES": settings.suspended_date_survives_word,
-            "BATCHGATE_BRAKE": f"{settings.brake_cancellations}/{settings.brake_minutes}",
+            "BATCHGATE_CIRCUIT_BREAKER": f"{settings.circuit_breaker_cancellations}/{settings.circuit_breaker_minutes}",
             "BATCHGATE_APPCONFIG": policies.location,
             "BATCHGATE_EVENT_BUS": DECISION_BUS,
             "BATCHGATE_LEDGER_TABLE": ledger.table.table_name,

@@ -164,7 +164,7 @@ class GateStack(Stack):
         Validations.of(function.role or function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:<AWS::Region>:<AWS::AccountId>:job/*]",
-                reason="The gate judges every job of its account and Region, and their ids are S3's to give.",
+                reason="The gate evaluates every job of its account and Region, and their ids are S3's to give.",
             )
         )
 

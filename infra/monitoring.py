@@ -339,7 +339,7 @@ def _alarms_of_events(job_events: JobEvents) -> tuple[_Watch, ...]:
         ),
         _Watch(
             name="events-wait",
-            means="Events have waited for 15 minutes: more come than are judged, or judging fails.",
+            means="Events have waited for 15 minutes: more come than are evaluated, or evaluating fails.",
             do="Look at the function's errors and throttles, and at the gate's own: an event that fails each time also "
             "waits. Raise the setting max_concurrency if there are none.",
             metric=job_events.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_MINUTE),
@@ -429,15 +429,15 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
         _Watch(
             name="paused",
             missing=_AS_IT_WAS,
-            means="Somebody has paused the gate: it goes on judging and decides nothing.",
+            means="Somebody has paused the gate: it goes on evaluating and decides nothing.",
             do="`batchgate pause --status` says who and why; `batchgate resume` ends it.",
             metric=_gate("Paused", "Maximum"),
         ),
         _Watch(
-            name="brake",
-            means="More jobs were to be cancelled than the brake allows: further cancellations have become holds.",
+            name="circuit breaker",
+            means="More jobs were to be cancelled than the circuit breaker allows: further cancellations became holds.",
             do="See whether a policy cancels what it should not; `batchgate jobs held` shows which it were.",
-            metric=_gate("BrakeHolds"),
+            metric=_gate("CircuitBreakerHolds"),
         ),
         _Watch(
             name="contradiction",

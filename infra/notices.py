@@ -62,7 +62,7 @@ class Notices(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.notify_email))
 
     def _tell_of_cancellations(self) -> None:
-        """One message for each cancelled job; the brake bounds how many there can be.
+        """One message for each cancelled job; the circuit breaker bounds how many there can be.
 
         A role publishes them: the topic's own policy would have to admit EventBridge whosever rule it acts for.
         """

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "appconfigdata": frozenset({"GetLatestConfiguration", "StartConfigurationSession"}),
@@ -31,7 +31,7 @@ _EXTRAS: Final = "service-2.sdk-extras"
 _ENDPOINTS: Final = "endpoints.json"
 
 
-class ServiceDataError(BatchgateError):
+class ServiceDataError(GateError):
     """botocore's data is not laid out as it was; the message says what was looked for."""
 
 

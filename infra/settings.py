@@ -9,13 +9,13 @@ from typing import Annotated, Final, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate.text import shorten
 
 CONTEXT_KEY: Final = "batchgate"
 
 
-class SettingsError(BatchgateError):
+class SettingsError(GateError):
     """The CDK context says something that the stack can't be made from."""
 
 
@@ -45,19 +45,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         architecture: The processor that the functions run on.
         memory_mb: What each function gets, in MiB; Lambda gives processor time in proportion.
         timeout_seconds: How long one batch of events may take; no review is begun in its last 15 seconds.
-        max_concurrency: How many batches are judged at once. S3 Control publishes no rates: more brings SlowDown.
+        max_concurrency: How many batches are evaluated at once. S3 Control publishes no rates: more brings SlowDown.
         max_receive_count: How often an event is tried before it goes to the dead letters.
         dead_letter_days: How long dead letters are kept.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
         keep_ledger: Whether the table of decisions is protected, and outlives the stack.
-        adopt_existing: What becomes of jobs that are older than the gate: `report` holds them for people, `judge`
+        adopt_existing: What becomes of jobs that are older than the gate: `report` holds them for people, `evaluate`
             decides them like any other.
         suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate, which AWS does not
             document. Where it does (true), a job that runs without one never asked for confirmation.
-        brake_cancellations: How many jobs may be cancelled by policy in `brake_minutes`, before further cancellations
-            become holds and an alarm rings.
-        brake_minutes: See `brake_cancellations`.
+        circuit_breaker_cancellations: How many jobs may be cancelled by policy in `circuit_breaker_minutes`, before
+            further cancellations become holds and an alarm rings.
+        circuit_breaker_minutes: See `circuit_breaker_cancellations`.
         sweep_calls_per_second: How many calls of S3 Control the sweep makes at most; S3 publishes no rates.
         sweep_timeout_seconds: How long one sweep may take; what it did not come to, the next one does. An alarm rings
             when none has ended for 10 minutes.
@@ -90,10 +90,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 365
     log_level: LogLevel = LogLevel.INFO
     keep_ledger: bool = True
-    adopt_existing: Literal["report", "judge"] = "report"
+    adopt_existing: Literal["report", "evaluate"] = "report"
     suspended_date_survives: bool | Literal["unknown"] = "unknown"
-    brake_cancellations: Annotated[int, Meta(ge=1, le=1000)] = 20
-    brake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
+    circuit_breaker_cancellations: Annotated[int, Meta(ge=1, le=1000)] = 20
+    circuit_breaker_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
     sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=540)] = 300
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from batchgate.errors import BatchgateError, PolicyError, Problem, RefusedError
+from batchgate.errors import GateError, PolicyError, Problem, RefusedError
 
 
 class Exit(IntEnum):
@@ -84,7 +84,7 @@ def _tell(message: str) -> None:
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
+def reported_errors() -> Iterator[None]:
     """Turn what batchgate reports into a message and an exit code."""
     try:
         yield
@@ -94,7 +94,7 @@ def told_errors() -> Iterator[None]:
     except RefusedError as error:
         _tell(str(error))
         raise typer.Exit(Exit.REFUSED) from error
-    except BatchgateError as error:
+    except GateError as error:
         _tell(str(error))
         raise typer.Exit(Exit.COULD_NOT) from error
     except BrokenPipeError as error:  # whoever read the output has seen enough

@@ -5,7 +5,7 @@
  *
  * What may happen, in any order and any number of times: reviews by events, by the sweep and by people's commands,
  * at once; crashes between any two effects; an update that is lost, refused, throttled, answered late or not at all,
- * or that takes effect late; facts, policies and windows that change; pause, brake, shadow; people in the console.
+ * or that takes effect late; facts, policies and windows that change; pause, breaker, shadow; people in the console.
  *
  * How time and numbers are kept out of the states:
  *   rev          stale[p]: somebody else wrote STATE since p read or wrote it, so p's next condition fails. A write
@@ -15,7 +15,7 @@
  *                review may take leases for over, and the 15 minutes too.
  *   attempt      no count: updates whose sender stopped waiting are two bits, late_ready and late_cancel.
  *   facts        are anything at each look; whether 5 seconds or the window's end came before the send is anything too.
- *   pause, brake are on or off at each look at them.
+ *   pause, breaker are on or off at each look at them.
  */
 
 /* What a configuration has in it. */
@@ -32,7 +32,7 @@
 #define ENDS 1         /* jobs lapse, finish, fail and are forgotten by S3 */
 #endif
 #ifndef BARS
-#define BARS 1         /* pause and brake */
+#define BARS 1         /* pause and breaker */
 #endif
 #ifndef MARKS
 #define MARKS 1        /* shadow and adoption: reviews that only report */
@@ -74,7 +74,7 @@
 #define FINAL              3
 #define LEASE              4
 #define LEASE_EVERYWHERE   5
-#define JUDGE_AFRESH       6
+#define EVALUATE_AGAIN       6
 #define MAYBE_SENT         7
 #define ONE_WAY            8
 #define ONE_WAY_PEOPLE     9
@@ -99,10 +99,10 @@
 #define DUE_CLAIM         28
 #define DUE_END           29
 #define GONE_CLOSES       30
-#define RUNNING_JUDGED    31
+#define RUNNING_EVALUATED    31
 #define ALARM_SETTLED     32
 #define PAUSE_IN_CLAIM    33
-#define BRAKE_IN_CLAIM    34
+#define CIRCUIT_BREAKER_IN_CLAIM    34
 #define SHADOW_HOLDS      35
 #define ADOPTED_HELD      36
 #define EXPIRY_FRESH      37
@@ -330,10 +330,10 @@ idle: /* 1. read STATE */
     :: else
     fi;
     if
-    :: d_job == Suspended -> skip                                        /* judge */
+    :: d_job == Suspended -> skip                                        /* evaluate */
     :: d_job == New && gated && !RULE(S3_SAYS) -> skip
     :: (D_ASKS == asks_not || D_ASKS == asks_unknown && !RULE(UNKNOWN_LEFT)) && (d_job == New || d_job == Running) &&
-         (s_state == none || RULE(RUNNING_JUDGED)) -> skip
+         (s_state == none || RULE(RUNNING_EVALUATED)) -> skip
     :: else ->
        if
        :: d_job == New -> printf("%e: waits\n", who); goto rest          /* wait */
@@ -347,12 +347,12 @@ idle: /* 1. read STATE */
             !(HIDES >= 2 && unseen == 1) && RULE(LISTING_FIRST) ->
           printf("%e: the listing shows it\n", who); goto write_missing
        :: else ->
-          PROMISE(D_ASKS != asks_not || d_job != Running, "BROKEN 2 an ungated job that runs is let go without being judged\n");
+          PROMISE(D_ASKS != asks_not || d_job != Running, "BROKEN 2 an ungated job that runs is let go without being evaluated\n");
           end_or_leave()
        fi
     fi;
 
-    /* judge: facts, tags and policies are whatever they were when S3 was asked */
+    /* evaluate: facts, tags and policies are whatever they were when S3 was asked */
     if
     :: d_facts = good
     :: d_facts = window_closed
@@ -365,7 +365,7 @@ idle: /* 1. read STATE */
     v = hold;
     if
     :: who == person -> if :: D_ASKS == asks -> v = approve :: v = cancel fi
-    :: who != person && s_state == claimed && !RULE(JUDGE_AFRESH) -> v = s_direction
+    :: who != person && s_state == claimed && !RULE(EVALUATE_AGAIN) -> v = s_direction
     :: else ->
        if
        :: d_facts == forbidden && (grace_over || D_ASKS == asks_not || !RULE(GRACE_FIRST)) -> v = cancel
@@ -413,7 +413,7 @@ idle: /* 1. read STATE */
     unasked = (D_ASKS == asks_not);
     forget(p); d_facts = 0;
 
-    /* claim: the pause and, for reviews, the brake are checked in the same transaction */
+    /* claim: the pause and, for reviews, the circuit breaker are checked in the same transaction */
     if
     :: stale[p] && !RULE(OWN_ID) -> printf("%e: takes another's claim for its own\n", who); own_lease[p] = 1; goto send
     :: else
@@ -421,9 +421,9 @@ idle: /* 1. read STATE */
     if
     :: BARS && RULE(PAUSE_IN_CLAIM) -> printf("%e: the gate is paused\n", who); marked = 1; goto write_hold
     :: BARS && !RULE(PAUSE_IN_CLAIM) -> printf("the gate is paused\n"); printf("BROKEN 1 a claim while the gate is paused\n"); assert(false)
-    :: BARS && v == cancel && who != person && RULE(BRAKE_IN_CLAIM) -> printf("%e: the brake is on\n", who); marked = 1; goto write_hold
-    :: BARS && v == cancel && who != person && !RULE(BRAKE_IN_CLAIM) -> printf("another job's cancellation is claimed: the brake is on\n");
-       printf("BROKEN 4 a cancellation is claimed beyond the brake\n"); assert(false)
+    :: BARS && v == cancel && who != person && RULE(CIRCUIT_BREAKER_IN_CLAIM) -> printf("%e: the circuit breaker is on\n", who); marked = 1; goto write_hold
+    :: BARS && v == cancel && who != person && !RULE(CIRCUIT_BREAKER_IN_CLAIM) -> printf("another job's cancellation is claimed: the circuit breaker is on\n");
+       printf("BROKEN 4 a cancellation is claimed beyond the circuit breaker\n"); assert(false)
     :: skip
     fi;
     if :: !RULE(CLAIM_FIRST) -> goto send :: else fi;

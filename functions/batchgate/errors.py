@@ -14,15 +14,15 @@ PROBLEMS_TOLD: Final = 100
 """In the message of a `PolicyError`, which AppConfig and logs take whole."""
 
 
-class BatchgateError(Exception):
+class GateError(Exception):
     """The root: catch it to catch whatever batchgate itself reports."""
 
 
-class EventError(BatchgateError):
+class EventError(GateError):
     """A message is not an S3 Batch Operations job event that can be read."""
 
 
-class JobDescriptionError(BatchgateError):
+class JobDescriptionError(GateError):
     """What claims to be a job's description lacks what every job has, or has it in another shape."""
 
 
@@ -74,7 +74,7 @@ class Problem(Struct, frozen=True):
         return ": ".join(part for part in (str(self.place or ""), self.where, self.message) if part)
 
 
-class PolicyError(BatchgateError):
+class PolicyError(GateError):
     """A policy document says something that we refuse to guess at.
 
     `problems` lists every problem in document order, for example
@@ -90,11 +90,11 @@ class PolicyError(BatchgateError):
         self.problems = tuple(problems)
 
 
-class PolicyUnavailableError(BatchgateError):
+class PolicyUnavailableError(GateError):
     """No policy document could be had that may be decided by: nothing is decided."""
 
 
-class JobsApiError(BatchgateError):
+class JobsApiError(GateError):
     """S3 Control did not do what it was asked; the subclasses say what is known of the job then."""
 
 
@@ -122,15 +122,15 @@ class UpdateUnclearError(JobsApiError):
     """Nobody can say whether the status update had, has or will have its effect."""
 
 
-class ClockError(BatchgateError):
+class ClockError(GateError):
     """The function's clock and S3's are too far apart, or S3 does not say its time: nothing is decided."""
 
 
-class ManifestsApiError(BatchgateError):
+class ManifestsApiError(GateError):
     """S3 could not say anything about a manifest now; it may later."""
 
 
-class LedgerError(BatchgateError):
+class LedgerError(GateError):
     """The ledger could not be read or written."""
 
 
@@ -142,7 +142,7 @@ class LedgerConflictError(LedgerError):
     """Somebody else wrote first: read again and begin anew."""
 
 
-class AnnounceError(BatchgateError):
+class AnnounceError(GateError):
     """The decision stands, and could not be told to all who are to hear of it."""
 
 
@@ -150,15 +150,15 @@ class GatePausedError(LedgerError):
     """The gate is paused: nothing was claimed."""
 
 
-class BrakeError(LedgerError):
+class CircuitBreakerError(LedgerError):
     """There were too many cancellations in too short a time: nothing was claimed."""
 
 
-class OutOfTimeError(BatchgateError):
+class OutOfTimeError(GateError):
     """Too little of the invocation's time is left to begin what would have to be finished."""
 
 
-class RefusedError(BatchgateError):
+class RefusedError(GateError):
     """What a person asked for can't be done; the message says why, and what can."""
 
 

@@ -169,7 +169,10 @@ def test_whatever_others_wrote_stays_in_its_field(reason: str, operation: str, d
         (replace(APPROVED, action="cancelled"), {"Cancelled", "SecondsToDecision"}),
         (replace(APPROVED, action="cancelled", suspended_at=None), {"Cancelled"}),
         (replace(APPROVED, action="held"), {"Held"}),
-        (replace(APPROVED, action="held", alarm="too many", block=Block.BRAKE), {"Held", "BrakeHolds"}),
+        (
+            replace(APPROVED, action="held", alarm="too many", block=Block.CIRCUIT_BREAKER),
+            {"Held", "CircuitBreakerHolds"},
+        ),
         (replace(APPROVED, action="superseded"), {"Superseded"}),
         (replace(APPROVED, action="nothing", alarm="settled, and S3 says Suspended"), {"Contradictions"}),
     ],
@@ -299,7 +302,7 @@ def test_holds_that_come_one_by_one_are_told_together() -> None:
 
 
 def test_nobody_is_told_of_what_opens_by_itself() -> None:
-    """A window, a pause, the brake; and nothing in shadow."""
+    """A window, a pause, the circuit breaker; and nothing in shadow."""
     room = Newsroom(f"mode: shadow\n{HOLD_ALL}")
     room.create(2)
     room.sweep()

@@ -26,8 +26,8 @@ from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import S3Control
 from batchgate.errors import (
     AnnounceError,
-    BatchgateError,
     ClockError,
+    GateError,
     JobsApiError,
     LedgerConflictError,
     LedgerError,
@@ -35,8 +35,8 @@ from batchgate.errors import (
     PolicyUnavailableError,
     UpdateUnclearError,
 )
-from batchgate.gate.ports import Brake, Pause, Review, Unreadable
-from batchgate.gate.state import Direction, Phase, State
+from batchgate.gate.ports import CircuitBreaker, Pause, Review, Unreadable
+from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import STRUCTURES, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap
 from infra.service_data import OPERATIONS
@@ -79,7 +79,7 @@ class Read:
     ask: Callable[[], Any]
     body: bytes
     truth: Any
-    errors: type[BatchgateError]
+    errors: type[GateError]
 
 
 @cache
@@ -317,7 +317,7 @@ STATE = State(
     first_held_at=NOW,
     claim_id="5f3a91c2",
     attempt=1,
-    direction=Direction.APPROVE,
+    direction=RequestedAction.APPROVE,
     maybe_sent=True,
     lease_until=NOW + timedelta(minutes=1),
     governing=("small", "large"),
@@ -358,7 +358,7 @@ class Said:
     operation: str
     ask: Callable[[], Any]
     said: dict[str, Any]
-    errors: tuple[type[BatchgateError], ...]
+    errors: tuple[type[GateError], ...]
 
 
 def _open() -> list[State]:
@@ -387,14 +387,14 @@ SAID = (
     Said(
         "dynamodb",
         "TransactWriteItems",
-        lambda: ledger().claim(STATE, replacing=None, review=REVIEW, brake=Brake(2, timedelta(minutes=10))),
+        lambda: ledger().claim(STATE, replacing=None, review=REVIEW, breaker=CircuitBreaker(2, timedelta(minutes=10))),
         {},
         (LedgerError,),
     ),
     Said(
         "dynamodb",
         "GetItem",
-        lambda: ledger()._count(Brake(2, timedelta(minutes=10))),
+        lambda: ledger()._count(CircuitBreaker(2, timedelta(minutes=10))),
         {"Item": {"rev": {"N": "1"}, "times": {"L": [GATE["paused_at"]]}}},
         (LedgerError,),
     ),
@@ -440,7 +440,7 @@ def said_outcome(said: Said, body: bytes, *, status: int = 200, headers: Mapping
 @pytest.mark.parametrize("said", SAID, ids=_name)
 def test_a_good_answer_of_another_service_is_believed(said: Said) -> None:
     """Otherwise nothing here would say anything."""
-    assert not isinstance(said_outcome(said, json.dumps(said.said).encode()), BatchgateError)
+    assert not isinstance(said_outcome(said, json.dumps(said.said).encode()), GateError)
 
 
 @pytest.mark.parametrize("said", SAID, ids=_name)
@@ -480,7 +480,7 @@ def test_a_json_value_of_another_type_is_an_error_or_none(said: Said, put: objec
         and not is_open
         and place[-1] not in ("Count", "ScannedCount", "FailedEntryCount")
     ):
-        assert isinstance(came, BatchgateError) or came is None
+        assert isinstance(came, GateError) or came is None
 
 
 @MANY

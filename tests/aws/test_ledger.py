@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger, _item
-from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
-from batchgate.gate.ports import Brake, DecisionLedger, Pause, Review, Unreadable
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
+from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
@@ -27,7 +27,7 @@ from tests.flow.memory_ledger import MemoryLedger
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 HOME = ("aws", "us-east-1", "123456789012")
-BRAKE = Brake(2, timedelta(minutes=10))
+CIRCUIT_BREAKER = CircuitBreaker(2, timedelta(minutes=10))
 numbers = count(1)
 
 
@@ -96,7 +96,7 @@ def held(ref: JobRef, **changes: Any) -> State:
     return replace(state, **changes)
 
 
-def claimed(ref: JobRef, direction: Direction = Direction.APPROVE) -> State:
+def claimed(ref: JobRef, direction: RequestedAction = RequestedAction.APPROVE) -> State:
     """A claim that lives a minute."""
     return held(
         ref,
@@ -142,7 +142,7 @@ states = st.builds(
     first_held_at=st.none() | instants,
     claim_id=st.none() | texts,
     attempt=st.integers(0, 10**6),
-    direction=st.none() | st.sampled_from(Direction),
+    direction=st.none() | st.sampled_from(RequestedAction),
     maybe_sent=st.booleans(),
     lease_until=st.none() | instants,
     outcome=st.none() | st.sampled_from(Outcome),
@@ -153,7 +153,7 @@ states = st.builds(
     block=st.none() | st.sampled_from(Block),
     news_at=st.none() | instants,
     shadow=st.booleans(),
-    judged=texts,
+    evaluated=texts,
     governing=st.lists(texts).map(tuple),
     operation=texts,
     total_tasks=st.none() | st.integers(0, 2**63),
@@ -190,7 +190,7 @@ def test_a_write_replaces_only_what_was_read(ledger: Ledger) -> None:
     with pytest.raises(LedgerConflictError):
         ledger.write(replace(first, verdict="third"), replacing=first)
     with pytest.raises(LedgerConflictError):
-        ledger.claim(claimed(ref), replacing=first, review=review(ref), brake=BRAKE)
+        ledger.claim(claimed(ref), replacing=first, review=review(ref), breaker=CIRCUIT_BREAKER)
     assert ledger.read(ref) == second
 
 
@@ -202,7 +202,7 @@ def test_of_many_at_once_one_writes(ledger: Ledger) -> None:
     def claim() -> None:
         barrier.wait()
         try:
-            ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+            ledger.claim(claimed(ref), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER)
         except LedgerError as error:
             outcomes.append(type(error).__name__)
         else:
@@ -250,16 +250,20 @@ def test_a_write_whose_answer_was_lost_is_found_done(
 def test_a_claim_whose_answer_was_lost_is_found_done_and_counts_once(
     on_dynamodb: DynamoLedger, lose_answers: Callable[[int], None]
 ) -> None:
-    """One claim, one review, one cancellation for the brake."""
+    """One claim, one review, one cancellation for the circuit breaker."""
     ref = new_job()
-    lose_answers(2)  # the brake's reading, and the transaction
-    claim = on_dynamodb.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+    lose_answers(2)  # the circuit breaker's reading, and the transaction
+    claim = on_dynamodb.claim(
+        claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER
+    )
     assert on_dynamodb.read(ref) == claim
     assert len(on_dynamodb.history(ref)) == 1
     lose_answers(1)
     settled = on_dynamodb.write(replace(claim, phase=Phase.SETTLED), replacing=claim, review=review(ref))
     assert on_dynamodb.read(ref) == settled
-    on_dynamodb.claim(claimed(new_job(), Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+    on_dynamodb.claim(
+        claimed(new_job(), RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER
+    )
 
 
 class Page:
@@ -284,7 +288,7 @@ def test_a_page_of_somebody_else_is_no_answer(on_dynamodb: DynamoLedger, dynamod
     dynamodb.meta.events.register("before-send.dynamodb", answer)
     try:
         with pytest.raises(LedgerError):
-            on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+            on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER)
         with pytest.raises(LedgerError):
             on_dynamodb.write(held(ref), replacing=None)
         with pytest.raises(LedgerError):
@@ -302,7 +306,9 @@ def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) ->
         lambda: gone.read(ref),
         lambda: gone.write(held(ref), replacing=None),
         lambda: gone.write(held(ref), replacing=None, review=review(ref)),
-        lambda: gone.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE),
+        lambda: gone.claim(
+            claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER
+        ),
         gone.opened_at,
         gone.pause,
         lambda: list(gone.open_items()),
@@ -315,7 +321,7 @@ def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) ->
             call()
 
 
-# --- Pause and brake --------------------------------------------------------------------------------
+# --- Pause and breaker --------------------------------------------------------------------------------
 
 
 def test_a_paused_gate_claims_nothing(ledger: Ledger) -> None:
@@ -326,66 +332,74 @@ def test_a_paused_gate_claims_nothing(ledger: Ledger) -> None:
     ledger.set_pause(pause, replacing=None)
     assert ledger.pause() == pause
     with pytest.raises(GatePausedError):
-        ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+        ledger.claim(claimed(ref), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER)
     assert ledger.read(ref) is None
     first = ledger.write(held(ref), replacing=None)
     ledger.set_pause(None, replacing=pause)
     assert ledger.pause() is None
-    assert ledger.claim(claimed(ref), replacing=first, review=review(ref), brake=BRAKE).rev == 2
+    assert ledger.claim(claimed(ref), replacing=first, review=review(ref), breaker=CIRCUIT_BREAKER).rev == 2
 
 
-def test_the_brake_refuses_one_cancellation_too_many_in_any_stretch_of_time(
+def test_the_circuit_breaker_refuses_one_cancellation_too_many_in_any_stretch_of_time(
     ledger: Ledger, clock: SteppedClock
 ) -> None:
     """Two in ten minutes: the third waits until the first is ten minutes old, not until some clock strikes."""
 
-    def cancel(*, brake: Brake | None = BRAKE) -> State:
+    def cancel(*, breaker: CircuitBreaker | None = CIRCUIT_BREAKER) -> State:
         ref = new_job()
-        return ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=brake)
+        return ledger.claim(claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=breaker)
 
     cancel()
     clock.advance(timedelta(minutes=4))
     cancel()
     for _ in range(3):
-        with pytest.raises(BrakeError):
+        with pytest.raises(CircuitBreakerError):
             cancel()
     ref = new_job()
-    assert ledger.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE).rev == 1  # an approval
+    assert (
+        ledger.claim(claimed(ref), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER).rev == 1
+    )  # an approval
     clock.advance(timedelta(minutes=6) - timedelta(microseconds=1))
-    with pytest.raises(BrakeError):
+    with pytest.raises(CircuitBreakerError):
         cancel()
     clock.advance(timedelta(microseconds=1))
     cancel()
-    with pytest.raises(BrakeError):
+    with pytest.raises(CircuitBreakerError):
         cancel()
-    cancel(brake=None)  # a person's, which counts
+    cancel(breaker=None)  # a person's, which counts
     clock.advance(timedelta(minutes=4))
-    with pytest.raises(BrakeError):
+    with pytest.raises(CircuitBreakerError):
         cancel()
 
 
-def test_a_persons_cancellation_does_not_make_a_slow_brake_forget(ledger: Ledger, clock: SteppedClock) -> None:
-    """Whatever stretch of time the brake looks back over."""
-    slow = Brake(3, timedelta(minutes=60))
-    for brake in (slow, slow, None):
+def test_a_persons_cancellation_does_not_make_a_slow_circuit_breaker_forget(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    """Whatever stretch of time the circuit breaker looks back over."""
+    slow = CircuitBreaker(3, timedelta(minutes=60))
+    for breaker in (slow, slow, None):
         ref = new_job()
-        ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=brake)
+        ledger.claim(claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=breaker)
         clock.advance(timedelta(minutes=15))
     ref = new_job()
-    with pytest.raises(BrakeError):
-        ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=slow)
+    with pytest.raises(CircuitBreakerError):
+        ledger.claim(claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=slow)
 
 
 def test_a_refused_cancellation_does_not_count(ledger: Ledger) -> None:
-    """A claim that lost against another one leaves the brake as it was."""
+    """A claim that lost against another one leaves the circuit breaker as it was."""
     ref = new_job()
     ledger.write(held(ref), replacing=None)
     for _ in range(5):
         with pytest.raises(LedgerConflictError):
-            ledger.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
+            ledger.claim(
+                claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER
+            )
     for _ in range(2):
         other = new_job()
-        ledger.claim(claimed(other, Direction.CANCEL), replacing=None, review=review(other), brake=BRAKE)
+        ledger.claim(
+            claimed(other, RequestedAction.CANCEL), replacing=None, review=review(other), breaker=CIRCUIT_BREAKER
+        )
 
 
 # --- What is open -----------------------------------------------------------------------------------
@@ -419,7 +433,7 @@ def test_the_index_carries_what_the_sweep_and_people_look_at(ledger: Ledger) -> 
     )
     [item] = ledger.open_items()
     assert isinstance(item, State)
-    assert replace(item, decided_by=state.decided_by, judged=state.judged) == state
+    assert replace(item, decided_by=state.decided_by, evaluated=state.evaluated) == state
 
 
 def test_all_pages_of_the_index_are_read(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
@@ -468,7 +482,7 @@ def test_the_history_keeps_every_review_in_order(on_dynamodb: DynamoLedger) -> N
     ref = new_job()
     first = on_dynamodb.write(held(ref), replacing=None, review=replace(review(ref), action="held"))
     later = replace(review(ref), at=NOW + timedelta(seconds=1))
-    on_dynamodb.claim(replace(claimed(ref), rev=first.rev), replacing=first, review=later, brake=BRAKE)
+    on_dynamodb.claim(replace(claimed(ref), rev=first.rev), replacing=first, review=later, breaker=CIRCUIT_BREAKER)
     history = on_dynamodb.history(ref)
     assert [each["action"] for each in history] == ["held", "approved"]
     assert history[0]["evidence"] == {"facts": {"tags": {"ü": "\x00<b>"}}}
@@ -613,19 +627,21 @@ def test_a_pause_that_can_not_be_read_stays_a_pause(on_dynamodb: DynamoLedger, d
         on_dynamodb.set_pause(None, replacing=None)
     ref = new_job()
     with pytest.raises(GatePausedError):
-        on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE)
+        on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER)
     put_item(on_dynamodb, dynamodb, "GATE", paused_at={"S": "2026-03-27T12:00:00.000000Z"}, paused_by={"N": "5"})
     assert on_dynamodb.pause() == Pause(by="?", reason="?", at=NOW)
 
 
-def test_a_brake_that_can_not_be_read_cancels_nothing(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+def test_a_circuit_breaker_that_can_not_be_read_cancels_nothing(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
     """It is the ledger's error; approvals go on."""
     for times in ({"L": [{"S": "yesterday"}]}, {"L": [{"N": "5"}]}, {"S": "x"}):
-        put_item(on_dynamodb, dynamodb, "BRAKE", rev={"N": "1"}, times=times)
+        put_item(on_dynamodb, dynamodb, "CIRCUIT_BREAKER", rev={"N": "1"}, times=times)
         ref = new_job()
         with pytest.raises(LedgerError):
-            on_dynamodb.claim(claimed(ref, Direction.CANCEL), replacing=None, review=review(ref), brake=BRAKE)
-        assert on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), brake=BRAKE).rev == 1
+            on_dynamodb.claim(
+                claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER
+            )
+        assert on_dynamodb.claim(claimed(ref), replacing=None, review=review(ref), breaker=CIRCUIT_BREAKER).rev == 1
 
 
 def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:

@@ -161,7 +161,7 @@ def test_however_long_the_manifest_takes_the_last_look_is_at_the_job() -> None:
     assert stage.count("DescribeJob") == 3
 
 
-def test_a_job_that_moves_meanwhile_is_not_judged() -> None:
+def test_a_job_that_moves_meanwhile_is_not_evaluated() -> None:
     """The second look says so."""
     stage = Stage(SMALL_MANIFESTS)
     ref = stage.create(2)

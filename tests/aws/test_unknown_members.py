@@ -6,7 +6,7 @@ import pytest
 
 from batchgate.aws import wiring
 from batchgate.aws.s3control import S3Control
-from batchgate.gate.state import Direction
+from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import STRUCTURES, DateSurvives, Job, JobRef
 from batchgate.jobs.request_model import Shape, Structure, request_shape
 from batchgate.policy.facts import Gap, Result
@@ -64,7 +64,7 @@ def test_a_member_that_nobody_knows_holds_the_job_wherever_it_stands(text: str, 
     assert review.evidence is not None
     assert "unknown-member" in review.evidence["rules"]  # type: ignore[operator]
     assert review.evidence["facts"]["unknown_members"] == [path]  # type: ignore[index, call-overload]
-    assert stage.decide(ref, Direction.APPROVE).action == "approved"
+    assert stage.decide(ref, RequestedAction.APPROVE).action == "approved"
 
 
 def test_without_it_the_same_job_is_decided() -> None:
@@ -134,7 +134,7 @@ def test_a_value_outside_its_closed_set_passes_no_not(tier: str) -> None:
     assert review.action == "held"
     assert f'this version does not know Operation.S3InitiateRestoreObject.GlacierJobTier="{tier}"' in review.reason
     assert stage.review(other).action == "approved"
-    assert stage.decide(ref, Direction.APPROVE).action == "approved"
+    assert stage.decide(ref, RequestedAction.APPROVE).action == "approved"
 
 
 WITH_CLOSED_SETS = [each for each in CLOSED_SETS if each[0] in STRUCTURES]

@@ -1,4 +1,4 @@
-"""AppConfig's validator refuses what the gate would refuse, and lets through what it would judge by."""
+"""AppConfig's validator refuses what the gate would refuse, and lets through what it would evaluate by."""
 
 import base64
 import io
@@ -53,7 +53,7 @@ def ask(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [document(1), policy_of(Settings())], ids=["small", "deployed"])
-def test_what_the_gate_can_judge_by_may_go_live(content: bytes, log: io.StringIO) -> None:
+def test_what_the_gate_can_evaluate_by_may_go_live(content: bytes, log: io.StringIO) -> None:
     """And its version is logged, to be found again in decisions."""
     ask(content)
     line = json.loads(log.getvalue().splitlines()[-1])

@@ -35,7 +35,7 @@ def test_the_demo_shows_each_job_with_its_verdict_and_what_the_aws_cli_says(aws_
     assert "make demo POLICY=my.yaml" in done.stdout
 
 
-def test_the_demo_judges_by_the_file_it_is_given(aws_cli: str, tmp_path: Path) -> None:
+def test_the_demo_evaluates_by_the_file_it_is_given(aws_cli: str, tmp_path: Path) -> None:
     """Everything held by a policy set without policies."""
     policy = tmp_path / "mine.yaml"
     policy.write_text("version: 1\nunmatched: cancel\n")

@@ -16,7 +16,7 @@ from rich.console import Console
 from batchgate.aws.wiring import SystemClock
 from batchgate.errors import JobsApiError
 from batchgate.gate.ports import Pause
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import JobRef
 from batchgate.policy.facts import Gap, Result
@@ -164,7 +164,7 @@ def drawn(items: list[State], width: int) -> str:
 
 def test_the_table_fits_any_terminal() -> None:
     """At 80 columns several lines a job, at 160 one; a window's opening, and how long a job is held."""
-    items = [held(1, 26), held(2, 3, until=NOW + timedelta(hours=10)), held(3, 0, block=Block.BRAKE)]
+    items = [held(1, 26), held(2, 3, until=NOW + timedelta(hours=10)), held(3, 0, block=Block.CIRCUIT_BREAKER)]
     narrow = drawn(items, 80)
     assert max(map(len, narrow.splitlines())) <= 80
     assert "held 26 d 0 h, since 2026-10-27 12:00" in narrow
@@ -173,7 +173,7 @@ def test_the_table_fits_any_terminal() -> None:
     wide = drawn(items, 160)
     assert max(map(len, wide.splitlines())) <= 160
     [row] = [line for line in wide.splitlines() if items[2].ref.job_id in line]
-    assert "[brake] small: total_tasks is" in row
+    assert "[breaker] small: total_tasks is" in row
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,7 @@ def claimed(live: LiveStage, ref: JobRef) -> None:
         phase=Phase.CLAIMED,
         claim_id="5f3a91c2",
         attempt=1,
-        direction=Direction.CANCEL,
+        direction=RequestedAction.CANCEL,
         lease_until=until,
         due_at=until,
     )
@@ -529,7 +529,8 @@ def perhaps_cancelled(live: LiveStage, ref: JobRef) -> None:
     """A cancellation of the gate's may still be under way."""
     state = live.state(ref)
     live.ledger.write(
-        replace(state, claim_id="5f3a91c2", attempt=1, direction=Direction.CANCEL, maybe_sent=True), replacing=state
+        replace(state, claim_id="5f3a91c2", attempt=1, direction=RequestedAction.CANCEL, maybe_sent=True),
+        replacing=state,
     )
 
 
@@ -607,10 +608,10 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     script = Script()
     script.before("describe", raising(JobsApiError("DescribeJob: SlowDown")))
     gate = find_gate(GateOptions())
-    shown = gate.propose(ref, Direction.APPROVE, "agreed").digest
+    shown = gate.propose(ref, RequestedAction.APPROVE, "agreed").digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
     with pytest.raises(typer.Exit) as ended:
-        _carry_out(gate, ref, Direction.APPROVE, "agreed", shown)
+        _carry_out(gate, ref, RequestedAction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
     assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())
     assert live.stage.status(ref) == "Ready"

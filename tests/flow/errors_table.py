@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from batchgate.gate.ports import Brake, Pause
+from batchgate.gate.ports import CircuitBreaker, Pause
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Effect, SteppedClock
 from tests.flow.stage import CANCEL_ALL, HOLD_ALL
@@ -99,8 +99,8 @@ def _paused(world: World, ref: JobRef) -> None:
     world.ledger.set_pause(pause, replacing=None)
 
 
-def _braked(world: World, ref: JobRef) -> None:
-    world.stage.brake = Brake(1, timedelta(minutes=10))
+def _stopped_by_breaker(world: World, ref: JobRef) -> None:
+    world.stage.breaker = CircuitBreaker(1, timedelta(minutes=10))
     world.deliver(world.job(6))
 
 
@@ -304,11 +304,11 @@ def _ledger_rows() -> Iterator[Row]:
     yield Row(
         "TransactWriteItems of a claim",
         "finds too many cancellations",
-        _braked,
+        _stopped_by_breaker,
         DONE,
         "Suspended",
         "held",
-        "BrakeHolds, Cancelled, Held",
+        "Cancelled, CircuitBreakerHolds, Held",
         "cancelled",
         policy=CANCEL_ALL,
     )
@@ -490,7 +490,7 @@ def _ended_unknown(world: World, ref: JobRef) -> None:
 SWEEP_ROWS: Final = tuple(_sweep_rows())
 
 ALARMS: Final = {
-    "BrakeHolds": "brake",
+    "CircuitBreakerHolds": "circuit breaker",
     "Errors": "own-trouble",
     "PolicyLoadErrors": "policy-not-loadable",
     "SweepTroubles": "sweep-troubles",
@@ -526,9 +526,9 @@ Each row is a test; this page is printed from their table (`python -m tests.flow
 
 The rule behind the rows: own trouble decides nothing. A call that changes nothing is repeated by botocore a few times,
 within timeouts made for Lambda; then the message goes back to its queue, the job stays `Suspended`, and the sweep finds
-it again. UpdateJobStatus is sent once: what is not surely refused and not surely done is left to the claim's lease, and
-judged afresh after it. After five deliveries a message goes to the dead letters; no job waits for that, for the sweep
-does not need messages.
+it again. UpdateJobStatus is sent once: what is not surely refused and not surely done is left to the claim's lease,
+and evaluated again after it. After five deliveries a message goes to the dead letters; no job waits for that, for the
+sweep does not need messages.
 
 Metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)); the time that a decision took is left
 out. The alarms ring when the trouble goes on: what to do then is in [operations.md](operations.md). A message for a job

@@ -8,9 +8,9 @@ from threading import Lock
 from msgspec.structs import replace
 
 from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
-from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, UnreadableItemError
-from batchgate.gate.ports import Brake, Clock, Pause, Review, Unreadable
-from batchgate.gate.state import Direction, State
+from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, UnreadableItemError
+from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
+from batchgate.gate.state import RequestedAction, State
 from batchgate.jobs.model import JobRef
 
 
@@ -48,14 +48,14 @@ class MemoryLedger:
         """Write if nobody wrote since."""
         return self._write(state, replacing, review, lambda: None)
 
-    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
-        """Write a claim, unless the gate is paused or the brake holds."""
+    def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
+        """Write a claim, unless the gate is paused or the circuit breaker holds."""
 
         def may_claim() -> None:
             if self.paused is not None:
                 raise GatePausedError("the gate is paused")
-            if state.direction is Direction.CANCEL:
-                self._count(brake)
+            if state.direction is RequestedAction.CANCEL:
+                self._count(breaker)
 
         return self._write(state, replacing, review, may_claim)
 
@@ -71,12 +71,12 @@ class MemoryLedger:
                 self.reviews.append(review)
             return written
 
-    def _count(self, brake: Brake | None) -> None:
+    def _count(self, breaker: CircuitBreaker | None) -> None:
         now = self.clock.now()
-        within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
+        within = breaker.within if breaker else timedelta(days=1)  # as far as any circuit breaker looks back
         self.cancellations = [each for each in self.cancellations if each > now - within]
-        if brake is not None and len(self.cancellations) >= brake.cancellations:
-            raise BrakeError(f"{len(self.cancellations)} cancellations in {within}")
+        if breaker is not None and len(self.cancellations) >= breaker.cancellations:
+            raise CircuitBreakerError(f"{len(self.cancellations)} cancellations in {within}")
         self.cancellations.append(now)
 
     def opened_at(self) -> datetime:

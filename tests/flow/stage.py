@@ -12,16 +12,17 @@ from botocore.config import Config
 
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
-from batchgate.gate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob, Pause, Review, Unreadable
 from batchgate.gate.review import decide_by_hand, review_job
-from batchgate.gate.state import Direction, State
+from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.authoring import policy_file
-from s3batch_emulator import Delays, Emulator, Event, JobSnapshot, MemoryObjects, SteppedClock, Switches, connect
+from s3batch_emulator import Delays, Emulator, Event, MemoryObjects, SteppedClock, Switches, connect
+from s3batch_emulator import JobSnapshot as EmulatedJob
 from s3batch_emulator.pytest_plugin import START
 from tests.flow.memory_ledger import MemoryLedger
 
@@ -134,10 +135,10 @@ class RecordedLedger:
         self.script.reached(f"write {state.phase}")
         return self.ledger.write(state, replacing=replacing, review=review)
 
-    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
+    def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
         """As the ledger."""
         self.script.reached("claim")
-        return self.ledger.claim(state, replacing=replacing, review=review, brake=brake)
+        return self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
 
     def opened_at(self) -> datetime:
         """As the ledger."""
@@ -189,7 +190,7 @@ class RecordedJobs:
         self.script.reached("describe")
         return self.jobs.describe(ref)
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
+    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """As the adapter."""
         self.script.reached("look")
         return self.jobs.look(ref, with_tags=with_tags)
@@ -288,7 +289,7 @@ class Stage:
         self.jobs = RecordedJobs(self.script, self.s3control)
         self.manifests = RecordedManifests(self.script, self.objects)
         self.time_left = timedelta(seconds=60)
-        self.brake = Brake(20, timedelta(minutes=10))
+        self.breaker = CircuitBreaker(20, timedelta(minutes=10))
         self.adopt_existing = False
         self.suspended_date_survives = DateSurvives.UNKNOWN
         self.memory = Memory()
@@ -347,7 +348,7 @@ class Stage:
             clock=self.clock,
             new_claim_id=lambda: next(self._claim_ids),
             deadline=self.clock.now() + self.time_left,
-            brake=self.brake,
+            breaker=self.breaker,
             adopt_existing=self.adopt_existing,
             suspended_date_survives=self.suspended_date_survives,
         )
@@ -360,7 +361,7 @@ class Stage:
         """Review the job of an event."""
         return self.review(parse_job_event(event))
 
-    def decide(self, ref: JobRef, direction: Direction, why: str = "looked at it myself") -> Review:
+    def decide(self, ref: JobRef, direction: RequestedAction, why: str = "looked at it myself") -> Review:
         """Decide a job by command."""
         return decide_by_hand(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
 
@@ -388,7 +389,7 @@ class Stage:
         """The ledger's history."""
         return self.ledger.ledger.reviews
 
-    def job(self, ref: JobRef) -> JobSnapshot:
+    def job(self, ref: JobRef) -> EmulatedJob:
         """A job as S3 has it."""
         return self.emulator.job(ref.job_id)
 

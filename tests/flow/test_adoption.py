@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchgate.gate.state import Block, Direction, Outcome, Phase
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives
 from s3batch_emulator import Effect, Fault
 from tests.flow.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, Stage
@@ -33,7 +33,7 @@ def test_an_older_job_is_reported_and_not_decided(old: Stage, text: str) -> None
 
 @pytest.mark.parametrize(("text", "status"), [(APPROVE_ALL, "Ready"), (CANCEL_ALL, "Cancelled")])
 def test_a_gate_that_was_told_so_decides_older_jobs(old: Stage, text: str, status: str) -> None:
-    """`adopt_existing: judge`."""
+    """`adopt_existing: evaluate`."""
     old.enforce(text)
     old.adopt_existing = True
     ref = old.create()
@@ -61,8 +61,8 @@ def test_a_job_as_old_as_the_gate_is_the_gates(stage: Stage) -> None:
     assert stage.review(other).action == "held"
 
 
-@pytest.mark.parametrize("direction", Direction)
-def test_a_person_decides_older_jobs(old: Stage, direction: Direction) -> None:
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_a_person_decides_older_jobs(old: Stage, direction: RequestedAction) -> None:
     """By command, as any other."""
     ref = old.create()
     old.review(ref)
@@ -96,7 +96,7 @@ def test_what_a_person_began_on_an_older_job_does_not_hand_it_to_the_policies(ol
     old.review(ref)
     old.emulator.faults.add(Fault(Effect.ERROR, "SlowDown", operation="UpdateJobStatus"))
     with pytest.raises(Exception, match="SlowDown"):
-        old.decide(ref, Direction.APPROVE)
+        old.decide(ref, RequestedAction.APPROVE)
     old.advance(minutes=15)
     old.sweep()
     assert old.status(ref) == "Suspended"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batchgate.errors import ClockError, JobNotFoundError
 from batchgate.gate.protocol import CLOCKS_APART_AT_MOST, clocks_apart
-from batchgate.gate.state import Direction, Phase
+from batchgate.gate.state import Phase, RequestedAction
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Effect, Fault, SteppedClock
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, Stage
@@ -65,7 +65,7 @@ def test_a_person_is_told_of_the_clock_too() -> None:
     ref = stage.create()
     skew(stage, 60)
     with pytest.raises(ClockError, match="60 s behind"):
-        stage.decide(ref, Direction.APPROVE)
+        stage.decide(ref, RequestedAction.APPROVE)
     assert stage.updates == []
 
 

@@ -15,21 +15,21 @@ from batchgate.errors import (
     RefusedError,
 )
 from batchgate.gate.review import decide_by_hand, propose_by_hand
-from batchgate.gate.state import Direction, Outcome, Phase
+from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
 from s3batch_emulator import Effect, Fault, Pace
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, Stage, raising
 
 KIM = f"arn:aws:iam::{ACCOUNT}:user/kim"
-APPROVE, CANCEL = Direction.APPROVE, Direction.CANCEL
+APPROVE, CANCEL = RequestedAction.APPROVE, RequestedAction.CANCEL
 STATUS = {APPROVE: "Ready", CANCEL: "Cancelled"}
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize("text", [APPROVE_ALL, CANCEL_ALL, HOLD_ALL])
 @pytest.mark.parametrize("held_before", [False, True])
 def test_a_person_decides_whatever_the_policies_say(
-    stage: Stage, direction: Direction, text: str, held_before: bool
+    stage: Stage, direction: RequestedAction, text: str, held_before: bool
 ) -> None:
     """By their own name; what they overrode is on record."""
     ref = stage.create(5)
@@ -59,9 +59,9 @@ def test_a_person_decides_without_policies_too(stage: Stage) -> None:
     assert "policy" not in stage.job(ref).reason.partition("[")[2]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize("why", ["x" * 5000, "<b>\x00\n\r\t\x1b[2J", "näh 🙂", "", '"] claim 00000000]'])
-def test_what_a_person_says_fits_and_is_clean(stage: Stage, direction: Direction, why: str) -> None:
+def test_what_a_person_says_fits_and_is_clean(stage: Stage, direction: RequestedAction, why: str) -> None:
     """1 to 256 printable ASCII characters, the claim at the end."""
     ref = stage.create()
     stage.decide(ref, direction, why)
@@ -93,7 +93,7 @@ def running(stage: Stage, ref: JobRef) -> None:
     stage.update_as_a_person(ref, "Ready")
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize(
     ("before", "said"),
     [
@@ -103,7 +103,7 @@ def running(stage: Stage, ref: JobRef) -> None:
     ],
 )
 def test_a_person_is_refused_where_it_can_not_be(
-    stage: Stage, direction: Direction, before: Callable[[Stage, JobRef], None], said: str
+    stage: Stage, direction: RequestedAction, before: Callable[[Stage, JobRef], None], said: str
 ) -> None:
     """With the reason; nothing is written or sent."""
     ref = stage.create()
@@ -133,9 +133,9 @@ def test_a_running_job_that_did_not_ask_can_be_cancelled_and_not_approved(stage:
     assert stage.status(ref) == "Cancelling"
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 def test_a_running_job_that_may_have_been_confirmed_elsewhere_is_not_decided(
-    stage: Stage, direction: Direction
+    stage: Stage, direction: RequestedAction
 ) -> None:
     """Nobody knows whether it ever asked; it is said so, and the console is left."""
     ref = stage.create(ConfirmationRequired=False, until="Active")
@@ -148,8 +148,8 @@ def test_a_running_job_that_may_have_been_confirmed_elsewhere_is_not_decided(
     assert stage.updates == []
 
 
-@pytest.mark.parametrize("direction", Direction)
-def test_the_other_way_is_refused_once_an_update_may_have_been_sent(stage: Stage, direction: Direction) -> None:
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_the_other_way_is_refused_once_an_update_may_have_been_sent(stage: Stage, direction: RequestedAction) -> None:
     """The same way can be repeated."""
     stage.enforce(APPROVE_ALL if direction is APPROVE else CANCEL_ALL)
     ref = stage.create()
@@ -287,10 +287,10 @@ def without_policies(stage: Stage, ref: JobRef) -> None:
 
 
 @pytest.mark.parametrize("text", [BY_TEAM, HOLD_ALL], ids=["looks at tags", "looks at none"])
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize("change", [retagged, reprioritized, reruled, without_policies])
 def test_a_job_that_changed_since_it_was_shown_is_not_decided(
-    stage: Stage, text: str, direction: Direction, change: Callable[[Stage, JobRef], None]
+    stage: Stage, text: str, direction: RequestedAction, change: Callable[[Stage, JobRef], None]
 ) -> None:
     """Whatever of it changed, and whether the policies look at that or not: nothing is written and nothing sent."""
     stage.enforce(text)

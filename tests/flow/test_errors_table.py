@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate.gate.state import Outcome, Phase
 from tests.flow.errors_table import AGAIN, ROWS, SWEEP_ROWS, Row, SweepRow, document
 from tests.flow.stage import HOLD_ALL, UP_TO_THREE
@@ -80,7 +80,7 @@ def test_a_sweep_in_trouble_does_what_the_table_says(
     failed = False
     try:
         world.sweep()
-    except BatchgateError:
+    except GateError:
         failed = True
     decided = {name for name, ref in (("due", due), ("new", new)) if world.came_to(ref) == "approved"}
     assert failed == row.raises

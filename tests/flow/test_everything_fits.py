@@ -21,9 +21,9 @@ from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.notices import TopicNotices
 from batchgate.errors import PROBLEMS_TOLD, PolicyError
 from batchgate.gate.digest import digest
-from batchgate.gate.ports import Brake, Gate, JobLook, ListedJob
+from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob
 from batchgate.gate.review import decide_by_hand, review_job
-from batchgate.gate.state import Direction, State
+from batchgate.gate.state import RequestedAction, State
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.canonical import DOCUMENT_BYTES_AT_MOST, canonical_json
 from batchgate.policy.facts import Gap
@@ -143,10 +143,10 @@ class OneJob:
         """The job."""
         return self.job
 
-    def look(self, _ref: JobRef, *, with_tags: bool) -> JobLook:
+    def look(self, _ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """The job, and its tags whether they were asked for or not."""
         assert with_tags in (True, False)
-        return JobLook(self.job, TAGS, NOW)
+        return JobSnapshot(self.job, TAGS, NOW)
 
     def list_jobs(self, _account_id: str, _statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """Nothing."""
@@ -252,7 +252,7 @@ class World:
             clock=ports,
             new_claim_id=lambda: "5f3a91c2",
             deadline=NOW + timedelta(minutes=5),
-            brake=Brake(1_000, timedelta(days=1)),
+            breaker=CircuitBreaker(1_000, timedelta(days=1)),
             adopt_existing=True,
         )
 
@@ -309,8 +309,8 @@ def test_what_a_review_writes_and_sends_fits(world: World, document: str, job: s
     assert len(review.governing) < NAMES_AT_MOST or last.endswith(" more")
 
 
-@pytest.mark.parametrize("direction", Direction)
-def test_what_a_person_writes_and_sends_fits(world: World, direction: Direction) -> None:
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_what_a_person_writes_and_sends_fits(world: World, direction: RequestedAction) -> None:
     """However much they say, and whoever they are."""
     ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
     arn = f"arn:aws:sts::123456789012:assumed-role/{'r' * 100_000}/{WIDE * 100_000}"
@@ -319,18 +319,18 @@ def test_what_a_person_writes_and_sends_fits(world: World, direction: Direction)
 
 
 def test_a_day_of_cancellations_by_people_fits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The brake counts them all, and only the last thousands have to be known."""
+    """The circuit breaker counts them all, and only the last thousands have to be known."""
     monkeypatch.setattr(ledgers, "_CANCELLATIONS_KEPT", 5)
     for _ in range(7):
         ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
-        decide_by_hand(ref, Direction.CANCEL, "arn:aws:iam::123456789012:user/ana", "clean", gate)
-    [brake] = [item for item in world.sent.transactions[-1] if item["sk"]["S"] == "BRAKE"]
-    assert len(brake["times"]["L"]) == 5
+        decide_by_hand(ref, RequestedAction.CANCEL, "arn:aws:iam::123456789012:user/ana", "clean", gate)
+    [breaker] = [item for item in world.sent.transactions[-1] if item["sk"]["S"] == "CIRCUIT_BREAKER"]
+    assert len(breaker["times"]["L"]) == 5
 
 
 def test_as_many_cancellations_as_are_kept_fit() -> None:
     """Five thousand times of 27 characters."""
-    item = {"pk": {"S": ":".join(HOME)}, "sk": {"S": "BRAKE"}, "times": {"L": [{"S": "t" * 27}] * 5_000}}
+    item = {"pk": {"S": ":".join(HOME)}, "sk": {"S": "CIRCUIT_BREAKER"}, "times": {"L": [{"S": "t" * 27}] * 5_000}}
     assert ledgers._CANCELLATIONS_KEPT == 5_000
     assert item_bytes(item) <= ITEM_BYTES
 

@@ -92,7 +92,7 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
         ({}, "a person decides"),
         ({"shadow": True}, "shadow: nothing will be done"),
         ({"block": Block.PAUSED}, "the gate is paused"),
-        ({"block": Block.BRAKE}, "the brake holds"),
+        ({"block": Block.CIRCUIT_BREAKER}, "the circuit breaker holds"),
         ({"block": Block.ADOPTION}, "older than the gate"),
     ],
 )

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate.errors import BatchgateError, JobsApiThrottledError, UnreadableItemError
-from batchgate.gate.ports import Brake, Pause
+from batchgate.errors import GateError, JobsApiThrottledError, UnreadableItemError
+from batchgate.gate.ports import CircuitBreaker, Pause
 from batchgate.gate.state import Block, Outcome, Phase
 from batchgate.jobs.model import DateSurvives, JobRef
 from s3batch_emulator import Effect, Fault, Switches, connect
@@ -223,7 +223,7 @@ def test_what_was_left_to_people_was_not_held(stage: Stage) -> None:
     assert keep(stage, ref, microseconds=1) == "cancelled"
 
 
-def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
+def test_a_pause_and_the_circuit_breaker_stop_an_expiry_too(stage: Stage) -> None:
     """It is a cancellation like any other, and once more is looked at before it comes."""
     stage.enforce(TWO_DAYS)
     ref = stage.create(5)
@@ -235,11 +235,11 @@ def test_a_pause_and_the_brake_stop_an_expiry_too(stage: Stage) -> None:
     assert stage.updates == []
     stage.ledger.ledger.set_pause(None, replacing=stage.ledger.ledger.pause())
     assert stage.review(ref).action == "held"
-    stage.brake = Brake(0, timedelta(minutes=10))
+    stage.breaker = CircuitBreaker(0, timedelta(minutes=10))
     stage.advance(minutes=1)
     assert stage.review(ref).action == "held"
-    assert stage.state(ref).block is Block.BRAKE
-    stage.brake = Brake(1, timedelta(minutes=10))
+    assert stage.state(ref).block is Block.CIRCUIT_BREAKER
+    stage.breaker = CircuitBreaker(1, timedelta(minutes=10))
     assert stage.review(ref).action == "held"
     assert keep(stage, ref, minutes=2) == "cancelled"
 
@@ -442,7 +442,7 @@ def test_a_job_that_an_outage_kept_from_its_window_is_approved_in_the_next_one(
     for _ in range(24):
         stage.advance(hours=1)
         if looks:
-            with suppress(BatchgateError):
+            with suppress(GateError):
                 stage.review(ref)
     end(stage)
     assert stage.review(ref).action == "held"
@@ -463,7 +463,7 @@ def test_what_is_not_the_gates_fault_goes_on_counting_after_an_outage(
     begin(stage)
     for _ in range(5):
         stage.advance(hours=24)
-        with suppress(BatchgateError):
+        with suppress(GateError):
             stage.review(ref)
     end(stage)
     assert stage.review(ref).action == "held"
@@ -499,15 +499,15 @@ def test_a_review_that_is_late_by_more_than_a_sweep_counts_up_to_when_it_was_due
     assert stage.state(ref).held_for_known == timedelta(hours=1, minutes=20)
 
 
-def test_the_brake_is_an_outage(stage: Stage) -> None:
-    """A job that the brake held for days, and whose policies changed meanwhile, is not cancelled for those days."""
+def test_the_circuit_breaker_is_an_outage(stage: Stage) -> None:
+    """A job that the circuit breaker held for days, and whose policies changed meanwhile, is not cancelled for them."""
     stage.enforce(UP_TO_THREE)
-    stage.brake = Brake(0, timedelta(minutes=10))
+    stage.breaker = CircuitBreaker(0, timedelta(minutes=10))
     ref = stage.create(5)
     keep(stage, ref, days=3)
-    assert stage.state(ref).block is Block.BRAKE
+    assert stage.state(ref).block is Block.CIRCUIT_BREAKER
     stage.enforce(TWO_DAYS)
-    stage.brake = Brake(9, timedelta(minutes=10))
+    stage.breaker = CircuitBreaker(9, timedelta(minutes=10))
     assert stage.review(ref).action == "held"
     assert keep(stage, ref, days=2, microseconds=-1) == "held"
     assert keep(stage, ref, microseconds=1) == "cancelled"

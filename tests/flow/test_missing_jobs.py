@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from batchgate.errors import JobNotFoundError, PolicyUnavailableError, RefusedError
 from batchgate.gate.protocol import CONTRADICTED_FOR, MISSING_FOR
-from batchgate.gate.state import Direction, Outcome, Phase
+from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Effect, Fault
 from tests.flow.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, Stage
@@ -165,7 +165,7 @@ def test_a_person_s_command_forgets_that_a_job_was_missing(held: Stage) -> None:
     hide(held, ref)
     held.review(ref)
     held.emulator.faults.clear()
-    assert held.decide(ref, Direction.APPROVE).action == "approved"
+    assert held.decide(ref, RequestedAction.APPROVE).action == "approved"
 
 
 def test_a_claim_whose_job_is_missing_is_left_and_then_gone(held: Stage) -> None:
@@ -231,8 +231,8 @@ def test_the_sweep_finds_a_job_that_is_open_again(held: Stage) -> None:
     assert held.state(ref).phase is Phase.HELD
 
 
-@pytest.mark.parametrize("direction", Direction)
-def test_a_person_may_decide_a_job_that_was_taken_for_gone_at_once(held: Stage, direction: Direction) -> None:
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_a_person_may_decide_a_job_that_was_taken_for_gone_at_once(held: Stage, direction: RequestedAction) -> None:
     """S3 says Suspended: nobody is told that it ended."""
     ref = hold_for_a_day(held)
     lapse(held, ref)
@@ -266,7 +266,7 @@ def test_an_end_after_an_update_that_may_have_been_sent_is_never_opened_again(he
     before = len(held.updates)
     review = held.review(ref)
     assert (review.action, review.alarm) == ("nothing", "settled as lapsed, and S3 says Suspended")
-    for direction in Direction:
+    for direction in RequestedAction:
         with pytest.raises(RefusedError, match="ended without a decision"):
             held.decide(ref, direction)
     assert len(held.updates) == before

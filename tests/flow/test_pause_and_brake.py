@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from batchgate.errors import RefusedError
-from batchgate.gate.ports import Brake, Pause
-from batchgate.gate.state import Block, Direction, Outcome, Phase
+from batchgate.gate.ports import CircuitBreaker, Pause
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from s3batch_emulator import Effect, Fault
 from tests.flow.stage import APPROVE_ALL, CANCEL_ALL, Stage
 
@@ -49,7 +49,7 @@ def test_a_person_is_refused_while_the_gate_is_paused(stage: Stage) -> None:
     ref = stage.create()
     pause(stage)
     with pytest.raises(RefusedError, match="paused"):
-        stage.decide(ref, Direction.APPROVE)
+        stage.decide(ref, RequestedAction.APPROVE)
     assert stage.ledger.read(ref) is None
     assert stage.updates == []
 
@@ -81,70 +81,70 @@ def test_a_paused_gate_still_sees_what_others_do(stage: Stage) -> None:
     assert stage.told.reviews[-1].action == "superseded"
 
 
-# --- Brake ------------------------------------------------------------------------------------------
+# --- CircuitBreaker ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def braked(stage: Stage) -> Stage:
+def stopped_by_breaker(stage: Stage) -> Stage:
     """A gate that cancels everything, and two jobs in ten minutes at most."""
     stage.enforce(CANCEL_ALL)
-    stage.brake = Brake(2, timedelta(minutes=10))
+    stage.breaker = CircuitBreaker(2, timedelta(minutes=10))
     return stage
 
 
-def test_one_cancellation_too_many_becomes_a_hold_with_an_alarm(braked: Stage) -> None:
+def test_one_cancellation_too_many_becomes_a_hold_with_an_alarm(stopped_by_breaker: Stage) -> None:
     """And its reason says so."""
-    reviews = [braked.review(braked.create()) for _ in range(4)]
+    reviews = [stopped_by_breaker.review(stopped_by_breaker.create()) for _ in range(4)]
     assert [review.action for review in reviews] == ["cancelled", "cancelled", "held", "held"]
     assert all("too many cancellations" in review.reason and review.alarm for review in reviews[2:])
-    assert len(braked.updates) == 2
-    assert braked.state(reviews[2].ref).block is Block.BRAKE
+    assert len(stopped_by_breaker.updates) == 2
+    assert stopped_by_breaker.state(reviews[2].ref).block is Block.CIRCUIT_BREAKER
 
 
-def test_what_the_brake_held_is_cancelled_in_calmer_times(braked: Stage) -> None:
-    """Ten minutes after the first at the earliest, and by the brake's own count again."""
-    refs = [braked.create() for _ in range(5)]
-    begun = braked.clock.now()
+def test_what_the_circuit_breaker_held_is_cancelled_in_calmer_times(stopped_by_breaker: Stage) -> None:
+    """Ten minutes after the first at the earliest, and by the circuit breaker's own count again."""
+    refs = [stopped_by_breaker.create() for _ in range(5)]
+    begun = stopped_by_breaker.clock.now()
     for ref in refs:
-        braked.review(ref)
+        stopped_by_breaker.review(ref)
     for _ in range(30):
-        braked.advance(minutes=1)
-        braked.sweep()
-    assert len(braked.updates) == 5
-    ended = sorted(braked.state(ref).decided_at or begun for ref in refs)
+        stopped_by_breaker.advance(minutes=1)
+        stopped_by_breaker.sweep()
+    assert len(stopped_by_breaker.updates) == 5
+    ended = sorted(stopped_by_breaker.state(ref).decided_at or begun for ref in refs)
     for first, third in zip(ended, ended[2:], strict=False):
         assert third - first >= timedelta(minutes=10)
 
 
-def test_approvals_know_no_brake(braked: Stage) -> None:
+def test_approvals_know_no_circuit_breaker(stopped_by_breaker: Stage) -> None:
     """However many."""
-    braked.enforce(APPROVE_ALL)
-    assert [braked.review(braked.create()).action for _ in range(4)] == ["approved"] * 4
+    stopped_by_breaker.enforce(APPROVE_ALL)
+    assert [stopped_by_breaker.review(stopped_by_breaker.create()).action for _ in range(4)] == ["approved"] * 4
 
 
-def test_a_person_is_not_held_by_the_brake_and_counts(braked: Stage) -> None:
-    """Theirs is the calm that the brake waits for."""
+def test_a_person_is_not_held_by_the_circuit_breaker_and_counts(stopped_by_breaker: Stage) -> None:
+    """Theirs is the calm that the circuit breaker waits for."""
     for _ in range(2):
-        braked.decide(braked.create(), Direction.CANCEL)
-    assert braked.review(braked.create()).action == "held"
-    assert braked.decide(braked.create(), Direction.CANCEL).action == "cancelled"
+        stopped_by_breaker.decide(stopped_by_breaker.create(), RequestedAction.CANCEL)
+    assert stopped_by_breaker.review(stopped_by_breaker.create()).action == "held"
+    assert stopped_by_breaker.decide(stopped_by_breaker.create(), RequestedAction.CANCEL).action == "cancelled"
 
 
-def test_a_hold_by_the_brake_is_looked_at_again_within_its_time(braked: Stage) -> None:
+def test_a_hold_by_the_circuit_breaker_is_looked_at_again_within_its_time(stopped_by_breaker: Stage) -> None:
     """Sooner than another hold."""
     for _ in range(2):
-        braked.review(braked.create())
-    ref = braked.create()
-    braked.review(ref)
-    due = braked.state(ref).due_at
+        stopped_by_breaker.review(stopped_by_breaker.create())
+    ref = stopped_by_breaker.create()
+    stopped_by_breaker.review(ref)
+    due = stopped_by_breaker.state(ref).due_at
     assert due is not None
-    assert due - braked.clock.now() <= timedelta(minutes=10)
+    assert due - stopped_by_breaker.clock.now() <= timedelta(minutes=10)
 
 
-def test_a_cancellation_that_s3_denies_does_not_use_up_the_brake_for_others(stage: Stage) -> None:
+def test_a_cancellation_that_s3_denies_does_not_use_up_the_circuit_breaker_for_others(stage: Stage) -> None:
     """It is tried ever more rarely."""
     stage.enforce(CANCEL_ALL)
-    stage.brake = Brake(10, timedelta(minutes=10))
+    stage.breaker = CircuitBreaker(10, timedelta(minutes=10))
     denied = stage.create()
     stage.emulator.faults.add(
         Fault(Effect.ERROR, "AccessDenied", operation="UpdateJobStatus", job_id=denied.job_id, times=None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batchgate.errors import JobNotFoundError, OutOfTimeError
 from batchgate.gate.ports import Pause, Review
-from batchgate.gate.state import Block, Direction, Outcome, Phase
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from batchgate.jobs.model import JobRef
 from batchgate.policy.policy_set import PolicySet
 from s3batch_emulator import Effect, Event, Fault, Switches
@@ -259,10 +259,10 @@ def test_shadow_holds_and_never_claims(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "action", "status", "direction"),
-    [(2, "approved", "Ready", Direction.APPROVE), (5, "cancelled", "Cancelled", Direction.CANCEL)],
+    [(2, "approved", "Ready", RequestedAction.APPROVE), (5, "cancelled", "Cancelled", RequestedAction.CANCEL)],
 )
 def test_a_decision_is_claimed_before_it_is_sent_and_settled_before_it_is_told(
-    stage: Stage, rows: int, action: str, status: str, direction: Direction
+    stage: Stage, rows: int, action: str, status: str, direction: RequestedAction
 ) -> None:
     """The order of effects is what makes it safe."""
     ref = stage.create(rows)

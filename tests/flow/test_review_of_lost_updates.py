@@ -12,7 +12,7 @@ from batchgate.errors import (
     JobsApiThrottledError,
     UpdateRefusedError,
 )
-from batchgate.gate.state import Direction, Outcome, Phase
+from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef, RequestedStatus
 from s3batch_emulator import Effect, Fault, Pace, Switches
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, Stage
@@ -56,7 +56,7 @@ def lost_claim(stage: Stage, rows: int) -> JobRef:
     return ref
 
 
-def arrive_late(stage: Stage, ref: JobRef, direction: Direction, reason: str) -> None:
+def arrive_late(stage: Stage, ref: JobRef, direction: RequestedAction, reason: str) -> None:
     """Have the update that was lost take its effect now."""
     stage.s3control.update_status(ref, direction.requested_status, reason)
 
@@ -84,7 +84,7 @@ def test_an_update_whose_answer_was_lost_is_settled_by_our_reason_on_the_job(
 def test_an_update_that_did_not_arrive_keeps_its_claim_to_the_end_of_the_lease(
     stage: Stage, fault: Fault, rows: int, action: str, status: str
 ) -> None:
-    """It may still come: nobody touches the job before; after it, it is judged afresh under the same claim id."""
+    """It may still come: nobody touches the job before; after it, it is evaluated afresh under the same claim id."""
     ref = stage.create(rows)
     lose(stage, fault)
     assert stage.review(ref).action == "left"
@@ -168,7 +168,7 @@ def test_a_late_cancel_within_the_15_minutes_is_recognised_as_ours(stage: Stage)
     stage.emulator.set_pace(ref.job_id, SLOW)
     stage.update_as_a_person(ref, "Ready")
     assert stage.review(ref).action == "left"
-    arrive_late(stage, ref, Direction.CANCEL, stage.state(ref).reason)
+    arrive_late(stage, ref, RequestedAction.CANCEL, stage.state(ref).reason)
     assert stage.review(ref).action == "cancelled"
     assert stage.state(ref).outcome is Outcome.APPLIED
 
@@ -178,10 +178,10 @@ def test_a_late_cancel_within_the_15_minutes_is_recognised_as_ours(stage: Stage)
 
 @pytest.mark.parametrize(
     ("first", "second", "direction"),
-    [(APPROVE_ALL, CANCEL_ALL, Direction.APPROVE), (CANCEL_ALL, APPROVE_ALL, Direction.CANCEL)],
+    [(APPROVE_ALL, CANCEL_ALL, RequestedAction.APPROVE), (CANCEL_ALL, APPROVE_ALL, RequestedAction.CANCEL)],
 )
 def test_a_verdict_against_an_update_that_may_have_been_sent_is_a_hold_and_an_alarm(
-    stage: Stage, first: str, second: str, direction: Direction
+    stage: Stage, first: str, second: str, direction: RequestedAction
 ) -> None:
     """Else a late Ready and a newer Cancel, both ours, would meet. It stays so, review after review."""
     stage.enforce(first)
@@ -233,10 +233,10 @@ def test_a_verdict_in_the_same_direction_again_is_carried_out(
 
 @pytest.mark.parametrize(
     ("text", "direction", "action"),
-    [(APPROVE_ALL, Direction.APPROVE, "approved"), (CANCEL_ALL, Direction.CANCEL, "cancelled")],
+    [(APPROVE_ALL, RequestedAction.APPROVE, "approved"), (CANCEL_ALL, RequestedAction.CANCEL, "cancelled")],
 )
 def test_a_late_effect_after_a_hold_is_applied_with_an_alarm(
-    stage: Stage, text: str, direction: Direction, action: str
+    stage: Stage, text: str, direction: RequestedAction, action: str
 ) -> None:
     """Recognised by the claim id in the reason; the verdict is the claims' and not the hold's."""
     stage.enforce(text)
@@ -264,7 +264,7 @@ def test_a_late_effect_tells_the_reason_that_is_on_the_job(stage: Stage) -> None
     sent = stage.state(ref).reason
     stage.enforce(HOLD_ALL)
     stage.review(ref)
-    arrive_late(stage, ref, Direction.APPROVE, sent)
+    arrive_late(stage, ref, RequestedAction.APPROVE, sent)
     assert stage.review(ref).reason == stage.job(ref).reason
 
 
@@ -360,7 +360,7 @@ def test_a_refused_update_after_one_that_may_have_been_sent_remembers_the_direct
     with pytest.raises(UpdateRefusedError):
         stage.review(ref)
     state = stage.state(ref)
-    assert (state.phase, state.direction, state.maybe_sent) == (Phase.HELD, Direction.APPROVE, True)
+    assert (state.phase, state.direction, state.maybe_sent) == (Phase.HELD, RequestedAction.APPROVE, True)
     stage.enforce(CANCEL_ALL)
     assert stage.review(ref).alarm
     assert stage.count("UpdateJobStatus") == 2
@@ -390,7 +390,7 @@ def test_what_somebody_else_decided_is_not_told_with_our_reason(stage: Stage) ->
 
 
 def test_a_refusal_that_can_not_be_looked_after_keeps_its_claim(stage: Stage) -> None:
-    """Own trouble decides nothing; the lease ends, and the job is judged afresh."""
+    """Own trouble decides nothing; the lease ends, and the job is evaluated afresh."""
     ref = stage.create()
     lose(stage, Fault(Effect.ERROR, "JobStatusException"))
     stage.script.before("describe", lambda: lose(stage, Fault(Effect.RESET), operation="DescribeJob"))

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from batchgate.aws.appconfig import PackagedPolicy
 from batchgate.errors import (
-    BatchgateError,
+    GateError,
     JobsApiDeniedError,
     JobsApiError,
     JobsApiThrottledError,
@@ -20,7 +20,7 @@ from batchgate.errors import (
     PolicyUnavailableError,
 )
 from batchgate.gate.review import review_job
-from batchgate.gate.state import Direction, Outcome, Phase, State
+from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Effect, Fault
 from tests.flow.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, policies, raising
@@ -228,7 +228,7 @@ def test_trouble_anywhere_is_an_error_of_ours_and_the_job_is_decided_in_the_end(
     """Once, and rightly."""
     ref = stage.create(rows)
     stage.script.before(effect, raising(LedgerError("the table is away")))
-    with pytest.raises(BatchgateError):
+    with pytest.raises(GateError):
         stage.review(ref)
     stage.advance(minutes=5)
     stage.review(ref)
@@ -240,7 +240,7 @@ def test_trouble_anywhere_is_an_error_of_ours_and_the_job_is_decided_in_the_end(
 
 
 def another_review(stage: Stage, ref: JobRef, text: str = UP_TO_THREE) -> Callable[[], None]:
-    """A review by another invocation, from its reading to its end, judging by its own policies."""
+    """A review by another invocation, from its reading to its end, evaluating by its own policies."""
 
     def review() -> None:
         other = structs.replace(stage.gate, policies=type(stage.source)(policies(text)), ledger=stage.ledger.ledger)
@@ -330,7 +330,7 @@ def test_the_lease_of_another_invocation_is_left_alone_whatever_happens_to_the_j
         due_at=now + timedelta(minutes=1),
         claim_id="0badcafe",
         attempt=1,
-        direction=Direction.APPROVE,
+        direction=RequestedAction.APPROVE,
         lease_until=now + timedelta(minutes=1),
     )
     written = stage.ledger.ledger.write(claim, replacing=None)

@@ -19,7 +19,7 @@ from batchgate.errors import (
     UnreadableItemError,
 )
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST
-from batchgate.gate.state import Direction, Outcome, Phase
+from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Delays, Effect, Fault, Pace, Switches
 from tests.flow.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
@@ -400,7 +400,7 @@ def test_a_sweep_without_policies_decides_nothing(stage: Stage) -> None:
 
 
 def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stage: Stage) -> None:
-    """By command and by console: nothing of it needs judging."""
+    """By command and by console: nothing of it needs evaluating."""
     stage.enforce(HOLD_ALL)
     by_hand, in_console = stage.create(4), stage.create(4)
     for ref in (by_hand, in_console):
@@ -408,7 +408,7 @@ def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stag
     stage.source.enforced = None
     stage.script.before("announce", raising(AnnounceError("not this time")))
     with pytest.raises(AnnounceError):
-        stage.decide(by_hand, Direction.APPROVE)
+        stage.decide(by_hand, RequestedAction.APPROVE)
     stage.update_as_a_person(in_console, "Cancelled")
     stage.sweep()
     assert stage.state(by_hand).announced_at is not None
@@ -467,7 +467,7 @@ def test_one_sweep_runs_at_a_time(stage: Stage) -> None:
 
 
 def test_other_policies_make_every_hold_due(stage: Stage) -> None:
-    """Once: judged by the new ones they are due as ever."""
+    """Once: evaluated by the new ones they are due as ever."""
     stage.enforce(HOLD_ALL)
     small, large = stage.create(2), stage.create(5)
     stage.sweep()
@@ -499,7 +499,7 @@ def test_a_job_in_the_console_s_hands_between_listing_and_review_is_seen_as_it_i
 def test_many_workers_decide_each_job_once(stage: Stage) -> None:
     """As one would."""
     refs: list[Any] = [stage.create(2 if number % 2 else 5) for number in range(30)]
-    stage.brake = type(stage.brake)(100, timedelta(minutes=10))
+    stage.breaker = type(stage.breaker)(100, timedelta(minutes=10))
     report = stage.sweep(workers=8)
     assert dict(report.did) == {"approved": 15, "cancelled": 15}
     assert len(stage.updates) == 30
@@ -529,7 +529,7 @@ def test_a_review_of_a_job_whose_item_can_not_be_read_decides_nothing(stage: Sta
     with pytest.raises(UnreadableItemError):
         stage.review(broken)
     with pytest.raises(UnreadableItemError):
-        stage.decide(broken, Direction.APPROVE)
+        stage.decide(broken, RequestedAction.APPROVE)
     assert stage.updates == []
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchgate.gate.state import Direction, Outcome
+from batchgate.gate.state import Outcome, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
 from s3batch_emulator import Pace, Switches
 from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, Stage
@@ -55,7 +55,7 @@ def test_an_ungated_job_that_is_known_to_violate_is_cancelled_at_once(how: str, 
     assert stage.review(ref).action == "cancelled"
     stage.emulator.settle_until(ref.job_id, "Cancelled")
     assert stage.job(ref).reason == stage.state(ref).reason
-    assert stage.state(ref).direction is Direction.CANCEL
+    assert stage.state(ref).direction is RequestedAction.CANCEL
     assert stage.review(ref).action == "nothing"
 
 
@@ -106,10 +106,10 @@ def test_an_ungated_job_is_cancelled_for_a_known_violation_only(text: str, how: 
 
 
 @pytest.mark.parametrize("how", KNOWN)
-def test_an_ungated_job_that_the_brake_held_is_still_ungated(how: str) -> None:
-    """What the ledger holds of it was no hold of a job that waits: it is cancelled once the brake lets go."""
+def test_an_ungated_job_that_the_circuit_breaker_held_is_still_ungated(how: str) -> None:
+    """What the ledger holds of it was no hold of a job that waits: it is cancelled once the circuit breaker lets go."""
     stage = stage_that_knows(how, CANCEL_UNGATED)
-    stage.brake = type(stage.brake)(1, stage.brake.within)
+    stage.breaker = type(stage.breaker)(1, stage.breaker.within)
     stage.review(create_ungated(stage, "Active"))
     ref = create_ungated(stage, "Active")
     assert stage.review(ref).action == "held"

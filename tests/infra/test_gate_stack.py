@@ -360,7 +360,7 @@ def test_the_functions_are_told_what_the_stack_has_made(template: Template, thin
         assert said["BATCHGATE_LEDGER_TABLE"] == {"Ref": table}
         assert said["BATCHGATE_APPCONFIG"] == {"Fn::Join": ["", [{"Ref": application}, "/enforced/", {"Ref": profile}]]}
         assert said["BATCHGATE_EVENT_BUS"] == "default"
-        assert said["BATCHGATE_BRAKE"] == "20/10"
+        assert said["BATCHGATE_CIRCUIT_BREAKER"] == "20/10"
         assert said["BATCHGATE_ADOPT_EXISTING"] == "report"
         assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "20"
         assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "unknown"
@@ -377,9 +377,9 @@ def test_settings_reach_the_functions() -> None:
             log_level=LogLevel.DEBUG,
             memory_mb=1024,
             sweep_timeout_seconds=120,
-            adopt_existing="judge",
-            brake_cancellations=3,
-            brake_minutes=60,
+            adopt_existing="evaluate",
+            circuit_breaker_cancellations=3,
+            circuit_breaker_minutes=60,
             sweep_calls_per_second=7,
             untagged_answer_lacks_tags="true",
         )
@@ -389,8 +389,8 @@ def test_settings_reach_the_functions() -> None:
     assert function["MemorySize"] == 1024
     assert function["Timeout"] == 120
     said = function["Environment"]["Variables"]
-    assert said["BATCHGATE_ADOPT_EXISTING"] == "judge"
-    assert said["BATCHGATE_BRAKE"] == "3/60"
+    assert said["BATCHGATE_ADOPT_EXISTING"] == "evaluate"
+    assert said["BATCHGATE_CIRCUIT_BREAKER"] == "3/60"
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
     assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
     [parameter] = template.find_resources("AWS::SSM::Parameter").values()
@@ -576,7 +576,7 @@ def test_these_alarms_ring(template: Template) -> None:
     assert names == {
         *("unreviewed-events", "undelivered-events", "events-wait"),
         *("job-event-fails", "sweep-fails", "no-sweep", "throttled-functions", "throttled-by-s3"),
-        *("own-trouble", "policy-trouble", "policy-not-loadable", "paused", "brake", "contradiction"),
+        *("own-trouble", "policy-trouble", "policy-not-loadable", "paused", "circuit breaker", "contradiction"),
         *("sweep-troubles", "sweep-lags", "held-long", "held-21-days", "held-27-days"),
     }
 

@@ -43,7 +43,7 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
         ({"adopt_existing": "ignore"}, r"adopt_existing"),
         ({"suspended_date_survives": "yes"}, r"suspended_date_survives"),
         ({"suspended_date_survives": 1}, r"suspended_date_survives"),
-        ({"brake_cancellations": 0}, r"brake_cancellations"),
+        ({"circuit_breaker_cancellations": 0}, r"circuit_breaker_cancellations"),
         ({"sweep_timeout_seconds": 30}, r"sweep_timeout_seconds"),
         ({"stack_name": "1st"}, r"stack_name"),
         ({"memory_mb": True}, r"memory_mb"),
@@ -61,10 +61,10 @@ def test_a_wrong_setting_is_named(context: object, named: str) -> None:
 def test_all_wrong_settings_are_told_at_once() -> None:
     """Each with what was expected and what was said; a misspelt name with the one that was meant."""
     with pytest.raises(SettingsError) as raised:
-        read_settings({"held_alarm_hour": 24, "brake_minutes": 0, "notify_email": "lake"})
+        read_settings({"held_alarm_hour": 24, "circuit_breaker_minutes": 0, "notify_email": "lake"})
     said = str(raised.value)
     assert "held_alarm_hour: unknown setting; did you mean held_alarm_hours?" in said
-    assert "brake_minutes: expected `int` >= 1, got 0" in said
+    assert "circuit_breaker_minutes: expected `int` >= 1, got 0" in said
     assert "notify_email: " in said
     assert 'got "lake"' in said
 

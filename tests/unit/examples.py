@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchgate.jobs.model import Job, Json
-from batchgate.policy.evaluate import Decision, decide
+from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet
 
@@ -81,11 +81,11 @@ def document(*require: Written, **parts: Any) -> Written:
     return {"version": 1, "policies": [{"name": "p", "require": list(require)}], **parts}
 
 
-def judge(written: Written, about: JobFacts) -> Decision:
+def outcome(written: Written, about: JobFacts) -> Decision:
     """Decide by a document as written."""
-    return decide(PolicySet.from_data(written), about)
+    return evaluate_job(PolicySet.from_data(written), about)
 
 
 def verdict(written: Written, about: JobFacts) -> str:
     """Decide by a document as written; one word."""
-    return str(judge(written, about).verdict)
+    return str(outcome(written, about).verdict)

@@ -1,4 +1,4 @@
-"""What Hypothesis draws from for the tests of the judging core; documents and cases come from tests/oracle."""
+"""What Hypothesis draws from for the tests of the evaluating core; documents and cases come from tests/oracle."""
 
 import json
 from collections.abc import Mapping

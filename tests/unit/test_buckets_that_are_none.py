@@ -16,7 +16,7 @@ from batchgate.jobs.arns import NoBucket, ObjectPlace, bucket_name, object_place
 from batchgate.jobs.model import Job, Json
 from batchgate.policy.facts import Gap, Result
 from batchgate.policy.reason import status_update_reason
-from tests.unit.examples import Written, description, document, facts, judge
+from tests.unit.examples import Written, description, document, facts, outcome
 from tests.unit.test_checks import result_of
 
 MET, VIOLATED, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNMEASURABLE
@@ -128,7 +128,9 @@ def results(place: str, text: Json) -> set[Result]:
     about = facts(**job_with(place, text))
     check = "source_buckets" if place in ("generated", "rows") else place
     lists = {"lakes": ["lake", "x*"]}
-    return {judge(document(operand, lists=lists), about).trace[0].requirements[0].result for operand in operands(check)}
+    return {
+        outcome(document(operand, lists=lists), about).trace[0].requirements[0].result for operand in operands(check)
+    }
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -160,7 +162,7 @@ def test_people_are_told_what_it_is(text: str, what: str) -> None:
     """In words of ours, with nothing of the requester's text."""
     assert bucket_name(text) == NoBucket(what)
     about = facts(**job_with("report.bucket", text))
-    reason = status_update_reason(judge(document({"report": {"not": {"bucket": "secret"}}}), about))
+    reason = status_update_reason(outcome(document({"report": {"not": {"bucket": "secret"}}}), about))
     assert reason.startswith(f"batchgate: held by p: report.bucket is unmeasurable ({what}), want not secret [")
 
 
@@ -287,7 +289,7 @@ INVOKE: Json = {
 )
 def test_a_guardrail_against_a_bucket_is_not_met_by_another_name_for_it(members: dict[str, Any], told: str) -> None:
     """The job is held, and the reason says why."""
-    decision = judge(json.loads(json.dumps(NOT_THAT_BUCKET)), facts(Operation=INVOKE, **members))
+    decision = outcome(json.loads(json.dumps(NOT_THAT_BUCKET)), facts(Operation=INVOKE, **members))
     assert str(decision.verdict) == "hold"
     assert status_update_reason(decision).startswith(f"batchgate: held by {told} [policy ")
 
@@ -317,7 +319,7 @@ def test_beside_a_manifest_a_generator_says_nothing(check: Written, generator: J
     about = facts(ManifestGenerator=generator)
     assert result_of(check, about) is UNMEASURABLE
     [policy] = [{"name": "p", "require": [check]}]
-    reason = status_update_reason(judge({"version": 1, "policies": [policy]}, about))
+    reason = status_update_reason(outcome({"version": 1, "policies": [policy]}, about))
     assert "unmeasurable (both a manifest and a generator)" in reason
 
 

@@ -15,7 +15,7 @@ from batchgate.policy import checks, model
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
-from tests.unit.examples import NOW, Written, document, facts, judge
+from tests.unit.examples import NOW, Written, document, facts, outcome
 
 MET, VIOLATED, UNKNOWN, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE
 
@@ -59,13 +59,13 @@ class Row:
 
 
 def result_of(condition: Written, about: JobFacts) -> Result:
-    """Judge one condition."""
+    """Evaluate one condition."""
     return trace_of(condition, about).trace[0].requirements[0].result
 
 
 def trace_of(condition: Written, about: JobFacts) -> Decision:
     """Decide by one required condition."""
-    return judge(document(condition, lists=LISTS, calendars=CALENDARS), about)
+    return outcome(document(condition, lists=LISTS, calendars=CALENDARS), about)
 
 
 def text_rows(check: str, right: str, like: str, wrong: str, *, member: str = "", **absent: Any) -> Iterator[Row]:
@@ -742,7 +742,7 @@ def test_an_unknown_size_never_approves_nor_cancels(
         document(requirement, guardrails=[{"name": "g", "require": [requirement]}]),
         {"version": 1, "unmatched": "cancel", "policies": [{"name": "p", "match": [condition], "require": []}]},
     ):
-        decision = judge(written, about)
+        decision = outcome(written, about)
         assert decision.verdict in (Verdict.HOLD, Verdict.WAIT)
         expected = Verdict.WAIT if status in ("New", "Preparing") else Verdict.HOLD
         assert decision.verdict is expected
@@ -753,7 +753,10 @@ def test_an_unknown_size_never_approves_nor_cancels(
 def test_a_known_size_approves_or_cancels(condition: Written, total: int) -> None:
     """The same policies do decide once S3 has counted: the property above can fail."""
     about = facts(ProgressSummary={"TotalNumberOfTasks": total})
-    assert judge(document({**condition, "on_violation": "cancel"}), about).verdict in (Verdict.APPROVE, Verdict.CANCEL)
+    assert outcome(document({**condition, "on_violation": "cancel"}), about).verdict in (
+        Verdict.APPROVE,
+        Verdict.CANCEL,
+    )
 
 
 # --- what the table leaves --------------------------------------------------------------------------
@@ -912,7 +915,7 @@ def test_the_window_looks_at_the_reviews_own_instant() -> None:
         ({"at_least": 10, "at_most": 10}, [10]),
     ],
 )
-def test_both_ends_of_a_range_are_judged_and_included(test: Written, met: list[int]) -> None:
+def test_both_ends_of_a_range_are_evaluated_and_included(test: Written, met: list[int]) -> None:
     """A range with two ends is no wider than with either."""
     values = [4, 5, 6, 10, 11]
     assert [value for value in values if result_of({"priority": test}, facts(Priority=value)) is MET] == met
@@ -999,7 +1002,7 @@ def test_a_path_beyond_a_value_leads_to_none(beyond: str) -> None:
 
 
 def test_every_kind_of_check_has_all_its_parts() -> None:
-    """Whoever adds a kind says how it reads and judges; nothing is met by omission, and the unions name them all."""
+    """Whoever adds a kind says how it reads and evaluates; nothing is met by omission, and the unions name them all."""
     tests, measures = get_args(checks.Test), get_args(checks.Measure)
     assert all({"predicate", "wanted"} <= set(dir(kind)) for kind in tests)
     assert all({"read", "kind", "subject"} <= set(dir(kind)) for kind in measures)

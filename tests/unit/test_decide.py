@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import PolicySet, Verdict
-from tests.unit.examples import Written, document, facts, judge, verdict
+from tests.unit.examples import Written, document, facts, outcome, verdict
 
 MET: Written = {"region": "eu-*"}
 VIOLATED: Written = {"region": "us-*"}
@@ -108,7 +108,7 @@ def test_unless_and_exceptions_are_another_way_to_be_met(own: str, unless: str, 
     by_unless = document({**requirement, "unless": [MET, CONDITIONS[unless]]})
     by_exception = document(requirement, exceptions=[exception(MET, CONDITIONS[unless])])
     for written in (by_unless, by_exception):
-        decision = judge(written, doubtful())
+        decision = outcome(written, doubtful())
         assert decision.trace[0].requirements[0].result is result
         assert str(decision.verdict) == expected
 
@@ -260,7 +260,7 @@ def test_an_unknown_operation_can_be_cancelled_by_a_violation() -> None:
     ],
 )
 def test_only_a_job_on_its_way_to_suspended_waits(status: str, confirmation: bool | None, expected: str) -> None:
-    """One that asks for no confirmation is judged at once; what is done about it is not the verdict's business."""
+    """One that asks for no confirmation is evaluated at once; what is done about it is not the verdict's business."""
     written = document({**VIOLATED, "on_violation": "cancel"})
     about = facts(Status=status, ConfirmationRequired=confirmation, SuspendedDate=None)
     long_ago = replace(about, suspended_date=about.now - timedelta(days=1))  # whatever grace there is, it is over
@@ -271,9 +271,9 @@ def test_only_a_job_on_its_way_to_suspended_waits(status: str, confirmation: boo
 def test_a_set_in_shadow_holds_and_says_what_it_would_do(condition: Written, would: str) -> None:
     """Nothing is approved and nothing cancelled."""
     written = document({**condition, "on_violation": "cancel"}, mode="shadow")
-    decision = judge(written, doubtful())
+    decision = outcome(written, doubtful())
     assert (decision.verdict, str(decision.if_enforced)) == (Verdict.HOLD, would)
-    waiting = judge(written, doubtful(Status="Preparing"))
+    waiting = outcome(written, doubtful(Status="Preparing"))
     assert (waiting.verdict, waiting.if_enforced) == (Verdict.WAIT, Verdict.WAIT)
 
 
@@ -281,7 +281,7 @@ def test_a_policy_in_shadow_does_not_approve_and_a_guardrail_in_shadow_does_not_
     """As if absent, and traced."""
     assert verdict({"version": 1, "policies": [policy(mode="shadow")]}, facts()) == "hold"
     strict = guardrail(require=(VIOLATED,), on_violation="cancel", mode="shadow")
-    decision = judge(document(guardrails=[strict]), facts())
+    decision = outcome(document(guardrails=[strict]), facts())
     assert (decision.verdict, decision.trace[1].vote) == (Verdict.APPROVE, Verdict.CANCEL)
 
 
@@ -337,10 +337,10 @@ def test_a_person_is_needed_until_one_has_decided() -> None:
 
 def test_by_violation_tells_a_known_violation_from_doubt() -> None:
     """A hold by what could not be read is another thing than a hold by what was read."""
-    assert judge(document(VIOLATED), doubtful()).by_violation
-    assert not judge(document(UNMEASURABLE), doubtful()).by_violation
-    assert not judge({"version": 1}, doubtful()).by_violation
-    assert judge(document(VIOLATED, UNMEASURABLE), doubtful()).by_violation
+    assert outcome(document(VIOLATED), doubtful()).by_violation
+    assert not outcome(document(UNMEASURABLE), doubtful()).by_violation
+    assert not outcome({"version": 1}, doubtful()).by_violation
+    assert outcome(document(VIOLATED, UNMEASURABLE), doubtful()).by_violation
 
 
 @pytest.mark.parametrize(
@@ -364,13 +364,13 @@ def test_by_violation_tells_a_known_violation_from_doubt() -> None:
 )
 def test_only_what_is_known_to_stand_in_the_way_expires(written: Written, about: Written, *, expected: bool) -> None:
     """Nothing is given up for what could not be read, was not said yet, or waits for a person or an operator."""
-    assert judge(written, doubtful(**about)).may_expire is expected
+    assert outcome(written, doubtful(**about)).may_expire is expected
 
 
-def test_a_decision_names_the_policies_that_judged() -> None:
+def test_a_decision_names_the_policies_that_evaluated() -> None:
     """By the version of the very set."""
     policies = PolicySet.from_data(document(VIOLATED))
-    assert decide(policies, facts()).policy_version == policies.version
+    assert evaluate_job(policies, facts()).policy_version == policies.version
 
 
 def test_the_settings_of_a_set_are_read() -> None:
@@ -406,7 +406,7 @@ def test_a_decision_names_who_governs() -> None:
         "guardrails": [guardrail(require=(MET,))],
         "policies": [policy(require=(MET,)), {**policy(require=(MET,)), "name": "seen-only", "mode": "shadow"}],
     }
-    decision = judge(written, facts())
+    decision = outcome(written, facts())
     assert decision.governing_names == tuple(statement.name for statement in decision.governing)
     assert len(decision.governing_names) == 2
     assert "seen-only" not in decision.governing_names

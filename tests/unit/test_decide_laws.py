@@ -1,7 +1,7 @@
-"""The laws of judging, each as a property, and each with a wrong judge that it catches.
+"""The laws of evaluating, each as a property, and each with a wrong evaluator that it catches.
 
-A law is a function of a judge and a source of randomness; it raises where the judge breaks it. The
-judges that are wrong on purpose are what somebody might have written instead.
+A law is a function of a evaluator and a source of randomness; it raises where the evaluator breaks it. The
+evaluators that are wrong on purpose are what somebody might have written instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation, JobStatus
-from batchgate.policy.evaluate import Decision, decide
+from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula, evaluate
 from batchgate.policy.policy_set import Kind, PolicySet, Statement, Verdict
@@ -29,24 +29,24 @@ from tests.unit.strategies import (
     written_with_all_lists,
 )
 
-Judge: TypeAlias = Callable[[Written, JobFacts], Decision]
-Law: TypeAlias = Callable[[Judge, Random], None]
+Evaluator: TypeAlias = Callable[[Written, JobFacts], Decision]
+Law: TypeAlias = Callable[[Evaluator, Random], None]
 
 EXAMPLES = settings(max_examples=120)
 TRIES = 3_000
-"""Random cases among which each wrong judge has to be caught."""
+"""Random cases among which each wrong evaluator has to be caught."""
 
 
 def right(written: Written, about: JobFacts) -> Decision:
-    """Judge as the product does."""
-    return decide(PolicySet.from_data(written), about)
+    """Evaluator as the product does."""
+    return evaluate_job(PolicySet.from_data(written), about)
 
 
-def first_breach(law: Law, judge: Judge) -> int | None:
-    """Give the first seed with which a judge breaks a law."""
+def first_breach(law: Law, evaluator: Evaluator) -> int | None:
+    """Give the first seed with which a evaluator breaks a law."""
     for seed in range(TRIES):
         try:
-            law(judge, Random(seed))
+            law(evaluator, Random(seed))
         except AssertionError:
             return seed
     return None
@@ -55,11 +55,11 @@ def first_breach(law: Law, judge: Judge) -> int | None:
 # --- the laws ----------------------------------------------------------------------------------------
 
 
-def the_order_of_anything_never_matters(judge: Judge, rng: Random) -> None:
+def the_order_of_anything_never_matters(evaluator: Evaluator, rng: Random) -> None:
     """Verdict, until, reason and policy version are those of the set, however it is written down."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
-    one, other = judge(written, about), judge(reordered(written, rng), about)
+    one, other = evaluator(written, about), evaluator(reordered(written, rng), about)
     assert one.verdict is other.verdict
     assert one.until == other.until
     assert one.cancels_at == other.cancels_at
@@ -74,28 +74,28 @@ def reordered(value: Any, rng: Random) -> Any:
     return [reordered(item, rng) for item in rng.sample(value, len(value))] if isinstance(value, list) else value
 
 
-def adding_a_guardrail_never_lowers_caution(judge: Judge, rng: Random) -> None:
+def adding_a_guardrail_never_lowers_caution(evaluator: Evaluator, rng: Random) -> None:
     """One more guardrail, whatever it says: the verdict is as cautious as before, or more."""
     written = written_with_all_lists(rng)
     more = random_statement(rng, written, "one-more", approving=False)
     about = random_facts(rng, written)
     stricter = {**written, "guardrails": [*written.get("guardrails", []), more]}
-    assert judge(stricter, about).verdict >= judge(written, about).verdict
+    assert evaluator(stricter, about).verdict >= evaluator(written, about).verdict
 
 
-def adding_a_policy_never_lowers_caution_on_a_governed_job(judge: Judge, rng: Random) -> None:
+def adding_a_policy_never_lowers_caution_on_a_governed_job(evaluator: Evaluator, rng: Random) -> None:
     """A policy can open the gate for jobs that none governed; for others it can only object."""
     written = written_with_all_lists(rng)
     more = random_statement(rng, written, "one-more", approving=True)
     about = random_facts(rng, written)
-    before = judge(written, about)
+    before = evaluator(written, about)
     governed = any(statement.kind is Kind.POLICY for statement in before.governing)
     if governed and about.operation in KNOWN_OPERATIONS:
         wider = {**written, "policies": [*written.get("policies", []), more]}
-        assert judge(wider, about).verdict >= before.verdict
+        assert evaluator(wider, about).verdict >= before.verdict
 
 
-def adding_a_requirement_never_lowers_caution(judge: Judge, rng: Random) -> None:
+def adding_a_requirement_never_lowers_caution(evaluator: Evaluator, rng: Random) -> None:
     """One more line in a statement's `require` never lets more through."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
@@ -107,18 +107,18 @@ def adding_a_requirement_never_lowers_caution(judge: Judge, rng: Random) -> None
     more = [{name: value for name, value in each.items() if name != "grace"} for each in more]
     stricter = {**written, key: [dict(each) for each in written[key]]}
     stricter[key][index]["require"] = [*stricter[key][index]["require"], *more]
-    assert judge(stricter, about).verdict >= judge(written, about).verdict
+    assert evaluator(stricter, about).verdict >= evaluator(written, about).verdict
 
 
-def only_exceptions_lower_caution_and_only_in_what_they_name(judge: Judge, rng: Random) -> None:
+def only_exceptions_lower_caution_and_only_in_what_they_name(evaluator: Evaluator, rng: Random) -> None:
     """With an exception, what it does not name fares as before, and no requirement of what it names is met less."""
     written = written_with_all_lists(rng)
     if not (written.get("policies") or written.get("guardrails")):
         return
     lift = random_exception(rng, written, "one-more")
     about = random_facts(rng, written)
-    without = judge(written, about)
-    lifted = judge({**written, "exceptions": [*written.get("exceptions", []), lift]}, about)
+    without = evaluator(written, about)
+    lifted = evaluator({**written, "exceptions": [*written.get("exceptions", []), lift]}, about)
     before, after = ({each.name: each for each in decision.trace} for decision in (without, lifted))
     assert before.keys() == after.keys()
     for name, statement in before.items():
@@ -135,11 +135,11 @@ def only_exceptions_lower_caution_and_only_in_what_they_name(judge: Judge, rng: 
         assert lifted.verdict is Verdict.APPROVE
 
 
-def approval_needs_that_everything_is_known_and_met(judge: Judge, rng: Random) -> None:
+def approval_needs_that_everything_is_known_and_met(evaluator: Evaluator, rng: Random) -> None:
     """Nothing is approved on doubt: enforced, suspended, governed, all matches clear, all requirements met."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
-    decision = judge(written, about)
+    decision = evaluator(written, about)
     if decision.verdict is not Verdict.APPROVE:
         return
     enforced = [each for each in decision.trace if each.enforced]
@@ -154,11 +154,11 @@ def approval_needs_that_everything_is_known_and_met(judge: Judge, rng: Random) -
         assert f"'{about.operation}'" in str(written)
 
 
-def cancelling_needs_a_violation_that_is_known(judge: Judge, rng: Random) -> None:
+def cancelling_needs_a_violation_that_is_known(evaluator: Evaluator, rng: Random) -> None:
     """Doubt never cancels: it takes a known violation that says cancel, or surely no policy and `unmatched: cancel`."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
-    decision = judge(written, about)
+    decision = evaluator(written, about)
     if decision.verdict is not Verdict.CANCEL:
         return
     enforced = [each for each in decision.trace if each.enforced]
@@ -185,12 +185,12 @@ def cancelling_needs_a_violation_that_is_known(judge: Judge, rng: Random) -> Non
 GRACES = ("0s", "1s", "5m", "2h", "1d", "30d", "99999d")
 
 
-def a_longer_grace_never_approves_and_never_cancels(judge: Judge, rng: Random) -> None:
+def a_longer_grace_never_approves_and_never_cancels(evaluator: Evaluator, rng: Random) -> None:
     """With all graces longer, what was cancelled may be held; nothing else changes, nor is cancelled sooner."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
     short, long = sorted(rng.sample(range(len(GRACES)), 2))
-    before, after = (judge(with_graces(written, GRACES[each]), about) for each in (short, long))
+    before, after = (evaluator(with_graces(written, GRACES[each]), about) for each in (short, long))
     if before.verdict is Verdict.CANCEL and about.asks_for_confirmation is not AsksForConfirmation.NO:
         assert after.verdict in (Verdict.CANCEL, Verdict.HOLD)
     else:
@@ -218,22 +218,22 @@ def with_graces(written: Written, grace: str) -> Written:
     return changed
 
 
-def in_its_grace_a_job_is_never_cancelled(judge: Judge, rng: Random) -> None:
+def in_its_grace_a_job_is_never_cancelled(evaluator: Evaluator, rng: Random) -> None:
     """Nor one of which S3 does not say since when it is Suspended; one that asks for nothing has no grace."""
     written = with_graces(written_with_all_lists(rng), "1h")
     asks = rng.choice([AsksForConfirmation.YES, AsksForConfirmation.UNKNOWN])
     about = replace(random_facts(rng, written), asks_for_confirmation=asks)
     since = rng.choice([None, about.now, about.now - timedelta(minutes=59, seconds=59)])
-    young = judge(written, replace(about, suspended_date=since))
+    young = evaluator(written, replace(about, suspended_date=since))
     assert young.verdict is not Verdict.CANCEL
-    old = judge(written, replace(about, suspended_date=about.now - timedelta(hours=1)))
+    old = evaluator(written, replace(about, suspended_date=about.now - timedelta(hours=1)))
     assert old.verdict is young.verdict or (old.verdict, young.verdict) == (Verdict.CANCEL, Verdict.HOLD)
-    ungated = judge(written, replace(about, suspended_date=since, asks_for_confirmation=AsksForConfirmation.NO))
+    ungated = evaluator(written, replace(about, suspended_date=since, asks_for_confirmation=AsksForConfirmation.NO))
     if not about.status.before_suspended:
         assert ungated.verdict is old.verdict
 
 
-def statements_in_shadow_are_as_if_absent(judge: Judge, rng: Random) -> None:
+def statements_in_shadow_are_as_if_absent(evaluator: Evaluator, rng: Random) -> None:
     """Taking a shadowed statement out, and its name from every exception, changes no verdict."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
@@ -251,16 +251,16 @@ def statements_in_shadow_are_as_if_absent(judge: Judge, rng: Random) -> None:
     ]
     if any(each["lifts"] for each in exceptions):
         bare["exceptions"] = [each for each in exceptions if each["lifts"]]
-    one, other = judge(written, about), judge(bare, about)
+    one, other = evaluator(written, about), evaluator(bare, about)
     assert (one.verdict, one.until) == (other.verdict, other.until)
 
 
-def a_set_in_shadow_only_holds_or_waits_and_says_what_it_would(judge: Judge, rng: Random) -> None:
+def a_set_in_shadow_only_holds_or_waits_and_says_what_it_would(evaluator: Evaluator, rng: Random) -> None:
     """The whole set in shadow: hold, wait before Suspended; `if_enforced` is what the enforced set says."""
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
-    shadowed = judge({**written, "mode": "shadow"}, about)
-    enforced = judge({**written, "mode": "enforce"}, about)
+    shadowed = evaluator({**written, "mode": "shadow"}, about)
+    enforced = evaluator({**written, "mode": "enforce"}, about)
     waits = about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended
     assert shadowed.verdict is (Verdict.WAIT if waits else Verdict.HOLD)
     assert shadowed.if_enforced is enforced.verdict
@@ -268,7 +268,7 @@ def a_set_in_shadow_only_holds_or_waits_and_says_what_it_would(judge: Judge, rng
     assert shadowed.until is None
 
 
-def a_job_on_its_way_to_suspended_waits(judge: Judge, rng: Random) -> None:
+def a_job_on_its_way_to_suspended_waits(evaluator: Evaluator, rng: Random) -> None:
     """Before Suspended nothing is decided for a job that asks for confirmation."""
     written = written_with_all_lists(rng)
     about = replace(
@@ -276,22 +276,22 @@ def a_job_on_its_way_to_suspended_waits(judge: Judge, rng: Random) -> None:
         status=rng.choice([JobStatus.NEW, JobStatus.PREPARING]),
         asks_for_confirmation=AsksForConfirmation.YES,
     )
-    decision = judge(written, about)
+    decision = evaluator(written, about)
     assert decision.verdict is Verdict.WAIT
     assert (decision.until, decision.valid_until) == (None, None)
 
 
-def every_verdict_is_that_of_its_most_cautious_vote(judge: Judge, rng: Random) -> None:
+def every_verdict_is_that_of_its_most_cautious_vote(evaluator: Evaluator, rng: Random) -> None:
     """The votes explain the verdict: none asks for more, and but for an approval one asks for it."""
     written = written_with_all_lists(rng)
-    decision = judge(written, random_facts(rng, written))
+    decision = evaluator(written, random_facts(rng, written))
     if written.get("mode") == "shadow" or decision.facts.status.before_suspended:
         return
     assert max((vote.verdict for vote in decision.votes), default=Verdict.APPROVE) is decision.verdict
     assert bool(decision.deciding) == (decision.verdict is not Verdict.APPROVE)
 
 
-# --- judges that are wrong ----------------------------------------------------------------------------
+# --- evaluators that are wrong ----------------------------------------------------------------------------
 
 
 def first_policy_wins(written: Written, about: JobFacts) -> Decision:
@@ -309,7 +309,7 @@ def no_exceptions(written: Written) -> Written:
 
 
 def any_policy_may_approve(written: Written, about: JobFacts) -> Decision:
-    """Like a list of grants: the most lenient of the policies, each judged alone, has it."""
+    """Like a list of grants: the most lenient of the policies, each evaluated alone, has it."""
     alone = [right({**no_exceptions(written), "policies": [policy]}, about) for policy in written.get("policies", [])]
     return min(alone, key=lambda decision: decision.verdict, default=right(no_exceptions(written), about))
 
@@ -409,7 +409,7 @@ def the_first_vote_counts(written: Written, about: JobFacts) -> Decision:
     return replace(decision, verdict=decision.votes[0].verdict) if decision.votes else decision
 
 
-LAWS: dict[Law, Sequence[Judge]] = {
+LAWS: dict[Law, Sequence[Evaluator]] = {
     the_order_of_anything_never_matters: (first_policy_wins, the_last_requirement_has_it),
     adding_a_guardrail_never_lowers_caution: (guardrails_may_approve,),
     adding_a_policy_never_lowers_caution_on_a_governed_job: (any_policy_may_approve,),
@@ -437,19 +437,19 @@ LAWS: dict[Law, Sequence[Judge]] = {
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 @EXAMPLES
 @given(randoms())
-def test_the_judge_keeps(law: Law, rng: Random) -> None:
+def test_the_evaluator_keeps(law: Law, rng: Random) -> None:
     """Each law, on random documents, jobs and changes."""
     law(right, Random(rng.getrandbits(64)))
 
 
 @pytest.mark.parametrize(
-    ("law", "judge"),
-    [(law, judge) for law, judges in LAWS.items() for judge in judges],
+    ("law", "evaluator"),
+    [(law, evaluator) for law, evaluators in LAWS.items() for evaluator in evaluators],
     ids=lambda part: part.__name__,
 )
-def test_a_wrong_judge_breaks(law: Law, judge: Judge) -> None:
-    """Each law can be broken: a judge that is wrong in just that way is caught."""
-    assert first_breach(law, judge) is not None
+def test_a_wrong_evaluator_breaks(law: Law, evaluator: Evaluator) -> None:
+    """Each law can be broken: a evaluator that is wrong in just that way is caught."""
+    assert first_breach(law, evaluator) is not None
 
 
 # --- any and all under doubt ---------------------------------------------------------------------------
@@ -466,7 +466,7 @@ def random_formula(rng: Random, checks: int, depth: int = 2) -> Formula:
     return AllOf(parts) if rng.random() < 0.5 else AnyOf(parts)
 
 
-def learning_more_never_flips_a_definite_answer(judge: Evaluate, rng: Random) -> None:
+def learning_more_never_flips_a_definite_answer(evaluator: Evaluate, rng: Random) -> None:
     """Once met or violated, a formula stays so whatever the doubtful checks turn out to be."""
     formula = random_formula(rng, 4)
     results = [rng.choice(RESULTS) for _ in range(4)]
@@ -474,7 +474,7 @@ def learning_more_never_flips_a_definite_answer(judge: Evaluate, rng: Random) ->
         rng.choice([Result.MET, Result.VIOLATED]) if result in (Result.UNKNOWN, Result.UNMEASURABLE) else result
         for result in results
     ]
-    before, after = judge(formula, results), judge(formula, known)
+    before, after = evaluator(formula, results), evaluator(formula, known)
     assert after in (Result.MET, Result.VIOLATED)
     if before in (Result.MET, Result.VIOLATED):
         assert after is before
@@ -508,16 +508,16 @@ def test_learning_more_never_flips_a_definite_answer(rng: Random) -> None:
 
 
 @pytest.mark.parametrize(
-    "judge",
+    "evaluator",
     [doubt_counts_as_violated, doubt_counts_as_met, any_is_as_good_as_its_worst],
-    ids=lambda judge: judge.__name__,
+    ids=lambda evaluator: evaluator.__name__,
 )
-def test_a_wrong_evaluation_flips_a_definite_answer(judge: Evaluate) -> None:
+def test_a_wrong_evaluation_flips_a_definite_answer(evaluator: Evaluate) -> None:
     """Each wrong way to join results is caught."""
 
     def breaks(seed: int) -> bool:
         try:
-            learning_more_never_flips_a_definite_answer(judge, Random(seed))
+            learning_more_never_flips_a_definite_answer(evaluator, Random(seed))
         except AssertionError:
             return True
         return False
@@ -542,11 +542,11 @@ def test_all_of_nothing_is_met_and_any_of_nothing_violated() -> None:
     assert evaluate(AnyOf(()), []) is Result.VIOLATED
 
 
-# --- judging is total -----------------------------------------------------------------------------------
+# --- evaluating is total -----------------------------------------------------------------------------------
 
 
 @given(randoms(), wild_facts())
-def test_no_facts_make_judging_raise(rng: Random, about: JobFacts) -> None:
+def test_no_facts_make_evaluating_raise(rng: Random, about: JobFacts) -> None:
     """Any JSON in parameters, any text, any number, any instant: a verdict, a trace and a reason."""
     written = written_with_all_lists(Random(rng.getrandbits(64)))
     decision = right(written, about)
@@ -557,7 +557,7 @@ def test_no_facts_make_judging_raise(rng: Random, about: JobFacts) -> None:
 
 @pytest.mark.parametrize("digits", [300, 5_000])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_no_number_is_too_large_to_judge(digits: int, sign: int) -> None:
+def test_no_number_is_too_large_to_evaluate(digits: int, sign: int) -> None:
     """Python itself will not write a number of more than 4300 digits; the verdict and its reason come all the same."""
     number = sign * 10**digits
     about = facts(
@@ -576,7 +576,7 @@ def test_no_number_is_too_large_to_judge(digits: int, sign: int) -> None:
     assert len(status_update_reason(decision)) <= 256
 
 
-def test_parameters_nested_without_end_are_judged() -> None:
+def test_parameters_nested_without_end_are_evaluated() -> None:
     """However deep the requester's text goes, and as deep as a path follows it."""
     deep: Any = "end"
     for _ in range(10_000):
@@ -587,16 +587,16 @@ def test_parameters_nested_without_end_are_judged() -> None:
     assert decision.trace[0].requirements[0].result is Result.MET
 
 
-def test_judging_the_same_twice_is_the_same_decision() -> None:
-    """Nothing is kept from one judgement to the next but what was computed."""
+def test_evaluating_the_same_twice_is_the_same_decision() -> None:
+    """Nothing is kept from one evaluation to the next but what was computed."""
     rng = Random(5)
     for _ in range(50):
         written = written_with_all_lists(rng)
         policies = PolicySet.from_data(written)
         about, other = random_facts(rng, written), random_facts(rng, written)
-        once = decide(policies, about)
-        decide(policies, other)
-        again, fresh = decide(policies, about), decide(PolicySet.from_data(written), about)
+        once = evaluate_job(policies, about)
+        evaluate_job(policies, other)
+        again, fresh = evaluate_job(policies, about), evaluate_job(PolicySet.from_data(written), about)
         assert once == again
         assert said(once) == said(again) == said(fresh)
 

@@ -1,4 +1,4 @@
-"""What is kept of a decision, for people and for judging again."""
+"""What is kept of a decision, for people and for evaluating again."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from batchgate.policy.facts import NOT_READ
 from batchgate.policy.policy_set import Verdict
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import MARK
-from tests.unit.examples import Written, document, facts, judge
+from tests.unit.examples import Written, document, facts, outcome
 
 DYNAMODB_TAKES = 400 * 1024
 ORDER = {str(verdict): -verdict for verdict in Verdict}
@@ -21,7 +21,7 @@ ORDER = {str(verdict): -verdict for verdict in Verdict}
 
 def kept(data: Written, **members: Any) -> Any:
     """What is kept of a decision by a document as written."""
-    return evidence_of(judge(data, facts(**members)))
+    return evidence_of(outcome(data, facts(**members)))
 
 
 @pytest.mark.parametrize(("wanted", "times"), [("long " * 300, 180), ("x" * 20, 600)])

@@ -1,4 +1,4 @@
-"""`{glob: ...}` wherever a pattern stands: read, refused, canonical, judged and shown."""
+"""`{glob: ...}` wherever a pattern stands: read, refused, canonical, evaluated and shown."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import pytest
 
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import Job, Json
-from batchgate.policy.evaluate import Rule, decide
+from batchgate.policy.evaluate import Rule, evaluate_job
 from batchgate.policy.facts import gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import status_update_reason
@@ -127,7 +127,7 @@ def tagged(value: str | None, operation: str = "S3PutObjectTagging") -> Verdict:
     }
     tags = {} if value is None else {"cost-center": value}
     policies = PolicySet.from_data(document({"tags": {"cost-center": FORM}}))
-    return decide(policies, gather_facts(Job.from_description(job), NOW, tags=tags)).verdict
+    return evaluate_job(policies, gather_facts(Job.from_description(job), NOW, tags=tags)).verdict
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_glob_names_no_operation_literally() -> None:
         ({"glob": "S3N[e]w"}, Verdict.HOLD),
     ):
         written = {"version": 1, "policies": [{"name": "p", "match": [{"operation": operand}], "require": []}]}
-        decision = decide(PolicySet.from_data(written), gather_facts(Job.from_description(job), NOW))
+        decision = evaluate_job(PolicySet.from_data(written), gather_facts(Job.from_description(job), NOW))
         assert decision.verdict is verdict
         assert (verdict is Verdict.APPROVE) or [vote.rule for vote in decision.deciding] == [Rule.UNKNOWN_OPERATION]
 
@@ -176,7 +176,7 @@ def test_the_reason_shows_the_glob_with_the_jobs_own_account() -> None:
         "Operation": {"S3PutObjectTagging": {}},
     }
     policies = PolicySet.from_data(document({"description": {"glob": "${account}-[0-9]"}}))
-    reason = status_update_reason(decide(policies, gather_facts(Job.from_description(job), NOW)))
+    reason = status_update_reason(evaluate_job(policies, gather_facts(Job.from_description(job), NOW)))
     assert 'description is "x", want 111111111111-[0-9] [policy' in reason
 
 

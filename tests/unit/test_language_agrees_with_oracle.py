@@ -1,4 +1,4 @@
-"""The judging core beside the independent reading of the language in tests/oracle."""
+"""The evaluating core beside the independent reading of the language in tests/oracle."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import pytest
 
 from batchgate.jobs.model import Job
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
@@ -22,7 +22,7 @@ DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "500"))
 
 
 def facts_of(case: Case) -> JobFacts:
-    """The same job and the same measurements, as the judging core takes them."""
+    """The same job and the same measurements, as the evaluating core takes them."""
 
     def measured(value: object) -> Gap | None:
         gaps = {"unmeasurable": Result.UNMEASURABLE, "unknown": Result.UNKNOWN}
@@ -54,13 +54,13 @@ def test_verdict_until_and_governing_agree_on_random_documents_and_jobs(seed: in
             case = random_case(rng, document)
             expected = evaluate(document, case.job, case.tags, case.now, **case.facts)
             facts = facts_of(case)
-            decision = decide(policies, facts)
+            decision = evaluate_job(policies, facts)
             said = (str(decision.verdict), decision.until, decision.cancels_at)
             assert said == (str(expected.verdict), expected.until, expected.cancels_at), (document, case)
             reason = status_update_reason(decision, "5f3a91c2")
             assert 1 <= len(reason) <= REASON_AT_MOST
             assert reason.isascii()
             assert reason.isprintable()
-            again = decide(canonical, facts)
+            again = evaluate_job(canonical, facts)
             assert (again.verdict, again.until) == (decision.verdict, decision.until)
             assert status_update_reason(again, "5f3a91c2") == reason

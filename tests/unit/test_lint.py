@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import NAME_ALWAYS_WHOLE, status_update_reason
 from batchgate_cli.authoring.lint import LINTS, Finding, lint
@@ -1284,7 +1284,7 @@ def test_a_name_that_is_not_found_too_long_stands_whole_in_every_reason() -> Non
     for length, is_whole in ((NAME_ALWAYS_WHOLE, True), (NAME_ALWAYS_WHOLE + 1, False)):
         require = [{"total_tasks": {"at_most": 5}, "message": "m" * 100}]
         document = {"version": 1, "policies": [{"name": "n" * length, "require": require}]}
-        decision = decide(PolicySet.from_data(document), facts())
+        decision = evaluate_job(PolicySet.from_data(document), facts())
         reason = status_update_reason(decision, "5f3a91c2", expired=timedelta(days=29))
         assert ("n" * length in reason) is is_whole
         assert any(finding.lint == "name-without-room" for finding in findings(document)) is not is_whole

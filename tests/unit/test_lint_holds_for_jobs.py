@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchgate.policy import patterns
 from batchgate.policy.checks import InWindow
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.policy_set import Kind, PolicySet
 from batchgate.policy.trace import StatementTrace
@@ -36,7 +36,7 @@ def test_what_lint_says_of_every_job_holds_for_random_jobs() -> None:
             # Lint counts on what every real job has.
             if job.role is None or job.source_buckets == frozenset() or isinstance(job.operation, Gap):
                 continue
-            traces = {(trace.kind, trace.name): trace for trace in decide(policies, job).trace}
+            traces = {(trace.kind, trace.name): trace for trace in evaluate_job(policies, job).trace}
             for finding in found:
                 trace = trace_at(finding.path, document, traces)
                 if trace is not None:

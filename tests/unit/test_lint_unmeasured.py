@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchgate.jobs.model import Job, Json
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate_cli.authoring.cases import Coverage, run_file
@@ -47,7 +47,7 @@ def live(checked: PolicySet, **members: Json) -> Verdict:
         **members,
     }
     described = {name: value for name, value in job.items() if value is not None}
-    return decide(checked, gather_facts(Job.from_description(described), NOW, tags={})).verdict
+    return evaluate_job(checked, gather_facts(Job.from_description(described), NOW, tags={})).verdict
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from batchgate.policy.parameters import CHECKS, ClosedSet, closed_set
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.validate import find_problems
 from batchgate_cli.authoring import policy_file
-from tests.unit.examples import SUSPENDED, Written, document, facts, judge
+from tests.unit.examples import SUSPENDED, Written, document, facts, outcome
 
 INPUTS = Path(__file__).with_name("misspelled")
 MET, VIOLATED = Result.MET, Result.VIOLATED
@@ -171,9 +171,9 @@ def test_every_parameter_is_met_and_violated_by_every_form_of_its_kind(known: Kn
     for test, result in each_test_of(known.shape, value):
         written = document({known.check: {known.path: test}}, lists={"some": ["x"]})
         for each in (about, as_json):
-            assert judge(written, each).trace[0].requirements[0].result is result, test
+            assert outcome(written, each).trace[0].requirements[0].result is result, test
         again = json.loads(canonical_json(PolicySet.from_data(written).document))
-        assert judge(again, about).trace[0].requirements[0].result is result, test
+        assert outcome(again, about).trace[0].requirements[0].result is result, test
         assert (
             canonical_json(PolicySet.from_data(again).document)
             == json.dumps(again, sort_keys=True, separators=(",", ":")).encode()
@@ -389,7 +389,7 @@ def test_words_over_a_list_of_texts_are_what_they_say(test: dict[str, list[str]]
     )
     path = "Filter.KeyNameConstraint.MatchAnyPrefix"
     for operand, met in ((test, expected), ({"not": test}, not expected)):
-        result = judge(document({"manifest_generator": {path: operand}}), about).trace[0].requirements[0].result
+        result = outcome(document({"manifest_generator": {path: operand}}), about).trace[0].requirements[0].result
         assert result is (MET if met else VIOLATED)
 
 
@@ -409,7 +409,7 @@ def test_one_element_must_meet_all_sub_paths(test: dict[str, dict[str, list[str]
     )
     for operand, met in ((test, expected), ({"not": test}, not expected)):
         condition = {"operation_parameters": {"S3PutObjectTagging.TagSet": operand}}
-        result = judge(document(condition), about).trace[0].requirements[0].result
+        result = outcome(document(condition), about).trace[0].requirements[0].result
         assert result is (MET if met else VIOLATED)
 
 
@@ -449,7 +449,7 @@ def test_words_of_a_time_are_what_they_say(
         about = facts(Operation={"S3PutObjectRetention": {"Retention": {"RetainUntilDate": value}}})
         for operand, met in ((test, expected), ({"not": test}, not expected)):
             condition = {"operation_parameters": {"S3PutObjectRetention.Retention.RetainUntilDate": operand}}
-            result = judge(document(condition), about).trace[0].requirements[0].result
+            result = outcome(document(condition), about).trace[0].requirements[0].result
             assert result is (MET if met else VIOLATED)
 
 
@@ -463,7 +463,7 @@ def test_what_is_no_time_violates_every_test_of_a_time(value: Json) -> None:
     for test in tests:
         for operand, result in ((test, VIOLATED), ({"not": test}, MET)):
             condition = {"operation_parameters": {"S3NewOperation.Value": operand}}
-            assert judge(document(condition), about).trace[0].requirements[0].result is result
+            assert outcome(document(condition), about).trace[0].requirements[0].result is result
 
 
 def test_the_reason_says_what_a_list_and_a_time_should_be() -> None:

@@ -26,7 +26,7 @@ from batchgate.gate.protocol import (
     next_step,
     reopened,
 )
-from batchgate.gate.state import LEASE_AT_MOST, Direction, Outcome, Phase, State
+from batchgate.gate.state import LEASE_AT_MOST, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ A_PERSONS = "looked at it myself"
 REASONS = (None, OURS, ANOTHER_JOBS, A_PERSONS)
 
 APPLIED, SUPERSEDED, LAPSED = Outcome.APPLIED, Outcome.SUPERSEDED, Outcome.LAPSED
-APPROVE, CANCEL = Direction.APPROVE, Direction.CANCEL
+APPROVE, CANCEL = RequestedAction.APPROVE, RequestedAction.CANCEL
 HELD, CLAIMED, SETTLED = Phase.HELD, Phase.CLAIMED, Phase.SETTLED
 S = JobStatus
 
@@ -80,7 +80,7 @@ def job(status: JobStatus, reason: str | None = None, *, confirmation_required: 
     )
 
 
-def held(direction: Direction | None = None) -> State:
+def held(direction: RequestedAction | None = None) -> State:
     """Hold a job; with a direction, after a claim that may have been sent and whose lease ran out a minute ago."""
     return State(
         ref=REF,
@@ -100,14 +100,14 @@ def held(direction: Direction | None = None) -> State:
     )
 
 
-def claimed(direction: Direction, lease_left: timedelta) -> State:
+def claimed(direction: RequestedAction, lease_left: timedelta) -> State:
     """Claim a job, for the first time."""
     lease_until = NOW + lease_left
     first = replace(held(direction), maybe_sent=False, first_held_at=None, verdict=direction.value, reason=OURS)
     return replace(first, phase=CLAIMED, lease_until=lease_until, due_at=lease_until)
 
 
-def settled(outcome: Outcome, direction: Direction | None, *, announced: bool) -> State:
+def settled(outcome: Outcome, direction: RequestedAction | None, *, announced: bool) -> State:
     """Settle a job."""
     return replace(
         held(direction), phase=SETTLED, outcome=outcome, verdict="", announced_at=NOW if announced else None, due_at=NOW
@@ -133,7 +133,7 @@ ROWS: dict[str, list[State | None]] = {
     "settled, announced": [settled(APPLIED, CANCEL, announced=True), settled(LAPSED, None, announced=True)],
 }
 
-WAIT, JUDGE, LEAVE, NOTHING, ANNOUNCE = Step.WAIT, Step.JUDGE, Step.LEAVE, Step.NOTHING, Step.ANNOUNCE
+WAIT, EVALUATE, LEAVE, NOTHING, ANNOUNCE = Step.WAIT, Step.EVALUATE, Step.LEAVE, Step.NOTHING, Step.ANNOUNCE
 LATER = Step.LOOK_AGAIN
 superseded, lapsed = Settle(SUPERSEDED), Settle(LAPSED)
 ran, ran_or_confirmed = Settle(Outcome.UNGATED), Settle(Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE)
@@ -142,29 +142,29 @@ ran, ran_or_confirmed = Settle(Outcome.UNGATED), Settle(Outcome.UNGATED_OR_CONFI
 TABLE: dict[str, tuple[tuple[NextStep, ...], tuple[NextStep, ...]]] = {
     # STATE: (New Preparing, Suspended, Ready ... Complete, Cancelling Cancelled, Failing Failed)
     "none": (
-        (WAIT, JUDGE, superseded, NOTHING, NOTHING),
-        (WAIT, JUDGE, superseded, NOTHING, NOTHING),
+        (WAIT, EVALUATE, superseded, NOTHING, NOTHING),
+        (WAIT, EVALUATE, superseded, NOTHING, NOTHING),
     ),
     "held": (
-        (WAIT, JUDGE, superseded, superseded, lapsed),
-        (WAIT, JUDGE, superseded, superseded, lapsed),
+        (WAIT, EVALUATE, superseded, superseded, lapsed),
+        (WAIT, EVALUATE, superseded, superseded, lapsed),
     ),
     "held after approve": (
-        (WAIT, JUDGE, superseded, superseded, lapsed),
-        (WAIT, JUDGE) + (Settle(APPLIED, APPROVE, after_hold=True),) * 3,
+        (WAIT, EVALUATE, superseded, superseded, lapsed),
+        (WAIT, EVALUATE) + (Settle(APPLIED, APPROVE, after_hold=True),) * 3,
     ),
     "held after cancel": (
-        (WAIT, JUDGE, LATER, superseded, lapsed),  # Ready ... Paused; what has finished is settled, see below
-        (WAIT, JUDGE) + (Settle(APPLIED, CANCEL, after_hold=True),) * 3,
+        (WAIT, EVALUATE, LATER, superseded, lapsed),  # Ready ... Paused; what has finished is settled, see below
+        (WAIT, EVALUATE) + (Settle(APPLIED, CANCEL, after_hold=True),) * 3,
     ),
     "claimed, lease live": ((LEAVE,) * 5, (LEAVE,) * 5),
     "claimed approve, lease over": (
-        (WAIT, JUDGE, superseded, superseded, lapsed),
-        (WAIT, JUDGE) + (Settle(APPLIED, APPROVE),) * 3,
+        (WAIT, EVALUATE, superseded, superseded, lapsed),
+        (WAIT, EVALUATE) + (Settle(APPLIED, APPROVE),) * 3,
     ),
     "claimed cancel, lease over": (
-        (WAIT, JUDGE, LATER, superseded, lapsed),
-        (WAIT, JUDGE) + (Settle(APPLIED, CANCEL),) * 3,
+        (WAIT, EVALUATE, LATER, superseded, lapsed),
+        (WAIT, EVALUATE) + (Settle(APPLIED, CANCEL),) * 3,
     ),
     "settled": ((ANNOUNCE,) * 5, (ANNOUNCE,) * 5),
     "settled, announced": ((NOTHING,) * 5, (NOTHING,) * 5),
@@ -308,12 +308,12 @@ def test_only_the_whole_claim_id_makes_a_reason_ours(foreign: str) -> None:
 
 @pytest.mark.parametrize("state", [None, ungated(held()), ungated(held(CANCEL)), ungated(claimed(CANCEL, OVER))])
 @pytest.mark.parametrize("status", [*BEFORE, S.SUSPENDED, *RUNS])
-def test_an_ungated_job_is_judged_from_new_to_paused_where_it_may_be_cancelled(
+def test_an_ungated_job_is_evaluated_from_new_to_paused_where_it_may_be_cancelled(
     state: State | None, status: JobStatus
 ) -> None:
     """Each of these statuses is read as Suspended."""
     seen = job(status, confirmation_required=False)
-    assert next_step(state, seen, NOW, cancel_ungated=True) is JUDGE
+    assert next_step(state, seen, NOW, cancel_ungated=True) is EVALUATE
 
 
 @pytest.mark.parametrize(
@@ -455,11 +455,11 @@ def test_only_suspended_contradicts_an_end(outcome: Outcome, status: JobStatus) 
 
 
 @pytest.mark.parametrize("outcome", WITHOUT_US)
-def test_a_job_that_is_open_again_is_judged_and_its_hold_begins_anew(outcome: Outcome) -> None:
+def test_a_job_that_is_open_again_is_evaluated_and_its_hold_begins_anew(outcome: Outcome) -> None:
     """Nothing of the end is left; what the ledger counts goes on."""
     end = ended(outcome, claim_id=CLAIM, attempt=2, ungated=True)
     again = reopened(end)
-    assert next_step(again, job(S.SUSPENDED), NOW, cancel_ungated=False) is JUDGE
+    assert next_step(again, job(S.SUSPENDED), NOW, cancel_ungated=False) is EVALUATE
     assert (again.phase, again.outcome, again.decided_at, again.announced_at, again.first_held_at) == (HELD,) + (
         None,
     ) * 4
@@ -468,7 +468,7 @@ def test_a_job_that_is_open_again_is_judged_and_its_hold_begins_anew(outcome: Ou
 
 # --- What the owner of a claim concludes ------------------------------------------------------------
 
-UNCLEAR: dict[Direction, dict[str, tuple[JobStatus, ...]]] = {
+UNCLEAR: dict[RequestedAction, dict[str, tuple[JobStatus, ...]]] = {
     APPROVE: {"left": (*BEFORE, S.SUSPENDED), "superseded": RUNS + FINISHES + IS_CANCELLED, "lapsed": FAILS},
     CANCEL: {"left": (*BEFORE, S.SUSPENDED, *RUNS), "superseded": FINISHES + IS_CANCELLED, "lapsed": FAILS},
 }
@@ -485,16 +485,18 @@ UNCLEAR: dict[Direction, dict[str, tuple[JobStatus, ...]]] = {
 )
 @pytest.mark.parametrize("reason", [A_PERSONS, ANOTHER_JOBS])
 def test_after_an_unclear_update_only_certainty_is_settled(
-    direction: Direction, word: str, status: JobStatus, reason: str
+    direction: RequestedAction, word: str, status: JobStatus, reason: str
 ) -> None:
     """An end, or a Ready where we approved, can't be changed by our update any more; else the claim stays."""
     expected = {"left": LEAVE, "superseded": superseded, "lapsed": lapsed}[word]
     assert conclude_unclear(claimed(direction, LIVE), job(status, reason)) == expected
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize("status", RUNS + FINISHES + IS_CANCELLED + FAILS)
-def test_after_an_unclear_update_our_reason_on_the_job_is_certainty(direction: Direction, status: JobStatus) -> None:
+def test_after_an_unclear_update_our_reason_on_the_job_is_certainty(
+    direction: RequestedAction, status: JobStatus
+) -> None:
     """Whatever has become of the job since."""
     assert conclude_unclear(claimed(direction, LIVE), job(status, OURS)) == Settle(APPLIED, direction)
 
@@ -506,30 +508,30 @@ def test_after_an_unclear_update_a_status_that_we_do_not_know_is_left_to_the_lea
 
 @pytest.mark.parametrize(("direction", "status"), [(APPROVE, S.READY), (APPROVE, S.COMPLETE), (CANCEL, S.CANCELLED)])
 def test_after_an_unclear_update_a_matching_end_without_a_reason_is_ours_but_unattributed(
-    direction: Direction, status: JobStatus
+    direction: RequestedAction, status: JobStatus
 ) -> None:
     """We asked for exactly this a moment ago, and S3 does not say who did it."""
     expected = Settle(APPLIED, direction, unattributed=True)
     assert conclude_unclear(claimed(direction, LIVE), job(status)) == expected
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize("maybe_sent", [False, True])
 @pytest.mark.parametrize("status", [*BEFORE, S.SUSPENDED])
 def test_after_a_refusal_a_job_that_still_waits_is_to_be_decided_again(
-    direction: Direction, maybe_sent: bool, status: JobStatus
+    direction: RequestedAction, maybe_sent: bool, status: JobStatus
 ) -> None:
     """The claim is withdrawn."""
     state = replace(claimed(direction, LIVE), maybe_sent=maybe_sent)
-    assert conclude_refused(state, job(status)) is JUDGE
+    assert conclude_refused(state, job(status)) is EVALUATE
 
 
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize(
     ("statuses", "expected"), [(FINISHES + IS_CANCELLED, superseded), (FAILS, lapsed)], ids=["decided", "failed"]
 )
 def test_after_a_refusal_of_a_first_claim_whatever_moved_the_job_was_not_us(
-    direction: Direction, statuses: tuple[JobStatus, ...], expected: NextStep
+    direction: RequestedAction, statuses: tuple[JobStatus, ...], expected: NextStep
 ) -> None:
     """Also where S3 gives no reason: our only update surely had no effect."""
     state = claimed(direction, LIVE)
@@ -543,8 +545,8 @@ def test_after_a_refused_approval_a_running_job_was_confirmed_by_somebody_else(s
     assert conclude_refused(claimed(APPROVE, LIVE), job(status, A_PERSONS)) == superseded
 
 
-@pytest.mark.parametrize("direction", Direction)
-def test_after_a_refusal_an_earlier_update_may_be_why(direction: Direction) -> None:
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_after_a_refusal_an_earlier_update_may_be_why(direction: RequestedAction) -> None:
     """A claim that was taken over may have been carried out: by its reason, or unattributed without one."""
     state = replace(claimed(direction, LIVE), maybe_sent=True)
     status = S.READY if direction is APPROVE else S.CANCELLED
@@ -559,8 +561,8 @@ def test_a_refused_cancel_does_not_settle_a_running_job_while_an_earlier_cancel_
     assert not isinstance(conclude_refused(state, job(S.ACTIVE, A_PERSONS)), Settle)
 
 
-@pytest.mark.parametrize("direction", Direction)
-def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(direction: Direction) -> None:
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(direction: RequestedAction) -> None:
     """Settled is final, and nobody can say what the status means."""
     assert not isinstance(conclude_refused(claimed(direction, LIVE), job(S.UNRECOGNISED)), Settle)
 
@@ -569,7 +571,7 @@ def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(direction:
 def test_a_refused_cancel_of_an_ungated_job_leaves_it_to_be_decided(status: JobStatus) -> None:
     """From New to Paused it is read as Suspended in every row; a denied update must not end the gate's care."""
     seen = job(status, confirmation_required=False)
-    assert conclude_refused(ungated(claimed(CANCEL, LIVE)), seen) is JUDGE
+    assert conclude_refused(ungated(claimed(CANCEL, LIVE)), seen) is EVALUATE
 
 
 # --- What holds for every cell ----------------------------------------------------------------------
@@ -597,7 +599,9 @@ instants = st.integers(-3000, 3000).map(lambda seconds: NOW + timedelta(seconds=
 def states(draw: st.DrawFn) -> State:
     """Draw any state that the ledger may keep."""
     phase = draw(st.sampled_from(Phase))
-    direction = draw(st.sampled_from(Direction) if phase is CLAIMED else st.none() | st.sampled_from(Direction))
+    direction = draw(
+        st.sampled_from(RequestedAction) if phase is CLAIMED else st.none() | st.sampled_from(RequestedAction)
+    )
     ever_claimed = phase is CLAIMED or direction is not None or draw(st.booleans())
     outcome = draw(st.sampled_from(Outcome)) if phase is SETTLED else None
     return State(
@@ -659,9 +663,9 @@ def test_settled_never_changes(sight: Sight) -> None:
 
 
 @given(sights())
-def test_only_a_suspended_job_is_judged_but_for_the_one_exception(sight: Sight) -> None:
+def test_only_a_suspended_job_is_evaluated_but_for_the_one_exception(sight: Sight) -> None:
     """S3 itself says Suspended, or the job asked for no confirmation and may be cancelled."""
-    if sight.step is not JUDGE:
+    if sight.step is not EVALUATE:
         return
     excepted = sight.cancel_ungated and sight.job.confirmation_required is False
     assert sight.job.status is S.SUSPENDED or (excepted and sight.job.status in BEFORE + RUNS)
@@ -698,9 +702,9 @@ def test_no_running_job_is_given_up_while_our_cancel_may_still_arrive(sight: Sig
 
 @given(sights())
 def test_what_was_never_written_about_is_never_applied_or_lapsed(sight: Sight) -> None:
-    """Without a state there is only: wait, judge, nothing, and the reports of what others did."""
+    """Without a state there is only: wait, evaluate, nothing, and the reports of what others did."""
     if sight.state is None:
-        assert sight.step in (WAIT, JUDGE, NOTHING, superseded, ran, ran_or_confirmed)
+        assert sight.step in (WAIT, EVALUATE, NOTHING, superseded, ran, ran_or_confirmed)
 
 
 @given(states(), st.sampled_from(JobStatus), st.sampled_from(REASONS))
@@ -715,6 +719,6 @@ def test_an_open_state_finds_its_end_in_time(state: State, status: JobStatus, re
 @pytest.mark.parametrize(
     ("direction", "requested"), [(APPROVE, RequestedStatus.READY), (CANCEL, RequestedStatus.CANCELLED)]
 )
-def test_each_direction_asks_for_its_own_status(direction: Direction, requested: RequestedStatus) -> None:
+def test_each_direction_asks_for_its_own_status(direction: RequestedAction, requested: RequestedStatus) -> None:
     """To approve is Ready, to cancel is Cancelled."""
     assert direction.requested_status is requested

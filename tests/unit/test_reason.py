@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.jobs.model import Json, job_from_printed
-from batchgate.policy.evaluate import Decision, decide
+from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
 from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import (
@@ -30,7 +30,7 @@ from batchgate.policy.trace import trace_condition
 from batchgate.policy.wording import printable, quoted
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
-from tests.unit.examples import NOW, Written, document, facts, judge
+from tests.unit.examples import NOW, Written, document, facts, outcome
 from tests.unit.strategies import (
     any_text,
     random_facts,
@@ -49,12 +49,12 @@ SHAPE = re.compile(
 
 def reason(written: Written, about: JobFacts, claim_id: str | None = None) -> str:
     """Give the reason of a decision, held to its form."""
-    text = status_update_reason(judge(written, about), claim_id)
+    text = status_update_reason(outcome(written, about), claim_id)
     assert 1 <= len(text) <= REASON_AT_MOST
     assert text.isascii()
     assert text.isprintable()
     assert SHAPE.fullmatch(text), text
-    assert text == status_update_reason(judge(written, about), claim_id)
+    assert text == status_update_reason(outcome(written, about), claim_id)
     return text
 
 
@@ -97,7 +97,7 @@ def test_a_cancellation_names_policy_values_exception_message_and_versions() -> 
         }
     )
     written["policies"][0]["name"] = "restores"
-    version = judge(written, facts()).policy_version
+    version = outcome(written, facts()).policy_version
     assert reason(written, facts(Operation=RESTORE), "5f3a91c2") == (
         "batchgate: cancelled by restores: S3InitiateRestoreObject.GlacierJobTier is STANDARD, want BULK "
         f"(unless tag incident=INC-*: absent) | use BULK, or tag an incident [policy {version} claim 5f3a91c2]"
@@ -108,7 +108,7 @@ def test_an_approval_names_policies_and_counts_requirements() -> None:
     """The language's own second example."""
     written = document(*({"region": "eu-*"}, {"priority": {"at_least": 0}}, {"account": "1*"}, {"role": "*"}))
     written["policies"][0]["name"] = "lake-copies"
-    version = judge(written, facts()).policy_version
+    version = outcome(written, facts()).policy_version
     assert reason(written, facts(), "5f3a91c2") == (
         f"batchgate: approved by lake-copies, 4 requirements met [policy {version} claim 5f3a91c2]"
     )
@@ -347,7 +347,9 @@ def test_every_shipped_policy_that_names_functions_shows_the_name_of_another() -
         policies = policy_file.load([path]).policies
         if policies.asks_for("LambdaInvoke.FunctionArn"):
             said.append(
-                status_update_reason(decide(policies, gather_facts(job_from_printed(LAMBDA_OTHER), NOW)), "5f3a91c2")
+                status_update_reason(
+                    evaluate_job(policies, gather_facts(job_from_printed(LAMBDA_OTHER), NOW)), "5f3a91c2"
+                )
             )
     assert said
     assert all(':delete_everything:7"' in text for text in said), said
@@ -365,7 +367,7 @@ def test_many_policies_are_cut_at_whole_names() -> None:
 def test_the_versions_are_never_cut() -> None:
     """Whatever else is said, the end names policy version and claim."""
     written = document(*({"tags": {f"{n}" * 60: "x"}} for n in range(9)))
-    decision = judge(written, facts())
+    decision = outcome(written, facts())
     text = status_update_reason(decision, "0" * 36)
     assert text.endswith(f" [policy {decision.policy_version} claim {'0' * 36}]")
     assert len(text) <= 256
@@ -414,7 +416,7 @@ def deciding_subjects(decision: Decision) -> set[str]:
 @settings(max_examples=60)
 def test_the_first_objection_is_named_and_the_versions_are_whole(written: Written, claim_id: str) -> None:
     """However long names, keys, patterns and the claim's id are: at least the beginning of it is there."""
-    decision = judge(written, facts())
+    decision = outcome(written, facts())
     text = reason(written, facts(), claim_id)
     assert text.endswith(f" [policy {decision.policy_version} claim {claim_id}]")
     assert any(f": {subject[:20]}" in text for subject in deciding_subjects(decision)), text
@@ -562,10 +564,10 @@ def test_the_message_of_what_decides_stays_whole(
     """Whatever names, values and ARNs are; what had to go is marked, quotes are balanced, the versions come last."""
     written = {key: value for key, value in written.items() if value is not None}
     about = facts(Operation={"LambdaInvoke": {"FunctionArn": arn}}, Description=description)
-    decision = judge(written, about)
+    decision = outcome(written, about)
     expired = expired if decision.may_expire else None
     text = status_update_reason(decision, claim_id, expired=expired)
-    assert text == status_update_reason(judge(written, about), claim_id, expired=expired)
+    assert text == status_update_reason(outcome(written, about), claim_id, expired=expired)
     assert 1 <= len(text) <= REASON_AT_MOST
     assert text.isascii()
     assert text.isprintable()
@@ -654,11 +656,11 @@ def test_the_reason_is_the_same_in_every_process() -> None:
     """No order of a set or a dictionary shows: Python's hashing may start from anywhere."""
     program = (
         "import json, sys\n"
-        "from tests.unit.examples import facts, judge\n"
+        "from tests.unit.examples import facts, outcome\n"
         "from batchgate.policy.reason import status_update_reason\n"
         "for written in json.load(sys.stdin):\n"
         "    about = facts(source_buckets=frozenset(each * 3 for each in 'abcdefg'))\n"
-        "    print(status_update_reason(judge(written, about), 'c'))\n"
+        "    print(status_update_reason(outcome(written, about), 'c'))\n"
     )
     alone: list[Any] = [
         {**MANY_WAYS, "policies": [{"name": "p", "require": [requirement]}]}

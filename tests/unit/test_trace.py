@@ -20,7 +20,7 @@ from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, StatementTrace
 from batchgate.policy.wording import QUOTED_AT_MOST, printable, shown
-from tests.unit.examples import Written, document, facts, judge
+from tests.unit.examples import Written, document, facts, outcome
 from tests.unit.strategies import any_text, random_facts, randoms, wild_facts, written_with_all_lists
 
 # --- every parameter of every operation ---------------------------------------------------------------
@@ -103,7 +103,7 @@ def test_every_scalar_of_an_operation_reads_as_its_value(name: str) -> None:
         requirements: list[Written] = [{"operation_parameters": {path: {"present": True}}}]
         if not isinstance(value, datetime):
             requirements.append({"operation_parameters": {path: value}})
-        decision = judge(document(*requirements), about)
+        decision = outcome(document(*requirements), about)
         assert decision.verdict is Verdict.APPROVE, path
         for requirement in decision.trace[0].requirements:
             assert requirement.own.subject == printable(path)
@@ -128,7 +128,7 @@ def test_every_scalar_of_an_operation_can_be_ruled_out(name: str) -> None:
         else:
             tests += [{"before": "2027-01-01"}, {"not": {"after": "2027-01-01"}}, {"within": "1d"}]
         for test in tests:
-            decision = judge(document({"operation_parameters": {path: test}, "on_violation": "cancel"}), about)
+            decision = outcome(document({"operation_parameters": {path: test}, "on_violation": "cancel"}), about)
             assert decision.verdict is Verdict.CANCEL, (path, test)
             assert printable(path) in status_update_reason(decision)
 
@@ -137,10 +137,10 @@ def test_every_scalar_of_an_operation_can_be_ruled_out(name: str) -> None:
 def test_an_operation_and_its_structures_are_present_and_those_of_others_absent(name: str) -> None:
     """A path of another operation finds nothing: absent, not unmeasurable."""
     about = facts(Operation={name: RICHEST[name]})
-    assert judge(document({"operation_parameters": {name: {"present": True}}}), about).verdict is Verdict.APPROVE
+    assert outcome(document({"operation_parameters": {name: {"present": True}}}), about).verdict is Verdict.APPROVE
     for other in RICHEST.keys() - {name}:
         for path, _ in leaves(RICHEST[other], other):
-            decision = judge(document({"operation_parameters": {path: {"present": False}}}), about)
+            decision = outcome(document({"operation_parameters": {path: {"present": False}}}), about)
             assert decision.verdict is Verdict.APPROVE, path
 
 
@@ -152,8 +152,8 @@ def test_a_path_into_a_list_is_refused_and_the_list_itself_present(name: str) ->
         for step in ("0", "Key", "Grantee"):
             for test in ("*", {"present": True}, {"at_least": 0}):
                 with pytest.raises(PolicyError, match="is a list"):
-                    judge(document({"operation_parameters": {f"{path}.{step}": test}}), about)
-        assert judge(document({"operation_parameters": {path: {"present": True}}}), about).verdict is Verdict.APPROVE
+                    outcome(document({"operation_parameters": {f"{path}.{step}": test}}), about)
+        assert outcome(document({"operation_parameters": {path: {"present": True}}}), about).verdict is Verdict.APPROVE
 
 
 @pytest.mark.parametrize("name", sorted(RICHEST))
@@ -164,7 +164,7 @@ def test_the_richest_job_is_explained_by_a_policy_that_tests_all_operations(name
         for each in RICHEST
         for path, _ in leaves(RICHEST[each], each)
     ]
-    decision = judge(document(*every), facts(Operation={name: RICHEST[name]}))
+    decision = outcome(document(*every), facts(Operation={name: RICHEST[name]}))
     met = sum(requirement.result is Result.MET for requirement in decision.trace[0].requirements)
     assert met == sum(1 for _ in leaves(RICHEST[name], name))
     assert len(decision.trace[0].requirements) == len(every)
@@ -195,7 +195,7 @@ def conditions(decision: Decision) -> Iterator[ConditionTrace]:
 def test_every_text_of_a_trace_is_printable_ascii(rng: Random, about: JobFacts) -> None:
     """Nothing of the requester's, nor of the authors', can reach a terminal, a log or a page unescaped."""
     written = written_with_all_lists(Random(rng.getrandbits(64)))
-    for trace in conditions(judge(written, about)):
+    for trace in conditions(outcome(written, about)):
         for text in (trace.subject, trace.actual, trace.expected, trace.kind):
             assert text.isascii()
             assert text.isprintable()
@@ -207,7 +207,7 @@ def test_a_trace_agrees_with_its_decision(rng: Random) -> None:
     rng = Random(rng.getrandbits(64))
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
-    decision = judge(written, about)
+    decision = outcome(written, about)
     governing = [each.name for each in decision.trace if each.enforced and each.governs]
     assert sorted(governing) == sorted(statement.name for statement in decision.governing)
     cast = {(vote.statement.name, vote.verdict) for vote in decision.votes if vote.statement}
@@ -231,7 +231,7 @@ def test_a_condition_is_joined_or_single(rng: Random) -> None:
     """Joined conditions have parts, the results of which make theirs; single ones name their check."""
     rng = Random(rng.getrandbits(64))
     written = written_with_all_lists(rng)
-    for trace in conditions(judge(written, random_facts(rng, written))):
+    for trace in conditions(outcome(written, random_facts(rng, written))):
         if not trace.joined:
             assert trace.kind
             assert trace.subject
@@ -267,7 +267,7 @@ def test_a_trace_says_what_the_job_has_and_what_is_wanted() -> None:
             }
         ],
     )
-    decision = judge(written, facts())
+    decision = outcome(written, facts())
     policy = one(decision, "p")
     assert (policy.kind, policy.enforced, policy.governs, policy.vote) == (Kind.POLICY, True, True, Verdict.CANCEL)
     assert policy.match.result is Result.MET
@@ -292,14 +292,14 @@ def test_a_trace_says_what_the_job_has_and_what_is_wanted() -> None:
 def test_a_requirement_that_is_lifted_is_met_and_says_so() -> None:
     """`own` is the requirement alone, `result` with all that lifts it."""
     written = document({"total_tasks": {"at_most": 5}, "unless": [{"tags": {"a": "b"}}]})
-    [requirement] = one(judge(written, facts(tags={"a": "b"})), "p").requirements
+    [requirement] = one(outcome(written, facts(tags={"a": "b"})), "p").requirements
     assert (requirement.own.result, requirement.result, requirement.vote) == (Result.VIOLATED, Result.MET, None)
 
 
 def test_a_statement_in_shadow_is_traced_with_what_it_would_ask_for() -> None:
     """As if enforced, and without effect."""
     guardrail = {"name": "g", "mode": "shadow", "require": [{"account": "2*"}], "on_violation": "cancel"}
-    decision = judge(document(guardrails=[guardrail]), facts())
+    decision = outcome(document(guardrails=[guardrail]), facts())
     assert decision.verdict is Verdict.APPROVE
     assert (one(decision, "g").enforced, one(decision, "g").vote) == (False, Verdict.CANCEL)
 
@@ -309,7 +309,7 @@ def test_a_match_in_doubt_governs_neither_way(gap: Result, vote: Verdict) -> Non
     """`governs` is None, the vote is the doubt's, and why is said."""
     written = document()
     written["policies"][0]["match"] = [{"object_bytes": {"at_most": 5}}]
-    decision = judge(written, facts(object_bytes=Gap(gap, "for a reason")))
+    decision = outcome(written, facts(object_bytes=Gap(gap, "for a reason")))
     assert (one(decision, "p").governs, one(decision, "p").vote) == (None, vote)
     [condition] = one(decision, "p").match.parts
     assert "for a reason" in condition.actual

@@ -13,9 +13,9 @@ from batchgate.gate.protocol import (
     leave_ungated,
     next_step,
 )
-from batchgate.gate.state import Direction, Outcome, Phase, State
+from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef, Json
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import gather_facts
 from batchgate.policy.policy_set import PolicySet
 
@@ -40,13 +40,13 @@ ROWS = ("none", "held", "claimed", "held, ungated", "claimed, ungated", "settled
 # For reasons of other people's on the job; claims are to cancel, and their leases are over for longer than 15 minutes.
 # The columns are those above; where two words stand, the second is for a job of which tasks have ended.
 TABLE = {
-    ("none", "yes"): ("wait", "judge", "superseded", "superseded", "nothing", "nothing"),
+    ("none", "yes"): ("wait", "evaluate", "superseded", "superseded", "nothing", "nothing"),
     ("none", "no, report"): ("nothing", "-", "ungated", "ungated", "nothing/ungated", "nothing/ungated"),
-    ("none", "no, cancel"): ("judge", "-", "judge", "ungated", "nothing/ungated", "nothing/ungated"),
+    ("none", "no, cancel"): ("evaluate", "-", "evaluate", "ungated", "nothing/ungated", "nothing/ungated"),
     ("none", "unknown"): ("wait", "-", "either", "either", "nothing/either", "nothing/either"),
-    ("open", "yes"): ("wait", "judge", "superseded", "superseded", "superseded", "lapsed"),
+    ("open", "yes"): ("wait", "evaluate", "superseded", "superseded", "superseded", "lapsed"),
     ("open", "no, report"): ("nothing", "-", "ungated", "ungated", "ungated", "ungated"),
-    ("open", "no, cancel"): ("judge", "-", "judge", "ungated", "ungated", "ungated"),
+    ("open", "no, cancel"): ("evaluate", "-", "evaluate", "ungated", "ungated", "ungated"),
     ("open", "unknown"): ("wait", "-", "either", "either", "either", "either"),
 }
 OUTCOMES = {
@@ -74,7 +74,7 @@ def state_of(row: str) -> State | None:
         due_at=NOW,
         first_held_at=NOW - timedelta(hours=1),
         claim_id="5f3a91c2" if is_claimed else None,
-        direction=Direction.CANCEL if is_claimed else None,
+        direction=RequestedAction.CANCEL if is_claimed else None,
         lease_until=NOW - timedelta(minutes=30) if is_claimed else None,
         outcome=Outcome.SUPERSEDED if phase is Phase.SETTLED else None,
         announced_at=NOW if phase is Phase.SETTLED else None,
@@ -133,7 +133,7 @@ def test_every_combination_is_as_the_table_says(row: str, status: str) -> None:
         assert said == str(OUTCOMES.get(wanted, wanted)), each
 
 
-def test_a_job_of_unknown_gating_is_never_judged_nor_said_to_be_decided_by_somebody_else() -> None:
+def test_a_job_of_unknown_gating_is_never_evaluated_nor_said_to_be_decided_by_somebody_else() -> None:
     """Whatever else is true of it."""
     for row, status, date, field, setting, ungated_jobs, tasks_ended in EVERYTHING:
         job, state = job_of(status, date=date, field=field, tasks_ended=tasks_ended), state_of(row)
@@ -171,5 +171,5 @@ def test_before_suspended_only_a_job_that_surely_does_not_ask_is_not_waited_for(
     requirement = {"priority": {"at_least": 1}, "on_violation": "cancel"}
     policies = PolicySet.from_data({"version": 1, "policies": [{"name": "p", "require": [requirement]}]})
     job = job_of(status, date=False, field=None, tasks_ended=0)
-    decision = decide(policies, gather_facts(job, NOW, asks=asks))
+    decision = evaluate_job(policies, gather_facts(job, NOW, asks=asks))
     assert str(decision.verdict) == ("cancel" if asks is AsksForConfirmation.NO else "wait")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.jobs.model import STRUCTURES, Job, Json
-from batchgate.policy.evaluate import Rule, decide
+from batchgate.policy.evaluate import Rule, evaluate_job
 from batchgate.policy.facts import Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
-from tests.unit.examples import NOW, description, facts, judge
+from tests.unit.examples import NOW, description, facts, outcome
 from tests.unit.strategies import facts_of
 from tests.verification.oracle.random_cases import random_case
 from tests.verification.oracle.random_documents import random_document
@@ -82,7 +82,7 @@ def test_no_policies_at_all_approve_or_cancel_such_a_job(seed: int, path: str) -
     known = facts_of(case)
     new = replace(known, unknown_members=(f"{path}.NewMember",))
     policies = PolicySet.from_data(document)
-    decision, before = decide(policies, new), decide(policies, known)
+    decision, before = evaluate_job(policies, new), evaluate_job(policies, known)
     assert decision.verdict in (Verdict.HOLD, Verdict.WAIT)
     assert decision.until is None
     assert not decision.may_expire
@@ -111,7 +111,7 @@ def test_the_reason_begins_with_the_member(kind: str) -> None:
         "allowed": {"version": 1, "policies": [{"name": "p", "require": []}]},
     }[kind]
     long = "Operation.S3PutObjectCopy." + "x" * 200 + "End"
-    decision = judge(written, replace(facts(), unknown_members=(long, "b", "c")))
+    decision = outcome(written, replace(facts(), unknown_members=(long, "b", "c")))
     reason = status_update_reason(decision)
     assert decision.verdict is Verdict.HOLD
     assert "this version does not know ..." in reason
@@ -142,7 +142,7 @@ def test_an_operation_beside_another_is_none(operation: Json) -> None:
             }
         ],
     }
-    assert judge(cancels, gathered).verdict is Verdict.HOLD
+    assert outcome(cancels, gathered).verdict is Verdict.HOLD
 
 
 def test_a_new_operation_by_itself_is_a_matter_of_policy() -> None:

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from batchgate.jobs.model import AsksForConfirmation
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.clock import ClockChecks, Timeline
-from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision, decide
+from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.moments import parse_duration
 from batchgate.policy.policy_set import PolicySet, Verdict
-from tests.unit.examples import NOW, Written, document, facts, judge
+from tests.unit.examples import NOW, Written, document, facts, outcome
 from tests.unit.strategies import random_facts, randoms, written_with_all_lists
 from tests.verification.oracle import pools
 from tests.verification.oracle.random_documents import random_calendar
@@ -24,7 +24,7 @@ from tests.verification.oracle.windows import change_instants
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 GRACES = ("0s", "5m", "3h", "2d", "25d", "99999d")
-Judge: TypeAlias = Callable[[PolicySet, JobFacts], Decision]
+Evaluate: TypeAlias = Callable[[PolicySet, JobFacts], Decision]
 
 
 # --- random documents that are about the clock --------------------------------------------------------
@@ -137,14 +137,14 @@ def samples(written: Written, about: JobFacts, after: datetime, before: datetime
     yield from sorted(each for each in wanted if after < each < before)
 
 
-def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Judge, written: Written, about: JobFacts) -> None:
+def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Evaluate, written: Written, about: JobFacts) -> None:
     """At `until` the verdict is approve, at `cancels_at` cancel, before either it is neither; S3 has not failed it."""
     policies = PolicySet.from_data(written)
     decision = decide_(policies, about)
     end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
 
     def verdict_at(instant: datetime) -> Verdict:
-        return decide(policies, replace(about, now=instant)).verdict
+        return evaluate_job(policies, replace(about, now=instant)).verdict
 
     decided = (Verdict.APPROVE, Verdict.CANCEL)
     assert decision.searched_until is None
@@ -161,13 +161,13 @@ def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Judge, written:
     assert all(verdict_at(each) not in decided for each in samples(written, about, about.now, ends))
 
 
-def valid_until_is_the_first_change(decide_: Judge, written: Written, about: JobFacts) -> None:
+def valid_until_is_the_first_change(decide_: Evaluate, written: Written, about: JobFacts) -> None:
     """Before `valid_until` the verdict stays; at it, it is another; without one it stays for a day."""
     policies = PolicySet.from_data(written)
     decision = decide_(policies, about)
 
     def verdict_at(instant: datetime) -> Verdict:
-        return decide(policies, replace(about, now=instant)).verdict
+        return evaluate_job(policies, replace(about, now=instant)).verdict
 
     if decision.verdict not in (Verdict.APPROVE, Verdict.CANCEL):
         assert decision.valid_until is None
@@ -178,11 +178,11 @@ def valid_until_is_the_first_change(decide_: Judge, written: Written, about: Job
     assert decision.valid_until is None or verdict_at(decision.valid_until) is not decision.verdict
 
 
-def moved(by: timedelta) -> Judge:
-    """Make a judge whose instants are a little off."""
+def moved(by: timedelta) -> Evaluate:
+    """Make a evaluate whose instants are a little off."""
 
     def wrong(policies: PolicySet, about: JobFacts) -> Decision:
-        decision = decide(policies, about)
+        decision = evaluate_job(policies, about)
         return replace(
             decision,
             until=decision.until and decision.until + by,
@@ -194,20 +194,20 @@ def moved(by: timedelta) -> Judge:
 
 
 def without_until(policies: PolicySet, about: JobFacts) -> Decision:
-    """Judge without looking ahead."""
-    return replace(decide(policies, about), until=None, cancels_at=None, valid_until=None)
+    """Evaluate without looking ahead."""
+    return replace(evaluate_job(policies, about), until=None, cancels_at=None, valid_until=None)
 
 
 def past_a_cancellation(policies: PolicySet, about: JobFacts) -> Decision:
-    """Judge as if a job that is cancelled at night could be approved in the morning."""
-    decision = decide(policies, about)
+    """Evaluate as if a job that is cancelled at night could be approved in the morning."""
+    decision = evaluate_job(policies, about)
     lenient = replace(policies, cancel_grace=timedelta(days=999))
-    return replace(decision, until=decide(lenient, about).until, cancels_at=None)
+    return replace(decision, until=evaluate_job(lenient, about).until, cancels_at=None)
 
 
 def the_first_opening(policies: PolicySet, about: JobFacts) -> Decision:
-    """Judge as if any change of a calendar were the end of a hold."""
-    decision = decide(policies, about)
+    """Evaluate as if any change of a calendar were the end of a hold."""
+    decision = evaluate_job(policies, about)
     end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
     changes = sorted(each for one in policies.clock.calendars.values() for each in one.changes(about.now, end))
     return replace(decision, until=changes[0] if changes and decision.verdict is Verdict.HOLD else None)
@@ -218,11 +218,11 @@ CASES = 100
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
-def test_the_judge_keeps(promise: Callable[[Judge, Written, JobFacts], None]) -> None:
+def test_the_evaluate_keeps(promise: Callable[[Evaluate, Written, JobFacts], None]) -> None:
     """On documents that are about the clock, around changes of clocks, with windows joined, denied and lifted."""
     rng = Random(11)
     for _ in range(CASES):
-        promise(decide, *clock_case(rng))
+        promise(evaluate_job, *clock_case(rng))
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ def test_the_judge_keeps(promise: Callable[[Judge, Written, JobFacts], None]) ->
         (a_hold_ends_with_the_first_approval_or_cancellation, past_a_cancellation),
     ],
 )
-def test_a_judge_that_is_a_second_off_does_not(
-    promise: Callable[[Judge, Written, JobFacts], None], wrong: Judge
+def test_a_evaluate_that_is_a_second_off_does_not(
+    promise: Callable[[Evaluate, Written, JobFacts], None], wrong: Evaluate
 ) -> None:
     """The promises can be broken: earlier, later, not at all, or at the first change of any calendar."""
     rng = Random(11)
@@ -259,13 +259,13 @@ def test_random_documents_keep_both_promises(rng: Random) -> None:
     written = written_with_all_lists(rng)
     about = random_facts(rng, written)
     for promise in PROMISES:
-        promise(decide, written, about)
+        promise(evaluate_job, written, about)
 
 
 def test_the_cases_reach_every_ending() -> None:
     """Among the cases are holds with and without an end, approvals and cancellations that will not last."""
     rng = Random(11)
-    decisions = [judge(*clock_case(rng)) for _ in range(CASES)]
+    decisions = [outcome(*clock_case(rng)) for _ in range(CASES)]
     assert sum(decision.until is not None for decision in decisions) > CASES // 10
     assert sum(decision.cancels_at is not None for decision in decisions) > 2
     assert sum(decision.verdict is Verdict.HOLD and decision.until is None for decision in decisions) > CASES // 10
@@ -288,7 +288,7 @@ SATURDAY = datetime(2026, 3, 28, tzinfo=UTC)
 
 def until(*require: Written, about: JobFacts | None = None, **parts: Any) -> datetime | None:
     """Give `until` of a document that requires this, on Friday noon."""
-    return judge(document(*require, calendars=CALENDARS, **parts), about or facts()).until
+    return outcome(document(*require, calendars=CALENDARS, **parts), about or facts()).until
 
 
 @pytest.mark.parametrize(
@@ -322,10 +322,10 @@ def test_until_is_null_where_no_policy_matches() -> None:
     """Time brings no policy, but where the match itself is about the clock."""
     unmatched = document({"window": "nights"}, calendars=CALENDARS)
     unmatched["policies"][0]["match"] = [{"region": "us-*"}]
-    assert judge(unmatched, facts()).until is None
+    assert outcome(unmatched, facts()).until is None
     unmatched["policies"][0]["match"] = [{"window": "nights"}]
     unmatched["policies"][0]["require"] = []
-    assert judge(unmatched, facts()).until == TONIGHT
+    assert outcome(unmatched, facts()).until == TONIGHT
 
 
 def test_until_is_null_in_shadow() -> None:
@@ -380,7 +380,7 @@ def test_a_suspension_far_ahead_of_the_clock_counts_as_thirty_days_ahead(opens: 
     """S3's clock and ours may differ, but not by a year: nobody waits for an instant sixty days from now."""
     sixty_days_ahead = {"dates": [f"{NOW + 60 * DAY:%Y-%m-%d}"], "from": opens, "to": "13:00"}
     later = {"later": {"timezone": "UTC", "open": [sixty_days_ahead]}}
-    found = judge(document({"window": "later"}, calendars=later), facts(SuspendedDate=NOW + 365 * DAY)).until
+    found = outcome(document({"window": "later"}, calendars=later), facts(SuspendedDate=NOW + 365 * DAY)).until
     assert (found is not None) == expected
 
 
@@ -396,7 +396,7 @@ def test_an_exception_that_expires_is_part_of_the_clock() -> None:
     assert until({"region": "us-*"}, exceptions=[exception]) == TONIGHT
     assert until({"region": "us-*"}, exceptions=[{**exception, "expires": "2026-03-26"}]) is None
     assert until({"region": "us-*"}, exceptions=[{**exception, "match": [{"window": "weekend"}]}]) is None
-    last = judge(
+    last = outcome(
         document({"region": "us-*"}, calendars=CALENDARS, exceptions=[{**exception, "match": [{"region": "eu-*"}]}]),
         facts(),
     )
@@ -405,16 +405,16 @@ def test_an_exception_that_expires_is_part_of_the_clock() -> None:
 
 @pytest.mark.parametrize("now", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 @pytest.mark.parametrize("suspended", [datetime.min.replace(tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), None])
-def test_the_ends_of_time_are_judged_too(now: datetime, suspended: datetime | None) -> None:
+def test_the_ends_of_time_are_evaluated_too(now: datetime, suspended: datetime | None) -> None:
     """The first and the last instant that there are."""
     if suspended is not None and suspended > now:
         suspended = now
     about = replace(facts(), now=now, suspended_since=suspended)
     for require in ({"window": "nights"}, {"window": {"not": "nights"}}):
-        decision = judge(document(require, calendars=CALENDARS), about)
+        decision = outcome(document(require, calendars=CALENDARS), about)
         assert decision.verdict in (Verdict.HOLD, Verdict.APPROVE)
     exception = {"name": "e", "lifts": ["p"], "match": [{"region": "*"}], "expires": "9999-12-31", "because": "x"}
-    assert judge(document({"region": "us-*"}, exceptions=[exception]), about).verdict is Verdict.APPROVE
+    assert outcome(document({"region": "us-*"}, exceptions=[exception]), about).verdict is Verdict.APPROVE
 
 
 # --- the work that a search takes ---------------------------------------------------------------------
@@ -434,18 +434,18 @@ def crowded(calendars: int, requirements: int) -> Written:
 
 def test_a_search_that_is_cut_short_reports_until_when_it_searched() -> None:
     """Beside the same document with fewer calendars, which is searched to its end: both before S3 fails the job."""
-    found = judge(crowded(1, 1), facts())
+    found = outcome(crowded(1, 1), facts())
     assert (found.verdict, found.searched_until) == (Verdict.HOLD, None)
     assert found.until == datetime(2026, 3, 27, 23, tzinfo=UTC)
     never = {"c0": {"timezone": "UTC", "open": [{"dates": ["01-01"]}]}}
     short = crowded(12, 12)
     short["calendars"] |= never
-    cut = judge(short, facts())
+    cut = outcome(short, facts())
     assert (cut.verdict, cut.until, cut.cancels_at) == (Verdict.HOLD, None, None)
     assert cut.searched_until == NOW + DAY
     few = crowded(1, 1)
     few["calendars"] |= never
-    assert judge(few, facts()).searched_until is None
+    assert outcome(few, facts()).searched_until is None
 
 
 @pytest.mark.parametrize(("calendars", "requirements"), [(2, 10), (20, 10), (2, 1_000)])
@@ -462,10 +462,10 @@ def test_the_work_of_a_search_grows_with_the_document_only(
         return flips(self, begin, end)
 
     monkeypatch.setattr(Calendar, "_flips", noted)
-    assert decide(policies, facts()).verdict is Verdict.HOLD
+    assert evaluate_job(policies, facts()).verdict is Verdict.HOLD
     assert len(policies.clock.calendars) <= len(computed) <= 2 * len(policies.clock.calendars)
     computed.clear()
-    decide(policies, facts())
+    evaluate_job(policies, facts())
     assert computed == []
 
 
@@ -480,7 +480,7 @@ def test_no_calendar_is_followed_for_a_job_with_another_fault(monkeypatch: pytes
 
     monkeypatch.setattr(ClockChecks, "timeline", noted)
     about = facts()
-    assert judge(document({"window": "nights"}, {"region": "us-*"}, calendars=CALENDARS), about).until is None
+    assert outcome(document({"window": "nights"}, {"region": "us-*"}, calendars=CALENDARS), about).until is None
     assert drawn == []
-    assert judge(document({"window": "nights"}, calendars=CALENDARS), about).until == TONIGHT
+    assert outcome(document({"window": "nights"}, calendars=CALENDARS), about).until == TONIGHT
     assert drawn == [about]

@@ -1,4 +1,4 @@
-"""What is judged by, and what was decided, stays as it was made."""
+"""What is evaluated by, and what was decided, stays as it was made."""
 
 from types import ModuleType
 from typing import Any
@@ -25,6 +25,6 @@ def _fields(of: type) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("value", values(calendars, checks, evaluate), ids=lambda value: value.__name__)
 def test_a_value_cannot_be_changed(value: Any) -> None:
-    """Warm functions keep policies from job to job: no judgement may leave a trace in them, or in a decision."""
+    """Warm functions keep policies from job to job: no evaluation may leave a trace in them, or in a decision."""
     config = getattr(value, "__struct_config__", None) or getattr(value, "__dataclass_params__")  # noqa: B009
     assert config.frozen

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from batchgate.errors import Place, PolicyError, Problem
 from batchgate.gate.protocol import Step, next_step
 from batchgate.jobs.model import KNOWN_OPERATIONS
-from batchgate.policy.evaluate import Decision, Rule, Vote, decide
+from batchgate.policy.evaluate import Decision, Rule, Vote, evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
@@ -152,7 +152,7 @@ def run(tried: Tried) -> Iterator[Outcome]:
 
 def _decide(case: Case, policies: PolicySet) -> Decision:
     facts = case.facts
-    return decide(
+    return evaluate_job(
         policies,
         gather_facts(
             case.job,
@@ -188,7 +188,7 @@ def _warnings_on_status(case: Case, tried: Tried, job: DocumentPath) -> Iterator
     """A status in which the gate does not ask the policies, so that no verdict of theirs has an effect."""
     status = case.job.status
     step = next_step(None, case.job, case.at, cancel_ungated=tried.policies.cancel_ungated)
-    if step is Step.JUDGE or status.before_suspended:
+    if step is Step.EVALUATE or status.before_suspended:
         return
     path = next(path for path in ((*job, "status"), (*job, "Status"), job) if path in tried.places)
     message = (

@@ -88,7 +88,7 @@ class SetCoverage:
     """What the cases exercised of one policy set.
 
     Attributes:
-        policies: The set as the cases are judged by.
+        policies: The set as the cases are evaluated by.
         parts: Everything that they may exercise, in the order it is written.
     """
 

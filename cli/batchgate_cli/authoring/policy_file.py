@@ -83,7 +83,7 @@ class LoadedPolicy:
     """A valid policy set and where everything in it was written.
 
     Attributes:
-        policies: Ready to judge by; statements in the order they are written.
+        policies: Ready to evaluate by; statements in the order they are written.
         places: For the path of each value its place.
         silences: The comments that silence a finding.
         not_read: Directories with policy files of their own, below those that were read.
@@ -117,12 +117,12 @@ def load(paths: Sequence[Path | str]) -> LoadedPolicy:
     if not files:
         raise PolicyError([Problem((), "expected policy files, got none")])
     not_read = tuple(below for path in map(Path, paths) if path.is_dir() for below in _directories_below(path))
-    return replace(_judge(files), not_read=not_read)
+    return replace(_evaluate(files), not_read=not_read)
 
 
 def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
     """The same for a document that is already in memory."""
-    return _judge([_read(text.encode("utf-8", "surrogatepass"), name)])
+    return _evaluate([_read(text.encode("utf-8", "surrogatepass"), name)])
 
 
 def read_file(path: Path) -> bytes:
@@ -184,7 +184,7 @@ def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, 
     return read.data, read.places
 
 
-def _judge(files: Sequence["_Read"]) -> LoadedPolicy:
+def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
     """Check the shape of each file by itself, and the references of all together."""
     for read in files:
         if _is_of_cases(read.data):

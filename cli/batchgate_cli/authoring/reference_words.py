@@ -139,7 +139,7 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         },
         model.PolicyDocument: {
             "version": "The version of the policy language: 1.",
-            "mode": "`enforce`, or `shadow`: judge and record every job, act on none.",
+            "mode": "`enforce`, or `shadow`: evaluate and record every job, act on none.",
             "unmatched": "What becomes of a job that no policy matches: `hold` it for a person, or `cancel` it.",
             "ungated_jobs": "A job created without asking for confirmation runs at once: `report` it, or `cancel`"
             " it where requirements are known to be violated.",

@@ -62,7 +62,7 @@ def policy_schema() -> dict[str, Schema]:
     root = writer.of(inspect.type_info(model.PolicyDocument), _Where())
     return {
         "$schema": DRAFT,
-        "description": "What batchgate judges S3 Batch Operations jobs by.",
+        "description": "What batchgate evaluates S3 Batch Operations jobs by.",
         **root,
         "definitions": dict(sorted(writer.definitions.items())),
     }

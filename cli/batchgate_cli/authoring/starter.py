@@ -7,7 +7,7 @@ STARTER_POLICY = """\
 # language server complete and check this file.
 version: 1
 
-# shadow: every job is judged and recorded, none is touched. Take the line away to enforce.
+# shadow: every job is evaluated and recorded, none is touched. Take the line away to enforce.
 mode: shadow
 
 # A guardrail restricts what it matches and never approves. Without `match` it looks at every job.

@@ -22,9 +22,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.exits import printable_line, told_errors
+from batchgate_cli.exits import printable_line, reported_errors
 from batchgate_cli.local.demo_jobs import BUCKET, DEMO_JOBS, aws, create_demo_job
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running_services
 from infra.event_pattern import EVENT_PATTERN
@@ -33,7 +33,7 @@ from s3batch_emulator.events import Event
 
 LEDGER_TABLE = "batchgate-demo"
 DEFAULT_POLICY = Path("policies/demo.yaml")
-JUDGED_WITHIN_SECONDS = 60
+EVALUATED_WITHIN_SECONDS = 60
 WIDE = 118
 """Columns that one line a job takes."""
 
@@ -44,7 +44,7 @@ _ACTION_STYLES = {
 }
 
 
-class DemoError(BatchgateError):
+class DemoError(GateError):
     """The demo did not come to an end."""
 
 
@@ -68,10 +68,10 @@ class _Row:
 
 def demo(
     policy: Annotated[
-        Path, typer.Option(metavar="FILE", help="The policy file, or directory of them, to judge by.")
+        Path, typer.Option(metavar="FILE", help="The policy file, or directory of them, to evaluate by.")
     ] = DEFAULT_POLICY,
 ) -> None:
-    """Judge nine real jobs on this machine: no AWS account, nothing leaves the loopback interface.
+    """Evaluate nine real jobs on this machine: no AWS account, nothing leaves the loopback interface.
 
     A local S3 holds the manifests, an emulator plays S3 Batch Operations, the AWS SDK and the
     AWS CLI create the jobs, and the Lambda handler that you would deploy decides them.
@@ -79,9 +79,9 @@ def demo(
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDE)  # whoever reads it later is not bound to 80 columns
-    with told_errors():
+    with reported_errors():
         loaded = policy_file.load([policy])
-        console.print(f"Judging by {policy} (policy version {loaded.policies.version}); starting a local S3 ...")
+        console.print(f"Evaluating by {policy} (policy version {loaded.policies.version}); starting a local S3 ...")
         _run(console, policy, loaded.canonical_json)
 
 
@@ -97,12 +97,12 @@ def _run(console: Console, policy: Path, canonical: bytes) -> None:
         maker = threading.Thread(target=_create_jobs, args=(rows, services, gate.failures), daemon=True)
         with Live(_table(rows, console.width), console=console, refresh_per_second=8) as live:
             maker.start()
-            ends = time.monotonic() + JUDGED_WITHIN_SECONDS
+            ends = time.monotonic() + EVALUATED_WITHIN_SECONDS
             while not all(row.is_done for row in rows.values()):
                 if gate.failures:
                     raise gate.failures[0]
                 if time.monotonic() > ends:
-                    raise DemoError(f"not all jobs were judged within {JUDGED_WITHIN_SECONDS} s")
+                    raise DemoError(f"not all jobs were evaluated within {EVALUATED_WITHIN_SECONDS} s")
                 try:
                     event = events.get(timeout=0.2)
                 except queue.Empty:
@@ -125,11 +125,11 @@ What to try next
 """
 
 
-def _create_jobs(rows: Mapping[int, _Row], services: LocalServices, failures: list[BatchgateError]) -> None:
+def _create_jobs(rows: Mapping[int, _Row], services: LocalServices, failures: list[GateError]) -> None:
     for number, job in enumerate(DEMO_JOBS):
         try:
             rows[number].job_id = create_demo_job(number, job, services)
-        except BatchgateError as error:
+        except GateError as error:
             failures.append(error)
             return
 
@@ -177,7 +177,7 @@ class _LocalGate:
     """EventBridge, the queue and Lambda in one: match the event, wrap it, call the handler, read its log."""
 
     services: LocalServices
-    failures: list[BatchgateError] = field(default_factory=list)
+    failures: list[GateError] = field(default_factory=list)
     decisions: dict[str, dict[str, str]] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
     deliveries: int = 0

@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from batchgate.text import shorten
-from batchgate_cli.exits import EXIT_CODES_HELP, told_errors
+from batchgate_cli.exits import EXIT_CODES_HELP, reported_errors
 from batchgate_cli.operating.iam_policies import (
     Document,
     GateResources,
@@ -85,7 +85,7 @@ def scp(
 
     It covers the account and Region of the gate. Nothing is changed: attach it with AWS Organizations.
     """
-    with told_errors():
+    with reported_errors():
         if taggers and not protect_tags:
             raise typer.BadParameter("says nothing without --protect-tags", param_hint="--tagger")
         if not operators:
@@ -101,7 +101,7 @@ def scp(
 @app.command(epilog=EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
     """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
-    with told_errors():
+    with reported_errors():
         _print(operators_policy(_gate(profile, region, None)))
 
 

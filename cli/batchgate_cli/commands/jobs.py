@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from batchgate.errors import (
-    BatchgateError,
     ChangedError,
+    GateError,
     JobNotFoundError,
     JobsApiError,
     LedgerError,
@@ -18,7 +18,7 @@ from batchgate.errors import (
 )
 from batchgate.gate.ports import Review, Unreadable
 from batchgate.gate.review import decide_by_hand
-from batchgate.gate.state import Direction, Phase, State
+from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
 from batchgate_cli.commands.policy import Output, OutputOption, text_console
 from batchgate_cli.exits import (
@@ -27,7 +27,7 @@ from batchgate_cli.exits import (
     Exit,
     errors_console,
     printable_line,
-    told_errors,
+    reported_errors,
 )
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.job_view import (
@@ -74,11 +74,11 @@ def held(
 ) -> None:
     """List the jobs that wait, the oldest first: since when, until when, and what stands in the way.
 
-    A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [brake] (too many
-    cancellations in a short time), [adoption] (the job is older than the gate), [other hand] (an opposite decision may
-    still be taking effect).
+    A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
+    (too many cancellations in a short time), [adoption] (the job is older than the gate), [conflicting update] (an
+    opposite decision may still be taking effect).
     """
-    with told_errors():
+    with reported_errors():
         live = find_gate(GateOptions(profile, region, table=table))
         found = list(live.ledger.open_items())
         items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
@@ -101,7 +101,7 @@ def show(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show one job: what S3 says now, what the gate holds or decided, and every review with its objections."""
-    with told_errors():
+    with reported_errors():
         live = find_gate(GateOptions(profile, region, endpoint_url, table))
         ref = live.ref(job)
         state, history = live.ledger.read(ref), live.ledger.history(ref)
@@ -141,7 +141,7 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     cancellation by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
-    _decide(Direction.APPROVE, job, reason, options, yes=yes, output=output)
+    _decide(RequestedAction.APPROVE, job, reason, options, yes=yes, output=output)
 
 
 @app.command(epilog=DECIDING_EXIT_CODES_HELP)
@@ -163,15 +163,17 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     approval by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
-    _decide(Direction.CANCEL, job, reason, options, yes=yes, output=output)
+    _decide(RequestedAction.CANCEL, job, reason, options, yes=yes, output=output)
 
 
-def _decide(direction: Direction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output) -> None:
+def _decide(
+    direction: RequestedAction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output
+) -> None:
     if not reason.strip():
         raise typer.BadParameter("expected why, got nothing", param_hint="--reason")
     if any("\ud800" <= character <= "\udfff" for character in reason):
         raise typer.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
-    with told_errors():
+    with reported_errors():
         live = find_gate(options)
         ref = live.ref(job)
         plan = text_console() if output is Output.TEXT else errors_console()
@@ -202,19 +204,19 @@ def _trouble_with_policies(live: LiveGate) -> str:
     return ""
 
 
-def _carry_out(live: LiveGate, ref: JobRef, direction: Direction, reason: str, shown: str) -> Review:
+def _carry_out(live: LiveGate, ref: JobRef, direction: RequestedAction, reason: str, shown: str) -> Review:
     """Decide the job as it was shown; trouble after the claim was written leaves open what S3 did.
 
     Raises:
         typer.Exit: It is not known yet.
         ChangedError: It is not any more as it was shown.
-        BatchgateError: It was not done, and why.
+        GateError: It was not done, and why.
     """
     try:
         return decide_by_hand(ref, direction, live.who, reason, live.gate(), shown=shown)
     except RefusedError:
         raise
-    except BatchgateError as error:
+    except GateError as error:
         if _is_open(live, ref):
             _tell_open(ref, f"{error}; ")
             raise typer.Exit(Exit.NOT_KNOWN_YET) from error
@@ -235,12 +237,12 @@ def _tell_open(ref: JobRef, trouble: str = "") -> None:
         Text(
             f"batchgate: {ref.job_id}: {printable_line(trouble)}not known yet whether S3 did it, and it may still take "
             "effect. Nobody else decides this job for two minutes; then the gate looks, and where S3 still says "
-            f"Suspended the policies judge again. See then: batchgate jobs show {ref.job_id}"
+            f"Suspended the policies evaluate again. See then: batchgate jobs show {ref.job_id}"
         )
     )
 
 
-def _conclude(review: Review, direction: Direction, console: Console) -> None:
+def _conclude(review: Review, direction: RequestedAction, console: Console) -> None:
     """Say what came of it.
 
     Raises:

@@ -19,7 +19,7 @@ from rich.console import Console
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.commands.policy import Output, OutputOption
-from batchgate_cli.exits import Exit, printable_line, told_errors
+from batchgate_cli.exits import Exit, printable_line, reported_errors
 from batchgate_cli.local.deployment import STACK, Deployment
 from batchgate_cli.local.locations import Running, end, only_one, running
 from batchgate_cli.local.services import ACCOUNT, LocalServices, environment, running_services
@@ -73,7 +73,7 @@ def up(
         if events:
             console.print(f"{event['detail']['eventName']} {said['jobId']} {said['status']}", markup=False)
 
-    with told_errors():
+    with reported_errors():
         if policy:
             policy_file.load(policy)
         since = datetime.now(UTC).isoformat(timespec="seconds")
@@ -123,7 +123,7 @@ def status(
 @app.command(epilog=_EXIT_CODES)
 def down() -> None:
     """End the local AWS that runs here, with everything in it."""
-    with told_errors():
+    with reported_errors():
         ended = end()
     typer.echo(f"ended: {ended.url or 'it was starting'}")
 
@@ -142,8 +142,8 @@ def _deploy(services: LocalServices, policies: list[Path], console: Console) -> 
         deployment.prepare()
         console.print("deploying ...")
         outputs = deployment.deploy()
-    judged_by = ", ".join(map(str, policies)) or "those of cdk.json"
-    console.print(f"deployed the stack {STACK}, policies: {judged_by}", markup=False)
+    evaluated_by = ", ".join(map(str, policies)) or "those of cdk.json"
+    console.print(f"deployed the stack {STACK}, policies: {evaluated_by}", markup=False)
     for name, value in sorted(outputs.items()):
         console.print(f"  {name:<20} {value}", markup=False)
 

@@ -17,7 +17,7 @@ from batchgate.jobs.model import JobRef, Json
 from batchgate.text import shorten
 from batchgate_cli.commands.jobs import YesOption
 from batchgate_cli.commands.policy import Output, OutputOption, text_console
-from batchgate_cli.exits import printable_line, show_notes, told_errors
+from batchgate_cli.exits import printable_line, reported_errors, show_notes
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.dead_letters import SHOWN_AT_MOST, DeadLetter, DeadLetterQueue, with_failures
 from batchgate_cli.operating.job_view import age, ended_in_words, obstacle
@@ -51,7 +51,7 @@ def pause(
     """
     if not status and not (reason or "").strip():
         raise typer.BadParameter("expected why the gate is paused, got nothing", param_hint="--reason")
-    with told_errors():
+    with reported_errors():
         live = find_gate(GateOptions(profile, region, table=table))
         paused = live.ledger.pause()
         if status or paused is not None:
@@ -79,7 +79,7 @@ def resume(
 
     Only the pause that it shows ends: if somebody has paused the gate again meanwhile, it stays paused.
     """
-    with told_errors():
+    with reported_errors():
         live = find_gate(GateOptions(profile, region, table=table))
         paused = live.ledger.pause()
         if paused is not None:
@@ -147,7 +147,7 @@ def redrive(
     There are two dead-letter queues: `unreviewed` (the gate failed repeatedly) and `undelivered` (EventBridge could not
     put the event into the queue). Fix the cause first. No job depends on this: the sweep finds every job that waits.
     """
-    with told_errors(), aws_troubles():
+    with reported_errors(), aws_troubles():
         live = find_gate(GateOptions(profile, region))
         queues = _queues(live)
         letters = [letter for queue in queues for letter in queue.look()]

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from batchgate.errors import BatchgateError, JobDescriptionError, PolicyError, Problem
+from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
-from batchgate.policy.evaluate import decide
+from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.authoring import policy_file
@@ -22,7 +22,7 @@ from batchgate_cli.authoring.cases import Coverage, Outcome, load_cases, run
 from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, decision_as_tree, done_instead
 from batchgate_cli.authoring.lint_file import LocatedFinding, located_findings
 from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
-from batchgate_cli.exits import EXIT_CODES_HELP, Exit, notes_of, printable_line, show_notes, told_errors
+from batchgate_cli.exits import EXIT_CODES_HELP, Exit, notes_of, printable_line, reported_errors, show_notes
 from batchgate_cli.operating.live_job import AwsOptions, look_at_live_job
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ class Output(StrEnum):
     JSON = "json"
 
 
-class InputError(BatchgateError):
+class InputError(GateError):
     """A file given on the command line is not what it should be."""
 
 
@@ -69,7 +69,7 @@ def check(
     comment: `# batchgate: allow(NAME) because REASON`. If the working directory has a deployment's cdk.json, its
     settings are used.
     """
-    with told_errors():
+    with reported_errors():
         try:
             loaded = policy_file.load(paths)
         except PolicyError as error:
@@ -206,7 +206,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     if job_id is not None and tags is not None:
         raise typer.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
     instant = _instant(at)
-    with told_errors():
+    with reported_errors():
         policies = policy_file.load(paths).policies
         size: int | Gap = NOT_READ
         if job_id is not None:
@@ -216,7 +216,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
         asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
         now = instant or datetime.now(UTC)
-        decision = decide(policies, gather_facts(seen, now, asks=asks, tags=job_tags, manifest_bytes=size))
+        decision = evaluate_job(policies, gather_facts(seen, now, asks=asks, tags=job_tags, manifest_bytes=size))
         instead = done_instead(seen, decision, suspended_date_survives)
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
@@ -248,7 +248,7 @@ def run_cases(
 
     Each file names the policies it tries. A policy set in shadow mode is tried as if enforced.
     """
-    with told_errors():
+    with reported_errors():
         coverage = Coverage()
         try:
             tried = load_cases(_case_files(paths or [DEFAULT_CASES]), coverage)
@@ -301,7 +301,7 @@ def schema() -> None:
     """Print the JSON Schema of policy files, for editors."""
     from batchgate_cli.authoring.schema import policy_schema
 
-    with told_errors():
+    with reported_errors():
         print(json.dumps(policy_schema(), indent=2), flush=True)
 
 
@@ -312,7 +312,7 @@ def new(
     """Write a commented first policy in shadow mode, and cases for it that pass."""
     from batchgate_cli.authoring.schema import policy_schema
 
-    with told_errors():
+    with reported_errors():
         cases = path.parent / "cases" / path.name
         schema_file = path.parent / "policy.schema.json"
         for file in (path, cases):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate.text import shorten
 from batchgate_cli.local.ministack import CHECKOUT
 from batchgate_cli.local.services import ACCOUNT, LocalServices
@@ -18,7 +18,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/batch-operations"
 AWS_VARIABLE = "BATCHGATE_AWS_CLI"
 
 
-class AwsCliError(BatchgateError):
+class AwsCliError(GateError):
     """The `aws` command isn't installed beside the checkout, or refused."""
 
 

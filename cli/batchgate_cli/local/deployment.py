@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate_cli.local.ministack import CHECKOUT
 from batchgate_cli.local.services import ACCOUNT, REGION, environment
 
@@ -24,7 +24,7 @@ _ARM = {"aarch64", "arm64"}
 _PROXIES = {"HTTP_PROXY", "http_proxy"}
 
 
-class DeploymentError(BatchgateError):
+class DeploymentError(GateError):
     """The cdk command is missing, or failed; the message ends with what it said."""
 
 

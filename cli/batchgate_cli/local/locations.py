@@ -10,21 +10,21 @@ from pathlib import Path
 
 import msgspec
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 
 END_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.05
 
 
-class AlreadyRunningError(BatchgateError):
+class AlreadyRunningError(GateError):
     """A local AWS of this user's runs; the message says where."""
 
 
-class NotRunningError(BatchgateError):
+class NotRunningError(GateError):
     """No local AWS of this user's runs."""
 
 
-class NotEndingError(BatchgateError):
+class NotEndingError(GateError):
     """The local AWS did not end when told to."""
 
 

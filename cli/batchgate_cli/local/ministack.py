@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from s3batch_emulator import guard
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -19,7 +19,7 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 
-class MinistackError(BatchgateError):
+class MinistackError(GateError):
     """The local AWS isn't installed, or didn't start."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from batchgate.errors import BatchgateError, EventError
+from batchgate.errors import EventError, GateError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import JobRef
 
@@ -32,7 +32,7 @@ _WAIT_SECONDS: Final = 1
 """Long polling: without it SQS asks only some of its servers, and may say that a queue is empty which is not."""
 
 
-class RedriveError(BatchgateError):
+class RedriveError(GateError):
     """Not all dead letters were moved; those that were not are where they were."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate.text import shorten
 
 Json: TypeAlias = "str | list[Json] | dict[str, Json]"
@@ -17,7 +17,7 @@ SCP_CHARACTERS_AT_MOST: Final = 5120
 _ROLE_ARN_PARTS: Final = 6
 
 
-class GuardrailsError(BatchgateError):
+class GuardrailsError(GateError):
     """A guard rail can't be written from what was said."""
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from batchgate.gate.ports import Review
 from batchgate.gate.review import Proposal
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
@@ -30,9 +30,9 @@ _SAID_BY = re.compile(r"batchgate: (?:held|approved|cancelled)(?:, | by |: )")
 _VERSIONS = re.compile(r" \[[^\[\]]*\]$")
 _MARKS: Final = {
     Block.PAUSED: "paused",
-    Block.BRAKE: "brake",
+    Block.CIRCUIT_BREAKER: "circuit breaker",
     Block.ADOPTION: "adoption",
-    Block.OTHER_HAND: "other hand",
+    Block.CONFLICTING_UPDATE: "conflicting update",
 }
 _WIDTH_OF_NAMES = 12
 _FIRST_OBJECTIONS: Final = 10
@@ -250,7 +250,7 @@ def _show_state(console: Console, state: State) -> None:
     else:
         _line(console, "held", f"since {_minute(state.first_held_at)} UTC, until {_until(state)}", "bold")
         _line(console, "because", _marked(state).plain)
-        _line(console, "judged again", f"{_minute(state.due_at)} UTC at the latest")
+        _line(console, "evaluated again", f"{_minute(state.due_at)} UTC at the latest")
     if state.reason and state.phase is not Phase.HELD:
         _line(console, "reason", state.reason)
     if state.claim_id and state.phase is not Phase.SETTLED:
@@ -268,7 +268,7 @@ def ended_in_words(state: State) -> str:
     return _ENDS[state.outcome] if state.outcome else "ended"
 
 
-DONE: Final = {Direction.APPROVE: "approved", Direction.CANCEL: "cancelled"}
+DONE: Final = {RequestedAction.APPROVE: "approved", RequestedAction.CANCEL: "cancelled"}
 _ENDS: Final = {
     Outcome.APPLIED: "decided",
     Outcome.SUPERSEDED: "superseded: it was decided by somebody else than the gate",
@@ -298,26 +298,28 @@ def objections_of(evidence: Mapping[str, Any]) -> list[str]:
 
     What decides comes first. That a person has to look at the job is no objection to what a person decides.
     """
-    judged = _judged(evidence)
+    evaluated = _evaluated(evidence)
     met_by_it = "manual_approval" if "person" in evidence else ""
-    kept = [each for each in judged.get("objections", ()) if each.get("kind") != met_by_it]
-    rules = [_RULES.get(rule, str(rule)) for rule in judged.get("rules", ())]
-    decides = [_objection(each) for each in kept if _decides(each, judged)]
-    return decides + rules + [_objection(each) for each in kept if not _decides(each, judged)]
+    kept = [each for each in evaluated.get("objections", ()) if each.get("kind") != met_by_it]
+    rules = [_RULES.get(rule, str(rule)) for rule in evaluated.get("rules", ())]
+    decides = [_objection(each) for each in kept if _decides(each, evaluated)]
+    return decides + rules + [_objection(each) for each in kept if not _decides(each, evaluated)]
 
 
 def left_out_of(evidence: Mapping[str, Any]) -> int:
     """How many objections more there were than the history keeps."""
-    return int(_judged(evidence).get("objections_left_out", 0))
+    return int(_evaluated(evidence).get("objections_left_out", 0))
 
 
-def _judged(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+def _evaluated(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
     return (evidence.get("overridden") if "person" in evidence else evidence) or {}
 
 
-def _decides(said: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
+def _decides(said: Mapping[str, Any], evaluated: Mapping[str, Any]) -> bool:
     """Whether it asks for the verdict; in shadow mode, for what the verdict would be."""
-    return bool(said.get("enforced", True)) and said.get("vote") == (judged.get("if_enforced") or judged.get("verdict"))
+    return bool(said.get("enforced", True)) and said.get("vote") == (
+        evaluated.get("if_enforced") or evaluated.get("verdict")
+    )
 
 
 _RULES: Final = {
@@ -383,18 +385,18 @@ def show_plan(console: Console, proposal: Proposal, place: str, trouble: str) ->
     _line(console, "as", intent.decided_by)
     _line(console, "reason", _VERSIONS.sub("", intent.reason("")))
     evidence = intent.review.evidence or {}
-    judged = evidence.get("overridden")
-    if not isinstance(judged, Mapping):
+    evaluated = evidence.get("overridden")
+    if not isinstance(evaluated, Mapping):
         _line(console, "overridden", f"not known, the policies can't be read: {trouble}", "yellow")
         return
-    verdict = str(judged.get("verdict"))
-    _line(console, "policies say", f"{verdict} [policy {judged.get('policy_version')}]")
+    verdict = str(evaluated.get("verdict"))
+    _line(console, "policies say", f"{verdict} [policy {evaluated.get('policy_version')}]")
     objections = objections_of(evidence)
-    if direction is Direction.APPROVE and objections:
+    if direction is RequestedAction.APPROVE and objections:
         _line(console, "overridden", "what the policies say against it:", "bold yellow")
-        is_on_record = held is not None and held.judged == intent.judged
+        is_on_record = held is not None and held.evaluated == intent.evaluated
         _show_first(console, objections, left_out_of(evidence), job.ref.job_id, is_on_record=is_on_record)
-    elif direction is Direction.CANCEL and verdict == "approve":
+    elif direction is RequestedAction.CANCEL and verdict == "approve":
         _line(console, "overridden", "the policies would approve this job", "bold yellow")
 
 
@@ -416,16 +418,16 @@ def show_changes(console: Console, before: Proposal, now: Proposal) -> None:
     for name, value in now.seen.items():
         if value != before.seen[name]:
             _bullet(console, f"{name}: {_in_short(before.seen[name])} -> {_in_short(value)}")
-    if before.intent.judged != now.intent.judged:
+    if before.intent.evaluated != now.intent.evaluated:
         _bullet(console, f"what the policies say: {_verdict(before)} -> {_verdict(now)}")
     console.print()
 
 
 def _verdict(proposal: Proposal) -> str:
-    judged = (proposal.intent.review.evidence or {}).get("overridden")
-    if not isinstance(judged, Mapping):
+    evaluated = (proposal.intent.review.evidence or {}).get("overridden")
+    if not isinstance(evaluated, Mapping):
         return "not known"
-    return f"{judged.get('verdict')} [policy {judged.get('policy_version')}]"
+    return f"{evaluated.get('verdict')} [policy {evaluated.get('policy_version')}]"
 
 
 def _in_short(value: Json) -> str:

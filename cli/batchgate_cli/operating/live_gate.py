@@ -21,10 +21,10 @@ from batchgate.aws.answers import only_answers
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.errors import BatchgateError, JobDescriptionError, PolicyUnavailableError, RefusedError
-from batchgate.gate.ports import Brake, Clock, Gate, JobsApi, Pause, PolicySource, Review
+from batchgate.errors import GateError, JobDescriptionError, PolicyUnavailableError, RefusedError
+from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
 from batchgate.gate.review import Proposal, propose_by_hand
-from batchgate.gate.state import Direction
+from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import DateSurvives, Job, JobRef
 from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
@@ -41,11 +41,11 @@ A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
 """The deadline of a person's decision, as Lambda's is a function's."""
 
 _JOB_ID = re.compile(r"[a-zA-Z0-9_-]{5,36}", re.ASCII)
-_NOT_COUNTED = Brake(cancellations=1, within=timedelta(minutes=10))
-"""Asked for by the gate, and by nothing that a person does: people are counted, and never braked."""
+_NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
+"""Asked for by the gate, and by nothing that a person does: people are counted, and never stopped_by_breaker."""
 
 
-class GateAccessError(BatchgateError):
+class GateAccessError(GateError):
     """The deployed gate can't be found or reached; the message says what to do."""
 
 
@@ -82,7 +82,7 @@ class GateOptions:
     Attributes:
         endpoint_url: S3 Control's endpoint.
         table: The ledger's table, where it is not to be looked up.
-        policies: Policy files to judge by, where the deployed ones are not to be asked.
+        policies: Policy files to evaluate by, where the deployed ones are not to be asked.
     """
 
     profile: str | None = None
@@ -153,12 +153,12 @@ class LiveGate:
         _, region, account_id = self.home
         return f"account {account_id} in {region}"
 
-    def propose(self, ref: JobRef, direction: Direction, why: str) -> Proposal:
+    def propose(self, ref: JobRef, direction: RequestedAction, why: str) -> Proposal:
         """What `decide_by_hand` would do now; nothing is written.
 
         Raises:
             RefusedError: It can't be done, and why.
-            BatchgateError: AWS's trouble.
+            GateError: AWS's trouble.
         """
         proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
         pause = self.ledger.pause()
@@ -177,7 +177,7 @@ class LiveGate:
             clock=self.clock,
             new_claim_id=lambda: secrets.token_hex(4),
             deadline=self.clock.now() + A_COMMAND_TAKES_AT_MOST,
-            brake=_NOT_COUNTED,
+            breaker=_NOT_COUNTED,
             suspended_date_survives=self.found.suspended_date_survives,
         )
 
@@ -288,7 +288,7 @@ class _NoPolicies:
     """For a gate that was not looked up."""
 
     def current(self) -> PolicySet:
-        """Nothing to judge by."""
+        """Nothing to evaluate by."""
         raise PolicyUnavailableError("nobody said where they are; --policy PATH shows objections by files")
 
 

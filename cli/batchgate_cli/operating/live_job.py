@@ -8,14 +8,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.errors import BatchgateError
-from batchgate.gate.ports import JobLook
+from batchgate.errors import GateError
+from batchgate.gate.ports import JobSnapshot
 from batchgate.jobs.model import JobRef
 from batchgate.policy.facts import NOT_READ, Gap
 from batchgate.policy.policy_set import PolicySet
 
 
-class LiveJobError(BatchgateError):
+class LiveJobError(GateError):
     """AWS could not be asked for a job."""
 
 
@@ -30,7 +30,7 @@ class AwsOptions:
     untagged_answer_lacks_tags: bool = False
 
 
-def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobLook, int | Gap]:
+def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobSnapshot, int | Gap]:
     """Ask S3 for a job, its tags and the size of its manifest, where the policies look at it; nothing is changed.
 
     Raises:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from batchgate.aws.answers import UNREADABLE, only_answers
-from batchgate.errors import AnnounceError, BatchgateError, JobsApiThrottledError, PolicyUnavailableError
+from batchgate.errors import AnnounceError, GateError, JobsApiThrottledError, PolicyUnavailableError
 from batchgate.gate.state import Block
 from batchgate.policy.wording import first_of, logged, printable
 from batchgate.text import shorten
@@ -46,7 +46,7 @@ class Metric(StrEnum):
     LAPSED = "Lapsed"
     LEFT = "Left"
     SECONDS_TO_DECISION = "SecondsToDecision"
-    BRAKE_HOLDS = "BrakeHolds"
+    CIRCUIT_BREAKER_HOLDS = "CircuitBreakerHolds"
     CONTRADICTIONS = "Contradictions"
     ERRORS = "Errors"
     POLICY_LOAD_ERRORS = "PolicyLoadErrors"
@@ -220,7 +220,7 @@ class Announcements(Struct):
 def _count_review(review: Review) -> None:
     counted = {_COUNTED[review.action]: 1.0} if review.action in _COUNTED else {}
     if review.alarm:
-        counted[Metric.BRAKE_HOLDS if review.block == Block.BRAKE else Metric.CONTRADICTIONS] = 1.0
+        counted[Metric.CIRCUIT_BREAKER_HOLDS if review.block == Block.CIRCUIT_BREAKER else Metric.CONTRADICTIONS] = 1.0
     metrics = _metrics(counted)
     waited = _seconds_to_decision(review)
     if waited is not None:
@@ -243,7 +243,7 @@ def count_trouble(error: Exception) -> None:
         counted[Metric.POLICY_LOAD_ERRORS] = 1.0
     if isinstance(error, JobsApiThrottledError):
         counted[Metric.THROTTLED] = 1.0
-    if not isinstance(error, BatchgateError):
+    if not isinstance(error, GateError):
         counted[Metric.SURPRISES] = 1.0
     _write(_metrics(counted))
 

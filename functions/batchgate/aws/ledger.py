@@ -15,9 +15,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.aws.answers import UNREADABLE, only_answers
-from batchgate.errors import BrakeError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
-from batchgate.gate.ports import Brake, Clock, Pause, Review, Unreadable
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
+from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
 from batchgate.policy.wording import first_of
 from batchgate.text import shorten
@@ -39,9 +39,9 @@ SCHEMA_VERSION: Final = 1
 
 OPEN_INDEX: Final = "open"
 KEPT_AFTER_THE_END: Final = timedelta(days=400)
-_TRIES_FOR_THE_BRAKE = 5
+_TRIES_FOR_THE_CIRCUIT_BREAKER = 5
 _CANCELLATIONS_KEPT = 5_000
-"""Times in the item of the brake, which may be set to 1,000: people's cancellations are counted, and never refused."""
+"""Times in the circuit breaker's item. Its limit is at most 1,000: people's cancellations count, none is refused."""
 _KEYS_A_BATCH = 100
 """Source: DynamoDB API, BatchGetItem."""
 
@@ -93,18 +93,18 @@ class DynamoLedger(Struct):
             _must_be_own(failed.item, put, state.ref)
         return written
 
-    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
-        """One transaction: the claim, its review, that the gate is not paused, and what it adds to the brake."""
+    def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
+        """One transaction: the claim, its review, that the gate is not paused, and the circuit breaker's count."""
         written, put = self._put_state(state, replacing)
         writes: list[Any] = [{"Put": put}, self._put_review(review, written.rev), self._not_paused()]
-        if state.direction is not Direction.CANCEL:
+        if state.direction is not RequestedAction.CANCEL:
             return self._transact(written, writes, put)
-        for _ in range(_TRIES_FOR_THE_BRAKE - 1):
+        for _ in range(_TRIES_FOR_THE_CIRCUIT_BREAKER - 1):
             try:
-                return self._transact(written, [*writes, self._count(brake)], put)
-            except _BrakeMovedError:
+                return self._transact(written, [*writes, self._count(breaker)], put)
+            except _CircuitBreakerMovedError:
                 continue
-        return self._transact(written, [*writes, self._count(brake)], put)
+        return self._transact(written, [*writes, self._count(breaker)], put)
 
     def _put_state(self, state: State, replacing: State | None) -> tuple[State, dict[str, Any]]:
         written = replace(state, rev=(replacing.rev if replacing else 0) + 1)
@@ -138,19 +138,19 @@ class DynamoLedger(Struct):
             }
         }
 
-    def _count(self, brake: Brake | None) -> dict[str, Any]:
+    def _count(self, breaker: CircuitBreaker | None) -> dict[str, Any]:
         """Add this cancellation to those of the last minutes; the item's own `rev` keeps two from counting as one."""
         now = self.clock.now()
-        within = brake.within if brake else timedelta(days=1)  # as far as any brake looks back
-        item = self._gate_item("BRAKE") or {}
-        with _reading("BRAKE"):
+        within = breaker.within if breaker else timedelta(days=1)  # as far as any circuit breaker looks back
+        item = self._gate_item("CIRCUIT_BREAKER") or {}
+        with _reading("CIRCUIT_BREAKER"):
             counted = [each["S"] for each in item["times"]["L"]] if item else []
             times = [each for each in counted if _instant(each) > now - within]
             rev = int(item["rev"]["N"]) if item else 0
-        if brake is not None and len(times) >= brake.cancellations:
-            raise BrakeError(f"{len(times)} cancellations in {within}")
+        if breaker is not None and len(times) >= breaker.cancellations:
+            raise CircuitBreakerError(f"{len(times)} cancellations in {within}")
         item = {
-            **self._gate_key("BRAKE"),
+            **self._gate_key("CIRCUIT_BREAKER"),
             "rev": {"N": str(rev + 1)},
             "times": {"L": [{"S": each} for each in [*times, _text(now)][-_CANCELLATIONS_KEPT:]]},
         }
@@ -161,7 +161,7 @@ class DynamoLedger(Struct):
         return {"Put": put | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}}
 
     def _transact(self, written: State, writes: list[Any], put: Mapping[str, Any]) -> State:
-        """TransactWriteItems: the state first, then its review, then perhaps the pause and the brake."""
+        """TransactWriteItems: the state first, then its review, then perhaps the pause and the circuit breaker."""
         try:
             self._call(lambda: self.client.transact_write_items(TransactItems=writes))
         except _TransactionCancelledError as cancelled:
@@ -174,7 +174,7 @@ class DynamoLedger(Struct):
             if others and others[0].get("Code") == _FAILED:
                 raise GatePausedError("the gate is paused") from cancelled
             if len(others) > 1 and others[1].get("Code") == _FAILED:
-                raise _BrakeMovedError from cancelled
+                raise _CircuitBreakerMovedError from cancelled
             codes = ", ".join(str(each.get("Code")) for each in cancelled.reasons)
             raise LedgerError(f"{written.ref}: the transaction was cancelled: {codes}") from cancelled
         return written
@@ -397,7 +397,7 @@ class _TransactionCancelledError(LedgerError):
         self.reasons = reasons
 
 
-class _BrakeMovedError(LedgerError):
+class _CircuitBreakerMovedError(LedgerError):
     """Another cancellation was counted in between."""
 
 
@@ -423,7 +423,7 @@ def _must_be_own(found: Item | None, put: Mapping[str, Any], what: JobRef | str)
 # --- States as items ------------------------------------------------------------------------------------
 
 _OPEN = "open"
-_ENUMS: Final = {"phase": Phase, "direction": Direction, "outcome": Outcome, "block": Block}
+_ENUMS: Final = {"phase": Phase, "direction": RequestedAction, "outcome": Outcome, "block": Block}
 _INSTANTS: Final = frozenset(
     {
         "due_at",

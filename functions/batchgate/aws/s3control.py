@@ -15,8 +15,8 @@ from msgspec import Struct, field
 from batchgate.aws.answers import UNKNOWN_MEMBERS, UNREADABLE, only_answers, request_is_named
 from batchgate.aws.pace import Pace, Unhurried
 from batchgate.errors import (
-    BatchgateError,
     ClockError,
+    GateError,
     JobDescriptionError,
     JobNotFoundError,
     JobsApiDeniedError,
@@ -26,7 +26,7 @@ from batchgate.errors import (
     UpdateRefusedError,
     UpdateUnclearError,
 )
-from batchgate.gate.ports import Clock, JobLook, ListedJob
+from batchgate.gate.ports import Clock, JobSnapshot, ListedJob
 from batchgate.gate.protocol import CLOCKS_APART_AT_MOST, clocks_apart
 from batchgate.jobs.model import STRUCTURES, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
@@ -46,7 +46,7 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=AT_ONCE,
 )
-"""One attempt within `carry_out.UPDATE_TAKES_AT_MOST`; botocore's own retries, with its backoff and jitter, for all but
+"""One attempt within `execution.UPDATE_TAKES_AT_MOST`; botocore's own retries, with its backoff and jitter, for all but
 UpdateJobStatus."""
 
 _CALLS_BESIDE = 20
@@ -108,7 +108,7 @@ class S3Control(Struct, frozen=True):
             raise JobsApiError(f"DescribeJob {ref}: the answer is about another job")
         return job
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
+    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """DescribeJob, and GetJobTagging at the same time; the time that the pace takes does not age the facts."""
         for _ in range(2 if with_tags else 1):
             self.pace.take()
@@ -118,14 +118,14 @@ class S3Control(Struct, frozen=True):
             _check_clock(ref, answer, read_at, self.clock.now())
 
         if not with_tags:
-            return JobLook(self._describe(ref, check), NOT_READ, read_at)
+            return JobSnapshot(self._describe(ref, check), NOT_READ, read_at)
         tags = self.beside.submit(self._tags, ref)
         try:
             job = self._describe(ref, check)
-        except BatchgateError:
+        except GateError:
             tags.cancel()
             raise
-        return JobLook(job, tags.result(), read_at)
+        return JobSnapshot(job, tags.result(), read_at)
 
     def _tags(self, ref: JobRef) -> Mapping[str, str] | Gap:
         try:

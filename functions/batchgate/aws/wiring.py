@@ -23,8 +23,17 @@ from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy, ProfileLoca
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly, Pace, Unhurried
 from batchgate.aws.s3control import S3Control
-from batchgate.errors import BatchgateError
-from batchgate.gate.ports import Announcer, Brake, DecisionLedger, Gate, JobsApi, ManifestsApi, Notices, PolicySource
+from batchgate.errors import GateError
+from batchgate.gate.ports import (
+    Announcer,
+    CircuitBreaker,
+    DecisionLedger,
+    Gate,
+    JobsApi,
+    ManifestsApi,
+    Notices,
+    PolicySource,
+)
 from batchgate.gate.sweep import Plan
 from batchgate.jobs.model import DateSurvives, Job
 from batchgate.policy.facts import Gap
@@ -43,7 +52,7 @@ USER_AGENT = f"batchgate/{__version__} botocore/{botocore.__version__}"
 logger = Logger(service="batchgate")
 
 
-class SettingError(BatchgateError):
+class SettingError(GateError):
     """The function's environment lacks something, or says what can't be."""
 
 
@@ -76,9 +85,9 @@ class Settings(Struct, frozen=True):
         policies: BATCHGATE_APPCONFIG, APPLICATION/ENVIRONMENT/PROFILE; or BATCHGATE_POLICY_FILE, a file of policy JSON
             for where there is no AppConfig.
         ledger_table: BATCHGATE_LEDGER_TABLE: the table of decisions.
-        adopt_existing: BATCHGATE_ADOPT_EXISTING: `judge`, or `report` if not said.
+        adopt_existing: BATCHGATE_ADOPT_EXISTING: `evaluate`, or `report` if not said.
         suspended_date_survives: BATCHGATE_SUSPENDED_DATE_SURVIVES: `true`, `false`, or `unknown` if not said.
-        brake: BATCHGATE_BRAKE: cancellations/minutes; 20/10 if not said.
+        breaker: BATCHGATE_CIRCUIT_BREAKER: cancellations/minutes; 20/10 if not said.
         event_bus: BATCHGATE_EVENT_BUS: the bus that hears of decisions; none if not said.
         topic_arn: BATCHGATE_TOPIC_ARN: the topic that hears of holds; none if not said.
         sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 if not said.
@@ -89,7 +98,7 @@ class Settings(Struct, frozen=True):
     ledger_table: str
     adopt_existing: bool
     suspended_date_survives: DateSurvives
-    brake: Brake
+    breaker: CircuitBreaker
     event_bus: str
     topic_arn: str
     sweep_calls_per_second: float
@@ -106,26 +115,28 @@ class Settings(Struct, frozen=True):
         table = said.get("BATCHGATE_LEDGER_TABLE")
         if not table:
             raise SettingError("BATCHGATE_LEDGER_TABLE: expected the name of the decision ledger's table, got nothing")
-        adopt = _choice(said, "BATCHGATE_ADOPT_EXISTING", "report", "judge")
+        adopt = _choice(said, "BATCHGATE_ADOPT_EXISTING", "report", "evaluate")
         survives = DateSurvives(_choice(said, "BATCHGATE_SUSPENDED_DATE_SURVIVES", *DateSurvives))
-        brake = said.get("BATCHGATE_BRAKE") or "20/10"
+        breaker = said.get("BATCHGATE_CIRCUIT_BREAKER") or "20/10"
         rate = said.get("BATCHGATE_SWEEP_CALLS_PER_SECOND") or "20"
         try:
-            cancellations, minutes = map(int, brake.split("/"))
+            cancellations, minutes = map(int, breaker.split("/"))
             calls_per_second = float(rate)
         except ValueError as error:
             raise SettingError(
-                f"expected whole numbers in BATCHGATE_BRAKE (cancellations/minutes), got {shorten(brake, 40)!r}, and a "
-                f"number in BATCHGATE_SWEEP_CALLS_PER_SECOND, got {shorten(rate, 40)!r}"
+                f"expected whole numbers in BATCHGATE_CIRCUIT_BREAKER (cancellations/minutes), got "
+                f"{shorten(breaker, 40)!r}, and a number in BATCHGATE_SWEEP_CALLS_PER_SECOND, got {shorten(rate, 40)!r}"
             ) from error
         if min(cancellations, minutes, calls_per_second) <= 0:
-            raise SettingError(f"BATCHGATE_BRAKE {brake} and BATCHGATE_SWEEP_CALLS_PER_SECOND {rate}: expected above 0")
+            raise SettingError(
+                f"BATCHGATE_CIRCUIT_BREAKER {breaker} and BATCHGATE_SWEEP_CALLS_PER_SECOND {rate}: expected above 0"
+            )
         return cls(
             policies=_where_policies_are(said.get("BATCHGATE_APPCONFIG"), said.get("BATCHGATE_POLICY_FILE")),
             ledger_table=table,
-            adopt_existing=adopt == "judge",
+            adopt_existing=adopt == "evaluate",
             suspended_date_survives=survives,
-            brake=Brake(cancellations, timedelta(minutes=minutes)),
+            breaker=CircuitBreaker(cancellations, timedelta(minutes=minutes)),
             event_bus=said.get("BATCHGATE_EVENT_BUS") or "",
             topic_arn=said.get("BATCHGATE_TOPIC_ARN") or "",
             sweep_calls_per_second=calls_per_second,
@@ -179,7 +190,7 @@ def gate(home: Home, time_left: timedelta, *, paced: bool = False) -> Gate:
         clock=clock,
         new_claim_id=lambda: secrets.token_hex(4),
         deadline=clock.now() + time_left,
-        brake=settings.brake,
+        breaker=settings.breaker,
         notices=_notices(),
         adopt_existing=settings.adopt_existing,
         suspended_date_survives=settings.suspended_date_survives,

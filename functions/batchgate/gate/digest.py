@@ -22,7 +22,7 @@ _OPERATION_AT_MOST = 64
 
 def needs_a_person(item: State) -> bool:
     """Whether a hold neither opens by itself nor ends when the gate goes on."""
-    opens_itself = item.until is not None or item.block in (Block.PAUSED, Block.BRAKE)
+    opens_itself = item.until is not None or item.block in (Block.PAUSED, Block.CIRCUIT_BREAKER)
     return item.phase is Phase.HELD and not item.shadow and not opens_itself
 
 

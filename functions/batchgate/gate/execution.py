@@ -1,7 +1,7 @@
 """Carrying a decision out: hold, claim, send, settle, announce.
 
 The order of effects is what makes it safe: the claim is written before the update is sent, the
-settlement after S3 answered, and whoever finds a claim whose owner is gone judges afresh.
+settlement after S3 answered, and whoever finds a claim whose owner is gone evaluates afresh.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from batchgate.errors import (
     UpdateUnclearError,
 )
 from batchgate.gate.held_time import HeldTime
-from batchgate.gate.ports import Brake, Gate, JobLook, Review
+from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, Review
 from batchgate.gate.protocol import (
     NextStep,
     Settle,
@@ -30,7 +30,7 @@ from batchgate.gate.protocol import (
     conclude_refused,
     conclude_unclear,
 )
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
@@ -46,19 +46,21 @@ UPDATE_TAKES_AT_MOST = timedelta(seconds=5)
 LEASE_MARGIN = timedelta(seconds=30)
 
 ATTEMPTS_AT_ONCE = 2
-"""After so many claims that came to nothing a job waits before the next: each claim to cancel counts for the brake."""
+"""After this many claims without effect a job waits: each claim to cancel counts for the circuit breaker."""
 
 _ATTEMPTS_THAT_COUNT = 8
 
-BRAKE_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
-"""How soon a job that the brake held is looked at again at the latest."""
+CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
+"""How soon a job that the circuit breaker held is looked at again at the latest."""
 
 _WORDS = {
     Block.PAUSED: "the gate is paused",
-    Block.BRAKE: "there were too many cancellations in a short time; it waits for a person, or for calmer times",
+    Block.CIRCUIT_BREAKER: (
+        "there were too many cancellations in a short time; it waits for a person, or for calmer times"
+    ),
     Block.ADOPTION: "the job is older than the gate, which was told to leave such jobs to people",
 }
-_ALARMING = frozenset({Block.BRAKE, Block.OTHER_HAND})
+_ALARMING = frozenset({Block.CIRCUIT_BREAKER, Block.CONFLICTING_UPDATE})
 
 
 def hold(
@@ -108,7 +110,7 @@ def hold(
         cancels_at=cancels_at,
         block=block,
         shadow=decision.policies.shadow,
-        judged=digest_of(decision),
+        evaluated=digest_of(decision),
         governing=decision.governing_names,
     )
     is_news = state is None or _gist(state) != _gist(written)
@@ -130,27 +132,31 @@ def hold(
 
 def _why(block: Block | None, state: State | None, decision: Decision) -> str:
     """Why the policies' own verdict is not what happens; "" where it is."""
-    if block is Block.OTHER_HAND and state is not None:
+    if block is Block.CONFLICTING_UPDATE and state is not None:
         return f"the verdict is now {decision.verdict}, but an earlier {state.direction} may have been sent"
     return _WORDS[block] if block is not None else ""
 
 
 def _due_at(now: datetime, gate: Gate, job: Job, block: Block | None, others: Iterable[datetime | None]) -> datetime:
     """When to look again: soon enough anyway, and when something is known to change, S3 failing the job included."""
-    again = min(gate.look_again_after, BRAKE_HOLDS_FOR_AT_MOST) if block is Block.BRAKE else gate.look_again_after
+    again = (
+        min(gate.look_again_after, CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST)
+        if block is Block.CIRCUIT_BREAKER
+        else gate.look_again_after
+    )
     fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
     return min([now + again, *(each for each in (*others, fails) if each is not None and each > now)])
 
 
 def _gist(state: State) -> tuple[object, ...]:
     """What makes a hold another one, worth a line in the history."""
-    return state.phase, state.judged, state.block, state.shadow
+    return state.phase, state.evaluated, state.block, state.shadow
 
 
 # --- Acting -----------------------------------------------------------------------------------------
 
 
-class Intent(Struct, frozen=True):
+class UpdateRequest(Struct, frozen=True):
     """What somebody wants done to a job, and why.
 
     Attributes:
@@ -158,27 +164,27 @@ class Intent(Struct, frozen=True):
         verdict: Of the policies; a person's own direction where a person decides.
         decided_by: The policy version, or the person's ARN.
         policy_version: The policies in force; "" where a person decides without.
-        judged: The digest of what was judged.
+        evaluated: The digest of what was evaluated.
         valid_until: When a window closes that this rests on; None where none does.
         reason: The text for the job, made from its claim id.
         review: What the history and the announcement will say, but for the claim.
-        brake: On cancellations; None where a person decides.
+        breaker: On cancellations; None where a person decides.
     """
 
-    direction: Direction
+    direction: RequestedAction
     verdict: str
     decided_by: str
     policy_version: str
-    judged: str
+    evaluated: str
     valid_until: datetime | None
     reason: Callable[[str], str]
     review: Review
-    brake: Brake | None
+    breaker: CircuitBreaker | None
 
 
 def by_policy(
-    decision: Decision, direction: Direction, job: Job, gate: Gate, *, expired: timedelta | None = None
-) -> Intent:
+    decision: Decision, direction: RequestedAction, job: Job, gate: Gate, *, expired: timedelta | None = None
+) -> UpdateRequest:
     """What the policies want.
 
     Args:
@@ -188,25 +194,25 @@ def by_policy(
         gate: The ports.
         expired: Where the job is cancelled because it was held for longer than this.
     """
-    return Intent(
+    return UpdateRequest(
         direction=direction,
         verdict=str(direction) if expired else str(decision.verdict),
         decided_by=decision.policy_version,
         policy_version=decision.policy_version,
-        judged=digest_of(decision),
+        evaluated=digest_of(decision),
         valid_until=decision.until if expired else decision.valid_until,
         reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
         review=review_of(decision, job, gate, direction.done),
-        brake=gate.brake,
+        breaker=gate.breaker,
     )
 
 
-def act(state: State | None, intent: Intent, look: JobLook, gate: Gate) -> Review:
+def act(state: State | None, intent: UpdateRequest, look: JobSnapshot, gate: Gate) -> Review:
     """Claim the job, ask S3 for what is intended, and settle what S3 is known to have done.
 
     Raises:
         OutOfTimeError: Too little time is left; nothing was claimed.
-        GatePausedError, BrakeError: Nothing was claimed.
+        GatePausedError, CircuitBreakerError: Nothing was claimed.
         JobsApiError: The update surely had no effect and the claim was given back, or nothing is
             known and the claim is left to its lease.
         LedgerConflictError: Somebody else wrote first; nothing was sent.
@@ -228,7 +234,7 @@ def act(state: State | None, intent: Intent, look: JobLook, gate: Gate) -> Revie
     return _settle(claim, Settle(Outcome.APPLIED, intent.direction), review, gate, claim.reason)
 
 
-def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[State, Review]:
+def _claim(state: State | None, intent: UpdateRequest, job: Job, gate: Gate) -> tuple[State, Review]:
     claim_id = (state.claim_id if state else None) or gate.new_claim_id()
     lease_until = gate.deadline + UPDATE_TAKES_AT_MOST + LEASE_MARGIN
     claim = replace(
@@ -248,14 +254,14 @@ def _claim(state: State | None, intent: Intent, job: Job, gate: Gate) -> tuple[S
         cancels_at=None,
         block=None,
         shadow=False,
-        judged=intent.judged,
+        evaluated=intent.evaluated,
         governing=intent.review.governing,
     )
     review = replace(intent.review, reason=claim.reason, claim_id=claim_id, attempt=claim.attempt)
-    return gate.ledger.claim(claim, replacing=state, review=review, brake=intent.brake), review
+    return gate.ledger.claim(claim, replacing=state, review=review, breaker=intent.breaker), review
 
 
-def _may_send(claim: State, intent: Intent, look: JobLook, gate: Gate) -> bool:
+def _may_send(claim: State, intent: UpdateRequest, look: JobSnapshot, gate: Gate) -> bool:
     """Facts, lease and window still hold when the update can have arrived at the latest."""
     now = gate.clock.now()
     ends = min(each for each in (claim.lease_until, intent.valid_until) if each is not None)
@@ -277,7 +283,7 @@ def _withdraw(claim: State, review: Review, gate: Gate, why: str) -> Review:
         owes_chance=True,
         due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE else now + patience,
         direction=claim.direction if claim.maybe_sent else None,
-        judged="",
+        evaluated="",
     )
     written = gate.ledger.write(withdrawn, replacing=claim)
     held = replace(review, at=now, action="held", alarm="", reason=reason, id=_decision_id(written))
@@ -295,7 +301,7 @@ def _after_refusal(claim: State, review: Review, gate: Gate, refusal: Exception)
 
 
 def _after_unclear(claim: State, review: Review, gate: Gate) -> Review:
-    """Only certainty is settled; otherwise the claim stays to its lease and is judged afresh then."""
+    """Only certainty is settled; otherwise the claim stays to its lease and is evaluated afresh then."""
     job = gate.jobs.describe(claim.ref)
     step = conclude_unclear(claim, job, gate.suspended_date_survives)
     if isinstance(step, Settle):
@@ -335,10 +341,10 @@ _QUIET = {Step.LOOK_AGAIN: "left", Step.WAIT: "waiting", Step.LEAVE: "left", Ste
 
 
 def finish(step: NextStep, state: State | None, seen: Seen, gate: Gate, *, alarm: str = "") -> Review:
-    """Carry out a step of the table that needs no judging.
+    """Carry out a step of the table that needs no evaluating.
 
     Args:
-        step: Anything but Step.JUDGE.
+        step: Anything but Step.EVALUATE.
         state: The gate's truth.
         seen: What S3 says.
         gate: The ports.

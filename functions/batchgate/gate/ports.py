@@ -29,7 +29,7 @@ class ListedJob(Struct, frozen=True):
     creation_time: datetime | None
 
 
-class JobLook(Struct, frozen=True):
+class JobSnapshot(Struct, frozen=True):
     """One job as S3 showed it at one time.
 
     Attributes:
@@ -54,7 +54,7 @@ class JobsApi(Protocol):
         """
         ...
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
+    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """DescribeJob, and GetJobTagging beside it where asked.
 
         Tags that may not be read, or that S3 does not speak of, are a gap; every other trouble is raised as by
@@ -108,7 +108,7 @@ class PolicySource(Protocol):
         ...
 
 
-class Brake(Struct, frozen=True):
+class CircuitBreaker(Struct, frozen=True):
     """How many claims to cancel there may be within how long, before further ones become holds."""
 
     cancellations: int
@@ -167,18 +167,20 @@ class DecisionLedger(Protocol):
         """
         ...
 
-    def claim(self, state: State, *, replacing: State | None, review: "Review", brake: Brake | None) -> State:
-        """`write` of a claim, the right to try; in the same transaction the pause is checked and the brake counts.
+    def claim(
+        self, state: State, *, replacing: State | None, review: "Review", breaker: CircuitBreaker | None
+    ) -> State:
+        """`write` of a claim, the right to try; its transaction checks the pause and counts for the circuit breaker.
 
         Args:
             state: The claim.
             replacing: What was read.
             review: Why, for the history.
-            brake: Refuses a cancellation that would be one too many; None counts it and refuses none.
+            breaker: Refuses a cancellation that would be one too many; None counts it and refuses none.
 
         Raises:
             GatePausedError: The gate is paused.
-            BrakeError: There were as many cancellations as the brake allows.
+            CircuitBreakerError: There were as many cancellations as the circuit breaker allows.
             LedgerConflictError, LedgerError: As `write`.
         """
         ...
@@ -237,7 +239,7 @@ class Review(Struct, frozen=True):
         shadow: The policies are in shadow mode: nothing was or will be done by them.
         alarm: What a person must hear of; "" for nothing.
         block: What but the policies makes it a hold; "" where they do.
-        evidence: What the verdict rested on, as plain data; None where nothing was judged.
+        evidence: What the verdict rested on, as plain data; None where nothing was evaluated.
     """
 
     ref: JobRef
@@ -301,7 +303,7 @@ class Gate(Struct, frozen=True):
 
     Attributes:
         deadline: When this invocation is ended at the latest, finished or not.
-        brake: On cancellations by policy.
+        breaker: On cancellations by policy.
         notices: To people; None where nobody wants any.
         adopt_existing: Whether jobs that are older than the gate are decided.
         suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate.
@@ -318,7 +320,7 @@ class Gate(Struct, frozen=True):
     clock: Clock
     new_claim_id: NewId
     deadline: datetime
-    brake: Brake
+    breaker: CircuitBreaker
     notices: Notices | None = None
     adopt_existing: bool = False
     suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchgate.gate.state import LEASE_AT_MOST, Direction, Outcome, Phase, State
+from batchgate.gate.state import LEASE_AT_MOST, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobStatus
 
 SIGNATURE_LIVES = timedelta(minutes=15)
@@ -45,7 +45,7 @@ class Step(Enum):
 
     WAIT = auto()
     """S3 is not ready for a decision; nothing is written."""
-    JUDGE = auto()
+    EVALUATE = auto()
     """The policies decide."""
     LEAVE = auto()
     """Another review owns the job, or S3 does not know it just now."""
@@ -78,7 +78,7 @@ class Settle(Struct, frozen=True):
     """
 
     outcome: Outcome
-    direction: Direction | None = None
+    direction: RequestedAction | None = None
     unattributed: bool = False
     after_hold: bool = False
 
@@ -117,9 +117,9 @@ def next_step(
     status, asks = job.status, asks_for_confirmation(state, job, survives)
     is_ungated = asks is AsksForConfirmation.NO
     if is_ungated and cancel_ungated and (status.before_suspended or status in _RUNS):
-        return Step.JUDGE
+        return Step.EVALUATE
     if status is JobStatus.SUSPENDED:
-        return Step.JUDGE
+        return Step.EVALUATE
     if status.before_suspended or status is JobStatus.UNRECOGNISED:
         return Step.NOTHING if is_ungated else Step.WAIT
     return _moved_on(state, job, now, asks)
@@ -164,7 +164,7 @@ def reopened(state: State) -> State:
         held_for_known=timedelta(0),
         known_at=None,
         owes_chance=False,
-        judged="",
+        evaluated="",
         ungated=False,
     )
 
@@ -184,7 +184,7 @@ def _end(state: State, job: Job, now: datetime, asks: AsksForConfirmation) -> Ne
         return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
     if not job.status_update_reason and _moved_as(job.status) is state.possibly_sent is not None:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
-    if job.status in _RUNS and state.possibly_sent is Direction.CANCEL and now < arrives_until(state, now):
+    if job.status in _RUNS and state.possibly_sent is RequestedAction.CANCEL and now < arrives_until(state, now):
         return Step.LOOK_AGAIN
     return Settle(_without_us(job, asks))
 
@@ -216,15 +216,15 @@ def contradiction(state: State | None, job: Job) -> str:
     if job.status is JobStatus.SUSPENDED:
         return f"settled as {state.outcome}, and S3 says Suspended"
     cancelled_by_us = job.status in _IS_CANCELLED and _carries_claim(state, job)
-    if cancelled_by_us and (state.outcome, state.direction) != (Outcome.APPLIED, Direction.CANCEL):
+    if cancelled_by_us and (state.outcome, state.direction) != (Outcome.APPLIED, RequestedAction.CANCEL):
         return f"settled as {state.outcome}, and a cancellation of the gate took effect later"
     return ""
 
 
-def _moved_as(status: JobStatus) -> Direction | None:
+def _moved_as(status: JobStatus) -> RequestedAction | None:
     if status in _RUNS or status in _FINISHES:
-        return Direction.APPROVE
-    return Direction.CANCEL if status in _IS_CANCELLED else None
+        return RequestedAction.APPROVE
+    return RequestedAction.CANCEL if status in _IS_CANCELLED else None
 
 
 def arrives_until(state: State, now: datetime) -> datetime:
@@ -272,7 +272,7 @@ def conclude_unclear(state: State, job: Job, survives: DateSurvives = DateSurviv
     Only what is certain is settled; everything else is left to the lease.
     """
     ended = job.status in _FINISHES | _IS_CANCELLED | _FAILS
-    refused_for_good = job.status in _RUNS and state.direction is Direction.APPROVE
+    refused_for_good = job.status in _RUNS and state.direction is RequestedAction.APPROVE
     if is_ours(state, job) or ended or refused_for_good:
         return _end_for_owner(state, job, asks_for_confirmation(state, job, survives), sent=True)
     return Step.LEAVE
@@ -281,16 +281,16 @@ def conclude_unclear(state: State, job: Job, survives: DateSurvives = DateSurviv
 def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurvives.UNKNOWN) -> NextStep:
     """What the owner makes of S3's answer after an update that surely had no effect.
 
-    Step.JUDGE stands for: not at its end yet, withdraw the claim. So does a job that runs while an
+    Step.EVALUATE stands for: not at its end yet, withdraw the claim. So does a job that runs while an
     earlier cancel may still arrive, and one that runs unasked and that is still to be cancelled.
     """
     asks = asks_for_confirmation(state, job, survives)
     if is_ours(state, job) or job.status in _FINISHES | _IS_CANCELLED | _FAILS:
         return _end_for_owner(state, job, asks, sent=state.maybe_sent)
-    may_come = state.maybe_sent and state.direction is Direction.CANCEL
+    may_come = state.maybe_sent and state.direction is RequestedAction.CANCEL
     if job.status in _RUNS and asks is not AsksForConfirmation.NO and not may_come:
         return _end_for_owner(state, job, asks, sent=state.maybe_sent)
-    return Step.JUDGE
+    return Step.EVALUATE
 
 
 def _end_for_owner(state: State, job: Job, asks: AsksForConfirmation, *, sent: bool) -> Settle:

@@ -9,8 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.errors import (
-    BrakeError,
     ChangedError,
+    CircuitBreakerError,
     GatePausedError,
     JobNotFoundError,
     LedgerConflictError,
@@ -19,9 +19,9 @@ from batchgate.errors import (
     RefusedError,
     UnreadableItemError,
 )
-from batchgate.gate.execution import Intent, Seen, act, by_policy, finish, hold, review_of
+from batchgate.gate.execution import Seen, UpdateRequest, act, by_policy, finish, hold, review_of
 from batchgate.gate.held_time import HeldTime
-from batchgate.gate.ports import Gate, JobLook, Review
+from batchgate.gate.ports import Gate, JobSnapshot, Review
 from batchgate.gate.protocol import (
     MISSING_FOR,
     NextStep,
@@ -36,9 +36,9 @@ from batchgate.gate.protocol import (
     next_step,
     reopened,
 )
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
-from batchgate.policy.evaluate import Decision, decide
+from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
@@ -59,7 +59,7 @@ def review_job(ref: JobRef, gate: Gate) -> Review:
 
     Raises:
         JobNotFoundError: S3 knows no such job; it may be too new.
-        BatchgateError: Own trouble; nothing was decided by it.
+        GateError: Own trouble; nothing was decided by it.
         LedgerConflictError: Others wrote about this job all the while.
     """
     return _until_nobody_else_writes(lambda: _review_once(ref, gate))
@@ -93,13 +93,13 @@ def _review_once(ref: JobRef, gate: Gate) -> Review:
     if policies is None:
         is_settled = state is not None and state.phase is Phase.SETTLED
         is_ungated = asks_for_confirmation(state, job, gate.suspended_date_survives) is AsksForConfirmation.NO
-        if step is Step.JUDGE or (is_ungated and not is_settled):
+        if step is Step.EVALUATE or (is_ungated and not is_settled):
             _shown_again(found, gate)
             raise trouble
-    elif step is Step.JUDGE:
+    elif step is Step.EVALUATE:
         if alarm:
             finish(Step.NOTHING, found, Seen.of(job), gate, alarm=f"{alarm}; it is evaluated again")
-        return _judge(_shown_again(state, gate), look, size, policies, gate)
+        return _evaluate(_shown_again(state, gate), look, size, policies, gate)
     return finish(step, _shown_again(state, gate), Seen.of(job), gate, alarm=alarm)
 
 
@@ -132,14 +132,14 @@ def _shown_again(state: State | None, gate: Gate) -> State | None:
     return gate.ledger.write(replace(state, missing_since=None), replacing=state)
 
 
-def _as_it_stands(state: State | None, look: JobLook) -> State | None:
+def _as_it_stands(state: State | None, look: JobSnapshot) -> State | None:
     """The state, open again where S3 contradicts the end that was settled."""
     is_open = state is not None and is_open_again(state, look.job, look.read_at)
     return reopened(state) if state is not None and is_open else state
 
 
 def _policies(gate: Gate) -> tuple[PolicySet | None, PolicyUnavailableError]:
-    """What may decide, or None and why not: what somebody else has decided is settled and told all the same."""
+    """What may evaluate_job, or None and why not: what somebody else has decided is settled and told all the same."""
     try:
         return gate.policies.current(), PolicyUnavailableError()
     except PolicyUnavailableError as error:
@@ -148,13 +148,13 @@ def _policies(gate: Gate) -> tuple[PolicySet | None, PolicyUnavailableError]:
 
 def _look(
     ref: JobRef, state: State | None, policies: PolicySet | None, gate: Gate, *, always_with_tags: bool = False
-) -> tuple[JobLook, int | Gap]:
+) -> tuple[JobSnapshot, int | Gap]:
     """The job, and the size of its manifest where the policies ask for it; what is slow is never the last."""
     with_tags = always_with_tags or (policies is not None and policies.asks_for("tags"))
     look = gate.jobs.look(ref, with_tags=with_tags)
     if policies is None or not policies.asks_for("manifest.bytes"):
         return look, NOT_READ
-    if _step(_as_it_stands(state, look), look, policies, gate) is not Step.JUDGE:
+    if _step(_as_it_stands(state, look), look, policies, gate) is not Step.EVALUATE:
         return look, NOT_READ
     size = gate.manifests.size(look.job)
     if gate.clock.now() - look.read_at > OLD_ENOUGH_TO_LOOK_AGAIN:
@@ -162,16 +162,16 @@ def _look(
     return look, size
 
 
-def _step(state: State | None, look: JobLook, policies: PolicySet | None, gate: Gate) -> NextStep:
+def _step(state: State | None, look: JobSnapshot, policies: PolicySet | None, gate: Gate) -> NextStep:
     cancels = policies is not None and policies.cancel_ungated
     survives = gate.suspended_date_survives
     return next_step(state, look.job, look.read_at, cancel_ungated=cancels, survives=survives)
 
 
-# --- Judging ----------------------------------------------------------------------------------------
+# --- Evaluating ----------------------------------------------------------------------------------------
 
 
-def _judge(state: State | None, look: JobLook, size: int | Gap, policies: PolicySet, gate: Gate) -> Review:
+def _evaluate(state: State | None, look: JobSnapshot, size: int | Gap, policies: PolicySet, gate: Gate) -> Review:
     job = look.job
     asks = asks_for_confirmation(state, job, gate.suspended_date_survives)
     decision = _decide(policies, look, size, asks, gate)
@@ -180,9 +180,9 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
     if _cancels_later(decision):
         expires_after = None
     expired = expires_after is not None and held.may_end and held.counted >= expires_after
-    direction = Direction.CANCEL if expired else direction_of(decision)
+    direction = RequestedAction.CANCEL if expired else direction_of(decision)
     block = _block(state, direction, job, gate)
-    if asks is AsksForConfirmation.NO and (direction is None or block in (Block.ADOPTION, Block.OTHER_HAND)):
+    if asks is AsksForConfirmation.NO and (direction is None or block in (Block.ADOPTION, Block.CONFLICTING_UPDATE)):
         return finish(leave_ungated(state, job, look.read_at), state, Seen.of(job), gate)
     if decision.verdict is Verdict.WAIT:
         return review_of(decision, job, gate, "waiting")
@@ -192,23 +192,25 @@ def _judge(state: State | None, look: JobLook, size: int | Gap, policies: Policy
             return act(state, intent, look, gate)
         except GatePausedError:
             block = Block.PAUSED
-        except BrakeError:
-            block = Block.BRAKE
+        except CircuitBreakerError:
+            block = Block.CIRCUIT_BREAKER
     return hold(state, decision, job, gate, held=held, ends_after=expires_after, block=block)
 
 
-def _decide(policies: PolicySet, look: JobLook, size: int | Gap, asks: AsksForConfirmation, gate: Gate) -> Decision:
-    return decide(policies, gather_facts(look.job, gate.clock.now(), asks=asks, tags=look.tags, manifest_bytes=size))
+def _decide(policies: PolicySet, look: JobSnapshot, size: int | Gap, asks: AsksForConfirmation, gate: Gate) -> Decision:
+    return evaluate_job(
+        policies, gather_facts(look.job, gate.clock.now(), asks=asks, tags=look.tags, manifest_bytes=size)
+    )
 
 
-def direction_of(decision: Decision) -> Direction | None:
+def direction_of(decision: Decision) -> RequestedAction | None:
     """What the verdict asks S3 for; a job that does not ask for confirmation can only be cancelled."""
     asks = decision.facts.asks_for_confirmation is AsksForConfirmation.YES
     match decision.verdict:
         case Verdict.APPROVE if asks:
-            return Direction.APPROVE
+            return RequestedAction.APPROVE
         case Verdict.CANCEL if asks or decision.by_violation:
-            return Direction.CANCEL
+            return RequestedAction.CANCEL
         case _:
             return None
 
@@ -235,10 +237,10 @@ def _held_time(state: State | None, decision: Decision, gate: Gate, *, may_end: 
     return HeldTime.at(decision.facts.now, state, is_known=is_known, until=decision.until)
 
 
-def _block(state: State | None, direction: Direction | None, job: Job, gate: Gate) -> Block | None:
+def _block(state: State | None, direction: RequestedAction | None, job: Job, gate: Gate) -> Block | None:
     """What keeps the gate from a direction, or from ever having one."""
     if direction is not None and state is not None and state.possibly_sent not in (None, direction):
-        return Block.OTHER_HAND
+        return Block.CONFLICTING_UPDATE
     if gate.adopt_existing:
         return None
     older = job.creation_time is None or job.creation_time < gate.ledger.opened_at()
@@ -249,7 +251,7 @@ def _block(state: State | None, direction: Direction | None, job: Job, gate: Gat
 
 
 class Proposal(Struct, frozen=True):
-    """What a person is about to decide, and all that it rests on.
+    """What a person is about to evaluate_job, and all that it rests on.
 
     Attributes:
         state: The gate's truth so far.
@@ -259,19 +261,19 @@ class Proposal(Struct, frozen=True):
     """
 
     state: State | None
-    look: JobLook
-    intent: Intent
+    look: JobSnapshot
+    intent: UpdateRequest
     seen: Mapping[str, Json]
 
     @property
     def digest(self) -> str:
         """The same as long as the job and what the policies say of it are: 64 hex digits."""
-        said = msgspec.json.encode([self.seen, self.intent.judged], order="deterministic")
+        said = msgspec.json.encode([self.seen, self.intent.evaluated], order="deterministic")
         return hashlib.sha256(said).hexdigest()
 
 
 def decide_by_hand(
-    ref: JobRef, direction: Direction, who: str, why: str, gate: Gate, *, shown: str | None = None
+    ref: JobRef, direction: RequestedAction, who: str, why: str, gate: Gate, *, shown: str | None = None
 ) -> Review:
     """Do what a person decided, by the same claim as everybody's; the policies' objections go on record.
 
@@ -289,13 +291,13 @@ def decide_by_hand(
     Raises:
         RefusedError: It can't be done, and why.
         ChangedError: The job, or what the policies say of it, is not what was shown.
-        BatchgateError: AWS's trouble; nothing is known to be done.
+        GateError: AWS's trouble; nothing is known to be done.
     """
     return _until_nobody_else_writes(lambda: _decide_by_hand_once(ref, direction, who, why, gate, shown))
 
 
 def _decide_by_hand_once(
-    ref: JobRef, direction: Direction, who: str, why: str, gate: Gate, shown: str | None
+    ref: JobRef, direction: RequestedAction, who: str, why: str, gate: Gate, shown: str | None
 ) -> Review:
     proposal = propose_by_hand(ref, direction, who, why, gate)
     if shown not in (None, proposal.digest):
@@ -309,12 +311,12 @@ def _decide_by_hand_once(
         raise RefusedError(f"{ref.job_id}: {paused}; `batchgate resume` ends that") from paused
 
 
-def propose_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate: Gate) -> Proposal:
+def propose_by_hand(ref: JobRef, direction: RequestedAction, who: str, why: str, gate: Gate) -> Proposal:
     """What `decide_by_hand` would do now; nothing is written.
 
     Raises:
         RefusedError: It can't be done, and why.
-        BatchgateError: AWS's trouble.
+        GateError: AWS's trouble.
     """
     state = gate.ledger.read(ref)
     policies, _ = _policies(gate)
@@ -322,7 +324,7 @@ def propose_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate:
     if state is not None and may_reopen(state, look.job):
         state = reopened(state)
     asks = asks_for_confirmation(state, look.job, gate.suspended_date_survives)
-    cancels, survives = direction is Direction.CANCEL, gate.suspended_date_survives
+    cancels, survives = direction is RequestedAction.CANCEL, gate.suspended_date_survives
     step = next_step(state, look.job, look.read_at, cancel_ungated=cancels, survives=survives)
     refusal = _refusal(state, step, direction, look.job, asks)
     if refusal:
@@ -332,7 +334,9 @@ def propose_by_hand(ref: JobRef, direction: Direction, who: str, why: str, gate:
     return Proposal(state, look, intent, job_as_shown(look.job, look.tags))
 
 
-def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str, look: JobLook, gate: Gate) -> Intent:
+def _by_hand(
+    decision: Decision | None, direction: RequestedAction, who: str, why: str, look: JobSnapshot, gate: Gate
+) -> UpdateRequest:
     job, version = look.job, decision.policy_version if decision else ""
     review = Review(
         ref=job.ref,
@@ -352,23 +356,23 @@ def _by_hand(decision: Decision | None, direction: Direction, who: str, why: str
             "overridden": evidence_of(decision) if decision else None,
         },
     )
-    return Intent(
+    return UpdateRequest(
         direction=direction,
         verdict=str(direction),
         decided_by=who,
         policy_version=version,
-        judged=digest_of(decision) if decision else "",
+        evaluated=digest_of(decision) if decision else "",
         valid_until=None,
         reason=lambda claim_id: personal_reason(direction.done, who, why, version, claim_id),
         review=review,
-        brake=None,
+        breaker=None,
     )
 
 
 def _how_it_ended(state: State) -> str:
     at = f" at {state.decided_at:%Y-%m-%d %H:%M} UTC" if state.decided_at else ""
     match state.outcome, state.direction:
-        case Outcome.APPLIED, Direction() as direction:
+        case Outcome.APPLIED, RequestedAction() as direction:
             by_policy = state.decided_by == state.policy_version
             by = f"by policy {state.decided_by}" if by_policy else f"by {state.decided_by or 'somebody'}"
             return f"this job was {direction.done} already{at}, {by}"
@@ -382,15 +386,17 @@ def _how_it_ended(state: State) -> str:
             return f"somebody decided this job already outside the gate{at}"
 
 
-def _refusal(state: State | None, step: NextStep, direction: Direction, job: Job, asks: AsksForConfirmation) -> str:
+def _refusal(
+    state: State | None, step: NextStep, direction: RequestedAction, job: Job, asks: AsksForConfirmation
+) -> str:
     """Why a person's decision can't be carried out; "" where it can."""
     if state is not None and state.phase is Phase.SETTLED:
         return _how_it_ended(state)
     if step is Step.LEAVE and state is not None:
         return f"a review has claimed it until {state.lease_until:%H:%M:%S} UTC; see then what came of it"
-    if direction is Direction.APPROVE and asks is AsksForConfirmation.NO:
+    if direction is RequestedAction.APPROVE and asks is AsksForConfirmation.NO:
         return "this job did not ask for confirmation: it runs by itself"
-    if step is not Step.JUDGE:
+    if step is not Step.EVALUATE:
         unknown = asks is AsksForConfirmation.UNKNOWN and job.has_run
         why = ", and not whether this job is ungated or was confirmed elsewhere" if unknown else ""
         return f"S3 says {job.status}{why}; only a Suspended job can be decided"

@@ -16,7 +16,7 @@ class Phase(StrEnum):
     SETTLED = "settled"
 
 
-class Direction(StrEnum):
+class RequestedAction(StrEnum):
     """What the job's claims try to do; the gate's hand moves one way a job."""
 
     APPROVE = "approve"
@@ -25,12 +25,12 @@ class Direction(StrEnum):
     @property
     def requested_status(self) -> RequestedStatus:
         """What UpdateJobStatus is asked for."""
-        return RequestedStatus.READY if self is Direction.APPROVE else RequestedStatus.CANCELLED
+        return RequestedStatus.READY if self is RequestedAction.APPROVE else RequestedStatus.CANCELLED
 
     @property
     def done(self) -> str:
         """What was done once S3 has done it: approved or cancelled."""
-        return "approved" if self is Direction.APPROVE else "cancelled"
+        return "approved" if self is RequestedAction.APPROVE else "cancelled"
 
 
 class Block(StrEnum):
@@ -38,11 +38,11 @@ class Block(StrEnum):
 
     PAUSED = "paused"
     """Somebody paused the gate."""
-    BRAKE = "brake"
+    CIRCUIT_BREAKER = "circuit breaker"
     """Too many cancellations in too short a time."""
     ADOPTION = "adoption"
     """The job is older than the gate, which was not told to decide such jobs."""
-    OTHER_HAND = "other hand"
+    CONFLICTING_UPDATE = "conflicting update"
     """An update the other way may have been sent; the gate's hand moves one way a job."""
 
 
@@ -74,7 +74,7 @@ class State(Struct, frozen=True):
         verdict: The last review's verdict, in its own word.
         reason: The last review's reason.
         decided_by: The policy version, or a person's ARN.
-        policy_version: The policies that judged last.
+        policy_version: The policies that evaluated last.
         first_held_at: The first hold; kept through claims.
         held_for_known: How long it was held for reasons that are all known, up to the last review.
         known_at: When the last review found it held for such reasons, from which on more time counts; None where the
@@ -96,8 +96,8 @@ class State(Struct, frozen=True):
         cancels_at: When a held job will be cancelled unless it is fixed, likewise.
         block: What but the policies made the last review a hold; None where they did.
         news_at: When the hold last became another one.
-        shadow: The last review judged in shadow mode.
-        judged: Digest of what the last judging review saw: policy version, verdict, every check's result.
+        shadow: The last review evaluated in shadow mode.
+        evaluated: Digest of what the last evaluating review saw: policy version, verdict, every check's result.
         governing: The names of the policies and guardrails that governed the job then.
         operation: The job's operation, for people; "" where S3 did not say.
         total_tasks: Its objects, for people; None where S3 did not say.
@@ -121,7 +121,7 @@ class State(Struct, frozen=True):
     owes_chance: bool = False
     claim_id: str | None = None
     attempt: int = 0
-    direction: Direction | None = None
+    direction: RequestedAction | None = None
     maybe_sent: bool = False
     lease_until: datetime | None = None
     outcome: Outcome | None = None
@@ -133,7 +133,7 @@ class State(Struct, frozen=True):
     block: Block | None = None
     news_at: datetime | None = None
     shadow: bool = False
-    judged: str = ""
+    evaluated: str = ""
     governing: tuple[str, ...] = ()
     operation: str = ""
     total_tasks: int | None = None
@@ -154,6 +154,6 @@ class State(Struct, frozen=True):
         return self.phase is not Phase.SETTLED and not self.ungated
 
     @property
-    def possibly_sent(self) -> Direction | None:
+    def possibly_sent(self) -> RequestedAction | None:
         """The direction of an update that may have been sent, or may still arrive; None if none may."""
         return self.direction if self.maybe_sent or self.phase is Phase.CLAIMED else None

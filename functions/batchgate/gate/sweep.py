@@ -151,7 +151,7 @@ def sweep_jobs(gate: Gate, plan: Plan, memory: Memory, *, owner: str) -> SweepRe
         owner: Who sweeps; another one's live lease ends this sweep at once.
 
     Raises:
-        BatchgateError: The ledger can't be read: nothing was done.
+        GateError: The ledger can't be read: nothing was done.
     """
     report = SweepReport(at=gate.clock.now())
     if not gate.ledger.begin_sweep(owner, gate.deadline):
@@ -193,7 +193,7 @@ def _find_work(
             report.note_trouble(item.ref.arn, UnreadableItemError(f"STATE {item.ref}: {too_late}; it is due now"))
             since = since or now
         if version is None and item.phase is not Phase.SETTLED and not has_moved:
-            continue  # it would be judged, and nothing judges
+            continue  # it would be evaluated, and nothing evaluates
         if since is not None:
             due.append(_Work(item.ref in memory.failed, since, item.ref, is_new=False))
     listed = listed or {}

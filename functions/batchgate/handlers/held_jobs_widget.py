@@ -28,9 +28,9 @@ _COLUMNS: Final = ("Job", "Operation", "Objects", "Held since", "Until", "Why", 
 
 _NOTES: Final = {
     Block.PAUSED: "the gate is paused",
-    Block.BRAKE: "the brake holds",
+    Block.CIRCUIT_BREAKER: "the circuit breaker holds",
     Block.ADOPTION: "older than the gate",
-    Block.OTHER_HAND: "look into it",
+    Block.CONFLICTING_UPDATE: "look into it",
 }
 
 

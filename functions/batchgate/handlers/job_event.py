@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from batchgate.aws.announcements import count_trouble
 from batchgate.aws.wiring import Home, gate, logger
-from batchgate.errors import BatchgateError, EventError, JobNotFoundError, OutOfTimeError
+from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.handlers import collecting_after_the_first_answer
 from batchgate.jobs.events import parse_job_event
@@ -60,12 +60,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
 def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
     """Review one message's job; whatever befalls it is told, and costs its neighbours nothing.
 
-    Powertools' batch processor would do the same, and takes as long to load as everything that judges.
+    Powertools' batch processor would do the same, and takes as long to load as everything that evaluates.
     """
     with logger.append_context_keys(message_id=printable(record["messageId"])):
         try:
             _review_record(record, context)
-        except BatchgateError as error:
+        except GateError as error:
             if not isinstance(error, JobNotFoundError):  # own trouble; that S3 knows no job yet is none
                 logger.error("to be delivered again: own trouble", extra={"error": logged(error)})
                 count_trouble(error)
@@ -101,7 +101,7 @@ def review_event(event: Json, context: LambdaContext) -> None:
     """Review the job that one event speaks of; an event that speaks of none here is dropped, and logged.
 
     Raises:
-        BatchgateError: Own trouble: the event is worth another delivery.
+        GateError: Own trouble: the event is worth another delivery.
     """
     try:
         ref = parse_job_event(event)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchgate.aws.announcements import count_sweep, count_trouble
 from batchgate.aws.wiring import Home, gate, logger, sweep_plan
-from batchgate.errors import BatchgateError
+from batchgate.errors import GateError
 from batchgate.gate.digest import tell_people
 from batchgate.gate.sweep import Memory, SweepReport, sweep_jobs
 from batchgate.handlers import collecting_after_the_first_answer
@@ -27,14 +27,14 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
     """Sweep once; the answer says what was found and done.
 
     Raises:
-        BatchgateError: Nothing could be done; the next minute's sweep tries again, and an alarm rings.
+        GateError: Nothing could be done; the next minute's sweep tries again, and an alarm rings.
     """
     home = Home.of_function(context.invoked_function_arn)
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
     try:
         ports = gate(home, time_left, paced=True)
         report = sweep_jobs(ports, sweep_plan(home), _memory, owner=context.aws_request_id)
-    except BatchgateError as error:
+    except GateError as error:
         count_trouble(error)
         raise
     said = report_fields(report)
@@ -48,7 +48,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
         logger.warning("another sweep is at it", extra={"sweep": said})
     try:
         tell_people(report.waiting, home.account_id, home.region, ports)
-    except BatchgateError as error:  # the sweep went well all the same, and the next one tells
+    except GateError as error:  # the sweep went well all the same, and the next one tells
         logger.error("digest: own trouble", extra={"error": logged(error)})
         count_trouble(error)
     return said

@@ -1,1 +1,1 @@
-"""What the gate decides: policies, facts and the judgement of one by the other."""
+"""What the gate decides: policies, facts and the evaluation of one by the other."""

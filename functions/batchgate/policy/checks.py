@@ -2,7 +2,7 @@
 
 A check is a *measure* (one class for each kind: where the value comes from, what people call it)
 and a *test* (what the value is compared with). Both are plain values, so that equal checks of
-different statements are judged once.
+different statements are evaluated once.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

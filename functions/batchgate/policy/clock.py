@@ -116,7 +116,7 @@ class ClockChecks(Struct, frozen=True):
         """Whether the set asks the clock anything."""
         return bool(self.windows or self.ends)
 
-    def judge(self, now: datetime, results: list[Result]) -> None:
+    def evaluate(self, now: datetime, results: list[Result]) -> None:
         """Write what each check of the clock comes to at an instant."""
         is_open = {name for name, calendar in self.calendars.items() if calendar.is_open(now)}
         met, violated, is_shut = Result.MET, Result.VIOLATED, is_open.isdisjoint

@@ -1,4 +1,4 @@
-"""The policy document as it is deployed, JSON text: what checks it before and what judges by it read it alike."""
+"""The policy document as it is deployed, JSON text: what checks it before and what evaluates by it read it alike."""
 
 import json
 from typing import Any, NoReturn

@@ -1,4 +1,4 @@
-"""Judging one job: policies and facts in, one decision out."""
+"""Evaluating one job: policies and facts in, one decision out."""
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -99,7 +99,7 @@ class Decision(Struct, frozen=True, dict=True):
 
     @property
     def policy_version(self) -> str:
-        """Which policies judged: 12 hex digits."""
+        """Which policies evaluated: 12 hex digits."""
         return self.policies.version
 
     @property
@@ -149,12 +149,12 @@ class _Count(Struct, frozen=True):
     not_met: AbstractSet[int]
 
 
-def decide(policies: PolicySet, facts: JobFacts) -> Decision:
-    """Judge one job: total, and never approving on doubt.
+def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
+    """Evaluate one job: total, and never approving on doubt.
 
     Verdicts are ordered by caution, so the order of policies cannot matter.
     """
-    results = policies.judge_checks(facts)
+    results = policies.evaluate_checks(facts)
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
     is_ungated = facts.asks_for_confirmation is AsksForConfirmation.NO

@@ -1,4 +1,4 @@
-"""What a decision rested on, as plain data that the ledger keeps: enough to judge the job again."""
+"""What a decision rested on, as plain data that the ledger keeps: enough to evaluate the job again."""
 
 import hashlib
 import json

@@ -72,7 +72,7 @@ class JobFacts(Struct, frozen=True):
         suspended_date: SuspendedDate, from which on a grace runs; None where S3 does not say, or says an instant
             before the job was created.
         manually_approved: Whether a person has decided for this job.
-        now: Aware UTC instant at which the whole review is judged.
+        now: Aware UTC instant at which the whole review is evaluated.
         unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
     """
 

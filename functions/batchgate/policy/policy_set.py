@@ -1,4 +1,4 @@
-"""A policy document made ready to judge by: the meaning of what `model` only gives a shape."""
+"""A policy document made ready to evaluate by: the meaning of what `model` only gives a shape."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -184,7 +184,7 @@ class PolicySet(Struct, frozen=True):
     Attributes:
         document: What was read.
         version: First 12 hex digits of the SHA-256 of the canonical JSON.
-        shadow: The whole set judges and records only.
+        shadow: The whole set evaluates and records only.
         unmatched: HOLD or CANCEL: the vote on a job that no policy matches.
         cancel_ungated: Whether a job created without confirmation may be cancelled.
         cancel_grace: How long after a job was suspended `unmatched` may cancel it at the earliest.
@@ -271,7 +271,7 @@ class PolicySet(Struct, frozen=True):
         """Whether any statement looks at this, a kind of check or one subject of it, so that it is worth fetching."""
         return any(what in (question.measure.kind, question.subject) for question in self.questions)
 
-    def judge_checks(self, facts: JobFacts) -> list[Result]:
+    def evaluate_checks(self, facts: JobFacts) -> list[Result]:
         """What every check of the set comes to, by number, and behind them every exemption."""
         results = [Result.MET] * len(self.checks)
         violated = Result.VIOLATED
@@ -287,7 +287,7 @@ class PolicySet(Struct, frozen=True):
                     held = holds(value, facts)
                     if not held:
                         results[number] = Result.UNMEASURABLE if held is None else violated
-        self.clock.judge(facts.now, results)
+        self.clock.evaluate(facts.now, results)
         results += [evaluate(exemption.any_of, results) for exemption in self.exemptions]
         return results
 

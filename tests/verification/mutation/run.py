@@ -1,4 +1,4 @@
-"""Judge the mutants that mutants.py wrote: killed by a test, or explained as no change at all, or neither.
+"""Evaluate the mutants that mutants.py wrote: killed by a test, or explained as no change at all, or neither.
 
 Each mutant runs in a forked process that takes the mutated text for the module's, so that no file
 is ever changed. Processor time is limited, not time on the clock: a busy machine gives the same
@@ -41,12 +41,12 @@ STAGES = {
     ),
     "calendars": (("test_calendars", "test_values_stay"), ("test_calendars_oracle",), ("test_until",)),
 }
-"""The unit tests that judge a module, the likeliest to notice first; where one stage fails, the next is not run."""
+"""The unit tests that evaluate a module, the likeliest to notice first; where one stage fails, the next is not run."""
 
-# Left out: wrong judges of the tests' own, which fail whatever the module says; and where one test runs for forty
+# Left out: wrong evaluates of the tests' own, which fail whatever the module says; and where one test runs for forty
 # zones or a whole year, all but the zones that are unlike any other.
 _SELECTED = (
-    "not test_a_wrong_judge_breaks and not test_a_judge_that_is_a_second_off"
+    "not test_a_wrong_evaluate_breaks and not test_a_evaluate_that_is_a_second_off"
     " and not whole_year and not every_packaged_zone"
     " and (not (every_change_of_clocks or every_minute) or Lord_Howe or Apia)"
 )
@@ -147,7 +147,7 @@ def _run_stage(stage: Sequence[str]) -> int:
     return int(pytest.main(["-x", "-q", "--tb=no", "--assert=plain", *plugins, "-k", _SELECTED, *files]))
 
 
-def _judge_and_exit(mutant: Mutant, limits: Sequence[float], report: int | None) -> NoReturn:
+def _evaluate_and_exit(mutant: Mutant, limits: Sequence[float], report: int | None) -> NoReturn:
     """In a process of its own: 0 where the mutant survives, 1 where it does not, 3 where this file is mistaken."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     errors = os.dup(2)
@@ -194,7 +194,7 @@ def _limits(module: str) -> list[float]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _judge_and_exit(Mutant(module, 0, "", "", "", "", 1, code), (), writing)
+        _evaluate_and_exit(Mutant(module, 0, "", "", "", "", 1, code), (), writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read()
@@ -205,7 +205,7 @@ def _limits(module: str) -> list[float]:
     return [_TIMES * seconds + _SECONDS for seconds in took]
 
 
-def judge(mutants: Sequence[Mutant], limits: Mapping[str, Sequence[float]], workers: int) -> list[str | None]:
+def evaluate(mutants: Sequence[Mutant], limits: Mapping[str, Sequence[float]], workers: int) -> list[str | None]:
     """What became of each mutant: killed, timed out, or None where it survives."""
     outcomes: dict[int, str | None] = {}
     running: dict[int, int] = {}
@@ -214,7 +214,7 @@ def judge(mutants: Sequence[Mutant], limits: Mapping[str, Sequence[float]], work
         while len(running) < workers and (number := next(waiting, None)) is not None:
             pid = os.fork()
             if pid == 0:
-                _judge_and_exit(mutants[number], limits[mutants[number].module], None)
+                _evaluate_and_exit(mutants[number], limits[mutants[number].module], None)
             running[pid] = number
         if not running:
             return [outcomes[number] for number in range(len(mutants))]
@@ -231,7 +231,7 @@ def _outcome(mutant: Mutant, status: int) -> str | None:
         return TIMED_OUT if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGALRM) else KILLED
     exit_status = os.WEXITSTATUS(status)
     if exit_status not in (0, 1):
-        raise SystemExit(f"a process that judged a mutant ended with status {exit_status}:\n{mutant}")
+        raise SystemExit(f"a process that evaluated a mutant ended with status {exit_status}:\n{mutant}")
     return KILLED if exit_status else None
 
 
@@ -276,7 +276,7 @@ def table(mutants: Sequence[Mutant], outcomes: Sequence[str]) -> str:
 
 
 def main() -> int:
-    """Judge, show, compare."""
+    """Evaluate, show, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mutants", type=Path, nargs="+", help="what mutants.py wrote")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="how many mutants at once")
@@ -287,7 +287,7 @@ def main() -> int:
     listed = msgspec.convert(tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["mutants"], list[Explanation])
     _warm()
     limits = {module: _limits(module) for module in modules}
-    survived_or_not = judge(mutants, limits, arguments.workers)
+    survived_or_not = evaluate(mutants, limits, arguments.workers)
     outcomes, stale = explain(mutants, survived_or_not, [each for each in listed if each.module in modules])
     for mutant, outcome in zip(mutants, outcomes, strict=True):
         if outcome == UNEXPLAINED:

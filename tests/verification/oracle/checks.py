@@ -53,7 +53,7 @@ class Situation:
         row_buckets: What the manifest's rows say in place of a bucket, or why that is not known.
         object_bytes: The objects' own sizes added up, or why they are not known.
         manual_approval: Whether a person has approved.
-        now: Aware instant at which everything is judged.
+        now: Aware instant at which everything is evaluated.
     """
 
     job: Job
@@ -100,12 +100,12 @@ def met_if(holds: bool) -> Result:
 
 
 def conditions_hold(conditions: Plain, situation: Situation) -> Result:
-    """Judge a list of conditions: all of them; none at all are met."""
+    """Evaluate a list of conditions: all of them; none at all are met."""
     return all_of(condition_holds(mapping(condition), situation) for condition in listed(conditions))
 
 
 def condition_holds(condition: Document, situation: Situation) -> Result:
-    """Judge one condition: one check, or `any` or `all` over conditions."""
+    """Evaluate one condition: one check, or `any` or `all` over conditions."""
     [(word, operand)] = condition.items()
     if word == "all":
         return conditions_hold(operand, situation)
@@ -115,7 +115,7 @@ def condition_holds(condition: Document, situation: Situation) -> Result:
 
 
 def check_holds(check: str, operand: Plain, situation: Situation) -> Result:
-    """Judge one check."""
+    """Evaluate one check."""
     if check == "tags":
         return tags_hold(mapping(operand), situation)
     if isinstance(operand, Mapping) and "not" in operand:
@@ -146,7 +146,7 @@ def window_is_open(calendar: str, situation: Situation) -> bool:
 
 
 def tags_hold(tests: Document, situation: Situation) -> Result:
-    """Judge tests of tags by key; every one must hold. What could not be read is unmeasurable."""
+    """Evaluate tests of tags by key; every one must hold. What could not be read is unmeasurable."""
     tags = situation.tags
     if tags == "unmeasurable":
         return Result.UNMEASURABLE
@@ -154,7 +154,7 @@ def tags_hold(tests: Document, situation: Situation) -> Result:
 
 
 def buckets_hold(words: Document, buckets: Sequence[str | Result] | Result, situation: Situation) -> Result:
-    """Judge `any`, `only` and `none` over buckets; those side by side must all hold.
+    """Evaluate `any`, `only` and `none` over buckets; those side by side must all hold.
 
     Of no bucket at all `any` is violated, `only` and `none` are met. What is no general-purpose bucket
     is unmeasurable by itself, and joined as `any` and `all` join.
@@ -168,7 +168,7 @@ def buckets_hold(words: Document, buckets: Sequence[str | Result] | Result, situ
 
 
 def parameter_holds(check: str, path: str, test: Plain, situation: Situation) -> Result:
-    """Judge a test of what a dotted path leads to.
+    """Evaluate a test of what a dotted path leads to.
 
     A value that is compared with the job's creation is unmeasurable where S3 does not say when that was.
     """
@@ -199,7 +199,7 @@ def creation(job: Job) -> datetime | None:
 
 
 def fact_holds(test: Plain, fact: Fact, situation: Situation) -> Result:
-    """Judge a fact by a test; a fact that is not to be had decides alone, `not` or no `not`."""
+    """Evaluate a fact by a test; a fact that is not to be had decides alone, `not` or no `not`."""
     if isinstance(fact, Result):
         return fact
     return met_if(value_passes(test, fact, situation))
@@ -248,7 +248,7 @@ def mapped_test_passes(test: Document, value: Plain, situation: Situation) -> bo
 
 
 def elements_pass(word: str, test: Plain, value: Plain, situation: Situation) -> bool:
-    """Judge the elements of a list; an absent list is like an empty one, what is no list passes nothing."""
+    """Evaluate the elements of a list; an absent list is like an empty one, what is no list passes nothing."""
     elements = [] if value is None else value
     if not isinstance(elements, Sequence) or isinstance(elements, str):
         return False
@@ -256,14 +256,14 @@ def elements_pass(word: str, test: Plain, value: Plain, situation: Situation) ->
 
 
 def element_passes(test: Plain, element: Plain, situation: Situation) -> bool:
-    """Judge one element: by patterns, or by sub-paths with tests, all of which it must meet."""
+    """Evaluate one element: by patterns, or by sub-paths with tests, all of which it must meet."""
     if isinstance(test, Mapping) and set(test) not in ({"list"}, {"glob"}):
         return all(value_passes(one, at_path(element, path.split(".")), situation) for path, one in test.items())
     return value_passes(test, element, situation)
 
 
 def time_passes(test: Document, time: datetime | None, situation: Situation) -> bool:
-    """Judge a time: earlier than `before`, `after` or later, and at most `within` after the job's creation."""
+    """Evaluate a time: earlier than `before`, `after` or later, and at most `within` after the job's creation."""
     if time is None:
         return False
     created = creation(situation.job)

@@ -2,7 +2,7 @@
 
 It knows nothing of the product's code: where both agree on many thousands of random cases, a
 misreading would have had to happen twice. It takes plain data, goes through it the long way,
-and finds `until` by judging again at every instant at which anything could change.
+and finds `until` by evaluating again at every instant at which anything could change.
 
 Readings chosen where the description leaves room (those of calendars stand in `windows`):
 
@@ -143,13 +143,13 @@ def evaluate(
     object_bytes: int | Unavailable = "unmeasurable",
     with_until: bool = True,
 ) -> OracleResult:
-    """Judge one job by one valid document.
+    """Evaluate one job by one valid document.
 
     Args:
         document: As parsed from YAML 1.2; `{list: NAME}` not expanded.
         job: The content of "Job" of `describe-job`; dates are ISO strings.
         tags: The job's tags, or "unmeasurable".
-        now: Aware instant at which everything is judged.
+        now: Aware instant at which everything is evaluated.
         manual_approval: Whether a person has approved.
         manifest_bytes: Size of the manifest object.
         source_buckets: Buckets that the manifest's rows name; used where the job has no generator.
@@ -292,7 +292,7 @@ def suspended_date(job: Job) -> datetime | None:
 
 
 def requirement_holds(document: Document, statement: Document, requirement: Document, situation: Situation) -> Result:
-    """Judge a requirement: its condition, or its `unless`, or any exception that lifts its statement."""
+    """Evaluate a requirement: its condition, or its `unless`, or any exception that lifts its statement."""
     condition = {word: operand for word, operand in requirement.items() if word not in BESIDE_A_CONDITION}
     ways = [condition_holds(condition, situation)]
     if "unless" in requirement:

@@ -32,7 +32,7 @@ class Result(Enum):
 class MalformedDocumentError(ValueError):
     """The oracle was given something that is not a valid document or job.
 
-    It judges valid documents only and never guesses at others.
+    It evaluates valid documents only and never guesses at others.
     """
 
 

@@ -1,4 +1,4 @@
-"""Random jobs, clocks and facts, chosen with an eye on the document they will be judged by."""
+"""Random jobs, clocks and facts, chosen with an eye on the document they will be evaluated by."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta

@@ -17,7 +17,7 @@ def documents(dialect: Dialect = PLAIN_DIALECT) -> st.SearchStrategy[Written]:
 
 @st.composite
 def documents_with_cases(draw: st.DrawFn, dialect: Dialect = PLAIN_DIALECT) -> tuple[Written, Case]:
-    """Valid policy documents, each with a job, tags, clock and facts to judge by it."""
+    """Valid policy documents, each with a job, tags, clock and facts to evaluate by it."""
     rng = draw(st.randoms(use_true_random=False))
     document = random_document(rng, dialect)
     return document, random_case(rng, document)

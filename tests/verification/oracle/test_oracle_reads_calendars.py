@@ -119,24 +119,24 @@ SENTENCES = [case[0] for case in CASES]
 
 
 @pytest.mark.parametrize(
-    ("judged", "instant", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    ("evaluated", "instant", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_a_calendar_is_open_when_its_sentence_says(judged: Document, instant: str, expected: bool) -> None:
+def test_a_calendar_is_open_when_its_sentence_says(evaluated: Document, instant: str, expected: bool) -> None:
     """Each row's sentence is the description's; its calendar is open at that instant or not as it says."""
-    assert is_open(judged, datetime.fromisoformat(instant)) is expected
+    assert is_open(evaluated, datetime.fromisoformat(instant)) is expected
 
 
-@pytest.mark.parametrize("judged", [case[1] for case in CASES], ids=SENTENCES)
-def test_a_calendar_changes_only_at_the_instants_that_are_listed(judged: Document) -> None:
+@pytest.mark.parametrize("evaluated", [case[1] for case in CASES], ids=SENTENCES)
+def test_a_calendar_changes_only_at_the_instants_that_are_listed(evaluated: Document) -> None:
     """Between neighbouring change instants the answer stays what it was, to the quarter of an hour."""
-    zone = str(judged["timezone"])
+    zone = str(evaluated["timezone"])
     for day in pools.ZONES[zone]:
         start = datetime.combine(day, datetime.min.time(), UTC) - timedelta(days=3)
         end = start + timedelta(days=6)
-        listed = change_instants(judged, start, end)
-        instant, was_open = start, is_open(judged, start)
+        listed = change_instants(evaluated, start, end)
+        instant, was_open = start, is_open(evaluated, start)
         while (instant := instant + timedelta(minutes=15)) < end:
-            if is_open(judged, instant) != was_open:
+            if is_open(evaluated, instant) != was_open:
                 was_open = not was_open
                 assert any(instant - timedelta(minutes=15) < change <= instant for change in listed)
 

@@ -99,10 +99,10 @@ BYPASS = "S3PutObjectRetention.BypassGovernanceRetention"
 DAYS = "S3InitiateRestoreObject.ExpirationInDays"
 
 
-def judge(document: Document, judged: Document | None = None, **read: Unpack[Read]) -> OracleResult:
-    """Judge a job, the usual one if none is given, untagged and at NOW if nothing else is said."""
+def outcome(document: Document, evaluated: Document | None = None, **read: Unpack[Read]) -> OracleResult:
+    """Evaluator a job, the usual one if none is given, untagged and at NOW if nothing else is said."""
     facts = {"tags": {}, "now": NOW, **read}
-    return evaluate({"version": 1, **document}, job() if judged is None else judged, **facts)  # type: ignore[arg-type]
+    return evaluate({"version": 1, **document}, job() if evaluated is None else evaluated, **facts)  # type: ignore[arg-type]
 
 
 def requiring(*requirements: Document, **words: Plain) -> Document:
@@ -110,10 +110,10 @@ def requiring(*requirements: Document, **words: Plain) -> Document:
     return {"policies": [{"name": "p", "match": [MET], "require": list(requirements), **words}]}
 
 
-def check_result(condition: Document, judged: Document | None = None, **read: Unpack[Read]) -> str:
+def check_result(condition: Document, evaluated: Document | None = None, **read: Unpack[Read]) -> str:
     """Give what one condition comes to."""
-    [statement] = judge(
-        {**requiring(condition), "lists": {"mine": ["111111111111", "222222222222"]}}, judged, **read
+    [statement] = outcome(
+        {**requiring(condition), "lists": {"mine": ["111111111111", "222222222222"]}}, evaluated, **read
     ).statements
     [result] = statement.requirements
     return result.value
@@ -351,13 +351,13 @@ CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("condition", "judged", "read", "expected"), [case[1:] for case in CHECKS], ids=[case[0] for case in CHECKS]
+    ("condition", "evaluated", "read", "expected"), [case[1:] for case in CHECKS], ids=[case[0] for case in CHECKS]
 )
 def test_a_check_comes_to_what_its_sentence_says(
-    condition: Document, judged: Document | None, read: Read, expected: str
+    condition: Document, evaluated: Document | None, read: Read, expected: str
 ) -> None:
     """Each row's sentence is the description's; its condition comes to the result that the sentence gives."""
-    assert check_result(condition, judged, **read) == expected
+    assert check_result(condition, evaluated, **read) == expected
 
 
 def cancelling(condition: Document) -> Document:
@@ -489,7 +489,7 @@ VERDICTS: list[tuple[str, Document, Document | None, Read, str]] = [
         "wait",
     ),
     ("confirmation left out asks for it", requiring(), job(Status="Preparing", ConfirmationRequired=None), {}, "wait"),
-    ("a job that does not ask is judged", requiring(), {**NEW}, {}, "approve"),
+    ("a job that does not ask is evaluated", requiring(), {**NEW}, {}, "approve"),
     (
         "a shadow guardrail is as if absent",
         {"policies": [APPROVES], "guardrails": [{**cancelling(VIOLATED), **IN_SHADOW}]},
@@ -567,26 +567,26 @@ VERDICTS: list[tuple[str, Document, Document | None, Read, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("document", "judged", "read", "expected"), [case[1:] for case in VERDICTS], ids=[case[0] for case in VERDICTS]
+    ("document", "evaluated", "read", "expected"), [case[1:] for case in VERDICTS], ids=[case[0] for case in VERDICTS]
 )
 def test_a_verdict_is_what_its_sentence_says(
-    document: Document, judged: Document | None, read: Read, expected: str
+    document: Document, evaluated: Document | None, read: Read, expected: str
 ) -> None:
     """Each row's sentence is the description's; its document gives the verdict that the sentence gives."""
-    assert judge(document, judged, **read).verdict == expected
+    assert outcome(document, evaluated, **read).verdict == expected
 
 
 def test_a_shadow_set_still_tells_what_it_would_be_if_enforced() -> None:
     """`explain` adds what a shadow set would be if enforced; statements that are in shadow stay out."""
     document: Document = {**IN_SHADOW, "policies": [APPROVES], "guardrails": [{**cancelling(VIOLATED), **IN_SHADOW}]}
-    assert (judge(document).verdict, judge(document).if_enforced) == ("hold", "approve")
+    assert (outcome(document).verdict, outcome(document).if_enforced) == ("hold", "approve")
 
 
 def test_those_who_decide_are_named() -> None:
     """The names beside a verdict are of the statements whose vote it is, and of no others."""
     document: Document = {"policies": [APPROVES], "guardrails": [cancelling(VIOLATED)]}
-    assert judge(document).deciding == ("g",)
-    assert judge({"policies": [APPROVES]}).deciding == ("p",)
+    assert outcome(document).deciding == ("g",)
+    assert outcome({"policies": [APPROVES]}).deciding == ("p",)
 
 
 NIGHTS: Document = {
@@ -679,20 +679,20 @@ UNTILS: list[tuple[str, Document, Document | None, Read, datetime | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("document", "judged", "read", "expected"), [case[1:] for case in UNTILS], ids=[case[0] for case in UNTILS]
+    ("document", "evaluated", "read", "expected"), [case[1:] for case in UNTILS], ids=[case[0] for case in UNTILS]
 )
 def test_until_is_the_first_instant_that_would_approve(
-    document: Document, judged: Document | None, read: Read, expected: datetime | None
+    document: Document, evaluated: Document | None, read: Read, expected: datetime | None
 ) -> None:
     """Each row's sentence says when the verdict would be approve with all other facts as they are."""
-    assert judge({**NIGHTS, **document}, judged, **read).until == expected
+    assert outcome({**NIGHTS, **document}, evaluated, **read).until == expected
 
 
 def test_an_exception_that_lifts_a_guardrail_only_until_its_day_ends_bounds_until() -> None:
     """Exceptions expire as the clock moves: what they lift at a window's opening counts, not what they lift now."""
     document: Document = {**NIGHTS, **requiring(IN_NIGHTS, VIOLATED), "exceptions": [{**LIFTS_P, "match": [IN_NIGHTS]}]}
-    assert judge(document).until == FRIDAY_NIGHT
-    assert judge(document, now=datetime(2026, 3, 28, 6, tzinfo=UTC)).until is None
+    assert outcome(document).until == FRIDAY_NIGHT
+    assert outcome(document, now=datetime(2026, 3, 28, 6, tzinfo=UTC)).until is None
 
 
 def test_without_until_nothing_is_searched() -> None:

@@ -30,10 +30,10 @@ def test_every_verdict_and_every_result_of_matches_and_requirements_is_common() 
     results: Counter[Result] = Counter()
     untils = 0
     for document, case in random_questions(20260327, CASES):
-        judged = evaluate(document, case.job, case.tags, case.now, **case.facts)
-        verdicts[judged.verdict] += 1
-        untils += judged.until is not None
-        for statement in judged.statements:
+        evaluated = evaluate(document, case.job, case.tags, case.now, **case.facts)
+        verdicts[evaluated.verdict] += 1
+        untils += evaluated.until is not None
+        for statement in evaluated.statements:
             results.update([statement.match, *statement.requirements])
     assert min(verdicts[verdict] for verdict in ("approve", "hold", "cancel", "wait")) > CASES // 25
     assert min(results[result] for result in Result) > CASES // 100
@@ -83,7 +83,7 @@ def conditions_of(document: Document) -> list[Plain]:
 
 
 def results_of_checks() -> list[tuple[str, Result]]:
-    """Judge every check of many random documents by itself."""
+    """Evaluate every check of many random documents by itself."""
     found = []
     for document, case in random_questions(4411, CASES, EVERYTHING):
         situation = Situation(
@@ -157,7 +157,7 @@ def named_lists(operand: Plain) -> list[str]:
 @settings(max_examples=50, deadline=None)
 @given(documents_with_cases(EVERYTHING))
 def test_hypothesis_draws_from_the_same_grammar(question: tuple[Written, Case]) -> None:
-    """Whatever Hypothesis draws can be judged, and the order of statements does not matter to the verdict."""
+    """Whatever Hypothesis draws can be evaluated, and the order of statements does not matter to the verdict."""
     document, case = question
     kinds = ("policies", "guardrails", "exceptions")
     turned = {key: listed(value)[::-1] if key in kinds else value for key, value in document.items()}

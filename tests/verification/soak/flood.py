@@ -13,7 +13,7 @@ from math import ceil
 from msgspec.structs import replace
 
 from batchgate.aws.pace import Evenly
-from batchgate.gate.ports import Brake
+from batchgate.gate.ports import CircuitBreaker
 from batchgate.gate.state import Phase, State
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Pace
@@ -77,7 +77,7 @@ def flood(jobs: int) -> Flooded:
     """Let so many jobs wait at once, and sweep until each is decided or held, and every hold was looked at again."""
     stage = Stage(POLICY)
     stage.emulator._service.pace = Pace(tasks_per_second=1e-6)
-    stage.brake = Brake(jobs, timedelta(minutes=10))
+    stage.breaker = CircuitBreaker(jobs, timedelta(minutes=10))
     stage.time_left = SWEEP_LASTS
     asked: list[datetime] = []
 

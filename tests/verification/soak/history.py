@@ -121,7 +121,7 @@ class Setting:
     opened_after: timedelta
     adopts: bool
     survives: DateSurvives
-    brake: int
+    breaker: int
     page: int
     slow_tasks: bool
     policy: str
@@ -233,7 +233,7 @@ def random_setting(rng: Random) -> Setting:
         opened_after=timedelta(seconds=rng.choice([-3600, -3600, -3600, 60])),
         adopts=often(0.3),
         survives=says,
-        brake=rng.choice([1, 2, 20, 20]),
+        breaker=rng.choice([1, 2, 20, 20]),
         page=rng.choice([2, 1000, 1000]),
         slow_tasks=often(0.6),
         policy=policy,
@@ -428,7 +428,7 @@ def _expiring(rng: Random) -> list[Step]:
 
 
 def _at_the_edge(rng: Random) -> list[Step]:
-    """Judged while a window closes, or opens."""
+    """Evaluated while a window closes, or opens."""
     return [
         Do("enforce", text=f"{rng.choice([8, 9, 15])}//{rng.choice(['', 'e', 'u'])}"),
         random_create(rng),

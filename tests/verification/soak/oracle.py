@@ -22,7 +22,7 @@ from tests.verification.soak.records import Evidence
 
 FRESH = timedelta(seconds=5)
 UPDATE_TAKES = timedelta(seconds=5)
-BRAKE_WITHIN = timedelta(minutes=10)
+CIRCUIT_BREAKER_WITHIN = timedelta(minutes=10)
 REVIEW_TAKES = timedelta(minutes=1)
 LATEST_DUE = timedelta(minutes=15)
 MINUTES = timedelta(minutes=5)
@@ -220,7 +220,7 @@ class Oracle:
     def _count_known_time(self, job: _Job, before: Any, w: records.Written) -> None:
         """Only between two holds for known reasons, and after anything else not before the gate had its chance."""
         after = w.after
-        if after.shadow or after.block is not None or not after.judged or not self._is_known(job, w):
+        if after.shadow or after.block is not None or not after.evaluated or not self._is_known(job, w):
             job.owes_chance, job.known_at = True, None
             return
         if job.known_at is not None and before is not None and before.phase == "held":
@@ -243,8 +243,8 @@ class Oracle:
             return False
         if self.paused or given.document.get("cancel_held_after") is None:
             return False
-        judged = self._judge(w.by, looked, given.document, looked.at)
-        return judged.verdict == "hold" and _all_known(judged, looked)
+        evaluated = self._evaluate(w.by, looked, given.document, looked.at)
+        return evaluated.verdict == "hold" and _all_known(evaluated, looked)
 
     def _wrongly_written(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:  # noqa: C901 - rule by rule
         before, after = job.item, w.after
@@ -316,9 +316,9 @@ class Oracle:
         if _by_person(after):
             return
         if after.direction == "cancel":
-            recent = [each for each in self.cancels if each > w.at - BRAKE_WITHIN]
-            if w.brake is None or len(recent) >= w.brake:
-                yield "brake", f"the {len(recent) + 1}th cancellation in ten minutes, {w.brake} are allowed"
+            recent = [each for each in self.cancels if each > w.at - CIRCUIT_BREAKER_WITHIN]
+            if w.breaker is None or len(recent) >= w.breaker:
+                yield "circuit breaker", f"the {len(recent) + 1}th cancellation in ten minutes, {w.breaker} are allowed"
         if job.job.created < self.evidence.opened and not self.evidence.adopts:
             yield "adoption", "the policies claimed a job that is older than the gate"
         given = self.given.get(w.by)
@@ -342,7 +342,7 @@ class Oracle:
         if evidence["policy_version"] != w.after.policy_version or facts["status"] != said["Status"]:
             yield "1: recorded", f"recorded {evidence['policy_version']} and {facts['status']}"
         if not seen.looked.at <= datetime.fromisoformat(facts["now"]) <= w.at:
-            yield "1: recorded", f"judged at {facts['now']}, looked at {seen.looked.at}"
+            yield "1: recorded", f"evaluated at {facts['now']}, looked at {seen.looked.at}"
         total = said.get("ProgressSummary", {}).get("TotalNumberOfTasks") or None
         for name, value, known in (("total_tasks", total, True), ("tags", seen.tags, seen.tags is not None)):
             gap = isinstance(facts[name], dict) and "why" in facts[name]
@@ -460,24 +460,30 @@ class Oracle:
             yield "1: policies", f"sent {s.status} without policies"
             return
         for at in (s.at, s.at + UPDATE_TAKES):
-            judged = self._judge(s.by, looked, given.document, at)
+            evaluated = self._evaluate(s.by, looked, given.document, at)
             asks = self._asks(job, looked.job)
             if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.asks):
                 yield "4: ungated", f"cancelled a job that is {looked.job['Status']}, whether it asks is {asks}"
             if direction == "approve":
-                if judged.verdict != "approve":
-                    yield "1: met", f"confirmed though the verdict at {at} is {judged.verdict} by {judged.deciding}"
+                if evaluated.verdict != "approve":
+                    yield (
+                        "1: met",
+                        f"confirmed though the verdict at {at} is {evaluated.verdict} by {evaluated.deciding}",
+                    )
                 continue
-            if judged.verdict == "cancel":
+            if evaluated.verdict == "cancel":
                 if not job.job.asks and given.document.get("ungated_jobs") != "cancel":
                     yield "4: ungated", "cancelled a job that did not ask, which the policies leave alone"
-                if not job.job.asks and judged.deciding == ("(unmatched)",):
+                if not job.job.asks and evaluated.deciding == ("(unmatched)",):
                     yield "4: ungated", "cancelled a job that did not ask for being unmatched"
                 continue
-            if not self._is_expired(job, s.by, given.document, judged, looked, s.at, REVIEW_TAKES):
-                yield "4: cancelled", f"cancelled though the verdict at {at} is {judged.verdict} by {judged.deciding}"
+            if not self._is_expired(job, s.by, given.document, evaluated, looked, s.at, REVIEW_TAKES):
+                yield (
+                    "4: cancelled",
+                    f"cancelled though the verdict at {at} is {evaluated.verdict} by {evaluated.deciding}",
+                )
 
-    def _judge(
+    def _evaluate(
         self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime, *, with_until: bool = False
     ) -> OracleResult:
         seen = self.seen[by, looked.job_id]
@@ -499,7 +505,7 @@ class Oracle:
         job: _Job,
         by: int,
         document: Mapping[str, Any],
-        judged: OracleResult,
+        evaluated: OracleResult,
         looked: records.Looked,
         at: datetime,
         slack: timedelta = timedelta(0),
@@ -509,10 +515,10 @@ class Oracle:
         What is known here is when a hold was written; a slack is for the time that a review takes up to there.
         """
         age = document.get("cancel_held_after")
-        if age is None or document.get("mode") == "shadow" or judged.verdict != "hold" or not job.job.asks:
+        if age is None or document.get("mode") == "shadow" or evaluated.verdict != "hold" or not job.job.asks:
             return False
         hold = job.hold
-        if hold is None or job.owes_chance or job.known_at is None or not _all_known(judged, looked):
+        if hold is None or job.owes_chance or job.known_at is None or not _all_known(evaluated, looked):
             return False
         if self._was_left_alone(job, at) or _passed(hold.until, at):
             return False
@@ -523,9 +529,9 @@ class Oracle:
 
     def _is_cancelled_later(self, by: int, document: Mapping[str, Any], looked: records.Looked, at: datetime) -> bool:
         """Whether a grace runs, or the verdict turns into a cancellation at an instant to come."""
-        if self._judge(by, looked, _without_graces(document), at).verdict == "cancel":
+        if self._evaluate(by, looked, _without_graces(document), at).verdict == "cancel":
             return True
-        return self._judge(by, looked, document, at, with_until=True).cancels_at is not None
+        return self._evaluate(by, looked, document, at, with_until=True).cancels_at is not None
 
     # --- The end ------------------------------------------------------------------------------------
 
@@ -556,7 +562,7 @@ class Oracle:
             if item.due_at is None or item.due_at > self.evidence.end + LATEST_DUE:
                 yield "3: due", f"held, and due at {item.due_at}"
             yield from self._should_be_decided(job)
-        elif item is not None and not job.job.asks and status in RUNS and item.block in ("paused", "brake"):
+        elif item is not None and not job.job.asks and status in RUNS and item.block in ("paused", "circuit breaker"):
             return
         elif item is not None and status not in WAITS:
             yield rule, f"S3 says {status}, and the ledger {item.phase}"
@@ -571,7 +577,7 @@ class Oracle:
         if looked is None or given.document is None:
             yield "3: at rest", "not looked at by the last sweep"
             return
-        now, later = (self._judge(self.swept.by, looked, given.document, looked.at + each) for each in (
+        now, later = (self._evaluate(self.swept.by, looked, given.document, looked.at + each) for each in (
             timedelta(0), UPDATE_TAKES * 2,
         ))  # fmt: skip
         if now.verdict != later.verdict:
@@ -585,7 +591,7 @@ class Oracle:
         item = job.item
         if item.maybe_sent and item.direction not in (None, direction):
             return
-        if direction == "cancel" and item.block == "brake":
+        if direction == "cancel" and item.block == "circuit breaker":
             return
         yield "3: at rest", f"held though the verdict is {now.verdict} ({direction}): {item.reason}"
 
@@ -611,13 +617,13 @@ def _without_graces(written: Any) -> Any:
     return {**inner, "cancel_grace": "0s"} if "version" in written else inner
 
 
-def _all_known(judged: OracleResult, looked: records.Looked) -> bool:
+def _all_known(evaluated: OracleResult, looked: records.Looked) -> bool:
     known = {Result.MET, Result.VIOLATED}
-    if "(unknown member)" in judged.deciding:
+    if "(unknown member)" in evaluated.deciding:
         return False
     return operation_name(_plain(looked.job)) in KNOWN_OPERATIONS and all(
         statement.match in known and all(result in known for result in statement.requirements)
-        for statement in judged.statements
+        for statement in evaluated.statements
     )
 
 

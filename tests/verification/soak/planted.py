@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from batchgate.aws import answers, s3control
 from batchgate.aws.s3control import S3Control
-from batchgate.errors import BatchgateError, LedgerError
+from batchgate.errors import GateError, LedgerError
 from batchgate.gate import execution, held_time, protocol, review, sweep
 from batchgate.gate.held_time import HeldTime
 from batchgate.gate.protocol import Settle, Step
-from batchgate.gate.state import Block, Direction, Outcome, Phase, State
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.evidence import evidence_of
@@ -82,22 +82,22 @@ def send_though_the_claim_failed(patch: pytest.MonkeyPatch) -> None:
 
 
 @plant
-def finish_an_expired_approve_without_judging(patch: pytest.MonkeyPatch) -> None:
+def finish_an_expired_approve_without_evaluating(patch: pytest.MonkeyPatch) -> None:
     """What was claimed once is sent again, whatever has changed since."""
-    judge: Any = review._judge
+    evaluate: Any = review._evaluate
 
     def finish(state: Any, look: Any, policies: Any, gate: Any) -> Any:
-        if state is None or state.phase is not Phase.CLAIMED or state.direction is not Direction.APPROVE:
-            return judge(state, look, policies, gate)
+        if state is None or state.phase is not Phase.CLAIMED or state.direction is not RequestedAction.APPROVE:
+            return evaluate(state, look, policies, gate)
         gate.jobs.update_status(state.ref, state.direction.requested_status, state.reason)
         end = Settle(Outcome.APPLIED, state.direction)
         return execution.finish(end, state, execution.Seen.of(look.job), gate)
 
-    patch.setattr(review, "_judge", finish)
+    patch.setattr(review, "_evaluate", finish)
 
 
 @plant
-def judge_again_under_a_live_lease(patch: pytest.MonkeyPatch) -> None:
+def evaluate_again_under_a_live_lease(patch: pytest.MonkeyPatch) -> None:
     """No lease is respected."""
     patch.setattr(State, "lease_is_live", lambda self, now: False)
 
@@ -121,7 +121,7 @@ def the_gate_s_hand_moves_both_ways(patch: pytest.MonkeyPatch) -> None:
 
     def careless(*args: Any) -> Block | None:
         found: Block | None = block(*args)
-        return None if found is Block.OTHER_HAND else found
+        return None if found is Block.CONFLICTING_UPDATE else found
 
     patch.setattr(review, "_block", careless)
 
@@ -185,7 +185,7 @@ def skip_the_five_seconds(patch: pytest.MonkeyPatch) -> None:
 
 @plant
 def skip_the_end_of_the_window(patch: pytest.MonkeyPatch) -> None:
-    """It was open when it was judged."""
+    """It was open when it was evaluated."""
     may_send: Any = execution._may_send
     patch.setattr(
         execution,
@@ -208,7 +208,7 @@ def retry_an_unclear_update(patch: pytest.MonkeyPatch) -> None:
     def retry(claim: Any, told: Any, gate: Any) -> Any:
         try:
             gate.jobs.update_status(claim.ref, claim.direction.requested_status, claim.reason)
-        except BatchgateError:
+        except GateError:
             return unclear(claim, told, gate)
         return execution._settle(claim, Settle(Outcome.APPLIED, claim.direction), told, gate, claim.reason)
 
@@ -248,7 +248,7 @@ def do_not_look_for_the_claim_id(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(protocol, "is_ours", lambda state, job: False)
 
 
-# --- Judging ----------------------------------------------------------------------------------------
+# --- Evaluating ----------------------------------------------------------------------------------------
 
 
 @plant
@@ -256,10 +256,10 @@ def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
     """What can't be read forbids nothing."""
     direction: Any = review.direction_of
 
-    def trusting(decision: Decision) -> Direction | None:
+    def trusting(decision: Decision) -> RequestedAction | None:
         if decision.verdict is Verdict.HOLD and Result.VIOLATED not in decision.results:
-            return Direction.APPROVE
-        found: Direction | None = direction(decision)
+            return RequestedAction.APPROVE
+        found: RequestedAction | None = direction(decision)
         return found
 
     patch.setattr(review, "direction_of", trusting)
@@ -272,7 +272,7 @@ def confirm_before_suspended(patch: pytest.MonkeyPatch) -> None:
     step: Any = protocol.next_step
 
     def eager(state: Any, job: Any, now: Any, **named: Any) -> Any:
-        return Step.JUDGE if state is None and job.status in ("New", "Preparing") else step(state, job, now, **named)
+        return Step.EVALUATE if state is None and job.status in ("New", "Preparing") else step(state, job, now, **named)
 
     patch.setattr(review, "next_step", eager)
 
@@ -507,10 +507,10 @@ def ignore_the_pause(patch: pytest.MonkeyPatch) -> None:
 
 
 @plant
-def no_brake(patch: pytest.MonkeyPatch) -> None:
+def no_circuit_breaker(patch: pytest.MonkeyPatch) -> None:
     """Cancellations are not counted."""
     by_policy: Any = execution.by_policy
-    patch.setattr(review, "by_policy", lambda *args, **named: replace(by_policy(*args, **named), brake=None))
+    patch.setattr(review, "by_policy", lambda *args, **named: replace(by_policy(*args, **named), breaker=None))
 
 
 @plant
@@ -560,7 +560,7 @@ def announce_only_once_tried(patch: pytest.MonkeyPatch) -> None:
     def careless(settled: Any, told: Any, gate: Any) -> Any:
         try:
             return announce(settled, told, gate)
-        except BatchgateError:
+        except GateError:
             gate.ledger.write(replace(settled, announced_at=gate.clock.now(), due_at=None), replacing=settled)
             raise
 

@@ -82,8 +82,8 @@ class Written:
     """An item of the ledger was written.
 
     Attributes:
-        brake: Of a claim: how many cancellations by policy there may be; None where it was not asked.
-        is_claim: By the transaction that checks pause and brake.
+        breaker: Of a claim: how many cancellations by policy there may be; None where it was not asked.
+        is_claim: By the transaction that checks pause and breaker.
     """
 
     at: datetime
@@ -92,7 +92,7 @@ class Written:
     after: State
     review: Review | None
     is_claim: bool
-    brake: int | None
+    breaker: int | None
 
 
 @dataclass(frozen=True, slots=True)

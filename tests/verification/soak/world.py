@@ -26,15 +26,15 @@ from batchgate.aws import s3control, wiring
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import (
     AnnounceError,
-    BatchgateError,
+    GateError,
     JobsApiThrottledError,
     LedgerError,
     ManifestsApiError,
     PolicyUnavailableError,
 )
-from batchgate.gate.ports import Brake, Gate, JobLook, ListedJob, Pause, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob, Pause, Review, Unreadable
 from batchgate.gate.review import decide_by_hand
-from batchgate.gate.state import Direction, State
+from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import job_event
 from batchgate.handlers import sweep as sweep_handler
@@ -325,10 +325,10 @@ class JobsPort:
         effect = self._if_shown(ref, lambda: self.adapter.describe(ref))
         return self.invocation.perform("describe", effect, self._failing("DescribeJob"))
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobLook:
+    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """As the adapter."""
 
-        def fail(trouble: Trouble, effect: Callable[[], JobLook]) -> JobLook:
+        def fail(trouble: Trouble, effect: Callable[[], JobSnapshot]) -> JobSnapshot:
             if with_tags and trouble.how * 31 % 1 < 0.5:
                 by_somebody_else = trouble.how * 61 % 1 < 0.4
                 fault = _pick(NO_TAGS, trouble.how * 17 % 1) if by_somebody_else else _pick(READ_FAULTS, trouble.how)
@@ -430,17 +430,17 @@ class LedgerPort:
 
         def effect() -> State:
             written: State = self.ledger.write(state, replacing=replacing, review=review)
-            self._note(replacing, written, review, is_claim=False, brake=None)
+            self._note(replacing, written, review, is_claim=False, breaker=None)
             return written
 
         return self.invocation.perform(f"write {state.phase}", effect, _ledger_fails)
 
-    def claim(self, state: State, *, replacing: State | None, review: Review, brake: Brake | None) -> State:
+    def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
         """As the ledger."""
 
         def effect() -> State:
-            written: State = self.ledger.claim(state, replacing=replacing, review=review, brake=brake)
-            self._note(replacing, written, review, is_claim=True, brake=brake.cancellations if brake else None)
+            written: State = self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
+            self._note(replacing, written, review, is_claim=True, breaker=breaker.cancellations if breaker else None)
             return written
 
         return self.invocation.perform("claim", effect, _ledger_fails)
@@ -464,11 +464,11 @@ class LedgerPort:
         return lambda *args: self.invocation.perform(name, lambda: call(*args), _ledger_fails)
 
     def _note(
-        self, before: State | None, after: State, review: Review | None, *, is_claim: bool, brake: int | None
+        self, before: State | None, after: State, review: Review | None, *, is_claim: bool, breaker: int | None
     ) -> None:
         world = self.invocation.world
         world.log.append(
-            records.Written(world.clock.now(), self.invocation.number, before, after, review, is_claim, brake)
+            records.Written(world.clock.now(), self.invocation.number, before, after, review, is_claim, breaker)
         )
         world.counts[f"written: {after.phase}{f' {after.outcome}' if after.outcome else ''}"] += 1
         if after.phase == "settled":
@@ -913,7 +913,7 @@ class World:
     def _sweep(self, invocation: Invocation) -> None:
         try:
             sweep_handler.handler({}, cast("Any", Context(invocation)))
-        except (KilledError, BatchgateError):
+        except (KilledError, GateError):
             pass
         except Exception as error:  # noqa: BLE001
             self.crashed(invocation.number, f"sweep.handler: {error!r}")
@@ -924,8 +924,8 @@ class World:
         ref = self.refs[step.picks[0] % len(self.refs)]
         why = SAID[step.seed % len(SAID)]
         try:
-            decide_by_hand(ref, Direction(step.direction), KIM, why, self.gate(invocation))
-        except (KilledError, BatchgateError) as error:
+            decide_by_hand(ref, RequestedAction(step.direction), KIM, why, self.gate(invocation))
+        except (KilledError, GateError) as error:
             self.counts[f"by hand: {type(error).__name__}"] += 1
         except Exception as error:  # noqa: BLE001
             self.crashed(invocation.number, f"decide_by_hand: {error!r}")
@@ -943,7 +943,7 @@ class World:
             "clock": invocation,
             "new_claim_id": self._new_claim_id,
             "deadline": invocation.deadline + invocation.skew,
-            "brake": Brake(self.setting.brake, timedelta(minutes=10)),
+            "circuit breaker": CircuitBreaker(self.setting.breaker, timedelta(minutes=10)),
             "adopt_existing": self.setting.adopts,
             "suspended_date_survives": self.setting.survives,
         }

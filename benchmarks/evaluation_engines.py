@@ -1,4 +1,4 @@
-"""Who judges: batchgate and its peers, each given the same policies, each in its fastest idiomatic way.
+"""Who evaluates: batchgate and its peers, each given the same policies, each in its fastest idiomatic way.
 
 Everything that depends on the policies alone is parsed and compiled beforehand. Peers answer the simpler question
 (which policies does the job satisfy wholly?); batchgate answers with its verdict and its reason in words, and beside
@@ -10,24 +10,24 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import cel
+from benchmarks.evaluating_workloads import BenchedJob, BenchedPolicy, Workload
 from c7n.config import Config
 from c7n.policy import Policy, PolicyCollection
 from c7n.resources import load_resources
 
 from batchgate.jobs.model import Job
-from batchgate.policy.evaluate import Decision, decide
+from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import JobFacts, gather_facts
 from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import StatementTrace
-from benchmarks.judging_workloads import BenchedJob, BenchedPolicy, Workload
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ACCOUNT = "111122223333"
 
 
 class Engine(Protocol):
-    """One way to judge a job by a workload's policies."""
+    """One way to evaluate a job by a workload's policies."""
 
     def decision_on(self, job: BenchedJob) -> Callable[[], object]:
         """One whole decision, ready to be timed; the job is in the form that the engine takes."""
@@ -49,7 +49,7 @@ class Batchgate:
         policies, facts = self._policies, _facts(job)
 
         def decide_with_reason() -> tuple[Decision, str]:
-            decision = decide(policies, facts)
+            decision = evaluate_job(policies, facts)
             return decision, status_update_reason(decision)
 
         return decide_with_reason

@@ -1,4 +1,4 @@
-"""What is judged: policy sets of any size, and the job that they are asked about.
+"""What is evaluated: policy sets of any size, and the job that they are asked about.
 
 Every policy has four checks: operation and Region in its match, one tag and the size in its requirements. The
 measured job satisfies each policy that governs it, so that nothing is decided early and every condition is evaluated.

@@ -1,8 +1,8 @@
-"""How long judging takes beside peers, in one run: `make bench`.
+"""How long evaluating takes beside peers, in one run: `make bench`.
 
-Only ratios within a run count. Every engine judges the same jobs by the same policies in the same interpreter; rounds
-are interleaved, so that whatever else the machine does hits all of them; figures are medians over the rounds. The
-garbage collector is off while samples are taken, for everybody. Before anything is measured, all engines must name
+Only ratios within a run count. Every engine evaluates the same jobs by the same policies in the same interpreter;
+rounds are interleaved, so that whatever else the machine does hits all of them; figures are medians over the rounds.
+The garbage collector is off while samples are taken, for everybody. Before anything is measured, all engines must name
 the same satisfied policies, for the measured job and for jobs that fail some checks.
 
 Exit status: 0 if the goals on the realistic workload are met, 1 if one is missed or the engines disagree, 2 for a
@@ -20,11 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.judging_engines import (
+from benchmarks.evaluating_engines import (
     Batchgate,
     BatchgateTraced,
     CommonExpressionLanguage,
@@ -32,7 +28,10 @@ from benchmarks.judging_engines import (
     CustodianFilters,
     Engine,
 )
-from benchmarks.judging_workloads import WORKLOADS, Workload
+from benchmarks.evaluating_workloads import WORKLOADS, Workload
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
 SIZES = (1, 10, 100, 1000)
 ROUNDS = 21
@@ -167,7 +166,7 @@ def measure(contests: Iterable[Contest], rounds: int) -> None:
 
 
 def goals(contests: Sequence[Contest]) -> list[Goal]:
-    """What judging is to reach, on the realistic workload."""
+    """What evaluating is to reach, on the realistic workload."""
     by_size = {contest.policies: contest for contest in contests if contest.name == "realistic"}
     hundred, thousand = by_size[100], by_size[1000]
     return [
@@ -266,7 +265,7 @@ def _written(microseconds: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.judging", description="Judging beside its peers.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluating", description="Evaluating beside its peers.")
     parser.add_argument("--output", choices=("table", "json"), default="table", help="what to print (default: table)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"samples of each figure (default: {ROUNDS})")
     chosen = parser.parse_args(arguments)
