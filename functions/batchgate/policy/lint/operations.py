@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import patterns
-from batchgate.policy.checks import ManualApproval, Matches, Not, OneOf, Parameter, Test
+from batchgate.policy.checks import ManualApproval, Matches, Measure, Not, OneOf, Parameter, Test
 from batchgate.policy.lint.finding import Finding, Path
 from batchgate.policy.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
 from batchgate.policy.lint.located import Group, Leaf, Located, LocatedStatement, Node, joined, leaves, texts
@@ -39,6 +39,11 @@ def lint_operation_names(located: Located) -> Iterator[Finding]:
             for path, pattern in texts(leaf, located.document.lists):
                 if not _is_known(pattern):
                     yield _unknown(path, pattern)
+
+
+def is_operation(measure: Measure, pattern: Pattern) -> bool:
+    """Whether a pattern of an operation's name matches one that this version knows; true for every other measure."""
+    return measure != OPERATION or _is_known(pattern)
 
 
 @lru_cache(maxsize=1024)
@@ -80,13 +85,15 @@ class _Functions:
 
 
 def lint_functions(located: Located) -> Iterator[Finding]:
-    """Policies that approve calling a function which nobody named, or which may change afterwards."""
-    guardrails = [statement for statement in located.statements if not statement.is_policy and statement.enforced]
-    guards = [guardrail for guardrail in guardrails if _restricts_functions(guardrail)]
+    """Policies that approve calling a function which nobody named, or which may change afterwards.
+
+    What another statement requires counts, too, a policy's as a guardrail's: where both govern, both must be satisfied.
+    """
+    guards = [statement for statement in located.statements if statement.enforced and _restricts_functions(statement)]
     for policy in located.statements:
         if not policy.is_policy or not _admits_functions(policy):
             continue
-        over = [guard for guard in guards if _governs_all_of(guard, policy)]
+        over = [guard for guard in guards if guard is not policy and _governs_all_of(guard, policy)]
         if all(_admits_functions(guard) for guard in over):
             asked = [node for statement in (policy, *over) for node in statement.asked]
             yield from _lint_functions(policy, asked)
@@ -96,6 +103,16 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
     excluded = [leaf for node in asked for leaf in joined(node) if isinstance(leaf, Leaf) and _excludes_functions(leaf)]
     found = [_functions(node, excluded) for node in asked]
     if not any(each.are_named for each in found):
+        partly = next(filter(None, (_unnamed_beside_named(node) for node in asked)), None)
+        if partly is not None:
+            path, what = partly
+            yield Finding(
+                "lambda-without-function",
+                path,
+                f"{what} names no function, so {policy.name} may approve calling one that nobody chose",
+                'name it, as in "arn:*:lambda:*:*:function:NAME:VERSION", or take it away',
+            )
+            return
         only = implies(policy.match, _LAMBDA)
         yield Finding(
             "lambda-without-function",
@@ -118,6 +135,23 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
             )
 
 
+def _unnamed_beside_named(node: Node) -> tuple[Path, str] | None:
+    """The first value or alternative that names no function beside one that does, and what it is; None for none."""
+    if isinstance(node, Leaf):
+        if node.check.measure != _FUNCTION or not any(map(_names_function, _patterns(node.check.test))):
+            return None
+        unnamed = (each for each in texts(node) if not _names_function(each[1]))
+        return next(((path, f'"{pattern}"') for path, pattern in unnamed), None)
+    if not node.any_of:
+        return next(filter(None, map(_unnamed_beside_named, node.parts)), None)
+    parts = [part for part in node.parts if not exclude(part, _LAMBDA)]
+    named = [_functions(part, ()).are_named for part in parts]
+    if any(named) and not all(named):
+        part = parts[named.index(False)]
+        return _unnamed_beside_named(part) or (part.path, "this alternative")
+    return next(filter(None, map(_unnamed_beside_named, parts)), None)
+
+
 def _pinned_instead(pattern: str) -> str:
     if pattern.endswith(":$LATEST"):
         return f"name a version or an alias: {pattern.removesuffix('$LATEST')}VERSION"
@@ -133,17 +167,17 @@ def _place_of_lambda(policy: LocatedStatement) -> Path:
     return policy.path
 
 
-def _restricts_functions(guardrail: LocatedStatement) -> bool:
+def _restricts_functions(statement: LocatedStatement) -> bool:
     return any(
         leaf.check.measure in (_FUNCTION, OPERATION) or isinstance(leaf.check.measure, ManualApproval)
-        for requirement in guardrail.requirements
+        for requirement in statement.requirements
         for leaf in leaves(requirement.own)
     )
 
 
-def _governs_all_of(guardrail: LocatedStatement, policy: LocatedStatement) -> bool:
-    """Whether every LambdaInvoke job that the policy matches is the guardrail's too."""
-    return all(implies(_LAMBDA, part) or implies(policy.match, part) for part in guardrail.match.parts)
+def _governs_all_of(guard: LocatedStatement, policy: LocatedStatement) -> bool:
+    """Whether the guard governs every LambdaInvoke job that the policy matches."""
+    return all(implies(_LAMBDA, part) or implies(policy.match, part) for part in guard.match.parts)
 
 
 def _admits_functions(statement: LocatedStatement) -> bool:
