@@ -15,7 +15,7 @@ import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import calendars, suggestions
-from batchgate.policy.moments import parse_duration
+from batchgate.policy.moments import parse_duration, parse_moment
 from batchgate.text import shorten
 from policy_case_members import Mistake, case_shapes, mistakes
 from policy_file import DocumentPath, Plain
@@ -454,15 +454,13 @@ class _Reader:
         value = said.get(key)
         try:
             if isinstance(value, str):
-                instant = datetime.fromisoformat(value)
-                if instant.tzinfo is not None:
-                    instant = instant.astimezone(UTC)
-                    _ = instant - _CREATED_BEFORE
-                    return instant
+                instant = parse_moment(value)
+                _ = instant - _CREATED_BEFORE
+                return instant
         except (ValueError, OverflowError):
             pass
         if key in said:
-            wanted = "an instant with its offset such as 2026-11-20T12:00:00Z"
+            wanted = "a date or an instant with its offset such as 2026-11-20T12:00:00Z"
             self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value) or _in_utc(value)}")
         return otherwise
 
@@ -559,7 +557,7 @@ def _no_date(value: Plain) -> str:
 
 
 def _in_utc(value: Plain) -> str:
-    """What to write for an instant or a date without an offset, if it is meant in UTC; "" for anything else."""
+    """What to write for an instant without an offset, if it is meant in UTC; "" for anything else."""
     try:
         instant = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

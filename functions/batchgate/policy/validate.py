@@ -837,8 +837,9 @@ def _meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping
     """The known keys that unknown ones are near to, where it is clear which."""
     meant: dict[str, str] = {}
     for key in value:
-        if key not in known and (suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
-            near = _synonym(str(key), kind) or suggestions.nearest(str(key), known)
+        synonym = _synonym(str(key), kind)
+        if key not in known and (synonym or suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
+            near = synonym or suggestions.nearest(str(key), known)
             if near and near not in value and near not in meant.values():
                 meant[key] = near
     return meant
