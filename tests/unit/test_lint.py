@@ -1506,6 +1506,7 @@ INSTEAD: list[tuple[str, Written, str]] = [
         copies(parameters(**{LOCKED_UNTIL: {"within": "365d"}})),
         f"{{{LOCKED_UNTIL}: {{present: false}}}}}}, {{operation_parameters: {{{LOCKED_UNTIL}: {{within: 365d}}}}}}]",
     ),
+    ("a limited date of every job", guardrail(require=[parameters(**{UNTIL: {"within": "9d"}})]), "{present: false}"),
     ("any but", guardrail(TAG, require=[parameters(**{TAG_SET: {"any": {"Key": {"not": "x"}}}})]), "{none: {Key: x}}"),
     ("tags as in AWS", copies({"tags": {"Key": "team", "Value": "lake"}}), "tags: {team: lake}"),
     ("the name of a list", copies({"account": "ours"}, lists={"ours": ["111111111111"]}), "write {list: ours}"),

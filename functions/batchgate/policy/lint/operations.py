@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import patterns
-from batchgate.policy.checks import ManualApproval, Matches, Measure, Not, OneOf, Parameter, Test
+from batchgate.policy.checks import Dated, ManualApproval, Matches, Measure, Not, OneOf, Parameter, Test
 from batchgate.policy.lint.finding import Finding, Path
 from batchgate.policy.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
 from batchgate.policy.lint.located import Group, Leaf, Located, LocatedStatement, Node, joined, leaves, texts
@@ -89,21 +89,59 @@ def lint_functions(located: Located) -> Iterator[Finding]:
 
     What another statement requires counts, too, a policy's as a guardrail's: where both govern, both must be satisfied.
     """
-    guards = [statement for statement in located.statements if statement.enforced and _restricts_functions(statement)]
+    guards = [_Guard.of(each) for each in located.statements if each.enforced and _restricts_functions(each)]
+    everywhere = [guard for guard in guards if not guard.beside]
+    elsewhere = [guard for guard in guards if guard.beside][:_GUARDS_COMPARED_AT_MOST]
     for policy in located.statements:
-        if not policy.is_policy or not _admits_functions(policy):
+        if not policy.is_policy or not _admits_functions(policy) or _is_safe(list(policy.asked)):
             continue
-        over = [guard for guard in guards if guard is not policy and _governs_all_of(guard, policy)]
+        over = [guard.statement for guard in (*everywhere, *elsewhere) if guard.governs_all_of(policy)]
         if all(_admits_functions(guard) for guard in over):
             asked = [node for statement in (policy, *over) for node in statement.asked]
             yield from _lint_functions(policy, asked)
 
 
+_GUARDS_COMPARED_AT_MOST = 100
+"""Statements that restrict functions for some jobs, compared with every policy: more than anybody writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A statement that restricts which functions are called.
+
+    Attributes:
+        beside: What its match asks beside the operation.
+    """
+
+    statement: LocatedStatement
+    beside: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, statement: LocatedStatement) -> "_Guard":
+        return cls(statement, tuple(part for part in statement.match.parts if not implies(_LAMBDA, part)))
+
+    def governs_all_of(self, policy: LocatedStatement) -> bool:
+        """Whether it governs every LambdaInvoke job that another statement, a policy, matches."""
+        return self.statement is not policy and all(implies(policy.match, part) for part in self.beside)
+
+
+def _is_safe(asked: Sequence[Node]) -> bool:
+    """Whether conditions that must all hold let no function through that nobody named, and none that may change."""
+    excluded = _excluding(asked)
+    found = [_functions(node, excluded) for node in asked]
+    return any(each.are_named for each in found) and any(each.by_person or each.is_pinned for each in found)
+
+
+def _excluding(asked: Sequence[Node]) -> list[Leaf]:
+    """The checks among conditions that must all hold which exclude functions."""
+    return [part for node in asked for part in joined(node) if isinstance(part, Leaf) and _excludes_functions(part)]
+
+
 def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator[Finding]:
-    excluded = [leaf for node in asked for leaf in joined(node) if isinstance(leaf, Leaf) and _excludes_functions(leaf)]
+    excluded = _excluding(asked)
     found = [_functions(node, excluded) for node in asked]
     if not any(each.are_named for each in found):
-        partly = next(filter(None, (_unnamed_beside_named(node) for node in asked)), None)
+        partly = next(filter(None, (_unnamed_beside_named(node) for node in policy.asked)), None)
         if partly is not None:
             path, what = partly
             yield Finding(
@@ -173,11 +211,6 @@ def _restricts_functions(statement: LocatedStatement) -> bool:
         for requirement in statement.requirements
         for leaf in leaves(requirement.own)
     )
-
-
-def _governs_all_of(guard: LocatedStatement, policy: LocatedStatement) -> bool:
-    """Whether the guard governs every LambdaInvoke job that the policy matches."""
-    return all(implies(_LAMBDA, part) or implies(policy.match, part) for part in guard.match.parts)
 
 
 def _admits_functions(statement: LocatedStatement) -> bool:
@@ -268,7 +301,12 @@ def lint_parameters(located: Located) -> Iterator[Finding]:
                         leaf.path,
                         f"jobs of other operations have no {leaf.check.measure.path}, so they violate this, and"
                         f" {statement.name} governs them",
-                        f"match operation: {name}, or forbid the values that are wrong with {{not: ...}}",
+                        f"match operation: {name}, or "
+                        + (
+                            "let its absence be the other alternative of an any: {present: false}"
+                            if isinstance(leaf.check.test, Dated)
+                            else "forbid the values that are wrong with {not: ...}"
+                        ),
                     )
 
 
