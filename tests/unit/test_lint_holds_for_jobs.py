@@ -193,7 +193,7 @@ def test_patterns_too_long_to_compare_are_taken_to_be_fine() -> None:
 
 OPERANDS_OF_DEFAULTS: dict[str, tuple[Any, ...]] = {
     path: (False, True, [False], {"not": True}, {"present": True}, {"not": False})
-    if default is False
+    if isinstance(default, bool)
     else (default, [default, "GLACIER"], f"{default}*", "*", {"glob": f"[{default[0]}]*"}, {"not": default})
     for path, default in DEFAULTS.items()
 }
@@ -262,6 +262,7 @@ def test_the_defaults_are_those_of_optional_members_in_the_model_of_s3() -> None
     model = Session().get_service_model("s3control")
     for path in (*DEFAULTS, *LIMITED_DATES):
         shape: Any = model.shape_for("JobOperation")
+        is_required = True
         for step in path.split("."):
             is_required = step in shape.required_members
             shape = shape.members[step]
@@ -269,6 +270,31 @@ def test_the_defaults_are_those_of_optional_members_in_the_model_of_s3() -> None
         default = DEFAULTS.get(path)
         assert default is None or shape.type_name == ("boolean" if default is False else "string")
         assert not isinstance(default, str) or default in shape.enum
+
+
+KEY_PATH = "S3UpdateObjectEncryption.ObjectEncryption.SSEKMS.KMSKeyArn"
+KEY_FORM = Session().get_service_model("s3control").shape_for("NonEmptyKmsKeyArnString").metadata["pattern"]
+
+
+@given(st.from_regex(KEY_FORM, fullmatch=True))
+def test_no_key_that_s3_takes_is_said_to_be_impossible(arn: str) -> None:
+    """By the form that S3's own model gives it."""
+    policies = with_requirement(KEY_PATH, arn)
+    assert policies is not None
+    assert not any(finding.lint == "impossible-value" for finding in lint(policies, TODAY))
+
+
+@given(st.sampled_from([("Key", "Value"), ("key", "value"), ("KEY", "Value")]), st.sampled_from(["team", "te*"]))
+def test_tags_as_in_aws_fail_a_job_that_is_tagged_as_they_mean(names: tuple[str, str], key: str) -> None:
+    """A job with the tag itself meets neither; one that is tagged with the two names does."""
+    test = {"tags": dict(zip(names, (key, "lake"), strict=True))}
+    policies = PolicySet.from_data({"version": 1, "guardrails": [{"name": "g", "require": [test]}]})
+    assert [finding.lint for finding in lint(policies, TODAY)] == ["tags-as-in-aws"]
+    for tags, result in (
+        ({"team": "lake"}, Result.VIOLATED),
+        (dict(zip(names, ("team", "lake"), strict=True)), Result.MET),
+    ):
+        assert decide(policies, facts(tags=tags)).trace[0].requirements[0].own.result is result
 
 
 TAG_SET = "S3PutObjectTagging.TagSet"
@@ -363,7 +389,7 @@ def test_a_function_that_nobody_named_is_approved_exactly_where_it_is_found(
         ]
         for kind in ("policies", "guardrails")
     }
-    written = {"version": 1, **{kind: each for kind, each in kinds.items() if each}}
+    written: Written = {"version": 1, **{kind: each for kind, each in kinds.items() if each}}
     policies = PolicySet.from_data(written)
     found = {
         written["policies"][finding.path[1]]["name"]
