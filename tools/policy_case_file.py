@@ -15,7 +15,7 @@ import policy_file
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import calendars, suggestions
-from batchgate.policy.moments import parse_duration
+from batchgate.policy.moments import parse_duration, parse_moment
 from batchgate.text import shorten
 from policy_case_members import Mistake, case_shapes, mistakes
 from policy_file import DocumentPath, Plain
@@ -454,15 +454,14 @@ class _Reader:
         value = said.get(key)
         try:
             if isinstance(value, str):
-                instant = datetime.fromisoformat(value)
-                instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+                instant = parse_moment(value)
                 _ = instant - _CREATED_BEFORE
                 return instant
         except (ValueError, OverflowError):
             pass
         if key in said:
-            wanted = "an ISO 8601 instant such as 2026-11-20T12:00:00Z"
-            self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value)}")
+            wanted = "a date or an instant with its offset such as 2026-11-20T12:00:00Z"
+            self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value) or _in_utc(value)}")
         return otherwise
 
 
@@ -555,6 +554,15 @@ def _no_date(value: Plain) -> str:
     except calendars.CalendarValueError as error:
         return f" ({error})" if " from " in str(error) else ""
     return ""
+
+
+def _in_utc(value: Plain) -> str:
+    """What to write for an instant without an offset, if it is meant in UTC; "" for anything else."""
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return ""
+    return f"; in UTC that is {instant.isoformat()}Z" if instant is not None and instant.tzinfo is None else ""
 
 
 def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:

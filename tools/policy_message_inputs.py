@@ -196,6 +196,7 @@ POLICIES: Sequence[Input] = (
     _document("A mapping where a list stands", "policies: {name: p, require: []}"),
     _required("Text where a list stands", "any: eu-*"),
     _required("Text where a mapping stands", "tags: lake"),
+    _required("Tags as AWS's APIs write them", "tags: [{Key: team, Value: lake}]"),
     _required("No keys", "tags: {}"),
     _required("No tests", "report: {}"),
     _required("Nothing where a value stands", "region:"),
@@ -240,6 +241,17 @@ POLICIES: Sequence[Input] = (
         "window: night",
         "calendars: {nights: {timezone: UTC, open: [{days: [mon]}]}}\n",
     ),
+    _required("A list in place of a calendar", "window: hours", "lists: {hours: [nights]}\n"),
+    _required(
+        "A window with not in a list",
+        "window: [nights, {not: freeze}]",
+        "calendars: {nights: {timezone: UTC, open: [{days: [mon]}]}}\n",
+    ),
+    _required(
+        "A list's name where S3 takes certain values",
+        "operation_parameters: {S3PutObjectCopy.StorageClass: cold}",
+        "lists: {cold: [GLACIER, DEEP_ARCHIVE]}\n",
+    ),
     _required("A list that there is not", "account: {list: sandboxes}", "lists: {prod: [a]}\n"),
     _required("A window that asks for presence", "window: {present: true}"),
     _required("A window that is a glob", 'window: {glob: "night[s]"}'),
@@ -282,6 +294,7 @@ POLICIES: Sequence[Input] = (
     _excepted("An exception without a match", match=""),
     _excepted("An exception without an end", expires=""),
     _excepted("An exception without a reason", because=""),
+    _excepted("An exception in other words", expires="", because="", until="2027-03-31", reason="CHG-1"),
     _excepted("An exception whose end does not exist", expires="2027-02-29"),
     _excepted("An exception whose end is in another form", expires="2027/3/31"),
     _file("A file of test cases", "policy: p.yaml\ncases: []\n"),
@@ -339,6 +352,48 @@ FINDINGS: Sequence[Input] = (
         "operation_parameters: {S3PutObjectCopy.TargetResource: {not: lake-prod}}",
     ),
     _required("impossible-value: members of the generator", "manifest_generator: {SourceBucket: secret}"),
+    _matched(
+        "impossible-value: KMS keys",
+        "{operation: S3UpdateObjectEncryption}",
+        "{operation_parameters: {S3UpdateObjectEncryption.ObjectEncryption.SSEKMS.KMSKeyArn: 'alias/lake'}},"
+        " {manifest_generator: {Filter.MatchAnyObjectEncryption: {only: {SSEKMS.KmsKeyArn: 1234abcd-*}}}}",
+    ),
+    _required(
+        "list-name-as-text",
+        "account: {not: sandboxes}",
+        'lists:\n  sandboxes: ["111122223333", "222233334444"]\n',
+    ),
+    _required("list-name-as-text: in a list", "account: {list: all}", "lists: {all: [some], some: ['111122223333']}\n"),
+    _matched(
+        "absent-fails: a default",
+        "{operation: S3PutObjectRetention}",
+        "{operation_parameters: {S3PutObjectRetention.BypassGovernanceRetention: false}}",
+    ),
+    _required(
+        "absent-fails: values with the default among them",
+        "operation_parameters: {S3PutObjectCopy.StorageClass: [STANDARD, GLACIER]}",
+    ),
+    _required(
+        "absent-fails: a limited date",
+        "operation_parameters: {S3PutObjectCopy.ObjectLockRetainUntilDate: {within: 365d}}",
+    ),
+    _matched(
+        "any-but",
+        "{operation: S3PutObjectTagging}",
+        "{operation_parameters: {S3PutObjectTagging.TagSet: {any: {Key: {not: expire}}}}}",
+    ),
+    _required("tags-as-in-aws", "tags: {Key: team, Value: lake}"),
+    _matched(
+        "one-approval-for-both: in one statement",
+        "{operation: S3PutObjectCopy}",
+        "{manual_approval: required}, {manual_approval: required}",
+    ),
+    _document(
+        "one-approval-for-both: in two statements",
+        "guardrails:\n"
+        "  - {name: owners, match: [{operation: LambdaInvoke}], require: [{manual_approval: required}]}\n"
+        "  - {name: security, match: [{operation: LambdaInvoke}], require: [{manual_approval: required}]}",
+    ),
     _required("function-without-arn", 'operation_parameters: {LambdaInvoke.FunctionArn: {not: "delete-*"}}'),
     _required("regular-expression", r'tags: {ticket: ["CHG-[0-9][0-9]", "^CHG-\\d{2}$", "a|b"]}'),
     _required("empty-range", "priority: {at_least: 9, at_most: 5}"),
@@ -380,6 +435,11 @@ FINDINGS: Sequence[Input] = (
     _required("not-on-tag", "tags: {stage: {not: prod}}"),
     _matched("lambda-without-function", "{operation: LambdaInvoke}", "{priority: {at_most: 5}}"),
     _matched("lambda-without-function: among others", "{region: eu-*}", "{priority: {at_most: 5}}"),
+    _matched(
+        "lambda-without-function: one value of several",
+        "{operation: LambdaInvoke}",
+        '{operation_parameters: {LambdaInvoke.FunctionArn: ["*:function:clean:7", "*:function:*"]}}',
+    ),
     *(
         _file(
             f"lambda-latest: {words}",
@@ -407,6 +467,7 @@ FINDINGS: Sequence[Input] = (
     _required("not-measured-yet: buckets of rows", "source_buckets: {only: lake-*}"),
     _document("approves-everything", "policies: [{name: p, require: []}]"),
     _document("cancel-after-expiry", "cancel_held_after: 30d"),
+    _required("cancel-before-grace", "region: eu-*\non_violation: cancel\ngrace: 2h", "cancel_held_after: 1h\n"),
     _required("no-grace-for-tags", "tags: {team: {present: true}}\non_violation: cancel\ngrace: 0s"),
     _required(
         "no-grace-for-tags: of the whole set",
@@ -483,6 +544,7 @@ CASES: Sequence[Input] = (
     _case("A verdict that there is not", "expect: aproved"),
     _case("A date that does not exist", "at: 2027-02-29T12:00:00Z"),
     _case("An instant in another form", "at: tomorrow"),
+    _case("An instant without an offset", "at: 2026-11-20T12:00:00"),
     _case("Tags that are no mapping, text that is a number", "tags: [a]\ndecided_by: p\nreason: 5"),
     _case("A tag that is a number", "tags: {n: 5}\ndecided_by: [5]"),
     _case("Facts that are none", "facts: [5]\nmanually_approved: yes"),

@@ -265,6 +265,7 @@ def test_what_is_no_job_is_told_so(text: str, said: str, tmp_path: Path) -> None
         ("--job", JOB, "--region", "eu-west-1"),
         ("--job-id", "x", "--tags", TAGS),
         ("--job", JOB, "--at", "tomorrow"),
+        ("--job", JOB, "--at", "2026-11-20T12:00:00"),
         ("--job", JOB, "--output", "xml"),
     ],
 )

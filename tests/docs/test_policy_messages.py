@@ -17,7 +17,20 @@ import policy_file
 import policy_lint
 import yaml_words
 from batchgate.policy import calendars, patterns, validate
-from batchgate.policy.lint import names, operations, requester, statements, times, unmeasured, values
+from batchgate.policy.lint import (
+    absent,
+    approvals,
+    elements,
+    list_names,
+    names,
+    operations,
+    requester,
+    statements,
+    tags,
+    times,
+    unmeasured,
+    values,
+)
 from policy_lint import LINTS_OF_FILES
 from policy_message_inputs import FINDINGS
 from policy_messages import PAGE, PARTS, messages_markdown, messages_of
@@ -25,6 +38,7 @@ from policy_messages import PAGE, PARTS, messages_markdown, messages_of
 MODULES: tuple[ModuleType, ...] = (
     *(validate, calendars, patterns, policy_file, yaml_words, policy_case_file, policy_case_members, policy_cases),
     *(policy_lint, names, operations, requester, statements, times, unmeasured, values),
+    *(absent, approvals, elements, list_names, tags),
 )
 """All that makes messages for authors."""
 

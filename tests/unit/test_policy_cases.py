@@ -85,9 +85,24 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "a key that nobody knows": ({"zzz": 1}, r"\.zzz: unknown key; known here: name, job, .*, reason"),
     "a name that is no text": ({"name": 5}, r'\.name: expected text, got the number 5; write it in quotes: "5"'),
     "an empty name": ({"name": ""}, r"\.name: expected a name, got an empty text"),
-    "an instant in words": ({"at": "soon"}, r'\.at: expected an ISO 8601 instant such as \S+, got "soon"'),
-    "an instant before all time": ({"at": "0001-01-01T00:00:00Z"}, r"\.at: expected an ISO 8601 instant"),
-    "an instant outside the calendar": ({"at": "9999-12-31T23:59:59-12:00"}, r"\.at: expected an ISO 8601 instant"),
+    "an instant in words": (
+        {"at": "soon"},
+        r'\.at: expected a date or an instant with its offset such as \S+, got "soon"',
+    ),
+    "an instant before all time": (
+        {"at": "0001-01-01T00:00:00Z"},
+        r"\.at: expected a date or an instant with its offset",
+    ),
+    "an instant outside the calendar": (
+        {"at": "9999-12-31T23:59:59-12:00"},
+        r"\.at: expected a date or an instant with its offset",
+    ),
+    "an instant without its offset": (
+        {"at": "2026-11-20T12:00:00"},
+        r'\.at: expected a date or an instant with its offset .*"; in UTC that is 2026-11-20T12:00:00Z$',
+    ),
+    "an end without its offset": ({"until": "2026-11-20T12:00"}, r"\.until: .*; in UTC that is 2026-11-20T12:00:00Z$"),
+    "a cancellation without its offset": ({"cancels_at": "2026-11-20 12:00:00"}, r"\.cancels_at: .*; in UTC that is"),
     "a verdict in the past tense": (
         {"expect": "approved"},
         r'\.expect: expected approve, hold, cancel or wait, got "approved"; did you mean approve\?',
@@ -95,7 +110,10 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "no verdict": ({"expect": None}, r"\.expect: expected approve, hold, cancel or wait, got nothing"),
     "one name that decides": ({"decided_by": "p"}, r'\.decided_by: expected a list of names, got "p"; write it as'),
     "a number that decides": ({"decided_by": ["p", 5]}, r"\.decided_by\[1\]: expected text, got the number 5"),
-    "an end in words": ({"until": "never"}, r'\.until: expected an ISO 8601 instant such as \S+, got "never"'),
+    "an end in words": (
+        {"until": "never"},
+        r'\.until: expected a date or an instant with its offset such as \S+, got "never"',
+    ),
     "a reason that is no text": ({"reason": ["x"]}, r"\.reason: expected text, got a list of 1"),
     "approval in words": ({"manually_approved": "yes"}, r'\.manually_approved: expected true or false, got "yes"'),
     "a list of tags": ({"tags": ["a"]}, r"\.tags: expected a mapping .* or unmeasurable, got a list of 1"),

@@ -292,6 +292,73 @@ def test_a_test_in_other_words_is_one_problem(condition: object, at_most: int) -
     assert len(messages(required(condition))) == at_most
 
 
+EXCEPTION: Written = {
+    "name": "e",
+    "lifts": ["p"],
+    "match": [{"region": "eu-*"}],
+    "expires": "2027-01-01",
+    "because": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        *[(word, "expires") for word in ("until", "end", "ends", "expiry", "expiration", "valid_until", "expires_at")],
+        *[(word, "because") for word in ("reason", "why", "justification", "ticket", "becaus")],
+        *[(word, "lifts") for word in ("for", "of", "policy", "policies", "guardrail", "guardrails", "statement")],
+    ],
+)
+def test_a_key_of_an_exception_in_other_words_is_one_problem(word: str, key: str) -> None:
+    """It is not missing, too; and what it says is read as what the key would say."""
+    renamed = {word if name == key else name: value for name, value in EXCEPTION.items()}
+    [message] = messages(in_document(exceptions=[renamed]))
+    assert ": unknown key; " in message
+    assert f" {key}" in message
+    assert len(messages(in_document(exceptions=[{**renamed, word: 5}]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [
+        ({"window": ["nights", {"not": "freeze"}]}, 1),
+        ({"window": ["nights", {"list": "freeze"}]}, 1),
+        ({"window": {"not": ["nights", {"present": True}]}}, 1),
+        ({"window": ["nights", {"not": "nights"}]}, 1),
+        ({"window": ["nights", "freeze"]}, 1),
+        ({"window": {"not": "freeze"}}, 1),
+    ],
+)
+def test_what_can_not_stand_in_a_window_is_one_problem(written: Written, count: int) -> None:
+    """A calendar that it names is not looked for, too."""
+    calendars = {"nights": {"timezone": "UTC", "open": [{"days": ["mon"]}]}}
+    assert len(messages({**required(written), "calendars": calendars})) == count
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        ({"window": "ours"}, "write {list: ours}"),
+        ({"window": {"not": ["ours"]}}, "write {list: ours}"),
+        ({"report": {"scope": "ours"}}, "write {list: ours}"),
+        ({"manifest": {"format": {"not": "ours"}}}, "write {list: ours}"),
+        ({"operation_parameters": {"S3PutObjectCopy.StorageClass": "ours"}}, "write {list: ours}"),
+        (
+            {"operation_parameters": {"S3PutObjectCopy.StorageClass": {"not": ["GLACIER", "ours"]}}},
+            "write {list: ours}",
+        ),
+        ({"tags": [{"Key": "team", "Value": "lake"}]}, "write {team: lake}"),
+        ({"tags": [{"Key": "team", "Value": "lake"}, {"Key": "a", "Value": "5"}]}, 'write {team: lake, a: "5"}'),
+        ({"tags": [{"Key": "team", "Value": "v" * 99}]}, "write {KEY: VALUE}"),
+        ({"tags": [{"Key": "team"}]}, "write {KEY: VALUE}"),
+    ],
+)
+def test_the_name_of_a_list_and_tags_of_aws_are_told_with_their_form(check: Written, says: str) -> None:
+    """Where a text is none of the values that S3 has, or no calendar, and a list has its name."""
+    [message] = messages({**required(check), "lists": {"ours": ["a"]}})
+    assert message.endswith(says)
+
+
 @pytest.mark.parametrize(
     ("key", "why"),
     [

@@ -16,6 +16,7 @@ from batchgate.errors import BatchgateError, JobDescriptionError, PolicyError, P
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.decide import decide
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
+from batchgate.policy.moments import parse_moment
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage, show_outcome
 from batchgate_cli.exits import EXIT_CODES_HELP, Exit, notes_of, printable_line, show_notes, told_errors
@@ -176,7 +177,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="INSTANT", help="ISO 8601, such as 2026-11-22T22:30:00+01:00; now if not given."),
+        typer.Option(metavar="INSTANT", help="With its offset, such as 2026-11-22T22:30:00+01:00; now if not given."),
     ] = None,
     suspended_date_survives: Annotated[
         DateSurvives,
@@ -397,8 +398,7 @@ def _instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        message = f"expected an ISO 8601 instant such as 2026-11-22T22:30:00Z, got {text!r}"
+        return parse_moment(text)
+    except ValueError as error:
+        message = f"expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got {text!r}"
         raise typer.BadParameter(message, param_hint="--at") from error

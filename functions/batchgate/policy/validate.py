@@ -201,7 +201,7 @@ class _Reader(Struct):
         self.read(content, member.type, path)
         closed = _CLOSED_SETS.get((form, member.encode_name))
         if closed and len(self.problems) == sound:
-            self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path)
+            self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path, content)
 
     def _enter(self, key: str, form: type) -> None:
         """Note where the conditions below `key` stand."""
@@ -255,7 +255,7 @@ class _Reader(Struct):
         self.read(content, kind, (*path, key))
         check = next((check for check in parameters.CHECKS if check == path[-1]), None)
         if check and len(self.problems) == sound:
-            self._note(parameters.mistakes_in(check, key, content), (*path, key))
+            self._note(parameters.mistakes_in(check, key, content), (*path, key), content)
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
         if not _same_family(value, kind):
@@ -287,13 +287,15 @@ class _Reader(Struct):
             hint = _other_text(kind) or _other_form(value, kind, path[-1])
             self.wrong(path, _expected(_describe(kind), value) + hint)
 
-    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path) -> None:
+    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path, test: object) -> None:
         """Take over what is wrong with a test; what a named list says is compared when all lists are known."""
         for each in found:
             if isinstance(each, parameters.Use):
                 self.closed_uses.append(((*path, *each.path), each.name, each.values))
             else:
-                self.wrong((*path, *each[0]), each[1])
+                written = _at(each[0], test)
+                is_list = isinstance(written, str) and written in self.lists
+                self.wrong((*path, *each[0]), each[1] + (f"; write {{list: {written}}}" if is_list else ""))
 
     def _check_placeholders(self, value: str, path: Path) -> None:
         for found in _PLACEHOLDER.finditer(value):
@@ -363,6 +365,8 @@ class _Reader(Struct):
         near = suggestions.nearest(name, known)
         names = ", ".join(sorted(known)[:_NAMES_NAMED]) + (", ..." if len(known) > _NAMES_NAMED else "")
         hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it below {_DEFINED[what]}"
+        if what == "calendar" and name in self.lists:
+            hint = f"write {{list: {name}}}"
         self.wrong(path, f"no {what} is named {_show(name)}; {hint}")
         return False
 
@@ -415,6 +419,16 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
         except calendars.CalendarValueError as error:
             reader.wrong((*path, "expires"), f"{error}{_write(suggestions.date_meant(expires), expires)}")
     _zone(reader, value, path)
+
+
+def _at(path: Path, value: object) -> object:
+    """What stands at a path below a value; None where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        else:
+            value = value[step] if isinstance(value, list | tuple) and isinstance(step, int) else None
+    return value
 
 
 def _is_glob(text: str) -> bool:
@@ -472,7 +486,7 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
         reader.window_uses.append((path, value))
     elif isinstance(value, list | tuple):
         for index, name in enumerate(value):
-            if isinstance(name, str | dict):
+            if isinstance(name, str) or (isinstance(name, dict) and "glob" in name):  # others are told as such
                 _window(reader, name, (*path, index))
     elif isinstance(value, dict):
         if "present" in value:
@@ -726,9 +740,22 @@ def _as_mapping(value: object, path: Path) -> str:
     """What to do about a list or a text where a mapping of tags is expected."""
     if path[-1] != "tags":
         return ""
+    pairs = [_pair(each) for each in value] if isinstance(value, list | tuple) else []
+    if pairs and all(pairs):
+        written = f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(test)}' for key, test in filter(None, pairs))}}}"
+        return f"; write {written if len(written) <= _BRACKETED_AT_MOST else '{KEY: VALUE}'}"
     texts = value if isinstance(value, list | tuple) and len(value) == 2 else ()  # noqa: PLR2004 a key and a value
     key, test = map(_as_yaml, texts) if texts and all(isinstance(each, str) for each in texts) else ("KEY", "VALUE")
     return f"; write {{{key}: {test}}}" if len(key) + len(test) <= _BRACKETED_AT_MOST else "; write {KEY: VALUE}"
+
+
+def _pair(tag: object) -> tuple[str, str] | None:
+    """The key and the value of a tag that is written as AWS's APIs do; None for anything else."""
+    match tag:
+        case {"Key": str(key), "Value": str(value), **more} if not more:
+            return key, value
+        case _:
+            return None
 
 
 def _as_items(value: Mapping[str, object], item: inspect.Type) -> str:
@@ -810,8 +837,9 @@ def _meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping
     """The known keys that unknown ones are near to, where it is clear which."""
     meant: dict[str, str] = {}
     for key in value:
-        if key not in known and (suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
-            near = suggestions.nearest(str(key), known)
+        synonym = _synonym(str(key), kind)
+        if key not in known and (synonym or suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
+            near = synonym or suggestions.nearest(str(key), known)
             if near and near not in value and near not in meant.values():
                 meant[key] = near
     return meant
@@ -851,12 +879,15 @@ def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
     """What to do with a key that has its place elsewhere, or that the language has another word for, or none at all."""
     if not issubclass(kind.cls, _KEYED):
         return None
-    if issubclass(kind.cls, model.Exemption) and key in _OF_EXCEPTIONS:
-        return f"write {_OF_EXCEPTIONS[key]}"
     place = next((words for form, words in _PLACES.items() if key in form.__struct_encode_fields__), None)
     if place:
         return f"{key} stands {place}"
     return suggestions.other_word(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
+
+
+def _synonym(key: str, kind: inspect.StructType) -> str | None:
+    """The key of an exception that people call otherwise."""
+    return _OF_EXCEPTIONS.get(key) if issubclass(kind.cls, model.Exemption) else None
 
 
 _OF_EXCEPTIONS: Mapping[str, str] = {
@@ -879,8 +910,9 @@ _PLACES: Mapping[type[Struct], str] = {
 
 def _unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object], meant: str | None) -> str:
     near = meant or suggestions.nearest(key, known)
+    synonym = _synonym(key, kind)
     hint = (
-        (f"did you mean {meant}?" if meant else None)
+        (f"write {synonym}" if synonym else f"did you mean {meant}?" if meant else None)
         or _elsewhere(key, kind)
         or (f"did you mean {near}?" if near else None)
         or _in_other_words(key, kind)

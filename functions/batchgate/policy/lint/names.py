@@ -1,13 +1,13 @@
 """Lints on names: those that leave no room on the job, and those that nothing uses."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import UNSET
 
 from batchgate.policy import model
 from batchgate.policy.checks import InWindow, Not
 from batchgate.policy.lint.finding import Finding, Path
-from batchgate.policy.lint.located import Leaf, Located, named_lists
+from batchgate.policy.lint.located import Leaf, Located, lists_in_use
 from batchgate.policy.reason import NAME_ALWAYS_WHOLE
 from batchgate.policy.wording import printable
 
@@ -28,14 +28,13 @@ def lint_names(located: Located) -> Iterator[Finding]:
             yield Finding("name-without-room", path, why, "write the name in ASCII")
 
 
-def lint_unused(located: Located) -> Iterator[Finding]:
-    """Lists and calendars that no condition names."""
+def lint_unused(located: Located, meant: Collection[str]) -> Iterator[Finding]:
+    """Lists and calendars that no condition names, but for the lists that are meant by a text."""
     document = located.document
-    # What lifts nothing is not among the leaves, and names its lists and calendars all the same.
     apart = [exception.form.match for exception in located.exceptions if exception.match is None]
-    lists = {name for leaf in located.leaves for name in named_lists(leaf.operand)} | set(named_lists(tuple(apart)))
+    lists = lists_in_use(located)
     for name in document.lists:
-        if name not in lists:
+        if name not in lists and name not in meant:
             yield Finding("unused-list", ("lists", name), f"nothing names the list {name}", _UNUSED)
     windows = {name for leaf in located.leaves for name in _calendars(leaf)}
     windows.update(name for match in apart for name in _windows(match, document))

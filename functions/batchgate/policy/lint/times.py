@@ -22,6 +22,7 @@ _DAYS_AT_A_TIME = timedelta(days=61)
 def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[Finding]:
     """What has never a time, or has no time any more."""
     yield from _lint_cancel_held_after(policies)
+    yield from _lint_cancel_before_grace(policies)
     yield from _lint_grace(located, policies)
     if policies.clock.reach < SUSPENDED_FOR_AT_MOST:
         days, calendars_named = policies.clock.reach.days, policies.clock.calendars
@@ -61,6 +62,25 @@ def _lint_cancel_held_after(policies: PolicySet) -> Iterator[Finding]:
     if held is not None and held > latest:
         why = f"S3 fails a job that is Suspended for {SUSPENDED_FOR_AT_MOST.days} days, before {length(held)} are over"
         yield Finding("cancel-after-expiry", ("cancel_held_after",), why, f"write {latest.days}d or less")
+
+
+def _lint_cancel_before_grace(policies: PolicySet) -> Iterator[Finding]:
+    """A hold that ends before a grace does: the violation that cancels waits longer than the one that only holds."""
+    held = policies.cancel_held_after
+    if held is None:
+        return
+    graces = [policies.cancel_grace] if policies.unmatched is Verdict.CANCEL else []
+    for made in policies.statements:
+        if made.enforced:
+            graces += [each.grace for each in made.requirements if each.on_violation is Verdict.CANCEL]
+    longest = max(graces, default=held)
+    if longest > held:
+        why = (
+            f"a job that is only held is cancelled after {length(held)}, before one that violates what cancels, which"
+            f" has a grace of {length(longest)}"
+        )
+        instead = f"write more than {length(longest)}: long enough for somebody to look at what is held"
+        yield Finding("cancel-before-grace", ("cancel_held_after",), why, instead)
 
 
 def _lint_grace(located: Located, policies: PolicySet) -> Iterator[Finding]:

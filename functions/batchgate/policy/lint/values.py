@@ -44,6 +44,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
     seen: set[tuple[_Values, str]] = set()
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
+        yield from _impossible_members(leaf)
         values = _VALUES.get(leaf.check.measure) or _values_of_path(leaf.check.measure)
         if values is None:
             continue
@@ -53,10 +54,31 @@ def lint_values(located: Located) -> Iterator[Finding]:
         seen.update((values, name) for name in named)
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
-                why = f'"{pattern}" is not {values.kind}, so it never matches'
-                if values is _FUNCTIONS:
-                    why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
-                yield Finding(values.lint, path, why, values.instead(str(pattern)))
+                yield _impossible(path, pattern, values)
+
+
+def _impossible(path: Path, pattern: Pattern, values: _Values) -> Finding:
+    why = f'"{pattern}" is not {values.kind}, so it never matches'
+    if values is _FUNCTIONS:
+        why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
+    return Finding(values.lint, path, why, values.instead(str(pattern)))
+
+
+def _impossible_members(leaf: Leaf) -> Iterator[Finding]:
+    """Values that a member of a list's elements can't have, where they are written out."""
+    measure = leaf.check.measure
+    members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
+    if members:
+        for path, pattern in texts(leaf):
+            values = next((members[step] for step in path if isinstance(step, str) and step in members), None)
+            if values is not None and not _is_among(pattern, values):
+                yield _impossible(path, pattern, values)
+
+
+def can_be(measure: Measure, pattern: Pattern) -> bool:
+    """Whether the measure of any job may match a pattern, as far as it is known what it can be."""
+    values = _VALUES.get(measure) or _values_of_path(measure)
+    return values is None or _is_among(pattern, values)
 
 
 @lru_cache(maxsize=4096)
@@ -131,6 +153,13 @@ def _arn_instead(check: str) -> Callable[[str], str]:
     )
 
 
+def _key_instead(pattern: str) -> str:
+    name = pattern.rpartition("/")[2].rpartition(":")[2]
+    if "alias/" in pattern or not re.fullmatch(r"[0-9a-zA-Z*?-]+", name):
+        name = "KEY-ID"
+    return f'write the key\'s own ARN, as in "arn:*:kms:*:*:key/{name}"'
+
+
 def _function_instead(pattern: str) -> str:
     return f'write the ARN, as in "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
 
@@ -168,15 +197,40 @@ _FUNCTIONS = _Values(
     _function_instead,
     "function-without-arn",
 )
+_KEY = some_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+_KEYS = _Values(
+    (
+        (
+            *shape("arn:"),
+            *some_but(":"),
+            *shape(":kms:"),
+            *some_but(":"),
+            *shape(":"),
+            *(DIGIT,) * _ACCOUNT_DIGITS,
+            *shape(":key/"),
+            *_KEY,
+        ),
+    ),
+    "the ARN of a KMS key, which is all that S3 takes there",
+    _key_instead,
+)
+_VALUES_OF_MEMBERS: Mapping[str, Mapping[str, _Values]] = {
+    "Filter.MatchAnyObjectEncryption": {"SSEKMS.KmsKeyArn": _KEYS, "DSSEKMS.KmsKeyArn": _KEYS},
+}
+"""By the list's path and by the path below an element. Source: botocore's s3control model, NonEmptyKmsKeyArnString."""
+
 _VALUES_OF_PATHS: Mapping[str, _Values] = {
     "S3PutObjectCopy.TargetResource": _TARGETS,
     "LambdaInvoke.FunctionArn": _FUNCTIONS,
     "SourceBucket": _SOURCES,
+    "S3UpdateObjectEncryption.ObjectEncryption.SSEKMS.KMSKeyArn": _KEYS,
     "ExpectedBucketOwner": _ACCOUNTS,
     "ManifestOutputLocation.Bucket": _MANIFEST_BUCKETS,
     "ManifestOutputLocation.ExpectedManifestBucketOwner": _ACCOUNTS,
 }
-"""Source: botocore's s3control model, S3RegionalOrS3ExpressBucketArnString, S3BucketArnString, AccountId."""
+"""Source: botocore's s3control model, S3RegionalOrS3ExpressBucketArnString, S3BucketArnString, AccountId,
+NonEmptyKmsKeyArnString. S3PutObjectCopy.SSEAwsKmsKeyId and ManifestEncryption.SSEKMS.KeyId take key IDs and aliases,
+too."""
 
 
 def _values_of_path(measure: Measure) -> _Values | None:
