@@ -3,9 +3,11 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from batchgate.jobs.model import DateSurvives
@@ -421,6 +423,23 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
         assert len(result.stdout.splitlines()) > 5
     for path in (["demo"], ["emulator", "serve"], ["local", "up"]):
         assert batchgate(*path, "--help").exit_code == 0
+
+
+def commands_below(command: object, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words of a command and of all that are below it."""
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands_below(inner, *path, name)
+
+
+@pytest.mark.parametrize("path", [*commands_below(get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("columns", [80, 60])
+def test_no_help_is_cut(path: tuple[str, ...], columns: int) -> None:
+    """Every word of every help is there on a narrow terminal too: nothing ends in an ellipsis."""
+    result = CliRunner(env={"COLUMNS": str(columns), "TERMINAL_WIDTH": str(columns)}).invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= columns
+    assert "\N{HORIZONTAL ELLIPSIS}" not in result.stdout
 
 
 def test_the_first_help_lists_every_exit_code() -> None:
