@@ -446,7 +446,8 @@ _ZONE: Part = {
 _MOMENT_WRITTEN: Part = {
     "type": "string",
     "pattern": rf"^{_DATE}(T{_TIME}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_TIME}))?$",
-    "patternErrorMessage": "expected a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z",
+    "patternErrorMessage": "expected a date such as 2026-03-27 or an instant with its offset such as"
+    " 2026-03-27T06:00:00Z",
 }
 _DURATION_WRITTEN: Part = {
     "type": "string",
@@ -460,7 +461,10 @@ _GRACE: Part = {"patternErrorMessage": "expected a duration such as 0s, 5m, 2h o
 _TEXTS: Mapping[tuple[type, str], Part] = {
     **{(form, word): _MOMENT_WRITTEN for form in _TERMS_OF_VALUES for word in ("before", "after")},
     **{(form, "within"): _DURATION_WRITTEN for form in _TERMS_OF_VALUES},
-    (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
+    (model.Exemption, "expires"): {
+        "pattern": f"^{_DATE}$",
+        "patternErrorMessage": "expected a date in the form YYYY-MM-DD",
+    },
     (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
     (model.OpenRow, "to"): {"pattern": f"^({_TIME}|24:00)$", "patternErrorMessage": 'expected "00:00" to "24:00"'},
     (model.OpenRow, "dates"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},

@@ -48,7 +48,7 @@ def test_every_problem_is_told_at_once_with_file_and_line(tmp_path: Path) -> Non
     assert result.exit_code == 3
     *problems, note = result.stderr.splitlines()
     assert [line.split(":")[1] for line in problems] == ["1", "4", "6"]
-    assert note == "note: findings are reported when no problem is left"
+    assert note == "note: findings are reported when there are no more problems"
     assert "did you mean require?" in result.stderr
     assert result.stdout == ""
 
@@ -64,7 +64,7 @@ def test_problems_as_json_have_file_line_and_path(tmp_path: Path) -> None:
         "line": 3,
         "column": 5,
         "path": "policies[0]",
-        "message": "require is missing; write what jobs must meet, or require: [] where the match is enough",
+        "message": "require is missing; write what jobs must meet, or require: [] if the match is enough",
     }
 
 
@@ -339,7 +339,7 @@ def test_an_operation_that_nobody_knows_is_a_warning(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert f"      warning: {path}:4:11: no operation known" in result.stdout
     [case] = json.loads(batchgate("policy", "test", path, "-o", "json").stdout)["cases"]
-    assert "; write S3PutObjectTagging (where" in case["warnings"][0]
+    assert "; write S3PutObjectTagging (if" in case["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_files_that_are_no_set_together_are_told_how_to_be_checked_alone(tmp_pat
     result = batchgate("policy", "check", str(tmp_path))
     assert result.exit_code == 3
     problem, note, _ = result.stderr.splitlines()
-    assert 'the name "p" is taken by' in problem
+    assert 'the name "p" is already used by' in problem
     assert note.startswith("note: these 2 files are read together as one policy set;")
     said, _ = json.loads(batchgate("policy", "check", str(tmp_path), "-o", "json").stdout)["notes"]
     assert note == f"note: {said}"

@@ -86,7 +86,7 @@ def check(
             loaded = policy_file.load(paths)
         except PolicyError as error:
             if any(problem.path for problem in error.problems):
-                error.add_note("findings are reported when no problem is left")
+                error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
             said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
@@ -122,7 +122,7 @@ def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
 
 def _not_read(loaded: policy_file.LoadedPolicy) -> list[str]:
     return [
-        f"not read: {path}; only files right in a directory belong to its policy set (name it too, if it belongs)"
+        f"not read: {path}; only files directly in a directory belong to its policy set; name it too if it belongs"
         for path in loaded.not_read
     ]
 

@@ -34,7 +34,7 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "impossible-value": "A value that no job can have, as an ARN where a bucket's name is compared.",
         "function-without-arn": "A pattern of functions that no function's ARN matches, only one named without.",
         "regular-expression": "A pattern with a regular expression's characters, which stand for themselves.",
-        "only-in-wide-pattern": "An `only` over buckets with a pattern that a stranger's bucket may match.",
+        "only-in-wide-pattern": "An `only` over buckets with a pattern that another AWS customer's bucket may match.",
         "empty-range": "A range whose at_least is above its at_most.",
         "window-never-opens": "A calendar, or several asked for together, never open from today on.",
         "closed-dates-past": "A calendar all of whose closed dates are over.",
