@@ -239,7 +239,7 @@ class _Writer:
         return {
             **part,
             "if": {"propertyNames": {"enum": list(consequences)}},
-            "then": {"required": ["operation"], "errorMessage": "expected one check, or any, or all"},
+            "then": {"required": ["operation"], "errorMessage": "expected one check, any or all"},
             "dependencies": {
                 **_only_one_of(list(questions)),
                 "manual_approval": {"properties": {"on_violation": False}},
@@ -418,7 +418,7 @@ def _standing_alone(keys: Sequence[str]) -> Part:
 
 def _only_one_of(keys: Sequence[str]) -> Part:
     """Each excludes those that come after it, so that two together are told once."""
-    message = "one check per item: make each an item of its own (- )"
+    message = "one check per item: make each a separate item (- )"
     return {
         key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}
         for place, key in enumerate(keys, 1)

@@ -223,7 +223,7 @@ def test_it_explains_every_check(editor: Editor, workspace: Path) -> None:
     [
         ("check", "- totl_tasks: {at_most: 1}", "8: Property totl_tasks is not allowed."),
         ("two", "- region: eu-*\n        role: x", "8: one check per item: make each a separate item (- )"),
-        ("none", "- message: hi", "8: expected one check, or any, or all"),
+        ("none", "- message: hi", "8: expected one check, any or all"),
         (
             "placeholder",
             '- role: "${owner}"',

@@ -94,12 +94,12 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
         "expected spaces, got a tab; indent with spaces only",
     ),
     "two documents": (GOOD + "---\n" + GOOD, 6, "expected one document"),
-    "an open bracket": ("version: 1\npolicies: [\n", 2, "expected ] that closes the \\[ here; add it"),
+    "an open bracket": ("version: 1\npolicies: [\n", 2, "expected ] to close the \\[ here; add it"),
     "an open quote": ('version: "1\n\n', 1, "expected a closing quote for the quote that opens here"),
     "a wrong indentation": ("version: 1\n policies: []\n", 2, "expected no spaces before this key, as in line 1"),
-    "an undefined alias": ("version: *v\n", 1, 'got \\*, which names an anchor .*quotes: "\\*v"'),
+    "an undefined alias": ("version: *v\n", 1, 'got \\*, which refers to an anchor .*quotes: "\\*v"'),
     "an anchor twice": ("version: 1\na: &x 1\nb: &x 2\n", 3, "unknown key|anchor"),
-    "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias that stands inside of what it stands for"),
+    "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias inside its own anchor"),
     "a merge key": (GOOD + "<<: {mode: shadow}\n", 6, "unknown key"),
     "a tag": (GOOD + "mode: !shadow shadow\n", 6, "expected no YAML tag, got !shadow"),
     "a tag of Python": (
@@ -111,7 +111,7 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "a tag on quoted text": ('version: !!int "1"\n', 1, "expected no YAML tag"),
     "binary": (GOOD + "mode: !!binary c2hhZG93\n", 6, "expected no YAML tag"),
     "a list for a key": ("version: 1\n? [a]\n: b\n", 2, "expected a text key, got a list or a mapping"),
-    "a number that begins with 0": (GOOD + "      - account: 012345678901\n", 6, "no number that begins with 0"),
+    "a number that begins with 0": (GOOD + "      - account: 012345678901\n", 6, "expected a number without leading zeros"),
     "an account id that is a number": (
         GOOD + "      - account: 111111111111\n",
         6,
@@ -450,7 +450,7 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     ),
     "a guardrail named as a policy": (
         (GOOD, VERSION + "guardrails:\n  - {name: p, require: [{region: x}]}\n"),
-        [r"^b\.yaml:3:\d+: guardrails\[0\]\.name: the name \"p\" is taken .*a\.yaml:3:\d+"],
+        [r"^b\.yaml:3:\d+: guardrails\[0\]\.name: the name \"p\" is already used .*a\.yaml:3:\d+"],
     ),
     "a setting twice": (
         (GOOD + "mode: shadow\n", VERSION + "mode: shadow\n"),
@@ -465,7 +465,7 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     ),
     "a setting thrice": (
         (VERSION + "mode: shadow\n",) * 3,
-        [r"^b\.yaml:2:\d+: mode: said in another", r"^c\.yaml:2:\d+: mode: also set in another file \(a\.yaml"],
+        [r"^b\.yaml:2:\d+: mode: also set in another", r"^c\.yaml:2:\d+: mode: also set in another file \(a\.yaml"],
     ),
     "a list twice": (
         (GOOD + "lists:\n  l: [a]\n", VERSION + "lists:\n  k: [b]\n  l: [a]\n"),
@@ -484,7 +484,7 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "two lists": (("- a\n", "- b\n"), [r"^a\.yaml:1:\d+: .*got a list of 1", r"^b\.yaml:1:\d+: .*got a list of 1"]),
     "two broken files": (
         ("a: [", GOOD, b"\xff"),
-        [r"^a\.yaml:1:\d+: expected ] that closes the \[ here", r"^c\.yaml:1:\d+: expected UTF-8"],
+        [r"^a\.yaml:1:\d+: expected ] to close the \[ here", r"^c\.yaml:1:\d+: expected UTF-8"],
     ),
     "an unknown key in both": (
         (GOOD + "a: 1\n", VERSION + "a: 1\n"),
@@ -565,7 +565,7 @@ def test_a_file_that_collides_with_itself_is_one_set(tmp_path: Path) -> None:
     twice = VERSION + "policies:\n  - {name: p, require: []}\n  - {name: p, require: []}\n"
     other = VERSION + "policies:\n  - {name: q, require: []}\n"
     written(tmp_path, twice, other)
-    with pytest.raises(PolicyError, match='the name "p" is taken') as refused:
+    with pytest.raises(PolicyError, match='the name "p" is already used') as refused:
         policy_file.load([tmp_path])
     assert not hasattr(refused.value, "__notes__")
 
@@ -591,7 +591,7 @@ def test_what_might_never_end_is_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     for path, kind in ((pipe, "a named pipe"), (Path("/dev/zero"), "a device")):
-        with pytest.raises(PolicyError, match=f"expected a file, got {kind}; write what it gives into a file"):
+        with pytest.raises(PolicyError, match=f"expected a file, got {kind}; write its output to a file"):
             policy_file.load([path])
 
 
