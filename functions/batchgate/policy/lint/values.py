@@ -132,7 +132,7 @@ def _arn_instead(check: str) -> Callable[[str], str]:
 
 
 def _function_instead(pattern: str) -> str:
-    return f'write the ARN, such as "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
+    return f'write the ARN, such as "arn:*:lambda:*:*:function:{pattern.rpartition("function:")[2]}"'
 
 
 _ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)
