@@ -42,7 +42,7 @@ setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Install everyt
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo
-demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being judged on this machine, no AWS account needed (POLICY=file)
+demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being evaluated on this machine, no AWS account needed (POLICY=file)
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local

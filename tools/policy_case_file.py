@@ -234,9 +234,7 @@ class _Reader:
             if isinstance(name, str) and first.setdefault(name, number) != number:
                 place = self.plain.place_of(("cases", first[name], "name"))
                 line = f", first in line {place.line}" if place else ""
-                self.wrong(
-                    ("cases", number, "name"), f"each case needs a name of its own, got {_show(name)} again{line}"
-                )
+                self.wrong(("cases", number, "name"), f"each case needs a unique name, got {_show(name)} again{line}")
 
     def case(self, said: Plain, path: DocumentPath) -> Case | None:
         if not isinstance(said, dict):
@@ -302,7 +300,7 @@ class _Reader:
         before = len(self.problems)
         self.keys(said, _JOB_WORDS, path, JOB_MEMBERS)
         if "job" in case and "operation" not in said and "Operation" not in said:
-            self.wrong(path, "operation is missing; say a name such as S3PutObjectTagging, or {NAME: {parameters}}")
+            self.wrong(path, "operation is missing; write a name such as S3PutObjectTagging, or {NAME: {parameters}}")
         words = self.words(said, path)
         if len(self.problems) > before:
             words = {}
@@ -319,7 +317,7 @@ class _Reader:
                 for step in steps:
                     value = value.get(step) if isinstance(value, Mapping) else None
                 shown = re.sub(r"got \w+$", f"got {_show(value)}", what or str(error))
-                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob answers it")
+                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob returns it")
             else:
                 self.members(member, said[member], (*path, member))
         if len(self.problems) > before:
@@ -392,7 +390,7 @@ class _Reader:
             if key not in known and key not in others:
                 shown = [*known, "DescribeJob's members such as Report"] if others else known
                 above = others and suggestions.inflected(key, _CASE_KEYS)  # only a job has others
-                hint = f"{above} stands one level up, beside job" if above else _hint(key, [*known, *others], shown)
+                hint = f"{above} belongs one level up, beside job" if above else _hint(key, [*known, *others], shown)
                 self.wrong((*path, key), f"unknown key; {hint}")
 
     def must_say(self, said: _Said, keys: Iterable[str], path: DocumentPath) -> None:
@@ -466,12 +464,12 @@ class _Reader:
 
 
 _MISSING: Mapping[str, str] = {
-    "policy": "say which policies the cases try: a file or directory, relative to this file",
-    "cases": "say what is expected of which jobs: a list of cases",
-    "name": "say what the case shows, in words of its own",
-    "job": "say at least {operation: NAME}",
-    "at": "say the instant of the review, such as 2026-11-20T12:00:00Z",
-    "expect": f"say one of {', '.join(get_args(Verdicts))}",
+    "policy": "write which policies the cases test: a file or directory, relative to this file",
+    "cases": "write a list of cases: jobs, and the verdict expected of each",
+    "name": "write what the case shows; each case needs a unique name",
+    "job": "write at least {operation: NAME}",
+    "at": "write the instant of the review, such as 2026-11-20T12:00:00Z",
+    "expect": f"write one of {', '.join(get_args(Verdicts))}",
 }
 _CREATED_BEFORE = timedelta(hours=1)
 _SUSPENDED_FOR = "30m"
@@ -537,13 +535,13 @@ def _as_json(value: Plain) -> Json:
 def _not_a_policy(file: Path) -> str:
     beside = file.parent / "cases" / file.name
     then = (
-        f"its cases run by `batchgate policy test {shlex.quote(str(beside))}`"
+        f"run its cases with `batchgate policy test {shlex.quote(str(beside))}`"
         if beside.is_file()
-        else "`batchgate policy new` shows how cases for it are written"
+        else "see `batchgate policy new` for how its cases are written"
     )
     return (
         "expected a file of test cases, got a policy document; "
-        f"it is checked by `batchgate policy check {shlex.quote(str(file))}`, and {then}"
+        f"check it with `batchgate policy check {shlex.quote(str(file))}`, and {then}"
     )
 
 

@@ -90,8 +90,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             absent="the job has another operation, or its operation does not say the parameter; `only` and `none` are"
             " met",
             unknown=NEVER,
-            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not say when the job"
-            " was created; below an operation that this version does not know a path that leads into a list",
+            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not report when the"
+            " job was created; below an operation that this version does not know a path that leads into a list",
             example="operation_parameters:\n"
             "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}\n"
             "  S3PutObjectRetention.Retention.RetainUntilDate: {within: 365d}\n"
@@ -135,7 +135,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`: a"
             " range; or `not` around them together",
             absent="S3 describes the manifest without that member: `version` where the job names none",
-            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not say it: before Suspended,"
+            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not report it: before Suspended,"
             " while a manifest that will be stored is not generated yet",
             unmeasurable="the same where no manifest is stored; all where S3 says both a manifest and a generator;"
             " `bucket`, `key` and `bytes` where it lies in no"
@@ -164,7 +164,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " met",
             unknown=NEVER,
             unmeasurable="S3 says neither a manifest nor a generator that this version knows, or both; `within` also"
-            " where S3 does not say when the job was created",
+            " where S3 does not report when the job was created",
             example="manifest_generator:\n"
             "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
             '  ExpectedBucketOwner: "${account}"',

@@ -239,7 +239,7 @@ class _Writer:
         return {
             **part,
             "if": {"propertyNames": {"enum": list(consequences)}},
-            "then": {"required": ["operation"], "errorMessage": "expected one check, or any, or all"},
+            "then": {"required": ["operation"], "errorMessage": "expected one check, any or all"},
             "dependencies": {
                 **_only_one_of(list(questions)),
                 "manual_approval": {"properties": {"on_violation": False}},
@@ -418,7 +418,7 @@ def _standing_alone(keys: Sequence[str]) -> Part:
 
 def _only_one_of(keys: Sequence[str]) -> Part:
     """Each excludes those that come after it, so that two together are told once."""
-    message = "one check per item: make each an item of its own (- )"
+    message = "one check per item: make each a separate item (- )"
     return {
         key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}
         for place, key in enumerate(keys, 1)
@@ -446,7 +446,8 @@ _ZONE: Part = {
 _MOMENT_WRITTEN: Part = {
     "type": "string",
     "pattern": rf"^{_DATE}(T{_TIME}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_TIME}))?$",
-    "patternErrorMessage": "expected a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z",
+    "patternErrorMessage": "expected a date such as 2026-03-27 or an instant with its offset such as"
+    " 2026-03-27T06:00:00Z",
 }
 _DURATION_WRITTEN: Part = {
     "type": "string",
@@ -460,7 +461,10 @@ _GRACE: Part = {"patternErrorMessage": "expected a duration such as 0s, 5m, 2h o
 _TEXTS: Mapping[tuple[type, str], Part] = {
     **{(form, word): _MOMENT_WRITTEN for form in _TERMS_OF_VALUES for word in ("before", "after")},
     **{(form, "within"): _DURATION_WRITTEN for form in _TERMS_OF_VALUES},
-    (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
+    (model.Exemption, "expires"): {
+        "pattern": f"^{_DATE}$",
+        "patternErrorMessage": "expected a date in the form YYYY-MM-DD",
+    },
     (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
     (model.OpenRow, "to"): {"pattern": f"^({_TIME}|24:00)$", "patternErrorMessage": 'expected "00:00" to "24:00"'},
     (model.OpenRow, "dates"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},

@@ -55,8 +55,8 @@ BRAKE_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 
 _WORDS = {
     Block.PAUSED: "the gate is paused",
-    Block.BRAKE: "there were too many cancellations in a short time; it waits for a person, or for calmer times",
-    Block.ADOPTION: "the job is older than the gate, which was told to leave such jobs to people",
+    Block.BRAKE: "too many cancellations in a short time; held until somebody decides, or there are fewer",
+    Block.ADOPTION: "the job is older than the gate, which is configured to hold such jobs for people",
 }
 _ALARMING = frozenset({Block.BRAKE, Block.OTHER_HAND})
 

@@ -146,7 +146,7 @@ def test_every_message_says_where_what_and_what_to_do() -> None:
             title,
             line,
         )
-        if line.startswith(("    instead: ", "these ")) or title == "What did not come true":
+        if line.startswith(("    instead: ", "these ")) or title == "Expectations that are not met":
             continue
         assert re.match(r"[a-z.]+:\d+:\d+: |expected a directory", line), (title, line)
 

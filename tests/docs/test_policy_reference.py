@@ -15,7 +15,7 @@ from batchgate.errors import PolicyError
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import calendars, model
 from batchgate.policy.policy_set import PolicySet
-from batchgate_cli.exits import EXIT_CODES_HELP, Exit
+from batchgate_cli.exits import TEST_EXIT_CODES_HELP, Exit
 from policy_cases import Coverage, read_cases, run_file
 from policy_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, LINTS_OF_TEXTS, NEVER
 from policy_lint import LINTS_OF_FILES, located_findings
@@ -156,7 +156,7 @@ def test_every_lint_and_exit_code_is_on_the_page() -> None:
         assert f"| `{lint}` |" in TEXT
     for code in set(Exit) - {Exit.REFUSED, Exit.NOT_KNOWN_YET}:  # of decisions by hand: operations.md
         assert f"| {int(code)} |" in TEXT
-        assert code is Exit.INTERRUPTED or f"{int(code)} " in EXIT_CODES_HELP
+        assert code is Exit.INTERRUPTED or f"{int(code)} " in TEST_EXIT_CODES_HELP
 
 
 def test_the_forms_of_operands_are_used() -> None:

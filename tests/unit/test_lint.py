@@ -1499,6 +1499,8 @@ INSTEAD: list[tuple[str, Written, str]] = [
     ("a list as or", policy(COPY, {"operation": "S3PutObjectAcl"}), "[S3PutObjectAcl, S3PutObjectCopy]"),
     ("an expiry", copies(cancel_held_after="45d"), "write 29d or less"),
     ("a function", policy(LAMBDA, calling(f"{ARN}clean")), f"{ARN}clean:VERSION"),
+    ("a function's name and version", policy(LAMBDA, calling("clean:7")), ':lambda:*:*:function:clean:7"'),
+    ("a partial ARN", policy(LAMBDA, calling("1111:function:clean:7")), ':lambda:*:*:function:clean:7"'),
     ("$LATEST", policy(LAMBDA, calling(f"{ARN}clean:$LATEST")), f"{ARN}clean:VERSION"),
     ("false", guardrail(RETAIN, require=[parameters(**{BYPASS: False})]), "write {not: true}"),
     (

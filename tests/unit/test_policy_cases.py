@@ -136,7 +136,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a word that is misspelt": ({"acount": "1"}, r"\.acount: unknown key; did you mean account\?"),
     "a member that is misspelt": ({"Reprot": {}}, r"\.Reprot: unknown key; did you mean Report\?"),
-    "what stands beside a job": ({"tags": {}}, r"\.tags: unknown key; tags stands one level up, beside job"),
+    "what stands beside a job": ({"tags": {}}, r"\.tags: unknown key; tags belongs one level up, beside job"),
     "a word that nobody knows": ({"zzz": 1}, r"\.zzz: unknown key; known here: operation, .*members such as Report"),
     "half an object": ({"total_tasks": 0.5}, r"\.total_tasks: expected a whole number >= 0, got the number 0\.5"),
     "true objects": ({"total_tasks": True}, r"\.total_tasks: expected a whole number >= 0, got true"),
@@ -150,7 +150,7 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got \"no\"; write it as DescribeJob"),
     "progress in words": (
         {"ProgressSummary": {"TotalNumberOfTasks": "5"}},
-        r'\.ProgressSummary\.TotalNumberOfTasks: expected a whole number, got "5"; write it as DescribeJob answers it',
+        r'\.ProgressSummary\.TotalNumberOfTasks: expected a whole number, got "5"; write it as DescribeJob returns it',
     ),
     "a parameter that is misspelt": (
         {"operation": {"S3PutObjectCopy": {"StorageClas": "STANDARD"}}},
@@ -228,7 +228,7 @@ def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_its_lines(tmp_p
 def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> None:
     """Nothing is made up for it."""
     [told] = problems(write(tmp_path, {name: value for name, value in GOOD.items() if name != key}))
-    assert re.match(rf"cases\[0\]: {key} is missing; say .+", told)
+    assert re.match(rf"cases\[0\]: {key} is missing; write .+", told)
 
 
 @pytest.mark.parametrize(
@@ -236,11 +236,11 @@ def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> 
     [
         ("5\n", ": expected a file of test cases: a mapping with policy and cases, got the number 5"),
         ("policy: policy.yaml\ncases: []\n", "cases: expected a list of at least one case, got an empty list"),
-        ("policy: policy.yaml\n", ": cases is missing; say what is expected of which jobs: a list of cases"),
-        ("policy: 'a\n", ": expected a quote that closes"),
+        ("policy: policy.yaml\n", ": cases is missing; write a list of cases: jobs, and the verdict expected of each"),
+        ("policy: 'a\n", ": expected a closing quote"),
         ("policy: [policy.yaml, nope]\ncases: []\n", "policy[1]: expected a file or directory, relative to this file"),
         ("policy: []\ncases: []\n", "policy: expected at least one file or directory, got an empty list"),
-        (POLICY, ": expected a file of test cases, got a policy document; it is checked by `batchgate policy check "),
+        (POLICY, ": expected a file of test cases, got a policy document; check it with `batchgate policy check "),
     ],
 )
 def test_what_is_no_file_of_cases_is_told_so(content: str, expected: str, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_policy_given_for_its_cases_leads_to_them(tmp_path: Path) -> None:
     cases.rename(tmp_path / "cases" / "policy.yaml")
     (tmp_path / "policy.yaml").write_text(POLICY)
     [told] = problems(tmp_path / "policy.yaml")
-    assert told.endswith(f"its cases run by `batchgate policy test {tmp_path / 'cases' / 'policy.yaml'}`")
+    assert told.endswith(f"run its cases with `batchgate policy test {tmp_path / 'cases' / 'policy.yaml'}`")
 
 
 def test_the_problems_of_several_files_and_of_their_policies_are_told_together(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_an_operation_that_nobody_knows_is_a_warning_with_the_one_that_is_near(
     [warning] = warnings(file)
     assert warning.startswith(f"{file}:1:")
     assert "cases[0].job.operation: no operation known to this version" in warning
-    assert "; write S3PutObjectTagging (where" in warning
+    assert "; write S3PutObjectTagging (if" in warning
 
 
 def test_an_operation_like_no_other_is_a_warning_with_all_that_are_known(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_days_are_named_in_the_order_of_the_week() -> None:
                     {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": "2027/3/1", "because": "y"}
                 ],
             ),
-            'expires: expected a date as YYYY-MM-DD, got "2027/3/1"; write 2027-03-01',
+            'expires: expected a date in the form YYYY-MM-DD, got "2027/3/1"; write 2027-03-01',
         ),
         (
             required(
@@ -152,18 +152,18 @@ def test_no_word_of_the_language_is_taken_for_a_wish() -> None:
     [
         (
             {"version": 1, "policies": [{"name": "p", "operation": "x", "require": []}]},
-            "operation stands in an item of match, require or unless",
+            "operation belongs in an item of match, require or unless",
         ),
         (
             {"version": 1, "policies": [{"name": "p", "unmatched": "hold", "require": []}]},
-            "unmatched stands at the top of the file",
+            "unmatched belongs at the top of the file",
         ),
         (
             required({"any": [{"region": "x", "message": "y"}]}),
-            "message stands in an item of require, beside its check",
+            "message belongs in an item of require, beside its check",
         ),
-        ({"version": 1, "match": [{"region": "x"}]}, "match stands in an item of policies or guardrails"),
-        ({"version": 1, "calendars": {"c": {**OPEN, "days": ["mon"]}}}, "days stands in an item of a calendar's open"),
+        ({"version": 1, "match": [{"region": "x"}]}, "match belongs in an item of policies or guardrails"),
+        ({"version": 1, "calendars": {"c": {**OPEN, "days": ["mon"]}}}, "days belongs in an item of a calendar's open"),
         (required({"or": [{"region": "x"}]}), "write any"),
         (required({"not": {"region": "x"}}), "write not inside the check"),
     ],
@@ -233,7 +233,7 @@ RIGHT_ADVICE = [
         parameter("S3PutObjectCopy.NewObjectMetadata.UserMetadata", {"x": "y"}),
         "write the whole path: S3PutObjectCopy.NewObjectMetadata.UserMetadata.x: ...",
     ),
-    (required({"window": {"from": "22:00", "to": "06:00"}}), "define a calendar below calendars"),
+    (required({"window": {"from": "22:00", "to": "06:00"}}), "define a calendar under calendars"),
     (required({"total_tasks": {"max": 5}}), "write at_most"),
     (required({"total_tasks": {"less_than": 5}}), "write at_most"),
     (required({"total_tasks": {"between": [1, 5]}}), "write {at_least: ..., at_most: ...}"),
@@ -243,7 +243,7 @@ RIGHT_ADVICE = [
     ({"version": 1, "policies": {"p": {"require": []}}}, "make each an item that begins with its name: `- name: p`"),
     (
         {"version": 1, "policies": [{"name": "p", "require": [{"region": "x"}, {"on_violation": "cancel"}]}]},
-        "take the dash away: on_violation stands beside the check of the item above",
+        "remove the dash: on_violation belongs beside the check of the item above",
     ),
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["mon-fri"]}]}}), "write mon, tue, wed, thu, fri"),
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["Fri to Mon"]}]}}), "write fri, sat, sun, mon"),
@@ -254,10 +254,10 @@ RIGHT_ADVICE = [
     (required({"report_bucket": "x"}), "write report: {bucket: ...}"),
     (required({"status": "x"}), "the gate evaluates only jobs that wait for confirmation"),
     (required({"partition": "x"}), "write region"),
-    (required({"exception": "x"}), "did you mean exceptions? It stands at the top of the file"),
+    (required({"exception": "x"}), "did you mean exceptions? It belongs at the top of the file"),
     (required({"tags": {"ticket": {"regex": "x"}}}), "patterns have * and ?, and no regular expressions"),
-    (required({"total_tasks": {"at_most": "7d"}}), "only a time takes a duration, as {within: 7d}"),
-    (parameter(UNTIL, {"at_most": "365d"}), "only a time takes a duration, as {within: 365d}"),
+    (required({"total_tasks": {"at_most": "7d"}}), "only a time takes a duration, such as {within: 7d}"),
+    (parameter(UNTIL, {"at_most": "365d"}), "only a time takes a duration, such as {within: 365d}"),
     (parameter(UNTIL, {"within": "1y"}), "write 365d"),
     (parameter(UNTIL, {"before": "2027-02-30"}), "expected a day from 01 to 28"),
     (required({"total_tasks": {"at_most": "1.000.000"}}), "write 1_000_000"),
@@ -362,15 +362,18 @@ def test_the_name_of_a_list_and_tags_of_aws_are_told_with_their_form(check: Writ
 @pytest.mark.parametrize(
     ("key", "why"),
     [
-        *[(key, "no cost") for key in ("max_cost", "cost_limit", "estimated_cost", "cost_usd", "spend", "maxCost")],
         *[
-            (key, "adds nothing up")
+            (key, "does not estimate costs")
+            for key in ("max_cost", "cost_limit", "estimated_cost", "cost_usd", "spend", "maxCost")
+        ],
+        *[
+            (key, "keeps no totals")
             for key in ("monthly_budget", "team_budget", "per_month", "rate_limit", "monthly_tasks")
         ],
-        ("total_tasks_per_month", "adds nothing up"),
+        ("total_tasks_per_month", "keeps no totals"),
         *[(key, "one decision") for key in ("two_approvers", "second_approver", "four_eyes", "min_approvals")],
-        ("requested_by", "S3 does not say who created a job"),
-        ("suffix", "reads no manifest's rows"),
+        ("requested_by", "S3 does not report who created a job"),
+        ("suffix", "does not read the rows of manifests"),
         *[
             (key, "no sizes are known")
             for key in ("size", "max_size", "data_size", "terabytes", "bytes_total", "total_size", "volume")

@@ -68,10 +68,10 @@ class _Row:
 
 def demo(
     policy: Annotated[
-        Path, typer.Option(metavar="FILE", help="The policy file, or directory of them, to judge by.")
+        Path, typer.Option(metavar="FILE", help="The policy file, or a directory of them.")
     ] = DEFAULT_POLICY,
 ) -> None:
-    """Judge nine real jobs on this machine: no AWS account, nothing leaves the loopback interface.
+    """Evaluate nine real jobs on this machine: no AWS account, nothing leaves the loopback interface.
 
     A local S3 holds the manifests, an emulator plays S3 Batch Operations, the AWS SDK and the
     AWS CLI create the jobs, and the Lambda handler that you would deploy decides them.

@@ -9,14 +9,14 @@ import typer
 from botocore.exceptions import ClientError
 
 from batchgate.text import shorten
-from batchgate_cli.exits import EXIT_CODES_HELP, told_errors
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, told_errors
 from batchgate_cli.live_gate import PARAMETER, GateAccessError, ProfileOption, RegionOption, aws_troubles
 from guardrails import Document, GateResources, GuardrailsError, operators_policy, service_control_policy
 
 app = typer.Typer(
     help="Print the AWS policies that restrict who else may decide jobs, for the deployed gate.",
     no_args_is_help=True,
-    epilog=EXIT_CODES_HELP,
+    epilog=PLAIN_EXIT_CODES_HELP,
 )
 
 _DECIDING: Final = ("job_event", "sweep")
@@ -48,7 +48,7 @@ RolesOption = Annotated[
 ]
 
 
-@app.command(epilog=EXIT_CODES_HELP)
+@app.command(epilog=PLAIN_EXIT_CODES_HELP)
 def scp(
     operators: Annotated[
         list[str] | None,
@@ -92,7 +92,7 @@ def scp(
         _print(service_control_policy(gate, operators or (), protect_tags=protect_tags, taggers=taggers or ()))
 
 
-@app.command(epilog=EXIT_CODES_HELP)
+@app.command(epilog=PLAIN_EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
     """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
     with told_errors():

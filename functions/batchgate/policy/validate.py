@@ -317,7 +317,7 @@ class _Reader(Struct):
         for path, name in self.names:
             if name in seen:
                 first = Problem(seen[name], "").where
-                message = f"the name {_show(name)} is taken by {first}; every statement needs its own"
+                message = f"the name {_show(name)} is already used by {first}; every statement needs a unique name"
                 self.problems.append(Problem(path, message, related=seen[name]))
             else:
                 seen[name] = path
@@ -364,7 +364,7 @@ class _Reader(Struct):
             return True
         near = suggestions.nearest(name, known)
         names = ", ".join(sorted(known)[:_NAMES_NAMED]) + (", ..." if len(known) > _NAMES_NAMED else "")
-        hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it below {_DEFINED[what]}"
+        hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it under {_DEFINED[what]}"
         if what == "calendar" and name in self.lists:
             hint = f"write {{list: {name}}}"
         self.wrong(path, f"no {what} is named {_show(name)}; {hint}")
@@ -386,7 +386,7 @@ def _document(reader: _Reader, value: Mapping[str, object], _path: Path) -> None
                 if len(names) > CALENDARS_AT_MOST:
                     reader.wrong(
                         (key,),
-                        f"expected at most {CALENDARS_AT_MOST} calendars, got {len(names)}; put their rows into fewer",
+                        f"expected at most {CALENDARS_AT_MOST} calendars, got {len(names)}; combine some of them",
                     )
 
 
@@ -402,7 +402,7 @@ def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             if nearest != "cancel" or "manual_approval" in requirement:
                 reader.wrong(
                     (*path, "require", index, "grace"),
-                    "grace stands beside on_violation: cancel only; what is held is not cancelled",
+                    "grace is allowed only beside on_violation: cancel; a held job is not cancelled",
                 )
 
 
@@ -450,21 +450,22 @@ def _is_encodable(text: str) -> bool:
 def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     keys = [key for key in value if key in _CONDITION_KEYS]
     if not keys and not any(key not in _REQUIREMENT_KEYS for key in value):
-        then = "write what is checked, such as total_tasks"
+        then = "add the check, such as total_tasks"
         if value and path[-2:-1] == ("require",) and path[-1] != 0:
-            then = f"take the dash away: {next(iter(value))} stands beside the check of the item above"
-        reader.wrong(path, f"expected one check, or any, or all; got {_keys(value)}; {then}")
+            then = f"remove the dash: {next(iter(value))} belongs beside the check of the item above"
+        reader.wrong(path, f"expected one check, any or all; got {_keys(value)}; {then}")
     elif len(keys) > 1:
-        reader.wrong(path, f"expected one check per item, got {', '.join(keys)}; make each an item of its own (`- `)")
+        reader.wrong(path, f"expected one check per item, got {', '.join(keys)}; make each a separate item (`- `)")
     for key in ("any", "all"):
         if key in value and reader.nesting >= MAX_NESTING:
             reader.wrong(
                 (*path, key),
-                f"any and all may be nested at most {MAX_NESTING} deep; divide this into several items or statements",
+                f"any and all may be nested at most {MAX_NESTING} deep; split this into several items or statements",
             )
     if "manual_approval" in value and not reader.asking:
         reader.wrong(
-            (*path, "manual_approval"), "may stand in require only, not in match, unless or exceptions; move it there"
+            (*path, "manual_approval"),
+            "allowed only in require, not in match, unless or exceptions; move it to require",
         )
     if "tags" in value:
         _tags(reader, value["tags"], (*path, "tags"))
@@ -476,7 +477,7 @@ def _requirement(reader: _Reader, value: Mapping[str, object], path: Path) -> No
     _condition(reader, value, path)
     if "manual_approval" in value and "on_violation" in value:
         reader.wrong(
-            (*path, "on_violation"), "manual_approval is never violated, only waited for; take on_violation away"
+            (*path, "on_violation"), "manual_approval is never violated, the job waits for it; remove on_violation"
         )
 
 
@@ -490,9 +491,7 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
                 _window(reader, name, (*path, index))
     elif isinstance(value, dict):
         if "present" in value:
-            reader.wrong(
-                (*path, "present"), "a window takes calendars' names; there is nothing to be present; name a calendar"
-            )
+            reader.wrong((*path, "present"), "window takes the names of calendars and has no present; name a calendar")
         if "glob" in value:
             reader.wrong((*path, "glob"), _NO_GLOB_IN_WINDOW)
         if isinstance(value.get("list"), str):
@@ -530,7 +529,7 @@ def _tags(reader: _Reader, tests: object, path: Path, depth: int = 3) -> None:
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     kinds = sum(any(word in value for word in words) for words in _TERM_WORDS)
     if kinds != 1 and (kinds or not value):  # what has no word of a test has been told
-        then = "keep one here, and make the others items of their own" if kinds else "write one, as {not: ...}"
+        then = "keep one here, and move the others to separate items" if kinds else "write one, such as {not: ...}"
         reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}; {then}")
     _note_list(reader, value, path)
     for word in ("before", "after"):
@@ -539,7 +538,7 @@ def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             try:
                 moments.parse_moment(text)
             except ValueError:
-                what = "a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z"
+                what = "a date such as 2026-03-27 or an instant with its offset such as 2026-03-27T06:00:00Z"
                 reader.wrong((*path, word), _wrong_moment(text, what))
 
 
@@ -564,20 +563,20 @@ def _group(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     if not value:
         reader.wrong(path, "expected at least one test, got none; write one, or remove the check")
     if len(value) > 1 and "not" in value:
-        reader.wrong((*path, "not"), "not stands alone; put the other words inside it or in another item")
+        reader.wrong((*path, "not"), "not must be the only key here; move the other keys into it or to another item")
     if len(value) > 1 and "present" in value:
-        reader.wrong((*path, "present"), "present stands alone; put the other words into another item")
+        reader.wrong((*path, "present"), "present must be the only key here; move the other keys to another item")
     if path[-1] == "not":
         for key, content in value.items():
             if isinstance(content, dict) and "not" in content:
-                reader.wrong((*path, key, "not"), "not may be said once; take one of the two away")
+                reader.wrong((*path, key, "not"), "not can't be used inside not; remove one of the two")
 
 
 def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     if ("days" in value) == ("dates" in value):
         reader.wrong(
             path,
-            f"expected either days or dates, got {_keys(value)}; write one, and the other in a row of its own",
+            f"expected either days or dates, got {_keys(value)}; write one here, and the other in a separate row",
         )
     _dates(reader, value.get("dates"), (*path, "dates"))
     times: dict[str, int] = {}
@@ -589,9 +588,9 @@ def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             except calendars.CalendarValueError as error:
                 reader.wrong((*path, key), f"{error}{_write(suggestions.time_meant(text), text)}")
     if ("from" in value) != ("to" in value):
-        reader.wrong(path, "from and to come together or not at all; write the other one, too")
+        reader.wrong(path, "from and to are used together or not at all; add the other one")
     if len(times) == 2 and times["from"] == times["to"]:  # noqa: PLR2004
-        reader.wrong((*path, "to"), "from and to are equal; leave both away for whole days")
+        reader.wrong((*path, "to"), "from and to are equal; remove both for whole days")
 
 
 def _zone(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -796,7 +795,7 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
         case inspect.IntType() | inspect.LiteralType(values=(int(),)):
             duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
             meant = _unquoted(suggestions.number_meant(value), value)
-            return meant or (f"; only a time takes a duration, as {{within: {duration}}}" if duration else "")
+            return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
         case inspect.StructType(cls=model.Range | model.PlainRange):
             number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
             return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
@@ -870,8 +869,8 @@ def _foreign_word(
 
 _ALONE: Mapping[str, str] = {
     "not": "make two items, one of them with {not: ...} alone",
-    "list": "write {list: NAME} without the brackets, or make two items below any",
-    "present": "make two items below any, one of them with {present: ...} alone",
+    "list": "write {list: NAME} without the brackets, or make two items under any",
+    "present": "make two items under any, one of them with {present: ...} alone",
 }
 
 
@@ -881,7 +880,7 @@ def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
         return None
     place = next((words for form, words in _PLACES.items() if key in form.__struct_encode_fields__), None)
     if place:
-        return f"{key} stands {place}"
+        return f"{key} belongs {place}"
     return suggestions.other_word(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
 
 
@@ -930,28 +929,28 @@ def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
     for form, place in _PLACES.items():
         other = suggestions.inflected(key, form.__struct_encode_fields__)
         if other:
-            return f"did you mean {other}? It stands {place}"
+            return f"did you mean {other}? It belongs {place}"
     return suggestions.wish_in(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
 
 
 def _missing(form: type, name: str) -> str:
     """What to do where a key is not there."""
     if form is model.Policy and name == "require":
-        return "write what jobs must meet, or require: [] where the match is enough"
+        return "write what jobs must meet, or require: [] if the match is enough"
     return _TO_WRITE[name]
 
 
 _TO_WRITE: Mapping[str, str] = {
     "version": "write version: 1",
-    "name": "give it a name of its own",
+    "name": "give it a unique name",
     "require": "write what the jobs that it matches must meet",
-    "lifts": "name the policies and guardrails whose requirements it lifts, as [NAME]",
+    "lifts": "name the policies and guardrails whose requirements it lifts, in brackets: [NAME]",
     "match": "write which jobs it is for",
-    "expires": "write its last day, as expires: 2026-12-31",
+    "expires": "write its last day, such as expires: 2026-12-31",
     "because": "write why there is an exception, such as a ticket",
     "timezone": "write an IANA time zone, such as Europe/Berlin",
-    "open": "write when it is open, as open: [{days: [sat, sun]}]",
-    "glob": 'write the pattern, as {glob: "CHG-[0-9][0-9]"}',
+    "open": "write when it is open, such as open: [{days: [sat, sun]}]",
+    "glob": 'write the pattern, such as {glob: "CHG-[0-9][0-9]"}',
 }
 
 

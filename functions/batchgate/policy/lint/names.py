@@ -20,11 +20,11 @@ def lint_names(located: Located) -> Iterator[Finding]:
         if len(name) > NAME_ALWAYS_WHOLE:
             why = (
                 f"this name has {len(name)} characters; the reason on the job always has room for {NAME_ALWAYS_WHOLE}, "
-                "and more take the place of what is wrong"
+                "and a longer name leaves less room for what is wrong"
             )
-            yield Finding("name-without-room", path, why, "write a short name, and what it is for into description")
+            yield Finding("name-without-room", path, why, "write a short name, and move what it is for to description")
         elif printable(name) != name:
-            why = f"the reason on the job takes printable ASCII only, so this name reads {printable(name)} there"
+            why = f"the reason on the job contains printable ASCII only, so this name appears as {printable(name)}"
             yield Finding("name-without-room", path, why, "write the name in ASCII")
 
 
@@ -35,15 +35,15 @@ def lint_unused(located: Located, meant: Collection[str]) -> Iterator[Finding]:
     lists = lists_in_use(located)
     for name in document.lists:
         if name not in lists and name not in meant:
-            yield Finding("unused-list", ("lists", name), f"nothing names the list {name}", _UNUSED)
+            yield Finding("unused-list", ("lists", name), f"nothing uses the list {name}", _UNUSED)
     windows = {name for leaf in located.leaves for name in _calendars(leaf)}
     windows.update(name for match in apart for name in _windows(match, document))
     for name in document.calendars:
         if name not in windows:
-            yield Finding("unused-calendar", ("calendars", name), f"nothing names the calendar {name}", _UNUSED)
+            yield Finding("unused-calendar", ("calendars", name), f"nothing uses the calendar {name}", _UNUSED)
 
 
-_UNUSED = "remove it, or name it where it was meant"
+_UNUSED = "remove it, or use it where it was meant"
 
 
 def _calendars(leaf: Leaf) -> frozenset[str]:

@@ -52,7 +52,7 @@ def _is_known(pattern: Pattern) -> bool:
 
 
 def _unknown(path: Path, name: Pattern) -> Finding:
-    what = "is no operation" if patterns.is_literal(name) else "matches no operation"
+    what = "is not an operation" if patterns.is_literal(name) else "matches no operation"
     return Finding(
         "unknown-operation",
         path,
@@ -158,7 +158,7 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
             f"{policy.name} may approve LambdaInvoke without naming the function, and a function can do anything",
             "require operation_parameters: {LambdaInvoke.FunctionArn: ...} with the functions' versions or aliases"
             if only
-            else "match operation: {not: LambdaInvoke} beside the rest, or add a guardrail that matches operation:"
+            else "also match operation: {not: LambdaInvoke}, or add a guardrail that matches operation:"
             " LambdaInvoke and requires LambdaInvoke.FunctionArn",
         )
     elif not any(each.by_person or each.is_pinned for each in found):
@@ -194,7 +194,7 @@ def _pinned_instead(pattern: str) -> str:
     if pattern.endswith(":$LATEST"):
         return f"name a version or an alias: {pattern.removesuffix('$LATEST')}VERSION"
     if pattern.endswith((":*", ":$*")):
-        return 'name the version or alias instead of the last *, or require {not: "*:$LATEST"} beside it'
+        return 'name the version or alias instead of the last *, or also require {not: "*:$LATEST"}'
     return f"name a version or an alias: {pattern.rstrip('*')}:VERSION; an ARN without one means $LATEST"
 
 

@@ -60,7 +60,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
 def _impossible(path: Path, pattern: Pattern, values: _Values) -> Finding:
     why = f'"{pattern}" is not {values.kind}, so it never matches'
     if values is _FUNCTIONS:
-        why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
+        why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without its ARN'
     return Finding(values.lint, path, why, values.instead(str(pattern)))
 
 
@@ -95,14 +95,14 @@ def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
             if low is not UNSET and high is not UNSET and low > high:
                 why = f"no number is at least {low} and at most {high}"
                 yield Finding(
-                    "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two below any"
+                    "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two under any"
                 )
         if isinstance(operand, model.PlainElementTerm):
             after, before = operand.after, operand.before
             if after is not UNSET and before is not UNSET and parse_moment(after) >= parse_moment(before):
                 why = f"no time is {after} or later and before {before}"
                 yield Finding(
-                    "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two below any"
+                    "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two under any"
                 )
 
 
@@ -125,19 +125,19 @@ def _terms(operand: object, path: Path) -> Iterator[tuple[Path, object]]:
 def _account_instead(pattern: str) -> str:
     if pattern.isdigit() and len(pattern) < _ACCOUNT_DIGITS:
         return f'write all 12 digits; if leading zeros were lost, "{pattern.zfill(_ACCOUNT_DIGITS)}"'
-    return 'write its 12 digits, as in "111122223333"'
+    return 'write its 12 digits, such as "111122223333"'
 
 
 def _region_instead(pattern: str) -> str:
     zone = _REGION_WITH_ZONE.fullmatch(pattern)
     if zone:
         return f"write {zone['region']}: a job has a Region, not an Availability Zone"
-    return f"write {pattern.lower()}" if pattern != pattern.lower() else "write a Region's name, as in eu-central-1"
+    return f"write {pattern.lower()}" if pattern != pattern.lower() else "write a Region's name, such as eu-central-1"
 
 
 def _role_instead(pattern: str) -> str:
     name = pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    return f'write the ARN of an IAM role, as in "arn:*:iam::*:role/{name or "NAME"}"'
+    return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{name or "NAME"}"'
 
 
 def _bucket_instead(pattern: str) -> str:
@@ -149,7 +149,7 @@ def _bucket_instead(pattern: str) -> str:
 
 def _arn_instead(check: str) -> Callable[[str], str]:
     return lambda pattern: (
-        f'write the bucket\'s ARN, as in "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
+        f'write the bucket\'s ARN, such as "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
     )
 
 
@@ -161,7 +161,7 @@ def _key_instead(pattern: str) -> str:
 
 
 def _function_instead(pattern: str) -> str:
-    return f'write the ARN, as in "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
+    return f'write the ARN, such as "arn:*:lambda:*:*:function:{pattern.rpartition("function:")[2]}"'
 
 
 _ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)
@@ -188,7 +188,7 @@ _BUCKET_ARNS = (
     (*shape("arn:"), *some_but(":"), *shape(":s3express:"), ANYTHING),
 )
 _TARGETS, _SOURCES, _MANIFEST_BUCKETS = (
-    _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 has it there", _arn_instead(check))
+    _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 returns it there", _arn_instead(check))
     for check in ("destination_buckets", "source_buckets", "manifest: {bucket: ...}")
 )
 _FUNCTIONS = _Values(
