@@ -23,8 +23,8 @@ class AnyOf(Struct, frozen=True):
 Formula: TypeAlias = int | AllOf | AnyOf
 """A check's number, or formulas joined."""
 
-Reach: TypeAlias = tuple[int, int]
-"""When a formula is met, and when it is violated: a bit for each of several outcomes of the checks."""
+Bits: TypeAlias = int
+"""For which of several outcomes of the checks something holds: a bit for each."""
 
 _PREFERRED_BY_ANY = (Result.UNKNOWN, Result.UNMEASURABLE)
 
@@ -45,24 +45,23 @@ def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
     return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
 
 
-def reach(formula: Formula, reaches: Sequence[Reach], everything: int) -> Reach:
-    """What a formula comes to under several outcomes at once, given what each check does.
+def bits(formula: Formula, of_checks: Sequence[Bits], everything: Bits) -> Bits:
+    """For which of several outcomes at once a formula holds, given for which each check does.
 
-    Where it is neither met nor violated it is unknown or unmeasurable.
+    Given when each check is met, it is when the formula is met. Given when each is not violated, it is when the
+    formula is not violated.
     """
     if isinstance(formula, int):
-        return reaches[formula]
+        return of_checks[formula]
     is_all = isinstance(formula, AllOf)
-    by_all, by_any = everything, 0  # of an `all` met and violated, of an `any` violated and met
+    found = everything if is_all else 0
     for part in formula.parts:
-        met, violated = reaches[part] if type(part) is int else reach(part, reaches, everything)
+        of_part = of_checks[part] if type(part) is int else bits(part, of_checks, everything)
         if is_all:
-            by_all &= met
-            by_any |= violated
+            found &= of_part
         else:
-            by_all &= violated
-            by_any |= met
-    return (by_all, by_any) if is_all else (by_any, by_all)
+            found |= of_part
+    return found
 
 
 def checks_in(formula: Formula) -> Iterator[int]:
