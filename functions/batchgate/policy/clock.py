@@ -111,8 +111,8 @@ class ClockChecks(Struct, frozen=True):
         segments = min(max(_BITS_AHEAD // max(joined, 1), _SEGMENTS_AT_LEAST), _SEGMENTS_AT_MOST)
         numbers = (*(number for number, _, _ in windows), *(number for number, _ in ends))
         places = {name: place for place, name in enumerate(calendars)}
-        placed = tuple((number, tuple(sorted(map(places.__getitem__, names))), denied) for number, names, denied in windows)
-        return cls(calendars, placed, tuple(ends), numbers, days * _DAY, segments)
+        placed = ((number, tuple(sorted(map(places.__getitem__, names))), denied) for number, names, denied in windows)
+        return cls(calendars, tuple(placed), tuple(ends), numbers, days * _DAY, segments)
 
     def __bool__(self) -> bool:
         """Whether the set asks the clock anything."""

@@ -1,6 +1,7 @@
 """What the clock alone will make of a job, all other facts as they are."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import MAXYEAR, datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -185,7 +186,7 @@ class _Outlook:
         """When each is not violated; only matches and cancellations ask for it."""
         return self._of_checks({*Result} - {Result.VIOLATED}, 0)
 
-    def _of_checks(self, these: Set[Result], of_clock: Bits) -> list[Bits]:
+    def _of_checks(self, these: AbstractSet[Result], of_clock: Bits) -> list[Bits]:
         """When each check comes to one of these results, where those of the clock, without a timeline, do as given."""
         by_result = [self.everything if result in these else 0 for result in Result]
         found = [by_result[result] for result in self.results]
