@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 _DAYS_AHEAD_AT_LEAST: Final = 1
 _DAYS_AHEAD_AT_MOST: Final = 60
 _WINDOWS_AHEAD: Final = 12_000
-_OF_ONE_CALENDAR: Final = 5
+_OF_ONE_CALENDAR: Final = 3
 """What the bookkeeping of one calendar costs a day, in windows."""
 _BITS_AHEAD: Final = 40_000_000
 _SEGMENTS_AT_LEAST, _SEGMENTS_AT_MOST = 256, 1 << 16

@@ -266,10 +266,13 @@ def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts)
     doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
     return Untouched(
         objects=bool(votes),
-        graces=frozenset(
-            vote.requirement.grace
-            for vote in votes
-            if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
+        grace=min(
+            (
+                vote.requirement.grace
+                for vote in votes
+                if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
+            ),
+            default=None,
         ),
         governs=bool(governing),
         names=any(facts.operation in policy.names_operations for policy in governing),

@@ -26,7 +26,7 @@ Formula: TypeAlias = int | AllOf | AnyOf
 Bits: TypeAlias = int
 """For which of several outcomes of the checks something holds: a bit for each."""
 
-_PREFERRED_BY_ANY = (Result.UNKNOWN, Result.UNMEASURABLE)
+_PREFERRED_BY_ANY = (Result.MET, Result.UNKNOWN, Result.UNMEASURABLE)
 
 
 def evaluate(formula: Formula, results: Sequence[Result]) -> Result:
@@ -40,9 +40,10 @@ def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
     """What a formula comes to, given what each of its parts came to."""
     if isinstance(formula, AllOf):
         return max(found) if found else Result.MET
-    if Result.MET in found:
-        return Result.MET
-    return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
+    for result in _PREFERRED_BY_ANY:
+        if result in found:
+            return result
+    return Result.VIOLATED
 
 
 def bits(formula: Formula, of_checks: Sequence[Bits], everything: Bits) -> Bits:
@@ -51,16 +52,16 @@ def bits(formula: Formula, of_checks: Sequence[Bits], everything: Bits) -> Bits:
     Given when each check is met, it is when the formula is met. Given when each is not violated, it is when the
     formula is not violated.
     """
-    if isinstance(formula, int):
-        return of_checks[formula]
-    is_all = isinstance(formula, AllOf)
-    found = everything if is_all else 0
-    for part in formula.parts:
-        of_part = of_checks[part] if type(part) is int else bits(part, of_checks, everything)
-        if is_all:
-            found &= of_part
-        else:
-            found |= of_part
+    if isinstance(formula, AllOf):
+        found = everything
+        for part in formula.parts:
+            found &= of_checks[part] if type(part) is int else bits(part, of_checks, everything)
+    elif isinstance(formula, int):
+        found = of_checks[formula]
+    else:
+        found = 0
+        for part in formula.parts:
+            found |= of_checks[part] if type(part) is int else bits(part, of_checks, everything)
     return found
 
 

@@ -1,5 +1,6 @@
 """What the clock alone will make of a job, all other facts as they are."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import MAXYEAR, datetime, timedelta
@@ -40,14 +41,14 @@ class Untouched(Struct, frozen=True):
 
     Attributes:
         objects: Whether any of them objects.
-        graces: Of their violations that cancel, now or after a grace.
+        grace: The shortest of their violations that cancel, now or after it; None where none does.
         governs: Whether a policy among them governs.
         names: Whether one that governs names the job's operation.
         may_match: Whether the match of a policy among them is met, or in doubt.
     """
 
     objects: bool
-    graces: frozenset[timedelta]
+    grace: timedelta | None
     governs: bool
     names: bool
     may_match: bool
@@ -65,7 +66,7 @@ def look_ahead(
         facts: The job.
         end: When S3 fails it; None where nobody knows.
     """
-    asked = bool(policies.clock) or bool(untouched.graces) or policies.unmatched is Verdict.CANCEL
+    asked = bool(policies.clock) or untouched.grace is not None or policies.unmatched is Verdict.CANCEL
     if not asked or end is None or end <= facts.now:
         return NOTHING_AHEAD
     # A job that has another fault needs no look into the calendars of a month.
@@ -98,8 +99,11 @@ def first_change(
 
 
 def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) -> Iterator[datetime]:
-    """When a violation that is there, or may come, begins to cancel."""
-    ends = map(facts.ends, {*untouched.graces, policies.cancel_grace, *policies.graces_of_clock})
+    """When a violation that is there, or may come, begins to cancel: the next, as many as a timeline has segments."""
+    ascending = policies.graces_of_clock
+    running = bisect_left(ascending, x=True, key=lambda grace: not facts.is_over(grace))
+    graces = [policies.cancel_grace, *ascending[running : running + policies.clock.segments + 1]]
+    ends = map(facts.ends, graces if untouched.grace is None else [*graces, untouched.grace])
     return (end for end in ends if end is not None)
 
 
@@ -124,9 +128,7 @@ class _Outlook:
         self.governs = self.everything if untouched.governs else 0
         self.names = self.everything if untouched.names else 0
         self.unmatched = 0 if untouched.may_match else self.everything
-        self.cancels = 0
-        for grace in untouched.graces:
-            self.cancels |= self._over(grace)
+        self.cancels = 0 if untouched.grace is None else self._over(untouched.grace)
 
     def come_to(self) -> tuple[int, int]:
         """When the job is approved, and when it is cancelled."""
@@ -139,7 +141,9 @@ class _Outlook:
             if self.timeline is None and self.cancels:
                 break  # nor here, where only whether matters
             met, violated = self.everything, 0
-            if statement.match.parts:
+            if self.timeline is None and statement.match_asks_only_clock:
+                violated = self.everything
+            elif statement.match.parts:
                 met = bits(statement.match, self.met, self.everything)
                 violated = self.everything ^ bits(statement.match, self.not_violated, self.everything)
             if statement.kind is Kind.POLICY:

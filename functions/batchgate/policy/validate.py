@@ -37,8 +37,6 @@ _FORMS: Mapping[str, Callable[[object], str]] = {
     str(model.DATE["form"]): suggestions.date_meant,
     str(model.TIME["form"]): suggestions.time_meant,
 }
-CALENDARS_AT_MOST = 1_000
-"""Whether each is open is looked up for every job."""
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
@@ -379,11 +377,10 @@ def _document(reader: _Reader, value: Mapping[str, object], _path: Path) -> None
                 reader.lists = names
             else:
                 reader.calendars = set(names)
-                if len(names) > CALENDARS_AT_MOST:
-                    reader.wrong(
-                        (key,),
-                        f"expected at most {CALENDARS_AT_MOST} calendars, got {len(names)}; put their rows into fewer",
-                    )
+                most = model.CALENDARS_AT_MOST
+                if len(names) > most:
+                    wanted = f"expected at most {most} calendars, got {len(names)}"
+                    reader.wrong((key,), f"{wanted}; put their rows into fewer")
 
 
 def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
