@@ -360,6 +360,12 @@ def test_until_counts_from_the_creation_where_s3_does_not_say_since_when() -> No
     assert until({"window": "nights"}, about=facts(SuspendedDate=None, CreationTime=month_ago)) is None
 
 
+def test_until_counts_from_the_creation_where_s3_says_an_earlier_suspension() -> None:
+    """No job is suspended before it is created, so 1970 says nothing of when S3 fails it."""
+    about = facts(SuspendedDate=datetime(1970, 1, 1, tzinfo=UTC), CreationTime=NOW - HOUR)
+    assert until({"window": "nights"}, about=about) == TONIGHT
+
+
 @pytest.mark.parametrize(
     ("waited", "expected"),
     [
