@@ -13,7 +13,7 @@ from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.clock import Timeline
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import Bits, bits
-from batchgate.policy.policy_set import Kind, PolicySet, Statement, Verdict
+from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Verdict
 
 _CHANGES_WITHIN: Final = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
@@ -151,17 +151,18 @@ class _Outlook:
                 self.unmatched &= violated
                 if facts.operation in statement.names_operations:
                     self.names |= met
-            self.fine &= violated | self._content(met, statement)
+            # Without a timeline what asks the clock alone is met and violated.
+            requirements = statement.not_only_clock if self.timeline is None else statement.requirements
+            content = self._content(met, requirements, cancels=statement.cancels) if met and requirements else met
+            self.fine &= violated | content
         if known and policies.unmatched is Verdict.CANCEL:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
         return self.fine & (self.governs if known else self.names), self.cancels
 
-    def _content(self, when: Bits, statement: Statement) -> Bits:
+    def _content(self, when: Bits, requirements: Sequence[Requirement], *, cancels: bool) -> Bits:
         """When a statement governs and nothing objects, given when it governs; notes when a requirement cancels."""
-        content, of_checks, everything, cancels = when, self.met, self.everything, statement.cancels
-        # Without a timeline what asks the clock alone is met and violated.
-        requirements = statement.not_only_clock if self.timeline is None else statement.requirements
-        for requirement in requirements if when else ():
+        content, of_checks, everything = when, self.met, self.everything
+        for requirement in requirements:
             whole = requirement.whole
             content &= of_checks[whole] if type(whole) is int else bits(whole, of_checks, everything)
             if not cancels:
