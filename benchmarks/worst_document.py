@@ -261,6 +261,15 @@ OF_THE_CLOCK: Mapping[str, Knobs] = {
     "closed on every date": {**USUAL, "calendars": 50, "closed": 1_000},
     "cancelled by windows": {**USUAL, "cancels": 1, "asked": 1},
     "matched by windows": {**USUAL, "matched": 1, "asked": 1},
+    "matched by windows joined, open at once": {
+        **USUAL,
+        "calendars": CALENDARS_AT_MOST,
+        "dated": 1,
+        "zones": 15,
+        "joined": 2,
+        "matched": 1,
+        "common": 1,
+    },
 }
 OTHERS: Mapping[str, Callable[[Knobs], Written]] = {
     "tags": tags, "patterns": patterns, "stars": stars, "needles": needles, "short requirements": small,
