@@ -270,8 +270,8 @@ POLICIES: Sequence[Input] = (
     _required("A tag's key and its value that are too long", f"tags: {{{'k' * 129}: x, team: {'v' * 257}}}"),
     _file(
         "Too many calendars",
-        _calendars(1001),
-        "version: 1\ncalendars:\n  c0: {timezone: UTC, open: [{days: [mon]}]}\n... # 1,001 calendars",
+        _calendars(257),
+        "version: 1\ncalendars:\n  c0: {timezone: UTC, open: [{days: [mon]}]}\n... # 257 calendars",
     ),
     _document("An unknown time zone", "calendars: {c: {timezone: Europe/Berln, open: [{days: [mon]}]}}"),
     _document(

@@ -110,13 +110,13 @@ class _Writer:
                 return self.struct(struct, where)
             case inspect.VarTupleType(item_type=item, min_length=fewest):
                 return {"type": "array", "items": self.of(item, where), **_limits(minItems=fewest)}
-            case inspect.DictType(key_type=key, value_type=value, min_length=fewest):
+            case inspect.DictType(key_type=key, value_type=value, min_length=fewest, max_length=most):
                 keys = self.of(key, where)
                 return {
                     "type": "object",
                     "additionalProperties": self.of(value, where),
                     **({"propertyNames": keys} if len(keys) > 1 else {}),
-                    **_limits(minProperties=fewest),
+                    **_limits(minProperties=fewest, maxProperties=most),
                 }
             case inspect.LiteralType(values=values):
                 return {"enum": _in_order(values)}

@@ -573,16 +573,16 @@ def test_a_file_that_collides_with_itself_is_one_set(tmp_path: Path) -> None:
 def test_directories_below_are_not_read_and_named(tmp_path: Path) -> None:
     """Those that hold policy files: whoever put them there may believe that they count."""
     written(tmp_path, GOOD)
-    for name in ("cases", "empty", "team"):
+    for name in ("cases", "empty", "loud", "team"):
         (tmp_path / name).mkdir()
     (tmp_path / "cases" / "a.yaml").write_text("policy: ../a.yaml\n")
     (tmp_path / "team" / "b.yml").write_text(GOOD)
-    assert policy_file.load([tmp_path]).not_read == (tmp_path / "cases", tmp_path / "team")
+    (tmp_path / "loud" / "C.YAML").write_text(GOOD)
+    assert policy_file.load([tmp_path]).not_read == tuple(tmp_path / name for name in ("cases", "loud", "team"))
     assert policy_file.load([tmp_path / "a.yaml"]).not_read == ()
     (tmp_path / "a.yaml").unlink()
-    with pytest.raises(
-        PolicyError, match=rf"got none in .*; name one of its subdirectories: {tmp_path}/cases, {tmp_path}/team"
-    ):
+    below = ", ".join(f"{tmp_path}/{name}" for name in ("cases", "loud", "team"))
+    with pytest.raises(PolicyError, match=f"got none in .*; name one of its subdirectories: {below}"):
         policy_file.load([tmp_path])
 
 

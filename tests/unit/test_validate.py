@@ -99,9 +99,9 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
         "grace is allowed only beside on_violation: cancel",
     ),
     "too many calendars": (
-        document(calendars={f"c{n}": {"timezone": "UTC", "open": [{"days": ["mon"]}]} for n in range(1_001)}),
+        document(calendars={f"c{n}": {"timezone": "UTC", "open": [{"days": ["mon"]}]} for n in range(257)}),
         "calendars",
-        "expected at most 1000 calendars, got 1001",
+        "expected at most 256 calendars, got 257",
     ),
     # empty lists
     "no policies": (document(policies=[]), "policies", "expected at least one item, got an empty list"),
@@ -701,6 +701,11 @@ def test_a_mistake_is_told_with_its_path_and_what_was_expected(written: object, 
     assert where in [problem.where for problem in refused.value.problems]
     found = next(problem for problem in refused.value.problems if problem.where == where)
     assert str(found).isprintable()
+
+
+def test_as_many_calendars_as_there_may_be_are_fine() -> None:
+    """One more is refused, above."""
+    assert find_problems(document(calendars={f"c{n}": CALENDAR for n in range(256)})) == []
 
 
 def test_what_is_exactly_as_long_as_may_be_is_fine() -> None:

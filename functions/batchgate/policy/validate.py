@@ -37,8 +37,6 @@ _FORMS: Mapping[str, Callable[[object], str]] = {
     str(model.DATE["form"]): suggestions.date_meant,
     str(model.TIME["form"]): suggestions.time_meant,
 }
-CALENDARS_AT_MOST = 1_000
-"""Whether each is open is looked up for every job."""
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
@@ -383,11 +381,9 @@ def _document(reader: _Reader, value: Mapping[str, object], _path: Path) -> None
                 reader.lists = names
             else:
                 reader.calendars = set(names)
-                if len(names) > CALENDARS_AT_MOST:
-                    reader.wrong(
-                        (key,),
-                        f"expected at most {CALENDARS_AT_MOST} calendars, got {len(names)}; combine some of them",
-                    )
+                most = model.CALENDARS_AT_MOST
+                if len(names) > most:
+                    reader.wrong((key,), f"expected at most {most} calendars, got {len(names)}; combine some of them")
 
 
 def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
