@@ -191,7 +191,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         str | None,
         typer.Option(
             metavar="INSTANT",
-            help="Evaluate at this instant instead of now: ISO 8601 with its offset, such as 2026-11-22T22:30:00+01:00",
+            help="Evaluate at this instant instead of now: ISO 8601 with an offset, such as 2026-11-22T22:30Z",
         ),
     ] = None,
     suspended_date_survives: Annotated[
