@@ -1,7 +1,7 @@
 """The most processor time that one held job can cost: the worst policy documents that somebody found, `make bench`.
 
-Each shape below is a valid document that grows to 1 MiB of canonical JSON, and was made to be slow: calendars without
-number or full of windows, conditions joined every which way, exceptions for everything, patterns. Each is evaluated
+Each shape below is a valid document that grows to 1 MiB of canonical JSON, and was made to be slow: calendars as many
+as may be, or full of windows, conditions joined every which way, exceptions for everything, patterns. Each is evaluated
 for a job that is held, `until` included, once with nothing remembered of the calendars and again with all of it; what
 counts is the first. A search then changes what the worst shapes are made of, at random, and keeps what costs more.
 
@@ -25,6 +25,7 @@ from batchgate.policy import calendars
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import JobFacts, gather_facts
+from batchgate.policy.model import CALENDARS_AT_MOST
 from batchgate.policy.policy_set import PolicySet
 
 Written: TypeAlias = dict[str, Any]
@@ -126,7 +127,7 @@ def condition(rng: Random, names: list[str], knobs: Knobs) -> Written:
 def of_the_clock(knobs: Knobs) -> Written:
     """Calendars and conditions on them, and one requirement that is never met at the end."""
     rng = Random(4411)
-    names = [calendar_name(number) for number in range(min(max(knobs["calendars"], 1), 1_000))]
+    names = [calendar_name(number) for number in range(min(max(knobs["calendars"], 1), CALENDARS_AT_MOST))]
     written: Written = {
         "version": 1,
         "calendars": {name: calendar(number, knobs) for number, name in enumerate(names)},
@@ -240,10 +241,10 @@ USUAL: Knobs = {
 }  # fmt: skip
 OF_THE_CLOCK: Mapping[str, Knobs] = {
     "a hundred calendars": USUAL,
-    "a thousand calendars": {**USUAL, "calendars": 1_000, "rows": 1, "zones": 15},
-    "a thousand calendars of dates": {**USUAL, "calendars": 1_000, "dated": 1, "zones": 15},
+    "all calendars": {**USUAL, "calendars": CALENDARS_AT_MOST, "rows": 1, "zones": 15},
+    "all calendars of dates": {**USUAL, "calendars": CALENDARS_AT_MOST, "dated": 1, "zones": 15},
     "a hundred calendars open at once": {**USUAL, "zones": 1, "common": 1},
-    "a thousand calendars open at once": {**USUAL, "calendars": 1_000, "rows": 1, "zones": 1, "common": 1},
+    "all calendars open at once": {**USUAL, "calendars": CALENDARS_AT_MOST, "rows": 1, "zones": 1, "common": 1},
     "short requirements, open at once": {
         **USUAL,
         "calendars": 10,
@@ -256,10 +257,19 @@ OF_THE_CLOCK: Mapping[str, Knobs] = {
     "full calendars of dates": {**USUAL, "calendars": 24, "rows": 720, "dated": 1},
     "a calendar of one minute each": {**USUAL, "calendars": 1, "rows": 720, "joined": 3},
     "windows joined": {**USUAL, "calendars": 30, "rows": 20, "joined": 6, "asked": 1},
-    "windows of many calendars": {**USUAL, "calendars": 500, "rows": 1, "asked": 400},
+    "windows of many calendars": {**USUAL, "calendars": CALENDARS_AT_MOST, "rows": 1, "asked": 200},
     "closed on every date": {**USUAL, "calendars": 50, "closed": 1_000},
     "cancelled by windows": {**USUAL, "cancels": 1, "asked": 1},
     "matched by windows": {**USUAL, "matched": 1, "asked": 1},
+    "matched by windows joined, open at once": {
+        **USUAL,
+        "calendars": CALENDARS_AT_MOST,
+        "dated": 1,
+        "zones": 15,
+        "joined": 2,
+        "matched": 1,
+        "common": 1,
+    },
 }
 OTHERS: Mapping[str, Callable[[Knobs], Written]] = {
     "tags": tags, "patterns": patterns, "stars": stars, "needles": needles, "short requirements": small,

@@ -4,9 +4,27 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from rich.highlighter import RegexHighlighter
+from rich.text import Text
+from typer import rich_utils
 
 from batchgate_cli.commands import demo, emulator, iam, jobs, local, operate, policy
 from batchgate_cli.exits import ALL_EXIT_CODES_HELP
+
+
+def _fold(highlighter: RegexHighlighter) -> None:
+    """Let an option's name that is too long for its column go on in the next line of the help; it would be cut."""
+    highlight = highlighter.highlight
+
+    def fold(text: Text) -> None:
+        highlight(text)
+        text.overflow = "fold"
+
+    highlighter.highlight = fold  # type: ignore[method-assign]
+
+
+_fold(rich_utils.highlighter)
+_fold(rich_utils.negative_highlighter)
 
 app = typer.Typer(
     name="batchgate",

@@ -25,10 +25,16 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed."
 ALL_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
     "6 the outcome of a decision is not known yet, 130 interrupted."
+)
+PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage."
+POLICY_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy."
+TEST_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed."
+GATE_EXIT_CODES_HELP = (
+    "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 5 a decision was refused, 6 the outcome of a "
+    "decision is not known yet."
 )
 DECIDING_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 could not (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "

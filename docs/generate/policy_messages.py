@@ -42,9 +42,7 @@ class Part:
 
 
 PARTS = (
-    Part(
-        "What YAML can't read", "A part that can't be read is left out, and the rest is looked at all the same.", FILES
-    ),
+    Part("What YAML can't read", "A part that can't be read is left out; the rest is still checked.", FILES),
     Part("What the language does not have", "A problem makes a policy invalid.", POLICIES),
     Part("Several files", "Files that are given together are one policy set.", SETS),
     Part("Valid, but probably a mistake", "A finding makes a policy invalid with `--strict` only.", FINDINGS),

@@ -25,6 +25,7 @@ from batchgate_cli.authoring.reference_check_words import (
     CHECKS,
     FORMS,
     LINTS_OF_ALL_CHECKS,
+    LINTS_OF_TEXTS,
     NEVER,
     PARAMETERS,
     RANGE,
@@ -51,6 +52,13 @@ _EXITS: Mapping[Exit, str] = {
     Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",
     Exit.INTERRUPTED: "interrupted",
 }
+
+
+_LOOKED_AT: Mapping[str, str] = {
+    **dict.fromkeys(LINTS_OF_ALL_CHECKS, "all"),
+    **dict.fromkeys(LINTS_OF_TEXTS, "all that take text"),
+}
+"""Of lints that belong to no single check."""
 
 
 def reference_markdown() -> str:
@@ -121,7 +129,7 @@ def _checks() -> Iterator[str]:
 
 def _facts(check: CheckWords) -> Iterator[str]:
     takes = f"[{check.takes}](#operands)" if check.takes in FORMS else check.takes
-    lints = ", ".join(f"`{lint}`" for lint in check.lints) or f"none: {check.no_lint_because}"
+    lints = ", ".join(f"`{lint}`" for lint in check.lints)
     said = {"absent": check.absent, "unknown": check.unknown, "unmeasurable": check.unmeasurable}
     yield f"* takes: {takes}"
     yield f"* needs: {check.needs}"
@@ -133,8 +141,7 @@ def _facts(check: CheckWords) -> Iterator[str]:
 def _lints() -> Iterator[str]:
     by_lint = {lint: [f"`{key}`" for key, check in CHECKS.items() if lint in check.lints] for lint in LINTS_OF_FILES}
     rows = (
-        (f"`{lint}`", words, "all" if lint in LINTS_OF_ALL_CHECKS else ", ".join(by_lint[lint]))
-        for lint, words in LINTS_OF_FILES.items()
+        (f"`{lint}`", words, _LOOKED_AT.get(lint) or ", ".join(by_lint[lint])) for lint, words in LINTS_OF_FILES.items()
     )
     return _table(("lint", "finds", "looks at the checks"), rows)
 

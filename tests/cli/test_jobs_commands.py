@@ -487,7 +487,7 @@ def test_what_the_record_has_no_room_for_is_counted(live: LiveStage) -> None:
     assert kept + left_out == 3000
     assert kept > 500
     said = batchgate("jobs", "show", ref.job_id).stdout
-    assert f"and {left_out} more, for which the record has no room" in said
+    assert f"and {left_out} more, which do not fit in the record" in said
 
 
 # --- Refused, not done, not known ---------------------------------------------------------------------

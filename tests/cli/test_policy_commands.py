@@ -3,9 +3,11 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from batchgate.jobs.model import DateSurvives
@@ -46,7 +48,7 @@ def test_every_problem_is_told_at_once_with_file_and_line(tmp_path: Path) -> Non
     assert result.exit_code == 3
     *problems, note = result.stderr.splitlines()
     assert [line.split(":")[1] for line in problems] == ["1", "4", "6"]
-    assert note == "note: findings are reported when no problem is left"
+    assert note == "note: findings are reported when there are no more problems"
     assert "did you mean require?" in result.stderr
     assert result.stdout == ""
 
@@ -62,7 +64,7 @@ def test_problems_as_json_have_file_line_and_path(tmp_path: Path) -> None:
         "line": 3,
         "column": 5,
         "path": "policies[0]",
-        "message": "require is missing; write what jobs must meet, or require: [] where the match is enough",
+        "message": "require is missing; write what jobs must meet, or require: [] if the match is enough",
     }
 
 
@@ -265,6 +267,7 @@ def test_what_is_no_job_is_told_so(text: str, said: str, tmp_path: Path) -> None
         ("--job", JOB, "--region", "eu-west-1"),
         ("--job-id", "x", "--tags", TAGS),
         ("--job", JOB, "--at", "tomorrow"),
+        ("--job", JOB, "--at", "2026-11-20T12:00:00"),
         ("--job", JOB, "--output", "xml"),
     ],
 )
@@ -337,7 +340,7 @@ def test_an_operation_that_nobody_knows_is_a_warning(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert f"      warning: {path}:4:11: no operation known" in result.stdout
     [case] = json.loads(batchgate("policy", "test", path, "-o", "json").stdout)["cases"]
-    assert "; write S3PutObjectTagging (where" in case["warnings"][0]
+    assert "; write S3PutObjectTagging (if" in case["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +388,7 @@ def test_files_that_are_no_set_together_are_told_how_to_be_checked_alone(tmp_pat
     result = batchgate("policy", "check", str(tmp_path))
     assert result.exit_code == 3
     problem, note, _ = result.stderr.splitlines()
-    assert 'the name "p" is taken by' in problem
+    assert 'the name "p" is already used by' in problem
     assert note.startswith("note: these 2 files are read together as one policy set;")
     said, _ = json.loads(batchgate("policy", "check", str(tmp_path), "-o", "json").stdout)["notes"]
     assert note == f"note: {said}"
@@ -421,6 +424,23 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
         assert len(result.stdout.splitlines()) > 5
     for path in (["demo"], ["emulator", "serve"], ["local", "up"]):
         assert batchgate(*path, "--help").exit_code == 0
+
+
+def commands_below(command: object, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words of a command and of all that are below it."""
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands_below(inner, *path, name)
+
+
+@pytest.mark.parametrize("path", [*commands_below(get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("columns", [80, 60])
+def test_no_help_is_cut(path: tuple[str, ...], columns: int) -> None:
+    """Every word of every help is there on a narrow terminal too: nothing ends in an ellipsis."""
+    result = CliRunner(env={"COLUMNS": str(columns), "TERMINAL_WIDTH": str(columns)}).invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= columns
+    assert "\N{HORIZONTAL ELLIPSIS}" not in result.stdout
 
 
 def test_the_first_help_lists_every_exit_code() -> None:

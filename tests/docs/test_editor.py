@@ -222,8 +222,8 @@ def test_it_explains_every_check(editor: Editor, workspace: Path) -> None:
     ("name", "requirement", "underlined"),
     [
         ("check", "- totl_tasks: {at_most: 1}", "8: Property totl_tasks is not allowed."),
-        ("two", "- region: eu-*\n        role: x", "8: one check per item: make each an item of its own (- )"),
-        ("none", "- message: hi", "8: expected one check, or any, or all"),
+        ("two", "- region: eu-*\n        role: x", "8: one check per item: make each a separate item (- )"),
+        ("none", "- message: hi", "8: expected one check, any or all"),
         (
             "placeholder",
             '- role: "${owner}"',

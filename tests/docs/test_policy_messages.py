@@ -12,7 +12,20 @@ import pytest
 
 from batchgate.policy import calendars, patterns, validate
 from batchgate_cli.authoring import case_file, case_members, cases, lint_file, policy_file, yaml_words
-from batchgate_cli.authoring.lint import names, operations, requester, statements, times, unmeasured, values
+from batchgate_cli.authoring.lint import (
+    absent,
+    approvals,
+    elements,
+    list_names,
+    names,
+    operations,
+    requester,
+    statements,
+    tags,
+    times,
+    unmeasured,
+    values,
+)
 from batchgate_cli.authoring.lint_file import LINTS_OF_FILES
 from docs.generate.policy_message_inputs import FINDINGS
 from docs.generate.policy_messages import PAGE, PARTS, messages_markdown, messages_of
@@ -20,6 +33,7 @@ from docs.generate.policy_messages import PAGE, PARTS, messages_markdown, messag
 MODULES: tuple[ModuleType, ...] = (
     *(validate, calendars, patterns, policy_file, yaml_words, case_file, case_members, cases),
     *(lint_file, names, operations, requester, statements, times, unmeasured, values),
+    *(absent, approvals, elements, list_names, tags),
 )
 """All that makes messages for authors."""
 
@@ -127,7 +141,7 @@ def test_every_message_says_where_what_and_what_to_do() -> None:
             title,
             line,
         )
-        if line.startswith(("    instead: ", "these ")) or title == "What did not come true":
+        if line.startswith(("    instead: ", "these ")) or title == "Expectations that are not met":
             continue
         assert re.match(r"[a-z.]+:\d+:\d+: |expected a directory", line), (title, line)
 

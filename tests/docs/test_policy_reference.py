@@ -18,10 +18,10 @@ from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.cases import Coverage, read_cases, run_file
 from batchgate_cli.authoring.lint_file import LINTS_OF_FILES, located_findings
 from batchgate_cli.authoring.operations import operation_parameters
-from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, NEVER
+from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, LINTS_OF_TEXTS, NEVER
 from batchgate_cli.authoring.reference_words import JOINING
 from batchgate_cli.authoring.schema import policy_schema
-from batchgate_cli.exits import EXIT_CODES_HELP, Exit
+from batchgate_cli.exits import TEST_EXIT_CODES_HELP, Exit
 from docs.generate.policy_reference import PAGE, reference_markdown
 from tests.docs.transcripts import Block, blocks
 
@@ -129,11 +129,25 @@ def test_every_check_has_its_section() -> None:
 
 
 def test_somebody_thought_of_lint_for_every_check() -> None:
-    """A check names the lints that look at it, or why none does; all of them exist."""
+    """A check names the lints that look at it; all of them exist."""
     for key, check in CHECKS.items():
-        assert bool(check.lints) != bool(check.no_lint_because), key
+        assert check.lints, key
         assert set(check.lints) <= set(LINTS_OF_FILES)
-    assert set(LINTS_OF_ALL_CHECKS) <= set(LINTS_OF_FILES)
+    assert {*LINTS_OF_ALL_CHECKS, *LINTS_OF_TEXTS} <= set(LINTS_OF_FILES)
+
+
+OF_NO_CHECK = {
+    *("expired-exception", "lifts-nothing", "approves-everything", "cancel-after-expiry", "cancel-before-grace"),
+    *("slow-clock", "name-without-room", "unused-list"),
+    *("silence-without-reason", "unknown-lint", "unused-silence"),
+}
+
+
+def test_each_lint_about_values_names_the_checks_that_it_looks_at() -> None:
+    """Only lints on settings, on whole statements, calendars, lists, exceptions and comments name no check."""
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| .* \| +(.*?) ?\|$", TEXT, re.MULTILINE))
+    without = {lint for lint in LINTS_OF_FILES if not rows[lint].strip()}
+    assert without == OF_NO_CHECK
 
 
 def test_every_lint_and_exit_code_is_on_the_page() -> None:
@@ -142,7 +156,7 @@ def test_every_lint_and_exit_code_is_on_the_page() -> None:
         assert f"| `{lint}` |" in TEXT
     for code in set(Exit) - {Exit.REFUSED, Exit.NOT_KNOWN_YET}:  # of decisions by hand: operations.md
         assert f"| {int(code)} |" in TEXT
-        assert code is Exit.INTERRUPTED or f"{int(code)} " in EXIT_CODES_HELP
+        assert code is Exit.INTERRUPTED or f"{int(code)} " in TEST_EXIT_CODES_HELP
 
 
 def test_the_forms_of_operands_are_used() -> None:

@@ -159,6 +159,9 @@ WRONG: dict[str, Any] = {
     "a guardrail that requires nothing": {"version": 1, "guardrails": [{"name": "g", "require": []}]},
     "an empty match": {"version": 1, "policies": [{"name": "p", "match": [], "require": []}]},
     "require as a mapping": {"version": 1, "policies": [{"name": "p", "require": {"region": "x"}}]},
+    "more calendars than there may be": written(
+        calendars={f"c{n}": {"timezone": "UTC", "open": [{"days": ["mon"]}]} for n in range(257)}
+    ),
     "an unknown check": written({"tasks": {"at_most": 1}}),
     "two checks in one item": written({"region": "eu-*", "account": "111111111111"}),
     "a check beside any": written({"region": "eu-*", "any": [{"region": "us-*"}]}),

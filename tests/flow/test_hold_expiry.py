@@ -14,6 +14,8 @@ from batchgate.errors import GateError, JobsApiThrottledError, UnreadableItemErr
 from batchgate.gate.ports import CircuitBreaker, Pause
 from batchgate.gate.state import Block, Outcome, Phase
 from batchgate.jobs.model import DateSurvives, JobRef
+from batchgate_cli.authoring.lint import lint
+from batchgate_cli.authoring.policy_file import load_text
 from s3batch_emulator import Effect, Fault, Switches, connect
 from s3batch_emulator.exchange import HttpRequest, HttpResponse
 from tests.flow.stage import APPROVE_ALL, ONCE, UP_TO_THREE, RecordedJobs, Stage, raising, s3control_client
@@ -511,3 +513,24 @@ def test_the_circuit_breaker_is_an_outage(stage: Stage) -> None:
     assert stage.review(ref).action == "held"
     assert keep(stage, ref, days=2, microseconds=-1) == "held"
     assert keep(stage, ref, microseconds=1) == "cancelled"
+
+
+def until_cancelled(stage: Stage, tasks: int) -> timedelta:
+    """How long a job of so many tasks stays Suspended under what is enforced."""
+    ref = stage.create(tasks)
+    begin = stage.clock.now()
+    stage.review(ref)
+    keep(stage, ref, days=3)
+    assert stage.status(ref) == "Cancelled"
+    return stage.clock.now() - begin
+
+
+@pytest.mark.parametrize(("held", "grace"), [("2h", "1d"), ("1h", "2h"), ("2h", "2h"), ("1d", "2h")])
+def test_lint_finds_where_what_only_holds_is_cancelled_before_what_cancels(stage: Stage, held: str, grace: str) -> None:
+    """And nowhere else: the one waits for `cancel_held_after`, the other for its grace, whichever is longer."""
+    text = BESIDE_A_GRACE.replace("{at_most: 1}", "{at_most: 6}").replace("grace: 1d", f"grace: {grace}")
+    text = text.replace("cancel_held_after: 2h", f"cancel_held_after: {held}")
+    stage.enforce(text)
+    found = lint(load_text(text, "policy.yaml").policies, stage.clock.now().date())
+    only_held, cancelled = until_cancelled(stage, 5), until_cancelled(stage, 7)
+    assert ("cancel-before-grace" in {finding.lint for finding in found}) is (only_held < cancelled)

@@ -307,6 +307,39 @@ def test_an_answer_without_a_list_of_jobs_ends_nothing(stage: Stage) -> None:
         assert stage.state(ref).outcome is None
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["Suspended", "New to Paused"])
+def test_one_answer_without_a_list_of_jobs_ends_nothing(stage: Stage, *, moved: bool) -> None:
+    """Of a job that would be in that list, while the other answer is an empty list."""
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    stage.review(ref)
+    if moved:
+        stage.update_as_a_person(ref, "Ready")
+    stage.emulator.faults.add(Fault(Effect.ERROR, "NotFoundException", operation="DescribeJob", times=None))
+    unclear = raising(ListingUnclearError("ListJobs: the answer has no list of jobs"))
+    for _ in range(4):
+        stage.advance(days=1)
+        stage.script.before("list_jobs", *((lambda: None, unclear) if moved else (unclear,)))
+        stage.sweep()
+        assert stage.state(ref).outcome is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, ListingUnclearError("ListJobs: the answer has no list of jobs"), JobsApiError("ListJobs: try later")],
+    ids=["listed", "unclear", "failed"],
+)
+def test_without_a_list_of_suspended_jobs_no_hold_has_moved(stage: Stage, other: JobsApiError | None) -> None:
+    """Whatever S3 answers to the other listing, a hold is not due before its time."""
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    stage.review(ref)
+    unclear = raising(ListingUnclearError("ListJobs: the answer has no list of jobs"))
+    stage.script.before("list_jobs", unclear, *([raising(other)] if other else []))
+    report = stage.sweep()
+    assert (report.due, "ListJobs Suspended" in dict(report.troubles)) == (0, True)
+
+
 def test_an_answer_without_a_list_of_jobs_is_no_trouble_where_none_is_expected(stage: Stage) -> None:
     """Whether S3 leaves an empty list out has not been recorded."""
     unclear = raising(ListingUnclearError("ListJobs: the answer has no list of jobs"))

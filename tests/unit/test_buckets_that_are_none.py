@@ -283,7 +283,10 @@ INVOKE: Json = {
         ),
         (
             {"source_buckets": ["lake", "secret-bucket-x1y2-s3alias"]},
-            'not-that-source: source_buckets is "lake", unmeasurable (an access point alias), want none secret-bucket',
+            (
+                'not-that-source: source_buckets is "lake", unmeasurable (an access point alias), '
+                "want none of secret-bucket"
+            ),
         ),
     ],
 )

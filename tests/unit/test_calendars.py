@@ -334,7 +334,7 @@ def test_a_range_of_dates_has_both_ends(text: str, inside: list[str], outside: l
         ("2026-12-24..2026-12-32", 'expected a day from 01 to 31, got "2026-12-32"'),
         (
             "2026-12-24..2026-12-23",
-            "expected the first date not to be after the last, got 2026-12-24..2026-12-23; turn them round",
+            "expected the first date not to be after the last, got 2026-12-24..2026-12-23; swap them",
         ),
         ("2026-12-24..01-02", 'expected a year in both dates or in neither, got "2026-12-24..01-02"'),
         ("12-24..2027-01-02", 'expected a year in both dates or in neither, got "12-24..2027-01-02"'),

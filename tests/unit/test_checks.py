@@ -944,10 +944,11 @@ def test_checks_for_one_value_are_one_check_and_1_is_not_true() -> None:
         (checks.Present(wanted_present=True), "present"),
         (checks.Present(wanted_present=False), "absent"),
         (checks.Elements("only", checks.Matches(frozenset({"lake"}))), "only lake"),
-        (checks.InWindow(frozenset({"nights", "freeze"}), ()), "freeze or nights"),
+        (checks.InWindow(frozenset({"nights", "freeze"}), ()), "freeze or nights open"),
+        (checks.Not(checks.InWindow(frozenset({"nights", "freeze"}), ())), "freeze and nights closed"),
         (checks.Through(date(2026, 3, 31), "UTC"), "through 2026-03-31"),
         (checks.OneOf(frozenset({checks.Equals(5), checks.Matches(frozenset({"BULK"}))})), "5 or BULK"),
-        (checks.Not(checks.Present(wanted_present=True)), "not present"),
+        (checks.Not(checks.Present(wanted_present=True)), "absent"),
     ],
 )
 def test_what_is_wanted_is_said_in_words(test: checks.Test, words: str) -> None:

@@ -105,7 +105,7 @@ def test_a_malformed_glob_is_told_where_it_stands(condition: Written, glob: str)
 
 def test_a_malformed_glob_in_a_named_list_is_told_there() -> None:
     """Once, where it is written."""
-    with pytest.raises(PolicyError, match=r"lists\.forms\[1\]\.glob: expected a \] that closes"):
+    with pytest.raises(PolicyError, match=r"lists\.forms\[1\]\.glob: expected a \] to close"):
         PolicySet.from_data(document({"tags": {"a": {"list": "forms"}}}, lists={"forms": ["a", {"glob": "["}]}))
 
 

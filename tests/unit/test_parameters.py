@@ -482,8 +482,8 @@ def test_the_reason_says_what_a_list_and_a_time_should_be() -> None:
             ),
         ]
     )
-    assert test.wanted == "none (Grantee.TypeIdentifier uri and Permission READ) and only Permission READ"
-    assert checks.Not(test).wanted.startswith("not (none ")
+    assert test.wanted == "none with (Grantee.TypeIdentifier uri and Permission READ) and only with Permission READ"
+    assert checks.Not(test).wanted.startswith("not (none with ")
     assert (
         checks.Dated(datetime(2027, 1, 1, tzinfo=UTC), None, timedelta(days=365)).wanted
         == "before 2027-01-01T00:00:00Z and within 365d of the job's creation"

@@ -189,10 +189,10 @@ def test_a_glob_without_a_bracket_matches_as_the_same_pattern(pattern: str, text
 @pytest.mark.parametrize(
     ("glob", "says"),
     [
-        ("a[", "expected a ] that closes the class"),
-        ("[]", "expected a ] that closes the class"),
-        ("[!]", "expected a ] that closes the class"),
-        ("x[0-9", "for a \\[ write \\[\\[\\]"),
+        ("a[", "expected a ] to close the class"),
+        ("[]", "expected a ] to close the class"),
+        ("[!]", "expected a ] to close the class"),
+        ("x[0-9", "to match a \\[, write \\[\\[\\]"),
         ("[9-0]", 'expected a range from low to high, got "9-0"; write 0-9'),
         ("[a-Z]", "expected a range from low to high"),
         ("[^0-9]", "write \\[!0-9\\]"),

@@ -41,7 +41,7 @@ def problems(directory: Path, job: object, **more: object) -> list[str]:
         (
             {"operation": {"S3DeleteObjectTagging": {"TagSet": []}}},
             "operation.S3DeleteObjectTagging.TagSet",
-            "S3 has no such member; nothing stands here",
+            "S3 has no such member; no member is allowed here",
         ),
         (
             {"Operation": {"S3InitiateRestoreObject": {"ExpirationInDays": "7"}}},

@@ -85,9 +85,24 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "a key that nobody knows": ({"zzz": 1}, r"\.zzz: unknown key; known here: name, job, .*, reason"),
     "a name that is no text": ({"name": 5}, r'\.name: expected text, got the number 5; write it in quotes: "5"'),
     "an empty name": ({"name": ""}, r"\.name: expected a name, got an empty text"),
-    "an instant in words": ({"at": "soon"}, r'\.at: expected an ISO 8601 instant such as \S+, got "soon"'),
-    "an instant before all time": ({"at": "0001-01-01T00:00:00Z"}, r"\.at: expected an ISO 8601 instant"),
-    "an instant outside the calendar": ({"at": "9999-12-31T23:59:59-12:00"}, r"\.at: expected an ISO 8601 instant"),
+    "an instant in words": (
+        {"at": "soon"},
+        r'\.at: expected a date or an instant with its offset such as \S+, got "soon"',
+    ),
+    "an instant before all time": (
+        {"at": "0001-01-01T00:00:00Z"},
+        r"\.at: expected a date or an instant with its offset",
+    ),
+    "an instant outside the calendar": (
+        {"at": "9999-12-31T23:59:59-12:00"},
+        r"\.at: expected a date or an instant with its offset",
+    ),
+    "an instant without its offset": (
+        {"at": "2026-11-20T12:00:00"},
+        r'\.at: expected a date or an instant with its offset .*"; in UTC that is 2026-11-20T12:00:00Z$',
+    ),
+    "an end without its offset": ({"until": "2026-11-20T12:00"}, r"\.until: .*; in UTC that is 2026-11-20T12:00:00Z$"),
+    "a cancellation without its offset": ({"cancels_at": "2026-11-20 12:00:00"}, r"\.cancels_at: .*; in UTC that is"),
     "a verdict in the past tense": (
         {"expect": "approved"},
         r'\.expect: expected approve, hold, cancel or wait, got "approved"; did you mean approve\?',
@@ -95,7 +110,10 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "no verdict": ({"expect": None}, r"\.expect: expected approve, hold, cancel or wait, got nothing"),
     "one name that decides": ({"decided_by": "p"}, r'\.decided_by: expected a list of names, got "p"; write it as'),
     "a number that decides": ({"decided_by": ["p", 5]}, r"\.decided_by\[1\]: expected text, got the number 5"),
-    "an end in words": ({"until": "never"}, r'\.until: expected an ISO 8601 instant such as \S+, got "never"'),
+    "an end in words": (
+        {"until": "never"},
+        r'\.until: expected a date or an instant with its offset such as \S+, got "never"',
+    ),
     "a reason that is no text": ({"reason": ["x"]}, r"\.reason: expected text, got a list of 1"),
     "approval in words": ({"manually_approved": "yes"}, r'\.manually_approved: expected true or false, got "yes"'),
     "a list of tags": ({"tags": ["a"]}, r"\.tags: expected a mapping .* or unmeasurable, got a list of 1"),
@@ -118,7 +136,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a word that is misspelt": ({"acount": "1"}, r"\.acount: unknown key; did you mean account\?"),
     "a member that is misspelt": ({"Reprot": {}}, r"\.Reprot: unknown key; did you mean Report\?"),
-    "what stands beside a job": ({"tags": {}}, r"\.tags: unknown key; tags stands one level up, beside job"),
+    "what stands beside a job": ({"tags": {}}, r"\.tags: unknown key; tags belongs one level up, beside job"),
     "a word that nobody knows": ({"zzz": 1}, r"\.zzz: unknown key; known here: operation, .*members such as Report"),
     "half an object": ({"total_tasks": 0.5}, r"\.total_tasks: expected a whole number >= 0, got the number 0\.5"),
     "true objects": ({"total_tasks": True}, r"\.total_tasks: expected a whole number >= 0, got true"),
@@ -132,7 +150,7 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got \"no\"; write it as DescribeJob"),
     "progress in words": (
         {"ProgressSummary": {"TotalNumberOfTasks": "5"}},
-        r'\.ProgressSummary\.TotalNumberOfTasks: expected a whole number, got "5"; write it as DescribeJob answers it',
+        r'\.ProgressSummary\.TotalNumberOfTasks: expected a whole number, got "5"; write it as DescribeJob returns it',
     ),
     "a parameter that is misspelt": (
         {"operation": {"S3PutObjectCopy": {"StorageClas": "STANDARD"}}},
@@ -210,7 +228,7 @@ def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_its_lines(tmp_p
 def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> None:
     """Nothing is made up for it."""
     [told] = problems(write(tmp_path, {name: value for name, value in GOOD.items() if name != key}))
-    assert re.match(rf"cases\[0\]: {key} is missing; say .+", told)
+    assert re.match(rf"cases\[0\]: {key} is missing; write .+", told)
 
 
 @pytest.mark.parametrize(
@@ -218,11 +236,11 @@ def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> 
     [
         ("5\n", ": expected a file of test cases: a mapping with policy and cases, got the number 5"),
         ("policy: policy.yaml\ncases: []\n", "cases: expected a list of at least one case, got an empty list"),
-        ("policy: policy.yaml\n", ": cases is missing; say what is expected of which jobs: a list of cases"),
-        ("policy: 'a\n", ": expected a quote that closes"),
+        ("policy: policy.yaml\n", ": cases is missing; write a list of cases: jobs, and the verdict expected of each"),
+        ("policy: 'a\n", ": expected a closing quote"),
         ("policy: [policy.yaml, nope]\ncases: []\n", "policy[1]: expected a file or directory, relative to this file"),
         ("policy: []\ncases: []\n", "policy: expected at least one file or directory, got an empty list"),
-        (POLICY, ": expected a file of test cases, got a policy document; it is checked by `batchgate policy check "),
+        (POLICY, ": expected a file of test cases, got a policy document; check it with `batchgate policy check "),
     ],
 )
 def test_what_is_no_file_of_cases_is_told_so(content: str, expected: str, tmp_path: Path) -> None:
@@ -239,7 +257,7 @@ def test_a_policy_given_for_its_cases_leads_to_them(tmp_path: Path) -> None:
     cases.rename(tmp_path / "cases" / "policy.yaml")
     (tmp_path / "policy.yaml").write_text(POLICY)
     [told] = problems(tmp_path / "policy.yaml")
-    assert told.endswith(f"its cases run by `batchgate policy test {tmp_path / 'cases' / 'policy.yaml'}`")
+    assert told.endswith(f"run its cases with `batchgate policy test {tmp_path / 'cases' / 'policy.yaml'}`")
 
 
 def test_the_problems_of_several_files_and_of_their_policies_are_told_together(tmp_path: Path) -> None:
@@ -310,7 +328,7 @@ def test_an_operation_that_nobody_knows_is_a_warning_with_the_one_that_is_near(
     [warning] = warnings(file)
     assert warning.startswith(f"{file}:1:")
     assert "cases[0].job.operation: no operation known to this version" in warning
-    assert "; write S3PutObjectTagging (where" in warning
+    assert "; write S3PutObjectTagging (if" in warning
 
 
 def test_an_operation_like_no_other_is_a_warning_with_all_that_are_known(tmp_path: Path) -> None:

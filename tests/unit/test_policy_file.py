@@ -61,19 +61,19 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "duplicate name": (
         GOOD + "  - name: p\n    require: []\n",
         6,
-        r'the name "p" is taken by policies\[0\]\.name; .*bad\.yaml:3:',
+        r'the name "p" is already used by policies\[0\]\.name; .*bad\.yaml:3:',
     ),
-    "duplicate key": (GOOD + "mode: shadow\nmode: enforce\n", 7, "said twice, first in line 6"),
+    "duplicate key": (GOOD + "mode: shadow\nmode: enforce\n", 7, "given twice, first in line 6"),
     "duplicate key deep inside": (
         GOOD.replace("region: eu-*", "tags: {a: x,\n          a: y}"),
         6,
-        "said twice, first in line 5",
+        "given twice, first in line 5",
     ),
-    "duplicate key in another style": ('version: 1\n"version": 1\n', 2, "said twice, first in line 1"),
+    "duplicate key in another style": ('version: 1\n"version": 1\n', 2, "given twice, first in line 1"),
     "unknown calendar": (
         GOOD + "      - window: nights\n",
         6,
-        'no calendar is named "nights"; define it below calendars',
+        'no calendar is named "nights"; define it under calendars',
     ),
     "impossible window": (
         GOOD + "calendars:\n  c:\n    timezone: UTC\n    open:\n      - {days: [mon], from: '25:00', to: '06:00'}\n",
@@ -94,12 +94,12 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
         "expected spaces, got a tab; indent with spaces only",
     ),
     "two documents": (GOOD + "---\n" + GOOD, 6, "expected one document"),
-    "an open bracket": ("version: 1\npolicies: [\n", 2, "expected ] that closes the \\[ here; add it"),
-    "an open quote": ('version: "1\n\n', 1, "expected a quote that closes the one that opens here"),
+    "an open bracket": ("version: 1\npolicies: [\n", 2, "expected ] to close the \\[ here; add it"),
+    "an open quote": ('version: "1\n\n', 1, "expected a closing quote for the quote that opens here"),
     "a wrong indentation": ("version: 1\n policies: []\n", 2, "expected no spaces before this key, as in line 1"),
-    "an undefined alias": ("version: *v\n", 1, 'got \\*, which names an anchor .*quotes: "\\*v"'),
+    "an undefined alias": ("version: *v\n", 1, 'got \\*, which refers to an anchor .*quotes: "\\*v"'),
     "an anchor twice": ("version: 1\na: &x 1\nb: &x 2\n", 3, "unknown key|anchor"),
-    "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias that stands inside of what it stands for"),
+    "an alias of itself": ("version: 1\npolicies: &p [*p]\n", 2, "an alias inside its own anchor"),
     "a merge key": (GOOD + "<<: {mode: shadow}\n", 6, "unknown key"),
     "a tag": (GOOD + "mode: !shadow shadow\n", 6, "expected no YAML tag, got !shadow"),
     "a tag of Python": (
@@ -111,7 +111,7 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "a tag on quoted text": ('version: !!int "1"\n', 1, "expected no YAML tag"),
     "binary": (GOOD + "mode: !!binary c2hhZG93\n", 6, "expected no YAML tag"),
     "a list for a key": ("version: 1\n? [a]\n: b\n", 2, "expected a text key, got a list or a mapping"),
-    "a number that begins with 0": (GOOD + "      - account: 012345678901\n", 6, "no number that begins with 0"),
+    "a number that begins with 0": (GOOD + "      - account: 012345678901\n", 6, "without leading zeros"),
     "an account id that is a number": (
         GOOD + "      - account: 111111111111\n",
         6,
@@ -446,34 +446,34 @@ def test_both_endings_are_read_from_a_directory(suffix: str, tmp_path: Path) -> 
 CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "a name twice": (
         (GOOD, GOOD),
-        [r"^b\.yaml:3:\d+: policies\[1\]\.name: the name \"p\" is taken by policies\[0\]\.name; .*a\.yaml:3:\d+"],
+        [r"^b\.yaml:3:\d+: policies\[1\]\.name: the name \"p\" is already used by policies\[0\]\..*a\.yaml:3:\d+"],
     ),
     "a guardrail named as a policy": (
         (GOOD, VERSION + "guardrails:\n  - {name: p, require: [{region: x}]}\n"),
-        [r"^b\.yaml:3:\d+: guardrails\[0\]\.name: the name \"p\" is taken .*a\.yaml:3:\d+"],
+        [r"^b\.yaml:3:\d+: guardrails\[0\]\.name: the name \"p\" is already used .*a\.yaml:3:\d+"],
     ),
     "a setting twice": (
         (GOOD + "mode: shadow\n", VERSION + "mode: shadow\n"),
-        [r"^b\.yaml:2:\d+: mode: said in another file too \(a\.yaml:6:\d+\); say it once"],
+        [r"^b\.yaml:2:\d+: mode: also set in another file \(a\.yaml:6:\d+\); set it once"],
     ),
     "every setting twice": (
         tuple(VERSION + "mode: shadow\nunmatched: hold\nungated_jobs: report\ncancel_held_after: 21d\n" for _ in "ab"),
         [
-            rf"^b\.yaml:{line}:\d+: {key}: said in another file too \(a\.yaml:{line}"
+            rf"^b\.yaml:{line}:\d+: {key}: also set in another file \(a\.yaml:{line}"
             for line, key in enumerate(("mode", "unmatched", "ungated_jobs", "cancel_held_after"), 2)
         ],
     ),
     "a setting thrice": (
         (VERSION + "mode: shadow\n",) * 3,
-        [r"^b\.yaml:2:\d+: mode: said in another", r"^c\.yaml:2:\d+: mode: said in another file too \(a\.yaml"],
+        [r"^b\.yaml:2:\d+: mode: also set in another", r"^c\.yaml:2:\d+: mode: also set in another file \(a\.yaml"],
     ),
     "a list twice": (
         (GOOD + "lists:\n  l: [a]\n", VERSION + "lists:\n  k: [b]\n  l: [a]\n"),
-        [r"^b\.yaml:4:\d+: lists\.l: said in another file too \(a\.yaml:7:\d+\)"],
+        [r"^b\.yaml:4:\d+: lists\.l: also set in another file \(a\.yaml:7:\d+\)"],
     ),
     "a calendar twice": (
         (GOOD + CALENDAR.format("c"), VERSION + CALENDAR.format("c")),
-        [r"^b\.yaml:3:\d+: calendars\.c: said in another file too \(a\.yaml:7:\d+\)"],
+        [r"^b\.yaml:3:\d+: calendars\.c: also set in another file \(a\.yaml:7:\d+\)"],
     ),
     "no version in one": ((GOOD, "mode: shadow\n"), [r"^b\.yaml:1:\d+: version is missing"]),
     "no version in the first": (("mode: shadow\n", GOOD), [r"^a\.yaml:1:\d+: version is missing"]),
@@ -484,7 +484,7 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "two lists": (("- a\n", "- b\n"), [r"^a\.yaml:1:\d+: .*got a list of 1", r"^b\.yaml:1:\d+: .*got a list of 1"]),
     "two broken files": (
         ("a: [", GOOD, b"\xff"),
-        [r"^a\.yaml:1:\d+: expected ] that closes the \[ here", r"^c\.yaml:1:\d+: expected UTF-8"],
+        [r"^a\.yaml:1:\d+: expected ] to close the \[ here", r"^c\.yaml:1:\d+: expected UTF-8"],
     ),
     "an unknown key in both": (
         (GOOD + "a: 1\n", VERSION + "a: 1\n"),
@@ -565,7 +565,7 @@ def test_a_file_that_collides_with_itself_is_one_set(tmp_path: Path) -> None:
     twice = VERSION + "policies:\n  - {name: p, require: []}\n  - {name: p, require: []}\n"
     other = VERSION + "policies:\n  - {name: q, require: []}\n"
     written(tmp_path, twice, other)
-    with pytest.raises(PolicyError, match='the name "p" is taken') as refused:
+    with pytest.raises(PolicyError, match='the name "p" is already used') as refused:
         policy_file.load([tmp_path])
     assert not hasattr(refused.value, "__notes__")
 
@@ -573,16 +573,16 @@ def test_a_file_that_collides_with_itself_is_one_set(tmp_path: Path) -> None:
 def test_directories_below_are_not_read_and_named(tmp_path: Path) -> None:
     """Those that hold policy files: whoever put them there may believe that they count."""
     written(tmp_path, GOOD)
-    for name in ("cases", "empty", "team"):
+    for name in ("cases", "empty", "loud", "team"):
         (tmp_path / name).mkdir()
     (tmp_path / "cases" / "a.yaml").write_text("policy: ../a.yaml\n")
     (tmp_path / "team" / "b.yml").write_text(GOOD)
-    assert policy_file.load([tmp_path]).not_read == (tmp_path / "cases", tmp_path / "team")
+    (tmp_path / "loud" / "C.YAML").write_text(GOOD)
+    assert policy_file.load([tmp_path]).not_read == tuple(tmp_path / name for name in ("cases", "loud", "team"))
     assert policy_file.load([tmp_path / "a.yaml"]).not_read == ()
     (tmp_path / "a.yaml").unlink()
-    with pytest.raises(
-        PolicyError, match=rf"got none in .*; name one of those below it: {tmp_path}/cases, {tmp_path}/team"
-    ):
+    below = ", ".join(f"{tmp_path}/{name}" for name in ("cases", "loud", "team"))
+    with pytest.raises(PolicyError, match=f"got none in .*; name one of its subdirectories: {below}"):
         policy_file.load([tmp_path])
 
 
@@ -591,7 +591,7 @@ def test_what_might_never_end_is_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     for path, kind in ((pipe, "a named pipe"), (Path("/dev/zero"), "a device")):
-        with pytest.raises(PolicyError, match=f"expected a file, got {kind}; write what it gives into a file"):
+        with pytest.raises(PolicyError, match=f"expected a file, got {kind}; write its output to a file"):
             policy_file.load([path])
 
 

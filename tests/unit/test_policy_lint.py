@@ -54,8 +54,8 @@ def test_a_finding_stands_at_its_line_and_reads_as_one_line() -> None:
     [finding] = located(claimed())
     assert str(finding.place) == "approval.yaml:9:20"
     assert str(finding).startswith(
-        "approval.yaml:9:20: claimed-by-requester: anyone who may create the job can set the tag ticket, and copies"
-        " does not ask for total_tasks at most 100; put a role or an account beside it"
+        "approval.yaml:9:20: claimed-by-requester: anyone who may create the job can set the tag ticket, and then"
+        " copies does not require total_tasks at most 100; add a role or an account to the condition"
     )
 
 

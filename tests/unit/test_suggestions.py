@@ -81,7 +81,7 @@ def test_days_are_named_in_the_order_of_the_week() -> None:
                     {"name": "e", "lifts": ["p"], "match": [{"region": "x"}], "expires": "2027/3/1", "because": "y"}
                 ],
             ),
-            'expires: expected a date as YYYY-MM-DD, got "2027/3/1"; write 2027-03-01',
+            'expires: expected a date in the form YYYY-MM-DD, got "2027/3/1"; write 2027-03-01',
         ),
         (
             required(
@@ -152,18 +152,18 @@ def test_no_word_of_the_language_is_taken_for_a_wish() -> None:
     [
         (
             {"version": 1, "policies": [{"name": "p", "operation": "x", "require": []}]},
-            "operation stands in an item of match, require or unless",
+            "operation belongs in an item of match, require or unless",
         ),
         (
             {"version": 1, "policies": [{"name": "p", "unmatched": "hold", "require": []}]},
-            "unmatched stands at the top of the file",
+            "unmatched belongs at the top of the file",
         ),
         (
             required({"any": [{"region": "x", "message": "y"}]}),
-            "message stands in an item of require, beside its check",
+            "message belongs in an item of require, beside its check",
         ),
-        ({"version": 1, "match": [{"region": "x"}]}, "match stands in an item of policies or guardrails"),
-        ({"version": 1, "calendars": {"c": {**OPEN, "days": ["mon"]}}}, "days stands in an item of a calendar's open"),
+        ({"version": 1, "match": [{"region": "x"}]}, "match belongs in an item of policies or guardrails"),
+        ({"version": 1, "calendars": {"c": {**OPEN, "days": ["mon"]}}}, "days belongs in an item of a calendar's open"),
         (required({"or": [{"region": "x"}]}), "write any"),
         (required({"not": {"region": "x"}}), "write not inside the check"),
     ],
@@ -233,7 +233,7 @@ RIGHT_ADVICE = [
         parameter("S3PutObjectCopy.NewObjectMetadata.UserMetadata", {"x": "y"}),
         "write the whole path: S3PutObjectCopy.NewObjectMetadata.UserMetadata.x: ...",
     ),
-    (required({"window": {"from": "22:00", "to": "06:00"}}), "define a calendar below calendars"),
+    (required({"window": {"from": "22:00", "to": "06:00"}}), "define a calendar under calendars"),
     (required({"total_tasks": {"max": 5}}), "write at_most"),
     (required({"total_tasks": {"less_than": 5}}), "write at_most"),
     (required({"total_tasks": {"between": [1, 5]}}), "write {at_least: ..., at_most: ...}"),
@@ -243,7 +243,7 @@ RIGHT_ADVICE = [
     ({"version": 1, "policies": {"p": {"require": []}}}, "make each an item that begins with its name: `- name: p`"),
     (
         {"version": 1, "policies": [{"name": "p", "require": [{"region": "x"}, {"on_violation": "cancel"}]}]},
-        "take the dash away: on_violation stands beside the check of the item above",
+        "remove the dash: on_violation belongs beside the check of the item above",
     ),
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["mon-fri"]}]}}), "write mon, tue, wed, thu, fri"),
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["Fri to Mon"]}]}}), "write fri, sat, sun, mon"),
@@ -254,10 +254,10 @@ RIGHT_ADVICE = [
     (required({"report_bucket": "x"}), "write report: {bucket: ...}"),
     (required({"status": "x"}), "the gate evaluates only jobs that wait for confirmation"),
     (required({"partition": "x"}), "write region"),
-    (required({"exception": "x"}), "did you mean exceptions? It stands at the top of the file"),
+    (required({"exception": "x"}), "did you mean exceptions? It belongs at the top of the file"),
     (required({"tags": {"ticket": {"regex": "x"}}}), "patterns have * and ?, and no regular expressions"),
-    (required({"total_tasks": {"at_most": "7d"}}), "only a time takes a duration, as {within: 7d}"),
-    (parameter(UNTIL, {"at_most": "365d"}), "only a time takes a duration, as {within: 365d}"),
+    (required({"total_tasks": {"at_most": "7d"}}), "only a time takes a duration, such as {within: 7d}"),
+    (parameter(UNTIL, {"at_most": "365d"}), "only a time takes a duration, such as {within: 365d}"),
     (parameter(UNTIL, {"within": "1y"}), "write 365d"),
     (parameter(UNTIL, {"before": "2027-02-30"}), "expected a day from 01 to 28"),
     (required({"total_tasks": {"at_most": "1.000.000"}}), "write 1_000_000"),
@@ -292,18 +292,88 @@ def test_a_test_in_other_words_is_one_problem(condition: object, at_most: int) -
     assert len(messages(required(condition))) == at_most
 
 
+EXCEPTION: Written = {
+    "name": "e",
+    "lifts": ["p"],
+    "match": [{"region": "eu-*"}],
+    "expires": "2027-01-01",
+    "because": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        *[(word, "expires") for word in ("until", "end", "ends", "expiry", "expiration", "valid_until", "expires_at")],
+        *[(word, "because") for word in ("reason", "why", "justification", "ticket", "becaus")],
+        *[(word, "lifts") for word in ("for", "of", "policy", "policies", "guardrail", "guardrails", "statement")],
+    ],
+)
+def test_a_key_of_an_exception_in_other_words_is_one_problem(word: str, key: str) -> None:
+    """It is not missing, too; and what it says is read as what the key would say."""
+    renamed = {word if name == key else name: value for name, value in EXCEPTION.items()}
+    [message] = messages(in_document(exceptions=[renamed]))
+    assert ": unknown key; " in message
+    assert f" {key}" in message
+    assert len(messages(in_document(exceptions=[{**renamed, word: 5}]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [
+        ({"window": ["nights", {"not": "freeze"}]}, 1),
+        ({"window": ["nights", {"list": "freeze"}]}, 1),
+        ({"window": {"not": ["nights", {"present": True}]}}, 1),
+        ({"window": ["nights", {"not": "nights"}]}, 1),
+        ({"window": ["nights", "freeze"]}, 1),
+        ({"window": {"not": "freeze"}}, 1),
+    ],
+)
+def test_what_can_not_stand_in_a_window_is_one_problem(written: Written, count: int) -> None:
+    """A calendar that it names is not looked for, too."""
+    calendars = {"nights": {"timezone": "UTC", "open": [{"days": ["mon"]}]}}
+    assert len(messages({**required(written), "calendars": calendars})) == count
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        ({"window": "ours"}, "write {list: ours}"),
+        ({"window": {"not": ["ours"]}}, "write {list: ours}"),
+        ({"report": {"scope": "ours"}}, "write {list: ours}"),
+        ({"manifest": {"format": {"not": "ours"}}}, "write {list: ours}"),
+        ({"operation_parameters": {"S3PutObjectCopy.StorageClass": "ours"}}, "write {list: ours}"),
+        (
+            {"operation_parameters": {"S3PutObjectCopy.StorageClass": {"not": ["GLACIER", "ours"]}}},
+            "write {list: ours}",
+        ),
+        ({"tags": [{"Key": "team", "Value": "lake"}]}, "write {team: lake}"),
+        ({"tags": [{"Key": "team", "Value": "lake"}, {"Key": "a", "Value": "5"}]}, 'write {team: lake, a: "5"}'),
+        ({"tags": [{"Key": "team", "Value": "v" * 99}]}, "write {KEY: VALUE}"),
+        ({"tags": [{"Key": "team"}]}, "write {KEY: VALUE}"),
+    ],
+)
+def test_the_name_of_a_list_and_tags_of_aws_are_told_with_their_form(check: Written, says: str) -> None:
+    """Where a text is none of the values that S3 has, or no calendar, and a list has its name."""
+    [message] = messages({**required(check), "lists": {"ours": ["a"]}})
+    assert message.endswith(says)
+
+
 @pytest.mark.parametrize(
     ("key", "why"),
     [
-        *[(key, "no cost") for key in ("max_cost", "cost_limit", "estimated_cost", "cost_usd", "spend", "maxCost")],
         *[
-            (key, "adds nothing up")
+            (key, "does not estimate costs")
+            for key in ("max_cost", "cost_limit", "estimated_cost", "cost_usd", "spend", "maxCost")
+        ],
+        *[
+            (key, "keeps no totals")
             for key in ("monthly_budget", "team_budget", "per_month", "rate_limit", "monthly_tasks")
         ],
-        ("total_tasks_per_month", "adds nothing up"),
+        ("total_tasks_per_month", "keeps no totals"),
         *[(key, "one decision") for key in ("two_approvers", "second_approver", "four_eyes", "min_approvals")],
-        ("requested_by", "S3 does not say who created a job"),
-        ("suffix", "reads no manifest's rows"),
+        ("requested_by", "S3 does not report who created a job"),
+        ("suffix", "does not read the rows of manifests"),
         *[
             (key, "no sizes are known")
             for key in ("size", "max_size", "data_size", "terabytes", "bytes_total", "total_size", "volume")

@@ -322,7 +322,7 @@ def test_long_values_are_cut_and_structures_are_not_written_out(text: str) -> No
     mixed: list[Json] = [text, 1, text]
     assert len(shown(Parameter("A.B"), text)) <= QUOTED_AT_MOST + 2
     assert len(shown(Parameter("A.B"), [text] * 9, QUOTED_AT_MOST)) <= 3 * (QUOTED_AT_MOST + 4) + len(" and 6 more")
-    assert shown(Parameter("A.B"), mixed) == "a list of 3"
-    assert shown(Parameter("A.B"), {text: text}) == "a structure"
+    assert shown(Parameter("A.B"), mixed) == "a list of 3 items"
+    assert shown(Parameter("A.B"), {text: text}) == "present"
     assert len(shown(Parameter("A.B"), 10**200)) <= QUOTED_AT_MOST
     assert len(shown(Member("manifest", "key"), text)) <= QUOTED_AT_MOST + 2

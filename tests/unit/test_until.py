@@ -360,6 +360,12 @@ def test_until_counts_from_the_creation_where_s3_does_not_say_since_when() -> No
     assert until({"window": "nights"}, about=facts(SuspendedDate=None, CreationTime=month_ago)) is None
 
 
+def test_until_counts_from_the_creation_where_s3_says_an_earlier_suspension() -> None:
+    """No job is suspended before it is created, so 1970 says nothing of when S3 fails it."""
+    about = facts(SuspendedDate=datetime(1970, 1, 1, tzinfo=UTC), CreationTime=NOW - HOUR)
+    assert until({"window": "nights"}, about=about) == TONIGHT
+
+
 @pytest.mark.parametrize(
     ("waited", "expected"),
     [
@@ -382,6 +388,26 @@ def test_a_suspension_far_ahead_of_the_clock_counts_as_thirty_days_ahead(opens: 
     later = {"later": {"timezone": "UTC", "open": [sixty_days_ahead]}}
     found = outcome(document({"window": "later"}, calendars=later), facts(SuspendedDate=NOW + 365 * DAY)).until
     assert (found is not None) == expected
+
+
+@pytest.mark.parametrize("order", [(7, 8, 9), (9, 8, 7), (8, 7, 9)])
+def test_a_job_is_cancelled_when_the_shortest_grace_of_its_violations_ends(order: tuple[int, ...]) -> None:
+    """Also where no check asks for the time."""
+    violated: list[Written] = [{"region": "us-*"}, {"priority": {"at_least": 50}}, {"total_tasks": {"at_most": 5}}]
+    require = [
+        {**each, "on_violation": "cancel", "grace": f"{hours}h"} for each, hours in zip(violated, order, strict=True)
+    ]
+    assert outcome(document(*require), facts()).cancels_at == NOW + HOUR  # suspended six hours ago
+
+
+@pytest.mark.parametrize("doubt", [Result.UNKNOWN, Result.UNMEASURABLE])
+def test_a_match_in_doubt_is_not_taken_for_one_that_is_violated(doubt: Result) -> None:
+    """While its window is open a statement may govern, so nothing is approved then."""
+    written = document({"window": "nights"}, calendars=CALENDARS)
+    match = [{"object_bytes": {"at_most": 5}}, {"window": "nights"}]
+    written["guardrails"] = [{"name": "g", "match": match, "require": [{"region": "us-*"}]}]
+    assert outcome(written, facts(object_bytes=Gap(doubt, "x"))).until is None
+    assert outcome(written, facts(object_bytes=9)).until == TONIGHT
 
 
 def test_an_exception_that_expires_is_part_of_the_clock() -> None:
@@ -446,6 +472,41 @@ def test_a_search_that_is_cut_short_reports_until_when_it_searched() -> None:
     few = crowded(1, 1)
     few["calendars"] |= never
     assert outcome(few, facts()).searched_until is None
+
+
+def in_segments(policies: PolicySet, segments: int) -> PolicySet:
+    """Give the same policies, followed for so many segments of the clock only."""
+    return replace(policies, clock=replace(policies.clock, segments=segments))
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3, 5, 8])
+def test_a_search_cut_anywhere_finds_the_same_or_says_where_it_ended(segments: int) -> None:
+    """Before `searched_until` there is no end of the hold; without it, whatever was found or not is what there is."""
+    rng = Random(11)
+    cut_short = 0
+    for _ in range(CASES):
+        written, about = clock_case(rng)
+        policies = PolicySet.from_data(written)
+        whole, cut = evaluate_job(policies, about), evaluate_job(in_segments(policies, segments), about)
+        if cut.searched_until is None:
+            assert (cut.until, cut.cancels_at) == (whole.until, whole.cancels_at)
+        else:
+            cut_short += 1
+            assert (cut.until, cut.cancels_at) == (None, None)
+            ends = whole.until or whole.cancels_at
+            assert about.now < cut.searched_until
+            assert ends is None or cut.searched_until <= ends
+    assert cut_short > 2
+
+
+def test_of_many_graces_the_next_to_end_are_followed() -> None:
+    """Those that are over count no more; one that ends beyond those that are followed ends the search."""
+    at_weekends = {"window": {"not": "weekend"}, "on_violation": "cancel"}
+    graces = [{**at_weekends, "grace": f"{hours}h"} for hours in range(1, 40)]
+    policies = PolicySet.from_data(document({"window": "never"}, *graces, calendars=CALENDARS))
+    assert evaluate_job(policies, facts()).cancels_at == SATURDAY
+    for segments in range(1, 9):  # suspended six hours ago
+        assert evaluate_job(in_segments(policies, segments), facts()).searched_until == NOW + (segments + 1) * HOUR
 
 
 @pytest.mark.parametrize(("calendars", "requirements"), [(2, 10), (20, 10), (2, 1_000)])

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import calendars, suggestions
-from batchgate.policy.moments import parse_duration
+from batchgate.policy.moments import parse_duration, parse_moment
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.case_members import Mistake, case_shapes, mistakes
@@ -234,9 +234,7 @@ class _Reader:
             if isinstance(name, str) and first.setdefault(name, number) != number:
                 place = self.plain.place_of(("cases", first[name], "name"))
                 line = f", first in line {place.line}" if place else ""
-                self.wrong(
-                    ("cases", number, "name"), f"each case needs a name of its own, got {_show(name)} again{line}"
-                )
+                self.wrong(("cases", number, "name"), f"each case needs a unique name, got {_show(name)} again{line}")
 
     def case(self, said: Plain, path: DocumentPath) -> Case | None:
         if not isinstance(said, dict):
@@ -302,7 +300,7 @@ class _Reader:
         before = len(self.problems)
         self.keys(said, _JOB_WORDS, path, JOB_MEMBERS)
         if "job" in case and "operation" not in said and "Operation" not in said:
-            self.wrong(path, "operation is missing; say a name such as S3PutObjectTagging, or {NAME: {parameters}}")
+            self.wrong(path, "operation is missing; write a name such as S3PutObjectTagging, or {NAME: {parameters}}")
         words = self.words(said, path)
         if len(self.problems) > before:
             words = {}
@@ -319,7 +317,7 @@ class _Reader:
                 for step in steps:
                     value = value.get(step) if isinstance(value, Mapping) else None
                 shown = re.sub(r"got \w+$", f"got {_show(value)}", what or str(error))
-                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob answers it")
+                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob returns it")
             else:
                 self.members(member, said[member], (*path, member))
         if len(self.problems) > before:
@@ -392,7 +390,7 @@ class _Reader:
             if key not in known and key not in others:
                 shown = [*known, "DescribeJob's members such as Report"] if others else known
                 above = others and suggestions.inflected(key, _CASE_KEYS)  # only a job has others
-                hint = f"{above} stands one level up, beside job" if above else _hint(key, [*known, *others], shown)
+                hint = f"{above} belongs one level up, beside job" if above else _hint(key, [*known, *others], shown)
                 self.wrong((*path, key), f"unknown key; {hint}")
 
     def must_say(self, said: _Said, keys: Iterable[str], path: DocumentPath) -> None:
@@ -454,25 +452,24 @@ class _Reader:
         value = said.get(key)
         try:
             if isinstance(value, str):
-                instant = datetime.fromisoformat(value)
-                instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+                instant = parse_moment(value)
                 _ = instant - _CREATED_BEFORE
                 return instant
         except (ValueError, OverflowError):
             pass
         if key in said:
-            wanted = "an ISO 8601 instant such as 2026-11-20T12:00:00Z"
-            self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value)}")
+            wanted = "a date or an instant with its offset such as 2026-11-20T12:00:00Z"
+            self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value) or _in_utc(value)}")
         return otherwise
 
 
 _MISSING: Mapping[str, str] = {
-    "policy": "say which policies the cases try: a file or directory, relative to this file",
-    "cases": "say what is expected of which jobs: a list of cases",
-    "name": "say what the case shows, in words of its own",
-    "job": "say at least {operation: NAME}",
-    "at": "say the instant of the review, such as 2026-11-20T12:00:00Z",
-    "expect": f"say one of {', '.join(get_args(Verdicts))}",
+    "policy": "write which policies the cases test: a file or directory, relative to this file",
+    "cases": "write a list of cases: jobs, and the verdict expected of each",
+    "name": "write what the case shows; each case needs a unique name",
+    "job": "write at least {operation: NAME}",
+    "at": "write the instant of the review, such as 2026-11-20T12:00:00Z",
+    "expect": f"write one of {', '.join(get_args(Verdicts))}",
 }
 _CREATED_BEFORE = timedelta(hours=1)
 _SUSPENDED_FOR = "30m"
@@ -538,13 +535,13 @@ def _as_json(value: Plain) -> Json:
 def _not_a_policy(file: Path) -> str:
     beside = file.parent / "cases" / file.name
     then = (
-        f"its cases run by `batchgate policy test {shlex.quote(str(beside))}`"
+        f"run its cases with `batchgate policy test {shlex.quote(str(beside))}`"
         if beside.is_file()
-        else "`batchgate policy new` shows how cases for it are written"
+        else "see `batchgate policy new` for how its cases are written"
     )
     return (
         "expected a file of test cases, got a policy document; "
-        f"it is checked by `batchgate policy check {shlex.quote(str(file))}`, and {then}"
+        f"check it with `batchgate policy check {shlex.quote(str(file))}`, and {then}"
     )
 
 
@@ -555,6 +552,15 @@ def _no_date(value: Plain) -> str:
     except calendars.CalendarValueError as error:
         return f" ({error})" if " from " in str(error) else ""
     return ""
+
+
+def _in_utc(value: Plain) -> str:
+    """What to write for an instant without an offset, if it is meant in UTC; "" for anything else."""
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return ""
+    return f"; in UTC that is {instant.isoformat()}Z" if instant is not None and instant.tzinfo is None else ""
 
 
 def _hint(key: str, known: Sequence[str], shown: Sequence[str]) -> str:

@@ -81,7 +81,7 @@ def _meant(name: str, shape: Shape) -> str:
         return f"did you mean {near}?"
     names = list(shape.members)
     more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-    return f"it has {', '.join(names[:_NAMED_AT_MOST])}{more} here" if names else "nothing stands here"
+    return f"it has {', '.join(names[:_NAMED_AT_MOST])}{more} here" if names else "no member is allowed here"
 
 
 _WANTED: Mapping[Kind, str] = {

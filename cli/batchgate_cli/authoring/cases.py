@@ -179,7 +179,7 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
     path = next(path for path in ((*job, "operation"), (*job, "Operation"), job) if path in tried.places)
     message = (
         f'no operation known to this version is named "{shorten(operation, 60)}"; {what_to_write(operation)} '
-        f"(where a new one is meant, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
+        f"(if you mean a new operation, expect it: decided_by: [{Rule.UNKNOWN_OPERATION}, ...])"
     )
     yield Problem(path, message, tried.places.get(path))
 
@@ -192,8 +192,8 @@ def _warnings_on_status(case: Case, tried: Tried, job: DocumentPath) -> Iterator
         return
     path = next(path for path in ((*job, "status"), (*job, "Status"), job) if path in tried.places)
     message = (
-        f"the gate does not evaluate a job whose status is {status}: it decides only Suspended jobs, and cancels"
-        " running ones that surely did not ask for confirmation where ungated_jobs is cancel"
+        f"the gate does not evaluate a job whose status is {status}: it decides only Suspended jobs, and"
+        " where ungated_jobs is cancel it cancels running jobs that certainly did not ask for confirmation"
     )
     yield Problem(path, message, tried.places.get(path))
 
@@ -211,8 +211,8 @@ def _warnings_on_facts(case: Case, tried: Tried, facts: DocumentPath) -> Iterato
         if is_given and tried.policies.asks_for(name):
             path = (*facts, name)
             message = (
-                f"this version of the gate does not read {ask}: a live job like this is held where the policies ask"
-                f" for {name}, whatever this case says"
+                f"this version of the gate does not read {ask}: a live job like this is held where the policies"
+                f" check {name}, whatever this case expects"
             )
             yield Problem(path, message, tried.places.get(path))
 

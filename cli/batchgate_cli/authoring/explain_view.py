@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from rich.text import Text
 from rich.tree import Tree
@@ -17,7 +18,8 @@ from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, 
 from batchgate.policy.wording import TRACED_AT_MOST, instant, printable
 from batchgate.text import shorten
 
-_MARKS: Mapping[Result, tuple[str, str]] = {
+_Marks: TypeAlias = Mapping[Result, tuple[str, str]]
+_MARKS: _Marks = {
     Result.MET: ("✓", "green"),
     Result.VIOLATED: ("✗", "red"),
     Result.UNKNOWN: ("?", "yellow"),
@@ -28,6 +30,18 @@ VERDICT_STYLES: Mapping[str, str] = {
     "hold": "bold yellow",
     "wait": "bold cyan",
     "cancel": "bold red",
+}
+_NEUTRAL: _Marks = {
+    **_MARKS,
+    Result.MET: ("✓", "dim"),
+    Result.VIOLATED: ("·", "dim"),
+}
+"""Where a check that is not met is no failure: the match of a statement, an exemption."""
+_LIFTS: Mapping[Result, str] = {
+    Result.MET: " lifts it",
+    Result.VIOLATED: ": does not apply",
+    Result.UNKNOWN: ": may apply",
+    Result.UNMEASURABLE: ": may apply",
 }
 _GOVERNS = {True: "governs", False: "does not govern", None: "may govern"}
 
@@ -208,47 +222,61 @@ def _grow_statement(tree: Tree, statement: StatementTrace, *, everything: bool) 
     if statement.governs is not True or everything:
         for part in statement.match.parts:
             if everything or part.result is not Result.MET:
-                _grow_condition(branch, part, "match ")
+                _grow_condition(branch, part, "match ", marks=_NEUTRAL)
     if statement.governs is not False or everything:
         for requirement in statement.requirements:
-            _grow_requirement(branch, requirement)
+            _grow_requirement(branch, requirement, counts=statement.governs is True)
 
 
-def _grow_requirement(tree: Tree, requirement: RequirementTrace) -> None:
-    branch = _grow_condition(tree, requirement.own, "", whole=requirement.result)
-    if requirement.vote is not None and isinstance(branch.label, Text):
+def _grow_requirement(tree: Tree, requirement: RequirementTrace, *, counts: bool) -> None:
+    """Show a requirement; one that does not count, because its statement may not govern, asks for nothing."""
+    marks = _MARKS if counts else _NEUTRAL
+    branch = _grow_condition(tree, requirement.own, "", whole=requirement.result, marks=marks)
+    if counts and requirement.vote is not None and isinstance(branch.label, Text):
         branch.label.append(f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)])
         if requirement.grace:
             end = requirement.cancels_from
-            when = f"from {instant(end)} on" if end else "never: S3 does not say since when it is Suspended"
+            when = f"from {instant(end)} on" if end else "never: S3 does not report since when it is Suspended"
             branch.label.append(f", cancel {when}", "red" if end else "dim")
-    if requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
+    if counts and requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
         branch.add(Text(printable(requirement.message), "italic"))
     for lift in requirement.lifts:
-        _grow_lift(branch, lift)
+        _grow_lift(branch, lift, is_needed=requirement.own.result is not Result.MET)
 
 
-def _grow_lift(tree: Tree, lift: LiftTrace) -> None:
+def _grow_lift(tree: Tree, lift: LiftTrace, *, is_needed: bool) -> None:
     name = "unless" if lift.exception is None else f"exception {printable(lift.exception)}"
-    lifted = " lifts it" if lift.condition.result is Result.MET else ""
+    result = lift.condition.result if is_needed else Result.VIOLATED
+    lifted = _LIFTS[result] if is_needed else ": not needed"
     because = f" ({printable(lift.because)})" if lift.because else ""
-    mark, style = _MARKS[lift.condition.result]
+    mark, style = (_MARKS if result is Result.MET else _NEUTRAL)[result]
     branch = tree.add(Text.assemble((f"{mark} ", style), f"{name}{lifted}{because}"))
-    _grow_parts(branch, lift.condition.parts)
+    _grow_parts(branch, lift.condition.parts, _NEUTRAL)
 
 
-def _grow_parts(tree: Tree, parts: Sequence[ConditionTrace]) -> None:
+def _grow_parts(tree: Tree, parts: Sequence[ConditionTrace], marks: _Marks) -> None:
     for part in parts:
-        _grow_condition(tree, part, "")
+        _grow_condition(tree, part, "", marks=marks)
 
 
-def _grow_condition(tree: Tree, condition: ConditionTrace, prefix: str, *, whole: Result | None = None) -> Tree:
-    mark, style = _MARKS[condition.result if whole is None else whole]
+def _grow_condition(
+    tree: Tree, condition: ConditionTrace, prefix: str, *, whole: Result | None = None, marks: _Marks = _MARKS
+) -> Tree:
+    mark, style = marks[condition.result if whole is None else whole]
     label = Text.assemble((f"{mark} ", style), (prefix, "dim"))
     if condition.joined:
         label.append(f"{condition.joined} of")
         branch = tree.add(label)
-        _grow_parts(branch, condition.parts)
+        _grow_parts(branch, condition.parts, marks)
         return branch
-    label.append(f"{condition.subject} is {condition.actual}, want {condition.expected}")
+    label.append(_line(condition))
     return tree.add(label)
+
+
+def _line(check: ConditionTrace) -> str:
+    """What a check came to; those without a value of the job's, in words of their own."""
+    if check.kind == "manual_approval":
+        return "manual approval given" if check.result is Result.MET else "manual approval required, not given yet"
+    if check.kind == "expires":
+        return f"valid {check.expected}" if check.result is Result.MET else f"expired, was valid {check.expected}"
+    return f"{check.subject} is {check.actual}, want {check.expected}"

@@ -119,11 +119,16 @@ def _findings_on(silence: Silence, *, is_used: bool) -> Iterable[Finding]:
     if lint_name not in LINTS_OF_FILES:
         near = suggestions.nearest(lint_name, LINTS_OF_FILES)
         instead = f"write {near}" if near else f"write one of {', '.join(LINTS_OF_FILES)}"
-        yield Finding("unknown-lint", (), f"there is no lint {lint_name or 'without a name'}", instead)
+        yield Finding(
+            "unknown-lint",
+            (),
+            f"there is no lint {lint_name}" if lint_name else "expected the name of a lint, got none",
+            instead,
+        )
     elif silence.because is None:
-        why = f"this does not say why {lint_name} is fine here, so it silences nothing"
+        why = f"this gives no reason why {lint_name} is intended here, so it silences nothing"
         yield Finding("silence-without-reason", (), why, f"# batchgate: allow({lint_name}) because REASON")
     elif not is_used:
         why = f"there is no {lint_name} here to silence"
-        instead = "take the comment away, or put it on the line of what it is about or directly above"
+        instead = "remove the comment, or move it to the line of the finding or directly above"
         yield Finding("unused-silence", (), why, instead)

@@ -135,7 +135,7 @@ def read_file(path: Path) -> bytes:
     mode = path.stat().st_mode
     kind = next((words for is_one, words in _SPECIAL.items() if is_one(mode)), None)
     if kind is not None:
-        message = f"expected a file, got {kind}; write what it gives into a file and name that"
+        message = f"expected a file, got {kind}; write its output to a file and name that file"
         raise PolicyError([Problem((), message, Place(str(path), 1, 1))])
     return path.read_bytes()
 
@@ -210,7 +210,7 @@ def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
         if any(_is_collision(problem, whole.places) for problem in problems):
             one = shlex.quote(files[0].places[()].file)
             error.add_note(
-                f"these {len(files)} files are read together as one policy set; where each is a set of its own, check"
+                f"these {len(files)} files are read together as one policy set; if each is a separate set, check"
                 f" one at a time: batchgate policy check {one}"
             )
         raise error
@@ -256,7 +256,7 @@ def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
             found = sorted(each for each in path.iterdir() if _is_named_as_policy(each))
             if not found:
                 below = ", ".join(map(str, _directories_below(path)))
-                hint = f"; name one of those below it: {below}" if below else ""
+                hint = f"; name one of its subdirectories: {below}" if below else ""
                 message = f"expected a directory with policy files (*.yaml), got none in {path}{hint}"
                 raise PolicyError([Problem((), message)])
             _refuse_no_files(found)
@@ -382,7 +382,7 @@ def _merge_key(
 
 def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
     first = _place_of(whole.places, path)
-    message = f"said in another file too ({first}); say it once"
+    message = f"also set in another file ({first}); set it once"
     whole.problems.append(Problem(path, message, _place_of(places, path), related=path))
 
 
@@ -421,7 +421,7 @@ def _read(content: bytes, name: str) -> _Read:
         read.problems.append(
             Problem(
                 (),
-                "expected a policy document, got something nested too deeply; any and all may be nested twice",
+                "expected a policy document, got a file that is nested too deeply; any and all may be nested twice",
                 read.places[()],
             )
         )
@@ -431,12 +431,12 @@ def _read(content: bytes, name: str) -> _Read:
 def _decode(content: bytes, name: str, read: _Read) -> str:
     if len(content) > FILE_BYTES_AT_MOST:
         raise _UnreadableError(
-            f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}; divide it into several files"
+            f"expected at most {FILE_BYTES_AT_MOST} bytes, got {len(content)}; split it into several files"
         )
     brackets = content.count(b"[") + content.count(b"{")
     if brackets > BRACKETS_AT_MOST:
         raise _UnreadableError(
-            f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}; divide it into several files"
+            f"expected at most {BRACKETS_AT_MOST} brackets [ and {{, got {brackets}; split it into several files"
         )
     foreign: list[tuple[int, str]] = []
     text, rest = "", content.removeprefix(BOM_UTF8)
@@ -446,7 +446,7 @@ def _decode(content: bytes, name: str, read: _Read) -> str:
         except UnicodeDecodeError as error:
             text += rest[: error.start].decode()
             byte = f"0x{rest[error.start]:02x}"
-            foreign.append((len(text), f"expected UTF-8, got the byte {byte}; save the file in the encoding UTF-8"))
+            foreign.append((len(text), f"expected UTF-8, got the byte {byte}; save the file as UTF-8"))
             text, rest = text + _REPLACED, rest[error.end :]
             if len(foreign) > FOREIGN_AT_MOST:
                 break
@@ -511,7 +511,7 @@ def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
     return node
 
 
-_NO_YAML = "expected YAML, got an escape in double quotes that stands for no character; write the character itself"
+_NO_YAML = "expected YAML, got an escape in double quotes that is not a valid character; write the character itself"
 
 
 def _line_of(text: str, position: int) -> tuple[int, int]:
@@ -537,7 +537,7 @@ class _NodeReader:
     def value(self, node: ScalarNode | SequenceNode | MappingNode, path: DocumentPath) -> Plain:
         self.values += 1
         if self.values > VALUES_AT_MOST:
-            message = f"expected at most {VALUES_AT_MOST} values with all aliases followed, got more; use fewer aliases"
+            message = f"expected at most {VALUES_AT_MOST} values with all aliases resolved, got more; use fewer aliases"
             place = self._place(node)
             raise _UnreadableError(message, place.line, place.column)
         self.read.places.setdefault(path, self._place(node))
@@ -550,7 +550,7 @@ class _NodeReader:
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if id(node) in self.above:
-            message = "expected a value, got an alias that stands inside of what it stands for; write the value out"
+            message = "expected a value, got an alias inside its own anchor; write the value out"
             place = self._place(node)
             raise _UnreadableError(message, place.line, place.column)
         self.above.add(id(node))
@@ -572,7 +572,7 @@ class _NodeReader:
                 continue
             key = str(key_node.value)
             if key in mapping:
-                self._wrong((*path, key), f"this key is said twice, first in line {first[key].line}; keep one", place)
+                self._wrong((*path, key), f"this key is given twice, first in line {first[key].line}; keep one", place)
                 continue
             first[key] = place
             self.read.places[*path, key] = place
@@ -593,7 +593,7 @@ class _NodeReader:
             digits = text.lstrip("+-").replace("_", "")
             if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
                 self._wrong(
-                    path, f'expected no number that begins with 0; if it is text, write "{text}"', self._place(node)
+                    path, f'expected a number without leading zeros; if it is text, write "{text}"', self._place(node)
                 )
                 return text
             if len(digits) > _DIGITS_AT_MOST:

@@ -21,8 +21,7 @@ class CheckWords:
         unmeasurable: When the value is not to be had, so that the job is held.
         example: A condition in YAML.
         needs: What the gate needs for it, and what happens without.
-        lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS`.
-        no_lint_because: Why none does; only where `lints` is empty.
+        lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS` and `LINTS_OF_TEXTS`.
         remark: What else is worth knowing; empty for nothing.
     """
 
@@ -35,12 +34,14 @@ class CheckWords:
     example: str
     needs: str
     lints: tuple[str, ...] = ()
-    no_lint_because: str = ""
     remark: str = ""
 
 
 LINTS_OF_ALL_CHECKS = ("matches-nothing", "contradicts-match", "repeats-match", "contradicts-requirement")
 """They compare whole conditions, so they look at every check but `manual_approval`."""
+
+LINTS_OF_TEXTS = ("regular-expression", "list-name-as-text")
+"""They look at the texts that any check is compared with."""
 
 TEXT = "text"
 RANGE = "a range"
@@ -89,8 +90,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             absent="the job has another operation, or its operation does not say the parameter; `only` and `none` are"
             " met",
             unknown=NEVER,
-            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not say when the job"
-            " was created; below an operation that this version does not know a path that leads into a list",
+            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not report when the"
+            " job was created; below an operation that this version does not know a path that leads into a list",
             example="operation_parameters:\n"
             "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}\n"
             "  S3PutObjectRetention.Retention.RetainUntilDate: {within: 365d}\n"
@@ -103,6 +104,8 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
                 "function-without-arn",
                 "impossible-value",
                 "empty-range",
+                "absent-fails",
+                "any-but",
             ),
             needs=DESCRIBED,
             remark="Every path must exist in S3's request model, and the test must fit the parameter's kind. Where S3"
@@ -132,7 +135,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`: a"
             " range; or `not` around them together",
             absent="S3 describes the manifest without that member: `version` where the job names none",
-            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not say it: before Suspended,"
+            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not report it: before Suspended,"
             " while a manifest that will be stored is not generated yet",
             unmeasurable="the same where no manifest is stored; all where S3 says both a manifest and a generator;"
             " `bucket`, `key` and `bytes` where it lies in no"
@@ -161,11 +164,11 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " met",
             unknown=NEVER,
             unmeasurable="S3 says neither a manifest nor a generator that this version knows, or both; `within` also"
-            " where S3 does not say when the job was created",
+            " where S3 does not report when the job was created",
             example="manifest_generator:\n"
             "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
             '  ExpectedBucketOwner: "${account}"',
-            lints=("impossible-value", "empty-range"),
+            lints=("impossible-value", "empty-range", "any-but"),
             remark="Every path must exist in S3's request model, as for `operation_parameters`. ARNs stay ARNs here:"
             ' `SourceBucket: "arn:*:s3:::lake-*"`.',
             needs=DESCRIBED,
@@ -217,8 +220,9 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="the tags can't be read",
             example='tags: {team: {present: true}, ticket: "CHG-*"}',
-            lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag"),
-            remark="Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
+            lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag", "no-grace-for-tags", "tags-as-in-aws"),
+            remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
+            " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
             needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
         ),
         "role": CheckWords(
@@ -320,9 +324,10 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="until a person decides. No decision is not a violation",
             example="manual_approval: required",
-            no_lint_because="whatever it stands beside, a person looks at the job; nothing about that decision is"
-            " known beforehand",
-            remark="Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or exceptions.",
+            lints=("one-approval-for-both",),
+            remark="One decision of one person meets every `manual_approval` that governs the job; two approvers"
+            " can't be asked for yet. Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or"
+            " exceptions.",
             needs="somebody who may decide jobs, see [operations.md](operations.md): until then every job that"
             " it governs is held",
         ),

@@ -115,13 +115,13 @@ class _Writer:
                 return self.struct(struct, where)
             case inspect.VarTupleType(item_type=item, min_length=fewest):
                 return {"type": "array", "items": self.of(item, where), **_limits(minItems=fewest)}
-            case inspect.DictType(key_type=key, value_type=value, min_length=fewest):
+            case inspect.DictType(key_type=key, value_type=value, min_length=fewest, max_length=most):
                 keys = self.of(key, where)
                 return {
                     "type": "object",
                     "additionalProperties": self.of(value, where),
                     **({"propertyNames": keys} if len(keys) > 1 else {}),
-                    **_limits(minProperties=fewest),
+                    **_limits(minProperties=fewest, maxProperties=most),
                 }
             case inspect.LiteralType(values=values):
                 return {"enum": _in_order(values)}
@@ -244,7 +244,7 @@ class _Writer:
         return {
             **part,
             "if": {"propertyNames": {"enum": list(consequences)}},
-            "then": {"required": ["operation"], "errorMessage": "expected one check, or any, or all"},
+            "then": {"required": ["operation"], "errorMessage": "expected one check, any or all"},
             "dependencies": {
                 **_only_one_of(list(questions)),
                 "manual_approval": {"properties": {"on_violation": False}},
@@ -423,7 +423,7 @@ def _standing_alone(keys: Sequence[str]) -> Part:
 
 def _only_one_of(keys: Sequence[str]) -> Part:
     """Each excludes those that come after it, so that two together are told once."""
-    message = "one check per item: make each an item of its own (- )"
+    message = "one check per item: make each a separate item (- )"
     return {
         key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}
         for place, key in enumerate(keys, 1)
@@ -451,7 +451,8 @@ _ZONE: Part = {
 _MOMENT_WRITTEN: Part = {
     "type": "string",
     "pattern": rf"^{_DATE}(T{_TIME}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_TIME}))?$",
-    "patternErrorMessage": "expected a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z",
+    "patternErrorMessage": "expected a date such as 2026-03-27 or an instant with its offset such as"
+    " 2026-03-27T06:00:00Z",
 }
 _DURATION_WRITTEN: Part = {
     "type": "string",
@@ -465,7 +466,10 @@ _GRACE: Part = {"patternErrorMessage": "expected a duration such as 0s, 5m, 2h o
 _TEXTS: Mapping[tuple[type, str], Part] = {
     **{(form, word): _MOMENT_WRITTEN for form in _TERMS_OF_VALUES for word in ("before", "after")},
     **{(form, "within"): _DURATION_WRITTEN for form in _TERMS_OF_VALUES},
-    (model.Exemption, "expires"): {"pattern": f"^{_DATE}$", "patternErrorMessage": "expected a date as YYYY-MM-DD"},
+    (model.Exemption, "expires"): {
+        "pattern": f"^{_DATE}$",
+        "patternErrorMessage": "expected a date in the form YYYY-MM-DD",
+    },
     (model.OpenRow, "from"): {"pattern": f"^{_TIME}$", "patternErrorMessage": 'expected "00:00" to "23:59"'},
     (model.OpenRow, "to"): {"pattern": f"^({_TIME}|24:00)$", "patternErrorMessage": 'expected "00:00" to "24:00"'},
     (model.OpenRow, "dates"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},

@@ -7,10 +7,10 @@ STARTER_POLICY = """\
 # language server complete and check this file.
 version: 1
 
-# shadow: every job is evaluated and recorded, none is touched. Take the line away to enforce.
+# shadow: every job is evaluated and recorded, and none is changed. Remove this line to enforce the policies.
 mode: shadow
 
-# A guardrail restricts what it matches and never approves. Without `match` it looks at every job.
+# A guardrail restricts what it matches and never approves. Without `match` it governs every job.
 guardrails:
   - name: nothing-huge
     require:

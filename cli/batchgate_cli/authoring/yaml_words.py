@@ -148,7 +148,7 @@ def _has_tab(seen: _Seen) -> bool:
 
 def _reserved(seen: _Seen) -> NotYaml:
     return seen.here(
-        f"expected a key or a value, got {seen.char}, which no plain text may begin with; put it in quotes"
+        f"expected a key or a value, got {seen.char}, which unquoted text can't begin with; put it in quotes"
     )
 
 
@@ -156,10 +156,12 @@ def _second_colon(seen: _Seen) -> NotYaml:
     before = seen.before
     above = seen.lines[before] if before >= 0 else ""
     if _KEY.match(seen.line[: seen.mark.column]) or ": " in seen.line[: seen.mark.column].strip():
-        return seen.here("expected one `key: value` here, got a second colon; put a value that holds a colon in quotes")
+        return seen.here(
+            "expected one `key: value` here, got a second colon; put a value that contains a colon in quotes"
+        )
     if before >= 0 and (not _KEY.match(above) or _key_column(above) == _key_column(seen.line)):
         return NotYaml(
-            f'expected `key: value` or a list item, got "{_shown(above)}"; put a colon and a space behind the key',
+            f'expected `key: value` or a list item, got "{_shown(above)}"; write a colon and a space after the key',
             before + 1,
             _indent(above) + 1,
         )
@@ -178,30 +180,30 @@ def _wrong_indentation(seen: _Seen) -> NotYaml:
         items = [number for number in range(seen.began.line, seen.mark.line) if _is_item(seen, number)]
         item = max(items, default=seen.began.line)
         return seen.here(
-            f"expected {_spaces(_key_column(seen.lines[item]))} before it as behind the dash of line {item + 1}, got"
-            f" {seen.mark.column}; indent the keys of an item alike"
+            f"expected {_spaces(_key_column(seen.lines[item]))} before this key, as after the dash in line {item + 1},"
+            f" got {seen.mark.column}; indent the keys of an item alike"
         )
     if begins_line and seen.char == "-" and not of_list:
         lines = range(seen.mark.line - 1, seen.began.line - 1, -1)
         item = next((number for number in lines if _begins_item(seen.lines[number])), seen.began.line)
         if _begins_item(seen.lines[item]) and _indent(seen.lines[item]) > seen.began.column:
             return seen.here(
-                f"expected {_spaces(_indent(seen.lines[item]))} before the dash as in line {item + 1}, got"
+                f"expected {_spaces(_indent(seen.lines[item]))} before the dash, as in line {item + 1}, got"
                 f" {seen.mark.column}; indent the items of one list alike"
             )
     if begins_line and seen.mark.column != seen.began.column:
         what = "items of one list" if of_list else "keys of one mapping"
         return seen.here(
-            f"expected {_spaces(seen.began.column)} before it as in line {seen.began.line + 1}, got"
+            f"expected {_spaces(seen.began.column)} before it, as in line {seen.began.line + 1}, got"
             f" {seen.mark.column}; indent the {what} alike"
         )
     if seen.char == "-":
         return seen.here(
-            f"expected a key as in line {seen.began.line + 1}, got a list item; indent it below the key that it belongs"
-            " to, or take the dash away"
+            f"expected a key, as in line {seen.began.line + 1}, got a list item; indent it below the key that it"
+            " belongs to, or remove the dash"
         )
     return seen.here(
-        f'expected the end of the line, got "{seen.rest}" behind a complete value; put the whole value in quotes, or'
+        f'expected the end of the line, got "{seen.rest}" after a complete value; put the whole value in quotes, or'
         " remove this"
     )
 
@@ -219,10 +221,10 @@ def _no_colon(seen: _Seen) -> NotYaml:
     for quote in ('"', "'"):
         if line.lstrip(" -").startswith(quote) and line.count(quote) % 2:
             return _open_quote(seen)
-    return seen.there(f'expected `key: value`, got "{_shown(line)}"; put a colon and a space behind the key')
+    return seen.there(f'expected `key: value`, got "{_shown(line)}"; write a colon and a space after the key')
 
 
-_OPEN_QUOTE = "expected a quote that closes the one that opens here; add it at the end of the value"
+_OPEN_QUOTE = "expected a closing quote for the quote that opens here; add it at the end of the value"
 
 
 def _open_quote(seen: _Seen) -> NotYaml:
@@ -248,10 +250,10 @@ def _flow(seen: _Seen) -> NotYaml:
     opened = seen.first_line[seen.began.column : seen.began.column + 1]
     closing = _OPENS.get(opened, "]")
     if seen.mark.line != seen.began.line or not seen.line[seen.mark.column :].strip():
-        return seen.there(f"expected {closing} that closes the {opened or '['} here; add it")
+        return seen.there(f"expected {closing} to close the {opened or '['} here; add it")
     return seen.here(
-        f'expected , or {closing}, got "{seen.rest}"; part the values by commas, close the {opened}, and put text with'
-        " brackets, commas or colons in quotes"
+        f'expected , or {closing}, got "{seen.rest}"; separate the values by commas, close the {opened}, and put text'
+        " with brackets, commas or colons in quotes"
     )
 
 
@@ -272,38 +274,38 @@ def _no_value(seen: _Seen) -> NotYaml:
     opened = _open_bracket(seen)
     if opened and (opened[0] < seen.mark.line or not seen.rest):
         line, column, bracket = opened
-        return NotYaml(f"expected {_OPENS[bracket]} that closes the {bracket} here; add it", line + 1, column + 1)
+        return NotYaml(f"expected {_OPENS[bracket]} to close the {bracket} here; add it", line + 1, column + 1)
     return seen.here(f'expected a value, got "{seen.rest}"; remove it, or put it in quotes if it is text')
 
 
 def _needs_quotes(seen: _Seen) -> NotYaml:
     text = _shown(seen.first_line[seen.began.column :].split(" #")[0])
     first = text[:1]
-    meaning = _MEANINGS.get(first, "begins something else than text")
+    meaning = _MEANINGS.get(first, "does not begin text")
     literal = _LITERAL.match(text)
     example = f': "{literal[0]}"' if literal and len(literal[0]) > 1 and literal[0][-1] != ":" else ""
     return seen.there(
-        f"expected a value, got {first}, which {meaning} in YAML; if it is text put it in quotes{example}"
+        f"expected a value, got {first}, which {meaning} in YAML; if it is text, put it in quotes{example}"
     )
 
 
 _MEANINGS = {
-    "*": "names an anchor",
-    "&": "makes an anchor",
-    "!": "makes a tag",
-    "|": "begins text of several lines",
-    ">": "begins text of several lines",
+    "*": "refers to an anchor",
+    "&": "defines an anchor",
+    "!": "begins a tag",
+    "|": "begins multi-line text",
+    ">": "begins multi-line text",
     "%": "begins a directive",
     "?": "begins a key",
 }
 
 
 def _item_behind_key(seen: _Seen) -> NotYaml:
-    return seen.here("expected a value, got a list item behind a key; put it on a line of its own below, indented")
+    return seen.here("expected a value, got a list item after a key; put it on its own line below, indented")
 
 
 def _second_document(seen: _Seen) -> NotYaml:
-    return seen.here("expected one document, got a second one behind ---; put it into a file of its own")
+    return seen.here("expected one document, got a second one after ---; move it to its own file")
 
 
 def _end_of_document(seen: _Seen) -> NotYaml:
@@ -313,8 +315,8 @@ def _end_of_document(seen: _Seen) -> NotYaml:
         spaces = _indent(seen.lines[number])
         key = _shown(seen.lines[number].partition(":")[0])
         return NotYaml(
-            f"expected no space before the first key, got {spaces}; take {'it' if spaces == 1 else 'them'} away before"
-            f" {key}, as before {_shown(seen.line.partition(':')[0])}",
+            f"expected no spaces before the first key, got {spaces}; indent {key} as"
+            f" {_shown(seen.line.partition(':')[0])}, which has none",
             number + 1,
             spaces + 1,
         )
@@ -323,8 +325,8 @@ def _end_of_document(seen: _Seen) -> NotYaml:
 
 def _escape(seen: _Seen) -> NotYaml:
     return seen.here(
-        "expected an escape that YAML knows, such as \\n or \\\\, behind the backslash in double quotes; use single"
-        " quotes, in which a backslash is only itself"
+        "expected an escape that YAML knows, such as \\n or \\\\, after the backslash in double quotes; use single"
+        " quotes, in which a backslash has no special meaning"
     )
 
 

@@ -68,7 +68,7 @@ class _Row:
 
 def demo(
     policy: Annotated[
-        Path, typer.Option(metavar="FILE", help="The policy file, or directory of them, to evaluate by.")
+        Path, typer.Option(metavar="FILE", help="The policy file, or a directory of them.")
     ] = DEFAULT_POLICY,
 ) -> None:
     """Evaluate nine real jobs on this machine: no AWS account, nothing leaves the loopback interface.

@@ -48,20 +48,23 @@ def emulator() -> None:
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
+    ] = 0,
     s3_endpoint: Annotated[
         str | None, typer.Option("--s3-endpoint", metavar="URL", help="S3 that holds the manifests. Without: none.")
     ] = None,
-    region: Annotated[str, typer.Option(help="Region of requests that name none.")] = "us-east-1",
+    region: Annotated[str, typer.Option(metavar="REGION", help="Region of requests that name none.")] = "us-east-1",
     delay_ms: Annotated[
-        int, typer.Option("--delay-ms", help="How long a job stays in a passing status, in milliseconds.", min=0)
+        int,
+        typer.Option("--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", min=0),
     ] = 50,
     *,
     stepped: Annotated[
         bool,
         typer.Option(
             "--stepped",
-            help=f"Let time stand still until POST /_emulator/clock advances it; takes a token in {TOKEN_VARIABLE}.",
+            help="Stop the clock: only the control API advances it, with its token.",
         ),
     ] = False,
     events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every event.")] = True,

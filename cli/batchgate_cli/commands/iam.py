@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from batchgate.text import shorten
-from batchgate_cli.exits import EXIT_CODES_HELP, reported_errors
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.operating.iam_policies import (
     Document,
     GateResources,
@@ -22,7 +22,7 @@ from batchgate_cli.operating.live_gate import PARAMETER, GateAccessError, Profil
 app = typer.Typer(
     help="Print the AWS policies that restrict who else may decide jobs, for the deployed gate.",
     no_args_is_help=True,
-    epilog=EXIT_CODES_HELP,
+    epilog=PLAIN_EXIT_CODES_HELP,
 )
 
 _DECIDING: Final = ("job_event", "sweep")
@@ -54,7 +54,7 @@ RolesOption = Annotated[
 ]
 
 
-@app.command(epilog=EXIT_CODES_HELP)
+@app.command(epilog=PLAIN_EXIT_CODES_HELP)
 def scp(
     operators: Annotated[
         list[str] | None,
@@ -98,7 +98,7 @@ def scp(
         _print(service_control_policy(gate, operators or (), protect_tags=protect_tags, taggers=taggers or ()))
 
 
-@app.command(epilog=EXIT_CODES_HELP)
+@app.command(epilog=PLAIN_EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
     """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
     with reported_errors():

@@ -23,7 +23,7 @@ from batchgate.jobs.model import JobRef
 from batchgate_cli.commands.policy import Output, OutputOption, text_console
 from batchgate_cli.exits import (
     DECIDING_EXIT_CODES_HELP,
-    EXIT_CODES_HELP,
+    GATE_EXIT_CODES_HELP,
     Exit,
     errors_console,
     printable_line,
@@ -54,7 +54,7 @@ from batchgate_cli.operating.live_gate import (
 )
 
 app = typer.Typer(
-    help="See what the deployed gate holds and why, and decide it.", no_args_is_help=True, epilog=EXIT_CODES_HELP
+    help="See what the deployed gate holds and why, and decide it.", no_args_is_help=True, epilog=GATE_EXIT_CODES_HELP
 )
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id or ARN.", show_default=False)]

@@ -19,18 +19,16 @@ from rich.console import Console
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.commands.policy import Output, OutputOption
-from batchgate_cli.exits import Exit, printable_line, reported_errors
+from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, Exit, printable_line, reported_errors
 from batchgate_cli.local.deployment import STACK, Deployment
 from batchgate_cli.local.locations import Running, end, only_one, running
 from batchgate_cli.local.services import ACCOUNT, LocalServices, environment, running_services
 from s3batch_emulator.events import Event
 
-_EXIT_CODES = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy."
-
 app = typer.Typer(
     help="The gate's own stack in a local AWS, on this machine: no account, nothing leaves the loopback interface.",
     no_args_is_help=True,
-    epilog=_EXIT_CODES,
+    epilog=POLICY_EXIT_CODES_HELP,
 )
 
 
@@ -39,7 +37,7 @@ def local() -> None:
     """Run the gate's own stack in a local AWS, on this machine."""
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=POLICY_EXIT_CODES_HELP)
 def up(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
     policy: Annotated[
@@ -90,7 +88,7 @@ def up(
     console.print("ended")
 
 
-@app.command(epilog=f"{_EXIT_CODES} Of `status`: 0 runs, 1 does not.")
+@app.command(epilog=f"{POLICY_EXIT_CODES_HELP} Of `status`: 0 runs, 1 does not.")
 def status(
     exports: Annotated[
         bool, typer.Option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
@@ -120,7 +118,7 @@ def status(
         raise typer.Exit(Exit.COULD_NOT)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=POLICY_EXIT_CODES_HELP)
 def down() -> None:
     """End the local AWS that runs here, with everything in it."""
     with reported_errors():

@@ -36,7 +36,7 @@ from batchgate_cli.operating.live_gate import (
 
 def pause(
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why; everybody who asks is told.", show_default=False)
+        str | None, typer.Option(metavar="TEXT", help="Why; shown to everybody who asks.", show_default=False)
     ] = None,
     status: Annotated[bool, typer.Option("--status", help="Only say whether the gate is paused.")] = False,
     region: RegionOption = None,

@@ -15,6 +15,7 @@ from batchgate.errors import GateError, JobDescriptionError, PolicyError, Proble
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
+from batchgate.policy.moments import parse_moment
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage, show_outcome
@@ -22,11 +23,21 @@ from batchgate_cli.authoring.cases import Coverage, Outcome, load_cases, run
 from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, decision_as_tree, done_instead
 from batchgate_cli.authoring.lint_file import LocatedFinding, located_findings
 from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
-from batchgate_cli.exits import EXIT_CODES_HELP, Exit, notes_of, printable_line, reported_errors, show_notes
+from batchgate_cli.exits import (
+    POLICY_EXIT_CODES_HELP,
+    TEST_EXIT_CODES_HELP,
+    Exit,
+    notes_of,
+    printable_line,
+    reported_errors,
+    show_notes,
+)
 from batchgate_cli.operating.live_job import AwsOptions, look_at_live_job
 
 app = typer.Typer(
-    help="Check policies, and show how a job would be decided, and why.", no_args_is_help=True, epilog=EXIT_CODES_HELP
+    help="Check policies, and show how a job would be decided, and why.",
+    no_args_is_help=True,
+    epilog=TEST_EXIT_CODES_HELP,
 )
 
 
@@ -54,10 +65,12 @@ PolicyPaths = Annotated[
         show_default=False,
     ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="For people, or for programs.")]
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")
+]
 
 
-@app.command()
+@app.command(epilog=POLICY_EXIT_CODES_HELP)
 def check(
     paths: PolicyPaths,
     strict: Annotated[bool, typer.Option("--strict", help="Findings fail too, with exit code 3.")] = False,
@@ -74,7 +87,7 @@ def check(
             loaded = policy_file.load(paths)
         except PolicyError as error:
             if any(problem.path for problem in error.problems):
-                error.add_note("findings are reported when no problem is left")
+                error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
             said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
@@ -110,7 +123,7 @@ def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
 
 def _not_read(loaded: policy_file.LoadedPolicy) -> list[str]:
     return [
-        f"not read: {path}; only files right in a directory belong to its policy set (name it too, if it belongs)"
+        f"not read: {path}; only files directly in a directory belong to its policy set; name it too if it belongs"
         for path in loaded.not_read
     ]
 
@@ -146,7 +159,7 @@ def _show_checked(loaded: policy_file.LoadedPolicy, findings: list[LocatedFindin
 _SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception"}
 
 
-@app.command()
+@app.command(epilog=POLICY_EXIT_CODES_HELP)
 def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     paths: PolicyPaths,
     job: Annotated[
@@ -160,7 +173,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     tags: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Its tags, as `aws s3control get-job-tagging` prints them.", show_default=False
+            metavar="FILE", help="The job's tags, as `aws s3control get-job-tagging` prints them.", show_default=False
         ),
     ] = None,
     job_id: Annotated[
@@ -176,11 +189,18 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="INSTANT", help="ISO 8601, such as 2026-11-22T22:30:00+01:00; now if not given."),
+        typer.Option(
+            metavar="INSTANT",
+            help="Evaluate at this instant instead of now: ISO 8601 with an offset, such as 2026-11-22T22:30Z",
+        ),
     ] = None,
     suspended_date_survives: Annotated[
         DateSurvives,
-        typer.Option(help="The deployment's setting of this name; it matters for a job that was never seen Suspended."),
+        typer.Option(
+            metavar="WORD",
+            help="unknown, true or false: the deployment's setting of this name; it matters for a job that was never"
+            " seen Suspended.",
+        ),
     ] = DateSurvives.UNKNOWN,
     untagged_answer_lacks_tags: Annotated[
         bool,
@@ -190,11 +210,11 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         ),
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also every check of statements that do not govern.")
+        bool, typer.Option("--all", help="Also show every check of statements that do not match the job.")
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show what the policies say of one job, and why: each statement, each requirement, the reason.
+    """Show how the policies decide one job, and why: each statement, each requirement, the reason.
 
     The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed.
     """
@@ -232,7 +252,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 DEFAULT_CASES = Path("policies/cases")
 
 
-@app.command("test")
+@app.command("test", epilog=TEST_EXIT_CODES_HELP)
 def run_cases(
     paths: Annotated[
         list[Path] | None,
@@ -397,8 +417,7 @@ def _instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        message = f"expected an ISO 8601 instant such as 2026-11-22T22:30:00Z, got {text!r}"
+        return parse_moment(text)
+    except ValueError as error:
+        message = f"expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got {text!r}"
         raise typer.BadParameter(message, param_hint="--at") from error

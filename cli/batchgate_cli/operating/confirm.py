@@ -6,17 +6,17 @@ import typer
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on if somebody says yes, on the terminal or by --yes.
+    """Go on if the answer is yes, on the terminal or by --yes.
 
     Raises:
-        typer.Abort: Somebody said no.
-        typer.BadParameter: There is nobody to ask.
+        typer.Abort: The answer was no.
+        typer.BadParameter: Standard input is not a terminal.
     """
     if yes:
         return
     if not sys.stdin.isatty():
         raise typer.BadParameter(
-            "nobody to ask, standard input is no terminal: nothing was done; with --yes it is done unasked",
+            "stdin is not a terminal; nothing was changed. Pass --yes to skip the prompt.",
             param_hint="--yes",
         )
     typer.confirm(question, abort=True, err=True)

@@ -250,7 +250,7 @@ def _show_state(console: Console, state: State) -> None:
     else:
         _line(console, "held", f"since {_minute(state.first_held_at)} UTC, until {_until(state)}", "bold")
         _line(console, "because", _marked(state).plain)
-        _line(console, "evaluated again", f"{_minute(state.due_at)} UTC at the latest")
+        _line(console, "next review", f"{_minute(state.due_at)} UTC at the latest")
     if state.reason and state.phase is not Phase.HELD:
         _line(console, "reason", state.reason)
     if state.claim_id and state.phase is not Phase.SETTLED:
@@ -290,7 +290,7 @@ def _show_review(console: Console, review: Mapping[str, Any]) -> None:
     for objection in objections_of(evidence):
         _bullet(console, objection)
     if left_out_of(evidence):
-        _bullet(console, f"and {left_out_of(evidence)} more, for which the record has no room")
+        _bullet(console, f"and {left_out_of(evidence)} more, which do not fit in the record")
 
 
 def objections_of(evidence: Mapping[str, Any]) -> list[str]:
@@ -335,6 +335,8 @@ def _objection(said: Mapping[str, Any]) -> str:
     subject = f"{said['subject']} is " if said.get("subject") else ""
     would = "" if said.get("enforced", True) else " (shadow: would)"
     requirement = f"{subject}{said.get('actual')}, want {said.get('wanted')}"
+    if said.get("kind") == "manual_approval":
+        requirement = f"manual approval required, {said.get('actual')}"
     return f"{said.get('statement')}: {requirement}{would} -> {said.get('vote')}"
 
 

@@ -55,10 +55,8 @@ CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 
 _WORDS = {
     Block.PAUSED: "the gate is paused",
-    Block.CIRCUIT_BREAKER: (
-        "there were too many cancellations in a short time; it waits for a person, or for calmer times"
-    ),
-    Block.ADOPTION: "the job is older than the gate, which was told to leave such jobs to people",
+    Block.CIRCUIT_BREAKER: "too many cancellations in a short time; held until somebody decides, or there are fewer",
+    Block.ADOPTION: "the job is older than the gate, which is configured to hold such jobs for people",
 }
 _ALARMING = frozenset({Block.CIRCUIT_BREAKER, Block.CONFLICTING_UPDATE})
 

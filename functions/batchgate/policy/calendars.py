@@ -132,7 +132,7 @@ class DateRange(Struct, frozen=True):
             )
         if self.last < self.first and not self.every_year:
             raise CalendarValueError(
-                f"expected the first date not to be after the last, got {self.first}..{self.last}; turn them round"
+                f"expected the first date not to be after the last, got {self.first}..{self.last}; swap them"
             )
 
     def __str__(self) -> str:
@@ -194,7 +194,7 @@ def parse_date(text: str) -> date:
     """
     found = _DATE.fullmatch(text)
     if not found or found[1] is None:
-        raise CalendarValueError(f'expected a date as YYYY-MM-DD, got "{text}"')
+        raise CalendarValueError(f'expected a date in the form YYYY-MM-DD, got "{text}"')
     return _parse_date(*found.groups())
 
 

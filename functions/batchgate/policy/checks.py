@@ -140,8 +140,11 @@ class Elements(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """The word and its test."""
-        return f"{self.word} {_in_brackets(self.test)}"
+        """How many, and the test of each."""
+        of = {"any": "at least one", "only": "only", "none": "none of"}[self.word]
+        if isinstance(self.test, Below | Every):
+            of = f"{of.removesuffix(' of')} with"
+        return f"{of} {_in_brackets(self.test)}"
 
 
 class Below(Struct, frozen=True):
@@ -211,7 +214,7 @@ class InWindow(Struct, frozen=True):
     @property
     def wanted(self) -> str:
         """The calendars' names."""
-        return " or ".join(sorted(self.names))
+        return f"{' or '.join(sorted(self.names))} open"
 
 
 class Through(Struct, frozen=True):
@@ -281,8 +284,16 @@ class Not(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """The test's words, denied."""
-        return f"not {_in_brackets(self.test)}"
+        """The test's words, denied; an absent value meets them too."""
+        match self.test:
+            case Present(wanted_present=present):
+                return Present(not present).wanted
+            case InWindow(names=names):
+                return f"{' and '.join(sorted(names))} closed"
+            case Matches(patterns=several) if len(several) > 1:
+                return f"neither {' nor '.join(sorted(map(str, several)))}"
+            case _:
+                return f"not {_in_brackets(self.test)}"
 
 
 Test: TypeAlias = (
@@ -336,7 +347,7 @@ def _several(value: object) -> Collection[object]:
 
 def _in_brackets(test: Test) -> str:
     """A test's words, so that what stands before them is about all of them."""
-    return f"({test.wanted})" if isinstance(test, Every) else test.wanted
+    return f"({test.wanted})" if isinstance(test, Every | OneOf) else test.wanted
 
 
 def _instant(instant: datetime) -> str:
@@ -479,7 +490,7 @@ class ManualApproval(Struct, frozen=True):
 
     def read(self, facts: JobFacts) -> Value:
         """True, or unmeasurable: nobody's silence is a violation."""
-        return True if facts.manually_approved else _WAITS_FOR_A_PERSON
+        return True if facts.manually_approved else _WAITS_FOR_APPROVAL
 
     @property
     def subject(self) -> str:
@@ -490,7 +501,7 @@ class ManualApproval(Struct, frozen=True):
 Measure: TypeAlias = Simple | FromArn | Tag | Parameter | GeneratorMember | Member | Clock | ManualApproval
 
 
-_WAITS_FOR_A_PERSON = Gap(Result.UNMEASURABLE, "waits for a person")
+_WAITS_FOR_APPROVAL = Gap(Result.UNMEASURABLE, "waits for approval")
 
 
 def _since_creation(value: Value, facts: JobFacts) -> Value:
@@ -498,7 +509,7 @@ def _since_creation(value: Value, facts: JobFacts) -> Value:
     return _NO_CREATION if value is not None and facts.created is None else value
 
 
-_NO_CREATION = Gap(Result.UNMEASURABLE, "S3 does not say when the job was created")
+_NO_CREATION = Gap(Result.UNMEASURABLE, "S3 does not report when the job was created")
 
 
 def follow(value: Json, path: str) -> Value:

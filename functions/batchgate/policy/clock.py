@@ -14,7 +14,7 @@ from msgspec import Struct
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.checks import Check, Clock, InWindow, Not, Test, Through
 from batchgate.policy.facts import Result
-from batchgate.policy.formulas import Reach
+from batchgate.policy.formulas import Bits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
@@ -38,15 +38,15 @@ class Timeline(Struct, frozen=True):
         begins: Where each segment but the first begins, likewise.
         end: Where the last one ends: earlier than asked for where the search is cut short.
         everything: A bit for each segment.
-        holds: Each check of the clock, by its number, and when it is met and when violated.
+        holds: When each check of the clock is met, in the order of `ClockChecks.numbers`; else it is violated.
         index: Which segment begins at an instant.
     """
 
     begin: int
     begins: Sequence[int]
     end: datetime
-    everything: int
-    holds: Sequence[tuple[int, Reach]]
+    everything: Bits
+    holds: Sequence[Bits]
     index: Mapping[int, int]
 
     def first(self, when: int) -> datetime | None:
@@ -69,7 +69,7 @@ class ClockChecks(Struct, frozen=True):
 
     Attributes:
         calendars: Those that any window names.
-        windows: Number, calendars and whether it is denied, of each window.
+        windows: Number, places of its calendars among them all, and whether it is denied, of each window.
         ends: Number and end of each exception; None for one without an end that can be written.
         numbers: Of all its checks.
         reach: How far ahead the clock is followed: all the time that a job may wait, but for calendars that are too
@@ -79,7 +79,7 @@ class ClockChecks(Struct, frozen=True):
     """
 
     calendars: Mapping[str, Calendar]
-    windows: tuple[tuple[int, frozenset[str], bool], ...]
+    windows: tuple[tuple[int, tuple[int, ...], bool], ...]
     ends: tuple[tuple[int, datetime | None], ...]
     numbers: tuple[int, ...]
     reach: timedelta
@@ -110,7 +110,9 @@ class ClockChecks(Struct, frozen=True):
         joined = conditions + len(calendars) + sum(len(names) for _, names, _ in windows)
         segments = min(max(_BITS_AHEAD // max(joined, 1), _SEGMENTS_AT_LEAST), _SEGMENTS_AT_MOST)
         numbers = (*(number for number, _, _ in windows), *(number for number, _ in ends))
-        return cls(calendars, tuple(windows), tuple(ends), numbers, days * _DAY, segments)
+        places = {name: place for place, name in enumerate(calendars)}
+        placed = ((number, tuple(sorted(map(places.__getitem__, names))), denied) for number, names, denied in windows)
+        return cls(calendars, tuple(placed), tuple(ends), numbers, days * _DAY, segments)
 
     def __bool__(self) -> bool:
         """Whether the set asks the clock anything."""
@@ -118,10 +120,10 @@ class ClockChecks(Struct, frozen=True):
 
     def evaluate(self, now: datetime, results: list[Result]) -> None:
         """Write what each check of the clock comes to at an instant."""
-        is_open = {name for name, calendar in self.calendars.items() if calendar.is_open(now)}
+        is_open = {place for place, calendar in enumerate(self.calendars.values()) if calendar.is_open(now)}
         met, violated, is_shut = Result.MET, Result.VIOLATED, is_open.isdisjoint
-        for number, names, denied in self.windows:
-            results[number] = violated if is_shut(names) is not denied else met
+        for number, named, denied in self.windows:
+            results[number] = violated if is_shut(named) is not denied else met
         for number, end in self.ends:
             results[number] = Result.MET if end is None or now < end else Result.VIOLATED
 
@@ -129,8 +131,8 @@ class ClockChecks(Struct, frozen=True):
         """The instants from now up to an end at the latest, cut where a check of the clock or one of the others is."""
         end = min(end, now + self.reach)
         after, before = (now - _EPOCH) // _SECOND, -(-(end - _EPOCH) // _SECOND)
-        flips = {name: calendar.flips(after, before) for name, calendar in self.calendars.items()}
-        instants = {second * _MICROSECONDS for name in flips for second in flips[name]}
+        flips = [calendar.flips(after, before) for calendar in self.calendars.values()]
+        instants = {second * _MICROSECONDS for each in flips for second in each}
         ends = {number: _microseconds(end) for number, end in self.ends if end is not None}
         begin, until = _microseconds(now), _microseconds(end)
         instants.update(each for each in (*ends.values(), *map(_microseconds, others)) if begin < each < until)
@@ -140,22 +142,22 @@ class ClockChecks(Struct, frozen=True):
             del begins[self.segments :]
         index = {instant: place for place, instant in enumerate(begins, 1)}
         everything = (1 << len(begins) + 1) - 1
-        opens = {
-            name: _mask(self.calendars[name].is_open(now), flips[name], index, everything) for name in self.calendars
-        }
-        holds: list[tuple[int, Reach]] = []
-        for number, names, denied in self.windows:
+        opens = [
+            _mask(calendar.is_open(now), each, index, everything)
+            for calendar, each in zip(self.calendars.values(), flips, strict=True)
+        ]
+        holds: list[Bits] = []
+        for _, named, denied in self.windows:
             when = 0
-            for name in names:
-                when |= opens[name]
-            holds.append((number, (everything ^ when, when) if denied else (when, everything ^ when)))
-        for number, last in self.ends:
+            for place in named:
+                when |= opens[place]
+            holds.append(everything ^ when if denied else when)
+        for _, last in self.ends:
             at = None if last is None else _microseconds(last)
             if at is None or at >= until:
-                holds.append((number, (everything, 0)))
+                holds.append(everything)
             else:
-                when = (1 << index[at]) - 1 if at in index else 0
-                holds.append((number, (when, everything ^ when)))
+                holds.append((1 << index[at]) - 1 if at in index else 0)
         return Timeline(begin, begins, _EPOCH + until * _MICROSECOND, everything, holds, index)
 
 

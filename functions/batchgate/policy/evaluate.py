@@ -200,16 +200,17 @@ def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts
         if statement.checks.isdisjoint(not_met):
             governing.append(statement)
             continue
-        if not statement.match_checks.isdisjoint(violated):
-            continue
-        matched = evaluate(statement.match, results) if statement.match.parts else Result.MET
-        doubt = VOTES_OF_DOUBT[matched]
-        if doubt is not None:
+        matched = Result.MET
+        if statement.match.parts:
+            if not statement.match_checks.isdisjoint(violated):
+                continue
+            matched = evaluate(statement.match, results)
+        if matched is Result.MET:
+            governing.append(statement)
+            _object(statement, results, facts, votes)
+        elif (doubt := VOTES_OF_DOUBT[matched]) is not None:
             doubted |= statement.kind is Kind.POLICY
             votes.append(Vote(doubt, statement))
-        elif matched is Result.MET:
-            governing.append(statement)
-            votes.extend(_objections(statement, results, facts))
     votes.extend(_rules_of_the_set(policies, facts, governing, doubted=doubted))
     if facts.unknown_members:  # what the job does is not known, so nothing of it is a reason to cancel it
         votes = [_without_cancelling(vote) for vote in votes]
@@ -224,19 +225,21 @@ def _without_cancelling(vote: Vote) -> Vote:
     return replace(vote, verdict=Verdict.HOLD, grace=None) if cancels else vote
 
 
-def _objections(statement: Statement, results: Sequence[Result], facts: JobFacts) -> Iterator[Vote]:
+def _object(statement: Statement, results: Sequence[Result], facts: JobFacts, votes: list[Vote]) -> None:
+    """Add a vote for each requirement of a governing statement that is not met."""
+    violated, hold = Result.VIOLATED, Verdict.HOLD
     for requirement in statement.requirements:
         whole = requirement.whole
         result = results[whole] if type(whole) is int else evaluate(whole, results)
         if not result:
             continue
-        if result is Result.VIOLATED and requirement.on_violation is Verdict.HOLD:  # by far most of very many
-            yield Vote(Verdict.HOLD, statement, requirement)
+        if result is violated and requirement.on_violation is hold:  # by far most of very many
+            votes.append(Vote(hold, statement, requirement))
             continue
         vote = requirement.vote(result, facts)
         if vote is not None:
-            waits = result is Result.VIOLATED and vote is not requirement.on_violation
-            yield Vote(vote, statement, requirement, grace=requirement.grace if waits else None)
+            waits = result is violated and vote is not requirement.on_violation
+            votes.append(Vote(vote, statement, requirement, grace=requirement.grace if waits else None))
 
 
 def _rules_of_the_set(
@@ -263,10 +266,13 @@ def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts)
     doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
     return Untouched(
         objects=bool(votes),
-        graces=frozenset(
-            vote.requirement.grace
-            for vote in votes
-            if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
+        grace=min(
+            (
+                vote.requirement.grace
+                for vote in votes
+                if vote.requirement is not None and (vote.verdict is Verdict.CANCEL or vote.grace is not None)
+            ),
+            default=None,
         ),
         governs=bool(governing),
         names=any(facts.operation in policy.names_operations for policy in governing),

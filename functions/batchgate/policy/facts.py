@@ -184,7 +184,7 @@ def _total_tasks(job: Job) -> int | Gap:
         return job.total_tasks
     if job.status.before_suspended:
         return Gap(Result.UNKNOWN, "not yet counted")
-    return Gap(Result.UNMEASURABLE, "S3 does not say")
+    return Gap(Result.UNMEASURABLE, "S3 does not report it")
 
 
 def _generator(job: Job) -> Mapping[str, Json]:
@@ -284,7 +284,7 @@ def _destination_buckets(job: Job) -> frozenset[str | Gap] | Gap:
         case "S3PutObjectCopy":
             return frozenset({_bucket(job.parameters.get("TargetResource"))})
         case "S3ReplicateObject":
-            return Gap(Result.UNMEASURABLE, "the replication rules say it, not the job")
+            return Gap(Result.UNMEASURABLE, "set by the replication rules, not by the job")
         case str(name) if name in _WITHOUT_DESTINATION:
             return frozenset()
         case _:

@@ -23,10 +23,10 @@ class AnyOf(Struct, frozen=True):
 Formula: TypeAlias = int | AllOf | AnyOf
 """A check's number, or formulas joined."""
 
-Reach: TypeAlias = tuple[int, int]
-"""When a formula is met, and when it is violated: a bit for each of several outcomes of the checks."""
+Bits: TypeAlias = int
+"""For which of several outcomes of the checks something holds: a bit for each."""
 
-_PREFERRED_BY_ANY = (Result.UNKNOWN, Result.UNMEASURABLE)
+_PREFERRED_BY_ANY = (Result.MET, Result.UNKNOWN, Result.UNMEASURABLE)
 
 
 def evaluate(formula: Formula, results: Sequence[Result]) -> Result:
@@ -40,29 +40,29 @@ def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
     """What a formula comes to, given what each of its parts came to."""
     if isinstance(formula, AllOf):
         return max(found) if found else Result.MET
-    if Result.MET in found:
-        return Result.MET
-    return next((result for result in _PREFERRED_BY_ANY if result in found), Result.VIOLATED)
+    for result in _PREFERRED_BY_ANY:
+        if result in found:
+            return result
+    return Result.VIOLATED
 
 
-def reach(formula: Formula, reaches: Sequence[Reach], everything: int) -> Reach:
-    """What a formula comes to under several outcomes at once, given what each check does.
+def bits(formula: Formula, of_checks: Sequence[Bits], everything: Bits) -> Bits:
+    """For which of several outcomes at once a formula holds, given for which each check does.
 
-    Where it is neither met nor violated it is unknown or unmeasurable.
+    Given when each check is met, it is when the formula is met. Given when each is not violated, it is when the
+    formula is not violated.
     """
-    if isinstance(formula, int):
-        return reaches[formula]
-    is_all = isinstance(formula, AllOf)
-    by_all, by_any = everything, 0  # of an `all` met and violated, of an `any` violated and met
-    for part in formula.parts:
-        met, violated = reaches[part] if type(part) is int else reach(part, reaches, everything)
-        if is_all:
-            by_all &= met
-            by_any |= violated
-        else:
-            by_all &= violated
-            by_any |= met
-    return (by_all, by_any) if is_all else (by_any, by_all)
+    if isinstance(formula, AllOf):
+        found = everything
+        for part in formula.parts:
+            found &= of_checks[part] if type(part) is int else bits(part, of_checks, everything)
+    elif isinstance(formula, int):
+        found = of_checks[formula]
+    else:
+        found = 0
+        for part in formula.parts:
+            found |= of_checks[part] if type(part) is int else bits(part, of_checks, everything)
+    return found
 
 
 def checks_in(formula: Formula) -> Iterator[int]:

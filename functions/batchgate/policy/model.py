@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+CALENDARS_AT_MOST = 256
+"""Whether each is open is looked up for every job."""
+
 Name = Annotated[str, Meta(min_length=1, max_length=64, description="A name, unique in the policy set.")]
 """Short, so that every record and reason that it stands in fits where it goes."""
 TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -332,7 +335,7 @@ class PolicyDocument(_Form, frozen=True):
     cancel_grace: Duration = "5m"
     cancel_held_after: LongerDuration | UnsetType = UNSET
     lists: dict[Name, Patterns] = {}
-    calendars: dict[Name, CalendarForm] = {}
+    calendars: Annotated[dict[Name, CalendarForm], Meta(max_length=CALENDARS_AT_MOST)] = {}
     guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET
     policies: Annotated[tuple[Policy, ...], Meta(min_length=1)] | UnsetType = UNSET
     exceptions: Annotated[tuple[Exemption, ...], Meta(min_length=1)] | UnsetType = UNSET

@@ -1,7 +1,10 @@
 """What the clock alone will make of a job, all other facts as they are."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import MAXYEAR, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -9,8 +12,8 @@ from msgspec import Struct
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.clock import Timeline
 from batchgate.policy.facts import JobFacts, Result
-from batchgate.policy.formulas import Reach, reach
-from batchgate.policy.policy_set import Kind, PolicySet, Statement, Verdict
+from batchgate.policy.formulas import Bits, bits
+from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Verdict
 
 _CHANGES_WITHIN: Final = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
@@ -38,14 +41,14 @@ class Untouched(Struct, frozen=True):
 
     Attributes:
         objects: Whether any of them objects.
-        graces: Of their violations that cancel, now or after a grace.
+        grace: The shortest of their violations that cancel, now or after it; None where none does.
         governs: Whether a policy among them governs.
         names: Whether one that governs names the job's operation.
         may_match: Whether the match of a policy among them is met, or in doubt.
     """
 
     objects: bool
-    graces: frozenset[timedelta]
+    grace: timedelta | None
     governs: bool
     names: bool
     may_match: bool
@@ -63,7 +66,7 @@ def look_ahead(
         facts: The job.
         end: When S3 fails it; None where nobody knows.
     """
-    asked = bool(policies.clock) or bool(untouched.graces) or policies.unmatched is Verdict.CANCEL
+    asked = bool(policies.clock) or untouched.grace is not None or policies.unmatched is Verdict.CANCEL
     if not asked or end is None or end <= facts.now:
         return NOTHING_AHEAD
     # A job that has another fault needs no look into the calendars of a month.
@@ -96,8 +99,11 @@ def first_change(
 
 
 def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) -> Iterator[datetime]:
-    """When a violation that is there, or may come, begins to cancel."""
-    ends = map(facts.ends, {*untouched.graces, policies.cancel_grace, *policies.graces_of_clock})
+    """When a violation that is there, or may come, begins to cancel: the next, as many as a timeline has segments."""
+    ascending = policies.graces_of_clock
+    running = bisect_left(ascending, x=True, key=lambda grace: not facts.is_over(grace))
+    graces = [policies.cancel_grace, *ascending[running : running + policies.clock.segments + 1]]
+    ends = map(facts.ends, graces if untouched.grace is None else [*graces, untouched.grace])
     return (end for end in ends if end is not None)
 
 
@@ -116,16 +122,13 @@ class _Outlook:
         results: Sequence[Result],
         timeline: Timeline | None,
     ) -> None:
-        self.policies, self.facts, self.timeline = policies, facts, timeline
+        self.policies, self.facts, self.results, self.timeline = policies, facts, results, timeline
         self.everything = timeline.everything if timeline else 1
-        self.reaches = self._reaches(results)
         self.fine = 0 if untouched.objects else self.everything
         self.governs = self.everything if untouched.governs else 0
         self.names = self.everything if untouched.names else 0
         self.unmatched = 0 if untouched.may_match else self.everything
-        self.cancels = 0
-        for grace in untouched.graces:
-            self.cancels |= self._over(grace)
+        self.cancels = 0 if untouched.grace is None else self._over(untouched.grace)
 
     def come_to(self) -> tuple[int, int]:
         """When the job is approved, and when it is cancelled."""
@@ -138,32 +141,37 @@ class _Outlook:
             if self.timeline is None and self.cancels:
                 break  # nor here, where only whether matters
             met, violated = self.everything, 0
-            if statement.match.parts:
-                met, violated = reach(statement.match, self.reaches, self.everything)
+            if self.timeline is None and statement.match_asks_only_clock:
+                violated = self.everything
+            elif statement.match.parts:
+                met = bits(statement.match, self.met, self.everything)
+                violated = self.everything ^ bits(statement.match, self.not_violated, self.everything)
             if statement.kind is Kind.POLICY:
                 self.governs |= met
                 self.unmatched &= violated
                 if facts.operation in statement.names_operations:
                     self.names |= met
-            self.fine &= violated | self._content(met, statement)
+            # Without a timeline what asks the clock alone is met and violated.
+            requirements = statement.not_only_clock if self.timeline is None else statement.requirements
+            content = self._content(met, requirements, cancels=statement.cancels) if met and requirements else met
+            self.fine &= violated | content
         if known and policies.unmatched is Verdict.CANCEL:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
         return self.fine & (self.governs if known else self.names), self.cancels
 
-    def _content(self, when: int, statement: Statement) -> int:
+    def _content(self, when: Bits, requirements: Sequence[Requirement], *, cancels: bool) -> Bits:
         """When a statement governs and nothing objects, given when it governs; notes when a requirement cancels."""
-        content, reaches, cancels = when, self.reaches, statement.cancels
-        # Without a timeline what asks the clock alone is met and violated.
-        requirements = statement.not_only_clock if self.timeline is None else statement.requirements
-        for requirement in requirements if when else ():
+        content, of_checks, everything = when, self.met, self.everything
+        for requirement in requirements:
             whole = requirement.whole
-            met, violated = reaches[whole] if type(whole) is int else reach(whole, reaches, self.everything)
-            content &= met
+            content &= of_checks[whole] if type(whole) is int else bits(whole, of_checks, everything)
             if not cancels:
                 if not content:
                     break
-            elif requirement.on_violation is Verdict.CANCEL and violated & when & ~self.cancels:
-                self.cancels |= violated & when & self._over(requirement.grace)
+            elif requirement.on_violation is Verdict.CANCEL:
+                violated = when & ~(bits(whole, self.not_violated, everything) | self.cancels)
+                if violated:
+                    self.cancels |= violated & self._over(requirement.grace)
         return content
 
     def _over(self, grace: timedelta) -> int:
@@ -173,17 +181,24 @@ class _Outlook:
         end = self.facts.ends(grace)
         return self.timeline.from_on(end) if self.timeline else int(end is not None)
 
-    def _reaches(self, results: Sequence[Result]) -> list[Reach]:
-        """When each check is met and when violated, and behind them each exemption."""
-        always: dict[Result, Reach] = dict.fromkeys(Result, (0, 0))
-        always |= {Result.MET: (self.everything, 0), Result.VIOLATED: (0, self.everything)}
-        reaches = [always[result] for result in results]
-        if self.timeline is None:
-            for number in self.policies.clock.numbers:
-                reaches[number] = 1, 1
-        else:
-            for number, met_and_violated in self.timeline.holds:
-                reaches[number] = met_and_violated
+    @cached_property
+    def met(self) -> list[Bits]:
+        """When each check is met, and behind them each exemption."""
+        return self._of_checks({Result.MET}, 1)
+
+    @cached_property
+    def not_violated(self) -> list[Bits]:
+        """When each is not violated; only matches and cancellations ask for it."""
+        return self._of_checks({*Result} - {Result.VIOLATED}, 0)
+
+    def _of_checks(self, these: AbstractSet[Result], of_clock: Bits) -> list[Bits]:
+        """When each check comes to one of these results, where those of the clock, without a timeline, do as given."""
+        by_result = [self.everything if result in these else 0 for result in Result]
+        found = [by_result[result] for result in self.results]
+        numbers = self.policies.clock.numbers
+        holds = self.timeline.holds if self.timeline else [of_clock] * len(numbers)
+        for number, when in zip(numbers, holds, strict=True):
+            found[number] = when
         for exemption in self.policies.exemptions:
-            reaches[exemption.number] = reach(exemption.any_of, reaches, self.everything)
-        return reaches
+            found[exemption.number] = bits(exemption.any_of, found, self.everything)
+        return found

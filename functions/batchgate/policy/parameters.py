@@ -39,7 +39,7 @@ _WORDS: Final[Mapping[Kind, str]] = {
     Kind.LONG: "a whole number",
     Kind.STRING: "text",
     Kind.TIMESTAMP: "a time: before, after or within",
-    Kind.LIST: "a list: say any, only or none",
+    Kind.LIST: "a list: write any, only or none",
     Kind.MAP: "a map: present, or one key of it in the path",
     Kind.STRUCTURE: "a structure: present, or a member of it in the path",
 }

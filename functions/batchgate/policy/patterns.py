@@ -130,7 +130,7 @@ def glob_pieces(text: str) -> Iterator[Piece]:
         if piece["chars"] is not None:
             yield _char_class(piece[0], piece["chars"], others=bool(piece["others"]))
         elif piece[0] == "[":
-            raise GlobError(f"expected a ] that closes the class {_shown(text[piece.start() :])}; for a [ write [[]")
+            raise GlobError(f"expected a ] to close the class {_shown(text[piece.start() :])}; to match a [, write [[]")
         else:
             yield "*" if piece[0][0] == "*" else piece[0]
 
@@ -144,7 +144,9 @@ def _char_class(written: str, chars: str, *, others: bool) -> CharClass:
     if chars[:2] in ("[:", "[.", "[="):
         raise GlobError(f'expected characters and ranges, got "{written}]"; write the range, such as [0-9] or [a-z]')
     if chars[0] == "^" and not others and len(chars) > 1:
-        raise GlobError(f'expected [!...] for "none of these", got "{written}"; write [!{chars[1:]}], or put ^ last')
+        raise GlobError(
+            f'expected [!...] for "none of these", got "{written}"; write [!{chars[1:]}], or put ^ last to match a ^'
+        )
     if "${" in chars:
         raise GlobError(f'expected characters and ranges, got "{written}"; put ${{...}} outside the brackets')
     ranges: list[tuple[str, str]] = []

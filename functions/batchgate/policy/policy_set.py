@@ -144,6 +144,7 @@ class Statement:
         names_operations: The operations that match names literally.
         asks_clock: Whether the clock alone may change what it asks for, but for the end of a grace.
         cancels: Whether a violation of any of its requirements cancels.
+        match_asks_only_clock: Whether the clock alone decides whether it governs.
         not_only_clock: Its requirements but those that ask the clock alone and hold.
     """
 
@@ -159,6 +160,7 @@ class Statement:
     names_operations: frozenset[str]
     asks_clock: bool
     cancels: bool
+    match_asks_only_clock: bool
     not_only_clock: tuple[Requirement, ...] = field(compare=False, repr=False)
     pick_requirements: Picker = field(compare=False, repr=False)
 
@@ -192,7 +194,7 @@ class PolicySet(Struct, frozen=True):
         statements: Policies, then guardrails, in the document's order.
         enforced: Those that are not in shadow, by name.
         asking_clock: Of these, those whose votes the clock alone may change.
-        graces_of_clock: After which a violation of one of their requirements cancels.
+        graces_of_clock: After which a violation of one of their requirements cancels, the shortest first.
         checks: Every different check of the set, by number.
         matches: How many different matches there are.
         requirements: Every different requirement, by number.
@@ -211,7 +213,7 @@ class PolicySet(Struct, frozen=True):
     statements: tuple[Statement, ...]
     enforced: tuple[Statement, ...]
     asking_clock: tuple[Statement, ...]
-    graces_of_clock: frozenset[timedelta]
+    graces_of_clock: tuple[timedelta, ...]
     checks: tuple[checks.Check, ...]
     matches: int
     requirements: tuple[Requirement, ...]
@@ -253,11 +255,15 @@ class PolicySet(Struct, frozen=True):
             statements=statements,
             enforced=tuple(enforced),
             asking_clock=asking_clock,
-            graces_of_clock=frozenset(
-                requirement.grace
-                for statement in asking_clock
-                for requirement in statement.requirements
-                if requirement.on_violation is Verdict.CANCEL
+            graces_of_clock=tuple(
+                sorted(
+                    {
+                        requirement.grace
+                        for statement in asking_clock
+                        for requirement in statement.requirements
+                        if requirement.on_violation is Verdict.CANCEL
+                    }
+                )
             ),
             checks=found,
             matches=len(compiler.matches),
@@ -394,6 +400,7 @@ class _Compiler(Struct):
             names_operations=frozenset(self._named_operations(form.match or ())),
             asks_clock=of_time > 0 or exemption is not None,
             cancels=any(each.on_violation is Verdict.CANCEL for each in requirements),
+            match_asks_only_clock=_asks_only(match, self.of_time),
             not_only_clock=tuple(
                 each
                 for each in requirements

@@ -36,6 +36,7 @@ _HEADS = {
     Verdict.HOLD: "held",
     Verdict.WAIT: "waiting",
 }
+_WAITING = f"batchgate: {_HEADS[Verdict.WAIT]}"
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
@@ -150,8 +151,9 @@ def _start(head: str, name: str, room: int) -> str:
     """What comes before the first objection."""
     if not name:
         return f"{head.removesuffix(',')}: "
-    left = room - len(f"{head} by : ") - _OBJECTION_AT_LEAST
-    return f"{head} by {shorten(name, max(len(MARK), min(NAME_AT_MOST, left)))}: "
+    by = "because of" if head == _WAITING else "by"
+    left = room - len(f"{head} {by} : ") - _OBJECTION_AT_LEAST
+    return f"{head} {by} {shorten(name, max(len(MARK), min(NAME_AT_MOST, left)))}: "
 
 
 def _approval(decision: Decision, head: str, room: int) -> str:
@@ -216,25 +218,33 @@ def _wrong(trace: ConditionTrace, room: _Room) -> str:
     most = max((part.result for part in parts), default=Result.VIOLATED)
     phrases = [(part, _wrong(part, room)) for part in parts if part.result is most]
     several = len(phrases) > 1
-    return " and ".join(sorted(f"({each})" if several and part.joined else each for part, each in phrases))
+    return ", and ".join(sorted(f"({each})" if several and part.joined else each for part, each in phrases))
 
 
 def _alternative(trace: ConditionTrace, room: _Room) -> str:
     """What would have been enough, and what there is instead."""
+    if trace.kind == "manual_approval":
+        return "manual approval"
     if not trace.joined:
-        return f"{_subject(trace, room)} {_wanted(trace, room)} (is {_actual(trace, room)})"
+        return f"{_asked(trace, room)} (is {_actual(trace, room)})"
     parts = sorted(_alternative(part, room) for part in trace.parts if part.result is not Result.MET)
     return f"({_between(trace).join(parts)})" if len(parts) > 1 else "".join(parts)
 
 
 def _not_lifted(unless: ConditionTrace, room: _Room) -> str:
     if not unless.joined:
-        equals = "=" if unless.kind == "tags" else " "
-        return f"{_subject(unless, room)}{equals}{_wanted(unless, room)}: {_actual(unless, room)}"
+        return f"{_asked(unless, room)}: {_actual(unless, room)}"
     parts = [(part, _not_lifted(part, room)) for part in unless.parts]
     return _between(unless).join(
         sorted(f"({each})" if len(part.parts) > 1 and len(parts) > 1 else each for part, each in parts)
     )
+
+
+def _asked(trace: ConditionTrace, room: _Room) -> str:
+    """What a check asks for, as one phrase: `tag team=lake`, `tag team present`, `total_tasks at most 5`."""
+    wanted = _wanted(trace, room)
+    is_pattern = trace.kind == "tags" and not wanted.startswith(("present", "absent", "not ", "neither "))
+    return f"{_subject(trace, room)}{'=' if is_pattern else ' '}{wanted}"
 
 
 def _between(trace: ConditionTrace) -> str:
@@ -257,12 +267,13 @@ def _wanted(trace: ConditionTrace, room: _Room) -> str:
     text = trace.expected
     if room.wanted is None or len(text) <= room.wanted:
         return text
-    alternatives = text.split(" or ")
+    between = " nor " if text.startswith("neither ") else " or "
+    alternatives = text.split(between)
     if len(alternatives) == 1 or room.wanted == len(MARK):
         return shorten(text, room.wanted)
-    more = f" or +{len(alternatives) - 1} more"
+    more = f"{between}+{len(alternatives) - 1} more"
     first = shorten(alternatives[0], max(len(MARK), room.wanted - len(more)))
-    return _fitted("", alternatives, len(alternatives), room.wanted, " or ") or first + more
+    return _fitted("", alternatives, len(alternatives), room.wanted, between) or first + more
 
 
 def _shortened(vote: Vote, decision: Decision, room: int) -> str:

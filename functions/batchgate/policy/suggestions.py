@@ -199,42 +199,42 @@ WISHES: tuple[Wish, ...] = (
     Wish(
         "what a job costs",
         ("cost", "costs", "price", "prices", "usd", "dollars"),
-        "this version estimates no cost",
-        "limit total_tasks, which most of a job's price follows",
+        "this version does not estimate costs",
+        "limit total_tasks, which determines most of a job's price",
         ("cost", "price", "usd", "dollar", "spend", "spending", "euro", "eur"),
     ),
     Wish(
         "budgets, and so many jobs or objects a day, week or month",
         ("budget", "budgets", "quota", "quotas", "rate", "per", "per_day", "jobs_per_day", "daily", "monthly", "limit"),
-        "this version looks at one job at a time and adds nothing up",
-        "limit total_tasks of each job, and require manual_approval above it",
+        "this version evaluates one job at a time and keeps no totals",
+        "limit total_tasks of each job, and require manual_approval above that limit",
         ("budget", "quota", "rate", "per", "daily", "weekly", "monthly", "yearly", "month", "week"),
     ),
     Wish(
         "how many jobs may run at once",
         ("concurrency", "concurrent_jobs", "parallel", "max_jobs"),
-        "this version looks at one job at a time",
+        "this version evaluates one job at a time",
         "limit priority, or the window in which jobs may start",
         ("concurrency", "concurrent", "parallel"),
     ),
     Wish(
         "two approvers, or who may approve",
         ("approvals", "approvers", "approved_by", "approval", "reviewers", "approver"),
-        "manual_approval takes one decision by any operator; two approvers can't be required",
-        "write manual_approval: required, and say in IAM who may decide",
+        "manual_approval takes one decision by any operator and can't require two approvers",
+        "write manual_approval: required, and define in IAM who may decide",
         ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
     ),
     Wish(
         "who created the job",
         ("requester", "requesters", "user", "users", "principal", "created_by", "creator", "caller", "owner"),
-        "S3 does not say who created a job",
-        "use role (the job's own IAM role) or account; tags say only what the requester wrote",
+        "S3 does not report who created a job",
+        "use role (the job's own IAM role) or account; tags contain only what the requester wrote",
         ("requester", "requested", "requestor", "user", "principal", "creator", "submitter", "submitted"),
     ),
     Wish(
         "the bytes of the objects",
         ("bytes", "total_bytes", "object_size", "object_sizes", "size_bytes", "gb", "tb"),
-        "this version reads no manifest's rows, so no sizes are known and object_bytes holds every job",
+        "this version does not read the rows of manifests, so no sizes are known and object_bytes holds every job",
         "limit total_tasks",
         (
             "byte",
@@ -256,14 +256,14 @@ WISHES: tuple[Wish, ...] = (
     Wish(
         "keys and prefixes of the objects",
         ("prefix", "prefixes", "key", "keys", "object_keys", "rows", "paths", "objects_in"),
-        "this version reads no manifest's rows",
-        "use manifest: {bucket: ..., key: ...} for where the list itself lies, or require manual_approval",
+        "this version does not read the rows of manifests",
+        "use manifest: {bucket: ..., key: ...} for where the manifest itself is stored, or require manual_approval",
         ("prefix", "suffix", "extension", "row", "path"),
     ),
     Wish(
         "what is in the objects: their tags, storage class, encryption, age, owner",
         ("object_tags", "storage_class", "storage", "encryption", "object_age", "object_owner", "metadata", "content"),
-        "S3 Batch Operations says nothing about single objects before the job runs",
+        "S3 Batch Operations reports nothing about single objects before the job runs",
         "use operation_parameters for what the job would set",
         ("age", "encryption", "encrypted", "metadata"),
     ),
@@ -271,20 +271,20 @@ WISHES: tuple[Wish, ...] = (
         "deleting objects",
         ("delete", "deletes", "deletion", "deletions"),
         "S3 Batch Operations has no operation that deletes",
-        "rule on LambdaInvoke.FunctionArn, and on tags set by S3PutObjectTagging that a lifecycle rule expires by",
+        "restrict LambdaInvoke.FunctionArn, and the tags set by S3PutObjectTagging that a lifecycle rule expires by",
         ("delete", "deletion"),
     ),
     Wish(
         "regular expressions",
         ("regex", "regexp", "pattern", "matches"),
         "patterns have * and ?, and no regular expressions",
-        'write {glob: "CHG-[0-9][0-9][0-9][0-9]"} inside the check for what must have a form; list several forms',
+        'write {glob: "CHG-[0-9][0-9][0-9][0-9]"} inside the check for values of a fixed form; list several forms',
         ("regex", "regexp"),
     ),
     Wish(
         "expressions that compute or compare two facts",
         ("expression", "expr", "if", "when", "cel", "rego", "script"),
-        "a condition compares one fact with values that are written out",
+        "a condition compares one fact with literal values",
         "write one statement for each case, each with its own match",
     ),
     Wish(
@@ -304,9 +304,9 @@ WISHES: tuple[Wish, ...] = (
 """In the order in which the reference lists them."""
 
 _OTHER_WORDS: Mapping[str, str] = {
-    "and": "a list of conditions means all of them; inside any write all",
+    "and": "remove it: all conditions of a list must be met; inside any, write all",
     "or": "write any",
-    "not": "write not inside the check, as {region: {not: eu-*}}",
+    "not": "write not inside the check, such as {region: {not: eu-*}}",
     "allow": "write a policy: what it matches is approved where its require is met",
     "deny": "write a guardrail, and what it must not be as {not: ...} in its require",
     "forbid": "write a guardrail, and what it must not be as {not: ...} in its require",
@@ -322,7 +322,7 @@ _OTHER_WORDS: Mapping[str, str] = {
     "input_bucket": "write source_buckets",
     "unconfirmed_jobs": "write ungated_jobs",
     "partition": "write region, from which the partition follows",
-    "status": "take it away: the gate evaluates only jobs that wait for confirmation",
+    "status": "remove it: the gate evaluates only jobs that wait for confirmation",
     "objects": "write total_tasks, the number of objects",
     "object_count": "write total_tasks, the number of objects",
     "max_objects": "write total_tasks: {at_most: ...}",
@@ -332,12 +332,12 @@ _OTHER_WORDS: Mapping[str, str] = {
     "functions": "write operation_parameters: {LambdaInvoke.FunctionArn: ...}",
     "lambda": "write operation_parameters: {LambdaInvoke.FunctionArn: ...}",
     "parameters": "write operation_parameters",
-    "time": "write window, with a calendar that calendars defines",
-    "schedule": "write window, with a calendar that calendars defines",
-    "calendar": "write window, with a calendar that calendars defines",
-    "hours": "write window, with a calendar that calendars defines",
-    "day": "write window, with a calendar that calendars defines",
-    "days": "write window, with a calendar that calendars defines",
+    "time": "write window, with the name of a calendar under calendars",
+    "schedule": "write window, with the name of a calendar under calendars",
+    "calendar": "write window, with the name of a calendar under calendars",
+    "hours": "write window, with the name of a calendar under calendars",
+    "day": "write window, with the name of a calendar under calendars",
+    "days": "write window, with the name of a calendar under calendars",
     "iam_role": "write role",
     "confirmation": "write manual_approval: required",
 }
@@ -407,7 +407,7 @@ def word_of_test(key: str, *, of_window: bool = False) -> str | None:
     """What to write where a key is somebody's word for a test that the language has or can't say."""
     folded = _snake(key)
     if of_window and folded in _OF_WINDOW:
-        return "define a calendar below calendars, and write its name here"
+        return "define a calendar under calendars, and write its name here"
     if folded in ("matches", "pattern"):
         return other_word(folded)
     return _WORDS_OF_TESTS.get(folded) or wish_in(folded)

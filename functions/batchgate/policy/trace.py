@@ -98,8 +98,12 @@ class StatementTrace(Struct, frozen=True, gc=False):
 Rows: TypeAlias = Mapping[int, ConditionTrace]
 """One for each check of a policy set, by number."""
 
-_CLOCK = {"window": ("closed", "open"), "expires": ("over", "running")}
-"""What the clock's checks show, so that a trace is the same as long as nothing has changed."""
+_IN_WORDS = {
+    "window": ("closed", "open"),
+    "expires": ("expired", "valid"),
+    "manual_approval": ("not given yet", "given"),
+}
+"""What checks show whose value is not in the job; no instant, so that a trace is the same until a result changes."""
 
 
 def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> Rows:
@@ -107,16 +111,17 @@ def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     rows: dict[int, ConditionTrace] = {}
     for question in policies.questions:
         measure, subject, kind = question.measure, question.subject, question.measure.kind
-        clock = _CLOCK.get(kind)
-        value = None if clock else measure.read(facts)
-        actual = brief = "" if clock else shown(measure, value)
+        words = _IN_WORDS.get(kind)
+        value = None if words else measure.read(facts)
+        actual = brief = "" if words else shown(measure, value)
         if len(actual) > QUOTED_AT_MOST:
             brief = shown(measure, value, QUOTED_AT_MOST)
         for number, wanted in question.wanted:
             expected = wanted
-            if clock:
+            if words:
                 denied = isinstance(policies.checks[number].test, Not)
-                actual = brief = clock[(results[number] is Result.MET) is not denied]
+                expected = "required" if kind == "manual_approval" else wanted
+                actual = brief = words[(results[number] is Result.MET) is not denied]
             elif "${" in wanted:
                 expected = fill_placeholders(wanted, facts.ref)
             rows[number] = ConditionTrace(results[number], subject, kind, actual, brief, expected)

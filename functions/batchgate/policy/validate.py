@@ -37,8 +37,6 @@ _FORMS: Mapping[str, Callable[[object], str]] = {
     str(model.DATE["form"]): suggestions.date_meant,
     str(model.TIME["form"]): suggestions.time_meant,
 }
-CALENDARS_AT_MOST = 1_000
-"""Whether each is open is looked up for every job."""
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
@@ -201,7 +199,7 @@ class _Reader(Struct):
         self.read(content, member.type, path)
         closed = _CLOSED_SETS.get((form, member.encode_name))
         if closed and len(self.problems) == sound:
-            self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path)
+            self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path, content)
 
     def _enter(self, key: str, form: type) -> None:
         """Note where the conditions below `key` stand."""
@@ -255,7 +253,7 @@ class _Reader(Struct):
         self.read(content, kind, (*path, key))
         check = next((check for check in parameters.CHECKS if check == path[-1]), None)
         if check and len(self.problems) == sound:
-            self._note(parameters.mistakes_in(check, key, content), (*path, key))
+            self._note(parameters.mistakes_in(check, key, content), (*path, key), content)
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
         if not _same_family(value, kind):
@@ -287,13 +285,15 @@ class _Reader(Struct):
             hint = _other_text(kind) or _other_form(value, kind, path[-1])
             self.wrong(path, _expected(_describe(kind), value) + hint)
 
-    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path) -> None:
+    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path, test: object) -> None:
         """Take over what is wrong with a test; what a named list says is compared when all lists are known."""
         for each in found:
             if isinstance(each, parameters.Use):
                 self.closed_uses.append(((*path, *each.path), each.name, each.values))
             else:
-                self.wrong((*path, *each[0]), each[1])
+                written = _at(each[0], test)
+                is_list = isinstance(written, str) and written in self.lists
+                self.wrong((*path, *each[0]), each[1] + (f"; write {{list: {written}}}" if is_list else ""))
 
     def _check_placeholders(self, value: str, path: Path) -> None:
         for found in _PLACEHOLDER.finditer(value):
@@ -315,7 +315,7 @@ class _Reader(Struct):
         for path, name in self.names:
             if name in seen:
                 first = Problem(seen[name], "").where
-                message = f"the name {_show(name)} is taken by {first}; every statement needs its own"
+                message = f"the name {_show(name)} is already used by {first}; every statement needs a unique name"
                 self.problems.append(Problem(path, message, related=seen[name]))
             else:
                 seen[name] = path
@@ -362,7 +362,9 @@ class _Reader(Struct):
             return True
         near = suggestions.nearest(name, known)
         names = ", ".join(sorted(known)[:_NAMES_NAMED]) + (", ..." if len(known) > _NAMES_NAMED else "")
-        hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it below {_DEFINED[what]}"
+        hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it under {_DEFINED[what]}"
+        if what == "calendar" and name in self.lists:
+            hint = f"write {{list: {name}}}"
         self.wrong(path, f"no {what} is named {_show(name)}; {hint}")
         return False
 
@@ -379,11 +381,9 @@ def _document(reader: _Reader, value: Mapping[str, object], _path: Path) -> None
                 reader.lists = names
             else:
                 reader.calendars = set(names)
-                if len(names) > CALENDARS_AT_MOST:
-                    reader.wrong(
-                        (key,),
-                        f"expected at most {CALENDARS_AT_MOST} calendars, got {len(names)}; put their rows into fewer",
-                    )
+                most = model.CALENDARS_AT_MOST
+                if len(names) > most:
+                    reader.wrong((key,), f"expected at most {most} calendars, got {len(names)}; combine some of them")
 
 
 def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -398,7 +398,7 @@ def _statement(reader: _Reader, value: Mapping[str, object], path: Path) -> None
             if nearest != "cancel" or "manual_approval" in requirement:
                 reader.wrong(
                     (*path, "require", index, "grace"),
-                    "grace stands beside on_violation: cancel only; what is held is not cancelled",
+                    "grace is allowed only beside on_violation: cancel; a held job is not cancelled",
                 )
 
 
@@ -415,6 +415,16 @@ def _exemption(reader: _Reader, value: Mapping[str, object], path: Path) -> None
         except calendars.CalendarValueError as error:
             reader.wrong((*path, "expires"), f"{error}{_write(suggestions.date_meant(expires), expires)}")
     _zone(reader, value, path)
+
+
+def _at(path: Path, value: object) -> object:
+    """What stands at a path below a value; None where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        else:
+            value = value[step] if isinstance(value, list | tuple) and isinstance(step, int) else None
+    return value
 
 
 def _is_glob(text: str) -> bool:
@@ -436,21 +446,22 @@ def _is_encodable(text: str) -> bool:
 def _condition(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     keys = [key for key in value if key in _CONDITION_KEYS]
     if not keys and not any(key not in _REQUIREMENT_KEYS for key in value):
-        then = "write what is checked, such as total_tasks"
+        then = "add the check, such as total_tasks"
         if value and path[-2:-1] == ("require",) and path[-1] != 0:
-            then = f"take the dash away: {next(iter(value))} stands beside the check of the item above"
-        reader.wrong(path, f"expected one check, or any, or all; got {_keys(value)}; {then}")
+            then = f"remove the dash: {next(iter(value))} belongs beside the check of the item above"
+        reader.wrong(path, f"expected one check, any or all; got {_keys(value)}; {then}")
     elif len(keys) > 1:
-        reader.wrong(path, f"expected one check per item, got {', '.join(keys)}; make each an item of its own (`- `)")
+        reader.wrong(path, f"expected one check per item, got {', '.join(keys)}; make each a separate item (`- `)")
     for key in ("any", "all"):
         if key in value and reader.nesting >= MAX_NESTING:
             reader.wrong(
                 (*path, key),
-                f"any and all may be nested at most {MAX_NESTING} deep; divide this into several items or statements",
+                f"any and all may be nested at most {MAX_NESTING} deep; split this into several items or statements",
             )
     if "manual_approval" in value and not reader.asking:
         reader.wrong(
-            (*path, "manual_approval"), "may stand in require only, not in match, unless or exceptions; move it there"
+            (*path, "manual_approval"),
+            "allowed only in require, not in match, unless or exceptions; move it to require",
         )
     if "tags" in value:
         _tags(reader, value["tags"], (*path, "tags"))
@@ -462,7 +473,7 @@ def _requirement(reader: _Reader, value: Mapping[str, object], path: Path) -> No
     _condition(reader, value, path)
     if "manual_approval" in value and "on_violation" in value:
         reader.wrong(
-            (*path, "on_violation"), "manual_approval is never violated, only waited for; take on_violation away"
+            (*path, "on_violation"), "manual_approval is never violated, the job waits for it; remove on_violation"
         )
 
 
@@ -472,13 +483,11 @@ def _window(reader: _Reader, value: object, path: Path) -> None:
         reader.window_uses.append((path, value))
     elif isinstance(value, list | tuple):
         for index, name in enumerate(value):
-            if isinstance(name, str | dict):
+            if isinstance(name, str) or (isinstance(name, dict) and "glob" in name):  # others are told as such
                 _window(reader, name, (*path, index))
     elif isinstance(value, dict):
         if "present" in value:
-            reader.wrong(
-                (*path, "present"), "a window takes calendars' names; there is nothing to be present; name a calendar"
-            )
+            reader.wrong((*path, "present"), "window takes the names of calendars and has no present; name a calendar")
         if "glob" in value:
             reader.wrong((*path, "glob"), _NO_GLOB_IN_WINDOW)
         if isinstance(value.get("list"), str):
@@ -516,7 +525,7 @@ def _tags(reader: _Reader, tests: object, path: Path, depth: int = 3) -> None:
 def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     kinds = sum(any(word in value for word in words) for words in _TERM_WORDS)
     if kinds != 1 and (kinds or not value):  # what has no word of a test has been told
-        then = "keep one here, and make the others items of their own" if kinds else "write one, as {not: ...}"
+        then = "keep one here, and move the others to separate items" if kinds else "write one, such as {not: ...}"
         reader.wrong(path, f"expected exactly one kind of test here, got {_keys(value)}; {then}")
     _note_list(reader, value, path)
     for word in ("before", "after"):
@@ -525,7 +534,7 @@ def _term(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             try:
                 moments.parse_moment(text)
             except ValueError:
-                what = "a date as 2026-03-27 or an instant with its offset as 2026-03-27T06:00:00Z"
+                what = "a date such as 2026-03-27 or an instant with its offset such as 2026-03-27T06:00:00Z"
                 reader.wrong((*path, word), _wrong_moment(text, what))
 
 
@@ -550,20 +559,20 @@ def _group(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     if not value:
         reader.wrong(path, "expected at least one test, got none; write one, or remove the check")
     if len(value) > 1 and "not" in value:
-        reader.wrong((*path, "not"), "not stands alone; put the other words inside it or in another item")
+        reader.wrong((*path, "not"), "not must be the only key here; move the other keys into it or to another item")
     if len(value) > 1 and "present" in value:
-        reader.wrong((*path, "present"), "present stands alone; put the other words into another item")
+        reader.wrong((*path, "present"), "present must be the only key here; move the other keys to another item")
     if path[-1] == "not":
         for key, content in value.items():
             if isinstance(content, dict) and "not" in content:
-                reader.wrong((*path, key, "not"), "not may be said once; take one of the two away")
+                reader.wrong((*path, key, "not"), "not can't be used inside not; remove one of the two")
 
 
 def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
     if ("days" in value) == ("dates" in value):
         reader.wrong(
             path,
-            f"expected either days or dates, got {_keys(value)}; write one, and the other in a row of its own",
+            f"expected either days or dates, got {_keys(value)}; write one here, and the other in a separate row",
         )
     _dates(reader, value.get("dates"), (*path, "dates"))
     times: dict[str, int] = {}
@@ -575,9 +584,9 @@ def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             except calendars.CalendarValueError as error:
                 reader.wrong((*path, key), f"{error}{_write(suggestions.time_meant(text), text)}")
     if ("from" in value) != ("to" in value):
-        reader.wrong(path, "from and to come together or not at all; write the other one, too")
+        reader.wrong(path, "from and to are used together or not at all; add the other one")
     if len(times) == 2 and times["from"] == times["to"]:  # noqa: PLR2004
-        reader.wrong((*path, "to"), "from and to are equal; leave both away for whole days")
+        reader.wrong((*path, "to"), "from and to are equal; remove both for whole days")
 
 
 def _zone(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
@@ -726,9 +735,22 @@ def _as_mapping(value: object, path: Path) -> str:
     """What to do about a list or a text where a mapping of tags is expected."""
     if path[-1] != "tags":
         return ""
+    pairs = [_pair(each) for each in value] if isinstance(value, list | tuple) else []
+    if pairs and all(pairs):
+        written = f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(test)}' for key, test in filter(None, pairs))}}}"
+        return f"; write {written if len(written) <= _BRACKETED_AT_MOST else '{KEY: VALUE}'}"
     texts = value if isinstance(value, list | tuple) and len(value) == 2 else ()  # noqa: PLR2004 a key and a value
     key, test = map(_as_yaml, texts) if texts and all(isinstance(each, str) for each in texts) else ("KEY", "VALUE")
     return f"; write {{{key}: {test}}}" if len(key) + len(test) <= _BRACKETED_AT_MOST else "; write {KEY: VALUE}"
+
+
+def _pair(tag: object) -> tuple[str, str] | None:
+    """The key and the value of a tag that is written as AWS's APIs do; None for anything else."""
+    match tag:
+        case {"Key": str(key), "Value": str(value), **more} if not more:
+            return key, value
+        case _:
+            return None
 
 
 def _as_items(value: Mapping[str, object], item: inspect.Type) -> str:
@@ -769,7 +791,7 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
         case inspect.IntType() | inspect.LiteralType(values=(int(),)):
             duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
             meant = _unquoted(suggestions.number_meant(value), value)
-            return meant or (f"; only a time takes a duration, as {{within: {duration}}}" if duration else "")
+            return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
         case inspect.StructType(cls=model.Range | model.PlainRange):
             number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
             return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
@@ -810,8 +832,9 @@ def _meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping
     """The known keys that unknown ones are near to, where it is clear which."""
     meant: dict[str, str] = {}
     for key in value:
-        if key not in known and (suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
-            near = suggestions.nearest(str(key), known)
+        synonym = _synonym(str(key), kind)
+        if key not in known and (synonym or suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
+            near = synonym or suggestions.nearest(str(key), known)
             if near and near not in value and near not in meant.values():
                 meant[key] = near
     return meant
@@ -842,8 +865,8 @@ def _foreign_word(
 
 _ALONE: Mapping[str, str] = {
     "not": "make two items, one of them with {not: ...} alone",
-    "list": "write {list: NAME} without the brackets, or make two items below any",
-    "present": "make two items below any, one of them with {present: ...} alone",
+    "list": "write {list: NAME} without the brackets, or make two items under any",
+    "present": "make two items under any, one of them with {present: ...} alone",
 }
 
 
@@ -851,12 +874,15 @@ def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
     """What to do with a key that has its place elsewhere, or that the language has another word for, or none at all."""
     if not issubclass(kind.cls, _KEYED):
         return None
-    if issubclass(kind.cls, model.Exemption) and key in _OF_EXCEPTIONS:
-        return f"write {_OF_EXCEPTIONS[key]}"
     place = next((words for form, words in _PLACES.items() if key in form.__struct_encode_fields__), None)
     if place:
-        return f"{key} stands {place}"
+        return f"{key} belongs {place}"
     return suggestions.other_word(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
+
+
+def _synonym(key: str, kind: inspect.StructType) -> str | None:
+    """The key of an exception that people call otherwise."""
+    return _OF_EXCEPTIONS.get(key) if issubclass(kind.cls, model.Exemption) else None
 
 
 _OF_EXCEPTIONS: Mapping[str, str] = {
@@ -879,8 +905,9 @@ _PLACES: Mapping[type[Struct], str] = {
 
 def _unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object], meant: str | None) -> str:
     near = meant or suggestions.nearest(key, known)
+    synonym = _synonym(key, kind)
     hint = (
-        (f"did you mean {meant}?" if meant else None)
+        (f"write {synonym}" if synonym else f"did you mean {meant}?" if meant else None)
         or _elsewhere(key, kind)
         or (f"did you mean {near}?" if near else None)
         or _in_other_words(key, kind)
@@ -898,28 +925,28 @@ def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
     for form, place in _PLACES.items():
         other = suggestions.inflected(key, form.__struct_encode_fields__)
         if other:
-            return f"did you mean {other}? It stands {place}"
+            return f"did you mean {other}? It belongs {place}"
     return suggestions.wish_in(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
 
 
 def _missing(form: type, name: str) -> str:
     """What to do where a key is not there."""
     if form is model.Policy and name == "require":
-        return "write what jobs must meet, or require: [] where the match is enough"
+        return "write what jobs must meet, or require: [] if the match is enough"
     return _TO_WRITE[name]
 
 
 _TO_WRITE: Mapping[str, str] = {
     "version": "write version: 1",
-    "name": "give it a name of its own",
+    "name": "give it a unique name",
     "require": "write what the jobs that it matches must meet",
-    "lifts": "name the policies and guardrails whose requirements it lifts, as [NAME]",
+    "lifts": "name the policies and guardrails whose requirements it lifts, in brackets: [NAME]",
     "match": "write which jobs it is for",
-    "expires": "write its last day, as expires: 2026-12-31",
+    "expires": "write its last day, such as expires: 2026-12-31",
     "because": "write why there is an exception, such as a ticket",
     "timezone": "write an IANA time zone, such as Europe/Berlin",
-    "open": "write when it is open, as open: [{days: [sat, sun]}]",
-    "glob": 'write the pattern, as {glob: "CHG-[0-9][0-9]"}',
+    "open": "write when it is open, such as open: [{days: [sat, sun]}]",
+    "glob": 'write the pattern, such as {glob: "CHG-[0-9][0-9]"}',
 }
 
 

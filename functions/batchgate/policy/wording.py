@@ -95,13 +95,17 @@ def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
         case list():
             return _list(value, at_most)
         case _:
-            return "a structure"
+            return "present"
 
 
 def _list(value: list[Json], at_most: int) -> str:
     """Texts by what they say; of anything else, how many there are."""
     texts = [each for each in value if isinstance(each, str)]
-    return _several(texts, at_most) if texts and len(texts) == len(value) else f"a list of {len(value)}"
+    return (
+        _several(texts, at_most)
+        if texts and len(texts) == len(value)
+        else f"a list of {len(value)} item{'' if len(value) == 1 else 's'}"
+    )
 
 
 def _several(texts: Sequence[str], at_most: int, odd: Sequence[str] = ()) -> str:

@@ -5,19 +5,24 @@ what the document leads to, and what to write instead. What is meant after all c
 it stands, with the reason.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
 from batchgate.policy import model
 from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.authoring.lint.absent import lint_absent
+from batchgate_cli.authoring.lint.approvals import lint_approvals
 from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
+from batchgate_cli.authoring.lint.elements import lint_elements
 from batchgate_cli.authoring.lint.expressions import lint_expressions
 from batchgate_cli.authoring.lint.finding import LINTS, Finding, Path
+from batchgate_cli.authoring.lint.list_names import lint_list_names, names_as_text
 from batchgate_cli.authoring.lint.located import locate
 from batchgate_cli.authoring.lint.names import lint_names, lint_unused
 from batchgate_cli.authoring.lint.operations import lint_functions, lint_operation_names, lint_parameters
 from batchgate_cli.authoring.lint.requester import lint_requesters_words
 from batchgate_cli.authoring.lint.statements import lint_statements, lint_unreadable_manifests
+from batchgate_cli.authoring.lint.tags import lint_tags
 from batchgate_cli.authoring.lint.times import lint_times
 from batchgate_cli.authoring.lint.unmeasured import lint_unmeasured
 from batchgate_cli.authoring.lint.values import lint_values
@@ -44,22 +49,36 @@ def lint(policies: PolicySet, today: date, manifest_buckets: Collection[str] | N
         The findings in the document's order, none twice; empty for a set that is fine.
     """
     found = list(dict.fromkeys(_findings(policies, today, manifest_buckets)))
-    empty = {finding.path for finding in found if finding.lint == "empty-range"}
-    told = [
-        finding
-        for finding in _first_of_each(found)
-        # That nothing meets an empty range needs no second finding.
-        if finding.lint != "matches-nothing" or not any(path[: len(finding.path)] == finding.path for path in empty)
-    ]
+    causes = [finding for finding in found if finding.lint in _EXPLAINED_BY.values()]
+    told = [finding for finding in _first_of_each(found) if not _is_explained(finding, causes)]
     document = policies.document
     return sorted(told, key=lambda finding: _position(finding.path, document))
+
+
+_EXPLAINED_BY: Mapping[str, str] = {
+    "matches-nothing": "empty-range",
+    "parameter-of-other-operation": "absent-fails",
+    **dict.fromkeys(
+        ("impossible-value", "function-without-arn", "unknown-operation", "lambda-latest"), "list-name-as-text"
+    ),
+}
+"""Findings that follow from another one in the same place, and that its `instead` takes away, too."""
+
+
+def _is_explained(finding: Finding, causes: Collection[Finding]) -> bool:
+    cause = _EXPLAINED_BY.get(finding.lint)
+    return cause is not None and any(
+        each.lint == cause and each.path[: len(finding.path)] == finding.path for each in causes
+    )
 
 
 def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None) -> Iterator[Finding]:
     located = locate(policies)
     yield from lint_times(located, policies, today)
     yield from lint_names(located)
-    yield from lint_unused(located)
+    by_text = names_as_text(located)
+    yield from lint_list_names(by_text)
+    yield from lint_unused(located, set(by_text.values()))
     yield from lint_values(located)
     yield from lint_expressions(located)
     yield from lint_wide_buckets(located)
@@ -70,6 +89,10 @@ def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str
     yield from lint_unmeasured(located, manifest_buckets)
     yield from lint_functions(located)
     yield from lint_requesters_words(located)
+    yield from lint_absent(located)
+    yield from lint_elements(located)
+    yield from lint_tags(located)
+    yield from lint_approvals(located)
 
 
 def _first_of_each(found: list[Finding]) -> list[Finding]:

@@ -15,7 +15,7 @@ _OF_ONE_ACCOUNT = re.compile(r".*-(?:\$\{account\}|[0-9]{12})-(?:\$\{region\}|[a
 
 
 def lint_wide_buckets(located: Located) -> Iterator[Finding]:
-    """`only` with a pattern that a stranger's bucket may match; a guardrail's match lets nothing through by it."""
+    """`only` with a pattern that another customer's bucket may match; a guardrail's match admits nothing by it."""
     for statement in located.statements:
         if statement.is_policy:
             yield from _wide(leaves(statement.match), located)
@@ -40,6 +40,8 @@ def _wide(found: Iterator[Leaf], located: Located) -> Iterator[Finding]:
                 yield Finding(
                     "only-in-wide-pattern",
                     path,
-                    f'bucket names are global, so "{shorten(str(pattern), 60)}" may match a stranger\'s bucket',
-                    "list the buckets, or end the pattern in -${account}-${region}-an, which only that account makes",
+                    f'bucket names are global, so "{shorten(str(pattern), 60)}" may match another AWS customer\'s '
+                    "bucket",
+                    "list the buckets, or end the pattern in -${account}-${region}-an, which only that account can"
+                    " create",
                 )

@@ -21,7 +21,7 @@ def lint_expressions(located: Located) -> Iterator[Finding]:
         for path, pattern in texts(leaf, located.document.lists):
             found = _character(pattern, of_tag=isinstance(leaf.check.measure, Tag))
             if found:
-                why = f'"{pattern}" is no regular expression: {found} stands for itself here'
+                why = f'"{pattern}" is not read as a regular expression: {found} matches only itself'
                 yield Finding("regular-expression", path, why, _instead(str(pattern)))
 
 

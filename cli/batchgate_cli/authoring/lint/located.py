@@ -260,12 +260,20 @@ def as_written(pattern: Pattern) -> str:
     return pattern if isinstance(pattern, str) else f'{{glob: "{pattern}"}}'
 
 
-def texts(leaf: Leaf, lists: Mapping[str, object]) -> Iterator[tuple[Path, Pattern]]:
-    """The patterns that a check is compared with, each where it is written."""
+_Lists: TypeAlias = Mapping[str, object] | None
+
+
+def texts(leaf: Leaf, lists: _Lists = None) -> Iterator[tuple[Path, Pattern]]:
+    """The patterns that a check is compared with, each where it is written.
+
+    Args:
+        leaf: The check.
+        lists: The document's, for the values of those that the check names, too; None for no such values.
+    """
     yield from _texts(leaf.operand, leaf.path, lists)
 
 
-def _texts(operand: object, path: Path, lists: Mapping[str, object]) -> Iterator[tuple[Path, Pattern]]:
+def _texts(operand: object, path: Path, lists: _Lists) -> Iterator[tuple[Path, Pattern]]:
     match operand:
         case str():
             yield path, operand
@@ -275,14 +283,36 @@ def _texts(operand: object, path: Path, lists: Mapping[str, object]) -> Iterator
         case Struct():
             name, glob = getattr(operand, "list", UNSET), getattr(operand, "glob", UNSET)
             inner = getattr(operand, "not_", UNSET)
-            if isinstance(name, str):
+            if isinstance(name, str) and lists is not None:
                 yield from _texts(lists[name], ("lists", name), lists)
             if isinstance(glob, str):
                 yield (*path, "glob"), Glob(glob)
             if inner is not UNSET:
                 yield from _texts(inner, (*path, "not"), lists)
+            for word in ELEMENT_WORDS:
+                yield from _texts_of_elements(getattr(operand, word, UNSET), (*path, word), lists)
         case _:
             pass
+
+
+def _texts_of_elements(operand: object, path: Path, lists: _Lists) -> Iterator[tuple[Path, Pattern]]:
+    """The patterns that the elements of a list, or members of them, are compared with."""
+    if not isinstance(operand, dict):
+        yield from _texts(operand, path, lists)
+        return
+    term = text_term(operand)
+    if term is not None:
+        yield from _texts(term, path, lists)
+        return
+    for name, test in operand.items():
+        yield from _texts(test, (*path, name), lists)
+
+
+def lists_in_use(located: Located) -> set[str]:
+    """The lists that any condition names, also one of an exception that lifts nothing."""
+    # What lifts nothing is not among the leaves, and names its lists and calendars all the same.
+    apart = [exception.form.match for exception in located.exceptions if exception.match is None]
+    return {name for leaf in located.leaves for name in named_lists(leaf.operand)} | set(named_lists(tuple(apart)))
 
 
 def named_lists(form: object) -> Iterator[str]:

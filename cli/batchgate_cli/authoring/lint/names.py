@@ -1,6 +1,6 @@
 """Lints on names: those that leave no room on the job, and those that nothing uses."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import UNSET
 
@@ -9,7 +9,7 @@ from batchgate.policy.checks import InWindow, Not
 from batchgate.policy.reason import NAME_ALWAYS_WHOLE
 from batchgate.policy.wording import printable
 from batchgate_cli.authoring.lint.finding import Finding, Path
-from batchgate_cli.authoring.lint.located import Leaf, Located, named_lists
+from batchgate_cli.authoring.lint.located import Leaf, Located, lists_in_use
 
 
 def lint_names(located: Located) -> Iterator[Finding]:
@@ -20,31 +20,30 @@ def lint_names(located: Located) -> Iterator[Finding]:
         if len(name) > NAME_ALWAYS_WHOLE:
             why = (
                 f"this name has {len(name)} characters; the reason on the job always has room for {NAME_ALWAYS_WHOLE}, "
-                "and more take the place of what is wrong"
+                "and a longer name leaves less room for what is wrong"
             )
-            yield Finding("name-without-room", path, why, "write a short name, and what it is for into description")
+            yield Finding("name-without-room", path, why, "write a short name, and move what it is for to description")
         elif printable(name) != name:
-            why = f"the reason on the job takes printable ASCII only, so this name reads {printable(name)} there"
+            why = f"the reason on the job contains printable ASCII only, so this name appears as {printable(name)}"
             yield Finding("name-without-room", path, why, "write the name in ASCII")
 
 
-def lint_unused(located: Located) -> Iterator[Finding]:
-    """Lists and calendars that no condition names."""
+def lint_unused(located: Located, meant: Collection[str]) -> Iterator[Finding]:
+    """Lists and calendars that no condition names, but for the lists that are meant by a text."""
     document = located.document
-    # What lifts nothing is not among the leaves, and names its lists and calendars all the same.
     apart = [exception.form.match for exception in located.exceptions if exception.match is None]
-    lists = {name for leaf in located.leaves for name in named_lists(leaf.operand)} | set(named_lists(tuple(apart)))
+    lists = lists_in_use(located)
     for name in document.lists:
-        if name not in lists:
-            yield Finding("unused-list", ("lists", name), f"nothing names the list {name}", _UNUSED)
+        if name not in lists and name not in meant:
+            yield Finding("unused-list", ("lists", name), f"nothing uses the list {name}", _UNUSED)
     windows = {name for leaf in located.leaves for name in _calendars(leaf)}
     windows.update(name for match in apart for name in _windows(match, document))
     for name in document.calendars:
         if name not in windows:
-            yield Finding("unused-calendar", ("calendars", name), f"nothing names the calendar {name}", _UNUSED)
+            yield Finding("unused-calendar", ("calendars", name), f"nothing uses the calendar {name}", _UNUSED)
 
 
-_UNUSED = "remove it, or name it where it was meant"
+_UNUSED = "remove it, or use it where it was meant"
 
 
 def _calendars(leaf: Leaf) -> frozenset[str]:

@@ -34,8 +34,8 @@ _OF_WORDS: Mapping[str, str] = {
 """By a word of the name, the most telling first."""
 
 NO_DELETION = (
-    "S3 Batch Operations has no operation that deletes objects: jobs delete by LambdaInvoke (rule on"
-    " LambdaInvoke.FunctionArn), or by S3PutObjectTagging with a tag by which a lifecycle rule expires objects"
+    "S3 Batch Operations has no operation that deletes objects: jobs delete through LambdaInvoke (restrict"
+    " LambdaInvoke.FunctionArn), or through S3PutObjectTagging with a tag by which a lifecycle rule expires objects"
 )
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import patterns
-from batchgate.policy.checks import ManualApproval, Matches, Not, OneOf, Parameter, Test
+from batchgate.policy.checks import Dated, ManualApproval, Matches, Measure, Not, OneOf, Parameter, Test
 from batchgate.policy.patterns import Glob, Pattern
 from batchgate_cli.authoring.lint.finding import Finding, Path
 from batchgate_cli.authoring.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
@@ -41,13 +41,18 @@ def lint_operation_names(located: Located) -> Iterator[Finding]:
                     yield _unknown(path, pattern)
 
 
+def is_operation(measure: Measure, pattern: Pattern) -> bool:
+    """Whether a pattern of an operation's name matches one that this version knows; true for every other measure."""
+    return measure != OPERATION or _is_known(pattern)
+
+
 @lru_cache(maxsize=1024)
 def _is_known(pattern: Pattern) -> bool:
     return pattern in KNOWN_OPERATIONS or any(meet(shape(pattern), shape(known)) for known in KNOWN_OPERATIONS)
 
 
 def _unknown(path: Path, name: Pattern) -> Finding:
-    what = "is no operation" if patterns.is_literal(name) else "matches no operation"
+    what = "is not an operation" if patterns.is_literal(name) else "matches no operation"
     return Finding(
         "unknown-operation",
         path,
@@ -80,22 +85,72 @@ class _Functions:
 
 
 def lint_functions(located: Located) -> Iterator[Finding]:
-    """Policies that approve calling a function which nobody named, or which may change afterwards."""
-    guardrails = [statement for statement in located.statements if not statement.is_policy and statement.enforced]
-    guards = [guardrail for guardrail in guardrails if _restricts_functions(guardrail)]
+    """Policies that approve calling a function which nobody named, or which may change afterwards.
+
+    What another statement requires counts, too, a policy's as a guardrail's: where both govern, both must be satisfied.
+    """
+    guards = [_Guard.of(each) for each in located.statements if each.enforced and _restricts_functions(each)]
+    everywhere = [guard for guard in guards if not guard.beside]
+    elsewhere = [guard for guard in guards if guard.beside][:_GUARDS_COMPARED_AT_MOST]
     for policy in located.statements:
-        if not policy.is_policy or not _admits_functions(policy):
+        if not policy.is_policy or not _admits_functions(policy) or _is_safe(list(policy.asked)):
             continue
-        over = [guard for guard in guards if _governs_all_of(guard, policy)]
+        over = [guard.statement for guard in (*everywhere, *elsewhere) if guard.governs_all_of(policy)]
         if all(_admits_functions(guard) for guard in over):
             asked = [node for statement in (policy, *over) for node in statement.asked]
             yield from _lint_functions(policy, asked)
 
 
+_GUARDS_COMPARED_AT_MOST = 100
+"""Statements that restrict functions for some jobs, compared with every policy: more than anybody writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A statement that restricts which functions are called.
+
+    Attributes:
+        beside: What its match asks beside the operation.
+    """
+
+    statement: LocatedStatement
+    beside: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, statement: LocatedStatement) -> "_Guard":
+        return cls(statement, tuple(part for part in statement.match.parts if not implies(_LAMBDA, part)))
+
+    def governs_all_of(self, policy: LocatedStatement) -> bool:
+        """Whether it governs every LambdaInvoke job that another statement, a policy, matches."""
+        return self.statement is not policy and all(implies(policy.match, part) for part in self.beside)
+
+
+def _is_safe(asked: Sequence[Node]) -> bool:
+    """Whether conditions that must all hold let no function through that nobody named, and none that may change."""
+    excluded = _excluding(asked)
+    found = [_functions(node, excluded) for node in asked]
+    return any(each.are_named for each in found) and any(each.by_person or each.is_pinned for each in found)
+
+
+def _excluding(asked: Sequence[Node]) -> list[Leaf]:
+    """The checks among conditions that must all hold which exclude functions."""
+    return [part for node in asked for part in joined(node) if isinstance(part, Leaf) and _excludes_functions(part)]
+
+
 def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator[Finding]:
-    excluded = [leaf for node in asked for leaf in joined(node) if isinstance(leaf, Leaf) and _excludes_functions(leaf)]
+    excluded = _excluding(asked)
     found = [_functions(node, excluded) for node in asked]
     if not any(each.are_named for each in found):
+        partly = next(filter(None, (_unnamed_beside_named(node) for node in policy.asked)), None)
+        if partly is not None:
+            path, what = partly
+            yield Finding(
+                "lambda-without-function",
+                path,
+                f"{what} names no function, so {policy.name} may approve calling one that nobody chose",
+                'name it, as in "arn:*:lambda:*:*:function:NAME:VERSION", or take it away',
+            )
+            return
         only = implies(policy.match, _LAMBDA)
         yield Finding(
             "lambda-without-function",
@@ -103,7 +158,7 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
             f"{policy.name} may approve LambdaInvoke without naming the function, and a function can do anything",
             "require operation_parameters: {LambdaInvoke.FunctionArn: ...} with the functions' versions or aliases"
             if only
-            else "match operation: {not: LambdaInvoke} beside the rest, or add a guardrail that matches operation:"
+            else "also match operation: {not: LambdaInvoke}, or add a guardrail that matches operation:"
             " LambdaInvoke and requires LambdaInvoke.FunctionArn",
         )
     elif not any(each.by_person or each.is_pinned for each in found):
@@ -118,11 +173,28 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
             )
 
 
+def _unnamed_beside_named(node: Node) -> tuple[Path, str] | None:
+    """The first value or alternative that names no function beside one that does, and what it is; None for none."""
+    if isinstance(node, Leaf):
+        if node.check.measure != _FUNCTION or not any(map(_names_function, _patterns(node.check.test))):
+            return None
+        unnamed = (each for each in texts(node) if not _names_function(each[1]))
+        return next(((path, f'"{pattern}"') for path, pattern in unnamed), None)
+    if not node.any_of:
+        return next(filter(None, map(_unnamed_beside_named, node.parts)), None)
+    parts = [part for part in node.parts if not exclude(part, _LAMBDA)]
+    named = [_functions(part, ()).are_named for part in parts]
+    if any(named) and not all(named):
+        part = parts[named.index(False)]
+        return _unnamed_beside_named(part) or (part.path, "this alternative")
+    return next(filter(None, map(_unnamed_beside_named, parts)), None)
+
+
 def _pinned_instead(pattern: str) -> str:
     if pattern.endswith(":$LATEST"):
         return f"name a version or an alias: {pattern.removesuffix('$LATEST')}VERSION"
     if pattern.endswith((":*", ":$*")):
-        return 'name the version or alias instead of the last *, or require {not: "*:$LATEST"} beside it'
+        return 'name the version or alias instead of the last *, or also require {not: "*:$LATEST"}'
     return f"name a version or an alias: {pattern.rstrip('*')}:VERSION; an ARN without one means $LATEST"
 
 
@@ -133,17 +205,12 @@ def _place_of_lambda(policy: LocatedStatement) -> Path:
     return policy.path
 
 
-def _restricts_functions(guardrail: LocatedStatement) -> bool:
+def _restricts_functions(statement: LocatedStatement) -> bool:
     return any(
         leaf.check.measure in (_FUNCTION, OPERATION) or isinstance(leaf.check.measure, ManualApproval)
-        for requirement in guardrail.requirements
+        for requirement in statement.requirements
         for leaf in leaves(requirement.own)
     )
-
-
-def _governs_all_of(guardrail: LocatedStatement, policy: LocatedStatement) -> bool:
-    """Whether every LambdaInvoke job that the policy matches is the guardrail's too."""
-    return all(implies(_LAMBDA, part) or implies(policy.match, part) for part in guardrail.match.parts)
 
 
 def _admits_functions(statement: LocatedStatement) -> bool:
@@ -234,7 +301,12 @@ def lint_parameters(located: Located) -> Iterator[Finding]:
                         leaf.path,
                         f"jobs of other operations have no {leaf.check.measure.path}, so they violate this, and"
                         f" {statement.name} governs them",
-                        f"match operation: {name}, or forbid the values that are wrong with {{not: ...}}",
+                        f"match operation: {name}, or "
+                        + (
+                            "let its absence be the other alternative of an any: {present: false}"
+                            if isinstance(leaf.check.test, Dated)
+                            else "forbid the values that are wrong with {not: ...}"
+                        ),
                     )
 
 

@@ -23,18 +23,18 @@ def lint_requesters_words(located: Located) -> Iterator[Finding]:
     for statement in located.statements:
         name = statement.name
         if statement.is_policy:
-            yield from _claims(statement.match, f"{name} may approve it")
+            yield from _claims(statement.match, f"{name} may approve the job")
         else:
             yield from _dodges(statement)
         for requirement in statement.requirements:
             for alternatives in _claimed_alternatives(requirement.own):
-                yield from _claims(alternatives, f"{name} asks for no other alternative")
+                yield from _claims(alternatives, f"{name} requires no other alternative")
             if requirement.unless and not all(map(_is_word, leaves(requirement.own))):
-                yield from _claims(requirement.unless, f"{name} does not ask for {in_words(requirement.own)}")
+                yield from _claims(requirement.unless, f"{name} does not require {in_words(requirement.own)}")
         yield from _negated_tags(statement)
     for exception in located.exceptions:
         if exception.match:
-            yield from _claims(exception.match, f"{exception.form.name} lifts what it lifts")
+            yield from _claims(exception.match, f"{exception.form.name} lifts its requirements")
 
 
 def _claims(node: Node, so_that: str) -> Iterator[Finding]:
@@ -42,11 +42,11 @@ def _claims(node: Node, so_that: str) -> Iterator[Finding]:
         yield Finding(
             "claimed-by-requester",
             leaf.path,
-            f"anyone who may create the job can {_doing(leaf, met=True)}, and {so_that}",
-            "put a role or an account beside it, or require manual_approval; or let IAM say who may"
+            f"anyone who may create the job can {_doing(leaf, met=True)}, and then {so_that}",
+            "add a role or an account to the condition, or require manual_approval; or let IAM restrict who may"
             " set it (aws:RequestTag on s3:CreateJob and s3:PutJobTagging) and silence this with that reason"
             if isinstance(leaf.check.measure, Tag)
-            else "put a role or an account beside it, or require manual_approval",
+            else "add a role or an account to the condition, or require manual_approval",
         )
 
 
@@ -82,8 +82,8 @@ def _dodges(statement: LocatedStatement) -> Iterator[Finding]:
         yield Finding(
             "dodged-by-requester",
             leaf.path,
-            f"whoever creates the job can {_doing(leaf, met=False)}, and {statement.name} does not govern it",
-            "match what the job does (operation, account, role, buckets), or take this out of match and require it",
+            f"whoever creates the job can {_doing(leaf, met=False)}, and then {statement.name} does not govern the job",
+            "match what the job does (operation, account, role, buckets), or move this from match to require",
         )
 
 
@@ -103,7 +103,7 @@ def _doing(leaf: Leaf, *, met: bool) -> str:
     """What a requester does to meet a check, or not to."""
     if is_positive(leaf.check.test) is met:
         return f"set the {leaf.check.measure.subject}"
-    return f"leave the {leaf.check.measure.subject} off"
+    return f"omit the {leaf.check.measure.subject}"
 
 
 def _negated_tags(statement: LocatedStatement) -> Iterator[Finding]:
@@ -116,8 +116,8 @@ def _negated_tags(statement: LocatedStatement) -> Iterator[Finding]:
             yield Finding(
                 "not-on-tag",
                 leaf.path,
-                f"a job without the tag {measure.key} meets this too, so whoever wants around it leaves the tag off",
-                f"list the values that are fine, or require tags: {{{measure.key}: {{present: true}}}} beside it",
+                f"a job without the tag {measure.key} meets this too, so a requester can omit the tag to avoid it",
+                f"list the allowed values, or also require tags: {{{measure.key}: {{present: true}}}}",
             )
 
 

@@ -39,8 +39,8 @@ def lint_statements(located: Located) -> Iterator[Finding]:
             yield Finding(
                 "approves-everything",
                 statement.path,
-                f"{statement.name} matches every job and asks for nothing: whatever no guardrail stops is approved",
-                "match the operations, accounts or roles that it is for, or require what makes a job harmless",
+                f"{statement.name} matches every job and requires nothing: what no guardrail stops is approved",
+                "match the operations, accounts or roles that it is for, or require what makes a job safe",
             )
     yield from _lint_exceptions(located)
 
@@ -57,7 +57,7 @@ def _nothing_meets(conditions: Group, why: str) -> Iterator[Finding]:
     parts = list(joined(conditions))
     impossible = [part for part in parts if is_impossible(part)]
     for part in impossible:
-        yield Finding("matches-nothing", part.path, why, "take it away, or say what jobs can be")
+        yield Finding("matches-nothing", part.path, why, "remove it, or write a condition that jobs can meet")
     pair = None if impossible else first_exclusion(parts)
     if pair:
         yield Finding("matches-nothing", pair[1].path, f"{why}: it excludes {in_words(pair[0])}", _joined_as_any(pair))
@@ -68,10 +68,9 @@ def _joined_as_any(pair: tuple[Node, Node]) -> str:
     tests = [node.check.test for node in pair if isinstance(node, Leaf)]
     values = sorted({as_written(value) for test in tests if isinstance(test, Matches) for value in test.patterns})
     if _measure(pair[0]) == _measure(pair[1]) and all(isinstance(test, Matches) for test in tests) and values:
-        return (
-            f"a list of conditions means all of them; for any of them write one with [{shorten(', '.join(values), 80)}]"
-        )
-    return "a list of conditions means all of them; for any of them put them below `any:`"
+        one = f"[{shorten(', '.join(values), 80)}]"
+        return f"all conditions of a list must be met; to accept any of them, write one with {one}"
+    return "all conditions of a list must be met; to accept any of them, put them under `any:`"
 
 
 def _measure(node: Node) -> Measure | None:
@@ -88,7 +87,7 @@ def _lint_requirements(statement: LocatedStatement) -> Iterator[Finding]:
         if is_impossible(requirement.own):
             if not requirement.lifted:
                 why = f"no job can meet this, so {statement.name} {_consequence(statement)} every job that it governs"
-                yield Finding("matches-nothing", requirement.own.path, why, "say what jobs can be")
+                yield Finding("matches-nothing", requirement.own.path, why, "require something that jobs can meet")
         elif match_can_hold and not may_approve_all:
             yield from _beside_match(requirement, statement)
         if requirement.unless:
@@ -105,7 +104,7 @@ def _lint_requirements(statement: LocatedStatement) -> Iterator[Finding]:
             pair[1].path,
             f"no job can meet this and {in_words(pair[0])}, so {statement.name} {_consequence(statement)} every job"
             " that it governs",
-            "put the two below `any:` in one requirement, or into statements that match different jobs",
+            "put the two under `any:` in one requirement, or into statements that match different jobs",
         )
 
 
@@ -128,17 +127,17 @@ def _beside_match(requirement: LocatedRequirement, statement: LocatedStatement) 
     elif implies(match, own):
         every = "every job" if implies(Group((), ()), own) else f"every job that {statement.name} matches"
         yield Finding(
-            "repeats-match", own.path, f"{every} meets this already", "take the requirement away, or ask for more"
+            "repeats-match", own.path, f"{every} meets this already", "remove the requirement, or require more"
         )
     elif isinstance(own, Group) and own.any_of:
         for part in own.parts:
             if exclude(match, part):
                 why = f"no job that {statement.name} matches can meet this alternative"
-                yield Finding("matches-nothing", part.path, why, "take the alternative away, or match other jobs")
+                yield Finding("matches-nothing", part.path, why, "remove the alternative, or match other jobs")
 
 
 def _lint_unless(unless: Group, statement: LocatedStatement) -> Iterator[Finding]:
-    never = "no job can meet this `unless`, so the requirement always stands"
+    never = "no job can meet this `unless`, so the requirement always applies"
     found = list(_nothing_meets(unless, never))
     yield from found
     if found or _are_too_many(statement.match, unless):
@@ -147,15 +146,15 @@ def _lint_unless(unless: Group, statement: LocatedStatement) -> Iterator[Finding
         yield Finding(
             "matches-nothing",
             unless.path,
-            f"no job that {statement.name} matches can meet this `unless`, so the requirement always stands",
-            "take the `unless` away, or match other jobs",
+            f"no job that {statement.name} matches can meet this `unless`, so the requirement always applies",
+            "remove the `unless`, or match other jobs",
         )
     elif implies(statement.match, unless):
         yield Finding(
             "repeats-match",
             unless.path,
-            f"every job that {statement.name} matches meets this `unless`, so the requirement never stands",
-            "take the requirement away, or say which few jobs are excepted",
+            f"every job that {statement.name} matches meets this `unless`, so the requirement never applies",
+            "remove the requirement, or narrow the `unless` to the jobs that are exempt",
         )
 
 
@@ -176,11 +175,11 @@ def _lint_exceptions(located: Located) -> Iterator[Finding]:
             statement = statements[lifted]
             path = (*exception.path, "lifts", index)
             if not statement.requirements:
-                why = f"{lifted} has no requirement to lift, and an exception never grants"
-                yield Finding("lifts-nothing", path, why, "lift the statement that objects, or take the exception away")
+                why = f"{lifted} has no requirement to lift, and an exception never approves a job"
+                yield Finding("lifts-nothing", path, why, "lift the statement that objects, or remove the exception")
             elif match and not found and not _are_too_many(match, statement.match) and exclude(match, statement.match):
                 why = f"no job that {lifted} matches can meet the match of {name}"
-                yield Finding("lifts-nothing", path, why, f"take {lifted} away here, or match jobs that it governs")
+                yield Finding("lifts-nothing", path, why, f"remove {lifted} here, or match jobs that it governs")
 
 
 # --- what has to be read ------------------------------------------------------------------------------
@@ -197,9 +196,9 @@ def lint_unreadable_manifests(located: Located) -> Iterator[Finding]:
             yield Finding(
                 "unreadable-manifest-holds",
                 part.path,
-                f"where the manifest can't be read nobody knows this, and {statement.name} is about every job: it holds"
-                " all such jobs, whatever other policies say",
-                "match the operation, account or region that it is for beside it, so that only those jobs are held",
+                f"if the manifest can't be read, this is unmeasurable, and {statement.name} matches every job: it holds"
+                " all such jobs, whatever other policies decide",
+                "also match the operation, account or region that it is for, so that only those jobs are held",
             )
 
 

@@ -22,12 +22,13 @@ _DAYS_AT_A_TIME = timedelta(days=61)
 def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[Finding]:
     """What has never a time, or has no time any more."""
     yield from _lint_cancel_held_after(policies)
+    yield from _lint_cancel_before_grace(policies)
     yield from _lint_grace(located, policies)
     if policies.clock.reach < SUSPENDED_FOR_AT_MOST:
         days, calendars_named = policies.clock.reach.days, policies.clock.calendars
         fullest = max(calendars_named, key=lambda name: calendars_named[name].windows_a_day)
-        why = f"a hold's end is looked for {days} days ahead only, as these calendars have so many windows"
-        yield Finding("slow-clock", ("calendars", fullest), why, "join windows, or ask for fewer calendars")
+        why = f"the end of a hold is searched for only {days} days ahead, because these calendars have so many windows"
+        yield Finding("slow-clock", ("calendars", fullest), why, "combine windows, or use fewer calendars")
     start = datetime.combine(today, time(), UTC)
     shut = {
         name for name, calendar in _calendars(policies).items() if calendar.next_opening(start, _YEARS_AHEAD) is None
@@ -35,14 +36,14 @@ def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[F
     for name, form in located.document.calendars.items():
         path = ("calendars", name)
         if name in shut:
-            why = f"{name} does not open from {today} on, for {_YEARS_AHEAD} years at least"
-            instead = "open it on days or dates to come that closed does not take away, or remove it and its uses"
+            why = f"{name} does not open from {today} on, for at least {_YEARS_AHEAD} years"
+            instead = "open it on future days or dates that closed does not exclude, or remove it and its uses"
             yield Finding("window-never-opens", (*path, "open"), why, instead)
         closed = [calendars.parse_dates(text) for text in form.closed or ()]
         if closed and all(not each.every_year and each.last < today for each in closed):
             last = max(each.last for each in closed)
-            why = f"{name} was closed for the last time on {last}; today is {today}"
-            instead = "write the dates to come, or dates without a year for those of every year; or remove closed"
+            why = f"all closed dates of {name} are over: the last one was {last}, today is {today}"
+            instead = "write future dates, or dates without a year to repeat them every year; or remove closed"
             yield Finding("closed-dates-past", (*path, "closed"), why, instead)
     overlaps = _Overlaps(start)
     for statement in located.statements:
@@ -50,8 +51,8 @@ def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[F
     for index, exemption in enumerate(located.document.exceptions or ()):
         through = Through(date.fromisoformat(exemption.expires), exemption.timezone or "UTC")
         if through.end is not None and through.end <= start:
-            why = f"{exemption.name} lifts nothing any more: its last day was {exemption.expires}, today is {today}"
-            instead = "remove the exception, or agree on a new end"
+            why = f"{exemption.name} no longer lifts anything: its last day was {exemption.expires}, today is {today}"
+            instead = "remove the exception, or set a new end"
             yield Finding("expired-exception", ("exceptions", index, "expires"), why, instead)
 
 
@@ -59,13 +60,35 @@ def _lint_cancel_held_after(policies: PolicySet) -> Iterator[Finding]:
     held = policies.cancel_held_after
     latest = SUSPENDED_FOR_AT_MOST - timedelta(days=1)
     if held is not None and held > latest:
-        why = f"S3 fails a job that is Suspended for {SUSPENDED_FOR_AT_MOST.days} days, before {length(held)} are over"
+        why = (
+            f"S3 fails a job that is Suspended for {SUSPENDED_FOR_AT_MOST.days} days, before the {length(held)} of"
+            " cancel_held_after are over"
+        )
         yield Finding("cancel-after-expiry", ("cancel_held_after",), why, f"write {latest.days}d or less")
+
+
+def _lint_cancel_before_grace(policies: PolicySet) -> Iterator[Finding]:
+    """A hold that ends before a grace does: the violation that cancels waits longer than the one that only holds."""
+    held = policies.cancel_held_after
+    if held is None:
+        return
+    graces = [policies.cancel_grace] if policies.unmatched is Verdict.CANCEL else []
+    for made in policies.statements:
+        if made.enforced:
+            graces += [each.grace for each in made.requirements if each.on_violation is Verdict.CANCEL]
+    longest = max(graces, default=held)
+    if longest > held:
+        why = (
+            f"a job that is only held is cancelled after {length(held)}, before one that violates what cancels, which"
+            f" has a grace of {length(longest)}"
+        )
+        instead = f"write more than {length(longest)}: long enough for somebody to look at what is held"
+        yield Finding("cancel-before-grace", ("cancel_held_after",), why, instead)
 
 
 def _lint_grace(located: Located, policies: PolicySet) -> Iterator[Finding]:
     """Tags may arrive seconds after the job is Suspended: *source*: AWS's own examples tag a job once it is created."""
-    why = "a job's tags may arrive after it is Suspended, and it is cancelled before they do"
+    why = "a job's tags may arrive after it is Suspended, and without a grace it is cancelled before they arrive"
     cancels = policies.unmatched is Verdict.CANCEL
     for statement, made in zip(located.statements, policies.statements, strict=True):
         for requirement, compiled in zip(statement.requirements, made.requirements, strict=True):
@@ -74,10 +97,10 @@ def _lint_grace(located: Located, policies: PolicySet) -> Iterator[Finding]:
             cancels = cancels or not compiled.own_grace
             asked = [*leaves(requirement.own), *(leaves(requirement.unless) if requirement.unless else ())]
             if compiled.own_grace and any(isinstance(leaf.check.measure, Tag) for leaf in asked):
-                yield Finding("no-grace-for-tags", (*requirement.path, "grace"), why, "give it a grace, as 5m")
+                yield Finding("no-grace-for-tags", (*requirement.path, "grace"), why, "set a grace, such as 5m")
     tagged = any(isinstance(leaf.check.measure, Tag) for leaf in located.leaves)
     if cancels and tagged and not policies.cancel_grace:
-        yield Finding("no-grace-for-tags", ("cancel_grace",), why, "leave it away, or say how long, as 5m")
+        yield Finding("no-grace-for-tags", ("cancel_grace",), why, "remove it, or set a grace such as 5m")
 
 
 def _calendars(policies: PolicySet) -> dict[str, calendars.Calendar]:
@@ -113,12 +136,15 @@ def _lint_windows_together(statement: LocatedStatement, overlaps: "_Overlaps", s
         return  # likewise
     if any(exclude(one, other) for one in windows for other in windows) or overlaps.is_there(tests):
         return  # a contradiction is told as such
-    wanted = " and ".join(leaf.check.test.wanted for leaf in windows)
+    names = [leaf.check.test.wanted for leaf in windows]
+    if all(isinstance(leaf.check.test, InWindow) for leaf in windows):
+        names = [*(name.removesuffix(" open") for name in names[:-1]), names[-1]]
+    wanted = " and ".join(names)
     yield Finding(
         "window-never-opens",
         windows[-1].path,
-        f"{statement.name} asks for {wanted}{' at once' if len(windows) > 1 else ''}, which never comes",
-        "ask for windows that overlap; for either of them write one window with a list",
+        f"{statement.name} requires {wanted}{' at once' if len(windows) > 1 else ''}, which never happens",
+        "require windows that overlap; to accept either of them, write one window with a list",
     )
 
 

@@ -11,7 +11,7 @@ SOURCE_BUCKETS = Simple("source_buckets")
 MANIFEST_BYTES = Member("manifest", "bytes")
 _GENERATED = Member("manifest", "generated")
 
-_INSTEAD_OF_SIZES = "limit total_tasks until then, or require manual_approval, which is what this comes to"
+_INSTEAD_OF_SIZES = "limit total_tasks until then, or require manual_approval, which has the same effect"
 
 
 def lint_unmeasured(located: Located, manifest_buckets: Collection[str] | None) -> Iterator[Finding]:
@@ -47,19 +47,22 @@ def _unmeasured(
 ) -> Iterator[Finding]:
     measure: Measure = leaf.check.measure
     if measure == OBJECT_BYTES:
-        why = f"this version does not read objects' sizes, so where {name} asks for them every job is held for a person"
+        why = (
+            f"this version does not read objects' sizes, so where {name} checks them, every job is held for a manual"
+            " decision"
+        )
         yield Finding("not-measured-yet", leaf.path, why, _INSTEAD_OF_SIZES)
     elif measure == SOURCE_BUCKETS and not from_generator:
         why = (
             "this version does not read a manifest's rows: the source buckets are known only of a job whose manifest S3"
-            f" generates; where {name} asks for them of others, those jobs are held for a person"
+            f" generates; where {name} checks them of other jobs, those are held for a manual decision"
         )
-        instead = "match manifest: {generated: true} beside it, or silence this with the reason why such holds are fine"
+        instead = "also match manifest: {generated: true}, or silence this with the reason why such holds are intended"
         yield Finding("not-measured-yet", leaf.path, why, instead)
     elif measure == MANIFEST_BYTES and manifest_buckets is not None and not manifest_buckets:
         why = (
-            "the setting manifest_buckets names no bucket, so the gate may not ask for a manifest's size: where"
-            f" {name} asks for it every job is held for a person"
+            "the setting manifest_buckets names no bucket, so the gate has no permission to read a manifest's size:"
+            f" where {name} checks it, every job is held for a manual decision"
         )
         yield Finding(
             "setting-off", leaf.path, why, "name the manifests' buckets in manifest_buckets, or limit total_tasks"

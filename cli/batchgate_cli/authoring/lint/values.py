@@ -44,6 +44,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
     seen: set[tuple[_Values, str]] = set()
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
+        yield from _impossible_members(leaf)
         values = _VALUES.get(leaf.check.measure) or _values_of_path(leaf.check.measure)
         if values is None:
             continue
@@ -53,10 +54,31 @@ def lint_values(located: Located) -> Iterator[Finding]:
         seen.update((values, name) for name in named)
         for path, pattern in texts(leaf, located.document.lists):
             if not _is_among(pattern, values):
-                why = f'"{pattern}" is not {values.kind}, so it never matches'
-                if values is _FUNCTIONS:
-                    why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without one'
-                yield Finding(values.lint, path, why, values.instead(str(pattern)))
+                yield _impossible(path, pattern, values)
+
+
+def _impossible(path: Path, pattern: Pattern, values: _Values) -> Finding:
+    why = f'"{pattern}" is not {values.kind}, so it never matches'
+    if values is _FUNCTIONS:
+        why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without its ARN'
+    return Finding(values.lint, path, why, values.instead(str(pattern)))
+
+
+def _impossible_members(leaf: Leaf) -> Iterator[Finding]:
+    """Values that a member of a list's elements can't have, where they are written out."""
+    measure = leaf.check.measure
+    members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
+    if members:
+        for path, pattern in texts(leaf):
+            values = next((members[step] for step in path if isinstance(step, str) and step in members), None)
+            if values is not None and not _is_among(pattern, values):
+                yield _impossible(path, pattern, values)
+
+
+def can_be(measure: Measure, pattern: Pattern) -> bool:
+    """Whether the measure of any job may match a pattern, as far as it is known what it can be."""
+    values = _VALUES.get(measure) or _values_of_path(measure)
+    return values is None or _is_among(pattern, values)
 
 
 @lru_cache(maxsize=4096)
@@ -73,14 +95,14 @@ def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
             if low is not UNSET and high is not UNSET and low > high:
                 why = f"no number is at least {low} and at most {high}"
                 yield Finding(
-                    "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two below any"
+                    "empty-range", path, why, f"write {{at_least: {high}, at_most: {low}}}, or put the two under any"
                 )
         if isinstance(operand, model.PlainElementTerm):
             after, before = operand.after, operand.before
             if after is not UNSET and before is not UNSET and parse_moment(after) >= parse_moment(before):
                 why = f"no time is {after} or later and before {before}"
                 yield Finding(
-                    "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two below any"
+                    "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two under any"
                 )
 
 
@@ -103,19 +125,19 @@ def _terms(operand: object, path: Path) -> Iterator[tuple[Path, object]]:
 def _account_instead(pattern: str) -> str:
     if pattern.isdigit() and len(pattern) < _ACCOUNT_DIGITS:
         return f'write all 12 digits; if leading zeros were lost, "{pattern.zfill(_ACCOUNT_DIGITS)}"'
-    return 'write its 12 digits, as in "111122223333"'
+    return 'write its 12 digits, such as "111122223333"'
 
 
 def _region_instead(pattern: str) -> str:
     zone = _REGION_WITH_ZONE.fullmatch(pattern)
     if zone:
         return f"write {zone['region']}: a job has a Region, not an Availability Zone"
-    return f"write {pattern.lower()}" if pattern != pattern.lower() else "write a Region's name, as in eu-central-1"
+    return f"write {pattern.lower()}" if pattern != pattern.lower() else "write a Region's name, such as eu-central-1"
 
 
 def _role_instead(pattern: str) -> str:
     name = pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    return f'write the ARN of an IAM role, as in "arn:*:iam::*:role/{name or "NAME"}"'
+    return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{name or "NAME"}"'
 
 
 def _bucket_instead(pattern: str) -> str:
@@ -127,12 +149,19 @@ def _bucket_instead(pattern: str) -> str:
 
 def _arn_instead(check: str) -> Callable[[str], str]:
     return lambda pattern: (
-        f'write the bucket\'s ARN, as in "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
+        f'write the bucket\'s ARN, such as "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
     )
 
 
+def _key_instead(pattern: str) -> str:
+    name = pattern.rpartition("/")[2].rpartition(":")[2]
+    if "alias/" in pattern or not re.fullmatch(r"[0-9a-zA-Z*?-]+", name):
+        name = "KEY-ID"
+    return f'write the key\'s own ARN, as in "arn:*:kms:*:*:key/{name}"'
+
+
 def _function_instead(pattern: str) -> str:
-    return f'write the ARN, as in "arn:*:lambda:*:*:function:{pattern.rpartition(":")[2]}"'
+    return f'write the ARN, such as "arn:*:lambda:*:*:function:{pattern.rpartition("function:")[2]}"'
 
 
 _ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)
@@ -159,7 +188,7 @@ _BUCKET_ARNS = (
     (*shape("arn:"), *some_but(":"), *shape(":s3express:"), ANYTHING),
 )
 _TARGETS, _SOURCES, _MANIFEST_BUCKETS = (
-    _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 has it there", _arn_instead(check))
+    _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 returns it there", _arn_instead(check))
     for check in ("destination_buckets", "source_buckets", "manifest: {bucket: ...}")
 )
 _FUNCTIONS = _Values(
@@ -168,15 +197,40 @@ _FUNCTIONS = _Values(
     _function_instead,
     "function-without-arn",
 )
+_KEY = some_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+_KEYS = _Values(
+    (
+        (
+            *shape("arn:"),
+            *some_but(":"),
+            *shape(":kms:"),
+            *some_but(":"),
+            *shape(":"),
+            *(DIGIT,) * _ACCOUNT_DIGITS,
+            *shape(":key/"),
+            *_KEY,
+        ),
+    ),
+    "the ARN of a KMS key, which is all that S3 takes there",
+    _key_instead,
+)
+_VALUES_OF_MEMBERS: Mapping[str, Mapping[str, _Values]] = {
+    "Filter.MatchAnyObjectEncryption": {"SSEKMS.KmsKeyArn": _KEYS, "DSSEKMS.KmsKeyArn": _KEYS},
+}
+"""By the list's path and by the path below an element. Source: botocore's s3control model, NonEmptyKmsKeyArnString."""
+
 _VALUES_OF_PATHS: Mapping[str, _Values] = {
     "S3PutObjectCopy.TargetResource": _TARGETS,
     "LambdaInvoke.FunctionArn": _FUNCTIONS,
     "SourceBucket": _SOURCES,
+    "S3UpdateObjectEncryption.ObjectEncryption.SSEKMS.KMSKeyArn": _KEYS,
     "ExpectedBucketOwner": _ACCOUNTS,
     "ManifestOutputLocation.Bucket": _MANIFEST_BUCKETS,
     "ManifestOutputLocation.ExpectedManifestBucketOwner": _ACCOUNTS,
 }
-"""Source: botocore's s3control model, S3RegionalOrS3ExpressBucketArnString, S3BucketArnString, AccountId."""
+"""Source: botocore's s3control model, S3RegionalOrS3ExpressBucketArnString, S3BucketArnString, AccountId,
+NonEmptyKmsKeyArnString. S3PutObjectCopy.SSEAwsKmsKeyId and ManifestEncryption.SSEKMS.KeyId take key IDs and aliases,
+too."""
 
 
 def _values_of_path(measure: Measure) -> _Values | None:

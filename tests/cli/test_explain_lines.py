@@ -1,0 +1,96 @@
+"""What `policy explain` prints of each kind of check, for people: a line that reads as a sentence."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate_cli.authoring.explain_view import decision_as_tree
+from tests.unit.examples import Written, document, facts, outcome
+
+CALENDARS: Written = {
+    "fridays": {"timezone": "UTC", "open": [{"days": ["fri"]}]},
+    "weekend": {"timezone": "UTC", "open": [{"days": ["sat", "sun"]}]},
+}
+DENIED = Gap(Result.UNMEASURABLE, "access denied")
+
+
+def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list[str]:
+    """The tree without its guides."""
+    console = Console(width=400, highlight=False, color_system=None, record=True, file=StringIO())
+    console.print(decision_as_tree(outcome(written, about), everything=everything))
+    return [line.lstrip("│├└─ ").rstrip() for line in console.export_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "about", "expected"),
+    [
+        ({"manual_approval": "required"}, {}, "! manual approval required, not given yet  -> hold"),
+        ({"manual_approval": "required"}, {"manually_approved": True}, "✓ manual approval given"),
+        ({"window": "fridays"}, {}, "✓ window is open, want fridays open"),
+        ({"window": "weekend"}, {}, "✗ window is closed, want weekend open  -> hold"),
+        ({"window": {"not": "fridays"}}, {}, "✗ window is open, want fridays closed  -> hold"),
+        (
+            {"window": {"not": ["fridays", "weekend"]}},
+            {},
+            "✗ window is open, want fridays and weekend closed  -> hold",
+        ),
+        ({"report": {"present": False}}, {}, "✗ report is present, want absent  -> hold"),
+        (
+            {"tags": {"stage": {"not": ["prod", "live"]}}},
+            {"tags": {"stage": "prod"}},
+            '✗ tag stage is "prod", want neither live nor prod  -> hold',
+        ),
+        ({"source_buckets": {"none": "lake"}}, {}, '✗ source_buckets is "lake", want none of lake  -> hold'),
+        (
+            {"tags": {"team": {"present": True}}},
+            {"tags": DENIED},
+            "! tag team is unmeasurable (access denied), want present  -> hold",
+        ),
+    ],
+)
+def test_a_check_reads_as_what_is_so_and_what_is_wanted(requirement: Written, about: Any, expected: str) -> None:
+    """No check shows the name of a test or of a result where the state has words of its own."""
+    assert expected in lines(document(requirement, calendars=CALENDARS), facts(**about))
+
+
+@pytest.mark.parametrize(("tasks", "why"), [(5, "not needed"), (1000, "does not apply")])
+def test_an_exemption_that_is_not_met_is_no_failure(tasks: int, why: str) -> None:
+    """No red mark stands on an `unless` or an exception, met or not is the requirement."""
+    exception = {"name": "e", "lifts": ["p"], "match": [{"operation": "S3PutObjectCopy"}], "because": "T-1"}
+    written = document(
+        {"total_tasks": {"at_most": tasks - 1 if tasks > 5 else 500}, "unless": [{"tags": {"incident": "INC-*"}}]},
+        exceptions=[{**exception, "expires": "2026-03-27"}],
+    )
+    shown = lines(written, facts(ProgressSummary={"TotalNumberOfTasks": tasks}))
+    assert f"· unless: {why}" in shown
+    assert "· tag incident is absent, want INC-*" in shown
+    assert f"· exception e: {why} (T-1)" in shown
+    assert "✓ valid through 2026-03-27" in shown
+    assert [line for line in shown if "✗" in line] == [line for line in shown if "-> hold" in line]
+
+
+def test_an_exception_that_is_over_says_until_when_it_was_valid() -> None:
+    """And neither that something is running nor what it wants."""
+    written = document(
+        {"total_tasks": {"at_most": 5}},
+        exceptions=[
+            {"name": "e", "lifts": ["p"], "match": [{"operation": "*"}], "expires": "2026-03-26", "because": "T-1"}
+        ],
+    )
+    assert "· expired, was valid through 2026-03-26" in lines(written, facts())
+
+
+@pytest.mark.parametrize("tags", [{}, DENIED])
+def test_a_statement_that_may_not_govern_asks_for_nothing(tags: Any) -> None:
+    """Its requirements show no vote and no failure, since what counts is that it does not or may govern."""
+    guardrail = {
+        "name": "g",
+        "match": [{"tags": {"stage": "prod"}}],
+        "require": [{"total_tasks": {"at_most": 5}, "on_violation": "cancel", "message": "split it"}],
+    }
+    shown = lines(document({"total_tasks": {"at_most": 500}}, guardrails=[guardrail]), facts(tags=tags))
+    assert "· total_tasks is 100, want at most 5" in shown
+    assert not any("✗" in line or "->" in line or "split it" in line for line in shown)
