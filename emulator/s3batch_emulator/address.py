@@ -15,7 +15,7 @@ _CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/(?P<region>[a-z0-9-]+
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JobScope:
     """Where jobs live: they are never seen from another account or Region.
 
     Attributes:
@@ -29,7 +29,7 @@ class Place:
     account_id: str
 
     def job_arn(self, job_id: str) -> str:
-        """The ARN of one of this place's jobs."""
+        """The ARN of one of these jobs."""
         return f"arn:{self.partition}:s3:{self.region}:{self.account_id}:job/{job_id}"
 
 

@@ -15,11 +15,11 @@ _DIRECTORY_BUCKET = "--x-s3"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArnResource:
     """What an ARN of S3 names.
 
     Attributes:
-        bucket: As the S3 API takes it in place of a bucket: a bucket's name, or an access point's ARN.
+        bucket: As the S3 API takes it in resource_named of a bucket: a bucket's name, or an access point's ARN.
         key: What stands behind it; "" for nothing.
         is_directory: Whether it is a directory bucket, or an access point of one.
     """
@@ -29,7 +29,7 @@ class Place:
     is_directory: bool = False
 
 
-def place_of(arn: str) -> Place | None:
+def parse_arn(arn: str) -> ArnResource | None:
     """Read `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; None for an ARN of anything else, or no ARN."""
     fields = arn.split(":", _FIELDS - 1)
     if len(fields) < _FIELDS or fields[0] != "arn":
@@ -42,16 +42,18 @@ def place_of(arn: str) -> Place | None:
         return None
     match service, kind:
         case "s3", "" if not region and not account:
-            return Place(name, key, is_directory=name.endswith(_DIRECTORY_BUCKET))
+            return ArnResource(name, key, is_directory=name.endswith(_DIRECTORY_BUCKET))
         case "s3", "accesspoint":
-            return Place(f"{':'.join(fields[:-1])}:accesspoint/{name}", key.removeprefix("object/"))
+            return ArnResource(f"{':'.join(fields[:-1])}:accesspoint/{name}", key.removeprefix("object/"))
         case "s3express", "bucket" | "accesspoint":
-            return Place(name, key, is_directory=True)
+            return ArnResource(name, key, is_directory=True)
         case _:
             return None
 
 
 def bucket_of(arn: str) -> str:
     """What stands for a bucket where one is asked for; "" where the ARN names none, or something behind one."""
-    place = place_of(arn)
-    return place.bucket if place is not None and not place.key and not arn.endswith("/") else ""
+    resource_named = parse_arn(arn)
+    return (
+        resource_named.bucket if resource_named is not None and not resource_named.key and not arn.endswith("/") else ""
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.exchange import Ending
 from s3batch_emulator.values import Structure
 
@@ -15,7 +15,7 @@ class Call:
     Attributes:
         at: By the emulator's clock.
         operation: Its API name, such as UpdateJobStatus.
-        place: Partition, Region and account that the request meant.
+        scope: Partition, Region and account that the request meant.
         asked: The input structure; empty where it could not be read.
         code: The error code of the answer; None for success.
         ending: How the exchange ended; other than WHOLE the caller never saw the answer.
@@ -23,7 +23,7 @@ class Call:
 
     at: datetime
     operation: str
-    place: Place
+    scope: JobScope
     asked: Structure = field(default_factory=dict)
     code: str | None = None
     ending: Ending = Ending.WHOLE

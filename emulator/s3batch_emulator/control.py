@@ -7,22 +7,20 @@ import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from s3batch_emulator.clock import SteppedClock
+from s3batch_emulator.emulator import Emulator
 from s3batch_emulator.errors import EmulatorError
 from s3batch_emulator.exchange import HttpResponse
 from s3batch_emulator.faults import Effect, Fault
 from s3batch_emulator.switches import Pace
 from s3batch_emulator.wire import timestamp_text
 
-if TYPE_CHECKING:
-    from s3batch_emulator.emulator import Emulator
-
 PREFIX = "/_emulator/"
 
 Json: TypeAlias = dict[str, Any]
-_Answer: TypeAlias = Callable[["Emulator", Json], Json]
+_Answer: TypeAlias = Callable[[Emulator, Json], Json]
 
 
 def is_loopback(host: str | None) -> bool:
@@ -33,7 +31,7 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, admitted: bool) -> HttpResponse:
+def answer(emulator: Emulator, method: str, path: str, body: bytes, *, admitted: bool) -> HttpResponse:
     """Carry out one control request.
 
     Args:
@@ -61,7 +59,7 @@ def _json(status: int, said: Mapping[str, object]) -> HttpResponse:
     return HttpResponse(status, json.dumps(said).encode(), {"Content-Type": "application/json"})
 
 
-def _describe(emulator: "Emulator", _: Json) -> Json:
+def _describe(emulator: Emulator, _: Json) -> Json:
     return {
         "now": timestamp_text(emulator.clock.now()),
         "stepped": isinstance(emulator.clock, SteppedClock),
@@ -69,14 +67,14 @@ def _describe(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _advance(emulator: "Emulator", asked: Json) -> Json:
+def _advance(emulator: Emulator, asked: Json) -> Json:
     if not isinstance(emulator.clock, SteppedClock):
         raise EmulatorError("the clock is real; serve with --stepped to advance it")
     emulator.clock.advance(timedelta(seconds=float(asked["advance_seconds"])))
     return _describe(emulator, asked)
 
 
-def _jobs(emulator: "Emulator", _: Json) -> Json:
+def _jobs(emulator: Emulator, _: Json) -> Json:
     return {
         "jobs": [
             {
@@ -94,14 +92,14 @@ def _jobs(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _calls(emulator: "Emulator", _: Json) -> Json:
+def _calls(emulator: Emulator, _: Json) -> Json:
     return {
         "calls": [
             {
                 "at": timestamp_text(call.at),
                 "operation": call.operation,
-                "account_id": call.place.account_id,
-                "region": call.place.region,
+                "account_id": call.scope.account_id,
+                "region": call.scope.region,
                 "job_id": call.asked.get("JobId"),
                 "code": call.code,
                 "ending": call.ending.value,
@@ -111,12 +109,12 @@ def _calls(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _add_fault(emulator: "Emulator", asked: Json) -> Json:
+def _add_fault(emulator: Emulator, asked: Json) -> Json:
     emulator.faults.add(Fault(**{**asked, "effect": Effect(asked["effect"])}))
     return _faults(emulator, asked)
 
 
-def _faults(emulator: "Emulator", _: Json) -> Json:
+def _faults(emulator: Emulator, _: Json) -> Json:
     return {
         "faults": [
             {name: getattr(fault, name) for name in Fault.__slots__} | {"effect": fault.effect.value}
@@ -125,18 +123,18 @@ def _faults(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _clear_faults(emulator: "Emulator", asked: Json) -> Json:
+def _clear_faults(emulator: Emulator, asked: Json) -> Json:
     emulator.faults.clear()
     return _faults(emulator, asked)
 
 
-def _pace(emulator: "Emulator", asked: Json) -> Json:
+def _pace(emulator: Emulator, asked: Json) -> Json:
     pace = Pace(float(asked.get("tasks_per_second", 100.0)), float(asked.get("failing_share", 0.0)))
     emulator.set_pace(str(asked["job_id"]), pace)
     return {"job_id": asked["job_id"], "tasks_per_second": pace.tasks_per_second, "failing_share": pace.failing_share}
 
 
-def _reset(emulator: "Emulator", asked: Json) -> Json:
+def _reset(emulator: Emulator, asked: Json) -> Json:
     emulator.reset()
     return _describe(emulator, asked)
 

@@ -2,11 +2,12 @@
 
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.calls import Call
 from s3batch_emulator.clock import Clock, SteppedClock
-from s3batch_emulator.desk import Desk
 from s3batch_emulator.errors import EmulatorError
 from s3batch_emulator.events import Event, EventSink, discard
 from s3batch_emulator.exchange import HttpRequest, HttpResponse
@@ -16,7 +17,7 @@ from s3batch_emulator.jobs import Job, JobSnapshot
 from s3batch_emulator.lifecycle import JobStatus
 from s3batch_emulator.objects import ObjectSource
 from s3batch_emulator.operations import JobOperations
-from s3batch_emulator.server import application
+from s3batch_emulator.request_handler import RequestHandler
 from s3batch_emulator.service import JobService
 from s3batch_emulator.switches import Delays, Pace, Switches
 
@@ -27,7 +28,6 @@ class Emulator:
     Attributes:
         clock: Its only notion of time.
         dates: What answers are dated by: the same clock, unless a test says otherwise.
-        asgi: The ASGI application; mount or serve it anywhere. It refuses browsers and foreign hosts.
         control_token: What requests of the control API must carry; None refuses them all.
         faults: Where to lay faults in wait.
     """
@@ -35,7 +35,7 @@ class Emulator:
     def __init__(  # noqa: PLR0913 -- each is a choice of its own, and all but two have defaults
         self,
         clock: Clock,
-        objects: ObjectSource,
+        objects: ObjectSource | Callable[[JobScope], ObjectSource],
         event_sink: EventSink = discard,
         switches: Switches | None = None,
         *,
@@ -53,7 +53,7 @@ class Emulator:
 
         Args:
             clock: RealClock or SteppedClock.
-            objects: Where manifests are read.
+            objects: Where manifests are read. A function of a job's account and Region if they differ in that.
             event_sink: Told of every event, in order, after the change is complete; it may call back.
             switches: How to read what documentation leaves open.
             partition: For Regions that botocore does not know.
@@ -74,7 +74,7 @@ class Emulator:
         self._delivering = threading.Lock()
         self._service = JobService(
             clock=clock,
-            objects=objects,
+            objects=objects if callable(objects) else lambda _: objects,
             switches=chosen,
             delays=delays or Delays(),
             pace=pace or Pace(),
@@ -83,7 +83,7 @@ class Emulator:
             announce=self.deliver,
         )
         self.faults = FaultPlan(random.Random(seed))  # noqa: S311 -- for repeatable tests, not secrets
-        self._desk = Desk(
+        self._handler = RequestHandler(
             perform=JobOperations(self._service).table(),
             rng=self._service.rng,
             vocabulary=chosen.vocabulary,
@@ -95,7 +95,6 @@ class Emulator:
             identity=identity or Identity(),
             limiter=RateLimiter(rate_limit) if rate_limit else None,
         )
-        self.asgi = application(self)
 
     # --- for tests -------------------------------------------------------------------------
 
@@ -157,14 +156,14 @@ class Emulator:
     @property
     def calls(self) -> list[Call]:
         """The latest 10,000 requests that reached an operation, oldest first."""
-        return list(self._desk.calls)
+        return list(self._handler.calls)
 
     def reset(self) -> None:
         """Forget every job, call and fault; the clock stays."""
         with self._service.lock:
             self._service.store.clear()
             self._service.outbox.clear()
-            self._desk.calls.clear()
+            self._handler.calls.clear()
             self.faults.clear()
 
     def _known(self, job_id: str) -> Job:
@@ -175,13 +174,20 @@ class Emulator:
 
     # --- for carriers ----------------------------------------------------------------------
 
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request of a client in this process: due timers run before it, its events are delivered after."""
+        self.settle()
+        response = self.respond(request)
+        self.deliver()
+        return response
+
     def respond(self, request: HttpRequest) -> HttpResponse:
         """Answer one request: always, and always as S3 would.
 
         Events that it causes wait for `deliver`.
         """
         with self._service.lock:
-            return self._desk.answer(request, self.clock.now(), self.dates.now())
+            return self._handler.handle(request, self.clock.now(), self.dates.now())
 
     def deliver(self) -> None:
         """Hand the events of finished changes to the sink, in order, one at a time."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.lifecycle import JobStatus
 
 Event: TypeAlias = dict[str, Any]
@@ -33,7 +33,7 @@ def discard(event: Event) -> None:
 
 def job_event(
     name: str,
-    place: Place,
+    scope: JobScope,
     job_id: str,
     status: JobStatus,
     at: datetime,
@@ -46,7 +46,7 @@ def job_event(
 
     Args:
         name: `JobCreated` or `JobStatusChanged`.
-        place: Where the job is.
+        scope: Partition, Region and account of the job.
         job_id: The job.
         status: What it changed to.
         at: When, to the second.
@@ -58,11 +58,11 @@ def job_event(
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     detail = {
         "eventVersion": "1.05",
-        "userIdentity": {"accountId": place.account_id, "invokedBy": "s3.amazonaws.com"},
+        "userIdentity": {"accountId": scope.account_id, "invokedBy": "s3.amazonaws.com"},
         "eventTime": moment,
         "eventSource": "s3.amazonaws.com",
         "eventName": name,
-        "awsRegion": place.region,
+        "awsRegion": scope.region,
         "sourceIPAddress": "s3.amazonaws.com",
         "userAgent": "s3.amazonaws.com",
         "requestParameters": None,
@@ -70,10 +70,10 @@ def job_event(
         "eventID": ids.record,
         "readOnly": False,
         "eventType": "AwsServiceEvent",
-        "recipientAccountId": place.account_id,
+        "recipientAccountId": scope.account_id,
         "serviceEventDetails": {
             "jobId": job_id,
-            "jobArn": place.job_arn(job_id),
+            "jobArn": scope.job_arn(job_id),
             "status": status.value,
             "jobEventId": ids.job_event,
             "failureCodes": list(failure_codes),
@@ -85,9 +85,9 @@ def job_event(
         "id": ids.envelope,
         "detail-type": "AWS Service Event via CloudTrail",
         "source": "aws.s3",
-        "account": place.account_id,
+        "account": scope.account_id,
         "time": moment,
-        "region": place.region,
+        "region": scope.region,
         "resources": [],
         "detail": detail,
     }

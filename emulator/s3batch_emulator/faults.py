@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.errors import STATUS_BY_CODE, EmulatorError
 
 
@@ -55,11 +55,11 @@ class Fault:
         if not 0 <= self.rate <= 1:
             raise EmulatorError(f"Fault: rate must be from 0 to 1, is {self.rate}")
 
-    def fits(self, operation: str, place: Place, job_id: str | None) -> bool:
+    def fits(self, operation: str, scope: JobScope, job_id: str | None) -> bool:
         """Whether a request is one that this fault may befall."""
         return (
             self.operation in {None, operation}
-            and self.account_id in {None, place.account_id}
+            and self.account_id in {None, scope.account_id}
             and self.job_id in {None, job_id}
         )
 
@@ -84,10 +84,10 @@ class FaultPlan:
         """The faults that can still befall a request."""
         return [fault for fault, _ in self._waiting]
 
-    def pick(self, operation: str, place: Place, job_id: str | None) -> Fault | None:
+    def pick(self, operation: str, scope: JobScope, job_id: str | None) -> Fault | None:
         """The fault that befalls a request, counted as used; None for none."""
         for position, (fault, left) in enumerate(self._waiting):
-            if fault.fits(operation, place, job_id) and (fault.rate == 1 or self.rng.random() < fault.rate):
+            if fault.fits(operation, scope, job_id) and (fault.rate == 1 or self.rng.random() < fault.rate):
                 if left is not None:
                     self._waiting[position : position + 1] = [(fault, left - 1)] if left > 1 else []
                 return fault
@@ -112,12 +112,12 @@ class RateLimiter:
     """Counts requests against a limit, by the emulator's clock."""
 
     limit: RateLimit
-    _buckets: dict[Place, tuple[float, datetime]] = field(default_factory=dict)
+    _buckets: dict[JobScope, tuple[float, datetime]] = field(default_factory=dict)
 
-    def admits(self, place: Place, at: datetime) -> bool:
+    def admits(self, scope: JobScope, at: datetime) -> bool:
         """Whether one more request is within the limit; counts it if so."""
-        level, since = self._buckets.get(place, (self.limit.burst, at))
+        level, since = self._buckets.get(scope, (self.limit.burst, at))
         level = min(self.limit.burst, level + (at - since).total_seconds() * self.limit.per_second)
         admitted = level >= 1
-        self._buckets[place] = (level - 1 if admitted else level, at)
+        self._buckets[scope] = (level - 1 if admitted else level, at)
         return admitted

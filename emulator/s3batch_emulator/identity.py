@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from urllib.parse import parse_qsl, quote
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.errors import ApiError
 from s3batch_emulator.exchange import HttpRequest
 
@@ -60,7 +60,7 @@ class Identity:
     secrets: Mapping[str, str] | None = None
     check_time: bool = False
 
-    def admit(self, request: HttpRequest, operation: str, place: Place, job_id: str | None, now: datetime) -> None:
+    def admit(self, request: HttpRequest, operation: str, scope: JobScope, job_id: str | None, now: datetime) -> None:
         """Let a request pass.
 
         Raises:
@@ -79,7 +79,7 @@ class Identity:
         if signed is not None and self.secrets is not None:
             _check_signature(request, signed, self.secrets)
         caller = Caller(signed["key"] if signed else None, request.headers.get("x-amz-security-token"))
-        resource = "*" if operation in _ON_EVERYTHING else place.job_arn(job_id or "")
+        resource = "*" if operation in _ON_EVERYTHING else scope.job_arn(job_id or "")
         if self.authorizer is not None and not self.authorizer(caller, f"s3:{operation}", resource):
             raise ApiError("AccessDenied", "Access Denied")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.lifecycle import JobStatus
 from s3batch_emulator.progress import Tally, Work, tally_after
 from s3batch_emulator.switches import ManifestKind, Pace
@@ -25,7 +25,7 @@ class JobSnapshot:
     """A job at one moment, for a test's assertions.
 
     Attributes:
-        place: Partition, Region and account.
+        scope: Partition, Region and account.
         history: Every status so far with the instant it began, the present one last.
         reason: The StatusUpdateReason that DescribeJob shows; None when it shows none.
         total_tasks: What the manifest holds, shown or not; None until it was read.
@@ -33,7 +33,7 @@ class JobSnapshot:
         failures: Empty unless the job failed.
     """
 
-    place: Place
+    scope: JobScope
     job_id: str
     job_arn: str
     status: JobStatus
@@ -64,7 +64,7 @@ class Job:
         unmodelled: Members that the service model lacks, for DescribeJob: where, and their texts.
     """
 
-    place: Place
+    scope: JobScope
     job_id: str
     order: int
     request: Structure
@@ -130,9 +130,9 @@ class Job:
     def snapshot(self, now: datetime) -> JobSnapshot:
         """The job as it stands."""
         return JobSnapshot(
-            place=self.place,
+            scope=self.scope,
             job_id=self.job_id,
-            job_arn=self.place.job_arn(self.job_id),
+            job_arn=self.scope.job_arn(self.job_id),
             status=self.status,
             reason=self.reason,
             priority=self.priority,
@@ -157,7 +157,7 @@ class _Shelf:
 class JobStore:
     """All jobs, each seen only in its own account and Region."""
 
-    _shelves: dict[Place, _Shelf] = field(default_factory=dict)
+    _shelves: dict[JobScope, _Shelf] = field(default_factory=dict)
     _created: int = 0
 
     def next_order(self) -> int:
@@ -167,36 +167,36 @@ class JobStore:
 
     def add(self, job: Job) -> None:
         """Keep a new job."""
-        shelf = self._shelves.setdefault(job.place, _Shelf())
+        shelf = self._shelves.setdefault(job.scope, _Shelf())
         shelf.by_id[job.job_id] = job
         shelf.in_order.append(job)
         token = text(job.request, "ClientRequestToken")
         if token is not None:
             shelf.by_token[token] = job
 
-    def find(self, place: Place, job_id: str) -> Job | None:
-        """A job of a place, or None."""
-        return self._shelf(place).by_id.get(job_id)
+    def find(self, scope: JobScope, job_id: str) -> Job | None:
+        """A job of a scope, or None."""
+        return self._shelf(scope).by_id.get(job_id)
 
-    def created_with(self, place: Place, token: str) -> Job | None:
+    def created_with(self, scope: JobScope, token: str) -> Job | None:
         """The job that a ClientRequestToken made, or None."""
-        return self._shelf(place).by_token.get(token)
+        return self._shelf(scope).by_token.get(token)
 
-    def newest_first(self, place: Place, before: int | None = None) -> Iterator[Job]:
-        """The jobs of a place, latest creation first; only those ordered before `before`."""
-        jobs = self._shelf(place).in_order
+    def newest_first(self, scope: JobScope, before: int | None = None) -> Iterator[Job]:
+        """The jobs of a scope, latest creation first; only those ordered before `before`."""
+        jobs = self._shelf(scope).in_order
         end = len(jobs) if before is None else bisect.bisect_left(jobs, before, key=lambda job: job.order)
         return (jobs[position] for position in range(end - 1, -1, -1))
 
-    def oldest_first(self, place: Place, after: int | None = None) -> Iterator[Job]:
-        """The jobs of a place, first creation first; only those ordered after `after`."""
-        jobs = self._shelf(place).in_order
+    def oldest_first(self, scope: JobScope, after: int | None = None) -> Iterator[Job]:
+        """The jobs of a scope, first creation first; only those ordered after `after`."""
+        jobs = self._shelf(scope).in_order
         begin = 0 if after is None else bisect.bisect_right(jobs, after, key=lambda job: job.order)
         return (jobs[position] for position in range(begin, len(jobs)))
 
     def forget(self, job: Job) -> None:
         """Drop a job, as S3 does long after its end."""
-        shelf = self._shelf(job.place)
+        shelf = self._shelf(job.scope)
         shelf.by_id.pop(job.job_id, None)
         position = bisect.bisect_left(shelf.in_order, job.order, key=lambda kept: kept.order)
         del shelf.in_order[position]
@@ -205,7 +205,7 @@ class JobStore:
             shelf.by_token.pop(token, None)
 
     def everything(self) -> Iterator[Job]:
-        """Every job of every place, in order of creation within each."""
+        """Every job of every scope, in order of creation within each."""
         for shelf in self._shelves.values():
             yield from shelf.in_order
 
@@ -213,5 +213,5 @@ class JobStore:
         """Drop every job. The order of creation goes on."""
         self._shelves.clear()
 
-    def _shelf(self, place: Place) -> _Shelf:
-        return self._shelves.get(place) or _Shelf()
+    def _shelf(self, scope: JobScope) -> _Shelf:
+        return self._shelves.get(scope) or _Shelf()

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -152,43 +153,44 @@ class MemoryObjects:
 
 
 class S3Objects:
-    """Objects behind an S3 endpoint, addressed path-style."""
+    """Objects in S3, or in any server with its API."""
 
-    def __init__(
-        self,
+    def __init__(self, client: "S3Client") -> None:
+        """Read with a boto3 `s3` client."""
+        self._client = client
+
+    @classmethod
+    def at(
+        cls,
         endpoint_url: str,
         *,
         region: str = "us-east-1",
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
-    ) -> None:
-        """Name the endpoint; nothing is sent yet.
+    ) -> "S3Objects":
+        """Objects behind an endpoint, addressed path-style. Nothing is sent yet.
 
         Args:
-            endpoint_url: Of the S3 server.
-            region: What requests are signed for.
-            access_key_id: None for the credentials that any AWS tool finds here: environment, profile, and so on.
+            endpoint_url: URL of the S3 server.
+            region: The Region that requests are signed for.
+            access_key_id: None for those that any AWS tool finds: environment variables, a profile, and so on.
             secret_access_key: Goes with `access_key_id`.
 
         Raises:
             NoCredentialsError: There are none.
-            ValueError: The endpoint is no URL.
+            ValueError: The endpoint is not a URL.
         """
         session = boto3.session.Session(aws_access_key_id=access_key_id, aws_secret_access_key=secret_access_key)
         if session.get_credentials() is None:
             raise NoCredentialsError
-        self._client = session.client(
-            "s3",
-            endpoint_url=endpoint_url,
-            region_name=region,
-            config=Config(
-                s3={"addressing_style": "path"},
-                proxies={},
-                connect_timeout=5,
-                read_timeout=30,
-                retries={"total_max_attempts": 2},
-            ),
+        config = Config(
+            s3={"addressing_style": "path"},
+            proxies={},
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"total_max_attempts": 2},
         )
+        return cls(session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config))
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
         """Open an object, or one version of it."""

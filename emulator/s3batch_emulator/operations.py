@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from s3batch_emulator.address import Place
-from s3batch_emulator.arns import bucket_of, place_of
+from s3batch_emulator.address import JobScope
+from s3batch_emulator.arns import bucket_of, parse_arn
 from s3batch_emulator.errors import ApiError
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.lifecycle import TERMINAL, Cause, JobStatus
@@ -31,7 +31,7 @@ MAX_TAGS = 50
 PAGE_JOBS = 1000
 """Jobs on a page of ListJobs when MaxResults is absent or 0. Source: its maximum; the default is *inferred*."""
 
-Perform: TypeAlias = Callable[[Place, Structure, datetime], Structure]
+Perform: TypeAlias = Callable[[JobScope, Structure, datetime], Structure]
 
 _DESCRIBED_AS_SENT = (
     "Description",
@@ -62,44 +62,44 @@ class JobOperations:
             "DeleteJobTagging": self.delete_job_tagging,
         }
 
-    def create_job(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def create_job(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """Create a job, or name the one that the same token has created."""
         request = {name: value for name, value in asked.items() if name != "AccountId"}
         _check_new_job(request)
-        known = self.service.store.created_with(place, text(request, "ClientRequestToken") or "")
+        known = self.service.store.created_with(scope, text(request, "ClientRequestToken") or "")
         if known is None:
-            return {"JobId": self.service.create(place, request, at).job_id}
+            return {"JobId": self.service.create(scope, request, at).job_id}
         if known.request != request:
             raise ApiError("IdempotencyException", "The ClientRequestToken was used with other parameters")
         return {"JobId": known.job_id}
 
-    def describe_job(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def describe_job(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """All that S3 says about a job, its tags excepted."""
-        return {"Job": self._described(self._job(place, asked, at), at)}
+        return {"Job": self._described(self._job(scope, asked, at), at)}
 
-    def list_jobs(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def list_jobs(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """A page of jobs."""
         wanted = frozenset(texts(asked, "JobStatuses"))
         most = number(asked, "MaxResults") or PAGE_JOBS
         token = text(asked, "NextToken")
-        past = _read_token(token, place, wanted) if token is not None else None
+        past = _read_token(token, scope, wanted) if token is not None else None
         store, newest = self.service.store, self.service.switches.newest_first
         page: list[Job] = []
         more = False
-        for job in store.newest_first(place, past) if newest else store.oldest_first(place, past):
+        for job in store.newest_first(scope, past) if newest else store.oldest_first(scope, past):
             if wanted and job.status.value not in wanted:
                 continue
             if len(page) == most:
                 more = True
                 break
             page.append(job)
-        answer: Structure = {"NextToken": _write_token(page[-1].order, place, wanted)} if more else {}
+        answer: Structure = {"NextToken": _write_token(page[-1].order, scope, wanted)} if more else {}
         answer["Jobs"] = [self._listed(job, at) for job in page]
         return answer
 
-    def update_job_status(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def update_job_status(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """Confirm a job, or cancel it."""
-        job = self._job(place, asked, at)
+        job = self._job(scope, asked, at)
         requested, reason = text(asked, "RequestedJobStatus"), text(asked, "StatusUpdateReason")
         cause = Cause.CONFIRMED if requested == JobStatus.READY.value else Cause.CANCEL_ASKED
         early = cause is Cause.CONFIRMED and job.status in {JobStatus.NEW, JobStatus.PREPARING}
@@ -110,25 +110,25 @@ class JobOperations:
         answer: Structure = {"JobId": job.job_id, "Status": job.status.value}
         return answer | {"StatusUpdateReason": reason} if reason is not None else answer
 
-    def update_job_priority(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def update_job_priority(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """Give a job another priority."""
-        job = self._job(place, asked, at)
+        job = self._job(scope, asked, at)
         if job.status in TERMINAL:
             # The model declares no JobStatusException for this operation.
             raise ApiError("BadRequestException", f"A job in status {job.status.value} has no priority to change")
         self.service.reprioritize(job, number(asked, "Priority") or 0, at)
         return {"JobId": job.job_id, "Priority": job.priority}
 
-    def get_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def get_job_tagging(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """The tags of a job."""
         tags: list[Value] = [
-            {"Key": key, "Value": value} for key, value in sorted(self._job(place, asked, at).tags.items())
+            {"Key": key, "Value": value} for key, value in sorted(self._job(scope, asked, at).tags.items())
         ]
         return {"Tags": tags} if tags or not self.service.switches.untagged_lacks_tags else {}
 
-    def put_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def put_job_tagging(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """Replace all tags of a job."""
-        job = self._job(place, asked, at)
+        job = self._job(scope, asked, at)
         tags = structures(asked, "Tags")
         if len(tags) > MAX_TAGS:
             raise ApiError("TooManyTagsException", f"A job can have at most {MAX_TAGS} tags, {len(tags)} were sent")
@@ -136,13 +136,13 @@ class JobOperations:
         job.tags = {text(tag, "Key") or "": text(tag, "Value") or "" for tag in tags}
         return {}
 
-    def delete_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def delete_job_tagging(self, scope: JobScope, asked: Structure, at: datetime) -> Structure:
         """Take all tags from a job."""
-        self._job(place, asked, at).tags = {}
+        self._job(scope, asked, at).tags = {}
         return {}
 
-    def _job(self, place: Place, asked: Structure, at: datetime) -> Job:
-        job = self.service.store.find(place, text(asked, "JobId") or "")
+    def _job(self, scope: JobScope, asked: Structure, at: datetime) -> Job:
+        job = self.service.store.find(scope, text(asked, "JobId") or "")
         if job is None or at < job.created + self.service.delays.registered:
             raise ApiError("NotFoundException", "The specified job does not exist")
         return job
@@ -156,7 +156,7 @@ class JobOperations:
             described["ConfirmationRequired"] = True
         described |= {
             "JobId": job.job_id,
-            "JobArn": job.place.job_arn(job.job_id),
+            "JobArn": job.scope.job_arn(job.job_id),
             "Status": job.status.value,
             "Priority": job.priority,
             "ProgressSummary": self._progress(job, at),
@@ -245,8 +245,8 @@ def _check_buckets(request: Structure) -> None:
         # Optional in the model, and yet answered so: aws-sdk-java-v2 #3085.
         raise ApiError("InternalServiceException", "We encountered an internal error. Please try again.")
     for path in _NO_DIRECTORY_BUCKETS:
-        place = place_of(text(request, *path) or "")
-        if place is not None and place.is_directory:
+        named = parse_arn(text(request, *path) or "")
+        if named is not None and named.is_directory:
             raise ApiError("BadRequestException", f"{'.'.join(path)}: directory buckets are not supported")
 
 
@@ -255,18 +255,18 @@ def _check_tag_keys(tags: list[Structure]) -> None:
         raise ApiError("BadRequestException", "Two tags have the same key")
 
 
-def _write_token(order: int, place: Place, wanted: frozenset[str]) -> str:
-    return f"{order}:{_listing_mark(place, wanted)}"
+def _write_token(order: int, scope: JobScope, wanted: frozenset[str]) -> str:
+    return f"{order}:{_listing_mark(scope, wanted)}"
 
 
-def _read_token(token: str, place: Place, wanted: frozenset[str]) -> int:
+def _read_token(token: str, scope: JobScope, wanted: frozenset[str]) -> int:
     order, _, mark = token.partition(":")
-    if not (order.isascii() and order.isdigit()) or mark != _listing_mark(place, wanted):
+    if not (order.isascii() and order.isdigit()) or mark != _listing_mark(scope, wanted):
         raise ApiError("InvalidNextTokenException", "The NextToken is not one of this listing")
     return int(order)
 
 
-def _listing_mark(place: Place, wanted: frozenset[str]) -> str:
+def _listing_mark(scope: JobScope, wanted: frozenset[str]) -> str:
     """Binds a NextToken to its account, Region and filter."""
-    named = "|".join((place.region, place.account_id, *sorted(wanted)))
+    named = "|".join((scope.region, scope.account_id, *sorted(wanted)))
     return hashlib.blake2b(named.encode(), digest_size=12).hexdigest()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from s3batch_emulator.arns import place_of
+from s3batch_emulator.arns import parse_arn
 from s3batch_emulator.generated import generate
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
@@ -35,7 +35,7 @@ def prepare(job: Job, objects: ObjectSource, at: datetime) -> Prepared:
     """
     generator = member(job.request, "ManifestGenerator", "S3JobManifestGenerator")
     if isinstance(generator, dict):
-        made = generate(generator, objects, job.job_id, job.place.partition, at)
+        made = generate(generator, objects, job.job_id, job.scope.partition, at)
         return Prepared(made.total_tasks, generated=made.descriptor)
     tasks = count_tasks(_location(job.request), objects)
     return Prepared(tasks.total, tasks.failing)
@@ -59,7 +59,7 @@ def bucket_and_key(object_arn: str) -> tuple[str, str]:
     Raises:
         ManifestError: It names no key.
     """
-    place = place_of(object_arn)
-    if place is None or not place.key:
+    named = parse_arn(object_arn)
+    if named is None or not named.key:
         raise ManifestError("ManifestNotFound", f"{object_arn} names no object")
-    return place.bucket, place.key
+    return named.bucket, named.key

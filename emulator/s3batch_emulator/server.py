@@ -8,19 +8,16 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from s3batch_emulator import control
+from s3batch_emulator.control import PREFIX, answer, is_loopback
+from s3batch_emulator.emulator import Emulator
 from s3batch_emulator.exchange import Ending, HttpRequest, HttpResponse
 from s3batch_emulator.guard import Application, Receive, Scope, Send, carries_token, guarded
 from s3batch_emulator.wire import write_error
-
-if TYPE_CHECKING:
-    from s3batch_emulator.emulator import Emulator
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +25,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 _TRANSPORT = "s3batch_emulator.transport"
 
 
-def application(emulator: "Emulator") -> Application:
+def application(emulator: Emulator) -> Application:
     """The ASGI application of an emulator, which no browser reaches, whatever serves it.
 
     The first request, or the lifespan's start, binds the emulator's timers to the running loop.
@@ -60,7 +57,7 @@ async def _lifespan(ticking: "_Ticking", receive: Receive, send: Send) -> None:
 class _Ticking:
     """Runs an emulator's timers when they are due, off the event loop: they may read manifests."""
 
-    def __init__(self, emulator: "Emulator") -> None:
+    def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,7 +104,7 @@ def _unstoppably(act: Callable[[], None]) -> None:
         _LOG.exception("an event sink failed")
 
 
-async def _exchange(emulator: "Emulator", scope: Scope, receive: Receive, send: Send) -> None:
+async def _exchange(emulator: Emulator, scope: Scope, receive: Receive, send: Send) -> None:
     body = bytearray()
     while True:
         message = await receive()
@@ -123,7 +120,7 @@ async def _exchange(emulator: "Emulator", scope: Scope, receive: Receive, send: 
             await _send(HttpResponse(400, too_large, {"Content-Type": "application/xml"}), scope, receive, send)
             return
     request = _request(scope, bytes(body))
-    if request.path.startswith(control.PREFIX):
+    if request.path.startswith(PREFIX):
         await _send(await asyncio.to_thread(_control, emulator, scope, request), scope, receive, send)
         return
     response = emulator.respond(request)
@@ -132,11 +129,11 @@ async def _exchange(emulator: "Emulator", scope: Scope, receive: Receive, send: 
     await _send(response, scope, receive, send)
 
 
-def _control(emulator: "Emulator", scope: Scope, request: HttpRequest) -> HttpResponse:
+def _control(emulator: Emulator, scope: Scope, request: HttpRequest) -> HttpResponse:
     client = scope.get("client")
     admitted = carries_token(scope["headers"], emulator.control_token)
-    local = client is not None and control.is_loopback(client[0])
-    return control.answer(emulator, request.method, request.path, request.body, admitted=admitted and local)
+    local = client is not None and is_loopback(client[0])
+    return answer(emulator, request.method, request.path, request.body, admitted=admitted and local)
 
 
 def _request(scope: Scope, body: bytes) -> HttpRequest:

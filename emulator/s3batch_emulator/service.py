@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.clock import Clock
 from s3batch_emulator.events import Event, EventIds, job_event
 from s3batch_emulator.jobs import Failure, Job, JobStore
@@ -39,7 +39,7 @@ class JobService:
     """
 
     clock: Clock
-    objects: ObjectSource
+    objects: Callable[[JobScope], ObjectSource]
     switches: Switches
     delays: Delays
     pace: Pace
@@ -54,10 +54,10 @@ class JobService:
         """A UUID from the emulator's own generator."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
-    def create(self, place: Place, request: Structure, at: datetime) -> Job:
+    def create(self, scope: JobScope, request: Structure, at: datetime) -> Job:
         """Begin a job in New."""
         job = Job(
-            place=place,
+            scope=scope,
             job_id=self.new_id(),
             order=self.store.next_order(),
             request=request,
@@ -85,7 +85,7 @@ class JobService:
         """Give a job another priority, at once."""
         job.priority = priority
         if self.running_slots is not None:
-            self._assign_slots(job.place, self.running_slots, at)
+            self._assign_slots(job.scope, self.running_slots, at)
 
     def set_pace(self, job: Job, pace: Pace, at: datetime) -> None:
         """Have a job get on at another pace from now."""
@@ -115,13 +115,13 @@ class JobService:
             self._emit(event, job, at, reason)
         self._arrange(job, at)
         if self.running_slots is not None and left in OCCUPYING and status not in OCCUPYING:
-            self._assign_slots(job.place, self.running_slots, at)
+            self._assign_slots(job.scope, self.running_slots, at)
 
     def _emit(self, name: str, job: Job, at: datetime, reason: str | None) -> None:
         ids = EventIds(self.new_id(), self.new_id(), f"{self.rng.getrandbits(128):032x}")
         codes = tuple(failure.code for failure in job.failures)
         self.outbox.append(
-            job_event(name, job.place, job.job_id, job.status, at, ids, failure_codes=codes, reason=reason)
+            job_event(name, job.scope, job.job_id, job.status, at, ids, failure_codes=codes, reason=reason)
         )
 
     def _arrange(self, job: Job, at: datetime) -> None:
@@ -158,7 +158,7 @@ class JobService:
         self.clock.schedule(due, act)
 
     def _is_current(self, job: Job, epoch: int) -> bool:
-        return job.epoch == epoch and self.store.find(job.place, job.job_id) is job
+        return job.epoch == epoch and self.store.find(job.scope, job.job_id) is job
 
     def _caused(self, cause: Cause) -> _Step:
         def step(job: Job, at: datetime) -> None:
@@ -177,7 +177,7 @@ class JobService:
                 return
         outcome: Prepared | ManifestError
         try:
-            outcome = prepare(job, self.objects, at)
+            outcome = prepare(job, self.objects(job.scope), at)
         except ManifestError as error:
             outcome = error
         with self.lock:
@@ -230,11 +230,11 @@ class JobService:
         if self.running_slots is None:
             self.apply(job, Cause.STARTED, at)
         else:
-            self._assign_slots(job.place, self.running_slots, at)
+            self._assign_slots(job.scope, self.running_slots, at)
 
-    def _assign_slots(self, place: Place, slots: int, at: datetime) -> None:
+    def _assign_slots(self, scope: JobScope, slots: int, at: datetime) -> None:
         """Start what may start, by priority and then by age; have lower priorities give way."""
-        jobs = list(self.store.newest_first(place))
+        jobs = list(self.store.newest_first(scope))
         waiting = sorted((job for job in jobs if job.waits), key=lambda job: (-job.priority, job.order))
         if not waiting:
             return

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from s3batch_emulator import connect, running_server
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator import application, connect, running_server
+from s3batch_emulator.testing import EmulatedBatch
 
 from .job_requests import CONTROL_TOKEN, client, job_request
 
@@ -30,7 +30,7 @@ def s3control(batch: EmulatedBatch) -> Any:
 @pytest.fixture
 def base_url(batch: EmulatedBatch) -> Iterator[str]:
     """Where the emulator is served over HTTP."""
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         yield url
 
 
@@ -57,5 +57,5 @@ def unchecked(request: pytest.FixtureRequest, batch: EmulatedBatch) -> Iterator[
     if request.param == "in process":
         yield connect(client(parameter_validation=False), batch.emulator)
         return
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         yield client(base_url=url, parameter_validation=False)

@@ -1,4 +1,4 @@
-"""`batchgate emulator serve` as a process of its own, for tests that talk to it over HTTP."""
+"""`s3batch-emulator serve` as a process of its own, for tests that talk to it over HTTP."""
 
 import re
 import signal
@@ -6,13 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from .aws_commands import without_settings
 from .job_requests import CONTROL_TOKEN
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-u", "-c", "from batchgate_cli.commands.emulator import app; app()", "serve"]
+COMMAND = [sys.executable, "-u", "-c", "from s3batch_emulator.cli import main; raise SystemExit(main())", "serve"]
 
 
 @contextmanager
@@ -23,7 +21,6 @@ def serving(*options: str, environment: dict[str, str] | None = None) -> Iterato
     """
     with subprocess.Popen(
         [*COMMAND, *options],
-        cwd=CHECKOUT,
         env=without_settings() | {"S3BATCH_CONTROL_TOKEN": CONTROL_TOKEN} | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from s3batch_emulator import Emulator, SteppedClock, connect, model, wire
 from s3batch_emulator.constraints import violations
 from s3batch_emulator.errors import OTHER_NAMES, STATUS_BY_CODE
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .job_requests import ACCOUNT, client, job_request
 

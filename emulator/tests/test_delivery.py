@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3batch_emulator import EventBridgeSink, HttpSink, SteppedClock, Unreliability, UnreliableSink
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 
 EVENTS: list[dict[str, Any]] = [{"id": number} for number in range(200)]
 

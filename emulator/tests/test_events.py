@@ -13,10 +13,11 @@ from s3batch_emulator import (
     RealClock,
     SteppedClock,
     Switches,
+    application,
     connect,
     running_server,
 )
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, client, job_request
@@ -101,7 +102,7 @@ def test_a_sink_that_fails_does_not_stop_the_jobs_of_a_server(caplog: pytest.Log
         raise LookupError(event["id"])
 
     emulator = Emulator(RealClock(), objects, fail, delays=Delays.every(timedelta(milliseconds=5)))
-    with running_server(emulator.asgi) as url:
+    with running_server(application(emulator)) as url:
         s3control = client(base_url=url)
         job_id = s3control.create_job(**job_request(objects))["JobId"]
         for _ in range(1000):
@@ -134,7 +135,7 @@ def test_a_served_emulator_moves_jobs_by_itself() -> None:
     objects, reached = MemoryObjects(), "New"
     events: list[Event] = []
     emulator = Emulator(RealClock(), objects, events.append, delays=Delays.every(timedelta(milliseconds=10)))
-    with running_server(emulator.asgi) as url:
+    with running_server(application(emulator)) as url:
         s3control = client(base_url=url)
         job_id = s3control.create_job(**job_request(objects))["JobId"]
         for _ in range(1000):

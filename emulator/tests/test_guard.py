@@ -14,7 +14,7 @@ import pytest
 from botocore.loaders import Loader
 
 from s3batch_emulator.guard import DNS_SUFFIXES, carries_token, guarded, refusal
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.testing import EmulatedBatch
 
 from .job_requests import ACCOUNT
 

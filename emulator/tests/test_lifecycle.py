@@ -19,7 +19,7 @@ from s3batch_emulator import (
     connect,
 )
 from s3batch_emulator.lifecycle import NEXT, TERMINAL, Cause
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, client, job_request

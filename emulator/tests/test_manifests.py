@@ -27,8 +27,8 @@ from s3batch_emulator import (
 )
 from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
 from s3batch_emulator.objects import OpenedObject
-from s3batch_emulator.pytest_plugin import EmulatedBatch
 from s3batch_emulator.switches import ManifestKind
+from s3batch_emulator.testing import EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, BUCKET, KEY, client, job_request, manifest
@@ -300,7 +300,7 @@ def test_manifests_are_read_from_any_s3(local_s3: str) -> None:
     s3.put_bucket_versioning(Bucket="emulator-manifests", VersioningConfiguration={"Status": "Enabled"})
     first = s3.put_object(Bucket="emulator-manifests", Key="m.csv", Body=b'b,"k\n1"\nb,k2')
     s3.put_object(Bucket="emulator-manifests", Key="m.csv", Body=b"b,k\n")
-    objects = S3Objects(local_s3, access_key_id="test", secret_access_key="test")
+    objects = S3Objects.at(local_s3, access_key_id="test", secret_access_key="test")
 
     def tasks(etag: str, version: str | None) -> int:
         fields = ("Bucket", "Key")

@@ -17,7 +17,7 @@ from s3batch_emulator.guard import refusal
 
 from .aws_commands import without_settings
 from .job_requests import ACCOUNT, ANY_CREDENTIALS, CONTROL_TOKEN, client, job_request, manifest
-from .served import CHECKOUT, COMMAND, serving
+from .served import COMMAND, serving
 
 OTHER_ACCOUNT = "210987654321"
 OWNER = {"AWS_ACCESS_KEY_ID": OTHER_ACCOUNT, "AWS_SECRET_ACCESS_KEY": "a-secret"}
@@ -143,7 +143,6 @@ def test_without_credentials_it_does_not_start(environment: dict[str, str], says
     """It says what to export; exit code 2, no traceback."""
     done = subprocess.run(
         [*COMMAND, "--s3-endpoint", "http://127.0.0.1:9"],
-        cwd=CHECKOUT,
         env=without_settings() | {"COLUMNS": "200"} | environment,
         capture_output=True,
         text=True,
@@ -165,7 +164,6 @@ def test_a_token_is_asked_for_and_not_short(options: list[str], environment: dic
     """A clock that nobody can advance, and a token that a guess finds, are refused."""
     done = subprocess.run(
         [*COMMAND, *options],
-        cwd=CHECKOUT,
         env=without_settings() | {"COLUMNS": "200"} | environment,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ from s3batch_emulator import (
     connect,
 )
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, TAGGING, client, code, job_request

@@ -23,7 +23,7 @@ from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.authoring import policy_file
 from s3batch_emulator import Delays, Emulator, Event, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator import JobSnapshot as EmulatedJob
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 from tests.flow.memory_ledger import MemoryLedger
 
 ACCOUNT = "123456789012"

@@ -31,10 +31,7 @@ def connect(client: ClientT, emulator: Emulator) -> ClientT:
     """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        emulator.settle()
-        response = emulator.respond(_request(request))
-        emulator.deliver()
-        return _response(request, response)
+        return _response(request, emulator.exchange(_request(request)))
 
     events = client.meta.events  # type: ignore[attr-defined]
     events.unregister(_EVENT, unique_id=_UNIQUE_ID)
@@ -94,11 +91,21 @@ class _RawBody(io.BytesIO):
         yield self.read()
 
 
-def _response(request: AWSPreparedRequest, response: HttpResponse) -> AWSResponse:
+def raise_unless_whole(response: HttpResponse, url: str) -> None:
+    """Raise what botocore raises when a response does not arrive.
+
+    Raises:
+        ReadTimeoutError: A fault lets the request hang.
+        ConnectionClosedError: A fault breaks the connection, before the response or in the middle of it.
+    """
     if response.ending is Ending.HANG:
-        raise ReadTimeoutError(endpoint_url=request.url, error="the emulator was told to hang")
+        raise ReadTimeoutError(endpoint_url=url, error="a fault of the emulator lets the request hang")
     if response.ending is not Ending.WHOLE:
-        raise ConnectionClosedError(endpoint_url=request.url, error="the emulator was told to break the connection")
+        raise ConnectionClosedError(endpoint_url=url, error="a fault of the emulator breaks the connection")
+
+
+def _response(request: AWSPreparedRequest, response: HttpResponse) -> AWSResponse:
+    raise_unless_whole(response, request.url)
     headers = HTTPHeaders()
     for name, value in response.headers.items():
         headers[name] = value
