@@ -1,6 +1,6 @@
 """The control API under `/_emulator/`: what a test in another process does to a served emulator.
 
-JSON in, JSON out. It answers on the loopback interface only, to who has the token of `Emulator`: docs/emulator.md.
+JSON in, JSON out. It answers on the loopback interface only, to who has the token of `Emulator`: docs/reference.md.
 """
 
 import ipaddress

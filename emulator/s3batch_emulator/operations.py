@@ -101,7 +101,7 @@ class JobOperations:
         """Confirm a job, or cancel it."""
         job = self._job(scope, asked, at)
         requested, reason = text(asked, "RequestedJobStatus"), text(asked, "StatusUpdateReason")
-        cause = Cause.CONFIRMED if requested == JobStatus.READY.value else Cause.CANCEL_ASKED
+        cause = Cause.CONFIRMED if requested == JobStatus.READY.value else Cause.CANCEL_REQUESTED
         early = cause is Cause.CONFIRMED and job.status in {JobStatus.NEW, JobStatus.PREPARING}
         if early and self.service.switches.ready_while_preparing:
             job.confirmed_early, job.reason = True, reason

@@ -75,7 +75,7 @@ class JobService:
         after = NEXT.get((job.status, cause))
         if after is None:
             return False
-        asked = cause in {Cause.CONFIRMED, Cause.CANCEL_ASKED}
+        asked = cause in {Cause.CONFIRMED, Cause.CANCEL_REQUESTED}
         if asked or not self.switches.reason_survives:
             job.reason = reason
         self._enter(job, after, at, "JobStatusChanged", reason)
@@ -128,7 +128,7 @@ class JobService:
         """Set the timer that will end the job's new status, if it ends by itself."""
         match job.status:
             case JobStatus.NEW:
-                self._later(job, at + self.delays.new, self._caused(Cause.MANIFEST_TAKEN_UP))
+                self._later(job, at + self.delays.new, self._caused(Cause.READING_STARTED))
             case JobStatus.PREPARING:
                 due, epoch = at + self.delays.preparing, job.epoch
                 self.clock.schedule(due, lambda then: self._read_manifest(job, epoch, then))
@@ -141,7 +141,7 @@ class JobService:
             case JobStatus.PAUSED:
                 job.waits = True
             case passing if passing not in TERMINAL:
-                self._later(job, at + self.delays.stopping(passing), self._caused(Cause.STOPPED))
+                self._later(job, at + self.delays.stopping(passing), self._caused(Cause.DELAY_PASSED))
             case _:
                 self._later(job, at + REMEMBERED_FOR, lambda ended, _then: self.store.forget(ended))
 
@@ -169,7 +169,7 @@ class JobService:
     def _confirmation_late(self, job: Job, at: datetime) -> None:
         # Which code S3 gives is not documented.
         job.failures = (Failure("ConfirmationTimeout", "The job was not confirmed within 30 days."),)
-        self.apply(job, Cause.CONFIRMATION_LATE, at)
+        self.apply(job, Cause.CONFIRMATION_TIMED_OUT, at)
 
     def _read_manifest(self, job: Job, epoch: int, at: datetime) -> None:
         with self.lock:
@@ -241,9 +241,9 @@ class JobService:
         running = [job for job in jobs if job.status in OCCUPYING]
         free = max(slots - len(running), 0)
         for job in waiting[:free]:
-            self.apply(job, Cause.PRIORITY_FREE if job.status is JobStatus.PAUSED else Cause.STARTED, at)
+            self.apply(job, Cause.RESUMED if job.status is JobStatus.PAUSED else Cause.STARTED, at)
         stopping = sum(job.status is not JobStatus.ACTIVE for job in running)
         active = sorted((job for job in running if job.status is JobStatus.ACTIVE), key=lambda job: job.priority)
         for job, weakest in zip(waiting[free + stopping :], active, strict=False):
             if weakest.priority < job.priority:
-                self.apply(weakest, Cause.PRIORITY_TAKEN, at)
+                self.apply(weakest, Cause.PREEMPTED, at)

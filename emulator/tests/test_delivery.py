@@ -6,12 +6,11 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3batch_emulator import EventBridgeSink, HttpSink, SteppedClock, Unreliability, UnreliableSink
+from s3batch_emulator import HttpSink, SteppedClock, Unreliability, UnreliableSink
 from s3batch_emulator.testing import START
 
 EVENTS: list[dict[str, Any]] = [{"id": number} for number in range(200)]
@@ -97,20 +96,3 @@ def test_events_are_posted_and_a_lost_one_is_only_logged(caplog: pytest.LogCaptu
     HttpSink(url)({"id": "three"})
     assert posted == [b'{"id":"one"}']
     assert ["event two was lost" in caplog.messages[0], "event three was lost" in caplog.messages[1]] == [True, True]
-
-
-def test_events_are_put_on_a_bus(local_s3: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A local EventBridge takes them under another source, since aws.* is kept for AWS."""
-    events = boto3.client(
-        "events", endpoint_url=local_s3, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    event = {
-        "id": "e",
-        "detail-type": "AWS Service Event via CloudTrail",
-        "detail": {"eventName": "JobCreated"},
-        "resources": [],
-    }
-    EventBridgeSink(events)(event)
-    assert caplog.messages == []
-    EventBridgeSink(events, source="aws.s3")(event)
-    assert caplog.messages[0].startswith("event e was lost")

@@ -277,7 +277,7 @@ def control(base_url: str, method: str, path: str, said: Any = None, headers: di
 
 
 def test_another_process_can_drive_a_served_emulator(batch: EmulatedBatch, base_url: str, new_job: NewJob) -> None:
-    """Clock, jobs, calls, faults, pace and reset, as docs/emulator.md says."""
+    """Clock, jobs, calls, faults, pace and reset, as docs/reference.md says."""
     job_id = new_job()
     assert control(base_url, "GET", "")[1] == {"now": "2026-01-01T00:00:00.000Z", "stepped": True, "jobs": 1}
     assert control(base_url, "POST", "clock", {"advance_seconds": 3})[1]["now"] == "2026-01-01T00:00:03.000Z"
