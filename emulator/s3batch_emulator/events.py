@@ -19,7 +19,7 @@ EventSink: TypeAlias = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class EventIds:
-    """The three ids of one event, each new."""
+    """The three ids of one event."""
 
     envelope: str
     record: str
@@ -27,7 +27,7 @@ class EventIds:
 
 
 def discard(event: Event) -> None:
-    """A sink that nobody listens at."""
+    """A sink that ignores all events."""
     del event
 
 
@@ -48,11 +48,11 @@ def job_event(
         name: `JobCreated` or `JobStatusChanged`.
         scope: Partition, Region and account of the job.
         job_id: The job.
-        status: What it changed to.
-        at: When, to the second.
+        status: Its new status.
+        at: When it changed; the event has seconds.
         ids: The event's own ids.
-        failure_codes: For a job that failed.
-        reason: What UpdateJobStatus gave, where that caused the change. That S3 repeats it in
+        failure_codes: Codes of a failed job.
+        reason: The reason in the UpdateJobStatus request, if one caused the change. That S3 repeats it in
             `statusChangeReason` is *inferred* from the name; the documented example is empty.
     """
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

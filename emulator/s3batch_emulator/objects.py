@@ -1,4 +1,4 @@
-"""Where manifests and source objects are: any S3 by its endpoint, or memory."""
+"""Manifests and source objects: in any S3, or in memory."""
 
 import hashlib
 import io
@@ -20,14 +20,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ObjectUnreadableError(Exception):
-    """An object that a job needs can't be read.
+    """An object or a bucket that a job needs can't be read or written.
 
     Attributes:
-        code: S3's own word for it, such as NoSuchKey or AccessDenied.
+        code: S3's error code, such as NoSuchKey or AccessDenied.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Say why by S3's code and in words."""
+        """Take S3's error code and a message for people."""
         super().__init__(message)
         self.code = code
 
@@ -47,12 +47,12 @@ class OpenedObject:
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One line of a bucket's listing.
+    """One object in the listing of a bucket.
 
     Attributes:
         size: In bytes.
-        modified: An aware UTC instant; S3 filters by it as creation time.
-        storage_class: S3's word, `STANDARD` where none was named.
+        modified: An aware UTC datetime; S3 filters by it as the creation time.
+        storage_class: The storage class; `STANDARD` if none was set.
     """
 
     key: str
@@ -63,13 +63,13 @@ class ListedObject:
 
 
 class ObjectSource(Protocol):
-    """The part of S3 that Batch Operations itself uses."""
+    """The operations of S3 that Batch Operations itself uses."""
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
         """Open an object, or one version of it.
 
         Raises:
-            ObjectUnreadableError: It is missing, or can't be read.
+            ObjectUnreadableError: The object is missing, or can't be read.
         """
         ...
 
@@ -82,7 +82,7 @@ class ObjectSource(Protocol):
         ...
 
     def store(self, bucket: str, key: str, body: bytes) -> str:
-        """Write an object; its ETag, without quotation marks.
+        """Write an object; returns its ETag, without quotation marks.
 
         Raises:
             ObjectUnreadableError: The bucket is missing, or can't be written to.
@@ -99,7 +99,7 @@ class _Version:
 
 @dataclass(slots=True)
 class MemoryObjects:
-    """Objects of a test, kept in memory. Every bucket has versions; every bucket exists once written to."""
+    """Objects in memory, for tests. Every bucket is versioned. `put` creates the bucket."""
 
     _buckets: dict[str, dict[str, list[_Version]]] = field(default_factory=dict)
     _version_ids: Iterator[int] = field(default_factory=itertools.count)
@@ -107,7 +107,7 @@ class MemoryObjects:
     def put(
         self, bucket: str, key: str, body: bytes, *, modified: datetime = _EPOCH, storage_class: str = "STANDARD"
     ) -> str:
-        """Write a version of an object; its ETag, the MD5 of its bytes, as S3 gives for a single part."""
+        """Write a version of an object; returns its ETag, the MD5 of its bytes, as in S3 for a single part."""
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         listed = ListedObject(key, len(body), modified, etag, storage_class)
         version = _Version(f"v{next(self._version_ids)}", body, listed)
@@ -115,11 +115,11 @@ class MemoryObjects:
         return etag
 
     def latest_version(self, bucket: str, key: str) -> str:
-        """The version id of what was written last."""
+        """The id of the latest version."""
         return self._versions(bucket, key)[-1].version_id
 
     def delete(self, bucket: str, key: str) -> None:
-        """Take an object away, with all its versions."""
+        """Delete an object with all its versions."""
         self._versions(bucket, key)
         del self._buckets[bucket][key]
 

@@ -1,4 +1,4 @@
-"""What S3 learns while a job is Preparing: which objects it is about, and how many."""
+"""The work of the status Preparing: read the manifest, or generate it, and count its tasks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +14,12 @@ from s3batch_emulator.values import Structure, member, text, texts
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A manifest that was read or made.
+    """A manifest that was read or generated.
 
     Attributes:
-        total_tasks: How many tasks it holds.
-        failing_tasks: How many of them can only fail.
-        generated: The GeneratedManifestDescriptor, where one was made and stored.
+        total_tasks: Number of its tasks.
+        failing_tasks: Number of tasks that always fail.
+        generated: The GeneratedManifestDescriptor, if a manifest was generated and stored.
     """
 
     total_tasks: int
@@ -28,10 +28,10 @@ class Prepared:
 
 
 def prepare(job: Job, objects: ObjectSource, at: datetime) -> Prepared:
-    """Read a job's manifest, or make it.
+    """Read a job's manifest, or generate it.
 
     Raises:
-        ManifestError: It can't be read or made, so the job fails.
+        ManifestError: It can't be read or generated, so the job fails.
     """
     generator = member(job.request, "ManifestGenerator", "S3JobManifestGenerator")
     if isinstance(generator, dict):

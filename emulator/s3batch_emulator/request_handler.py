@@ -1,4 +1,4 @@
-"""From a request to its answer: route, admit, read, perform, write; and what may go wrong on purpose."""
+"""Handles one request: route, authorize, parse, execute, serialize; and apply faults."""
 
 import random
 from collections import deque
@@ -23,7 +23,7 @@ _ACCOUNT_HEADER = "x-amz-account-id"
 _WRONG_XML = HttpResponse(
     200, b"<html><body>proxy error</body></html>", {"Content-Type": "text/html", "Server": "proxy"}
 )
-"""Well-formed, so that clients read it as a document of S3's without members."""
+"""Well-formed, so that clients parse it as a document of S3 without members."""
 _OTHER_BODIES = {
     Effect.EMPTY_ANSWER: b"",
     Effect.ERROR_IN_200: b"<Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>",
@@ -34,13 +34,13 @@ _ENDINGS = {Effect.RESET: Ending.RESET, Effect.HANG: Ending.HANG, Effect.HALF_AN
 
 @dataclass(slots=True)
 class RequestHandler:
-    """Answers requests. Whoever calls holds the service's lock.
+    """Handles requests. Callers hold the lock of the service.
 
     Attributes:
-        perform: What carries out each operation.
-        rng: For request ids.
-        region: For requests that name none.
-        partition: For Regions that botocore does not know.
+        perform: The function for each operation.
+        rng: Source of request ids.
+        region: The Region of requests that name none.
+        partition: The partition of Regions that botocore does not know.
         limiter: None for no limit.
         calls: The latest requests that reached an operation, oldest first.
     """
@@ -58,7 +58,7 @@ class RequestHandler:
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
 
     def handle(self, request: HttpRequest, now: datetime, date: datetime) -> HttpResponse:
-        """The answer to a request, as S3 would give it, dated."""
+        """Respond to a request as S3 would, with a Date header."""
         request_id = f"{self.rng.getrandbits(64):016X}"
         headers = {
             "Content-Type": "application/xml",
@@ -72,16 +72,16 @@ class RequestHandler:
             answer = self._recorded(operation, path, request, now)
             return answer if answer.headers else replace(answer, headers=headers)
         except ApiError as error:
-            spoken = error.spoken(self.vocabulary)
+            named = error.in_vocabulary(self.vocabulary)
             body = write_error(
-                spoken.code,
-                spoken.message,
+                named.code,
+                named.message,
                 request_id,
                 request_id,
                 bare=self.bare_errors,
                 namespace=self.error_namespace,
             )
-            return HttpResponse(spoken.status, body, headers)
+            return HttpResponse(named.status, body, headers)
 
     def _recorded(self, operation: str, path: dict[str, str], request: HttpRequest, now: datetime) -> HttpResponse:
         call = Call(now, operation, self._scope(request))
@@ -89,7 +89,7 @@ class RequestHandler:
             response = self._executed(call, path, request)
             call = replace(call, ending=response.ending)
         except ApiError as error:
-            call = replace(call, code=error.spoken(self.vocabulary).code)
+            call = replace(call, code=error.in_vocabulary(self.vocabulary).code)
             raise
         finally:
             self.calls.append(call)
@@ -104,9 +104,9 @@ class RequestHandler:
         fault = self.faults.pick(call.operation, call.scope, job_id)
         if fault is not None and _precedes_change(fault):
             return _apply_fault(fault, b"")
-        call.asked.update(_read_input(call.operation, path, request))
+        call.parameters.update(_read_input(call.operation, path, request))
         body = write_answer(
-            operation_model(call.operation), self.perform[call.operation](call.scope, call.asked, call.at)
+            operation_model(call.operation), self.perform[call.operation](call.scope, call.parameters, call.at)
         )
         return HttpResponse(200, body, {}) if fault is None else _apply_fault(fault, body)
 
@@ -116,9 +116,9 @@ class RequestHandler:
 
 
 def _check_region(request: HttpRequest) -> None:
-    """Refuse a signature for another Region than the host's: else jobs would land where nobody looks for them.
+    """Refuse a signature for another Region than the host's, or jobs would be created in an unexpected Region.
 
-    Code and message are those that S3 itself answers for a signature of the wrong Region.
+    Code and message are those that S3 itself returns for a signature of the wrong Region.
     """
     named, signed = host_region(request.headers), signed_region(request.headers)
     if named is not None and signed is not None and named != signed:
@@ -134,7 +134,7 @@ def _precedes_change(fault: Fault) -> bool:
 
 def _apply_fault(fault: Fault, body: bytes) -> HttpResponse:
     if fault.effect is Effect.ERROR:
-        raise ApiError(fault.code, "The emulator was told to answer so.", verbatim=True)
+        raise ApiError(fault.code, "A fault of the emulator returns this error.", verbatim=True)
     if fault.effect is Effect.WRONG_XML:
         return _WRONG_XML
     if fault.effect in _OTHER_BODIES:

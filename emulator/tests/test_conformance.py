@@ -158,7 +158,7 @@ def test_every_member_that_botocore_sends_is_read(operation: str) -> None:
     # Two operations at once, no such job, a foreign token: refused for what it says, once it was read.
     with pytest.raises(ClientError):
         getattr(s3control, _snake(operation))(**asked)
-    assert batch.emulator.calls[-1].asked == asked
+    assert batch.emulator.calls[-1].parameters == asked
 
 
 def _snake(operation: str) -> str:

@@ -188,7 +188,7 @@ def test_every_call_is_recorded(batch: EmulatedBatch, new_job: NewJob, s3control
         s3control.update_job_status(AccountId=ACCOUNT, JobId=job_id, RequestedJobStatus="Ready")
     call = batch.emulator.calls[-1]
     assert (call.operation, call.code) == ("UpdateJobStatus", "JobStatusException")
-    assert call.asked == {"AccountId": ACCOUNT, "JobId": job_id, "RequestedJobStatus": "Ready"}
+    assert call.parameters == {"AccountId": ACCOUNT, "JobId": job_id, "RequestedJobStatus": "Ready"}
 
 
 RAW: dict[str, tuple[str, str, bytes, int, bytes]] = {

@@ -401,9 +401,10 @@ class Stage:
     def updates(self) -> list[str]:
         """The statuses that S3 was asked for by the gate, oldest first."""
         return [
-            str(call.asked.get("RequestedJobStatus"))
+            str(call.parameters.get("RequestedJobStatus"))
             for call in self.emulator.calls
-            if call.operation == "UpdateJobStatus" and call.asked.get("StatusUpdateReason") != "looked at it myself"
+            if call.operation == "UpdateJobStatus"
+            and call.parameters.get("StatusUpdateReason") != "looked at it myself"
         ]
 
     def count(self, operation: str) -> int:
