@@ -78,7 +78,7 @@ def new_job(batch: EmulatedBatch, s3control: Any) -> NewJob:
 
 @pytest.fixture(params=["in process", "over HTTP"])
 def unchecked(request: pytest.FixtureRequest, batch: EmulatedBatch) -> Iterator[Any]:
-    """A client that sends whatever it is told: signed, and not validated before."""
+    """A client that signs requests but does not validate their parameters."""
     if request.param == "in process":
         yield connect(client(parameter_validation=False), batch.emulator)
         return

@@ -23,9 +23,9 @@ ROWS = b"".join(b"data,key-%d\n" % row for row in range(30))
 
 @contextmanager
 def serving(*options: str, environment: dict[str, str] | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The command, once it has said where it listens and how to get there; its control API takes `CONTROL_TOKEN`.
+    """Run the command until it has printed its URL and its hints; its control API takes `CONTROL_TOKEN`.
 
-    It knows no credentials but those of `environment`.
+    It has no credentials but those in `environment`.
     """
     with subprocess.Popen(
         [*COMMAND, *options],
@@ -50,14 +50,14 @@ def serving(*options: str, environment: dict[str, str] | None = None) -> Iterato
 
 
 def end(process: subprocess.Popen[str], by: signal.Signals) -> tuple[int, str, str]:
-    """Ask the process to end; its exit code and the rest of what it said."""
+    """Signal the process to end; returns its exit code and the rest of its output."""
     process.send_signal(by)
     out, err = process.communicate(timeout=20)
     return process.returncode, out, err
 
 
 def stored(url: str, credentials: dict[str, str], bucket: str) -> dict[str, Any]:
-    """A manifest in a new bucket of whom the credentials belong to, as CreateJob names it."""
+    """Store a manifest in a new bucket with these credentials; returns the Manifest member of CreateJob."""
     s3 = boto3.client(
         "s3",
         endpoint_url=url,
@@ -74,7 +74,7 @@ def stored(url: str, credentials: dict[str, str], bucket: str) -> dict[str, Any]
 
 
 def settled(url: str, named: dict[str, Any]) -> dict[str, Any]:
-    """A job from its creation to its end, confirmed where it asks for it."""
+    """Create a job and run it to its end, with confirmation if it is required; returns its last description."""
     s3control = client(base_url=url)
 
     def later() -> dict[str, Any]:
@@ -91,5 +91,5 @@ def settled(url: str, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve(url: str, environment: dict[str, str]) -> AbstractContextManager[tuple[str, subprocess.Popen[str]]]:
-    """The command with an S3 and an environment."""
+    """Run the command with an S3 endpoint and an environment."""
     return serving("--stepped", "--no-events", "--s3-endpoint", url, environment=environment)

@@ -1,4 +1,4 @@
-"""How events reach somebody, well and badly."""
+"""Delivery of events, reliable and unreliable."""
 
 import threading
 from collections import Counter
@@ -17,7 +17,7 @@ EVENTS: list[dict[str, Any]] = [{"id": number} for number in range(200)]
 
 
 def delivered(how: Unreliability, seed: int) -> tuple[list[int], list[int]]:
-    """What arrives of 200 events, a second apart, and what was dropped."""
+    """Which of 200 events, a second apart, arrive, and which are dropped."""
     clock = SteppedClock(START)
     arrived: list[int] = []
     sink = UnreliableSink(lambda event: arrived.append(event["id"]), clock, how, seed)
@@ -40,7 +40,7 @@ def delivered(how: Unreliability, seed: int) -> tuple[list[int], list[int]]:
     st.integers(),
 )
 def test_every_event_arrives_or_was_dropped_and_at_most_twice(how: Unreliability, seed: int) -> None:
-    """Nothing is invented, nothing is lost unsaid; the same seed does the same."""
+    """No event is invented, every lost one is reported, and the same seed gives the same result."""
     arrived, dropped = delivered(how, seed)
     assert set(arrived) | set(dropped) == set(range(200))
     assert not set(arrived) & set(dropped)
@@ -68,7 +68,7 @@ def test_each_way_of_mistreating_events_shows(how: Unreliability, seen: Any) -> 
 
 
 class _Listener(BaseHTTPRequestHandler):
-    """Keeps what is posted; refuses what is posted to /refuse."""
+    """Keeps the posted events; refuses those posted to /refuse."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -82,7 +82,7 @@ class _Listener(BaseHTTPRequestHandler):
 
 
 def test_events_are_posted_and_a_lost_one_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Delivery is best effort: nobody answering is no error of the job."""
+    """Delivery is best effort: a sink without a listener causes no error of the job."""
     posted: list[bytes] = []
     with HTTPServer(("127.0.0.1", 0), _Listener) as server:
         server.posted = posted  # type: ignore[attr-defined]

@@ -114,7 +114,7 @@ def test_a_sink_that_fails_does_not_stop_the_jobs_of_a_server(caplog: pytest.Log
 
 
 def test_a_sink_may_call_back(batch: EmulatedBatch) -> None:
-    """An event is told after its change is complete, so its job can be described and confirmed at once."""
+    """An event is delivered after its change is complete, so its job can be described and confirmed at once."""
     seen: list[str] = []
 
     def confirm(event: Any) -> None:
@@ -131,7 +131,7 @@ def test_a_sink_may_call_back(batch: EmulatedBatch) -> None:
 
 
 def test_a_served_emulator_moves_jobs_by_itself() -> None:
-    """With a real clock and short delays a job is soon Suspended, with nobody asking."""
+    """With a real clock and short delays a job is soon Suspended, without any request."""
     objects, reached = MemoryObjects(), "New"
     events: list[Event] = []
     emulator = Emulator(RealClock(), objects, events.append, delays=Delays.every(timedelta(milliseconds=10)))

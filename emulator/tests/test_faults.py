@@ -270,14 +270,14 @@ def test_an_injected_code_is_answered_as_it_was_named(batch: EmulatedBatch) -> N
 
 
 def control(base_url: str, method: str, path: str, said: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """One control request, with the token unless told otherwise; its status and its JSON."""
+    """Send a control request, by default with the token; returns its status and its JSON."""
     headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"} if headers is None else headers
     answer = urllib3.request(method, f"{base_url}/_emulator/{path}", json=said, headers=headers, retries=False)
     return answer.status, answer.json()
 
 
 def test_another_process_can_drive_a_served_emulator(batch: EmulatedBatch, base_url: str, new_job: NewJob) -> None:
-    """Clock, jobs, calls, faults, pace and reset, as docs/reference.md says."""
+    """Clock, jobs, calls, faults, pace and reset, as in docs/reference.md."""
     job_id = new_job()
     assert control(base_url, "GET", "")[1] == {"now": "2026-01-01T00:00:00.000Z", "stepped": True, "jobs": 1}
     assert control(base_url, "POST", "clock", {"advance_seconds": 3})[1]["now"] == "2026-01-01T00:00:03.000Z"

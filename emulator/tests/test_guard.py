@@ -179,7 +179,7 @@ def test_a_proxied_target_reaches_the_application_as_a_path(host: str, path: str
 
 
 def test_no_answer_is_for_another_origin() -> None:
-    """Whatever the application says."""
+    """Whatever headers the application sends."""
     for headers in (CLIENTS_HEADERS[0], BROWSERS_HEADERS[0]):
         first, _ = answered("GET", "/", sent("127.0.0.1", headers))
         assert not [name for name, _ in first["headers"] if name.lower().startswith(b"access-control-")]
@@ -187,7 +187,7 @@ def test_no_answer_is_for_another_origin() -> None:
 
 
 def test_every_partition_of_aws_has_its_domain() -> None:
-    """And nobody else's is among them."""
+    """And no other domain is in the list."""
     outputs = [partition["outputs"] for partition in Loader().load_data("partitions")["partitions"]]
     assert set(DNS_SUFFIXES) == {each[name] for each in outputs for name in ("dnsSuffix", "dualStackDnsSuffix")}
 

@@ -41,7 +41,7 @@ class Sdk:
     etag: str
 
     def ask(self, **request: Any) -> Any:
-        """The driver's answer to one line; its form is told in the driver."""
+        """The driver's answer to one line; the driver documents the form."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{json.dumps(request)}\n")
@@ -241,7 +241,7 @@ def test_a_job_is_confirmed_and_gets_on(sdk: Sdk, waiting: str) -> None:
 
 
 def test_a_waiting_job_is_cancelled(sdk: Sdk, waiting: str) -> None:
-    """The answer says Cancelled at once."""
+    """The response has Cancelled at once."""
     answer = sdk.send("UpdateJobStatus", JobId=waiting, RequestedJobStatus="Cancelled")
     assert answer == {"JobId": waiting, "Status": "Cancelled"}
 

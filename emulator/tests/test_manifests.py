@@ -191,7 +191,7 @@ def test_a_job_of_which_most_rows_have_no_version_fails_after_1000_tasks(
 
 @dataclass(frozen=True, slots=True)
 class _Forbidden:
-    """An S3 that lets nobody read or list."""
+    """An S3 that denies reading and listing."""
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
         raise ObjectUnreadableError("AccessDenied", "An error occurred (AccessDenied) when calling GetObject")

@@ -9,7 +9,7 @@ from .served import COMMAND, OWNER, serve, settled, stored
 
 
 def test_a_job_gets_from_creation_to_complete(moto_s3: str) -> None:
-    """With the manifest counted, by the credentials that it was stored with."""
+    """With the manifest counted, read with the credentials that it was stored with."""
     named = stored(moto_s3, OWNER, "servers-complete")
     with serve(moto_s3, OWNER) as (url, _):
         job = settled(url, named)
@@ -26,7 +26,7 @@ def test_a_job_gets_from_creation_to_complete(moto_s3: str) -> None:
     ids=str,
 )
 def test_without_credentials_it_does_not_start(environment: dict[str, str], says: str) -> None:
-    """It says what to export; exit code 2, no traceback."""
+    """It prints what to export; exit code 2, no traceback."""
     done = subprocess.run(
         [*COMMAND, "--s3-endpoint", "http://127.0.0.1:9"],
         env=without_settings() | {"COLUMNS": "200"} | environment,
@@ -47,7 +47,7 @@ def test_without_credentials_it_does_not_start(environment: dict[str, str], says
     ids=str,
 )
 def test_a_token_is_asked_for_and_not_short(options: list[str], environment: dict[str, str]) -> None:
-    """A clock that nobody can advance, and a token that a guess finds, are refused."""
+    """A clock that can't be advanced and a token that can be guessed are refused."""
     done = subprocess.run(
         [*COMMAND, *options],
         env=without_settings() | {"COLUMNS": "200"} | environment,
