@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 
 import boto3
 
-from s3batch_emulator import Emulator, MemoryObjects, RealClock, SteppedClock, connect, running_server
+from s3batch_emulator import Emulator, MemoryObjects, RealClock, SteppedClock, application, connect, running_server
 
 ACCOUNT = "123456789012"
 LEAST_PER_SECOND = 500
@@ -49,7 +49,7 @@ def serve(jobs: int, channel: Connection) -> None:
             },
         )
     clock.advance(timedelta(seconds=10))
-    with running_server(emulator.asgi) as url:
+    with running_server(application(emulator)) as url:
         channel.send((url.removeprefix("http://"), [job.job_id for job in emulator.jobs()]))
         channel.recv()
 

@@ -1,71 +1,21 @@
-"""The S3 Batch Operations job API over HTTP, for tests and demonstrations.
+"""The S3 Batch Operations job API, for tests and demonstrations.
 
-It is a reading of the documentation, not S3: what nobody outside AWS knows is a switch.
-It imports nothing of batchgate, so that a shared misreading can't hide in both.
+It follows the documentation of S3. Where the documentation is silent, a switch selects the behaviour.
 
     emulator = Emulator(SteppedClock(datetime(2026, 1, 1, tzinfo=UTC)), MemoryObjects(), print)
     s3control = connect(boto3.client("s3control", region_name="us-east-1"), emulator)
     emulator.clock.advance(timedelta(minutes=1))
 """
 
-from s3batch_emulator.address import Place
-from s3batch_emulator.calls import Call
-from s3batch_emulator.clock import Clock, RealClock, SteppedClock
-from s3batch_emulator.connect import connect, over_http, point_at
-from s3batch_emulator.delivery import EventBridgeSink, HttpSink, Unreliability, UnreliableSink
-from s3batch_emulator.emulator import Emulator
-from s3batch_emulator.errors import EmulatorError, Vocabulary
-from s3batch_emulator.events import Event, EventSink
-from s3batch_emulator.exchange import Ending
-from s3batch_emulator.faults import Effect, Fault, RateLimit
-from s3batch_emulator.identity import Authorizer, Caller, Identity
-from s3batch_emulator.jobs import Failure, JobSnapshot
-from s3batch_emulator.lifecycle import TRANSITIONS, Cause, JobStatus, Transition
-from s3batch_emulator.objects import ListedObject, MemoryObjects, ObjectSource, ObjectUnreadableError, S3Objects
-from s3batch_emulator.progress import Tally
-from s3batch_emulator.server import running_server
-from s3batch_emulator.switches import Delays, ManifestKind, Pace, Switches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "TRANSITIONS",
-    "Authorizer",
-    "Call",
-    "Caller",
-    "Cause",
-    "Clock",
-    "Delays",
-    "Effect",
-    "Emulator",
-    "EmulatorError",
-    "Ending",
-    "Event",
-    "EventBridgeSink",
-    "EventSink",
-    "Failure",
-    "Fault",
-    "HttpSink",
-    "Identity",
-    "JobSnapshot",
-    "JobStatus",
-    "ListedObject",
-    "ManifestKind",
-    "MemoryObjects",
-    "ObjectSource",
-    "ObjectUnreadableError",
-    "Pace",
-    "Place",
-    "RateLimit",
-    "RealClock",
-    "S3Objects",
-    "SteppedClock",
-    "Switches",
-    "Tally",
-    "Transition",
-    "Unreliability",
-    "UnreliableSink",
-    "Vocabulary",
-    "connect",
-    "over_http",
-    "point_at",
-    "running_server",
-]
+if TYPE_CHECKING:
+    from s3batch_emulator.api import *  # noqa: F403 -- the list is `api.__all__`
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- any public name
+    """Load the public names on first use: pytest imports this package in every run, and most runs use none."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return getattr(import_module("s3batch_emulator.api"), name)

@@ -1,4 +1,4 @@
-"""Whose job API a request means: account, Region and partition, from the request alone."""
+"""The account, Region and partition of a request."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ _CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/(?P<region>[a-z0-9-]+
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where jobs live: they are never seen from another account or Region.
+class JobScope:
+    """The partition, Region and account of jobs. Jobs are never visible from another account or Region.
 
     Attributes:
         partition: `aws`, `aws-cn`, `aws-us-gov` or another that botocore knows.
@@ -29,7 +29,7 @@ class Place:
     account_id: str
 
     def job_arn(self, job_id: str) -> str:
-        """The ARN of one of this place's jobs."""
+        """The ARN of a job."""
         return f"arn:{self.partition}:s3:{self.region}:{self.account_id}:job/{job_id}"
 
 
@@ -45,24 +45,24 @@ def partition_of(region: str, default: str) -> str:
 
 
 def host_account(host: str) -> str | None:
-    """The account id that a Host header carries before the endpoint, or None."""
+    """The account id before the endpoint in a Host header, or None."""
     name = _without_port(host)
     found = _HOST.fullmatch(name) or _LOOPBACK_HOST.fullmatch(name)
     return found["account"] if found else None
 
 
 def region_of(headers: Mapping[str, str], default: str) -> str:
-    """The Region that a request means: its Host's, else its signature's, else the default.
+    """The Region of a request: that of its Host, else of its signature, else the default.
 
     Args:
         headers: Header values by lower-case names.
-        default: What to assume for an unsigned request to a loopback host.
+        default: The Region of an unsigned request to a loopback host.
     """
     return host_region(headers) or signed_region(headers) or default
 
 
 def host_region(headers: Mapping[str, str]) -> str | None:
-    """The Region that a request's Host names; None for a host without one, such as a loopback host."""
+    """The Region in a request's Host header; None if the host has none, such as a loopback host."""
     named = _HOST.fullmatch(_without_port(headers.get("host", "")))
     return named["region"] if named else None
 

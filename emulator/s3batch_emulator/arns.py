@@ -1,4 +1,4 @@
-"""Where the ARNs of a job lead: read from the left, so that no piece of one is taken for a bucket.
+"""Parses the ARNs of a job from the left, so that no part of one is mistaken for a bucket.
 
 *Source*: Service Authorization Reference, resource types of Amazon S3 and of Amazon S3 Express; S3 User Guide,
 "Referencing access points" (access-points-alias).
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 _FIELDS = 6
 _TYPED = re.compile("([a-z]+)[/:]")
 _NAME = re.compile("[A-Za-z0-9._-]+")
-"""The characters of names of buckets, old ones with capitals and underscores too, and of access points."""
+"""The characters in names of access points and buckets, including capitals and underscores in old bucket names."""
 _DIRECTORY_BUCKET = "--x-s3"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What an ARN of S3 names.
+class ArnResource:
+    """The resource that an ARN of S3 names.
 
     Attributes:
-        bucket: As the S3 API takes it in place of a bucket: a bucket's name, or an access point's ARN.
-        key: What stands behind it; "" for nothing.
+        bucket: What the S3 API takes as the bucket: a bucket's name, or an access point's ARN.
+        key: The part after the bucket; "" if there is none.
         is_directory: Whether it is a directory bucket, or an access point of one.
     """
 
@@ -29,8 +29,8 @@ class Place:
     is_directory: bool = False
 
 
-def place_of(arn: str) -> Place | None:
-    """Read `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; None for an ARN of anything else, or no ARN."""
+def parse_arn(arn: str) -> ArnResource | None:
+    """Parse `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; None for any other ARN, or text that is not an ARN."""
     fields = arn.split(":", _FIELDS - 1)
     if len(fields) < _FIELDS or fields[0] != "arn":
         return None
@@ -42,16 +42,16 @@ def place_of(arn: str) -> Place | None:
         return None
     match service, kind:
         case "s3", "" if not region and not account:
-            return Place(name, key, is_directory=name.endswith(_DIRECTORY_BUCKET))
+            return ArnResource(name, key, is_directory=name.endswith(_DIRECTORY_BUCKET))
         case "s3", "accesspoint":
-            return Place(f"{':'.join(fields[:-1])}:accesspoint/{name}", key.removeprefix("object/"))
+            return ArnResource(f"{':'.join(fields[:-1])}:accesspoint/{name}", key.removeprefix("object/"))
         case "s3express", "bucket" | "accesspoint":
-            return Place(name, key, is_directory=True)
+            return ArnResource(name, key, is_directory=True)
         case _:
             return None
 
 
 def bucket_of(arn: str) -> str:
-    """What stands for a bucket where one is asked for; "" where the ARN names none, or something behind one."""
-    place = place_of(arn)
-    return place.bucket if place is not None and not place.key and not arn.endswith("/") else ""
+    """The bucket, or access point, that an ARN names; "" if it names none, or names an object in one."""
+    named = parse_arn(arn)
+    return named.bucket if named is not None and not named.key and not arn.endswith("/") else ""

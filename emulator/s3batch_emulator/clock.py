@@ -1,7 +1,7 @@
-"""Time for the emulator: real for a server, stepped by hand for tests.
+"""The emulator's time: real for a server, stepped by hand for tests.
 
-A clock holds the timers too. A timer's action is told the instant that it was due at
-and reckons from that, so that a late timer changes nothing but when it is noticed.
+A clock also holds the timers. A timer's action gets the instant at which it was due and
+calculates from that, so a late timer changes nothing but when its effect is visible.
 """
 
 import contextlib
@@ -18,31 +18,31 @@ Action: TypeAlias = Callable[[datetime], None]
 
 
 class Clock(Protocol):
-    """What the emulator needs to know about time."""
+    """What the emulator needs of a clock."""
 
     def now(self) -> datetime:
-        """The present, as an aware UTC instant."""
+        """The present time, as an aware UTC datetime."""
         ...
 
     def schedule(self, due: datetime, action: Action) -> None:
-        """Have an action run at `due`, or as soon afterwards as somebody drives the clock."""
+        """Run an action at `due`, or later, when the clock is next driven."""
         ...
 
     def next_due(self) -> datetime | None:
-        """When the earliest timer is due; None when there is none."""
+        """When the earliest timer is due; None if there is none."""
         ...
 
     def run_due(self) -> None:
-        """Run what is due by now, earliest first, including what that makes due."""
+        """Run the timers that are due by now, earliest first, including those that become due by that."""
         ...
 
     def on_schedule(self, listener: Callable[[], None]) -> None:
-        """Have a listener told, on any thread, whenever a timer was added."""
+        """Call a listener, on any thread, whenever a timer was added."""
         ...
 
 
 class _Timers:
-    """Timers in the order of their due instants; those of one instant in the order of adding."""
+    """Timers by due time; those with the same due time in the order in which they were added."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, int, Action]] = []
@@ -75,11 +75,11 @@ class RealClock(_Timers):
     """The machine's clock. A server's event loop drives the timers; so does every in-process call."""
 
     def now(self) -> datetime:
-        """The machine's present."""
+        """The present time of the machine."""
         return datetime.now(UTC)
 
     def run_due(self) -> None:
-        """Run what is due by now, earliest first."""
+        """Run the timers that are due by now, earliest first."""
         while taken := self._take(self.now()):
             due, action = taken
             action(due)
@@ -89,7 +89,7 @@ class SteppedClock(_Timers):
     """A clock that stands still until a test advances it."""
 
     def __init__(self, start: datetime) -> None:
-        """Stand at `start`, which must be aware."""
+        """Start at `start`, an aware datetime."""
         super().__init__()
         if start.tzinfo is None:
             raise EmulatorError("SteppedClock: start must be an aware datetime")
@@ -97,17 +97,17 @@ class SteppedClock(_Timers):
         self._driving = threading.RLock()
 
     def now(self) -> datetime:
-        """Where the clock stands."""
+        """The time to which the clock was advanced."""
         return self._now
 
     def advance(self, by: timedelta) -> None:
-        """Move forward, stopping at every timer on the way to run it at its own instant.
+        """Move forward, and run every timer on the way at its own instant.
 
         Raises:
             EmulatorError: `by` is negative.
         """
         if by < timedelta(0):
-            raise EmulatorError(f"SteppedClock.advance: time can't go back by {-by}")
+            raise EmulatorError(f"SteppedClock.advance: can't go back in time by {-by}")
         with self.held():
             until = self._now + by
             while taken := self._take(until):
@@ -118,10 +118,10 @@ class SteppedClock(_Timers):
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Let no other thread, such as a server's, drive the clock: what it has begun is over first."""
+        """Keep other threads, such as a server's, from driving the clock; waits for the timer that one is running."""
         with self._driving:
             yield
 
     def run_due(self) -> None:
-        """Run what is due where the clock stands."""
+        """Run the timers that are due at the present time of the clock."""
         self.advance(timedelta(0))

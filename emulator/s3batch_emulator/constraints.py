@@ -1,4 +1,4 @@
-r"""Limits of the service model, enforced on any shape: none is written by hand.
+r"""Enforces the limits of the service model on any shape; no limit is written by hand.
 
 Lengths are counted in characters (code points). Patterns must match the whole value;
 the model writes them for Java, so Unicode classes such as `\p{L}` are spelled out.
@@ -16,16 +16,16 @@ from s3batch_emulator.values import Structure, Value
 _UNICODE_CLASS = re.compile(r"\\p\{(\w+)\}")
 _ASCII_CLASSES = {"L": "A-Za-z", "N": "0-9", "Z": " "}
 _LAST_CODE_POINT = 0x10FFFF
-_XML_UNSPEAKABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def violations(shape: Shape, value: Value, where: str = "") -> Iterator[str]:
-    """Every limit of the shape that the value breaks, in document order.
+    """Every limit of the shape that the value violates, in document order.
 
     Args:
         shape: A botocore shape.
-        value: What was sent for it.
-        where: The path of member names so far, for the messages.
+        value: The value that was sent.
+        where: The path of member names to the value, for the messages.
     """
     match shape, value:
         case StructureShape(), dict():
@@ -74,8 +74,8 @@ def _string(shape: StringShape, value: str, where: str) -> Iterator[str]:
     pattern = shape.metadata.get("pattern")
     if pattern is not None and not _compiled(pattern, ascii_only=value.isascii()).fullmatch(value):
         yield f"{where} must match {pattern}"
-    if _XML_UNSPEAKABLE.search(value):
-        yield f"{where} has a character that XML can't carry"
+    if _NOT_XML.search(value):
+        yield f"{where} has a character that XML does not allow"
 
 
 @cache

@@ -1,47 +1,45 @@
-"""The control API under `/_emulator/`: what a test in another process does to a served emulator.
+"""The control API under `/_emulator/`, for tests in another process than the server.
 
-JSON in, JSON out. It answers on the loopback interface only, to who has the token of `Emulator`: docs/emulator.md.
+JSON in, JSON out. It accepts requests from the loopback interface with the token of the emulator: docs/reference.md.
 """
 
 import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from s3batch_emulator.clock import SteppedClock
+from s3batch_emulator.emulator import Emulator
 from s3batch_emulator.errors import EmulatorError
 from s3batch_emulator.exchange import HttpResponse
 from s3batch_emulator.faults import Effect, Fault
 from s3batch_emulator.switches import Pace
 from s3batch_emulator.wire import timestamp_text
 
-if TYPE_CHECKING:
-    from s3batch_emulator.emulator import Emulator
-
 PREFIX = "/_emulator/"
 
 Json: TypeAlias = dict[str, Any]
-_Answer: TypeAlias = Callable[["Emulator", Json], Json]
+_Answer: TypeAlias = Callable[[Emulator, Json], Json]
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a client's address is this machine's own."""
+    """Whether a client's address is a loopback address."""
     try:
         return host is not None and ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, admitted: bool) -> HttpResponse:
-    """Carry out one control request.
+def answer(emulator: Emulator, method: str, path: str, body: bytes, *, admitted: bool) -> HttpResponse:
+    """Execute one control request.
 
     Args:
-        emulator: What to act on.
+        emulator: The emulator to control.
         method: GET, POST or DELETE.
         path: Beginning with `/_emulator/`.
-        body: A JSON object, or nothing.
-        admitted: The request came from this machine, with the token.
+        body: A JSON object, or empty.
+        admitted: The request is from this machine and has the token.
     """
     if not admitted:
         return _json(403, {"error": "expected Authorization: Bearer TOKEN, with the token that the emulator was given"})
@@ -49,19 +47,19 @@ def answer(emulator: "Emulator", method: str, path: str, body: bytes, *, admitte
     if chosen is None:
         return _json(404, {"error": f"there is no {method} {path}", "routes": sorted(" ".join(key) for key in _ROUTES)})
     try:
-        asked = json.loads(body) if body else {}
-        if not isinstance(asked, dict):
+        body_object = json.loads(body) if body else {}
+        if not isinstance(body_object, dict):
             return _json(400, {"error": "the body must be a JSON object"})
-        return _json(200, chosen(emulator, asked))
+        return _json(200, chosen(emulator, body_object))
     except (EmulatorError, ValueError, TypeError, KeyError, OverflowError) as error:
         return _json(400, {"error": f"{type(error).__name__}: {error}"})
 
 
-def _json(status: int, said: Mapping[str, object]) -> HttpResponse:
-    return HttpResponse(status, json.dumps(said).encode(), {"Content-Type": "application/json"})
+def _json(status: int, document: Mapping[str, object]) -> HttpResponse:
+    return HttpResponse(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
 
-def _describe(emulator: "Emulator", _: Json) -> Json:
+def _describe(emulator: Emulator, _: Json) -> Json:
     return {
         "now": timestamp_text(emulator.clock.now()),
         "stepped": isinstance(emulator.clock, SteppedClock),
@@ -69,14 +67,14 @@ def _describe(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _advance(emulator: "Emulator", asked: Json) -> Json:
+def _advance(emulator: Emulator, body_object: Json) -> Json:
     if not isinstance(emulator.clock, SteppedClock):
         raise EmulatorError("the clock is real; serve with --stepped to advance it")
-    emulator.clock.advance(timedelta(seconds=float(asked["advance_seconds"])))
-    return _describe(emulator, asked)
+    emulator.clock.advance(timedelta(seconds=float(body_object["advance_seconds"])))
+    return _describe(emulator, body_object)
 
 
-def _jobs(emulator: "Emulator", _: Json) -> Json:
+def _jobs(emulator: Emulator, _: Json) -> Json:
     return {
         "jobs": [
             {
@@ -94,15 +92,15 @@ def _jobs(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _calls(emulator: "Emulator", _: Json) -> Json:
+def _calls(emulator: Emulator, _: Json) -> Json:
     return {
         "calls": [
             {
                 "at": timestamp_text(call.at),
                 "operation": call.operation,
-                "account_id": call.place.account_id,
-                "region": call.place.region,
-                "job_id": call.asked.get("JobId"),
+                "account_id": call.scope.account_id,
+                "region": call.scope.region,
+                "job_id": call.parameters.get("JobId"),
                 "code": call.code,
                 "ending": call.ending.value,
             }
@@ -111,12 +109,12 @@ def _calls(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _add_fault(emulator: "Emulator", asked: Json) -> Json:
-    emulator.faults.add(Fault(**{**asked, "effect": Effect(asked["effect"])}))
-    return _faults(emulator, asked)
+def _add_fault(emulator: Emulator, body_object: Json) -> Json:
+    emulator.faults.add(Fault(**{**body_object, "effect": Effect(body_object["effect"])}))
+    return _faults(emulator, body_object)
 
 
-def _faults(emulator: "Emulator", _: Json) -> Json:
+def _faults(emulator: Emulator, _: Json) -> Json:
     return {
         "faults": [
             {name: getattr(fault, name) for name in Fault.__slots__} | {"effect": fault.effect.value}
@@ -125,20 +123,24 @@ def _faults(emulator: "Emulator", _: Json) -> Json:
     }
 
 
-def _clear_faults(emulator: "Emulator", asked: Json) -> Json:
+def _clear_faults(emulator: Emulator, body_object: Json) -> Json:
     emulator.faults.clear()
-    return _faults(emulator, asked)
+    return _faults(emulator, body_object)
 
 
-def _pace(emulator: "Emulator", asked: Json) -> Json:
-    pace = Pace(float(asked.get("tasks_per_second", 100.0)), float(asked.get("failing_share", 0.0)))
-    emulator.set_pace(str(asked["job_id"]), pace)
-    return {"job_id": asked["job_id"], "tasks_per_second": pace.tasks_per_second, "failing_share": pace.failing_share}
+def _pace(emulator: Emulator, body_object: Json) -> Json:
+    pace = Pace(float(body_object.get("tasks_per_second", 100.0)), float(body_object.get("failing_share", 0.0)))
+    emulator.set_pace(str(body_object["job_id"]), pace)
+    return {
+        "job_id": body_object["job_id"],
+        "tasks_per_second": pace.tasks_per_second,
+        "failing_share": pace.failing_share,
+    }
 
 
-def _reset(emulator: "Emulator", asked: Json) -> Json:
+def _reset(emulator: Emulator, body_object: Json) -> Json:
     emulator.reset()
-    return _describe(emulator, asked)
+    return _describe(emulator, body_object)
 
 
 _ROUTES: dict[tuple[str, str], _Answer] = {

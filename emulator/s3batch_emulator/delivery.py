@@ -1,6 +1,6 @@
-"""Ways for events to reach somebody, good ones and bad ones.
+"""Sinks that deliver events, reliably or not.
 
-Delivery of S3's events is best effort: they may come late, twice, out of order, or not
+S3 delivers events on a best-effort basis: they can arrive late, twice, out of order, or not
 at all. Source: Amazon EventBridge User Guide, events from AWS services.
 """
 
@@ -23,13 +23,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Unreliability:
-    """How badly events are delivered. Shares go from 0 to 1 and are drawn for each event.
+    """How unreliable the delivery is. Shares are from 0 to 1, and drawn for each event.
 
     Attributes:
-        drop: Share that never arrives.
-        repeat: Share that arrives twice, each time with a delay of its own.
-        swap: Share that is held back until another event has passed.
-        delay: The longest delay; each is drawn evenly between nothing and this.
+        drop: Share of events that never arrive.
+        repeat: Share of events that arrive twice, each time with a delay of its own.
+        swap: Share of events that are held back until another event has been delivered.
+        delay: The longest delay; each is drawn evenly between 0 and this.
     """
 
     drop: float = 0.0
@@ -40,13 +40,13 @@ class Unreliability:
 
 @dataclass(slots=True)
 class UnreliableSink:
-    """A sink that mistreats events on their way to another, the same way for the same seed.
+    """A sink that passes events to another one unreliably, in the same way for the same seed.
 
     Attributes:
-        sink: Who gets what arrives.
-        clock: Runs the delays; drive it as the emulator's.
-        how: How badly.
-        dropped: What never arrived, for a test's assertions.
+        sink: Gets the events that arrive.
+        clock: The clock of the delays; usually the emulator's.
+        how: How unreliable it is.
+        dropped: The events that never arrived, for assertions in tests.
     """
 
     sink: EventSink
@@ -58,7 +58,7 @@ class UnreliableSink:
     _rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start the generator."""
+        """Seed the generator."""
         self._rng = random.Random(self.seed)  # noqa: S311 -- for repeatable tests, not secrets
 
     def __call__(self, event: Event) -> None:
@@ -75,7 +75,7 @@ class UnreliableSink:
         self.flush()
 
     def flush(self) -> None:
-        """Send on what is held back."""
+        """Deliver the events that are held back."""
         held, self._held = self._held, []
         for event in held:
             self._send(event)
@@ -90,7 +90,7 @@ class UnreliableSink:
 
 @dataclass(slots=True)
 class HttpSink:
-    """Posts each event as JSON to a URL; what can't be delivered is logged and lost."""
+    """Posts each event as JSON to a URL. An event that can't be delivered is logged and lost."""
 
     url: str
     _pool: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
@@ -108,11 +108,11 @@ class HttpSink:
 
 @dataclass(slots=True)
 class EventBridgeSink:
-    """Puts each event on an event bus; what can't be delivered is logged and lost.
+    """Puts each event on an event bus. An event that can't be delivered is logged and lost.
 
     Attributes:
         client: A boto3 `events` client.
-        source: What to say in the place of `aws.s3`, which PutEvents keeps for AWS.
+        source: The source of the events instead of `aws.s3`, which PutEvents reserves for AWS.
     """
 
     client: BaseClient

@@ -1,12 +1,13 @@
-"""The emulator itself, as tests and carriers hold it."""
+"""The emulator, as tests and transports use it."""
 
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.calls import Call
 from s3batch_emulator.clock import Clock, SteppedClock
-from s3batch_emulator.desk import Desk
 from s3batch_emulator.errors import EmulatorError
 from s3batch_emulator.events import Event, EventSink, discard
 from s3batch_emulator.exchange import HttpRequest, HttpResponse
@@ -16,26 +17,25 @@ from s3batch_emulator.jobs import Job, JobSnapshot
 from s3batch_emulator.lifecycle import JobStatus
 from s3batch_emulator.objects import ObjectSource
 from s3batch_emulator.operations import JobOperations
-from s3batch_emulator.server import application
+from s3batch_emulator.request_handler import RequestHandler
 from s3batch_emulator.service import JobService
 from s3batch_emulator.switches import Delays, Pace, Switches
 
 
 class Emulator:
-    """The S3 Batch Operations job API, with all of its state inside this one object.
+    """The S3 Batch Operations job API. This object holds all of its state.
 
     Attributes:
-        clock: Its only notion of time.
-        dates: What answers are dated by: the same clock, unless a test says otherwise.
-        asgi: The ASGI application; mount or serve it anywhere. It refuses browsers and foreign hosts.
-        control_token: What requests of the control API must carry; None refuses them all.
-        faults: Where to lay faults in wait.
+        clock: The only clock that jobs follow.
+        dates: The clock of the Date header: the same, unless a test assigns another.
+        control_token: The token that requests to the control API must have; None refuses them all.
+        faults: The injected faults.
     """
 
     def __init__(  # noqa: PLR0913 -- each is a choice of its own, and all but two have defaults
         self,
         clock: Clock,
-        objects: ObjectSource,
+        objects: ObjectSource | Callable[[JobScope], ObjectSource],
         event_sink: EventSink = discard,
         switches: Switches | None = None,
         *,
@@ -49,22 +49,22 @@ class Emulator:
         seed: int | None = None,
         control_token: str | None = None,
     ) -> None:
-        """Make an emulator without jobs.
+        """Create an emulator without jobs.
 
         Args:
             clock: RealClock or SteppedClock.
-            objects: Where manifests are read.
-            event_sink: Told of every event, in order, after the change is complete; it may call back.
-            switches: How to read what documentation leaves open.
-            partition: For Regions that botocore does not know.
-            region: For requests that name none: unsigned ones to a loopback host.
-            delays: How long passing statuses last.
-            pace: How running jobs get on, unless `set_pace` says otherwise for one.
-            running_slots: How many jobs of an account and Region run at once; None for any number.
-            identity: What is demanded of callers; nothing by default.
-            rate_limit: Beyond it requests are throttled; None for no limit.
-            seed: Makes every id, and every fault that is left to chance, repeatable.
-            control_token: What requests of the control API must carry; None refuses them all.
+            objects: Where manifests are read; or a function that returns it for a job's account and Region.
+            event_sink: Called with every event, in order, after the change is complete; it may call back.
+            switches: The behavior that the documentation leaves open.
+            partition: The partition of Regions that botocore does not know.
+            region: The Region of requests that name none: unsigned ones to a loopback host.
+            delays: How long the statuses last that a job leaves by itself.
+            pace: How fast the tasks of running jobs end; `set_pace` changes it for one job.
+            running_slots: How many jobs of an account and Region can run at once; None for any number.
+            identity: What callers must prove; nothing by default.
+            rate_limit: Requests beyond it are throttled; None for no limit.
+            seed: Makes ids and random faults repeatable.
+            control_token: The token that requests to the control API must have; None refuses them all.
         """
         chosen = switches or Switches()
         self.clock = clock
@@ -74,7 +74,7 @@ class Emulator:
         self._delivering = threading.Lock()
         self._service = JobService(
             clock=clock,
-            objects=objects,
+            objects=objects if callable(objects) else lambda _: objects,
             switches=chosen,
             delays=delays or Delays(),
             pace=pace or Pace(),
@@ -83,7 +83,7 @@ class Emulator:
             announce=self.deliver,
         )
         self.faults = FaultPlan(random.Random(seed))  # noqa: S311 -- for repeatable tests, not secrets
-        self._desk = Desk(
+        self._handler = RequestHandler(
             perform=JobOperations(self._service).table(),
             rng=self._service.rng,
             vocabulary=chosen.vocabulary,
@@ -95,12 +95,11 @@ class Emulator:
             identity=identity or Identity(),
             limiter=RateLimiter(rate_limit) if rate_limit else None,
         )
-        self.asgi = application(self)
 
     # --- for tests -------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Let everything happen that is due by now."""
+        """Run all timers that are due by now, and deliver their events."""
         self.clock.run_due()
         self.deliver()
 
@@ -108,7 +107,7 @@ class Emulator:
         """Advance a stepped clock from timer to timer until a job has a status.
 
         Raises:
-            EmulatorError: The clock is not a SteppedClock, or the job does not get there `within`.
+            EmulatorError: The clock is not a SteppedClock, or the job does not reach the status `within` that time.
         """
         wanted = JobStatus(status)
         if not isinstance(self.clock, SteppedClock):
@@ -125,7 +124,7 @@ class Emulator:
                 self.clock.advance(max(due - self.clock.now(), timedelta(0)))
 
     def job(self, job_id: str) -> JobSnapshot:
-        """A job as it stands, wherever it lives.
+        """The present state of a job, in any account and Region.
 
         Raises:
             EmulatorError: There is no such job.
@@ -139,32 +138,32 @@ class Emulator:
             return [job.snapshot(self.clock.now()) for job in self._service.store.everything()]
 
     def set_pace(self, job_id: str, pace: Pace) -> None:
-        """Have one job get on at another pace from now."""
+        """Change the pace of one job from now on."""
         with self._service.lock:
             self._service.set_pace(self._known(job_id), pace, self.clock.now())
 
-    def add_member(self, job_id: str, path: tuple[str, ...], said: str) -> None:
-        """Have DescribeJob say more of a job than the service model knows, as a newer S3 may.
+    def add_member(self, job_id: str, path: tuple[str, ...], text: str) -> None:
+        """Add a member to DescribeJob that the service model does not have, as a newer S3 may.
 
         Args:
             job_id: Which job.
             path: Member names from the job on; the last one is not the model's: ("Operation", "LambdaInvoke", "New").
-            said: The member's text.
+            text: The member's text.
         """
         with self._service.lock:
-            self._known(job_id).unmodelled[path] = said
+            self._known(job_id).unmodelled[path] = text
 
     @property
     def calls(self) -> list[Call]:
         """The latest 10,000 requests that reached an operation, oldest first."""
-        return list(self._desk.calls)
+        return list(self._handler.calls)
 
     def reset(self) -> None:
         """Forget every job, call and fault; the clock stays."""
         with self._service.lock:
             self._service.store.clear()
             self._service.outbox.clear()
-            self._desk.calls.clear()
+            self._handler.calls.clear()
             self.faults.clear()
 
     def _known(self, job_id: str) -> Job:
@@ -173,18 +172,25 @@ class Emulator:
                 return job
         raise EmulatorError(f"there is no job {job_id}")
 
-    # --- for carriers ----------------------------------------------------------------------
+    # --- for transports ----------------------------------------------------------------------
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        """Respond to a client in this process: due timers run before the request, events are delivered after it."""
+        self.settle()
+        response = self.respond(request)
+        self.deliver()
+        return response
 
     def respond(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request: always, and always as S3 would.
+        """Respond to one request, as S3 would. Never raises.
 
         Events that it causes wait for `deliver`.
         """
         with self._service.lock:
-            return self._desk.answer(request, self.clock.now(), self.dates.now())
+            return self._handler.handle(request, self.clock.now(), self.dates.now())
 
     def deliver(self) -> None:
-        """Hand the events of finished changes to the sink, in order, one at a time."""
+        """Pass the events of finished changes to the sink, in order, one at a time."""
         while self._service.outbox and self._delivering.acquire(blocking=False):
             try:
                 while event := self._next_event():
@@ -194,7 +200,7 @@ class Emulator:
 
     @property
     def has_events(self) -> bool:
-        """Whether `deliver` would find something to do."""
+        """Whether events wait for `deliver`."""
         return bool(self._service.outbox)
 
     def _next_event(self) -> Event | None:

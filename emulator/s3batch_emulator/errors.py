@@ -1,21 +1,21 @@
-"""The errors that the emulator answers, as S3 names them.
+"""The errors that the emulator returns, by the names that S3 gives them.
 
 Three vocabularies exist. The service model says BadRequestException, NotFoundException and
 TooManyRequestsException. The User Guide's page "Troubleshooting S3 Batch Operations" says
-NoSuchJobException and SlowDown. Answers that people have recorded (aws-sdk-go-v2 #2384,
-aws-sdk-java-v2 #1986) say InvalidRequest. A client must understand them all, so the emulator
-can speak any.
+NoSuchJobException and SlowDown. Recorded responses (aws-sdk-go-v2 #2384,
+aws-sdk-java-v2 #1986) have InvalidRequest. A client must understand them all, so the emulator
+can use any of them.
 """
 
 from enum import Enum
 
 
 class EmulatorError(Exception):
-    """Something that the emulator itself was asked wrongly, by a test or a person."""
+    """A wrong use of the emulator by a test or a person."""
 
 
 class Vocabulary(Enum):
-    """Which names errors go by."""
+    """Whose names the error codes have."""
 
     MODEL = "model"
     GUIDE = "guide"
@@ -48,9 +48,9 @@ STATUS_BY_CODE = {
     "TooManyRequestsException": 400,
     "TooManyTagsException": 400,
 }
-"""HTTP status of every code that the emulator can answer.
+"""HTTP status of every code that the emulator can return.
 
-Those of the model's exceptions are 400 but for InternalServiceException (API reference,
+The model's exceptions have 400, except InternalServiceException (API reference,
 UpdateJobStatus, Errors); the others are S3's common error codes.
 """
 
@@ -65,32 +65,32 @@ OTHER_NAMES: dict[Vocabulary, dict[str, str]] = {
         "InternalServiceException": "InternalError",
     },
 }
-"""What each vocabulary calls otherwise than the model. InvalidRequest is recorded, InternalError S3's common code."""
+"""Codes that differ from the model's, by vocabulary. InvalidRequest is recorded, InternalError is S3's common code."""
 
 
 class ApiError(Exception):
-    """An answer that refuses: becomes an S3 error document, never a traceback.
+    """An error response: becomes an S3 error document, never a traceback.
 
     Attributes:
         code: One of `STATUS_BY_CODE`.
-        message: What S3 would say, for people.
+        message: The error message, for people.
         status: The HTTP status, from `STATUS_BY_CODE`.
-        verbatim: The code is meant as it is, whatever the vocabulary.
+        verbatim: The code is returned as it is, in every vocabulary.
     """
 
     def __init__(self, code: str, message: str, *, verbatim: bool = False) -> None:
-        """Refuse with a known code and a message."""
+        """Take a known code and a message."""
         super().__init__(f"{code}: {message}")
         self.code = code
         self.verbatim = verbatim
         self.message = message
         self.status = STATUS_BY_CODE[code]
 
-    def spoken(self, vocabulary: Vocabulary) -> "ApiError":
-        """The same refusal, named as the vocabulary names it."""
+    def in_vocabulary(self, vocabulary: Vocabulary) -> "ApiError":
+        """The same error, with the code of the vocabulary."""
         name = OTHER_NAMES[vocabulary].get(self.code)
         return self if name is None or self.verbatim else ApiError(name, self.message)
 
 
 class MalformedRequestError(Exception):
-    """A request that can't be read, or that breaks a limit of the service model."""
+    """A request that can't be parsed, or that violates a limit of the service model."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.lifecycle import JobStatus
 
 Event: TypeAlias = dict[str, Any]
@@ -19,7 +19,7 @@ EventSink: TypeAlias = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class EventIds:
-    """The three ids of one event, each new."""
+    """The three ids of one event."""
 
     envelope: str
     record: str
@@ -27,13 +27,13 @@ class EventIds:
 
 
 def discard(event: Event) -> None:
-    """A sink that nobody listens at."""
+    """A sink that ignores all events."""
     del event
 
 
 def job_event(
     name: str,
-    place: Place,
+    scope: JobScope,
     job_id: str,
     status: JobStatus,
     at: datetime,
@@ -46,23 +46,23 @@ def job_event(
 
     Args:
         name: `JobCreated` or `JobStatusChanged`.
-        place: Where the job is.
+        scope: Partition, Region and account of the job.
         job_id: The job.
-        status: What it changed to.
-        at: When, to the second.
+        status: Its new status.
+        at: When it changed; the event has seconds.
         ids: The event's own ids.
-        failure_codes: For a job that failed.
-        reason: What UpdateJobStatus gave, where that caused the change. That S3 repeats it in
+        failure_codes: Codes of a failed job.
+        reason: The reason in the UpdateJobStatus request, if one caused the change. That S3 repeats it in
             `statusChangeReason` is *inferred* from the name; the documented example is empty.
     """
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     detail = {
         "eventVersion": "1.05",
-        "userIdentity": {"accountId": place.account_id, "invokedBy": "s3.amazonaws.com"},
+        "userIdentity": {"accountId": scope.account_id, "invokedBy": "s3.amazonaws.com"},
         "eventTime": moment,
         "eventSource": "s3.amazonaws.com",
         "eventName": name,
-        "awsRegion": place.region,
+        "awsRegion": scope.region,
         "sourceIPAddress": "s3.amazonaws.com",
         "userAgent": "s3.amazonaws.com",
         "requestParameters": None,
@@ -70,10 +70,10 @@ def job_event(
         "eventID": ids.record,
         "readOnly": False,
         "eventType": "AwsServiceEvent",
-        "recipientAccountId": place.account_id,
+        "recipientAccountId": scope.account_id,
         "serviceEventDetails": {
             "jobId": job_id,
-            "jobArn": place.job_arn(job_id),
+            "jobArn": scope.job_arn(job_id),
             "status": status.value,
             "jobEventId": ids.job_event,
             "failureCodes": list(failure_codes),
@@ -85,9 +85,9 @@ def job_event(
         "id": ids.envelope,
         "detail-type": "AWS Service Event via CloudTrail",
         "source": "aws.s3",
-        "account": place.account_id,
+        "account": scope.account_id,
         "time": moment,
-        "region": place.region,
+        "region": scope.region,
         "resources": [],
         "detail": detail,
     }

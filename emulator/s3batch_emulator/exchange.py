@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, whatever carried them."""
+"""An HTTP request and its response, independent of the transport."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Ending(Enum):
-    """How the carrier is to end an exchange."""
+    """How the transport ends an exchange."""
 
     WHOLE = "whole"
     RESET = "reset"
@@ -16,7 +16,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it arrived.
+    """A request as it was received.
 
     Attributes:
         method: Upper case.
@@ -35,13 +35,13 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer to be sent.
+    """A response to be sent.
 
     Attributes:
         status: The HTTP status code.
-        body: The document; may be empty.
-        headers: By names as they are to be written; Content-Length is the carrier's affair.
-        ending: What happens to the connection.
+        body: The document; can be empty.
+        headers: Values by names, as they are to be sent. The transport adds Content-Length.
+        ending: What the transport does with the connection.
     """
 
     status: int

@@ -1,8 +1,8 @@
-"""Manifests that S3 makes itself, from a filter over a bucket.
+"""Manifests that S3 generates from a bucket and a filter.
 
-Source: API reference, S3JobManifestGenerator and JobManifestGeneratorFilter. What a
-local S3 can't know is not evaluated: EligibleForReplication, MatchAnyObjectEncryption;
-every object counts as one whose ObjectReplicationStatus is NONE.
+Source: API reference, S3JobManifestGenerator and JobManifestGeneratorFilter. Conditions
+on what a local S3 does not know are not evaluated: EligibleForReplication,
+MatchAnyObjectEncryption. Every object counts as one with the ObjectReplicationStatus NONE.
 """
 
 import csv
@@ -24,11 +24,11 @@ FORMAT = "S3InventoryReport_CSV_20211130"
 
 @dataclass(frozen=True, slots=True)
 class GeneratedManifest:
-    """What a generator has made.
+    """A generated manifest.
 
     Attributes:
         total_tasks: Objects that passed the filter.
-        descriptor: The GeneratedManifestDescriptor; None where EnableManifestOutput is false.
+        descriptor: The GeneratedManifestDescriptor; None if EnableManifestOutput is false.
     """
 
     total_tasks: int
@@ -38,14 +38,14 @@ class GeneratedManifest:
 def generate(
     generator: Structure, objects: ObjectSource, job_id: str, partition: str, at: datetime
 ) -> GeneratedManifest:
-    """List a bucket, filter it, and store the manifest where that is asked for.
+    """List a bucket, filter the objects, and store the manifest if the request asks for it.
 
     Args:
         generator: An S3JobManifestGenerator.
-        objects: Where the bucket is, and where the manifest goes.
+        objects: Holds the bucket, and gets the manifest.
         job_id: Becomes part of the manifest's key.
         partition: Of the ARN in the descriptor.
-        at: The creation time that the manifest states.
+        at: The creation time in the manifest.
 
     Raises:
         ManifestError: The bucket can't be listed, nothing passes the filter, or the manifest
@@ -76,10 +76,10 @@ def _bucket(structure: Structure, name: str) -> str:
 
 
 def _passes(found: ListedObject, wanted: Structure) -> bool:
-    return all(_judgements(found, wanted))
+    return all(_conditions(found, wanted))
 
 
-def _judgements(found: ListedObject, wanted: Structure) -> Iterator[bool]:
+def _conditions(found: ListedObject, wanted: Structure) -> Iterator[bool]:
     for name, matches in (
         ("MatchAnyPrefix", str.startswith),
         ("MatchAnySuffix", str.endswith),

@@ -1,8 +1,8 @@
-"""Keeps web pages away from a server on the loopback interface, where any page that somebody visits can send requests.
+"""Refuses requests of web pages at a loopback server: any page that is viewed on this machine can send them.
 
-Two things tell a browser's request from an AWS client's. A page that was rebound (its own name resolves to 127.0.0.1)
-sends its own Host. Every other page sends what page scripts can't leave out: Origin, Sec-Fetch-Site or a browser's
-User-Agent.
+Two things distinguish a browser's request from an AWS client's. A page that uses DNS rebinding (its own name
+resolves to 127.0.0.1) sends its own Host. Every other page sends what scripts can't omit: Origin,
+Sec-Fetch-Site or a browser's User-Agent.
 
 Standard library only, for `local.ministack_server` runs this file in ministack's own environment.
 """
@@ -36,7 +36,7 @@ DNS_SUFFIXES = (
     "csp.hci.ic.gov",
     "sc2s.sgov.gov",
 )
-"""Domains of AWS's partitions. Nobody else can make a name below them resolve to this machine."""
+"""Domains of AWS's partitions. Only AWS can make a name in them resolve to this machine."""
 
 _HOST = re.compile(
     r"(?:(?:[a-z0-9_-]+\.)*localhost|(?:\d{12}\.)?127\.0\.0\.1|\[::1\]"
@@ -45,20 +45,20 @@ _HOST = re.compile(
     r"(?::\d{1,5})?",
     re.ASCII,
 )
-"""This machine's loopback names, S3 Control's, and `s3-control.test`: `.test` is nobody's domain (RFC 6761)."""
+"""This machine's loopback names, S3 Control's, and `s3-control.test`: `.test` is reserved (RFC 6761)."""
 
 _ABSOLUTE_FORM = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<path>/.*)?", re.IGNORECASE)
-"""How clients name their target to a proxy: S3 Control's clients can reach a loopback port in no other way."""
+"""The target in a request to a proxy. S3 Control clients have no other way to reach a loopback port."""
 
-_OF_BROWSERS = frozenset({"origin", "sec-fetch-site"})
-"""Headers that browsers send by themselves. Node's `fetch` sends Sec-Fetch-Mode, and never Sec-Fetch-Site."""
+_BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
+"""Headers that browsers add. Node's `fetch` sends Sec-Fetch-Mode, but not Sec-Fetch-Site."""
 
 
 def guarded(app: Application) -> Application:
-    """The application behind the guard: browsers and foreign hosts are answered 403.
+    """An application that responds with 403 to browsers and foreign hosts, and passes other requests to `app`.
 
-    The application gets every target in origin form, with the authority of an absolute one as its Host, and no
-    answer of its own that would allow another origin to read it.
+    `app` gets every target in origin form, with the authority of an absolute one as its Host. Headers of its responses
+    that allow other origins to read them are removed.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ def guarded(app: Application) -> Application:
 
 
 def refusal(method: str, headers: Headers) -> str | None:
-    """Why a request in origin form is not let in; None where it is.
+    """Why a request in origin form is refused; None if it is not.
 
     Args:
         method: As it was sent.
@@ -91,9 +91,9 @@ def refusal(method: str, headers: Headers) -> str | None:
     """
     sent = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
     if method.upper() in {"OPTIONS", "CONNECT"}:
-        return f"{method.upper()} is not served here: no web page may ask"
+        return f"{method.upper()} is not served here: only browsers send it"
     for name, value in sent:
-        if name in _OF_BROWSERS or (name == "user-agent" and value.lower().startswith("mozilla/")):
+        if name in _BROWSER_HEADERS or (name == "user-agent" and value.lower().startswith("mozilla/")):
             return f"requests of web browsers are refused, and this one has {name}: {value}"
     hosts = [value for name, value in sent if name == "host"]
     if len(hosts) != 1:
@@ -104,13 +104,13 @@ def refusal(method: str, headers: Headers) -> str | None:
 
 
 def carries_token(headers: Headers, token: str | None) -> bool:
-    """Whether a request carries `Authorization: Bearer TOKEN`; never where there is no token."""
+    """Whether a request carries `Authorization: Bearer TOKEN`; never if there is no token."""
     sent = [value for name, value in headers if name.lower() == b"authorization"]
     return bool(token) and len(sent) == 1 and hmac.compare_digest(sent[0], f"Bearer {token}".encode())
 
 
 def _normalized(scope: Scope) -> str | None:
-    """Bring a target into origin form, its authority into the Host header; why that can't be done, or None."""
+    """Convert a target to origin form, its authority to the Host header; the reason if that is impossible, or None."""
     target = bytes(scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     absolute = _ABSOLUTE_FORM.fullmatch(target)
     if absolute is None:
@@ -123,15 +123,15 @@ def _normalized(scope: Scope) -> str | None:
 
 
 async def _refuse(why: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer in S3's shape, so that an AWS client prints the reason."""
+    """Respond with an error document of S3, so that an AWS client prints the reason."""
     if scope["type"] != "http":
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    said = escape("".join(char if char.isprintable() else "\ufffd" for char in why[:300]))
+    message = escape("".join(char if char.isprintable() else "\ufffd" for char in why[:300]))
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{said}</Message></Error>"
+        f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
         "<RequestId>0</RequestId><HostId>0</HostId></ErrorResponse>"
     ).encode()
     headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(body)).encode())]

@@ -1,4 +1,4 @@
-"""Who calls, whether the signature is right, and whether they may.
+"""Authentication and authorization of callers.
 
 Source: Amazon S3 API reference, "Authenticating Requests: Using the Authorization Header
 (AWS Signature Version 4)"; actions and resources: Service Authorization Reference, S3.
@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from urllib.parse import parse_qsl, quote
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.errors import ApiError
 from s3batch_emulator.exchange import HttpRequest
 
 SIGNATURE_LASTS = timedelta(minutes=15)
-"""How far a signature's time may be from S3's. Source: common error RequestTimeTooSkewed."""
+"""How far a signature's time can be from S3's. Source: common error RequestTimeTooSkewed."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]+)/(?P<scope>\d{8}/[a-z0-9-]+/s3/aws4_request),\s*"
@@ -29,7 +29,7 @@ _ON_EVERYTHING = frozenset({"CreateJob", "ListJobs"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, as far as it says.
+    """The sender of a request, as far as the request names it.
 
     Attributes:
         access_key_id: From the signature; None for an unsigned request.
@@ -41,18 +41,18 @@ class Caller:
 
 
 Authorizer: TypeAlias = Callable[[Caller, str, str], bool]
-"""Asked (caller, action such as `s3:UpdateJobStatus`, resource ARN or `*`); answers whether they may."""
+"""Called with (caller, action such as `s3:UpdateJobStatus`, resource ARN or `*`); returns whether it is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the emulator demands of its callers; nothing by default.
+    """What callers must prove; nothing by default.
 
     Attributes:
-        authorizer: Asked for every request; None allows all.
-        secrets: Secret access keys by access key id. Given any, every request must be signed
-            with one of them; None checks no signature.
-        check_time: Signatures must be of the last 15 minutes, by the emulator's clock. Real
+        authorizer: Called for every request; None allows all.
+        secrets: Secret access keys by access key id. If given, every request must be signed
+            with one of them; None checks no signatures.
+        check_time: Signatures must not be older than 15 minutes, by the emulator's clock. Real
             clients sign by the machine's clock, so this goes with a RealClock.
     """
 
@@ -60,8 +60,8 @@ class Identity:
     secrets: Mapping[str, str] | None = None
     check_time: bool = False
 
-    def admit(self, request: HttpRequest, operation: str, place: Place, job_id: str | None, now: datetime) -> None:
-        """Let a request pass.
+    def admit(self, request: HttpRequest, operation: str, scope: JobScope, job_id: str | None, now: datetime) -> None:
+        """Check a request.
 
         Raises:
             ApiError: AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed
@@ -79,7 +79,7 @@ class Identity:
         if signed is not None and self.secrets is not None:
             _check_signature(request, signed, self.secrets)
         caller = Caller(signed["key"] if signed else None, request.headers.get("x-amz-security-token"))
-        resource = "*" if operation in _ON_EVERYTHING else place.job_arn(job_id or "")
+        resource = "*" if operation in _ON_EVERYTHING else scope.job_arn(job_id or "")
         if self.authorizer is not None and not self.authorizer(caller, f"s3:{operation}", resource):
             raise ApiError("AccessDenied", "Access Denied")
 

@@ -1,11 +1,11 @@
-"""Jobs as the emulator keeps them, and as tests see them."""
+"""The jobs of the emulator, and their snapshots for tests."""
 
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.lifecycle import JobStatus
 from s3batch_emulator.progress import Tally, Work, tally_after
 from s3batch_emulator.switches import ManifestKind, Pace
@@ -22,18 +22,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """A job at one moment, for a test's assertions.
+    """A job at one moment, for assertions in tests.
 
     Attributes:
-        place: Partition, Region and account.
-        history: Every status so far with the instant it began, the present one last.
-        reason: The StatusUpdateReason that DescribeJob shows; None when it shows none.
-        total_tasks: What the manifest holds, shown or not; None until it was read.
-        tags: By their keys.
+        scope: Partition, Region and account.
+        history: Every status so far with the time when it began, the present one last.
+        reason: The StatusUpdateReason that DescribeJob returns; None if it returns none.
+        total_tasks: Number of tasks in the manifest, whether DescribeJob returns it or not; None until it was read.
+        tags: Values by keys.
         failures: Empty unless the job failed.
     """
 
-    place: Place
+    scope: JobScope
     job_id: str
     job_arn: str
     status: JobStatus
@@ -48,23 +48,23 @@ class JobSnapshot:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A job. Only the emulator's own rooms touch it.
+    """A job, as the emulator's own modules change it.
 
     Attributes:
-        order: Counts creations; later is higher.
+        order: Number of the job in the order of creation.
         request: The CreateJob input as it was accepted.
-        epoch: Counts changes of status, so that a timer can tell that it is stale.
+        epoch: Number of status changes, by which a timer detects that it is stale.
         confirmed_early: Ready was accepted before the job was Suspended.
-        waits: Ready or Paused, and only the others' priority keeps it from running.
-        failing_tasks: Those that can only fail.
-        base: What had ended when the present stretch of being Active began.
-        active_since: When that was; None while not Active.
-        active_before: Time spent Active in earlier stretches.
-        generated: What was generated in the place of a manifest, for DescribeJob.
-        unmodelled: Members that the service model lacks, for DescribeJob: where, and their texts.
+        waits: Ready or Paused, and waiting only for a slot.
+        failing_tasks: Number of tasks that always fail.
+        base: Tasks that had ended when the job last became Active.
+        active_since: When the job last became Active; None if it is not Active.
+        active_before: Time spent Active before that.
+        generated: Descriptor of the generated manifest, for DescribeJob.
+        unmodelled: Members that the service model lacks, for DescribeJob: texts by their paths.
     """
 
-    place: Place
+    scope: JobScope
     job_id: str
     order: int
     request: Structure
@@ -92,7 +92,7 @@ class Job:
 
     @property
     def needs_confirmation(self) -> bool:
-        """Somebody has to confirm: unless ConfirmationRequired is explicitly false.
+        """The job requires confirmation, unless ConfirmationRequired is explicitly false.
 
         Source: User Guide, Updating the job status: without `--no-confirmation-required`
         the job remains suspended until confirmed.
@@ -101,7 +101,7 @@ class Job:
 
     @property
     def manifest_kind(self) -> ManifestKind:
-        """How the job learns its objects."""
+        """How the job gets the list of its objects."""
         stated = text(self.request, "Manifest", "Spec", "Format")
         return ManifestKind(stated) if stated else ManifestKind.GENERATED
 
@@ -112,14 +112,14 @@ class Job:
         return next(iter(operation)) if isinstance(operation, dict) else ""
 
     def tally(self, now: datetime) -> Tally:
-        """What has ended by now."""
+        """Tasks that have ended by now."""
         if self.active_since is None or self.total_tasks is None:
             return self.base
         return tally_after(self.base, self.work, self.pace, now - self.active_since)
 
     @property
     def work(self) -> Work:
-        """What there is to do, as far as it is known."""
+        """The tasks of the job, as far as they are known."""
         return Work(self.total_tasks or 0, self.failing_tasks)
 
     def active_seconds(self, now: datetime) -> int:
@@ -128,11 +128,11 @@ class Job:
         return int((self.active_before + present).total_seconds())
 
     def snapshot(self, now: datetime) -> JobSnapshot:
-        """The job as it stands."""
+        """The present state of the job."""
         return JobSnapshot(
-            place=self.place,
+            scope=self.scope,
             job_id=self.job_id,
-            job_arn=self.place.job_arn(self.job_id),
+            job_arn=self.scope.job_arn(self.job_id),
             status=self.status,
             reason=self.reason,
             priority=self.priority,
@@ -145,8 +145,8 @@ class Job:
 
 
 @dataclass(slots=True)
-class _Shelf:
-    """The jobs of one place: by id, in order of creation, and by their request tokens."""
+class _ScopedJobs:
+    """The jobs of one account and Region: by id, in order of creation, and by their request tokens."""
 
     by_id: dict[str, Job] = field(default_factory=dict)
     in_order: list[Job] = field(default_factory=list)
@@ -155,63 +155,63 @@ class _Shelf:
 
 @dataclass(slots=True)
 class JobStore:
-    """All jobs, each seen only in its own account and Region."""
+    """All jobs, each visible only in its own account and Region."""
 
-    _shelves: dict[Place, _Shelf] = field(default_factory=dict)
+    _by_scope: dict[JobScope, _ScopedJobs] = field(default_factory=dict)
     _created: int = 0
 
     def next_order(self) -> int:
-        """The order of the next job to be created."""
+        """The number of the next job in the order of creation."""
         self._created += 1
         return self._created
 
     def add(self, job: Job) -> None:
-        """Keep a new job."""
-        shelf = self._shelves.setdefault(job.place, _Shelf())
-        shelf.by_id[job.job_id] = job
-        shelf.in_order.append(job)
+        """Add a new job."""
+        jobs = self._by_scope.setdefault(job.scope, _ScopedJobs())
+        jobs.by_id[job.job_id] = job
+        jobs.in_order.append(job)
         token = text(job.request, "ClientRequestToken")
         if token is not None:
-            shelf.by_token[token] = job
+            jobs.by_token[token] = job
 
-    def find(self, place: Place, job_id: str) -> Job | None:
-        """A job of a place, or None."""
-        return self._shelf(place).by_id.get(job_id)
+    def find(self, scope: JobScope, job_id: str) -> Job | None:
+        """A job of an account and Region, or None."""
+        return self._in_scope(scope).by_id.get(job_id)
 
-    def created_with(self, place: Place, token: str) -> Job | None:
-        """The job that a ClientRequestToken made, or None."""
-        return self._shelf(place).by_token.get(token)
+    def created_with(self, scope: JobScope, token: str) -> Job | None:
+        """The job that was created with a ClientRequestToken, or None."""
+        return self._in_scope(scope).by_token.get(token)
 
-    def newest_first(self, place: Place, before: int | None = None) -> Iterator[Job]:
-        """The jobs of a place, latest creation first; only those ordered before `before`."""
-        jobs = self._shelf(place).in_order
+    def newest_first(self, scope: JobScope, before: int | None = None) -> Iterator[Job]:
+        """The jobs of an account and Region, newest first; only those ordered before `before`."""
+        jobs = self._in_scope(scope).in_order
         end = len(jobs) if before is None else bisect.bisect_left(jobs, before, key=lambda job: job.order)
         return (jobs[position] for position in range(end - 1, -1, -1))
 
-    def oldest_first(self, place: Place, after: int | None = None) -> Iterator[Job]:
-        """The jobs of a place, first creation first; only those ordered after `after`."""
-        jobs = self._shelf(place).in_order
+    def oldest_first(self, scope: JobScope, after: int | None = None) -> Iterator[Job]:
+        """The jobs of an account and Region, oldest first; only those ordered after `after`."""
+        jobs = self._in_scope(scope).in_order
         begin = 0 if after is None else bisect.bisect_right(jobs, after, key=lambda job: job.order)
         return (jobs[position] for position in range(begin, len(jobs)))
 
     def forget(self, job: Job) -> None:
-        """Drop a job, as S3 does long after its end."""
-        shelf = self._shelf(job.place)
-        shelf.by_id.pop(job.job_id, None)
-        position = bisect.bisect_left(shelf.in_order, job.order, key=lambda kept: kept.order)
-        del shelf.in_order[position]
+        """Remove a job, as S3 does long after its end."""
+        jobs = self._in_scope(job.scope)
+        jobs.by_id.pop(job.job_id, None)
+        position = bisect.bisect_left(jobs.in_order, job.order, key=lambda kept: kept.order)
+        del jobs.in_order[position]
         token = text(job.request, "ClientRequestToken")
         if token is not None:
-            shelf.by_token.pop(token, None)
+            jobs.by_token.pop(token, None)
 
     def everything(self) -> Iterator[Job]:
-        """Every job of every place, in order of creation within each."""
-        for shelf in self._shelves.values():
-            yield from shelf.in_order
+        """All jobs, in order of creation within each account and Region."""
+        for jobs in self._by_scope.values():
+            yield from jobs.in_order
 
     def clear(self) -> None:
-        """Drop every job. The order of creation goes on."""
-        self._shelves.clear()
+        """Remove all jobs. The order of creation continues."""
+        self._by_scope.clear()
 
-    def _shelf(self, place: Place) -> _Shelf:
-        return self._shelves.get(place) or _Shelf()
+    def _in_scope(self, scope: JobScope) -> _ScopedJobs:
+        return self._by_scope.get(scope) or _ScopedJobs()

@@ -1,4 +1,4 @@
-"""How many tasks a manifest holds, counted the way S3 reads it: whole, before the job runs.
+"""Counts the tasks of a manifest. Like S3, it reads the whole manifest before the job runs.
 
 Formats: User Guide, "Specifying a manifest" (specify-batchjob-manifest): UTF-8 without a byte order mark.
 """
@@ -33,21 +33,21 @@ class ManifestError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Say why by a failure code and in words."""
+        """Take a failure code and a message for people."""
         super().__init__(message)
         self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestLocation:
-    """Which object is the manifest, exactly.
+    """Identifies the object that is the manifest.
 
     Attributes:
         kind: CSV or INVENTORY.
-        fields: For CSV, what its columns mean.
+        fields: For CSV, the names of its columns.
         bucket: From ObjectArn.
         key: From ObjectArn.
-        etag: What the object must have, without quotation marks.
+        etag: The ETag that the object must have, without quotation marks.
         version_id: None for the current version.
     """
 
@@ -61,11 +61,11 @@ class ManifestLocation:
 
 @dataclass(frozen=True, slots=True)
 class TaskCount:
-    """What a manifest comes to.
+    """The number of tasks of a manifest.
 
     Attributes:
         total: All tasks.
-        failing: Those that can only fail: their rows have an empty VersionId, which S3 answers with InvalidRequest
+        failing: Tasks that always fail: their rows have an empty VersionId, which S3 answers with InvalidRequest
             (User Guide, Troubleshooting: failing objects with the error 400 InvalidRequest).
     """
 
@@ -77,7 +77,7 @@ def count_tasks(location: ManifestLocation, objects: ObjectSource) -> TaskCount:
     """Read a manifest to its end and count its tasks.
 
     Raises:
-        ManifestError: It is missing, is another object than the one named, or is malformed.
+        ManifestError: It is missing, its ETag is not the one that the job names, or it is malformed.
     """
     try:
         opened = objects.open(location.bucket, location.key, location.version_id)
@@ -96,7 +96,7 @@ def count_tasks(location: ManifestLocation, objects: ObjectSource) -> TaskCount:
 
 def _unreadable(error: ObjectUnreadableError) -> ManifestError:
     if error.code == "AccessDenied":
-        # The text is documented (User Guide, Troubleshooting), its code is not.
+        # The message is documented (User Guide, Troubleshooting), its code is not.
         return ManifestError("ManifestReadForbidden", "Reading the manifest is forbidden: AccessDenied")
     return ManifestError(_UNREADABLE_CODES.get(error.code, "ManifestReadError"), str(error))
 
@@ -124,7 +124,7 @@ def _count_rows(body: BinaryIO, fields: tuple[str, ...]) -> TaskCount:
 
 
 def _rows(body: BinaryIO) -> Iterator[list[str]]:
-    """Rows of a CSV object: quoted fields may hold line breaks; the last line break may be missing."""
+    """Rows of a CSV object: quoted fields can contain line breaks; the last line break can be missing."""
     with io.TextIOWrapper(body, encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.reader(lines, strict=True)):
             if number == 0 and row:

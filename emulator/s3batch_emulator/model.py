@@ -1,7 +1,7 @@
-"""S3's own description of the job API, read from botocore's service model.
+"""The service model of the job API, as botocore ships it.
 
-Nothing here is written by hand but the names of the eight operations: paths,
-members, limits and errors all come from `s3control/2018-08-20`.
+Only the names of the eight operations are written by hand: paths, members, limits and
+errors all come from `s3control/2018-08-20`.
 """
 
 import re
@@ -46,7 +46,7 @@ def error_codes() -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the routing table: an HTTP method and a path lead to an operation."""
+    """One entry of the routing table: an HTTP method and a path identify an operation."""
 
     operation: str
     method: str
@@ -70,7 +70,7 @@ def routes() -> tuple[Route, ...]:
 
 @cache
 def other_paths() -> tuple[re.Pattern[str], ...]:
-    """Paths of S3 Control operations that are known to S3 and not emulated."""
+    """Paths of the S3 Control operations that are not emulated."""
     paths = {str(service().operation_model(name).http["requestUri"]) for name in service().operation_names}
     paths -= {str(operation(name).http["requestUri"]) for name in OPERATIONS}
     return tuple(

@@ -1,4 +1,4 @@
-"""Where manifests and source objects are: any S3 by its endpoint, or memory."""
+"""Manifests and source objects: in any S3, or in memory."""
 
 import hashlib
 import io
@@ -13,20 +13,21 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ObjectUnreadableError(Exception):
-    """An object that a job needs can't be read.
+    """An object or a bucket that a job needs can't be read or written.
 
     Attributes:
-        code: S3's own word for it, such as NoSuchKey or AccessDenied.
+        code: S3's error code, such as NoSuchKey or AccessDenied.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Say why by S3's code and in words."""
+        """Take S3's error code and a message for people."""
         super().__init__(message)
         self.code = code
 
@@ -46,12 +47,12 @@ class OpenedObject:
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One line of a bucket's listing.
+    """One object in the listing of a bucket.
 
     Attributes:
         size: In bytes.
-        modified: An aware UTC instant; S3 filters by it as creation time.
-        storage_class: S3's word, `STANDARD` where none was named.
+        modified: An aware UTC datetime; S3 filters by it as the creation time.
+        storage_class: The storage class; `STANDARD` if none was set.
     """
 
     key: str
@@ -62,13 +63,13 @@ class ListedObject:
 
 
 class ObjectSource(Protocol):
-    """The part of S3 that Batch Operations itself uses."""
+    """The operations of S3 that Batch Operations itself uses."""
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
         """Open an object, or one version of it.
 
         Raises:
-            ObjectUnreadableError: It is missing, or can't be read.
+            ObjectUnreadableError: The object is missing, or can't be read.
         """
         ...
 
@@ -81,7 +82,7 @@ class ObjectSource(Protocol):
         ...
 
     def store(self, bucket: str, key: str, body: bytes) -> str:
-        """Write an object; its ETag, without quotation marks.
+        """Write an object; returns its ETag, without quotation marks.
 
         Raises:
             ObjectUnreadableError: The bucket is missing, or can't be written to.
@@ -98,7 +99,7 @@ class _Version:
 
 @dataclass(slots=True)
 class MemoryObjects:
-    """Objects of a test, kept in memory. Every bucket has versions; every bucket exists once written to."""
+    """Objects in memory, for tests. Every bucket is versioned. `put` creates the bucket."""
 
     _buckets: dict[str, dict[str, list[_Version]]] = field(default_factory=dict)
     _version_ids: Iterator[int] = field(default_factory=itertools.count)
@@ -106,7 +107,7 @@ class MemoryObjects:
     def put(
         self, bucket: str, key: str, body: bytes, *, modified: datetime = _EPOCH, storage_class: str = "STANDARD"
     ) -> str:
-        """Write a version of an object; its ETag, the MD5 of its bytes, as S3 gives for a single part."""
+        """Write a version of an object; returns its ETag, the MD5 of its bytes, as in S3 for a single part."""
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         listed = ListedObject(key, len(body), modified, etag, storage_class)
         version = _Version(f"v{next(self._version_ids)}", body, listed)
@@ -114,11 +115,11 @@ class MemoryObjects:
         return etag
 
     def latest_version(self, bucket: str, key: str) -> str:
-        """The version id of what was written last."""
+        """The id of the latest version."""
         return self._versions(bucket, key)[-1].version_id
 
     def delete(self, bucket: str, key: str) -> None:
-        """Take an object away, with all its versions."""
+        """Delete an object with all its versions."""
         self._versions(bucket, key)
         del self._buckets[bucket][key]
 
@@ -152,43 +153,44 @@ class MemoryObjects:
 
 
 class S3Objects:
-    """Objects behind an S3 endpoint, addressed path-style."""
+    """Objects in S3, or in any server with its API."""
 
-    def __init__(
-        self,
+    def __init__(self, client: "S3Client") -> None:
+        """Read with a boto3 `s3` client."""
+        self._client = client
+
+    @classmethod
+    def at(
+        cls,
         endpoint_url: str,
         *,
         region: str = "us-east-1",
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
-    ) -> None:
-        """Name the endpoint; nothing is sent yet.
+    ) -> "S3Objects":
+        """Objects behind an endpoint, addressed path-style. Nothing is sent yet.
 
         Args:
-            endpoint_url: Of the S3 server.
-            region: What requests are signed for.
-            access_key_id: None for the credentials that any AWS tool finds here: environment, profile, and so on.
+            endpoint_url: URL of the S3 server.
+            region: The Region that requests are signed for.
+            access_key_id: None for those that any AWS tool finds: environment variables, a profile, and so on.
             secret_access_key: Goes with `access_key_id`.
 
         Raises:
             NoCredentialsError: There are none.
-            ValueError: The endpoint is no URL.
+            ValueError: The endpoint is not a URL.
         """
         session = boto3.session.Session(aws_access_key_id=access_key_id, aws_secret_access_key=secret_access_key)
         if session.get_credentials() is None:
             raise NoCredentialsError
-        self._client = session.client(
-            "s3",
-            endpoint_url=endpoint_url,
-            region_name=region,
-            config=Config(
-                s3={"addressing_style": "path"},
-                proxies={},
-                connect_timeout=5,
-                read_timeout=30,
-                retries={"total_max_attempts": 2},
-            ),
+        config = Config(
+            s3={"addressing_style": "path"},
+            proxies={},
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"total_max_attempts": 2},
         )
+        return cls(session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config))
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
         """Open an object, or one version of it."""

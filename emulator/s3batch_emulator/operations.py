@@ -1,4 +1,4 @@
-"""The eight operations of the job API, from a valid input structure to an answer or a refusal."""
+"""The eight operations of the job API: from valid parameters to a response or an error."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from s3batch_emulator.address import Place
-from s3batch_emulator.arns import bucket_of, place_of
+from s3batch_emulator.address import JobScope
+from s3batch_emulator.arns import bucket_of, parse_arn
 from s3batch_emulator.errors import ApiError
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.lifecycle import TERMINAL, Cause, JobStatus
@@ -26,12 +26,12 @@ from s3batch_emulator.values import (
 )
 
 MAX_TAGS = 50
-"""Tags that a job may have. Source: API reference, PutJobTagging."""
+"""Tags that a job can have. Source: API reference, PutJobTagging."""
 
 PAGE_JOBS = 1000
-"""Jobs on a page of ListJobs when MaxResults is absent or 0. Source: its maximum; the default is *inferred*."""
+"""Jobs on a page of ListJobs if MaxResults is absent or 0. Source: its maximum; the default is *inferred*."""
 
-Perform: TypeAlias = Callable[[Place, Structure, datetime], Structure]
+Perform: TypeAlias = Callable[[JobScope, Structure, datetime], Structure]
 
 _DESCRIBED_AS_SENT = (
     "Description",
@@ -45,12 +45,12 @@ _DESCRIBED_AS_SENT = (
 
 @dataclass(frozen=True, slots=True)
 class JobOperations:
-    """The operations, on the jobs of one emulator. Whoever calls holds the service's lock."""
+    """The operations on the jobs of one emulator. Callers hold the lock of the service."""
 
     service: JobService
 
     def table(self) -> dict[str, Perform]:
-        """What performs each operation, by its API name."""
+        """The function for each operation, by its API name."""
         return {
             "CreateJob": self.create_job,
             "DescribeJob": self.describe_job,
@@ -62,46 +62,46 @@ class JobOperations:
             "DeleteJobTagging": self.delete_job_tagging,
         }
 
-    def create_job(self, place: Place, asked: Structure, at: datetime) -> Structure:
-        """Create a job, or name the one that the same token has created."""
-        request = {name: value for name, value in asked.items() if name != "AccountId"}
+    def create_job(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
+        """Create a job, or return the one that the same token has created."""
+        request = {name: value for name, value in parameters.items() if name != "AccountId"}
         _check_new_job(request)
-        known = self.service.store.created_with(place, text(request, "ClientRequestToken") or "")
+        known = self.service.store.created_with(scope, text(request, "ClientRequestToken") or "")
         if known is None:
-            return {"JobId": self.service.create(place, request, at).job_id}
+            return {"JobId": self.service.create(scope, request, at).job_id}
         if known.request != request:
             raise ApiError("IdempotencyException", "The ClientRequestToken was used with other parameters")
         return {"JobId": known.job_id}
 
-    def describe_job(self, place: Place, asked: Structure, at: datetime) -> Structure:
-        """All that S3 says about a job, its tags excepted."""
-        return {"Job": self._described(self._job(place, asked, at), at)}
+    def describe_job(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
+        """Everything about a job but its tags."""
+        return {"Job": self._described(self._job(scope, parameters, at), at)}
 
-    def list_jobs(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def list_jobs(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
         """A page of jobs."""
-        wanted = frozenset(texts(asked, "JobStatuses"))
-        most = number(asked, "MaxResults") or PAGE_JOBS
-        token = text(asked, "NextToken")
-        past = _read_token(token, place, wanted) if token is not None else None
+        wanted = frozenset(texts(parameters, "JobStatuses"))
+        most = number(parameters, "MaxResults") or PAGE_JOBS
+        token = text(parameters, "NextToken")
+        past = _read_token(token, scope, wanted) if token is not None else None
         store, newest = self.service.store, self.service.switches.newest_first
         page: list[Job] = []
         more = False
-        for job in store.newest_first(place, past) if newest else store.oldest_first(place, past):
+        for job in store.newest_first(scope, past) if newest else store.oldest_first(scope, past):
             if wanted and job.status.value not in wanted:
                 continue
             if len(page) == most:
                 more = True
                 break
             page.append(job)
-        answer: Structure = {"NextToken": _write_token(page[-1].order, place, wanted)} if more else {}
+        answer: Structure = {"NextToken": _write_token(page[-1].order, scope, wanted)} if more else {}
         answer["Jobs"] = [self._listed(job, at) for job in page]
         return answer
 
-    def update_job_status(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def update_job_status(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
         """Confirm a job, or cancel it."""
-        job = self._job(place, asked, at)
-        requested, reason = text(asked, "RequestedJobStatus"), text(asked, "StatusUpdateReason")
-        cause = Cause.CONFIRMED if requested == JobStatus.READY.value else Cause.CANCEL_ASKED
+        job = self._job(scope, parameters, at)
+        requested, reason = text(parameters, "RequestedJobStatus"), text(parameters, "StatusUpdateReason")
+        cause = Cause.CONFIRMED if requested == JobStatus.READY.value else Cause.CANCEL_REQUESTED
         early = cause is Cause.CONFIRMED and job.status in {JobStatus.NEW, JobStatus.PREPARING}
         if early and self.service.switches.ready_while_preparing:
             job.confirmed_early, job.reason = True, reason
@@ -110,39 +110,39 @@ class JobOperations:
         answer: Structure = {"JobId": job.job_id, "Status": job.status.value}
         return answer | {"StatusUpdateReason": reason} if reason is not None else answer
 
-    def update_job_priority(self, place: Place, asked: Structure, at: datetime) -> Structure:
-        """Give a job another priority."""
-        job = self._job(place, asked, at)
+    def update_job_priority(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
+        """Change the priority of a job."""
+        job = self._job(scope, parameters, at)
         if job.status in TERMINAL:
             # The model declares no JobStatusException for this operation.
             raise ApiError("BadRequestException", f"A job in status {job.status.value} has no priority to change")
-        self.service.reprioritize(job, number(asked, "Priority") or 0, at)
+        self.service.reprioritize(job, number(parameters, "Priority") or 0, at)
         return {"JobId": job.job_id, "Priority": job.priority}
 
-    def get_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def get_job_tagging(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
         """The tags of a job."""
         tags: list[Value] = [
-            {"Key": key, "Value": value} for key, value in sorted(self._job(place, asked, at).tags.items())
+            {"Key": key, "Value": value} for key, value in sorted(self._job(scope, parameters, at).tags.items())
         ]
         return {"Tags": tags} if tags or not self.service.switches.untagged_lacks_tags else {}
 
-    def put_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
+    def put_job_tagging(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
         """Replace all tags of a job."""
-        job = self._job(place, asked, at)
-        tags = structures(asked, "Tags")
+        job = self._job(scope, parameters, at)
+        tags = structures(parameters, "Tags")
         if len(tags) > MAX_TAGS:
             raise ApiError("TooManyTagsException", f"A job can have at most {MAX_TAGS} tags, {len(tags)} were sent")
         _check_tag_keys(tags)
         job.tags = {text(tag, "Key") or "": text(tag, "Value") or "" for tag in tags}
         return {}
 
-    def delete_job_tagging(self, place: Place, asked: Structure, at: datetime) -> Structure:
-        """Take all tags from a job."""
-        self._job(place, asked, at).tags = {}
+    def delete_job_tagging(self, scope: JobScope, parameters: Structure, at: datetime) -> Structure:
+        """Remove all tags of a job."""
+        self._job(scope, parameters, at).tags = {}
         return {}
 
-    def _job(self, place: Place, asked: Structure, at: datetime) -> Job:
-        job = self.service.store.find(place, text(asked, "JobId") or "")
+    def _job(self, scope: JobScope, parameters: Structure, at: datetime) -> Job:
+        job = self.service.store.find(scope, text(parameters, "JobId") or "")
         if job is None or at < job.created + self.service.delays.registered:
             raise ApiError("NotFoundException", "The specified job does not exist")
         return job
@@ -156,7 +156,7 @@ class JobOperations:
             described["ConfirmationRequired"] = True
         described |= {
             "JobId": job.job_id,
-            "JobArn": job.place.job_arn(job.job_id),
+            "JobArn": job.scope.job_arn(job.job_id),
             "Status": job.status.value,
             "Priority": job.priority,
             "ProgressSummary": self._progress(job, at),
@@ -172,8 +172,8 @@ class JobOperations:
             described |= {"SuspendedDate": job.suspended, "SuspendedCause": cause}
         if job.generated is not None:
             described["GeneratedManifestDescriptor"] = job.generated
-        for path, said in job.unmodelled.items():
-            described = with_member(described, path, Unmodelled(said))
+        for path, added in job.unmodelled.items():
+            described = with_member(described, path, Unmodelled(added))
         return described
 
     def _listed(self, job: Job, at: datetime) -> Structure:
@@ -204,13 +204,13 @@ class JobOperations:
         if job.total_shown and job.total_tasks is not None:
             summary["TotalNumberOfTasks"] = job.total_tasks
         elif self.service.switches.unknown_total_as_zero or job.status is JobStatus.FAILED:
-            # Failed before its tasks were counted. Source: CLI, the second job of the example of list-jobs.
+            # The job failed before its tasks were counted. Source: CLI, the second job in the example of list-jobs.
             summary["TotalNumberOfTasks"] = 0
         return summary
 
 
 def _check_new_job(request: Structure) -> None:
-    """Refuse what the model allows and the API reference does not."""
+    """Refuse what the model allows but the API reference does not."""
     if ("Manifest" in request) == ("ManifestGenerator" in request):
         raise ApiError("BadRequestException", "Exactly one of Manifest and ManifestGenerator must be given")
     generator = ("ManifestGenerator", "S3JobManifestGenerator")
@@ -237,16 +237,16 @@ _NO_DIRECTORY_BUCKETS = (
 
 
 def _check_buckets(request: Structure) -> None:
-    """A copy goes to a bucket or an access point; what else stands in a bucket's place is *inferred* to be taken."""
+    """A copy goes to a bucket or an access point. That S3 accepts other ARNs instead of a bucket is *inferred*."""
     target = text(request, "Operation", "S3PutObjectCopy", "TargetResource")
     if target is not None and not bucket_of(target):
         raise ApiError("BadRequestException", "TargetResource must name a bucket or an access point, without a path")
     if target is None and member(request, "Operation", "S3PutObjectCopy") is not None:
-        # Optional in the model, and yet answered so: aws-sdk-java-v2 #3085.
+        # Optional in the model, yet S3 returned this error: aws-sdk-java-v2 #3085.
         raise ApiError("InternalServiceException", "We encountered an internal error. Please try again.")
     for path in _NO_DIRECTORY_BUCKETS:
-        place = place_of(text(request, *path) or "")
-        if place is not None and place.is_directory:
+        named = parse_arn(text(request, *path) or "")
+        if named is not None and named.is_directory:
             raise ApiError("BadRequestException", f"{'.'.join(path)}: directory buckets are not supported")
 
 
@@ -255,18 +255,18 @@ def _check_tag_keys(tags: list[Structure]) -> None:
         raise ApiError("BadRequestException", "Two tags have the same key")
 
 
-def _write_token(order: int, place: Place, wanted: frozenset[str]) -> str:
-    return f"{order}:{_listing_mark(place, wanted)}"
+def _write_token(order: int, scope: JobScope, wanted: frozenset[str]) -> str:
+    return f"{order}:{_listing_digest(scope, wanted)}"
 
 
-def _read_token(token: str, place: Place, wanted: frozenset[str]) -> int:
-    order, _, mark = token.partition(":")
-    if not (order.isascii() and order.isdigit()) or mark != _listing_mark(place, wanted):
+def _read_token(token: str, scope: JobScope, wanted: frozenset[str]) -> int:
+    order, _, digest = token.partition(":")
+    if not (order.isascii() and order.isdigit()) or digest != _listing_digest(scope, wanted):
         raise ApiError("InvalidNextTokenException", "The NextToken is not one of this listing")
     return int(order)
 
 
-def _listing_mark(place: Place, wanted: frozenset[str]) -> str:
+def _listing_digest(scope: JobScope, wanted: frozenset[str]) -> str:
     """Binds a NextToken to its account, Region and filter."""
-    named = "|".join((place.region, place.account_id, *sorted(wanted)))
+    named = "|".join((scope.region, scope.account_id, *sorted(wanted)))
     return hashlib.blake2b(named.encode(), digest_size=12).hexdigest()

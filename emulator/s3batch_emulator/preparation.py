@@ -1,9 +1,9 @@
-"""What S3 learns while a job is Preparing: which objects it is about, and how many."""
+"""The work of the status Preparing: read the manifest, or generate it, and count its tasks."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from s3batch_emulator.arns import place_of
+from s3batch_emulator.arns import parse_arn
 from s3batch_emulator.generated import generate
 from s3batch_emulator.jobs import Job
 from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
@@ -14,12 +14,12 @@ from s3batch_emulator.values import Structure, member, text, texts
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A manifest that was read or made.
+    """A manifest that was read or generated.
 
     Attributes:
-        total_tasks: How many tasks it holds.
-        failing_tasks: How many of them can only fail.
-        generated: The GeneratedManifestDescriptor, where one was made and stored.
+        total_tasks: Number of its tasks.
+        failing_tasks: Number of tasks that always fail.
+        generated: The GeneratedManifestDescriptor, if a manifest was generated and stored.
     """
 
     total_tasks: int
@@ -28,14 +28,14 @@ class Prepared:
 
 
 def prepare(job: Job, objects: ObjectSource, at: datetime) -> Prepared:
-    """Read a job's manifest, or make it.
+    """Read a job's manifest, or generate it.
 
     Raises:
-        ManifestError: It can't be read or made, so the job fails.
+        ManifestError: It can't be read or generated, so the job fails.
     """
     generator = member(job.request, "ManifestGenerator", "S3JobManifestGenerator")
     if isinstance(generator, dict):
-        made = generate(generator, objects, job.job_id, job.place.partition, at)
+        made = generate(generator, objects, job.job_id, job.scope.partition, at)
         return Prepared(made.total_tasks, generated=made.descriptor)
     tasks = count_tasks(_location(job.request), objects)
     return Prepared(tasks.total, tasks.failing)
@@ -59,7 +59,7 @@ def bucket_and_key(object_arn: str) -> tuple[str, str]:
     Raises:
         ManifestError: It names no key.
     """
-    place = place_of(object_arn)
-    if place is None or not place.key:
+    named = parse_arn(object_arn)
+    if named is None or not named.key:
         raise ManifestError("ManifestNotFound", f"{object_arn} names no object")
-    return place.bucket, place.key
+    return named.bucket, named.key

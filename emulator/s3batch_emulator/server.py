@@ -1,4 +1,4 @@
-"""HTTP: the ASGI application, and a server of it on the loopback interface."""
+"""The ASGI application, and a server for it on the loopback interface."""
 
 import asyncio
 import contextlib
@@ -8,19 +8,16 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from s3batch_emulator import control
+from s3batch_emulator.control import PREFIX, answer, is_loopback
+from s3batch_emulator.emulator import Emulator
 from s3batch_emulator.exchange import Ending, HttpRequest, HttpResponse
 from s3batch_emulator.guard import Application, Receive, Scope, Send, carries_token, guarded
 from s3batch_emulator.wire import write_error
-
-if TYPE_CHECKING:
-    from s3batch_emulator.emulator import Emulator
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,39 +25,39 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 _TRANSPORT = "s3batch_emulator.transport"
 
 
-def application(emulator: "Emulator") -> Application:
-    """The ASGI application of an emulator, which no browser reaches, whatever serves it.
+def application(emulator: Emulator) -> Application:
+    """The ASGI application of an emulator. It refuses browsers and foreign hosts under any server.
 
-    The first request, or the lifespan's start, binds the emulator's timers to the running loop.
+    The first request, or the start of the lifespan, binds the emulator's timers to the running loop.
     """
-    ticking = _Ticking(emulator)
+    timers = _TimerTask(emulator)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(ticking, receive, send)
+            await _lifespan(timers, receive, send)
         elif scope["type"] == "http":
-            ticking.start()
+            timers.start()
             await _exchange(emulator, scope, receive, send)
 
     return guarded(asgi)
 
 
-async def _lifespan(ticking: "_Ticking", receive: Receive, send: Send) -> None:
+async def _lifespan(timers: "_TimerTask", receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            ticking.start()
+            timers.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await ticking.stop()
+            await timers.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
 
-class _Ticking:
-    """Runs an emulator's timers when they are due, off the event loop: they may read manifests."""
+class _TimerTask:
+    """Runs an emulator's timers when they are due, in a thread, because they can read manifests."""
 
-    def __init__(self, emulator: "Emulator") -> None:
+    def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,13 +65,13 @@ class _Ticking:
         emulator.clock.on_schedule(self._wake)
 
     def start(self) -> None:
-        """Begin on the running loop, unless that is done."""
+        """Start on the running loop, unless it has started."""
         if self._task is None or self._task.done():
             self._loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
             self._task = self._loop.create_task(self._tick(self._changed))
 
     async def stop(self) -> None:
-        """End what `start` began."""
+        """Stop the task."""
         task, self._task, self._loop = self._task, None, None
         if task is not None:
             task.cancel()
@@ -92,22 +89,22 @@ class _Ticking:
             changed.clear()
             due = clock.next_due()
             if due is not None and due <= clock.now():
-                await asyncio.to_thread(_unstoppably, self._emulator.settle)
+                await asyncio.to_thread(_log_errors, self._emulator.settle)
                 continue
             wait = None if due is None else min((due - clock.now()).total_seconds(), timedelta(hours=1).total_seconds())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), wait)
 
 
-def _unstoppably(act: Callable[[], None]) -> None:
-    """Act; somebody else's sink that raises is logged and must not stop the clock."""
+def _log_errors(act: Callable[[], None]) -> None:
+    """Act, and log what an event sink raises: it must not stop the clock."""
     try:
         act()
-    except Exception:  # noqa: BLE001 -- whatever it raises, the jobs go on
+    except Exception:  # noqa: BLE001 -- a sink can raise anything, and the jobs continue
         _LOG.exception("an event sink failed")
 
 
-async def _exchange(emulator: "Emulator", scope: Scope, receive: Receive, send: Send) -> None:
+async def _exchange(emulator: Emulator, scope: Scope, receive: Receive, send: Send) -> None:
     body = bytearray()
     while True:
         message = await receive()
@@ -123,20 +120,20 @@ async def _exchange(emulator: "Emulator", scope: Scope, receive: Receive, send: 
             await _send(HttpResponse(400, too_large, {"Content-Type": "application/xml"}), scope, receive, send)
             return
     request = _request(scope, bytes(body))
-    if request.path.startswith(control.PREFIX):
+    if request.path.startswith(PREFIX):
         await _send(await asyncio.to_thread(_control, emulator, scope, request), scope, receive, send)
         return
     response = emulator.respond(request)
     if emulator.has_events:
-        asyncio.get_running_loop().run_in_executor(None, _unstoppably, emulator.deliver)
+        asyncio.get_running_loop().run_in_executor(None, _log_errors, emulator.deliver)
     await _send(response, scope, receive, send)
 
 
-def _control(emulator: "Emulator", scope: Scope, request: HttpRequest) -> HttpResponse:
+def _control(emulator: Emulator, scope: Scope, request: HttpRequest) -> HttpResponse:
     client = scope.get("client")
     admitted = carries_token(scope["headers"], emulator.control_token)
-    local = client is not None and control.is_loopback(client[0])
-    return control.answer(emulator, request.method, request.path, request.body, admitted=admitted and local)
+    local = client is not None and is_loopback(client[0])
+    return answer(emulator, request.method, request.path, request.body, admitted=admitted and local)
 
 
 def _request(scope: Scope, body: bytes) -> HttpRequest:
@@ -169,16 +166,16 @@ async def _send(response: HttpResponse, scope: Scope, receive: Receive, send: Se
 
 
 def _reset(scope: Scope) -> None:
-    """Break the connection; under a foreign server, which then does that or answers 500 itself."""
+    """Reset the connection. Under another server this raises, and that server resets it or responds with 500."""
     transport = scope.get("extensions", {}).get(_TRANSPORT)
     if transport is None:
-        raise ConnectionResetError("the connection was to be broken")
+        raise ConnectionResetError("a fault of the emulator breaks the connection")
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 
 class _BreakableProtocol(H11Protocol):
-    """Lets the application reach its connection, to break it on purpose."""
+    """Gives the application its transport, so that a fault can reset the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -191,7 +188,7 @@ class _BreakableProtocol(H11Protocol):
         self.app = with_transport
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP in S3's shape too."""
+        """Respond to malformed HTTP with an error document of S3."""
         body = write_error("BadRequestException", msg, "0", "0")
         headers = [(b"content-type", b"application/xml"), (b"connection", b"close")]
         for part in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
@@ -200,7 +197,7 @@ class _BreakableProtocol(H11Protocol):
 
 
 def uvicorn_server(app: Application) -> uvicorn.Server:
-    """A server of an application that is quiet and can break connections."""
+    """A server that does not log, and whose application can reset connections."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -210,14 +207,14 @@ def uvicorn_server(app: Application) -> uvicorn.Server:
             access_log=False,
             timeout_graceful_shutdown=1,
             server_header=False,
-            date_header=False,  # answers of S3 have one, by the emulator's clock
+            date_header=False,  # S3's responses have one, by the emulator's clock
         )
     )
 
 
 def bound_socket(port: int = 0) -> socket.socket:
     """A listening socket on 127.0.0.1; port 0 takes any free one."""
-    # Named so that asyncio, which looks at the protocol, sets TCP_NODELAY on what it accepts.
+    # With the protocol named, asyncio sets TCP_NODELAY on accepted connections.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
@@ -233,7 +230,7 @@ def running_server(app: Application, port: int = 0) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        # The socket listens already, so a client that is early waits in its backlog.
+        # The socket is listening, so an early client waits in its backlog.
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True

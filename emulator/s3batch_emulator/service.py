@@ -1,4 +1,4 @@
-"""What happens to jobs: S3's own doing on its timers, and the changes that requests cause."""
+"""The jobs over time: what S3 does to them by itself, on timers, and the changes that requests cause."""
 
 import random
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from s3batch_emulator.address import Place
+from s3batch_emulator.address import JobScope
 from s3batch_emulator.clock import Clock
 from s3batch_emulator.events import Event, EventIds, job_event
 from s3batch_emulator.jobs import Failure, Job, JobStore
@@ -21,7 +21,7 @@ from s3batch_emulator.switches import Delays, Pace, Switches
 from s3batch_emulator.values import Structure, number, structures, text
 
 UNCONFIRMED_FOR = timedelta(days=30)
-"""How long a job may stay Suspended. Source: UG, Suspended."""
+"""How long a job can stay Suspended. Source: UG, Suspended."""
 
 REMEMBERED_FOR = timedelta(days=90)
 """How long a job is kept after its end. Source: UG, Listing jobs."""
@@ -31,15 +31,14 @@ _Step: TypeAlias = Callable[[Job, datetime], None]
 
 @dataclass(slots=True)
 class JobService:
-    """The jobs of all places and the timers that move them.
+    """All jobs, and the timers that change them.
 
-    Whoever calls holds `lock`, but for the clock, whose actions take it themselves.
-    Reading a manifest happens outside of it: the object source may live behind the
-    same server.
+    Callers hold `lock`, except the clock: its actions take the lock themselves. Manifests are
+    read without the lock, because the object source can be behind the same server.
     """
 
     clock: Clock
-    objects: ObjectSource
+    objects: Callable[[JobScope], ObjectSource]
     switches: Switches
     delays: Delays
     pace: Pace
@@ -54,10 +53,10 @@ class JobService:
         """A UUID from the emulator's own generator."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
-    def create(self, place: Place, request: Structure, at: datetime) -> Job:
-        """Begin a job in New."""
+    def create(self, scope: JobScope, request: Structure, at: datetime) -> Job:
+        """Create a job in the status New."""
         job = Job(
-            place=place,
+            scope=scope,
             job_id=self.new_id(),
             order=self.store.next_order(),
             request=request,
@@ -67,35 +66,35 @@ class JobService:
             tags={text(tag, "Key") or "": text(tag, "Value") or "" for tag in structures(request, "Tags")},
         )
         self.store.add(job)
-        self._enter(job, JobStatus.NEW, at, "JobCreated")
+        self._set_status(job, JobStatus.NEW, at, "JobCreated")
         return job
 
     def apply(self, job: Job, cause: Cause, at: datetime, reason: str | None = None) -> bool:
-        """Let a cause act on a job; False when the life cycle knows no such change."""
+        """Change the status of a job for a cause; False if the life cycle has no such change."""
         after = NEXT.get((job.status, cause))
         if after is None:
             return False
-        asked = cause in {Cause.CONFIRMED, Cause.CANCEL_ASKED}
-        if asked or not self.switches.reason_survives:
+        requested = cause in {Cause.CONFIRMED, Cause.CANCEL_REQUESTED}
+        if requested or not self.switches.reason_survives:
             job.reason = reason
-        self._enter(job, after, at, "JobStatusChanged", reason)
+        self._set_status(job, after, at, "JobStatusChanged", reason)
         return True
 
     def reprioritize(self, job: Job, priority: int, at: datetime) -> None:
-        """Give a job another priority, at once."""
+        """Change the priority of a job, with immediate effect."""
         job.priority = priority
         if self.running_slots is not None:
-            self._assign_slots(job.place, self.running_slots, at)
+            self._assign_slots(job.scope, self.running_slots, at)
 
     def set_pace(self, job: Job, pace: Pace, at: datetime) -> None:
-        """Have a job get on at another pace from now."""
+        """Change the pace of a job from now on."""
         if job.active_since is not None:
             self._stop_counting(job, at)
             job.pace = pace
             self._run(job, at)
         job.pace = pace
 
-    def _enter(self, job: Job, status: JobStatus, at: datetime, event: str, reason: str | None = None) -> None:
+    def _set_status(self, job: Job, status: JobStatus, at: datetime, event: str, reason: str | None = None) -> None:
         left = job.status
         if job.active_since is not None:
             self._stop_counting(job, at)
@@ -113,27 +112,27 @@ class JobService:
             job.total_shown = True
         if status is not JobStatus.SUSPENDED or self.switches.suspended_event:
             self._emit(event, job, at, reason)
-        self._arrange(job, at)
+        self._schedule_next(job, at)
         if self.running_slots is not None and left in OCCUPYING and status not in OCCUPYING:
-            self._assign_slots(job.place, self.running_slots, at)
+            self._assign_slots(job.scope, self.running_slots, at)
 
     def _emit(self, name: str, job: Job, at: datetime, reason: str | None) -> None:
         ids = EventIds(self.new_id(), self.new_id(), f"{self.rng.getrandbits(128):032x}")
         codes = tuple(failure.code for failure in job.failures)
         self.outbox.append(
-            job_event(name, job.place, job.job_id, job.status, at, ids, failure_codes=codes, reason=reason)
+            job_event(name, job.scope, job.job_id, job.status, at, ids, failure_codes=codes, reason=reason)
         )
 
-    def _arrange(self, job: Job, at: datetime) -> None:
-        """Set the timer that will end the job's new status, if it ends by itself."""
+    def _schedule_next(self, job: Job, at: datetime) -> None:
+        """Set the timer that ends the job's new status, if it ends by itself."""
         match job.status:
             case JobStatus.NEW:
-                self._later(job, at + self.delays.new, self._caused(Cause.MANIFEST_TAKEN_UP))
+                self._later(job, at + self.delays.new, self._change_for(Cause.READING_STARTED))
             case JobStatus.PREPARING:
                 due, epoch = at + self.delays.preparing, job.epoch
                 self.clock.schedule(due, lambda then: self._read_manifest(job, epoch, then))
             case JobStatus.SUSPENDED:
-                self._later(job, at + UNCONFIRMED_FOR, self._confirmation_late)
+                self._later(job, at + UNCONFIRMED_FOR, self._confirmation_timed_out)
             case JobStatus.READY:
                 self._later(job, at + self.delays.ready, self._queue)
             case JobStatus.ACTIVE:
@@ -141,12 +140,12 @@ class JobService:
             case JobStatus.PAUSED:
                 job.waits = True
             case passing if passing not in TERMINAL:
-                self._later(job, at + self.delays.stopping(passing), self._caused(Cause.STOPPED))
+                self._later(job, at + self.delays.stopping(passing), self._change_for(Cause.DELAY_PASSED))
             case _:
                 self._later(job, at + REMEMBERED_FOR, lambda ended, _then: self.store.forget(ended))
 
     def _later(self, job: Job, due: datetime, step: _Step) -> None:
-        """Take a step at an instant, unless the job's status has changed by then or it was dropped."""
+        """Run a step at a time, unless the job's status has changed by then or the job was removed."""
         epoch = job.epoch
 
         def act(then: datetime) -> None:
@@ -158,18 +157,18 @@ class JobService:
         self.clock.schedule(due, act)
 
     def _is_current(self, job: Job, epoch: int) -> bool:
-        return job.epoch == epoch and self.store.find(job.place, job.job_id) is job
+        return job.epoch == epoch and self.store.find(job.scope, job.job_id) is job
 
-    def _caused(self, cause: Cause) -> _Step:
+    def _change_for(self, cause: Cause) -> _Step:
         def step(job: Job, at: datetime) -> None:
             self.apply(job, cause, at)
 
         return step
 
-    def _confirmation_late(self, job: Job, at: datetime) -> None:
+    def _confirmation_timed_out(self, job: Job, at: datetime) -> None:
         # Which code S3 gives is not documented.
         job.failures = (Failure("ConfirmationTimeout", "The job was not confirmed within 30 days."),)
-        self.apply(job, Cause.CONFIRMATION_LATE, at)
+        self.apply(job, Cause.CONFIRMATION_TIMED_OUT, at)
 
     def _read_manifest(self, job: Job, epoch: int, at: datetime) -> None:
         with self.lock:
@@ -177,7 +176,7 @@ class JobService:
                 return
         outcome: Prepared | ManifestError
         try:
-            outcome = prepare(job, self.objects, at)
+            outcome = prepare(job, self.objects(job.scope), at)
         except ManifestError as error:
             outcome = error
         with self.lock:
@@ -196,8 +195,8 @@ class JobService:
             outcome.generated,
         )
         job.total_shown = job.manifest_kind in self.switches.total_known_at_suspended
-        asks = job.needs_confirmation and not job.confirmed_early
-        self.apply(job, Cause.CONFIRMATION_NEEDED if asks else Cause.PREPARED, at, job.reason)
+        confirm = job.needs_confirmation and not job.confirmed_early
+        self.apply(job, Cause.CONFIRMATION_NEEDED if confirm else Cause.PREPARED, at, job.reason)
 
     def _run(self, job: Job, at: datetime) -> None:
         job.active_since = at
@@ -230,20 +229,20 @@ class JobService:
         if self.running_slots is None:
             self.apply(job, Cause.STARTED, at)
         else:
-            self._assign_slots(job.place, self.running_slots, at)
+            self._assign_slots(job.scope, self.running_slots, at)
 
-    def _assign_slots(self, place: Place, slots: int, at: datetime) -> None:
-        """Start what may start, by priority and then by age; have lower priorities give way."""
-        jobs = list(self.store.newest_first(place))
+    def _assign_slots(self, scope: JobScope, slots: int, at: datetime) -> None:
+        """Start waiting jobs by priority and then by age, and preempt jobs of lower priority."""
+        jobs = list(self.store.newest_first(scope))
         waiting = sorted((job for job in jobs if job.waits), key=lambda job: (-job.priority, job.order))
         if not waiting:
             return
         running = [job for job in jobs if job.status in OCCUPYING]
         free = max(slots - len(running), 0)
         for job in waiting[:free]:
-            self.apply(job, Cause.PRIORITY_FREE if job.status is JobStatus.PAUSED else Cause.STARTED, at)
+            self.apply(job, Cause.RESUMED if job.status is JobStatus.PAUSED else Cause.STARTED, at)
         stopping = sum(job.status is not JobStatus.ACTIVE for job in running)
         active = sorted((job for job in running if job.status is JobStatus.ACTIVE), key=lambda job: job.priority)
         for job, weakest in zip(waiting[free + stopping :], active, strict=False):
             if weakest.priority < job.priority:
-                self.apply(weakest, Cause.PRIORITY_TAKEN, at)
+                self.apply(weakest, Cause.PREEMPTED, at)

@@ -1,7 +1,7 @@
-"""What a request or an answer is made of, once it is no longer XML.
+"""The parsed form of requests and responses.
 
 Structures use S3's member names and hold strings, numbers, booleans, aware UTC
-datetimes, lists and structures; nothing else. A member that was not given is absent.
+datetimes, lists and structures; nothing else. A member that was not sent is absent.
 """
 
 from datetime import datetime
@@ -12,13 +12,13 @@ Structure: TypeAlias = dict[str, Value]
 
 
 class Unmodelled(str):
-    """The text of a member that the service model does not have: what a newer S3 may say."""
+    """The text of a member that the service model does not have, as a newer S3 may return it."""
 
     __slots__ = ()
 
 
 def with_member(structure: Structure, path: tuple[str, ...], value: Value) -> Structure:
-    """The structure with one more member, at a path of member names whose beginning is made where it is absent."""
+    """A copy with a member set at a path of member names; structures that are missing on the path are added."""
     name, *inner = path
     if not inner:
         return {**structure, name: value}
@@ -27,7 +27,7 @@ def with_member(structure: Structure, path: tuple[str, ...], value: Value) -> St
 
 
 def member(structure: Structure, *path: str) -> Value | None:
-    """The value at a path of member names, or None where any of them is absent."""
+    """The value at a path of member names, or None if any of them is absent."""
     found: Value = structure
     for name in path:
         if not isinstance(found, dict) or name not in found:
@@ -37,36 +37,36 @@ def member(structure: Structure, *path: str) -> Value | None:
 
 
 def text(structure: Structure, *path: str) -> str | None:
-    """The string at a path of member names, or None where it is absent."""
+    """The string at a path of member names, or None if it is absent."""
     found = member(structure, *path)
     return found if isinstance(found, str) else None
 
 
 def number(structure: Structure, *path: str) -> int | None:
-    """The whole number at a path of member names, or None where it is absent."""
+    """The whole number at a path of member names, or None if it is absent."""
     found = member(structure, *path)
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def flag(structure: Structure, *path: str) -> bool | None:
-    """The boolean at a path of member names, or None where it is absent."""
+    """The boolean at a path of member names, or None if it is absent."""
     found = member(structure, *path)
     return found if isinstance(found, bool) else None
 
 
 def instant(structure: Structure, *path: str) -> datetime | None:
-    """The aware instant at a path of member names, or None where it is absent."""
+    """The aware instant at a path of member names, or None if it is absent."""
     found = member(structure, *path)
     return found if isinstance(found, datetime) else None
 
 
 def texts(structure: Structure, *path: str) -> list[str]:
-    """The strings of the list at a path of member names; empty where it is absent."""
+    """The strings of the list at a path of member names; empty if it is absent."""
     found = member(structure, *path)
     return [entry for entry in found if isinstance(entry, str)] if isinstance(found, list) else []
 
 
 def structures(structure: Structure, *path: str) -> list[Structure]:
-    """The structures of the list at a path of member names; empty where it is absent."""
+    """The structures of the list at a path of member names; empty if it is absent."""
     found = member(structure, *path)
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []

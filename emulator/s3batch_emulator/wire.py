@@ -1,4 +1,4 @@
-"""Requests into structures, structures into answers: rest-xml, driven by the service model."""
+"""Parses requests and serializes responses: rest-xml, driven by the service model."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _HAS_DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 def read_request(
     operation: OperationModel, path: Mapping[str, str], query: str, headers: Mapping[str, str], body: bytes
 ) -> Structure:
-    """The input structure of an operation, whole and within the model's limits.
+    """The parameters of an operation, complete and within the model's limits.
 
     Args:
         operation: The operation that the request was routed to.
@@ -32,7 +32,7 @@ def read_request(
         body: The XML document, or nothing.
 
     Raises:
-        MalformedRequestError: Naming every limit that is broken.
+        MalformedRequestError: Lists every limit that is violated.
     """
     shape = input_shape(operation)
     sent = {**_read_body(shape, body), **_read_locations(shape, path, query, headers)}
@@ -43,7 +43,7 @@ def read_request(
 
 
 def input_shape(operation: OperationModel) -> StructureShape:
-    """The input of an operation; every job operation has one."""
+    """The input of an operation; every job operation has an input."""
     if operation.input_shape is None:
         raise MalformedRequestError(f"{operation.name} takes no input")
     return operation.input_shape
@@ -53,7 +53,7 @@ def _read_locations(
     shape: StructureShape, path: Mapping[str, str], query: str, headers: Mapping[str, str]
 ) -> Structure:
     try:
-        asked = parse_qs(query, keep_blank_values=True, errors="strict")
+        parsed = parse_qs(query, keep_blank_values=True, errors="strict")
         sent: Structure = {}
         for name, member in shape.members.items():
             location, key = member.serialization.get("location"), member.serialization.get("name", name)
@@ -61,11 +61,11 @@ def _read_locations(
                 sent[name] = _scalar(member, unquote(path[key], errors="strict"), name)
             elif location == "header" and key.lower() in headers:
                 sent[name] = _scalar(member, headers[key.lower()], name)
-            elif location == "querystring" and key in asked:
+            elif location == "querystring" and key in parsed:
                 sent[name] = (
-                    [_scalar(member.member, entry, name) for entry in asked[key]]
+                    [_scalar(member.member, entry, name) for entry in parsed[key]]
                     if isinstance(member, ListShape)
-                    else _scalar(member, asked[key][0], name)
+                    else _scalar(member, parsed[key][0], name)
                 )
     except UnicodeDecodeError as error:
         raise MalformedRequestError("the URI is not UTF-8") from error
@@ -128,7 +128,7 @@ def _read_xml(shape: Shape, element: ET.Element, where: str) -> Value:
 
 
 def _children(element: ET.Element, names: list[str], where: str) -> Iterator[ET.Element]:
-    """The element's children, which must bear exactly these names, or one name throughout."""
+    """The element's children, which must have exactly these names, or all have the one name."""
     found = [_local_name(child) for child in element]
     if found != (names if len(names) > 1 else names * len(found)):
         raise MalformedRequestError(f"{where} must have {' and '.join(names)}, has {', '.join(found) or 'nothing'}")
@@ -161,7 +161,7 @@ def _timestamp(sent: str, where: str) -> datetime:
 
 
 def write_answer(operation: OperationModel, answer: Structure) -> bytes:
-    """The XML document of an operation's answer; empty where the model has no members."""
+    """The XML document of an operation's response; empty if the model has no members."""
     shape = operation.output_shape
     if shape is None or not shape.members:
         return b""
@@ -204,25 +204,25 @@ def _escaped(plain: str) -> str:
 
 
 def timestamp_text(moment: datetime) -> str:
-    """An instant as S3 writes it: UTC, milliseconds, a Z."""
+    """A time in S3's format: UTC, milliseconds, a Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def write_error(
     code: str, message: str, request_id: str, host_id: str, *, bare: bool = False, namespace: bool = False
 ) -> bytes:
-    """The XML document of a refusal, as S3 Control writes it: recorded without a namespace, unlike its other answers.
+    """The XML document of an error. Recorded ones have no namespace, unlike S3 Control's other responses.
 
-    *Source*: aws-sdk-go-v2 #2384; for the bare form, in which the Error is the document, aws-sdk-java-v2 #1986.
+    *Source*: aws-sdk-go-v2 #2384; for the bare form, in which the Error is the root, aws-sdk-java-v2 #1986.
     """
-    error = f"<Code>{_escaped(code)}</Code><Message>{_escaped(_speakable(message))}</Message>"
+    error = f"<Code>{_escaped(code)}</Code><Message>{_escaped(_xml_text(message))}</Message>"
     ids = f"<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId>"
     root, inside = ("Error", error) if bare else ("ErrorResponse", f"<Error>{error}</Error>")
     attribute = f' xmlns="{NAMESPACE}"' if namespace else ""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{attribute}>{inside}{ids}</{root}>'.encode()
 
 
-def _speakable(message: str) -> str:
-    """The message without what XML can't carry, and not longer than the model's 1,024."""
+def _xml_text(message: str) -> str:
+    """The message without characters that XML does not allow, and not longer than the model's 1,024."""
     clean = "".join(char if char in "\t\n" or char.isprintable() else "\ufffd" for char in message)
     return clean[:1024]

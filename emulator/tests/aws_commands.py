@@ -1,12 +1,20 @@
-"""The two unmodified AWS CLIs, and the environment that leads them to an emulator."""
+"""The unmodified AWS CLIs, and an environment without settings of AWS clients."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def missing(path: Path) -> NoReturn:
+    """Report a tool that `make setup` installs in a checkout: an error there, a reason to skip anywhere else."""
+    if (CHECKOUT / "Makefile").exists():
+        pytest.fail(f"{path} is missing: run `make setup`", pytrace=False)
+    pytest.skip(f"{path} is part of a checkout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +39,10 @@ def version_1(path: str) -> AwsCommand:
 def version_2() -> AwsCommand:
     """Debian's; skips where it can't be had, for the reason that setup has left."""
     directory = CHECKOUT / ".venv-awscli2"
-    if (missing := directory / "missing").exists():
-        pytest.skip(f"no AWS CLI version 2: {missing.read_text().strip()}")
+    if (reason := directory / "missing").exists():
+        pytest.skip(f"no AWS CLI version 2: {reason.read_text().strip()}")
     if not (directory / ".made").exists():
-        pytest.fail(f"{directory} is missing: run `make setup`", pytrace=False)
+        missing(directory)
     return AwsCommand(directory / "aws", directory / "usr" / "lib" / "python3" / "dist-packages" / "awscli")
 
 

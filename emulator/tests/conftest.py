@@ -1,16 +1,41 @@
-"""What the emulator's tests hold on to."""
+"""Hypothesis profiles and the fixtures of the emulator's tests."""
 
-from collections.abc import Callable, Iterator
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from werkzeug.serving import make_server
 
-from s3batch_emulator import connect, running_server
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator import application, connect, running_server
+from s3batch_emulator.guard import refusal
+from s3batch_emulator.testing import EmulatedBatch
 
+from .aws_commands import CHECKOUT, missing
 from .job_requests import CONTROL_TOKEN, client, job_request
 
 NewJob = Callable[..., str]
+
+# As the root's conftest.py has them: this suite also runs without it.
+settings.register_profile("dev", deadline=None)
+settings.register_profile(
+    "ci", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "soak", deadline=None, max_examples=5000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def aws_cli() -> str:
+    """The path of the unmodified `aws` command, version 1."""
+    path = CHECKOUT / ".venv-awscli" / "bin" / "aws"
+    if not path.exists():
+        missing(path)
+    return str(path)
 
 
 @pytest.fixture
@@ -30,7 +55,7 @@ def s3control(batch: EmulatedBatch) -> Any:
 @pytest.fixture
 def base_url(batch: EmulatedBatch) -> Iterator[str]:
     """Where the emulator is served over HTTP."""
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         yield url
 
 
@@ -53,9 +78,39 @@ def new_job(batch: EmulatedBatch, s3control: Any) -> NewJob:
 
 @pytest.fixture(params=["in process", "over HTTP"])
 def unchecked(request: pytest.FixtureRequest, batch: EmulatedBatch) -> Iterator[Any]:
-    """A client that sends whatever it is told: signed, and not validated before."""
+    """A client that signs requests but does not validate their parameters."""
     if request.param == "in process":
         yield connect(client(parameter_validation=False), batch.emulator)
         return
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         yield client(base_url=url, parameter_validation=False)
+
+
+@pytest.fixture(scope="session")
+def moto_s3() -> Iterator[str]:
+    """Moto's server; to no browser, as any server that is started here."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        headers = [
+            (name.removeprefix("HTTP_").replace("_", "-").encode(), str(value).encode("latin-1"))
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        ]
+        if refusal(environ["REQUEST_METHOD"], headers) is not None:
+            start_response("403 Forbidden", [])
+            return []
+        answered: Iterable[bytes] = moto(environ, start_response)
+        return answered
+
+    server = make_server("127.0.0.1", 0, guarded, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -31,7 +31,9 @@ def manifest(
     }
 
 
-def job_request(objects: MemoryObjects, body: bytes = b"employee-records,one\n", **changes: Any) -> dict[str, Any]:
+def job_request(
+    objects: MemoryObjects | None, body: bytes = b"employee-records,one\n", **changes: Any
+) -> dict[str, Any]:
     """A CreateJob input whose manifest has just been put; a change of None leaves a member out."""
     asked = {
         "AccountId": ACCOUNT,
@@ -39,7 +41,7 @@ def job_request(objects: MemoryObjects, body: bytes = b"employee-records,one\n",
         "Report": {"Enabled": False},
         "Priority": 42,
         "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/S3BatchJobRole",
-        **({} if "Manifest" in changes else {"Manifest": manifest(objects.put(BUCKET, KEY, body))}),
+        **({"Manifest": manifest(objects.put(BUCKET, KEY, body))} if objects and "Manifest" not in changes else {}),
         **changes,
     }
     return {name: value for name, value in asked.items() if value is not None}

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3batch_emulator.arns import Place, bucket_of, place_of
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.arns import ArnResource, bucket_of, parse_arn
+from s3batch_emulator.testing import EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, manifest
@@ -17,17 +17,17 @@ POINT = "arn:aws:s3:us-east-1:123456789012:accesspoint/ap"
 
 
 @pytest.mark.parametrize(
-    ("arn", "place", "bucket"),
+    ("arn", "parsed", "bucket"),
     [
-        ("arn:aws:s3:::lake", Place("lake", ""), "lake"),
-        ("arn:aws:s3:::lake/", Place("lake", ""), ""),
-        ("arn:aws:s3:::lake/a/b:::c", Place("lake", "a/b:::c"), ""),
-        ("arn:aws:s3:::lake-s3alias/m.csv", Place("lake-s3alias", "m.csv"), ""),
-        ("arn:aws:s3:::lake--use1-az4--x-s3", Place("lake--use1-az4--x-s3", "", is_directory=True), None),
-        (POINT, Place(POINT, ""), POINT),
-        (f"{POINT}/object/y:::lake/m.csv", Place(POINT, "y:::lake/m.csv"), ""),
-        (POINT.replace("/", ":"), Place(POINT, ""), POINT),
-        ("arn:aws:s3express:us-east-1:123456789012:bucket/lake", Place("lake", "", is_directory=True), "lake"),
+        ("arn:aws:s3:::lake", ArnResource("lake", ""), "lake"),
+        ("arn:aws:s3:::lake/", ArnResource("lake", ""), ""),
+        ("arn:aws:s3:::lake/a/b:::c", ArnResource("lake", "a/b:::c"), ""),
+        ("arn:aws:s3:::lake-s3alias/m.csv", ArnResource("lake-s3alias", "m.csv"), ""),
+        ("arn:aws:s3:::lake--use1-az4--x-s3", ArnResource("lake--use1-az4--x-s3", "", is_directory=True), None),
+        (POINT, ArnResource(POINT, ""), POINT),
+        (f"{POINT}/object/y:::lake/m.csv", ArnResource(POINT, "y:::lake/m.csv"), ""),
+        (POINT.replace("/", ":"), ArnResource(POINT, ""), POINT),
+        ("arn:aws:s3express:us-east-1:123456789012:bucket/lake", ArnResource("lake", "", is_directory=True), "lake"),
         ("arn:aws:s3:us-east-1:123456789012:job/lake", None, ""),
         ("arn:aws:s3:us-east-1:123456789012:lake", None, ""),
         ("arn:aws:s3:us-east-1::lake", None, ""),
@@ -38,17 +38,17 @@ POINT = "arn:aws:s3:us-east-1:123456789012:accesspoint/ap"
         ("", None, ""),
     ],
 )
-def test_an_arn_is_read_from_the_left(arn: str, place: Place | None, bucket: str | None) -> None:
+def test_an_arn_is_read_from_the_left(arn: str, parsed: ArnResource | None, bucket: str | None) -> None:
     """Buckets by name, access points by their ARN, as S3's own API takes them."""
-    assert place_of(arn) == place
+    assert parse_arn(arn) == parsed
     assert bucket is None or bucket_of(arn) == bucket
 
 
 @given(st.text(st.sampled_from(":/akey.-"), max_size=40))
 def test_a_key_never_changes_whose_it_is(key: str) -> None:
     """Whatever stands behind the bucket or the access point."""
-    assert place_of(f"arn:aws:s3:::lake/{key}") == Place("lake", key)
-    found = place_of(f"{POINT}/object/{key}")
+    assert parse_arn(f"arn:aws:s3:::lake/{key}") == ArnResource("lake", key)
+    found = parse_arn(f"{POINT}/object/{key}")
     assert found is not None
     assert (found.bucket, found.key) == (POINT, key)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from s3batch_emulator import connect
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.testing import EmulatedBatch
 
 from .aws_commands import AwsCommand, version_1, version_2, without_settings
 from .job_requests import ACCOUNT, KEY, client, job_request

@@ -1,4 +1,4 @@
-"""docs/emulator.md, "Over HTTP": what a reader copies from it works, client by client."""
+"""docs/reference.md, "Over HTTP": what a reader copies from it works, client by client."""
 
 import json
 import re
@@ -13,11 +13,11 @@ import pytest
 
 from s3batch_emulator import MemoryObjects
 
-from .aws_commands import CHECKOUT, AwsCommand, version_1, version_2, without_settings
+from .aws_commands import CHECKOUT, AwsCommand, missing, version_1, version_2, without_settings
 from .job_requests import CONTROL_TOKEN, client, job_request
 from .served import serving
 
-PAGE = (CHECKOUT / "docs" / "emulator.md").read_text()
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "reference.md").read_text()
 PORT = "8010"
 CREDENTIALS = "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
 
@@ -37,8 +37,8 @@ def served() -> Iterator[str]:
     exports, started = block("sh", f"{CREDENTIALS}\n").splitlines()
     environment = dict(each.split("=") for each in shlex.split(exports)[1:])
     typed = shlex.split(started)
-    assert typed[:3] == ["batchgate", "emulator", "serve"]
-    options = ["0" if option == PORT else option for option in typed[3:]]
+    assert typed[:2] == ["s3batch-emulator", "serve"]
+    options = ["0" if option == PORT else option for option in typed[2:]]
     with serving(*options, "--stepped", environment=environment) as (url, _):
         yield url
 
@@ -90,6 +90,8 @@ def test_boto3(served: str, job_id: str, tmp_path: Path) -> None:
 
 def test_javascript(served: str, job_id: str, tmp_path: Path) -> None:
     """In a directory where the SDK is installed; the program ends by itself."""
+    if not (CHECKOUT / "node_modules").exists():
+        missing(CHECKOUT / "node_modules")
     (tmp_path / "node_modules").symlink_to(CHECKOUT / "node_modules")
     (tmp_path / "list-jobs.mjs").write_text(at(served, block("js", "import ")))
     assert f"{job_id} New\n" in run(["node", "list-jobs.mjs"], tmp_path)

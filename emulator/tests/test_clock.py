@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from s3batch_emulator import Emulator, JobStatus, MemoryObjects, SteppedClock, connect
 from s3batch_emulator.objects import OpenedObject
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 
 from .job_requests import client, job_request
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from s3batch_emulator import Emulator, SteppedClock, connect, model, wire
 from s3batch_emulator.constraints import violations
 from s3batch_emulator.errors import OTHER_NAMES, STATUS_BY_CODE
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .job_requests import ACCOUNT, client, job_request
 
@@ -158,7 +158,7 @@ def test_every_member_that_botocore_sends_is_read(operation: str) -> None:
     # Two operations at once, no such job, a foreign token: refused for what it says, once it was read.
     with pytest.raises(ClientError):
         getattr(s3control, _snake(operation))(**asked)
-    assert batch.emulator.calls[-1].asked == asked
+    assert batch.emulator.calls[-1].parameters == asked
 
 
 def _snake(operation: str) -> str:

@@ -1,4 +1,4 @@
-"""How events reach somebody, well and badly."""
+"""Delivery of events, reliable and unreliable."""
 
 import threading
 from collections import Counter
@@ -6,19 +6,18 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3batch_emulator import EventBridgeSink, HttpSink, SteppedClock, Unreliability, UnreliableSink
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator import HttpSink, SteppedClock, Unreliability, UnreliableSink
+from s3batch_emulator.testing import START
 
 EVENTS: list[dict[str, Any]] = [{"id": number} for number in range(200)]
 
 
 def delivered(how: Unreliability, seed: int) -> tuple[list[int], list[int]]:
-    """What arrives of 200 events, a second apart, and what was dropped."""
+    """Which of 200 events, a second apart, arrive, and which are dropped."""
     clock = SteppedClock(START)
     arrived: list[int] = []
     sink = UnreliableSink(lambda event: arrived.append(event["id"]), clock, how, seed)
@@ -41,7 +40,7 @@ def delivered(how: Unreliability, seed: int) -> tuple[list[int], list[int]]:
     st.integers(),
 )
 def test_every_event_arrives_or_was_dropped_and_at_most_twice(how: Unreliability, seed: int) -> None:
-    """Nothing is invented, nothing is lost unsaid; the same seed does the same."""
+    """No event is invented, every lost one is reported, and the same seed gives the same result."""
     arrived, dropped = delivered(how, seed)
     assert set(arrived) | set(dropped) == set(range(200))
     assert not set(arrived) & set(dropped)
@@ -69,7 +68,7 @@ def test_each_way_of_mistreating_events_shows(how: Unreliability, seen: Any) -> 
 
 
 class _Listener(BaseHTTPRequestHandler):
-    """Keeps what is posted; refuses what is posted to /refuse."""
+    """Keeps the posted events; refuses those posted to /refuse."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -83,7 +82,7 @@ class _Listener(BaseHTTPRequestHandler):
 
 
 def test_events_are_posted_and_a_lost_one_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Delivery is best effort: nobody answering is no error of the job."""
+    """Delivery is best effort: a sink without a listener causes no error of the job."""
     posted: list[bytes] = []
     with HTTPServer(("127.0.0.1", 0), _Listener) as server:
         server.posted = posted  # type: ignore[attr-defined]
@@ -97,20 +96,3 @@ def test_events_are_posted_and_a_lost_one_is_only_logged(caplog: pytest.LogCaptu
     HttpSink(url)({"id": "three"})
     assert posted == [b'{"id":"one"}']
     assert ["event two was lost" in caplog.messages[0], "event three was lost" in caplog.messages[1]] == [True, True]
-
-
-def test_events_are_put_on_a_bus(local_s3: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A local EventBridge takes them under another source, since aws.* is kept for AWS."""
-    events = boto3.client(
-        "events", endpoint_url=local_s3, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    event = {
-        "id": "e",
-        "detail-type": "AWS Service Event via CloudTrail",
-        "detail": {"eventName": "JobCreated"},
-        "resources": [],
-    }
-    EventBridgeSink(events)(event)
-    assert caplog.messages == []
-    EventBridgeSink(events, source="aws.s3")(event)
-    assert caplog.messages[0].startswith("event e was lost")

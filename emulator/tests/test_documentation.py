@@ -1,4 +1,4 @@
-"""docs/emulator.md tells what is there: its code runs, its tables are complete."""
+"""README.md and docs/reference.md: their code runs, their tables are complete."""
 
 import re
 import subprocess
@@ -13,35 +13,72 @@ from s3batch_emulator.control import _ROUTES, PREFIX
 
 from .aws_commands import without_settings
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "emulator.md").read_text()
+PROJECT = Path(__file__).resolve().parents[1]
+README = (PROJECT / "README.md").read_text()
+REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
 
 
-def rows(section: str) -> list[list[str]]:
+def section_of(document: str, title: str) -> str:
+    """The text of a section, its subsections included."""
+    return document.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def blocks(section: str, language: str) -> list[str]:
+    """The code blocks of a section in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+
+
+def rows(document: str, section: str) -> list[list[str]]:
     """The cells of a section's table, without its head."""
-    text = re.split(r"^## ", DOCUMENT.partition(f"\n## {section}\n")[2], flags=re.MULTILINE)[0]
-    table = [line for line in text.splitlines() if line.startswith("|")]
+    table = [line for line in section_of(document, section).splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
 
-def test_the_example_runs_on_a_clean_machine(tmp_path: Path) -> None:
-    """As it stands, assertions included, in a shell without credentials, configuration or a home."""
-    section = DOCUMENT.partition("\n## In a test\n")[2].partition("\n## ")[0]
-    (code,) = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**without_settings(), "HOME": str(tmp_path)},
+def run_on_a_clean_machine(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a shell without credentials, configuration or a home."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=directory,
+        env={**without_settings(), "HOME": str(directory)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("section", ["In pytest", "Inside moto"])
+def test_the_readmes_tests_pass_with_the_output_it_shows(section: str, tmp_path: Path) -> None:
+    """As they stand, with the fixtures found by the entry point alone."""
+    (code,) = blocks(section_of(README, section), "python")
+    (shown,) = blocks(section_of(README, "In pytest"), "text")
+    (tmp_path / "test_job.py").write_text(code)
+    done = run_on_a_clean_machine(tmp_path, "-m", "pytest", "-q", "-W", "error", "test_job.py")
+    printed = re.sub(r" in [0-9.]+s", " in 0.34s", done.stdout)
+    assert f"$ pytest -q test_job.py\n{printed}" == shown
+
+
+def test_the_example_of_the_reference_runs_on_a_clean_machine(tmp_path: Path) -> None:
+    """As it stands, assertions included."""
+    (code,) = blocks(section_of(REFERENCE, "In Python"), "python")
+    done = run_on_a_clean_machine(tmp_path, "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    """Files exist, and so do the headings."""
+    for home, text in ((PROJECT, README), (PROJECT / "docs", REFERENCE)):
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+            target = (home / path).read_text() if path else text
+            headings = {
+                re.sub(r"[^\w\- ]", "", line.strip("# ").lower()).replace(" ", "-") for line in target.splitlines()
+            }
+            assert not anchor or anchor in headings, (path, anchor)
 
 
 def test_the_life_cycle_is_the_table() -> None:
     """Line for line, inferred lines marked."""
-    assert rows("The life cycle") == [
+    assert rows(REFERENCE, "The life cycle") == [
         [
             line.before.value,
             line.cause.value,
@@ -54,17 +91,19 @@ def test_the_life_cycle_is_the_table() -> None:
 
 def test_every_switch_is_described() -> None:
     """In the order of the class."""
-    assert [row[0] for row in rows("Switches")] == [f"`{switch.name}`" for switch in fields(Switches)]
+    assert [row[0] for row in rows(README, "Switches: what nobody outside AWS knows")] == [
+        f"`{switch.name}`" for switch in fields(Switches)
+    ]
 
 
 def test_every_effect_is_described() -> None:
     """By the word that the control API takes."""
-    assert [row[0] for row in rows("Faults on purpose")] == [f"`{effect.value}`" for effect in Effect]
+    assert [row[0] for row in rows(REFERENCE, "Faults on purpose")] == [f"`{effect.value}`" for effect in Effect]
 
 
 def test_every_control_request_is_described() -> None:
     """Each route once."""
-    described = sorted(row[0] for row in rows("The control API"))
+    described = sorted(row[0] for row in rows(REFERENCE, "The control API"))
     assert described == sorted(f"`{method} {PREFIX}{path}`" for method, path in _ROUTES)
 
 
@@ -72,7 +111,7 @@ def test_every_control_request_is_described() -> None:
 def test_every_choice_is_mentioned(described: type) -> None:
     """Of faults and of bad delivery."""
     names = [choice.name for choice in fields(described) if choice.name not in {"effect", "code"}]
-    assert [name for name in names if name not in DOCUMENT] == []
+    assert [name for name in names if name not in REFERENCE] == []
 
 
 def test_delays_name_every_status_that_ends_by_itself() -> None:

@@ -13,10 +13,11 @@ from s3batch_emulator import (
     RealClock,
     SteppedClock,
     Switches,
+    application,
     connect,
     running_server,
 )
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, client, job_request
@@ -101,7 +102,7 @@ def test_a_sink_that_fails_does_not_stop_the_jobs_of_a_server(caplog: pytest.Log
         raise LookupError(event["id"])
 
     emulator = Emulator(RealClock(), objects, fail, delays=Delays.every(timedelta(milliseconds=5)))
-    with running_server(emulator.asgi) as url:
+    with running_server(application(emulator)) as url:
         s3control = client(base_url=url)
         job_id = s3control.create_job(**job_request(objects))["JobId"]
         for _ in range(1000):
@@ -113,7 +114,7 @@ def test_a_sink_that_fails_does_not_stop_the_jobs_of_a_server(caplog: pytest.Log
 
 
 def test_a_sink_may_call_back(batch: EmulatedBatch) -> None:
-    """An event is told after its change is complete, so its job can be described and confirmed at once."""
+    """An event is delivered after its change is complete, so its job can be described and confirmed at once."""
     seen: list[str] = []
 
     def confirm(event: Any) -> None:
@@ -130,11 +131,11 @@ def test_a_sink_may_call_back(batch: EmulatedBatch) -> None:
 
 
 def test_a_served_emulator_moves_jobs_by_itself() -> None:
-    """With a real clock and short delays a job is soon Suspended, with nobody asking."""
+    """With a real clock and short delays a job is soon Suspended, without any request."""
     objects, reached = MemoryObjects(), "New"
     events: list[Event] = []
     emulator = Emulator(RealClock(), objects, events.append, delays=Delays.every(timedelta(milliseconds=10)))
-    with running_server(emulator.asgi) as url:
+    with running_server(application(emulator)) as url:
         s3control = client(base_url=url)
         job_id = s3control.create_job(**job_request(objects))["JobId"]
         for _ in range(1000):

@@ -24,6 +24,7 @@ from s3batch_emulator import (
     RealClock,
     SteppedClock,
     Vocabulary,
+    application,
     connect,
     point_at,
     running_server,
@@ -31,8 +32,8 @@ from s3batch_emulator import (
 from s3batch_emulator.control import _ROUTES, answer, is_loopback
 from s3batch_emulator.errors import OTHER_NAMES, STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
 from s3batch_emulator.switches import Switches
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, CONTROL_TOKEN, client, job_request
@@ -46,7 +47,7 @@ def s3(request: pytest.FixtureRequest, batch: EmulatedBatch) -> Iterator[Any]:
     if request.param == "in process":
         yield connect(client(read_timeout=1), batch.emulator)
         return
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         yield point_at(client(read_timeout=1), url)
 
 
@@ -212,7 +213,7 @@ def test_a_real_signature_is_verified(way: str) -> None:
     if way == "in process":
         use(connect(client(), emulator))
     else:
-        with running_server(emulator.asgi) as url:
+        with running_server(application(emulator)) as url:
             use(client(base_url=url))
     assert [call.code for call in emulator.calls] == [None, None, None]
 
@@ -269,14 +270,14 @@ def test_an_injected_code_is_answered_as_it_was_named(batch: EmulatedBatch) -> N
 
 
 def control(base_url: str, method: str, path: str, said: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """One control request, with the token unless told otherwise; its status and its JSON."""
+    """Send a control request, by default with the token; returns its status and its JSON."""
     headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"} if headers is None else headers
     answer = urllib3.request(method, f"{base_url}/_emulator/{path}", json=said, headers=headers, retries=False)
     return answer.status, answer.json()
 
 
 def test_another_process_can_drive_a_served_emulator(batch: EmulatedBatch, base_url: str, new_job: NewJob) -> None:
-    """Clock, jobs, calls, faults, pace and reset, as docs/emulator.md says."""
+    """Clock, jobs, calls, faults, pace and reset, as in docs/reference.md."""
     job_id = new_job()
     assert control(base_url, "GET", "")[1] == {"now": "2026-01-01T00:00:00.000Z", "stepped": True, "jobs": 1}
     assert control(base_url, "POST", "clock", {"advance_seconds": 3})[1]["now"] == "2026-01-01T00:00:03.000Z"
@@ -344,7 +345,7 @@ def test_the_control_api_takes_the_token(base_url: str, batch: EmulatedBatch, he
 def test_without_a_token_the_control_api_is_closed(batch: EmulatedBatch) -> None:
     """To an empty token too."""
     for token in (None, ""):
-        with running_server(Emulator(batch.clock, batch.objects, control_token=token).asgi) as url:
+        with running_server(application(Emulator(batch.clock, batch.objects, control_token=token))) as url:
             assert [
                 control(url, "GET", "", headers={"Authorization": f"Bearer {sent}"})[0] for sent in ("", "None")
             ] == [

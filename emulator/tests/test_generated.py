@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from s3batch_emulator.manifests import ManifestLocation, count_tasks
 from s3batch_emulator.preparation import bucket_and_key
-from s3batch_emulator.pytest_plugin import EmulatedBatch
 from s3batch_emulator.switches import ManifestKind
+from s3batch_emulator.testing import EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT

@@ -6,7 +6,6 @@ import json
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ import pytest
 from botocore.loaders import Loader
 
 from s3batch_emulator.guard import DNS_SUFFIXES, carries_token, guarded, refusal
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.testing import EmulatedBatch
 
 from .job_requests import ACCOUNT
 
@@ -180,7 +179,7 @@ def test_a_proxied_target_reaches_the_application_as_a_path(host: str, path: str
 
 
 def test_no_answer_is_for_another_origin() -> None:
-    """Whatever the application says."""
+    """Whatever headers the application sends."""
     for headers in (CLIENTS_HEADERS[0], BROWSERS_HEADERS[0]):
         first, _ = answered("GET", "/", sent("127.0.0.1", headers))
         assert not [name for name, _ in first["headers"] if name.lower().startswith(b"access-control-")]
@@ -188,7 +187,7 @@ def test_no_answer_is_for_another_origin() -> None:
 
 
 def test_every_partition_of_aws_has_its_domain() -> None:
-    """And nobody else's is among them."""
+    """And no other domain is in the list."""
     outputs = [partition["outputs"] for partition in Loader().load_data("partitions")["partitions"]]
     assert set(DNS_SUFFIXES) == {each[name] for each in outputs for name in ("dnsSuffix", "dualStackDnsSuffix")}
 
@@ -259,41 +258,26 @@ def exchanged(url: str, request: bytes) -> bytes:
     return answer
 
 
-@pytest.fixture(scope="module")
-def local_aws() -> Iterator[str]:
-    """What `batchgate local up` and the demo serve."""
-    from batchgate_cli.local.services import running_services
-
-    with running_services() as services:
-        yield services.url
-
-
-@pytest.fixture(params=["emulator", "local AWS"])
-def server(request: pytest.FixtureRequest) -> str:
-    """Each server that is started here."""
-    return str(request.getfixturevalue("base_url" if request.param == "emulator" else "local_aws"))
-
-
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_server_refuses(server: str, batch: EmulatedBatch, name: str) -> None:
+def test_a_server_refuses(base_url: str, batch: EmulatedBatch, name: str) -> None:
     """On the wire: 403, or 400 for what is no HTTP; no operation is reached."""
-    answer = exchanged(server, REFUSED[name])
+    answer = exchanged(base_url, REFUSED[name])
     assert answer.split(b" ", 2)[1] in {b"403", b"400"}, answer
     assert b"access-control" not in answer.lower()
     assert batch.emulator.calls == []
 
 
 @pytest.mark.parametrize("name", LET_IN)
-def test_a_server_lets_clients_in(server: str, name: str) -> None:
+def test_a_server_lets_clients_in(base_url: str, name: str) -> None:
     """By the same requests without what makes them a browser's."""
-    assert exchanged(server, LET_IN[name]).split(b" ", 2)[1] == b"200"
+    assert exchanged(base_url, LET_IN[name]).split(b" ", 2)[1] == b"200"
 
 
-def test_nodes_own_fetch_is_let_in(server: str) -> None:
-    """It sends Sec-Fetch-Mode by itself, as browsers do, and is none."""
+def status_of_nodes_fetch(url: str) -> str:
+    """What `fetch` of Node gets; skips without Node."""
     if shutil.which("node") is None:
         pytest.skip("no Node is here")
-    asks = f"fetch({json.dumps(f'{server}/v20180820/jobs')}, {{headers: {{'x-amz-account-id': '{ACCOUNT}'}}}})"
+    asks = f"fetch({json.dumps(f'{url}/v20180820/jobs')}, {{headers: {{'x-amz-account-id': '{ACCOUNT}'}}}})"
     done = subprocess.run(
         ["node", "-e", f"{asks}.then((answer) => console.log(answer.status))"],
         capture_output=True,
@@ -301,4 +285,9 @@ def test_nodes_own_fetch_is_let_in(server: str) -> None:
         timeout=60,
         check=True,
     )
-    assert done.stdout == "200\n"
+    return done.stdout.strip()
+
+
+def test_nodes_own_fetch_is_let_in(base_url: str) -> None:
+    """It sends Sec-Fetch-Mode by itself, as browsers do, and is none."""
+    assert status_of_nodes_fetch(base_url) == "200"

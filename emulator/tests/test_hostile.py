@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from s3batch_emulator import JobStatus, connect, point_at, running_server
+from s3batch_emulator import JobStatus, application, connect, point_at, running_server
 from s3batch_emulator.errors import STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.testing import EmulatedBatch
 
 from .job_requests import ACCOUNT, client, job_request
 
@@ -96,7 +96,7 @@ def test_whatever_is_sent_is_answered_in_s3s_shape(
 @pytest.fixture(scope="module")
 def target() -> Iterator[tuple[str, int]]:
     """Where one emulator is served for all of the raw requests."""
-    with running_server(EmulatedBatch().emulator.asgi) as url:
+    with running_server(application(EmulatedBatch().emulator)) as url:
         parts = urlsplit(url)
         yield parts.hostname or "", parts.port or 0
 
@@ -154,7 +154,7 @@ def test_sixty_four_clients_at_once_leave_every_job_right() -> None:
     """Each creates, reads, tags and decides its own job over HTTP; one job is fought over and decided once."""
     batch = EmulatedBatch()
     asked = job_request(batch.objects)
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         contested = str(point_at(client(), url).create_job(**asked)["JobId"])
         batch.emulator.settle_until(contested, "Suspended")
 

@@ -1,4 +1,4 @@
-"""The unmodified AWS SDK for JavaScript against `batchgate emulator serve`, over real HTTP.
+"""The unmodified AWS SDK for JavaScript against `s3batch-emulator serve`, over real HTTP.
 
 It has its own serializer, parser, signer and error classes, and its own reading of the service model.
 """
@@ -16,6 +16,7 @@ import pytest
 import urllib3
 from botocore.config import Config
 
+from .aws_commands import missing
 from .job_requests import ACCOUNT, ANY_CREDENTIALS, BUCKET, CONTROL_TOKEN, KEY, TAGGING, manifest
 from .served import serving
 
@@ -32,7 +33,7 @@ class Sdk:
     Attributes:
         process: Takes a line, answers a line.
         url: Where the emulator is served.
-        etag: Of the manifest that lies in the local S3.
+        etag: Of the manifest in moto's S3.
     """
 
     process: subprocess.Popen[str]
@@ -40,7 +41,7 @@ class Sdk:
     etag: str
 
     def ask(self, **request: Any) -> Any:
-        """The driver's answer to one line; its form is told in the driver."""
+        """The driver's answer to one line; the driver documents the form."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{json.dumps(request)}\n")
@@ -65,7 +66,7 @@ class Sdk:
         assert urllib3.request("POST", f"{self.url}/_emulator/{path}", json=body, headers=headers).status == 200
 
     def job_input(self, **changes: Any) -> dict[str, Any]:
-        """A CreateJob input over the manifest in the local S3."""
+        """A CreateJob input over the manifest in moto's S3."""
         return {
             "Operation": TAGGING,
             "Report": {"Enabled": False},
@@ -78,13 +79,13 @@ class Sdk:
 
 
 @pytest.fixture(scope="module")
-def served(local_s3: str) -> Iterator[Sdk]:
+def served(moto_s3: str) -> Iterator[Sdk]:
     """Both processes; the clock stands still until a test moves it."""
     if not SDK.exists():
-        pytest.fail(f"{SDK} is missing: run `make setup`", pytrace=False)
+        missing(SDK)
     s3 = boto3.client(
         "s3",
-        endpoint_url=local_s3,
+        endpoint_url=moto_s3,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -94,7 +95,7 @@ def served(local_s3: str) -> Iterator[Sdk]:
     rows = b"".join(b"employee-records,key-%d\n" % row for row in range(300))
     etag = s3.put_object(Bucket=BUCKET, Key=KEY, Body=rows)["ETag"].strip('"')
     with (
-        serving("--stepped", "--no-events", "--s3-endpoint", local_s3, environment=ANY_CREDENTIALS) as (url, _),
+        serving("--stepped", "--no-events", "--s3-endpoint", moto_s3, environment=ANY_CREDENTIALS) as (url, _),
         subprocess.Popen(
             ["node", str(DRIVER), url, REGION],
             stdin=subprocess.PIPE,
@@ -240,7 +241,7 @@ def test_a_job_is_confirmed_and_gets_on(sdk: Sdk, waiting: str) -> None:
 
 
 def test_a_waiting_job_is_cancelled(sdk: Sdk, waiting: str) -> None:
-    """The answer says Cancelled at once."""
+    """The response has Cancelled at once."""
     answer = sdk.send("UpdateJobStatus", JobId=waiting, RequestedJobStatus="Cancelled")
     assert answer == {"JobId": waiting, "Status": "Cancelled"}
 

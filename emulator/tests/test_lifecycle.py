@@ -19,7 +19,7 @@ from s3batch_emulator import (
     connect,
 )
 from s3batch_emulator.lifecycle import NEXT, TERMINAL, Cause
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, client, job_request
@@ -78,7 +78,7 @@ def test_a_job_created_with_explicit_false_runs_by_itself(batch: EmulatedBatch, 
 def test_confirming_lets_a_job_run_and_it_is_never_suspended_again(
     batch: EmulatedBatch, s3control: Any, new_job: NewJob
 ) -> None:
-    """The answer says Ready with the reason; the job then completes."""
+    """The response has Ready and the reason; the job then completes."""
     job_id = new_job("Suspended")
     answer = s3control.update_job_status(
         AccountId=ACCOUNT, JobId=job_id, RequestedJobStatus="Ready", StatusUpdateReason="50 % & <ü>"
@@ -345,7 +345,7 @@ def test_a_stepped_clock_stops_at_every_timer_on_the_way() -> None:
 
 
 def test_the_clock_shows_the_instant_of_each_timer_while_it_acts() -> None:
-    """However far it is advanced at once, whoever is told of an event sees the time of that event."""
+    """However far the clock is advanced at once, a sink that reads it gets the time of the event."""
     batch, seen = EmulatedBatch(), []
     emulator = Emulator(batch.clock, batch.objects, lambda event: seen.append(batch.clock.now()), seed=0)
     s3control = connect(client(), emulator)
@@ -355,7 +355,7 @@ def test_the_clock_shows_the_instant_of_each_timer_while_it_acts() -> None:
 
 
 def test_a_late_timer_is_reckoned_from_its_due_instant() -> None:
-    """A real clock that nobody drove for an hour loses nothing."""
+    """A real clock that was not driven for an hour loses no timer."""
     clock = RealClock()
     ran: list[datetime] = []
 
@@ -381,7 +381,7 @@ def test_without_delays_a_job_waits_by_the_next_request() -> None:
 
 @pytest.mark.parametrize("survives", [True, False])
 def test_whether_the_reason_survives_is_a_switch(survives: bool) -> None:
-    """The reason is there when S3 has just set it, and later only where the switch says so."""
+    """The reason is there when it was just set, and later only with the switch."""
     clock, objects = SteppedClock(START), MemoryObjects()
     emulator = Emulator(clock, objects, switches=Switches(reason_survives=survives), seed=0)
     s3control = connect(client(), emulator)

@@ -27,8 +27,8 @@ from s3batch_emulator import (
 )
 from s3batch_emulator.manifests import ManifestError, ManifestLocation, count_tasks
 from s3batch_emulator.objects import OpenedObject
-from s3batch_emulator.pytest_plugin import EmulatedBatch
 from s3batch_emulator.switches import ManifestKind
+from s3batch_emulator.testing import EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, BUCKET, KEY, client, job_request, manifest
@@ -191,7 +191,7 @@ def test_a_job_of_which_most_rows_have_no_version_fails_after_1000_tasks(
 
 @dataclass(frozen=True, slots=True)
 class _Forbidden:
-    """An S3 that lets nobody read or list."""
+    """An S3 that denies reading and listing."""
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenedObject:
         raise ObjectUnreadableError("AccessDenied", "An error occurred (AccessDenied) when calling GetObject")
@@ -286,11 +286,11 @@ def test_a_job_fails_when_its_manifest_is_missing(
     assert failure(s3control, batch, new_job, Manifest=manifest("e", key=key)) == "ManifestNotFound"
 
 
-def test_manifests_are_read_from_any_s3(local_s3: str) -> None:
-    """A real S3 client, path-style: the same counts, versions and refusals."""
+def check_manifests_are_read_from(endpoint_url: str) -> None:
+    """Counts, versions and refusals of an S3 server are those of S3."""
     s3 = boto3.client(
         "s3",
-        endpoint_url=local_s3,
+        endpoint_url=endpoint_url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -300,7 +300,7 @@ def test_manifests_are_read_from_any_s3(local_s3: str) -> None:
     s3.put_bucket_versioning(Bucket="emulator-manifests", VersioningConfiguration={"Status": "Enabled"})
     first = s3.put_object(Bucket="emulator-manifests", Key="m.csv", Body=b'b,"k\n1"\nb,k2')
     s3.put_object(Bucket="emulator-manifests", Key="m.csv", Body=b"b,k\n")
-    objects = S3Objects(local_s3, access_key_id="test", secret_access_key="test")
+    objects = S3Objects.at(endpoint_url, access_key_id="test", secret_access_key="test")
 
     def tasks(etag: str, version: str | None) -> int:
         fields = ("Bucket", "Key")
@@ -319,3 +319,8 @@ def test_manifests_are_read_from_any_s3(local_s3: str) -> None:
     with pytest.raises(ObjectUnreadableError) as error:
         list(objects.listing("emulator-no-such-bucket"))
     assert error.value.code == "NoSuchBucket"
+
+
+def test_manifests_are_read_from_an_s3_server(moto_s3: str) -> None:
+    """By a real S3 client, path-style."""
+    check_manifests_are_read_from(moto_s3)

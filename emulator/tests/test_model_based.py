@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from s3batch_emulator import connect
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.testing import EmulatedBatch
 
 from .job_requests import ACCOUNT, BUCKET, client, job_request, manifest
 

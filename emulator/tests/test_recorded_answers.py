@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from s3batch_emulator import Emulator, MemoryObjects, SteppedClock, Switches, Vocabulary, connect
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .job_requests import ACCOUNT, client, code, job_request
 

@@ -16,7 +16,7 @@ from s3batch_emulator import (
     connect,
 )
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import START, EmulatedBatch
+from s3batch_emulator.testing import START, EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, TAGGING, client, code, job_request
@@ -188,7 +188,7 @@ def test_every_call_is_recorded(batch: EmulatedBatch, new_job: NewJob, s3control
         s3control.update_job_status(AccountId=ACCOUNT, JobId=job_id, RequestedJobStatus="Ready")
     call = batch.emulator.calls[-1]
     assert (call.operation, call.code) == ("UpdateJobStatus", "JobStatusException")
-    assert call.asked == {"AccountId": ACCOUNT, "JobId": job_id, "RequestedJobStatus": "Ready"}
+    assert call.parameters == {"AccountId": ACCOUNT, "JobId": job_id, "RequestedJobStatus": "Ready"}
 
 
 RAW: dict[str, tuple[str, str, bytes, int, bytes]] = {

@@ -18,7 +18,7 @@ from batchgate.policy.facts import gather_facts
 from s3batch_emulator import Emulator, MemoryObjects, SteppedClock, Switches
 from s3batch_emulator.exchange import HttpRequest
 from s3batch_emulator.model import NAMESPACE
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 from s3batch_emulator.wire import write_answer
 from tests.aws.test_s3control import answering
 from tests.flow.stage import ACCOUNT, REGION, Stage

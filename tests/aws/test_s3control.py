@@ -27,10 +27,20 @@ from batchgate.errors import (
 from batchgate.gate.execution import UPDATE_TAKES_AT_MOST
 from batchgate.jobs.model import AsksForConfirmation, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
-from s3batch_emulator import Delays, Effect, Fault, Switches, Vocabulary, connect, over_http, running_server
+from s3batch_emulator import (
+    Delays,
+    Effect,
+    Fault,
+    Switches,
+    Vocabulary,
+    application,
+    connect,
+    over_http,
+    running_server,
+)
 from s3batch_emulator.errors import STATUS_BY_CODE
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 from tests.flow.stage import ACCOUNT, ONCE, REGION, Stage
 
 NOT_FOUND = {"NotFoundException", "NoSuchJobException"}
@@ -178,7 +188,7 @@ def impatient(request: pytest.FixtureRequest, stage: Stage) -> Iterator[S3Contro
     if request.param == "in process":
         yield S3Control(connect(fresh_client(CONFIG.merge(briefly)), stage.emulator), stage.clock)
         return
-    with running_server(stage.emulator.asgi) as url:
+    with running_server(application(stage.emulator)) as url:
         client = fresh_client(
             CONFIG.merge(briefly).merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com"
         )
@@ -211,7 +221,7 @@ def test_a_read_that_breaks_off_says_nothing_of_the_job(stage: Stage, impatient:
 
 def test_an_endpoint_that_nobody_listens_at_is_unclear_for_an_update(stage: Stage) -> None:
     """A refused connection is not distinguished: to be careful is right here."""
-    with running_server(stage.emulator.asgi) as url:
+    with running_server(application(stage.emulator)) as url:
         pass
     ref = stage.create()
     nobody = fresh_client(CONFIG.merge(over_http(url)), endpoint_url=f"http://s3-control.{REGION}.amazonaws.com")

@@ -11,7 +11,7 @@ from batchgate.jobs.model import STRUCTURES, DateSurvives, Job, JobRef
 from batchgate.jobs.request_model import Shape, Structure, request_shape
 from batchgate.policy.facts import Gap, Result
 from s3batch_emulator import SteppedClock, Switches
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 from tests.aws.test_recorded_answers import client_that_hears, on_the_wire, recorded
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, REGION, Stage
 from tests.unit.test_request_model import CLOSED_SETS, with_value

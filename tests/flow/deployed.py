@@ -16,7 +16,8 @@ from batchgate.aws import wiring
 from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
 from batchgate.policy.canonical import canonical_json
-from s3batch_emulator import RealClock, running_server
+from s3batch_emulator import RealClock, application, running_server
+from s3batch_emulator.guard import Application
 from tests.flow.memory_ledger import MemoryLedger
 from tests.flow.stage import ACCOUNT, REGION, Stage, policies
 
@@ -123,15 +124,17 @@ class Served:
     """One server for many emulators, so that one instance of the function can stay warm for many tests.
 
     Attributes:
-        stage: Whose emulator answers at the moment.
+        stage: The stage that is served at the moment.
+        application: The ASGI application of its emulator.
     """
 
     stage: Stage
+    application: Application
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass a request on; there is nothing to do at the server's start and end."""
         if scope["type"] != "lifespan":
-            await self.stage.emulator.asgi(scope, receive, send)
+            await self.application(scope, receive, send)
             return
         for word in ("startup", "shutdown"):
             await receive()
@@ -140,7 +143,7 @@ class Served:
     @contextmanager
     def deployed(self, stage: Stage, tmp_path: Path, policy: str) -> Iterator[Deployed]:
         """Deploy policies for the block, with an empty ledger, and keep the log."""
-        self.stage = stage
+        self.stage, self.application = stage, application(stage.emulator)
         stage.emulator.dates = RealClock()  # as the function's own clock is
         packaged = tmp_path / "policy.json"
         packaged.write_bytes(canonical_json(policies(policy).document))

@@ -23,7 +23,7 @@ from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.authoring import policy_file
 from s3batch_emulator import Delays, Emulator, Event, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator import JobSnapshot as EmulatedJob
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 from tests.flow.memory_ledger import MemoryLedger
 
 ACCOUNT = "123456789012"
@@ -401,9 +401,10 @@ class Stage:
     def updates(self) -> list[str]:
         """The statuses that S3 was asked for by the gate, oldest first."""
         return [
-            str(call.asked.get("RequestedJobStatus"))
+            str(call.parameters.get("RequestedJobStatus"))
             for call in self.emulator.calls
-            if call.operation == "UpdateJobStatus" and call.asked.get("StatusUpdateReason") != "looked at it myself"
+            if call.operation == "UpdateJobStatus"
+            and call.parameters.get("StatusUpdateReason") != "looked at it myself"
         ]
 
     def count(self, operation: str) -> int:

@@ -343,7 +343,7 @@ def test_every_recorded_document_leads_to_a_look_at_its_job(
         with pytest.raises(JobNotFoundError):
             function.invoke(event)
     [call] = stage.emulator.calls
-    assert (call.operation, call.asked.get("JobId")) == ("DescribeJob", arn.rpartition("/")[2])
+    assert (call.operation, call.parameters.get("JobId")) == ("DescribeJob", arn.rpartition("/")[2])
 
 
 def test_an_instance_keeps_its_ledger_from_one_invocation_to_the_next(function: Deployed) -> None:

@@ -12,7 +12,7 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from batchgate.jobs.model import JobRef
 from batchgate.policy.policy_set import PolicySet
 from s3batch_emulator import Effect, Event, Fault, Switches
-from s3batch_emulator.pytest_plugin import START
+from s3batch_emulator.testing import START
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage
 
 FROM_ONE_TO_TWO = """

@@ -35,7 +35,7 @@ def says_so() -> Stage:
 
 def described(stage: Stage, since: int = 0) -> list[str]:
     """The ids of the jobs that S3 was asked about, in order."""
-    return [str(call.asked["JobId"]) for call in stage.emulator.calls[since:] if call.operation == "DescribeJob"]
+    return [str(call.parameters["JobId"]) for call in stage.emulator.calls[since:] if call.operation == "DescribeJob"]
 
 
 def ids(*refs: JobRef) -> list[str]:

@@ -1,44 +1,10 @@
 """`batchgate emulator`: the S3 Batch Operations job API on this machine."""
 
-import os
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-
-if TYPE_CHECKING:
-    from s3batch_emulator import ObjectSource
-    from s3batch_emulator.events import Event
-
-TOKEN_VARIABLE = "S3BATCH_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
-TOKEN_LENGTH = 16
 
 app = typer.Typer(no_args_is_help=True, help="Run the S3 Batch Operations job API on this machine.")
-
-_HINT = """\
-S3 Batch Operations job API on {url}
-
-S3 Control puts the account id before every host, so the emulator stands in as the proxy. In another shell:
-
-  export HTTP_PROXY={url} NO_PROXY=127.0.0.1,localhost
-  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region} AWS_DEFAULT_REGION={region}
-  aws s3control list-jobs --account-id 123456789012 --endpoint-url http://s3-control.{region}.amazonaws.com
-
-boto3:
-
-  boto3.client("s3control", region_name="{region}", endpoint_url="http://s3-control.{region}.amazonaws.com",
-               config=botocore.config.Config(proxies={{"http": "{url}"}}))
-
-Ctrl-C ends it.
-"""
-
-_NO_S3 = """\
-The manifests in --s3-endpoint can't be read: {error}
-
-The emulator reads them with your AWS credentials, found as any AWS tool finds them. Most local S3 servers accept any:
-
-  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"""
 
 
 @app.callback()
@@ -73,68 +39,14 @@ def serve(
 
     Manifests are read with your AWS credentials: environment variables, a profile, or whatever else AWS tools find.
     The control API under /_emulator/ is open to requests with `Authorization: Bearer TOKEN`, where TOKEN is the value
-    of the environment variable S3BATCH_CONTROL_TOKEN, and closed where that is not set. Web browsers are refused.
+    of the environment variable S3BATCH_CONTROL_TOKEN, and closed if that is not set. Web browsers are refused.
     """
-    import asyncio
-
-    from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, SteppedClock
-    from s3batch_emulator.server import bound_socket, uvicorn_server
-
-    if s3_endpoint is not None and not s3_endpoint.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"expected http://HOST:PORT, got {s3_endpoint!r}", param_hint="--s3-endpoint")
-    token = os.environ.get(TOKEN_VARIABLE)
-    if token is not None and len(token) < TOKEN_LENGTH:
-        raise typer.BadParameter(f"expected at least {TOKEN_LENGTH} characters", param_hint=TOKEN_VARIABLE)
-    if stepped and token is None:
-        message = (
-            f"expected a token in the environment variable {TOKEN_VARIABLE}: without one nobody advances the clock"
-        )
-        raise typer.BadParameter(message, param_hint="--stepped")
-    console = Console(highlight=False, soft_wrap=True)
-
-    def show(event: "Event") -> None:
-        if events:
-            console.print(_event_line(event), markup=False)
-
-    batch = Emulator(
-        SteppedClock(datetime.now(UTC)) if stepped else RealClock(),
-        _objects(s3_endpoint, region) if s3_endpoint else MemoryObjects(),
-        show,
-        region=region,
-        delays=Delays.every(timedelta(milliseconds=delay_ms)),
-        control_token=token,
-    )
-    batch.dates = RealClock()  # as S3's: clients compare it with their own clock, whatever the jobs' time is
-    try:
-        listening = bound_socket(port)
-    except OSError as error:
-        Console(stderr=True).print(f"can't listen on 127.0.0.1:{port}: {error.strerror}", markup=False)
-        raise typer.Exit(1) from error
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    console.print(_HINT.format(url=url, region=region), markup=False, end="")
-    try:
-        asyncio.run(uvicorn_server(batch.asgi).serve(sockets=[listening]))
-    except KeyboardInterrupt:
-        # uvicorn raises the signal again once it has shut down.
-        pass
-    finally:
-        listening.close()
-    console.print("ended")
-
-
-def _objects(endpoint: str, region: str) -> "ObjectSource":
-    """The S3 that holds the manifests, with the credentials that any AWS tool would use here."""
-    from botocore.exceptions import BotoCoreError
-
-    from s3batch_emulator import S3Objects
+    from s3batch_emulator import serve as server
 
     try:
-        return S3Objects(endpoint, region=region)
-    except (BotoCoreError, ValueError) as error:
-        Console(stderr=True, soft_wrap=True).print(_NO_S3.format(error=error), markup=False, highlight=False)
-        raise typer.Exit(2) from error
-
-
-def _event_line(event: "Event") -> str:
-    said = event["detail"]["serviceEventDetails"]
-    return f"{event['time']} {event['detail']['eventName']} {said['jobId']} {said['status']}"
+        server.serve(server.Options(port, s3_endpoint, region, delay_ms, stepped, events))
+    except server.OptionError as error:
+        raise typer.BadParameter(str(error), param_hint=error.option) from error
+    except server.ServeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.exit_code) from error

@@ -22,6 +22,7 @@ from s3batch_emulator import (
     Identity,
     RealClock,
     S3Objects,
+    application,
     over_http,
     running_server,
 )
@@ -142,13 +143,13 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
 
         batch = Emulator(
             RealClock(),
-            S3Objects(url, access_key_id=ACCOUNT, secret_access_key=_SECRET),
+            S3Objects.at(url, access_key_id=ACCOUNT, secret_access_key=_SECRET),
             announce,
             region=REGION,
             delays=Delays.every(_PASSING),
             identity=Identity(authorizer=allowed),
         )
-        with running_server(batch.asgi) as batch_url:
+        with running_server(application(batch)) as batch_url:
             _ask_gateway(url, token, "batch", {"url": batch_url})
             yield LocalServices(url, batch, token)
 

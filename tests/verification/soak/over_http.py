@@ -41,7 +41,7 @@ def over_http(endpoint_url: str | None = None) -> Iterator[Callable[[SteppedCloc
 
     async def asgi(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
-            await here.router.world.emulator.asgi(scope, receive, send)
+            await here.router.world.application(scope, receive, send)
             return
         for word in ("startup", "shutdown"):
             await receive()

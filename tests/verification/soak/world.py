@@ -41,7 +41,18 @@ from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result
 from batchgate.policy.policy_set import PolicySet
-from s3batch_emulator import Effect, Emulator, Event, Fault, MemoryObjects, Pace, SteppedClock, connect, point_at
+from s3batch_emulator import (
+    Effect,
+    Emulator,
+    Event,
+    Fault,
+    MemoryObjects,
+    Pace,
+    SteppedClock,
+    application,
+    connect,
+    point_at,
+)
 from s3batch_emulator.values import with_member
 from tests.flow.memory_ledger import MemoryLedger
 from tests.flow.stage import ACCOUNT, REGION
@@ -647,6 +658,7 @@ class World:
             pace=Pace(tasks_per_second=1e-6 if setting.slow_tasks else 100.0),
             seed=seed,
         )
+        self.application = application(self.emulator)
         self.opened = setting.start + setting.opened_after
         self.ledger = ledger(self.clock, self.opened) if ledger else MemoryLedger(self.clock, self.opened)
         self.policy: str | None = setting.policy

@@ -6,9 +6,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from s3batch_emulator import connect, over_http, running_server
+from s3batch_emulator import application, connect, over_http, running_server
 from s3batch_emulator.exchange import HttpRequest
-from s3batch_emulator.pytest_plugin import EmulatedBatch
+from s3batch_emulator.testing import EmulatedBatch
 
 from .conftest import NewJob
 from .job_requests import ACCOUNT, client, code, job_request
@@ -63,12 +63,12 @@ def test_the_region_is_the_hosts_or_else_the_signatures(
             f"AWS4-HMAC-SHA256 Credential=AKID/20260101/{scope_region}/s3/aws4_request, SignedHeaders=host, Signature=0"
         )
     assert batch.emulator.respond(HttpRequest("GET", "/v20180820/jobs", "", headers)).status == 200
-    assert batch.emulator.calls[-1].place.region == region
+    assert batch.emulator.calls[-1].scope.region == region
 
 
 def test_a_signature_for_another_region_than_the_hosts_is_refused(batch: EmulatedBatch) -> None:
     """As S3 refuses it, naming both; the job is created in neither Region."""
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         s3control = boto3.client(
             "s3control",
             region_name="eu-west-1",
@@ -85,7 +85,7 @@ def test_a_signature_for_another_region_than_the_hosts_is_refused(batch: Emulate
 
 def test_a_host_without_a_region_leaves_it_to_the_client(batch: EmulatedBatch) -> None:
     """Through the proxy any name will do, and one endpoint serves every Region."""
-    with running_server(batch.emulator.asgi) as url:
+    with running_server(application(batch.emulator)) as url:
         for region in ("eu-west-1", "cn-north-1"):
             s3control = boto3.client(
                 "s3control",
@@ -97,7 +97,7 @@ def test_a_host_without_a_region_leaves_it_to_the_client(batch: EmulatedBatch) -
             )
             s3control.create_job(**job_request(batch.objects))
             assert len(s3control.list_jobs(AccountId=ACCOUNT)["Jobs"]) == 1
-    assert [job.place.region for job in batch.emulator.jobs()] == ["eu-west-1", "cn-north-1"]
+    assert [job.scope.region for job in batch.emulator.jobs()] == ["eu-west-1", "cn-north-1"]
 
 
 def test_a_host_of_another_account_is_refused(batch: EmulatedBatch) -> None:

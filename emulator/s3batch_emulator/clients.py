@@ -1,4 +1,4 @@
-"""Real boto3 clients, pointed at an emulator: in process without sockets, or over HTTP."""
+"""Connects real boto3 clients to an emulator: in process, without sockets, or over HTTP."""
 
 import io
 from collections.abc import Iterator
@@ -20,21 +20,18 @@ _UNIQUE_ID = "s3batch-emulator"
 
 
 def connect(client: ClientT, emulator: Emulator) -> ClientT:
-    """Have a boto3 or botocore `s3control` client talk to an emulator in this process.
+    """Connect a boto3 or botocore `s3control` client to an emulator in this process.
 
-    The client signs, serializes, retries and parses as ever; only the socket is replaced.
+    The client signs, serializes, retries and parses as always; only the socket is replaced.
     Due timers run before each request, and events are delivered before it returns.
-    A client that was connected before is taken over.
+    An earlier connection of the client is replaced.
 
     Returns:
         The same client.
     """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        emulator.settle()
-        response = emulator.respond(_request(request))
-        emulator.deliver()
-        return _response(request, response)
+        return _response(request, emulator.exchange(_request(request)))
 
     events = client.meta.events  # type: ignore[attr-defined]
     events.unregister(_EVENT, unique_id=_UNIQUE_ID)
@@ -45,18 +42,18 @@ def connect(client: ClientT, emulator: Emulator) -> ClientT:
 def over_http(base_url: str) -> Config:
     """The client configuration that reaches an emulator served at `base_url`.
 
-    To be used with `endpoint_url="http://s3-control.REGION.amazonaws.com"`: S3 Control
+    Use it with `endpoint_url="http://s3-control.REGION.amazonaws.com"`: S3 Control
     puts the account id before every host, so the emulator stands in as the proxy for it.
     """
     return Config(proxies={"http": base_url})
 
 
 def point_at(client: ClientT, base_url: str) -> ClientT:
-    """Have a boto3 or botocore `s3control` client talk to an emulator served at `base_url`.
+    """Connect a boto3 or botocore `s3control` client to an emulator served at `base_url`.
 
-    Where `over_http` makes the emulator a proxy, this sends straight to it: the client keeps its
-    own endpoint, signature and Host, and only the connection goes elsewhere. Errors of the
-    connection are then those that a client of S3 itself would see.
+    Unlike `over_http`, this uses no proxy: the client keeps its own endpoint, signature and Host,
+    and only the connection goes to the emulator. Connection errors are then those that a client of
+    S3 itself would get.
 
     Returns:
         The same client.
@@ -82,23 +79,33 @@ def _request(prepared: AWSPreparedRequest) -> HttpRequest:
 
 
 def _text(sent: object) -> str:
-    """What botocore holds as text or as bytes; both are UTF-8."""
+    """Text of what botocore has as text or as bytes; both are UTF-8."""
     return bytes(sent).decode() if isinstance(sent, (bytes, bytearray)) else str(sent)
 
 
 class _RawBody(io.BytesIO):
-    """An answer's bytes, with the one method of urllib3's that botocore calls."""
+    """The bytes of a response, with the method of urllib3 that botocore calls."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
         """All of it at once."""
         yield self.read()
 
 
-def _response(request: AWSPreparedRequest, response: HttpResponse) -> AWSResponse:
+def raise_unless_whole(response: HttpResponse, url: str) -> None:
+    """Raise what botocore raises when a response does not arrive.
+
+    Raises:
+        ReadTimeoutError: A fault lets the request hang.
+        ConnectionClosedError: A fault breaks the connection, before the response or in the middle of it.
+    """
     if response.ending is Ending.HANG:
-        raise ReadTimeoutError(endpoint_url=request.url, error="the emulator was told to hang")
+        raise ReadTimeoutError(endpoint_url=url, error="a fault of the emulator lets the request hang")
     if response.ending is not Ending.WHOLE:
-        raise ConnectionClosedError(endpoint_url=request.url, error="the emulator was told to break the connection")
+        raise ConnectionClosedError(endpoint_url=url, error="a fault of the emulator breaks the connection")
+
+
+def _response(request: AWSPreparedRequest, response: HttpResponse) -> AWSResponse:
+    raise_unless_whole(response, request.url)
     headers = HTTPHeaders()
     for name, value in response.headers.items():
         headers[name] = value
