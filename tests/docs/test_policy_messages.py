@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from batchgate.policy import calendars, patterns, validate
+from batchgate.policy import calendars, patterns, validation
+from batchgate.policy.validation import (
+    key_messages,
+    operands,
+    parameters,
+    reader,
+    references,
+    value_messages,
+)
+from batchgate.policy.validation import statements as of_statements
+from batchgate.policy.validation import times as of_times
 from batchgate_cli.authoring import case_file, case_members, cases, lint_file, policy_file, yaml_words
 from batchgate_cli.authoring.lint import (
     absent,
@@ -31,7 +41,8 @@ from docs.generate.policy_message_inputs import FINDINGS
 from docs.generate.policy_messages import PAGE, PARTS, messages_markdown, messages_of
 
 MODULES: tuple[ModuleType, ...] = (
-    *(validate, calendars, patterns, policy_file, yaml_words, case_file, case_members, cases),
+    *(validation, reader, references, operands, of_statements, of_times, parameters, key_messages, value_messages),
+    *(calendars, patterns, policy_file, yaml_words, case_file, case_members, cases),
     *(lint_file, names, operations, requester, statements, times, unmeasured, values),
     *(absent, approvals, elements, list_names, tags),
 )

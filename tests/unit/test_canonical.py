@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from batchgate.errors import PolicyError
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.validation import read_document
 from batchgate_cli.authoring import policy_file
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
 from tests.unit.examples import Written, document
@@ -22,12 +23,12 @@ from tests.verification.oracle.random_documents import random_document
 
 def version(written: Any) -> str:
     """Give the version of a document as written."""
-    return PolicySet.from_data(written).version
+    return compile_policies(written).version
 
 
 def canonical(written: Any) -> Any:
     """Give the canonical form of a document as data."""
-    return json.loads(canonical_json(PolicySet.from_data(written).document))
+    return json.loads(canonical_json(read_document(written)))
 
 
 # --- how large it may be ------------------------------------------------------------------------------
@@ -43,9 +44,9 @@ def described(length: int, **more: Any) -> Written:
 
 def test_a_document_takes_at_most_a_mebibyte() -> None:
     """Of its canonical form, to the byte."""
-    assert len(canonical_json(PolicySet.from_data(described(1 << 20)).document)) == 1 << 20
+    assert len(canonical_json(read_document(described(1 << 20)))) == 1 << 20
     with pytest.raises(PolicyError) as refused:
-        PolicySet.from_data(described((1 << 20) + 1))
+        compile_policies(described((1 << 20) + 1))
     [problem] = refused.value.problems
     assert problem.where == "policies[0]"
     assert "expected a document of at most 1048576 bytes" in problem.message
@@ -64,14 +65,14 @@ def test_what_lists_come_to_counts_wherever_they_are_named() -> None:
         ],
     }
     with pytest.raises(PolicyError) as refused:
-        PolicySet.from_data(named)
+        compile_policies(named)
     [problem] = refused.value.problems
     assert problem.where == "policies[1]"
     named["policies"] = [{"name": f"p{number}", "require": [{"account": many}]} for number in range(5_000)]
     with pytest.raises(PolicyError, match="lists expanded, got more"):
-        PolicySet.from_data(named)
+        compile_policies(named)
     named["policies"] = named["policies"][:5]
-    assert PolicySet.from_data(named).version
+    assert compile_policies(named).version
 
 
 def test_a_file_that_is_too_large_is_told_with_its_place() -> None:
@@ -103,8 +104,8 @@ def test_the_canonical_form_is_a_document_and_its_own_canonical_form(rng: Random
     written: Any = random_document(rng, RICH_DIALECT)
     loaded = policy_file.load_text(json.dumps(written))
     once = loaded.canonical_json
-    again = PolicySet.from_data(json.loads(once))
-    assert canonical_json(again.document) == once
+    again = compile_policies(json.loads(once))
+    assert canonical(json.loads(once)) == json.loads(once)
     assert policy_file.load_text(once.decode("ascii")).canonical_json == once
     assert again.version == loaded.policies.version
 
@@ -118,8 +119,8 @@ def test_the_full_document_is_stable_too() -> None:
 
 def test_the_version_is_the_first_digits_of_the_sha_256() -> None:
     """Twelve hex digits, of exactly the bytes that are deployed."""
-    policies = PolicySet.from_data(EVERYTHING)
-    assert policies.version == hashlib.sha256(canonical_json(policies.document)).hexdigest()[:12]
+    policies = compile_policies(EVERYTHING)
+    assert policies.version == hashlib.sha256(canonical_json(read_document(EVERYTHING))).hexdigest()[:12]
 
 
 def test_the_canonical_form_is_ascii_without_spaces_lists_expanded_and_sorted() -> None:
@@ -136,7 +137,7 @@ def test_the_canonical_form_is_ascii_without_spaces_lists_expanded_and_sorted() 
         "mode": "enforce",
         "version": 1,
     }
-    assert canonical_json(PolicySet.from_data(written).document) == (
+    assert canonical_json(read_document(written)) == (
         b'{"policies":[{"name":"p","require":[]},{"name":"q","require":'
         b'[{"message":"m","region":["eu-*"]},{"tags":{"\\u00fc":["a","b"]}}]}],"version":1}'
     )
@@ -264,7 +265,7 @@ def changed_documents(written: Any, path: WrittenPath) -> Iterator[Any]:
         candidates.append(without(written, path))
     for candidate in candidates:
         try:
-            PolicySet.from_data(candidate)
+            compile_policies(candidate)
         except PolicyError:
             continue
         yield candidate

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from batchgate.jobs.model import Json
 from batchgate.policy import checks, model
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.unit.examples import NOW, Written, document, facts, outcome
 
 MET, VIOLATED, UNKNOWN, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE
@@ -897,7 +898,7 @@ def test_what_is_asked_for_is_known_before_it_is_fetched() -> None:
             }
         ],
     )
-    policies = PolicySet.from_data(written)
+    policies = compile_policies(written)
     assert {kind for kind in CAN_BE if policies.asks_for(kind)} == {"region", "tags", "object_bytes", "source_buckets"}
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.unit.examples import Written, document, facts, outcome, verdict
 
 MET: Written = {"region": "eu-*"}
@@ -369,20 +370,20 @@ def test_only_what_is_known_to_stand_in_the_way_expires(written: Written, about:
 
 def test_a_decision_names_the_policies_that_evaluated() -> None:
     """By the version of the very set."""
-    policies = PolicySet.from_data(document(VIOLATED))
+    policies = compile_policies(document(VIOLATED))
     assert evaluate_job(policies, facts()).policy_version == policies.version
 
 
 def test_the_settings_of_a_set_are_read() -> None:
     """Days, modes and defaults."""
-    plain = PolicySet.from_data({"version": 1})
+    plain = compile_policies({"version": 1})
     assert (plain.shadow, plain.unmatched, plain.cancel_ungated, plain.cancel_held_after) == (
         False,
         Verdict.HOLD,
         False,
         None,
     )
-    full = PolicySet.from_data(
+    full = compile_policies(
         {
             "version": 1,
             "mode": "shadow",

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation, JobStatus
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Kind, Statement, Verdict
 from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula, evaluate
-from batchgate.policy.policy_set import Kind, PolicySet, Statement, Verdict
 from batchgate.policy.reason import status_update_reason
 from tests.unit.examples import Written, document, facts
 from tests.unit.strategies import (
@@ -39,7 +40,7 @@ TRIES = 3_000
 
 def right(written: Written, about: JobFacts) -> Decision:
     """Evaluator as the product does."""
-    return evaluate_job(PolicySet.from_data(written), about)
+    return evaluate_job(compile_policies(written), about)
 
 
 def first_breach(law: Law, evaluator: Evaluator) -> int | None:
@@ -592,11 +593,11 @@ def test_evaluating_the_same_twice_is_the_same_decision() -> None:
     rng = Random(5)
     for _ in range(50):
         written = written_with_all_lists(rng)
-        policies = PolicySet.from_data(written)
+        policies = compile_policies(written)
         about, other = random_facts(rng, written), random_facts(rng, written)
         once = evaluate_job(policies, about)
         evaluate_job(policies, other)
-        again, fresh = evaluate_job(policies, about), evaluate_job(PolicySet.from_data(written), about)
+        again, fresh = evaluate_job(policies, about), evaluate_job(compile_policies(written), about)
         assert once == again
         assert said(once) == said(again) == said(fresh)
 

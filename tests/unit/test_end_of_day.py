@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from batchgate.errors import PolicyError
 from batchgate.policy.calendars import parse_zone
 from batchgate.policy.checks import Through
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
 from batchgate.policy.wall_clock import end_of_day
-from batchgate_cli.authoring.lint import lint
-from tests.unit.examples import Written
+from tests.unit.examples import Written, lint_findings
 from tests.verification.oracle.pools import ZONES
 
 SECOND = timedelta(seconds=1)
@@ -74,12 +73,12 @@ def excepted(**more: object) -> Written:
 def test_an_unknown_zone_is_refused_where_it_stands() -> None:
     """With the nearest name."""
     with pytest.raises(PolicyError, match=r"exceptions\[0\].timezone: .* did you mean Europe/Berlin"):
-        PolicySet.from_data(excepted(timezone="Europe/Berln"))
+        compile_policies(excepted(timezone="Europe/Berln"))
 
 
 def test_an_exception_is_expired_when_its_zone_has_left_the_day() -> None:
     """A day that is over in UTC may still run further west: lint does not call it over."""
     first_of_april = date(2026, 4, 1)
     for zone, is_over in (("UTC", True), ("Europe/Berlin", True), ("America/Los_Angeles", False)):
-        found = {finding.lint for finding in lint(PolicySet.from_data(excepted(timezone=zone)), first_of_april)}
+        found = {finding.lint for finding in lint_findings(excepted(timezone=zone), first_of_april)}
         assert ("expired-exception" in found) is is_over

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.jobs.model import Json
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evidence import OBJECTIONS_CHARACTERS_KEPT, evidence_of
 from batchgate.policy.facts import NOT_READ
-from batchgate.policy.policy_set import Verdict
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import MARK
 from tests.unit.examples import Written, document, facts, outcome

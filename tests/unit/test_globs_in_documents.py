@@ -7,12 +7,12 @@ import pytest
 
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import Job, Json
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Rule, evaluate_job
 from batchgate.policy.facts import gather_facts
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import status_update_reason
-from batchgate_cli.authoring.lint import lint
-from tests.unit.examples import Written
+from tests.unit.examples import Written, lint_findings
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 GRANTS = "S3PutObjectAcl.AccessControlPolicy.AccessControlList.Grants"
@@ -59,14 +59,14 @@ def document(condition: object, **more: object) -> Written:
 @pytest.mark.parametrize("condition", WRITTEN_IN.values(), ids=WRITTEN_IN)
 def test_a_glob_stands_wherever_a_pattern_does(condition: Written) -> None:
     """Alone, in a list, in a named list and (where texts are compared) inside `not`, all of the same meaning."""
-    alone = PolicySet.from_data(document(put(FORM, condition)))
-    in_list = PolicySet.from_data(document(put([FORM], condition)))
-    named = PolicySet.from_data(document(put({"list": "forms"}, condition), lists={"forms": [FORM]}))
-    plain = PolicySet.from_data(document(put(FORM["glob"], condition)))
+    alone = compile_policies(document(put(FORM, condition)))
+    in_list = compile_policies(document(put([FORM], condition)))
+    named = compile_policies(document(put({"list": "forms"}, condition), lists={"forms": [FORM]}))
+    plain = compile_policies(document(put(FORM["glob"], condition)))
     assert alone.version == in_list.version == named.version != plain.version
     assert alone.checks == in_list.checks == named.checks != plain.checks
-    mixed = PolicySet.from_data(document(put(["x", FORM, "y"], condition)))
-    assert mixed.version == PolicySet.from_data(document(put([FORM, "y", "x"], condition))).version
+    mixed = compile_policies(document(put(["x", FORM, "y"], condition)))
+    assert mixed.version == compile_policies(document(put([FORM, "y", "x"], condition))).version
 
 
 CLOSED: Mapping[str, Written] = {
@@ -84,11 +84,11 @@ def test_a_glob_of_a_closed_set_matches_one_of_its_values(condition: Written) ->
     """Alone, in a list and in a named list."""
     for form in (FORM, [FORM], [{"glob": "[A-Z]*"}, FORM]):
         with pytest.raises(PolicyError, match='got "CC-'):
-            PolicySet.from_data(document(put(form, condition)))
+            compile_policies(document(put(form, condition)))
     with pytest.raises(PolicyError, match=r'the list forms: expected one of .*got "CC-'):
-        PolicySet.from_data(document(put({"list": "forms"}, condition), lists={"forms": [{"glob": "[A-Z]*"}, FORM]}))
+        compile_policies(document(put({"list": "forms"}, condition), lists={"forms": [{"glob": "[A-Z]*"}, FORM]}))
     for fine in ({"glob": "[A-Z]*"}, [{"glob": "[!a]*"}], {"list": "forms"}):
-        PolicySet.from_data(document(put(fine, condition), lists={"forms": [{"glob": "*[A-Z0-9]*"}]}))
+        compile_policies(document(put(fine, condition), lists={"forms": [{"glob": "*[A-Z0-9]*"}]}))
 
 
 @pytest.mark.parametrize("condition", WRITTEN_IN.values(), ids=WRITTEN_IN)
@@ -97,7 +97,7 @@ def test_a_malformed_glob_is_told_where_it_stands(condition: Written, glob: str)
     """In every place, with its path down to the glob."""
     for form in ({"glob": glob}, [{"glob": glob}]):
         with pytest.raises(PolicyError) as refused:
-            PolicySet.from_data(document(put(form, condition)))
+            compile_policies(document(put(form, condition)))
         [problem] = refused.value.problems
         assert problem.where.endswith(".glob")
         assert "expected" in problem.message
@@ -106,7 +106,7 @@ def test_a_malformed_glob_is_told_where_it_stands(condition: Written, glob: str)
 def test_a_malformed_glob_in_a_named_list_is_told_there() -> None:
     """Once, where it is written."""
     with pytest.raises(PolicyError, match=r"lists\.forms\[1\]\.glob: expected a \] to close"):
-        PolicySet.from_data(document({"tags": {"a": {"list": "forms"}}}, lists={"forms": ["a", {"glob": "["}]}))
+        compile_policies(document({"tags": {"a": {"list": "forms"}}}, lists={"forms": ["a", {"glob": "["}]}))
 
 
 @pytest.mark.parametrize("window", [{"glob": "n*"}, ["nights", {"glob": "n*"}], {"not": {"glob": "n*"}}, {"list": "l"}])
@@ -114,7 +114,7 @@ def test_a_window_takes_no_glob(window: object) -> None:
     """Calendars are named, not matched."""
     calendars = {"nights": {"timezone": "UTC", "open": [{"days": ["mon"]}]}}
     with pytest.raises(PolicyError, match="a window takes calendars' names"):
-        PolicySet.from_data(document({"window": window}, calendars=calendars, lists={"l": [{"glob": "n*"}]}))
+        compile_policies(document({"window": window}, calendars=calendars, lists={"l": [{"glob": "n*"}]}))
 
 
 def tagged(value: str | None, operation: str = "S3PutObjectTagging") -> Verdict:
@@ -126,7 +126,7 @@ def tagged(value: str | None, operation: str = "S3PutObjectTagging") -> Verdict:
         "Operation": {operation: {}},
     }
     tags = {} if value is None else {"cost-center": value}
-    policies = PolicySet.from_data(document({"tags": {"cost-center": FORM}}))
+    policies = compile_policies(document({"tags": {"cost-center": FORM}}))
     return evaluate_job(policies, gather_facts(Job.from_description(job), NOW, tags=tags)).verdict
 
 
@@ -161,7 +161,7 @@ def test_a_glob_names_no_operation_literally() -> None:
         ({"glob": "S3N[e]w"}, Verdict.HOLD),
     ):
         written = {"version": 1, "policies": [{"name": "p", "match": [{"operation": operand}], "require": []}]}
-        decision = evaluate_job(PolicySet.from_data(written), gather_facts(Job.from_description(job), NOW))
+        decision = evaluate_job(compile_policies(written), gather_facts(Job.from_description(job), NOW))
         assert decision.verdict is verdict
         assert (verdict is Verdict.APPROVE) or [vote.rule for vote in decision.deciding] == [Rule.UNKNOWN_OPERATION]
 
@@ -175,7 +175,7 @@ def test_the_reason_shows_the_glob_with_the_jobs_own_account() -> None:
         "Description": "x",
         "Operation": {"S3PutObjectTagging": {}},
     }
-    policies = PolicySet.from_data(document({"description": {"glob": "${account}-[0-9]"}}))
+    policies = compile_policies(document({"description": {"glob": "${account}-[0-9]"}}))
     reason = status_update_reason(evaluate_job(policies, gather_facts(Job.from_description(job), NOW)))
     assert 'description is "x", want 111111111111-[0-9] [policy' in reason
 
@@ -195,7 +195,7 @@ def test_lint_sees_through_globs(requirement: object, found: str) -> None:
         "version": 1,
         "policies": [{"name": "p", "match": [{"operation": "S3PutObjectTagging"}], "require": [requirement]}],
     }
-    assert found in {finding.lint for finding in lint(PolicySet.from_data(written), NOW.date())}
+    assert found in {finding.lint for finding in lint_findings(written, NOW.date())}
 
 
 def test_a_function_that_only_classes_stand_for_is_not_named() -> None:
@@ -215,4 +215,4 @@ def test_a_function_that_only_classes_stand_for_is_not_named() -> None:
                 }
             ],
         }
-        assert {finding.lint for finding in lint(PolicySet.from_data(written), NOW.date())} == lints
+        assert {finding.lint for finding in lint_findings(written, NOW.date())} == lints

@@ -8,10 +8,11 @@ import pytest
 
 from batchgate.jobs.model import Job
 from batchgate.policy.canonical import canonical_json
+from batchgate.policy.compile import compile_policies
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
-from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
+from batchgate.policy.validation import read_document
 from tests.verification.oracle.language_oracle import evaluate
 from tests.verification.oracle.random_cases import Case, random_case
 from tests.verification.oracle.random_documents import random_document
@@ -47,8 +48,8 @@ def test_verdict_until_and_governing_agree_on_random_documents_and_jobs(seed: in
     rng = Random(seed)
     for _ in range(DOCUMENTS):
         document = random_document(rng)
-        policies = PolicySet.from_data(document)
-        canonical = PolicySet.from_data(json.loads(canonical_json(policies.document)))
+        policies = compile_policies(document)
+        canonical = compile_policies(json.loads(canonical_json(read_document(document))))
         assert canonical.version == policies.version
         for _ in range(CASES_A_DOCUMENT):
             case = random_case(rng, document)

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.policy.canonical import canonical_json
+from batchgate.policy.compile import compile_policies
 from batchgate.policy.evaluate import evaluate_job
-from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import NAME_ALWAYS_WHOLE, status_update_reason
-from batchgate_cli.authoring.lint import LINTS, Finding, lint
+from batchgate.policy.validation import read_document
+from batchgate_cli.authoring.lint import LINTS, Finding
 from batchgate_cli.authoring.lint.finding import Path
 from tests.unit.everything import EVERYTHING
-from tests.unit.examples import Written, facts
+from tests.unit.examples import Written, facts, lint_findings
 from tests.unit.strategies import RICH_DIALECT, randoms
 from tests.verification.oracle.random_documents import random_document
 
@@ -1483,7 +1484,7 @@ def test_what_may_well_be_meant_is_left_alone(document: Written) -> None:
 
 def findings(document: Written, today: date = TODAY) -> list[Finding]:
     """Lint a document given as plain data."""
-    return lint(PolicySet.from_data(document), today, manifest_buckets=())
+    return lint_findings(document, today, manifest_buckets=())
 
 
 INSTEAD: list[tuple[str, Written, str]] = [
@@ -1561,7 +1562,7 @@ def test_a_name_that_is_not_found_too_long_stands_whole_in_every_reason() -> Non
     for length, is_whole in ((NAME_ALWAYS_WHOLE, True), (NAME_ALWAYS_WHOLE + 1, False)):
         require = [{"total_tasks": {"at_most": 5}, "message": "m" * 100}]
         document = {"version": 1, "policies": [{"name": "n" * length, "require": require}]}
-        decision = evaluate_job(PolicySet.from_data(document), facts())
+        decision = evaluate_job(compile_policies(document), facts())
         reason = status_update_reason(decision, "5f3a91c2", expired=timedelta(days=29))
         assert ("n" * length in reason) is is_whole
         assert any(finding.lint == "name-without-room" for finding in findings(document)) is not is_whole
@@ -1598,14 +1599,13 @@ def test_findings_come_in_the_order_of_the_document() -> None:
 def test_lint_never_fails_and_says_nothing_twice(rng: Random, today: date) -> None:
     """Any valid document on any date: known lints, places in the document, each once, always the same."""
     document = random_document(rng, RICH_DIALECT)
-    policies = PolicySet.from_data(document)
-    found = lint(policies, today)
-    assert found == lint(PolicySet.from_data(document), today)
+    found = lint_findings(document, today)
+    assert found == lint_findings(document, today)
     assert len({(finding.lint, finding.path) for finding in found}) == len(found)
     for finding in found:
         assert finding.lint in LINTS
         assert exists(finding.path, document)
-    lint(PolicySet.from_data(json.loads(canonical_json(policies.document))), today)
+    lint_findings(json.loads(canonical_json(read_document(document))), today)
 
 
 def exists(path: Path, document: Any) -> bool:
@@ -1647,5 +1647,4 @@ def test_a_thousand_statements_are_linted_at_once() -> None:
             for number in range(500)
         ],
     }
-    policies = PolicySet.from_data(document)
-    assert {finding.lint for finding in lint(policies, TODAY)} <= OF_THE_DEPLOYMENT
+    assert {finding.lint for finding in lint_findings(document, TODAY)} <= OF_THE_DEPLOYMENT

@@ -15,15 +15,16 @@ from batchgate.errors import PolicyError
 from batchgate.jobs.model import Json
 from batchgate.policy import patterns
 from batchgate.policy.checks import InWindow
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Kind, PolicySet, Verdict
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.policy_set import Kind, PolicySet, Verdict
 from batchgate.policy.trace import StatementTrace
-from batchgate_cli.authoring.lint import Finding, lint
+from batchgate_cli.authoring.lint import Finding
 from batchgate_cli.authoring.lint.absent import DEFAULTS, LIMITED_DATES
 from batchgate_cli.authoring.lint.finding import Path
 from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
-from tests.unit.examples import Written, facts
+from tests.unit.examples import Written, facts, lint_findings
 from tests.unit.strategies import RICH_DIALECT, random_facts, randoms, written_with_all_lists
 from tests.verification.oracle.random_documents import random_document
 
@@ -35,16 +36,16 @@ def test_what_lint_says_of_every_job_holds_for_random_jobs() -> None:
     held: Counter[str] = Counter()
     rng = Random(7)
     for _ in range(600):
-        document = random_document(rng, RICH_DIALECT)
-        policies = PolicySet.from_data(document)
-        found = [finding for finding in lint(policies, TODAY) if finding.lint in SAYINGS]
-        for job in (random_facts(rng, document) for _ in range(6 if found else 0)):
+        written = random_document(rng, RICH_DIALECT)
+        policies = compile_policies(written)
+        found = [finding for finding in lint_findings(written, TODAY) if finding.lint in SAYINGS]
+        for job in (random_facts(rng, written) for _ in range(6 if found else 0)):
             # Lint counts on what every real job has.
             if job.role is None or job.source_buckets == frozenset() or isinstance(job.operation, Gap):
                 continue
             traces = {(trace.kind, trace.name): trace for trace in evaluate_job(policies, job).trace}
             for finding in found:
-                trace = trace_at(finding.path, document, traces)
+                trace = trace_at(finding.path, written, traces)
                 if trace is not None:
                     SAYINGS[finding.lint](finding, trace, job, held)
     assert set(held) == set(SAYINGS), held
@@ -103,8 +104,9 @@ SAYINGS = {
 @given(randoms(), st.integers(0, 9 * 365 * 24 * 60))
 def test_a_calendar_that_never_opens_is_shut_at_any_instant(rng: Random, minutes: int) -> None:
     """The lint on calendars agrees with the calendars."""
-    policies = PolicySet.from_data(random_document(rng))
-    shut = {finding.path[1] for finding in lint(policies, TODAY) if finding.lint == "window-never-opens"}
+    written = random_document(rng)
+    policies = compile_policies(written)
+    shut = {finding.path[1] for finding in lint_findings(written, TODAY) if finding.lint == "window-never-opens"}
     instant = datetime(2026, 3, 27, tzinfo=UTC) + timedelta(minutes=minutes)
     for check in policies.checks:
         if isinstance(check.test, InWindow):
@@ -216,12 +218,16 @@ def job_saying(path: str, value: Json) -> JobFacts:
     return facts(Operation={operation: said})
 
 
-def with_requirement(path: str, operand: object) -> PolicySet | None:
-    """A guardrail that asks this of a parameter; None where S3's model refuses the operand."""
+def with_requirement(path: str, operand: object) -> Written:
+    """A guardrail that asks this of a parameter."""
     test = {"operation_parameters": {path: operand}}
-    written = {"version": 1, "guardrails": [{"name": "g", "require": [test]}]}
+    return {"version": 1, "guardrails": [{"name": "g", "require": [test]}]}
+
+
+def compiled(written: Written) -> PolicySet | None:
+    """The policies; None where S3's model refuses the operand."""
     try:
-        return PolicySet.from_data(written)
+        return compile_policies(written)
     except PolicyError:
         return None
 
@@ -231,7 +237,8 @@ def test_what_an_absent_parameter_is_said_to_fail_it_fails_and_the_default_meets
     counted: Counter[bool] = Counter()
     for path, operands in OPERANDS_OF_DEFAULTS.items():
         for operand in operands:
-            policies = with_requirement(path, operand)
+            written = with_requirement(path, operand)
+            policies = compiled(written)
             if policies is None:
                 continue
             met = {
@@ -240,7 +247,7 @@ def test_what_an_absent_parameter_is_said_to_fail_it_fails_and_the_default_meets
             }
             takes_any = operand in ("*", {"present": True})
             expected = not met[None] and met[DEFAULTS[path]] and not takes_any
-            found = any(finding.lint == "absent-fails" for finding in lint(policies, TODAY))
+            found = any(finding.lint == "absent-fails" for finding in lint_findings(written, TODAY))
             assert found is expected, (path, operand)
             counted[found] += 1
     assert min(counted.values()) > 10, counted
@@ -250,10 +257,11 @@ def test_what_an_absent_parameter_is_said_to_fail_it_fails_and_the_default_meets
 @pytest.mark.parametrize("operand", LIMITS)
 def test_a_limit_of_a_date_is_found_where_a_job_without_the_date_fails_it(path: str, operand: Written) -> None:
     """A date that must be late is one that must be there, and is left alone."""
-    policies = with_requirement(path, operand)
+    written = with_requirement(path, operand)
+    policies = compiled(written)
     assert policies is not None
     assert evaluate_job(policies, job_saying(path, None)).trace[0].requirements[0].own.result is Result.VIOLATED
-    found = any(finding.lint == "absent-fails" for finding in lint(policies, TODAY))
+    found = any(finding.lint == "absent-fails" for finding in lint_findings(written, TODAY))
     assert found is ("after" not in operand)
 
 
@@ -279,17 +287,19 @@ KEY_FORM = Session().get_service_model("s3control").shape_for("NonEmptyKmsKeyArn
 @given(st.from_regex(KEY_FORM, fullmatch=True))
 def test_no_key_that_s3_takes_is_said_to_be_impossible(arn: str) -> None:
     """By the form that S3's own model gives it."""
-    policies = with_requirement(KEY_PATH, arn)
+    written = with_requirement(KEY_PATH, arn)
+    policies = compiled(written)
     assert policies is not None
-    assert not any(finding.lint == "impossible-value" for finding in lint(policies, TODAY))
+    assert not any(finding.lint == "impossible-value" for finding in lint_findings(written, TODAY))
 
 
 @given(st.sampled_from([("Key", "Value"), ("key", "value"), ("KEY", "Value")]), st.sampled_from(["team", "te*"]))
 def test_tags_as_in_aws_fail_a_job_that_is_tagged_as_they_mean(names: tuple[str, str], key: str) -> None:
     """A job with the tag itself meets neither; one that is tagged with the two names does."""
     test = {"tags": dict(zip(names, (key, "lake"), strict=True))}
-    policies = PolicySet.from_data({"version": 1, "guardrails": [{"name": "g", "require": [test]}]})
-    assert [finding.lint for finding in lint(policies, TODAY)] == ["tags-as-in-aws"]
+    written: Written = {"version": 1, "guardrails": [{"name": "g", "require": [test]}]}
+    policies = compile_policies(written)
+    assert [finding.lint for finding in lint_findings(written, TODAY)] == ["tags-as-in-aws"]
     for tags, result in (
         ({"team": "lake"}, Result.VIOLATED),
         (dict(zip(names, ("team", "lake"), strict=True)), Result.MET),
@@ -308,9 +318,10 @@ ELEMENTS = st.dictionaries(
 @given(ELEMENTS, st.lists(MEMBERS, max_size=4))
 def test_any_but_is_met_by_whatever_has_one_element_more(test: Written, elements: list[Json]) -> None:
     """Whatever else a list holds, one element that is none of what is denied is enough; and only then it is found."""
-    policies = with_requirement(TAG_SET, {"any": test})
+    written = with_requirement(TAG_SET, {"any": test})
+    policies = compiled(written)
     assert policies is not None
-    found = any(finding.lint == "any-but" for finding in lint(policies, TODAY))
+    found = any(finding.lint == "any-but" for finding in lint_findings(written, TODAY))
     assert found is all(isinstance(each, dict) for each in test.values())
     job = job_saying(TAG_SET, [*elements, {}])
     if found:
@@ -325,8 +336,8 @@ def test_one_approval_meets_both_where_they_are_found(rng: Random) -> None:
     owner = rng.choice([*document.get("guardrails", ()), {"name": "alone"}])
     twin |= {"match": owner["match"]} if "match" in owner else {}
     written = {**document, "guardrails": [*document.get("guardrails", ()), twin, {**twin, "name": "other"}]}
-    policies = PolicySet.from_data(written)
-    found = [finding for finding in lint(policies, TODAY) if finding.lint == "one-approval-for-both"]
+    policies = compile_policies(written)
+    found = [finding for finding in lint_findings(written, TODAY) if finding.lint == "one-approval-for-both"]
     assert found
     job = replace(random_facts(rng, written), manually_approved=True)
     traces = {trace.name: trace for trace in evaluate_job(policies, job).trace}
@@ -390,10 +401,10 @@ def test_a_function_that_nobody_named_is_approved_exactly_where_it_is_found(
         for kind in ("policies", "guardrails")
     }
     written: Written = {"version": 1, **{kind: each for kind, each in kinds.items() if each}}
-    policies = PolicySet.from_data(written)
+    policies = compile_policies(written)
     found = {
         written["policies"][finding.path[1]]["name"]
-        for finding in lint(policies, TODAY)
+        for finding in lint_findings(written, TODAY)
         if finding.lint == "lambda-without-function"
     }
     decisions = [

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from batchgate.jobs.model import Job, Json
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import gather_facts
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate_cli.authoring.cases import Coverage, run_file
-from batchgate_cli.authoring.lint import lint
 from batchgate_cli.authoring.lint_file import located_findings
 from batchgate_cli.authoring.policy_file import load_text
-from tests.unit.examples import Written
+from tests.unit.examples import Written, lint_findings
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -24,19 +24,19 @@ MANIFEST: Written = {"manifest": {"bytes": {"at_most": 10**6}}}
 GENERATED: Written = {"manifest": {"generated": True}}
 
 
-def policies(requirement: Written, *match: Written) -> PolicySet:
+def policies(requirement: Written, *match: Written) -> Written:
     """A policy about tagging that requires this."""
     matched = [{"operation": "S3PutObjectTagging"}, *match]
-    return PolicySet.from_data({"version": 1, "policies": [{"name": "p", "match": matched, "require": [requirement]}]})
+    return {"version": 1, "policies": [{"name": "p", "match": matched, "require": [requirement]}]}
 
 
-def found(checked: PolicySet, manifest_buckets: list[str] | None = None) -> set[str]:
+def found(checked: Written, manifest_buckets: list[str] | None = None) -> set[str]:
     """The lints about what is not measured."""
-    lints = {finding.lint for finding in lint(checked, TODAY, manifest_buckets)}
+    lints = {finding.lint for finding in lint_findings(checked, TODAY, manifest_buckets)}
     return lints & {"not-measured-yet", "setting-off"}
 
 
-def live(checked: PolicySet, **members: Json) -> Verdict:
+def live(checked: Written, **members: Json) -> Verdict:
     """What the gate says of a job of which it reads what it reads today."""
     job: dict[str, Json] = {
         "JobId": "j-12345",
@@ -47,7 +47,7 @@ def live(checked: PolicySet, **members: Json) -> Verdict:
         **members,
     }
     described = {name: value for name, value in job.items() if value is not None}
-    return evaluate_job(checked, gather_facts(Job.from_description(described), NOW, tags={})).verdict
+    return evaluate_job(compile_policies(checked), gather_facts(Job.from_description(described), NOW, tags={})).verdict
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_exceptions_match_is_looked_at_too() -> None:
         "policies": [{"name": "p", "match": [{"operation": "S3*"}], "require": [{"priority": {"at_most": 5}}]}],
         "exceptions": [{"name": "e", "lifts": ["p"], "match": [SIZES], "expires": "2027-01-01", "because": "x"}],
     }
-    assert found(PolicySet.from_data(written)) == {"not-measured-yet"}
+    assert found(written) == {"not-measured-yet"}
 
 
 def test_a_silence_for_a_setting_is_not_unused_where_no_deployment_is_known() -> None:

@@ -19,9 +19,9 @@ from batchgate.policy import checks
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.deployed import load_deployed
 from batchgate.policy.facts import Result
-from batchgate.policy.parameters import CHECKS, ClosedSet, closed_set
-from batchgate.policy.policy_set import PolicySet
-from batchgate.policy.validate import find_problems
+from batchgate.policy.parameters import CHECKS
+from batchgate.policy.validation import find_problems, read_document
+from batchgate.policy.validation.parameters import ClosedSet, closed_set
 from batchgate_cli.authoring import policy_file
 from tests.unit.examples import SUSPENDED, Written, document, facts, outcome
 
@@ -172,12 +172,9 @@ def test_every_parameter_is_met_and_violated_by_every_form_of_its_kind(known: Kn
         written = document({known.check: {known.path: test}}, lists={"some": ["x"]})
         for each in (about, as_json):
             assert outcome(written, each).trace[0].requirements[0].result is result, test
-        again = json.loads(canonical_json(PolicySet.from_data(written).document))
+        again = json.loads(canonical_json(read_document(written)))
         assert outcome(again, about).trace[0].requirements[0].result is result, test
-        assert (
-            canonical_json(PolicySet.from_data(again).document)
-            == json.dumps(again, sort_keys=True, separators=(",", ":")).encode()
-        )
+        assert canonical_json(read_document(again)) == json.dumps(again, sort_keys=True, separators=(",", ":")).encode()
 
 
 FORMS: dict[str, list[Any]] = {
@@ -501,5 +498,5 @@ def test_a_random_mix_of_parameters_survives_its_canonical_form() -> None:
             for each in chosen
         ]
         written = document(*conditions, lists={"some": ["x"]})
-        once = canonical_json(PolicySet.from_data(written).document)
-        assert canonical_json(PolicySet.from_data(json.loads(once)).document) == once
+        once = canonical_json(read_document(written))
+        assert canonical_json(read_document(json.loads(once))) == once

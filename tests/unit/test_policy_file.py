@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
 from batchgate_cli.authoring import policy_file
 from tests.unit.everything import EVERYTHING
 
@@ -390,7 +390,7 @@ def test_a_directory_is_one_policy_set(tmp_path: Path) -> None:
     place = loaded.place_of(("policies", 1, "name"))
     assert place is not None
     assert (place.file, place.line) == (str(directory / "c.yaml"), 3)
-    one = PolicySet.from_data(
+    one = compile_policies(
         {
             "version": 1,
             "unmatched": "cancel",

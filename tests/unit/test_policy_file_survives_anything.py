@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
 from batchgate_cli.authoring import policy_file
 from tests.unit.everything import EVERYTHING, places, with_value, without
 from tests.unit.strategies import RICH_DIALECT
@@ -178,7 +178,7 @@ def test_any_file_is_valid_or_refused_with_lines_of_the_file(share: int) -> None
         answer = read(text)
         if isinstance(answer, policy_file.LoadedPolicy):
             valid += 1
-            again = PolicySet.from_data(json.loads(answer.canonical_json))
+            again = compile_policies(json.loads(answer.canonical_json))
             assert again.version == answer.policies.version, text
             continue
         lines = len(LINE.findall(text)) + 1

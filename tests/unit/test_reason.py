@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.jobs.model import Json, job_from_printed
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
-from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import (
     NAME_ALWAYS_WHOLE,
     NAME_AT_MOST,

@@ -3,7 +3,7 @@
 import pytest
 
 from batchgate.policy import model, suggestions
-from batchgate.policy.validate import find_problems
+from batchgate.policy.validation import find_problems
 from tests.unit.examples import Written
 
 OPEN = {"timezone": "UTC", "open": [{"days": ["mon"]}]}

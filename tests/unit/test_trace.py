@@ -13,12 +13,12 @@ from hypothesis import given
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import KNOWN_OPERATIONS, Json
 from batchgate.policy.checks import Member, Parameter
+from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.parameters import shape_at
-from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, StatementTrace
+from batchgate.policy.validation.parameters import shape_at
 from batchgate.policy.wording import QUOTED_AT_MOST, printable, shown
 from tests.unit.examples import Written, document, facts, outcome
 from tests.unit.strategies import any_text, random_facts, randoms, wild_facts, written_with_all_lists

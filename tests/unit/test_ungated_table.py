@@ -15,9 +15,9 @@ from batchgate.gate.protocol import (
 )
 from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef, Json
+from batchgate.policy.compile import compile_policies
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import gather_facts
-from batchgate.policy.policy_set import PolicySet
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 ARN = "arn:aws:s3:eu-central-1:111122223333:job/00000000-1111-2222-3333-444444444444"
@@ -169,7 +169,7 @@ def test_before_suspended_only_a_job_that_surely_does_not_ask_is_not_waited_for(
 ) -> None:
     """Unknown waits like yes."""
     requirement = {"priority": {"at_least": 1}, "on_violation": "cancel"}
-    policies = PolicySet.from_data({"version": 1, "policies": [{"name": "p", "require": [requirement]}]})
+    policies = compile_policies({"version": 1, "policies": [{"name": "p", "require": [requirement]}]})
     job = job_of(status, date=False, field=None, tasks_ended=0)
     decision = evaluate_job(policies, gather_facts(job, NOW, asks=asks))
     assert str(decision.verdict) == ("cancel" if asks is AsksForConfirmation.NO else "wait")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.jobs.model import STRUCTURES, Job, Json
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Rule, evaluate_job
 from batchgate.policy.facts import Gap, gather_facts
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
 from tests.unit.examples import NOW, description, facts, outcome
 from tests.unit.strategies import facts_of
@@ -81,7 +82,7 @@ def test_no_policies_at_all_approve_or_cancel_such_a_job(seed: int, path: str) -
     case = random_case(rng, document)
     known = facts_of(case)
     new = replace(known, unknown_members=(f"{path}.NewMember",))
-    policies = PolicySet.from_data(document)
+    policies = compile_policies(document)
     decision, before = evaluate_job(policies, new), evaluate_job(policies, known)
     assert decision.verdict in (Verdict.HOLD, Verdict.WAIT)
     assert decision.until is None

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from batchgate.jobs.model import AsksForConfirmation
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.clock import ClockChecks, Timeline
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.moments import parse_duration
-from batchgate.policy.policy_set import PolicySet, Verdict
 from tests.unit.examples import NOW, Written, document, facts, outcome
 from tests.unit.strategies import random_facts, randoms, written_with_all_lists
 from tests.verification.oracle import pools
@@ -139,7 +140,7 @@ def samples(written: Written, about: JobFacts, after: datetime, before: datetime
 
 def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Evaluate, written: Written, about: JobFacts) -> None:
     """At `until` the verdict is approve, at `cancels_at` cancel, before either it is neither; S3 has not failed it."""
-    policies = PolicySet.from_data(written)
+    policies = compile_policies(written)
     decision = decide_(policies, about)
     end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
 
@@ -163,7 +164,7 @@ def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Evaluate, writt
 
 def valid_until_is_the_first_change(decide_: Evaluate, written: Written, about: JobFacts) -> None:
     """Before `valid_until` the verdict stays; at it, it is another; without one it stays for a day."""
-    policies = PolicySet.from_data(written)
+    policies = compile_policies(written)
     decision = decide_(policies, about)
 
     def verdict_at(instant: datetime) -> Verdict:
@@ -486,7 +487,7 @@ def test_a_search_cut_anywhere_finds_the_same_or_says_where_it_ended(segments: i
     cut_short = 0
     for _ in range(CASES):
         written, about = clock_case(rng)
-        policies = PolicySet.from_data(written)
+        policies = compile_policies(written)
         whole, cut = evaluate_job(policies, about), evaluate_job(in_segments(policies, segments), about)
         if cut.searched_until is None:
             assert (cut.until, cut.cancels_at) == (whole.until, whole.cancels_at)
@@ -503,7 +504,7 @@ def test_of_many_graces_the_next_to_end_are_followed() -> None:
     """Those that are over count no more; one that ends beyond those that are followed ends the search."""
     at_weekends = {"window": {"not": "weekend"}, "on_violation": "cancel"}
     graces = [{**at_weekends, "grace": f"{hours}h"} for hours in range(1, 40)]
-    policies = PolicySet.from_data(document({"window": "never"}, *graces, calendars=CALENDARS))
+    policies = compile_policies(document({"window": "never"}, *graces, calendars=CALENDARS))
     assert evaluate_job(policies, facts()).cancels_at == SATURDAY
     for segments in range(1, 9):  # suspended six hours ago
         assert evaluate_job(in_segments(policies, segments), facts()).searched_until == NOW + (segments + 1) * HOUR
@@ -514,7 +515,7 @@ def test_the_work_of_a_search_grows_with_the_document_only(
     calendars: int, requirements: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each calendar is worked out twice at most, for a day and for the rest, however many requirements ask for it."""
-    policies = PolicySet.from_data(crowded(calendars, requirements))
+    policies = compile_policies(crowded(calendars, requirements))
     computed: list[int] = []
     flips = Calendar._flips
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy.policy_set import PolicySet
-from batchgate.policy.validate import find_problems
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.validation import find_problems
 from batchgate.text import shorten
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
 from tests.unit.examples import Written, document
@@ -697,7 +697,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
 def test_a_mistake_is_told_with_its_path_and_what_was_expected(written: object, where: str, message: str) -> None:
     """The document is refused, and the mistake is the one that is told."""
     with pytest.raises(PolicyError, match=message) as refused:
-        PolicySet.from_data(written)
+        compile_policies(written)
     assert where in [problem.where for problem in refused.value.problems]
     found = next(problem for problem in refused.value.problems if problem.where == where)
     assert str(found).isprintable()
@@ -727,7 +727,7 @@ def test_what_is_exactly_as_long_as_may_be_is_fine() -> None:
             }
         ],
     }
-    assert PolicySet.from_data(written).version
+    assert compile_policies(written).version
 
 
 NOISY = {"a window of times", "not in a bucket word", "presence in a bucket word"}
@@ -773,7 +773,7 @@ def test_one_mistake_is_told_once(label: str) -> None:
 def test_what_stands_close_to_a_mistake_is_valid(written: object) -> None:
     """The errors above are errors for the reason that they name, and for no other."""
     assert problems(written) == []
-    PolicySet.from_data(written)
+    compile_policies(written)
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -827,7 +827,7 @@ def test_an_unknown_key_is_an_error_wherever_it_stands(path: WrittenPath) -> Non
 def told(written: Any) -> list[Problem]:
     """Give what is wrong with a document as the reader tells it; whatever else it raises is a defect."""
     try:
-        PolicySet.from_data(written)
+        compile_policies(written)
     except PolicyError as error:
         return [problem for problem in error.problems if problem.message]
     return []
@@ -857,7 +857,7 @@ def test_leaving_anything_out_is_refused_or_leaves_a_valid_document(path: Writte
 def test_any_json_is_a_document_or_a_policy_error(data: Any) -> None:
     """Nothing else comes of it."""
     with pytest.raises(PolicyError):
-        PolicySet.from_data(data)
+        compile_policies(data)
 
 
 @given(st.sampled_from([path for path, _ in places(EVERYTHING)]), json_values)
@@ -875,7 +875,7 @@ def test_lone_surrogates_in_json_are_a_policy_error() -> None:
         '{"version":1,"policies":[{"name":"p","require":[{"tags":{"\\ud800":"x"}}]}]}',
     ):
         with pytest.raises(PolicyError):
-            PolicySet.from_data(json.loads(spoiled))
+            compile_policies(json.loads(spoiled))
 
 
 @pytest.mark.parametrize("depth", [10, 300, 3_000])
@@ -888,13 +888,13 @@ def test_a_document_nested_too_deeply_is_a_policy_error(depth: int) -> None:
         listed = [listed]
     for written in (required(condition), required({"region": listed}), {"version": 1, "lists": listed}):
         with pytest.raises(PolicyError):
-            PolicySet.from_data(written)
+            compile_policies(written)
 
 
 def test_reading_leaves_the_data_as_it_was() -> None:
     """The caller's document is not changed."""
     before = deepcopy(EVERYTHING)
-    PolicySet.from_data(EVERYTHING)
+    compile_policies(EVERYTHING)
     assert before == EVERYTHING
 
 

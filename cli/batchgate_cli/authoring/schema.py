@@ -18,8 +18,8 @@ from msgspec import inspect
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.jobs.request_model import Kind, Shape
 from batchgate.policy import model, parameters
-from batchgate.policy.parameters import ClosedSet, closed_set
-from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
+from batchgate.policy.model import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
+from batchgate.policy.validation.parameters import ClosedSet, closed_set
 from batchgate_cli.authoring.operations import (
     RequestParameter,
     element_members,

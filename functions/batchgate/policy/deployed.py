@@ -4,7 +4,8 @@ import json
 from typing import Any, NoReturn
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet
 from batchgate.text import shorten
 
 
@@ -22,7 +23,7 @@ def load_deployed(content: bytes) -> PolicySet:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise PolicyError([Problem((), f"expected a policy document as JSON: {shorten(str(error), 200)}")]) from error
-    return PolicySet.from_data(data)
+    return compile_policies(data)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

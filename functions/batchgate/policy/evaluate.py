@@ -10,18 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation
-from batchgate.policy.facts import JobFacts, Result
+from batchgate.policy.checks import Clock
+from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict, after_grace
+from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import evaluate
 from batchgate.policy.outlook import NOTHING_AHEAD, Untouched, first_change, look_ahead
-from batchgate.policy.policy_set import (
-    VOTES_OF_DOUBT,
-    Kind,
-    PolicySet,
-    Requirement,
-    Statement,
-    Verdict,
-    after_grace,
-)
 from batchgate.policy.trace import Rows, StatementTrace, short_of_cancelling, trace_checks, trace_statements
 from batchgate.policy.wording import first_of
 
@@ -154,7 +147,7 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
 
     Verdicts are ordered by caution, so the order of policies cannot matter.
     """
-    results = policies.evaluate_checks(facts)
+    results = evaluate_checks(policies, facts)
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
     is_ungated = facts.asks_for_confirmation is AsksForConfirmation.NO
@@ -183,6 +176,27 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         results=results,
         not_met=count.not_met,
     )
+
+
+def evaluate_checks(policies: PolicySet, facts: JobFacts) -> list[Result]:
+    """The result of every check of the set, by number, and behind them of every exemption."""
+    results = [Result.MET] * len(policies.checks)
+    violated = Result.VIOLATED
+    for question in policies.questions:
+        if isinstance(question.measure, Clock):
+            continue
+        value = question.measure.read(facts)
+        if isinstance(value, Gap):
+            for number, _ in question.tests:
+                results[number] = value.result
+        else:
+            for number, holds in question.tests:
+                held = holds(value, facts)
+                if not held:
+                    results[number] = Result.UNMEASURABLE if held is None else violated
+    policies.clock.evaluate(facts.now, results)
+    results += [evaluate(exemption.any_of, results) for exemption in policies.exemptions]
+    return results
 
 
 def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> _Count:

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.clock import Timeline
+from batchgate.policy.compiled import Kind, PolicySet, Requirement, Verdict
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import Bits, bits
-from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Verdict
 
 _CHANGES_WITHIN: Final = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""

@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision, Rule, Vote
 from batchgate.policy.facts import Result
-from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
 from batchgate.policy.wording import QUOTED_AT_MOST, instant, length, printable
 from batchgate.text import MARK, shorten

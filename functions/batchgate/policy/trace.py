@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.policy.checks import Not
+from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate, join
 from batchgate.policy.patterns import fill_placeholders
-from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.wording import QUOTED_AT_MOST, shown
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
 from batchgate.policy import model
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compiled import PolicySet
 from batchgate_cli.authoring.lint.absent import lint_absent
 from batchgate_cli.authoring.lint.approvals import lint_approvals
 from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
@@ -37,21 +37,26 @@ _ORDER = (
 """The order in which a document's keys are usually written; all others keep the order in which they are found."""
 
 
-def lint(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None = None) -> list[Finding]:
+def lint(
+    document: model.PolicyDocument,
+    policies: PolicySet,
+    today: date,
+    manifest_buckets: Collection[str] | None = None,
+) -> list[Finding]:
     """Find everything valid that is surely not meant; never fails.
 
     Args:
-        policies: The set to look at, in enforce or in shadow mode alike.
+        document: What to look at, in enforce or in shadow mode alike.
+        policies: The same, compiled.
         today: The date, in UTC, from which on windows, closed dates and exceptions count.
         manifest_buckets: The deployment's setting of that name; None where no deployment is known.
 
     Returns:
         The findings in the document's order, none twice; empty for a set that is fine.
     """
-    found = list(dict.fromkeys(_findings(policies, today, manifest_buckets)))
+    found = list(dict.fromkeys(_findings(document, policies, today, manifest_buckets)))
     causes = [finding for finding in found if finding.lint in _EXPLAINED_BY.values()]
     told = [finding for finding in _first_of_each(found) if not _is_explained(finding, causes)]
-    document = policies.document
     return sorted(told, key=lambda finding: _position(finding.path, document))
 
 
@@ -72,8 +77,10 @@ def _is_explained(finding: Finding, causes: Collection[Finding]) -> bool:
     )
 
 
-def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None) -> Iterator[Finding]:
-    located = locate(policies)
+def _findings(
+    document: model.PolicyDocument, policies: PolicySet, today: date, manifest_buckets: Collection[str] | None
+) -> Iterator[Finding]:
+    located = locate(document, policies)
     yield from lint_times(located, policies, today)
     yield from lint_names(located)
     by_text = names_as_text(located)

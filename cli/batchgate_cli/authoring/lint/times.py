@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from batchgate.policy import calendars
 from batchgate.policy.checks import Clock, InWindow, Not, Tag, Test, Through
+from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.wording import length
 from batchgate_cli.authoring.lint.finding import Finding
 from batchgate_cli.authoring.lint.implications import exclude
