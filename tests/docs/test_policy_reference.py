@@ -16,10 +16,10 @@ from batchgate.policy import calendars, model
 from batchgate.policy.compile import compile_policies
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.cases import Coverage, read_cases, run_file
+from batchgate_cli.authoring.check_descriptions import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, LINTS_OF_TEXTS, NEVER
+from batchgate_cli.authoring.key_descriptions import JOINING
 from batchgate_cli.authoring.lint_file import LINTS_OF_FILES, located_findings
 from batchgate_cli.authoring.operations import operation_parameters
-from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, LINTS_OF_TEXTS, NEVER
-from batchgate_cli.authoring.reference_words import JOINING
 from batchgate_cli.authoring.schema import policy_schema
 from batchgate_cli.exits import TEST_EXIT_CODES_HELP, Exit
 from docs.generate.policy_reference import PAGE, reference_markdown

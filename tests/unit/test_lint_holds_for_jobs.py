@@ -21,7 +21,7 @@ from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.trace import StatementTrace
 from batchgate_cli.authoring.lint import Finding
-from batchgate_cli.authoring.lint.absent import DEFAULTS, LIMITED_DATES
+from batchgate_cli.authoring.lint.absent_parameters import DEFAULTS, LIMITED_DATES
 from batchgate_cli.authoring.lint.finding import Path
 from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
 from tests.unit.examples import Written, facts, lint_findings

@@ -238,7 +238,7 @@ def test_the_evaluate_keeps(promise: Callable[[Evaluate, Written, JobFacts], Non
         (a_hold_ends_with_the_first_approval_or_cancellation, past_a_cancellation),
     ],
 )
-def test_a_evaluate_that_is_a_second_off_does_not(
+def test_an_evaluation_that_is_a_second_off_does_not(
     promise: Callable[[Evaluate, Written, JobFacts], None], wrong: Evaluate
 ) -> None:
     """The promises can be broken: earlier, later, not at all, or at the first change of any calendar."""

@@ -23,8 +23,8 @@ from batchgate.policy.compile import compile_document
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.validation import find_problems, find_reference_problems, read_document
 from batchgate.text import shorten
+from batchgate_cli.authoring.yaml_messages import in_plain_words
 from batchgate_cli.authoring.yaml_recovery import without_part
-from batchgate_cli.authoring.yaml_words import in_plain_words
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]

@@ -20,14 +20,14 @@ from batchgate.jobs.request_model import Kind, Shape
 from batchgate.policy import model, parameters
 from batchgate.policy.model import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
 from batchgate.policy.validation.parameters import ClosedSet, closed_set
+from batchgate_cli.authoring.check_descriptions import CHECKS, FORMS
+from batchgate_cli.authoring.key_descriptions import JOINING, KEYS
 from batchgate_cli.authoring.operations import (
     RequestParameter,
     element_members,
     generator_members,
     operation_parameters,
 )
-from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS
-from batchgate_cli.authoring.reference_words import JOINING, KEYS
 
 Schema: TypeAlias = "bool | int | str | list[Schema] | dict[str, Schema] | None"
 Part: TypeAlias = dict[str, Schema]

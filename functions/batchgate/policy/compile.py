@@ -1,4 +1,4 @@
-"""A valid document, compiled: the meaning of what `model` only gives a shape."""
+"""Compiles a valid document: `model` defines its shape, this its meaning."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
     statements = tuple(compiler.statements())
     found = tuple(compiler.numbers)
     enforced = sorted((each for each in statements if each.enforced), key=attrgetter("name"))
-    asking_clock = tuple(each for each in enforced if each.asks_clock)
+    time_dependent = tuple(each for each in enforced if each.depends_on_time)
     held = document.cancel_held_after
     return PolicySet(
         version=hashlib.sha256(canonical).hexdigest()[:12],
@@ -59,12 +59,12 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
         cancel_held_after=moments.parse_duration(held) if isinstance(held, str) else None,
         statements=statements,
         enforced=tuple(enforced),
-        asking_clock=asking_clock,
-        graces_of_clock=tuple(
+        time_dependent=time_dependent,
+        time_dependent_graces=tuple(
             sorted(
                 {
                     requirement.grace
-                    for statement in asking_clock
+                    for statement in time_dependent
                     for requirement in statement.requirements
                     if requirement.on_violation is Verdict.CANCEL
                 }
@@ -75,7 +75,7 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
         requirements=tuple(compiler.requirements),
         exemptions=tuple(compiler.exemptions),
         questions=_questions(found),
-        clock=ClockChecks.of(found, compiler.conditions_of_time),
+        clock=ClockChecks.of(found, compiler.time_conditions),
     )
 
 
@@ -122,8 +122,8 @@ class _Compiler(Struct):
     matches: dict[AllOf, int] = {}
     requirements: dict[Requirement, int] = {}
     exemptions: list[Exemption] = []
-    of_time: set[int] = set()
-    conditions_of_time: int = 0
+    time_checks: set[int] = set()
+    time_conditions: int = 0
 
     def statements(self) -> list[Statement]:
         lifts: dict[str, list[Lift]] = {}
@@ -162,8 +162,8 @@ class _Compiler(Struct):
         places = tuple(self.requirements.setdefault(each, len(self.requirements)) for each in requirements)
         asked = [*checks_in(match), *(number for own, _ in draft.conditions for number in checks_in(own))]
         lifting = (number for _, unless in draft.conditions if unless for number in checks_in(unless.condition))
-        of_time = sum(number in self.of_time for number in (*asked, *lifting))
-        self.conditions_of_time += of_time
+        of_time = sum(number in self.time_checks for number in (*asked, *lifting))
+        self.time_conditions += of_time
         return Statement(
             name=form.name,
             kind=draft.kind,
@@ -176,20 +176,20 @@ class _Compiler(Struct):
             checks=frozenset(asked),
             match_checks=frozenset(part for part in match.parts if isinstance(part, int)),
             names_operations=frozenset(self._named_operations(form.match or ())),
-            asks_clock=of_time > 0 or exemption is not None,
+            depends_on_time=of_time > 0 or exemption is not None,
             cancels=any(each.on_violation is Verdict.CANCEL for each in requirements),
-            match_asks_only_clock=_asks_only(match, self.of_time),
-            not_only_clock=tuple(
+            match_depends_only_on_time=_consists_of(match, self.time_checks),
+            beyond_time=tuple(
                 each
                 for each in requirements
-                if each.on_violation is Verdict.CANCEL or not _asks_only(each.whole, self.of_time)
+                if each.on_violation is Verdict.CANCEL or not _consists_of(each.whole, self.time_checks)
             ),
         )
 
     def _exemption(self, lifts: list[Lift]) -> Exemption:
         any_of = AnyOf(tuple(lift.condition for lift in lifts))
         exemption = Exemption(len(self.numbers) + len(self.exemptions), tuple(lifts), any_of)
-        self.conditions_of_time += len(lifts)
+        self.time_conditions += len(lifts)
         self.exemptions.append(exemption)
         return exemption
 
@@ -227,7 +227,7 @@ class _Compiler(Struct):
     def _number(self, measure: checks.Measure, test: checks.Test) -> int:
         number = self.numbers.setdefault(checks.Check(measure, test), len(self.numbers))
         if isinstance(measure, checks.Clock):
-            self.of_time.add(number)
+            self.time_checks.add(number)
         return number
 
     # Each of these turns one operand into a formula.
@@ -247,7 +247,9 @@ class _Compiler(Struct):
     def parameters(self, kind: str, operand: Mapping[str, "model.Parameter"]) -> Formula:
         measure = checks.Parameter if kind == checks.Parameter.kind else checks.GeneratorMember
         tests = {path: self.operands.parameter(test) for path, test in operand.items()}
-        return _joined([self._number(measure(path, _asks_when(test)), test) for path, test in tests.items()])
+        return _joined(
+            [self._number(measure(path, _compares_with_creation(test)), test) for path, test in tests.items()]
+        )
 
     def range(self, kind: str, operand: model.Range) -> Formula:
         return self._number(checks.Simple(kind), range_test(operand))
@@ -324,21 +326,21 @@ def _joined(parts: list[Formula], how: type[AllOf] | type[AnyOf] = AllOf) -> For
     return parts[0] if len(parts) == 1 else how(tuple(parts))
 
 
-def _asks_only(formula: Formula, numbers: AbstractSet[int]) -> bool:
+def _consists_of(formula: Formula, numbers: AbstractSet[int]) -> bool:
     """Whether a formula is made of these checks alone, and of at least one wherever it joins."""
     if isinstance(formula, int):
         return formula in numbers
-    return bool(formula.parts) and all(_asks_only(part, numbers) for part in formula.parts)
+    return bool(formula.parts) and all(_consists_of(part, numbers) for part in formula.parts)
 
 
-def _asks_when(test: checks.Test) -> bool:
+def _compares_with_creation(test: checks.Test) -> bool:
     """Whether a test compares a time with the job's creation."""
     match test:
         case checks.Dated(within=within):
             return within is not None
         case checks.Not(test=inner) | checks.Below(test=inner) | checks.Elements(test=inner):
-            return _asks_when(inner)
+            return _compares_with_creation(inner)
         case checks.Every(tests=tests):
-            return any(map(_asks_when, tests))
+            return any(map(_compares_with_creation, tests))
         case _:
             return False

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Verdict(IntEnum):
-    """What becomes of a job, in the order of caution."""
+    """The verdict on a job, ordered by caution."""
 
     APPROVE = 0
     HOLD = 1
@@ -29,7 +29,7 @@ class Verdict(IntEnum):
 
 
 VOTES_OF_DOUBT = (None, Verdict.HOLD, Verdict.WAIT, None)
-"""What a match asks for that is not known to be met or violated, by result."""
+"""The vote of a statement whose match is unknown or unmeasurable, by the result of the match."""
 
 
 class Kind(StrEnum):
@@ -81,10 +81,10 @@ class Requirement(Struct, frozen=True):
         unless: What lifts it here; None if nothing is written.
         exemption: The exceptions that lift it; None where there are none.
         whole: `own` or any of the lifts.
-        on_violation: HOLD or CANCEL, the nearest that was said.
+        on_violation: HOLD or CANCEL: its own, else the statement's, else hold.
         grace: How long after the job was suspended a violation cancels; before, it holds.
-        own_grace: Whether that is written here, and not the set's.
-        message: For the reason; None if none is given.
+        own_grace: Whether the grace is its own, and not the set's.
+        message: The author's message, for the reason; None if there is none.
         position: Its place in the statement's `require`, counted from 0.
     """
 
@@ -105,7 +105,7 @@ class Requirement(Struct, frozen=True):
         return (self.unless, *exceptions) if self.unless else exceptions
 
     def vote(self, result: Result, facts: JobFacts) -> Verdict | None:
-        """What it asks for, given what it came to; None if it is met."""
+        """Its vote, given its result; None if it is met."""
         if result is not Result.VIOLATED:
             return VOTES_OF_DOUBT[result]
         return after_grace(self.on_violation, self.grace, facts)
@@ -122,17 +122,17 @@ class Statement:
 
     Attributes:
         enforced: False in shadow: traced, and as if absent. The set's own mode is not in it.
-        consent: What it asks for where it governs and no requirement objects: a policy APPROVE, a guardrail nothing.
-        match: All of it met: the statement governs.
-        match_number: The same for all statements of the set that match alike, counted from 0.
-        pick_requirements: Takes what stands at its requirements' places in `PolicySet.requirements` out of a list.
-        checks: Every check in match and require but what only lifts; all met means governs and nothing objects.
-        match_checks: The checks that stand directly in match; one violated means it does not govern.
+        consent: Its vote where it governs and every requirement is met: APPROVE of a policy, None of a guardrail.
+        match: Where it is met, the statement governs.
+        match_number: The number of the match; statements with equal matches share it.
+        pick_requirements: Picks its requirements' items from a list parallel to `PolicySet.requirements`.
+        checks: Every check in match and require, except those that only lift; if all are met, it governs and is met.
+        match_checks: The checks directly in match; if one is violated, it does not govern.
         names_operations: The operations that match names literally.
-        asks_clock: Whether the clock alone may change what it asks for, but for the end of a grace.
+        depends_on_time: Whether its vote may change with time alone, apart from the end of a grace.
         cancels: Whether a violation of any of its requirements cancels.
-        match_asks_only_clock: Whether the clock alone decides whether it governs.
-        not_only_clock: Its requirements but those that ask the clock alone and hold.
+        match_depends_only_on_time: Whether its match consists of checks of the clock only.
+        beyond_time: Its requirements, except those that only hold and consist of checks of the clock only.
     """
 
     name: str
@@ -145,19 +145,19 @@ class Statement:
     checks: frozenset[int]
     match_checks: frozenset[int]
     names_operations: frozenset[str]
-    asks_clock: bool
+    depends_on_time: bool
     cancels: bool
-    match_asks_only_clock: bool
-    not_only_clock: tuple[Requirement, ...] = field(compare=False, repr=False)
+    match_depends_only_on_time: bool
+    beyond_time: tuple[Requirement, ...] = field(compare=False, repr=False)
     pick_requirements: Picker = field(compare=False, repr=False)
 
 
 class Question(Struct, frozen=True):
-    """One measure with all tests that the set asks of it, so that it is read once.
+    """One measure with all tests of it in the set, so that it is read once.
 
     Attributes:
         tests: Each check's number and test.
-        subject: What people call the measure, in printable ASCII.
+        subject: The measure's name in reasons and traces, in printable ASCII.
         wanted: Each check's number and what its test wants, in printable ASCII.
     """
 
@@ -179,13 +179,13 @@ class PolicySet(Struct, frozen=True):
         cancel_held_after: How long a job is held for reasons that are known; None for ever.
         statements: Policies, then guardrails, in the document's order.
         enforced: Those that are not in shadow, by name.
-        asking_clock: Of these, those whose votes the clock alone may change.
-        graces_of_clock: After which a violation of one of their requirements cancels, the shortest first.
+        time_dependent: Of these, those whose votes may change with time alone.
+        time_dependent_graces: The graces of their requirements that cancel, the shortest first.
         checks: Every different check of the set, by number.
         matches: How many different matches there are.
         requirements: Every different requirement, by number.
         exemptions: What lifts statements, in the order of their results behind those of the checks.
-        questions: The checks by what they look at, so that each thing is looked at once.
+        questions: The checks by measure, so that each measure is read once.
         clock: The checks of the clock.
     """
 
@@ -197,8 +197,8 @@ class PolicySet(Struct, frozen=True):
     cancel_held_after: timedelta | None
     statements: tuple[Statement, ...]
     enforced: tuple[Statement, ...]
-    asking_clock: tuple[Statement, ...]
-    graces_of_clock: tuple[timedelta, ...]
+    time_dependent: tuple[Statement, ...]
+    time_dependent_graces: tuple[timedelta, ...]
     checks: tuple[checks.Check, ...]
     matches: int
     requirements: tuple[Requirement, ...]

@@ -274,9 +274,9 @@ def _rules_of_the_set(
 def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
     """What of a count stays as it is whatever the time."""
     votes: list[Vote] = []
-    if len(policies.asking_clock) < len(policies.enforced):
-        votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
-    governing = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
+    if len(policies.time_dependent) < len(policies.enforced):
+        votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time]
+    governing = [each for each in count.governing if each.kind is Kind.POLICY and not each.depends_on_time]
     doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
     return Untouched(
         objects=bool(votes),

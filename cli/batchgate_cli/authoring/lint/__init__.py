@@ -10,16 +10,16 @@ from datetime import date
 
 from batchgate.policy import model
 from batchgate.policy.compiled import PolicySet
-from batchgate_cli.authoring.lint.absent import lint_absent
+from batchgate_cli.authoring.lint.absent_parameters import lint_absent
 from batchgate_cli.authoring.lint.approvals import lint_approvals
 from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
-from batchgate_cli.authoring.lint.elements import lint_elements
-from batchgate_cli.authoring.lint.expressions import lint_expressions
 from batchgate_cli.authoring.lint.finding import LINTS, Finding, Path
+from batchgate_cli.authoring.lint.list_elements import lint_elements
 from batchgate_cli.authoring.lint.list_names import lint_list_names, names_as_text
 from batchgate_cli.authoring.lint.located import locate
 from batchgate_cli.authoring.lint.names import lint_names, lint_unused
 from batchgate_cli.authoring.lint.operations import lint_functions, lint_operation_names, lint_parameters
+from batchgate_cli.authoring.lint.regular_expressions import lint_expressions
 from batchgate_cli.authoring.lint.requester import lint_requesters_words
 from batchgate_cli.authoring.lint.statements import lint_statements, lint_unreadable_manifests
 from batchgate_cli.authoring.lint.tags import lint_tags

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
-class CheckWords:
+class CheckDescription:
     """One check.
 
     Attributes:
@@ -67,9 +67,9 @@ FORMS: Mapping[str, str] = MappingProxyType(
 )
 """The forms that several checks take, by the word for them."""
 
-CHECKS: Mapping[str, CheckWords] = MappingProxyType(
+CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
     {
-        "operation": CheckWords(
+        "operation": CheckDescription(
             looks_at="The operation's name.",
             source="DescribeJob, Operation",
             takes=TEXT,
@@ -82,7 +82,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " names it literally, not by a pattern and not inside `not`.",
             needs=DESCRIBED,
         ),
-        "operation_parameters": CheckWords(
+        "operation_parameters": CheckDescription(
             looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
             " side by side must all hold.",
             source="DescribeJob, Operation",
@@ -116,7 +116,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " value of another type violates a positive test. Most parameters are optional, and an absent one violates"
             ' a positive test: [operands](#operands) shows how to say "at most 365 days if it is set".',
         ),
-        "total_tasks": CheckWords(
+        "total_tasks": CheckDescription(
             looks_at="Objects in the manifest: a count, not bytes.",
             source="DescribeJob, ProgressSummary.TotalNumberOfTasks",
             takes=RANGE,
@@ -127,7 +127,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("empty-range",),
             needs="nothing but DescribeJob; S3 counts the objects before it suspends the job",
         ),
-        "manifest": CheckWords(
+        "manifest": CheckDescription(
             looks_at="The list of objects: `format`, `bucket`, `key` and `version` of the manifest, whether S3"
             " `generated` it, whether it is `stored`, and its own size in `bytes`. Words side by side must all hold.",
             source="DescribeJob, Manifest, ManifestGenerator and GeneratedManifestDescriptor; for `bytes` HeadObject"
@@ -155,7 +155,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " encrypted with a customer key `manifest_keys`: without, every job that `bytes` governs is"
             " held. The other words need nothing but DescribeJob",
         ),
-        "manifest_generator": CheckWords(
+        "manifest_generator": CheckDescription(
             looks_at="Members of the generator that lists the objects, each by a dotted path. Paths side by side must"
             " all hold.",
             source="DescribeJob, ManifestGenerator.S3JobManifestGenerator",
@@ -173,7 +173,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             ' `SourceBucket: "arn:*:s3:::lake-*"`.',
             needs=DESCRIBED,
         ),
-        "object_bytes": CheckWords(
+        "object_bytes": CheckDescription(
             looks_at="The objects' own sizes added up.",
             source="the manifest's rows, where they say sizes (inventory reports do)",
             takes=RANGE,
@@ -184,7 +184,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("empty-range", "unreadable-manifest-holds", "not-measured-yet"),
             needs="reading manifests' rows, which this version does not do: **every job that it governs is held**",
         ),
-        "source_buckets": CheckWords(
+        "source_buckets": CheckDescription(
             looks_at="Every bucket that the job reads or changes.",
             source="the generator's SourceBucket, or the Bucket column of the manifest's rows",
             takes=BUCKETS,
@@ -199,7 +199,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             needs="a manifest that S3 generates from one bucket. This version does not read manifests' rows:"
             " **every other job that it governs is held**",
         ),
-        "destination_buckets": CheckWords(
+        "destination_buckets": CheckDescription(
             looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
             source="DescribeJob, Operation S3PutObjectCopy.TargetResource",
             takes=BUCKETS,
@@ -212,7 +212,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("impossible-value", "only-in-wide-pattern"),
             needs=DESCRIBED,
         ),
-        "tags": CheckWords(
+        "tags": CheckDescription(
             looks_at="The job's tags, each by its key. Keys side by side must all hold.",
             source="GetJobTagging, read only where a policy asks for tags",
             takes="for each key: text",
@@ -225,7 +225,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
             needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
         ),
-        "role": CheckWords(
+        "role": CheckDescription(
             looks_at="The ARN of the IAM role that the job runs with.",
             source="DescribeJob, RoleArn",
             takes=TEXT,
@@ -236,7 +236,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("impossible-value",),
             needs=DESCRIBED,
         ),
-        "priority": CheckWords(
+        "priority": CheckDescription(
             looks_at="The job's priority; higher runs first.",
             source="DescribeJob, Priority",
             takes=RANGE,
@@ -247,7 +247,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             lints=("empty-range",),
             needs=DESCRIBED,
         ),
-        "description": CheckWords(
+        "description": CheckDescription(
             looks_at="The text that the requester gave the job.",
             source="DescribeJob, Description",
             takes=TEXT,
@@ -259,7 +259,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             remark="The requester writes it: ask for it, and approve nothing by it.",
             needs=DESCRIBED,
         ),
-        "report": CheckWords(
+        "report": CheckDescription(
             looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`."
             " Words side by side must all hold.",
             source="DescribeJob, Report",
@@ -278,7 +278,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " `expected_bucket_owner` asks that the job itself says whose it must be, and S3 holds the job to that.",
             needs=DESCRIBED,
         ),
-        "account": CheckWords(
+        "account": CheckDescription(
             looks_at="The account that the job is in: 12 digits, in quotes.",
             source="the job's ARN",
             takes=TEXT,
@@ -290,7 +290,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             remark="Without quotes YAML reads digits as a number, which is refused.",
             needs="nothing: it stands in the job's ARN",
         ),
-        "region": CheckWords(
+        "region": CheckDescription(
             looks_at="The Region that the job is in.",
             source="the job's ARN",
             takes=TEXT,
@@ -302,7 +302,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
             needs="nothing: it stands in the job's ARN",
         ),
-        "window": CheckWords(
+        "window": CheckDescription(
             looks_at="Whether a calendar is open at this instant.",
             source="the gate's clock",
             takes="a calendar's name, a list of names (any of them open), `{list: NAME}`, or `{not: ...}`"
@@ -316,7 +316,7 @@ CHECKS: Mapping[str, CheckWords] = MappingProxyType(
             " after which S3 fails a Suspended job.",
             needs="nothing: time-zone data ships with the gate",
         ),
-        "manual_approval": CheckWords(
+        "manual_approval": CheckDescription(
             looks_at="Whether a person has decided about this job.",
             source="the ledger",
             takes="`required`",
