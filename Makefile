@@ -102,7 +102,7 @@ bench: $(PEERS) $(CLI) ## Measure evaluating, the sweep and the cold start besid
 
 .PHONY: oracle
 oracle: $(DEV) ## Compare the evaluating core with the independent reading of the language on 100,000 random jobs
-	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
+	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/policy/test_language_agrees_with_oracle.py
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)

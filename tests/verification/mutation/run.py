@@ -142,7 +142,7 @@ def _warm() -> None:
 def _run_stage(stage: Sequence[str]) -> int:
     import pytest
 
-    files = [str(CHECKOUT / "tests" / "unit" / f"{name}.py") for name in stage]
+    files = [str(CHECKOUT / "tests" / "unit" / "policy" / f"{name}.py") for name in stage]
     plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark", "-p", "no:faulthandler"]
     return int(pytest.main(["-x", "-q", "--tb=no", "--assert=plain", *plugins, "-k", _SELECTED, *files]))
 

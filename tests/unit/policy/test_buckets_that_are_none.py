@@ -17,7 +17,7 @@ from batchgate.jobs.model import Job, Json
 from batchgate.policy.facts import Gap, Result
 from batchgate.policy.reason import status_update_reason
 from tests.unit.examples import Written, description, document, facts, outcome
-from tests.unit.test_checks import result_of
+from tests.unit.policy.test_checks import result_of
 
 MET, VIOLATED, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNMEASURABLE
 

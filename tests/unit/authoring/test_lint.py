@@ -1172,7 +1172,7 @@ def test_every_lint_is_shown_to_fire() -> None:
 
 
 OF_THE_DEPLOYMENT = {"not-measured-yet", "setting-off"}
-"""Lints on what is meant, and not measured: tests/unit/test_lint_unmeasured.py."""
+"""Lints on what is meant, and not measured: tests/unit/authoring/test_lint_unmeasured.py."""
 
 FINE: list[tuple[str, Written]] = [
     ("a policy for copies", copies(SMALL)),

@@ -21,7 +21,7 @@ from batchgate.jobs.model import JobRef, Json
 from tests.unit.examples import ARN, JOB_ID
 from tests.unit.strategies import any_text, json_values
 
-EVENTS = Path(__file__).resolve().parents[1] / "recorded" / "events"
+EVENTS = Path(__file__).resolve().parents[2] / "recorded" / "events"
 RECORDED = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(EVENTS.glob("job_*.json"))}
 
 

@@ -359,7 +359,7 @@ def test_a_reason_shows_the_functions_name_beside_any_message(name: int, verdict
     assert f" | {'m' * 100} [policy" in text
 
 
-HERE = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parents[3]
 LAMBDA_OTHER: dict[str, Json] = json.loads((HERE / "tests/recorded/lambda-other.json").read_text())
 
 
