@@ -171,7 +171,7 @@ class PlainFile:
 
 
 def read_yaml(content: bytes, name: str) -> PlainFile:
-    """Read any YAML 1.2 file; what is wrong with it is told beside what it says."""
+    """Read any YAML 1.2 file; its problems are returned beside its data."""
     read = _read(content, name)
     return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable, frozenset(read.left_out))
 

@@ -422,7 +422,7 @@ def _standing_alone(keys: Sequence[str]) -> Part:
 
 
 def _only_one_of(keys: Sequence[str]) -> Part:
-    """Each excludes those that come after it, so that two together are told once."""
+    """Each excludes those that come after it, so that two together are reported once."""
     message = "one check per item: make each a separate item (- )"
     return {
         key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}

@@ -3,7 +3,7 @@
 These structs are the one definition of the language's shape: decoding, the JSON Schema and the
 error messages are made from them. What a well-shaped document means is in `compile`.
 
-Every struct forbids unknown fields: whatever is not said here is an error.
+Every struct forbids unknown fields: whatever is not defined here is an error.
 """
 
 from collections.abc import Mapping

@@ -192,7 +192,7 @@ class _Outlook:
         return self._of_checks({*Result} - {Result.VIOLATED}, 0)
 
     def _of_checks(self, these: AbstractSet[Result], of_clock: Bits) -> list[Bits]:
-        """When each check comes to one of these results, where those of the clock, without a timeline, do as given."""
+        """When each check has one of these results; without a timeline, `of_clock` for those of the clock."""
         by_result = [self.everything if result in these else 0 for result in Result]
         found = [by_result[result] for result in self.results]
         numbers = self.policies.clock.numbers

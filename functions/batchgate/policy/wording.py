@@ -99,7 +99,7 @@ def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
 
 
 def _list(value: list[Json], at_most: int) -> str:
-    """Texts by what they say; of anything else, how many there are."""
+    """Texts as they are; of anything else, how many there are."""
     texts = [each for each in value if isinstance(each, str)]
     return (
         _several(texts, at_most)

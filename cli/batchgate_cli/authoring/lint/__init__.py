@@ -1,8 +1,7 @@
-"""What a policy set says validly and surely does not mean.
+"""Findings: what is valid in a policy set and certainly not meant.
 
-Nothing here is an error, and nothing here is a guess about a team's intentions: each finding says
-what the document leads to, and what to write instead. What is meant after all can be silenced where
-it stands, with the reason.
+No finding is an error or a guess about a team's intentions: each describes what the document leads to and
+what to write instead. A finding about what is meant after all can be silenced in its place, with a reason.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -43,7 +42,7 @@ def lint(
     today: date,
     manifest_buckets: Collection[str] | None = None,
 ) -> list[Finding]:
-    """Find everything valid that is surely not meant; never fails.
+    """Find everything valid that is certainly not meant; never fails.
 
     Args:
         document: What to look at, in enforce or in shadow mode alike.
@@ -56,8 +55,8 @@ def lint(
     """
     found = list(dict.fromkeys(_findings(document, policies, today, manifest_buckets)))
     causes = [finding for finding in found if finding.lint in _EXPLAINED_BY.values()]
-    told = [finding for finding in _first_of_each(found) if not _is_explained(finding, causes)]
-    return sorted(told, key=lambda finding: _position(finding.path, document))
+    reported = [finding for finding in _first_of_each(found) if not _is_explained(finding, causes)]
+    return sorted(reported, key=lambda finding: _position(finding.path, document))
 
 
 _EXPLAINED_BY: Mapping[str, str] = {

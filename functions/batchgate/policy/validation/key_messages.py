@@ -28,7 +28,7 @@ def keys_meant(value: Mapping[str, object], kind: inspect.StructType, known: Map
 def foreign_word(
     value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object], path: Path
 ) -> tuple[str, str] | None:
-    """The one thing to say of a test that has no word of the language at all, and at which key; None if it has one."""
+    """The message about a test without any key of the language, and the key that it is about; None if it has one."""
     if kind.cls not in (*FORMS_OF_TESTS, model.GlobTerm):
         return None
     if not value or any(str(key) in known or suggestions.nearest(str(key), known) for key in value):
@@ -121,7 +121,7 @@ def unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object],
 
 
 def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
-    """What a key means that is near to none of its place: one of another place, or a wish that a word of it says."""
+    """The meaning of a key that is near to none of its place: a key of another place, or a wish that it names."""
     if kind.cls in FORMS_OF_TESTS:
         return suggestions.word_of_test(key)
     if not issubclass(kind.cls, _KEYED):

@@ -65,7 +65,7 @@ def wrong_value(shape: Shape, value: object) -> str:
 
 
 def outside(pattern: object, values: Sequence[str]) -> str:
-    """What to say of what matches no value of a closed set."""
+    """A pattern that matches no value of a closed set."""
     near = suggestions.nearest(str(pattern), values)
     named = ", ".join(values[:_VALUES_NAMED]) + (", ..." if len(values) > _VALUES_NAMED else "")
     hint = f"; did you mean {near}?" if near else ""

@@ -30,7 +30,7 @@ _TEXT_FORMS: Final = "one, a list of them, {glob: ...} or {list: NAME}"
 
 
 class NoSuchParameterError(Exception):
-    """A path that leads to no member of the model; the message says what it may have meant."""
+    """A path that leads to no member of the model; the message suggests what was meant."""
 
 
 def shape_at(check: Check, path: str) -> Shape | None:
@@ -108,7 +108,7 @@ def mistakes_in(check: Check, path: str, operand: object) -> Iterator[Mistake | 
 
 @cache
 def closed_set(of: ClosedSet) -> tuple[str, ...]:
-    """All that S3 says there; of a manifest's format also what it says of one that it made.
+    """All values that S3 uses there; of a manifest's format also those of a generated manifest.
 
     Source: S3 Control API, JobReportScope, JobReportFormat, JobManifestFormat, GeneratedManifestFormat.
     """

@@ -1,4 +1,4 @@
-"""Names used twice, and names of nothing: what only the whole document says."""
+"""Names used twice, and names of nothing: only the whole document shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
