@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 POLICY ?= policies/demo.yaml
 STACK ?= --all
 TESTS ?= tests emulator/tests
-MODULES ?= decide checks calendars
+MODULES ?= evaluate checks calendars
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= 1
@@ -102,7 +102,7 @@ bench: $(PEERS) $(CLI) ## Measure evaluating, the sweep and the cold start besid
 
 .PHONY: oracle
 oracle: $(DEV) ## Compare the evaluating core with the independent reading of the language on 100,000 random jobs
-	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
+	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/policy/test_language_agrees_with_oracle.py
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)
@@ -110,7 +110,7 @@ soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
-mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="decide checks")
+mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="evaluate checks")
 	@mkdir -p build
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)

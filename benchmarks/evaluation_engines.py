@@ -16,9 +16,10 @@ from c7n.policy import Policy, PolicyCollection
 from c7n.resources import load_resources
 
 from batchgate.jobs.model import Job
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import JobFacts, gather_facts
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import StatementTrace
 
@@ -40,9 +41,7 @@ class Batchgate:
     """The verdict and the reason that is written on the job."""
 
     def __init__(self, workload: Workload) -> None:
-        self._policies = PolicySet.from_data(
-            {"version": 1, "policies": [_document(each) for each in workload.policies]}
-        )
+        self._policies = compile_policies({"version": 1, "policies": [_document(each) for each in workload.policies]})
 
     def decision_on(self, job: BenchedJob) -> Callable[[], tuple[Decision, str]]:
         """Verdict and reason."""

@@ -29,8 +29,8 @@ from batchgate.aws.wiring import SystemClock
 from batchgate.gate.ports import CircuitBreaker, Gate, Review
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import Job
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
-from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.authoring import policy_file
 
 ACCOUNT = "123456789012"

@@ -23,10 +23,12 @@ from batchgate.errors import PolicyError
 from batchgate.jobs.model import Job
 from batchgate.policy import calendars
 from batchgate.policy.canonical import canonical_json
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import JobFacts, gather_facts
 from batchgate.policy.model import CALENDARS_AT_MOST
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.validation import read_document
 
 Written: TypeAlias = dict[str, Any]
 Knobs: TypeAlias = Mapping[str, int]
@@ -290,8 +292,8 @@ class Measured:
 
     def __init__(self, name: str, written: Written, rounds: int = 3) -> None:
         self.name = name
-        policies = PolicySet.from_data(written)
-        self.bytes = len(canonical_json(policies.document))
+        policies = compile_policies(written)
+        self.bytes = len(canonical_json(read_document(written)))
         about = held_job()
         cold, warm = [], []
         gc.collect()

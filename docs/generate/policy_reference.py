@@ -13,14 +13,7 @@ from pathlib import Path
 from batchgate.jobs.request_model import Kind
 from batchgate.policy import model
 from batchgate.policy.suggestions import WISHES
-from batchgate_cli.authoring.lint_file import LINTS_OF_FILES
-from batchgate_cli.authoring.operations import (
-    RequestParameter,
-    element_members,
-    generator_members,
-    operation_parameters,
-)
-from batchgate_cli.authoring.reference_check_words import (
+from batchgate_cli.authoring.check_descriptions import (
     BUCKETS,
     CHECKS,
     FORMS,
@@ -30,9 +23,16 @@ from batchgate_cli.authoring.reference_check_words import (
     PARAMETERS,
     RANGE,
     TEXT,
-    CheckWords,
+    CheckDescription,
 )
-from batchgate_cli.authoring.reference_words import KEYS
+from batchgate_cli.authoring.key_descriptions import KEYS
+from batchgate_cli.authoring.lint_file import LINTS_OF_FILES
+from batchgate_cli.authoring.operations import (
+    RequestParameter,
+    element_members,
+    generator_members,
+    operation_parameters,
+)
 from batchgate_cli.authoring.schema import policy_schema
 from batchgate_cli.commands.policy import app
 from batchgate_cli.exits import Exit
@@ -127,7 +127,7 @@ def _checks() -> Iterator[str]:
         yield from _facts(check)
 
 
-def _facts(check: CheckWords) -> Iterator[str]:
+def _facts(check: CheckDescription) -> Iterator[str]:
     takes = f"[{check.takes}](#operands)" if check.takes in FORMS else check.takes
     lints = ", ".join(f"`{lint}`" for lint in check.lints)
     said = {"absent": check.absent, "unknown": check.unknown, "unmeasurable": check.unmeasurable}

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import botocore.session
-import msgspec
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from batchgate.aws.appconfig import CONFIG, POLL_SECONDS, AppConfigPolicy, ProfileLocation
+from batchgate.policy.checks import Between
 
 MIDNIGHT = datetime(2026, 3, 27, tzinfo=UTC)
 LOCATION = ProfileLocation("app1234", "enforced", "prof123")
@@ -28,8 +28,10 @@ def document(at_most: int) -> bytes:
 
 def limit(source: AppConfigPolicy) -> int:
     """That number, of the policies in force."""
-    said = msgspec.to_builtins(source.current().document)
-    return int(said["policies"][0]["require"][0]["total_tasks"]["at_most"])
+    [check] = source.current().checks
+    assert isinstance(check.test, Between)
+    assert check.test.at_most is not None
+    return check.test.at_most
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from s3batch_emulator import SteppedClock, Switches
 from s3batch_emulator.testing import START
 from tests.aws.test_recorded_answers import client_that_hears, on_the_wire, recorded
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, REGION, Stage
-from tests.unit.test_request_model import CLOSED_SETS, with_value
+from tests.unit.jobs.test_request_model import CLOSED_SETS, with_value
 
 NAMES_IT = """
 version: 1

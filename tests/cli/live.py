@@ -29,9 +29,8 @@ from batchgate.gate.ports import Gate, Review
 from batchgate.gate.review import review_job
 from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
-from batchgate.policy.canonical import canonical_json
-from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.app import app
+from batchgate_cli.authoring import policy_file
 from batchgate_cli.operating.live_gate import PARAMETER
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import RealClock
@@ -155,7 +154,7 @@ def deployed_gate(served: Served, endpoint_url: str) -> LiveStage:
     return live
 
 
-def deployed_policies(live: LiveStage, policies: PolicySet) -> dict[str, str]:
+def deployed_policies(live: LiveStage, text: str) -> dict[str, str]:
     """Have the local AWS's AppConfig deploy policies; where they are, as the parameter says it."""
     appconfig = live.client("appconfig")
     application = appconfig.create_application(Name=live.ledger.table)["Id"]
@@ -166,7 +165,7 @@ def deployed_policies(live: LiveStage, policies: PolicySet) -> dict[str, str]:
     version = appconfig.create_hosted_configuration_version(
         ApplicationId=application,
         ConfigurationProfileId=profile,
-        Content=canonical_json(policies.document),
+        Content=policy_file.load_text(text).canonical_json,
         ContentType="application/json",
     )["VersionNumber"]
     strategy = appconfig.create_deployment_strategy(

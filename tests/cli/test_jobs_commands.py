@@ -35,7 +35,6 @@ from tests.flow.stage import (
     RecordedJobs,
     Script,
     Stage,
-    policies,
     raising,
 )
 
@@ -380,7 +379,7 @@ def test_policies_that_can_not_be_read_stop_nobody(live: LiveStage) -> None:
 
 def test_objections_are_by_the_policies_in_force(live: LiveStage) -> None:
     """As AppConfig has them deployed."""
-    live.deploy(appconfig=deployed_policies(live, policies("version: 1\nunmatched: cancel")))
+    live.deploy(appconfig=deployed_policies(live, "version: 1\nunmatched: cancel"))
     ref = live.held()
     result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
     assert result.exit_code == 0, result.output

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 import pytest
 
-from batchgate_cli.authoring.reference_check_words import CHECKS
-from batchgate_cli.authoring.reference_words import JOINING
+from batchgate_cli.authoring.check_descriptions import CHECKS
+from batchgate_cli.authoring.key_descriptions import JOINING
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVER = CHECKOUT / "node_modules" / ".bin" / "yaml-language-server"

@@ -14,7 +14,6 @@ from batchgate_cli.exits import Exit
 from tests.cli.live import LiveStage, deploy_function, deployed_gate, deployed_policies, log, point_commands
 from tests.docs.transcripts import differences
 from tests.flow.deployed import Served, job_event, serving
-from tests.flow.stage import policies
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = (CHECKOUT / "docs" / "operations.md").read_text()
@@ -54,7 +53,7 @@ def test_its_commands_come_out_as_shown(live: LiveStage, tmp_path: Path) -> None
     other = live.held(1200)
     name = live.ledger.table
     deploy_function(live, name)
-    live.deploy(functions={"job_event": name}, appconfig=deployed_policies(live, policies(SMALL_JOBS)))
+    live.deploy(functions={"job_event": name}, appconfig=deployed_policies(live, SMALL_JOBS))
     sent = live.client("sqs").send_message(
         QueueUrl=live.queues["unreviewed"], MessageBody=json.dumps(job_event(other.job_id))
     )

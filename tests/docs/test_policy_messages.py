@@ -10,12 +10,22 @@ from typing import Any
 
 import pytest
 
-from batchgate.policy import calendars, patterns, validate
-from batchgate_cli.authoring import case_file, case_members, cases, lint_file, policy_file, yaml_words
+from batchgate.policy import calendars, patterns, validation
+from batchgate.policy.validation import (
+    key_messages,
+    operands,
+    parameters,
+    reader,
+    references,
+    value_messages,
+)
+from batchgate.policy.validation import statements as of_statements
+from batchgate.policy.validation import times as of_times
+from batchgate_cli.authoring import case_file, case_members, cases, lint_file, policy_file, yaml_messages
 from batchgate_cli.authoring.lint import (
-    absent,
+    absent_parameters,
     approvals,
-    elements,
+    list_elements,
     list_names,
     names,
     operations,
@@ -31,9 +41,10 @@ from docs.generate.policy_message_inputs import FINDINGS
 from docs.generate.policy_messages import PAGE, PARTS, messages_markdown, messages_of
 
 MODULES: tuple[ModuleType, ...] = (
-    *(validate, calendars, patterns, policy_file, yaml_words, case_file, case_members, cases),
+    *(validation, reader, references, operands, of_statements, of_times, parameters, key_messages, value_messages),
+    *(calendars, patterns, policy_file, yaml_messages, case_file, case_members, cases),
     *(lint_file, names, operations, requester, statements, times, unmeasured, values),
-    *(absent, approvals, elements, list_names, tags),
+    *(absent_parameters, approvals, list_elements, list_names, tags),
 )
 """All that makes messages for authors."""
 

@@ -13,13 +13,13 @@ from msgspec import UNSET
 from batchgate.errors import PolicyError
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import calendars, model
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.cases import Coverage, read_cases, run_file
+from batchgate_cli.authoring.check_descriptions import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, LINTS_OF_TEXTS, NEVER
+from batchgate_cli.authoring.key_descriptions import JOINING
 from batchgate_cli.authoring.lint_file import LINTS_OF_FILES, located_findings
 from batchgate_cli.authoring.operations import operation_parameters
-from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS, LINTS_OF_ALL_CHECKS, LINTS_OF_TEXTS, NEVER
-from batchgate_cli.authoring.reference_words import JOINING
 from batchgate_cli.authoring.schema import policy_schema
 from batchgate_cli.exits import TEST_EXIT_CODES_HELP, Exit
 from docs.generate.policy_reference import PAGE, reference_markdown
@@ -89,9 +89,9 @@ def test_an_example_is_valid(block: Block) -> None:
     for document in documents(block):
         if block.remark == "refused":
             with pytest.raises(PolicyError):
-                PolicySet.from_data(document)
+                compile_policies(document)
         else:
-            PolicySet.from_data(document)
+            compile_policies(document)
             assert not list(SCHEMA.iter_errors(document))
 
 
@@ -219,7 +219,7 @@ def test_what_changes_a_version_is_as_the_page_says() -> None:
 
     def version(**policy: Any) -> str:
         statement = {"name": "p", "require": [{"region": "eu-*"}, {"account": {"list": "sandboxes"}}], **policy}
-        return PolicySet.from_data({"version": 1, **AROUND, "policies": [statement]}).version
+        return compile_policies({"version": 1, **AROUND, "policies": [statement]}).version
 
     same = [{"account": ["111111111111"]}, {"region": ["eu-*"]}]
     assert version() == version(require=same) != version(description="x")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from batchgate.policy import model
-from batchgate.policy.validate import find_problems
+from batchgate.policy.validation import find_problems
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.authoring.reference_check_words import CHECKS
-from batchgate_cli.authoring.reference_words import JOINING, KEYS
+from batchgate_cli.authoring.check_descriptions import CHECKS
+from batchgate_cli.authoring.key_descriptions import JOINING, KEYS
 from batchgate_cli.authoring.schema import policy_schema
 from tests.unit.everything import EVERYTHING
 from tests.verification.oracle.random_documents import Dialect, random_document

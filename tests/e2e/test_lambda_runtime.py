@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from batchgate.policy.canonical import canonical_json
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.ministack import CHECKOUT
 from batchgate_cli.local.services import LocalServices, running_services
@@ -75,7 +74,7 @@ def policies_in_appconfig(services: LocalServices) -> str:
     version = appconfig.create_hosted_configuration_version(
         ApplicationId=application,
         ConfigurationProfileId=profile,
-        Content=canonical_json(policy_file.load([POLICY]).policies.document),
+        Content=policy_file.load([POLICY]).canonical_json,
         ContentType="application/json",
     )["VersionNumber"]
     strategy = appconfig.create_deployment_strategy(

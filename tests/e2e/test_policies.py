@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from batchgate.policy.canonical import canonical_json
 from batchgate_cli.authoring import policy_file
 from tests.e2e.conftest import POLICY
 from tests.e2e.deployed_gate import DeployedGate, wait_for
@@ -38,7 +37,7 @@ def test_a_changed_policy_changes_the_next_decision(gate: DeployedGate) -> None:
     before = gate.decided(gate.create_job("S3ComputeObjectChecksum", TOO_LARGE))
     assert before["reason"].startswith("batchgate: held by small-checksums")
     changed = policy_file.load_text(POLICY.read_text().replace("at_most: 3", "at_most: 9"))
-    put_in_force(gate, canonical_json(changed.policies.document))
+    put_in_force(gate, changed.canonical_json)
 
     def approved() -> dict[str, Any] | None:
         """The functions ask AppConfig again every 15 s."""

@@ -15,11 +15,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from batchgate.aws import wiring
 from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
-from batchgate.policy.canonical import canonical_json
+from batchgate_cli.authoring import policy_file
 from s3batch_emulator import RealClock, application, running_server
 from s3batch_emulator.guard import Application
 from tests.flow.memory_ledger import MemoryLedger
-from tests.flow.stage import ACCOUNT, REGION, Stage, policies
+from tests.flow.stage import ACCOUNT, REGION, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Served:
         self.stage, self.application = stage, application(stage.emulator)
         stage.emulator.dates = RealClock()  # as the function's own clock is
         packaged = tmp_path / "policy.json"
-        packaged.write_bytes(canonical_json(policies(policy).document))
+        packaged.write_bytes(policy_file.load_text(policy).canonical_json)
         function = Deployed(stage)
         log = cast("StreamHandler[Any]", wiring.logger.registered_handler)
         with pytest.MonkeyPatch.context() as environment:

@@ -18,8 +18,8 @@ from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, RequestedStatus
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
-from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.authoring import policy_file
 from s3batch_emulator import Delays, Emulator, Event, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator import JobSnapshot as EmulatedJob

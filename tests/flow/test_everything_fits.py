@@ -26,8 +26,10 @@ from batchgate.gate.review import decide_by_hand, review_job
 from batchgate.gate.state import RequestedAction, State
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.canonical import DOCUMENT_BYTES_AT_MOST, canonical_json
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.validation import read_document
 from batchgate.policy.wording import NAMES_AT_MOST, first_of
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
@@ -237,7 +239,7 @@ class World:
         """A gate with these policies before this job, which is new."""
         arn = f"arn:aws:s3:us-east-1:123456789012:job/{uuid4()}"
         ports = OneJob(Job.from_description({**described, "JobArn": arn}))
-        policies = PolicySet.from_data(document)
+        policies = compile_policies(document)
 
         class Policies:
             def current(self) -> PolicySet:
@@ -290,7 +292,7 @@ def world(clients: dict[str, Any]) -> Iterator[World]:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_each_of_the_documents_is_nearly_as_large_as_may_be(document: str) -> None:
     """Or they would show nothing."""
-    size = len(canonical_json(PolicySet.from_data(DOCUMENTS[document]).document))
+    size = len(canonical_json(read_document(DOCUMENTS[document])))
     assert DOCUMENT_BYTES_AT_MOST * 0.75 < size <= DOCUMENT_BYTES_AT_MOST
 
 
@@ -360,7 +362,7 @@ def test_ten_thousand_problems_make_a_short_message() -> None:
         "policies": [{"name": f"{n}", "require": [{"total_tusks": "x" * 500}]} for n in range(10_000)],
     }
     with pytest.raises(PolicyError) as refused:
-        PolicySet.from_data(data)
+        compile_policies(data)
     assert len(refused.value.problems) >= 10_000
     assert len(str(refused.value)) <= LINE_BYTES
     assert str(refused.value).endswith(f"+{len(refused.value.problems) - PROBLEMS_TOLD} more")

@@ -531,6 +531,7 @@ def test_lint_finds_where_what_only_holds_is_cancelled_before_what_cancels(stage
     text = BESIDE_A_GRACE.replace("{at_most: 1}", "{at_most: 6}").replace("grace: 1d", f"grace: {grace}")
     text = text.replace("cancel_held_after: 2h", f"cancel_held_after: {held}")
     stage.enforce(text)
-    found = lint(load_text(text, "policy.yaml").policies, stage.clock.now().date())
+    loaded = load_text(text, "policy.yaml")
+    found = lint(loaded.document, loaded.policies, stage.clock.now().date())
     only_held, cancelled = until_cancelled(stage, 5), until_cancelled(stage, 7)
     assert ("cancel-before-grace" in {finding.lint for finding in found}) is (only_held < cancelled)

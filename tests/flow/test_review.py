@@ -10,7 +10,8 @@ from batchgate.errors import JobNotFoundError, OutOfTimeError
 from batchgate.gate.ports import Pause, Review
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from batchgate.jobs.model import JobRef
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet
 from s3batch_emulator import Effect, Event, Fault, Switches
 from s3batch_emulator.testing import START
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage
@@ -458,7 +459,7 @@ def test_the_reason_on_the_job_is_the_ledgers_character_by_character(
             }
         ],
     }
-    stage.source.enforced = PolicySet.from_data(document)
+    stage.source.enforced = compile_policies(document)
     ref = stage.create(tags={"ticket": value})
     assert stage.review(ref).action in ("approved", "cancelled")
     reason = stage.state(ref).reason

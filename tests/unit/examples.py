@@ -1,13 +1,15 @@
 """One plain job and one plain policy, for tests that vary a single thing about them."""
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from batchgate.jobs.model import Job, Json
+from batchgate.policy.compile import compile_document, compile_policies
 from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, gather_facts
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.validation import read_document
+from batchgate_cli.authoring.lint import Finding, lint
 
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
@@ -83,9 +85,15 @@ def document(*require: Written, **parts: Any) -> Written:
 
 def outcome(written: Written, about: JobFacts) -> Decision:
     """Decide by a document as written."""
-    return evaluate_job(PolicySet.from_data(written), about)
+    return evaluate_job(compile_policies(written), about)
 
 
 def verdict(written: Written, about: JobFacts) -> str:
     """Decide by a document as written; one word."""
     return str(outcome(written, about).verdict)
+
+
+def lint_findings(written: Written, today: date, manifest_buckets: Collection[str] | None = None) -> list[Finding]:
+    """What lint finds in a document as written."""
+    document = read_document(written)
+    return lint(document, compile_document(document), today, manifest_buckets)

@@ -51,10 +51,10 @@ ROOTS = ("functions/batchgate", "cli", "infra")
 
 WITHOUT_LOSS = {
     ("cli/batchgate_cli/operating/job_view.py", "str(review.get('at', ''))[:16]"),  # an instant to its minute
-    ("functions/batchgate/policy/evidence.py", "hashlib.sha256(said).hexdigest()[:16]"),
-    ("functions/batchgate/policy/policy_set.py", "hashlib.sha256(canonical).hexdigest()[:12]"),
-    ("functions/batchgate/policy/validate.py", "names[:_KEYS_NAMED]"),  # with its own mark behind it
-    ("functions/batchgate/policy/validate.py", "sorted(known)[:_NAMES_NAMED]"),  # the same
+    ("functions/batchgate/policy/evidence.py", "hashlib.sha256(seen).hexdigest()[:16]"),
+    ("functions/batchgate/policy/compile.py", "hashlib.sha256(canonical).hexdigest()[:12]"),
+    ("functions/batchgate/policy/validation/value_messages.py", "names[:_KEYS_NAMED]"),  # with its own mark behind it
+    ("functions/batchgate/policy/validation/references.py", "sorted(known)[:_NAMES_NAMED]"),  # the same
     ("cli/batchgate_cli/authoring/case_members.py", "names[:_NAMED_AT_MOST]"),  # with how many more there are behind it
     ("cli/batchgate_cli/authoring/policy_file.py", "text[:position]"),  # counted, not shown
     ("cli/batchgate_cli/authoring/lint/implications.py", "list(nodes)[:_COMPARED_AT_MOST]"),  # how many are compared

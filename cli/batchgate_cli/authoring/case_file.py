@@ -1,4 +1,4 @@
-"""Files of test cases: read out of YAML, with every problem told at once, its line, and what to do."""
+"""Files of test cases: read from YAML; every problem is reported at once, with its line and what to do."""
 
 import re
 import shlex
@@ -176,7 +176,7 @@ _Said: TypeAlias = Mapping[str, Plain]
 class _Reader:
     """One walk over one file.
 
-    Its methods give what a key says or, where that is told as a problem or nothing is said, `otherwise`.
+    Its methods return the value of a key or, where it is missing or reported as a problem, `otherwise`.
     """
 
     plain: policy_file.PlainFile

@@ -13,14 +13,15 @@ from msgspec.structs import replace
 from batchgate.errors import Place, PolicyError, Problem
 from batchgate.gate.protocol import Step, next_step
 from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy.compile import compile_document
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.evaluate import Decision, Rule, Vote, evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
-from batchgate.policy.policy_set import PolicySet
 from batchgate.policy.reason import status_update_reason
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.case_file import Case, CaseFile, read_case_file, read_cases
-from batchgate_cli.authoring.coverage import Part, SetCoverage, requirement_label
+from batchgate_cli.authoring.coverage import Part, SetCoverage
 from batchgate_cli.authoring.lint.operation_names import what_to_write
 from batchgate_cli.authoring.policy_file import DocumentPath
 
@@ -84,7 +85,7 @@ class Coverage:
         paths = tuple((file.parent / name).resolve() for name in named)
         if paths not in self.sets:
             loaded = policy_file.load([_shortest(file.parent / name) for name in named])
-            enforced = PolicySet.from_document(replace(loaded.policies.document, mode="enforce"))
+            enforced = compile_document(replace(loaded.document, mode="enforce"))
             self.sets[paths] = SetCoverage(enforced, loaded)
         return self.sets[paths]
 
@@ -141,7 +142,7 @@ def run(tried: Tried) -> Iterator[Outcome]:
             case,
             tried.places.get(("cases", number)),
             decision,
-            tuple(_failures(case, decision)),
+            tuple(_failures(case, decision, tried.coverage)),
             (
                 *_warnings(case, tried, ("cases", number, "job")),
                 *_warnings_on_status(case, tried, ("cases", number, "job")),
@@ -220,11 +221,11 @@ def _warnings_on_facts(case: Case, tried: Tried, facts: DocumentPath) -> Iterato
 # --- Comparing ----------------------------------------------------------------------------------------
 
 
-def _failures(case: Case, decision: Decision) -> Iterator[Failure]:
+def _failures(case: Case, decision: Decision, coverage: SetCoverage) -> Iterator[Failure]:
     if case.expect != str(decision.verdict):
         yield Failure("verdict", case.expect, str(decision.verdict))
     if case.decided_by is not UNSET:
-        yield from _compare_deciding(case.decided_by, decision)
+        yield from _compare_deciding(case.decided_by, decision, coverage)
     if case.until is not UNSET and case.until != decision.until:
         yield Failure("until", _instant(case.until), _instant(decision.until))
     if case.cancels_at is not UNSET and case.cancels_at != decision.cancels_at:
@@ -239,8 +240,8 @@ def _instant(instant: datetime | None) -> str:
     return instant.isoformat() if instant else "null"
 
 
-def _compare_deciding(wanted: Sequence[str], decision: Decision) -> Iterator[Failure]:
-    actual = [_labels(vote, decision) for vote in decision.deciding]
+def _compare_deciding(wanted: Sequence[str], decision: Decision, coverage: SetCoverage) -> Iterator[Failure]:
+    actual = [_labels(vote, coverage) for vote in decision.deciding]
     named_all = all(any(label in labels for labels in actual) for label in wanted)
     nothing_else = all(any(label in labels for label in wanted) for labels in actual)
     if not (named_all and nothing_else):
@@ -248,7 +249,7 @@ def _compare_deciding(wanted: Sequence[str], decision: Decision) -> Iterator[Fai
         yield Failure("decided_by", ", ".join(wanted) or "nothing", ", ".join(said) or "nothing")
 
 
-def _labels(vote: Vote, decision: Decision) -> tuple[str, ...]:
+def _labels(vote: Vote, coverage: SetCoverage) -> tuple[str, ...]:
     """The names that a vote goes by; the most telling last."""
     if vote.statement is None:
         return (str(vote.rule),)
@@ -256,4 +257,4 @@ def _labels(vote: Vote, decision: Decision) -> tuple[str, ...]:
     if vote.requirement is None:
         return name, f"{name}.match"
     position = f"{name}.require[{vote.requirement.position}]"
-    return name, position, requirement_label(vote.statement, vote.requirement, decision.policies)
+    return name, position, coverage.label(vote.statement, vote.requirement)

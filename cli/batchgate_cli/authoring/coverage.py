@@ -9,10 +9,10 @@ from msgspec import UNSET
 
 from batchgate.errors import Place
 from batchgate.policy import model
+from batchgate.policy.compiled import Kind, Lift, PolicySet, Requirement, Statement
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Result
 from batchgate.policy.formulas import AnyOf, Formula, evaluate
-from batchgate.policy.policy_set import Kind, Lift, PolicySet, Requirement, Statement
 from batchgate_cli.authoring.policy_file import DocumentPath, LoadedPolicy
 
 
@@ -108,10 +108,17 @@ class SetCoverage:
             if governs and (probe.own is None or evaluate(probe.own, results) is not Result.MET):
                 probe.part.seen.add(evaluate(probe.condition, results))
 
+    def label(self, statement: Statement, requirement: Requirement) -> str:
+        """A requirement as cases name it: its statement and the key that it is written with."""
+        document = self._loaded.document
+        forms = (*(document.policies or ()), *(document.guardrails or ()))
+        form = next(each for each in forms if each.name == statement.name)
+        return f"{statement.name}.{_key(form.require[requirement.position])}"
+
     # --- what there is to exercise --------------------------------------------------------------------
 
     def _find(self) -> Iterator[_Probe]:
-        document, statements = self.policies.document, self.policies.statements
+        document, statements = self._loaded.document, self.policies.statements
         for section, kind, forms in (
             ("policies", Kind.POLICY, document.policies or ()),
             ("guardrails", Kind.GUARDRAIL, document.guardrails or ()),
@@ -158,7 +165,7 @@ class SetCoverage:
     def _of_exception(self, name: str, lift: Lift) -> list[tuple[Part, Formula]]:
         """One exception's own parts, the same for every requirement that it lifts."""
         if name not in self._of_exceptions:
-            forms = self.policies.document.exceptions or ()
+            forms = self._loaded.document.exceptions or ()
             number, form = next((number, form) for number, form in enumerate(forms) if form.name == name)
             path: DocumentPath = ("exceptions", number)
             own = (self._part(What.EXCEPTION, name, path, lift.condition), lift.condition)
@@ -187,13 +194,6 @@ class SetCoverage:
         """What is not met is violated, but for a person's approval: that is waited for."""
         against = Result.UNMEASURABLE if _may_wait(condition, self.policies) else Result.VIOLATED
         return Part(what, where, self._loaded.place_of(path), (Result.MET, against))
-
-
-def requirement_label(statement: Statement, requirement: Requirement, policies: PolicySet) -> str:
-    """A requirement as cases name it: its statement and the key that it is written with."""
-    forms = (*(policies.document.policies or ()), *(policies.document.guardrails or ()))
-    form = next(each for each in forms if each.name == statement.name)
-    return f"{statement.name}.{_key(form.require[requirement.position])}"
 
 
 def _key(form: model.Requirement) -> str:

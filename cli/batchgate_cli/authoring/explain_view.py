@@ -10,9 +10,9 @@ from rich.tree import Tree
 from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
 from batchgate.gate.review import direction_of
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
+from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Result
-from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
 from batchgate.policy.wording import TRACED_AT_MOST, instant, printable

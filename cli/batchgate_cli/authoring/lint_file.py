@@ -57,7 +57,7 @@ def located_findings(
     silences = _Silences.of(loaded)
     found: list[LocatedFinding] = []
     used: set[Silence] = set()
-    for finding in lint(loaded.policies, today, manifest_buckets):
+    for finding in lint(loaded.document, loaded.policies, today, manifest_buckets):
         silencing = silences.of_finding(finding, loaded)
         used.update(silencing)
         if not silencing:

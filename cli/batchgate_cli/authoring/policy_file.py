@@ -17,12 +17,14 @@ from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from batchgate.errors import Place, PolicyError, Problem
+from batchgate.policy import model
 from batchgate.policy.canonical import canonical_json
-from batchgate.policy.policy_set import PolicySet
-from batchgate.policy.validate import find_problems, find_reference_problems
+from batchgate.policy.compile import compile_document
+from batchgate.policy.compiled import PolicySet
+from batchgate.policy.validation import find_problems, find_reference_problems, read_document
 from batchgate.text import shorten
+from batchgate_cli.authoring.yaml_messages import in_plain_words
 from batchgate_cli.authoring.yaml_recovery import without_part
-from batchgate_cli.authoring.yaml_words import in_plain_words
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 DocumentPath: TypeAlias = tuple[str | int, ...]
@@ -83,12 +85,14 @@ class LoadedPolicy:
     """A valid policy set and where everything in it was written.
 
     Attributes:
-        policies: Ready to evaluate by; statements in the order they are written.
+        document: All files as one document; statements in the order they are written.
+        policies: The same, compiled.
         places: For the path of each value its place.
         silences: The comments that silence a finding.
         not_read: Directories with policy files of their own, below those that were read.
     """
 
+    document: model.PolicyDocument
     policies: PolicySet
     places: Mapping[DocumentPath, Place]
     silences: tuple[Silence, ...]
@@ -97,7 +101,7 @@ class LoadedPolicy:
     @property
     def canonical_json(self) -> bytes:
         """The runtime form: what is deployed."""
-        return canonical_json(self.policies.document)
+        return canonical_json(self.document)
 
     def place_of(self, path: DocumentPath) -> Place | None:
         """Where a path, or the nearest thing around it, is written."""
@@ -167,7 +171,7 @@ class PlainFile:
 
 
 def read_yaml(content: bytes, name: str) -> PlainFile:
-    """Read any YAML 1.2 file; what is wrong with it is told beside what it says."""
+    """Read any YAML 1.2 file; its problems are returned beside its data."""
     read = _read(content, name)
     return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable, frozenset(read.left_out))
 
@@ -215,10 +219,11 @@ def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
             )
         raise error
     try:
-        policies = PolicySet.from_data(whole.data)
+        document = read_document(whole.data)
+        policies = compile_document(document)
     except PolicyError as error:  # what only the whole says: it is too large
         raise PolicyError([_located(problem, whole.places) for problem in error.problems]) from error
-    return LoadedPolicy(policies, whole.places, tuple(whole.silences))
+    return LoadedPolicy(document, policies, whole.places, tuple(whole.silences))
 
 
 _A_JOB = "expected a policy document, got a job; evaluate it with `batchgate policy explain POLICY --job"

@@ -18,16 +18,16 @@ from msgspec import inspect
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.jobs.request_model import Kind, Shape
 from batchgate.policy import model, parameters
-from batchgate.policy.parameters import ClosedSet, closed_set
-from batchgate.policy.validate import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
+from batchgate.policy.model import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
+from batchgate.policy.validation.parameters import ClosedSet, closed_set
+from batchgate_cli.authoring.check_descriptions import CHECKS, FORMS
+from batchgate_cli.authoring.key_descriptions import JOINING, KEYS
 from batchgate_cli.authoring.operations import (
     RequestParameter,
     element_members,
     generator_members,
     operation_parameters,
 )
-from batchgate_cli.authoring.reference_check_words import CHECKS, FORMS
-from batchgate_cli.authoring.reference_words import JOINING, KEYS
 
 Schema: TypeAlias = "bool | int | str | list[Schema] | dict[str, Schema] | None"
 Part: TypeAlias = dict[str, Schema]
@@ -422,7 +422,7 @@ def _standing_alone(keys: Sequence[str]) -> Part:
 
 
 def _only_one_of(keys: Sequence[str]) -> Part:
-    """Each excludes those that come after it, so that two together are told once."""
+    """Each excludes those that come after it, so that two together are reported once."""
     message = "one check per item: make each a separate item (- )"
     return {
         key: {"properties": dict.fromkeys(keys[place:], False), "errorMessage": message}

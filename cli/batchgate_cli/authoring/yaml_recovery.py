@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from batchgate_cli.authoring.yaml_words import says_something
+from batchgate_cli.authoring.yaml_messages import says_something
 
 _SECTION = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\s*:(?:\s|$)")
 _CHILD_KEY = re.compile(r"\s+[^\s\"'#\[\]{},:-][^\s\"'#\[\]{},:]*\s*:(?=\s|$)")

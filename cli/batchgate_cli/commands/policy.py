@@ -113,7 +113,7 @@ def _manifest_buckets() -> list[str] | None:
 
 
 def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
-    document = loaded.policies.document
+    document = loaded.document
     return {
         "policies": len(document.policies or ()),
         "guardrails": len(document.guardrails or ()),
@@ -132,7 +132,7 @@ def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFin
     return {
         "valid": True,
         "policy_version": loaded.policies.version,
-        "mode": loaded.policies.document.mode,
+        "mode": loaded.document.mode,
         **_counts(loaded),
         "problems": [],
         "notes": [*_not_read(loaded)],
@@ -152,7 +152,7 @@ def _show_checked(loaded: policy_file.LoadedPolicy, findings: list[LocatedFindin
     said = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
     said = said or "no statements, every job is held"
     found_said = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
-    mode, version = loaded.policies.document.mode, loaded.policies.version
+    mode, version = loaded.document.mode, loaded.policies.version
     console.print(f"valid: {said}; mode {mode}, policy version {version}{found_said}")
 
 

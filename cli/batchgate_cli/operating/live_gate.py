@@ -26,8 +26,8 @@ from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, Po
 from batchgate.gate.review import Proposal, propose_by_hand
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import DateSurvives, Job, JobRef
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
-from batchgate.policy.policy_set import PolicySet
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 

@@ -11,8 +11,8 @@ from batchgate.aws.wiring import SystemClock
 from batchgate.errors import GateError
 from batchgate.gate.ports import JobSnapshot
 from batchgate.jobs.model import JobRef
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
-from batchgate.policy.policy_set import PolicySet
 
 
 class LiveJobError(GateError):

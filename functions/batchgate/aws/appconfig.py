@@ -15,8 +15,8 @@ from msgspec import Struct, field
 from batchgate.aws.answers import UNREADABLE, only_answers
 from batchgate.errors import PolicyError, PolicyUnavailableError
 from batchgate.gate.ports import Clock
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.deployed import load_deployed
-from batchgate.policy.policy_set import PolicySet
 from batchgate.text import shorten
 
 if TYPE_CHECKING:

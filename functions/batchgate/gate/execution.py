@@ -32,9 +32,9 @@ from batchgate.gate.protocol import (
 )
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
-from batchgate.policy.policy_set import Verdict
 from batchgate.policy.reason import status_update_reason
 
 FACTS_STAY_FRESH = timedelta(seconds=5)

@@ -9,8 +9,8 @@ from msgspec import Struct
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.state import State
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, Json, RequestedStatus
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
-from batchgate.policy.policy_set import PolicySet
 
 
 class Clock(Protocol):

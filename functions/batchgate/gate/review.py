@@ -38,10 +38,10 @@ from batchgate.gate.protocol import (
 )
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
+from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
 from batchgate.policy.facts import NOT_READ, Gap, gather_facts
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.reason import personal_reason
 from batchgate.text import shorten
 

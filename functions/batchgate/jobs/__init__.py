@@ -1,1 +1,1 @@
-"""What S3 says of its Batch Operations jobs, in S3's own words."""
+"""S3 Batch Operations jobs and their events, in S3's own terms."""

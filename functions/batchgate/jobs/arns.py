@@ -2,7 +2,7 @@
 
 A bucket stands in a job as an ARN (the manifest, the generator, the report, a copy's target) or, in a manifest's rows,
 as a name. Access points, their aliases and directory buckets stand in the same places. Only general-purpose buckets
-have names that a policy can mean, so everything else is told apart here, and nowhere else.
+have names that a policy can mean, so everything else is recognized here, and nowhere else.
 
 ARNs are read from the left: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, of which the resource, an object's key in
 it included, may hold colons and slashes.

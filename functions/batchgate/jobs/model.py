@@ -141,11 +141,11 @@ class Job(Struct, frozen=True):
         status: Where the job is in its life.
         operation: The operation's name; None when S3 names several, or one that the SDK could not tell (an
             operation newer than its service model is dropped from the answer).
-        parameters: The operation's own parameters, as S3 says them.
+        parameters: The operation's own parameters, as S3 reports them.
         confirmation_required: What the requester asked for; None when not said. The service has said it in no
             recorded answer (tests/recorded/README.md), though its model has the member.
-        total_tasks: Objects in the manifest (a count, not bytes); None when S3 does not say.
-        tasks_ended: How many tasks succeeded or failed; 0 when S3 does not say.
+        total_tasks: Objects in the manifest (a count, not bytes); None when S3 does not report it.
+        tasks_ended: How many tasks succeeded or failed; 0 when S3 does not report it.
         status_update_reason: What the last UpdateJobStatus wrote, if anything.
         suspended_date: Since when the job has been Suspended; None when it never was, perhaps when it was confirmed.
         creation_time: When it was created.
@@ -185,7 +185,7 @@ class Job(Struct, frozen=True):
     def asks_for_confirmation(
         self, *, known_to_ask: bool = False, date_survives: DateSurvives = DateSurvives.UNKNOWN
     ) -> AsksForConfirmation:
-        """Whether the job asks for confirmation, told by its course: S3 does not return what the requester asked for.
+        """Whether the job asks for confirmation, derived from its course: S3 does not return what was requested.
 
         Args:
             known_to_ask: The ledger has a hold or claim of this job, made while it waited for confirmation.

@@ -1,4 +1,4 @@
-"""What S3's request model says about a job: every member that a job may have, with its type and its closed set.
+"""S3's request model of a job: every member that a job may have, with its type and its closed set.
 
 The table itself is generated (`request_shapes`, by `make reference`) and is loaded when it is first asked for.
 

@@ -14,7 +14,7 @@ _KEYS_AT_MOST = 120
 
 
 def show(value: object) -> str:
-    """A value of a document in words."""
+    """A value of a document as a message shows it."""
     match value:
         case None:
             return "nothing"

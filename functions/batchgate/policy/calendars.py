@@ -53,7 +53,7 @@ _MOST_DATES_KEPT = 16
 
 
 class CalendarValueError(ValueError):
-    """A zone, time, date or row that a calendar can't have; says what was expected and what came."""
+    """A zone, time, date or row that a calendar can't have; the message has what was expected and what was found."""
 
 
 @cache

@@ -49,11 +49,11 @@ def canonical_json(document: model.PolicyDocument) -> bytes:
 
 
 class _TooLargeError(Exception):
-    """What lists come to is more than a document may take."""
+    """The expanded lists are larger than a document may be."""
 
 
 class _Lists:
-    """The named lists, sorted; counts what they come to, for that may be their size times the number of their uses."""
+    """The named lists, sorted; counts their expanded size, which may be their size times the number of their uses."""
 
     def __init__(self, document: model.PolicyDocument) -> None:
         self.bytes_used = 0

@@ -22,13 +22,13 @@ Value: TypeAlias = "Json | Collection[str | Gap] | Gap"
 """What a measure reads: a value, None where S3 answered and there is none, or a gap."""
 
 Held: TypeAlias = "bool | None"
-"""Whether a test holds. None: what it would take to say can't be had."""
+"""Whether a test holds; None where that can't be known."""
 
 Predicate: TypeAlias = Callable[[object, JobFacts], Held]
-"""A test made ready: never raises, whatever type the value has."""
+"""A compiled test: never raises, whatever type the value has."""
 
 
-# --- Tests: each can be made ready to run many times, and says in words what it wants --------------
+# --- Tests: each compiles to a predicate, and describes what it wants ------------------------------
 #     An absent value, or one of another type, fails every test but those that ask for just that.
 
 
@@ -94,7 +94,7 @@ class Between(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """The ends in words."""
+        """The ends, as text."""
         if self.at_least is None:
             return f"at most {self.at_most}"
         if self.at_most is None:
@@ -114,7 +114,7 @@ class Present(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """One word."""
+        """`present` or `absent`."""
         return "present" if self.wanted_present else "absent"
 
 
@@ -193,7 +193,7 @@ class Dated(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """The ends in words."""
+        """The ends, as text."""
         words = [f"{word} {_instant(end)}" for word, end in (("after", self.after), ("before", self.before)) if end]
         if self.within is not None:
             words.append(f"within {_duration(self.within)} of the job's creation")
@@ -489,7 +489,7 @@ class ManualApproval(Struct, frozen=True):
     kind = "manual_approval"
 
     def read(self, facts: JobFacts) -> Value:
-        """True, or unmeasurable: nobody's silence is a violation."""
+        """True, or unmeasurable: a missing approval is not a violation."""
         return True if facts.manually_approved else _WAITS_FOR_APPROVAL
 
     @property

@@ -91,7 +91,7 @@ class ClockChecks(Struct, frozen=True):
 
         Args:
             checks: All of the set, in the order of their numbers.
-            conditions: In how many places the set's conditions ask the clock.
+            conditions: In how many places the set's conditions depend on time.
         """
         calendars: dict[str, Calendar] = {}
         windows: list[tuple[int, frozenset[str], bool]] = []
@@ -115,11 +115,11 @@ class ClockChecks(Struct, frozen=True):
         return cls(calendars, tuple(placed), tuple(ends), numbers, days * _DAY, segments)
 
     def __bool__(self) -> bool:
-        """Whether the set asks the clock anything."""
+        """Whether the set has any check of the clock."""
         return bool(self.windows or self.ends)
 
     def evaluate(self, now: datetime, results: list[Result]) -> None:
-        """Write what each check of the clock comes to at an instant."""
+        """Write the result of each check of the clock at an instant."""
         is_open = {place for place, calendar in enumerate(self.calendars.values()) if calendar.is_open(now)}
         met, violated, is_shut = Result.MET, Result.VIOLATED, is_open.isdisjoint
         for number, named, denied in self.windows:

@@ -1,28 +1,29 @@
-"""The policy document as it is deployed, JSON text: what checks it before and what evaluates by it read it alike."""
+"""Reads the deployed policy document, JSON text: the validator and the gate read it with the same code."""
 
 import json
 from typing import Any, NoReturn
 
 from batchgate.errors import PolicyError, Problem
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet
 from batchgate.text import shorten
 
 
 def load_deployed(content: bytes) -> PolicySet:
-    """Read and make ready a deployed document.
+    """Read, validate and compile a deployed document.
 
     Args:
         content: JSON in UTF-8; not necessarily in its canonical form.
 
     Raises:
-        PolicyError: No such document, with every problem found. A key that is said twice is one: the last would win
-            without a word.
+        PolicyError: It is invalid; with every problem found. A duplicate key is a problem, because JSON parsers
+            silently keep the last one.
     """
     try:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise PolicyError([Problem((), f"expected a policy document as JSON: {shorten(str(error), 200)}")]) from error
-    return PolicySet.from_data(data)
+    return compile_policies(data)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -30,9 +31,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {shorten(twice, 80)!r} is said twice in one object")
+        raise ValueError(f"the key {shorten(twice, 80)!r} is written twice in one object")
     return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -10,18 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation
-from batchgate.policy.facts import JobFacts, Result
+from batchgate.policy.checks import Clock
+from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict, after_grace
+from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import evaluate
 from batchgate.policy.outlook import NOTHING_AHEAD, Untouched, first_change, look_ahead
-from batchgate.policy.policy_set import (
-    VOTES_OF_DOUBT,
-    Kind,
-    PolicySet,
-    Requirement,
-    Statement,
-    Verdict,
-    after_grace,
-)
 from batchgate.policy.trace import Rows, StatementTrace, short_of_cancelling, trace_checks, trace_statements
 from batchgate.policy.wording import first_of
 
@@ -46,7 +39,7 @@ class Vote(Struct, frozen=True):
     """One objection to approving a job, or to doing more than waiting.
 
     Attributes:
-        verdict: What it asks for.
+        verdict: The verdict that it demands.
         statement: Whose vote it is; None for a rule of the whole set.
         requirement: Which requirement; None where the match itself is in doubt.
         rule: Which rule of the set; None for a statement's vote.
@@ -61,7 +54,7 @@ class Vote(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True, dict=True):
-    """What becomes of one job, and everything that led there.
+    """The decision on one job, with everything that led to it.
 
     Attributes:
         verdict: The most cautious of all votes.
@@ -75,7 +68,7 @@ class Decision(Struct, frozen=True, dict=True):
             must be evaluated again by then. None where they are known.
         valid_until: The first instant, a day ahead at most, at which an approval or a cancellation
             would not be the verdict any more; None where there is none.
-        results: What each check of the set came to, by number.
+        results: The result of each check of the set, by number.
         not_met: The numbers of those that are not met.
     """
 
@@ -135,7 +128,7 @@ class Decision(Struct, frozen=True, dict=True):
 
     @cached_property
     def trace(self) -> tuple[StatementTrace, ...]:
-        """Every statement, whether it governs, and what each of its requirements came to."""
+        """Every statement, whether it governs, and the result of each of its requirements."""
         statements = trace_statements(self.policies, self.results, self.not_met, self.rows, self.facts)
         return short_of_cancelling(statements) if self.facts.unknown_members else statements
 
@@ -154,7 +147,7 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
 
     Verdicts are ordered by caution, so the order of policies cannot matter.
     """
-    results = policies.evaluate_checks(facts)
+    results = evaluate_checks(policies, facts)
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
     is_ungated = facts.asks_for_confirmation is AsksForConfirmation.NO
@@ -183,6 +176,27 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         results=results,
         not_met=count.not_met,
     )
+
+
+def evaluate_checks(policies: PolicySet, facts: JobFacts) -> list[Result]:
+    """The result of every check of the set, by number, and behind them of every exemption."""
+    results = [Result.MET] * len(policies.checks)
+    violated = Result.VIOLATED
+    for question in policies.questions:
+        if isinstance(question.measure, Clock):
+            continue
+        value = question.measure.read(facts)
+        if isinstance(value, Gap):
+            for number, _ in question.tests:
+                results[number] = value.result
+        else:
+            for number, holds in question.tests:
+                held = holds(value, facts)
+                if not held:
+                    results[number] = Result.UNMEASURABLE if held is None else violated
+    policies.clock.evaluate(facts.now, results)
+    results += [evaluate(exemption.any_of, results) for exemption in policies.exemptions]
+    return results
 
 
 def _count_votes(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> _Count:
@@ -245,7 +259,7 @@ def _object(statement: Statement, results: Sequence[Result], facts: JobFacts, vo
 def _rules_of_the_set(
     policies: PolicySet, facts: JobFacts, governing: Sequence[Statement], *, doubted: bool
 ) -> Iterator[Vote]:
-    """What speaks against approval although no statement does."""
+    """The votes against approval that come from the whole set, not from a statement."""
     known = facts.operation in KNOWN_OPERATIONS
     if not doubted and not any(statement.kind is Kind.POLICY for statement in governing):
         asked = policies.unmatched if known else Verdict.HOLD
@@ -258,11 +272,11 @@ def _rules_of_the_set(
 
 
 def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
-    """What of a count stays as it is whatever the time."""
+    """The part of a count that does not depend on time."""
     votes: list[Vote] = []
-    if len(policies.asking_clock) < len(policies.enforced):
-        votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.asks_clock]
-    governing = [each for each in count.governing if each.kind is Kind.POLICY and not each.asks_clock]
+    if len(policies.time_dependent) < len(policies.enforced):
+        votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time]
+    governing = [each for each in count.governing if each.kind is Kind.POLICY and not each.depends_on_time]
     doubted = any(vote.statement.kind is Kind.POLICY for vote in votes if vote.statement and not vote.requirement)
     return Untouched(
         objects=bool(votes),
@@ -281,7 +295,7 @@ def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts)
 
 
 def _ends(facts: JobFacts) -> datetime | None:
-    """When S3 fails the job at the latest; None where nobody knows."""
+    """When S3 fails the job at the latest; None where that is not known."""
     if facts.suspended_since is None or max(facts.suspended_since, facts.now).year >= MAXYEAR:
         return None
     return min(facts.suspended_since, facts.now + _SKEW_AT_MOST) + SUSPENDED_FOR_AT_MOST

@@ -46,21 +46,21 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
 
 
 def job_as_shown(job: Job, tags: Mapping[str, str] | Gap) -> dict[str, Json]:
-    """A job as plain data: all that S3 says of it, but for its status, dates and progress, which move by themselves."""
-    said = {name: getattr(job, name) for name in job.__struct_fields__ if name not in _MOVES_BY_ITSELF}
-    shown: dict[str, Json] = to_builtins({**said, "tags": _plain(tags)})
+    """A job as plain data: all that S3 reports except status, dates and progress, which change by themselves."""
+    members = {name: getattr(job, name) for name in job.__struct_fields__ if name not in _CHANGES_BY_ITSELF}
+    shown: dict[str, Json] = to_builtins({**members, "tags": _plain(tags)})
     return shown
 
 
-_MOVES_BY_ITSELF: Final = frozenset(
+_CHANGES_BY_ITSELF: Final = frozenset(
     {"ref", "status", "status_update_reason", "suspended_date", "creation_time", "tasks_ended"}
 )
 
 
 def digest_of(decision: Decision) -> str:
     """The same as long as version, verdict and every check's result are: 16 hex digits."""
-    said = f"{decision.policy_version} {decision.verdict} ".encode() + bytes(decision.results)
-    return hashlib.sha256(said).hexdigest()[:16]
+    seen = f"{decision.policy_version} {decision.verdict} ".encode() + bytes(decision.results)
+    return hashlib.sha256(seen).hexdigest()[:16]
 
 
 def _objections(trace: Sequence[StatementTrace]) -> Iterator[tuple[tuple[bool, int], dict[str, Json]]]:
@@ -71,7 +71,7 @@ def _objections(trace: Sequence[StatementTrace]) -> Iterator[tuple[tuple[bool, i
         for requirement in statement.requirements:
             if requirement.vote is None:
                 continue
-            said: dict[str, Json] = {
+            objection: dict[str, Json] = {
                 "statement": shorten(statement.name, TRACED_AT_MOST),
                 "enforced": statement.enforced,
                 "requirement": requirement.position,
@@ -83,7 +83,7 @@ def _objections(trace: Sequence[StatementTrace]) -> Iterator[tuple[tuple[bool, i
                 "vote": str(requirement.vote),
                 "cancels_from": requirement.cancels_from.isoformat() if requirement.cancels_from else None,
             }
-            yield (not statement.enforced, -requirement.vote), said
+            yield (not statement.enforced, -requirement.vote), objection
 
 
 def _how_many_fit(objections: Sequence[Json]) -> int:
@@ -124,5 +124,5 @@ def _plain(value: object) -> Json:
         case bool() | int() | float() | None:
             return value
         case _:
-            message = f"a fact of the type {type(value).__name__} can't be written down"
+            message = f"a fact of the type {type(value).__name__} can't be recorded"
             raise TypeError(message)

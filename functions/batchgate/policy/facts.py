@@ -12,13 +12,13 @@ from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Js
 
 
 class Result(IntEnum):
-    """What a check, a condition or a requirement came to, the most binding of an `all` last."""
+    """The result of a check, a condition or a requirement, the most binding of an `all` last."""
 
     MET = 0
     UNMEASURABLE = 1
     """Asked for and not to be had: access denied, another ETag, no stored manifest."""
     UNKNOWN = 2
-    """S3 has not said yet."""
+    """S3 has not reported it yet."""
     VIOLATED = 3
 
     def __str__(self) -> str:
@@ -29,7 +29,7 @@ class Gap(Struct, frozen=True):
     """A fact that is not there, and why.
 
     Attributes:
-        result: UNKNOWN or UNMEASURABLE, which every check of this fact comes to.
+        result: UNKNOWN or UNMEASURABLE, the result of every check of this fact.
         why: A few words for people, ours alone: nothing of the requester's.
     """
 
@@ -59,17 +59,17 @@ class JobFacts(Struct, frozen=True):
         source_buckets: Names of all buckets that the job reads or changes; in a name's place a gap for
             what is no general-purpose bucket.
         destination_buckets: The same of the buckets that the job copies to.
-        manifest: Format, bucket, key, version, generated, stored; each value None where S3 says none.
+        manifest: Format, bucket, key, version, generated, stored; each value None where S3 reports none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
         object_bytes: Sizes of all objects of the manifest added up.
         generator: Members of the generator that lists the objects; None for a job with a manifest of its own.
             Source: DescribeJob ManifestGenerator.S3JobManifestGenerator.
         report: The completion report's settings: enabled, scope, bucket, prefix, format,
             expected_bucket_owner; None where the job has no report structure.
-        created: When the job was created; None where S3 does not say.
-        suspended_since: SuspendedDate, or the creation if S3 does not say; S3 fails the job
-            30 days on. None where S3 says neither.
-        suspended_date: SuspendedDate, from which on a grace runs; None where S3 does not say, or says an instant
+        created: When the job was created; None where S3 does not report it.
+        suspended_since: SuspendedDate, or the creation if S3 reports none; S3 fails the job
+            30 days on. None where S3 reports neither.
+        suspended_date: SuspendedDate, from which on a grace runs; None where S3 reports none, or an instant
             before the job was created.
         manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is evaluated.
@@ -101,7 +101,7 @@ class JobFacts(Struct, frozen=True):
     unknown_members: tuple[str, ...] = ()
 
     def ends(self, grace: timedelta) -> datetime | None:
-        """When a grace ends; None for never, where S3 does not say since when the job is Suspended."""
+        """When a grace ends; None for never, where S3 does not report since when the job is Suspended."""
         if self.suspended_date is None or _LATEST - self.suspended_date < grace:
             return None
         return self.suspended_date + grace
@@ -128,17 +128,17 @@ def gather_facts(
     object_bytes: int | Gap = NOT_READ,
     manually_approved: bool = False,
 ) -> JobFacts:
-    """Lay out what the checks may look at; never fails, whatever S3 said.
+    """Gather what the checks may read; never fails, whatever S3 reported.
 
     Args:
         job: The answer of DescribeJob.
         now: Aware instant of the review.
-        asks: Whether the job asks for confirmation, where more is known of it than the job itself says.
+        asks: Whether the job asks for confirmation, where more is known of it than the job itself shows.
         tags: The answer of GetJobTagging, or why there is none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
         source_buckets: The buckets of the manifest's rows, as they stand there, or why they were not
             read; where a generator names its bucket, that is taken instead.
-        object_bytes: The sizes that the manifest's rows say, added up.
+        object_bytes: The sum of the sizes in the manifest's rows.
         manually_approved: Whether a person has decided for this job.
     """
     return JobFacts(
@@ -200,7 +200,7 @@ def _generator_members(job: Job) -> Mapping[str, Json] | Gap | None:
 
 
 def _both(job: Job) -> Gap | None:
-    """Why nothing can be said of what lists the objects of a job with a manifest of its own and a generator."""
+    """Why nothing is known of what lists the objects of a job with a manifest of its own and a generator."""
     if job.manifest is None or job.manifest_generator is None:
         return None
     return Gap(Result.UNMEASURABLE, "both a manifest and a generator")
@@ -219,7 +219,7 @@ def _source_buckets(job: Job, of_rows: Iterable[str] | Gap) -> frozenset[str | G
 
 
 def manifest_location(job: Job) -> Mapping[str, Json] | None:
-    """Where the manifest lies, as S3 says: ObjectArn, ETag, perhaps ObjectVersionId; None if nowhere.
+    """Where the manifest is stored, as S3 reports it: ObjectArn, ETag, perhaps ObjectVersionId; None if nowhere.
 
     Source: JobManifest.Location; S3GeneratedManifestDescriptor.Location.
     """
@@ -233,7 +233,7 @@ def _manifest_bytes(job: Job, measured: int | Gap) -> int | Gap:
 
 
 def _not_generated(job: Job) -> Gap | None:
-    """Why nothing can be said of a manifest; None where there is one."""
+    """Why nothing is known of a manifest; None where there is one."""
     if gap := _both(job):
         return gap
     if manifest_location(job) is not None:
@@ -244,7 +244,7 @@ def _not_generated(job: Job) -> Gap | None:
 
 
 def manifest_place(job: Job) -> ObjectPlace | Gap:
-    """In which general-purpose bucket the manifest lies, and under which key, or why that can't be said."""
+    """The general-purpose bucket and the key of the manifest, or why they are not known."""
     location = manifest_location(job)
     if location is None:
         return Gap(Result.UNMEASURABLE, "no manifest is stored")
@@ -257,10 +257,10 @@ def _manifest(job: Job) -> Mapping[str, Fact[str | bool]]:
         return dict.fromkeys(("format", "bucket", "key", "version", "generated", "stored"), gap)
     generated = job.manifest is None and job.manifest_generator is not None
     stored = _generator(job).get("EnableManifestOutput") if generated else True
-    said = {"generated": generated, "stored": stored if isinstance(stored, bool) else None}
+    reported = {"generated": generated, "stored": stored if isinstance(stored, bool) else None}
     gap = _not_generated(job)
     if gap is not None:
-        return {"format": _manifest_format(job) or gap, "bucket": gap, "key": gap, "version": gap, **said}
+        return {"format": _manifest_format(job) or gap, "bucket": gap, "key": gap, "version": gap, **reported}
     place = manifest_place(job)
     version = (manifest_location(job) or {}).get("ObjectVersionId")
     return {
@@ -268,7 +268,7 @@ def _manifest(job: Job) -> Mapping[str, Fact[str | bool]]:
         "bucket": place if isinstance(place, Gap) else place.bucket,
         "key": place if isinstance(place, Gap) else place.key or Gap(Result.UNMEASURABLE, "an ARN without a key"),
         "version": version if isinstance(version, str) else None,
-        **said,
+        **reported,
     }
 
 
@@ -325,7 +325,7 @@ _REPORT_TEXTS: Mapping[str, str] = {
 
 
 def _bucket(text: Json) -> str | Gap:
-    """A bucket by its name, also where S3 says ARNs."""
+    """A bucket by its name, also where S3 reports an ARN."""
     name = bucket_name(text)
     return _none_of_ours(name) if isinstance(name, NoBucket) else name
 

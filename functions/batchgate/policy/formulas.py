@@ -1,4 +1,4 @@
-"""Conditions made ready: checks by number, joined by all and any."""
+"""Compiled conditions: checks by number, joined by all and any."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import TypeAlias
@@ -30,14 +30,14 @@ _PREFERRED_BY_ANY = (Result.MET, Result.UNKNOWN, Result.UNMEASURABLE)
 
 
 def evaluate(formula: Formula, results: Sequence[Result]) -> Result:
-    """What a formula comes to, given what each check came to."""
+    """The result of a formula, given the result of each check."""
     if isinstance(formula, int):
         return results[formula]
     return join(formula, [results[part] if type(part) is int else evaluate(part, results) for part in formula.parts])
 
 
 def join(formula: AllOf | AnyOf, found: Collection[Result]) -> Result:
-    """What a formula comes to, given what each of its parts came to."""
+    """The result of a formula, given the result of each of its parts."""
     if isinstance(formula, AllOf):
         return max(found) if found else Result.MET
     for result in _PREFERRED_BY_ANY:

@@ -1,9 +1,9 @@
 """The policy document, exactly as teams write it.
 
 These structs are the one definition of the language's shape: decoding, the JSON Schema and the
-error messages are made from them. What a well-shaped document means is in `policy_set`.
+error messages are made from them. What a well-shaped document means is in `compile`.
 
-Every struct forbids unknown fields: whatever is not said here is an error.
+Every struct forbids unknown fields: whatever is not defined here is an error.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 CALENDARS_AT_MOST = 256
 """Whether each is open is looked up for every job."""
+
+MAX_NESTING = 2
+"""How deep `any` and `all` may stand in one another."""
+
+PLACEHOLDERS = ("account", "region", "partition")
+"""What `${...}` may name; the values come from the job's ARN."""
+
+TAG_VALUE_AT_MOST = 256
+"""Characters of a tag's value. Source: S3 User Guide, S3 Batch Operations tags; S3 API, Tag."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, description="A name, unique in the policy set.")]
 """Short, so that every record and reason that it stands in fits where it goes."""

@@ -1,4 +1,4 @@
-"""What the clock alone will make of a job, all other facts as they are."""
+"""How a verdict will change with time alone, all other facts unchanged."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -11,16 +11,16 @@ from msgspec import Struct
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.clock import Timeline
+from batchgate.policy.compiled import Kind, PolicySet, Requirement, Verdict
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import Bits, bits
-from batchgate.policy.policy_set import Kind, PolicySet, Requirement, Verdict
 
 _CHANGES_WITHIN: Final = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
 
 
 class Ahead(Struct, frozen=True):
-    """What becomes of a hold; None where it does not, or not within the time that was searched.
+    """How a hold will end; None where it does not end, or not within the time that was searched.
 
     Attributes:
         until: The first instant at which the verdict is approve, where none is cancel before.
@@ -37,7 +37,7 @@ NOTHING_AHEAD: Final = Ahead()
 
 
 class Untouched(Struct, frozen=True):
-    """What those statements come to that do not ask the clock.
+    """The result of the statements that do not depend on time.
 
     Attributes:
         objects: Whether any of them objects.
@@ -57,23 +57,23 @@ class Untouched(Struct, frozen=True):
 def look_ahead(
     policies: PolicySet, untouched: Untouched, results: Sequence[Result], facts: JobFacts, end: datetime | None
 ) -> Ahead:
-    """Find what becomes of a hold, strictly before its end.
+    """Find how a hold ends, strictly before `end`.
 
     Args:
         policies: The policies that hold it.
-        untouched: What the statements come to that do not ask the clock.
-        results: What each check came to.
+        untouched: The result of the statements that do not depend on time.
+        results: The result of each check.
         facts: The job.
-        end: When S3 fails it; None where nobody knows.
+        end: When S3 fails it; None where that is not known.
     """
     asked = bool(policies.clock) or untouched.grace is not None or policies.unmatched is Verdict.CANCEL
     if not asked or end is None or end <= facts.now:
         return NOTHING_AHEAD
-    # A job that has another fault needs no look into the calendars of a month.
-    if not any(_Outlook(policies, untouched, facts, results, None).come_to()):
+    # A job with a violation that time does not change needs no search through the calendars of a month.
+    if not any(_Outlook(policies, untouched, facts, results, None).outcome()):
         return NOTHING_AHEAD
     timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
-    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).come_to()
+    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).outcome()
     until, cancels_at = timeline.first(approves), timeline.first(cancels)
     if until is not None and (cancels_at is None or until < cancels_at):
         return Ahead(until=until)
@@ -93,14 +93,14 @@ def first_change(
         return None
     end = facts.now + _CHANGES_WITHIN
     timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
-    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).come_to()
+    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).outcome()
     stays = approves if verdict is Verdict.APPROVE else cancels
     return timeline.first(timeline.everything & ~stays) or (timeline.end if timeline.end < end else None)
 
 
 def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) -> Iterator[datetime]:
     """When a violation that is there, or may come, begins to cancel: the next, as many as a timeline has segments."""
-    ascending = policies.graces_of_clock
+    ascending = policies.time_dependent_graces
     running = bisect_left(ascending, x=True, key=lambda grace: not facts.is_over(grace))
     graces = [policies.cancel_grace, *ascending[running : running + policies.clock.segments + 1]]
     ends = map(facts.ends, graces if untouched.grace is None else [*graces, untouched.grace])
@@ -111,7 +111,7 @@ class _Outlook:
     """When the verdict is approve, and when it is cancel: a bit for each segment of a timeline.
 
     Without a timeline there is one segment, in which each check of the clock is both met and violated, and every
-    grace that ends is over: what comes to nothing there never comes to anything.
+    grace that ends is over: what is never approved or cancelled there is never approved or cancelled at all.
     """
 
     def __init__(
@@ -130,18 +130,18 @@ class _Outlook:
         self.unmatched = 0 if untouched.may_match else self.everything
         self.cancels = 0 if untouched.grace is None else self._over(untouched.grace)
 
-    def come_to(self) -> tuple[int, int]:
+    def outcome(self) -> tuple[int, int]:
         """When the job is approved, and when it is cancelled."""
         policies, facts = self.policies, self.facts
         known = facts.operation in KNOWN_OPERATIONS
-        may_cancel = bool(policies.graces_of_clock) or (known and policies.unmatched is Verdict.CANCEL)
-        for statement in policies.asking_clock:
+        may_cancel = bool(policies.time_dependent_graces) or (known and policies.unmatched is Verdict.CANCEL)
+        for statement in policies.time_dependent:
             if not self.fine and not may_cancel:
-                break  # nothing that is to come changes what it comes to
+                break  # no later time changes the outcome
             if self.timeline is None and self.cancels:
-                break  # nor here, where only whether matters
+                break  # without a timeline only whether it ever cancels matters
             met, violated = self.everything, 0
-            if self.timeline is None and statement.match_asks_only_clock:
+            if self.timeline is None and statement.match_depends_only_on_time:
                 violated = self.everything
             elif statement.match.parts:
                 met = bits(statement.match, self.met, self.everything)
@@ -151,8 +151,8 @@ class _Outlook:
                 self.unmatched &= violated
                 if facts.operation in statement.names_operations:
                     self.names |= met
-            # Without a timeline what asks the clock alone is met and violated.
-            requirements = statement.not_only_clock if self.timeline is None else statement.requirements
+            # Without a timeline a check of the clock is both met and violated.
+            requirements = statement.beyond_time if self.timeline is None else statement.requirements
             content = self._content(met, requirements, cancels=statement.cancels) if met and requirements else met
             self.fine &= violated | content
         if known and policies.unmatched is Verdict.CANCEL:
@@ -192,7 +192,7 @@ class _Outlook:
         return self._of_checks({*Result} - {Result.VIOLATED}, 0)
 
     def _of_checks(self, these: AbstractSet[Result], of_clock: Bits) -> list[Bits]:
-        """When each check comes to one of these results, where those of the clock, without a timeline, do as given."""
+        """When each check has one of these results; without a timeline, `of_clock` for those of the clock."""
         by_result = [self.everything if result in these else 0 for result in Result]
         found = [by_result[result] for result in self.results]
         numbers = self.policies.clock.numbers

@@ -33,7 +33,7 @@ Pattern: TypeAlias = str | Glob
 
 
 class GlobError(ValueError):
-    """A glob that is none; says what was expected, what came and what to write."""
+    """An invalid glob; the message has what was expected, what was found and what to write."""
 
 
 class CharClass(Struct, frozen=True):
@@ -81,7 +81,7 @@ def fill_placeholders(pattern: str, ref: JobRef) -> str:
 
 
 def matcher_by_job(patterns: Iterable[Pattern]) -> Callable[[str, JobRef], bool]:
-    """The same as `matcher` for patterns that depend on the job, made ready once for all jobs.
+    """The same as `matcher` for patterns that depend on the job, compiled once for all jobs.
 
     Patterns of literal text and stars are searched for piece by piece. For all others the job's own values stand
     before the text, as no text can forge them, and regular expressions refer back to them.
@@ -124,7 +124,7 @@ def glob_pieces(text: str) -> Iterator[Piece]:
     """The pieces of a glob, in which placeholders are no pieces of their own.
 
     Raises:
-        GlobError: As `check_glob` says.
+        GlobError: As `check_glob`.
     """
     for piece in _PIECE.finditer(text):
         if piece["chars"] is not None:

@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision, Rule, Vote
 from batchgate.policy.facts import Result
-from batchgate.policy.policy_set import Kind, Verdict
 from batchgate.policy.trace import ConditionTrace, trace_condition
 from batchgate.policy.wording import QUOTED_AT_MOST, instant, length, printable
 from batchgate.text import MARK, shorten
@@ -81,7 +81,7 @@ class _Objection(Struct, frozen=True, order=True):
 
 
 def status_update_reason(decision: Decision, claim_id: str | None = None, *, expired: timedelta | None = None) -> str:
-    """Say what was decided and why: deterministic, printable ASCII, the first objection always named.
+    """State what was decided and why: deterministic, printable ASCII, the first objection always named.
 
     The first objection's message is whole. To make room for it, and for the versions, further objections are left out
     as a whole and counted. A first objection that is too long by itself gets shorter values.
@@ -311,7 +311,7 @@ def personal_reason(did: str, who: str, why: str, policy_version: str, claim_id:
     Args:
         did: approved or cancelled.
         who: The caller's ARN.
-        why: What the person said.
+        why: The reason that the person gave.
         policy_version: The policies that were set aside; "" where they could not be read.
         claim_id: The job's claim.
     """

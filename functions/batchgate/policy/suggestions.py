@@ -1,4 +1,4 @@
-"""What an author may have meant: the nearest name, the other way to write a value, what the language can't say."""
+"""What an author may have meant: the nearest name, the other way to write a value, what the language can't express."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -161,7 +161,7 @@ _DURATION_IN_ANOTHER_FORM = re.compile(
 
 
 def date_meant(value: object) -> str:
-    """A date as YYYY-MM-DD, where a value begins with the year; "" otherwise, for nobody knows then what is meant."""
+    """A date as YYYY-MM-DD, where a value begins with the year; "" for other orders, which are ambiguous."""
     found = _DATE_IN_ANOTHER_FORM.fullmatch(str(value)) if isinstance(value, str | int) else None
     return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}" if found else ""
 
@@ -178,12 +178,12 @@ def time_meant(value: object) -> str:
 
 
 class Wish(NamedTuple):
-    """Something that teams wish to say and that the language can't.
+    """Something that teams wish to express and that the language can't.
 
     Attributes:
         wish: What they want, in their words.
         keys: What they write for it.
-        why: Why it can't be said.
+        why: Why the language can't express it.
         instead: What can.
         stems: Words that mean this wish wherever they stand in a key, as cost in max_cost.
     """
@@ -362,7 +362,7 @@ def _snake(key: str) -> str:
 
 
 def other_word(key: str) -> str | None:
-    """What to do where a key is not the language's, but somebody's word for what it has or can't say."""
+    """What to write instead of a key that is another name for what the language has, or can't express."""
     folded = _snake(key)
     if folded in _OTHER_WORDS:
         return _OTHER_WORDS[folded]
@@ -376,7 +376,7 @@ def other_word(key: str) -> str | None:
 
 
 def wish_in(key: str) -> str | None:
-    """What to do where one word of a key means something that the language can't say, as cost in max_cost."""
+    """What to write instead of a key with a word for what the language can't express, as cost in max_cost."""
     words = {_stem(word) for word in _snake(key).split("_")}
     wish = next((wish for wish in WISHES if words.intersection(map(_stem, wish.stems))), None)
     return _in_words(wish) if wish else None
@@ -404,7 +404,7 @@ _OF_WINDOW = ("from", "to", "days", "dates", "open", "closed", "timezone", "star
 
 
 def word_of_test(key: str, *, of_window: bool = False) -> str | None:
-    """What to write where a key is somebody's word for a test that the language has or can't say."""
+    """What to write instead of a key that is another name for a test, or for one that the language can't express."""
     folded = _snake(key)
     if of_window and folded in _OF_WINDOW:
         return "define a calendar under calendars, and write its name here"

@@ -2,7 +2,7 @@
 
 The rows are msgspec structs and not dataclasses, because one reading makes hundreds of them and a frozen dataclass
 takes ten times as long to make; they refer to one another downwards only, so that the garbage collector need not know
-them. Whatever statements share (checks, matches, requirements) is laid open once.
+them. Whatever statements share (checks, matches, requirements) is traced once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.policy.checks import Not
+from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate, join
 from batchgate.policy.patterns import fill_placeholders
-from batchgate.policy.policy_set import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.wording import QUOTED_AT_MOST, shown
 
 
@@ -61,7 +61,7 @@ class RequirementTrace(Struct, frozen=True, gc=False):
         expected: What the requirement wants.
         vote: What it asks for; None if it is met.
         grace: Whether it holds only because the grace of its cancellation is not over.
-        cancels_from: When that grace ends; None where there is none, or where S3 does not say when it began.
+        cancels_from: When that grace ends; None where there is none, or where S3 does not report when it began.
     """
 
     result: Result
@@ -107,7 +107,7 @@ _IN_WORDS = {
 
 
 def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> Rows:
-    """Lay every check open, with actual and wanted."""
+    """Trace every check, with actual and wanted."""
     rows: dict[int, ConditionTrace] = {}
     for question in policies.questions:
         measure, subject, kind = question.measure, question.subject, question.measure.kind
@@ -129,7 +129,7 @@ def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts
 
 
 def trace_condition(formula: Formula, rows: Rows, result: Result | None = None) -> ConditionTrace:
-    """Lay one condition open; `result` may say what it comes to where that is known already."""
+    """Trace one condition; `result` is its result where that is known already."""
     if isinstance(formula, int):
         return rows[formula]
     parts = tuple([rows[part] if isinstance(part, int) else trace_condition(part, rows) for part in formula.parts])
@@ -141,7 +141,7 @@ def trace_condition(formula: Formula, rows: Rows, result: Result | None = None) 
 def trace_statements(
     policies: PolicySet, results: Sequence[Result], not_met: AbstractSet[int], rows: Rows, facts: JobFacts
 ) -> tuple[StatementTrace, ...]:
-    """Lay every statement open, in the document's order.
+    """Trace every statement, in the document's order.
 
     As in the decision, a statement all of whose checks are met needs no further look.
     """

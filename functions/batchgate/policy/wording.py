@@ -1,4 +1,4 @@
-"""Values in words, safe to write anywhere: on the job, into logs, events, HTML and terminals."""
+"""Values as text that is safe everywhere: on the job, in logs, events, HTML and terminals."""
 
 import re
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ def first_of(names: Sequence[str]) -> tuple[str, ...]:
     """The first names, and how many more there are; `NAMES_AT_MOST` in all."""
     if len(names) <= NAMES_AT_MOST:
         return tuple(names)
-    told = NAMES_AT_MOST - 1
-    return (*names[:told], f"+{len(names) - told} more")
+    kept = NAMES_AT_MOST - 1
+    return (*names[:kept], f"+{len(names) - kept} more")
 
 
 def quoted(text: str, at_most: int = QUOTED_AT_MOST) -> str:
@@ -99,7 +99,7 @@ def shown(measure: Measure, value: Value, at_most: int = TRACED_AT_MOST) -> str:
 
 
 def _list(value: list[Json], at_most: int) -> str:
-    """Texts by what they say; of anything else, how many there are."""
+    """Texts as they are; of anything else, how many there are."""
     texts = [each for each in value if isinstance(each, str)]
     return (
         _several(texts, at_most)
@@ -112,13 +112,13 @@ def _several(texts: Sequence[str], at_most: int, odd: Sequence[str] = ()) -> str
     """The texts, and what is none; of many three, or as many as fit, and how many more there are."""
     if not texts and not odd:
         return "none"
-    said: list[str] = []
+    listed: list[str] = []
     length = 0
     for text in texts:
         length += len(text)
-        if len(said) >= _TEXTS_SHOWN - bool(odd) and length > at_most:
+        if len(listed) >= _TEXTS_SHOWN - bool(odd) and length > at_most:
             break
-        said.append(quoted(text, at_most))
-    said += odd[:1]
-    more = len(texts) + len(odd) - len(said)
-    return ", ".join(said) + (f" and {more} more" if more else "")
+        listed.append(quoted(text, at_most))
+    listed += odd[:1]
+    more = len(texts) + len(odd) - len(listed)
+    return ", ".join(listed) + (f" and {more} more" if more else "")

@@ -29,24 +29,24 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 EXPLAINED = Path(__file__).parent / "explained.toml"
 
 STAGES = {
-    "decide": (
-        ("test_decide", "test_values_stay"),
+    "evaluate": (
+        ("test_evaluate", "test_values_stay"),
         ("test_until",),
-        ("test_trace", "test_decide_laws", "test_language_agrees_with_oracle"),
+        ("test_trace", "test_evaluate_laws", "test_language_agrees_with_oracle"),
     ),
     "checks": (
         ("test_checks", "test_values_stay"),
-        ("test_decide",),
+        ("test_evaluate",),
         ("test_trace", "test_language_agrees_with_oracle"),
     ),
     "calendars": (("test_calendars", "test_values_stay"), ("test_calendars_oracle",), ("test_until",)),
 }
 """The unit tests that evaluate a module, the likeliest to notice first; where one stage fails, the next is not run."""
 
-# Left out: wrong evaluates of the tests' own, which fail whatever the module says; and where one test runs for forty
-# zones or a whole year, all but the zones that are unlike any other.
+# Left out: tests that evaluate wrongly on purpose, which fail whatever the module does; and where one test runs for
+# forty zones or a whole year, all but the zones that are unlike any other.
 _SELECTED = (
-    "not test_a_wrong_evaluate_breaks and not test_a_evaluate_that_is_a_second_off"
+    "not test_a_wrong_evaluator_breaks and not test_an_evaluation_that_is_a_second_off"
     " and not whole_year and not every_packaged_zone"
     " and (not (every_change_of_clocks or every_minute) or Lord_Howe or Apia)"
 )
@@ -142,7 +142,7 @@ def _warm() -> None:
 def _run_stage(stage: Sequence[str]) -> int:
     import pytest
 
-    files = [str(CHECKOUT / "tests" / "unit" / f"{name}.py") for name in stage]
+    files = [str(CHECKOUT / "tests" / "unit" / "policy" / f"{name}.py") for name in stage]
     plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark", "-p", "no:faulthandler"]
     return int(pytest.main(["-x", "-q", "--tb=no", "--assert=plain", *plugins, "-k", _SELECTED, *files]))
 

@@ -17,10 +17,10 @@ from batchgate.gate.held_time import HeldTime
 from batchgate.gate.protocol import Settle, Step
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
+from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.evidence import evidence_of
 from batchgate.policy.facts import JobFacts, Result
-from batchgate.policy.policy_set import Verdict
 from tests.flow.memory_ledger import MemoryLedger
 
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -5,7 +5,8 @@ from functools import cache, lru_cache
 from random import Random
 from typing import Any, TypeAlias
 
-from batchgate.policy.policy_set import PolicySet
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.compiled import PolicySet
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -94,4 +95,4 @@ def document(name: str) -> Document:
 @lru_cache(maxsize=512)
 def policy_set(name: str) -> PolicySet:
     """The same, as the gate has it."""
-    return PolicySet.from_data(document(name))
+    return compile_policies(document(name))

@@ -39,8 +39,8 @@ from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import job_event
 from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap, Result
-from batchgate.policy.policy_set import PolicySet
 from s3batch_emulator import (
     Effect,
     Emulator,

@@ -1,25 +1,24 @@
-"""What a policy set says validly and surely does not mean.
+"""Findings: what is valid in a policy set and certainly not meant.
 
-Nothing here is an error, and nothing here is a guess about a team's intentions: each finding says
-what the document leads to, and what to write instead. What is meant after all can be silenced where
-it stands, with the reason.
+No finding is an error or a guess about a team's intentions: each describes what the document leads to and
+what to write instead. A finding about what is meant after all can be silenced in its place, with a reason.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
 from batchgate.policy import model
-from batchgate.policy.policy_set import PolicySet
-from batchgate_cli.authoring.lint.absent import lint_absent
+from batchgate.policy.compiled import PolicySet
+from batchgate_cli.authoring.lint.absent_parameters import lint_absent
 from batchgate_cli.authoring.lint.approvals import lint_approvals
 from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
-from batchgate_cli.authoring.lint.elements import lint_elements
-from batchgate_cli.authoring.lint.expressions import lint_expressions
 from batchgate_cli.authoring.lint.finding import LINTS, Finding, Path
+from batchgate_cli.authoring.lint.list_elements import lint_elements
 from batchgate_cli.authoring.lint.list_names import lint_list_names, names_as_text
 from batchgate_cli.authoring.lint.located import locate
 from batchgate_cli.authoring.lint.names import lint_names, lint_unused
 from batchgate_cli.authoring.lint.operations import lint_functions, lint_operation_names, lint_parameters
+from batchgate_cli.authoring.lint.regular_expressions import lint_expressions
 from batchgate_cli.authoring.lint.requester import lint_requesters_words
 from batchgate_cli.authoring.lint.statements import lint_statements, lint_unreadable_manifests
 from batchgate_cli.authoring.lint.tags import lint_tags
@@ -37,22 +36,27 @@ _ORDER = (
 """The order in which a document's keys are usually written; all others keep the order in which they are found."""
 
 
-def lint(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None = None) -> list[Finding]:
-    """Find everything valid that is surely not meant; never fails.
+def lint(
+    document: model.PolicyDocument,
+    policies: PolicySet,
+    today: date,
+    manifest_buckets: Collection[str] | None = None,
+) -> list[Finding]:
+    """Find everything valid that is certainly not meant; never fails.
 
     Args:
-        policies: The set to look at, in enforce or in shadow mode alike.
+        document: What to look at, in enforce or in shadow mode alike.
+        policies: The same, compiled.
         today: The date, in UTC, from which on windows, closed dates and exceptions count.
         manifest_buckets: The deployment's setting of that name; None where no deployment is known.
 
     Returns:
         The findings in the document's order, none twice; empty for a set that is fine.
     """
-    found = list(dict.fromkeys(_findings(policies, today, manifest_buckets)))
+    found = list(dict.fromkeys(_findings(document, policies, today, manifest_buckets)))
     causes = [finding for finding in found if finding.lint in _EXPLAINED_BY.values()]
-    told = [finding for finding in _first_of_each(found) if not _is_explained(finding, causes)]
-    document = policies.document
-    return sorted(told, key=lambda finding: _position(finding.path, document))
+    reported = [finding for finding in _first_of_each(found) if not _is_explained(finding, causes)]
+    return sorted(reported, key=lambda finding: _position(finding.path, document))
 
 
 _EXPLAINED_BY: Mapping[str, str] = {
@@ -72,8 +76,10 @@ def _is_explained(finding: Finding, causes: Collection[Finding]) -> bool:
     )
 
 
-def _findings(policies: PolicySet, today: date, manifest_buckets: Collection[str] | None) -> Iterator[Finding]:
-    located = locate(policies)
+def _findings(
+    document: model.PolicyDocument, policies: PolicySet, today: date, manifest_buckets: Collection[str] | None
+) -> Iterator[Finding]:
+    located = locate(document, policies)
     yield from lint_times(located, policies, today)
     yield from lint_names(located)
     by_text = names_as_text(located)

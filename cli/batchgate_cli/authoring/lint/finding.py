@@ -28,8 +28,8 @@ class Finding:
 LINTS: Mapping[str, str] = MappingProxyType(
     {
         "matches-nothing": "A match, an `unless` or a requirement that no job can meet.",
-        "contradicts-match": "A requirement that no job can meet which the statement's match lets through.",
-        "repeats-match": "A requirement or `unless` that every job meets which the statement's match lets through.",
+        "contradicts-match": "A requirement that none of the jobs that the statement matches can meet.",
+        "repeats-match": "A requirement or `unless` that every job that the statement matches meets.",
         "contradicts-requirement": "Two requirements of one statement that no job can meet together.",
         "impossible-value": "A value that no job can have, as an ARN where a bucket's name is compared.",
         "list-name-as-text": "The name of a list where a value is compared, which stands for itself.",

@@ -7,10 +7,10 @@ from typing import TypeAlias
 from msgspec import UNSET, Struct
 
 from batchgate.policy import checks, model
+from batchgate.policy.compiled import Kind, PolicySet, Statement
 from batchgate.policy.formulas import AllOf, Formula
 from batchgate.policy.parameters import ELEMENT_WORDS, text_term
 from batchgate.policy.patterns import Glob, Pattern
-from batchgate.policy.policy_set import Kind, PolicySet, Statement
 from batchgate.policy.wording import printable
 from batchgate.text import shorten
 from batchgate_cli.authoring.lint.finding import Path
@@ -106,9 +106,8 @@ class Located:
     leaves: tuple[Leaf, ...]
 
 
-def locate(policies: PolicySet) -> Located:
+def locate(document: model.PolicyDocument, policies: PolicySet) -> Located:
     """Walk the document and the compiled conditions side by side."""
-    document = policies.document
     forms: list[tuple[Path, model.Statement]] = [
         *((("policies", index), form) for index, form in enumerate(document.policies or ())),
         *((("guardrails", index), form) for index, form in enumerate(document.guardrails or ())),

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from batchgate.policy import calendars
 from batchgate.policy.checks import Clock, InWindow, Not, Tag, Test, Through
+from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST
-from batchgate.policy.policy_set import PolicySet, Verdict
 from batchgate.policy.wording import length
 from batchgate_cli.authoring.lint.finding import Finding
 from batchgate_cli.authoring.lint.implications import exclude
@@ -131,11 +131,11 @@ def _lint_windows_together(statement: LocatedStatement, overlaps: "_Overlaps", s
     windows = list({leaf.check: leaf for leaf in asked if isinstance(leaf, Leaf) and _is_window(leaf)}.values())
     tests = frozenset(leaf.check.test for leaf in windows)
     if all(isinstance(test, InWindow) for test in tests) and len(tests) <= 1:
-        return  # told at the calendars
+        return  # reported at the calendars
     if any(isinstance(test, InWindow) and test.names <= shut for test in tests):
         return  # likewise
     if any(exclude(one, other) for one in windows for other in windows) or overlaps.is_there(tests):
-        return  # a contradiction is told as such
+        return  # a contradiction is reported as such
     names = [leaf.check.test.wanted for leaf in windows]
     if all(isinstance(leaf.check.test, InWindow) for leaf in windows):
         names = [*(name.removesuffix(" open") for name in names[:-1]), names[-1]]

@@ -40,7 +40,7 @@ class _Values:
 
 
 def lint_values(located: Located) -> Iterator[Finding]:
-    """Values that are not of their fact's kind, each told once."""
+    """Values that are not of their fact's kind, each reported once."""
     seen: set[tuple[_Values, str]] = set()
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)

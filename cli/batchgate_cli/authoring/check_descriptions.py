@@ -1,0 +1,336 @@
+"""Every check of the policy language in words: what editors show of it and what the reference page says of it.
+
+Texts are Markdown. A check that the model has and this table lacks fails a test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDescription:
+    """One check.
+
+    Attributes:
+        looks_at: What its value is.
+        source: Where the value comes from: an API member, or what else answers.
+        takes: The forms of its operand.
+        absent: When there is no value, so that a positive test is violated.
+        unknown: When S3 has not said yet, so that the job waits.
+        unmeasurable: When the value is not to be had, so that the job is held.
+        example: A condition in YAML.
+        needs: What the gate needs for it, and what happens without.
+        lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS` and `LINTS_OF_TEXTS`.
+        remark: What else is worth knowing; empty for nothing.
+    """
+
+    looks_at: str
+    source: str
+    takes: str
+    absent: str
+    unknown: str
+    unmeasurable: str
+    example: str
+    needs: str
+    lints: tuple[str, ...] = ()
+    remark: str = ""
+
+
+LINTS_OF_ALL_CHECKS = ("matches-nothing", "contradicts-match", "repeats-match", "contradicts-requirement")
+"""They compare whole conditions, so they look at every check but `manual_approval`."""
+
+LINTS_OF_TEXTS = ("regular-expression", "list-name-as-text")
+"""They look at the texts that any check is compared with."""
+
+TEXT = "text"
+RANGE = "a range"
+BUCKETS = "bucket words"
+NEVER = "never"
+NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
+DESCRIBED = "nothing but DescribeJob, which the gate always reads"
+PARAMETERS = "a test by path"
+
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        TEXT: "a pattern (`*` and `?`), `{glob: ...}`, a list of them (any), `{list: NAME}`, `{not: ...}` or"
+        " `{present: true|false}`",
+        RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
+        BUCKETS: "`any` (at least one), `only` (every one), `none`, or several of them, which must all hold; each"
+        " with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
+        PARAMETERS: "for each path what its kind allows: text a pattern, `{glob: ...}`, a list of them (any) or `{list:"
+        " NAME}`; a whole number, `true` or `false` that value or a list of values; a number also a range; a time"
+        " `before`, `after` and `within`; a list `any`, `only` and `none`, over what a text takes or, where its"
+        " elements are structures, over a mapping of sub-paths with tests, all of which one element must meet; and all"
+        " of them `{not: ...}` and `{present: true|false}`. Words of one kind side by side must all hold",
+    }
+)
+"""The forms that several checks take, by the word for them."""
+
+CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
+    {
+        "operation": CheckDescription(
+            looks_at="The operation's name.",
+            source="DescribeJob, Operation",
+            takes=TEXT,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable="the operation is so new that the gate's AWS SDK can't read it",
+            example="operation: [S3PutObjectTagging, S3DeleteObjectTagging]",
+            lints=("unknown-operation", "lambda-without-function", "parameter-of-other-operation"),
+            remark="An operation that this version does not know is approved only where a governing policy's match"
+            " names it literally, not by a pattern and not inside `not`.",
+            needs=DESCRIBED,
+        ),
+        "operation_parameters": CheckDescription(
+            looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
+            " side by side must all hold.",
+            source="DescribeJob, Operation",
+            takes=PARAMETERS,
+            absent="the job has another operation, or its operation does not say the parameter; `only` and `none` are"
+            " met",
+            unknown=NEVER,
+            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not report when the"
+            " job was created; below an operation that this version does not know a path that leads into a list",
+            example="operation_parameters:\n"
+            "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}\n"
+            "  S3PutObjectRetention.Retention.RetainUntilDate: {within: 365d}\n"
+            "  S3PutObjectTagging.TagSet: {none: {Key: expire}}",
+            lints=(
+                "unknown-operation",
+                "parameter-of-other-operation",
+                "lambda-without-function",
+                "lambda-latest",
+                "function-without-arn",
+                "impossible-value",
+                "empty-range",
+                "absent-fails",
+                "any-but",
+            ),
+            needs=DESCRIBED,
+            remark="Every path must exist in S3's request model, and the test must fit the parameter's kind. Where S3"
+            " allows only certain values, the value must be one of them, and a pattern must match at least one: see"
+            " [operations and their parameters](#operations-and-their-parameters). To test an entry of a map, add its"
+            " key to the path, as in `LambdaInvoke.UserArguments.mode`. Below an operation that this version does not"
+            ' know, any path and any test are valid. Types must match: `7` is not `"7"`, and `true` is not `"true"`. A'
+            " value of another type violates a positive test. Most parameters are optional, and an absent one violates"
+            ' a positive test: [operands](#operands) shows how to say "at most 365 days if it is set".',
+        ),
+        "total_tasks": CheckDescription(
+            looks_at="Objects in the manifest: a count, not bytes.",
+            source="DescribeJob, ProgressSummary.TotalNumberOfTasks",
+            takes=RANGE,
+            absent=NEVER,
+            unknown="before Suspended, as long as S3 says 0 or nothing",
+            unmeasurable="S3 says 0 or nothing at Suspended: that is never read as a small job",
+            example="total_tasks: {at_most: 1_000_000}",
+            lints=("empty-range",),
+            needs="nothing but DescribeJob; S3 counts the objects before it suspends the job",
+        ),
+        "manifest": CheckDescription(
+            looks_at="The list of objects: `format`, `bucket`, `key` and `version` of the manifest, whether S3"
+            " `generated` it, whether it is `stored`, and its own size in `bytes`. Words side by side must all hold.",
+            source="DescribeJob, Manifest, ManifestGenerator and GeneratedManifestDescriptor; for `bytes` HeadObject"
+            " of the object whose ETag and version the job names",
+            takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`: a"
+            " range; or `not` around them together",
+            absent="S3 describes the manifest without that member: `version` where the job names none",
+            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not report it: before Suspended,"
+            " while a manifest that will be stored is not generated yet",
+            unmeasurable="the same where no manifest is stored; all where S3 says both a manifest and a generator;"
+            " `bucket`, `key` and `bytes` where it lies in no"
+            f" general-purpose bucket ({NO_BUCKET}); `key` of an ARN without one; `bytes` also where the object"
+            " can't be read or is another one by now",
+            example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
+            lints=(
+                "impossible-value",
+                "empty-range",
+                "unreadable-manifest-holds",
+                "only-in-wide-pattern",
+                "setting-off",
+            ),
+            remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
+            " generator's EnableManifestOutput.",
+            needs="for `bytes` the setting [`manifest_buckets`](settings.md), off by default, and if they are"
+            " encrypted with a customer key `manifest_keys`: without, every job that `bytes` governs is"
+            " held. The other words need nothing but DescribeJob",
+        ),
+        "manifest_generator": CheckDescription(
+            looks_at="Members of the generator that lists the objects, each by a dotted path. Paths side by side must"
+            " all hold.",
+            source="DescribeJob, ManifestGenerator.S3JobManifestGenerator",
+            takes=PARAMETERS,
+            absent="the job has a manifest of its own, or its generator does not say the member; `only` and `none` are"
+            " met",
+            unknown=NEVER,
+            unmeasurable="S3 says neither a manifest nor a generator that this version knows, or both; `within` also"
+            " where S3 does not report when the job was created",
+            example="manifest_generator:\n"
+            "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
+            '  ExpectedBucketOwner: "${account}"',
+            lints=("impossible-value", "empty-range", "any-but"),
+            remark="Every path must exist in S3's request model, as for `operation_parameters`. ARNs stay ARNs here:"
+            ' `SourceBucket: "arn:*:s3:::lake-*"`.',
+            needs=DESCRIBED,
+        ),
+        "object_bytes": CheckDescription(
+            looks_at="The objects' own sizes added up.",
+            source="the manifest's rows, where they say sizes (inventory reports do)",
+            takes=RANGE,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable="the manifest can't be read, or its rows say no sizes",
+            example="object_bytes: {at_most: 10_000_000_000}",
+            lints=("empty-range", "unreadable-manifest-holds", "not-measured-yet"),
+            needs="reading manifests' rows, which this version does not do: **every job that it governs is held**",
+        ),
+        "source_buckets": CheckDescription(
+            looks_at="Every bucket that the job reads or changes.",
+            source="the generator's SourceBucket, or the Bucket column of the manifest's rows",
+            takes=BUCKETS,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; S3 says both a"
+            " manifest and a generator; and what is no"
+            f" general-purpose bucket ({NO_BUCKET}), where no other bucket decides",
+            example="source_buckets: {only: [lake-prod, archive]}",
+            lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "not-measured-yet"),
+            remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
+            needs="a manifest that S3 generates from one bucket. This version does not read manifests' rows:"
+            " **every other job that it governs is held**",
+        ),
+        "destination_buckets": CheckDescription(
+            looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
+            source="DescribeJob, Operation S3PutObjectCopy.TargetResource",
+            takes=BUCKETS,
+            absent="no other operation that this version knows has a destination: `any` is violated, `only` and"
+            " `none` are met",
+            unknown=NEVER,
+            unmeasurable=f"the copy goes to no general-purpose bucket ({NO_BUCKET}); S3ReplicateObject, whose rules"
+            " stand at the bucket; an unknown operation",
+            example="destination_buckets: {none: [lake-prod-*]}",
+            lints=("impossible-value", "only-in-wide-pattern"),
+            needs=DESCRIBED,
+        ),
+        "tags": CheckDescription(
+            looks_at="The job's tags, each by its key. Keys side by side must all hold.",
+            source="GetJobTagging, read only where a policy asks for tags",
+            takes="for each key: text",
+            absent="the job has no such tag",
+            unknown=NEVER,
+            unmeasurable="the tags can't be read",
+            example='tags: {team: {present: true}, ticket: "CHG-*"}',
+            lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag", "no-grace-for-tags", "tags-as-in-aws"),
+            remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
+            " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
+            needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
+        ),
+        "role": CheckDescription(
+            looks_at="The ARN of the IAM role that the job runs with.",
+            source="DescribeJob, RoleArn",
+            takes=TEXT,
+            absent="S3 says no role",
+            unknown=NEVER,
+            unmeasurable=NEVER,
+            example='role: "arn:${partition}:iam::${account}:role/batch/*"',
+            lints=("impossible-value",),
+            needs=DESCRIBED,
+        ),
+        "priority": CheckDescription(
+            looks_at="The job's priority; higher runs first.",
+            source="DescribeJob, Priority",
+            takes=RANGE,
+            absent="S3 says no priority",
+            unknown=NEVER,
+            unmeasurable=NEVER,
+            example="priority: {at_most: 50}",
+            lints=("empty-range",),
+            needs=DESCRIBED,
+        ),
+        "description": CheckDescription(
+            looks_at="The text that the requester gave the job.",
+            source="DescribeJob, Description",
+            takes=TEXT,
+            absent="the requester gave none",
+            unknown=NEVER,
+            unmeasurable=NEVER,
+            example="description: {present: true}",
+            lints=("dodged-by-requester", "claimed-by-requester"),
+            remark="The requester writes it: ask for it, and approve nothing by it.",
+            needs=DESCRIBED,
+        ),
+        "report": CheckDescription(
+            looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`."
+            " Words side by side must all hold.",
+            source="DescribeJob, Report",
+            takes="`enabled`: `true` or `false`; `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`: text;"
+            " `present: true|false` alone; or `not` around them together",
+            absent="the job has no report structure, or the structure lacks that member",
+            unknown=NEVER,
+            unmeasurable=f"`bucket` where the report goes to no general-purpose bucket ({NO_BUCKET}, a path)",
+            example="report:\n"
+            "  enabled: true\n"
+            "  scope: AllTasks\n"
+            '  bucket: "audit-${account}-${region}"\n'
+            '  expected_bucket_owner: "${account}"',
+            lints=("impossible-value", "only-in-wide-pattern"),
+            remark="Bucket names are global: whoever is first may own a bucket of the name that is meant."
+            " `expected_bucket_owner` asks that the job itself says whose it must be, and S3 holds the job to that.",
+            needs=DESCRIBED,
+        ),
+        "account": CheckDescription(
+            looks_at="The account that the job is in: 12 digits, in quotes.",
+            source="the job's ARN",
+            takes=TEXT,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
+            example="account: {list: sandboxes}",
+            lints=("impossible-value",),
+            remark="Without quotes YAML reads digits as a number, which is refused.",
+            needs="nothing: it stands in the job's ARN",
+        ),
+        "region": CheckDescription(
+            looks_at="The Region that the job is in.",
+            source="the job's ARN",
+            takes=TEXT,
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
+            example="region: [eu-*, us-east-1]",
+            lints=("impossible-value",),
+            remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
+            needs="nothing: it stands in the job's ARN",
+        ),
+        "window": CheckDescription(
+            looks_at="Whether a calendar is open at this instant.",
+            source="the gate's clock",
+            takes="a calendar's name, a list of names (any of them open), `{list: NAME}`, or `{not: ...}`"
+            " around one of them",
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable=NEVER,
+            example="window: {not: freeze}",
+            lints=("window-never-opens", "closed-dates-past", "unused-calendar"),
+            remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
+            " after which S3 fails a Suspended job.",
+            needs="nothing: time-zone data ships with the gate",
+        ),
+        "manual_approval": CheckDescription(
+            looks_at="Whether a person has decided about this job.",
+            source="the ledger",
+            takes="`required`",
+            absent=NEVER,
+            unknown=NEVER,
+            unmeasurable="until a person decides. No decision is not a violation",
+            example="manual_approval: required",
+            lints=("one-approval-for-both",),
+            remark="One decision of one person meets every `manual_approval` that governs the job; two approvers"
+            " can't be asked for yet. Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or"
+            " exceptions.",
+            needs="somebody who may decide jobs, see [operations.md](operations.md): until then every job that"
+            " it governs is held",
+        ),
+    }
+)
+"""By the check's key, in the order of the model."""

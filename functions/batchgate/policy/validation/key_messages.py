@@ -1,0 +1,154 @@
+"""What is wrong with a key, and what to write instead: loaded only where there is something wrong."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, inspect
+
+from batchgate.jobs.request_model import Kind, Shape
+from batchgate.policy import model, suggestions
+from batchgate.policy.parameters import CHECKS, Check
+from batchgate.policy.validation.kinds import FORMS_OF_TESTS
+from batchgate.policy.validation.notes import Path
+from batchgate.policy.validation.parameter_messages import element_instead
+from batchgate.policy.validation.parameters import NoSuchParameterError, shape_at
+
+
+def keys_meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object]) -> dict[str, str]:
+    """The known keys that unknown ones are near to, where it is clear which."""
+    meant: dict[str, str] = {}
+    for key in value:
+        synonym = _synonym(str(key), kind)
+        if key not in known and (synonym or suggestions.inflected(str(key), known) or not _elsewhere(str(key), kind)):
+            near = synonym or suggestions.nearest(str(key), known)
+            if near and near not in value and near not in meant.values():
+                meant[key] = near
+    return meant
+
+
+def foreign_word(
+    value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object], path: Path
+) -> tuple[str, str] | None:
+    """The message about a test without any key of the language, and the key that it is about; None if it has one."""
+    if kind.cls not in (*FORMS_OF_TESTS, model.GlobTerm):
+        return None
+    if not value or any(str(key) in known or suggestions.nearest(str(key), known) for key in value):
+        return None
+    first = str(next(iter(value)))
+    if kind.cls is model.GlobTerm:
+        for word in ("not", "list", "present"):
+            if word in value:
+                return word, f"{word} can't stand in a list of values; {_ALONE[word]}"
+    check = next((check for check in CHECKS if path[-2:-1] == (check,)), None)
+    hints = (
+        (check and _below(check, str(path[-1]), str(key)))
+        or suggestions.word_of_test(str(key), of_window=path[-1] == "window")
+        for key in value
+    )
+    hint = next(filter(None, hints), f"known here: {', '.join(known)}")
+    return first, f"unknown key; {hint}"
+
+
+def _below(check: Check, path: str, key: str) -> str | None:
+    """What to write where a mapping stands below a path whose key is no word of a test; None if S3 has no such."""
+    try:
+        shape = shape_at(check, path)
+    except NoSuchParameterError:
+        return None
+    match shape:
+        case Shape(kind=Kind.STRUCTURE, members=members) if key in members or suggestions.nearest(key, members):
+            name = key if key in members else suggestions.nearest(key, members)
+            return f"write the whole path: {path}.{name}: ..."
+        case Shape(kind=Kind.MAP):
+            return f"write the whole path: {path}.{key}: ..."
+        case Shape(kind=Kind.LIST):
+            return element_instead(shape, path, key)
+        case _:
+            return None
+
+
+_ALONE: Mapping[str, str] = {
+    "not": "make two items, one of them with {not: ...} alone",
+    "list": "write {list: NAME} without the brackets, or make two items under any",
+    "present": "make two items under any, one of them with {present: ...} alone",
+}
+
+
+def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
+    """What to do with a key that has its place elsewhere, or that the language has another word for, or none at all."""
+    if not issubclass(kind.cls, _KEYED):
+        return None
+    place = next((words for form, words in _PLACES.items() if key in form.__struct_encode_fields__), None)
+    if place:
+        return f"{key} belongs {place}"
+    return suggestions.other_word(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
+
+
+def _synonym(key: str, kind: inspect.StructType) -> str | None:
+    """The key of an exception that people call otherwise."""
+    return _OF_EXCEPTIONS.get(key) if issubclass(kind.cls, model.Exemption) else None
+
+
+_OF_EXCEPTIONS: Mapping[str, str] = {
+    **dict.fromkeys(("until", "end", "ends", "expiry", "expiration", "valid_until", "expires_at"), "expires"),
+    **dict.fromkeys(("reason", "why", "justification", "ticket"), "because"),
+    **dict.fromkeys(("for", "of", "policy", "policies", "guardrail", "guardrails", "statement"), "lifts"),
+}
+_WITH_OTHER_WORDS = (model.Condition, model.Statement, model.PolicyDocument)
+_KEYED = (*_WITH_OTHER_WORDS, model.Exemption, model.CalendarForm, model.OpenRow)
+_PLACES: Mapping[type[Struct], str] = {
+    model.PolicyDocument: "at the top of the file",
+    model.Policy: "in an item of policies or guardrails",
+    model.Condition: "in an item of match, require or unless",
+    model.Requirement: "in an item of require, beside its check",
+    model.Exemption: "in an item of exceptions",
+    model.CalendarForm: "in a calendar",
+    model.OpenRow: "in an item of a calendar's open",
+}
+
+
+def unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object], meant: str | None) -> str:
+    """A key that its place does not have; `meant` is the one that it clearly stands for."""
+    near = meant or suggestions.nearest(key, known)
+    synonym = _synonym(key, kind)
+    hint = (
+        (f"write {synonym}" if synonym else f"did you mean {meant}?" if meant else None)
+        or _elsewhere(key, kind)
+        or (f"did you mean {near}?" if near else None)
+        or _in_other_words(key, kind)
+        or f"known here: {', '.join(known)}"
+    )
+    return f"unknown key; {hint}"
+
+
+def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
+    """The meaning of a key that is near to none of its place: a key of another place, or a wish that it names."""
+    if kind.cls in FORMS_OF_TESTS:
+        return suggestions.word_of_test(key)
+    if not issubclass(kind.cls, _KEYED):
+        return None
+    for form, place in _PLACES.items():
+        other = suggestions.inflected(key, form.__struct_encode_fields__)
+        if other:
+            return f"did you mean {other}? It belongs {place}"
+    return suggestions.wish_in(key) if issubclass(kind.cls, _WITH_OTHER_WORDS) else None
+
+
+def missing(form: type, name: str) -> str:
+    """What to do where a key is not there."""
+    if form is model.Policy and name == "require":
+        return "write what jobs must meet, or require: [] if the match is enough"
+    return _TO_WRITE[name]
+
+
+_TO_WRITE: Mapping[str, str] = {
+    "version": "write version: 1",
+    "name": "give it a unique name",
+    "require": "write what the jobs that it matches must meet",
+    "lifts": "name the policies and guardrails whose requirements it lifts, in brackets: [NAME]",
+    "match": "write which jobs it is for",
+    "expires": "write its last day, such as expires: 2026-12-31",
+    "because": "write why there is an exception, such as a ticket",
+    "timezone": "write an IANA time zone, such as Europe/Berlin",
+    "open": "write when it is open, such as open: [{days: [sat, sun]}]",
+    "glob": 'write the pattern, such as {glob: "CHG-[0-9][0-9]"}',
+}

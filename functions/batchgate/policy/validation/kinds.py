@@ -1,0 +1,47 @@
+"""The model's types as the walk and its messages tell them apart."""
+
+from msgspec import inspect
+
+from batchgate.policy import model
+
+FORMS_OF_TESTS = (
+    model.TextTerm,
+    model.PlainTextTerm,
+    model.ParameterTerm,
+    model.PlainParameterTerm,
+    model.ElementTerm,
+    model.PlainElementTerm,
+    model.Range,
+    model.PlainRange,
+    model.NamesTerm,
+)
+"""The mappings that are one test: words of one kind."""
+
+
+def plain(kind: inspect.Type) -> inspect.Type:
+    """A type without its metadata."""
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
+
+
+def same_family(value: object, kind: inspect.Type) -> bool:
+    """Whether a value is of the same family as a type (mapping, list, boolean, number, text), whatever is in it."""
+    match kind:
+        case inspect.StructType() | inspect.DictType():
+            return isinstance(value, dict)
+        case inspect.VarTupleType():
+            return isinstance(value, list | tuple)
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool)
+        case inspect.StrType():
+            return isinstance(value, str)
+        case inspect.LiteralType(values=values):
+            return type(value) is type(values[0])
+        case _:
+            return False
+
+
+def has_length(text: str, kind: inspect.StrType) -> bool:
+    """Whether a text is as long as a type wants it."""
+    return len(text) >= (kind.min_length or 0) and (kind.max_length is None or len(text) <= kind.max_length)

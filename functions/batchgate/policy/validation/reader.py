@@ -1,0 +1,277 @@
+"""The walk over a document along the structs of `model`."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from msgspec import inspect
+
+from batchgate.policy import model, patterns
+from batchgate.policy.as_written import NUMBER_AT_MOST, show
+from batchgate.policy.parameters import CHECKS, ELEMENT_WORDS, text_term
+from batchgate.policy.validation import operands, parameters, statements, times
+from batchgate.policy.validation.kinds import FORMS_OF_TESTS, has_length, plain, same_family
+from batchgate.policy.validation.notes import Notes, Path
+
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
+
+
+@cache
+def _names_term() -> inspect.Type:
+    return inspect.type_info(model.NamesTerm)
+
+
+class Reader(Notes):
+    """One walk over one document: notes the problems of its shape and of each part by itself."""
+
+    # --- the shape --------------------------------------------------------------------------------
+
+    def read(self, value: object, kind: inspect.Type, path: Path) -> None:
+        """Check `value` against one type of the model, then against the rules of that type."""
+        form = None
+        if isinstance(kind, inspect.Metadata):
+            form = (kind.extra or {}).get("form")
+            if isinstance(value, str) and kind.extra in (model.PATTERN, model.GLOB):
+                self._check_placeholders(value, path)
+            if isinstance(value, str) and kind.extra == model.GLOB:
+                self._check_glob(value, path)
+            kind = kind.type
+        if form is not None and not isinstance(value, str):
+            from batchgate.policy.validation.value_messages import wrong_form
+
+            self.wrong(path, wrong_form(form, value))
+            return
+        match kind:
+            case inspect.UnionType(types=types):
+                self._read_union(value, types, path)
+            case inspect.StructType():
+                self._read_struct(value, kind, path)
+            case inspect.VarTupleType():
+                self._read_list(value, kind, path)
+            case inspect.DictType():
+                self._read_mapping(value, kind, path)
+            case _:
+                self._read_scalar(value, kind, path)
+
+    def _read_union(self, value: object, kinds: Sequence[inspect.Type], path: Path) -> None:
+        for kind in kinds:
+            if same_family(value, plain(kind)):
+                self.read(value, kind, path)
+                return
+        from batchgate.policy.validation.value_messages import wrong_union
+
+        self.wrong(path, wrong_union(kinds, value, path[-1]))
+
+    def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
+        if not isinstance(value, dict):
+            from batchgate.policy.validation.value_messages import wrong_type
+
+            self.wrong(path, wrong_type(kind, value))
+            return
+        fields = {member.encode_name: member for member in kind.fields}
+        meant: dict[str, str] = {}
+        if not value.keys() <= fields.keys():
+            from batchgate.policy.validation.key_messages import foreign_word, keys_meant
+
+            foreign = foreign_word(value, kind, fields, path)
+            if foreign:
+                self.wrong((*path, foreign[0]), foreign[1])
+                return
+            meant = keys_meant(value, kind, fields)
+        rule = _RULES.get(kind.cls)
+        if rule is not None:
+            rule(self, {str(meant.get(key, key)): content for key, content in value.items()}, path)
+        self._read_members(value, kind, meant, path)
+        self._require(kind, {*value, *meant.values()}, path)
+
+    def _read_members(
+        self, value: Mapping[str, object], kind: inspect.StructType, meant: Mapping[str, str], path: Path
+    ) -> None:
+        fields = {member.encode_name: member for member in kind.fields}
+        around = (self.nesting, self.asking)
+        for written, content in value.items():
+            key = meant.get(written, written)
+            if key not in fields or key != written:
+                from batchgate.policy.validation.key_messages import unknown_key
+
+                self.wrong((*path, str(written)), unknown_key(str(written), kind, fields, meant.get(written)))
+            if key in fields:  # the content of a misspelled key is checked, too
+                self._enter(key, kind.cls)
+                if self.nesting <= model.MAX_NESTING:  # what is deeper is reported already, and could go down for ever
+                    self._read_member(content, kind.cls, fields[key], (*path, written))
+                self.nesting, self.asking = around
+
+    def _require(self, kind: inspect.StructType, given: set[str], path: Path) -> None:
+        for member in kind.fields:
+            if member.required and member.encode_name not in given:
+                from batchgate.policy.validation.key_messages import missing
+
+                self.wrong(path, f"{member.encode_name} is missing; {missing(kind.cls, member.encode_name)}")
+
+    def _read_member(self, content: object, form: type, member: inspect.Field, path: Path) -> None:
+        """One member of a struct, which may be a value that S3 chooses from a closed set."""
+        sound = len(self.problems)
+        self.read(content, member.type, path)
+        closed = _CLOSED_SETS.get((form, member.encode_name))
+        if closed and len(self.problems) == sound:
+            self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path, content)
+
+    def _enter(self, key: str, form: type) -> None:
+        """Note where the conditions below `key` stand."""
+        if issubclass(form, model.Condition):
+            if key in ("any", "all"):
+                self.nesting += 1
+            elif key == "unless":
+                self.nesting, self.asking = 0, False
+        elif key in ("match", "require"):
+            self.nesting, self.asking = 0, key == "require"
+
+    def _read_list(self, value: object, kind: inspect.VarTupleType, path: Path) -> None:
+        if not isinstance(value, list | tuple):
+            from batchgate.policy.validation.value_messages import wrong_list
+
+            self.wrong(path, wrong_list(value, kind))
+            return
+        if kind.min_length and not value:
+            self.wrong(path, "expected at least one item, got an empty list; add one, or remove the key")
+        for index, item in enumerate(value):
+            self.read(item, kind.item_type, (*path, index))
+
+    def _read_mapping(self, value: object, kind: inspect.DictType, path: Path) -> None:
+        if not isinstance(value, dict):
+            from batchgate.policy.validation.value_messages import wrong_mapping
+
+            self.wrong(path, wrong_mapping(value, kind, path))
+            return
+        if kind.min_length and not value:
+            self.wrong(path, "expected at least one key, got none; add one, or remove the check")
+        if path[-1] in ELEMENT_WORDS and text_term(value):
+            self.read(value, _names_term(), path)
+            return
+        for key, content in value.items():
+            if not isinstance(key, str):
+                self.wrong((*path, str(key)), f"expected a text key, got {key!r}; write it in quotes")
+            elif not _is_encodable(key):
+                self.wrong(path, "expected a text key, got half of a surrogate pair; write the character itself")
+            elif path[-1] in (*ELEMENT_WORDS, *CHECKS):
+                self._read_parameter(key, content, kind.value_type, path)
+            else:
+                wanted = plain(kind.key_type)
+                if isinstance(wanted, inspect.StrType) and not has_length(key, wanted):
+                    from batchgate.policy.validation.value_messages import wrong_length
+
+                    self.wrong((*path, key), wrong_length(wanted, key))
+                self.read(content, kind.value_type, (*path, key))
+
+    def _read_parameter(self, key: str, content: object, kind: inspect.Type, path: Path) -> None:
+        """One path into S3's request model with its test; a test that is in form is checked against that model."""
+        sound = len(self.problems)
+        operands.check_parameter_path(self, key, (*path, key))
+        self.read(content, kind, (*path, key))
+        check = next((check for check in CHECKS if check == path[-1]), None)
+        if check and len(self.problems) == sound:
+            self._note(parameters.mistakes_in(check, key, content), (*path, key), content)
+
+    def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
+        if not same_family(value, kind):
+            from batchgate.policy.validation.value_messages import wrong_type
+
+            self.wrong(path, wrong_type(kind, value, path[-1] if path else ""))
+            return
+        match kind:
+            case inspect.LiteralType(values=values) if value not in values:
+                from batchgate.policy.validation.value_messages import wrong_choice
+
+                self.wrong(path, wrong_choice(value, kind))
+            case inspect.IntType(ge=lowest) if isinstance(value, int):
+                if abs(value) > NUMBER_AT_MOST:
+                    self.wrong(path, f"expected a whole number up to {NUMBER_AT_MOST}, got a larger one")
+                elif lowest is not None and value < lowest:
+                    from batchgate.policy.validation.value_messages import wrong_number
+
+                    self.wrong(path, wrong_number(value, kind))
+            case inspect.StrType() if isinstance(value, str):
+                self._read_text(value, kind, path)
+            case _:
+                pass
+
+    def _read_text(self, value: str, kind: inspect.StrType, path: Path) -> None:
+        if not _is_encodable(value):
+            self.wrong(path, "expected text, got half of a surrogate pair; write the character itself")
+        if not has_length(value, kind):
+            from batchgate.policy.validation.value_messages import wrong_length
+
+            self.wrong(path, wrong_length(kind, value))
+        elif kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value):
+            from batchgate.policy.validation.value_messages import wrong_text
+
+            self.wrong(path, wrong_text(value, kind, path[-1]))
+
+    def _note(self, found: Iterator[parameters.Mistake | parameters.Use], path: Path, test: object) -> None:
+        """Note what is wrong with a test; the values of a named list are compared when all lists are known."""
+        for each in found:
+            if isinstance(each, parameters.Use):
+                self.closed_uses.append(((*path, *each.path), each.name, each.values))
+            else:
+                written = _at(each[0], test)
+                is_list = isinstance(written, str) and written in self.lists
+                self.wrong((*path, *each[0]), each[1] + (f"; write {{list: {written}}}" if is_list else ""))
+
+    def _check_placeholders(self, value: str, path: Path) -> None:
+        for found in _PLACEHOLDER.finditer(value):
+            if found.group(1) not in model.PLACEHOLDERS or not found.group(0).endswith("}"):
+                known = ", ".join(f"${{{name}}}" for name in model.PLACEHOLDERS)
+                self.wrong(path, f"expected one of {known}, got {show(found.group(0))}")
+
+    def _check_glob(self, value: str, path: Path) -> None:
+        try:
+            patterns.check_glob(value)
+        except patterns.GlobError as error:
+            self.wrong(path, str(error))
+
+
+def _at(path: Path, value: object) -> object:
+    """What stands at a path below a value; None where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        else:
+            value = value[step] if isinstance(value, list | tuple) and isinstance(step, int) else None
+    return value
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_RULES: Mapping[type, Callable[[Notes, Mapping[str, Any], Path], None]] = {
+    model.PolicyDocument: statements.check_document,
+    model.Policy: statements.check_statement,
+    model.Guardrail: statements.check_statement,
+    model.Exemption: statements.check_exception,
+    model.Condition: statements.check_condition,
+    model.Requirement: statements.check_requirement,
+    **dict.fromkeys(FORMS_OF_TESTS, operands.check_term),
+    model.Report: operands.check_group,
+    model.PlainReport: operands.check_group,
+    model.Manifest: operands.check_group,
+    model.PlainManifest: operands.check_group,
+    model.Buckets: operands.check_group,
+    model.PlainBuckets: operands.check_group,
+    model.OpenRow: times.check_open_row,
+    model.CalendarForm: times.check_calendar,
+}
+
+_CLOSED_SETS: Mapping[tuple[type, str], parameters.ClosedSet] = {
+    (model.Report, "scope"): "report.scope",
+    (model.PlainReport, "scope"): "report.scope",
+    (model.Report, "format"): "report.format",
+    (model.PlainReport, "format"): "report.format",
+    (model.Manifest, "format"): "manifest.format",
+    (model.PlainManifest, "format"): "manifest.format",
+}

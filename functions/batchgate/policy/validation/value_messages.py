@@ -1,0 +1,237 @@
+"""What is wrong with a value, and what to write instead: loaded only where there is something wrong."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import inspect
+
+from batchgate.policy import calendars, model, suggestions
+from batchgate.policy.as_written import NUMBER_AT_MOST, show
+from batchgate.policy.validation.kinds import plain
+from batchgate.policy.validation.notes import Path
+from batchgate.text import shorten
+
+_KEYS_NAMED = 6
+_BRACKETED_AT_MOST = 40
+
+_FORMS: Mapping[str, Callable[[object], str]] = {
+    str(model.DATE["form"]): suggestions.date_meant,
+    str(model.TIME["form"]): suggestions.time_meant,
+}
+
+
+def wrong_type(kind: inspect.Type, value: object, key: object = "") -> str:
+    """A value of another type than the model's."""
+    return expected(_describe(kind), value) + _other_form(value, kind, key)
+
+
+def wrong_union(kinds: Sequence[inspect.Type], value: object, key: object) -> str:
+    """A value of none of several types."""
+    hints = filter(None, (_other_form(value, kind, key) for kind in kinds))
+    return expected(_describe_any(kinds), value) + next(hints, "")
+
+
+def wrong_form(form: str, value: object) -> str:
+    """A value that is no text where the text has a form, such as a date."""
+    return expected(form, value) + _instead(_FORMS[form](value), value)
+
+
+def wrong_list(value: object, kind: inspect.VarTupleType) -> str:
+    """A value where a list is expected."""
+    hint = _as_items(value, kind.item_type) if isinstance(value, dict) else ""
+    if isinstance(value, str | int) and not isinstance(plain(kind.item_type), inspect.StructType):
+        bracketed = _as_yaml(value)
+        hint = f"; put it in brackets: [{bracketed}]" if len(bracketed) <= _BRACKETED_AT_MOST else ""
+    return expected(_describe(kind), value) + hint
+
+
+def wrong_mapping(value: object, kind: inspect.DictType, path: Path) -> str:
+    """A value where a mapping is expected."""
+    return expected(_describe(kind), value) + _as_mapping(value, path)
+
+
+def wrong_choice(value: object, kind: inspect.LiteralType) -> str:
+    """A value outside a closed set of the language."""
+    meant = suggestions.value_meant(str(value), suggestions.in_order(kind.values))
+    hint = f"; write {meant}" if meant and "," in meant else f"; did you mean {meant}?" if meant else ""
+    return expected(_describe(kind), value) + (hint or _other_form(value, kind))
+
+
+def wrong_number(value: object, kind: inspect.IntType) -> str:
+    """A number below the least."""
+    return expected(_describe(kind), value)
+
+
+def wrong_text(value: str, kind: inspect.StrType, key: object) -> str:
+    """A text that is not of the form that its type wants."""
+    return expected(_describe(kind), value) + (_other_text(kind) or _other_form(value, kind, key))
+
+
+def wrong_moment(text: str) -> str:
+    """What is wrong with an instant: of one in the form of a date, which part of it."""
+    if suggestions.date_meant(text) == text:
+        try:
+            calendars.parse_date(text)
+        except calendars.CalendarValueError as error:
+            return str(error)
+    what = "a date such as 2026-03-27 or an instant with its offset such as 2026-03-27T06:00:00Z"
+    return expected(what, text) + date_instead(text)
+
+
+def date_instead(text: str) -> str:
+    """The date that is meant, where it is clear and something else."""
+    return _instead(suggestions.date_meant(text), text)
+
+
+def time_instead(text: str) -> str:
+    """The time that is meant, likewise."""
+    return _instead(suggestions.time_meant(text), text)
+
+
+def expected(what: str, value: object) -> str:
+    """What was expected, and what was found."""
+    return f"expected {what}, got {show(value)}"
+
+
+def wrong_length(kind: inspect.StrType, text: str) -> str:
+    """A text that is too short or too long."""
+    got = f"{len(text)} of them; shorten it" if text else f"{show(text)}; write it, or remove the key"
+    return f"expected {_describe_text(kind)}, got {got}"
+
+
+def _describe(kind: inspect.Type) -> str:
+    """A type as a sentence names it."""
+    kind = plain(kind)
+    match kind:
+        case inspect.StructType(cls=model.GlobTerm):
+            return "{glob: PATTERN}"
+        case inspect.StructType(fields=fields):
+            names = [member.encode_name for member in fields]
+            return f"a mapping with {', '.join(names[:_KEYS_NAMED])}{', ...' if len(names) > _KEYS_NAMED else ''}"
+        case inspect.DictType():
+            return "a mapping"
+        case inspect.VarTupleType(item_type=item):
+            return f"a list of items, each {_describe(item)}"
+        case inspect.UnionType(types=types):
+            return " or ".join(_describe(member) for member in types)
+        case inspect.LiteralType(values=values):
+            return suggestions.one_of(suggestions.in_order(values))
+        case inspect.StrType():
+            return _describe_text(kind)
+        case inspect.IntType(ge=lowest):
+            return "a whole number" if lowest is None else f"a whole number >= {lowest}"
+        case _:
+            return "true or false"
+
+
+def _describe_any(kinds: Sequence[inspect.Type]) -> str:
+    """Several types, a list of the others after them."""
+    lists = any(isinstance(plain(kind), inspect.VarTupleType) for kind in kinds)
+    words = [_describe(kind) for kind in kinds if not isinstance(plain(kind), inspect.VarTupleType)]
+    return suggestions.one_of([*words[:-1], "a list", words[-1]] if lists else words)
+
+
+def _describe_text(kind: inspect.StrType) -> str:
+    if kind.max_length is not None:
+        return f"1 to {kind.max_length} {'printable ASCII ' if kind.pattern else ''}characters"
+    if kind.pattern is not None:
+        return f"a duration such as {'0s' if kind.pattern.startswith('^(0|') else '21d'}, 5m, 2h or 1d"
+    return "text that is not empty" if kind.min_length else "text"
+
+
+_PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z][A-Za-z0-9_./*-]*", re.IGNORECASE)
+
+
+def _as_yaml(value: object) -> str:
+    """A text as YAML reads it as text: in quotes where it needs them."""
+    text = str(value)
+    return text if isinstance(value, str) and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _as_mapping(value: object, path: Path) -> str:
+    """What to do about a list or a text where a mapping of tags is expected."""
+    if path[-1] != "tags":
+        return ""
+    pairs = [_pair(each) for each in value] if isinstance(value, list | tuple) else []
+    if pairs and all(pairs):
+        written = f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(test)}' for key, test in filter(None, pairs))}}}"
+        return f"; write {written if len(written) <= _BRACKETED_AT_MOST else '{KEY: VALUE}'}"
+    texts = value if isinstance(value, list | tuple) and len(value) == 2 else ()  # noqa: PLR2004 a key and a value
+    key, test = map(_as_yaml, texts) if texts and all(isinstance(each, str) for each in texts) else ("KEY", "VALUE")
+    return f"; write {{{key}: {test}}}" if len(key) + len(test) <= _BRACKETED_AT_MOST else "; write {KEY: VALUE}"
+
+
+def _pair(tag: object) -> tuple[str, str] | None:
+    """The key and the value of a tag that is written as AWS's APIs do; None for anything else."""
+    match tag:
+        case {"Key": str(key), "Value": str(value), **more} if not more:
+            return key, value
+        case _:
+            return None
+
+
+def _as_items(value: Mapping[str, object], item: inspect.Type) -> str:
+    """What to do about a mapping where a list of mappings is expected."""
+    form = plain(item)
+    named = {key: content for key, content in value.items() if isinstance(content, dict)}
+    has_name = isinstance(form, inspect.StructType) and any(member.encode_name == "name" for member in form.fields)
+    if value and len(named) == len(value) and has_name:
+        name = shorten(str(next(iter(named))), _BRACKETED_AT_MOST)
+        return f"; make each an item that begins with its name: `- name: {name}`"
+    return "; put `- ` before it"
+
+
+_UNIT_OF: Mapping[object, str] = {"cancel_grace": "m", "grace": "m"}
+"""The unit of a setting's default, where it is not days: what a number without a unit means."""
+
+
+def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
+    """How to write a value of another type so that it is of this one; "" where that is not clear."""
+    match plain(kind):
+        case inspect.StrType(pattern=None) if isinstance(value, bool):
+            return f'; write it in quotes: "{str(value).lower()}"'
+        case inspect.StrType(pattern=None) if isinstance(value, int | float):
+            return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else ""
+        case inspect.StrType(pattern=str(), max_length=None):
+            return _instead(suggestions.duration_meant(value, _UNIT_OF.get(key, "d")), value)
+        case inspect.BoolType():
+            return _unquoted(suggestions.boolean_meant(value), value)
+        case inspect.IntType() | inspect.LiteralType(values=(int(),)):
+            duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
+            meant = _unquoted(suggestions.number_meant(value), value)
+            return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
+        case inspect.StructType(cls=model.Range | model.PlainRange):
+            number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
+            return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
+        case inspect.StructType(cls=model.Buckets | model.PlainBuckets):
+            names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+            shown = f"[{', '.join(map(_as_yaml, names))}]"
+            shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
+            return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
+        case inspect.LiteralType(values=("required",)):
+            counts = isinstance(value, dict) and not set(value) <= {"required", "enabled"}
+            return (
+                f"; {suggestions.other_word('approvals')}"
+                if counts
+                else f"; write {'manual_approval: ' if isinstance(value, dict) else ''}required"
+            )
+        case _:
+            return ""
+
+
+def _other_text(kind: inspect.StrType) -> str:
+    """What to do about a text that is short enough and has a character too many."""
+    return "" if kind.max_length is None else "; write it in one line of ASCII"
+
+
+def _instead(meant: str, value: object) -> str:
+    """What to write instead of a value, where that is known and something else."""
+    return f"; write {meant}" if meant and meant != value else ""
+
+
+def _unquoted(meant: str, value: object) -> str:
+    """The same for what is no text."""
+    if isinstance(value, str) and meant and value == meant.replace("_", ""):
+        return f"; write it without quotes: {value}"
+    return _instead(meant, value)
