@@ -23,7 +23,7 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
-from tests.flow.memory_ledger import MemoryLedger
+from batchgate_cli.local.memory_ledger import MemoryLedger
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 HOME = ("aws", "us-east-1", "123456789012")

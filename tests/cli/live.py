@@ -32,7 +32,7 @@ from batchgate.jobs.model import JobRef
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.app import app
-from batchgate_cli.operating.live_gate import PARAMETER
+from batchgate_cli.operating.options import PARAMETER
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import RealClock
 from tests.flow.deployed import Served

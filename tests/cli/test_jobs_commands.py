@@ -20,10 +20,11 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import JobRef
 from batchgate.policy.facts import Gap, Result
-from batchgate_cli.commands.jobs import _carry_out
+from batchgate_cli.commands.jobs import _decide_as_shown
 from batchgate_cli.exits import Exit
 from batchgate_cli.operating.job_view import age, obstacle, show_held
-from batchgate_cli.operating.live_gate import PARAMETER, GateOptions, Whereabouts, find_gate
+from batchgate_cli.operating.live_gate import GateLocations, find_gate
+from batchgate_cli.operating.options import PARAMETER, GateOptions
 from s3batch_emulator import Effect, Fault, RealClock, Switches
 from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, make_unreadable, on_a_terminal
 from tests.flow.deployed import Served
@@ -611,7 +612,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     shown = gate.propose(ref, RequestedAction.APPROVE, "agreed").digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
     with pytest.raises(typer.Exit) as ended:
-        _carry_out(gate, ref, RequestedAction.APPROVE, "agreed", shown)
+        _decide_as_shown(gate, ref, RequestedAction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
     assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())
     assert live.stage.status(ref) == "Ready"
@@ -685,7 +686,7 @@ def test_the_stack_writes_what_the_commands_read() -> None:
     [parameter] = [each for each in template["Resources"].values() if each["Type"] == "AWS::SSM::Parameter"]
     assert parameter["Properties"]["Name"] == PARAMETER
     text = "".join(each for each in parameter["Properties"]["Value"]["Fn::Join"][1] if isinstance(each, str))
-    read = (*Whereabouts.__struct_fields__, "application", "environment", "profile")
+    read = (*GateLocations.__struct_fields__, "application", "environment", "profile")
     assert [name for name in read if f'"{name}":' not in text] == []
 
 

@@ -16,8 +16,8 @@ from batchgate.aws import wiring
 from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
 from batchgate.policy.canonical import canonical_json
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import RealClock, running_server
-from tests.flow.memory_ledger import MemoryLedger
 from tests.flow.stage import ACCOUNT, REGION, Stage, policies
 
 

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, show_error
+from batchgate_cli.groups import command_group
+from batchgate_cli.output import print_line
 
 if TYPE_CHECKING:
     from s3batch_emulator import ObjectSource
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "S3BATCH_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
 TOKEN_LENGTH = 16
 
-app = typer.Typer(no_args_is_help=True, help="Run the S3 Batch Operations job API on this machine.")
+app = command_group("Run the S3 Batch Operations job API on this machine.", PLAIN_EXIT_CODES_HELP)
 
 _HINT = """\
 S3 Batch Operations job API on {url}
@@ -43,7 +46,7 @@ The emulator reads them with your AWS credentials, found as any AWS tool finds t
 
 @app.callback()
 def emulator() -> None:
-    """Run the S3 Batch Operations job API on this machine."""
+    """Make this a group, of one command."""
 
 
 @app.command()
@@ -52,9 +55,9 @@ def serve(
         int, typer.Option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
     ] = 0,
     s3_endpoint: Annotated[
-        str | None, typer.Option("--s3-endpoint", metavar="URL", help="S3 that holds the manifests. Without: none.")
+        str | None, typer.Option("--s3-endpoint", metavar="URL", help="S3 with the manifests. Default: none.")
     ] = None,
-    region: Annotated[str, typer.Option(metavar="REGION", help="Region of requests that name none.")] = "us-east-1",
+    region: Annotated[str, typer.Option(metavar="REGION", help="Region of requests without one.")] = "us-east-1",
     delay_ms: Annotated[
         int,
         typer.Option("--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", min=0),
@@ -90,11 +93,10 @@ def serve(
             f"expected a token in the environment variable {TOKEN_VARIABLE}: without one nobody advances the clock"
         )
         raise typer.BadParameter(message, param_hint="--stepped")
-    console = Console(highlight=False, soft_wrap=True)
 
     def show(event: "Event") -> None:
         if events:
-            console.print(_event_line(event), markup=False)
+            print_line(_event_line(event))
 
     batch = Emulator(
         SteppedClock(datetime.now(UTC)) if stepped else RealClock(),
@@ -108,10 +110,10 @@ def serve(
     try:
         listening = bound_socket(port)
     except OSError as error:
-        Console(stderr=True).print(f"can't listen on 127.0.0.1:{port}: {error.strerror}", markup=False)
+        show_error(f"can't listen on 127.0.0.1:{port}: {error.strerror}")
         raise typer.Exit(1) from error
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    console.print(_HINT.format(url=url, region=region), markup=False, end="")
+    print(_HINT.format(url=url, region=region), end="", flush=True)
     try:
         asyncio.run(uvicorn_server(batch.asgi).serve(sockets=[listening]))
     except KeyboardInterrupt:
@@ -119,7 +121,7 @@ def serve(
         pass
     finally:
         listening.close()
-    console.print("ended")
+    print("ended")
 
 
 def _objects(endpoint: str, region: str) -> "ObjectSource":
@@ -131,10 +133,10 @@ def _objects(endpoint: str, region: str) -> "ObjectSource":
     try:
         return S3Objects(endpoint, region=region)
     except (BotoCoreError, ValueError) as error:
-        Console(stderr=True, soft_wrap=True).print(_NO_S3.format(error=error), markup=False, highlight=False)
+        typer.echo(_NO_S3.format(error=error), err=True)
         raise typer.Exit(2) from error
 
 
 def _event_line(event: "Event") -> str:
-    said = event["detail"]["serviceEventDetails"]
-    return f"{event['time']} {event['detail']['eventName']} {said['jobId']} {said['status']}"
+    details = event["detail"]["serviceEventDetails"]
+    return f"{event['time']} {event['detail']['eventName']} {details['jobId']} {details['status']}"

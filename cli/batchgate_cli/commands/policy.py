@@ -3,54 +3,35 @@
 import json
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
-from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
-from batchgate.policy.reason import status_update_reason
-from batchgate_cli.authoring import policy_file
-from batchgate_cli.authoring.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage, show_outcome
-from batchgate_cli.authoring.cases import Coverage, Outcome, load_cases, run
-from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, decision_as_tree, done_instead
-from batchgate_cli.authoring.lint_file import LocatedFinding, located_findings
-from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
     Exit,
     notes_of,
-    printable_line,
     reported_errors,
     show_notes,
 )
-from batchgate_cli.operating.live_job import AwsOptions, look_at_live_job
+from batchgate_cli.groups import command_group
+from batchgate_cli.operating.options import AwsOptions
+from batchgate_cli.output import Output, OutputOption, print_line, printable_line
 
-app = typer.Typer(
-    help="Check policies, and show how a job would be decided, and why.",
-    no_args_is_help=True,
-    epilog=TEST_EXIT_CODES_HELP,
-)
+if TYPE_CHECKING:
+    from batchgate_cli.authoring.cases import Outcome
+    from batchgate_cli.authoring.lint_file import LocatedFinding
+    from batchgate_cli.authoring.policy_file import LoadedPolicy
 
+app = command_group("Check policies, and show how a job would be decided, and why.", TEST_EXIT_CODES_HELP)
 
 DEPLOYMENT = Path("cdk.json")
-_WIDTH_OF_FILES = 1000
-"""Columns of output that nobody's terminal has to fit; long lines stay whole there."""
-
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class InputError(GateError):
@@ -60,13 +41,10 @@ class InputError(GateError):
 PolicyPaths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PATH...",
+        metavar="PATH",
         help="Policy files, or directories of them; together they are one policy set.",
         show_default=False,
     ),
-]
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")
 ]
 
 
@@ -82,6 +60,9 @@ def check(
     comment: `# batchgate: allow(NAME) because REASON`. If the working directory has a deployment's cdk.json, its
     settings are used.
     """
+    from batchgate_cli.authoring import policy_file
+    from batchgate_cli.authoring.lint_file import located_findings
+
     with reported_errors():
         try:
             loaded = policy_file.load(paths)
@@ -90,8 +71,8 @@ def check(
                 error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
-            said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
-            print(json.dumps(said, indent=2))
+            result = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
+            print(json.dumps(result, indent=2))
             raise typer.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
         if output is Output.JSON:
@@ -112,7 +93,7 @@ def _manifest_buckets() -> list[str] | None:
         return None
 
 
-def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
+def _counts(loaded: "LoadedPolicy") -> dict[str, int]:
     document = loaded.policies.document
     return {
         "policies": len(document.policies or ()),
@@ -121,14 +102,14 @@ def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
     }
 
 
-def _not_read(loaded: policy_file.LoadedPolicy) -> list[str]:
+def _not_read(loaded: "LoadedPolicy") -> list[str]:
     return [
         f"not read: {path}; only files directly in a directory belong to its policy set; name it too if it belongs"
         for path in loaded.not_read
     ]
 
 
-def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> Json:
+def _checked_as_json(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> Json:
     return {
         "valid": True,
         "policy_version": loaded.policies.version,
@@ -140,20 +121,17 @@ def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFin
     }
 
 
-def _show_checked(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> None:
-    console = text_console()
+def _show_checked(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> None:
     for finding in findings:
         found = finding.finding
-        console.print(
-            Text.assemble((f"{finding.place}: ", "bold"), (f"{found.lint}: ", "yellow"), printable_line(found.why))
-        )
-        console.print(Text(f"    instead: {printable_line(found.instead)}"))
+        print_line((f"{finding.place}: ", "bold"), (f"{found.lint}: ", "yellow"), printable_line(found.why))
+        print_line(f"    instead: {printable_line(found.instead)}")
     counts = _counts(loaded)
-    said = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
-    said = said or "no statements, every job is held"
-    found_said = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
+    summary = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
+    summary = summary or "no statements, every job is held"
+    listed = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
     mode, version = loaded.policies.document.mode, loaded.policies.version
-    console.print(f"valid: {said}; mode {mode}, policy version {version}{found_said}")
+    print_line(f"valid: {summary}; mode {mode}, policy version {version}{listed}")
 
 
 _SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception"}
@@ -226,12 +204,19 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     if job_id is not None and tags is not None:
         raise typer.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
     instant = _instant(at)
+    from batchgate.policy.evaluate import evaluate_job
+    from batchgate.policy.reason import status_update_reason
+    from batchgate_cli.authoring import policy_file
+    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, done_instead, show_tree
+
     with reported_errors():
         policies = policy_file.load(paths).policies
         size: int | Gap = NOT_READ
         if job_id is not None:
-            look, size = look_at_live_job(job_id, policies, aws)
-            seen, job_tags = look.job, look.tags
+            from batchgate_cli.operating.live_job import read_live_job
+
+            snapshot, size = read_live_job(job_id, policies, aws)
+            seen, job_tags = snapshot.job, snapshot.tags
         else:
             seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
         asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
@@ -241,12 +226,11 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
             return
-        console = text_console()
-        console.print(decision_as_tree(decision, instead, everything=everything))
+        show_tree(decision, instead, everything=everything)
         if instead:
-            console.print(Text(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}"))
+            print_line(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}")
         else:
-            console.print(Text(f"reason: {status_update_reason(decision)}"))
+            print_line(f"reason: {status_update_reason(decision)}")
 
 
 DEFAULT_CASES = Path("policies/cases")
@@ -256,7 +240,7 @@ DEFAULT_CASES = Path("policies/cases")
 def run_cases(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH...]", help="Case files, or directories of them; policies/cases if not given."),
+        typer.Argument(metavar="PATH", help="Case files, or directories of them; policies/cases if not given."),
     ] = None,
     require_coverage: Annotated[
         bool,
@@ -268,6 +252,15 @@ def run_cases(
 
     Each file names the policies it tries. A policy set in shadow mode is tried as if enforced.
     """
+    from batchgate_cli.authoring.case_view import (
+        gaps_as_json,
+        outcome_as_json,
+        part_as_json,
+        show_coverage,
+        show_outcome,
+    )
+    from batchgate_cli.authoring.cases import Coverage, load_cases, run
+
     with reported_errors():
         coverage = Coverage()
         try:
@@ -278,28 +271,27 @@ def run_cases(
             print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
             raise typer.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
-        console = text_console()
         for each in tried:
             if output is Output.TEXT:
-                console.print(Text(str(each.file), "bold"))
+                print_line((str(each.file), "bold"))
             for outcome in run(each):
                 outcomes.append(outcome)
                 if output is Output.TEXT:
-                    show_outcome(console, outcome)
+                    show_outcome(outcome)
         parts = list(coverage.parts())
         gaps = [gap for part in parts for gap in gaps_as_json(part)]
         failed = sum(1 for outcome in outcomes if outcome.failures)
         if output is Output.JSON:
-            said = {
+            result = {
                 "problems": [],
                 "cases": [outcome_as_json(outcome) for outcome in outcomes],
                 "coverage": [part_as_json(part) for part in parts],
                 "unexercised": gaps,
             }
-            print(json.dumps(said, indent=2))
+            print(json.dumps(result, indent=2))
         else:
-            show_coverage(console, parts)
-            console.print(f"{len(outcomes) - failed} passed, {failed} failed")
+            show_coverage(parts)
+            print_line(f"{len(outcomes) - failed} passed, {failed} failed")
         if failed or (require_coverage and gaps):
             raise typer.Exit(Exit.CASE_FAILED)
 
@@ -331,6 +323,7 @@ def new(
 ) -> None:
     """Write a commented first policy in shadow mode, and cases for it that pass."""
     from batchgate_cli.authoring.schema import policy_schema
+    from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
 
     with reported_errors():
         cases = path.parent / "cases" / path.name
@@ -346,15 +339,7 @@ def new(
     print(f"next: batchgate policy check {path} && batchgate policy test {cases}")
 
 
-def text_console() -> Console:
-    """Standard output; as wide as anything if it is no terminal, so that long lines stay whole."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_FILES
-    return console
-
-
-def _finding_as_json(located: LocatedFinding) -> Json:
+def _finding_as_json(located: "LocatedFinding") -> Json:
     place, found = located.place, located.finding
     return {
         "file": place.file,

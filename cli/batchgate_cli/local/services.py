@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 CONTROL_URL = f"http://s3-control.{REGION}.amazonaws.com"
-"""S3 Control's endpoint as clients are told it; the account goes before the host, and the way there is a proxy."""
+"""S3 Control's endpoint in clients' configuration; the account goes before the host, and the way there is a proxy."""
 
 _SECRET = "local"  # noqa: S105 - what the local AWS takes for one
-_PASSING = timedelta(milliseconds=150)
+PASSING = timedelta(milliseconds=150)
 _ANSWERS_WITHIN_SECONDS = 30.0
 _LOG = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
             S3Objects(url, access_key_id=ACCOUNT, secret_access_key=_SECRET),
             announce,
             region=REGION,
-            delays=Delays.every(_PASSING),
+            delays=Delays.every(PASSING),
             identity=Identity(authorizer=allowed),
         )
         with running_server(batch.asgi) as batch_url:

@@ -17,7 +17,7 @@ SCP_CHARACTERS_AT_MOST: Final = 5120
 _ROLE_ARN_PARTS: Final = 6
 
 
-class GuardrailsError(GateError):
+class IamPolicyError(GateError):
     """A guard rail can't be written from what was said."""
 
 
@@ -78,11 +78,11 @@ def service_control_policy(
         taggers: ARNs of the roles that may set them all the same. Creating a job with tags may take PutJobTagging.
 
     Raises:
-        GuardrailsError: A role is not one, or the policy gets larger than Organizations takes.
+        IamPolicyError: A role is not one, or the policy gets larger than Organizations takes.
     """
     deciders = [*_roles(gate.roles), *_roles(operators)]
     if not gate.roles:
-        raise GuardrailsError("expected the ARN of the gate's role at least; without it nobody could decide")
+        raise IamPolicyError("expected the ARN of the gate's role at least; without it nobody could decide")
     statements: list[Json] = [
         {
             "Sid": "OnlyTheGateAndOperatorsDecideWaitingJobs",
@@ -108,7 +108,7 @@ def service_control_policy(
     document: Document = {"Version": "2012-10-17", "Statement": statements}
     characters = len(json.dumps(document, separators=(",", ":")))
     if characters > SCP_CHARACTERS_AT_MOST:
-        raise GuardrailsError(
+        raise IamPolicyError(
             f"the policy takes {characters} characters, and Organizations at most {SCP_CHARACTERS_AT_MOST}: "
             "name fewer roles, or several by one ARN with *"
         )
@@ -180,7 +180,7 @@ def _roles(arns: Sequence[str]) -> tuple[str, ...]:
         parts = arn.split(":", _ROLE_ARN_PARTS - 1)
         is_role = len(parts) == _ROLE_ARN_PARTS and parts[0] == "arn" and parts[2] == "iam"
         if not is_role or not parts[5].startswith("role/"):
-            raise GuardrailsError(
+            raise IamPolicyError(
                 f"expected the ARN of a role, as arn:aws:iam::111122223333:role/NAME, got {shorten(arn, 120)!r}; "
                 "of a session (arn:aws:sts::...:assumed-role/...) the role is what policies know"
             )

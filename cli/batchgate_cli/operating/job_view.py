@@ -17,7 +17,7 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
-from batchgate_cli.exits import printable_line
+from batchgate_cli.output import printable_line
 
 WIDE: Final = 150
 """Columns from which a held job is one row."""

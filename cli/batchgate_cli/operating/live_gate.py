@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 import msgspec
-import typer
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from botocore.parsers import ResponseParserError
 
@@ -21,7 +19,7 @@ from batchgate.aws.answers import only_answers
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.errors import GateError, JobDescriptionError, PolicyUnavailableError, RefusedError
+from batchgate.errors import JobDescriptionError, PolicyUnavailableError, RefusedError
 from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
 from batchgate.gate.review import Proposal, propose_by_hand
 from batchgate.gate.state import RequestedAction
@@ -30,12 +28,10 @@ from batchgate.policy.facts import Gap
 from batchgate.policy.policy_set import PolicySet
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.operating.options import PARAMETER, GateAccessError, GateOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-PARAMETER: Final = "/batchgate/gate"
-"""The SSM parameter that says where the gate of an account and Region keeps what; there is one at most."""
 
 A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
 """The deadline of a person's decision, as Lambda's is a function's."""
@@ -45,11 +41,7 @@ _NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
 """Asked for by the gate, and by nothing that a person does: people are counted, and never stopped_by_breaker."""
 
 
-class GateAccessError(GateError):
-    """The deployed gate can't be found or reached; the message says what to do."""
-
-
-class Whereabouts(msgspec.Struct, frozen=True):
+class GateLocations(msgspec.Struct, frozen=True):
     """What the parameter says; members that it does not have are not to be had.
 
     Attributes:
@@ -76,41 +68,6 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class GateOptions:
-    """How a command finds the gate; None, or empty, where not said.
-
-    Attributes:
-        endpoint_url: S3 Control's endpoint.
-        table: The ledger's table, where it is not to be looked up.
-        policies: Policy files to evaluate by, where the deployed ones are not to be asked.
-    """
-
-    profile: str | None = None
-    region: str | None = None
-    endpoint_url: str | None = None
-    table: str | None = None
-    policies: tuple[Path, ...] = ()
-
-
-ProfileOption = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile.")]
-RegionOption = Annotated[str | None, typer.Option(metavar="REGION", help="The gate's Region.")]
-EndpointOption = Annotated[str | None, typer.Option(metavar="URL", help="S3 Control's endpoint.")]
-TableOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
-]
-PoliciesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--policy",
-        metavar="PATH",
-        help="Show objections by these policy files; by those in force if not given. Can be given several times.",
-        show_default=False,
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
 class LiveGate:
     """The gate of one account and Region, and who asks.
 
@@ -123,7 +80,7 @@ class LiveGate:
     session: boto3.session.Session
     who: str
     home: tuple[str, str, str]
-    found: Whereabouts
+    found: GateLocations
     ledger: ledgers.DynamoLedger
     jobs: JobsApi
     policies: PolicySource
@@ -194,14 +151,14 @@ def find_gate(options: GateOptions) -> LiveGate:
         PolicyError: The policy files of the command line are invalid.
     """
     clock = SystemClock()
-    with aws_troubles():
+    with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         only_answers(session.events)
         caller = session.client("sts", config=CONFIG).get_caller_identity()
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
         home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
-        found = Whereabouts(ledger_table=options.table) if options.table else _look_up(session, home)
+        found = GateLocations(ledger_table=options.table) if options.table else _look_up(session, home)
         policies = _policies(session, options, found, clock)
     return LiveGate(
         session=session,
@@ -215,7 +172,7 @@ def find_gate(options: GateOptions) -> LiveGate:
     )
 
 
-def _policies(session: boto3.session.Session, options: GateOptions, found: Whereabouts, clock: Clock) -> PolicySource:
+def _policies(session: boto3.session.Session, options: GateOptions, found: GateLocations, clock: Clock) -> PolicySource:
     """Those of the command line, else those in force."""
     if options.policies:
         return _PoliciesOfFiles(policy_file.load(options.policies).policies)
@@ -225,7 +182,7 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: Where
     return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda trouble: None)  # noqa: ARG005 - it is raised, too
 
 
-def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Whereabouts:
+def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> GateLocations:
     _, region, account_id = home
     try:
         answer = session.client("ssm", config=CONFIG).get_parameter(Name=PARAMETER)
@@ -237,13 +194,13 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Wher
             "--region and --profile say where to look, --table names a ledger without looking"
         ) from error
     try:
-        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=Whereabouts)
+        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=GateLocations)
     except msgspec.MsgspecError as error:
         raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
 
 
 @contextmanager
-def aws_troubles() -> Iterator[None]:
+def aws_errors() -> Iterator[None]:
     """Turn what boto3 raises into a message with what to do."""
     try:
         yield
@@ -289,7 +246,9 @@ class _NoPolicies:
 
     def current(self) -> PolicySet:
         """Nothing to evaluate by."""
-        raise PolicyUnavailableError("nobody said where they are; --policy PATH shows objections by files")
+        raise PolicyUnavailableError(
+            "--table skips the lookup that finds the policies in force; pass --policy PATH to show objections by files"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def test_resume_ends_no_pause_but_the_one_that_it_saw(live: LiveStage, monkeypat
     another = somebody_pauses_between(live, monkeypatch, ends=True)
     result = batchgate("resume")
     assert result.exit_code != 0
-    assert "not resumed: somebody paused the gate anew" in result.output
+    assert "not resumed: somebody paused the gate again" in result.output
     assert_nothing_moves_the_cursor(result.output)
     monkeypatch.undo()
     assert live.ledger.pause() == another
