@@ -1,19 +1,15 @@
 """The command line. The module of a command is imported when the command is called."""
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+import click
 
 from batchgate import __version__
 from batchgate_cli.exits import ALL_EXIT_CODES_HELP
 from batchgate_cli.groups import PlainGroup
 from batchgate_cli.interrupt import quiet_interrupt
-
-if TYPE_CHECKING:
-    from typer._click import Command, Context
 
 
 class _Entry(NamedTuple):
@@ -48,48 +44,55 @@ class _LazyGroup(PlainGroup):
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(**attributes)
-        self.commands = {name: TyperCommand(name, short_help=entry.help) for name, entry in COMMANDS.items()}
+        self.commands = {name: click.Command(name, short_help=entry.help) for name, entry in COMMANDS.items()}
 
-    def resolve_command(self, ctx: "Context", args: list[str]) -> "tuple[str | None, Command | None, list[str]]":
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Import the command that the arguments name."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, imported(name) if name and command else None, rest
 
 
-def imported(name: str) -> "Command":
+def imported(name: str) -> click.Command:
     """A command or group with its options, by its name."""
     with quiet_interrupt():
         module = import_module(f"batchgate_cli.commands.{COMMANDS[name].module}")
-    found = get_command(module.app)
-    return found.commands.get(name, found) if isinstance(found, TyperGroup) else found
+    group: click.Group = module.app
+    return group.commands.get(name, group)
 
 
-app = typer.Typer(
+def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:  # noqa: ARG001 - Click's
+    if wanted:
+        click.echo(f"batchgate {__version__}")
+        ctx.exit()
+
+
+def _complete(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from batchgate_cli import completion
+
+        if parameter.name == "show_completion":
+            click.echo(completion.script())
+        else:
+            click.echo(f"wrote {completion.install()}; a new shell completes `batchgate`")
+        ctx.exit()
+
+
+def _eager(name: str, callback: Callable[[click.Context, click.Parameter, bool], None], text: str) -> click.Option:
+    return click.Option([name], is_flag=True, is_eager=True, expose_value=False, callback=callback, help=text)
+
+
+app = _LazyGroup(
     name="batchgate",
-    cls=_LazyGroup,
+    params=[
+        _eager("--version", _show_version, "Show the version."),
+        _eager("--install-completion", _complete, "Install completion for the shell of the variable SHELL."),
+        _eager("--show-completion", _complete, "Show the completion script of that shell."),
+    ],
     help="The approval gate for Amazon S3 Batch Operations.\n\n"
     "Write policies in YAML, check and explain them here, deploy them with `make deploy`.",
     epilog=ALL_EXIT_CODES_HELP,
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def _show_version(*, wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"batchgate {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _batchgate(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=lambda value: _show_version(wanted=value), is_eager=True, help="Show the version."
-        ),
-    ] = False,
-) -> None:
-    pass

@@ -1,11 +1,10 @@
 """The exit codes of every command, and how errors are shown."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
-import typer
+import click
 
 from batchgate.errors import GateError, PolicyError, Problem, RefusedError
 from batchgate_cli.output import print_line, printable_line
@@ -83,18 +82,15 @@ def reported_errors() -> Iterator[None]:
         yield
     except PolicyError as error:
         show_problems(error.problems, notes_of(error))
-        raise typer.Exit(Exit.INVALID_POLICY) from error
+        raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
     except RefusedError as error:
         show_error(str(error))
-        raise typer.Exit(Exit.REFUSED) from error
+        raise click.exceptions.Exit(Exit.REFUSED) from error
     except GateError as error:
         show_error(str(error))
-        raise typer.Exit(Exit.COULD_NOT) from error
+        raise click.exceptions.Exit(Exit.COULD_NOT) from error
     except BrokenPipeError as error:  # whoever read the output has seen enough
-        raise typer.Exit(Exit.COULD_NOT) from error
+        raise click.exceptions.Exit(Exit.COULD_NOT) from error
     except OSError as error:
         show_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
-        raise typer.Exit(Exit.COULD_NOT) from error
-    except KeyboardInterrupt as error:
-        sys.stderr.write("\nbatchgate: interrupted\n")
-        raise typer.Exit(Exit.INTERRUPTED) from error
+        raise click.exceptions.Exit(Exit.COULD_NOT) from error

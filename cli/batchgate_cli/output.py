@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-import typer
+import click
+
+from batchgate_cli.groups import option
 
 if TYPE_CHECKING:
     import rich.tree
@@ -26,15 +28,13 @@ class Output(StrEnum):
     JSON = "json"
 
 
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")
-]
+OutputOption = Annotated[Output, option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")]
 
 
 def print_line(*parts: Styled, err: bool = False) -> None:
     """Print one line, with styles where it goes to a terminal."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
-    typer.echo("".join(map(_styled, parts)), err=err, color=False if plain else None)
+    click.echo("".join(map(_styled, parts)), err=err, color=False if plain else None)
 
 
 def _styled(part: Styled) -> str:
@@ -44,7 +44,7 @@ def _styled(part: Styled) -> str:
     words = {*style.split()}
     effects = {effect: True for effect in ("bold", "dim", "italic") if effect in words}
     colour = next(iter(words - effects.keys()), None)
-    return typer.style(text, fg=colour, **effects) if words else text
+    return click.style(text, fg=colour, **effects) if words else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from click.testing import CliRunner, Result
 from msgspec.structs import replace
-from typer.testing import CliRunner, Result
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger

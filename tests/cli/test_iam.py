@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from batchgate_cli.app import app
 from batchgate_cli.local.ministack import ministack_python

@@ -24,7 +24,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 
 OF_AWS_AND_SERVERS = {"aws_lambda_powertools", "boto3", "botocore", "s3batch_emulator", "uvicorn"}
-OF_ITS_OWN = {"pydantic", "rich", "ruamel", "typer"}
+OF_ITS_OWN = {"rich", "ruamel"}
 
 
 def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:

@@ -40,7 +40,7 @@ def batchgate(*arguments: str, interrupted_at: str, sigint: str = "default") -> 
 
 @pytest.mark.parametrize(
     "module",
-    ["batchgate_cli.app", "typer", "batchgate_cli.exits", "batchgate_cli.commands.jobs", "batchgate.gate.state"],
+    ["batchgate_cli.app", "click", "batchgate_cli.exits", "batchgate_cli.commands.jobs", "batchgate.gate.state"],
 )
 def test_ctrl_c_during_the_imports_ends_quietly(module: str) -> None:
     """Whichever module is being imported: no traceback, not a word."""
@@ -71,7 +71,7 @@ def test_ctrl_c_during_an_import_that_one_command_needs_shows_no_traceback(
 
 def test_what_ignores_ctrl_c_goes_on() -> None:
     """As shells start commands in the background of a script."""
-    done = batchgate("--help", interrupted_at="typer", sigint="ignored")
+    done = batchgate("--help", interrupted_at="click", sigint="ignored")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: batchgate ")
 

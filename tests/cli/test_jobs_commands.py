@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-import typer
 from msgspec.structs import replace
 from rich.console import Console
 
@@ -611,7 +611,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     gate = find_gate(GateOptions())
     shown = gate.propose(ref, RequestedAction.APPROVE, "agreed").digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
-    with pytest.raises(typer.Exit) as ended:
+    with pytest.raises(click.exceptions.Exit) as ended:
         _decide_as_shown(gate, ref, RequestedAction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
     assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
-import typer
-from typer.core import TyperGroup
-from typer.main import get_command
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from batchgate.jobs.model import DateSurvives
 from batchgate_cli.app import COMMANDS, app, imported
@@ -431,13 +429,13 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
 def commands_below(command: object, *path: str) -> Iterator[tuple[str, ...]]:
     """The words of a command and of all that are below it."""
     yield path
-    if isinstance(command, TyperGroup):
+    if isinstance(command, click.Group):
         for name in command.commands:
-            inner = command.resolve_command(typer.Context(command), [name])[1]
+            inner = command.resolve_command(click.Context(command), [name])[1]
             yield from commands_below(inner, *path, name)
 
 
-@pytest.mark.parametrize("path", [*commands_below(get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("path", [*commands_below(app)], ids=" ".join)
 @pytest.mark.parametrize("columns", [80, 60])
 def test_no_help_is_cut(path: tuple[str, ...], columns: int) -> None:
     """Every word of every help is there on a narrow terminal too: nothing ends in an ellipsis."""

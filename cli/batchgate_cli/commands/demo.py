@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from batchgate.errors import GateError
 from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, reported_errors
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.output import printable_line
 
 if TYPE_CHECKING:
@@ -60,11 +58,11 @@ class _Row:
         return bool(self.action)
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def demo(
     policy: Annotated[
         Path | None,
-        typer.Option(
+        option(
             metavar="FILE",
             help="A policy file, or a directory of them; the demo's own if not given.",
             show_default=False,

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, show_error
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.output import print_line
 
 if TYPE_CHECKING:
@@ -44,33 +44,30 @@ The emulator reads them with your AWS credentials, found as any AWS tool finds t
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"""
 
 
-@app.callback()
-def emulator() -> None:
-    """Make this a group, of one command."""
-
-
-@app.command()
+@app.add()
 def serve(
     port: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
+        int, option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))
     ] = 0,
     s3_endpoint: Annotated[
-        str | None, typer.Option("--s3-endpoint", metavar="URL", help="S3 with the manifests. Default: none.")
+        str | None, option("--s3-endpoint", metavar="URL", help="S3 with the manifests. Default: none.")
     ] = None,
-    region: Annotated[str, typer.Option(metavar="REGION", help="Region of requests without one.")] = "us-east-1",
+    region: Annotated[str, option(metavar="REGION", help="Region of requests without one.")] = "us-east-1",
     delay_ms: Annotated[
         int,
-        typer.Option("--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", min=0),
+        option(
+            "--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", type=click.IntRange(0)
+        ),
     ] = 50,
     *,
     stepped: Annotated[
         bool,
-        typer.Option(
+        option(
             "--stepped",
             help="Stop the clock: only the control API advances it, with its token.",
         ),
     ] = False,
-    events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every event.")] = True,
+    events: Annotated[bool, option("--events/--no-events", help="Print a line for every event.")] = True,
 ) -> None:
     """Serve the job API over HTTP on the loopback interface until Ctrl-C.
 
@@ -84,15 +81,15 @@ def serve(
     from s3batch_emulator.server import bound_socket, uvicorn_server
 
     if s3_endpoint is not None and not s3_endpoint.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"expected http://HOST:PORT, got {s3_endpoint!r}", param_hint="--s3-endpoint")
+        raise click.BadParameter(f"expected http://HOST:PORT, got {s3_endpoint!r}", param_hint="--s3-endpoint")
     token = os.environ.get(TOKEN_VARIABLE)
     if token is not None and len(token) < TOKEN_LENGTH:
-        raise typer.BadParameter(f"expected at least {TOKEN_LENGTH} characters", param_hint=TOKEN_VARIABLE)
+        raise click.BadParameter(f"expected at least {TOKEN_LENGTH} characters", param_hint=TOKEN_VARIABLE)
     if stepped and token is None:
         message = (
             f"expected a token in the environment variable {TOKEN_VARIABLE}: without one nobody advances the clock"
         )
-        raise typer.BadParameter(message, param_hint="--stepped")
+        raise click.BadParameter(message, param_hint="--stepped")
 
     def show(event: "Event") -> None:
         if events:
@@ -111,7 +108,7 @@ def serve(
         listening = bound_socket(port)
     except OSError as error:
         show_error(f"can't listen on 127.0.0.1:{port}: {error.strerror}")
-        raise typer.Exit(1) from error
+        raise click.exceptions.Exit(1) from error
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     print(_HINT.format(url=url, region=region), end="", flush=True)
     try:
@@ -133,8 +130,8 @@ def _objects(endpoint: str, region: str) -> "ObjectSource":
     try:
         return S3Objects(endpoint, region=region)
     except (BotoCoreError, ValueError) as error:
-        typer.echo(_NO_S3.format(error=error), err=True)
-        raise typer.Exit(2) from error
+        click.echo(_NO_S3.format(error=error), err=True)
+        raise click.exceptions.Exit(2) from error
 
 
 def _event_line(event: "Event") -> str:

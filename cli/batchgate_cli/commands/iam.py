@@ -3,12 +3,12 @@
 import json
 from typing import Annotated, Final
 
+import click
 import msgspec
-import typer
 
 from batchgate.text import shorten
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.iam_policies import (
     Document,
     GateResources,
@@ -41,7 +41,7 @@ class _GateParameter(msgspec.Struct, frozen=True):
 
 RolesOption = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--role",
         metavar="ARN",
         help="A role of the gate's; can be given several times. Looked up in the SSM parameter "
@@ -51,11 +51,11 @@ RolesOption = Annotated[
 ]
 
 
-@app.command(epilog=PLAIN_EXIT_CODES_HELP)
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def scp(
     operators: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--operators",
             metavar="ARN",
             help="The role of the people who decide held jobs; can be given several times, * stands for what varies.",
@@ -63,11 +63,11 @@ def scp(
         ),
     ] = None,
     protect_tags: Annotated[
-        bool, typer.Option("--protect-tags", help="Also deny changing the tags of jobs; policies may rest on them.")
+        bool, option("--protect-tags", help="Also deny changing the tags of jobs; policies may rest on them.")
     ] = False,
     taggers: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--tagger",
             metavar="ARN",
             help="With --protect-tags: a role that may set tags all the same, such as whoever creates jobs with tags.",
@@ -84,9 +84,9 @@ def scp(
     """
     with reported_errors():
         if taggers and not protect_tags:
-            raise typer.BadParameter("says nothing without --protect-tags", param_hint="--tagger")
+            raise click.BadParameter("says nothing without --protect-tags", param_hint="--tagger")
         if not operators:
-            typer.echo(
+            click.echo(
                 "batchgate: no --operators is named: under this policy nobody but the gate decides waiting jobs, "
                 "`batchgate jobs approve` and `cancel` included",
                 err=True,
@@ -95,7 +95,7 @@ def scp(
         _print(service_control_policy(gate, operators or (), protect_tags=protect_tags, taggers=taggers or ()))
 
 
-@app.command(epilog=PLAIN_EXIT_CODES_HELP)
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
     """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
     with reported_errors():
@@ -103,7 +103,7 @@ def operators(profile: ProfileOption = None, region: RegionOption = None) -> Non
 
 
 def _print(document: Document) -> None:
-    typer.echo(json.dumps(document, indent=2))
+    click.echo(json.dumps(document, indent=2))
 
 
 def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> GateResources:

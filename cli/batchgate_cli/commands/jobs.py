@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from batchgate.errors import (
     ChangedError,
@@ -16,7 +16,7 @@ from batchgate.errors import (
 )
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, Exit, reported_errors, show_error
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.options import (
     EndpointOption,
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 
 app = command_group("See what the deployed gate holds and why, and decide it.", GATE_EXIT_CODES_HELP)
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id or ARN.", show_default=False)]
+JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
 ReasonOption = Annotated[
     str,
-    typer.Option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
+    option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
 ]
 
 
-@app.command()
+@app.add()
 def held(
     region: RegionOption = None,
     profile: ProfileOption = None,
@@ -76,7 +76,7 @@ def held(
             show_held(text_console(), items, live.clock.now())
 
 
-@app.command()
+@app.add()
 def show(
     job: JobArgument,
     region: RegionOption = None,
@@ -109,7 +109,7 @@ def show(
             show_job(text_console(), described, state, history, trouble)
 
 
-@app.command(epilog=DECIDING_EXIT_CODES_HELP)
+@app.add(epilog=DECIDING_EXIT_CODES_HELP)
 def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     job: JobArgument,
     reason: ReasonOption,
@@ -131,7 +131,7 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     _decide(RequestedAction.APPROVE, job, reason, options, yes=yes, output=output)
 
 
-@app.command(epilog=DECIDING_EXIT_CODES_HELP)
+@app.add(epilog=DECIDING_EXIT_CODES_HELP)
 def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     job: JobArgument,
     reason: ReasonOption,
@@ -157,9 +157,9 @@ def _decide(
     direction: RequestedAction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output
 ) -> None:
     if not reason.strip():
-        raise typer.BadParameter("expected why, got nothing", param_hint="--reason")
+        raise click.BadParameter("expected why, got nothing", param_hint="--reason")
     if any("\ud800" <= character <= "\udfff" for character in reason):
-        raise typer.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
+        raise click.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
     with reported_errors():
         from batchgate_cli.operating.job_view import decided_as_json, show_changes, show_plan
         from batchgate_cli.operating.live_gate import find_gate
@@ -198,7 +198,7 @@ def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction
     """Decide the job as it was shown. An error after the claim was written leaves open what S3 did.
 
     Raises:
-        typer.Exit: It is not known yet.
+        click.exceptions.Exit: It is not known yet.
         ChangedError: It is not any more as it was shown.
         GateError: It was not done, and why.
     """
@@ -211,7 +211,7 @@ def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction
     except GateError as error:
         if _is_open(live, ref):
             _show_open(ref, f"{error}; ")
-            raise typer.Exit(Exit.NOT_KNOWN_YET) from error
+            raise click.exceptions.Exit(Exit.NOT_KNOWN_YET) from error
         raise
 
 
@@ -236,7 +236,7 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
     """Print the outcome.
 
     Raises:
-        typer.Exit: It is not known yet, or the job was not decided.
+        click.exceptions.Exit: It is not known yet, or the job was not decided.
         RefusedError: Somebody else decided it first.
     """
     from batchgate_cli.operating.job_view import DONE
@@ -246,9 +246,9 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
         return
     if review.action == "left":
         _show_open(review.ref)
-        raise typer.Exit(Exit.NOT_KNOWN_YET)
+        raise click.exceptions.Exit(Exit.NOT_KNOWN_YET)
     if review.action == "held":
         why = printable_line(review.reason).removeprefix("batchgate: held, ")
         show_error(f"{review.ref.job_id}: nothing was done: {why}")
-        raise typer.Exit(Exit.COULD_NOT)
+        raise click.exceptions.Exit(Exit.COULD_NOT)
     raise RefusedError(f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, somebody else decided first")

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from batchgate.text import shorten
 from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, Exit, reported_errors
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.local.running_local import Running, end, only_one, running
 from batchgate_cli.output import Output, OutputOption, printable_line
 
@@ -30,22 +30,20 @@ if TYPE_CHECKING:
 app = command_group("Run the gate's own stack in a local AWS, on this machine.", POLICY_EXIT_CODES_HELP)
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def up(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, option(help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))] = 0,
     policy: Annotated[
         list[Path] | None,
-        typer.Option(
+        option(
             "--policy",
             metavar="PATH",
             help="Policy file or directory to enforce; those of cdk.json if not given. Can be given several times.",
             show_default=False,
         ),
     ] = None,
-    deploy: Annotated[
-        bool, typer.Option("--deploy/--no-deploy", help="Deploy the gate, or have the services alone.")
-    ] = True,
-    events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every job event.")] = True,
+    deploy: Annotated[bool, option("--deploy/--no-deploy", help="Deploy the gate, or have the services alone.")] = True,
+    events: Annotated[bool, option("--events/--no-events", help="Print a line for every job event.")] = True,
 ) -> None:
     """Start a local AWS, deploy the gate into it by the real cdk command, and serve both until Ctrl-C.
 
@@ -87,42 +85,42 @@ def up(
     console.print("ended")
 
 
-@app.command(epilog=f"{POLICY_EXIT_CODES_HELP} Of `status`: 0 runs, 1 does not.")
+@app.add(epilog=f"{POLICY_EXIT_CODES_HELP} Of `status`: 0 runs, 1 does not.")
 def status(
     exports: Annotated[
-        bool, typer.Option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
+        bool, option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Print whether a local AWS runs on this machine, where, and what is in it."""
     found = running()
     if exports and found is not None and found.url:
-        typer.echo(_exports(found.url))
+        click.echo(_exports(found.url))
         return
     jobs = _jobs(found.url) if found and found.url else {}
     if output is Output.JSON:
         result = {"running": found is not None, "jobs": jobs}
         if found is not None:
             result |= {"url": found.url, "pid": found.pid, "since": found.since, "stack": found.stack or None}
-        typer.echo(json.dumps(result, indent=2))
+        click.echo(json.dumps(result, indent=2))
     elif found is None:
-        typer.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
+        click.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
         if exports:
-            typer.echo("false")  # a script that evals this must not continue with another account's settings
+            click.echo("false")  # a script that evals this must not continue with another account's settings
     else:
-        typer.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
-        typer.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
-        typer.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
+        click.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
+        click.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
+        click.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
     if found is None or (exports and not found.url):
-        raise typer.Exit(Exit.COULD_NOT)
+        raise click.exceptions.Exit(Exit.COULD_NOT)
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def down() -> None:
     """End the local AWS that runs here, with everything in it."""
     with reported_errors():
         ended = end()
-    typer.echo(f"ended: {ended.url or 'it was starting'}")
+    click.echo(f"ended: {ended.url or 'it was starting'}")
 
 
 def _deploy(services: "LocalServices", policies: list[Path], console: "Console") -> None:

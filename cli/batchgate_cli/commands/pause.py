@@ -3,14 +3,14 @@
 import json
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from batchgate.errors import LedgerConflictError
 from batchgate.gate.ports import Pause
 from batchgate.jobs.model import Json
 from batchgate.text import shorten
 from batchgate_cli.exits import reported_errors
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.options import (
     GateAccessError,
     GateOptions,
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 app = command_group()
 
 
-@app.command()
+@app.add()
 def pause(
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why; shown to everybody who asks.", show_default=False)
+        str | None, option(metavar="TEXT", help="Why; shown to everybody who asks.", show_default=False)
     ] = None,
-    status: Annotated[bool, typer.Option("--status", help="Only print whether the gate is paused.")] = False,
+    status: Annotated[bool, option("--status", help="Only print whether the gate is paused.")] = False,
     region: RegionOption = None,
     profile: ProfileOption = None,
     table: TableOption = None,
@@ -43,7 +43,7 @@ def pause(
     stays on record.
     """
     if not status and not (reason or "").strip():
-        raise typer.BadParameter("expected why the gate is paused, got nothing", param_hint="--reason")
+        raise click.BadParameter("expected why the gate is paused, got nothing", param_hint="--reason")
     with reported_errors():
         from batchgate_cli.operating.live_gate import find_gate
 
@@ -64,7 +64,7 @@ def pause(
         _show_pause(live, paused, output, already=False)
 
 
-@app.command()
+@app.add()
 def resume(
     region: RegionOption = None,
     profile: ProfileOption = None,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
@@ -20,7 +20,7 @@ from batchgate_cli.exits import (
     reported_errors,
     show_notes,
 )
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.options import AwsOptions
 from batchgate_cli.output import Output, OutputOption, print_line, printable_line
 
@@ -40,18 +40,17 @@ class InputError(GateError):
 
 PolicyPaths = Annotated[
     list[Path],
-    typer.Argument(
-        metavar="PATH",
+    argument(
+        metavar="PATH...",
         help="Policy files, or directories of them; together they are one policy set.",
-        show_default=False,
     ),
 ]
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def check(
     paths: PolicyPaths,
-    strict: Annotated[bool, typer.Option("--strict", help="Findings fail too, with exit code 3.")] = False,
+    strict: Annotated[bool, option("--strict", help="Findings fail too, with exit code 3.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Validate and lint policy files: every problem at once, with file, line and what was expected.
@@ -73,7 +72,7 @@ def check(
                 raise
             result = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
             print(json.dumps(result, indent=2))
-            raise typer.Exit(Exit.INVALID_POLICY) from error
+            raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
         if output is Output.JSON:
             print(json.dumps(_checked_as_json(loaded, findings), indent=2))
@@ -81,7 +80,7 @@ def check(
             show_notes(_not_read(loaded))
             _show_checked(loaded, findings)
         if strict and findings:
-            raise typer.Exit(Exit.INVALID_POLICY)
+            raise click.exceptions.Exit(Exit.INVALID_POLICY)
 
 
 def _manifest_buckets() -> list[str] | None:
@@ -137,12 +136,12 @@ def _show_checked(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> N
 _SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception"}
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     paths: PolicyPaths,
     job: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="FILE|-",
             help="The job, as `aws s3control describe-job` prints it; - reads standard input.",
             show_default=False,
@@ -150,31 +149,29 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = None,
     tags: Annotated[
         Path | None,
-        typer.Option(
+        option(
             metavar="FILE", help="The job's tags, as `aws s3control get-job-tagging` prints them.", show_default=False
         ),
     ] = None,
     job_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="A live job instead, read from AWS.", show_default=False)
+        str | None, option(metavar="ID", help="A live job instead, read from AWS.", show_default=False)
     ] = None,
     account_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="With --job-id: its account; the caller's own if not given.")
+        str | None, option(metavar="ID", help="With --job-id: its account; the caller's own if not given.")
     ] = None,
-    region: Annotated[str | None, typer.Option(metavar="REGION", help="With --job-id: its Region.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="NAME", help="With --job-id: the AWS profile.")] = None,
-    endpoint_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="With --job-id: S3 Control's endpoint.")
-    ] = None,
+    region: Annotated[str | None, option(metavar="REGION", help="With --job-id: its Region.")] = None,
+    profile: Annotated[str | None, option(metavar="NAME", help="With --job-id: the AWS profile.")] = None,
+    endpoint_url: Annotated[str | None, option(metavar="URL", help="With --job-id: S3 Control's endpoint.")] = None,
     at: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="INSTANT",
             help="Evaluate at this instant instead of now: ISO 8601 with an offset, such as 2026-11-22T22:30Z",
         ),
     ] = None,
     suspended_date_survives: Annotated[
         DateSurvives,
-        typer.Option(
+        option(
             metavar="WORD",
             help="unknown, true or false: the deployment's setting of this name; it matters for a job that was never"
             " seen Suspended.",
@@ -182,13 +179,13 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = DateSurvives.UNKNOWN,
     untagged_answer_lacks_tags: Annotated[
         bool,
-        typer.Option(
+        option(
             "--untagged-answer-lacks-tags",
             help="With --job-id: the deployment's setting of this name is true, so an answer without tags means none.",
         ),
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also show every check of statements that do not match the job.")
+        bool, option("--all", help="Also show every check of statements that do not match the job.")
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -197,12 +194,12 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed.
     """
     if (job is None) == (job_id is None):
-        raise typer.BadParameter("expected either --job or --job-id", param_hint="--job")
+        raise click.BadParameter("expected either --job or --job-id", param_hint="--job")
     aws = AwsOptions(profile, region, endpoint_url, account_id, untagged_answer_lacks_tags)
     if job is not None and aws != AwsOptions():
-        raise typer.BadParameter("the AWS options go with --job-id", param_hint="--job")
+        raise click.BadParameter("the AWS options go with --job-id", param_hint="--job")
     if job_id is not None and tags is not None:
-        raise typer.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
+        raise click.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
     instant = _instant(at)
     from batchgate.policy.evaluate import evaluate_job
     from batchgate.policy.reason import status_update_reason
@@ -236,15 +233,15 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 DEFAULT_CASES = Path("policies/cases")
 
 
-@app.command("test", epilog=TEST_EXIT_CODES_HELP)
+@app.add("test", epilog=TEST_EXIT_CODES_HELP)
 def run_cases(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Case files, or directories of them; policies/cases if not given."),
+        argument(metavar="[PATH...]", help="Case files, or directories of them; policies/cases if not given."),
     ] = None,
     require_coverage: Annotated[
         bool,
-        typer.Option("--require-coverage", help="Also fail (exit code 4) if something is not exercised by any case."),
+        option("--require-coverage", help="Also fail (exit code 4) if something is not exercised by any case."),
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -269,7 +266,7 @@ def run_cases(
             if output is Output.TEXT:
                 raise
             print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
-            raise typer.Exit(Exit.INVALID_POLICY) from error
+            raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
         for each in tried:
             if output is Output.TEXT:
@@ -293,7 +290,7 @@ def run_cases(
             show_coverage(parts)
             print_line(f"{len(outcomes) - failed} passed, {failed} failed")
         if failed or (require_coverage and gaps):
-            raise typer.Exit(Exit.CASE_FAILED)
+            raise click.exceptions.Exit(Exit.CASE_FAILED)
 
 
 def _case_files(paths: list[Path]) -> list[Path]:
@@ -308,7 +305,7 @@ def _case_files(paths: list[Path]) -> list[Path]:
     return found
 
 
-@app.command()
+@app.add()
 def schema() -> None:
     """Print the JSON Schema of policy files, for editors."""
     from batchgate_cli.authoring.schema import policy_schema
@@ -317,9 +314,9 @@ def schema() -> None:
         print(json.dumps(policy_schema(), indent=2), flush=True)
 
 
-@app.command()
+@app.add()
 def new(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The policy file to write; never overwritten.")],
+    path: Annotated[Path, argument(metavar="FILE", help="The policy file to write; never overwritten.")],
 ) -> None:
     """Write a commented first policy in shadow mode, and cases for it that pass."""
     from batchgate_cli.authoring.schema import policy_schema
@@ -405,4 +402,4 @@ def _instant(text: str | None) -> datetime | None:
         return parse_moment(text)
     except ValueError as error:
         message = f"expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got {text!r}"
-        raise typer.BadParameter(message, param_hint="--at") from error
+        raise click.BadParameter(message, param_hint="--at") from error

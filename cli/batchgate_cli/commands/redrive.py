@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import typer
-
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.state import Phase, State
 from batchgate.jobs.model import JobRef, Json
 from batchgate_cli.exits import reported_errors, show_notes
-from batchgate_cli.groups import command_group
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.options import (
     PARAMETER,
@@ -34,9 +32,9 @@ app = command_group()
 _States: TypeAlias = Mapping[JobRef, State | UnreadableItemError | None]
 
 
-@app.command()
+@app.add()
 def redrive(
-    show: Annotated[bool, typer.Option("--show", help="Only show the dead letters.")] = False,
+    show: Annotated[bool, option("--show", help="Only show the dead letters.")] = False,
     yes: YesOption = False,
     region: RegionOption = None,
     profile: ProfileOption = None,

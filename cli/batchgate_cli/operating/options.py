@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
-
 from batchgate.errors import GateError
+from batchgate_cli.groups import option
 
 PARAMETER: Final = "/batchgate/gate"
 """The SSM parameter that says where the gate of an account and Region keeps what; there is one at most."""
@@ -33,17 +32,17 @@ class GateOptions:
     policies: tuple[Path, ...] = ()
 
 
-ProfileOption = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile.")]
-RegionOption = Annotated[str | None, typer.Option(metavar="REGION", help="The gate's Region.")]
-EndpointOption = Annotated[str | None, typer.Option(metavar="URL", help="S3 Control's endpoint.")]
+ProfileOption = Annotated[str | None, option(metavar="NAME", help="The AWS profile.")]
+RegionOption = Annotated[str | None, option(metavar="REGION", help="The gate's Region.")]
+EndpointOption = Annotated[str | None, option(metavar="URL", help="S3 Control's endpoint.")]
 TableOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
+    option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+YesOption = Annotated[bool, option("--yes", "-y", help="Do not ask; for scripts.")]
 PoliciesOption = Annotated[
     list[Path] | None,
-    typer.Option(
+    option(
         "--policy",
         metavar="PATH",
         help="Show objections by these policy files; by those in force if not given. Can be given several times.",
