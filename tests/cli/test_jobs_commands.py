@@ -85,7 +85,7 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     live.review(decided)
     rows = [line for line in batchgate("jobs", "held").stdout.splitlines() if "S3PutObjectTagging" in line]
     assert [row.split()[0] for row in rows] == [first.job_id, second.job_id]
-    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: needs manual approval", rows[1])
+    assert re.search(r" 40  .* 0 min .* a person decides .* by-hand: needs manual approval", rows[1])
     said = as_json("jobs", "held")
     assert [(each["job_id"], each["total_tasks"], each["block"]) for each in said] == [
         (first.job_id, 2, None),
@@ -218,7 +218,7 @@ def test_a_job_is_shown_with_what_s3_and_the_ledger_say_and_its_history(live: Li
     said = batchgate("jobs", "show", ref.job_id).stdout
     assert re.search(r"status +Suspended, since \d{4}-", said)
     assert "5 objects" in said
-    assert re.search(r"held +since .*, until somebody decides", said)
+    assert re.search(r"held +since .*, until a person decides", said)
     assert "by-hand: total_tasks is 5, want at most 3 -> hold" in said
     assert "teams: tag team is absent, want present -> hold" in said
     assert batchgate("jobs", "approve", ref.job_id, "--reason", "agreed with lake", "--yes").exit_code == 0
@@ -236,7 +236,7 @@ def test_a_job_as_json_is_all_that_is_known(live: LiveStage) -> None:
     assert (said["state"]["phase"], said["state"]["rev"]) == ("held", 1)
     [review] = said["history"]
     assert (review["action"], review["evidence"]["governing"]) == ("held", ["by-hand"])
-    assert said["trouble"] is None
+    assert said["error"] is None
 
 
 def test_a_job_that_nobody_knows_is_said_to_be_unknown(live: LiveStage) -> None:
@@ -592,7 +592,7 @@ def test_an_answer_that_is_lost_is_looked_after(live: LiveStage, after_change: b
         assert (result.exit_code, live.state(ref).outcome) == (0, Outcome.APPLIED)
         return
     assert result.exit_code == 6
-    assert "not known yet whether S3 did it" in result.stderr
+    assert "S3's response was lost" in result.stderr
     assert f"batchgate jobs show {ref.job_id}" in result.stderr
     assert live.state(ref).phase is Phase.CLAIMED
     said = batchgate("jobs", "show", ref.job_id).stdout
@@ -614,7 +614,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     with pytest.raises(click.exceptions.Exit) as ended:
         _decide_as_shown(gate, ref, RequestedAction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
-    assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())
+    assert "SlowDown; S3's response was lost" in " ".join(capsys.readouterr().err.split())
     assert live.stage.status(ref) == "Ready"
     assert live.state(ref).phase is Phase.CLAIMED
 

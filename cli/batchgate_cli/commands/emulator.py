@@ -87,7 +87,7 @@ def serve(
         raise click.BadParameter(f"expected at least {TOKEN_LENGTH} characters", param_hint=TOKEN_VARIABLE)
     if stepped and token is None:
         message = (
-            f"expected a token in the environment variable {TOKEN_VARIABLE}: without one nobody advances the clock"
+            f"expected a token in the environment variable {TOKEN_VARIABLE}: without one the clock can't be advanced"
         )
         raise click.BadParameter(message, param_hint="--stepped")
 

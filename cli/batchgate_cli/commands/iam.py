@@ -84,11 +84,11 @@ def scp(
     """
     with reported_errors():
         if taggers and not protect_tags:
-            raise click.BadParameter("says nothing without --protect-tags", param_hint="--tagger")
+            raise click.BadParameter("has no effect without --protect-tags", param_hint="--tagger")
         if not operators:
             click.echo(
-                "batchgate: no --operators is named: under this policy nobody but the gate decides waiting jobs, "
-                "`batchgate jobs approve` and `cancel` included",
+                "batchgate: no --operators given: under this policy only the gate decides waiting jobs, and not "
+                "`batchgate jobs approve` and `cancel`",
                 err=True,
             )
         gate = _gate(profile, region, roles)
@@ -117,7 +117,7 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
         session = boto3.session.Session(profile_name=profile, region_name=region)
         if roles:
             if session.region_name is None:
-                raise GateAccessError("no Region; --region or AWS_REGION says where the gate is")
+                raise GateAccessError("no Region; pass --region or set AWS_REGION")
             return _named_by_roles(roles, session.region_name)
         client = session.client("ssm")
         try:
@@ -126,8 +126,8 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
             if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
                 raise
             raise GateAccessError(
-                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {PARAMETER}); --region "
-                "and --profile say where to look, --role names the gate's roles without looking"
+                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {PARAMETER}); to look "
+                "elsewhere pass --region or --profile; to skip the lookup pass --role"
             ) from error
     try:
         found = msgspec.json.decode(text, type=_GateParameter)

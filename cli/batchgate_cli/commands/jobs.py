@@ -93,7 +93,7 @@ def show(
         live = find_gate(GateOptions(profile, region, endpoint_url, table))
         ref = live.ref(job)
         state, history = live.ledger.read(ref), live.ledger.history(ref)
-        trouble = ""
+        problem = ""
         try:
             described = live.jobs.describe(ref)
         except JobsApiError as error:
@@ -101,12 +101,12 @@ def show(
                 raise GateAccessError(f"{ref.job_id}: S3 and the gate know no such job of {live.place}") from error
             described = None
             gone = isinstance(error, JobNotFoundError)
-            trouble = "it knows no such job (any more)" if gone else printable_line(str(error))
+            problem = "it knows no such job (any more)" if gone else printable_line(str(error))
         if output is Output.JSON:
-            print(json.dumps(job_as_json(described, state, history, trouble), indent=2))
+            print(json.dumps(job_as_json(described, state, history, problem), indent=2))
         else:
             print_line((ref.arn, "bold"))
-            show_job(text_console(), described, state, history, trouble)
+            show_job(text_console(), described, state, history, problem)
 
 
 @app.add(epilog=DECIDING_EXIT_CODES_HELP)
@@ -168,7 +168,7 @@ def _decide(
         ref = live.ref(job)
         plan = text_console() if output is Output.TEXT else errors_console()
         shown = live.propose(ref, direction, reason)
-        show_plan(plan, shown, live.place, _trouble_with_policies(live))
+        show_plan(plan, shown, live.place, _policies_error(live))
         confirm(f"{direction} this job?", yes=yes)
         review = None
         while review is None:
@@ -179,14 +179,14 @@ def _decide(
                     raise
                 before, shown = shown, live.propose(ref, direction, reason)
                 show_changes(plan, before, shown)
-                show_plan(plan, shown, live.place, _trouble_with_policies(live))
+                show_plan(plan, shown, live.place, _policies_error(live))
                 confirm(f"{direction} this job as it is now?", yes=yes)
         if output is Output.JSON:
             print(json.dumps(decided_as_json(review), indent=2))
         _conclude(review, direction, plan)
 
 
-def _trouble_with_policies(live: "LiveGate") -> str:
+def _policies_error(live: "LiveGate") -> str:
     try:
         live.policies.current()
     except PolicyUnavailableError as error:

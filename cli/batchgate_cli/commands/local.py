@@ -64,9 +64,9 @@ def up(
     signal.signal(signal.SIGTERM, _interrupt)
 
     def show(event: "Event") -> None:
-        said = event["detail"]["serviceEventDetails"]
+        details = event["detail"]["serviceEventDetails"]
         if events:
-            console.print(f"{event['detail']['eventName']} {said['jobId']} {said['status']}", markup=False)
+            console.print(f"{event['detail']['eventName']} {details['jobId']} {details['status']}", markup=False)
 
     with reported_errors():
         if policy:

@@ -73,7 +73,7 @@ def resume(
 ) -> None:
     """Resume a paused gate: the jobs that the pause held are evaluated again within a minute.
 
-    Only the pause that it shows ends: if somebody has paused the gate again meanwhile, it stays paused.
+    Only the pause that it shows ends: if the gate was paused again meanwhile, it stays paused.
     """
     with reported_errors():
         from batchgate_cli.operating.live_gate import find_gate
@@ -101,7 +101,7 @@ def _end_pause(live: "LiveGate", paused: Pause) -> None:
     except LedgerConflictError as error:
         another = live.ledger.pause()
         if another is None:
-            return  # somebody else was first; the gate is not paused
+            return  # another person resumed it first
         raise GateAccessError(
             f"not resumed: somebody paused the gate again; it is {_pause_in_words(another)}"
         ) from error

@@ -51,7 +51,7 @@ def redrive(
     with reported_errors(), aws_errors():
         live = find_gate(GateOptions(profile, region))
         queues = _queues(live)
-        letters = [letter for queue in queues for letter in queue.look()]
+        letters = [letter for queue in queues for letter in queue.letters()]
         letters, unknown = with_failures(letters, live.session, live.found.functions.get("job_event", ""))
         more = sum(queue.count() for queue in queues) - len(letters)
         states = _states(live, letters)
@@ -153,9 +153,9 @@ def _row(letter: "DeadLetter", states: _States, now: datetime) -> "tuple[Text, T
 
     job = letter.ref.job_id if letter.ref else "no job event"
     left = Text.assemble((job, "bold"), f"\n{printable_line(letter.event)}")
-    said: list[Any] = [(letter.queue, "yellow"), f", {age(now - letter.sent_at)} old"]
+    details: list[Any] = [(letter.queue, "yellow"), f", {age(now - letter.sent_at)} old"]
     if letter.received:
-        said.append(f", received {letter.received} times")
+        details.append(f", received {letter.received} times")
     if letter.why or letter.no_event:
-        said.append(f"\n{printable_line(letter.why or letter.no_event)}")
-    return left, Text.assemble(*said, f"\n{_became(letter, states)}")
+        details.append(f"\n{printable_line(letter.why or letter.no_event)}")
+    return left, Text.assemble(*details, f"\n{_became(letter, states)}")

@@ -153,14 +153,14 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
             yield LocalServices(url, batch, token)
 
 
-def _ask_gateway(url: str, token: str, what: str, said: object) -> dict[str, Any]:
+def _ask_gateway(url: str, token: str, what: str, body: object) -> dict[str, Any]:
     """Ask for what ministack itself has no API for; see ministack_server.py."""
     try:
         answer = urllib3.request(
             "PUT",
             f"{url}/_batchgate/{what}",
             headers={"Authorization": f"Bearer {token}"},
-            body=json.dumps(said),
+            body=json.dumps(body),
             timeout=_ANSWERS_WITHIN_SECONDS,
             retries=False,
         )

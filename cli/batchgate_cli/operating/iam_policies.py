@@ -18,7 +18,7 @@ _ROLE_ARN_PARTS: Final = 6
 
 
 class IamPolicyError(GateError):
-    """A guard rail can't be written from what was said."""
+    """The policy can't be written from what was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def service_control_policy(
 ) -> Document:
     """What keeps everybody but the gate and the named operators from confirming or cancelling jobs that wait.
 
-    It says nothing of jobs that already run: whoever may cancel those by IAM still may. It covers the account and
+    It does not cover jobs that already run: whoever may cancel those by IAM still may. It covers the account and
     Region of the gate. *Source*: Service Authorization Reference, Amazon S3: UpdateJobStatus knows
     s3:JobSuspendedCause, and no key tells confirming from cancelling.
 
@@ -82,7 +82,7 @@ def service_control_policy(
     """
     deciders = [*_roles(gate.roles), *_roles(operators)]
     if not gate.roles:
-        raise IamPolicyError("expected the ARN of the gate's role at least; without it nobody could decide")
+        raise IamPolicyError("expected the ARN of the gate's role at least; without it no role could decide")
     statements: list[Json] = [
         {
             "Sid": "OnlyTheGateAndOperatorsDecideWaitingJobs",

@@ -42,7 +42,7 @@ _NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
 
 
 class GateLocations(msgspec.Struct, frozen=True):
-    """What the parameter says; members that it does not have are not to be had.
+    """Where the gate keeps what, as its SSM parameter has it.
 
     Attributes:
         ledger_table: The table of decisions.
@@ -101,7 +101,7 @@ class LiveGate:
         except JobDescriptionError as error:
             raise GateAccessError(str(error)) from error
         if (ref.partition, ref.region, ref.account_id) != self.home:
-            raise GateAccessError(f"{job}: not a job of {self.place}; --region and --profile say whose gate is asked")
+            raise GateAccessError(f"{job}: not a job of {self.place}; pass --region or --profile for another gate")
         return ref
 
     @property
@@ -115,7 +115,7 @@ class LiveGate:
 
         Raises:
             RefusedError: It can't be done, and why.
-            GateError: AWS's trouble.
+            GateError: AWS refused or did not answer.
         """
         proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
         pause = self.ledger.pause()
@@ -179,7 +179,7 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: GateL
     if found.appconfig is None:
         return _NoPolicies()
     client = session.client("appconfigdata", config=appconfigs.CONFIG)
-    return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda trouble: None)  # noqa: ARG005 - it is raised, too
+    return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda _error: None)
 
 
 def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> GateLocations:
@@ -191,7 +191,7 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Gate
             raise
         raise GateAccessError(
             f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {PARAMETER}); "
-            "--region and --profile say where to look, --table names a ledger without looking"
+            "to look elsewhere pass --region or --profile; to skip the lookup pass --table"
         ) from error
     try:
         return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=GateLocations)
@@ -205,12 +205,12 @@ def aws_errors() -> Iterator[None]:
     try:
         yield
     except NoCredentialsError as error:
-        raise GateAccessError("no AWS credentials; `aws configure`, AWS_PROFILE or --profile say whose") from error
+        raise GateAccessError("no AWS credentials; pass --profile, set AWS_PROFILE or run `aws configure`") from error
     except NoRegionError as error:
-        raise GateAccessError("no Region; --region or AWS_REGION says where the gate is") from error
+        raise GateAccessError("no Region; pass --region or set AWS_REGION") from error
     except ClientError as error:
-        said: Any = error.response.get("Error", {})
-        message = f"{error.operation_name}: {said.get('Code')}: {shorten(str(said.get('Message') or ''), 300)}"
+        details: Any = error.response.get("Error", {})
+        message = f"{error.operation_name}: {details.get('Code')}: {shorten(str(details.get('Message') or ''), 300)}"
         raise GateAccessError(message) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise GateAccessError(str(error)) from error
@@ -220,9 +220,9 @@ def aws_errors() -> Iterator[None]:
 
 
 class _LeftToTheSweep:
-    """Tells nobody: what is settled and not announced is due, and the sweep tells of it within a minute.
+    """Announces nothing: the sweep announces what is settled within a minute.
 
-    So whoever listens hears of a person's decision the same way, from the same role, as of all others.
+    So a person's decision is announced in the same way, by the same role, as all others.
     """
 
     def announce(self, review: Review) -> bool:  # noqa: ARG002 - whatever it is

@@ -22,7 +22,7 @@ def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tupl
     """Ask S3 for a job, its tags and the size of its manifest, where the policies look at it; nothing is changed.
 
     Raises:
-        LiveJobError: There are no credentials or no Region, or the caller can't be told.
+        LiveJobError: There are no credentials or no Region, or AWS does not say who calls.
         JobsApiError: S3 refused, or knows no such job.
         ManifestsApiError: S3 could not say anything about the manifest.
     """

@@ -8,16 +8,16 @@ from batchgate.errors import GateError
 from batchgate_cli.groups import option
 
 PARAMETER: Final = "/batchgate/gate"
-"""The SSM parameter that says where the gate of an account and Region keeps what; there is one at most."""
+"""The SSM parameter with the names of the gate's resources; one at most in an account and Region."""
 
 
 class GateAccessError(GateError):
-    """The deployed gate can't be found or reached; the message says what to do."""
+    """The deployed gate can't be found or reached; the message has what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """How a command finds the gate; None, or empty, where not said.
+    """How a command finds the gate; None, or empty, where not given.
 
     Attributes:
         endpoint_url: S3 Control's endpoint.
