@@ -42,7 +42,7 @@ setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Install everyt
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo
-demo: $(CLI) $(MINISTACK) $(AWSCLI) ## Watch jobs being evaluated on this machine, no AWS account needed (POLICY=file)
+demo: $(CLI) $(AWSCLI) ## Watch jobs being evaluated on this machine, no AWS account needed (POLICY=file)
 	@$(BIN)/batchgate demo $(if $(POLICY),--policy "$(POLICY)")
 
 .PHONY: local
@@ -91,10 +91,11 @@ reference: $(DEV) ## Write what is generated anew: the policy reference, its mes
 	$(BIN)/python docs/generate/decision_event.py
 
 .PHONY: bench
-bench: $(PEERS) $(CLI) ## Measure evaluating, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)
+bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, the cold start and the command beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
 	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.evaluating --output $(or $(OUTPUT),table) || missed=1; \
 	PYTHONPATH=functions $(BIN)/python benchmarks/worst_document.py || missed=1; \
+	$(BIN)/python benchmarks/cli.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/cold_start.py --output $(or $(OUTPUT),table) || missed=1; \
@@ -163,9 +164,10 @@ clean: ## Remove everything that these commands made
 compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) --custom-compile-command "make lock" --group pyproject.toml:$(1) -o $(2)
 
 # $(call install,ENVIRONMENT,REQUIREMENTS,OPTIONS): with uv because it takes seconds; with pip where uv is not to be had.
+# Bytecode is compiled here, so that no first command waits for it, nor each where PYTHONDONTWRITEBYTECODE is set.
 define install
-$(BIN)/uv pip install -q --python $(1)/bin/python --require-hashes $(3) -r $(2) \
-	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --require-hashes $(3) -r $(2); }
+$(BIN)/uv pip install -q --compile-bytecode --python $(1)/bin/python --require-hashes $(3) -r $(2) \
+	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --compile --require-hashes $(3) -r $(2); }
 endef
 
 # A version manager's shim may stand in the path and refuse to run, so each candidate is run before it is believed.
@@ -197,6 +199,7 @@ $(CLI): $(PYTHON_ENV) requirements/cli.txt pyproject.toml
 	@$(call install,.venv,requirements/cli.txt)
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e emulator -e . \
 		|| $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e emulator -e .
+	@$(BIN)/python -m compileall -q functions cli emulator/s3batch_emulator
 	@touch $@
 
 $(DEV): $(CLI) requirements-dev.txt

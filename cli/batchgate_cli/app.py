@@ -1,65 +1,98 @@
-"""The `batchgate` command with all that is below it."""
+"""The command line. The module of a command is imported when the command is called."""
 
-from importlib.metadata import version
-from typing import Annotated
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
-import typer
-from rich.highlighter import RegexHighlighter
-from rich.text import Text
-from typer import rich_utils
+import click
 
-from batchgate_cli.commands import demo, emulator, iam, jobs, local, operate, policy
+from batchgate import __version__
 from batchgate_cli.exits import ALL_EXIT_CODES_HELP
+from batchgate_cli.groups import PlainGroup
+from batchgate_cli.interrupt import quiet_interrupt
 
 
-def _fold(highlighter: RegexHighlighter) -> None:
-    """Let an option's name that is too long for its column go on in the next line of the help; it would be cut."""
-    highlight = highlighter.highlight
+class _Entry(NamedTuple):
+    """A command or command group: its module below `commands`, and its line in the help."""
 
-    def fold(text: Text) -> None:
-        highlight(text)
-        text.overflow = "fold"
-
-    highlighter.highlight = fold  # type: ignore[method-assign]
+    module: str
+    help: str
 
 
-_fold(rich_utils.highlighter)
-_fold(rich_utils.negative_highlighter)
+COMMANDS: Final = {
+    "policy": _Entry("policy", "Check policies, and show how a job would be decided, and why."),
+    "jobs": _Entry("jobs", "See what the deployed gate holds and why, and decide it."),
+    "pause": _Entry(
+        "pause",
+        "Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.",
+    ),
+    "resume": _Entry(
+        "pause", "Resume a paused gate: the jobs that the pause held are evaluated again within a minute."
+    ),
+    "redrive": _Entry(
+        "redrive", "Show the job events that were never reviewed, and why; then move them back to the queue."
+    ),
+    "iam": _Entry("iam", "Print the AWS policies that restrict who else may decide jobs, for the deployed gate."),
+    "emulator": _Entry("emulator", "Run the S3 Batch Operations job API on this machine."),
+    "local": _Entry("local", "Run the gate's own stack in a local AWS, on this machine."),
+    "demo": _Entry("demo", "Evaluate nine real jobs on this machine: no AWS account, no traffic leaves the machine."),
+}
 
-app = typer.Typer(
+
+class _LazyGroup(PlainGroup):
+    """A group that knows names and one line of help of each command, and imports the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(**attributes)
+        self.commands = {name: click.Command(name, short_help=entry.help) for name, entry in COMMANDS.items()}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the command that the arguments name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, imported(name) if name and command else None, rest
+
+
+def imported(name: str) -> click.Command:
+    """A command or group with its options, by its name."""
+    with quiet_interrupt():
+        module = import_module(f"batchgate_cli.commands.{COMMANDS[name].module}")
+    group: click.Group = module.app
+    return group.commands.get(name, group)
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:  # noqa: ARG001 - Click's
+    if wanted:
+        click.echo(f"batchgate {__version__}")
+        ctx.exit()
+
+
+def _complete(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from batchgate_cli import completion
+
+        if parameter.name == "show_completion":
+            click.echo(completion.script())
+        else:
+            click.echo(f"wrote {completion.install()}; a new shell completes `batchgate`")
+        ctx.exit()
+
+
+def _eager(name: str, callback: Callable[[click.Context, click.Parameter, bool], None], text: str) -> click.Option:
+    return click.Option([name], is_flag=True, is_eager=True, expose_value=False, callback=callback, help=text)
+
+
+app = _LazyGroup(
     name="batchgate",
+    params=[
+        _eager("--version", _show_version, "Show the version."),
+        _eager("--install-completion", _complete, "Install completion for the shell of the variable SHELL."),
+        _eager("--show-completion", _complete, "Show the completion script of that shell."),
+    ],
     help="The approval gate for Amazon S3 Batch Operations.\n\n"
     "Write policies in YAML, check and explain them here, deploy them with `make deploy`.",
     epilog=ALL_EXIT_CODES_HELP,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(policy.app, name="policy")
-app.add_typer(jobs.app, name="jobs")
-app.command("pause")(operate.pause)
-app.command("resume")(operate.resume)
-app.command("redrive")(operate.redrive)
-app.add_typer(iam.app, name="guardrails")
-app.add_typer(emulator.app, name="emulator")
-app.add_typer(local.app, name="local")
-app.command("demo")(demo.demo)
-
-
-def _show_version(*, wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"batchgate {version('batchgate')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _batchgate(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=lambda value: _show_version(wanted=value), is_eager=True, help="Show the version."
-        ),
-    ] = False,
-) -> None:
-    pass

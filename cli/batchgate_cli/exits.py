@@ -1,15 +1,13 @@
 """The exit codes of every command, and how errors are shown."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
-import typer
-from rich.console import Console
-from rich.text import Text
+import click
 
 from batchgate.errors import GateError, PolicyError, Problem, RefusedError
+from batchgate_cli.output import print_line, printable_line
 
 
 class Exit(IntEnum):
@@ -44,49 +42,37 @@ DECIDING_EXIT_CODES_HELP = (
 PROBLEMS_SHOWN = 100
 
 
-def errors_console() -> Console:
-    """Where errors go; made anew so that a redirected stderr is seen."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
-
-
 def notes_of(error: PolicyError) -> list[str]:
-    """What was said beside the problems."""
+    """What an error notes beside its problems."""
     return list(getattr(error, "__notes__", ()))
 
 
 def show_problems(problems: Sequence[Problem], notes: Sequence[str] = ()) -> None:
-    """Print every problem as FILE:LINE:COLUMN: WHERE: MESSAGE, and what is said beside them."""
-    console = errors_console()
+    """Print every problem as FILE:LINE:COLUMN: WHERE: MESSAGE, then the notes."""
     for problem in problems[:PROBLEMS_SHOWN]:
-        console.print(
-            Text.assemble(
-                (f"{problem.place}: " if problem.place else "", "bold"),
-                (f"{problem.where}: " if problem.where else "", "cyan"),
-                printable_line(problem.message),
-            )
+        print_line(
+            (f"{problem.place}: " if problem.place else "", "bold"),
+            (f"{problem.where}: " if problem.where else "", "cyan"),
+            printable_line(problem.message),
+            err=True,
         )
     if len(problems) > PROBLEMS_SHOWN:
-        console.print(f"... and {len(problems) - PROBLEMS_SHOWN} more")
+        print_line(f"... and {len(problems) - PROBLEMS_SHOWN} more", err=True)
     show_notes(notes)
 
 
 def show_notes(notes: Sequence[str]) -> None:
     """Print what is worth knowing and no problem, beside the output and not in it."""
-    console = errors_console()
     for note in notes:
-        console.print(Text.assemble(("note: ", "bold"), printable_line(note)))
+        print_line(("note: ", "bold"), printable_line(note), err=True)
 
 
-def printable_line(text: str) -> str:
-    """Text without anything that could move a terminal's cursor or change its colours."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _tell(message: str) -> None:
-    """Print an error; what goes on over several lines is indented, so that no text can pose as another message."""
+def show_error(message: str) -> None:
+    """Print an error. Further lines are indented, so that no text can pose as another message."""
     first, *others = message.splitlines() or [""]
-    lines = [f"batchgate: {printable_line(first)}", *(f"  {printable_line(line)}" for line in others)]
-    errors_console().print(Text("\n".join(lines)))
+    print_line(f"batchgate: {printable_line(first)}", err=True)
+    for line in others:
+        print_line(f"  {printable_line(line)}", err=True)
 
 
 @contextmanager
@@ -96,18 +82,15 @@ def reported_errors() -> Iterator[None]:
         yield
     except PolicyError as error:
         show_problems(error.problems, notes_of(error))
-        raise typer.Exit(Exit.INVALID_POLICY) from error
+        raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
     except RefusedError as error:
-        _tell(str(error))
-        raise typer.Exit(Exit.REFUSED) from error
+        show_error(str(error))
+        raise click.exceptions.Exit(Exit.REFUSED) from error
     except GateError as error:
-        _tell(str(error))
-        raise typer.Exit(Exit.COULD_NOT) from error
+        show_error(str(error))
+        raise click.exceptions.Exit(Exit.COULD_NOT) from error
     except BrokenPipeError as error:  # whoever read the output has seen enough
-        raise typer.Exit(Exit.COULD_NOT) from error
+        raise click.exceptions.Exit(Exit.COULD_NOT) from error
     except OSError as error:
-        _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
-        raise typer.Exit(Exit.COULD_NOT) from error
-    except KeyboardInterrupt as error:
-        sys.stderr.write("\nbatchgate: interrupted\n")
-        raise typer.Exit(Exit.INTERRUPTED) from error
+        show_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        raise click.exceptions.Exit(Exit.COULD_NOT) from error

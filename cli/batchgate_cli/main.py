@@ -1,30 +1,17 @@
-"""`batchgate`: everything that runs on a person's machine.
+"""The entry point of the `batchgate` command. Imports only what every call needs."""
 
-Imports next to nothing, so that Ctrl-C while the rest is imported finds somebody who can answer.
-"""
+import sys
 
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-INTERRUPTED = 130
-"""The exit code that shells give to what Ctrl-C ended."""
+from batchgate_cli.interrupt import quiet_interrupt
 
 
 def main() -> None:
-    """The entry point of the `batchgate` command."""
-    with _quiet_interrupt():
+    """Run the command line."""
+    if sys.argv[1:] == ["--version"]:
+        from batchgate import __version__
+
+        print(f"batchgate {__version__}")
+        return
+    with quiet_interrupt():
         from batchgate_cli.app import app
     app()
-
-
-@contextmanager
-def _quiet_interrupt() -> Iterator[None]:
-    """End at once on Ctrl-C, without a word; what ignores it, as in the background of a script, goes on doing so."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    yield
-    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,7 +7,6 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from inspect import getdoc
 from pathlib import Path
 
 from batchgate.jobs.request_model import Kind
@@ -147,14 +146,9 @@ def _lints() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    said = (
-        (each.name or each.callback.__name__, getdoc(each.callback))
-        for each in app.registered_commands
-        if each.callback
-    )
     return _table(
         ("command", "what it does"),
-        ((f"`batchgate policy {name}`", (words or "").split("\n\n")[0]) for name, words in said),
+        ((f"`batchgate policy {name}`", (each.help or "").split("\n\n")[0]) for name, each in app.commands.items()),
     )
 
 

@@ -19,8 +19,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from click.testing import CliRunner, Result
 from msgspec.structs import replace
-from typer.testing import CliRunner, Result
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
@@ -31,7 +31,7 @@ from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
 from batchgate_cli.app import app
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.operating.live_gate import PARAMETER
+from batchgate_cli.operating.options import PARAMETER
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import RealClock
 from tests.flow.deployed import Served

@@ -1,13 +1,14 @@
 """What `policy explain` prints of each kind of check, for people: a line that reads as a sentence."""
 
+from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate_cli.authoring.explain_view import decision_as_tree
+from batchgate_cli.output import print_tree
 from tests.unit.examples import Written, document, facts, outcome
 
 CALENDARS: Written = {
@@ -19,9 +20,9 @@ DENIED = Gap(Result.UNMEASURABLE, "access denied")
 
 def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list[str]:
     """The tree without its guides."""
-    console = Console(width=400, highlight=False, color_system=None, record=True, file=StringIO())
-    console.print(decision_as_tree(outcome(written, about), everything=everything))
-    return [line.lstrip("│├└─ ").rstrip() for line in console.export_text().splitlines()]
+    with redirect_stdout(StringIO()) as printed:
+        print_tree(decision_as_tree(outcome(written, about), everything=everything))
+    return [line.lstrip("│├└─ ").rstrip() for line in printed.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize(

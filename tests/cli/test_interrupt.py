@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from batchgate_cli.exits import Exit
-from batchgate_cli.main import INTERRUPTED
+from batchgate_cli.interrupt import INTERRUPTED
 
 INTERRUPTED_AT_IMPORT = """
 import os, signal, sys
@@ -40,17 +40,30 @@ def batchgate(*arguments: str, interrupted_at: str, sigint: str = "default") -> 
 
 @pytest.mark.parametrize(
     "module",
-    ["batchgate_cli.app", "typer", "batchgate_cli.commands.demo", "ruamel.yaml", "batchgate_cli.authoring.cases"],
+    ["batchgate_cli.app", "click", "batchgate_cli.exits", "batchgate_cli.commands.jobs", "batchgate.gate.state"],
 )
 def test_ctrl_c_during_the_imports_ends_quietly(module: str) -> None:
     """Whichever module is being imported: no traceback, not a word."""
-    done = batchgate("--version", interrupted_at=module)
+    done = batchgate("jobs", "--help", interrupted_at=module)
     assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
 
 
-def test_ctrl_c_during_an_import_that_one_command_needs_shows_no_traceback() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (("policy", "schema"), "batchgate_cli.authoring.schema"),
+        (("policy", "check", "nope.yaml"), "ruamel.yaml"),
+        (("policy", "test", "nope.yaml"), "batchgate_cli.authoring.cases"),
+        (("jobs", "held"), "boto3"),
+        (("demo", "--policy", "nope.yaml"), "rich.console"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_ctrl_c_during_an_import_that_one_command_needs_shows_no_traceback(
+    arguments: tuple[str, ...], module: str
+) -> None:
     """The command has begun, so it may say that it was interrupted."""
-    done = batchgate("policy", "schema", interrupted_at="batchgate_cli.authoring.schema")
+    done = batchgate(*arguments, interrupted_at=module)
     assert done.returncode == INTERRUPTED
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
@@ -58,9 +71,9 @@ def test_ctrl_c_during_an_import_that_one_command_needs_shows_no_traceback() -> 
 
 def test_what_ignores_ctrl_c_goes_on() -> None:
     """As shells start commands in the background of a script."""
-    done = batchgate("--version", interrupted_at="typer", sigint="ignored")
+    done = batchgate("--help", interrupted_at="click", sigint="ignored")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("batchgate ")
+    assert done.stdout.startswith("Usage: batchgate ")
 
 
 def test_the_exit_code_is_that_of_every_interruption() -> None:

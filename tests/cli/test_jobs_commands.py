@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-import typer
 from msgspec.structs import replace
 from rich.console import Console
 
@@ -20,10 +20,11 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import JobRef
 from batchgate.policy.facts import Gap, Result
-from batchgate_cli.commands.jobs import _carry_out
+from batchgate_cli.commands.jobs import _decide_as_shown
 from batchgate_cli.exits import Exit
 from batchgate_cli.operating.job_view import age, obstacle, show_held
-from batchgate_cli.operating.live_gate import PARAMETER, GateOptions, Whereabouts, find_gate
+from batchgate_cli.operating.live_gate import GateLocations, find_gate
+from batchgate_cli.operating.options import PARAMETER, GateOptions
 from s3batch_emulator import Effect, Fault, RealClock, Switches
 from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, make_unreadable, on_a_terminal
 from tests.flow.deployed import Served
@@ -83,7 +84,7 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     live.review(decided)
     rows = [line for line in batchgate("jobs", "held").stdout.splitlines() if "S3PutObjectTagging" in line]
     assert [row.split()[0] for row in rows] == [first.job_id, second.job_id]
-    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: needs manual approval", rows[1])
+    assert re.search(r" 40  .* 0 min .* a person decides .* by-hand: needs manual approval", rows[1])
     said = as_json("jobs", "held")
     assert [(each["job_id"], each["total_tasks"], each["block"]) for each in said] == [
         (first.job_id, 2, None),
@@ -172,7 +173,7 @@ def test_the_table_fits_any_terminal() -> None:
     wide = drawn(items, 160)
     assert max(map(len, wide.splitlines())) <= 160
     [row] = [line for line in wide.splitlines() if items[2].ref.job_id in line]
-    assert "[breaker] small: total_tasks is" in row
+    assert "[circuit breaker] small: total_tasks is" in row
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_job_is_shown_with_what_s3_and_the_ledger_say_and_its_history(live: Li
     said = batchgate("jobs", "show", ref.job_id).stdout
     assert re.search(r"status +Suspended, since \d{4}-", said)
     assert "5 objects" in said
-    assert re.search(r"held +since .*, until somebody decides", said)
+    assert re.search(r"held +since .*, until a person decides", said)
     assert "by-hand: total_tasks is 5, want at most 3 -> hold" in said
     assert "teams: tag team is absent, want present -> hold" in said
     assert batchgate("jobs", "approve", ref.job_id, "--reason", "agreed with lake", "--yes").exit_code == 0
@@ -234,7 +235,7 @@ def test_a_job_as_json_is_all_that_is_known(live: LiveStage) -> None:
     assert (said["state"]["phase"], said["state"]["rev"]) == ("held", 1)
     [review] = said["history"]
     assert (review["action"], review["evidence"]["governing"]) == ("held", ["by-hand"])
-    assert said["trouble"] is None
+    assert said["error"] is None
 
 
 def test_a_job_that_nobody_knows_is_said_to_be_unknown(live: LiveStage) -> None:
@@ -590,7 +591,7 @@ def test_an_answer_that_is_lost_is_looked_after(live: LiveStage, after_change: b
         assert (result.exit_code, live.state(ref).outcome) == (0, Outcome.APPLIED)
         return
     assert result.exit_code == 6
-    assert "not known yet whether S3 did it" in result.stderr
+    assert "S3's response was lost" in result.stderr
     assert f"batchgate jobs show {ref.job_id}" in result.stderr
     assert live.state(ref).phase is Phase.CLAIMED
     said = batchgate("jobs", "show", ref.job_id).stdout
@@ -609,10 +610,10 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     gate = find_gate(GateOptions())
     shown = gate.propose(ref, RequestedAction.APPROVE, "agreed").digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
-    with pytest.raises(typer.Exit) as ended:
-        _carry_out(gate, ref, RequestedAction.APPROVE, "agreed", shown)
+    with pytest.raises(click.exceptions.Exit) as ended:
+        _decide_as_shown(gate, ref, RequestedAction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
-    assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())
+    assert "SlowDown; S3's response was lost" in " ".join(capsys.readouterr().err.split())
     assert live.stage.status(ref) == "Ready"
     assert live.state(ref).phase is Phase.CLAIMED
 
@@ -684,7 +685,7 @@ def test_the_stack_writes_what_the_commands_read() -> None:
     [parameter] = [each for each in template["Resources"].values() if each["Type"] == "AWS::SSM::Parameter"]
     assert parameter["Properties"]["Name"] == PARAMETER
     text = "".join(each for each in parameter["Properties"]["Value"]["Fn::Join"][1] if isinstance(each, str))
-    read = (*Whereabouts.__struct_fields__, "application", "environment", "profile")
+    read = (*GateLocations.__struct_fields__, "application", "environment", "profile")
     assert [name for name in read if f'"{name}":' not in text] == []
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
-from typer.main import get_command
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from batchgate.jobs.model import DateSurvives
-from batchgate_cli.app import app
+from batchgate_cli.app import COMMANDS, app, imported
 from batchgate_cli.exits import Exit
 from s3batch_emulator import Switches
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, Stage
@@ -429,18 +429,27 @@ def test_every_command_has_help_that_says_what_it_is_for() -> None:
 def commands_below(command: object, *path: str) -> Iterator[tuple[str, ...]]:
     """The words of a command and of all that are below it."""
     yield path
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands_below(inner, *path, name)
+    if isinstance(command, click.Group):
+        for name in command.commands:
+            inner = command.resolve_command(click.Context(command), [name])[1]
+            yield from commands_below(inner, *path, name)
 
 
-@pytest.mark.parametrize("path", [*commands_below(get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("path", [*commands_below(app)], ids=" ".join)
 @pytest.mark.parametrize("columns", [80, 60])
 def test_no_help_is_cut(path: tuple[str, ...], columns: int) -> None:
     """Every word of every help is there on a narrow terminal too: nothing ends in an ellipsis."""
-    result = CliRunner(env={"COLUMNS": str(columns), "TERMINAL_WIDTH": str(columns)}).invoke(app, [*path, "--help"])
+    result = CliRunner().invoke(app, [*path, "--help"], terminal_width=columns)
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= columns
     assert "\N{HORIZONTAL ELLIPSIS}" not in result.stdout
+    assert not re.search(r"[a-z]\.\.\.", result.stdout)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_first_help_lists_each_command_with_its_own_first_sentence(name: str) -> None:
+    """Although none of them is imported for it."""
+    assert COMMANDS[name].help == imported(name).get_short_help_str(1000)
 
 
 def test_the_first_help_lists_every_exit_code() -> None:

@@ -16,9 +16,9 @@ from batchgate.aws import wiring
 from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import RealClock, application, running_server
 from s3batch_emulator.guard import Application
-from tests.flow.memory_ledger import MemoryLedger
 from tests.flow.stage import ACCOUNT, REGION, Stage
 
 

@@ -21,10 +21,10 @@ from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, Requested
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import Delays, Emulator, Event, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator import JobSnapshot as EmulatedJob
 from s3batch_emulator.testing import START
-from tests.flow.memory_ledger import MemoryLedger
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -12,10 +12,10 @@ from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block
 from batchgate.handlers.held_jobs_widget import SHOWN, handler
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.aws.test_ledger import NOW, held, new_job
 from tests.flow.deployed import Context
-from tests.flow.memory_ledger import MemoryLedger
 
 
 class Table(HTMLParser):

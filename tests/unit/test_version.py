@@ -12,9 +12,12 @@ from batchgate.aws import wiring
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def test_the_gate_has_the_packages_version() -> None:
-    """It is written twice: for packaging, and for the functions, which have no metadata of the package."""
-    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]["version"] == __version__
+def test_the_package_has_the_gates_version() -> None:
+    """It is written once, in the package that ships to Lambda, which has no metadata of the distribution."""
+    configured = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+    assert "version" in configured["project"]["dynamic"]
+    path = configured["tool"]["hatch"]["version"]["path"]
+    assert f'__version__ = "{__version__}"' in (CHECKOUT / path).read_text("utf-8")
 
 
 def test_every_call_names_the_gate() -> None:

@@ -2,50 +2,45 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.text import Text
-
 from batchgate.jobs.model import Json
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.authoring.cases import Outcome
 from batchgate_cli.authoring.coverage import Part
-from batchgate_cli.authoring.explain_view import decision_as_json, decision_as_tree
-from batchgate_cli.exits import printable_line
+from batchgate_cli.authoring.explain_view import decision_as_json, show_tree
+from batchgate_cli.output import print_line, printable_line
 
 
-def show_outcome(console: Console, outcome: Outcome) -> None:
+def show_outcome(outcome: Outcome) -> None:
     """One line for a case that holds; for one that does not, expected, actual and the trace."""
     name = printable_line(outcome.case.name)
     if not outcome.failures:
-        console.print(Text.assemble(("ok    ", "green"), name, (f"  {outcome.decision.verdict}", "dim")))
-        _show_warnings(console, outcome)
+        print_line(("ok    ", "green"), name, (f"  {outcome.decision.verdict}", "dim"))
+        _show_warnings(outcome)
         return
-    console.print(Text.assemble(("FAIL  ", "bold red"), (name, "bold"), f"  ({outcome.place or outcome.file})"))
+    print_line(("FAIL  ", "bold red"), (name, "bold"), f"  ({outcome.place or outcome.file})")
     for failure in outcome.failures:
-        console.print(Text(f"      {failure.what}: expected {failure.expected}, got {failure.actual}"))
-    _show_warnings(console, outcome)
-    console.print(decision_as_tree(outcome.decision, everything=False))
-    console.print(Text(f"reason: {status_update_reason(outcome.decision)}"))
+        print_line(f"      {failure.what}: expected {failure.expected}, got {failure.actual}")
+    _show_warnings(outcome)
+    show_tree(outcome.decision, everything=False)
+    print_line(f"reason: {status_update_reason(outcome.decision)}")
 
 
-def _show_warnings(console: Console, outcome: Outcome) -> None:
+def _show_warnings(outcome: Outcome) -> None:
     for warning in outcome.warnings:
-        console.print(
-            Text.assemble(("      warning: ", "yellow"), f"{warning.place}: {printable_line(warning.message)}")
-        )
+        print_line(("      warning: ", "yellow"), f"{warning.place}: {printable_line(warning.message)}")
 
 
-def show_coverage(console: Console, parts: Sequence[Part]) -> None:
+def show_coverage(parts: Sequence[Part]) -> None:
     """A table of what no case exercised."""
     gaps = [part for part in parts if part.missing]
     if not gaps:
-        console.print("coverage: every statement, requirement, exception and alternative was exercised both ways")
+        print_line("coverage: every statement, requirement, exception and alternative was exercised both ways")
         return
-    console.print(f"coverage: {len(gaps)} of {len(parts)} not exercised both ways by any case")
+    print_line(f"coverage: {len(gaps)} of {len(parts)} not exercised both ways by any case")
     rows = [(printable_line(gap.where), ", ".join(f"never {words}" for words in gap.never)) for gap in gaps]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for (where, never), gap in zip(rows, gaps, strict=True):
-        console.print(Text(f"  {where:{widths[0]}}  {never:{widths[1]}}  {gap.place or ''}"))
+        print_line(f"  {where:{widths[0]}}  {never:{widths[1]}}  {gap.place or ''}")
 
 
 def outcome_as_json(outcome: Outcome) -> Json:

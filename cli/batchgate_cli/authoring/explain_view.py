@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from rich.text import Text
-from rich.tree import Tree
-
 from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
 from batchgate.gate.review import direction_of
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
@@ -17,6 +14,7 @@ from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
 from batchgate.policy.wording import TRACED_AT_MOST, instant, printable
 from batchgate.text import shorten
+from batchgate_cli.output import Styled, Tree, print_tree
 
 _Marks: TypeAlias = Mapping[Result, tuple[str, str]]
 _MARKS: _Marks = {
@@ -165,6 +163,11 @@ def _condition_as_json(condition: ConditionTrace) -> dict[str, Json]:
 # --- For people -------------------------------------------------------------------------------------
 
 
+def show_tree(decision: Decision, instead: str = "", *, everything: bool) -> None:
+    """Print what `decision_as_tree` returns."""
+    print_tree(decision_as_tree(decision, instead, everything=everything))
+
+
 def decision_as_tree(decision: Decision, instead: str = "", *, everything: bool) -> Tree:
     """A tree of each statement, why it governs or not, and what each requirement came to.
 
@@ -173,7 +176,7 @@ def decision_as_tree(decision: Decision, instead: str = "", *, everything: bool)
         instead: What the gate does instead of what the verdict says; "" where it does that.
         everything: Also the statements that do not govern, check by check.
     """
-    tree = Tree(_headline(decision, instead), guide_style="dim")
+    tree = Tree(_headline(decision, instead))
     for statement in sorted(decision.trace, key=_order):
         _grow_statement(tree, statement, everything=everything)
     return tree
@@ -185,39 +188,39 @@ def _order(statement: StatementTrace) -> tuple[int, bool, int]:
     return governs, not statement.enforced, -(statement.vote or Verdict.APPROVE)
 
 
-def _headline(decision: Decision, instead: str) -> Text:
+def _headline(decision: Decision, instead: str) -> list[Styled]:
     verdict = (str(decision.verdict).upper(), VERDICT_STYLES[str(decision.verdict)])
-    line = Text.assemble(
+    line: list[Styled] = [
         (instead, "bold magenta") if instead else verdict,
         f"  {decision.facts.ref.job_id}  {decision.facts.status}",
-    )
+    ]
     if instead:
-        line.append(f"  (the policies would say {decision.verdict})", "dim")
+        line.append((f"  (the policies would say {decision.verdict})", "dim"))
     if decision.until:
         line.append(f"  until {decision.until:%Y-%m-%d %H:%M} UTC")
     if decision.cancels_at:
-        line.append(f"  will be cancelled at {instant(decision.cancels_at)} unless fixed", "red")
+        line.append((f"  will be cancelled at {instant(decision.cancels_at)} unless fixed", "red"))
     if decision.searched_until:
-        line.append(f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim")
+        line.append((f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim"))
     if decision.if_enforced is not None:
-        line.append(f"  (shadow; enforced: {decision.if_enforced})", "magenta")
+        line.append((f"  (shadow; enforced: {decision.if_enforced})", "magenta"))
     return line
 
 
 def _grow_statement(tree: Tree, statement: StatementTrace, *, everything: bool) -> None:
     style = "" if statement.governs else "dim"
-    label = Text.assemble(
+    label: list[Styled] = [
         (f"{statement.kind} ", "dim"),
         (printable(statement.name), f"bold {style}"),
         (f"  {_GOVERNS[statement.governs]}", style),
-    )
+    ]
     if statement.vote is not None:
         label.append("  ")
         if not statement.enforced:
-            label.append("shadow: would ", "magenta")
-        label.append(str(statement.vote), VERDICT_STYLES[str(statement.vote)])
+            label.append(("shadow: would ", "magenta"))
+        label.append((str(statement.vote), VERDICT_STYLES[str(statement.vote)]))
     elif statement.kind is Kind.GUARDRAIL and statement.governs:
-        label.append("  no objection", "green")
+        label.append(("  no objection", "green"))
     branch = tree.add(label)
     if statement.governs is not True or everything:
         for part in statement.match.parts:
@@ -232,14 +235,14 @@ def _grow_requirement(tree: Tree, requirement: RequirementTrace, *, counts: bool
     """Show a requirement; one that does not count, because its statement may not govern, asks for nothing."""
     marks = _MARKS if counts else _NEUTRAL
     branch = _grow_condition(tree, requirement.own, "", whole=requirement.result, marks=marks)
-    if counts and requirement.vote is not None and isinstance(branch.label, Text):
-        branch.label.append(f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)])
+    if counts and requirement.vote is not None:
+        branch.label.append((f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)]))
         if requirement.grace:
             end = requirement.cancels_from
             when = f"from {instant(end)} on" if end else "never: S3 does not report since when it is Suspended"
-            branch.label.append(f", cancel {when}", "red" if end else "dim")
+            branch.label.append((f", cancel {when}", "red" if end else "dim"))
     if counts and requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
-        branch.add(Text(printable(requirement.message), "italic"))
+        branch.add([(printable(requirement.message), "italic")])
     for lift in requirement.lifts:
         _grow_lift(branch, lift, is_needed=requirement.own.result is not Result.MET)
 
@@ -250,7 +253,7 @@ def _grow_lift(tree: Tree, lift: LiftTrace, *, is_needed: bool) -> None:
     lifted = _LIFTS[result] if is_needed else ": not needed"
     because = f" ({printable(lift.because)})" if lift.because else ""
     mark, style = (_MARKS if result is Result.MET else _NEUTRAL)[result]
-    branch = tree.add(Text.assemble((f"{mark} ", style), f"{name}{lifted}{because}"))
+    branch = tree.add([(f"{mark} ", style), f"{name}{lifted}{because}"])
     _grow_parts(branch, lift.condition.parts, _NEUTRAL)
 
 
@@ -263,7 +266,7 @@ def _grow_condition(
     tree: Tree, condition: ConditionTrace, prefix: str, *, whole: Result | None = None, marks: _Marks = _MARKS
 ) -> Tree:
     mark, style = marks[condition.result if whole is None else whole]
-    label = Text.assemble((f"{mark} ", style), (prefix, "dim"))
+    label: list[Styled] = [(f"{mark} ", style), (prefix, "dim")]
     if condition.joined:
         label.append(f"{condition.joined} of")
         branch = tree.add(label)

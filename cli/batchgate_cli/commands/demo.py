@@ -1,38 +1,30 @@
-"""`batchgate demo`: real requests, the real handler, and a table to watch."""
+"""`batchgate demo`: real requests, the real gate, and a table to watch."""
 
-import io
 import json
-import logging
-import os
 import queue
 import shlex
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Annotated
 
 from batchgate.errors import GateError
-from batchgate_cli.authoring import policy_file
-from batchgate_cli.exits import printable_line, reported_errors
-from batchgate_cli.local.demo_jobs import BUCKET, DEMO_JOBS, aws, create_demo_job
-from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running_services
-from infra.event_pattern import EVENT_PATTERN
-from infra.ledger_table import create_table_arguments
-from s3batch_emulator.events import Event
+from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, reported_errors
+from batchgate_cli.groups import command_group, option
+from batchgate_cli.output import printable_line
 
-LEDGER_TABLE = "batchgate-demo"
-DEFAULT_POLICY = Path("policies/demo.yaml")
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from batchgate_cli.authoring.policy_file import LoadedPolicy
+    from batchgate_cli.local.demo_gate import DemoGate, DemoS3
+    from s3batch_emulator.events import Event
+
+app = command_group()
+
 EVALUATED_WITHIN_SECONDS = 60
 WIDE = 118
 """Columns that one line a job takes."""
@@ -45,7 +37,7 @@ _ACTION_STYLES = {
 
 
 class DemoError(GateError):
-    """The demo did not come to an end."""
+    """The demo did not end in time."""
 
 
 @dataclass(slots=True)
@@ -66,184 +58,141 @@ class _Row:
         return bool(self.action)
 
 
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def demo(
     policy: Annotated[
-        Path, typer.Option(metavar="FILE", help="The policy file, or a directory of them.")
-    ] = DEFAULT_POLICY,
+        Path | None,
+        option(
+            metavar="FILE",
+            help="A policy file, or a directory of them; the demo's own if not given.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Evaluate nine real jobs on this machine: no AWS account, nothing leaves the loopback interface.
+    """Evaluate nine real jobs on this machine: no AWS account, no traffic leaves the machine.
 
-    A local S3 holds the manifests, an emulator plays S3 Batch Operations, the AWS SDK and the
-    AWS CLI create the jobs, and the Lambda handler that you would deploy decides them.
+    An emulator plays S3 Batch Operations. The AWS SDK creates the jobs, and the AWS CLI some of them where the checkout
+    has it. The code that you would deploy evaluates them, with its ledger in memory.
     """
+    from rich.console import Console
+
+    from batchgate_cli.authoring import policy_file
+
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)  # whoever reads it later is not bound to 80 columns
+        console = Console(highlight=False, width=WIDE)  # a file is read on more than 80 columns
     with reported_errors():
-        loaded = policy_file.load([policy])
-        console.print(f"Evaluating by {policy} (policy version {loaded.policies.version}); starting a local S3 ...")
-        _run(console, policy, loaded.canonical_json)
+        path = policy or _own_policy()
+        loaded = policy_file.load([path])
+        console.print(f"Evaluating by {_relative(path)} (policy version {loaded.policies.version})", soft_wrap=True)
+        _run(console, loaded)
+        console.print(_what_next(path, is_own=path.resolve() == _own_policy()), markup=False, soft_wrap=True)
 
 
-def _run(console: Console, policy: Path, canonical: bytes) -> None:
+def _own_policy() -> Path:
+    """The demo's policy: beside this package in a wheel, in the checkout otherwise."""
+    from batchgate_cli.local import demo_jobs
+    from batchgate_cli.local.ministack import CHECKOUT
+
+    packaged = Path(demo_jobs.__file__).with_name("demo.yaml")
+    return packaged if packaged.exists() else CHECKOUT / "policies" / "demo.yaml"
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _run(console: "Console", loaded: "LoadedPolicy") -> None:
+    from rich.live import Live
+
+    from batchgate_cli.local.demo_gate import DemoGate, running_s3
+    from batchgate_cli.local.demo_jobs import DEMO_JOBS, aws_cli
+
     events: queue.Queue[Event] = queue.Queue()
+    has_cli = aws_cli() is not None
     rows = {
-        number: _Row(job.title, "aws CLI" if job.by_cli else "boto3", job.tasks) for number, job in enumerate(DEMO_JOBS)
+        number: _Row(job.title, "aws CLI" if job.by_cli and has_cli else "boto3", job.tasks)
+        for number, job in enumerate(DEMO_JOBS)
     }
-    with running_services(events.put) as services, _handler_environment(services, canonical):
-        services.s3().create_bucket(Bucket=BUCKET)
-        services.dynamodb().create_table(**create_table_arguments(LEDGER_TABLE))
-        gate = _LocalGate(services)
-        maker = threading.Thread(target=_create_jobs, args=(rows, services, gate.failures), daemon=True)
+    failures: list[GateError] = []
+    with running_s3(events.put) as s3:
+        gate = DemoGate(s3, loaded.policies)
+        maker = threading.Thread(target=_create_jobs, args=(rows, s3, failures), daemon=True)
         with Live(_table(rows, console.width), console=console, refresh_per_second=8) as live:
             maker.start()
             ends = time.monotonic() + EVALUATED_WITHIN_SECONDS
             while not all(row.is_done for row in rows.values()):
-                if gate.failures:
-                    raise gate.failures[0]
+                if failures:
+                    raise failures[0]
                 if time.monotonic() > ends:
                     raise DemoError(f"not all jobs were evaluated within {EVALUATED_WITHIN_SECONDS} s")
                 try:
                     event = events.get(timeout=0.2)
                 except queue.Empty:
                     continue
-                gate.take(event)
-                gate.show_in(rows)
+                gate.review(event)
+                _update(rows, gate)
                 live.update(_table(rows, console.width))
-        _show_one(console, rows, services)
-    copied = f"cp {policy} my.yaml, change a limit, and: make demo POLICY=my.yaml"
-    change = copied if policy == DEFAULT_POLICY else f"change a limit in {policy}, and the same command again"
-    console.print(_NEXT.format(change=change), markup=False, soft_wrap=True)
+        _show_one(console, rows, s3)
 
 
-_NEXT = """
+def _what_next(policy: Path, *, is_own: bool) -> str:
+    """Commands to try, as this installation has them."""
+    from batchgate_cli.local.ministack import CHECKOUT
+
+    in_checkout = (CHECKOUT / "Makefile").exists()
+    command = ".venv/bin/batchgate" if in_checkout else "batchgate"
+    again = "make demo POLICY=my.yaml" if in_checkout else "batchgate demo --policy my.yaml"
+    shown = shlex.quote(str(_relative(policy)))
+    change = (
+        f"cp {shown} my.yaml, change a limit, and: {again}"
+        if is_own
+        else f"change a limit in {shown}, and run it again"
+    )
+    whole = """
+  make local                                       the whole stack, for your own `aws` commands"""
+    return f"""
 What to try next
   {change}
-  .venv/bin/batchgate policy check my.yaml         what is wrong in it, with line and column
-  .venv/bin/batchgate policy explain --help        how a job would be decided, and why
-  make local                                       the same services, for your own `aws` commands
+  {f"{command} policy check my.yaml":<48} what is wrong in it, with line and column
+  {f"{command} policy explain --help":<48} how a job would be decided, and why{whole if in_checkout else ""}
 """
 
 
-def _create_jobs(rows: Mapping[int, _Row], services: LocalServices, failures: list[GateError]) -> None:
+def _create_jobs(rows: Mapping[int, _Row], s3: "DemoS3", failures: list[GateError]) -> None:
+    from batchgate_cli.local.demo_jobs import DEMO_JOBS, create_demo_job
+
     for number, job in enumerate(DEMO_JOBS):
         try:
-            rows[number].job_id = create_demo_job(number, job, services)
+            rows[number].job_id = create_demo_job(number, job, s3)
         except GateError as error:
             failures.append(error)
             return
 
 
-@contextmanager
-def _handler_environment(services: LocalServices, canonical: bytes) -> Iterator[None]:
-    """The environment of a deployed function, pointing at the local services."""
-    with tempfile.TemporaryDirectory(prefix="batchgate-demo-") as folder:
-        packaged = Path(folder, "policy.json")
-        packaged.write_bytes(canonical)
-        before = dict(os.environ)
-        os.environ.update(
-            services.environment()
-            | {
-                "BATCHGATE_POLICY_FILE": str(packaged),
-                "BATCHGATE_LEDGER_TABLE": LEDGER_TABLE,
-                "BATCHGATE_EVENT_BUS": "default",
-                "AWS_CONFIG_FILE": os.devnull,
-                "POWERTOOLS_METRICS_DISABLED": "true",
-                "POWERTOOLS_TRACE_DISABLED": "1",
-            }
-        )
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+def _update(rows: Mapping[int, _Row], gate: "DemoGate") -> None:
+    """Bring the table up to what is decided."""
+    for row in rows.values():
+        review = gate.reviews.get(row.job_id)
+        if row.job_id:
+            row.status = gate.s3.batch.job(row.job_id).status.value
+        if review is not None:
+            row.action, row.reason = review.action, review.reason
+            row.until = review.until.isoformat() if review.until else ""
+        elif row.status == "Failed":
+            row.action, row.reason = "failed", "S3 could not read the manifest"
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What Lambda tells an invocation."""
-
-    function_name: str = "batchgate-demo"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:batchgate-demo"
-    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
-@dataclass(slots=True)
-class _LocalGate:
-    """EventBridge, the queue and Lambda in one: match the event, wrap it, call the handler, read its log."""
-
-    services: LocalServices
-    failures: list[GateError] = field(default_factory=list)
-    decisions: dict[str, dict[str, str]] = field(default_factory=dict)
-    statuses: dict[str, str] = field(default_factory=dict)
-    deliveries: int = 0
-
-    def take(self, event: Event) -> None:
-        """One event on its way from S3 to a decision."""
-        matched = self.services.events().test_event_pattern(
-            EventPattern=json.dumps(EVENT_PATTERN), Event=json.dumps({**event, "version": "0"})
-        )
-        if not matched["Result"]:
-            return
-        self.deliveries += 1
-        record = {
-            "messageId": f"message-{self.deliveries}",
-            "receiptHandle": "demo",
-            "body": json.dumps(event),
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:batchgate-demo",
-            "awsRegion": REGION,
-        }
-        for line in _logged({"Records": [record]}):
-            decision = line.get("decision")
-            if isinstance(decision, dict):
-                self.decisions[decision["job_id"]] = decision
-
-    def show_in(self, rows: Mapping[int, _Row]) -> None:
-        """Bring the table up to what is decided."""
-        for row in rows.values():
-            decision = self.decisions.get(row.job_id)
-            if row.job_id:
-                row.status = self.services.batch.job(row.job_id).status.value
-            if decision is not None:
-                row.action, row.reason = decision["action"], decision["reason"]
-                row.until = decision["until"] or ""
-            elif row.status == "Failed":
-                row.action, row.reason = "failed", "S3 could not read the manifest"
-
-
-def _logged(event: dict[str, object]) -> Iterator[dict[str, dict[str, str]]]:
-    """Invoke the handler that is deployed, and read what it logs."""
-    # Read its environment when imported, as in Lambda; so only here.
-    from batchgate.aws.wiring import logger
-    from batchgate.handlers.job_event import handler
-
-    stream = io.StringIO()
-    logger.handlers[0] = _at(stream, logger.handlers[0])
-    handler(event, _Context())  # type: ignore[arg-type]
-    for line in stream.getvalue().splitlines():
-        yield json.loads(line)
-
-
-def _at(stream: io.StringIO, like: logging.Handler) -> logging.Handler:
-    """A log handler of the same format that writes to `stream`."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(like.formatter)
-    return handler
-
-
-def _table(rows: Mapping[int, _Row], width: int) -> Table:
+def _table(rows: Mapping[int, _Row], width: int) -> "Table":
     """One line a job; on a narrow terminal several, for the reason is what people look for."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title="S3 Batch Operations jobs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     if width < WIDE:
         table.add_column("job", overflow="fold", ratio=2)
-        table.add_column("what came of it", overflow="fold", ratio=3)
+        table.add_column("outcome", overflow="fold", ratio=3)
         for row in rows.values():
             job = f"{row.title}\n{row.tasks:,} tasks, by {row.made_by}"
             said = Text(row.action or "...", _ACTION_STYLES.get(row.action, "dim"))
@@ -271,13 +220,23 @@ def _reason(row: _Row) -> str:
     return row.reason.removeprefix("batchgate: ") + (f" (until {row.until})" if row.until else "")
 
 
-def _show_one(console: Console, rows: Mapping[int, _Row], services: LocalServices) -> None:
-    """Ask the AWS CLI about one job; a decided one if there is any."""
+def _show_one(console: "Console", rows: Mapping[int, _Row], s3: "DemoS3") -> None:
+    """Describe one job with the AWS CLI, or the SDK where there is none; a cancelled one if there is any."""
+    from batchgate_cli.local.demo_jobs import aws, aws_cli
+    from batchgate_cli.local.services import ACCOUNT
+
     row = next((row for row in rows.values() if row.action == "cancelled"), rows[0])
-    query = "Job.{JobId:JobId,Description:Description,Status:Status,StatusUpdateReason:StatusUpdateReason}"
-    command = ["s3control", "describe-job", "--account-id", ACCOUNT, "--job-id", row.job_id, "--query", query]
-    console.print(f"\n$ aws {shlex.join(command)}", markup=False, soft_wrap=True)
-    console.print(printable_lines(aws(command, services)), markup=False, end="", soft_wrap=True)
+    shown = ("JobId", "Description", "Status", "StatusUpdateReason")
+    if aws_cli() is None:
+        described = s3.s3control().describe_job(AccountId=ACCOUNT, JobId=row.job_id)["Job"]
+        title = f"boto3: describe_job(AccountId={ACCOUNT!r}, JobId={row.job_id!r})"
+        output = json.dumps({name: str(described.get(name)) for name in shown}, indent=4)
+    else:
+        query = f"Job.{{{','.join(f'{name}:{name}' for name in shown)}}}"
+        command = ["s3control", "describe-job", "--account-id", ACCOUNT, "--job-id", row.job_id, "--query", query]
+        title, output = f"$ aws {shlex.join(command)}", aws(command, s3)
+    console.print(f"\n{title}", markup=False, soft_wrap=True)
+    console.print(printable_lines(output), markup=False, end="", soft_wrap=True)
 
 
 def printable_lines(text: str) -> str:

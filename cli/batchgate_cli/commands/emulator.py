@@ -2,51 +2,51 @@
 
 from typing import Annotated
 
-import typer
+import click
 
-app = typer.Typer(no_args_is_help=True, help="Run the S3 Batch Operations job API on this machine.")
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, show_error
+from batchgate_cli.groups import command_group, option
 
-
-@app.callback()
-def emulator() -> None:
-    """Run the S3 Batch Operations job API on this machine."""
+app = command_group("Run the S3 Batch Operations job API on this machine.", PLAIN_EXIT_CODES_HELP)
 
 
-@app.command()
+@app.add()
 def serve(
     port: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
+        int, option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))
     ] = 0,
     s3_endpoint: Annotated[
-        str | None, typer.Option("--s3-endpoint", metavar="URL", help="S3 that holds the manifests. Without: none.")
+        str | None, option("--s3-endpoint", metavar="URL", help="S3 with the manifests. Default: none.")
     ] = None,
-    region: Annotated[str, typer.Option(metavar="REGION", help="Region of requests that name none.")] = "us-east-1",
+    region: Annotated[str, option(metavar="REGION", help="Region of requests without one.")] = "us-east-1",
     delay_ms: Annotated[
         int,
-        typer.Option("--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", min=0),
+        option(
+            "--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", type=click.IntRange(0)
+        ),
     ] = 50,
     *,
     stepped: Annotated[
         bool,
-        typer.Option(
+        option(
             "--stepped",
             help="Stop the clock: only the control API advances it, with its token.",
         ),
     ] = False,
-    events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every event.")] = True,
+    events: Annotated[bool, option("--events/--no-events", help="Print a line for every event.")] = True,
 ) -> None:
     """Serve the job API over HTTP on the loopback interface until Ctrl-C.
 
     Manifests are read with your AWS credentials: environment variables, a profile, or whatever else AWS tools find.
     The control API under /_emulator/ is open to requests with `Authorization: Bearer TOKEN`, where TOKEN is the value
-    of the environment variable S3BATCH_CONTROL_TOKEN, and closed if that is not set. Web browsers are refused.
+    of the environment variable S3BATCH_CONTROL_TOKEN, and closed where that is not set. Web browsers are refused.
     """
     from s3batch_emulator import serve as server
 
     try:
         server.serve(server.Options(port, s3_endpoint, region, delay_ms, stepped, events))
     except server.OptionError as error:
-        raise typer.BadParameter(str(error), param_hint=error.option) from error
+        raise click.BadParameter(str(error), param_hint=error.option) from error
     except server.ServeError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from error
+        show_error(str(error))
+        raise click.exceptions.Exit(error.exit_code) from error

@@ -1,35 +1,32 @@
-"""`batchgate guardrails`: policies to hand out, written for the gate that is deployed."""
+"""`batchgate iam`: AWS policies around the gate, filled in for the gate that is deployed."""
 
 import json
 from typing import Annotated, Final
 
-import boto3
+import click
 import msgspec
-import typer
-from botocore.exceptions import ClientError
 
 from batchgate.text import shorten
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
+from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.iam_policies import (
     Document,
     GateResources,
-    GuardrailsError,
+    IamPolicyError,
     operators_policy,
     service_control_policy,
 )
-from batchgate_cli.operating.live_gate import PARAMETER, GateAccessError, ProfileOption, RegionOption, aws_troubles
+from batchgate_cli.operating.options import PARAMETER, GateAccessError, ProfileOption, RegionOption
 
-app = typer.Typer(
-    help="Print the AWS policies that restrict who else may decide jobs, for the deployed gate.",
-    no_args_is_help=True,
-    epilog=PLAIN_EXIT_CODES_HELP,
+app = command_group(
+    "Print the AWS policies that restrict who else may decide jobs, for the deployed gate.", PLAIN_EXIT_CODES_HELP
 )
 
 _DECIDING: Final = ("job_event", "sweep")
 
 
-class _Said(msgspec.Struct, frozen=True):
-    """What the stack's parameter says, as far as it is looked at here."""
+class _GateParameter(msgspec.Struct, frozen=True):
+    """The members of the stack's SSM parameter that are used here."""
 
     ledger_table: str
     roles: dict[str, str]
@@ -44,7 +41,7 @@ class _Said(msgspec.Struct, frozen=True):
 
 RolesOption = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--role",
         metavar="ARN",
         help="A role of the gate's; can be given several times. Looked up in the SSM parameter "
@@ -54,11 +51,11 @@ RolesOption = Annotated[
 ]
 
 
-@app.command(epilog=PLAIN_EXIT_CODES_HELP)
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def scp(
     operators: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--operators",
             metavar="ARN",
             help="The role of the people who decide held jobs; can be given several times, * stands for what varies.",
@@ -66,11 +63,11 @@ def scp(
         ),
     ] = None,
     protect_tags: Annotated[
-        bool, typer.Option("--protect-tags", help="Also deny changing the tags of jobs; policies may rest on them.")
+        bool, option("--protect-tags", help="Also deny changing the tags of jobs; policies may rest on them.")
     ] = False,
     taggers: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--tagger",
             metavar="ARN",
             help="With --protect-tags: a role that may set tags all the same, such as whoever creates jobs with tags.",
@@ -87,18 +84,18 @@ def scp(
     """
     with reported_errors():
         if taggers and not protect_tags:
-            raise typer.BadParameter("says nothing without --protect-tags", param_hint="--tagger")
+            raise click.BadParameter("has no effect without --protect-tags", param_hint="--tagger")
         if not operators:
-            typer.echo(
-                "batchgate: no --operators is named: under this policy nobody but the gate decides waiting jobs, "
-                "`batchgate jobs approve` and `cancel` included",
+            click.echo(
+                "batchgate: no --operators given: under this policy only the gate decides waiting jobs, and not "
+                "`batchgate jobs approve` and `cancel`",
                 err=True,
             )
         gate = _gate(profile, region, roles)
         _print(service_control_policy(gate, operators or (), protect_tags=protect_tags, taggers=taggers or ()))
 
 
-@app.command(epilog=PLAIN_EXIT_CODES_HELP)
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
     """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
     with reported_errors():
@@ -106,16 +103,21 @@ def operators(profile: ProfileOption = None, region: RegionOption = None) -> Non
 
 
 def _print(document: Document) -> None:
-    typer.echo(json.dumps(document, indent=2))
+    click.echo(json.dumps(document, indent=2))
 
 
 def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> GateResources:
     """What is deployed; with roles, only where they are, which their ARNs and the Region say."""
-    with aws_troubles():
+    import boto3
+    from botocore.exceptions import ClientError
+
+    from batchgate_cli.operating.live_gate import aws_errors
+
+    with aws_errors():
         session = boto3.session.Session(profile_name=profile, region_name=region)
         if roles:
             if session.region_name is None:
-                raise GateAccessError("no Region; --region or AWS_REGION says where the gate is")
+                raise GateAccessError("no Region; pass --region or set AWS_REGION")
             return _named_by_roles(roles, session.region_name)
         client = session.client("ssm")
         try:
@@ -124,29 +126,29 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
             if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
                 raise
             raise GateAccessError(
-                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {PARAMETER}); --region "
-                "and --profile say where to look, --role names the gate's roles without looking"
+                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {PARAMETER}); to look "
+                "elsewhere pass --region or --profile; to skip the lookup pass --role"
             ) from error
     try:
-        said = msgspec.json.decode(text, type=_Said)
-        deciding = tuple(said.roles[each] for each in _DECIDING)
+        found = msgspec.json.decode(text, type=_GateParameter)
+        deciding = tuple(found.roles[each] for each in _DECIDING)
     except (msgspec.MsgspecError, KeyError) as error:
         raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
     where = _named_by_roles(list(deciding), client.meta.region_name)
-    appconfig = said.appconfig or {}
+    appconfig = found.appconfig or {}
     return GateResources(
         partition=where.partition,
         region=where.region,
         account_id=where.account_id,
         roles=where.roles,
-        ledger_table=said.ledger_table,
-        queue=_queue_name(said.queue_url),
-        dead_letters=(_queue_name(said.unreviewed_url), _queue_name(said.undelivered_url)),
-        functions=tuple(said.functions[each] for each in _DECIDING if each in said.functions),
+        ledger_table=found.ledger_table,
+        queue=_queue_name(found.queue_url),
+        dead_letters=(_queue_name(found.unreviewed_url), _queue_name(found.undelivered_url)),
+        functions=tuple(found.functions[each] for each in _DECIDING if each in found.functions),
         application=appconfig.get("application", ""),
         profile=appconfig.get("profile", ""),
-        key_arn=said.key_arn or "",
-        manifest_buckets=said.manifest_buckets,
+        key_arn=found.key_arn or "",
+        manifest_buckets=found.manifest_buckets,
     )
 
 
@@ -158,7 +160,7 @@ def _named_by_roles(roles: list[str], region: str) -> GateResources:
     """Partition and account from the roles' ARNs, `arn:PARTITION:iam::ACCOUNT:role/NAME`."""
     places = {tuple(arn.split(":")[1:5:3]) for arn in roles}
     if len(places) != 1 or len(next(iter(places))) != 2:  # noqa: PLR2004 - partition and account
-        raise GuardrailsError(
+        raise IamPolicyError(
             f"expected ARNs of roles in one account, got {shorten(', '.join(roles), 200, sentence=True)!r}"
         )
     partition, account_id = places.pop()

@@ -1,11 +1,9 @@
 """`batchgate jobs`: what the deployed gate holds and decided, and a person's own decisions."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.console import Console
-from rich.text import Text
+import click
 
 from batchgate.errors import (
     ChangedError,
@@ -16,56 +14,39 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.gate.ports import Review, Unreadable
-from batchgate.gate.review import decide_by_hand
 from batchgate.gate.state import Phase, RequestedAction, State
-from batchgate.jobs.model import JobRef
-from batchgate_cli.commands.policy import Output, OutputOption, text_console
-from batchgate_cli.exits import (
-    DECIDING_EXIT_CODES_HELP,
-    GATE_EXIT_CODES_HELP,
-    Exit,
-    errors_console,
-    printable_line,
-    reported_errors,
-)
+from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, Exit, reported_errors, show_error
+from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.confirm import confirm
-from batchgate_cli.operating.job_view import (
-    DONE,
-    decided_as_json,
-    held_as_json,
-    job_as_json,
-    oldest_first,
-    show_changes,
-    show_held,
-    show_job,
-    show_plan,
-)
-from batchgate_cli.operating.live_gate import (
+from batchgate_cli.operating.options import (
     EndpointOption,
     GateAccessError,
     GateOptions,
-    LiveGate,
     PoliciesOption,
     ProfileOption,
     RegionOption,
     TableOption,
-    find_gate,
+    YesOption,
 )
+from batchgate_cli.output import Output, OutputOption, errors_console, print_line, printable_line, text_console
 
-app = typer.Typer(
-    help="See what the deployed gate holds and why, and decide it.", no_args_is_help=True, epilog=GATE_EXIT_CODES_HELP
-)
+if TYPE_CHECKING:
+    from rich.console import Console
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id or ARN.", show_default=False)]
+    from batchgate.gate.ports import Review
+    from batchgate.jobs.model import JobRef
+    from batchgate_cli.operating.live_gate import LiveGate
+
+app = command_group("See what the deployed gate holds and why, and decide it.", GATE_EXIT_CODES_HELP)
+
+JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
 ReasonOption = Annotated[
     str,
-    typer.Option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
+    option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
 
 
-@app.command()
+@app.add()
 def held(
     region: RegionOption = None,
     profile: ProfileOption = None,
@@ -79,19 +60,23 @@ def held(
     opposite decision may still be taking effect).
     """
     with reported_errors():
+        from batchgate.gate.ports import Unreadable
+        from batchgate_cli.operating.job_view import held_as_json, oldest_first, show_held
+        from batchgate_cli.operating.live_gate import find_gate
+
         live = find_gate(GateOptions(profile, region, table=table))
         found = list(live.ledger.open_items())
         items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
         for item in found:
             if isinstance(item, Unreadable):
-                errors_console().print(Text(f"batchgate: not listed: {printable_line(str(item.error))}"))
+                show_error(f"not listed: {item.error}")
         if output is Output.JSON:
             print(json.dumps(held_as_json(items), indent=2))
         else:
             show_held(text_console(), items, live.clock.now())
 
 
-@app.command()
+@app.add()
 def show(
     job: JobArgument,
     region: RegionOption = None,
@@ -102,10 +87,13 @@ def show(
 ) -> None:
     """Show one job: what S3 says now, what the gate holds or decided, and every review with its objections."""
     with reported_errors():
+        from batchgate_cli.operating.job_view import job_as_json, show_job
+        from batchgate_cli.operating.live_gate import find_gate
+
         live = find_gate(GateOptions(profile, region, endpoint_url, table))
         ref = live.ref(job)
         state, history = live.ledger.read(ref), live.ledger.history(ref)
-        trouble = ""
+        problem = ""
         try:
             described = live.jobs.describe(ref)
         except JobsApiError as error:
@@ -113,16 +101,15 @@ def show(
                 raise GateAccessError(f"{ref.job_id}: S3 and the gate know no such job of {live.place}") from error
             described = None
             gone = isinstance(error, JobNotFoundError)
-            trouble = "it knows no such job (any more)" if gone else printable_line(str(error))
+            problem = "it knows no such job (any more)" if gone else printable_line(str(error))
         if output is Output.JSON:
-            print(json.dumps(job_as_json(described, state, history, trouble), indent=2))
+            print(json.dumps(job_as_json(described, state, history, problem), indent=2))
         else:
-            console = text_console()
-            console.print(Text(ref.arn, "bold"))
-            show_job(console, described, state, history, trouble)
+            print_line((ref.arn, "bold"))
+            show_job(text_console(), described, state, history, problem)
 
 
-@app.command(epilog=DECIDING_EXIT_CODES_HELP)
+@app.add(epilog=DECIDING_EXIT_CODES_HELP)
 def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     job: JobArgument,
     reason: ReasonOption,
@@ -144,7 +131,7 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     _decide(RequestedAction.APPROVE, job, reason, options, yes=yes, output=output)
 
 
-@app.command(epilog=DECIDING_EXIT_CODES_HELP)
+@app.add(epilog=DECIDING_EXIT_CODES_HELP)
 def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     job: JobArgument,
     reason: ReasonOption,
@@ -170,33 +157,36 @@ def _decide(
     direction: RequestedAction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output
 ) -> None:
     if not reason.strip():
-        raise typer.BadParameter("expected why, got nothing", param_hint="--reason")
+        raise click.BadParameter("expected why, got nothing", param_hint="--reason")
     if any("\ud800" <= character <= "\udfff" for character in reason):
-        raise typer.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
+        raise click.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
     with reported_errors():
+        from batchgate_cli.operating.job_view import decided_as_json, show_changes, show_plan
+        from batchgate_cli.operating.live_gate import find_gate
+
         live = find_gate(options)
         ref = live.ref(job)
         plan = text_console() if output is Output.TEXT else errors_console()
         shown = live.propose(ref, direction, reason)
-        show_plan(plan, shown, live.place, _trouble_with_policies(live))
+        show_plan(plan, shown, live.place, _policies_error(live))
         confirm(f"{direction} this job?", yes=yes)
         review = None
         while review is None:
             try:
-                review = _carry_out(live, ref, direction, reason, shown.digest)
+                review = _decide_as_shown(live, ref, direction, reason, shown.digest)
             except ChangedError:
                 if yes:
                     raise
                 before, shown = shown, live.propose(ref, direction, reason)
                 show_changes(plan, before, shown)
-                show_plan(plan, shown, live.place, _trouble_with_policies(live))
+                show_plan(plan, shown, live.place, _policies_error(live))
                 confirm(f"{direction} this job as it is now?", yes=yes)
         if output is Output.JSON:
             print(json.dumps(decided_as_json(review), indent=2))
         _conclude(review, direction, plan)
 
 
-def _trouble_with_policies(live: LiveGate) -> str:
+def _policies_error(live: "LiveGate") -> str:
     try:
         live.policies.current()
     except PolicyUnavailableError as error:
@@ -204,26 +194,28 @@ def _trouble_with_policies(live: LiveGate) -> str:
     return ""
 
 
-def _carry_out(live: LiveGate, ref: JobRef, direction: RequestedAction, reason: str, shown: str) -> Review:
-    """Decide the job as it was shown; trouble after the claim was written leaves open what S3 did.
+def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction, reason: str, shown: str) -> "Review":
+    """Decide the job as it was shown. An error after the claim was written leaves open what S3 did.
 
     Raises:
-        typer.Exit: It is not known yet.
+        click.exceptions.Exit: It is not known yet.
         ChangedError: It is not any more as it was shown.
         GateError: It was not done, and why.
     """
+    from batchgate.gate.review import decide_by_hand
+
     try:
         return decide_by_hand(ref, direction, live.who, reason, live.gate(), shown=shown)
     except RefusedError:
         raise
     except GateError as error:
         if _is_open(live, ref):
-            _tell_open(ref, f"{error}; ")
-            raise typer.Exit(Exit.NOT_KNOWN_YET) from error
+            _show_open(ref, f"{error}; ")
+            raise click.exceptions.Exit(Exit.NOT_KNOWN_YET) from error
         raise
 
 
-def _is_open(live: LiveGate, ref: JobRef) -> bool:
+def _is_open(live: "LiveGate", ref: "JobRef") -> bool:
     """Whether a claim of this caller's stands, or the ledger can't say."""
     try:
         state = live.ledger.read(ref)
@@ -232,31 +224,31 @@ def _is_open(live: LiveGate, ref: JobRef) -> bool:
     return state is not None and state.decided_by == live.who and state.phase is not Phase.HELD
 
 
-def _tell_open(ref: JobRef, trouble: str = "") -> None:
-    errors_console().print(
-        Text(
-            f"batchgate: {ref.job_id}: {printable_line(trouble)}not known yet whether S3 did it, and it may still take "
-            "effect. Nobody else decides this job for two minutes; then the gate looks, and where S3 still says "
-            f"Suspended the policies evaluate again. See then: batchgate jobs show {ref.job_id}"
-        )
+def _show_open(ref: "JobRef", error: str = "") -> None:
+    show_error(
+        f"{ref.job_id}: {printable_line(error)}S3's response was lost; the update may still apply. Nobody else can "
+        "decide the job for two minutes. Then the gate asks S3 again, and evaluates the job by the policies if it is "
+        f"still Suspended. To see the outcome: batchgate jobs show {ref.job_id}"
     )
 
 
-def _conclude(review: Review, direction: RequestedAction, console: Console) -> None:
-    """Say what came of it.
+def _conclude(review: "Review", direction: RequestedAction, console: "Console") -> None:
+    """Print the outcome.
 
     Raises:
-        typer.Exit: It is not known yet, or nothing came of it.
-        RefusedError: Somebody else was first.
+        click.exceptions.Exit: It is not known yet, or the job was not decided.
+        RefusedError: Somebody else decided it first.
     """
+    from batchgate_cli.operating.job_view import DONE
+
     if review.action == DONE[direction]:
-        console.print(Text(f"{review.action}; the sweep announces it within a minute", "bold"))
+        console.print(f"[bold]{review.action}; the sweep announces it within a minute")
         return
     if review.action == "left":
-        _tell_open(review.ref)
-        raise typer.Exit(Exit.NOT_KNOWN_YET)
+        _show_open(review.ref)
+        raise click.exceptions.Exit(Exit.NOT_KNOWN_YET)
     if review.action == "held":
         why = printable_line(review.reason).removeprefix("batchgate: held, ")
-        errors_console().print(Text(f"batchgate: {review.ref.job_id}: nothing was done: {why}"))
-        raise typer.Exit(Exit.COULD_NOT)
-    raise RefusedError(f"{review.ref.job_id}: {review.action}: S3 says {review.status}, somebody else was first")
+        show_error(f"{review.ref.job_id}: nothing was done: {why}")
+        raise click.exceptions.Exit(Exit.COULD_NOT)
+    raise RefusedError(f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, somebody else decided first")

@@ -11,48 +11,39 @@ import threading
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.console import Console
+import click
 
 from batchgate.text import shorten
-from batchgate_cli.authoring import policy_file
-from batchgate_cli.commands.policy import Output, OutputOption
-from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, Exit, printable_line, reported_errors
-from batchgate_cli.local.deployment import STACK, Deployment
-from batchgate_cli.local.locations import Running, end, only_one, running
-from batchgate_cli.local.services import ACCOUNT, LocalServices, environment, running_services
-from s3batch_emulator.events import Event
+from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, Exit, reported_errors
+from batchgate_cli.groups import command_group, option
+from batchgate_cli.local.running_local import Running, end, only_one, running
+from batchgate_cli.output import Output, OutputOption, printable_line
 
-app = typer.Typer(
-    help="The gate's own stack in a local AWS, on this machine: no account, nothing leaves the loopback interface.",
-    no_args_is_help=True,
-    epilog=POLICY_EXIT_CODES_HELP,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
 
+    from batchgate_cli.local.services import LocalServices
+    from s3batch_emulator.events import Event
 
-@app.callback()
-def local() -> None:
-    """Run the gate's own stack in a local AWS, on this machine."""
+app = command_group("Run the gate's own stack in a local AWS, on this machine.", POLICY_EXIT_CODES_HELP)
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def up(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, option(help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))] = 0,
     policy: Annotated[
         list[Path] | None,
-        typer.Option(
+        option(
             "--policy",
             metavar="PATH",
             help="Policy file or directory to enforce; those of cdk.json if not given. Can be given several times.",
             show_default=False,
         ),
     ] = None,
-    deploy: Annotated[
-        bool, typer.Option("--deploy/--no-deploy", help="Deploy the gate, or have the services alone.")
-    ] = True,
-    events: Annotated[bool, typer.Option("--events/--no-events", help="Print a line for every job event.")] = True,
+    deploy: Annotated[bool, option("--deploy/--no-deploy", help="Deploy the gate, or have the services alone.")] = True,
+    events: Annotated[bool, option("--events/--no-events", help="Print a line for every job event.")] = True,
 ) -> None:
     """Start a local AWS, deploy the gate into it by the real cdk command, and serve both until Ctrl-C.
 
@@ -63,71 +54,79 @@ def up(
 
     The jobs and everything else in it are gone when it ends.
     """
+    from rich.console import Console
+
+    from batchgate_cli.authoring import policy_file
+    from batchgate_cli.local.deployment import STACK
+    from batchgate_cli.local.services import running_services
+
     console = Console(highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, _interrupt)
 
-    def show(event: Event) -> None:
-        said = event["detail"]["serviceEventDetails"]
+    def show(event: "Event") -> None:
+        details = event["detail"]["serviceEventDetails"]
         if events:
-            console.print(f"{event['detail']['eventName']} {said['jobId']} {said['status']}", markup=False)
+            console.print(f"{event['detail']['eventName']} {details['jobId']} {details['status']}", markup=False)
 
     with reported_errors():
         if policy:
             policy_file.load(policy)
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        with only_one() as tell:
-            tell(Running(os.getpid(), since))
+        with only_one() as publish:
+            publish(Running(os.getpid(), since))
             with running_services(show, port=port) as services:
-                tell(Running(os.getpid(), since, services.url))
+                publish(Running(os.getpid(), since, services.url))
                 if deploy:
                     _deploy(services, policy or [], console)
-                    tell(Running(os.getpid(), since, services.url, STACK))
+                    publish(Running(os.getpid(), since, services.url, STACK))
                 console.print(_what_next(services.url, deployed=deploy), markup=False)
                 with contextlib.suppress(KeyboardInterrupt):
                     threading.Event().wait()
     console.print("ended")
 
 
-@app.command(epilog=f"{POLICY_EXIT_CODES_HELP} Of `status`: 0 runs, 1 does not.")
+@app.add(epilog=f"{POLICY_EXIT_CODES_HELP} Of `status`: 0 runs, 1 does not.")
 def status(
     exports: Annotated[
-        bool, typer.Option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
+        bool, option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Say whether a local AWS runs here, where, and what is in it."""
+    """Print whether a local AWS runs on this machine, where, and what is in it."""
     found = running()
     if exports and found is not None and found.url:
-        typer.echo(_exports(found.url))
+        click.echo(_exports(found.url))
         return
     jobs = _jobs(found.url) if found and found.url else {}
     if output is Output.JSON:
-        said = {"running": found is not None, "jobs": jobs}
+        result = {"running": found is not None, "jobs": jobs}
         if found is not None:
-            said |= {"url": found.url, "pid": found.pid, "since": found.since, "stack": found.stack or None}
-        typer.echo(json.dumps(said, indent=2))
+            result |= {"url": found.url, "pid": found.pid, "since": found.since, "stack": found.stack or None}
+        click.echo(json.dumps(result, indent=2))
     elif found is None:
-        typer.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
+        click.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
         if exports:
-            typer.echo("false")  # what evals this must not go on with another account's settings
+            click.echo("false")  # a script that evals this must not continue with another account's settings
     else:
-        typer.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
-        typer.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
-        typer.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
+        click.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
+        click.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
+        click.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
     if found is None or (exports and not found.url):
-        raise typer.Exit(Exit.COULD_NOT)
+        raise click.exceptions.Exit(Exit.COULD_NOT)
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def down() -> None:
     """End the local AWS that runs here, with everything in it."""
     with reported_errors():
         ended = end()
-    typer.echo(f"ended: {ended.url or 'it was starting'}")
+    click.echo(f"ended: {ended.url or 'it was starting'}")
 
 
-def _deploy(services: LocalServices, policies: list[Path], console: Console) -> None:
-    """Synthesize, bootstrap and deploy; on a terminal with what cdk says, one line that changes."""
+def _deploy(services: "LocalServices", policies: list[Path], console: "Console") -> None:
+    """Synthesize, bootstrap and deploy; on a terminal, cdk's last line is shown."""
+    from batchgate_cli.local.deployment import STACK, Deployment
+
     settings = {"policy_files": [str(path.resolve()) for path in policies]} if policies else {}
     with tempfile.TemporaryDirectory(prefix="batchgate-cdk-") as directory, console.status("") as waiting:
 
@@ -148,7 +147,7 @@ def _deploy(services: LocalServices, policies: list[Path], console: Console) -> 
 
 def _jobs(url: str) -> dict[str, int]:
     """How many jobs there are of each status."""
-    from batchgate_cli.local.services import CONTROL_URL, session
+    from batchgate_cli.local.services import ACCOUNT, CONTROL_URL, session
     from s3batch_emulator import over_http
 
     client = session().client("s3control", endpoint_url=CONTROL_URL, config=over_http(url))
@@ -164,12 +163,16 @@ def _jobs(url: str) -> dict[str, int]:
 
 def _exports(url: str) -> str:
     """Shell settings: these commands, this local AWS, and nobody's real credentials."""
+    from batchgate_cli.local.services import environment
+
     commands = shlex.quote(str(Path(sys.executable).parent))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(url).items()]
     return "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, f'export PATH={commands}:"$PATH"'])
 
 
 def _what_next(url: str, *, deployed: bool) -> str:
+    from batchgate_cli.local.services import ACCOUNT
+
     exports = "\n".join(f"  {line}" for line in _exports(url).splitlines())
     gate = (
         """
@@ -179,7 +182,7 @@ def _what_next(url: str, *, deployed: bool) -> str:
         else ""
     )
     return f"""
-A local AWS is on {url}. In another shell of its own, which then speaks to this one alone:
+A local AWS is on {url}. In another shell, whose AWS commands then reach only this one:
 
 {exports}
 
@@ -194,7 +197,7 @@ A local AWS is on {url}. In another shell of its own, which then speaks to this 
 Location={{ObjectArn=arn:aws:s3:::manifests/many.csv,ETag=$ETAG}}"
   aws s3control list-jobs --account-id {ACCOUNT}{gate}
 
-`batchgate local status` says what is there; Ctrl-C, or `batchgate local down`, ends it, and all in it is gone."""
+`batchgate local status` shows what is there. Ctrl-C or `batchgate local down` ends it and deletes everything in it."""
 
 
 def _interrupt(*_: object) -> None:

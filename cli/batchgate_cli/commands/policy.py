@@ -3,54 +3,35 @@
 import json
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.console import Console
-from rich.text import Text
+import click
 
 from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
-from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
-from batchgate.policy.reason import status_update_reason
-from batchgate_cli.authoring import policy_file
-from batchgate_cli.authoring.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage, show_outcome
-from batchgate_cli.authoring.cases import Coverage, Outcome, load_cases, run
-from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, decision_as_tree, done_instead
-from batchgate_cli.authoring.lint_file import LocatedFinding, located_findings
-from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
     Exit,
     notes_of,
-    printable_line,
     reported_errors,
     show_notes,
 )
-from batchgate_cli.operating.live_job import AwsOptions, look_at_live_job
+from batchgate_cli.groups import argument, command_group, option
+from batchgate_cli.operating.options import AwsOptions
+from batchgate_cli.output import Output, OutputOption, print_line, printable_line
 
-app = typer.Typer(
-    help="Check policies, and show how a job would be decided, and why.",
-    no_args_is_help=True,
-    epilog=TEST_EXIT_CODES_HELP,
-)
+if TYPE_CHECKING:
+    from batchgate_cli.authoring.cases import Outcome
+    from batchgate_cli.authoring.lint_file import LocatedFinding
+    from batchgate_cli.authoring.policy_file import LoadedPolicy
 
+app = command_group("Check policies, and show how a job would be decided, and why.", TEST_EXIT_CODES_HELP)
 
 DEPLOYMENT = Path("cdk.json")
-_WIDTH_OF_FILES = 1000
-"""Columns of output that nobody's terminal has to fit; long lines stay whole there."""
-
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class InputError(GateError):
@@ -59,21 +40,17 @@ class InputError(GateError):
 
 PolicyPaths = Annotated[
     list[Path],
-    typer.Argument(
+    argument(
         metavar="PATH...",
         help="Policy files, or directories of them; together they are one policy set.",
-        show_default=False,
     ),
 ]
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")
-]
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def check(
     paths: PolicyPaths,
-    strict: Annotated[bool, typer.Option("--strict", help="Findings fail too, with exit code 3.")] = False,
+    strict: Annotated[bool, option("--strict", help="Findings fail too, with exit code 3.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Validate and lint policy files: every problem at once, with file, line and what was expected.
@@ -82,6 +59,9 @@ def check(
     comment: `# batchgate: allow(NAME) because REASON`. If the working directory has a deployment's cdk.json, its
     settings are used.
     """
+    from batchgate_cli.authoring import policy_file
+    from batchgate_cli.authoring.lint_file import located_findings
+
     with reported_errors():
         try:
             loaded = policy_file.load(paths)
@@ -90,9 +70,9 @@ def check(
                 error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
-            said = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
-            print(json.dumps(said, indent=2))
-            raise typer.Exit(Exit.INVALID_POLICY) from error
+            result = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
+            print(json.dumps(result, indent=2))
+            raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
         if output is Output.JSON:
             print(json.dumps(_checked_as_json(loaded, findings), indent=2))
@@ -100,7 +80,7 @@ def check(
             show_notes(_not_read(loaded))
             _show_checked(loaded, findings)
         if strict and findings:
-            raise typer.Exit(Exit.INVALID_POLICY)
+            raise click.exceptions.Exit(Exit.INVALID_POLICY)
 
 
 def _manifest_buckets() -> list[str] | None:
@@ -112,7 +92,7 @@ def _manifest_buckets() -> list[str] | None:
         return None
 
 
-def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
+def _counts(loaded: "LoadedPolicy") -> dict[str, int]:
     document = loaded.document
     return {
         "policies": len(document.policies or ()),
@@ -121,14 +101,14 @@ def _counts(loaded: policy_file.LoadedPolicy) -> dict[str, int]:
     }
 
 
-def _not_read(loaded: policy_file.LoadedPolicy) -> list[str]:
+def _not_read(loaded: "LoadedPolicy") -> list[str]:
     return [
         f"not read: {path}; only files directly in a directory belong to its policy set; name it too if it belongs"
         for path in loaded.not_read
     ]
 
 
-def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> Json:
+def _checked_as_json(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> Json:
     return {
         "valid": True,
         "policy_version": loaded.policies.version,
@@ -140,31 +120,28 @@ def _checked_as_json(loaded: policy_file.LoadedPolicy, findings: list[LocatedFin
     }
 
 
-def _show_checked(loaded: policy_file.LoadedPolicy, findings: list[LocatedFinding]) -> None:
-    console = text_console()
+def _show_checked(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> None:
     for finding in findings:
         found = finding.finding
-        console.print(
-            Text.assemble((f"{finding.place}: ", "bold"), (f"{found.lint}: ", "yellow"), printable_line(found.why))
-        )
-        console.print(Text(f"    instead: {printable_line(found.instead)}"))
+        print_line((f"{finding.place}: ", "bold"), (f"{found.lint}: ", "yellow"), printable_line(found.why))
+        print_line(f"    instead: {printable_line(found.instead)}")
     counts = _counts(loaded)
-    said = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
-    said = said or "no statements, every job is held"
-    found_said = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
+    summary = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
+    summary = summary or "no statements, every job is held"
+    listed = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
     mode, version = loaded.document.mode, loaded.policies.version
-    console.print(f"valid: {said}; mode {mode}, policy version {version}{found_said}")
+    print_line(f"valid: {summary}; mode {mode}, policy version {version}{listed}")
 
 
 _SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception"}
 
 
-@app.command(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=POLICY_EXIT_CODES_HELP)
 def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     paths: PolicyPaths,
     job: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="FILE|-",
             help="The job, as `aws s3control describe-job` prints it; - reads standard input.",
             show_default=False,
@@ -172,31 +149,29 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = None,
     tags: Annotated[
         Path | None,
-        typer.Option(
+        option(
             metavar="FILE", help="The job's tags, as `aws s3control get-job-tagging` prints them.", show_default=False
         ),
     ] = None,
     job_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="A live job instead, read from AWS.", show_default=False)
+        str | None, option(metavar="ID", help="A live job instead, read from AWS.", show_default=False)
     ] = None,
     account_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="With --job-id: its account; the caller's own if not given.")
+        str | None, option(metavar="ID", help="With --job-id: its account; the caller's own if not given.")
     ] = None,
-    region: Annotated[str | None, typer.Option(metavar="REGION", help="With --job-id: its Region.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="NAME", help="With --job-id: the AWS profile.")] = None,
-    endpoint_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="With --job-id: S3 Control's endpoint.")
-    ] = None,
+    region: Annotated[str | None, option(metavar="REGION", help="With --job-id: its Region.")] = None,
+    profile: Annotated[str | None, option(metavar="NAME", help="With --job-id: the AWS profile.")] = None,
+    endpoint_url: Annotated[str | None, option(metavar="URL", help="With --job-id: S3 Control's endpoint.")] = None,
     at: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="INSTANT",
             help="Evaluate at this instant instead of now: ISO 8601 with an offset, such as 2026-11-22T22:30Z",
         ),
     ] = None,
     suspended_date_survives: Annotated[
         DateSurvives,
-        typer.Option(
+        option(
             metavar="WORD",
             help="unknown, true or false: the deployment's setting of this name; it matters for a job that was never"
             " seen Suspended.",
@@ -204,13 +179,13 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = DateSurvives.UNKNOWN,
     untagged_answer_lacks_tags: Annotated[
         bool,
-        typer.Option(
+        option(
             "--untagged-answer-lacks-tags",
             help="With --job-id: the deployment's setting of this name is true, so an answer without tags means none.",
         ),
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also show every check of statements that do not match the job.")
+        bool, option("--all", help="Also show every check of statements that do not match the job.")
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -219,19 +194,26 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed.
     """
     if (job is None) == (job_id is None):
-        raise typer.BadParameter("expected either --job or --job-id", param_hint="--job")
+        raise click.BadParameter("expected either --job or --job-id", param_hint="--job")
     aws = AwsOptions(profile, region, endpoint_url, account_id, untagged_answer_lacks_tags)
     if job is not None and aws != AwsOptions():
-        raise typer.BadParameter("the AWS options go with --job-id", param_hint="--job")
+        raise click.BadParameter("the AWS options go with --job-id", param_hint="--job")
     if job_id is not None and tags is not None:
-        raise typer.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
+        raise click.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
     instant = _instant(at)
+    from batchgate.policy.evaluate import evaluate_job
+    from batchgate.policy.reason import status_update_reason
+    from batchgate_cli.authoring import policy_file
+    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, done_instead, show_tree
+
     with reported_errors():
         policies = policy_file.load(paths).policies
         size: int | Gap = NOT_READ
         if job_id is not None:
-            look, size = look_at_live_job(job_id, policies, aws)
-            seen, job_tags = look.job, look.tags
+            from batchgate_cli.operating.live_job import read_live_job
+
+            snapshot, size = read_live_job(job_id, policies, aws)
+            seen, job_tags = snapshot.job, snapshot.tags
         else:
             seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
         asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
@@ -241,26 +223,25 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
             return
-        console = text_console()
-        console.print(decision_as_tree(decision, instead, everything=everything))
+        show_tree(decision, instead, everything=everything)
         if instead:
-            console.print(Text(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}"))
+            print_line(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}")
         else:
-            console.print(Text(f"reason: {status_update_reason(decision)}"))
+            print_line(f"reason: {status_update_reason(decision)}")
 
 
 DEFAULT_CASES = Path("policies/cases")
 
 
-@app.command("test", epilog=TEST_EXIT_CODES_HELP)
+@app.add("test", epilog=TEST_EXIT_CODES_HELP)
 def run_cases(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH...]", help="Case files, or directories of them; policies/cases if not given."),
+        argument(metavar="[PATH...]", help="Case files, or directories of them; policies/cases if not given."),
     ] = None,
     require_coverage: Annotated[
         bool,
-        typer.Option("--require-coverage", help="Also fail (exit code 4) if something is not exercised by any case."),
+        option("--require-coverage", help="Also fail (exit code 4) if something is not exercised by any case."),
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -268,6 +249,15 @@ def run_cases(
 
     Each file names the policies it tries. A policy set in shadow mode is tried as if enforced.
     """
+    from batchgate_cli.authoring.case_view import (
+        gaps_as_json,
+        outcome_as_json,
+        part_as_json,
+        show_coverage,
+        show_outcome,
+    )
+    from batchgate_cli.authoring.cases import Coverage, load_cases, run
+
     with reported_errors():
         coverage = Coverage()
         try:
@@ -276,32 +266,31 @@ def run_cases(
             if output is Output.TEXT:
                 raise
             print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
-            raise typer.Exit(Exit.INVALID_POLICY) from error
+            raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
-        console = text_console()
         for each in tried:
             if output is Output.TEXT:
-                console.print(Text(str(each.file), "bold"))
+                print_line((str(each.file), "bold"))
             for outcome in run(each):
                 outcomes.append(outcome)
                 if output is Output.TEXT:
-                    show_outcome(console, outcome)
+                    show_outcome(outcome)
         parts = list(coverage.parts())
         gaps = [gap for part in parts for gap in gaps_as_json(part)]
         failed = sum(1 for outcome in outcomes if outcome.failures)
         if output is Output.JSON:
-            said = {
+            result = {
                 "problems": [],
                 "cases": [outcome_as_json(outcome) for outcome in outcomes],
                 "coverage": [part_as_json(part) for part in parts],
                 "unexercised": gaps,
             }
-            print(json.dumps(said, indent=2))
+            print(json.dumps(result, indent=2))
         else:
-            show_coverage(console, parts)
-            console.print(f"{len(outcomes) - failed} passed, {failed} failed")
+            show_coverage(parts)
+            print_line(f"{len(outcomes) - failed} passed, {failed} failed")
         if failed or (require_coverage and gaps):
-            raise typer.Exit(Exit.CASE_FAILED)
+            raise click.exceptions.Exit(Exit.CASE_FAILED)
 
 
 def _case_files(paths: list[Path]) -> list[Path]:
@@ -316,7 +305,7 @@ def _case_files(paths: list[Path]) -> list[Path]:
     return found
 
 
-@app.command()
+@app.add()
 def schema() -> None:
     """Print the JSON Schema of policy files, for editors."""
     from batchgate_cli.authoring.schema import policy_schema
@@ -325,12 +314,13 @@ def schema() -> None:
         print(json.dumps(policy_schema(), indent=2), flush=True)
 
 
-@app.command()
+@app.add()
 def new(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The policy file to write; never overwritten.")],
+    path: Annotated[Path, argument(metavar="FILE", help="The policy file to write; never overwritten.")],
 ) -> None:
     """Write a commented first policy in shadow mode, and cases for it that pass."""
     from batchgate_cli.authoring.schema import policy_schema
+    from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
 
     with reported_errors():
         cases = path.parent / "cases" / path.name
@@ -346,15 +336,7 @@ def new(
     print(f"next: batchgate policy check {path} && batchgate policy test {cases}")
 
 
-def text_console() -> Console:
-    """Standard output; as wide as anything if it is no terminal, so that long lines stay whole."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_FILES
-    return console
-
-
-def _finding_as_json(located: LocatedFinding) -> Json:
+def _finding_as_json(located: "LocatedFinding") -> Json:
     place, found = located.place, located.finding
     return {
         "file": place.file,
@@ -420,4 +402,4 @@ def _instant(text: str | None) -> datetime | None:
         return parse_moment(text)
     except ValueError as error:
         message = f"expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got {text!r}"
-        raise typer.BadParameter(message, param_hint="--at") from error
+        raise click.BadParameter(message, param_hint="--at") from error

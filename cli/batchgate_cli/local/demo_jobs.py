@@ -10,8 +10,9 @@ from typing import Any
 
 from batchgate.errors import GateError
 from batchgate.text import shorten
+from batchgate_cli.local.demo_gate import DemoS3
 from batchgate_cli.local.ministack import CHECKOUT
-from batchgate_cli.local.services import ACCOUNT, LocalServices
+from batchgate_cli.local.services import ACCOUNT
 
 BUCKET = "demo-manifests"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/batch-operations"
@@ -19,7 +20,7 @@ AWS_VARIABLE = "BATCHGATE_AWS_CLI"
 
 
 class AwsCliError(GateError):
-    """The `aws` command isn't installed beside the checkout, or refused."""
+    """The `aws` command is not installed, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,35 +100,43 @@ def manifest_key(number: int) -> str:
     return f"manifests/{number}.csv"
 
 
-def create_demo_job(number: int, job: DemoJob, services: LocalServices) -> str:
-    """Upload the manifest, create the job as its kind says, and give its id.
+def create_demo_job(number: int, job: DemoJob, s3: DemoS3) -> str:
+    """Write the manifest, create the job, and return its id.
 
     Raises:
-        AwsCliError: The `aws` command isn't there, or refused.
+        AwsCliError: The `aws` command failed.
     """
     rows = "".join(f"demo-data,objects/{row:05}.bin\n" for row in range(job.tasks))
-    put = services.s3().put_object(Bucket=BUCKET, Key=manifest_key(number), Body=rows.encode())
-    request = job.request(number, put["ETag"].strip('"'))
-    if job.by_cli:
+    request = job.request(number, s3.objects.put(BUCKET, manifest_key(number), rows.encode()))
+    if job.by_cli and aws_cli() is not None:
         parameters = json.dumps({"AccountId": ACCOUNT, **request})
-        created = aws(["s3control", "create-job", "--cli-input-json", parameters], services)
+        created = aws(["s3control", "create-job", "--cli-input-json", parameters], s3)
         return str(json.loads(created)["JobId"])
-    return services.s3control().create_job(AccountId=ACCOUNT, **request)["JobId"]
+    return s3.s3control().create_job(AccountId=ACCOUNT, **request)["JobId"]
 
 
-def aws(arguments: list[str], services: LocalServices) -> str:
-    """Run the unmodified `aws` command against the local services, and give what it prints.
+def aws_cli() -> Path | None:
+    """The `aws` command that the demo uses beside the SDK: the checkout's, or the one that the environment names.
+
+    None where there is neither: the SDK then creates all jobs.
+    """
+    executable = Path(os.environ.get(AWS_VARIABLE) or CHECKOUT / ".venv-awscli" / "bin" / "aws")
+    return executable if executable.exists() else None
+
+
+def aws(arguments: list[str], s3: DemoS3) -> str:
+    """Run the unmodified `aws` command against the emulator and return what it prints.
 
     Raises:
-        AwsCliError: It isn't there, or refused; the message has what it said.
+        AwsCliError: It is not installed, or it failed; the message has its output.
     """
-    executable = os.environ.get(AWS_VARIABLE) or str(CHECKOUT / ".venv-awscli" / "bin" / "aws")
-    if not Path(executable).exists():
-        raise AwsCliError(f"{executable} is missing: run `make setup`, or set {AWS_VARIABLE}")
+    executable = aws_cli()
+    if executable is None:
+        raise AwsCliError(f"no `aws` command: run `make setup` in a checkout, or set {AWS_VARIABLE}")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
-        [executable, *arguments],
-        env=environment | services.environment() | {"AWS_CONFIG_FILE": os.devnull, "AWS_PAGER": ""},
+        [str(executable), *arguments],
+        env=environment | s3.environment() | {"AWS_CONFIG_FILE": os.devnull, "AWS_PAGER": ""},
         capture_output=True,
         text=True,
         check=False,

@@ -25,7 +25,7 @@ _PROXIES = {"HTTP_PROXY", "http_proxy"}
 
 
 class DeploymentError(GateError):
-    """The cdk command is missing, or failed; the message ends with what it said."""
+    """The cdk command is missing, or failed; the message ends with its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Deployment:
         """Synthesize, and meanwhile make what cdk wants to find in every account.
 
         Raises:
-            DeploymentError: Either failed; what was wrong with the settings is said by the former.
+            DeploymentError: Either failed; wrong settings are reported by the former.
         """
         with ThreadPoolExecutor(1) as aside:
             bootstrapped = aside.submit(self.bootstrap)
@@ -85,11 +85,11 @@ class Deployment:
             outputs = Path(directory, "outputs.json")
             arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
             self._cdk("deploy", STACK, "--app", str(self.assembly), *arguments)
-            said: dict[str, dict[str, str]] = json.loads(outputs.read_bytes())
-        return said[STACK]
+            deployed: dict[str, dict[str, str]] = json.loads(outputs.read_bytes())
+        return deployed[STACK]
 
     def destroy(self) -> None:
-        """Take the stack away, but for what it is told to keep.
+        """Remove the stack, except what its settings keep.
 
         Raises:
             DeploymentError: It failed.
@@ -125,7 +125,7 @@ class Deployment:
                     pass
                 raise
         if process.returncode:
-            raise DeploymentError(f"cdk {arguments[0]} failed. It says:\n{''.join(last).strip()}")
+            raise DeploymentError(f"cdk {arguments[0]} failed. Its output ends:\n{''.join(last).strip()}")
 
     def _context(self) -> list[str]:
         """The settings chosen here, beside the checkout's own, and the processor of this machine."""
@@ -133,7 +133,7 @@ class Deployment:
         return ["-c", f"batchgate={json.dumps({**here, **self.settings})}"]
 
     def _environment(self) -> dict[str, str]:
-        """No account but the local one, and nobody asked or told outside of this machine."""
+        """No account but the local one, and no telemetry or version check."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         # cdk speaks to the local AWS alone, and the packages of the asset may lie behind a proxy of the user's.
         local = {name: value for name, value in environment(self.url).items() if name not in _PROXIES}

@@ -99,7 +99,7 @@ def _endpoint(process: subprocess.Popen[str], log: Path) -> str:
         raise _failure("did not start", log)
     connection = http.client.HTTPConnection("127.0.0.1", int(printed), timeout=START_SECONDS)
     try:
-        # The port listens before anyone serves it: this request waits until somebody does.
+        # The port listens before ministack serves it: this request waits until it does.
         connection.request("GET", "/_ministack/health")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
@@ -112,8 +112,8 @@ def _endpoint(process: subprocess.Popen[str], log: Path) -> str:
 
 
 def _failure(what: str, log: Path) -> MinistackError:
-    said = log.read_text(errors="replace").strip()[-2000:]
-    return MinistackError(f"ministack {what}. It says:\n{said or '(nothing)'}")
+    printed = log.read_text(errors="replace").strip()[-2000:]
+    return MinistackError(f"ministack {what}. Its output ends:\n{printed or '(nothing)'}")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 CONTROL_URL = f"http://s3-control.{REGION}.amazonaws.com"
-"""S3 Control's endpoint as clients are told it; the account goes before the host, and the way there is a proxy."""
+"""S3 Control's endpoint in clients' configuration; the account goes before the host, and the way there is a proxy."""
 
 _SECRET = "local"  # noqa: S105 - what the local AWS takes for one
-_PASSING = timedelta(milliseconds=150)
+PASSING = timedelta(milliseconds=150)
 _ANSWERS_WITHIN_SECONDS = 30.0
 _LOG = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
             S3Objects.at(url, access_key_id=ACCOUNT, secret_access_key=_SECRET),
             announce,
             region=REGION,
-            delays=Delays.every(_PASSING),
+            delays=Delays.every(PASSING),
             identity=Identity(authorizer=allowed),
         )
         with running_server(application(batch)) as batch_url:
@@ -154,14 +154,14 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
             yield LocalServices(url, batch, token)
 
 
-def _ask_gateway(url: str, token: str, what: str, said: object) -> dict[str, Any]:
+def _ask_gateway(url: str, token: str, what: str, body: object) -> dict[str, Any]:
     """Ask for what ministack itself has no API for; see ministack_server.py."""
     try:
         answer = urllib3.request(
             "PUT",
             f"{url}/_batchgate/{what}",
             headers={"Authorization": f"Bearer {token}"},
-            body=json.dumps(said),
+            body=json.dumps(body),
             timeout=_ANSWERS_WITHIN_SECONDS,
             retries=False,
         )

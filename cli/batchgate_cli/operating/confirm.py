@@ -2,21 +2,21 @@
 
 import sys
 
-import typer
+import click
 
 
 def confirm(question: str, *, yes: bool) -> None:
     """Go on if the answer is yes, on the terminal or by --yes.
 
     Raises:
-        typer.Abort: The answer was no.
-        typer.BadParameter: Standard input is not a terminal.
+        click.Abort: The answer was no.
+        click.BadParameter: Standard input is not a terminal.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise typer.BadParameter(
+        raise click.BadParameter(
             "stdin is not a terminal; nothing was changed. Pass --yes to skip the prompt.",
             param_hint="--yes",
         )
-    typer.confirm(question, abort=True, err=True)
+    click.confirm(question, abort=True, err=True)

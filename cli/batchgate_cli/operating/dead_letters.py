@@ -1,4 +1,4 @@
-"""Job events that did not get their review: read, shown, and moved back to the queue."""
+"""Job events that were never reviewed: read, shown, and moved back to the queue."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SHOWN_AT_MOST: Final = 100
-"""Letters of each queue that are looked at before somebody is asked."""
+"""Letters of each queue that are shown and moved at a time."""
 
 _A_BATCH: Final = 10
 """Source: SQS API, ReceiveMessage MaxNumberOfMessages, SendMessageBatch."""
@@ -33,20 +33,20 @@ _WAIT_SECONDS: Final = 1
 
 
 class RedriveError(GateError):
-    """Not all dead letters were moved; those that were not are where they were."""
+    """Not all dead letters were moved; the others stay in their queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One event that did not get its review.
+    """One event that was never reviewed.
 
     Attributes:
         queue: unreviewed (the gate failed on it again and again) or undelivered (EventBridge could not queue it).
         ref: The job; None where the event names none.
         event: The event's name; "" where it has none.
-        received: How often it was received, this look not counted.
+        received: How often it was received, not counting this read.
         sent_at: When it was first put into a queue.
-        why: What EventBridge says, or the gate's log; "" where nobody says.
+        why: What EventBridge says, or the gate's log; "" where neither says.
         no_event: What is wrong with it as an event; "" where it is one.
     """
 
@@ -72,18 +72,18 @@ class DeadLetterQueue:
     name: str
     url: str
 
-    def look(self) -> list[DeadLetter]:
-        """What is in it, up to a bound, and visible again at once: reading takes nothing away."""
+    def letters(self) -> list[DeadLetter]:
+        """What is in it, up to a bound, and visible again at once: nothing is removed."""
         with self._received(SHOWN_AT_MOST) as messages:
             return [_letter(self.name, message) for message in messages]
 
     def count(self) -> int:
         """About how many there are."""
-        said = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"])
-        return int(said["Attributes"]["ApproximateNumberOfMessages"])
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def move_to(self, queue_url: str, at_most: int) -> int:
-        """Send what is in it to another queue, each deleted here when it is there; a second one hurts nobody.
+        """Send what is in it to another queue, each deleted here once it is there; a duplicate does no harm.
 
         Returns:
             How many were moved.
@@ -111,7 +111,7 @@ class DeadLetterQueue:
             self._show_again([messages[int(each["Id"])] for each in failed])
             first = failed[0]
             raise RedriveError(
-                f"{len(failed)} of the {self.name} events were refused by the queue and stay where they are: "
+                f"{len(failed)} of the {self.name} events were refused by the queue and were not moved: "
                 f"{first.get('Code')}: {first.get('Message')}"
             )
         return len(sent)
@@ -199,22 +199,22 @@ def _failure(logs: Any, group: str, letter: DeadLetter) -> str:  # noqa: ANN401 
 
 def _error_of(line: str) -> str:
     try:
-        said = json.loads(line)
+        logged = json.loads(line)
     except ValueError:
         return ""
-    return str(said.get("error") or "") if isinstance(said, dict) else ""
+    return str(logged.get("error") or "") if isinstance(logged, dict) else ""
 
 
 def _letter(queue: str, message: Mapping[str, Any]) -> DeadLetter:
     ref, event, no_event = _read(str(message.get("Body") or ""))
-    said = message.get("Attributes") or {}
+    attributes = message.get("Attributes") or {}
     return DeadLetter(
         queue=queue,
         message_id=str(message["MessageId"]),
         ref=ref,
         event=event,
-        received=max(0, int(said.get("ApproximateReceiveCount") or 1) - 1),
-        sent_at=datetime.fromtimestamp(int(said.get("SentTimestamp") or 0) / 1000, UTC),
+        received=max(0, int(attributes.get("ApproximateReceiveCount") or 1) - 1),
+        sent_at=datetime.fromtimestamp(int(attributes.get("SentTimestamp") or 0) / 1000, UTC),
         why=_why(message.get("MessageAttributes") or {}),
         no_event=no_event,
     )
@@ -236,6 +236,6 @@ def _read(body: str) -> tuple[JobRef | None, str, str]:
 
 def _why(attributes: Mapping[str, Any]) -> str:
     """EventBridge's own words; *source*: EventBridge User Guide, eb-rule-dlq, the message's attributes."""
-    said = {name: str(value.get("StringValue") or "") for name, value in attributes.items()}
-    parts = [said.get(name, "") for name in ("ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION")]
+    texts = {name: str(value.get("StringValue") or "") for name, value in attributes.items()}
+    parts = [texts.get(name, "") for name in ("ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION")]
     return ", ".join(part for part in parts if part)

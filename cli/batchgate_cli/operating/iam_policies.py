@@ -17,8 +17,8 @@ SCP_CHARACTERS_AT_MOST: Final = 5120
 _ROLE_ARN_PARTS: Final = 6
 
 
-class GuardrailsError(GateError):
-    """A guard rail can't be written from what was said."""
+class IamPolicyError(GateError):
+    """The policy can't be written from what was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def service_control_policy(
 ) -> Document:
     """What keeps everybody but the gate and the named operators from confirming or cancelling jobs that wait.
 
-    It says nothing of jobs that already run: whoever may cancel those by IAM still may. It covers the account and
+    It does not cover jobs that already run: whoever may cancel those by IAM still may. It covers the account and
     Region of the gate. *Source*: Service Authorization Reference, Amazon S3: UpdateJobStatus knows
     s3:JobSuspendedCause, and no key tells confirming from cancelling.
 
@@ -78,11 +78,11 @@ def service_control_policy(
         taggers: ARNs of the roles that may set them all the same. Creating a job with tags may take PutJobTagging.
 
     Raises:
-        GuardrailsError: A role is not one, or the policy gets larger than Organizations takes.
+        IamPolicyError: A role is not one, or the policy gets larger than Organizations takes.
     """
     deciders = [*_roles(gate.roles), *_roles(operators)]
     if not gate.roles:
-        raise GuardrailsError("expected the ARN of the gate's role at least; without it nobody could decide")
+        raise IamPolicyError("expected the ARN of the gate's role at least; without it no role could decide")
     statements: list[Json] = [
         {
             "Sid": "OnlyTheGateAndOperatorsDecideWaitingJobs",
@@ -108,7 +108,7 @@ def service_control_policy(
     document: Document = {"Version": "2012-10-17", "Statement": statements}
     characters = len(json.dumps(document, separators=(",", ":")))
     if characters > SCP_CHARACTERS_AT_MOST:
-        raise GuardrailsError(
+        raise IamPolicyError(
             f"the policy takes {characters} characters, and Organizations at most {SCP_CHARACTERS_AT_MOST}: "
             "name fewer roles, or several by one ARN with *"
         )
@@ -180,7 +180,7 @@ def _roles(arns: Sequence[str]) -> tuple[str, ...]:
         parts = arn.split(":", _ROLE_ARN_PARTS - 1)
         is_role = len(parts) == _ROLE_ARN_PARTS and parts[0] == "arn" and parts[2] == "iam"
         if not is_role or not parts[5].startswith("role/"):
-            raise GuardrailsError(
+            raise IamPolicyError(
                 f"expected the ARN of a role, as arn:aws:iam::111122223333:role/NAME, got {shorten(arn, 120)!r}; "
                 "of a session (arn:aws:sts::...:assumed-role/...) the role is what policies know"
             )

@@ -17,7 +17,7 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
-from batchgate_cli.exits import printable_line
+from batchgate_cli.output import printable_line
 
 WIDE: Final = 150
 """Columns from which a held job is one row."""
@@ -116,10 +116,10 @@ def _marked(item: State) -> Text:
     marks = ["shadow"] if item.shadow else []
     if item.block is not None:
         marks.append(_MARKS[item.block])
-    said = Text()
+    marked = Text()
     for mark in marks:
-        said.append(f"[{mark}] ", "magenta")
-    return said.append(obstacle(item.reason))
+        marked.append(f"[{mark}] ", "magenta")
+    return marked.append(obstacle(item.reason))
 
 
 def obstacle(reason: str) -> str:
@@ -136,7 +136,7 @@ def _until(item: State) -> str:
         return _minute(item.until)
     if item.cancels_at is not None:
         return f"{_minute(item.cancels_at)}, then it will be cancelled"
-    return "the gate is resumed" if item.block is Block.PAUSED else "somebody decides"
+    return "the gate is resumed" if item.block is Block.PAUSED else "a person decides"
 
 
 def _urgency(item: State, now: datetime) -> str:
@@ -161,11 +161,11 @@ def age(passed: timedelta) -> str:
 # --- One job ------------------------------------------------------------------------------------------
 
 
-def job_as_json(job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], trouble: str) -> Json:
+def job_as_json(job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], error: str) -> Json:
     """What S3 says, what the ledger says, and every review."""
     return {
         "job": _facts_as_json(job) if job else None,
-        "trouble": trouble or None,
+        "error": error or None,
         "state": _state_as_json(state) if state else None,
         "history": [dict(review) for review in history],
     }
@@ -189,27 +189,27 @@ def _facts_as_json(job: Job) -> dict[str, Json]:
 
 
 def _state_as_json(state: State) -> dict[str, Json]:
-    said: dict[str, Json] = {}
+    facts: dict[str, Json] = {}
     for name in state.__struct_fields__:
         value = getattr(state, name)
         if name == "ref":
             continue
         if isinstance(value, datetime):
-            said[name] = value.isoformat()
+            facts[name] = value.isoformat()
         elif isinstance(value, timedelta):
-            said[f"{name}_seconds"] = value.total_seconds()
+            facts[f"{name}_seconds"] = value.total_seconds()
         else:
-            said[name] = str(value) if isinstance(value, str) else value
-    return said
+            facts[name] = str(value) if isinstance(value, str) else value
+    return facts
 
 
 def show_job(
-    console: Console, job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], trouble: str
+    console: Console, job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], error: str
 ) -> None:
     """What S3 says, what the ledger says, and how it came to that."""
     _heading(console, "S3 says")
     if job is None:
-        _line(console, "nothing", trouble)
+        _line(console, "nothing", error)
     else:
         _show_facts(console, job)
     _heading(console, "the gate says")
@@ -263,7 +263,7 @@ def _show_state(console: Console, state: State) -> None:
 def ended_in_words(state: State) -> str:
     """How a settled job ended."""
     if state.outcome is Outcome.APPLIED and state.direction is not None:
-        by = "; nothing on the job says by whom" if state.unattributed else f" by {state.decided_by}"
+        by = "; the job does not show by whom" if state.unattributed else f" by {state.decided_by}"
         return f"{DONE[state.direction]}{by}"
     return _ENDS[state.outcome] if state.outcome else "ended"
 
@@ -271,7 +271,7 @@ def ended_in_words(state: State) -> str:
 DONE: Final = {RequestedAction.APPROVE: "approved", RequestedAction.CANCEL: "cancelled"}
 _ENDS: Final = {
     Outcome.APPLIED: "decided",
-    Outcome.SUPERSEDED: "superseded: it was decided by somebody else than the gate",
+    Outcome.SUPERSEDED: "superseded: it was decided elsewhere, not by the gate",
     Outcome.UNGATED: "ungated: it ran without asking for confirmation",
     Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE: "ungated or confirmed elsewhere: it ran, and S3 does not say which",
     Outcome.LAPSED: "lapsed: it ended without a decision",
@@ -315,9 +315,9 @@ def _evaluated(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
     return (evidence.get("overridden") if "person" in evidence else evidence) or {}
 
 
-def _decides(said: Mapping[str, Any], evaluated: Mapping[str, Any]) -> bool:
+def _decides(entry: Mapping[str, Any], evaluated: Mapping[str, Any]) -> bool:
     """Whether it asks for the verdict; in shadow mode, for what the verdict would be."""
-    return bool(said.get("enforced", True)) and said.get("vote") == (
+    return bool(entry.get("enforced", True)) and entry.get("vote") == (
         evaluated.get("if_enforced") or evaluated.get("verdict")
     )
 
@@ -331,13 +331,13 @@ _RULES: Final = {
 }
 
 
-def _objection(said: Mapping[str, Any]) -> str:
-    subject = f"{said['subject']} is " if said.get("subject") else ""
-    would = "" if said.get("enforced", True) else " (shadow: would)"
-    requirement = f"{subject}{said.get('actual')}, want {said.get('wanted')}"
-    if said.get("kind") == "manual_approval":
-        requirement = f"manual approval required, {said.get('actual')}"
-    return f"{said.get('statement')}: {requirement}{would} -> {said.get('vote')}"
+def _objection(entry: Mapping[str, Any]) -> str:
+    subject = f"{entry['subject']} is " if entry.get("subject") else ""
+    would = "" if entry.get("enforced", True) else " (shadow: would)"
+    requirement = f"{subject}{entry.get('actual')}, want {entry.get('wanted')}"
+    if entry.get("kind") == "manual_approval":
+        requirement = f"manual approval required, {entry.get('actual')}"
+    return f"{entry.get('statement')}: {requirement}{would} -> {entry.get('vote')}"
 
 
 def _heading(console: Console, text: str) -> None:
@@ -364,14 +364,14 @@ def _hanging(console: Console, start: str, text: Text) -> None:
 # --- A person's decision ------------------------------------------------------------------------------
 
 
-def show_plan(console: Console, proposal: Proposal, place: str, trouble: str) -> None:
+def show_plan(console: Console, proposal: Proposal, place: str, error: str) -> None:
     """What is about to be done to a job, and what the policies say against it.
 
     Args:
         console: Where to.
         proposal: What is about to be done.
         place: Account and Region.
-        trouble: Why the policies can't be read; "" where they can.
+        error: Why the policies can't be read; "" where they can.
     """
     job, held, intent = proposal.look.job, proposal.state, proposal.intent
     direction = intent.direction
@@ -389,7 +389,7 @@ def show_plan(console: Console, proposal: Proposal, place: str, trouble: str) ->
     evidence = intent.review.evidence or {}
     evaluated = evidence.get("overridden")
     if not isinstance(evaluated, Mapping):
-        _line(console, "overridden", f"not known, the policies can't be read: {trouble}", "yellow")
+        _line(console, "overridden", f"not known, the policies can't be read: {error}", "yellow")
         return
     verdict = str(evaluated.get("verdict"))
     _line(console, "policies say", f"{verdict} [policy {evaluated.get('policy_version')}]")

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 import msgspec
-import typer
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from botocore.parsers import ResponseParserError
 
@@ -21,7 +19,7 @@ from batchgate.aws.answers import only_answers
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.errors import GateError, JobDescriptionError, PolicyUnavailableError, RefusedError
+from batchgate.errors import JobDescriptionError, PolicyUnavailableError, RefusedError
 from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
 from batchgate.gate.review import Proposal, propose_by_hand
 from batchgate.gate.state import RequestedAction
@@ -30,12 +28,10 @@ from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.operating.options import PARAMETER, GateAccessError, GateOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-PARAMETER: Final = "/batchgate/gate"
-"""The SSM parameter that says where the gate of an account and Region keeps what; there is one at most."""
 
 A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
 """The deadline of a person's decision, as Lambda's is a function's."""
@@ -45,12 +41,8 @@ _NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
 """Asked for by the gate, and by nothing that a person does: people are counted, and never stopped_by_breaker."""
 
 
-class GateAccessError(GateError):
-    """The deployed gate can't be found or reached; the message says what to do."""
-
-
-class Whereabouts(msgspec.Struct, frozen=True):
-    """What the parameter says; members that it does not have are not to be had.
+class GateLocations(msgspec.Struct, frozen=True):
+    """Where the gate keeps what, as its SSM parameter has it.
 
     Attributes:
         ledger_table: The table of decisions.
@@ -76,41 +68,6 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class GateOptions:
-    """How a command finds the gate; None, or empty, where not said.
-
-    Attributes:
-        endpoint_url: S3 Control's endpoint.
-        table: The ledger's table, where it is not to be looked up.
-        policies: Policy files to evaluate by, where the deployed ones are not to be asked.
-    """
-
-    profile: str | None = None
-    region: str | None = None
-    endpoint_url: str | None = None
-    table: str | None = None
-    policies: tuple[Path, ...] = ()
-
-
-ProfileOption = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS profile.")]
-RegionOption = Annotated[str | None, typer.Option(metavar="REGION", help="The gate's Region.")]
-EndpointOption = Annotated[str | None, typer.Option(metavar="URL", help="S3 Control's endpoint.")]
-TableOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
-]
-PoliciesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--policy",
-        metavar="PATH",
-        help="Show objections by these policy files; by those in force if not given. Can be given several times.",
-        show_default=False,
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
 class LiveGate:
     """The gate of one account and Region, and who asks.
 
@@ -123,7 +80,7 @@ class LiveGate:
     session: boto3.session.Session
     who: str
     home: tuple[str, str, str]
-    found: Whereabouts
+    found: GateLocations
     ledger: ledgers.DynamoLedger
     jobs: JobsApi
     policies: PolicySource
@@ -144,7 +101,7 @@ class LiveGate:
         except JobDescriptionError as error:
             raise GateAccessError(str(error)) from error
         if (ref.partition, ref.region, ref.account_id) != self.home:
-            raise GateAccessError(f"{job}: not a job of {self.place}; --region and --profile say whose gate is asked")
+            raise GateAccessError(f"{job}: not a job of {self.place}; pass --region or --profile for another gate")
         return ref
 
     @property
@@ -158,7 +115,7 @@ class LiveGate:
 
         Raises:
             RefusedError: It can't be done, and why.
-            GateError: AWS's trouble.
+            GateError: AWS refused or did not answer.
         """
         proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
         pause = self.ledger.pause()
@@ -194,14 +151,14 @@ def find_gate(options: GateOptions) -> LiveGate:
         PolicyError: The policy files of the command line are invalid.
     """
     clock = SystemClock()
-    with aws_troubles():
+    with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         only_answers(session.events)
         caller = session.client("sts", config=CONFIG).get_caller_identity()
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
         home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
-        found = Whereabouts(ledger_table=options.table) if options.table else _look_up(session, home)
+        found = GateLocations(ledger_table=options.table) if options.table else _look_up(session, home)
         policies = _policies(session, options, found, clock)
     return LiveGate(
         session=session,
@@ -215,17 +172,17 @@ def find_gate(options: GateOptions) -> LiveGate:
     )
 
 
-def _policies(session: boto3.session.Session, options: GateOptions, found: Whereabouts, clock: Clock) -> PolicySource:
+def _policies(session: boto3.session.Session, options: GateOptions, found: GateLocations, clock: Clock) -> PolicySource:
     """Those of the command line, else those in force."""
     if options.policies:
         return _PoliciesOfFiles(policy_file.load(options.policies).policies)
     if found.appconfig is None:
         return _NoPolicies()
     client = session.client("appconfigdata", config=appconfigs.CONFIG)
-    return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda trouble: None)  # noqa: ARG005 - it is raised, too
+    return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda _error: None)
 
 
-def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Whereabouts:
+def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> GateLocations:
     _, region, account_id = home
     try:
         answer = session.client("ssm", config=CONFIG).get_parameter(Name=PARAMETER)
@@ -234,26 +191,26 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Wher
             raise
         raise GateAccessError(
             f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {PARAMETER}); "
-            "--region and --profile say where to look, --table names a ledger without looking"
+            "to look elsewhere pass --region or --profile; to skip the lookup pass --table"
         ) from error
     try:
-        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=Whereabouts)
+        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=GateLocations)
     except msgspec.MsgspecError as error:
         raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
 
 
 @contextmanager
-def aws_troubles() -> Iterator[None]:
+def aws_errors() -> Iterator[None]:
     """Turn what boto3 raises into a message with what to do."""
     try:
         yield
     except NoCredentialsError as error:
-        raise GateAccessError("no AWS credentials; `aws configure`, AWS_PROFILE or --profile say whose") from error
+        raise GateAccessError("no AWS credentials; pass --profile, set AWS_PROFILE or run `aws configure`") from error
     except NoRegionError as error:
-        raise GateAccessError("no Region; --region or AWS_REGION says where the gate is") from error
+        raise GateAccessError("no Region; pass --region or set AWS_REGION") from error
     except ClientError as error:
-        said: Any = error.response.get("Error", {})
-        message = f"{error.operation_name}: {said.get('Code')}: {shorten(str(said.get('Message') or ''), 300)}"
+        details: Any = error.response.get("Error", {})
+        message = f"{error.operation_name}: {details.get('Code')}: {shorten(str(details.get('Message') or ''), 300)}"
         raise GateAccessError(message) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise GateAccessError(str(error)) from error
@@ -263,9 +220,9 @@ def aws_troubles() -> Iterator[None]:
 
 
 class _LeftToTheSweep:
-    """Tells nobody: what is settled and not announced is due, and the sweep tells of it within a minute.
+    """Announces nothing: the sweep announces what is settled within a minute.
 
-    So whoever listens hears of a person's decision the same way, from the same role, as of all others.
+    So a person's decision is announced in the same way, by the same role, as all others.
     """
 
     def announce(self, review: Review) -> bool:  # noqa: ARG002 - whatever it is
@@ -289,7 +246,9 @@ class _NoPolicies:
 
     def current(self) -> PolicySet:
         """Nothing to evaluate by."""
-        raise PolicyUnavailableError("nobody said where they are; --policy PATH shows objections by files")
+        raise PolicyUnavailableError(
+            "--table skips the lookup that finds the policies in force; pass --policy PATH to show objections by files"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """A job read from AWS, the way the gate reads it."""
 
-from dataclasses import dataclass
-
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,28 +11,18 @@ from batchgate.gate.ports import JobSnapshot
 from batchgate.jobs.model import JobRef
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
+from batchgate_cli.operating.options import AwsOptions
 
 
 class LiveJobError(GateError):
     """AWS could not be asked for a job."""
 
 
-@dataclass(frozen=True, slots=True)
-class AwsOptions:
-    """The AWS CLI's options of the same names, None where not given; and the deployment's setting of its name."""
-
-    profile: str | None = None
-    region: str | None = None
-    endpoint_url: str | None = None
-    account_id: str | None = None
-    untagged_answer_lacks_tags: bool = False
-
-
-def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobSnapshot, int | Gap]:
+def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobSnapshot, int | Gap]:
     """Ask S3 for a job, its tags and the size of its manifest, where the policies look at it; nothing is changed.
 
     Raises:
-        LiveJobError: There are no credentials or no Region, or the caller can't be told.
+        LiveJobError: There are no credentials or no Region, or AWS does not say who calls.
         JobsApiError: S3 refused, or knows no such job.
         ManifestsApiError: S3 could not say anything about the manifest.
     """
@@ -45,9 +33,9 @@ def look_at_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> t
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)
         jobs = S3Control(client, SystemClock(), untagged_lacks_tags=options.untagged_answer_lacks_tags)
-        look = jobs.look(ref, with_tags=policies.asks_for("tags"))
+        snapshot = jobs.look(ref, with_tags=policies.asks_for("tags"))
         asked = policies.asks_for("manifest.bytes")
-        size = StoredManifests(session.client("s3", config=CONFIG)).size(look.job) if asked else NOT_READ
+        size = StoredManifests(session.client("s3", config=CONFIG)).size(snapshot.job) if asked else NOT_READ
     except (BotoCoreError, ClientError) as error:
         raise LiveJobError(f"{job_id}: {error}") from error
-    return look, size
+    return snapshot, size

@@ -21,7 +21,7 @@ from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.evidence import evidence_of
 from batchgate.policy.facts import JobFacts, Result
-from tests.flow.memory_ledger import MemoryLedger
+from batchgate_cli.local.memory_ledger import MemoryLedger
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 PLANTS: dict[str, Plant] = {}

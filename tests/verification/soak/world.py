@@ -41,6 +41,7 @@ from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap, Result
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import (
     Effect,
     Emulator,
@@ -54,7 +55,6 @@ from s3batch_emulator import (
     point_at,
 )
 from s3batch_emulator.values import with_member
-from tests.flow.memory_ledger import MemoryLedger
 from tests.flow.stage import ACCOUNT, REGION
 from tests.verification.soak import records
 from tests.verification.soak.actors import Turns

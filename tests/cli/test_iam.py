@@ -6,13 +6,13 @@ from typing import Any
 
 import boto3
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from batchgate_cli.app import app
 from batchgate_cli.local.ministack import ministack_python
 from batchgate_cli.operating.iam_policies import (
     GateResources,
-    GuardrailsError,
+    IamPolicyError,
     operators_policy,
     service_control_policy,
 )
@@ -131,13 +131,13 @@ def test_tags_can_be_protected_too() -> None:
 )
 def test_an_operator_is_a_role(operators: list[str]) -> None:
     """A session's ARN would never match, and a star alone would let everybody through."""
-    with pytest.raises(GuardrailsError, match="expected the ARN of a role"):
+    with pytest.raises(IamPolicyError, match="expected the ARN of a role"):
         service_control_policy(DEPLOYED, operators)
 
 
 def test_what_organizations_would_refuse_is_refused_here() -> None:
     """5,120 characters at most."""
-    with pytest.raises(GuardrailsError, match="at most 5120"):
+    with pytest.raises(IamPolicyError, match="at most 5120"):
         service_control_policy(DEPLOYED, [f"{OPERATORS}-{number}" for number in range(200)])
 
 
@@ -215,8 +215,8 @@ def test_a_customers_key_is_used_through_its_services_alone() -> None:
 
 
 def run(*arguments: str) -> Result:
-    """Run `batchgate guardrails`."""
-    return CliRunner().invoke(app, ["guardrails", *arguments], env={"COLUMNS": "200", "AWS_REGION": REGION})
+    """Run `batchgate iam`."""
+    return CliRunner().invoke(app, ["iam", *arguments], env={"COLUMNS": "200", "AWS_REGION": REGION})
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_resume_ends_no_pause_but_the_one_that_it_saw(live: LiveStage, monkeypat
     another = somebody_pauses_between(live, monkeypatch, ends=True)
     result = batchgate("resume")
     assert result.exit_code != 0
-    assert "not resumed: somebody paused the gate anew" in result.output
+    assert "not resumed: somebody paused the gate again" in result.output
     assert_nothing_moves_the_cursor(result.output)
     monkeypatch.undo()
     assert live.ledger.pause() == another
@@ -194,7 +194,7 @@ def test_dead_letters_of_both_queues_are_moved_back_as_they_were(live: LiveStage
     assert result.exit_code == 0, result.output
     assert "moved 21 unreviewed back to the queue" in result.stdout
     assert "moved 2 undelivered back to the queue" in result.stdout
-    found = DeadLetterQueue(live.client("sqs"), "queue", live.queues["queue"]).look()
+    found = DeadLetterQueue(live.client("sqs"), "queue", live.queues["queue"]).letters()
     assert len({letter.ref for letter in found}) == 23
     assert (bodies(live, "unreviewed"), bodies(live, "undelivered")) == ([], [])
 
@@ -233,7 +233,7 @@ def test_why_the_gate_failed_is_read_from_its_log(live: LiveStage) -> None:
     live.deploy(functions={"job_event": name})
     put(live, "unreviewed", json.dumps(job_event("abcdef")))
     put(live, "undelivered", json.dumps(job_event("abcdef")), ERROR_CODE="TIMEOUT")
-    [letter] = DeadLetterQueue(live.client("sqs"), "unreviewed", live.queues["unreviewed"]).look()
+    [letter] = DeadLetterQueue(live.client("sqs"), "unreviewed", live.queues["unreviewed"]).letters()
     log(live, name, letter.message_id, "DescribeJob: SlowDown")
     log(live, name, letter.message_id, "DescribeJob: AccessDenied \u009b31m")
     log(live, name, "another", "DescribeJob: InternalError")

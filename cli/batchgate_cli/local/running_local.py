@@ -1,4 +1,4 @@
-"""Whether a local AWS of this user's runs, and where: one at most, told by a file that its process holds locked."""
+"""Whether a local AWS of this user runs, and where. There is one at most: its process holds a lock on the file."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ _LOOK_EVERY_SECONDS = 0.05
 
 
 class AlreadyRunningError(GateError):
-    """A local AWS of this user's runs; the message says where."""
+    """A local AWS of this user runs already; the message has its URL."""
 
 
 class NotRunningError(GateError):
@@ -25,11 +25,11 @@ class NotRunningError(GateError):
 
 
 class NotEndingError(GateError):
-    """The local AWS did not end when told to."""
+    """The local AWS did not end after SIGTERM."""
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What is said of a local AWS that runs.
+    """A local AWS that runs.
 
     Attributes:
         pid: The process to interrupt.
@@ -52,7 +52,7 @@ def place() -> Path:
 
 @contextmanager
 def only_one() -> Iterator[Callable[[Running], None]]:
-    """Be the one local AWS of this user's for as long as the context lasts; yields what tells others about it.
+    """Be this user's one local AWS for as long as the context lasts; yields the function that publishes its state.
 
     Raises:
         AlreadyRunningError: Another one is.
@@ -65,12 +65,12 @@ def only_one() -> Iterator[Callable[[Running], None]]:
         except BlockingIOError as error:
             raise AlreadyRunningError(f"{_in_words(running())}; `batchgate local down` ends it") from error
 
-        def tell(what: Running) -> None:
+        def publish(what: Running) -> None:
             file.truncate(0)
             file.write(msgspec.json.encode(what))
 
         try:
-            yield tell
+            yield publish
         finally:
             file.truncate(0)
 
@@ -104,7 +104,7 @@ def end() -> Running:
     ends = time.monotonic() + END_SECONDS
     while running() is not None:
         if time.monotonic() > ends:
-            raise NotEndingError(f"process {found.pid} was told to end and has not within {END_SECONDS} s")
+            raise NotEndingError(f"process {found.pid} got SIGTERM and has not ended within {END_SECONDS} s")
         time.sleep(_LOOK_EVERY_SECONDS)
     return found
 

@@ -1,0 +1,114 @@
+"""Click commands made from functions: the annotations of a function's parameters say what its options are."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from inspect import Parameter, getdoc, signature
+from pathlib import Path
+from types import NoneType
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+
+import click
+
+from batchgate_cli.interrupt import INTERRUPTED
+
+_WHOLE = 10_000
+"""Longer than any first sentence."""
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
+
+
+class Declared(NamedTuple):
+    """What stands beside a parameter's type: `Annotated[str, option(...)]`."""
+
+    kind: type[click.Parameter]
+    names: tuple[str, ...]
+    attributes: dict[str, Any]
+
+
+def option(*names: str, help: str, **attributes: Any) -> Declared:  # noqa: A002, ANN401 - Click's own
+    """An option; named after its parameter if not otherwise."""
+    return Declared(click.Option, names, {"help": help, "show_default": True, **attributes})
+
+
+def argument(*, metavar: str, help: str) -> Declared:  # noqa: A002 - Click's own
+    """An argument."""
+    return Declared(click.Argument, (), {"metavar": metavar, "help": help})
+
+
+class _Choice(click.Choice[str]):
+    """One of an enum's values."""
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__([each.value for each in enum])
+        self.enum = enum
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        return self.enum(super().convert(value, param, ctx))
+
+
+class PlainGroup(click.Group):
+    """A group that lists each command with the whole first sentence of its help."""
+
+    def add(self, name: str | None = None, *, epilog: str | None = None) -> Callable[[FunctionT], FunctionT]:
+        """Make a function a command of this group."""
+
+        def added(function: FunctionT) -> FunctionT:
+            self.add_command(_command(function, name or function.__name__, epilog))
+            return function
+
+        return added
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list into the group's help."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.get_short_help_str(_WHOLE)) for name, found in commands if found])
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's own
+        """In the order in which they were added."""
+        return list(self.commands)
+
+
+def command_group(help_text: str | None = None, epilog: str | None = None) -> PlainGroup:
+    """A group to which a module of `commands` adds its commands."""
+    return PlainGroup(help=help_text, epilog=epilog, no_args_is_help=True)
+
+
+def _command(function: Callable[..., None], name: str, epilog: str | None) -> click.Command:
+    def call(**values: object) -> None:
+        try:
+            function(**{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()})
+        except KeyboardInterrupt as error:
+            sys.stderr.write("\nbatchgate: interrupted\n")
+            raise click.exceptions.Exit(INTERRUPTED) from error
+
+    parameters = [_parameter(each) for each in signature(function).parameters.values()]
+    return click.Command(name, callback=call, params=parameters, help=getdoc(function), epilog=epilog)
+
+
+def _parameter(parameter: Parameter) -> click.Parameter:
+    annotation, declared = get_args(parameter.annotation)
+    kind, is_list = _type(annotation)
+    default = parameter.default
+    attributes = {"type": kind, "required": default is Parameter.empty, **declared.attributes}
+    if default is not Parameter.empty and not (is_list and default is None):
+        attributes["default"] = default.value if isinstance(default, StrEnum) else default
+    if declared.kind is click.Argument:
+        return click.Argument([parameter.name], nargs=-1 if is_list else 1, **attributes)
+    names = declared.names or (f"--{parameter.name.replace('_', '-')}",)
+    return click.Option([parameter.name, *names], multiple=is_list, is_flag=kind is bool, **attributes)
+
+
+def _type(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - annotations have no type of their own
+    """Click's type for an annotation, and whether several are taken."""
+    [kind] = (
+        [each for each in get_args(annotation) if each is not NoneType]
+        if NoneType in get_args(annotation)
+        else [annotation]
+    )
+    if get_origin(kind) is list:
+        return _type(get_args(kind)[0])[0], True
+    if kind is Path:
+        return click.Path(path_type=Path), False
+    return (_Choice(kind), False) if issubclass(kind, StrEnum) else (kind, False)

@@ -1,0 +1,109 @@
+"""How results and errors are printed. Rich is imported only by what draws tables and trees."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import click
+
+from batchgate_cli.groups import option
+
+if TYPE_CHECKING:
+    import rich.tree
+    from rich.console import Console
+
+_WIDTH_OF_FILES = 1000
+"""Columns of output that is not a terminal's: long lines stay whole."""
+
+Styled: TypeAlias = str | tuple[str, str]
+"""Text, or text and its style: bold, dim, italic, a colour, or some of them with a space between."""
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")]
+
+
+def print_line(*parts: Styled, err: bool = False) -> None:
+    """Print one line, with styles where it goes to a terminal."""
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
+    click.echo("".join(map(_styled, parts)), err=err, color=False if plain else None)
+
+
+def _styled(part: Styled) -> str:
+    if isinstance(part, str):
+        return part
+    text, style = part
+    words = {*style.split()}
+    effects = {effect: True for effect in ("bold", "dim", "italic") if effect in words}
+    colour = next(iter(words - effects.keys()), None)
+    return click.style(text, fg=colour, **effects) if words else text
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A line and the lines below it."""
+
+    label: list[Styled]
+    branches: "list[Tree]" = field(default_factory=list)
+
+    def add(self, label: list[Styled]) -> "Tree":
+        """A new branch."""
+        branch = Tree(label)
+        self.branches.append(branch)
+        return branch
+
+
+def print_tree(tree: Tree) -> None:
+    """Print a tree with guides; on a terminal Rich draws it, so that long lines wrap inside the guides."""
+    if not sys.stdout.isatty():
+        _print_branches(tree)
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(_drawn(tree))
+
+
+def _print_branches(tree: Tree, first: str = "", others: str = "") -> None:
+    print_line(first, *tree.label)
+    for branch in tree.branches:
+        last = branch is tree.branches[-1]
+        _print_branches(branch, others + ("└── " if last else "├── "), others + ("    " if last else "│   "))
+
+
+def _drawn(tree: Tree) -> "rich.tree.Tree":
+    from rich.text import Text
+    from rich.tree import Tree as Drawn
+
+    drawn = Drawn(Text.assemble(*tree.label), guide_style="dim")
+    drawn.children = [_drawn(branch) for branch in tree.branches]
+    return drawn
+
+
+def text_console() -> "Console":
+    """Standard output; wide where it is not a terminal, so that long lines stay whole."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_FILES
+    return console
+
+
+def errors_console() -> "Console":
+    """Standard error; made anew so that a redirected stderr is seen."""
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def printable_line(text: str) -> str:
+    """Text without anything that could move a terminal's cursor or change its colours."""
+    return "".join(character if character.isprintable() else "?" for character in text)
