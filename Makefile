@@ -10,6 +10,8 @@ STACK ?= --all
 TESTS ?= tests emulator/tests
 MODULES ?= decide checks calendars
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Some machines set it: then every process compiles its modules anew, which took a third of the tests' time.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= 1
 # Node 20 works; its end of life need not be announced at every synth.
@@ -51,19 +53,27 @@ local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(if $(filter tests,$(TESTS)),--ignore tests/docs) $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+
+.PHONY: quick
+quick: $(DEV) ## Run the tests that need only Python and are fast: an answer within a minute
+	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" \
+		tests/unit tests/flow tests/aws emulator/tests
+	@echo "Not run: tests marked slow, and those of the stack, the commands, the documents and a deployed gate (make test)"
 
 .PHONY: check
-check: lint types imports template docs ## Everything that is not a test: lint, types, imports, the template, the docs
+check: lint types imports template ## Everything that is not a test: lint, types, imports, the template (-j2: side by side)
 
 .PHONY: lint
 lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-.PHONY: types
-types: $(DEV)
+.PHONY: types types-gate types-emulator
+types: types-gate types-emulator
+types-gate: $(DEV)
 	$(BIN)/mypy
+types-emulator: $(DEV)
 	cd emulator && ../$(BIN)/mypy
 
 .PHONY: imports
@@ -73,10 +83,6 @@ imports: $(DEV)
 .PHONY: template
 template: synth
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json
-
-.PHONY: docs
-docs: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE)
-	$(BIN)/python -m pytest -q tests/docs
 
 .PHONY: format
 format: $(DEV) ## Put the code into its one format and fix what can be fixed
@@ -162,7 +168,7 @@ clean: ## Remove everything that these commands made
 
 compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) --custom-compile-command "make lock" --group pyproject.toml:$(1) -o $(2)
 
-# $(call install,ENVIRONMENT,REQUIREMENTS,OPTIONS): with uv because it takes seconds; with pip where uv is not to be had.
+# $(call install,ENVIRONMENT,REQUIREMENTS,OPTIONS): by uv because it takes seconds; by pip where there is no uv.
 define install
 $(BIN)/uv pip install -q --python $(1)/bin/python --require-hashes $(3) -r $(2) \
 	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --require-hashes $(3) -r $(2); }
