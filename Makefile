@@ -90,11 +90,12 @@ format: $(DEV) ## Put the code into its one format and fix what can be fixed
 	$(BIN)/ruff check --fix
 
 .PHONY: reference
-reference: $(DEV) ## Write what is generated anew: the policy reference, its messages, the schemas, the table of S3's request model
+reference: $(DEV) $(NODE) ## Write what is generated anew: the policy reference, its messages, the schemas, S3's request model, the template's snapshot
 	$(BIN)/python docs/generate/request_model.py
 	$(BIN)/python docs/generate/policy_reference.py
 	$(BIN)/python docs/generate/policy_messages.py
 	$(BIN)/python docs/generate/decision_event.py
+	$(BIN)/python -m tests.infra.snapshot
 
 .PHONY: bench
 bench: $(PEERS) $(CLI) ## Measure evaluating, the sweep and the cold start beside their peers, and the emulator (OUTPUT=json)

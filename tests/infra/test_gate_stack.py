@@ -2,24 +2,23 @@
 
 import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import Stack
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
 from batchgate.aws import announcements
 from infra.event_pattern import EVENT_PATTERN
 from infra.gate_asset import FUNCTIONS
-from infra.gate_stack import GateStack
 from infra.ledger_table import create_table_arguments
 from infra.packaging import policy_of
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
+from tests.infra import snapshot
 from tests.infra.conftest import EVERYTHING, an_app
+from tests.infra.snapshot import synthesize
 
 
 def in_account(service: str, rest: str, *, regional: bool = True) -> dict[str, Any]:
@@ -38,13 +37,6 @@ JOBS = in_account("s3", "job/*")
 def template() -> Template:
     """The template of the default settings."""
     return synthesize(Settings())
-
-
-@cache
-def synthesize(settings: Settings) -> Template:
-    """The template of these settings; the asset has tests of its own, so something stands in for it."""
-    code = lambda_.Code.from_inline("stands in for the asset")
-    return Template.from_stack(GateStack(an_app(), settings.stack_name, settings=settings, code=code))
 
 
 def words(actions: str | list[str]) -> list[str]:
@@ -753,6 +745,13 @@ def test_a_trail_is_made_where_asked_for(template: Template) -> None:
     assert bucket["DeletionPolicy"] == "Retain"
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
     assert "BucketEncryption" in bucket["Properties"]
+    _, policy = named(made, "AWS::S3::BucketPolicy", "Trail")
+    statements = policy["PolicyDocument"]["Statement"]
+    [closed] = [each for each in statements if each["Effect"] == "Deny"]
+    assert closed["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    allowed_to = [(each["Principal"], each["Action"]) for each in statements if each["Effect"] == "Allow"]
+    cloudtrail = {"Service": "cloudtrail.amazonaws.com"}
+    assert allowed_to == [(cloudtrail, "s3:GetBucketAcl"), (cloudtrail, "s3:PutObject")]
 
 
 # --- All of it ------------------------------------------------------------------------------------------
@@ -765,14 +764,40 @@ def test_the_template_serves_every_partition(template: Template) -> None:
     assert "us-east-1" not in text
 
 
-@pytest.mark.parametrize(
-    ("settings", "name"), [(Settings(), "template.json"), (EVERYTHING, "template_of_everything.json")]
-)
-def test_the_template_is_as_reviewed(settings: Settings, name: str) -> None:
-    """Nothing changes in the stack without these files showing it; delete one and run again to accept a change."""
-    reviewed = Path(__file__).with_name(name)
-    text = json.dumps(synthesize(settings).to_json(), indent=1, sort_keys=True) + "\n"
-    if not reviewed.exists():
-        reviewed.write_text(text)
-        pytest.fail(f"{reviewed.name} was missing and is written now: read it, then run again")
-    assert json.loads(text) == json.loads(reviewed.read_text())
+def test_the_template_is_as_reviewed() -> None:
+    """Nothing changes in the stack without the snapshot showing it; `make reference` writes it anew."""
+    assert json.loads(snapshot.text()) == json.loads(snapshot.SNAPSHOT.read_text())
+
+
+def test_optional_parts_add_and_change_exactly_this(template: Template) -> None:
+    """What each of them looks like is asserted above; here, that they touch nothing else."""
+    before, after = template.to_json(), synthesize(EVERYTHING).to_json()
+    assert {part: each for part, each in before.items() if part != "Resources"} == {
+        part: each for part, each in after.items() if part != "Resources"
+    }
+    plain, optional = before["Resources"], after["Resources"]
+    assert plain.keys() <= optional.keys()
+    assert sorted(optional[name]["Type"] for name in optional.keys() - plain.keys()) == [
+        "AWS::CloudTrail::Trail",
+        "AWS::KMS::Key",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+    ]
+    changed: dict[str, set[str]] = {}
+    for name, resource in plain.items():
+        assert resource.keys() == optional[name].keys()
+        differ = {key for key in resource.keys() - {"Properties"} if resource[key] != optional[name][key]}
+        properties = resource["Properties"], optional[name]["Properties"]
+        differ |= {key for key in {*properties[0], *properties[1]} if properties[0].get(key) != properties[1].get(key)}
+        if differ:
+            changed.setdefault(resource["Type"], set()).update(differ)
+    assert changed == {
+        "AWS::DynamoDB::GlobalTable": {"DeletionPolicy", "Replicas", "SSESpecification", "UpdateReplacePolicy"},
+        "AWS::IAM::Policy": {"PolicyDocument"},
+        "AWS::Logs::LogGroup": {"KmsKeyId"},
+        "AWS::SNS::Topic": {"KmsMasterKeyId"},
+        "AWS::SQS::Queue": {"KmsMasterKeyId", "SqsManagedSseEnabled"},
+        "AWS::SQS::QueuePolicy": {"PolicyDocument"},
+        "AWS::SSM::Parameter": {"Value"},
+    }

@@ -13,7 +13,7 @@ from batchgate_cli.local.ministack import running_ministack
 from infra.gate_stack import GATE_PARAMETER
 from infra.settings import Settings
 from tests.aws.stubbed import SteppedClock
-from tests.infra.test_gate_stack import synthesize
+from tests.infra.snapshot import synthesize
 
 PATIENCE_SECONDS = 120
 SETTINGS = Settings(policy_bake_minutes=0)
