@@ -8,8 +8,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from batchgate.contract import EXPIRES_AT, INDICES, OPEN_INDEX, PARTITION_KEY, SORT_KEY
 from infra.encryption import GateKey
-from infra.ledger_table import EXPIRES_AT, INDICES, PARTITION_KEY, SORT_KEY
 from infra.settings import Settings
 
 _READ: Final = ("dynamodb:GetItem",)
@@ -81,7 +81,7 @@ class DecisionLedger(Construct):
 
     @property
     def _open_index(self) -> str:
-        return f"{self.table.table_arn}/index/open"
+        return f"{self.table.table_arn}/index/{OPEN_INDEX}"
 
     def _let(self, sid: str, actions: Sequence[str], resource: str, function: iam.IGrantable) -> None:
         function.grant_principal.add_to_principal_policy(

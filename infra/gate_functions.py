@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from batchgate.contract import METRIC_NAMESPACE, SERVICE, Variable
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.notices import Notices
@@ -61,15 +62,16 @@ class GateFunctions(Construct):
         self._settings = settings
         self._code = code
         self._key = key
+        breaker = f"{settings.circuit_breaker_cancellations}/{settings.circuit_breaker_minutes}"
         to_decide = {
-            "BATCHGATE_ADOPT_EXISTING": settings.adopt_existing,
-            "BATCHGATE_SUSPENDED_DATE_SURVIVES": settings.suspended_date_survives_word,
-            "BATCHGATE_CIRCUIT_BREAKER": f"{settings.circuit_breaker_cancellations}/{settings.circuit_breaker_minutes}",
-            "BATCHGATE_APPCONFIG": policies.location,
-            "BATCHGATE_EVENT_BUS": DECISION_BUS,
-            "BATCHGATE_LEDGER_TABLE": ledger.table.table_name,
-            "BATCHGATE_SWEEP_CALLS_PER_SECOND": str(settings.sweep_calls_per_second),
-            "BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS": settings.untagged_answer_lacks_tags,
+            Variable.ADOPT_EXISTING.value: settings.adopt_existing,
+            Variable.SUSPENDED_DATE_SURVIVES.value: settings.suspended_date_survives_word,
+            Variable.CIRCUIT_BREAKER.value: breaker,
+            Variable.APPCONFIG.value: policies.location,
+            Variable.EVENT_BUS.value: DECISION_BUS,
+            Variable.LEDGER_TABLE.value: ledger.table.table_name,
+            Variable.SWEEP_CALLS_PER_SECOND.value: str(settings.sweep_calls_per_second),
+            Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags,
         }
         self.job_event = self._function(
             "JobEvent",
@@ -83,7 +85,7 @@ class GateFunctions(Construct):
             "batchgate.handlers.sweep.handler",
             "Reviews S3 Batch Operations jobs that are due, or that no event announced",
             settings.sweep_timeout_seconds,
-            to_decide | {"BATCHGATE_TOPIC_ARN": notices.topic.topic_arn},
+            to_decide | {Variable.TOPIC_ARN.value: notices.topic.topic_arn},
         )
         self.held_jobs_widget = self._function(
             "HeldJobsWidget",
@@ -141,8 +143,8 @@ class GateFunctions(Construct):
             environment=environment
             | {
                 "POWERTOOLS_LOG_LEVEL": self._settings.log_level,
-                "POWERTOOLS_METRICS_NAMESPACE": "batchgate",
-                "POWERTOOLS_SERVICE_NAME": "batchgate",
+                "POWERTOOLS_METRICS_NAMESPACE": METRIC_NAMESPACE,
+                "POWERTOOLS_SERVICE_NAME": SERVICE,
             },
         )
         Validations.of(role).acknowledge(

@@ -1,13 +1,13 @@
 """The stack: composes the constructs, and says what the gate may do."""
 
-from typing import Final
-
 from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
+from msgspec import UNSET
 
+from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
@@ -18,9 +18,6 @@ from infra.packaging import gate_code, policy_of
 from infra.policy_store import PolicyStore
 from infra.settings import Settings
 from infra.trail import JobEventTrail
-
-GATE_PARAMETER: Final = "/batchgate/gate"
-"""Where the `batchgate` command learns what is deployed; one name, so that two gates can't be."""
 
 
 class GateStack(Stack):
@@ -113,29 +110,26 @@ class GateStack(Stack):
             description="What batchgate has deployed here, for its commands. There is one enforcing gate in an account "
             "and Region: a second stack fails on this name.",
             string_value=self.to_json_string(
-                {
-                    "stack": self.stack_name,
-                    "suspended_date_survives": settings.suspended_date_survives_word,
-                    "untagged_answer_lacks_tags": settings.untagged_answer_lacks_tags,
-                    "ledger_table": ledger.table.table_name,
-                    "queue_url": job_events.queue.queue_url,
-                    "unreviewed_url": job_events.unreviewed.queue_url,
-                    "undelivered_url": job_events.undelivered.queue_url,
-                    "functions": {
+                DeployedGate(
+                    stack=self.stack_name,
+                    suspended_date_survives=settings.suspended_date_survives_word,
+                    untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags,
+                    ledger_table=ledger.table.table_name,
+                    queue_url=job_events.queue.queue_url,
+                    unreviewed_url=job_events.unreviewed.queue_url,
+                    undelivered_url=job_events.undelivered.queue_url,
+                    functions={
                         "job_event": functions.job_event.function_name,
                         "sweep": functions.sweep.function_name,
                         "held_jobs_widget": functions.held_jobs_widget.function_name,
                         "validate_policy": functions.validate_policy.function_name,
                     },
-                    "roles": {
-                        "job_event": _role_arn(functions.job_event),
-                        "sweep": _role_arn(functions.sweep),
-                    },
-                    "appconfig": policies.ids,
-                    "topic_arn": notices.topic.topic_arn,
-                    "manifest_buckets": list(settings.manifest_buckets),
-                }
-                | ({"key_arn": key.key.key_arn} if key else {})
+                    roles={"job_event": _role_arn(functions.job_event), "sweep": _role_arn(functions.sweep)},
+                    appconfig=policies.ids,
+                    topic_arn=notices.topic.topic_arn,
+                    manifest_buckets=settings.manifest_buckets,
+                    key_arn=key.key.key_arn if key else UNSET,
+                ).encode()
             ),
         )
         CfnOutput(self, "JobEventFunction", value=functions.job_event.function_name)
@@ -179,7 +173,7 @@ class GateStack(Stack):
                 sid="AnnounceDecisions",
                 actions=["events:PutEvents"],
                 resources=[self.format_arn(service="events", resource="event-bus", resource_name=DECISION_BUS)],
-                conditions={"StringEquals": {"events:source": "batchgate"}},
+                conditions={"StringEquals": {"events:source": SERVICE}},
             )
         )
 

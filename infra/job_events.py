@@ -8,8 +8,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from batchgate.contract import JOB_EVENT_PATTERN
 from infra.encryption import GateKey
-from infra.event_pattern import EVENT_PATTERN
 from infra.settings import Settings
 
 VISIBILITY_TIMEOUTS: Final = 6
@@ -48,9 +48,9 @@ class JobEvents(Construct):
             "Rule",
             description="S3 Batch Operations jobs that were created or changed status",
             event_pattern=events.EventPattern(
-                source=EVENT_PATTERN["source"],
-                detail_type=EVENT_PATTERN["detail-type"],
-                detail=EVENT_PATTERN["detail"],
+                source=JOB_EVENT_PATTERN["source"],
+                detail_type=JOB_EVENT_PATTERN["detail-type"],
+                detail=JOB_EVENT_PATTERN["detail"],
             ),
         )
         rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.undelivered))

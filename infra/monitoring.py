@@ -13,25 +13,24 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from batchgate.contract import METRIC_NAMESPACE, SERVICE, Metric
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
 from infra.settings import Settings
-
-NAMESPACE: Final = "batchgate"
-"""Of the gate's own metrics; their one dimension is `service`, which is `batchgate`."""
 
 _MINUTE: Final = Duration.minutes(1)
 _FIVE_MINUTES: Final = Duration.minutes(5)
 _TEN_MINUTES: Final = Duration.minutes(10)
 _COLOURS_OF_DECISIONS: Final = {
-    "Approved": cloudwatch.Color.GREEN,
-    "Cancelled": cloudwatch.Color.RED,
-    "Held": cloudwatch.Color.ORANGE,
-    "Superseded": cloudwatch.Color.GREY,
-    "Ungated": cloudwatch.Color.PURPLE,
-    "UngatedOrConfirmedElsewhere": cloudwatch.Color.PINK,
-    "Lapsed": cloudwatch.Color.BROWN,
+    Metric.APPROVED: cloudwatch.Color.GREEN,
+    Metric.CANCELLED: cloudwatch.Color.RED,
+    Metric.HELD: cloudwatch.Color.ORANGE,
+    Metric.SUPERSEDED: cloudwatch.Color.GREY,
+    Metric.UNGATED: cloudwatch.Color.PURPLE,
+    Metric.UNGATED_OR_CONFIRMED_ELSEWHERE: cloudwatch.Color.PINK,
+    Metric.LAPSED: cloudwatch.Color.BROWN,
 }
+_WHAT_GOES_WRONG: Final = (Metric.ERRORS, Metric.POLICY_LOAD_ERRORS, Metric.THROTTLED, Metric.CONTRADICTIONS)
 _HOUR_SECONDS: Final = 3600
 _DAY_SECONDS: Final = 86_400
 
@@ -120,7 +119,7 @@ class Monitoring(Construct):
     ) -> cloudwatch.Dashboard:
         decisions = [_gate(name).with_(color=colour) for name, colour in _COLOURS_OF_DECISIONS.items()]
         seconds = [
-            _gate("SecondsToDecision", statistic, label=statistic).with_(period=_FIVE_MINUTES)
+            _gate(Metric.SECONDS_TO_DECISION, statistic, label=statistic).with_(period=_FIVE_MINUTES)
             for statistic in ("p50", "p90", "p99")
         ]
         return cloudwatch.Dashboard(
@@ -135,8 +134,8 @@ class Monitoring(Construct):
                     _graph("From Suspended to decision, the time held included", seconds, units=("seconds", "")),
                     _graph(
                         "What is waiting?",
-                        [_gate("HeldNow", "Maximum", label="held jobs")],
-                        [_hours(_gate("OldestHeldSeconds", "Maximum"), label="the oldest, hours")],
+                        [_gate(Metric.HELD_NOW, "Maximum", label="held jobs")],
+                        [_hours(_gate(Metric.OLDEST_HELD_SECONDS, "Maximum"), label="the oldest, hours")],
                         units=("jobs", "hours"),
                     ),
                 ],
@@ -166,7 +165,7 @@ class Monitoring(Construct):
                     _graph(
                         "Does anything go wrong?",
                         [
-                            *(_gate(name) for name in ("Errors", "PolicyLoadErrors", "Throttled", "Contradictions")),
+                            *(_gate(name) for name in _WHAT_GOES_WRONG),
                             *(each.metric_errors(label=f"{name} failed") for name, each in _named(functions)),
                             *(each.metric_throttles(label=f"{name} throttled") for name, each in _named(functions)),
                         ],
@@ -182,8 +181,8 @@ class Monitoring(Construct):
                     ),
                     _graph(
                         "Sweep",
-                        [_gate("Sweeps"), _gate("LeftOver", "Maximum")],
-                        [_gate("SweepLagSeconds", "Maximum")],
+                        [_gate(Metric.SWEEPS), _gate(Metric.LEFT_OVER, "Maximum")],
+                        [_gate(Metric.SWEEP_LAG_SECONDS, "Maximum")],
                         units=("sweeps, jobs left over", "seconds"),
                     ),
                     _graph(
@@ -254,12 +253,12 @@ def _named(functions: GateFunctions) -> tuple[tuple[str, lambda_.Function], ...]
     return ("events", functions.job_event), ("sweep", functions.sweep)
 
 
-def _gate(name: str, statistic: str = "Sum", *, label: str | None = None) -> cloudwatch.Metric:
+def _gate(name: Metric, statistic: str = "Sum", *, label: str | None = None) -> cloudwatch.Metric:
     """One of the gate's own metrics, of five minutes."""
     return cloudwatch.Metric(
-        namespace=NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": "batchgate"},
+        namespace=METRIC_NAMESPACE,
+        metric_name=name.value,
+        dimensions_map={"service": SERVICE},
         statistic=statistic,
         period=_FIVE_MINUTES,
         label=label,
@@ -299,7 +298,7 @@ def _policy_trouble(functions: GateFunctions) -> _Watch:
     failed = {
         f"m{number}": metric.with_(period=_MINUTE)
         for number, metric in enumerate(
-            [_gate("PolicyLoadErrors"), functions.job_event.metric_errors(), functions.sweep.metric_errors()]
+            [_gate(Metric.POLICY_LOAD_ERRORS), functions.job_event.metric_errors(), functions.sweep.metric_errors()]
         )
     }
     return _Watch(
@@ -376,7 +375,7 @@ def _alarms_of_functions(functions: GateFunctions) -> tuple[_Watch, ...]:
             means="No sweep has ended well for 10 minutes: held jobs and jobs without events are not looked at.",
             do="See whether the rule is enabled and the function runs; read its log. Rings once after the first "
             "deployment too.",
-            metric=_gate("Sweeps").with_(period=_TEN_MINUTES),
+            metric=_gate(Metric.SWEEPS).with_(period=_TEN_MINUTES),
             comparison=_BELOW,
             missing=cloudwatch.TreatMissingData.BREACHING,
         ),
@@ -397,7 +396,7 @@ def _alarms_of_functions(functions: GateFunctions) -> tuple[_Watch, ...]:
             name="throttled-by-s3",
             means="S3 Control refuses calls for their rate.",
             do="Lower the settings max_concurrency and sweep_calls_per_second, or look who else calls it.",
-            metric=_gate("Throttled"),
+            metric=_gate(Metric.THROTTLED),
             threshold=10,
             of=2,
             out_of=3,
@@ -406,14 +405,14 @@ def _alarms_of_functions(functions: GateFunctions) -> tuple[_Watch, ...]:
 
 
 def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
-    oldest, suspended = _gate("OldestHeldSeconds", "Maximum"), _gate("OldestSuspendedSeconds", "Maximum")
+    oldest, suspended = _gate(Metric.OLDEST_HELD_SECONDS, "Maximum"), _gate(Metric.OLDEST_SUSPENDED_SECONDS, "Maximum")
     decide = "`batchgate jobs held` shows what stands in the way; `batchgate jobs approve` or `cancel` decides."
     return (
         _Watch(
             name="own-trouble",
             means="Reviews keep failing: denied, throttled, or AWS has trouble. Such jobs stay Suspended.",
             do="Run the saved query 'what went wrong, by message'.",
-            metric=_gate("Errors"),
+            metric=_gate(Metric.ERRORS),
             threshold=5,
             of=3,
             out_of=3,
@@ -422,7 +421,7 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
             name="policy-not-loadable",
             means="There is no policy that may decide: every job waits.",
             do="Look for 'policies: own trouble' in the functions' logs; mend it as the alarm policy-trouble says.",
-            metric=_gate("PolicyLoadErrors"),
+            metric=_gate(Metric.POLICY_LOAD_ERRORS),
             of=2,
             out_of=2,
         ),
@@ -431,25 +430,25 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
             missing=_AS_IT_WAS,
             means="Somebody has paused the gate: it goes on evaluating and decides nothing.",
             do="`batchgate pause --status` says who and why; `batchgate resume` ends it.",
-            metric=_gate("Paused", "Maximum"),
+            metric=_gate(Metric.PAUSED, "Maximum"),
         ),
         _Watch(
             name="circuit breaker",
             means="More jobs were to be cancelled than the circuit breaker allows: further cancellations became holds.",
             do="See whether a policy cancels what it should not; `batchgate jobs held` shows which it were.",
-            metric=_gate("CircuitBreakerHolds"),
+            metric=_gate(Metric.CIRCUIT_BREAKER_HOLDS),
         ),
         _Watch(
             name="contradiction",
             means="A job is not as the gate left it, or an update of the gate took effect after it was given up.",
             do="Find the job by 'alarm' in the decision lines of the logs, and `batchgate jobs show` it.",
-            metric=_gate("Contradictions"),
+            metric=_gate(Metric.CONTRADICTIONS),
         ),
         _Watch(
             name="sweep-troubles",
             means="In each of three times five minutes the sweep could not review some jobs.",
             do="Run the saved query 'what went wrong, by message'.",
-            metric=_gate("SweepTroubles"),
+            metric=_gate(Metric.SWEEP_TROUBLES),
             of=3,
             out_of=3,
         ),
@@ -458,7 +457,7 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
             missing=_AS_IT_WAS,
             means="Reviews begin 15 minutes late: there is more to look at than the rate allows.",
             do="Raise the setting sweep_calls_per_second as long as S3 does not throttle; decide held jobs.",
-            metric=_gate("SweepLagSeconds", "Maximum"),
+            metric=_gate(Metric.SWEEP_LAG_SECONDS, "Maximum"),
             threshold=15 * 60,
             of=3,
             out_of=3,

@@ -1,7 +1,5 @@
 """Where people are told: holds that need them, cancellations, alarms."""
 
-from typing import Final
-
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -10,12 +8,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from batchgate.contract import DECISION_DETAIL_TYPE, SERVICE
 from infra.encryption import GateKey
 from infra.settings import Settings
-
-DECISIONS_SOURCE: Final = "batchgate"
-DECISIONS_DETAIL_TYPE: Final = "S3 Batch Job Decision"
-"""Of the gate's own events; docs/decisions.md."""
 
 
 class Notices(Construct):
@@ -74,7 +69,7 @@ class Notices(Construct):
             "Cancellations",
             description="Tells people of S3 Batch Operations jobs that batchgate cancelled",
             event_pattern=events.EventPattern(
-                source=[DECISIONS_SOURCE], detail_type=[DECISIONS_DETAIL_TYPE], detail={"action": ["cancelled"]}
+                source=[SERVICE], detail_type=[DECISION_DETAIL_TYPE], detail={"action": ["cancelled"]}
             ),
         )
         text = (

@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from batchgate.contract import ProfileLocation
 from infra.settings import Settings, SettingsError
 
 DOCUMENT_CHARACTERS_AT_MOST: Final = 900_000
@@ -71,16 +72,12 @@ class PolicyStore(Construct):
     @property
     def location(self) -> str:
         """What the functions are told."""
-        return f"{self._application.ref}/{ENVIRONMENT}/{self._profile.ref}"
+        return str(ProfileLocation(self._application.ref, ENVIRONMENT, self._profile.ref))
 
     @property
-    def ids(self) -> dict[str, str]:
+    def ids(self) -> ProfileLocation:
         """What the `batchgate` command is told."""
-        return {
-            "application": self._application.ref,
-            "environment": self._environment.ref,
-            "profile": self._profile.ref,
-        }
+        return ProfileLocation(self._application.ref, self._environment.ref, self._profile.ref)
 
     def let_read(self, function: lambda_.Function) -> None:
         """Grant polling this one configuration, whose application has one environment.

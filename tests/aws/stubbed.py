@@ -13,7 +13,8 @@ import msgspec
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from batchgate.aws.appconfig import CONFIG, POLL_SECONDS, AppConfigPolicy, ProfileLocation
+from batchgate.aws.appconfig import CONFIG, POLL_SECONDS, AppConfigPolicy
+from batchgate.contract import ProfileLocation
 
 MIDNIGHT = datetime(2026, 3, 27, tzinfo=UTC)
 LOCATION = ProfileLocation("app1234", "enforced", "prof123")

@@ -17,11 +17,11 @@ from msgspec.structs import replace
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger, _item
+from batchgate.contract import create_table_arguments
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
 from tests.flow.memory_ledger import MemoryLedger
 

@@ -25,6 +25,7 @@ from typer.testing import CliRunner, Result
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.wiring import SystemClock
+from batchgate.contract import GATE_PARAMETER, create_table_arguments
 from batchgate.gate.ports import Gate, Review
 from batchgate.gate.review import review_job
 from batchgate.gate.state import State
@@ -32,8 +33,6 @@ from batchgate.jobs.model import JobRef
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.policy_set import PolicySet
 from batchgate_cli.app import app
-from batchgate_cli.operating.live_gate import PARAMETER
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import RealClock
 from tests.flow.deployed import Served
 from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
@@ -73,7 +72,7 @@ class LiveStage:
             **{f"{name}_url": url for name, url in self.queues.items()},
             **said,
         }
-        self.client("ssm").put_parameter(Name=PARAMETER, Value=json.dumps(value), Type="String", Overwrite=True)
+        self.client("ssm").put_parameter(Name=GATE_PARAMETER, Value=json.dumps(value), Type="String", Overwrite=True)
 
     def announce(self, review: Review) -> bool:
         """The functions' announcer: keeps what it is told."""

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from batchgate.contract import create_table_arguments
 from batchgate.policy.canonical import canonical_json
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.ministack import CHECKOUT
 from batchgate_cli.local.services import LocalServices, running_services
-from infra.ledger_table import create_table_arguments
 from tests.e2e.conftest import POLICY
 from tests.e2e.deployed_gate import BUCKET, PATIENCE_SECONDS, DeployedGate, client_of, job_event, wait_for
 

@@ -10,9 +10,8 @@ from aws_cdk import Stack
 from aws_cdk.assertions import Match, Template
 
 from batchgate.aws import announcements
-from infra.event_pattern import EVENT_PATTERN
+from batchgate.contract import DECISION_DETAIL_TYPE, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
 from infra.gate_asset import FUNCTIONS
-from infra.ledger_table import create_table_arguments
 from infra.packaging import policy_of
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
@@ -186,8 +185,8 @@ def test_cancellations_are_told_by_a_role_that_may_do_nothing_else(template: Tem
     assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}
     _, rule = named(template, "AWS::Events::Rule", "Cancellations")
     assert rule["EventPattern"] == {
-        "source": [announcements.SOURCE],
-        "detail-type": [announcements.DETAIL_TYPE],
+        "source": [SERVICE],
+        "detail-type": [DECISION_DETAIL_TYPE],
         "detail": {"action": ["cancelled"]},
     }
     [target] = rule["Targets"]
@@ -223,8 +222,8 @@ def test_no_role_has_rights_from_elsewhere(template: Template) -> None:
 
 def test_the_rule_asks_for_job_events_of_s3_alone(template: Template) -> None:
     """Source, detail-type, eventSource, eventType and eventName are all pinned."""
-    assert named(template, "AWS::Events::Rule", "JobEventsRule")[1]["EventPattern"] == EVENT_PATTERN
-    assert EVENT_PATTERN == {
+    assert named(template, "AWS::Events::Rule", "JobEventsRule")[1]["EventPattern"] == JOB_EVENT_PATTERN
+    assert JOB_EVENT_PATTERN == {
         "source": ["aws.s3"],
         "detail-type": ["AWS Service Event via CloudTrail"],
         "detail": {
@@ -537,15 +536,10 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
         part if isinstance(part, str) else json.dumps(part)[1:-1].replace('"', "")
         for part in parameter["Value"]["Fn::Join"][1]
     )
-    said = json.loads(text)
-    assert said.keys() == {
-        *("stack", "ledger_table", "queue_url", "unreviewed_url", "undelivered_url"),
-        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets"),
-        *("suspended_date_survives", "untagged_answer_lacks_tags"),
-    }
-    assert said["appconfig"].keys() == {"application", "environment", "profile"}
-    assert said["functions"].keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
-    assert said["roles"].keys() == {"job_event", "sweep"}
+    assert json.loads(text).keys() == {*DeployedGate.__struct_fields__} - {"key_arn"}
+    gate = DeployedGate.decode(text)
+    assert gate.functions.keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
+    assert gate.roles.keys() == {"job_event", "sweep"}
 
 
 def test_every_alarm_says_what_to_do_and_reaches_people(template: Template, things: Things) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from batchgate.aws.appconfig import AppConfigPolicy, ProfileLocation
+from batchgate.aws.appconfig import AppConfigPolicy
+from batchgate.contract import GATE_PARAMETER, ProfileLocation
 from batchgate_cli.local.ministack import running_ministack
-from infra.gate_stack import GATE_PARAMETER
 from infra.settings import Settings
 from tests.aws.stubbed import SteppedClock
 from tests.infra.snapshot import synthesize

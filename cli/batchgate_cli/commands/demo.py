@@ -22,13 +22,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from batchgate.contract import JOB_EVENT_PATTERN, Variable, create_table_arguments
 from batchgate.errors import GateError
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.exits import printable_line, reported_errors
 from batchgate_cli.local.demo_jobs import BUCKET, DEMO_JOBS, aws, create_demo_job
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running_services
-from infra.event_pattern import EVENT_PATTERN
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator.events import Event
 
 LEDGER_TABLE = "batchgate-demo"
@@ -144,9 +143,9 @@ def _handler_environment(services: LocalServices, canonical: bytes) -> Iterator[
         os.environ.update(
             services.environment()
             | {
-                "BATCHGATE_POLICY_FILE": str(packaged),
-                "BATCHGATE_LEDGER_TABLE": LEDGER_TABLE,
-                "BATCHGATE_EVENT_BUS": "default",
+                Variable.POLICY_FILE: str(packaged),
+                Variable.LEDGER_TABLE: LEDGER_TABLE,
+                Variable.EVENT_BUS: "default",
                 "AWS_CONFIG_FILE": os.devnull,
                 "POWERTOOLS_METRICS_DISABLED": "true",
                 "POWERTOOLS_TRACE_DISABLED": "1",
@@ -185,7 +184,7 @@ class _LocalGate:
     def take(self, event: Event) -> None:
         """One event on its way from S3 to a decision."""
         matched = self.services.events().test_event_pattern(
-            EventPattern=json.dumps(EVENT_PATTERN), Event=json.dumps({**event, "version": "0"})
+            EventPattern=json.dumps(JOB_EVENT_PATTERN), Event=json.dumps({**event, "version": "0"})
         )
         if not matched["Result"]:
             return

@@ -8,6 +8,7 @@ import msgspec
 import typer
 from botocore.exceptions import ClientError
 
+from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.text import shorten
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.operating.iam_policies import (
@@ -17,7 +18,7 @@ from batchgate_cli.operating.iam_policies import (
     operators_policy,
     service_control_policy,
 )
-from batchgate_cli.operating.live_gate import PARAMETER, GateAccessError, ProfileOption, RegionOption, aws_troubles
+from batchgate_cli.operating.live_gate import GateAccessError, ProfileOption, RegionOption, aws_troubles
 
 app = typer.Typer(
     help="Print the AWS policies that restrict who else may decide jobs, for the deployed gate.",
@@ -28,27 +29,13 @@ app = typer.Typer(
 _DECIDING: Final = ("job_event", "sweep")
 
 
-class _Said(msgspec.Struct, frozen=True):
-    """What the stack's parameter says, as far as it is looked at here."""
-
-    ledger_table: str
-    roles: dict[str, str]
-    functions: dict[str, str]
-    queue_url: str
-    unreviewed_url: str
-    undelivered_url: str
-    appconfig: dict[str, str] | None = None
-    key_arn: str | None = None
-    manifest_buckets: tuple[str, ...] = ()
-
-
 RolesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--role",
         metavar="ARN",
         help="A role of the gate's; can be given several times. Looked up in the SSM parameter "
-        f"{PARAMETER} if not given.",
+        f"{GATE_PARAMETER} if not given.",
         show_default=False,
     ),
 ]
@@ -119,21 +106,23 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
             return _named_by_roles(roles, session.region_name)
         client = session.client("ssm")
         try:
-            text = str(client.get_parameter(Name=PARAMETER)["Parameter"]["Value"])
+            text = str(client.get_parameter(Name=GATE_PARAMETER)["Parameter"]["Value"])
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
                 raise
             raise GateAccessError(
-                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {PARAMETER}); --region "
-                "and --profile say where to look, --role names the gate's roles without looking"
+                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {GATE_PARAMETER}); "
+                "--region and --profile say where to look, --role names the gate's roles without looking"
             ) from error
     try:
-        said = msgspec.json.decode(text, type=_Said)
+        said = DeployedGate.decode(text)
         deciding = tuple(said.roles[each] for each in _DECIDING)
+        functions = tuple(said.functions[each] for each in _DECIDING)
     except (msgspec.MsgspecError, KeyError) as error:
-        raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER}: not what a stack writes: {error}") from error
+    if not (said.queue_url and said.unreviewed_url and said.undelivered_url):
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER} names no queues: deploy the stack again")
     where = _named_by_roles(list(deciding), client.meta.region_name)
-    appconfig = said.appconfig or {}
     return GateResources(
         partition=where.partition,
         region=where.region,
@@ -142,9 +131,9 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
         ledger_table=said.ledger_table,
         queue=_queue_name(said.queue_url),
         dead_letters=(_queue_name(said.unreviewed_url), _queue_name(said.undelivered_url)),
-        functions=tuple(said.functions[each] for each in _DECIDING if each in said.functions),
-        application=appconfig.get("application", ""),
-        profile=appconfig.get("profile", ""),
+        functions=functions,
+        application=said.appconfig.application if said.appconfig else "",
+        profile=said.appconfig.profile if said.appconfig else "",
         key_arn=said.key_arn or "",
         manifest_buckets=said.manifest_buckets,
     )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import LedgerConflictError, UnreadableItemError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Phase, State
@@ -22,7 +23,6 @@ from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.dead_letters import SHOWN_AT_MOST, DeadLetter, DeadLetterQueue, with_failures
 from batchgate_cli.operating.job_view import age, ended_in_words, obstacle
 from batchgate_cli.operating.live_gate import (
-    PARAMETER,
     GateAccessError,
     GateOptions,
     LiveGate,
@@ -172,7 +172,7 @@ def redrive(
 def _queues(live: LiveGate) -> tuple[DeadLetterQueue, ...]:
     found = live.found
     if not (found.queue_url and found.unreviewed_url and found.undelivered_url):
-        raise GateAccessError(f"SSM parameter {PARAMETER} names no queues: deploy the stack anew")
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER} names no queues: deploy the stack anew")
     sqs = live.sqs()
     return (
         DeadLetterQueue(sqs, "unreviewed", found.unreviewed_url),

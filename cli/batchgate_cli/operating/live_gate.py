@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import boto3
 import msgspec
@@ -21,6 +21,7 @@ from batchgate.aws.answers import only_answers
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
+from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import GateError, JobDescriptionError, PolicyUnavailableError, RefusedError
 from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
 from batchgate.gate.review import Proposal, propose_by_hand
@@ -34,9 +35,6 @@ from batchgate_cli.authoring import policy_file
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-PARAMETER: Final = "/batchgate/gate"
-"""The SSM parameter that says where the gate of an account and Region keeps what; there is one at most."""
-
 A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
 """The deadline of a person's decision, as Lambda's is a function's."""
 
@@ -47,32 +45,6 @@ _NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
 
 class GateAccessError(GateError):
     """The deployed gate can't be found or reached; the message says what to do."""
-
-
-class Whereabouts(msgspec.Struct, frozen=True):
-    """What the parameter says; members that it does not have are not to be had.
-
-    Attributes:
-        ledger_table: The table of decisions.
-        queue_url: Where job events wait for their review.
-        unreviewed_url: Where those go that the gate failed on.
-        undelivered_url: Where those go that EventBridge could not deliver.
-        functions: The functions' names, by what they are for.
-        appconfig: Where the policies in force are.
-        stack: The CloudFormation stack's name.
-        suspended_date_survives: The deployment's setting.
-        untagged_answer_lacks_tags: The deployment's setting.
-    """
-
-    ledger_table: str
-    queue_url: str = ""
-    unreviewed_url: str = ""
-    undelivered_url: str = ""
-    functions: dict[str, str] = {}
-    appconfig: appconfigs.ProfileLocation | None = None
-    stack: str = ""
-    suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
-    untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +69,7 @@ RegionOption = Annotated[str | None, typer.Option(metavar="REGION", help="The ga
 EndpointOption = Annotated[str | None, typer.Option(metavar="URL", help="S3 Control's endpoint.")]
 TableOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
+    typer.Option(metavar="NAME", help=f"The ledger's table; by default the one that {GATE_PARAMETER} (SSM) names."),
 ]
 PoliciesOption = Annotated[
     list[Path] | None,
@@ -123,7 +95,7 @@ class LiveGate:
     session: boto3.session.Session
     who: str
     home: tuple[str, str, str]
-    found: Whereabouts
+    found: DeployedGate
     ledger: ledgers.DynamoLedger
     jobs: JobsApi
     policies: PolicySource
@@ -178,7 +150,7 @@ class LiveGate:
             new_claim_id=lambda: secrets.token_hex(4),
             deadline=self.clock.now() + A_COMMAND_TAKES_AT_MOST,
             breaker=_NOT_COUNTED,
-            suspended_date_survives=self.found.suspended_date_survives,
+            suspended_date_survives=DateSurvives(self.found.suspended_date_survives),
         )
 
     def sqs(self) -> "SQSClient":
@@ -201,7 +173,7 @@ def find_gate(options: GateOptions) -> LiveGate:
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
         home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
-        found = Whereabouts(ledger_table=options.table) if options.table else _look_up(session, home)
+        found = DeployedGate(ledger_table=options.table) if options.table else _look_up(session, home)
         policies = _policies(session, options, found, clock)
     return LiveGate(
         session=session,
@@ -215,7 +187,7 @@ def find_gate(options: GateOptions) -> LiveGate:
     )
 
 
-def _policies(session: boto3.session.Session, options: GateOptions, found: Whereabouts, clock: Clock) -> PolicySource:
+def _policies(session: boto3.session.Session, options: GateOptions, found: DeployedGate, clock: Clock) -> PolicySource:
     """Those of the command line, else those in force."""
     if options.policies:
         return _PoliciesOfFiles(policy_file.load(options.policies).policies)
@@ -225,21 +197,21 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: Where
     return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda trouble: None)  # noqa: ARG005 - it is raised, too
 
 
-def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Whereabouts:
+def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> DeployedGate:
     _, region, account_id = home
     try:
-        answer = session.client("ssm", config=CONFIG).get_parameter(Name=PARAMETER)
+        answer = session.client("ssm", config=CONFIG).get_parameter(Name=GATE_PARAMETER)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
             raise
         raise GateAccessError(
-            f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {PARAMETER}); "
+            f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {GATE_PARAMETER}); "
             "--region and --profile say where to look, --table names a ledger without looking"
         ) from error
     try:
-        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=Whereabouts)
+        return DeployedGate.decode(str(answer["Parameter"]["Value"]))
     except msgspec.MsgspecError as error:
-        raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER}: not what a stack writes: {error}") from error
 
 
 @contextmanager
