@@ -490,7 +490,7 @@ def _ended_unknown(world: World, ref: JobRef) -> None:
 SWEEP_ROWS: Final = tuple(_sweep_rows())
 
 ALARMS: Final = {
-    "CircuitBreakerHolds": "circuit breaker",
+    "CircuitBreakerHolds": "circuit-breaker",
     "Errors": "own-trouble",
     "PolicyLoadErrors": "policy-not-loadable",
     "SweepTroubles": "sweep-troubles",
