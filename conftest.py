@@ -38,20 +38,26 @@ IN_PROCESS = (*PURE, "tests/flow", "tests/aws", "emulator/tests")
 """Directories whose tests need no other program, unless a fixture says so."""
 
 OTHER_PROGRAMS = {"aws_cli", "local_s3"}
+MADE_ONCE = {"asset", "gate"}
+"""Fixtures that take tens of seconds: all tests of a directory that use one run on one worker."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, so that what they share is made once; slow ones start first."""
     for item in items:
-        directory = item.path.relative_to(CHECKOUT).as_posix()
+        file = item.path.relative_to(CHECKOUT).as_posix()
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
-        if not directory.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
+        if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
         slow = item.get_closest_marker("slow") is not None
         if item.get_closest_marker("xdist_group") is None:
-            alone = slow and directory.startswith(PURE) and not OTHER_PROGRAMS & fixtures
-            item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else directory))
+            group = file
+            if shared := MADE_ONCE & fixtures:
+                group = f"{item.path.parent.name}: {min(shared)}"
+            elif slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures:
+                group = item.nodeid
+            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

@@ -44,7 +44,7 @@ class AlarmSpec:
     missing: cloudwatch.TreatMissingData = _QUIET
 
 
-def policy_trouble(functions: GateFunctions) -> AlarmSpec:
+def policy_errors(functions: GateFunctions) -> AlarmSpec:
     """The alarm by which AppConfig rolls a new policy back."""
     failed = {
         f"m{number}": metric.with_(period=MINUTE)
@@ -57,7 +57,7 @@ def policy_trouble(functions: GateFunctions) -> AlarmSpec:
         )
     }
     return AlarmSpec(
-        name="policy-trouble",
+        name="policy-errors",
         means="The gate can't load its policies, or its functions fail. AppConfig rolls a new policy back if this "
         "happens within its bake time.",
         do="Look for 'policies:' errors in the functions' logs, check what AppConfig has deployed, and deploy a policy "
@@ -171,7 +171,7 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
     decide = "`batchgate jobs held` shows why; `batchgate jobs approve` or `cancel` decides."
     return (
         AlarmSpec(
-            name="own-trouble",
+            name="gate-errors",
             means="Reviews keep failing: denied, throttled, or an error of AWS. Their jobs stay Suspended.",
             do="Run the saved query 'what went wrong, by message'.",
             metric=gate_metric(Metric.ERRORS),
@@ -182,7 +182,7 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
         AlarmSpec(
             name="policy-not-loadable",
             means="The gate has no policy that it can decide by: every job waits.",
-            do="Look for 'policies:' errors in the functions' logs, and do what the alarm policy-trouble says.",
+            do="Look for 'policies:' errors in the functions' logs, and do what the alarm policy-errors says.",
             metric=gate_metric(Metric.POLICY_LOAD_ERRORS),
             of=2,
             out_of=2,
@@ -208,7 +208,7 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
             metric=gate_metric(Metric.CONTRADICTIONS),
         ),
         AlarmSpec(
-            name="sweep-troubles",
+            name="sweep-errors",
             means="For 15 minutes the sweep could not review some jobs.",
             do="Run the saved query 'what went wrong, by message'.",
             metric=gate_metric(Metric.SWEEP_TROUBLES),

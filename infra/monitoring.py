@@ -7,7 +7,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.alarms import AlarmSpec, alarms_of_decisions, alarms_of_events, alarms_of_functions, policy_trouble
+from infra.alarms import AlarmSpec, alarms_of_decisions, alarms_of_events, alarms_of_functions, policy_errors
 from infra.dashboard import rows_of_widgets
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
@@ -18,7 +18,7 @@ class Monitoring(Construct):
     """Alarms that notify the topic, one dashboard, and saved queries on the decisions in the logs.
 
     Attributes:
-        policy_trouble: The alarm by which AppConfig rolls a new policy back. Without data its state is OK, because
+        policy_errors: The alarm by which AppConfig rolls a new policy back. Without data its state is OK, because
             AppConfig rolls back on INSUFFICIENT_DATA, too.
     """
 
@@ -35,7 +35,7 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._action = actions.SnsAction(topic)
-        self.policy_trouble = self._alarm(policy_trouble(functions))
+        self.policy_errors = self._alarm(policy_errors(functions))
         alarms = [
             self._alarm(each)
             for each in (
@@ -49,7 +49,7 @@ class Monitoring(Construct):
             "Dashboard",
             dashboard_name=settings.stack_name,
             default_interval=Duration.days(1),
-            widgets=rows_of_widgets([self.policy_trouble, *alarms], job_events, functions),
+            widgets=rows_of_widgets([self.policy_errors, *alarms], job_events, functions),
         )
         self._queries(functions)
 

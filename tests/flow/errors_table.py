@@ -491,9 +491,9 @@ SWEEP_ROWS: Final = tuple(_sweep_rows())
 
 ALARMS: Final = {
     "CircuitBreakerHolds": "circuit-breaker",
-    "Errors": "own-trouble",
+    "Errors": "gate-errors",
     "PolicyLoadErrors": "policy-not-loadable",
-    "SweepTroubles": "sweep-troubles",
+    "SweepTroubles": "sweep-errors",
     "Throttled": "throttled-by-s3",
 }
 """Which alarm looks at which metric."""
