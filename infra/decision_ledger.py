@@ -1,4 +1,4 @@
-"""The table of all decisions: one item of truth a job, and the history of its reviews."""
+"""The table of decisions: one item per job with its state, and the history of its reviews."""
 
 from collections.abc import Sequence
 from typing import Final, cast
@@ -8,21 +8,21 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from batchgate.contract import EXPIRES_AT, INDICES, OPEN_INDEX, PARTITION_KEY, SORT_KEY
 from infra.encryption import GateKey
-from infra.ledger_table import EXPIRES_AT, INDICES, PARTITION_KEY, SORT_KEY
 from infra.settings import Settings
 
 _READ: Final = ("dynamodb:GetItem",)
 _REVIEW: Final = (*_READ, "dynamodb:ConditionCheckItem", "dynamodb:DescribeTable", "dynamodb:PutItem")
 _SWEEP: Final = (*_REVIEW, "dynamodb:BatchGetItem", "dynamodb:DeleteItem")
-"""What the calls in batchgate.aws.ledger take; a transaction takes what its parts take."""
+"""The permissions of the calls in batchgate.aws.ledger; a transaction needs those of its parts."""
 
 
 class DecisionLedger(Construct):
-    """On demand, encrypted, recoverable to any point in time, and by default kept when the stack is destroyed.
+    """The table: on demand, encrypted, with point-in-time recovery, and by default kept when the stack is destroyed.
 
     Attributes:
-        table: Its name is CloudFormation's to give, so that a new stack can be deployed beside what was kept.
+        table: CloudFormation names it, so that a new stack can be deployed beside a table that was kept.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, key: GateKey | None) -> None:
@@ -57,40 +57,40 @@ class DecisionLedger(Construct):
             self._encrypt_with(key)
 
     def _encrypt_with(self, key: GateKey) -> None:
-        """What CDK's own setting would write, which it refuses to do where no Region is named."""
+        """Write what CDK's own setting would, which CDK rejects in a stack without a Region."""
         table = cast("dynamodb.CfnGlobalTable", self.table.node.default_child)
         table.add_property_override("SSESpecification", {"SSEEnabled": True, "SSEType": "KMS"})
         table.add_property_override("Replicas.0.SSESpecification", {"KMSMasterKeyId": key.key.key_arn})
 
-    def let_review(self, function: iam.IGrantable) -> None:
-        """Grant what the review of one job takes."""
-        self._let("ReviewJobs", _REVIEW, self.table.table_arn, function)
-        self._let_use_key(function, writing=True)
+    def grant_reviewing(self, function: iam.IGrantable) -> None:
+        """Grant what the review of a job needs."""
+        self._grant("ReviewJobs", _REVIEW, self.table.table_arn, function)
+        self._grant_key(function, writing=True)
 
-    def let_sweep(self, function: iam.IGrantable) -> None:
-        """Grant that, and finding what is open."""
-        self._let("ReviewJobs", _SWEEP, self.table.table_arn, function)
-        self._let("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
-        self._let_use_key(function, writing=True)
+    def grant_sweeping(self, function: iam.IGrantable) -> None:
+        """Grant what a review needs, and finding what is open."""
+        self._grant("ReviewJobs", _SWEEP, self.table.table_arn, function)
+        self._grant("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+        self._grant_key(function, writing=True)
 
-    def let_look(self, function: iam.IGrantable) -> None:
-        """Grant seeing what is open, and whether the gate is paused."""
-        self._let("SeePause", _READ, self.table.table_arn, function)
-        self._let("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
-        self._let_use_key(function, writing=False)
+    def grant_listing(self, function: iam.IGrantable) -> None:
+        """Grant reading what is open, and whether the gate is paused."""
+        self._grant("SeePause", _READ, self.table.table_arn, function)
+        self._grant("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+        self._grant_key(function, writing=False)
 
     @property
     def _open_index(self) -> str:
-        return f"{self.table.table_arn}/index/open"
+        return f"{self.table.table_arn}/index/{OPEN_INDEX}"
 
-    def _let(self, sid: str, actions: Sequence[str], resource: str, function: iam.IGrantable) -> None:
+    def _grant(self, sid: str, actions: Sequence[str], resource: str, function: iam.IGrantable) -> None:
         function.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(sid=sid, actions=list(actions), resources=[resource])
         )
 
-    def _let_use_key(self, function: iam.IGrantable, *, writing: bool) -> None:
+    def _grant_key(self, function: iam.IGrantable, *, writing: bool) -> None:
         if self._key:
-            self._key.let_use_for_table(function, writing=writing)
+            self._key.grant_use_for_table(function, writing=writing)
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -1,4 +1,4 @@
-"""The customer's key, where a deployment chose one: what it encrypts, and who may use it."""
+"""The customer's key, if a deployment chose one: what it encrypts, and who may use it."""
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -11,10 +11,10 @@ from infra.settings import Settings
 class GateKey(Construct):
     """One key for the queues, the table, the topic and the logs. AppConfig encrypts with one of its own.
 
-    It stays when the stack is destroyed, for what stays is encrypted with it.
+    It is kept when the stack is destroyed, because what is kept is encrypted with it.
 
-    EventBridge and CloudWatch are admitted without a condition on who caused the message: with aws:SourceArn or
-    aws:SourceAccount in the key's policy they drop messages without a word.
+    The key's policy allows EventBridge and CloudWatch without a condition: with aws:SourceArn or aws:SourceAccount they
+    drop messages silently.
     *Source*: EventBridge User Guide, encrypted queues as targets; CloudWatch User Guide, alarms to encrypted topics.
 
     Attributes:
@@ -48,7 +48,7 @@ class GateKey(Construct):
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogsOfThisAccount",
-                # Written with the Region, as this service is in its documentation and nowhere else.
+                # With the Region: the documentation of this service alone writes its principal so.
                 principals=[iam.ServicePrincipal(f"logs.{Stack.of(self).region}.{Stack.of(self).url_suffix}")],
                 actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                 resources=["*"],
@@ -56,29 +56,29 @@ class GateKey(Construct):
             )
         )
 
-    def let_use_for_table(self, function: iam.IGrantable, *, writing: bool) -> None:
-        """What reading, or reading and writing, an encrypted table takes, through DynamoDB alone.
+    def grant_use_for_table(self, function: iam.IGrantable, *, writing: bool) -> None:
+        """Grant reading, or reading and writing, an encrypted table, through DynamoDB only.
 
         *Source*: DynamoDB Developer Guide, "Authorizing use of a customer managed key".
         """
         actions = ["kms:Decrypt", "kms:DescribeKey", *(["kms:Encrypt"] if writing else [])]
-        self._let_use("KeyForTable", "dynamodb", actions, function)
+        self._grant("KeyForTable", "dynamodb", actions, function)
 
-    def let_use_for_queue(self, function: iam.IGrantable) -> None:
-        """What receiving from an encrypted queue takes, through SQS alone.
+    def grant_use_for_queue(self, function: iam.IGrantable) -> None:
+        """Grant receiving from an encrypted queue, through SQS only.
 
         *Source*: SQS Developer Guide, "Key management", permissions of a consumer.
         """
-        self._let_use("KeyForQueue", "sqs", ["kms:Decrypt"], function)
+        self._grant("KeyForQueue", "sqs", ["kms:Decrypt"], function)
 
-    def let_use_for_topic(self, function: iam.IGrantable) -> None:
-        """What publishing to an encrypted topic takes, through SNS alone.
+    def grant_use_for_topic(self, function: iam.IGrantable) -> None:
+        """Grant publishing to an encrypted topic, through SNS only.
 
         *Source*: SNS Developer Guide, "Managing Amazon SNS encryption keys".
         """
-        self._let_use("KeyForTopic", "sns", ["kms:Decrypt", "kms:GenerateDataKey"], function)
+        self._grant("KeyForTopic", "sns", ["kms:Decrypt", "kms:GenerateDataKey"], function)
 
-    def _let_use(self, sid: str, service: str, actions: list[str], function: iam.IGrantable) -> None:
+    def _grant(self, sid: str, service: str, actions: list[str], function: iam.IGrantable) -> None:
         function.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
                 sid=sid,

@@ -1,6 +1,6 @@
-"""What the functions consist of: the gate, its pinned packages for Lambda's platform, bytecode.
+"""The asset of the functions: the gate, its pinned packages for Lambda's platform, and bytecode.
 
-Built without containers, and the same bytes from the same inputs, so that an unchanged gate is not deployed again.
+It is built without containers. The same inputs make the same bytes, so that an unchanged gate is not deployed again.
 """
 
 import os
@@ -24,18 +24,18 @@ _PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architectu
 
 
 class AssetError(GateError):
-    """The asset can't be built here; the message says what was missing."""
+    """The asset can't be built on this machine; the message says why."""
 
 
 def build_asset(output: Path, *, architecture: Architecture) -> bool:
-    """Fill the empty directory `output` with all that ships to Lambda.
+    """Fill the empty directory `output` with everything that ships to Lambda.
 
     Returns:
-        Whether it holds bytecode: without a Python of Lambda's version here it can't. The gate then works all the same,
+        Whether it holds bytecode, which needs a Python of Lambda's version on this machine. Without it the gate works,
         but its cold starts take more than twice as long.
 
     Raises:
-        AssetError: The packages can't be had, or the sources don't compile.
+        AssetError: The packages can't be installed, or the sources don't compile.
         ServiceDataError: The pinned botocore lacks an operation that the gate calls.
     """
     _install_packages(output, architecture)
@@ -74,8 +74,8 @@ def _install_packages(output: Path, architecture: Architecture) -> None:
         if by_pip.returncode:
             message = f"the asset's packages can't be installed.\nuv: {by_uv.stderr}\npip: {by_pip.stderr}"
             raise AssetError(message)
-    shutil.rmtree(output / "bin", ignore_errors=True)  # commands, which nobody calls in Lambda
-    # How it was installed differs between installers and machines, and nothing reads it.
+    shutil.rmtree(output / "bin", ignore_errors=True)  # commands, which Lambda does not call
+    # Records of the installation differ between installers and machines, and nothing reads them.
     for record in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
         for path in output.glob(f"*.dist-info/{record}"):
             path.unlink()
@@ -83,9 +83,9 @@ def _install_packages(output: Path, architecture: Architecture) -> None:
 
 
 def _compile_bytecode(output: Path, python: str) -> None:
-    """Compile everything as Lambda will import it: never checked against the sources, whose times a zip loses.
+    """Compile everything as Lambda imports it: unchecked, because a zip loses the sources' times.
 
-    One process and one seed, because the order of sets and the sharing of constants go into the bytes.
+    In one process with a fixed hash seed, because the order of sets and shared constants change the bytes.
     """
     compiled = _run(
         [
@@ -100,13 +100,13 @@ def _compile_bytecode(output: Path, python: str) -> None:
 
 
 def _python_of_lambda() -> str | None:
-    """A Python whose bytecode Lambda's reads; None when there is none here."""
+    """A Python of Lambda's version, whose bytecode Lambda can read; None if this machine has none."""
     if sys.version_info[:2] == PYTHON_VERSION:
         return sys.executable
     name = f"python{PYTHON_VERSION[0]}.{PYTHON_VERSION[1]}"
     for directory in os.get_exec_path():
         candidate = Path(directory, name)
-        # A version manager's shim may stand there and refuse to run.
+        # A version manager's shim may be there and fail to run.
         if candidate.exists() and not _run([str(candidate), "-c", ""]).returncode:
             return str(candidate)
     return None

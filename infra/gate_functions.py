@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from batchgate.contract import METRIC_NAMESPACE, SERVICE, Variable
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.notices import Notices
@@ -19,12 +20,12 @@ from infra.settings import Architecture, Settings
 
 BATCH_SIZE: Final = 10
 VALIDATOR_SECONDS: Final = 15
-"""AppConfig waits no longer. *Source*: AppConfig User Guide, "Understanding validators"."""
+"""AppConfig's own limit. *Source*: AppConfig User Guide, "Understanding validators"."""
 
 WIDGET_SECONDS: Final = 30
 
 DECISION_BUS: Final = "default"
-"""Where the gate puts its decision events; AWS's own are there too."""
+"""The event bus that the gate puts its decision events on; it is also AWS's own."""
 
 _ARCHITECTURES: Final = {
     Architecture.ARM64: lambda_.Architecture.ARM_64,
@@ -33,16 +34,16 @@ _ARCHITECTURES: Final = {
 
 
 class GateFunctions(Construct):
-    """One reviews the job of each event that the queue hands over, one sweeps every minute; two serve them.
+    """The functions of the gate: two decide jobs, by events and by the sweep every minute; two support them.
 
-    No reserved concurrency: below the event source's maximum it would throttle, and throttles dead-letter events
-    that nothing is wrong with.
+    No reserved concurrency: below the event source's maximum concurrency it would throttle, and throttled events end up
+    in the dead-letter queue.
 
     Attributes:
         job_event: Reviews jobs by their events.
-        sweep: Reviews what is due, and what no event announced.
-        held_jobs_widget: Is asked by whoever looks at the dashboard.
-        validate_policy: Is asked by AppConfig before a policy goes live.
+        sweep: Reviews jobs that are due, and jobs that no event announced.
+        held_jobs_widget: Renders the dashboard's table of held jobs.
+        validate_policy: Called by AppConfig before a policy goes live.
     """
 
     def __init__(
@@ -61,15 +62,16 @@ class GateFunctions(Construct):
         self._settings = settings
         self._code = code
         self._key = key
+        breaker = f"{settings.circuit_breaker_cancellations}/{settings.circuit_breaker_minutes}"
         to_decide = {
-            "BATCHGATE_ADOPT_EXISTING": settings.adopt_existing,
-            "BATCHGATE_SUSPENDED_DATE_SURVIVES": settings.suspended_date_survives_word,
-            "BATCHGATE_CIRCUIT_BREAKER": f"{settings.circuit_breaker_cancellations}/{settings.circuit_breaker_minutes}",
-            "BATCHGATE_APPCONFIG": policies.location,
-            "BATCHGATE_EVENT_BUS": DECISION_BUS,
-            "BATCHGATE_LEDGER_TABLE": ledger.table.table_name,
-            "BATCHGATE_SWEEP_CALLS_PER_SECOND": str(settings.sweep_calls_per_second),
-            "BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS": settings.untagged_answer_lacks_tags,
+            Variable.ADOPT_EXISTING.value: settings.adopt_existing,
+            Variable.SUSPENDED_DATE_SURVIVES.value: settings.suspended_date_survives_word,
+            Variable.CIRCUIT_BREAKER.value: breaker,
+            Variable.APPCONFIG.value: policies.location,
+            Variable.EVENT_BUS.value: DECISION_BUS,
+            Variable.LEDGER_TABLE.value: ledger.table.table_name,
+            Variable.SWEEP_CALLS_PER_SECOND.value: str(settings.sweep_calls_per_second),
+            Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags,
         }
         self.job_event = self._function(
             "JobEvent",
@@ -83,7 +85,7 @@ class GateFunctions(Construct):
             "batchgate.handlers.sweep.handler",
             "Reviews S3 Batch Operations jobs that are due, or that no event announced",
             settings.sweep_timeout_seconds,
-            to_decide | {"BATCHGATE_TOPIC_ARN": notices.topic.topic_arn},
+            to_decide | {Variable.TOPIC_ARN.value: notices.topic.topic_arn},
         )
         self.held_jobs_widget = self._function(
             "HeldJobsWidget",
@@ -95,14 +97,14 @@ class GateFunctions(Construct):
         self.validate_policy = self._function(
             "ValidatePolicy",
             "batchgate.handlers.validate_policy.handler",
-            "Tells AppConfig whether batchgate could decide by a policy document",
+            "Validates a policy document before AppConfig deploys it",
             VALIDATOR_SECONDS,
             {},
         )
 
     @property
     def deciding(self) -> tuple[lambda_.Function, ...]:
-        """Those that decide jobs."""
+        """The functions that decide jobs."""
         return self.job_event, self.sweep
 
     @property
@@ -141,14 +143,14 @@ class GateFunctions(Construct):
             environment=environment
             | {
                 "POWERTOOLS_LOG_LEVEL": self._settings.log_level,
-                "POWERTOOLS_METRICS_NAMESPACE": "batchgate",
-                "POWERTOOLS_SERVICE_NAME": "batchgate",
+                "POWERTOOLS_METRICS_NAMESPACE": METRIC_NAMESPACE,
+                "POWERTOOLS_SERVICE_NAME": SERVICE,
             },
         )
         Validations.of(role).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, and s3:ListJobs, know no resources "
+                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, and s3:ListJobs, support no resources "
                 "(Service Authorization Reference).",
             )
         )
@@ -160,10 +162,10 @@ class GateFunctions(Construct):
         )
         return function
 
-    def review_events_of(self, queue: sqs.IQueue) -> Construct:
-        """Hand the queue's events to the gate function, in batches that may fail in part; answers what hands them over.
+    def subscribe_to(self, queue: sqs.IQueue) -> Construct:
+        """Invoke the gate function with the queue's events, in batches that may fail in part; returns the event source.
 
-        *Source* of the rights: Lambda Developer Guide, "Using Lambda with Amazon SQS", execution role permissions.
+        *Source* of the permissions: Lambda Developer Guide, "Using Lambda with Amazon SQS", execution role permissions.
         """
         self.job_event.add_to_role_policy(
             iam.PolicyStatement(
@@ -173,7 +175,7 @@ class GateFunctions(Construct):
             )
         )
         if self._key:
-            self._key.let_use_for_queue(self.job_event)
+            self._key.grant_use_for_queue(self.job_event)
         return self.job_event.add_event_source_mapping(
             "JobEvents",
             event_source_arn=queue.queue_arn,
@@ -182,10 +184,10 @@ class GateFunctions(Construct):
             report_batch_item_failures=True,
         )
 
-    def sweep_every_minute(self) -> Construct:
-        """Call the sweep by a rule, and answer it.
+    def schedule_sweep(self) -> Construct:
+        """Invoke the sweep every minute; returns the rule.
 
-        What could not be called in its minute is not made up for, the next one comes.
+        An invocation that fails is not retried: the next one follows within a minute.
         """
         rule = events.Rule(
             self,

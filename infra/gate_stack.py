@@ -1,13 +1,13 @@
-"""The stack: composes the constructs, and says what the gate may do."""
-
-from typing import Final
+"""The stack: composes the constructs and grants the functions their permissions."""
 
 from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
+from msgspec import UNSET
 
+from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
@@ -19,14 +19,11 @@ from infra.policy_store import PolicyStore
 from infra.settings import Settings
 from infra.trail import JobEventTrail
 
-GATE_PARAMETER: Final = "/batchgate/gate"
-"""Where the `batchgate` command learns what is deployed; one name, so that two gates can't be."""
-
 
 class GateStack(Stack):
     """The gate of one account and Region.
 
-    Tied to neither when synthesized, so one template serves every account, Region and partition.
+    The template is not tied to either: one template serves every account, Region and partition.
     """
 
     def __init__(
@@ -37,11 +34,11 @@ class GateStack(Stack):
         Args:
             scope: The CDK app.
             construct_id: The stack's name.
-            settings: What the deployment chose.
-            code: What the functions run; None builds the asset.
+            settings: The settings of the deployment.
+            code: The code of the functions; None builds the asset.
 
         Raises:
-            PolicyError: A policy file is refused; the message has file, line and reason.
+            PolicyError: A policy file is invalid; the message has file, line and reason.
             SettingsError: A policy file can't be read.
             AssetError: The asset can't be built here.
         """
@@ -64,20 +61,20 @@ class GateStack(Stack):
             policies=policies,
             notices=notices,
         )
-        begins = [functions.review_events_of(job_events.queue), functions.sweep_every_minute()]
-        ledger.let_review(functions.job_event)
-        ledger.let_sweep(functions.sweep)
-        ledger.let_look(functions.held_jobs_widget)
-        notices.let_tell(functions.sweep)
-        self._let_find_jobs(functions.sweep)
+        starts = [functions.subscribe_to(job_events.queue), functions.schedule_sweep()]
+        ledger.grant_reviewing(functions.job_event)
+        ledger.grant_sweeping(functions.sweep)
+        ledger.grant_listing(functions.held_jobs_widget)
+        notices.grant_publishing(functions.sweep)
+        self._grant_listing_jobs(functions.sweep)
         for function in functions.deciding:
-            policies.let_read(function)
-            self._let_decide(function)
-            self._let_announce(function)
+            policies.grant_reading(function)
+            self._grant_deciding(function)
+            self._grant_announcing(function)
             if settings.manifest_buckets:
-                self._let_ask_for_manifests(function, settings.manifest_buckets)
+                self._grant_reading_manifests(function, settings.manifest_buckets)
             if settings.manifest_keys:
-                self._let_ask_for_encrypted_manifests(function, settings.manifest_keys)
+                self._grant_reading_encrypted_manifests(function, settings.manifest_keys)
         monitoring = Monitoring(
             self,
             "Monitoring",
@@ -87,15 +84,15 @@ class GateStack(Stack):
             topic=notices.topic,
         )
         policies.validate_with(functions.validate_policy)
-        policies.watch(monitoring.policy_trouble)
-        here = self._tell_what_is_here(settings, key, job_events, ledger, policies, notices, functions)
-        in_force = policies.put_in_force(policy, after=[functions.validate_policy, monitoring, here])
-        for each in begins:
+        policies.roll_back_on(monitoring.policy_errors)
+        here = self._write_parameter(settings, key, job_events, ledger, policies, notices, functions)
+        in_force = policies.deploy(policy, after=[functions.validate_policy, monitoring, here])
+        for each in starts:
             each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
 
-    def _tell_what_is_here(
+    def _write_parameter(
         self,
         settings: Settings,
         key: GateKey | None,
@@ -105,37 +102,37 @@ class GateStack(Stack):
         notices: Notices,
         functions: GateFunctions,
     ) -> ssm.StringParameter:
-        """Answer the parameter on whose name a second gate fails: before it has policies, and so before it decides."""
+        """Write the parameter by which the command finds the gate.
+
+        Its name is fixed, so a second gate fails on it, before it has policies and so before it decides.
+        """
         here = ssm.StringParameter(
             self,
             "Gate",
             parameter_name=GATE_PARAMETER,
-            description="What batchgate has deployed here, for its commands. There is one enforcing gate in an account "
+            description="What batchgate has deployed here, for its command. There is one enforcing gate in an account "
             "and Region: a second stack fails on this name.",
             string_value=self.to_json_string(
-                {
-                    "stack": self.stack_name,
-                    "suspended_date_survives": settings.suspended_date_survives_word,
-                    "untagged_answer_lacks_tags": settings.untagged_answer_lacks_tags,
-                    "ledger_table": ledger.table.table_name,
-                    "queue_url": job_events.queue.queue_url,
-                    "unreviewed_url": job_events.unreviewed.queue_url,
-                    "undelivered_url": job_events.undelivered.queue_url,
-                    "functions": {
+                DeployedGate(
+                    stack=self.stack_name,
+                    suspended_date_survives=settings.suspended_date_survives_word,
+                    untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags,
+                    ledger_table=ledger.table.table_name,
+                    queue_url=job_events.queue.queue_url,
+                    unreviewed_url=job_events.unreviewed.queue_url,
+                    undelivered_url=job_events.undelivered.queue_url,
+                    functions={
                         "job_event": functions.job_event.function_name,
                         "sweep": functions.sweep.function_name,
                         "held_jobs_widget": functions.held_jobs_widget.function_name,
                         "validate_policy": functions.validate_policy.function_name,
                     },
-                    "roles": {
-                        "job_event": _role_arn(functions.job_event),
-                        "sweep": _role_arn(functions.sweep),
-                    },
-                    "appconfig": policies.ids,
-                    "topic_arn": notices.topic.topic_arn,
-                    "manifest_buckets": list(settings.manifest_buckets),
-                }
-                | ({"key_arn": key.key.key_arn} if key else {})
+                    roles={"job_event": _role_arn(functions.job_event), "sweep": _role_arn(functions.sweep)},
+                    appconfig=policies.ids,
+                    topic_arn=notices.topic.topic_arn,
+                    manifest_buckets=settings.manifest_buckets,
+                    key_arn=key.key.key_arn if key else UNSET,
+                ).encode()
             ),
         )
         CfnOutput(self, "JobEventFunction", value=functions.job_event.function_name)
@@ -148,10 +145,10 @@ class GateStack(Stack):
         CfnOutput(self, "NoticesTopic", value=notices.topic.topic_arn)
         return here
 
-    def _let_decide(self, function: lambda_.Function) -> None:
-        """Grant what reading and deciding a job takes.
+    def _grant_deciding(self, function: lambda_.Function) -> None:
+        """Grant reading and deciding jobs.
 
-        *Source*: Service Authorization Reference, Amazon S3: these know jobs as resources.
+        *Source*: Service Authorization Reference, Amazon S3: these actions support jobs as resources.
         """
         jobs = self.format_arn(service="s3", resource="job", resource_name="*")
         function.add_to_role_policy(
@@ -164,27 +161,27 @@ class GateStack(Stack):
         Validations.of(function.role or function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:<AWS::Region>:<AWS::AccountId>:job/*]",
-                reason="The gate evaluates every job of its account and Region, and their ids are S3's to give.",
+                reason="The gate evaluates every job of its account and Region, whose ids S3 assigns.",
             )
         )
 
-    def _let_find_jobs(self, function: lambda_.Function) -> None:
-        """Grant listing jobs. *Source*: Service Authorization Reference, Amazon S3: ListJobs knows no resource."""
+    def _grant_listing_jobs(self, function: lambda_.Function) -> None:
+        """Grant listing jobs. *Source*: Service Authorization Reference, Amazon S3: ListJobs supports no resource."""
         function.add_to_role_policy(iam.PolicyStatement(sid="FindJobs", actions=["s3:ListJobs"], resources=["*"]))
 
-    def _let_announce(self, function: lambda_.Function) -> None:
-        """Grant putting events that claim to be batchgate's, and no others."""
+    def _grant_announcing(self, function: lambda_.Function) -> None:
+        """Grant putting events whose source is batchgate, and no others."""
         function.add_to_role_policy(
             iam.PolicyStatement(
                 sid="AnnounceDecisions",
                 actions=["events:PutEvents"],
                 resources=[self.format_arn(service="events", resource="event-bus", resource_name=DECISION_BUS)],
-                conditions={"StringEquals": {"events:source": "batchgate"}},
+                conditions={"StringEquals": {"events:source": SERVICE}},
             )
         )
 
-    def _let_ask_for_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:
-        """Grant HeadObject; with ListBucket a missing manifest is a 404 and not a 403.
+    def _grant_reading_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:
+        """Grant HeadObject. With ListBucket, a missing manifest is a 404 and not a 403.
 
         *Source*: S3 API, HeadObject, permissions.
         """
@@ -202,12 +199,12 @@ class GateStack(Stack):
             Validations.of(function.role or function).acknowledge(
                 Acknowledgment(
                     id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/*]",
-                    reason="Where in its bucket a manifest lies is for whoever creates the job to choose.",
+                    reason="The requester chooses where in the bucket a manifest is.",
                 )
             )
 
-    def _let_ask_for_encrypted_manifests(self, function: lambda_.Function, keys: tuple[str, ...]) -> None:
-        """Grant what HeadObject of an object takes that is encrypted with these keys, through S3 alone.
+    def _grant_reading_encrypted_manifests(self, function: lambda_.Function, keys: tuple[str, ...]) -> None:
+        """Grant HeadObject of objects that are encrypted with these keys: decrypting, through S3 only.
 
         *Source*: S3 API, HeadObject, permissions; S3 User Guide, "Using server-side encryption with AWS KMS keys".
         """

@@ -1,4 +1,4 @@
-"""The way of S3's job events to the gate, and where those end that do not arrive."""
+"""The delivery of S3's job events to the gate, and the dead letters of those that do not arrive."""
 
 from typing import Final
 
@@ -8,12 +8,12 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from batchgate.contract import JOB_EVENT_PATTERN
 from infra.encryption import GateKey
-from infra.event_pattern import EVENT_PATTERN
 from infra.settings import Settings
 
 VISIBILITY_TIMEOUTS: Final = 6
-"""How many function timeouts a received event stays hidden: with less, Lambda's own retries take it for lost.
+"""How many function timeouts a received event stays invisible; with fewer, it would be received again during a retry.
 
 *Source*: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS".
 """
@@ -22,13 +22,13 @@ VISIBILITY_TIMEOUTS: Final = 6
 class JobEvents(Construct):
     """Rule -> queue, with dead letters at both ends.
 
-    EventBridge's dead letters never hold what the function failed on, and the queue's never hold what EventBridge
-    could not deliver, so there are two.
+    There are two dead-letter queues: one for events that EventBridge could not deliver to the queue, one for events
+    that the function failed to review.
 
     Attributes:
-        queue: Job events that wait for their review.
-        unreviewed: Events that the gate failed on as often as the settings allow; can be redriven to `queue`.
-        undelivered: Events that EventBridge could not put into `queue`.
+        queue: Job events that wait to be reviewed.
+        unreviewed: Events that the gate failed to review after every retry; can be redriven to `queue`.
+        undelivered: Events that EventBridge could not deliver to `queue`.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, key: GateKey | None) -> None:
@@ -48,15 +48,15 @@ class JobEvents(Construct):
             "Rule",
             description="S3 Batch Operations jobs that were created or changed status",
             event_pattern=events.EventPattern(
-                source=EVENT_PATTERN["source"],
-                detail_type=EVENT_PATTERN["detail-type"],
-                detail=EVENT_PATTERN["detail"],
+                source=JOB_EVENT_PATTERN["source"],
+                detail_type=JOB_EVENT_PATTERN["detail-type"],
+                detail=JOB_EVENT_PATTERN["detail"],
             ),
         )
         rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.undelivered))
         for queue in (self.unreviewed, self.undelivered):
             Validations.of(queue).acknowledge(
-                Acknowledgment(id="AwsSolutions-SQS3", reason="It is itself where dead letters go; people empty it.")
+                Acknowledgment(id="AwsSolutions-SQS3", reason="It is a dead-letter queue itself; people empty it.")
             )
 
 
@@ -69,7 +69,7 @@ def _queue(
     visibility_timeout: Duration | None = None,
     dead_letter_queue: sqs.DeadLetterQueue | None = None,
 ) -> sqs.Queue:
-    """A queue that only TLS reaches, encrypted with SQS's own key or the customer's: not `alias/aws/sqs`.
+    """A queue that requires TLS, encrypted with SQS's own key or the customer's, not with `alias/aws/sqs`.
 
     *Source*: EventBridge can't use that one; EventBridge User Guide, event bus targets, encrypted queues.
     """

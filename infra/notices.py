@@ -1,6 +1,4 @@
-"""Where people are told: holds that need them, cancellations, alarms."""
-
-from typing import Final
+"""Notices to people: jobs that wait for them, cancellations, alarms."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_events as events
@@ -10,22 +8,19 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from batchgate.contract import DECISION_DETAIL_TYPE, SERVICE
 from infra.encryption import GateKey
 from infra.settings import Settings
 
-DECISIONS_SOURCE: Final = "batchgate"
-DECISIONS_DETAIL_TYPE: Final = "S3 Batch Job Decision"
-"""Of the gate's own events; docs/decisions.md."""
-
 
 class Notices(Construct):
-    """One topic for all, reached by TLS alone.
+    """One topic for all notices; it requires TLS.
 
     Encrypted with the customer's key or not at all: CloudWatch can't publish through `alias/aws/sns`.
     *Source*: CloudWatch User Guide, "Alarm actions"; SNS Developer Guide, "Encryption at rest".
 
     Attributes:
-        topic: To be subscribed to by mail, chat or whatever else SNS knows.
+        topic: What people subscribe to, by email, chat or anything that SNS supports.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, key: GateKey | None) -> None:
@@ -57,49 +52,49 @@ class Notices(Construct):
                 },
             )
         )
-        self._tell_of_cancellations()
+        self._announce_cancellations()
         if settings.notify_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.notify_email))
 
-    def _tell_of_cancellations(self) -> None:
-        """One message for each cancelled job; the circuit breaker bounds how many there can be.
+    def _announce_cancellations(self) -> None:
+        """Send one message per cancelled job; the circuit breaker limits how many there can be.
 
-        A role publishes them: the topic's own policy would have to admit EventBridge whosever rule it acts for.
+        A role publishes them. In the topic's policy, EventBridge would have to be allowed for everybody's rules.
         """
-        said = {
+        fields = {
             name: events.EventField.from_path(f"$.detail.{name}") for name in ("job_id", "account", "region", "reason")
         }
         rule = events.Rule(
             self,
             "Cancellations",
-            description="Tells people of S3 Batch Operations jobs that batchgate cancelled",
+            description="Notifies people of S3 Batch Operations jobs that batchgate cancelled",
             event_pattern=events.EventPattern(
-                source=[DECISIONS_SOURCE], detail_type=[DECISIONS_DETAIL_TYPE], detail={"action": ["cancelled"]}
+                source=[SERVICE], detail_type=[DECISION_DETAIL_TYPE], detail={"action": ["cancelled"]}
             ),
         )
         text = (
-            "batchgate cancelled the job {job_id} of account {account} in {region}. {reason} - What it was, and who or "
-            "what decided: batchgate jobs show {job_id} --region {region}"
+            "batchgate cancelled the job {job_id} of account {account} in {region}. {reason} - Details: "
+            "batchgate jobs show {job_id} --region {region}"
         )
-        teller = iam.Role(
+        publisher = iam.Role(
             self,
             "CancellationsRole",
             assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
-            description="Lets EventBridge tell people of jobs that batchgate cancelled",
+            description="Lets EventBridge notify people of jobs that batchgate cancelled",
         )
-        self.let_tell(teller)
+        self.grant_publishing(publisher)
         rule.add_target(
             targets.SnsTopic(
                 self.topic,
-                role=teller.without_policy_updates(),  # CDK would grant more than publishing takes
-                message=events.RuleTargetInput.from_text(text.format(**said)),
+                role=publisher.without_policy_updates(),  # CDK would grant more than publishing takes
+                message=events.RuleTargetInput.from_text(text.format(**fields)),
             )
         )
 
-    def let_tell(self, function: iam.IGrantable) -> None:
+    def grant_publishing(self, function: iam.IGrantable) -> None:
         """Grant publishing."""
         function.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(sid="TellPeople", actions=["sns:Publish"], resources=[self.topic.topic_arn])
         )
         if self._key:
-            self._key.let_use_for_topic(function)
+            self._key.grant_use_for_topic(function)

@@ -1,4 +1,4 @@
-"""How the asset gets into the stack: built on this machine, named by the hash of what came out."""
+"""The code and the policies of a deployment, as the stack takes them."""
 
 import atexit
 import os
@@ -18,34 +18,34 @@ from infra.settings import Settings, SettingsError
 
 
 def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
-    """The code that every function of the gate runs.
+    """Build the code that every function of the gate runs.
 
     Args:
-        scope: What warnings about the asset are shown for.
-        settings: Name the processor to build for.
+        scope: Where warnings about the asset are added.
+        settings: Their architecture is built for.
 
     Raises:
-        AssetError: The asset can't be built here.
+        AssetError: The asset can't be built on this machine.
     """
     directory = tempfile.mkdtemp(prefix="batchgate-asset-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     if not build_asset(Path(directory), architecture=settings.architecture):
         Annotations.of(scope).add_warning_v2(
             "batchgate:no-bytecode",
-            "No Python 3.13 is here to compile for Lambda: the gate works, but its cold starts take twice as long",
+            "There is no Python 3.13 to compile for Lambda: the gate works, but its cold starts take twice as long",
         )
     return lambda_.Code.from_asset(directory)
 
 
 def policy_of(settings: Settings, scope: IConstruct | None = None) -> bytes:
-    """The policies of the settings as the one canonical document that the gate reads.
+    """Read the policies of the settings; returns the canonical document that the gate reads.
 
     Args:
-        settings: Name the policy files.
-        scope: What warnings are shown for about checks that this deployment can't measure; None for no warnings.
+        settings: Their policy files are read.
+        scope: Where warnings are added about checks that this deployment can't measure; None for no warnings.
 
     Raises:
-        PolicyError: A policy file is refused; the message has file, line and reason.
+        PolicyError: A policy file is invalid; the message has file, line and reason.
         SettingsError: A policy file can't be read.
     """
     files = [os.path.relpath(CHECKOUT / name) for name in settings.policy_files]  # short in messages
@@ -61,4 +61,4 @@ def policy_of(settings: Settings, scope: IConstruct | None = None) -> bytes:
 
 
 _HOLDS_ALL = ("not-measured-yet", "setting-off")
-"""Lints that depend on what is deployed, and on no date."""
+"""Lints that depend on the deployment, and not on the date."""

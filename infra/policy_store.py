@@ -1,4 +1,4 @@
-"""The policies in force: an AppConfig profile, what may not go live, and what is taken back."""
+"""The policies in force: an AppConfig profile with validation before a deployment and rollback after it."""
 
 import json
 from typing import Final, TypeVar
@@ -10,17 +10,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from batchgate.contract import ProfileLocation
 from infra.settings import Settings, SettingsError
 
 DOCUMENT_CHARACTERS_AT_MOST: Final = 900_000
-"""As the template writes it, with every quote escaped: CloudFormation takes templates of 1 MB.
+"""As written in the template, with every quote escaped. CloudFormation accepts templates of 1 MB.
 
-*Source*: CloudFormation User Guide, quotas; AppConfig takes more.
+*Source*: CloudFormation User Guide, quotas; AppConfig accepts more.
 """
 
-
 ENVIRONMENT: Final = "enforced"
-"""Its name; what is deployed to it, the gate decides by."""
+"""The name of the AppConfig environment whose deployed policies the gate decides by."""
 
 Resource = TypeVar("Resource", bound=CfnResource)
 
@@ -28,10 +28,10 @@ Resource = TypeVar("Resource", bound=CfnResource)
 class PolicyStore(Construct):
     """Application, environment, profile, and the settings' policies as its hosted version, deployed all at once.
 
-    AppConfig asks the validator before anything goes live, watches the alarm for the bake time after it, and takes the
-    deployment back when the alarm rings; a policy that nobody can load decides nothing meanwhile. What was once in
-    force stays readable: versions are kept when the next one comes and when the stack is destroyed, and with them the
-    profile and the application.
+    AppConfig calls the validator before a policy goes live, watches the alarm during the bake time after it, and rolls
+    the deployment back when the alarm becomes active; until then a policy that can't be loaded decides nothing. Every
+    version that was in force stays readable: versions, the profile and the application are kept when the next version
+    is deployed and when the stack is destroyed.
 
     Attributes:
         location: "APPLICATION/ENVIRONMENT/PROFILE"; the environment by its name, because it knows the alarm, which
@@ -65,27 +65,23 @@ class PolicyStore(Construct):
             "Environment",
             application_id=self._application.ref,
             name=ENVIRONMENT,
-            description="What the gate decides by",
+            description="The policies that the gate decides by",
         )
 
     @property
     def location(self) -> str:
-        """What the functions are told."""
-        return f"{self._application.ref}/{ENVIRONMENT}/{self._profile.ref}"
+        """The profile as the functions get it: the environment by its name."""
+        return str(ProfileLocation(self._application.ref, ENVIRONMENT, self._profile.ref))
 
     @property
-    def ids(self) -> dict[str, str]:
-        """What the `batchgate` command is told."""
-        return {
-            "application": self._application.ref,
-            "environment": self._environment.ref,
-            "profile": self._profile.ref,
-        }
+    def ids(self) -> ProfileLocation:
+        """The profile as the `batchgate` command gets it: all three by their ids."""
+        return ProfileLocation(self._application.ref, self._environment.ref, self._profile.ref)
 
-    def let_read(self, function: lambda_.Function) -> None:
-        """Grant polling this one configuration, whose application has one environment.
+    def grant_reading(self, function: lambda_.Function) -> None:
+        """Grant polling this configuration.
 
-        *Source*: Service Authorization Reference, AWS AppConfig: both actions know the resource `configuration`.
+        *Source*: Service Authorization Reference, AWS AppConfig: both actions support the resource `configuration`.
         """
         configuration = Stack.of(self).format_arn(
             service="appconfig",
@@ -104,7 +100,7 @@ class PolicyStore(Construct):
                 id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:appconfig:<AWS::Region>:<AWS::AccountId>:application/"
                 f"<{self._id_of(self._application)}>/environment/*/configuration/<{self._id_of(self._profile)}>]",
                 reason="The application has one environment; its id would make a circle: it knows the alarm by which a "
-                "policy is taken back, and the alarm knows the functions.",
+                "policy is rolled back, and the alarm knows the functions.",
             )
         )
 
@@ -112,7 +108,7 @@ class PolicyStore(Construct):
         return str(Stack.of(self).resolve(resource.logical_id))
 
     def validate_with(self, validator: lambda_.Function) -> None:
-        """Let no document go live that the gate itself would refuse."""
+        """Have AppConfig reject documents that the gate itself would reject."""
         self._profile.validators = [
             appconfig.CfnConfigurationProfile.ValidatorsProperty(type="LAMBDA", content=validator.function_arn)
         ]
@@ -122,19 +118,19 @@ class PolicyStore(Construct):
             source_account=Stack.of(self).account,
         )
 
-    def watch(self, alarm: cloudwatch.IAlarm) -> None:
-        """Take back what makes this alarm ring within the bake time."""
+    def roll_back_on(self, alarm: cloudwatch.IAlarm) -> None:
+        """Have AppConfig roll back a deployment if this alarm becomes active within the bake time."""
         role = iam.Role(
             self,
             "MonitorRole",
             assumed_by=iam.ServicePrincipal("appconfig.amazonaws.com"),
-            description="Lets AppConfig see the alarm by which it takes back a policy",
+            description="Lets AppConfig read the alarm by which it rolls back a policy",
         )
         role.add_to_policy(iam.PolicyStatement(sid="SeeAlarms", actions=["cloudwatch:DescribeAlarms"], resources=["*"]))
         Validations.of(role).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="Seeing alarms changes nothing, and AppConfig's documentation asks for all of them "
+                reason="Reading alarms changes nothing, and AppConfig's documentation requires all of them "
                 "(AppConfig User Guide, permissions for automatic rollback).",
             )
         )
@@ -145,25 +141,25 @@ class PolicyStore(Construct):
         if policy:
             self._environment.node.add_dependency(policy)
 
-    def put_in_force(self, policy: bytes, *, after: list[Construct]) -> Construct:
+    def deploy(self, policy: bytes, *, after: list[Construct]) -> Construct:
         """Deploy a document.
 
         Args:
             policy: In canonical JSON.
-            after: What has to be there first, so that the validator can be asked and the alarm was seen quiet.
+            after: What must exist first: the validator, and the alarm in the state OK.
 
         Returns:
-            What is there once the policies are in force: whatever decides by them should begin after it, or it fails
-            for want of policies and has them taken back.
+            The deployment. Whatever decides by the policies must start after it: without policies it would fail, and
+            AppConfig would roll them back.
 
         Raises:
-            SettingsError: It is larger than a template may be.
+            SettingsError: It does not fit into a template.
         """
         characters = len(json.dumps(policy.decode("ascii")))
         if characters > DOCUMENT_CHARACTERS_AT_MOST:
             raise SettingsError(
                 f"setting policy_files: the policies take {characters} characters in the template, and CloudFormation "
-                f"takes some {DOCUMENT_CHARACTERS_AT_MOST} beside the rest of the stack"
+                f"accepts about {DOCUMENT_CHARACTERS_AT_MOST} beside the rest of the stack"
             )
         version = appconfig.CfnHostedConfigurationVersion(
             self,
@@ -179,7 +175,7 @@ class PolicyStore(Construct):
             self,
             "AllAtOnce",
             name=f"{self._settings.stack_name[:48]}-all-at-once",
-            description="At once, then watched",
+            description="All at once, then the bake time",
             deployment_duration_in_minutes=0,
             growth_factor=100,
             final_bake_time_in_minutes=self._settings.policy_bake_minutes,
@@ -199,7 +195,7 @@ class PolicyStore(Construct):
 
 
 def _kept(resource: Resource) -> Resource:
-    """Left alone when the stack is destroyed, and taken away when its creation fails."""
+    """Keep a resource when the stack is destroyed or replaces it; delete it when its creation fails."""
     resource.cfn_options.deletion_policy = CfnDeletionPolicy.RETAIN_EXCEPT_ON_CREATE
     resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
     return resource

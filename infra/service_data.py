@@ -1,7 +1,7 @@
-"""What of botocore's API descriptions ships: the calls that the gate makes, and nothing of the 400 services' others.
+"""The part of botocore's API descriptions that ships: the calls that the gate makes, of some 400 services' thousands.
 
-Reading them is most of what making a client costs. What is cut makes no difference to a request or to the reading of an
-answer; tests/infra/test_service_data.py compares every call of the gate with the full data.
+Reading the descriptions is most of the cost of making a client. Cutting them changes neither requests nor parsed
+responses; tests/infra/test_service_data.py compares every call of the gate with the full data.
 """
 
 import gzip
@@ -23,7 +23,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "s3control": frozenset({"DescribeJob", "GetJobTagging", "ListJobs", "UpdateJobStatus"}),
     "sns": frozenset({"Publish"}),
 }
-"""Every call of the gate, by botocore's names of services."""
+"""Every call of the gate, by botocore's name of the service."""
 
 _MODEL: Final = "service-2"
 _RULES: Final = "endpoint-rule-set-1"
@@ -32,11 +32,11 @@ _ENDPOINTS: Final = "endpoints.json"
 
 
 class ServiceDataError(GateError):
-    """botocore's data is not laid out as it was; the message says what was looked for."""
+    """botocore's data has another layout than expected; the message says what is missing."""
 
 
 def cut_service_data(data: Path) -> None:
-    """Take out of a copy of botocore's `data` directory what no call of the gate looks at.
+    """Remove from a copy of botocore's `data` directory what no call of the gate reads.
 
     Raises:
         ServiceDataError: It lacks a service or an operation that the gate calls.
@@ -55,7 +55,7 @@ def cut_service_data(data: Path) -> None:
 
 
 def _cut_service(directory: Path, operations: frozenset[str]) -> dict[str, Any]:
-    """Keep the newest version's model of some operations, and its rules for endpoints; answer the model."""
+    """Keep the newest model of some operations and its endpoint rules; returns the model."""
     found = sorted(path.parent for path in directory.glob(f"*/{_MODEL}.json.gz"))
     if not found:
         raise ServiceDataError(f"botocore has no {_MODEL} of {directory.name}")

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from batchgate.contract import Unverified
 from batchgate.errors import GateError
 from batchgate.text import shorten
 
@@ -99,14 +100,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
-    untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
+    untagged_answer_lacks_tags: Unverified = "unknown"
     customer_key: bool = False
     trail: bool = False
 
     @property
-    def suspended_date_survives_word(self) -> str:
+    def suspended_date_survives_word(self) -> Unverified:
         """The same as the functions and the commands read it: unknown, true or false."""
-        return str(self.suspended_date_survives).lower()
+        if self.suspended_date_survives == "unknown":
+            return "unknown"
+        return "true" if self.suspended_date_survives else "false"
 
 
 def read_settings(context: object, own: Mapping[str, object] | None = None) -> Settings:

@@ -1,4 +1,4 @@
-"""A CloudTrail trail, for accounts that have none: without one EventBridge is not told of S3's jobs."""
+"""A CloudTrail trail, for accounts that have none: without one EventBridge gets no events of S3's jobs."""
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_cloudtrail as cloudtrail
@@ -7,7 +7,7 @@ from constructs import Construct
 
 
 class JobEventTrail(Construct):
-    """Management events that write, of this Region; S3's job events are among them.
+    """Logs the write management events of this Region, among them S3's job events.
 
     *Source*: EventBridge User Guide, "AWS service events delivered via AWS CloudTrail"; S3 User Guide,
     batch-ops-examples-event-bridge-cloud-trail (`readOnly` is false).
@@ -43,7 +43,7 @@ class JobEventTrail(Construct):
         Validations.of(bucket).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-S1",
-                reason="Only CloudTrail writes here, and the trail itself records who asks for it; access logs of the "
-                "bucket would need a bucket of their own.",
+                reason="Only CloudTrail writes here, and the trail records who changes it; access logs would "
+                "need another bucket.",
             )
         )

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from batchgate.aws.announcements import DETAIL_TYPE, SOURCE, DecisionEvent
+from batchgate.aws.announcements import DecisionEvent
+from batchgate.contract import DECISION_DETAIL_TYPE, SERVICE
 from batchgate.gate.ports import Review
 from batchgate.jobs.model import JobRef, JobStatus
 
@@ -46,7 +47,7 @@ def event_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **detail,
-        "title": DETAIL_TYPE,
+        "title": DECISION_DETAIL_TYPE,
         "description": " ".join(said.split()),
     }
 
@@ -69,8 +70,8 @@ def example_event() -> dict[str, Any]:
     return {
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
-        "detail-type": DETAIL_TYPE,
-        "source": SOURCE,
+        "detail-type": DECISION_DETAIL_TYPE,
+        "source": SERVICE,
         "account": EXAMPLE.ref.account_id,
         "time": "2026-03-27T06:03:44Z",
         "region": EXAMPLE.ref.region,

@@ -12,7 +12,8 @@ import botocore.session
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from batchgate.aws.appconfig import CONFIG, POLL_SECONDS, AppConfigPolicy, ProfileLocation
+from batchgate.aws.appconfig import CONFIG, POLL_SECONDS, AppConfigPolicy
+from batchgate.contract import ProfileLocation
 from batchgate.policy.checks import Between
 
 MIDNIGHT = datetime(2026, 3, 27, tzinfo=UTC)

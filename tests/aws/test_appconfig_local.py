@@ -7,7 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from batchgate.aws.appconfig import CONFIG, AppConfigPolicy, ProfileLocation
+from batchgate.aws.appconfig import CONFIG, AppConfigPolicy
+from batchgate.contract import ProfileLocation
 from batchgate.errors import PolicyUnavailableError
 from tests.aws.stubbed import SteppedClock, document, limit
 

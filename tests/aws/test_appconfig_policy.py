@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 
 from batchgate.aws import appconfig as appconfig_module
-from batchgate.aws.appconfig import ProfileLocation
+from batchgate.contract import ProfileLocation
 from batchgate.errors import PolicyUnavailableError
 from tests.aws.stubbed import Stubbed, document, stubbed
 

@@ -20,10 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchgate.aws import announcements, notices
-from batchgate.aws.appconfig import AppConfigPolicy, ProfileLocation
+from batchgate.aws.appconfig import AppConfigPolicy
 from batchgate.aws.ledger import DynamoLedger, _item
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import S3Control
+from batchgate.contract import ProfileLocation
 from batchgate.errors import (
     AnnounceError,
     ClockError,

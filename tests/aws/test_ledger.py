@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger, _item
+from batchgate.contract import create_table_arguments
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate_cli.local.memory_ledger import MemoryLedger
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)

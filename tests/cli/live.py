@@ -25,14 +25,13 @@ from msgspec.structs import replace
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.wiring import SystemClock
+from batchgate.contract import GATE_PARAMETER, create_table_arguments
 from batchgate.gate.ports import Gate, Review
 from batchgate.gate.review import review_job
 from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
 from batchgate_cli.app import app
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.operating.options import PARAMETER
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import RealClock
 from tests.flow.deployed import Served
 from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
@@ -72,7 +71,7 @@ class LiveStage:
             **{f"{name}_url": url for name, url in self.queues.items()},
             **said,
         }
-        self.client("ssm").put_parameter(Name=PARAMETER, Value=json.dumps(value), Type="String", Overwrite=True)
+        self.client("ssm").put_parameter(Name=GATE_PARAMETER, Value=json.dumps(value), Type="String", Overwrite=True)
 
     def announce(self, review: Review) -> bool:
         """The functions' announcer: keeps what it is told."""

@@ -246,7 +246,7 @@ def parameter(here: Any) -> Any:
         "functions": {"job_event": DEPLOYED.functions[0], "sweep": DEPLOYED.functions[1], "validate_policy": "v"},
         "roles": {"job_event": GATE, "sweep": SWEEP},
         "appconfig": {"application": "app1234", "environment": "e", "profile": "prof123"},
-        "topic_arn": None,
+        "topic_arn": "",
         "key_arn": DEPLOYED.key_arn,
         "manifest_buckets": ["manifests"],
     }

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from batchgate.aws.wiring import SystemClock
+from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import JobsApiError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
@@ -23,8 +24,8 @@ from batchgate.policy.facts import Gap, Result
 from batchgate_cli.commands.jobs import _decide_as_shown
 from batchgate_cli.exits import Exit
 from batchgate_cli.operating.job_view import age, obstacle, show_held
-from batchgate_cli.operating.live_gate import GateLocations, find_gate
-from batchgate_cli.operating.options import PARAMETER, GateOptions
+from batchgate_cli.operating.live_gate import find_gate
+from batchgate_cli.operating.options import GateOptions
 from s3batch_emulator import Effect, Fault, RealClock, Switches
 from tests.cli.live import PERSON, LiveStage, batchgate, deployed_policies, make_unreadable, on_a_terminal
 from tests.flow.deployed import Served
@@ -623,7 +624,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
 
 def test_where_no_gate_is_deployed_that_is_said(live: LiveStage) -> None:
     """With account, Region and what to try; a table that is named needs no looking up."""
-    live.client("ssm").delete_parameter(Name=PARAMETER)
+    live.client("ssm").delete_parameter(Name=GATE_PARAMETER)
     result = batchgate("jobs", "held")
     assert result.exit_code == 1
     assert f"no gate is deployed for account {ACCOUNT} in {REGION}" in result.stderr
@@ -635,10 +636,10 @@ def test_where_no_gate_is_deployed_that_is_said(live: LiveStage) -> None:
 
 def test_a_parameter_that_is_not_ours_is_told_from_none(live: LiveStage) -> None:
     """It names what is wrong."""
-    live.client("ssm").put_parameter(Name=PARAMETER, Value="{}", Type="String", Overwrite=True)
+    live.client("ssm").put_parameter(Name=GATE_PARAMETER, Value="{}", Type="String", Overwrite=True)
     result = batchgate("jobs", "held")
     assert result.exit_code == 1
-    assert "not what a stack of batchgate writes" in result.stderr
+    assert "not what a stack writes" in result.stderr
 
 
 def test_without_credentials_or_region_that_is_said(live: LiveStage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -677,16 +678,6 @@ def test_a_decision_needs_a_reason(live: LiveStage) -> None:
     for reason in ((), ("--reason", "  ")):
         assert batchgate("jobs", "cancel", ref.job_id, *reason, "--yes").exit_code == 2
     assert live.stage.status(ref) == "Suspended"
-
-
-def test_the_stack_writes_what_the_commands_read() -> None:
-    """The parameter's name, and every member."""
-    template = json.loads((Path(__file__).parents[1] / "infra" / "template.json").read_text())
-    [parameter] = [each for each in template["Resources"].values() if each["Type"] == "AWS::SSM::Parameter"]
-    assert parameter["Properties"]["Name"] == PARAMETER
-    text = "".join(each for each in parameter["Properties"]["Value"]["Fn::Join"][1] if isinstance(each, str))
-    read = (*GateLocations.__struct_fields__, "application", "environment", "profile")
-    assert [name for name in read if f'"{name}":' not in text] == []
 
 
 @pytest.mark.parametrize("said", [None, "unknown", "false", "true"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 from jsonschema import Draft202012Validator
 
-from batchgate.aws.announcements import Metric
+from batchgate.contract import Metric
 from docs.generate import decision_event
 from tests.docs.transcripts import blocks
 

@@ -2,17 +2,17 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.cases import read_cases
 from batchgate_cli.authoring.lint_file import located_findings
+from tests.cli.live import batchgate
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "policies" / "examples"
@@ -25,20 +25,12 @@ COMMENTED = [path for path in POLICIES if path != SHOWN_IN_README]
 TODAY = date(2026, 11, 20)
 """A day on which the dated exception still stands."""
 
-COMMAND = [sys.executable, "-c", "from batchgate_cli.main import main; main()", "policy", "test"]
 CASE_FAILED = 4
 
 
-def run_cases(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
-    """`batchgate policy test` as somebody types it in the checkout."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+def run_cases(*arguments: Path | str) -> Result:
+    """`batchgate policy test` of these arguments."""
+    return batchgate("policy", "test", *map(str, arguments))
 
 
 @pytest.fixture
@@ -76,7 +68,7 @@ def test_each_has_a_case_file_of_its_name_and_no_case_file_is_left_over() -> Non
 def test_their_cases_pass_and_leave_nothing_untried(cases: Path) -> None:
     """Every statement governs in one case and not in another, every requirement is met in one and not in another."""
     ran = run_cases("--require-coverage", cases)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.exit_code == 0, ran.output
 
 
 @pytest.mark.parametrize(
@@ -94,16 +86,16 @@ def test_a_wrong_expectation_fails(copied_cases: Path, expected: str, wrong: str
     file = copied_cases / "small-jobs.yaml"
     _change(file, lambda text: text.replace(expected, wrong, 1))
     ran = run_cases(file)
-    assert (ran.returncode, "5 passed, 1 failed" in ran.stdout) == (CASE_FAILED, True), ran.stdout + ran.stderr
+    assert (ran.exit_code, "5 passed, 1 failed" in ran.stdout) == (CASE_FAILED, True), ran.output
 
 
 def test_a_requirement_that_no_case_tries_fails_only_where_coverage_is_asked_for(copied_cases: Path) -> None:
     """Without the cases that violate something the rest passes, and is not enough."""
     file = copied_cases / "small-jobs.yaml"
     _change(file, lambda text: text[: text.index("  - name: one object more is held")])
-    assert run_cases(file).returncode == 0
+    assert run_cases(file).exit_code == 0
     ran = run_cases("--require-coverage", file)
-    assert ran.returncode == CASE_FAILED
+    assert ran.exit_code == CASE_FAILED
     assert re.search(r"small-tagging\.total_tasks +never violated +\S+small-jobs\.yaml:\d+", ran.stdout)
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from batchgate.contract import create_table_arguments
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.ministack import CHECKOUT
 from batchgate_cli.local.services import LocalServices, running_services
-from infra.ledger_table import create_table_arguments
 from tests.e2e.conftest import POLICY
 from tests.e2e.deployed_gate import BUCKET, PATIENCE_SECONDS, DeployedGate, client_of, job_event, wait_for
 

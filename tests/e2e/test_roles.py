@@ -151,7 +151,7 @@ def _actions(statement: dict[str, Any]) -> list[str]:
     return [said] if isinstance(said, str) else list(said)
 
 
-def test_without_any_one_of_its_rights_a_function_is_denied_a_call_that_it_makes(gate: DeployedGate) -> None:
+def test_without_any_one_of_its_permissions_a_function_is_denied_a_call_that_it_makes(gate: DeployedGate) -> None:
     """No right is there for nothing: with it the adapters' call goes through, and without it alone it does not."""
     function = gate.outputs["SweepFunction"]
     role = gate.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"].rpartition("/")[2]

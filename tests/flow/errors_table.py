@@ -490,10 +490,10 @@ def _ended_unknown(world: World, ref: JobRef) -> None:
 SWEEP_ROWS: Final = tuple(_sweep_rows())
 
 ALARMS: Final = {
-    "CircuitBreakerHolds": "circuit breaker",
-    "Errors": "own-trouble",
+    "CircuitBreakerHolds": "circuit-breaker",
+    "Errors": "gate-errors",
     "PolicyLoadErrors": "policy-not-loadable",
-    "SweepTroubles": "sweep-troubles",
+    "SweepTroubles": "sweep-errors",
     "Throttled": "throttled-by-s3",
 }
 """Which alarm looks at which metric."""

@@ -19,6 +19,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.announcements import Announcements
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.notices import TopicNotices
+from batchgate.contract import create_table_arguments
 from batchgate.errors import PROBLEMS_TOLD, PolicyError
 from batchgate.gate.digest import digest
 from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob
@@ -31,7 +32,6 @@ from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
 from batchgate.policy.validation import read_document
 from batchgate.policy.wording import NAMES_AT_MOST, first_of
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
 
 ITEM_BYTES = 400 * 1024

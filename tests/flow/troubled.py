@@ -22,6 +22,7 @@ from batchgate.aws.announcements import Announcements
 from batchgate.aws.ledger import SCHEMA_VERSION, DynamoLedger
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.notices import TopicNotices
+from batchgate.contract import create_table_arguments
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Gate
 from batchgate.gate.state import Phase, State
@@ -29,7 +30,6 @@ from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import job_event as job_event_handler
 from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import JobRef
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import Effect, Fault
 from tests.flow.deployed import Context, job_event, sqs_record
 from tests.flow.stage import ACCOUNT, REGION, UP_TO_THREE, Stage, policies

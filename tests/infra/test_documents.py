@@ -9,7 +9,7 @@ import msgspec
 from infra.gate_asset import CHECKOUT
 from infra.settings import Settings
 from tests.infra.conftest import EVERYTHING
-from tests.infra.test_gate_stack import synthesize
+from tests.infra.snapshot import synthesize
 
 ROW = re.compile(r"^\| `([a-z_]+)` \| (.*?) \|", re.MULTILINE)
 

@@ -1,25 +1,23 @@
-"""What the stack promises of rights, delivery, encryption and retention."""
+"""What the stack promises about permissions, delivery, encryption and retention."""
 
 import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import Stack
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
 from batchgate.aws import announcements
-from infra.event_pattern import EVENT_PATTERN
+from batchgate.contract import DECISION_DETAIL_TYPE, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
 from infra.gate_asset import FUNCTIONS
-from infra.gate_stack import GateStack
-from infra.ledger_table import create_table_arguments
 from infra.packaging import policy_of
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
+from tests.infra import snapshot
 from tests.infra.conftest import EVERYTHING, an_app
+from tests.infra.snapshot import synthesize
 
 
 def in_account(service: str, rest: str, *, regional: bool = True) -> dict[str, Any]:
@@ -38,13 +36,6 @@ JOBS = in_account("s3", "job/*")
 def template() -> Template:
     """The template of the default settings."""
     return synthesize(Settings())
-
-
-@cache
-def synthesize(settings: Settings) -> Template:
-    """The template of these settings; the asset has tests of its own, so something stands in for it."""
-    code = lambda_.Code.from_inline("stands in for the asset")
-    return Template.from_stack(GateStack(an_app(), settings.stack_name, settings=settings, code=code))
 
 
 def words(actions: str | list[str]) -> list[str]:
@@ -129,7 +120,7 @@ class Things:
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """What deciding a job takes."""
+        """The permissions that deciding a job needs."""
         return {
             "s3:DescribeJob": JOBS,
             "s3:GetJobTagging": JOBS,
@@ -160,7 +151,7 @@ def test_the_gate_may_do_exactly_this(template: Template, things: Things) -> Non
 
 
 def test_the_sweep_may_do_exactly_this(template: Template, things: Things) -> None:
-    """What deciding takes, finding jobs in S3 and in the ledger, and telling people."""
+    """What deciding needs, finding jobs in S3 and in the ledger, and notifying people."""
     assert allowed(template, "SweepRole") == things.deciding | things.own_log("Sweep") | {
         "s3:ListJobs": "*",
         "dynamodb:BatchGetItem": things.table,
@@ -170,8 +161,8 @@ def test_the_sweep_may_do_exactly_this(template: Template, things: Things) -> No
     }
 
 
-def test_who_only_looks_or_checks_may_write_nothing(template: Template, things: Things) -> None:
-    """The dashboard's widget reads what is open; the validator reads what it is handed."""
+def test_the_widget_and_the_validator_may_write_nothing(template: Template, things: Things) -> None:
+    """The dashboard's widget reads what is open; the validator reads its input."""
     assert allowed(template, "HeldJobsWidgetRole") == things.own_log("HeldJobsWidget") | {
         "dynamodb:GetItem": things.table,
         "dynamodb:Query": things.open_index,
@@ -179,23 +170,23 @@ def test_who_only_looks_or_checks_may_write_nothing(template: Template, things: 
     assert allowed(template, "ValidatePolicyRole") == things.own_log("ValidatePolicy")
 
 
-def test_appconfig_may_see_alarms(template: Template) -> None:
-    """By which it takes a policy back; and nothing else."""
+def test_appconfig_may_read_alarms(template: Template) -> None:
+    """By which it rolls a policy back; and nothing else."""
     assert allowed(template, "MonitorRole") == {"cloudwatch:DescribeAlarms": "*"}
 
 
 def test_these_are_all_roles(template: Template) -> None:
-    """So that the tests above see every right that the stack gives."""
+    """So that the tests above see every permission that the stack grants."""
     assert len(template.find_resources("AWS::IAM::Role")) == 6
 
 
-def test_cancellations_are_told_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
+def test_cancellations_are_published_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
     """Every cancelled job, and no other decision: holds come as one digest."""
     assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}
     _, rule = named(template, "AWS::Events::Rule", "Cancellations")
     assert rule["EventPattern"] == {
-        "source": [announcements.SOURCE],
-        "detail-type": [announcements.DETAIL_TYPE],
+        "source": [SERVICE],
+        "detail-type": [DECISION_DETAIL_TYPE],
         "detail": {"action": ["cancelled"]},
     }
     [target] = rule["Targets"]
@@ -205,7 +196,7 @@ def test_cancellations_are_told_by_a_role_that_may_do_nothing_else(template: Tem
 
 
 def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:
-    """On the default bus others listen to S3's events; nobody can be told by the gate that S3 said something."""
+    """Others listen to S3's events on the default bus; the gate can't put events that look like S3's."""
     for role in ("JobEventRole", "SweepRole"):
         [put] = [each for each in statements_of(template, role) if each["Action"] == "events:PutEvents"]
         assert put["Condition"] == {"StringEquals": {"events:source": "batchgate"}}
@@ -223,7 +214,7 @@ def test_manifests_are_asked_for_in_the_named_buckets_alone() -> None:
     assert "s3:GetObject" not in allowed(template, "HeldJobsWidgetRole")
 
 
-def test_no_role_has_rights_from_elsewhere(template: Template) -> None:
+def test_no_role_has_other_permissions(template: Template) -> None:
     """Neither managed policies nor inline ones, so what the tests above see is all."""
     for role in template.find_resources("AWS::IAM::Role").values():
         assert {"ManagedPolicyArns", "Policies"}.isdisjoint(role["Properties"])
@@ -231,8 +222,8 @@ def test_no_role_has_rights_from_elsewhere(template: Template) -> None:
 
 def test_the_rule_asks_for_job_events_of_s3_alone(template: Template) -> None:
     """Source, detail-type, eventSource, eventType and eventName are all pinned."""
-    assert named(template, "AWS::Events::Rule", "JobEventsRule")[1]["EventPattern"] == EVENT_PATTERN
-    assert EVENT_PATTERN == {
+    assert named(template, "AWS::Events::Rule", "JobEventsRule")[1]["EventPattern"] == JOB_EVENT_PATTERN
+    assert JOB_EVENT_PATTERN == {
         "source": ["aws.s3"],
         "detail-type": ["AWS Service Event via CloudTrail"],
         "detail": {
@@ -297,7 +288,7 @@ def test_dead_letters_outlast_what_is_queued(template: Template) -> None:
 
 @pytest.mark.parametrize("timeout_seconds", [10, 60, 900])
 def test_an_event_stays_hidden_for_six_timeouts(timeout_seconds: int) -> None:
-    """Whatever timeout is chosen, and within what SQS takes (twelve hours)."""
+    """Whatever timeout is chosen, and within SQS's limit of twelve hours."""
     template = synthesize(Settings(timeout_seconds=timeout_seconds))
     _, queue = queue_named(template, "Queue")
     assert 6 * timeout_seconds <= queue["VisibilityTimeout"] <= 12 * 3600
@@ -350,7 +341,7 @@ def test_every_function_runs_what_the_asset_was_built_for(template: Template) ->
         assert (FUNCTIONS / Path(*handler.split(".")[:-1])).with_suffix(".py").exists()
 
 
-def test_the_functions_are_told_what_the_stack_has_made(template: Template, things: Things) -> None:
+def test_the_functions_get_what_the_stack_has_made(template: Template, things: Things) -> None:
     """The environment of those who decide is one that batchgate.aws.wiring accepts."""
     table, _ = named(template, "AWS::DynamoDB::GlobalTable", "Ledger")
     application, _ = named(template, "AWS::AppConfig::Application", "")
@@ -482,14 +473,14 @@ def test_nothing_goes_live_that_the_gate_would_refuse(template: Template) -> Non
     assert function_named(template, "ValidatePolicy")["Timeout"] <= 15
 
 
-def test_a_policy_goes_live_at_once_and_is_taken_back_by_an_alarm_that_is_quiet_without_data(
+def test_a_policy_goes_live_at_once_and_is_rolled_back_by_an_alarm_that_is_ok_without_data(
     template: Template,
 ) -> None:
-    """AppConfig takes back on INSUFFICIENT_DATA too, so missing data must count as good; the alarm is there before."""
+    """AppConfig rolls back on INSUFFICIENT_DATA, too, so missing data must count as good; the alarm exists before."""
     _, strategy = named(template, "AWS::AppConfig::DeploymentStrategy", "")
     assert (strategy["DeploymentDurationInMinutes"], strategy["GrowthFactor"]) == (0, 100)
     assert strategy["FinalBakeTimeInMinutes"] == 10
-    alarm_id, alarm = named(template, "AWS::CloudWatch::Alarm", "PolicyTrouble")
+    alarm_id, alarm = named(template, "AWS::CloudWatch::Alarm", "PolicyErrors")
     assert alarm["TreatMissingData"] == "notBreaching"
     _, environment = named(template, "AWS::AppConfig::Environment", "")
     [monitor] = environment["Monitors"]
@@ -502,7 +493,7 @@ def test_a_policy_goes_live_at_once_and_is_taken_back_by_an_alarm_that_is_quiet_
 
 
 def test_nothing_begins_to_decide_before_there_are_policies(template: Template) -> None:
-    """A sweep without policies fails, and would ring the alarm by which AppConfig takes back the first ones."""
+    """A sweep without policies fails, which would activate the alarm by which AppConfig rolls the first ones back."""
     [in_force] = template.find_resources("AWS::AppConfig::Deployment")
     rules = template.find_resources("AWS::Events::Rule")
     [sweeping] = [each for name, each in rules.items() if "EveryMinute" in name]
@@ -519,10 +510,10 @@ def test_a_second_gate_fails_before_it_has_policies(template: Template) -> None:
 
 
 def test_policies_that_no_template_can_carry_are_refused() -> None:
-    """Before CloudFormation does, which would not say which setting."""
+    """Before CloudFormation refuses them without naming the setting."""
     store = PolicyStore(Stack(an_app(), "batchgate"), "Policies", settings=Settings())
     with pytest.raises(SettingsError, match="policy_files: the policies take 1000"):
-        store.put_in_force(b'"' * 500_000, after=[])
+        store.deploy(b'"' * 500_000, after=[])
 
 
 def test_the_bake_time_is_a_setting() -> None:
@@ -545,19 +536,14 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
         part if isinstance(part, str) else json.dumps(part)[1:-1].replace('"', "")
         for part in parameter["Value"]["Fn::Join"][1]
     )
-    said = json.loads(text)
-    assert said.keys() == {
-        *("stack", "ledger_table", "queue_url", "unreviewed_url", "undelivered_url"),
-        *("functions", "roles", "appconfig", "topic_arn", "manifest_buckets"),
-        *("suspended_date_survives", "untagged_answer_lacks_tags"),
-    }
-    assert said["appconfig"].keys() == {"application", "environment", "profile"}
-    assert said["functions"].keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
-    assert said["roles"].keys() == {"job_event", "sweep"}
+    assert json.loads(text).keys() == {*DeployedGate.__struct_fields__} - {"key_arn"}
+    gate = DeployedGate.decode(text)
+    assert gate.functions.keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
+    assert gate.roles.keys() == {"job_event", "sweep"}
 
 
 def test_every_alarm_says_what_to_do_and_reaches_people(template: Template, things: Things) -> None:
-    """In two sentences at least, within what CloudWatch takes; when it rings, and when it is over."""
+    """In at least two sentences, within CloudWatch's limit; it notifies when it becomes active and when it is over."""
     alarms = template.find_resources("AWS::CloudWatch::Alarm").values()
     for alarm in alarms:
         said = alarm["Properties"]
@@ -567,7 +553,7 @@ def test_every_alarm_says_what_to_do_and_reaches_people(template: Template, thin
         assert said["AlarmName"].startswith("batchgate-")
 
 
-def test_these_alarms_ring(template: Template) -> None:
+def test_these_are_all_alarms(template: Template) -> None:
     """One more or less shows here, and in docs/operations.md."""
     names = {
         alarm["Properties"]["AlarmName"].removeprefix("batchgate-")
@@ -576,8 +562,8 @@ def test_these_alarms_ring(template: Template) -> None:
     assert names == {
         *("unreviewed-events", "undelivered-events", "events-wait"),
         *("job-event-fails", "sweep-fails", "no-sweep", "throttled-functions", "throttled-by-s3"),
-        *("own-trouble", "policy-trouble", "policy-not-loadable", "paused", "circuit breaker", "contradiction"),
-        *("sweep-troubles", "sweep-lags", "held-long", "held-21-days", "held-27-days"),
+        *("gate-errors", "policy-errors", "policy-not-loadable", "paused", "circuit-breaker", "contradiction"),
+        *("sweep-errors", "sweep-lags", "held-long", "held-21-days", "held-27-days"),
     }
 
 
@@ -596,7 +582,7 @@ def test_only_the_absence_of_sweeps_is_an_alarm_without_data(template: Template)
             assert said["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-def test_the_ages_at_which_held_jobs_ring(template: Template) -> None:
+def test_the_ages_of_held_jobs_that_raise_an_alarm(template: Template) -> None:
     """The setting's, 21 and 27 days: S3 fails a job after 30."""
     ages = {
         alarm["Properties"]["AlarmName"]: alarm["Properties"]["Threshold"]
@@ -622,7 +608,7 @@ def test_the_gates_metrics_are_those_that_it_counts(template: Template) -> None:
     assert {name for name in looked_at if f'"{name}"' not in code} == set()
 
 
-def test_the_topic_takes_alarms_of_this_account_and_tls_alone(template: Template, things: Things) -> None:
+def test_the_topic_accepts_alarms_of_this_account_and_requires_tls(template: Template, things: Things) -> None:
     """Not encrypted with `alias/aws/sns`, through which CloudWatch can't publish."""
     _, topic = named(template, "AWS::SNS::Topic", "")
     assert "KmsMasterKeyId" not in topic
@@ -720,7 +706,7 @@ def test_a_customers_key_lets_in_who_has_to_use_it() -> None:
 
 @pytest.mark.parametrize("customer_key", [False, True])
 def test_only_this_accounts_rule_puts_events_into_the_queue(customer_key: bool) -> None:
-    """EventBridge acts for whoever has a rule; a queue with a customer's key is no exception."""
+    """EventBridge acts for everybody who has a rule; a queue with a customer's key is no exception."""
     template = synthesize(Settings(customer_key=customer_key))
     policies = template.find_resources("AWS::SQS::QueuePolicy").values()
     statements = [each for policy in policies for each in policy["Properties"]["PolicyDocument"]["Statement"]]
@@ -730,7 +716,7 @@ def test_only_this_accounts_rule_puts_events_into_the_queue(customer_key: bool) 
 
 
 def test_encrypted_manifests_are_asked_for_by_the_named_keys_alone() -> None:
-    """HeadObject of an object that a KMS key encrypts takes the right to decrypt with it, through S3."""
+    """HeadObject of an object that a KMS key encrypts needs the permission to decrypt with it, through S3."""
     key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     template = synthesize(Settings(manifest_buckets=("audit-manifests",), manifest_keys=(key,)))
     for role in ("JobEventRole", "SweepRole"):
@@ -753,6 +739,13 @@ def test_a_trail_is_made_where_asked_for(template: Template) -> None:
     assert bucket["DeletionPolicy"] == "Retain"
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
     assert "BucketEncryption" in bucket["Properties"]
+    _, policy = named(made, "AWS::S3::BucketPolicy", "Trail")
+    statements = policy["PolicyDocument"]["Statement"]
+    [closed] = [each for each in statements if each["Effect"] == "Deny"]
+    assert closed["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    allowed_to = [(each["Principal"], each["Action"]) for each in statements if each["Effect"] == "Allow"]
+    cloudtrail = {"Service": "cloudtrail.amazonaws.com"}
+    assert allowed_to == [(cloudtrail, "s3:GetBucketAcl"), (cloudtrail, "s3:PutObject")]
 
 
 # --- All of it ------------------------------------------------------------------------------------------
@@ -765,14 +758,40 @@ def test_the_template_serves_every_partition(template: Template) -> None:
     assert "us-east-1" not in text
 
 
-@pytest.mark.parametrize(
-    ("settings", "name"), [(Settings(), "template.json"), (EVERYTHING, "template_of_everything.json")]
-)
-def test_the_template_is_as_reviewed(settings: Settings, name: str) -> None:
-    """Nothing changes in the stack without these files showing it; delete one and run again to accept a change."""
-    reviewed = Path(__file__).with_name(name)
-    text = json.dumps(synthesize(settings).to_json(), indent=1, sort_keys=True) + "\n"
-    if not reviewed.exists():
-        reviewed.write_text(text)
-        pytest.fail(f"{reviewed.name} was missing and is written now: read it, then run again")
-    assert json.loads(text) == json.loads(reviewed.read_text())
+def test_the_template_is_as_reviewed() -> None:
+    """Nothing changes in the stack without the snapshot showing it; `make reference` writes it anew."""
+    assert json.loads(snapshot.text()) == json.loads(snapshot.SNAPSHOT.read_text())
+
+
+def test_optional_parts_add_and_change_exactly_this(template: Template) -> None:
+    """What each of them looks like is asserted above; here, that they touch nothing else."""
+    before, after = template.to_json(), synthesize(EVERYTHING).to_json()
+    assert {part: each for part, each in before.items() if part != "Resources"} == {
+        part: each for part, each in after.items() if part != "Resources"
+    }
+    plain, optional = before["Resources"], after["Resources"]
+    assert plain.keys() <= optional.keys()
+    assert sorted(optional[name]["Type"] for name in optional.keys() - plain.keys()) == [
+        "AWS::CloudTrail::Trail",
+        "AWS::KMS::Key",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+    ]
+    changed: dict[str, set[str]] = {}
+    for name, resource in plain.items():
+        assert resource.keys() == optional[name].keys()
+        differ = {key for key in resource.keys() - {"Properties"} if resource[key] != optional[name][key]}
+        properties = resource["Properties"], optional[name]["Properties"]
+        differ |= {key for key in {*properties[0], *properties[1]} if properties[0].get(key) != properties[1].get(key)}
+        if differ:
+            changed.setdefault(resource["Type"], set()).update(differ)
+    assert changed == {
+        "AWS::DynamoDB::GlobalTable": {"DeletionPolicy", "Replicas", "SSESpecification", "UpdateReplacePolicy"},
+        "AWS::IAM::Policy": {"PolicyDocument"},
+        "AWS::Logs::LogGroup": {"KmsKeyId"},
+        "AWS::SNS::Topic": {"KmsMasterKeyId"},
+        "AWS::SQS::Queue": {"KmsMasterKeyId", "SqsManagedSseEnabled"},
+        "AWS::SQS::QueuePolicy": {"PolicyDocument"},
+        "AWS::SSM::Parameter": {"Value"},
+    }

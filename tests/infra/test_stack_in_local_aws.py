@@ -8,12 +8,12 @@ from typing import Any
 import boto3
 import pytest
 
-from batchgate.aws.appconfig import AppConfigPolicy, ProfileLocation
+from batchgate.aws.appconfig import AppConfigPolicy
+from batchgate.contract import GATE_PARAMETER, ProfileLocation
 from batchgate_cli.local.ministack import running_ministack
-from infra.gate_stack import GATE_PARAMETER
 from infra.settings import Settings
 from tests.aws.stubbed import SteppedClock
-from tests.infra.test_gate_stack import synthesize
+from tests.infra.snapshot import synthesize
 
 PATIENCE_SECONDS = 120
 SETTINGS = Settings(policy_bake_minutes=0)

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import click
 import msgspec
 
+from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.text import shorten
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.groups import command_group, option
@@ -16,7 +17,7 @@ from batchgate_cli.operating.iam_policies import (
     operators_policy,
     service_control_policy,
 )
-from batchgate_cli.operating.options import PARAMETER, GateAccessError, ProfileOption, RegionOption
+from batchgate_cli.operating.options import GateAccessError, ProfileOption, RegionOption
 
 app = command_group(
     "Print the AWS policies that restrict who else may decide jobs, for the deployed gate.", PLAIN_EXIT_CODES_HELP
@@ -25,27 +26,13 @@ app = command_group(
 _DECIDING: Final = ("job_event", "sweep")
 
 
-class _GateParameter(msgspec.Struct, frozen=True):
-    """The members of the stack's SSM parameter that are used here."""
-
-    ledger_table: str
-    roles: dict[str, str]
-    functions: dict[str, str]
-    queue_url: str
-    unreviewed_url: str
-    undelivered_url: str
-    appconfig: dict[str, str] | None = None
-    key_arn: str | None = None
-    manifest_buckets: tuple[str, ...] = ()
-
-
 RolesOption = Annotated[
     list[str] | None,
     option(
         "--role",
         metavar="ARN",
         help="A role of the gate's; can be given several times. Looked up in the SSM parameter "
-        f"{PARAMETER} if not given.",
+        f"{GATE_PARAMETER} if not given.",
         show_default=False,
     ),
 ]
@@ -121,21 +108,23 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
             return _named_by_roles(roles, session.region_name)
         client = session.client("ssm")
         try:
-            text = str(client.get_parameter(Name=PARAMETER)["Parameter"]["Value"])
+            text = str(client.get_parameter(Name=GATE_PARAMETER)["Parameter"]["Value"])
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
                 raise
             raise GateAccessError(
-                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {PARAMETER}); to look "
-                "elsewhere pass --region or --profile; to skip the lookup pass --role"
+                f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {GATE_PARAMETER}); "
+                "to look elsewhere pass --region or --profile; to skip the lookup pass --role"
             ) from error
     try:
-        found = msgspec.json.decode(text, type=_GateParameter)
+        found = DeployedGate.decode(text)
         deciding = tuple(found.roles[each] for each in _DECIDING)
+        functions = tuple(found.functions[each] for each in _DECIDING)
     except (msgspec.MsgspecError, KeyError) as error:
-        raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER}: not what a stack writes: {error}") from error
+    if not (found.queue_url and found.unreviewed_url and found.undelivered_url):
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER} names no queues: deploy the stack again")
     where = _named_by_roles(list(deciding), client.meta.region_name)
-    appconfig = found.appconfig or {}
     return GateResources(
         partition=where.partition,
         region=where.region,
@@ -144,9 +133,9 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
         ledger_table=found.ledger_table,
         queue=_queue_name(found.queue_url),
         dead_letters=(_queue_name(found.unreviewed_url), _queue_name(found.undelivered_url)),
-        functions=tuple(found.functions[each] for each in _DECIDING if each in found.functions),
-        application=appconfig.get("application", ""),
-        profile=appconfig.get("profile", ""),
+        functions=functions,
+        application=found.appconfig.application if found.appconfig else "",
+        profile=found.appconfig.profile if found.appconfig else "",
         key_arn=found.key_arn or "",
         manifest_buckets=found.manifest_buckets,
     )

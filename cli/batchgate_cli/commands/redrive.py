@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.state import Phase, State
 from batchgate.jobs.model import JobRef, Json
@@ -12,7 +13,6 @@ from batchgate_cli.exits import reported_errors, show_notes
 from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.options import (
-    PARAMETER,
     GateAccessError,
     GateOptions,
     ProfileOption,
@@ -73,7 +73,7 @@ def redrive(
 def _queues(live: "LiveGate") -> "tuple[DeadLetterQueue, ...]":
     found = live.found
     if not (found.queue_url and found.unreviewed_url and found.undelivered_url):
-        raise GateAccessError(f"SSM parameter {PARAMETER} names no queues; deploy the stack again")
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER} names no queues; deploy the stack again")
     from batchgate_cli.operating.dead_letters import DeadLetterQueue
 
     sqs = live.sqs()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
 from batchgate.text import shorten
 
@@ -50,7 +51,7 @@ class GateResources:
     profile: str = ""
     key_arn: str = ""
     manifest_buckets: tuple[str, ...] = ()
-    parameter: str = "/batchgate/gate"
+    parameter: str = GATE_PARAMETER
 
     def arn(self, service: str, rest: str) -> str:
         """An ARN of this partition, Region and account."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import msgspec
@@ -19,6 +19,7 @@ from batchgate.aws.answers import only_answers
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
+from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import JobDescriptionError, PolicyUnavailableError, RefusedError
 from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
 from batchgate.gate.review import Proposal, propose_by_hand
@@ -28,7 +29,7 @@ from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.operating.options import PARAMETER, GateAccessError, GateOptions
+from batchgate_cli.operating.options import GateAccessError, GateOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -39,32 +40,6 @@ A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
 _JOB_ID = re.compile(r"[a-zA-Z0-9_-]{5,36}", re.ASCII)
 _NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
 """Asked for by the gate, and by nothing that a person does: people are counted, and never stopped_by_breaker."""
-
-
-class GateLocations(msgspec.Struct, frozen=True):
-    """Where the gate keeps what, as its SSM parameter has it.
-
-    Attributes:
-        ledger_table: The table of decisions.
-        queue_url: Where job events wait for their review.
-        unreviewed_url: Where those go that the gate failed on.
-        undelivered_url: Where those go that EventBridge could not deliver.
-        functions: The functions' names, by what they are for.
-        appconfig: Where the policies in force are.
-        stack: The CloudFormation stack's name.
-        suspended_date_survives: The deployment's setting.
-        untagged_answer_lacks_tags: The deployment's setting.
-    """
-
-    ledger_table: str
-    queue_url: str = ""
-    unreviewed_url: str = ""
-    undelivered_url: str = ""
-    functions: dict[str, str] = {}
-    appconfig: appconfigs.ProfileLocation | None = None
-    stack: str = ""
-    suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
-    untagged_answer_lacks_tags: Literal["unknown", "true", "false"] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +55,7 @@ class LiveGate:
     session: boto3.session.Session
     who: str
     home: tuple[str, str, str]
-    found: GateLocations
+    found: DeployedGate
     ledger: ledgers.DynamoLedger
     jobs: JobsApi
     policies: PolicySource
@@ -135,7 +110,7 @@ class LiveGate:
             new_claim_id=lambda: secrets.token_hex(4),
             deadline=self.clock.now() + A_COMMAND_TAKES_AT_MOST,
             breaker=_NOT_COUNTED,
-            suspended_date_survives=self.found.suspended_date_survives,
+            suspended_date_survives=DateSurvives(self.found.suspended_date_survives),
         )
 
     def sqs(self) -> "SQSClient":
@@ -158,7 +133,7 @@ def find_gate(options: GateOptions) -> LiveGate:
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
         home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
-        found = GateLocations(ledger_table=options.table) if options.table else _look_up(session, home)
+        found = DeployedGate(ledger_table=options.table) if options.table else _look_up(session, home)
         policies = _policies(session, options, found, clock)
     return LiveGate(
         session=session,
@@ -172,7 +147,7 @@ def find_gate(options: GateOptions) -> LiveGate:
     )
 
 
-def _policies(session: boto3.session.Session, options: GateOptions, found: GateLocations, clock: Clock) -> PolicySource:
+def _policies(session: boto3.session.Session, options: GateOptions, found: DeployedGate, clock: Clock) -> PolicySource:
     """Those of the command line, else those in force."""
     if options.policies:
         return _PoliciesOfFiles(policy_file.load(options.policies).policies)
@@ -182,21 +157,21 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: GateL
     return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda _error: None)
 
 
-def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> GateLocations:
+def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> DeployedGate:
     _, region, account_id = home
     try:
-        answer = session.client("ssm", config=CONFIG).get_parameter(Name=PARAMETER)
+        answer = session.client("ssm", config=CONFIG).get_parameter(Name=GATE_PARAMETER)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
             raise
         raise GateAccessError(
-            f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {PARAMETER}); "
-            "to look elsewhere pass --region or --profile; to skip the lookup pass --table"
+            f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {GATE_PARAMETER}); "
+            "--region and --profile say where to look, --table names a ledger without looking"
         ) from error
     try:
-        return msgspec.json.decode(str(answer["Parameter"]["Value"]), type=GateLocations)
+        return DeployedGate.decode(str(answer["Parameter"]["Value"]))
     except msgspec.MsgspecError as error:
-        raise GateAccessError(f"SSM parameter {PARAMETER}: not what a stack of batchgate writes: {error}") from error
+        raise GateAccessError(f"SSM parameter {GATE_PARAMETER}: not what a stack writes: {error}") from error
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
+from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
 from batchgate_cli.groups import option
-
-PARAMETER: Final = "/batchgate/gate"
-"""The SSM parameter with the names of the gate's resources; one at most in an account and Region."""
 
 
 class GateAccessError(GateError):
@@ -37,7 +35,7 @@ RegionOption = Annotated[str | None, option(metavar="REGION", help="The gate's R
 EndpointOption = Annotated[str | None, option(metavar="URL", help="S3 Control's endpoint.")]
 TableOption = Annotated[
     str | None,
-    option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {PARAMETER} if not given."),
+    option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {GATE_PARAMETER} if not given."),
 ]
 YesOption = Annotated[bool, option("--yes", "-y", help="Do not ask; for scripts.")]
 PoliciesOption = Annotated[

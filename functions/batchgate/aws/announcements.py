@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.contract import DECISION_DETAIL_TYPE, METRIC_NAMESPACE, SERVICE, Metric
 from batchgate.errors import AnnounceError, GateError, JobsApiThrottledError, PolicyUnavailableError
 from batchgate.gate.state import Block
 from batchgate.policy.wording import first_of, logged, printable
@@ -28,39 +28,6 @@ if TYPE_CHECKING:
     from batchgate.gate.sweep import SweepReport
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-
-SOURCE: Final = "batchgate"
-DETAIL_TYPE: Final = "S3 Batch Job Decision"
-NAMESPACE: Final = "batchgate"
-
-
-class Metric(StrEnum):
-    """Every metric; docs/decisions.md says what each counts."""
-
-    APPROVED = "Approved"
-    CANCELLED = "Cancelled"
-    HELD = "Held"
-    UNGATED = "Ungated"
-    UNGATED_OR_CONFIRMED_ELSEWHERE = "UngatedOrConfirmedElsewhere"
-    SUPERSEDED = "Superseded"
-    LAPSED = "Lapsed"
-    LEFT = "Left"
-    SECONDS_TO_DECISION = "SecondsToDecision"
-    CIRCUIT_BREAKER_HOLDS = "CircuitBreakerHolds"
-    CONTRADICTIONS = "Contradictions"
-    ERRORS = "Errors"
-    POLICY_LOAD_ERRORS = "PolicyLoadErrors"
-    THROTTLED = "Throttled"
-    SURPRISES = "Surprises"
-    SWEEPS = "Sweeps"
-    HELD_NOW = "HeldNow"
-    OLDEST_HELD_SECONDS = "OldestHeldSeconds"
-    OLDEST_SUSPENDED_SECONDS = "OldestSuspendedSeconds"
-    SWEEP_LAG_SECONDS = "SweepLagSeconds"
-    SWEEP_TROUBLES = "SweepTroubles"
-    LEFT_OVER = "LeftOver"
-    PAUSED = "Paused"
-
 
 _ENDS: Final = frozenset({"approved", "cancelled", "superseded", "ungated", "ungated_or_confirmed_elsewhere", "lapsed"})
 _COUNTED: Final = {
@@ -198,8 +165,8 @@ class Announcements(Struct):
         if self.events is None or not self.bus or (said.action not in _ENDS and said.action != "held"):
             return
         entry: Any = {
-            "Source": SOURCE,
-            "DetailType": DETAIL_TYPE,
+            "Source": SERVICE,
+            "DetailType": DECISION_DETAIL_TYPE,
             "Detail": msgspec.json.encode(said).decode(),
             "EventBusName": self.bus,
             "Resources": [said.job_arn],
@@ -282,7 +249,7 @@ def _write(metrics: EphemeralMetrics) -> None:
 
 def _metrics(counts: dict[Metric, float]) -> EphemeralMetrics:
     """One line of the embedded metric format, of one dimension: `service`."""
-    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SOURCE)
+    metrics = EphemeralMetrics(namespace=METRIC_NAMESPACE, service=SERVICE)
     for name, value in counts.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
     return metrics

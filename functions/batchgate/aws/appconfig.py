@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from msgspec import Struct, field
 
 from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.contract import ProfileLocation
 from batchgate.errors import PolicyError, PolicyUnavailableError
 from batchgate.gate.ports import Clock
 from batchgate.policy.compiled import PolicySet
@@ -41,29 +42,6 @@ CONFIRMED_FOR: Final = timedelta(minutes=15)
 """For how long policies decide when AppConfig can't be asked whether they are still in force."""
 
 _PROBLEMS_TOLD = 2000
-
-
-class ProfileLocation(Struct, frozen=True):
-    """Which AppConfig configuration; ids or names."""
-
-    application: str
-    environment: str
-    profile: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read APPLICATION/ENVIRONMENT/PROFILE.
-
-        Raises:
-            ValueError: It is not of this form.
-        """
-        parts = text.split("/")
-        if len(parts) != len(cls.__struct_fields__) or not all(parts):
-            raise ValueError(f"expected APPLICATION/ENVIRONMENT/PROFILE of AppConfig, got {shorten(text, 80)!r}")
-        return cls(*parts)
-
-    def __str__(self) -> str:
-        return f"{self.application}/{self.environment}/{self.profile}"
 
 
 class AppConfigPolicy(Struct):

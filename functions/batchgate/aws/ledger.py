@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.contract import OPEN_INDEX
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
@@ -37,7 +38,6 @@ CONFIG = Config(
 SCHEMA_VERSION: Final = 1
 """Of the items; code reads older ones before anything writes newer ones."""
 
-OPEN_INDEX: Final = "open"
 KEPT_AFTER_THE_END: Final = timedelta(days=400)
 _TRIES_FOR_THE_CIRCUIT_BREAKER = 5
 _CANCELLATIONS_KEPT = 5_000
@@ -60,7 +60,7 @@ class DynamoLedger(Struct):
 
     Attributes:
         client: A client made with `CONFIG`.
-        table: The table's name; its keys and indices are those of infra/ledger_table.py.
+        table: The table's name; its keys and indices are those of `batchgate.contract`.
         home: Partition, Region and account: whose gate it is.
     """
 

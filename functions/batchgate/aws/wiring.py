@@ -19,10 +19,11 @@ from msgspec import Struct
 from batchgate import __version__
 from batchgate.aws import announcements, appconfig, notices, s3control
 from batchgate.aws import ledger as ledgers
-from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy, ProfileLocation
+from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly, Pace, Unhurried
 from batchgate.aws.s3control import S3Control
+from batchgate.contract import SERVICE, ProfileLocation
 from batchgate.errors import GateError
 from batchgate.gate.ports import (
     Announcer,
@@ -49,7 +50,7 @@ UNVERIFIED = ("unknown", "true", "false")
 
 USER_AGENT = f"batchgate/{__version__} botocore/{botocore.__version__}"
 
-logger = Logger(service="batchgate")
+logger = Logger(service=SERVICE)
 
 
 class SettingError(GateError):

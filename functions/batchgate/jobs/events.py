@@ -1,10 +1,9 @@
 """EventBridge's word that something happened to a job: a hint, never a fact."""
 
+from batchgate.contract import JOB_EVENT_NAMES, JOB_EVENT_SOURCE
 from batchgate.errors import EventError, JobDescriptionError
 from batchgate.jobs.model import JobRef, Json
 from batchgate.text import shorten
-
-_EVENT_NAMES = ("JobCreated", "JobStatusChanged")
 
 
 def parse_job_event(event: Json) -> JobRef:
@@ -23,7 +22,7 @@ def parse_job_event(event: Json) -> JobRef:
     """
     source = _member(event, "source")
     name = _member(event, "detail", "eventName")
-    if source != "aws.s3" or name not in _EVENT_NAMES:
+    if source != JOB_EVENT_SOURCE or name not in JOB_EVENT_NAMES:
         message = f"expected an aws.s3 event JobCreated or JobStatusChanged, got {_short(source)} {_short(name)}"
         raise EventError(message)
     arn = _member(event, "detail", "serviceEventDetails", "jobArn")

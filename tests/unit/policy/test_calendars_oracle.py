@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 from batchgate.policy.calendars import Calendar, DateRange, OpenRow, parse_zone
 from batchgate.policy.wall_clock import PROBE_SECONDS
 
+pytestmark = pytest.mark.slow
+
 # What is unusual about each: it may have stopped since, and the years include it.
 ZONES = [
     "Africa/Cairo",  # changes at midnight; stopped and began again

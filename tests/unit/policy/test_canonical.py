@@ -53,6 +53,7 @@ def test_a_document_takes_at_most_a_mebibyte() -> None:
     assert "got 1048577" in problem.message
 
 
+@pytest.mark.slow
 def test_what_lists_come_to_counts_wherever_they_are_named() -> None:
     """And is refused before it is written out: a small file may come to gigabytes."""
     many = {"list": "many"}
@@ -274,6 +275,7 @@ def changed_documents(written: Any, path: WrittenPath) -> Iterator[Any]:
 LEAVES = [path for path, _ in places(EVERYTHING) if path not in {(), ("version",)}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LEAVES, ids=shown)
 def test_any_change_that_matters_changes_the_version(path: WrittenPath) -> None:
     """One operand, limit, name, mode, date, message, key or item more, less or otherwise: another version."""
@@ -282,6 +284,7 @@ def test_any_change_that_matters_changes_the_version(path: WrittenPath) -> None:
         assert version(candidate) != before, candidate
 
 
+@pytest.mark.slow
 def test_nearly_every_value_of_the_full_document_has_a_change_that_was_tried() -> None:
     """The test above is not empty: few values can only be what they are."""
     tried = {path for path in LEAVES if any(True for _ in changed_documents(EVERYTHING, path))}

@@ -30,6 +30,8 @@ from tests.unit.strategies import (
     written_with_all_lists,
 )
 
+pytestmark = pytest.mark.slow
+
 Evaluator: TypeAlias = Callable[[Written, JobFacts], Decision]
 Law: TypeAlias = Callable[[Evaluator, Random], None]
 

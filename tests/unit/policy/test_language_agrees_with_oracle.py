@@ -17,8 +17,10 @@ from tests.verification.oracle.language_oracle import evaluate
 from tests.verification.oracle.random_cases import Case, random_case
 from tests.verification.oracle.random_documents import random_document
 
+pytestmark = pytest.mark.slow
+
 CASES_A_DOCUMENT = 4
-DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "500"))
+DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "250"))
 """Documents for each seed; `make oracle` runs the 100,000 cases."""
 
 

@@ -10,8 +10,8 @@ import boto3
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
+from batchgate.contract import create_table_arguments
 from batchgate_cli.local.ministack import running_ministack
-from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock, running_server
 from tests.flow.stage import ACCOUNT, REGION
 from tests.verification.soak.world import process

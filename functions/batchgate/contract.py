@@ -1,0 +1,249 @@
+"""The names that the functions, the stack and the commands share. Each is written here once."""
+
+from enum import StrEnum
+from typing import Any, Final, Literal, Self, TypeAlias, TypedDict
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from batchgate.text import shorten
+
+SERVICE: Final = "batchgate"
+"""The service of logs and metrics, and the source of the gate's own events."""
+
+# --- Where the gate keeps what ------------------------------------------------------------------------
+
+GATE_PARAMETER: Final = "/batchgate/gate"
+"""The SSM parameter that describes the deployed gate; a second gate in an account and Region fails on this name."""
+
+Unverified: TypeAlias = Literal["unknown", "true", "false"]
+"""A setting about something that AWS does not document: `unknown` until somebody has tried it in an account."""
+
+
+class ProfileLocation(Struct, frozen=True):
+    """An AppConfig configuration; each part is an id or a name."""
+
+    application: str
+    environment: str
+    profile: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read APPLICATION/ENVIRONMENT/PROFILE.
+
+        Raises:
+            ValueError: It is not of this form.
+        """
+        parts = text.split("/")
+        if len(parts) != len(cls.__struct_fields__) or not all(parts):
+            raise ValueError(f"expected APPLICATION/ENVIRONMENT/PROFILE of AppConfig, got {shorten(text, 80)!r}")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"{self.application}/{self.environment}/{self.profile}"
+
+
+class DeployedGate(Struct, frozen=True, kw_only=True):
+    """The value of the SSM parameter. The stack always writes every member except `key_arn`.
+
+    Attributes:
+        stack: The CloudFormation stack's name.
+        suspended_date_survives: The deployment's setting.
+        untagged_answer_lacks_tags: The deployment's setting.
+        ledger_table: The ledger's table.
+        queue_url: Job events that wait for their review.
+        unreviewed_url: Dead letters: events that the gate failed on.
+        undelivered_url: Dead letters: events that EventBridge could not deliver.
+        functions: The functions' names, by what they are for.
+        roles: The ARNs of the roles that decide jobs, by function.
+        appconfig: The policies in force; None where they are not to be looked up.
+        topic_arn: The topic that notices are published to.
+        manifest_buckets: The buckets whose manifests the gate may read.
+        key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
+    """
+
+    stack: str = ""
+    suspended_date_survives: Unverified = "unknown"
+    untagged_answer_lacks_tags: Unverified = "unknown"
+    ledger_table: str
+    queue_url: str = ""
+    unreviewed_url: str = ""
+    undelivered_url: str = ""
+    functions: dict[str, str] = {}
+    roles: dict[str, str] = {}
+    appconfig: ProfileLocation | None = None
+    topic_arn: str = ""
+    manifest_buckets: tuple[str, ...] = ()
+    key_arn: str | UnsetType = UNSET
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read the parameter's value.
+
+        Raises:
+            msgspec.MsgspecError: It is not what a stack of batchgate writes.
+        """
+        return msgspec.json.decode(text, type=cls)
+
+    def encode(self) -> dict[str, Any]:
+        """The value as a JSON object, for a stack whose members CloudFormation knows only when it deploys."""
+        return msgspec.json.decode(msgspec.json.encode(self), type=dict[str, Any])
+
+
+class Variable(StrEnum):
+    """The functions' environment variables; `aws/settings.py` says what each holds."""
+
+    ADOPT_EXISTING = "BATCHGATE_ADOPT_EXISTING"
+    APPCONFIG = "BATCHGATE_APPCONFIG"
+    CIRCUIT_BREAKER = "BATCHGATE_CIRCUIT_BREAKER"
+    EVENT_BUS = "BATCHGATE_EVENT_BUS"
+    LEDGER_TABLE = "BATCHGATE_LEDGER_TABLE"
+    POLICY_FILE = "BATCHGATE_POLICY_FILE"
+    SUSPENDED_DATE_SURVIVES = "BATCHGATE_SUSPENDED_DATE_SURVIVES"
+    SWEEP_CALLS_PER_SECOND = "BATCHGATE_SWEEP_CALLS_PER_SECOND"
+    TOPIC_ARN = "BATCHGATE_TOPIC_ARN"
+    UNTAGGED_ANSWER_LACKS_TAGS = "BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"
+
+
+# --- Events and metrics -------------------------------------------------------------------------------
+
+EventPattern = TypedDict(
+    "EventPattern", {"source": list[str], "detail-type": list[str], "detail": dict[str, list[str]]}
+)
+"""As an EventBridge rule takes it: every leaf is the list of values that match."""
+
+JOB_EVENT_SOURCE: Final = "aws.s3"
+JOB_EVENT_NAMES: Final = ("JobCreated", "JobStatusChanged")
+
+JOB_EVENT_PATTERN: Final[EventPattern] = {
+    "source": [JOB_EVENT_SOURCE],
+    "detail-type": ["AWS Service Event via CloudTrail"],
+    "detail": {
+        "eventSource": ["s3.amazonaws.com"],
+        "eventType": ["AwsServiceEvent"],
+        "eventName": [*JOB_EVENT_NAMES],
+    },
+}
+"""Every job event of S3, whatever its status.
+
+That S3 announces Suspended is documented nowhere, so the gate relies on DescribeJob.
+*Source*: S3 User Guide, batch-ops-examples-event-bridge-cloud-trail.
+"""
+
+DECISION_DETAIL_TYPE: Final = "S3 Batch Job Decision"
+"""Of the gate's own events, whose source is `SERVICE`; docs/decisions.md."""
+
+METRIC_NAMESPACE: Final = "batchgate"
+"""The gate's metrics have one dimension: `service`, which is `SERVICE`."""
+
+
+class Metric(StrEnum):
+    """Every metric; docs/decisions.md says what each counts."""
+
+    APPROVED = "Approved"
+    CANCELLED = "Cancelled"
+    HELD = "Held"
+    UNGATED = "Ungated"
+    UNGATED_OR_CONFIRMED_ELSEWHERE = "UngatedOrConfirmedElsewhere"
+    SUPERSEDED = "Superseded"
+    LAPSED = "Lapsed"
+    LEFT = "Left"
+    SECONDS_TO_DECISION = "SecondsToDecision"
+    CIRCUIT_BREAKER_HOLDS = "CircuitBreakerHolds"
+    CONTRADICTIONS = "Contradictions"
+    ERRORS = "Errors"
+    POLICY_LOAD_ERRORS = "PolicyLoadErrors"
+    THROTTLED = "Throttled"
+    SURPRISES = "Surprises"
+    SWEEPS = "Sweeps"
+    HELD_NOW = "HeldNow"
+    OLDEST_HELD_SECONDS = "OldestHeldSeconds"
+    OLDEST_SUSPENDED_SECONDS = "OldestSuspendedSeconds"
+    SWEEP_LAG_SECONDS = "SweepLagSeconds"
+    SWEEP_TROUBLES = "SweepTroubles"
+    LEFT_OVER = "LeftOver"
+    PAUSED = "Paused"
+
+
+# --- The ledger's table -------------------------------------------------------------------------------
+
+PARTITION_KEY: Final = "pk"
+SORT_KEY: Final = "sk"
+EXPIRES_AT: Final = "expires_at"
+"""The time-to-live attribute, epoch seconds; never set on an open item."""
+
+OPEN_INDEX: Final = "open"
+"""Sparse: what is not settled and announced. Its partition key is the attribute of the same name."""
+
+DAY_INDEX: Final = "day"
+"""What was settled, by UTC date."""
+
+
+class IndexKeys(TypedDict):
+    """One global secondary index; all keys are strings.
+
+    Attributes:
+        projected: The attributes that it carries beside the keys; None for all.
+    """
+
+    partition: str
+    sort: str
+    projected: tuple[str, ...] | None
+
+
+INDICES: Final[dict[str, IndexKeys]] = {
+    OPEN_INDEX: {
+        "partition": "open",
+        "sort": "due_at",
+        "projected": (
+            "schema_version",
+            "rev",
+            "phase",
+            "verdict",
+            "reason",
+            "policy_version",
+            "first_held_at",
+            "lease_until",
+            "claim_id",
+            "direction",
+            "maybe_sent",
+            "until",
+            "cancels_at",
+            "block",
+            "news_at",
+            "shadow",
+            "operation",
+            "total_tasks",
+            "created_at",
+            "suspended_at",
+        ),
+    },
+    DAY_INDEX: {"partition": "day", "sort": "decided_at", "projected": None},
+}
+
+
+def create_table_arguments(name: str) -> dict[str, Any]:
+    """The table for DynamoDB's CreateTable, as boto3 takes it, where no stack makes it."""
+    keys = {PARTITION_KEY, SORT_KEY} | {
+        each for index in INDICES.values() for each in (index["partition"], index["sort"])
+    }
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": _key_schema(PARTITION_KEY, SORT_KEY),
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in sorted(keys)],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": index_name,
+                "KeySchema": _key_schema(index["partition"], index["sort"]),
+                "Projection": {"ProjectionType": "ALL"}
+                if index["projected"] is None
+                else {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index["projected"])},
+            }
+            for index_name, index in INDICES.items()
+        ],
+    }
+
+
+def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
