@@ -434,7 +434,7 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
             metric=_gate("Paused", "Maximum"),
         ),
         _Watch(
-            name="circuit breaker",
+            name="circuit-breaker",
             means="More jobs were to be cancelled than the circuit breaker allows: further cancellations became holds.",
             do="See whether a policy cancels what it should not; `batchgate jobs held` shows which it were.",
             metric=_gate("CircuitBreakerHolds"),

@@ -576,7 +576,7 @@ def test_these_alarms_ring(template: Template) -> None:
     assert names == {
         *("unreviewed-events", "undelivered-events", "events-wait"),
         *("job-event-fails", "sweep-fails", "no-sweep", "throttled-functions", "throttled-by-s3"),
-        *("own-trouble", "policy-trouble", "policy-not-loadable", "paused", "circuit breaker", "contradiction"),
+        *("own-trouble", "policy-trouble", "policy-not-loadable", "paused", "circuit-breaker", "contradiction"),
         *("sweep-troubles", "sweep-lags", "held-long", "held-21-days", "held-27-days"),
     }
 
