@@ -84,7 +84,7 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     live.review(decided)
     rows = [line for line in batchgate("jobs", "held").stdout.splitlines() if "S3PutObjectTagging" in line]
     assert [row.split()[0] for row in rows] == [first.job_id, second.job_id]
-    assert re.search(r" 40  .* 0 min .* somebody decides .* by-hand: needs manual approval", rows[1])
+    assert re.search(r" 40  .* 0 min .* a person decides .* by-hand: needs manual approval", rows[1])
     said = as_json("jobs", "held")
     assert [(each["job_id"], each["total_tasks"], each["block"]) for each in said] == [
         (first.job_id, 2, None),
@@ -217,7 +217,7 @@ def test_a_job_is_shown_with_what_s3_and_the_ledger_say_and_its_history(live: Li
     said = batchgate("jobs", "show", ref.job_id).stdout
     assert re.search(r"status +Suspended, since \d{4}-", said)
     assert "5 objects" in said
-    assert re.search(r"held +since .*, until somebody decides", said)
+    assert re.search(r"held +since .*, until a person decides", said)
     assert "by-hand: total_tasks is 5, want at most 3 -> hold" in said
     assert "teams: tag team is absent, want present -> hold" in said
     assert batchgate("jobs", "approve", ref.job_id, "--reason", "agreed with lake", "--yes").exit_code == 0

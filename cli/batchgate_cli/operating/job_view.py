@@ -136,7 +136,7 @@ def _until(item: State) -> str:
         return _minute(item.until)
     if item.cancels_at is not None:
         return f"{_minute(item.cancels_at)}, then it will be cancelled"
-    return "the gate is resumed" if item.block is Block.PAUSED else "somebody decides"
+    return "the gate is resumed" if item.block is Block.PAUSED else "a person decides"
 
 
 def _urgency(item: State, now: datetime) -> str:
