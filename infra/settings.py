@@ -1,4 +1,4 @@
-"""What a deployment may choose: the CDK context under the key `batchgate`, typed and validated."""
+"""The settings of a deployment: the CDK context under the key `batchgate`, typed and validated."""
 
 import json
 from collections.abc import Mapping
@@ -17,58 +17,59 @@ CONTEXT_KEY: Final = "batchgate"
 
 
 class SettingsError(GateError):
-    """The CDK context says something that the stack can't be made from."""
+    """The CDK context has a setting that is unknown or invalid; the message lists every problem."""
 
 
 class Architecture(StrEnum):
-    """The processors that Lambda offers."""
+    """The processor architectures of Lambda."""
 
     ARM64 = "arm64"
     X86_64 = "x86_64"
 
 
 class LogLevel(StrEnum):
-    """How much the gate logs; decisions always, for they are the record."""
+    """How much the gate logs. Decisions are always logged, because the log is their record."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One deployment's choices; every one has a default that suits a production account.
+    """The settings of one deployment; every one has a default that suits a production account.
 
     Attributes:
         stack_name: The name of the CloudFormation stack; unique in account and Region.
-        policy_files: The policy files, or directories of them, to enforce; relative to the checkout.
+        policy_files: The policy files, or directories of policy files, to enforce; relative to the checkout.
         manifest_buckets: The buckets whose manifests the gate may ask S3 about (HeadObject), for policies on
-            `manifest.bytes`; none by default.
-        manifest_keys: The KMS keys (ARNs) that those buckets' objects are encrypted with; none by default.
-        architecture: The processor that the functions run on.
-        memory_mb: What each function gets, in MiB; Lambda gives processor time in proportion.
-        timeout_seconds: How long one batch of events may take; no review is begun in its last 15 seconds.
-        max_concurrency: How many batches are evaluated at once. S3 Control publishes no rates: more brings SlowDown.
-        max_receive_count: How often an event is tried before it goes to the dead letters.
+            `manifest.bytes`.
+        manifest_keys: The KMS keys (ARNs) that encrypt the objects of those buckets.
+        architecture: The processor architecture of the functions.
+        memory_mb: The memory of each function in MiB; Lambda allots processor time in proportion.
+        timeout_seconds: The timeout for one batch of events; no review starts in the last 15 seconds.
+        max_concurrency: How many batches are processed at once. S3 Control publishes no rate limits; above them it
+            returns SlowDown.
+        max_receive_count: How often an event is tried before it becomes a dead letter.
         dead_letter_days: How long dead letters are kept.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
-        keep_ledger: Whether the table of decisions is protected, and outlives the stack.
-        adopt_existing: What becomes of jobs that are older than the gate: `report` holds them for people, `evaluate`
-            decides them like any other.
-        suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate, which AWS does not
-            document. Where it does (true), a job that runs without one never asked for confirmation.
-        circuit_breaker_cancellations: How many jobs may be cancelled by policy in `circuit_breaker_minutes`, before
-            further cancellations become holds and an alarm rings.
+        keep_ledger: Whether the table of decisions is protected against deletion and outlives the stack.
+        adopt_existing: What happens to jobs that are older than the gate: `report` holds them until a person decides,
+            `evaluate` decides them like any other.
+        suspended_date_survives: Whether a job still has its SuspendedDate after it was confirmed, which AWS does not
+            document. If it does (true), a running job without the date never asked for confirmation.
+        circuit_breaker_cancellations: How many jobs policies may cancel within `circuit_breaker_minutes`; further
+            cancellations become holds and an alarm is raised.
         circuit_breaker_minutes: See `circuit_breaker_cancellations`.
-        sweep_calls_per_second: How many calls of S3 Control the sweep makes at most; S3 publishes no rates.
-        sweep_timeout_seconds: How long one sweep may take; what it did not come to, the next one does. An alarm rings
-            when none has ended for 10 minutes.
-        policy_bake_minutes: How long AppConfig watches a new policy, and takes it back where the gate has trouble.
-        notify_email: Where holds that need a person, cancellations and alarms are mailed to; nowhere by default.
-        held_alarm_hours: An alarm rings when a job is held for longer.
-        untagged_answer_lacks_tags: Whether S3 leaves `Tags` out of its answer for a job without tags: `unknown` until
-            somebody has looked on an account. Where it is not `true`, an answer without them leaves tags unmeasurable.
-        customer_key: Whether a KMS key of the account's encrypts queues, table, topic and logs.
-        trail: Whether to make a CloudTrail trail: EventBridge has S3's job events only where one logs.
+        sweep_calls_per_second: How many S3 Control calls per second the sweep makes at most.
+        sweep_timeout_seconds: The timeout for one sweep; the next sweep continues with what is left. An alarm is
+            raised when no sweep has succeeded for 10 minutes.
+        policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if the gate has errors.
+        notify_email: The e-mail address that receives holds that need a person, cancellations and alarms.
+        held_alarm_hours: An alarm is raised when a job has been held for longer.
+        untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
+            it was checked on an account. Unless it is `true`, a response without `Tags` leaves tags unmeasurable.
+        customer_key: Whether a KMS key of the account encrypts queues, table, topic and logs.
+        trail: Whether to create a CloudTrail trail: EventBridge receives S3's job events only if a trail logs them.
     """
 
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"

@@ -174,7 +174,7 @@ def test_the_table_fits_any_terminal() -> None:
     wide = drawn(items, 160)
     assert max(map(len, wide.splitlines())) <= 160
     [row] = [line for line in wide.splitlines() if items[2].ref.job_id in line]
-    assert "[circuit breaker] small: total_tasks is" in row
+    assert "[circuit breaker] small:" in row
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every call that the gate makes, every way in which it fails, and what becomes of the message, the job and the ledger.
+"""Every call that the gate makes, how it can fail, and what happens to the message, the job and the ledger.
 
 Each row is executed by test_errors_table.py. `python -m tests.flow.errors_table` prints docs/errors.md.
 """
@@ -17,8 +17,8 @@ from tests.flow.troubled import BROKEN, DENIED, GARBLED, LOST, RESET, THROTTLED,
 
 Happens: TypeAlias = Callable[[World, JobRef], object]
 
-AGAIN: Final = "comes again"
-DONE: Final = "is done"
+AGAIN: Final = "is redelivered"
+DONE: Final = "is deleted"
 
 WANTS_TAG: Final = """
 version: 1
@@ -45,15 +45,15 @@ class Row:
     """One way in which one call fails, in a review that began with an event.
 
     Attributes:
-        call: The API's name for it, or what stands for it.
-        fails: How.
-        happens: What makes it fail; it is given a Suspended job, which `policy` approves where nothing else is said.
-        message: What becomes of the message.
+        call: The API's name of the call, or a name for it.
+        fails: How it fails.
+        happens: What makes it fail; called with a Suspended job, which `policy` approves unless the row says otherwise.
+        message: What happens to the message.
         job: S3's status right after.
-        ledger: What the ledger has right after.
-        counted: The metrics that were counted, sorted, but for how long the decision took.
-        ends: approved, cancelled or held: when the trouble is over and the sweep has come by.
-        policy: The policies in force; those that approve up to three objects if empty.
+        ledger: What the ledger holds right after.
+        counted: The metrics that were counted, sorted, except the time to the decision.
+        ends: approved, cancelled or held, once the fault is over and the sweep has run.
+        policy: The policies in force; if empty, those that approve up to three objects.
         tags: The job's.
         deliveries: How often the message was delivered, this time included.
     """
@@ -139,28 +139,28 @@ def _unknown(world: World, ref: JobRef) -> None:
 _S3_TROUBLES: Final = (
     ("is denied", Effect.ERROR, "AccessDenied", "Errors"),
     ("is throttled", Effect.ERROR, "SlowDown", "Errors, Throttled"),
-    ("fails with a 5xx", Effect.ERROR, "InternalServiceException", "Errors"),
-    ("breaks off", Effect.RESET, "InternalServiceException", "Errors"),
+    ("returns a 5xx error", Effect.ERROR, "InternalServiceException", "Errors"),
+    ("connection is reset", Effect.RESET, "InternalServiceException", "Errors"),
     ("times out", Effect.HANG, "InternalServiceException", "Errors"),
-    ("is cut short", Effect.HALF_ANSWER, "InternalServiceException", "Errors"),
-    ("answers something else", Effect.WRONG_XML, "InternalServiceException", "Errors"),
-    ("answers nothing", Effect.EMPTY_ANSWER, "InternalServiceException", "Errors"),
-    ("answers an error with status 200", Effect.ERROR_IN_200, "InternalServiceException", "Errors"),
-    ("answers another call's document", Effect.OTHER_DOCUMENT, "InternalServiceException", "Errors"),
+    ("response is cut short", Effect.HALF_ANSWER, "InternalServiceException", "Errors"),
+    ("response is not the expected document", Effect.WRONG_XML, "InternalServiceException", "Errors"),
+    ("response is empty", Effect.EMPTY_ANSWER, "InternalServiceException", "Errors"),
+    ("returns an error with status 200", Effect.ERROR_IN_200, "InternalServiceException", "Errors"),
+    ("returns another call's document", Effect.OTHER_DOCUMENT, "InternalServiceException", "Errors"),
 )
 _AWS_TROUBLES: Final = (
     ("is denied", DENIED),
     ("is throttled", THROTTLED),
-    ("fails with a 5xx", BROKEN),
-    ("breaks off", RESET),
-    ("answers something else", GARBLED),
+    ("returns a 5xx error", BROKEN),
+    ("connection is reset", RESET),
+    ("response is not the expected document", GARBLED),
 )
 
 
 def _rows() -> Iterator[Row]:
     yield Row(
         "policies",
-        "can't be had",
+        "cannot be loaded",
         _policies_gone,
         AGAIN,
         "Suspended",
@@ -172,13 +172,16 @@ def _rows() -> Iterator[Row]:
         yield Row(
             "DescribeJob", fails, _s3("DescribeJob", effect, code), AGAIN, "Suspended", "nothing", counted, "approved"
         )
-    for fails, date in (("is dated 32 s earlier than the clock says", -32), ("is dated 33 s later", 33)):
+    for fails, date in (
+        ("response is dated 32 s before the gate's clock", -32),
+        ("response is dated 33 s after the gate's clock", 33),
+    ):
         yield Row("DescribeJob", fails, _dated(date), AGAIN, "Suspended", "nothing", "Errors", "approved")
-    yield Row("DescribeJob", "has a member that nobody knows", _new_member, DONE, "Suspended", "held", "Held", "held")
-    yield Row("DescribeJob", "knows no such job", _unknown, AGAIN, "Suspended", "nothing", "", "approved")
+    yield Row("DescribeJob", "response has an unknown member", _new_member, DONE, "Suspended", "held", "Held", "held")
+    yield Row("DescribeJob", "returns NoSuchJob", _unknown, AGAIN, "Suspended", "nothing", "", "approved")
     yield Row(
         "DescribeJob",
-        "knows no such job, at the third delivery",
+        "returns NoSuchJob at the third delivery",
         _unknown,
         DONE,
         "Suspended",
@@ -203,7 +206,7 @@ def _rows() -> Iterator[Row]:
         )
     yield Row(
         "GetJobTagging",
-        "leaves out the tags, which nobody has verified",
+        "omits Tags, and untagged_answer_lacks_tags is unknown",
         _tags_left_out,
         DONE,
         "Suspended",
@@ -214,7 +217,7 @@ def _rows() -> Iterator[Row]:
     )
     yield Row(
         "GetJobTagging",
-        "knows no such job, which DescribeJob does",
+        "returns NotFoundException, but DescribeJob succeeds",
         _s3("GetJobTagging", Effect.ERROR, "NotFoundException"),
         DONE,
         "Suspended",
@@ -230,7 +233,7 @@ def _rows() -> Iterator[Row]:
     yield from _announce_rows()
     yield Row(
         "Lambda",
-        "leaves too little time",
+        "has too little time left",
         lambda world, ref: world.little_time(),
         AGAIN,
         "Suspended",
@@ -247,9 +250,9 @@ def _manifest_rows() -> Iterator[Row]:
         )
 
     yield row("is denied", _aws("HeadObject", Trouble("", 403, body=b"")), DONE, "held", "Held")
-    yield row("finds no object", _aws("HeadObject", Trouble("", 404, body=b"")), DONE, "held", "Held")
+    yield row("returns 404", _aws("HeadObject", Trouble("", 404, body=b"")), DONE, "held", "Held")
     yield row("is throttled", _aws("HeadObject", Trouble("", 503, body=b"")), AGAIN, "nothing", "Errors")
-    yield row("breaks off", _aws("HeadObject", RESET), AGAIN, "nothing", "Errors")
+    yield row("connection is reset", _aws("HeadObject", RESET), AGAIN, "nothing", "Errors")
 
 
 def _ledger_rows() -> Iterator[Row]:
@@ -259,7 +262,7 @@ def _ledger_rows() -> Iterator[Row]:
         )
     yield Row(
         "GetItem of STATE",
-        "answers an item of another version",
+        "returns an item of another version",
         _of_another_version,
         AGAIN,
         "Suspended",
@@ -280,7 +283,7 @@ def _ledger_rows() -> Iterator[Row]:
         )
     yield Row(
         "TransactWriteItems of a claim",
-        "is carried out, and its answer lost",
+        "is applied, but the response is lost",
         _aws("TransactWriteItems", LOST),
         AGAIN,
         "Suspended",
@@ -290,7 +293,7 @@ def _ledger_rows() -> Iterator[Row]:
     )
     yield Row(
         "TransactWriteItems of a claim",
-        "finds that another review was first",
+        "fails because another review was first",
         _before("TransactWriteItems", _another_review),
         DONE,
         "Ready",
@@ -299,11 +302,18 @@ def _ledger_rows() -> Iterator[Row]:
         "approved",
     )
     yield Row(
-        "TransactWriteItems of a claim", "finds the gate paused", _paused, DONE, "Suspended", "held", "Held", "approved"
+        "TransactWriteItems of a claim",
+        "fails because the gate is paused",
+        _paused,
+        DONE,
+        "Suspended",
+        "held",
+        "Held",
+        "approved",
     )
     yield Row(
         "TransactWriteItems of a claim",
-        "finds too many cancellations",
+        "fails because of the circuit breaker",
         _stopped_by_breaker,
         DONE,
         "Suspended",
@@ -312,7 +322,7 @@ def _ledger_rows() -> Iterator[Row]:
         "cancelled",
         policy=CANCEL_ALL,
     )
-    for fails, trouble in (*_AWS_TROUBLES, ("is carried out, and its answer lost", LOST)):
+    for fails, trouble in (*_AWS_TROUBLES, ("is applied, but the response is lost", LOST)):
         written = "held" if trouble is LOST else "nothing"
         yield Row(
             "TransactWriteItems of a hold",
@@ -327,11 +337,11 @@ def _ledger_rows() -> Iterator[Row]:
         )
     for fails, trouble in _AWS_TROUBLES:
         yield Row(
-            "PutItem of the end", fails, _aws("PutItem", trouble), AGAIN, "Ready", "claimed", "Errors", "approved"
+            "PutItem of the outcome", fails, _aws("PutItem", trouble), AGAIN, "Ready", "claimed", "Errors", "approved"
         )
     yield Row(
-        "PutItem of the end",
-        "is carried out, and its answer lost",
+        "PutItem of the outcome",
+        "is applied, but the response is lost",
         _aws("PutItem", LOST),
         AGAIN,
         "Ready",
@@ -355,7 +365,7 @@ def _update_rows() -> Iterator[Row]:
     yield row("is throttled", fault(Effect.ERROR, "SlowDown"), AGAIN, "Suspended", "held", "Errors, Held, Throttled")
     yield row("is refused", fault(Effect.ERROR, "JobStatusException"), AGAIN, "Suspended", "held", "Errors, Held")
     yield row(
-        "is refused, for a person was first",
+        "is refused because a person was first",
         _before("TransactWriteItems", _cancelled_by_a_person),
         DONE,
         "Cancelled",
@@ -363,15 +373,19 @@ def _update_rows() -> Iterator[Row]:
         "Superseded",
         "cancelled",
     )
-    for fails, effect in (("fails with a 5xx", Effect.ERROR), ("breaks off", Effect.RESET), ("times out", Effect.HANG)):
-        yield row(f"{fails}, not carried out", fault(effect), DONE, "Suspended", "claimed", "Left")
-        yield row(f"{fails}, carried out", fault(effect, after_change=True), DONE, "Ready", "settled applied", approved)
-    yield row("is cut short", fault(Effect.HALF_ANSWER), DONE, "Ready", "settled applied", approved)
     for fails, effect in (
-        ("answers something else", Effect.WRONG_XML),
-        ("answers nothing", Effect.EMPTY_ANSWER),
-        ("answers an error with status 200", Effect.ERROR_IN_200),
-        ("answers another call's document", Effect.OTHER_DOCUMENT),
+        ("returns a 5xx error", Effect.ERROR),
+        ("connection is reset", Effect.RESET),
+        ("times out", Effect.HANG),
+    ):
+        yield row(f"{fails}, not applied", fault(effect), DONE, "Suspended", "claimed", "Left")
+        yield row(f"{fails}, applied", fault(effect, after_change=True), DONE, "Ready", "settled applied", approved)
+    yield row("response is cut short", fault(Effect.HALF_ANSWER), DONE, "Ready", "settled applied", approved)
+    for fails, effect in (
+        ("response is not the expected document", Effect.WRONG_XML),
+        ("response is empty", Effect.EMPTY_ANSWER),
+        ("returns an error with status 200", Effect.ERROR_IN_200),
+        ("returns another call's document", Effect.OTHER_DOCUMENT),
     ):
         yield row(fails, fault(effect), DONE, "Ready", "settled applied", approved)
 
@@ -379,7 +393,14 @@ def _update_rows() -> Iterator[Row]:
         world.before("TransactWriteItems", lambda: world.s3control("DescribeJob", Effect.ERROR, "AccessDenied"))
         world.s3control("UpdateJobStatus", Effect.RESET, after_change=True)
 
-    yield row("breaks off, and DescribeJob after it is denied", unclear_and_blind, AGAIN, "Ready", "claimed", "Errors")
+    yield row(
+        "connection is reset, and the DescribeJob after it is denied",
+        unclear_and_blind,
+        AGAIN,
+        "Ready",
+        "claimed",
+        "Errors",
+    )
 
 
 def _announce_rows() -> Iterator[Row]:
@@ -435,7 +456,7 @@ class SweepRow:
 
 def _sweep_rows() -> Iterator[SweepRow]:
     yield SweepRow(
-        "policies", "can't be had", _policies_gone, False, "none", _with_sweep_troubles("Errors, PolicyLoadErrors")
+        "policies", "cannot be loaded", _policies_gone, False, "none", _with_sweep_troubles("Errors, PolicyLoadErrors")
     )
     for fails, effect, code, counted in _S3_TROUBLES[:5]:
         happens = _s3("ListJobs", effect, code)
@@ -443,17 +464,17 @@ def _sweep_rows() -> Iterator[SweepRow]:
     yield SweepRow("ListJobs of New to Paused", "fails", _second_listing_fails, False, "both", "Errors, SweepTroubles")
     for fails, trouble in _AWS_TROUBLES:
         yield SweepRow("PutItem of the sweep's lease", fails, _aws("PutItem", trouble), True, "none", "Errors")
-    yield SweepRow("PutItem of the sweep's lease", "finds another sweep at it", _other_sweep, False, "none", "")
-    yield SweepRow("Query of what is open", "fails", _aws("Query", BROKEN), True, "none", "Errors")
+    yield SweepRow("PutItem of the sweep's lease", "another sweep is running", _other_sweep, False, "none", "")
+    yield SweepRow("Query of open jobs", "fails", _aws("Query", BROKEN), True, "none", "Errors")
     yield SweepRow(
-        "Query of what is open",
-        "has an item of another version",
+        "Query of open jobs",
+        "returns an item of another version",
         _of_another_version,
         False,
         "the due one",
         "Errors, SweepTroubles",
     )
-    yield SweepRow("BatchGetItem of what has ended", "fails", _ended_unknown, True, "none", "Errors")
+    yield SweepRow("BatchGetItem of settled jobs", "fails", _ended_unknown, True, "none", "Errors")
     yield SweepRow("Publish of a digest", "fails", _aws("Publish", BROKEN), False, "both", "Errors")
     yield SweepRow("DeleteItem of the sweep's lease", "fails", _aws("DeleteItem", BROKEN), True, "both", "Errors")
     yield SweepRow(
@@ -496,7 +517,7 @@ ALARMS: Final = {
     "SweepTroubles": "sweep-errors",
     "Throttled": "throttled-by-s3",
 }
-"""Which alarm looks at which metric."""
+"""The alarm on each metric."""
 
 
 def _alarms_of(row: Row) -> str:
@@ -519,31 +540,31 @@ def _quoted(names: Sequence[str]) -> str:
 
 # --- The document -------------------------------------------------------------------------------------
 
-_HEAD = """# When something fails
+_HEAD = """# When a call fails
 
-Every call that the gate makes, every way in which it fails, and what becomes of the message, the job and the ledger.
-Each row is a test; this page is printed from their table (`python -m tests.flow.errors_table`).
+Every call that the gate makes, how it can fail, and what happens to the message, the job and the ledger. Each row is a
+test; this page is generated from the same table (`python -m tests.flow.errors_table`).
 
-The rule behind the rows: own trouble decides nothing. A call that changes nothing is repeated by botocore a few times,
-within timeouts made for Lambda; then the message goes back to its queue, the job stays `Suspended`, and the sweep finds
-it again. UpdateJobStatus is sent once: what is not surely refused and not surely done is left to the claim's lease,
-and evaluated again after it. After five deliveries a message goes to the dead letters; no job waits for that, for the
-sweep does not need messages.
+The rule behind the rows: an error of the gate never decides a job. botocore repeats a call that changes nothing a few
+times, with timeouts that fit Lambda. After that the message goes back to its queue, the job stays `Suspended`, and the
+sweep finds it again. UpdateJobStatus is sent only once: if it was neither certainly refused nor certainly applied, the
+claim is kept until its lease ends, and the job is evaluated again after that. After five deliveries a message becomes a
+dead letter. No job waits for that, because the sweep does not need messages.
 
-Metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)); the time that a decision took is left
-out. The alarms ring when the trouble goes on: what to do then is in [operations.md](operations.md). A message for a job
-that S3 does not know yet comes again without counting as an error.
+Metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)), without the time to the decision. The
+alarms are raised if the error persists; [operations.md](operations.md) says what to do then. A message for a job that
+S3 does not know yet is redelivered without being counted as an error.
 
 ## In a review that began with an event
 
-The last column is what the job comes to when the trouble is over and the sweep has come by.
+The last column is the decision once the error is over and the sweep has run.
 
 """
 _SWEEP_HEAD = """
 ## In a sweep
 
-It finds one new job, and one held job that is due. Where the function fails, the next minute's sweep begins afresh; the
-alarm "no sweep in 10 minutes" rings when that goes on.
+The sweep finds one new job, and one held job that is due. If the function fails, the sweep of the next minute starts
+from the beginning. If that persists, the alarm "no sweep in 10 minutes" is raised.
 
 """
 
@@ -558,15 +579,15 @@ def document() -> str:
         (
             row.call,
             row.fails,
-            "fails" if row.raises else "goes on",
+            "fails" if row.raises else "continues",
             row.decided,
             row.counted or "none",
             _alarms_of_sweep(row),
         )
         for row in SWEEP_ROWS
     ]
-    names = ("call", "how it fails", "the message", "the job", "the ledger", "metrics", "alarms", "ends")
-    sweep_names = ("call", "how it fails", "the function", "jobs decided all the same", "metrics", "alarms")
+    names = ("call", "how it fails", "message", "job status", "ledger", "metrics", "alarms", "decision")
+    sweep_names = ("call", "how it fails", "function", "jobs decided nevertheless", "metrics", "alarms")
     return _HEAD + _table(names, reviews) + _SWEEP_HEAD + _table(sweep_names, sweeps)
 
 
