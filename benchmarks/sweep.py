@@ -26,7 +26,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.gate.ports import CircuitBreaker, Gate, Review
+from batchgate.gate.ports import CircuitBreaker, Ports, Review
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import Job
 from batchgate.policy.facts import Gap
@@ -161,7 +161,7 @@ def sweep(jobs: int, latency: float) -> tuple[float, int]:
     network = Network(jobs, latency)
     s3control, dynamodb = clients(network)
     clock = SystemClock()
-    gate = Gate(
+    gate = Ports(
         jobs=S3Control(s3control, clock),
         manifests=NoManifests(),
         policies=Fixed(policy_file.load_text(POLICY).policies),

@@ -592,7 +592,7 @@ def test_an_answer_that_is_lost_is_looked_after(live: LiveStage, after_change: b
         assert (result.exit_code, live.state(ref).outcome) == (0, Outcome.APPLIED)
         return
     assert result.exit_code == 6
-    assert "not known yet whether S3 did it" in result.stderr
+    assert "S3's response was lost; the update may still apply" in result.stderr
     assert f"batchgate jobs show {ref.job_id}" in result.stderr
     assert live.state(ref).phase is Phase.CLAIMED
     said = batchgate("jobs", "show", ref.job_id).stdout
@@ -614,7 +614,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     with pytest.raises(typer.Exit) as ended:
         _carry_out(gate, ref, RequestedAction.APPROVE, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
-    assert "SlowDown; not known yet whether S3 did it" in " ".join(capsys.readouterr().err.split())
+    assert "SlowDown; S3's response was lost; the update may still apply" in " ".join(capsys.readouterr().err.split())
     assert live.stage.status(ref) == "Ready"
     assert live.state(ref).phase is Phase.CLAIMED
 
@@ -689,7 +689,7 @@ def test_commands_read_an_answer_without_tags_as_the_functions_do(
     served.stage.emulator.dates = RealClock()
     ref = served.stage.create()
     live.deploy(**({"untagged_answer_lacks_tags": said} if said else {}))
-    tags = find_gate(GateOptions()).jobs.look(ref, with_tags=True).tags
+    tags = find_gate(GateOptions()).jobs.snapshot(ref, with_tags=True).tags
     assert tags == ({} if said == "true" else Gap(Result.UNMEASURABLE, "S3 answered no list of tags"))
     policy = tmp_path / "policy.yaml"
     policy.write_text("version: 1\npolicies: [{name: p, require: [{tags: {frozen: {present: false}}}]}]\n")

@@ -229,7 +229,7 @@ def test_work_that_there_is_no_time_for_is_what_the_next_sweep_begins_with(stage
         refs.append(stage.create())
         stage.review(refs[-1])
     stage.advance(minutes=16)
-    stage.script.before("look", *[lambda: stage.advance(seconds=20)] * 3)
+    stage.script.before("snapshot", *[lambda: stage.advance(seconds=20)] * 3)
     before = len(stage.emulator.calls)
     report = stage.sweep()
     assert (report.left, sum(report.did.values())) == (2, 3)
@@ -491,7 +491,7 @@ def test_a_job_in_the_console_s_hands_between_listing_and_review_is_seen_as_it_i
     """A listing is a hint."""
     stage.enforce(APPROVE_ALL)
     ref = stage.create()
-    stage.script.before("look", lambda: stage.update_as_a_person(ref, "Cancelled"))
+    stage.script.before("snapshot", lambda: stage.update_as_a_person(ref, "Cancelled"))
     report = stage.sweep()
     assert (dict(report.did), stage.updates) == ({"nothing": 1}, [])
 
@@ -578,7 +578,7 @@ def test_reviews_that_do_not_end_keep_no_sweep_from_writing_what_it_did(stage: S
     stage.time_left = timedelta(seconds=60)
     refs = [stage.create(1) for _ in range(16)]
     stuck = Stuck(stage)
-    stage.script.before("look", *[stuck.wait] * WORKERS)
+    stage.script.before("snapshot", *[stuck.wait] * WORKERS)
     report = stage.sweep(workers=WORKERS)
     stuck.released.set()
     assert (report.cut_off, report.failed, report.left) == (WORKERS, WORKERS, len(refs) - WORKERS)
@@ -598,12 +598,12 @@ def test_what_was_cut_off_or_failed_comes_last_the_next_time(stage: Stage) -> No
         stage.advance(seconds=1)
         raise JobsApiError("S3 does not answer")
 
-    stage.script.before("look", *[fail] * 16)
+    stage.script.before("snapshot", *[fail] * 16)
     first = stage.sweep()
     assert (first.failed, first.left) == (16, 1)
     assert stage.memory.failed == bad
     assert all(stage.status(ref) == "Suspended" for ref in refs)
-    stage.script.before("look", lambda: None, *[fail] * 16)
+    stage.script.before("snapshot", lambda: None, *[fail] * 16)
     second = stage.sweep()
     assert stage.status(refs[16]) != "Suspended"
     assert second.did["approved"] == 1

@@ -16,8 +16,8 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
+from batchgate.gate.operator_decision import decide_for_operator
 from batchgate.gate.ports import Review, Unreadable
-from batchgate.gate.review import decide_by_hand
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
 from batchgate_cli.commands.policy import Output, OutputOption, text_console
@@ -213,7 +213,7 @@ def _carry_out(live: LiveGate, ref: JobRef, direction: RequestedAction, reason: 
         GateError: It was not done, and why.
     """
     try:
-        return decide_by_hand(ref, direction, live.who, reason, live.gate(), shown=shown)
+        return decide_for_operator(ref, direction, live.who, reason, live.gate(), shown=shown)
     except RefusedError:
         raise
     except GateError as error:
@@ -235,9 +235,9 @@ def _is_open(live: LiveGate, ref: JobRef) -> bool:
 def _tell_open(ref: JobRef, trouble: str = "") -> None:
     errors_console().print(
         Text(
-            f"batchgate: {ref.job_id}: {printable_line(trouble)}not known yet whether S3 did it, and it may still take "
-            "effect. Nobody else decides this job for two minutes; then the gate looks, and where S3 still says "
-            f"Suspended the policies evaluate again. See then: batchgate jobs show {ref.job_id}"
+            f"batchgate: {ref.job_id}: {printable_line(trouble)}S3's response was lost; the update may still apply. "
+            "The job is locked for two minutes. Then the gate reviews it, and if S3 still says Suspended the policies "
+            f"are evaluated again. See the result with: batchgate jobs show {ref.job_id}"
         )
     )
 

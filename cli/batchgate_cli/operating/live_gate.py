@@ -23,8 +23,8 @@ from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import GateError, JobDescriptionError, PolicyUnavailableError, RefusedError
-from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
-from batchgate.gate.review import Proposal, propose_by_hand
+from batchgate.gate.operator_decision import Proposal, propose_for_operator
+from batchgate.gate.ports import CircuitBreaker, Clock, JobsApi, Pause, PolicySource, Ports, Review
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import DateSurvives, Job, JobRef
 from batchgate.policy.facts import Gap
@@ -126,21 +126,21 @@ class LiveGate:
         return f"account {account_id} in {region}"
 
     def propose(self, ref: JobRef, direction: RequestedAction, why: str) -> Proposal:
-        """What `decide_by_hand` would do now; nothing is written.
+        """What `decide_for_operator` would do now; nothing is written.
 
         Raises:
             RefusedError: It can't be done, and why.
             GateError: AWS's trouble.
         """
-        proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
+        proposal = propose_for_operator(ref, direction, self.who, why, self.gate())
         pause = self.ledger.pause()
         if pause is not None:
             raise RefusedError(f"{ref.job_id}: {paused_in_words(pause)}; `batchgate resume` ends that")
         return proposal
 
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """The ports of a person's decision that begins now."""
-        return Gate(
+        return Ports(
             jobs=self.jobs,
             manifests=_Manifests(self.session),
             policies=self.policies,
@@ -261,7 +261,9 @@ class _NoPolicies:
 
     def current(self) -> PolicySet:
         """Nothing to evaluate by."""
-        raise PolicyUnavailableError("nobody said where they are; --policy PATH shows objections by files")
+        raise PolicyUnavailableError(
+            "with --table the deployed policies are not looked up; --policy PATH shows objections by policy files"
+        )
 
 
 @dataclass(frozen=True, slots=True)
