@@ -175,7 +175,7 @@ def sweep(jobs: int, latency: float) -> tuple[float, int]:
     begin = time.perf_counter()
     report = sweep_jobs(gate, Plan("aws", REGION, ACCOUNT, THREADS, 100_000), Memory(), owner="bench")
     took = time.perf_counter() - begin
-    assert report.did == {"approved": jobs}, (report.did, report.troubles)
+    assert report.did == {"approved": jobs}, (report.did, report.errors)
     return took, network.calls
 
 

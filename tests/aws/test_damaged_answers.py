@@ -326,7 +326,7 @@ STATE = State(
     operation="S3PutObjectTagging",
     total_tasks=5,
 )
-ITEM = {**item_of(STATE, "abcd", timedelta(days=1))}
+ITEM = {**item_of(STATE, "abcd")}
 REVIEW = Review(ref=REF, at=NOW, action=Action.APPROVED, status=JobStatus.SUSPENDED)
 
 

@@ -538,7 +538,7 @@ def put_item(ledger: DynamoLedger, dynamodb: Any, kind: str, **attributes: Any) 
 
 def put_state(ledger: DynamoLedger, dynamodb: Any, ref: JobRef, **attributes: Any) -> None:
     """Write a job's item with other attributes; None leaves one out."""
-    item = {**item_of(held(ref, rev=1), "abcd", timedelta(days=1)), **attributes}
+    item = {**item_of(held(ref, rev=1), "abcd"), **attributes}
     dynamodb.put_item(TableName=ledger.table, Item={name: each for name, each in item.items() if each is not None})
 
 

@@ -96,7 +96,7 @@ def test_one_sweep_with_a_wrong_clock_is_troubles_and_no_decisions() -> None:
     stage.create()
     skew(stage, -120)
     report = stage.sweep()
-    assert (report.failed, {type(error) for _, error in report.troubles}) == (2, {ClockError})
+    assert (report.failed, {type(error) for _, error in report.errors}) == (2, {ClockError})
     assert (stage.updates, report.did) == ([], {})
 
 

@@ -269,7 +269,7 @@ def test_one_job_s_trouble_is_not_another_s(stage: Stage, workers: int) -> None:
     )
     report = stage.sweep(workers=workers)
     assert [ref for ref in refs if stage.status(ref) == "Suspended"] == [refs[4]]
-    assert (report.failed, [what for what, _ in report.troubles]) == (1, [refs[4].arn])
+    assert (report.failed, [what for what, _ in report.errors]) == (1, [refs[4].arn])
     assert stage.sweep().new == 1
     assert stage.status(refs[4]) == "Ready"
 
@@ -289,7 +289,7 @@ def test_without_a_listing_what_is_due_is_reviewed_all_the_same(stage: Stage) ->
     before = len(stage.emulator.calls)
     report = stage.sweep()
     assert described(stage, before) == ids(due)
-    assert [what for what, _ in report.troubles] == ["ListJobs Suspended"]
+    assert [what for what, _ in report.errors] == ["ListJobs Suspended"]
 
 
 def test_an_answer_without_a_list_of_jobs_ends_nothing(stage: Stage) -> None:
@@ -303,7 +303,7 @@ def test_an_answer_without_a_list_of_jobs_ends_nothing(stage: Stage) -> None:
         stage.advance(days=1)
         stage.script.before("list_jobs", unclear, unclear)
         report = stage.sweep()
-        assert [what for what, _ in report.troubles] == ["ListJobs Suspended"]
+        assert [what for what, _ in report.errors] == ["ListJobs Suspended"]
         assert stage.state(ref).outcome is None
 
 
@@ -330,8 +330,8 @@ def test_a_hold_that_is_due_in_ten_years_is_due_now_and_reported(stage: Stage) -
     stage.ledger.ledger.write(replace(held, due_at=stage.clock.now() + TEN_YEARS), replacing=held)
     report = stage.sweep()
     assert (report.due, report.did["held"]) == (1, 1)
-    assert [(what, type(error)) for what, error in report.troubles] == [(ref.arn, UnreadableItemError)]
-    assert "due_at is 2035-" in str(report.troubles[0][1])
+    assert [(what, type(error)) for what, error in report.errors] == [(ref.arn, UnreadableItemError)]
+    assert "due_at is 2035-" in str(report.errors[0][1])
     assert stage.state(ref).due_at == stage.clock.now() + timedelta(minutes=15)
     assert stage.sweep().failed == 0
 
@@ -393,7 +393,7 @@ def test_a_sweep_without_policies_decides_nothing(stage: Stage) -> None:
     stage.advance(hours=1)
     stage.source.enforced = None
     report = stage.sweep()
-    [(what, trouble)] = report.troubles
+    [(what, trouble)] = report.errors
     assert (what, type(trouble)) == ("policies", PolicyUnavailableError)
     assert (report.due, report.new, report.held) == (0, 0, 1)
     assert stage.updates == []
@@ -515,7 +515,7 @@ def test_an_item_that_can_not_be_read_is_reported_and_the_others_are_swept(stage
     stage.ledger.ledger.unreadable |= {broken, None}
     report = stage.sweep()
     assert (stage.status(good), stage.status(broken)) == ("Ready", "Suspended")
-    assert {(what, type(error)) for what, error in report.troubles} == {
+    assert {(what, type(error)) for what, error in report.errors} == {
         (broken.arn, UnreadableItemError),
         ("ledger", UnreadableItemError),
     }
@@ -582,7 +582,7 @@ def test_reviews_that_do_not_end_keep_no_sweep_from_writing_what_it_did(stage: S
     report = stage.sweep(workers=WORKERS)
     stuck.released.set()
     assert (report.cut_off, report.failed, report.left) == (WORKERS, WORKERS, len(refs) - WORKERS)
-    assert all(isinstance(trouble, OutOfTimeError) for _, trouble in report.troubles)
+    assert all(isinstance(trouble, OutOfTimeError) for _, trouble in report.errors)
     assert "end_sweep" in stage.script.effects
     assert stage.ledger.ledger.sweep is None
 

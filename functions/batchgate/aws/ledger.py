@@ -48,7 +48,6 @@ CONFIG = Config(
 )
 """A retried write whose first attempt took effect is recognised by its own id."""
 
-KEPT_AFTER_THE_END: Final = timedelta(days=400)
 _TRIES_FOR_THE_CIRCUIT_BREAKER = 5
 _CANCELLATIONS_KEPT = 5_000
 """Times in the circuit breaker's item. Its limit is at most 1,000: people's cancellations count, none is refused."""
@@ -75,7 +74,6 @@ class DynamoLedger(Struct):
     table: str
     home: tuple[str, str, str]
     clock: Clock
-    kept: timedelta = KEPT_AFTER_THE_END
     _opened_at: datetime | None = field(default=None)
 
     def __post_init__(self) -> None:
@@ -125,7 +123,7 @@ class DynamoLedger(Struct):
         written = replace(state, rev=(replacing.rev if replacing else 0) + 1)
         put: dict[str, Any] = {
             "TableName": self.table,
-            "Item": item_of(written, secrets.token_hex(8), self.kept),
+            "Item": item_of(written, secrets.token_hex(8)),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if replacing is None:
@@ -134,7 +132,7 @@ class DynamoLedger(Struct):
         return written, put | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
 
     def _put_review(self, review: Review, rev: int) -> dict[str, Any]:
-        return {"Put": {"TableName": self.table, "Item": review_item(review, rev, self.kept)}}
+        return {"Put": {"TableName": self.table, "Item": review_item(review, rev)}}
 
     def _not_paused(self) -> dict[str, Any]:
         return {

@@ -39,7 +39,7 @@ _DUE_BEFORE_A_NEW_ONE = 3
 _FOR_WHAT_IS_DUE = 3 / 4
 """The share of the rate for holds; the rest is for new jobs."""
 
-_TROUBLES_TOLD = 20
+_ERRORS_KEPT = 20
 
 _REPORT_TAKES_AT_MOST = timedelta(seconds=3)
 """The time that a sweep reserves to write its report."""
@@ -90,7 +90,7 @@ class SweepReport(Struct):
         due: Open items that were due, or that the listing no longer showed.
         new: Jobs that the ledger did not know as open.
         did: How many reviews came to which action.
-        troubles: Jobs whose review failed or whose item in the ledger can't be read, or S3's listing, and how; not
+        errors: Jobs whose review failed or whose item in the ledger can't be read, or S3's listing, and how; not
             more than some.
         failed: How many errors there were.
         left: Work that there was no time for; the next sweep begins with it.
@@ -109,7 +109,7 @@ class SweepReport(Struct):
     due: int = 0
     new: int = 0
     did: Counter[str] = field(default_factory=Counter)
-    troubles: list[tuple[str, Exception]] = field(default_factory=list)
+    errors: list[tuple[str, Exception]] = field(default_factory=list)
     failed: int = 0
     left: int = 0
     cut_off: int = 0
@@ -120,11 +120,11 @@ class SweepReport(Struct):
     paused: bool = False
     waiting: list[State] = field(default_factory=list)
 
-    def note_trouble(self, what: str, error: Exception) -> None:
+    def note_error(self, what: str, error: Exception) -> None:
         """Keep an error for the log."""
         self.failed += 1
-        if len(self.troubles) < _TROUBLES_TOLD:
-            self.troubles.append((what, error))
+        if len(self.errors) < _ERRORS_KEPT:
+            self.errors.append((what, error))
 
 
 class _Work(Struct, frozen=True, order=True):
@@ -190,7 +190,7 @@ def _find_work(
         since = _due_since(item, now, version, paused=report.paused) or (now if has_moved else None)
         too_late = _too_far_ahead(item, now)
         if too_late:
-            report.note_trouble(item.ref.arn, UnreadableItemError(f"STATE {item.ref}: {too_late}; it is due now"))
+            report.note_error(item.ref.arn, UnreadableItemError(f"STATE {item.ref}: {too_late}; it is due now"))
             since = since or now
         if version is None and item.phase is not Phase.SETTLED and not has_moved:
             continue  # it would be evaluated, and there are no policies
@@ -217,7 +217,7 @@ def _is_paused(ports: Ports, report: SweepReport) -> bool:
     try:
         return ports.ledger.pause() is not None
     except UnreadableItemError as error:
-        report.note_trouble("pause", error)
+        report.note_error("pause", error)
         return True
 
 
@@ -229,7 +229,7 @@ def _open_items(ports: Ports, report: SweepReport) -> tuple[dict[JobRef, State],
         if isinstance(item, State):
             items[item.ref] = item
             continue
-        report.note_trouble(item.ref.arn if item.ref else "ledger", item.error)
+        report.note_error(item.ref.arn if item.ref else "ledger", item.error)
         if item.ref is not None:
             unreadable.add(item.ref)
     return items, unreadable
@@ -240,7 +240,7 @@ def _version(ports: Ports, report: SweepReport) -> str | None:
     try:
         return ports.policies.current().version
     except PolicyUnavailableError as error:
-        report.note_trouble("policies", error)
+        report.note_error("policies", error)
         return None
 
 
@@ -286,9 +286,9 @@ def _list(
     except ListingUnclearError as error:
         is_unclear = True
         if expects_jobs:
-            report.note_trouble("ListJobs Suspended", error)
+            report.note_error("ListJobs Suspended", error)
     except JobsApiError as error:
-        report.note_trouble("ListJobs Suspended", error)
+        report.note_error("ListJobs Suspended", error)
         return None, None
     try:
         for row in ports.jobs.list_jobs(plan.account_id, _PERHAPS_UNGATED):
@@ -296,7 +296,7 @@ def _list(
     except ListingUnclearError:
         return None if is_unclear else suspended, None
     except JobsApiError as error:
-        report.note_trouble("ListJobs New to Paused", error)
+        report.note_error("ListJobs New to Paused", error)
         return None if is_unclear else suspended, None
     return None if is_unclear else suspended, others
 
@@ -375,7 +375,7 @@ def _review(work: _Work, ports: Ports, report: SweepReport) -> Review | Exceptio
 
 def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Exception) -> None:
     if isinstance(came_to, Exception):
-        report.note_trouble(work.ref.arn, came_to)
+        report.note_error(work.ref.arn, came_to)
         memory.failed.add(work.ref)
         return
     memory.failed.discard(work.ref)

@@ -36,9 +36,9 @@ CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 _BLOCK_REASONS = {
     Block.PAUSED: "the gate is paused",
     Block.CIRCUIT_BREAKER: (
-        "there were too many cancellations in a short time; it waits for a person, or for calmer times"
+        "there were too many cancellations in a short time; it waits for a person, or until fewer are counted"
     ),
-    Block.ADOPTION: "the job is older than the gate, which was told to leave such jobs to people",
+    Block.ADOPTION: "the job is older than the gate, and the setting adopt_existing leaves such jobs to people",
 }
 _ALARMING = frozenset({Block.CIRCUIT_BREAKER, Block.CONFLICTING_UPDATE})
 

@@ -38,7 +38,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
         count_error(error)
         raise
     fields = report_fields(report)
-    for subject, failure in report.troubles:
+    for subject, failure in report.errors:
         logger.error("sweep: error of the gate", extra={"job": subject, "error": logged(failure)})
         count_error(failure)
     count_sweep(report)
