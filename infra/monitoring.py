@@ -305,7 +305,7 @@ def _policy_trouble(functions: GateFunctions) -> _Watch:
         name="policy-trouble",
         means="The gate can't load its policies, or its functions fail. Within the bake time of a new policy AppConfig "
         "takes that policy back.",
-        do="Look for 'policies can't be read' in the functions' logs; see what AppConfig has deployed; deploy a policy "
+        do="Look for 'policies unavailable' in the functions' logs; see what AppConfig has deployed; deploy a policy "
         "that `batchgate policy check` accepts. While this rings AppConfig takes that back too: `aws cloudwatch "
         "disable-alarm-actions` for this alarm first, and enable them afterwards.",
         metric=cloudwatch.MathExpression(
@@ -420,7 +420,7 @@ def _alarms_of_decisions(held_alarm_hours: int) -> tuple[_Watch, ...]:
         _Watch(
             name="policy-not-loadable",
             means="There is no policy that may decide: every job waits.",
-            do="Look for 'policies can't be read' in the functions' logs; mend it as the alarm policy-trouble says.",
+            do="Look for 'policies unavailable' in the functions' logs; mend it as the alarm policy-trouble says.",
             metric=_gate(Metric.POLICY_LOAD_ERRORS),
             of=2,
             out_of=2,
