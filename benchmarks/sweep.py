@@ -26,7 +26,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.gate.ports import CircuitBreaker, Gate, Review
+from batchgate.gate.ports import CircuitBreaker, Ports, Review
 from batchgate.gate.sweep import Memory, Plan, sweep_jobs
 from batchgate.jobs.model import Job
 from batchgate.policy.compiled import PolicySet
@@ -161,7 +161,7 @@ def sweep(jobs: int, latency: float) -> tuple[float, int]:
     network = Network(jobs, latency)
     s3control, dynamodb = clients(network)
     clock = SystemClock()
-    gate = Gate(
+    gate = Ports(
         jobs=S3Control(s3control, clock),
         manifests=NoManifests(),
         policies=Fixed(policy_file.load_text(POLICY).policies),
@@ -175,7 +175,7 @@ def sweep(jobs: int, latency: float) -> tuple[float, int]:
     begin = time.perf_counter()
     report = sweep_jobs(gate, Plan("aws", REGION, ACCOUNT, THREADS, 100_000), Memory(), owner="bench")
     took = time.perf_counter() - begin
-    assert report.did == {"approved": jobs}, (report.did, report.troubles)
+    assert report.did == {"approved": jobs}, (report.did, report.errors)
     return took, network.calls
 
 

@@ -11,6 +11,7 @@ import msgspec
 from batchgate.aws.announcements import DecisionEvent
 from batchgate.contract import DECISION_DETAIL_TYPE, SERVICE
 from batchgate.gate.ports import Review
+from batchgate.gate.state import Action
 from batchgate.jobs.model import JobRef, JobStatus
 
 SCHEMA_FILE: Final = Path(__file__).resolve().parents[1] / "decision-event.schema.json"
@@ -18,7 +19,7 @@ SCHEMA_FILE: Final = Path(__file__).resolve().parents[1] / "decision-event.schem
 EXAMPLE: Final = Review(
     ref=JobRef("aws", "eu-central-1", "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"),
     at=datetime(2026, 3, 27, 6, 3, 44, tzinfo=UTC),
-    action="cancelled",
+    action=Action.CANCELLED,
     status=JobStatus.SUSPENDED,
     id="00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c.2",
     verdict="cancel",

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from batchgate.aws.announcements import Announcements, DecisionEvent, count_sweep, count_trouble
+from batchgate.aws.announcements import Announcements, DecisionEvent, count_error, count_sweep
 from batchgate.aws.notices import TopicNotices
 from batchgate.errors import AnnounceError, JobsApiThrottledError, PolicyUnavailableError
-from batchgate.gate.ports import Gate, Review
-from batchgate.gate.state import Block
+from batchgate.gate.ports import Ports, Review
+from batchgate.gate.state import Action, Block
 from batchgate.gate.sweep import SweepReport
 from batchgate.jobs.model import JobRef, JobStatus
 from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
@@ -30,7 +30,7 @@ REF = JobRef("aws", REGION, ACCOUNT, "00000000-0000-4000-8000-000000000001")
 APPROVED = Review(
     REF,
     NOW,
-    "approved",
+    Action.APPROVED,
     JobStatus.SUSPENDED,
     id="00000000-0000-4000-8000-000000000001.2",
     verdict="approve",
@@ -132,9 +132,9 @@ def test_a_hold_stands_although_the_bus_does_not_take_it(
     stub = Stubber(events)
     refuse(stub, how)
     with stub:
-        assert Announcements(a_logger(stream), "default", events).announce(replace(APPROVED, action="held"))
+        assert Announcements(a_logger(stream), "default", events).announce(replace(APPROVED, action=Action.HELD))
     assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == [
-        "the event of a hold is lost",
+        "the event of a hold was not sent",
         "job held",
     ]
     capsys.readouterr()
@@ -149,7 +149,9 @@ hostile = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_s
 def test_whatever_others_wrote_stays_in_its_field(reason: str, operation: str, decided_by: str, alarm: str) -> None:
     """One line of printable ASCII, and the event's detail the same."""
     stream = io.StringIO()
-    review = replace(APPROVED, action="waiting", reason=reason, operation=operation, decided_by=decided_by, alarm=alarm)
+    review = replace(
+        APPROVED, action=Action.WAITING, reason=reason, operation=operation, decided_by=decided_by, alarm=alarm
+    )
     Announcements(a_logger(stream)).announce(replace(review, alarm=""))
     [line] = stream.getvalue().splitlines()
     assert line.isascii()
@@ -166,15 +168,15 @@ def test_whatever_others_wrote_stays_in_its_field(reason: str, operation: str, d
     ("review", "expected"),
     [
         (APPROVED, {"Approved", "SecondsToDecision"}),
-        (replace(APPROVED, action="cancelled"), {"Cancelled", "SecondsToDecision"}),
-        (replace(APPROVED, action="cancelled", suspended_at=None), {"Cancelled"}),
-        (replace(APPROVED, action="held"), {"Held"}),
+        (replace(APPROVED, action=Action.CANCELLED), {"Cancelled", "SecondsToDecision"}),
+        (replace(APPROVED, action=Action.CANCELLED, suspended_at=None), {"Cancelled"}),
+        (replace(APPROVED, action=Action.HELD), {"Held"}),
         (
-            replace(APPROVED, action="held", alarm="too many", block=Block.CIRCUIT_BREAKER),
+            replace(APPROVED, action=Action.HELD, alarm="too many", block=Block.CIRCUIT_BREAKER),
             {"Held", "CircuitBreakerHolds"},
         ),
-        (replace(APPROVED, action="superseded"), {"Superseded"}),
-        (replace(APPROVED, action="nothing", alarm="settled, and S3 says Suspended"), {"Contradictions"}),
+        (replace(APPROVED, action=Action.SUPERSEDED), {"Superseded"}),
+        (replace(APPROVED, action=Action.NOTHING, alarm="settled, and S3 says Suspended"), {"Contradictions"}),
     ],
 )
 def test_a_decision_is_counted(review: Review, expected: set[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +202,7 @@ def test_own_trouble_is_counted_by_its_kind(
     error: Exception, expected: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The alarms look at these."""
-    count_trouble(error)
+    count_error(error)
     [line] = metric_lines(capsys.readouterr().out)
     assert names(line) == expected
 
@@ -256,15 +258,15 @@ class Newsroom(Stage):
         self.sent = Sent()
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """With somebody to tell."""
         return replace(super().gate, notices=self.sent)
 
     def sweep_and_tell(self) -> bool:
         """As the sweep function does."""
-        from batchgate.gate.digest import tell_people
+        from batchgate.gate.digest import notify_people
 
-        return tell_people(self.sweep().waiting, ACCOUNT, REGION, self.gate)
+        return notify_people(self.sweep().waiting, ACCOUNT, REGION, self.gate)
 
 
 def test_people_hear_of_new_holds_in_one_message() -> None:
@@ -323,7 +325,7 @@ def test_a_digest_that_could_not_be_sent_is_sent_by_the_next_sweep() -> None:
     topic = TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate")
     with stub, pytest.raises(AnnounceError, match="Publish"):
         topic.send("s" * 300, "m")
-    assert room.ledger.told_until() is None
+    assert room.ledger.notified_until() is None
     assert room.sweep_and_tell()
 
 
@@ -348,7 +350,7 @@ def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("sys.stdout", Whole())
     Announcements(a_logger(io.StringIO())).announce(APPROVED)
-    count_trouble(KeyError("x"))
+    count_error(KeyError("x"))
     count_sweep(SweepReport(NOW))
     assert [line.endswith("\n") and line.count("\n") == 1 for line in written] == [True] * 3
     assert all(json.loads(line)["_aws"] for line in written)
@@ -358,5 +360,5 @@ def test_metrics_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     """As Powertools' own environment variable says; the demo shows a table in their place."""
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     Announcements(a_logger(io.StringIO())).announce(APPROVED)
-    count_trouble(KeyError("x"))
+    count_error(KeyError("x"))
     assert capsys.readouterr().out == ""

@@ -170,7 +170,7 @@ def test_what_is_no_policy_document_decides_nothing(appconfig: Stubbed, content:
     """At the first answer, and the same when it takes the place of a good one; it is told each time."""
     appconfig.begins("t0")
     appconfig.answers("t0", content, "t1")
-    with pytest.raises(PolicyUnavailableError, match="app1234/enforced/prof123: no policy document"):
+    with pytest.raises(PolicyUnavailableError, match="app1234/enforced/prof123: invalid policy document"):
         appconfig.source.current()
     appconfig.answers("t1", document(1), "t2")
     appconfig.clock.step(seconds=15)
@@ -186,11 +186,11 @@ def test_a_bad_document_takes_the_last_good_one_out_of_force(appconfig: Stubbed)
     appconfig.answers("t1", b"{}", "t2")
     appconfig.clock.step(seconds=15)
     for following in ("t3", "t4"):
-        with pytest.raises(PolicyUnavailableError, match="no policy document"):
+        with pytest.raises(PolicyUnavailableError, match="invalid policy document"):
             appconfig.source.current()
         appconfig.answers(f"t{int(following[1]) - 1}", b"", following)
         appconfig.clock.step(seconds=15)
-    with pytest.raises(PolicyUnavailableError, match="no policy document"):
+    with pytest.raises(PolicyUnavailableError, match="invalid policy document"):
         appconfig.source.current()
     appconfig.answers("t4", document(1), "t5")
     appconfig.clock.step(seconds=15)

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from batchgate.aws import announcements, notices
 from batchgate.aws.appconfig import AppConfigPolicy
-from batchgate.aws.ledger import DynamoLedger, _item
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.ledger_items import item_of
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import S3Control
 from batchgate.contract import ProfileLocation
@@ -37,7 +38,7 @@ from batchgate.errors import (
     UpdateUnclearError,
 )
 from batchgate.gate.ports import CircuitBreaker, Pause, Review, Unreadable
-from batchgate.gate.state import Phase, RequestedAction, State
+from batchgate.gate.state import Action, Phase, RequestedAction, State
 from batchgate.jobs.model import STRUCTURES, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap
 from infra.service_data import OPERATIONS
@@ -120,7 +121,7 @@ def reads() -> dict[str, Read]:
     adapter = stage.s3control
     adapter.client.meta.events.register_first("before-parse", keep, unique_id="keep")
     job = adapter.describe(ref)
-    tags = adapter.look(ref, with_tags=True).tags
+    tags = adapter.snapshot(ref, with_tags=True).tags
     listed = list(adapter.list_jobs(ACCOUNT, (JobStatus.SUSPENDED,)))
     adapter.update_status(ref, RequestedStatus.READY, "why")
     adapter.client.meta.events.unregister("before-parse", unique_id="keep")
@@ -301,7 +302,7 @@ def test_a_date_that_says_nothing_decides_nothing(date: str) -> None:
     headers = {**HEADERS, "Date": date} if date else {"x-amz-request-id": "1"}
     answering(client("s3control"), lambda operation: (200, headers, read.body))
     with pytest.raises(ClockError, match="no Date"):
-        S3Control(client("s3control"), SteppedClock(NOW)).look(read.truth.ref, with_tags=False)
+        S3Control(client("s3control"), SteppedClock(NOW)).snapshot(read.truth.ref, with_tags=False)
 
 
 # --- The others' documents ----------------------------------------------------------------------------
@@ -325,8 +326,8 @@ STATE = State(
     operation="S3PutObjectTagging",
     total_tasks=5,
 )
-ITEM = {**_item(STATE, "abcd", timedelta(days=1))}
-REVIEW = Review(ref=REF, at=NOW, action="approved", status=JobStatus.SUSPENDED)
+ITEM = {**item_of(STATE, "abcd")}
+REVIEW = Review(ref=REF, at=NOW, action=Action.APPROVED, status=JobStatus.SUSPENDED)
 
 
 def ledger() -> DynamoLedger:
@@ -377,13 +378,13 @@ SAID = (
     Said(
         "dynamodb",
         "GetItem",
-        lambda: ledger().told_until(),
-        {"Item": {"told_until": GATE["paused_at"]}},
+        lambda: ledger().notified_until(),
+        {"Item": {"notified_until": GATE["paused_at"]}},
         (LedgerError,),
     ),
     Said("dynamodb", "PutItem", lambda: ledger().write(STATE, replacing=STATE), {}, (LedgerError,)),
     Said("dynamodb", "PutItem", lambda: ledger().begin_sweep("me", NOW), {}, (LedgerError,)),
-    Said("dynamodb", "PutItem", lambda: ledger().tell_until(NOW), {}, (LedgerError,)),
+    Said("dynamodb", "PutItem", lambda: ledger().set_notified_until(NOW), {}, (LedgerError,)),
     Said("dynamodb", "DeleteItem", lambda: ledger().end_sweep("me"), {}, (LedgerError,)),
     Said(
         "dynamodb",
@@ -404,7 +405,7 @@ SAID = (
         "dynamodb",
         "Query",
         lambda: ledger().history(REF),
-        {"Items": [{"said": {"S": "{}"}}], "Count": 1},
+        {"Items": [{"review": {"S": "{}"}}], "Count": 1},
         (LedgerError,),
     ),
     Said(

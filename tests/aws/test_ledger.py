@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.aws import ledger as ledgers
-from batchgate.aws.ledger import DynamoLedger, _item
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.ledger_items import item_of
 from batchgate.contract import create_table_arguments
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
-from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
+from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
@@ -111,7 +112,7 @@ def claimed(ref: JobRef, direction: RequestedAction = RequestedAction.APPROVE) -
 
 def review(ref: JobRef) -> Review:
     """Some review."""
-    return Review(ref, NOW, "approved", JobStatus.SUSPENDED, evidence={"facts": {"tags": {"ü": "\x00<b>"}}})
+    return Review(ref, NOW, Action.APPROVED, JobStatus.SUSPENDED, evidence={"facts": {"tags": {"ü": "\x00<b>"}}})
 
 
 # --- Reading and writing ----------------------------------------------------------------------------
@@ -480,7 +481,7 @@ def test_an_item_of_a_newer_version_is_not_guessed_at(on_dynamodb: DynamoLedger,
 def test_the_history_keeps_every_review_in_order(on_dynamodb: DynamoLedger) -> None:
     """With what it rested on, as it was."""
     ref = new_job()
-    first = on_dynamodb.write(held(ref), replacing=None, review=replace(review(ref), action="held"))
+    first = on_dynamodb.write(held(ref), replacing=None, review=replace(review(ref), action=Action.HELD))
     later = replace(review(ref), at=NOW + timedelta(seconds=1))
     on_dynamodb.claim(replace(claimed(ref), rev=first.rev), replacing=first, review=later, breaker=CIRCUIT_BREAKER)
     history = on_dynamodb.history(ref)
@@ -537,7 +538,7 @@ def put_item(ledger: DynamoLedger, dynamodb: Any, kind: str, **attributes: Any) 
 
 def put_state(ledger: DynamoLedger, dynamodb: Any, ref: JobRef, **attributes: Any) -> None:
     """Write a job's item with other attributes; None leaves one out."""
-    item = {**_item(held(ref, rev=1), "abcd", timedelta(days=1)), **attributes}
+    item = {**item_of(held(ref, rev=1), "abcd"), **attributes}
     dynamodb.put_item(TableName=ledger.table, Item={name: each for name, each in item.items() if each is not None})
 
 
@@ -614,7 +615,7 @@ def test_a_record_that_can_not_be_read_is_left_out_of_the_history(on_dynamodb: D
     on_dynamodb.write(held(ref), replacing=None, review=review(ref))
     for number, said in enumerate(({"S": "{"}, {"S": "[]"}, {"N": "5"})):
         key = {"pk": {"S": ":".join((*HOME, ref.job_id))}, "sk": {"S": f"REVIEW#{number}"}}
-        dynamodb.put_item(TableName=on_dynamodb.table, Item={**key, "said": said})
+        dynamodb.put_item(TableName=on_dynamodb.table, Item={**key, "review": said})
     assert [each["action"] for each in on_dynamodb.history(ref)] == ["approved"]
 
 
@@ -646,15 +647,15 @@ def test_a_circuit_breaker_that_can_not_be_read_cancels_nothing(on_dynamodb: Dyn
 
 def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
     """An older sweep's late write changes nothing; what no clock can have written is written anew."""
-    on_dynamodb.tell_until(NOW)
-    on_dynamodb.tell_until(NOW - timedelta(minutes=5))
-    assert on_dynamodb.told_until() == NOW
+    on_dynamodb.set_notified_until(NOW)
+    on_dynamodb.set_notified_until(NOW - timedelta(minutes=5))
+    assert on_dynamodb.notified_until() == NOW
     far = (NOW + timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for told in ({"N": "5"}, {"S": "yesterday"}, {"S": far}):
-        put_item(on_dynamodb, dynamodb, "DIGEST", told_until=told)
-        assert on_dynamodb.told_until() is None
-        on_dynamodb.tell_until(NOW)
-        assert on_dynamodb.told_until() == NOW
+        put_item(on_dynamodb, dynamodb, "DIGEST", notified_until=told)
+        assert on_dynamodb.notified_until() is None
+        on_dynamodb.set_notified_until(NOW)
+        assert on_dynamodb.notified_until() == NOW
 
 
 PAUSE = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)

@@ -24,7 +24,7 @@ from batchgate.errors import (
     UpdateRefusedError,
     UpdateUnclearError,
 )
-from batchgate.gate.execution import UPDATE_TAKES_AT_MOST
+from batchgate.gate.transitions import UPDATE_TAKES_AT_MOST
 from batchgate.jobs.model import AsksForConfirmation, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import NOT_READ, Gap, Result
 from s3batch_emulator import (
@@ -117,7 +117,7 @@ def test_a_job_that_s3_does_not_know_is_not_found_in_either_vocabulary(vocabular
     with pytest.raises(JobNotFoundError):
         stage.s3control.describe(unknown)
     with pytest.raises(JobNotFoundError):
-        stage.s3control.look(unknown, with_tags=True)
+        stage.s3control.snapshot(unknown, with_tags=True)
     with pytest.raises(JobNotFoundError):
         stage.s3control.update_status(unknown, RequestedStatus.READY, "why")
 
@@ -283,10 +283,10 @@ def test_describing_gives_what_s3_says(stage: Stage) -> None:
 def test_looking_reads_the_tags_beside_the_job_only_where_asked(stage: Stage) -> None:
     """Each call once; without tags there is a gap, and no call for them."""
     ref = stage.create(tags={"ticket": "CHG-1", "cost centre": "ü/+=.:@-_"})
-    without = stage.s3control.look(ref, with_tags=False)
+    without = stage.s3control.snapshot(ref, with_tags=False)
     assert without.tags is NOT_READ
     assert stage.count("GetJobTagging") == 0
-    look = stage.s3control.look(ref, with_tags=True)
+    look = stage.s3control.snapshot(ref, with_tags=True)
     assert look.tags == {"ticket": "CHG-1", "cost centre": "ü/+=.:@-_"}
     assert look.job.ref == ref
     assert (stage.count("GetJobTagging"), stage.count("DescribeJob")) == (1, 2)
@@ -294,7 +294,7 @@ def test_looking_reads_the_tags_beside_the_job_only_where_asked(stage: Stage) ->
 
 def test_a_job_without_tags_has_none_and_no_gap(stage: Stage) -> None:
     """S3 answered: there are none."""
-    assert stage.s3control.look(stage.create(), with_tags=True).tags == {}
+    assert stage.s3control.snapshot(stage.create(), with_tags=True).tags == {}
 
 
 def test_a_look_is_as_old_as_the_beginning_of_its_first_call(stage: Stage) -> None:
@@ -307,7 +307,7 @@ def test_a_look_is_as_old_as_the_beginning_of_its_first_call(stage: Stage) -> No
 
     s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
     s3control.client.meta.events.register_first("before-call.s3-control", slowly)
-    assert s3control.look(ref, with_tags=True).read_at == began
+    assert s3control.snapshot(ref, with_tags=True).read_at == began
     assert stage.clock.now() > began
 
 
@@ -316,7 +316,7 @@ def test_tags_that_may_not_be_read_are_a_gap(stage: Stage, code: str) -> None:
     """The job itself is there all the same."""
     ref = stage.create(tags={"ticket": "CHG-1"})
     stage.emulator.faults.add(Fault(Effect.ERROR, code, operation="GetJobTagging"))
-    look = stage.s3control.look(ref, with_tags=True)
+    look = stage.s3control.snapshot(ref, with_tags=True)
     assert isinstance(look.tags, Gap)
     assert look.tags.result is Result.UNMEASURABLE
     assert look.job.status is JobStatus.SUSPENDED
@@ -327,7 +327,7 @@ def test_tags_that_s3_does_not_find_are_a_gap_and_say_nothing_of_the_job(stage: 
     """DescribeJob has just shown it."""
     ref = stage.create(tags={"ticket": "CHG-1"})
     stage.emulator.faults.add(Fault(Effect.ERROR, code, operation="GetJobTagging"))
-    look = stage.s3control.look(ref, with_tags=True)
+    look = stage.s3control.snapshot(ref, with_tags=True)
     assert look.tags == Gap(Result.UNMEASURABLE, "S3 found no tags of this job")
     assert look.job.status is JobStatus.SUSPENDED
 
@@ -338,7 +338,7 @@ def test_tags_that_could_not_be_read_are_trouble_and_no_gap(stage: Stage, code: 
     ref = stage.create(tags={"ticket": "CHG-1"})
     stage.emulator.faults.add(Fault(Effect.ERROR, code, operation="GetJobTagging"))
     with pytest.raises(JobsApiError) as raised:
-        stage.s3control.look(ref, with_tags=True)
+        stage.s3control.snapshot(ref, with_tags=True)
     assert type(raised.value) is expected_of_a_read(code)
 
 
@@ -348,7 +348,7 @@ def test_a_job_that_may_not_be_described_is_denied(stage: Stage, with_tags: bool
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="DescribeJob"))
     with pytest.raises(JobsApiDeniedError):
-        stage.s3control.look(ref, with_tags=with_tags)
+        stage.s3control.snapshot(ref, with_tags=with_tags)
 
 
 def test_one_failed_look_does_not_spoil_the_next(stage: Stage) -> None:
@@ -357,9 +357,9 @@ def test_one_failed_look_does_not_spoil_the_next(stage: Stage) -> None:
     stage.emulator.faults.add(Fault(Effect.ERROR, "InternalServiceException", operation="DescribeJob"))
     stage.emulator.faults.add(Fault(Effect.ERROR, "InternalServiceException", operation="GetJobTagging"))
     with pytest.raises(JobsApiError):
-        stage.s3control.look(ref, with_tags=True)
+        stage.s3control.snapshot(ref, with_tags=True)
     stage.emulator.faults.clear()
-    assert stage.s3control.look(ref, with_tags=True).tags == {"ticket": "CHG-1"}
+    assert stage.s3control.snapshot(ref, with_tags=True).tags == {"ticket": "CHG-1"}
 
 
 # --- Listing ----------------------------------------------------------------------------------------
@@ -574,7 +574,7 @@ def test_tags_of_somebody_else_are_no_tags_of_the_job(stage: Stage, body: str) -
     s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
     s3control.client.meta.events.register("before-send.s3-control.GetJobTagging", between)  # type: ignore[arg-type]
     with pytest.raises(JobsApiError, match="not its answer"):
-        s3control.look(ref, with_tags=True)
+        s3control.snapshot(ref, with_tags=True)
 
 
 def test_a_description_of_another_job_is_none(stage: Stage) -> None:
@@ -587,7 +587,7 @@ def test_a_description_of_another_job_is_none(stage: Stage) -> None:
     s3control = S3Control(connect(fresh_client(ONCE), stage.emulator), stage.clock)
     s3control.client.meta.events.register("provide-client-params.s3-control.DescribeJob", mistaken)
     with pytest.raises(JobsApiError, match="another job"):
-        s3control.look(ref, with_tags=False)
+        s3control.snapshot(ref, with_tags=False)
 
 
 def test_a_description_whose_id_is_not_its_arn_s_is_none(stage: Stage) -> None:
@@ -644,7 +644,7 @@ def test_the_time_that_the_pace_takes_does_not_age_the_facts(stage: Stage) -> No
     pace = Evenly(1, lambda: stage.clock.now().timestamp(), sleep)
     for _ in range(20):
         pace.owe()
-    look = structs.replace(stage.s3control, pace=pace).look(ref, with_tags=True)
+    look = structs.replace(stage.s3control, pace=pace).snapshot(ref, with_tags=True)
     assert (stage.clock.now() - look.read_at).total_seconds() < 1
 
 
@@ -675,7 +675,7 @@ def test_no_answer_makes_the_adapter_raise_anything_but_its_own_errors(answer: t
     for client, call in (
         (stage.s3control.client, lambda: stage.s3control.describe(ref)),
         (stage.s3control.client, lambda: stage.s3control.update_status(ref, RequestedStatus.READY, "why")),
-        (stage.s3control.client, lambda: stage.s3control.look(ref, with_tags=True)),
+        (stage.s3control.client, lambda: stage.s3control.snapshot(ref, with_tags=True)),
         (stage.s3control.client, lambda: list(stage.s3control.list_jobs(ACCOUNT, (JobStatus.NEW,)))),
     ):
         answering(client, *answer)

@@ -6,6 +6,7 @@ import pytest
 
 from batchgate.aws import wiring
 from batchgate.aws.s3control import S3Control
+from batchgate.aws.settings import SettingError, Settings
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import STRUCTURES, DateSurvives, Job, JobRef
 from batchgate.jobs.request_model import Shape, Structure, request_shape
@@ -195,8 +196,8 @@ def test_an_answer_without_tags_says_that_there_are_none_only_where_that_is_know
     stage = Stage(switches=Switches(untagged_lacks_tags=lacks))
     stage.jobs.jobs = type(stage.s3control)(stage.s3control.client, stage.clock, untagged_lacks_tags=known)
     ref, tagged = stage.create(), stage.create(tags={"a": "b"})
-    assert stage.jobs.look(tagged, with_tags=True).tags == {"a": "b"}
-    tags = stage.jobs.look(ref, with_tags=True).tags
+    assert stage.jobs.snapshot(tagged, with_tags=True).tags == {"a": "b"}
+    tags = stage.jobs.snapshot(ref, with_tags=True).tags
     if lacks and not known:
         assert isinstance(tags, Gap)
         assert tags.result is Result.UNMEASURABLE
@@ -233,10 +234,10 @@ def test_the_setting_reaches_the_adapter(monkeypatch: pytest.MonkeyPatch, said: 
     monkeypatch.delenv("BATCHGATE_APPCONFIG", raising=False)
     if said is not None:
         monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", said)
-    assert wiring.Settings.from_environment().untagged_lacks_tags is known
+    assert Settings.from_environment().untagged_lacks_tags is known
     monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", "yes")
-    with pytest.raises(wiring.SettingError, match="expected unknown or true or false, got 'yes'"):
-        wiring.Settings.from_environment()
+    with pytest.raises(SettingError, match="expected unknown or true or false, got 'yes'"):
+        Settings.from_environment()
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS", said or "")
     for made in (wiring._settings, wiring._jobs):

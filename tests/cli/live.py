@@ -26,7 +26,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, create_table_arguments
-from batchgate.gate.ports import Gate, Review
+from batchgate.gate.ports import Ports, Review
 from batchgate.gate.review import review_job
 from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
@@ -79,7 +79,7 @@ class LiveStage:
         return True
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """The functions' ports on this gate's ledger, by this machine's clock."""
         clock = SystemClock()
         jobs = replace(self.stage.s3control, clock=clock)

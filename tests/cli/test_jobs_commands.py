@@ -689,7 +689,7 @@ def test_commands_read_an_answer_without_tags_as_the_functions_do(
     served.stage.emulator.dates = RealClock()
     ref = served.stage.create()
     live.deploy(**({"untagged_answer_lacks_tags": said} if said else {}))
-    tags = find_gate(GateOptions()).jobs.look(ref, with_tags=True).tags
+    tags = find_gate(GateOptions()).jobs.snapshot(ref, with_tags=True).tags
     assert tags == ({} if said == "true" else Gap(Result.UNMEASURABLE, "S3 answered no list of tags"))
     policy = tmp_path / "policy.yaml"
     policy.write_text("version: 1\npolicies: [{name: p, require: [{tags: {frozen: {present: false}}}]}]\n")

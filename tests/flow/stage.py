@@ -12,8 +12,9 @@ from botocore.config import Config
 
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
-from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob, Pause, Review, Unreadable
-from batchgate.gate.review import decide_by_hand, review_job
+from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
+from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
 from batchgate.jobs.events import parse_job_event
@@ -159,13 +160,13 @@ class RecordedLedger:
         self.script.reached("ended")
         return self.ledger.ended(refs)
 
-    def told_until(self) -> datetime | None:
+    def notified_until(self) -> datetime | None:
         """As the ledger."""
-        return self.ledger.told_until()
+        return self.ledger.notified_until()
 
-    def tell_until(self, instant: datetime) -> None:
+    def set_notified_until(self, instant: datetime) -> None:
         """As the ledger."""
-        self.ledger.tell_until(instant)
+        self.ledger.set_notified_until(instant)
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """As the ledger."""
@@ -190,10 +191,10 @@ class RecordedJobs:
         self.script.reached("describe")
         return self.jobs.describe(ref)
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
+    def snapshot(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """As the adapter."""
-        self.script.reached("look")
-        return self.jobs.look(ref, with_tags=with_tags)
+        self.script.reached("snapshot")
+        return self.jobs.snapshot(ref, with_tags=with_tags)
 
     def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """As the adapter."""
@@ -337,9 +338,9 @@ class Stage:
     # --- what the gate does ------------------------------------------------------------------------
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """The ports of one invocation that begins now."""
-        return Gate(
+        return Ports(
             jobs=self.jobs,
             manifests=self.manifests,
             policies=self.source,
@@ -363,7 +364,7 @@ class Stage:
 
     def decide(self, ref: JobRef, direction: RequestedAction, why: str = "looked at it myself") -> Review:
         """Decide a job by command."""
-        return decide_by_hand(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
+        return decide_for_operator(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
 
     def sweep(self, *, workers: int = 1, calls_per_second: float = 1000, owner: str = "this sweep") -> SweepReport:
         """Sweep once."""

@@ -83,10 +83,10 @@ def test_a_job_that_s3_does_not_know_is_no_end_by_a_wrong_clock() -> None:
         stage.review(ref)
     assert stage.state(ref) == held
     with pytest.raises(ClockError):
-        stage.s3control.look(JobRef("aws", REGION, ACCOUNT, "no-such-job"), with_tags=False)
+        stage.s3control.snapshot(JobRef("aws", REGION, ACCOUNT, "no-such-job"), with_tags=False)
     stage.emulator.dates = stage.clock
     with pytest.raises(JobNotFoundError):
-        stage.s3control.look(JobRef("aws", REGION, ACCOUNT, "no-such-job"), with_tags=False)
+        stage.s3control.snapshot(JobRef("aws", REGION, ACCOUNT, "no-such-job"), with_tags=False)
 
 
 def test_one_sweep_with_a_wrong_clock_is_troubles_and_no_decisions() -> None:
@@ -96,7 +96,7 @@ def test_one_sweep_with_a_wrong_clock_is_troubles_and_no_decisions() -> None:
     stage.create()
     skew(stage, -120)
     report = stage.sweep()
-    assert (report.failed, {type(error) for _, error in report.troubles}) == (2, {ClockError})
+    assert (report.failed, {type(error) for _, error in report.errors}) == (2, {ClockError})
     assert (stage.updates, report.did) == ([], {})
 
 

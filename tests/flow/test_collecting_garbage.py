@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from batchgate.handlers import collecting_after_the_first_answer
+from batchgate.handlers import collecting_after_first_response
 
 LOADED = "import gc; before = gc.isenabled(); import batchgate.handlers.{name}; print(before, gc.isenabled())"
 
@@ -33,7 +33,7 @@ def test_in_lambda_it_waits_for_the_first_answer(name: str) -> None:
 def test_it_runs_from_the_first_answer_on(fails: bool) -> None:
     """An error is an answer too; a function that only ever failed would grow for ever."""
 
-    @collecting_after_the_first_answer
+    @collecting_after_first_response
     def handler(number: int) -> int:
         seen.append(gc.isenabled())
         if fails:

@@ -22,8 +22,9 @@ from batchgate.aws.notices import TopicNotices
 from batchgate.contract import create_table_arguments
 from batchgate.errors import PROBLEMS_TOLD, PolicyError
 from batchgate.gate.digest import digest
-from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob
-from batchgate.gate.review import decide_by_hand, review_job
+from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Ports
+from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.canonical import DOCUMENT_BYTES_AT_MOST, canonical_json
@@ -145,7 +146,7 @@ class OneJob:
         """The job."""
         return self.job
 
-    def look(self, _ref: JobRef, *, with_tags: bool) -> JobSnapshot:
+    def snapshot(self, _ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """The job, and its tags whether they were asked for or not."""
         assert with_tags in (True, False)
         return JobSnapshot(self.job, TAGS, NOW)
@@ -235,7 +236,7 @@ class World:
     announcements: Announcements
     sent: Sent
 
-    def gate(self, document: Written, described: Mapping[str, Json]) -> tuple[JobRef, Gate]:
+    def gate(self, document: Written, described: Mapping[str, Json]) -> tuple[JobRef, Ports]:
         """A gate with these policies before this job, which is new."""
         arn = f"arn:aws:s3:us-east-1:123456789012:job/{uuid4()}"
         ports = OneJob(Job.from_description({**described, "JobArn": arn}))
@@ -245,7 +246,7 @@ class World:
             def current(self) -> PolicySet:
                 return policies
 
-        return ports.job.ref, Gate(
+        return ports.job.ref, Ports(
             jobs=ports,
             manifests=ports,
             policies=Policies(),
@@ -316,7 +317,7 @@ def test_what_a_person_writes_and_sends_fits(world: World, direction: RequestedA
     """However much they say, and whoever they are."""
     ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
     arn = f"arn:aws:sts::123456789012:assumed-role/{'r' * 100_000}/{WIDE * 100_000}"
-    assert decide_by_hand(ref, direction, arn, WIDE * 500_000, gate).action == direction.done
+    assert decide_for_operator(ref, direction, arn, WIDE * 500_000, gate).action == direction.done
     world.sent.must_fit()
 
 
@@ -325,7 +326,7 @@ def test_a_day_of_cancellations_by_people_fits(world: World, monkeypatch: pytest
     monkeypatch.setattr(ledgers, "_CANCELLATIONS_KEPT", 5)
     for _ in range(7):
         ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
-        decide_by_hand(ref, RequestedAction.CANCEL, "arn:aws:iam::123456789012:user/ana", "clean", gate)
+        decide_for_operator(ref, RequestedAction.CANCEL, "arn:aws:iam::123456789012:user/ana", "clean", gate)
     [breaker] = [item for item in world.sent.transactions[-1] if item["sk"]["S"] == "CIRCUIT_BREAKER"]
     assert len(breaker["times"]["L"]) == 5
 

@@ -152,4 +152,4 @@ def test_a_pause_that_can_not_be_read_is_said(ledger: MemoryLedger, monkeypatch:
         raise UnreadableItemError("GATE: can't be read")
 
     monkeypatch.setattr(MemoryLedger, "pause", pause)
-    assert "The gate is paused, and nobody can read since when" in Table(widget()).text
+    assert "The gate is paused; since when can't be read" in Table(widget()).text

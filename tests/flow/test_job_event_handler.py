@@ -253,7 +253,7 @@ def test_a_surprise_costs_only_its_own_message_and_leaves_a_line(function: Deplo
     del odd["attributes"]
     assert function.receive(odd, sqs_record(job_event(good.job_id), message_id="good")) == ["odd"]
     assert function.stage.status(good) == "Ready"
-    [line] = [line for line in function.lines if line["message"] == "to be delivered again: a surprise"]
+    [line] = [line for line in function.lines if line["message"] == "to be delivered again: unexpected error"]
     assert (line["level"], line["message_id"], line["error"]) == ("ERROR", "odd", "KeyError('attributes')")
     assert "_review_record" in line["at"][-1]
 

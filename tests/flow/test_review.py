@@ -58,7 +58,7 @@ def test_a_job_that_s3_is_still_preparing_is_not_decided(text: str, ready_while_
     ref = stage.create(until=status)
     review = stage.review_event(stage.events[-1])
     assert (review.action, stage.status(ref)) == ("waiting", status)
-    assert stage.script.effects == ["read", "look"]
+    assert stage.script.effects == ["read", "snapshot"]
     assert stage.count("UpdateJobStatus") == 0
 
 
@@ -285,7 +285,7 @@ def test_a_decision_is_claimed_before_it_is_sent_and_settled_before_it_is_told(
     review = stage.review(ref)
     assert stage.script.effects == [
         "read",
-        "look",
+        "snapshot",
         "claim",
         "update_status",
         "write settled",

@@ -250,7 +250,7 @@ def another_review(stage: Stage, ref: JobRef, text: str = UP_TO_THREE) -> Callab
 
 
 @pytest.mark.parametrize("rows", [2, 5])
-@pytest.mark.parametrize("effect", ["look", "claim"])
+@pytest.mark.parametrize("effect", ["snapshot", "claim"])
 def test_two_reviews_of_one_job_decide_it_once(stage: Stage, rows: int, effect: str) -> None:
     """The loser of the race begins again and finds it settled."""
     ref = stage.create(rows)
@@ -263,7 +263,7 @@ def test_two_reviews_of_one_job_decide_it_once(stage: Stage, rows: int, effect: 
 @pytest.mark.parametrize(
     ("mine", "theirs", "status"), [(APPROVE_ALL, CANCEL_ALL, "Cancelled"), (CANCEL_ALL, APPROVE_ALL, "Ready")]
 )
-@pytest.mark.parametrize("effect", ["look", "claim", "update_status"])
+@pytest.mark.parametrize("effect", ["snapshot", "claim", "update_status"])
 def test_two_reviews_by_different_policies_decide_one_job_once(
     stage: Stage, effect: str, mine: str, theirs: str, status: str
 ) -> None:

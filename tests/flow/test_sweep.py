@@ -229,7 +229,7 @@ def test_work_that_there_is_no_time_for_is_what_the_next_sweep_begins_with(stage
         refs.append(stage.create())
         stage.review(refs[-1])
     stage.advance(minutes=16)
-    stage.script.before("look", *[lambda: stage.advance(seconds=20)] * 3)
+    stage.script.before("snapshot", *[lambda: stage.advance(seconds=20)] * 3)
     before = len(stage.emulator.calls)
     report = stage.sweep()
     assert (report.left, sum(report.did.values())) == (2, 3)
@@ -269,7 +269,7 @@ def test_one_job_s_trouble_is_not_another_s(stage: Stage, workers: int) -> None:
     )
     report = stage.sweep(workers=workers)
     assert [ref for ref in refs if stage.status(ref) == "Suspended"] == [refs[4]]
-    assert (report.failed, [what for what, _ in report.troubles]) == (1, [refs[4].arn])
+    assert (report.failed, [what for what, _ in report.errors]) == (1, [refs[4].arn])
     assert stage.sweep().new == 1
     assert stage.status(refs[4]) == "Ready"
 
@@ -289,7 +289,7 @@ def test_without_a_listing_what_is_due_is_reviewed_all_the_same(stage: Stage) ->
     before = len(stage.emulator.calls)
     report = stage.sweep()
     assert described(stage, before) == ids(due)
-    assert [what for what, _ in report.troubles] == ["ListJobs Suspended"]
+    assert [what for what, _ in report.errors] == ["ListJobs Suspended"]
 
 
 def test_an_answer_without_a_list_of_jobs_ends_nothing(stage: Stage) -> None:
@@ -303,7 +303,7 @@ def test_an_answer_without_a_list_of_jobs_ends_nothing(stage: Stage) -> None:
         stage.advance(days=1)
         stage.script.before("list_jobs", unclear, unclear)
         report = stage.sweep()
-        assert [what for what, _ in report.troubles] == ["ListJobs Suspended"]
+        assert [what for what, _ in report.errors] == ["ListJobs Suspended"]
         assert stage.state(ref).outcome is None
 
 
@@ -337,7 +337,7 @@ def test_without_a_list_of_suspended_jobs_no_hold_has_moved(stage: Stage, other:
     unclear = raising(ListingUnclearError("ListJobs: the answer has no list of jobs"))
     stage.script.before("list_jobs", unclear, *([raising(other)] if other else []))
     report = stage.sweep()
-    assert (report.due, "ListJobs Suspended" in dict(report.troubles)) == (0, True)
+    assert (report.due, "ListJobs Suspended" in dict(report.errors)) == (0, True)
 
 
 def test_an_answer_without_a_list_of_jobs_is_no_trouble_where_none_is_expected(stage: Stage) -> None:
@@ -363,8 +363,8 @@ def test_a_hold_that_is_due_in_ten_years_is_due_now_and_reported(stage: Stage) -
     stage.ledger.ledger.write(replace(held, due_at=stage.clock.now() + TEN_YEARS), replacing=held)
     report = stage.sweep()
     assert (report.due, report.did["held"]) == (1, 1)
-    assert [(what, type(error)) for what, error in report.troubles] == [(ref.arn, UnreadableItemError)]
-    assert "due_at is 2035-" in str(report.troubles[0][1])
+    assert [(what, type(error)) for what, error in report.errors] == [(ref.arn, UnreadableItemError)]
+    assert "due_at is 2035-" in str(report.errors[0][1])
     assert stage.state(ref).due_at == stage.clock.now() + timedelta(minutes=15)
     assert stage.sweep().failed == 0
 
@@ -426,7 +426,7 @@ def test_a_sweep_without_policies_decides_nothing(stage: Stage) -> None:
     stage.advance(hours=1)
     stage.source.enforced = None
     report = stage.sweep()
-    [(what, trouble)] = report.troubles
+    [(what, trouble)] = report.errors
     assert (what, type(trouble)) == ("policies", PolicyUnavailableError)
     assert (report.due, report.new, report.held) == (0, 0, 1)
     assert stage.updates == []
@@ -524,7 +524,7 @@ def test_a_job_in_the_console_s_hands_between_listing_and_review_is_seen_as_it_i
     """A listing is a hint."""
     stage.enforce(APPROVE_ALL)
     ref = stage.create()
-    stage.script.before("look", lambda: stage.update_as_a_person(ref, "Cancelled"))
+    stage.script.before("snapshot", lambda: stage.update_as_a_person(ref, "Cancelled"))
     report = stage.sweep()
     assert (dict(report.did), stage.updates) == ({"nothing": 1}, [])
 
@@ -548,7 +548,7 @@ def test_an_item_that_can_not_be_read_is_reported_and_the_others_are_swept(stage
     stage.ledger.ledger.unreadable |= {broken, None}
     report = stage.sweep()
     assert (stage.status(good), stage.status(broken)) == ("Ready", "Suspended")
-    assert {(what, type(error)) for what, error in report.troubles} == {
+    assert {(what, type(error)) for what, error in report.errors} == {
         (broken.arn, UnreadableItemError),
         ("ledger", UnreadableItemError),
     }
@@ -611,11 +611,11 @@ def test_reviews_that_do_not_end_keep_no_sweep_from_writing_what_it_did(stage: S
     stage.time_left = timedelta(seconds=60)
     refs = [stage.create(1) for _ in range(16)]
     stuck = Stuck(stage)
-    stage.script.before("look", *[stuck.wait] * WORKERS)
+    stage.script.before("snapshot", *[stuck.wait] * WORKERS)
     report = stage.sweep(workers=WORKERS)
     stuck.released.set()
     assert (report.cut_off, report.failed, report.left) == (WORKERS, WORKERS, len(refs) - WORKERS)
-    assert all(isinstance(trouble, OutOfTimeError) for _, trouble in report.troubles)
+    assert all(isinstance(trouble, OutOfTimeError) for _, trouble in report.errors)
     assert "end_sweep" in stage.script.effects
     assert stage.ledger.ledger.sweep is None
 
@@ -631,12 +631,12 @@ def test_what_was_cut_off_or_failed_comes_last_the_next_time(stage: Stage) -> No
         stage.advance(seconds=1)
         raise JobsApiError("S3 does not answer")
 
-    stage.script.before("look", *[fail] * 16)
+    stage.script.before("snapshot", *[fail] * 16)
     first = stage.sweep()
     assert (first.failed, first.left) == (16, 1)
     assert stage.memory.failed == bad
     assert all(stage.status(ref) == "Suspended" for ref in refs)
-    stage.script.before("look", lambda: None, *[fail] * 16)
+    stage.script.before("snapshot", lambda: None, *[fail] * 16)
     second = stage.sweep()
     assert stage.status(refs[16]) != "Suspended"
     assert second.did["approved"] == 1

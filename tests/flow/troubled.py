@@ -19,12 +19,13 @@ from msgspec.structs import replace
 
 from batchgate.aws import wiring
 from batchgate.aws.announcements import Announcements
-from batchgate.aws.ledger import SCHEMA_VERSION, DynamoLedger
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.ledger_items import SCHEMA_VERSION
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.notices import TopicNotices
 from batchgate.contract import create_table_arguments
 from batchgate.errors import UnreadableItemError
-from batchgate.gate.ports import Gate
+from batchgate.gate.ports import Ports
 from batchgate.gate.state import Phase, State
 from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import job_event as job_event_handler
@@ -93,13 +94,13 @@ class World:
         for service in ("dynamodb", "s3", "events", "sns"):
             self._lay_in_wait(_client(service, endpoint_url))
         self._context = Context()
-        patch.setattr(job_event_handler, "gate", lambda home, time_left: self.gate)
-        patch.setattr(sweep_handler, "gate", lambda home, time_left, paced: self.gate)
+        patch.setattr(job_event_handler, "open_ports", lambda home, time_left: self.gate)
+        patch.setattr(sweep_handler, "open_ports", lambda home, time_left, paced: self.gate)
         patch.setattr(sweep_handler, "sweep_plan", lambda home: Plan("aws", REGION, ACCOUNT, 1, 1000))
         patch.setattr(sweep_handler, "_memory", Memory())
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """The ports of one invocation that begins now."""
         return replace(
             self.stage.gate,

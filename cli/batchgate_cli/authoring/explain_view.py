@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
-from batchgate.gate.review import direction_of
+from batchgate.gate.review import requested_action
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
 from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision
@@ -61,7 +61,7 @@ def done_instead(job: Job, decision: Decision, survives: DateSurvives) -> str:
     now, cancels = decision.facts.now, decision.policies.cancel_ungated
     asks = decision.facts.asks_for_confirmation
     step = next_step(None, job, now, cancel_ungated=cancels, survives=survives)
-    if step is Step.EVALUATE and asks is AsksForConfirmation.NO and direction_of(decision) is None:
+    if step is Step.EVALUATE and asks is AsksForConfirmation.NO and requested_action(decision) is None:
         step = leave_ungated(None, job, now)
     if isinstance(step, Settle):
         return str(step.outcome)

@@ -14,6 +14,8 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
+from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.ports import Review
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, Exit, reported_errors, show_error
 from batchgate_cli.groups import argument, command_group, option
@@ -202,10 +204,8 @@ def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction
         ChangedError: It is not any more as it was shown.
         GateError: It was not done, and why.
     """
-    from batchgate.gate.review import decide_by_hand
-
     try:
-        return decide_by_hand(ref, direction, live.who, reason, live.gate(), shown=shown)
+        return decide_for_operator(ref, direction, live.who, reason, live.gate(), shown=shown)
     except RefusedError:
         raise
     except GateError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.gate.ports import CircuitBreaker, Gate, Review
+from batchgate.gate.ports import CircuitBreaker, Ports, Review
 from batchgate.gate.review import review_job
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import Job
@@ -86,7 +86,7 @@ class DemoGate:
         Raises:
             GateError: The review failed.
         """
-        gate = Gate(
+        gate = Ports(
             jobs=self._jobs,
             manifests=self,
             policies=self,

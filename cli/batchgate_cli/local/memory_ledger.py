@@ -107,11 +107,11 @@ class MemoryLedger:
         with self._lock:
             return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
 
-    def told_until(self) -> datetime | None:
+    def notified_until(self) -> datetime | None:
         """Up to when people were told."""
         return self.told if self.told is None or self.told <= self.clock.now() + FAR_AHEAD else None
 
-    def tell_until(self, instant: datetime) -> None:
+    def set_notified_until(self, instant: datetime) -> None:
         """Remember it, unless somebody told later."""
         if self.told is None or not instant < self.told <= instant + FAR_AHEAD:
             self.told = instant

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batchgate.gate.operator_decision import Proposal
 from batchgate.gate.ports import Review
-from batchgate.gate.review import Proposal
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, Json
 from batchgate.policy.wording import TRACED_AT_MOST
@@ -373,20 +373,20 @@ def show_plan(console: Console, proposal: Proposal, place: str, error: str) -> N
         place: Account and Region.
         error: Why the policies can't be read; "" where they can.
     """
-    job, held, intent = proposal.look.job, proposal.state, proposal.intent
-    direction = intent.direction
+    job, held, request = proposal.snapshot.job, proposal.state, proposal.request
+    direction = request.direction
     console.print(Text.assemble((f"{direction} ", "bold"), (job.ref.job_id, "bold"), f"  {place}"))
     tasks = f"{job.total_tasks:,} objects" if job.total_tasks else "unknown size"
     _line(console, "operation", f"{job.operation or 'unknown'}, {tasks}")
     for name in ("parameters", "description", "role", "tags"):
-        if proposal.seen[name]:
-            _line(console, name, _in_short(proposal.seen[name]))
+        if proposal.shown[name]:
+            _line(console, name, _in_short(proposal.shown[name]))
     _line(console, "S3 says", f"{job.status}, since {_minute(job.suspended_date)} UTC")
     if held is not None and held.phase is Phase.HELD:
         _line(console, "held", _marked(held).plain)
-    _line(console, "as", intent.decided_by)
-    _line(console, "reason", _VERSIONS.sub("", intent.reason("")))
-    evidence = intent.review.evidence or {}
+    _line(console, "as", request.decided_by)
+    _line(console, "reason", _VERSIONS.sub("", request.reason("")))
+    evidence = request.review.evidence or {}
     evaluated = evidence.get("overridden")
     if not isinstance(evaluated, Mapping):
         _line(console, "overridden", f"not known, the policies can't be read: {error}", "yellow")
@@ -396,7 +396,7 @@ def show_plan(console: Console, proposal: Proposal, place: str, error: str) -> N
     objections = objections_of(evidence)
     if direction is RequestedAction.APPROVE and objections:
         _line(console, "overridden", "what the policies say against it:", "bold yellow")
-        is_on_record = held is not None and held.evaluated == intent.evaluated
+        is_on_record = held is not None and held.evaluated == request.evaluated
         _show_first(console, objections, left_out_of(evidence), job.ref.job_id, is_on_record=is_on_record)
     elif direction is RequestedAction.CANCEL and verdict == "approve":
         _line(console, "overridden", "the policies would approve this job", "bold yellow")
@@ -417,16 +417,16 @@ def show_changes(console: Console, before: Proposal, now: Proposal) -> None:
     """What is not any more as it was shown."""
     console.print()
     _line(console, "changed", "since it was shown:", "bold yellow")
-    for name, value in now.seen.items():
-        if value != before.seen[name]:
-            _bullet(console, f"{name}: {_in_short(before.seen[name])} -> {_in_short(value)}")
-    if before.intent.evaluated != now.intent.evaluated:
+    for name, value in now.shown.items():
+        if value != before.shown[name]:
+            _bullet(console, f"{name}: {_in_short(before.shown[name])} -> {_in_short(value)}")
+    if before.request.evaluated != now.request.evaluated:
         _bullet(console, f"what the policies say: {_verdict(before)} -> {_verdict(now)}")
     console.print()
 
 
 def _verdict(proposal: Proposal) -> str:
-    evaluated = (proposal.intent.review.evidence or {}).get("overridden")
+    evaluated = (proposal.request.review.evidence or {}).get("overridden")
     if not isinstance(evaluated, Mapping):
         return "not known"
     return f"{evaluated.get('verdict')} [policy {evaluated.get('policy_version')}]"

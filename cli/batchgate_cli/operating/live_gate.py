@@ -21,8 +21,8 @@ from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import JobDescriptionError, PolicyUnavailableError, RefusedError
-from batchgate.gate.ports import CircuitBreaker, Clock, Gate, JobsApi, Pause, PolicySource, Review
-from batchgate.gate.review import Proposal, propose_by_hand
+from batchgate.gate.operator_decision import Proposal, propose_for_operator
+from batchgate.gate.ports import CircuitBreaker, Clock, JobsApi, Pause, PolicySource, Ports, Review
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import DateSurvives, Job, JobRef
 from batchgate.policy.compiled import PolicySet
@@ -86,21 +86,21 @@ class LiveGate:
         return f"account {account_id} in {region}"
 
     def propose(self, ref: JobRef, direction: RequestedAction, why: str) -> Proposal:
-        """What `decide_by_hand` would do now; nothing is written.
+        """What `decide_for_operator` would do now; nothing is written.
 
         Raises:
             RefusedError: It can't be done, and why.
             GateError: AWS refused or did not answer.
         """
-        proposal = propose_by_hand(ref, direction, self.who, why, self.gate())
+        proposal = propose_for_operator(ref, direction, self.who, why, self.gate())
         pause = self.ledger.pause()
         if pause is not None:
             raise RefusedError(f"{ref.job_id}: {paused_in_words(pause)}; `batchgate resume` ends that")
         return proposal
 
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """The ports of a person's decision that begins now."""
-        return Gate(
+        return Ports(
             jobs=self.jobs,
             manifests=_Manifests(self.session),
             policies=self.policies,

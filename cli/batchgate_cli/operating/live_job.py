@@ -33,7 +33,7 @@ def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tupl
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)
         jobs = S3Control(client, SystemClock(), untagged_lacks_tags=options.untagged_answer_lacks_tags)
-        snapshot = jobs.look(ref, with_tags=policies.asks_for("tags"))
+        snapshot = jobs.snapshot(ref, with_tags=policies.asks_for("tags"))
         asked = policies.asks_for("manifest.bytes")
         size = StoredManifests(session.client("s3", config=CONFIG)).size(snapshot.job) if asked else NOT_READ
     except (BotoCoreError, ClientError) as error:

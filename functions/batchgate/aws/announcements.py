@@ -1,4 +1,4 @@
-"""Telling the world what reviews came to: one log line, metrics, one event on the bus."""
+"""The announcement of a review: one log line, metrics, one event on the bus."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.aws.answers import only_answers
+from batchgate.aws.calls import CallError, make_call
 from batchgate.contract import DECISION_DETAIL_TYPE, METRIC_NAMESPACE, SERVICE, Metric
 from batchgate.errors import AnnounceError, GateError, JobsApiThrottledError, PolicyUnavailableError
 from batchgate.gate.state import Block
@@ -43,7 +43,7 @@ _COUNTED: Final = {
 
 
 class DecisionEvent(msgspec.Struct, frozen=True):
-    """The detail of the event "S3 Batch Job Decision"; delivered at least once, `id` is the same each time.
+    """The detail of the event "S3 Batch Job Decision". It is delivered at least once; `id` is the same each time.
 
     Attributes:
         id: Of this decision.
@@ -99,7 +99,7 @@ class DecisionEvent(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, review: Review) -> DecisionEvent:
-        """A review as flat fields, printable ASCII throughout; what is long is cut, so that EventBridge takes it."""
+        """A review as flat fields of printable ASCII; long texts are cut to what EventBridge accepts."""
         return cls(
             id=review.id,
             job_arn=review.ref.arn,
@@ -132,8 +132,8 @@ class Announcements(Struct):
     """The `Announcer` port: the log, CloudWatch's metrics by way of the log, and the bus.
 
     Attributes:
-        bus: The event bus; None tells nobody but the log.
-        events: A client made with `CONFIG`; None with no bus.
+        bus: The event bus; None for the log and the metrics alone.
+        events: A client made with `CONFIG`; None without a bus.
     """
 
     logger: Logger
@@ -145,40 +145,41 @@ class Announcements(Struct):
             only_answers(self.events.meta.events)
 
     def announce(self, review: Review) -> bool:
-        """The event first: where it fails nothing else is told, so that nothing is counted twice.
+        """Put the event, then log and count: where the event fails nothing is counted, so nothing is counted twice.
 
-        A hold stays written and is found by the sweep whether its event arrives or not; an end is told again.
+        An end is announced again then. A hold is not: it is written, and the sweep finds it.
         """
-        said = DecisionEvent.of(review)
+        event = DecisionEvent.of(review)
         try:
-            self._put(said)
+            self._put(event)
         except AnnounceError as error:
             if review.action in _ENDS:
                 raise
-            self.logger.warning("the event of a hold is lost", extra={"error": logged(error)})
+            self.logger.warning("the event of a hold was not sent", extra={"error": logged(error)})
         write = self.logger.warning if review.alarm else self.logger.info
-        write(f"job {review.action}", extra={"decision": msgspec.to_builtins(said)})
+        write(f"job {review.action}", extra={"decision": msgspec.to_builtins(event)})
         _count_review(review)
         return True
 
-    def _put(self, said: DecisionEvent) -> None:
-        if self.events is None or not self.bus or (said.action not in _ENDS and said.action != "held"):
+    def _put(self, event: DecisionEvent) -> None:
+        events = self.events
+        if events is None or not self.bus or (event.action not in _ENDS and event.action != "held"):
             return
         entry: Any = {
             "Source": SERVICE,
             "DetailType": DECISION_DETAIL_TYPE,
-            "Detail": msgspec.json.encode(said).decode(),
+            "Detail": msgspec.json.encode(event).decode(),
             "EventBusName": self.bus,
-            "Resources": [said.job_arn],
+            "Resources": [event.job_arn],
         }
         try:
-            answer = self.events.put_events(Entries=[entry])
-        except (ClientError, *UNREADABLE) as error:
-            raise AnnounceError(f"PutEvents for {said.job_arn}: {error}") from error
+            answer = make_call(lambda: events.put_events(Entries=[entry]))
+        except CallError as error:
+            raise AnnounceError(f"PutEvents for {event.job_arn}: {error}") from error
         put = answer.get("Entries") or [{}]
         if len(put) != 1 or not put[0].get("EventId") or answer.get("FailedEntryCount"):
-            said_of_it = f"{put[0].get('ErrorCode')} {put[0].get('ErrorMessage')}"
-            raise AnnounceError(f"PutEvents for {said.job_arn}: the event has no id: {shorten(said_of_it, 200)}")
+            problem = f"{put[0].get('ErrorCode')} {put[0].get('ErrorMessage')}"
+            raise AnnounceError(f"PutEvents for {event.job_arn}: the event has no id: {shorten(problem, 200)}")
 
 
 # --- Metrics ------------------------------------------------------------------------------------------
@@ -203,8 +204,8 @@ def _seconds_to_decision(review: Review) -> float | None:
     return max(0.0, (review.at - review.suspended_at).total_seconds())
 
 
-def count_trouble(error: Exception) -> None:
-    """Own trouble in the metrics that alarms look at."""
+def count_error(error: Exception) -> None:
+    """Count an error of the gate in the metrics that the alarms use."""
     counted = {Metric.ERRORS: 1.0}
     if isinstance(error, PolicyUnavailableError):
         counted[Metric.POLICY_LOAD_ERRORS] = 1.0
@@ -216,7 +217,7 @@ def count_trouble(error: Exception) -> None:
 
 
 def count_sweep(report: SweepReport) -> None:
-    """What one sweep found, for the gauges; a sweep that found another at it counts nothing."""
+    """Write the gauges of one sweep; nothing where another sweep was running."""
     if not report.ran:
         return
     metrics = _metrics(
@@ -240,7 +241,7 @@ def count_sweep(report: SweepReport) -> None:
 
 
 def _write(metrics: EphemeralMetrics) -> None:
-    """One line by one call: the workers of a sweep write at once, and print writes the line's end by itself."""
+    """Write one line by one call. A sweep's workers write at once, and print writes the line's end separately."""
     if is_metrics_disabled():
         return
     sys.stdout.write(f"{json.dumps(metrics.serialize_metric_set(), separators=(',', ':'))}\n")
@@ -248,7 +249,7 @@ def _write(metrics: EphemeralMetrics) -> None:
 
 
 def _metrics(counts: dict[Metric, float]) -> EphemeralMetrics:
-    """One line of the embedded metric format, of one dimension: `service`."""
+    """One line of the embedded metric format, with one dimension: `service`."""
     metrics = EphemeralMetrics(namespace=METRIC_NAMESPACE, service=SERVICE)
     for name, value in counts.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

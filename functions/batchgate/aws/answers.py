@@ -1,9 +1,9 @@
-"""Whether an answer is the document that AWS's own model says it is; asked before botocore reads it.
+"""Checks that a response is the document that AWS's model describes, before botocore parses it.
 
-botocore reads any body with a status of success: an empty one, somebody else's page, or an error becomes a document
-without members, and members of another shape become values of another type, or false. Nothing here trusts that: an
-answer is believed only if it names its request, if its document is the one of the call, and if every member that the
-model knows stands in it once, in its place and in its type. What the model does not know is noted.
+botocore parses any body with a status of success: an empty body, a proxy's page or an error becomes a document without
+members, and members of another shape become values of another type, or false. So a response is accepted only if it
+names its request, if it is the document of the call, and if every member that the model knows is in it once, in its
+place and of its type. What the model does not know is noted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import ParseError, tostring
 
-from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
 from batchgate.aws.documents import JsonDocument, XmlDocument, check_blank, check_number, read_json, read_xml
@@ -32,24 +31,7 @@ _NAMESPACES: Final = {"S3 Control": "http://awss3control.amazonaws.com/doc/2018-
 
 
 class NotAnAnswerError(ResponseParserError):
-    """What came with a status of success is not the document that it should be."""
-
-
-UNREADABLE: Final = (
-    BotoCoreError,
-    ResponseParserError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    OSError,
-)
-"""What botocore raises for a connection that failed, and for an error that is not AWS's.
-
-Its parsers guard against broken documents, not against well-formed ones of another shape.
-"""
+    """A response with a status of success is not the document that it should be."""
 
 
 def only_answers(events: BaseEventHooks) -> None:
@@ -61,11 +43,6 @@ def only_answers(events: BaseEventHooks) -> None:
         events: Of the client or session; a second time changes nothing.
     """
     events.register_first("before-parse", _check, unique_id="batchgate-only-answers")
-
-
-def request_is_named(answer: Mapping[str, Any]) -> bool:
-    """Whether an answer, of success or an error, names its request, as all of AWS's do."""
-    return bool(answer.get("ResponseMetadata", {}).get("RequestId"))
 
 
 def _check(
@@ -118,7 +95,7 @@ def _unknown_members(operation: OperationModel, response: dict[str, Any]) -> set
                 raise ValueError(f"it has no {wrapper}, or several")
             return XmlDocument(shape, wrapped[0]).unknown
         case protocol:
-            raise ValueError(f"nobody here reads {protocol}")
+            raise ValueError(f"no reader for the protocol {protocol}")
 
 
 def _check_headers(shape: StructureShape | None, headers: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Where the policies in force come from."""
+"""The policies in force, from AppConfig or from a file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from msgspec import Struct, field
 
-from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.aws.answers import only_answers
+from batchgate.aws.calls import CallError, make_call
 from batchgate.contract import ProfileLocation
 from batchgate.errors import PolicyError, PolicyUnavailableError
 from batchgate.gate.ports import Clock
@@ -27,16 +27,16 @@ CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", 
 """A token is good for one call: when an answer is lost, botocore's retry is refused, and a new session begins."""
 
 POLL_SECONDS: Final = 15
-"""How often AppConfig is asked at most; it allows no shorter interval.
+"""The shortest time between two polls; AppConfig allows no shorter one.
 
 *Source*: AppConfig Data API, StartConfigurationSession, RequiredMinimumPollIntervalInSeconds.
 """
 
 TRY_AGAIN_AFTER: Final = timedelta(seconds=5)
-"""After a failure; with a new session, which no interval binds."""
+"""After a failure, with a new session, to which no interval applies."""
 
 TRY_AGAIN_WITH_POLICIES_AFTER: Final = timedelta(seconds=30)
-"""The same while there are policies that may decide: asking may take seconds, and whoever asks waits for it."""
+"""The same while there are policies that may decide: a poll may take seconds, and the review waits for it."""
 
 CONFIRMED_FOR: Final = timedelta(minutes=15)
 """For how long policies decide when AppConfig can't be asked whether they are still in force."""
@@ -45,7 +45,7 @@ _PROBLEMS_TOLD = 2000
 
 
 class AppConfigPolicy(Struct):
-    """The `PolicySource` port on AppConfig: polled when somebody asks, and not more often than AppConfig wants.
+    """The `PolicySource` port on AppConfig: polled when policies are needed, no more often than AppConfig allows.
 
     An empty answer within a session means that nothing has changed. A document that does not load decides nothing, and
     neither does the one before it. When AppConfig can't be asked, the last document decides for `CONFIRMED_FOR`.
@@ -53,7 +53,7 @@ class AppConfigPolicy(Struct):
 
     Attributes:
         client: A client made with `CONFIG`.
-        warn: Is told of every failure to get or to read a document.
+        warn: Receives a message about every failure to get or to load a document.
     """
 
     client: AppConfigDataClient
@@ -63,7 +63,7 @@ class AppConfigPolicy(Struct):
     _lock: Lock = field(default_factory=Lock)
     _policies: PolicySet | None = None
     _confirmed_at: datetime | None = None
-    _trouble: str = ""
+    _problem: str = ""
     _token: str = ""
     _polled_at: datetime | None = None
     _interval: timedelta = timedelta(0)
@@ -75,18 +75,18 @@ class AppConfigPolicy(Struct):
         """The document that is in force, or was within the last 15 minutes.
 
         Raises:
-            PolicyUnavailableError: It can't be had or is no policy document, or for too long nobody could confirm it.
+            PolicyUnavailableError: It can't be had, is invalid, or could not be confirmed for too long.
         """
         with self._lock:
             now = self.clock.now()
             if self._is_due(now):
                 self._poll(now)
             if self._policies is None or self._confirmed_at is None:
-                raise PolicyUnavailableError(self._trouble)
+                raise PolicyUnavailableError(self._problem)
             if not self._may_decide(self.clock.now()):
                 raise PolicyUnavailableError(
                     f"nobody could confirm since {self._confirmed_at:%Y-%m-%dT%H:%M:%SZ} that policy "
-                    f"{self._policies.version} is still in force: {self._trouble}"
+                    f"{self._policies.version} is still in force: {self._problem}"
                 )
             return self._policies
 
@@ -97,44 +97,49 @@ class AppConfigPolicy(Struct):
         return timedelta(0) <= now - self._confirmed_at <= CONFIRMED_FOR
 
     def _is_due(self, now: datetime) -> bool:
-        """Whether to ask; a clock that was set back counts as due."""
+        """Whether to poll; a clock that was set back counts as due."""
         after_failure = TRY_AGAIN_WITH_POLICIES_AFTER if self._may_decide(now) else TRY_AGAIN_AFTER
         wait = self._interval if self._token else after_failure
         return self._polled_at is None or not self._polled_at <= now < self._polled_at + wait
 
     def _poll(self, now: datetime) -> None:
-        """Ask once; the token is kept only when the whole answer was taken in, for AppConfig repeats nothing."""
+        """Poll once. The token is kept only if the whole response was read, because AppConfig repeats nothing."""
         token, self._token = self._token, ""
         try:
             self._token = self._ask_and_take_in(token, now)
         finally:
-            # From the end on: who waited for a poll that failed need not make the next one.
+            # From the end of the poll: a review that waited for a failed poll need not make the next one.
             self._polled_at = now if self._token else self.clock.now()
 
     def _ask_and_take_in(self, token: str, now: datetime) -> str:
         """The next token; "" where asking failed."""
         try:
-            begun, answer = self._ask(token)
-            content = answer["Configuration"].read()
-            next_token = str(answer["NextPollConfigurationToken"])
-            self._interval = min(timedelta(seconds=answer["NextPollIntervalInSeconds"]), CONFIRMED_FOR)
-        except (ClientError, *UNREADABLE) as error:
-            self._trouble = f"AppConfig {self.location}: {type(error).__name__}: {shorten(str(error), _PROBLEMS_TOLD)}"
-            self.warn(self._trouble)
+            begun, content, next_token, self._interval = make_call(lambda: self._ask(token))
+        except CallError as error:
+            self._problem = f"AppConfig {self.location}: {shorten(str(error), _PROBLEMS_TOLD)}"
+            self.warn(self._problem)
             return ""
         if content or begun:
             self._take_in(content)
         if self._policies is not None:
-            self._confirmed_at, self._trouble = now, ""
+            self._confirmed_at, self._problem = now, ""
         return next_token
 
-    def _ask(self, token: str) -> tuple[bool, Any]:
-        """The latest configuration, and whether a new session began; one does when the token is refused."""
+    def _ask(self, token: str) -> tuple[bool, bytes, str, timedelta]:
+        """Whether a new session began, the configuration, the next token, and when it may be used.
+
+        A new session begins when the token is refused.
+        """
+        begun, answer = self._latest(token)
+        interval = min(timedelta(seconds=answer["NextPollIntervalInSeconds"]), CONFIRMED_FOR)
+        return begun, answer["Configuration"].read(), str(answer["NextPollConfigurationToken"]), interval
+
+    def _latest(self, token: str) -> tuple[bool, Any]:
         if token:
             try:
-                return False, self.client.get_latest_configuration(ConfigurationToken=token)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") != "BadRequestException":
+                return False, make_call(lambda: self.client.get_latest_configuration(ConfigurationToken=token))
+            except CallError as error:
+                if error.code != "BadRequestException":
                     raise
         started = self.client.start_configuration_session(
             ApplicationIdentifier=self.location.application,
@@ -145,14 +150,14 @@ class AppConfigPolicy(Struct):
         return True, self.client.get_latest_configuration(ConfigurationToken=started["InitialConfigurationToken"])
 
     def _take_in(self, content: bytes) -> None:
-        """Whatever goes wrong: the document before this one decides nothing any more."""
+        """Load a document. Even if that fails, the document before it decides nothing any more."""
         self._policies = None
-        self._trouble = f"AppConfig {self.location}: the document could not be read"
+        self._problem = f"AppConfig {self.location}: the document could not be read"
         try:
             self._policies = load_deployed(content)
         except PolicyError as error:
-            self._trouble = f"AppConfig {self.location}: no policy document: {shorten(str(error), _PROBLEMS_TOLD)}"
-            self.warn(self._trouble)
+            self._problem = f"AppConfig {self.location}: invalid policy document: {shorten(str(error), _PROBLEMS_TOLD)}"
+            self.warn(self._problem)
 
 
 class PackagedPolicy(Struct):

@@ -164,8 +164,8 @@ def _names(shape: StructureShape) -> dict[str, tuple[str, Any]]:
 
 def _wire_name(name: str, member: Any) -> str:  # noqa: ANN401 - a shape of its own type name
     """What the wire calls a member; of a flattened list its elements stand for it."""
-    said = member.member.serialization.get("name") if _is_flattened(member) else None
-    return str(said or member.serialization.get("name", name))
+    element = member.member.serialization.get("name") if _is_flattened(member) else None
+    return str(element or member.serialization.get("name", name))
 
 
 def _is_flattened(shape: Shape) -> bool:
@@ -210,15 +210,15 @@ class JsonDocument:
 
     __slots__ = ()
 
-    def __init__(self, shape: StructureShape, said: object) -> None:
+    def __init__(self, shape: StructureShape, document: object) -> None:
         """Read it.
 
         Raises:
             ValueError: A member is missing that must be there, or is of another type, or none is the model's.
         """
-        if isinstance(said, dict) and said and not said.keys() & _names(shape).keys():
+        if isinstance(document, dict) and document and not document.keys() & _names(shape).keys():
             raise ValueError(f"none of its members is one of {shape.name}")
-        self._value(shape, said, "")
+        self._value(shape, document, "")
 
     def _value(self, shape: Any, value: object, path: str) -> None:  # noqa: ANN401 - a shape of its own type name
         match shape.type_name, value:

@@ -1,13 +1,13 @@
-"""What the stored manifest of a job says about itself, through boto3."""
+"""The `ManifestsApi` port on S3."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ParamValidationError
 from msgspec import Struct
 
-from batchgate.aws.answers import UNREADABLE, only_answers, request_is_named
+from batchgate.aws.answers import only_answers
+from batchgate.aws.calls import CallError, Failure, make_call
 from batchgate.errors import ManifestsApiError
 from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 
@@ -34,9 +34,10 @@ class StoredManifests(Struct, frozen=True):
         only_answers(self.s3.meta.events)
 
     def size(self, job: Job) -> int | Gap:
-        """HeadObject of the very object that the job names: same ETag, same version; of a general-purpose bucket only.
+        """HeadObject of the object that the job names, by ETag and version, in a general-purpose bucket.
 
-        For anything else botocore would go elsewhere: to an access point's host, or for a directory bucket's session.
+        For any other bucket botocore would call another host: an access point's, or the one that creates a directory
+        bucket's session.
 
         *Source*: S3 API, HeadObject: without s3:ListBucket a missing object is 403.
         """
@@ -50,17 +51,11 @@ class StoredManifests(Struct, frozen=True):
         if not isinstance(etag, str) or not etag.strip('"'):
             return Gap(Result.UNMEASURABLE, "the job names no ETag of its manifest")
         version = location.get("ObjectVersionId")
+        named: Any = {"VersionId": version} if isinstance(version, str) and version else {}
         try:
-            if isinstance(version, str) and version:
-                head = self.s3.head_object(Bucket=place.bucket, Key=place.key, VersionId=version)
-            else:
-                head = self.s3.head_object(Bucket=place.bucket, Key=place.key)
-        except ClientError as error:
+            head = make_call(lambda: self.s3.head_object(Bucket=place.bucket, Key=place.key, **named))
+        except CallError as error:
             return _gap(job, error)
-        except ParamValidationError:
-            return Gap(Result.UNMEASURABLE, "the job names a manifest that S3 can't be asked for")
-        except UNREADABLE as error:
-            raise ManifestsApiError(f"HeadObject for {job.ref}: {type(error).__name__}: {error}") from error
         if not head.get("ETag") or head.get("ContentLength", -1) < 0:
             raise ManifestsApiError(f"HeadObject for {job.ref}: an answer that is not S3's")
         if head["ETag"].strip('"') != etag.strip('"'):
@@ -68,10 +63,11 @@ class StoredManifests(Struct, frozen=True):
         return head["ContentLength"]
 
 
-def _gap(job: Job, error: ClientError) -> Gap:
-    """S3's refusal as a fact that is not to be had; its own trouble is raised."""
-    code = str(error.response.get("Error", {}).get("Code") or "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status >= _SERVER_ERRORS or code in _TRANSIENT or not request_is_named(error.response):
-        raise ManifestsApiError(f"HeadObject for {job.ref}: {code}") from error
+def _gap(job: Job, error: CallError) -> Gap:
+    """Why the size can't be had; what may be different the next time is raised."""
+    if error.failure is Failure.INVALID:
+        return Gap(Result.UNMEASURABLE, "the job names a manifest that S3 can't be asked for")
+    if not error.is_from_aws or error.status >= _SERVER_ERRORS or error.code in _TRANSIENT:
+        raise ManifestsApiError(f"HeadObject for {job.ref}: {error}") from error
+    status = error.status
     return Gap(Result.UNMEASURABLE, _WORDS.get(str(status), f"asking for the manifest was refused with {status}"))

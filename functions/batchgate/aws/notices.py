@@ -1,13 +1,13 @@
-"""Messages to people through the stack's topic."""
+"""The `Notices` port on SNS."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from batchgate.aws.answers import UNREADABLE, only_answers
+from batchgate.aws.answers import only_answers
+from batchgate.aws.calls import CallError, make_call
 from batchgate.errors import AnnounceError
 from batchgate.text import shorten
 
@@ -30,10 +30,12 @@ class TopicNotices(Struct, frozen=True):
     def send(self, subject: str, message: str) -> None:
         """Publish."""
         try:
-            answer = self.client.publish(
-                TopicArn=self.topic_arn, Subject=shorten(subject, SUBJECT_AT_MOST), Message=message
+            answer = make_call(
+                lambda: self.client.publish(
+                    TopicArn=self.topic_arn, Subject=shorten(subject, SUBJECT_AT_MOST), Message=message
+                )
             )
-        except (ClientError, *UNREADABLE) as error:
+        except CallError as error:
             raise AnnounceError(f"Publish to {self.topic_arn}: {error}") from error
         if not answer.get("MessageId"):
             raise AnnounceError(f"Publish to {self.topic_arn}: the answer names no message")

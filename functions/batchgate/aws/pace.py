@@ -1,4 +1,4 @@
-"""How many calls a second: S3 Control publishes no rates, so whoever makes many calls keeps to one of their own."""
+"""The rate of calls to S3 Control, which publishes no limits: the sweep keeps to a rate of its own."""
 
 import time
 from collections.abc import Callable
@@ -16,12 +16,12 @@ class Pace(Protocol):
         ...
 
     def owe(self) -> None:
-        """Count a call that can't wait; those after it wait for it."""
+        """Count a call that can't wait; later calls wait longer instead."""
         ...
 
 
 class Unhurried:
-    """No limit but S3's own."""
+    """No limit of the gate's own."""
 
     def take(self) -> None:
         """Go on."""
@@ -46,7 +46,7 @@ class Evenly(Struct):
     _lock: Lock = field(default_factory=Lock)
 
     def take(self) -> None:
-        """Wait for this call's own moment."""
+        """Wait for this call's turn."""
         with self._lock:
             now = self.monotonic()
             wait = max(0.0, self._free_at - now)
@@ -55,6 +55,6 @@ class Evenly(Struct):
             self.sleep(wait)
 
     def owe(self) -> None:
-        """Push every later call's moment back."""
+        """Delay every later call."""
         with self._lock:
             self._free_at = max(self._free_at, self.monotonic()) + 1 / self.per_second

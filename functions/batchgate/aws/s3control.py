@@ -1,4 +1,4 @@
-"""S3 Control's job calls through boto3."""
+"""The `JobsApi` port on S3 Control."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError, PartialCredentialsError
 from msgspec import Struct, field
 
-from batchgate.aws.answers import UNKNOWN_MEMBERS, UNREADABLE, only_answers, request_is_named
+from batchgate.aws.answers import UNKNOWN_MEMBERS, only_answers
+from batchgate.aws.calls import CallError, Failure, make_call, never_retry
 from batchgate.aws.pace import Pace, Unhurried
 from batchgate.errors import (
     ClockError,
@@ -33,8 +33,6 @@ from batchgate.policy.facts import NOT_READ, Gap, Result
 from batchgate.text import shorten
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSResponse
-    from botocore.model import OperationModel
     from mypy_boto3_s3control import S3ControlClient
 
 AT_ONCE = 32
@@ -46,11 +44,11 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=AT_ONCE,
 )
-"""One attempt within `execution.UPDATE_TAKES_AT_MOST`; botocore's own retries, with its backoff and jitter, for all but
-UpdateJobStatus."""
+"""One attempt takes at most `transitions.UPDATE_TAKES_AT_MOST`. botocore retries all calls but
+UpdateJobStatus, with its backoff and jitter."""
 
 _CALLS_BESIDE = 20
-"""One is needed; the others are for calls that hang on from a review that was given up."""
+"""One is needed; the others are for calls that are still running after their review was abandoned."""
 
 JOBS_A_PAGE = 1000
 """Source: S3 Control API, ListJobs MaxResults."""
@@ -73,8 +71,8 @@ class S3Control(Struct, frozen=True):
     Attributes:
         client: A client made with `CONFIG`. One for all calls: UpdateJobStatus then goes over the connection that
             DescribeJob has just opened, or used.
-        beside: Where the call for tags goes on beside DescribeJob.
-        pace: Asked before every call; an update is not kept waiting, or its facts would age, and counts afterwards.
+        beside: Runs GetJobTagging in parallel to DescribeJob.
+        pace: Delays every call except updates, whose facts would age meanwhile; an update is counted afterwards.
         untagged_lacks_tags: Whether S3 is known to leave `Tags` out of its answer for a job without tags. Where that
             is not known, an answer without them says nothing of the job's tags.
     """
@@ -87,9 +85,7 @@ class S3Control(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         only_answers(self.client.meta.events)
-        self.client.meta.events.register_first(
-            "needs-retry.s3-control.UpdateJobStatus", _fail_at_once, unique_id="batchgate-one-attempt"
-        )
+        never_retry(self.client.meta.events, "s3-control.UpdateJobStatus")
 
     def describe(self, ref: JobRef) -> Job:
         """DescribeJob."""
@@ -108,8 +104,8 @@ class S3Control(Struct, frozen=True):
             raise JobsApiError(f"DescribeJob {ref}: the answer is about another job")
         return job
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
-        """DescribeJob, and GetJobTagging at the same time; the time that the pace takes does not age the facts."""
+    def snapshot(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
+        """DescribeJob and GetJobTagging in parallel. Waiting for the pace does not age the facts."""
         for _ in range(2 if with_tags else 1):
             self.pace.take()
         read_at = self.clock.now()
@@ -132,7 +128,7 @@ class S3Control(Struct, frozen=True):
             answer = _translated(ref, lambda: self.client.get_job_tagging(AccountId=ref.account_id, JobId=ref.job_id))
         except JobsApiDeniedError:
             return Gap(Result.UNMEASURABLE, "the gate may not read job tags")
-        except JobNotFoundError:  # of the tags: whether there is such a job DescribeJob says
+        except JobNotFoundError:  # of the tags; whether the job exists DescribeJob says
             return Gap(Result.UNMEASURABLE, "S3 found no tags of this job")
         if answer.get(UNKNOWN_MEMBERS):
             return Gap(Result.UNMEASURABLE, "S3's list of tags may not be complete")
@@ -169,51 +165,32 @@ class S3Control(Struct, frozen=True):
             token = {"NextToken": page["NextToken"]}
 
     def update_status(self, ref: JobRef, status: RequestedStatus, reason: str) -> None:
-        """UpdateJobStatus, once: what is not surely refused, and not surely done, is unclear."""
+        """UpdateJobStatus, once. A result that is neither surely refused nor surely done is unclear."""
         self.pace.owe()
         try:
-            answer: Mapping[str, Any] = self.client.update_job_status(
-                AccountId=ref.account_id,
-                JobId=ref.job_id,
-                RequestedJobStatus=status.value,
-                StatusUpdateReason=reason,
+            answer: Mapping[str, Any] = make_call(
+                lambda: self.client.update_job_status(
+                    AccountId=ref.account_id,
+                    JobId=ref.job_id,
+                    RequestedJobStatus=status.value,
+                    StatusUpdateReason=reason,
+                )
             )
-        except ClientError as error:
-            known = _translation(ref, error, otherwise=UpdateRefusedError)
-            if _is_refusal(error) or isinstance(known, JobsApiThrottledError):
-                raise known from error
-            raise UpdateUnclearError(str(known)) from error
-        except (ParamValidationError, NoCredentialsError, PartialCredentialsError) as error:
-            raise UpdateRefusedError(f"UpdateJobStatus {ref}: never sent: {error}") from error
-        except UNREADABLE as error:
-            raise UpdateUnclearError(f"UpdateJobStatus {ref}: {error}") from error
+        except CallError as error:
+            raise _update_error(ref, error) from error
         if answer.get("JobId") != ref.job_id:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is not about this job")
         if answer.get("Status") not in _DONE[status]:
             raise UpdateUnclearError(f"UpdateJobStatus {ref}: the answer is that the job is {answer.get('Status')}")
 
 
-def _fail_at_once(
-    response: tuple[AWSResponse, Any] | None, caught_exception: Exception | None, operation: OperationModel, **_: object
-) -> None:
-    """Asked by botocore before its retries are: what went wrong is raised, so that nothing tries it again.
-
-    *Source*: botocore, Endpoint, the event `needs-retry`; its answers say how long to wait, and a retry follows.
-    """
-    if caught_exception is not None:
-        raise caught_exception
-    if response is not None and response[0].status_code >= _NOT_DONE:
-        raise ClientError(response[1], operation.name)
-
-
-_NOT_DONE = 300
 _REFUSALS = 400
 _REQUEST_TIMEOUT = 408
 _DONE = {
     RequestedStatus.READY: frozenset({"Ready"}),
     RequestedStatus.CANCELLED: frozenset({"Cancelled", "Cancelling"}),
 }
-"""What S3 says of an update that it has taken. *Source*: AWS CLI reference, update-job-status, examples."""
+"""The statuses in the response to an accepted update. *Source*: AWS CLI reference, update-job-status, examples."""
 
 
 def _translated(
@@ -227,23 +204,21 @@ def _translated(
     Args:
         ref: For the message.
         call: The call.
-        check: Is shown the answer that says what S3 knows of the job: a description, or that it knows none.
+        check: Receives the response about the job: its description, or that S3 knows no such job.
     """
     try:
-        answer = call()
-    except ClientError as error:
-        known = _translation(ref, error, otherwise=JobsApiError)
+        answer = make_call(call)
+    except CallError as error:
+        known = _error(ref, error, otherwise=JobsApiError)
         if isinstance(known, JobNotFoundError):
             check(error.response)
         raise known from error
-    except UNREADABLE as error:
-        raise JobsApiError(f"{ref}: {type(error).__name__}: {error}") from error
     check(answer)
     return answer
 
 
 def _unknown_members(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the SDK dropped of the structures that say what the job does, by paths within the job."""
+    """The paths, within the job, of what the SDK dropped from the structures that describe what the job does."""
     wanted = tuple(f"Job.{name}." for name in STRUCTURES)
     return tuple(path.removeprefix("Job.") for path in answer.get(UNKNOWN_MEMBERS, ()) if path.startswith(wanted))
 
@@ -252,50 +227,49 @@ def _check_clock(ref: JobRef, answer: Mapping[str, Any], asked_at: datetime, ans
     """Compare the clock with S3's.
 
     Raises:
-        ClockError: They are too far apart, or S3 does not say what time it is; nothing may be decided.
+        ClockError: They are too far apart, or the response has no Date; nothing may be decided.
     """
-    said = str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date") or "")
+    header = str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date") or "")
     try:
-        date = parsedate_to_datetime(said)
+        date = parsedate_to_datetime(header)
         apart = clocks_apart(date, asked_at, answered_at) if date.tzinfo is not None else None
     except (ValueError, TypeError, ArithmeticError):
         apart = None
     if apart is None:
-        raise ClockError(f"DescribeJob {ref}: no Date in the answer to compare with, got {shorten(said, 60)!r}")
+        raise ClockError(f"DescribeJob {ref}: no Date in the answer to compare with, got {shorten(header, 60)!r}")
     if abs(apart) > CLOCKS_APART_AT_MOST:
         way = "ahead of" if apart > timedelta(0) else "behind"
         raise ClockError(
-            f"DescribeJob {ref}: this function's clock is {abs(apart).total_seconds():.0f} s {way} S3's ({said}); "
-            f"more than {CLOCKS_APART_AT_MOST.total_seconds():.0f} s decides nothing"
+            f"DescribeJob {ref}: this function's clock is {abs(apart).total_seconds():.0f} s {way} S3's ({header}); "
+            f"beyond {CLOCKS_APART_AT_MOST.total_seconds():.0f} s nothing is decided"
         )
 
 
-def _is_refusal(error: ClientError) -> bool:
-    """Whether S3 itself says that it has not done what it was asked; what somebody between says proves nothing."""
-    if not request_is_named(error.response) or _code(error) in _MAY_HAVE_ARRIVED:
+def _update_error(ref: JobRef, error: CallError) -> JobsApiError:
+    """What a failed UpdateJobStatus says of its effect: none for sure, or it is not known."""
+    if error.failure in (Failure.INVALID, Failure.NO_CREDENTIALS):
+        return UpdateRefusedError(f"UpdateJobStatus {ref}: never sent: {error}")
+    known = _error(ref, error, otherwise=UpdateRefusedError)
+    if _is_refusal(error) or isinstance(known, JobsApiThrottledError):
+        return known
+    return UpdateUnclearError(str(known))
+
+
+def _is_refusal(error: CallError) -> bool:
+    """Whether S3 itself says that it has not done what it was asked."""
+    if not error.is_from_aws or error.code in _MAY_HAVE_ARRIVED:
         return False
-    return _REFUSALS <= _http_status(error) < _SERVER_ERRORS and _http_status(error) != _REQUEST_TIMEOUT
+    return _REFUSALS <= error.status < _SERVER_ERRORS and error.status != _REQUEST_TIMEOUT
 
 
-def _translation(ref: JobRef, error: ClientError, otherwise: type[JobsApiError]) -> JobsApiError:
-    code = _code(error)
+def _error(ref: JobRef, error: CallError, otherwise: type[JobsApiError]) -> JobsApiError:
+    """A failed call in the port's terms; what is not S3's own response says nothing of the job."""
     kind: type[JobsApiError] = otherwise
-    if not request_is_named(error.response):
-        pass  # what somebody between says of a job proves nothing
-    elif code in _NOT_FOUND:
-        kind = JobNotFoundError
-    elif code in _THROTTLED:
-        kind = JobsApiThrottledError
-    elif code.startswith("AccessDenied") or _http_status(error) == _DENIED_STATUS:
-        kind = JobsApiDeniedError
-    message = shorten(str(error.response.get("Error", {}).get("Message") or ""), 200)
-    return kind(f"{error.operation_name} {ref}: {code}: {message}")
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code") or "")
-
-
-def _http_status(error: ClientError) -> int:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status if isinstance(status, int) else 0
+    if error.is_from_aws:
+        if error.code in _NOT_FOUND:
+            kind = JobNotFoundError
+        elif error.code in _THROTTLED:
+            kind = JobsApiThrottledError
+        elif error.code.startswith("AccessDenied") or error.status == _DENIED_STATUS:
+            kind = JobsApiDeniedError
+    return kind(f"{error.operation} {ref}: {error}".lstrip())

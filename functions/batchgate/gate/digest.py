@@ -1,9 +1,9 @@
-"""Holds that wait for a person, as one message for all of them."""
+"""The digest: one message about all holds that wait for a person."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from batchgate.gate.ports import Gate
+from batchgate.gate.ports import Ports
 from batchgate.gate.state import Block, Phase, State
 from batchgate.jobs.model import JobRef
 from batchgate.policy.reason import REASON_AT_MOST
@@ -11,52 +11,57 @@ from batchgate.policy.wording import printable
 from batchgate.text import shorten
 
 EVERY = timedelta(minutes=15)
-"""How often there is a digest at most."""
+"""The shortest time between two digests."""
 
 SEEN_AFTER = timedelta(minutes=1)
-"""How long after a hold was written the index surely has it."""
+"""How long after its write a hold is surely in the index."""
 
 _LISTED = 40
 _OPERATION_AT_MOST = 64
 
 
 def needs_a_person(item: State) -> bool:
-    """Whether a hold neither opens by itself nor ends when the gate goes on."""
+    """Whether a hold needs a person: it has no window, and does not end with a pause or with the circuit breaker."""
     opens_itself = item.until is not None or item.block in (Block.PAUSED, Block.CIRCUIT_BREAKER)
     return item.phase is Phase.HELD and not item.shadow and not opens_itself
 
 
-def tell_people(waiting: Sequence[State], account_id: str, region: str, gate: Gate) -> bool:
-    """Send a digest if there are new holds to tell of, and the last one is long enough ago.
+def notify_people(waiting: Sequence[State], account_id: str, region: str, ports: Ports) -> bool:
+    """Send a digest if there are new holds and the last digest is long enough ago.
 
     Args:
         waiting: The holds that need a person.
         account_id: Whose jobs they are.
         region: Where.
-        gate: The ports.
+        ports: The ports.
 
     Returns:
         Whether one was sent.
 
     Raises:
         AnnounceError: It could not be sent; the next sweep tries again.
-        LedgerError: It is not known what was told, or was told and could not be noted: it may come twice.
+        LedgerError: It can't be read which holds the last digest covered, or it can't be recorded that this one was
+            sent: it may come twice.
     """
-    if gate.notices is None or not waiting:
+    if ports.notices is None or not waiting:
         return False
-    now = gate.clock.now()
-    told_until = gate.ledger.told_until()
+    now = ports.clock.now()
+    notified_until = ports.ledger.notified_until()
     sure = now - SEEN_AFTER
-    new = [item for item in waiting if _news(item) <= sure and (told_until is None or _news(item) > told_until)]
-    if not new or (told_until is not None and sure - told_until < EVERY):
+    new = [
+        item
+        for item in waiting
+        if _news_at(item) <= sure and (notified_until is None or _news_at(item) > notified_until)
+    ]
+    if not new or (notified_until is not None and sure - notified_until < EVERY):
         return False
     subject = f"batchgate: {len(waiting)} S3 Batch job{'s wait' if len(waiting) > 1 else ' waits'} for a decision"
-    gate.notices.send(subject, digest(waiting, {item.ref for item in new}, account_id, region, now))
-    gate.ledger.tell_until(sure)
+    ports.notices.send(subject, digest(waiting, {item.ref for item in new}, account_id, region, now))
+    ports.ledger.set_notified_until(sure)
     return True
 
 
-def _news(item: State) -> datetime:
+def _news_at(item: State) -> datetime:
     return item.news_at or item.first_held_at or datetime.min.replace(tzinfo=UTC)
 
 

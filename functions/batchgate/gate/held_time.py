@@ -8,8 +8,8 @@ from msgspec import Struct
 from batchgate.gate.state import Phase, State
 
 OVERDUE_AFTER = timedelta(minutes=5)
-"""The most by which a sweep, that runs every minute, is usually late. A hold that is reviewed later than this after it
-was due was left alone by a gate that did not work: only the time up to `due_at` counts."""
+"""The usual maximum delay of a sweep, which runs every minute. If a hold is reviewed later than this after it was due,
+the gate was not working: only the time up to `due_at` counts."""
 
 
 class HeldTime(Struct, frozen=True):
@@ -18,8 +18,8 @@ class HeldTime(Struct, frozen=True):
     Attributes:
         counted: So long, up to this review.
         counts_on: Whether the time from this review to the next will count.
-        owes_chance: Time was lost to the gate's own outage, or to what could not be read, and no review since then
-            could have approved the job: until one could, nothing counts.
+        owes_chance: Time was lost to an outage of the gate, or to facts that could not be read, and no review since
+            could have approved the job. Until one could, nothing counts.
         may_end: Whether `counted` may end the hold now. The review that finds an outage over never ends one.
     """
 
@@ -34,7 +34,7 @@ class HeldTime(Struct, frozen=True):
 
         Args:
             now: Of this review.
-            before: What the ledger says; None at the job's first review.
+            before: The job's state; None at its first review.
             is_known: Whether this review holds the job, and all that stands in the way is known.
             until: When this review expects to approve the job; None for never.
         """

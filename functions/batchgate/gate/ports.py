@@ -1,4 +1,4 @@
-"""What a review needs from the world, as the review sees it."""
+"""The ports: what a review needs from AWS and the clock, and the values that pass through them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,10 +7,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from batchgate.errors import UnreadableItemError
-from batchgate.gate.state import State
+from batchgate.gate.state import Action, State
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.compiled import PolicySet
-from batchgate.policy.facts import Gap
+from batchgate.policy.facts import NOT_READ, Gap
 
 
 class Clock(Protocol):
@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class ListedJob(Struct, frozen=True):
-    """One row of ListJobs: a hint that is worth a review."""
+    """One row of ListJobs: a hint that the job should be reviewed."""
 
     ref: JobRef
     status: JobStatus
@@ -30,16 +30,18 @@ class ListedJob(Struct, frozen=True):
 
 
 class JobSnapshot(Struct, frozen=True):
-    """One job as S3 showed it at one time.
+    """One job as S3 showed it at one instant.
 
     Attributes:
         tags: The job's tags; a gap where they were not asked for or may not be read.
-        read_at: Before the first of the calls: the facts are at least this fresh.
+        read_at: An instant before the first call: the facts are at least this fresh.
+        manifest_bytes: The size of the manifest; a gap where it was not asked for or can't be had.
     """
 
     job: Job
     tags: Mapping[str, str] | Gap
     read_at: datetime
+    manifest_bytes: int | Gap = NOT_READ
 
 
 class JobsApi(Protocol):
@@ -54,10 +56,10 @@ class JobsApi(Protocol):
         """
         ...
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
-        """DescribeJob, and GetJobTagging beside it where asked.
+    def snapshot(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
+        """DescribeJob, and GetJobTagging in parallel where asked.
 
-        Tags that may not be read, or that S3 does not speak of, are a gap; every other trouble is raised as by
+        Tags that the gate may not read, or that are not in the response, are a gap; other errors are raised as by
         `describe`.
 
         Raises:
@@ -69,7 +71,7 @@ class JobsApi(Protocol):
         """ListJobs, all pages, in S3's order.
 
         Raises:
-            JobsApiError: Denied, throttled or broken; what was listed so far has been given out.
+            JobsApiError: Denied, throttled or broken; what was listed before has been returned.
         """
         ...
 
@@ -77,7 +79,7 @@ class JobsApi(Protocol):
         """UpdateJobStatus, one attempt.
 
         Raises:
-            JobsApiThrottledError: Refused for the rate; surely no effect.
+            JobsApiThrottledError: Refused for its rate; surely no effect.
             UpdateRefusedError, JobsApiDeniedError, JobNotFoundError: Refused; surely no effect.
             UpdateUnclearError: It may have had, or may still have, its effect.
         """
@@ -85,13 +87,13 @@ class JobsApi(Protocol):
 
 
 class ManifestsApi(Protocol):
-    """What S3 says of the object that is a job's manifest."""
+    """The object that is a job's manifest."""
 
     def size(self, job: Job) -> int | Gap:
         """Its size in bytes, of the version and with the ETag that the job names; else why it can't be had.
 
         Raises:
-            ManifestsApiError: S3's own trouble, or the network's; nothing is known.
+            ManifestsApiError: S3 or the network failed; nothing is known.
         """
         ...
 
@@ -103,7 +105,7 @@ class PolicySource(Protocol):
         """The policies that may decide now.
 
         Raises:
-            PolicyUnavailableError: There are none that may.
+            PolicyUnavailableError: There are none.
         """
         ...
 
@@ -116,7 +118,7 @@ class CircuitBreaker(Struct, frozen=True):
 
 
 class Pause(Struct, frozen=True):
-    """Somebody told the gate to claim nothing.
+    """Until the pause ends, the gate claims nothing.
 
     Attributes:
         by: The caller's ARN.
@@ -128,7 +130,7 @@ class Pause(Struct, frozen=True):
 
 
 class Unreadable(Struct, frozen=True):
-    """An item of the ledger that this version can't read; nothing is done about its job until somebody mends it.
+    """An item of the ledger that this version can't read. Its job is left alone until the item is fixed.
 
     Attributes:
         ref: The job; None where not even that can be read.
@@ -146,24 +148,24 @@ class DecisionLedger(Protocol):
         """The job's state; None where nothing was ever written.
 
         Raises:
-            UnreadableItemError: It is not what this version writes: another one's, or broken.
+            UnreadableItemError: Another version wrote it, or it is broken.
             LedgerError: It could not be read.
         """
         ...
 
     def write(self, state: State, *, replacing: State | None, review: "Review | None" = None) -> State:
-        """Write `state` if nobody wrote since `replacing` was read; the answer has the new `rev`.
+        """Write `state` if nothing was written since `replacing` was read; return it with its new `rev`.
 
-        A write whose answer was lost and that is found done is a success.
+        A write whose response was lost, and that is found to have been made, is a success.
 
         Args:
-            state: What is to be true from now on.
+            state: The new state.
             replacing: What was read; None where nothing was.
             review: Appended to the job's history with it, both or neither.
 
         Raises:
-            LedgerConflictError: Somebody else wrote since.
-            LedgerError: It could not be written, as far as can be known.
+            LedgerConflictError: Another review wrote since.
+            LedgerError: As far as is known, it was not written.
         """
         ...
 
@@ -196,8 +198,8 @@ class DecisionLedger(Protocol):
     def open_items(self) -> Iterator[State | Unreadable]:
         """What is not settled and announced yet, by `due_at`; a hint: it may be older than what `read` answers.
 
-        Of each only what the sweep and people look at is there; nothing may be written from it. An item that can't be
-        read costs the others nothing.
+        Each has only the fields that the sweep and people use; nothing may be written from it. An item that can't be
+        read does not affect the others.
         """
         ...
 
@@ -205,12 +207,12 @@ class DecisionLedger(Protocol):
         """Which of these jobs are settled and announced."""
         ...
 
-    def told_until(self) -> datetime | None:
-        """Up to when people were told of holds; None before the first digest, and where nobody can read it."""
+    def notified_until(self) -> datetime | None:
+        """The time up to which the digests cover holds; None before the first digest, and where it can't be read."""
         ...
 
-    def tell_until(self, instant: datetime) -> None:
-        """Remember up to when people were told, unless somebody told them later."""
+    def set_notified_until(self, instant: datetime) -> None:
+        """Record that a digest covers the holds up to an instant, unless a later instant is recorded."""
         ...
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
@@ -223,13 +225,12 @@ class DecisionLedger(Protocol):
 
 
 class Review(Struct, frozen=True):
-    """What one review came to; the answer of `review_job`, what is announced, and the history's record.
+    """The result of one review: what `review_job` returns, what is announced, and what the history keeps.
 
     Attributes:
         id: Of the decision: the same for the same end of the same job, however often it is announced.
-        action: approved, cancelled, held, waiting, superseded, ungated, ungated_or_confirmed_elsewhere, lapsed,
-            left, or nothing.
-        verdict: The policies' verdict; "" where they were not asked.
+        action: What came of the review.
+        verdict: The policies' verdict; "" where they were not evaluated.
         until: When a hold's window opens; None where it does not, or nothing is held.
         cancels_at: When a held job will be cancelled unless it is fixed; None likewise.
         decided_by: The policy version, or a person's ARN; "" where nothing was decided.
@@ -237,14 +238,14 @@ class Review(Struct, frozen=True):
         total_tasks: For the log; None where unknown.
         suspended_at: Since when the job waits; None where it never did, or S3 does not say.
         shadow: The policies are in shadow mode: nothing was or will be done by them.
-        alarm: What a person must hear of; "" for nothing.
-        block: What but the policies makes it a hold; "" where they do.
-        evidence: What the verdict rested on, as plain data; None where nothing was evaluated.
+        alarm: What a person must look into; "" for nothing.
+        block: Why it is held whatever the policies say; "" where the policies hold it.
+        evidence: The facts of the verdict, as plain data; None where nothing was evaluated.
     """
 
     ref: JobRef
     at: datetime
-    action: str
+    action: Action
     status: JobStatus
     id: str = ""
     verdict: str = ""
@@ -267,25 +268,25 @@ class Review(Struct, frozen=True):
 
 
 class Announcer(Protocol):
-    """Tells the world what reviews came to; at least once for every settled end."""
+    """Announces reviews; every settled end at least once."""
 
     def announce(self, review: Review) -> bool:
-        """Tell of one review; False leaves it to the gate's next review of the job.
+        """Announce one review; False leaves it to the gate's next review of the job.
 
         Raises:
-            AnnounceError: It could not be told, or not all of it; it is told again.
+            AnnounceError: It was not announced, or not completely; it is announced again.
         """
         ...
 
 
 class Notices(Protocol):
-    """Messages to the people who decide what the gate holds."""
+    """Messages to the people who decide held jobs."""
 
     def send(self, subject: str, message: str) -> None:
         """Send one message, printable ASCII and line ends.
 
         Raises:
-            AnnounceError: It was not sent, as far as can be known.
+            AnnounceError: As far as is known, it was not sent.
         """
         ...
 
@@ -298,18 +299,18 @@ class NewId(Protocol):
         ...
 
 
-class Gate(Struct, frozen=True):
+class Ports(Struct, frozen=True):
     """The ports of one invocation, and what the deployment chose.
 
     Attributes:
-        deadline: When this invocation is ended at the latest, finished or not.
+        deadline: When this invocation is ended, finished or not.
         breaker: On cancellations by policy.
-        notices: To people; None where nobody wants any.
+        notices: Messages to people; None where no topic is set.
         adopt_existing: Whether jobs that are older than the gate are decided.
         suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate.
-        listed: What S3 listed just now, before this review, as waiting or running; None where it was not asked (the
-            sweep asks, and nobody else may), or did not answer.
-        look_again_after: How long a hold is left alone at most.
+        listed: The jobs that S3 listed before this review as waiting or running; None where it was not asked (only
+            the sweep asks, and only it may), or did not answer.
+        review_again_after: The longest time until a hold is reviewed again.
     """
 
     jobs: JobsApi
@@ -325,4 +326,4 @@ class Gate(Struct, frozen=True):
     adopt_existing: bool = False
     suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
     listed: frozenset[JobRef] | None = None
-    look_again_after: timedelta = timedelta(minutes=15)
+    review_again_after: timedelta = timedelta(minutes=15)

@@ -1,6 +1,6 @@
-"""The protocol's table: what the gate's truth and S3's answer together call for.
+"""The protocol's table: the next step, from a job's state and S3's description of the job.
 
-Pure: no effect is here, and every row can be tested by itself.
+Pure, so that every row is tested by itself.
 """
 
 from datetime import datetime, timedelta
@@ -20,19 +20,20 @@ Source: AWS Signature Version 4, request expiration (*inferred* for this call).
 """
 
 CLOCKS_APART_AT_MOST = timedelta(seconds=30)
-"""How far a review's clock may be from S3's: as far as a lease's margin allows for."""
+"""How far a review's clock may be from S3's: the margin of a lease."""
 
 _DATE_IS_EXACT_TO = timedelta(seconds=1)
 """*Source*: RFC 9110, Date."""
 
 GONE_AFTER = timedelta(days=1)
-"""A job that S3 does not know so long after it was heard of may be gone."""
+"""A job that S3 still does not know this long after it was first seen may be gone."""
 
 MISSING_FOR = timedelta(minutes=10)
-"""How long S3 must have said that it does not know a job before that can be final."""
+"""For how long S3 must say that it does not know a job before that can be final."""
 
 CONTRADICTED_FOR = timedelta(minutes=5)
-"""How long after a job's end was settled S3 must say Suspended before that end is doubted: no answer is so old."""
+"""How long after a job's end was settled S3 must still say Suspended before that end is doubted: no response is that
+old."""
 
 _RUNS = frozenset({JobStatus.READY, JobStatus.ACTIVE, JobStatus.PAUSING, JobStatus.PAUSED})
 _FINISHES = frozenset({JobStatus.COMPLETING, JobStatus.COMPLETE})
@@ -41,28 +42,34 @@ _FAILS = frozenset({JobStatus.FAILING, JobStatus.FAILED})
 
 
 class Step(Enum):
-    """What a review does, where it is not the settling of an end."""
+    """What a review, or the owner of a claim, does next, where it does not settle an end."""
 
     WAIT = auto()
-    """S3 is not ready for a decision; nothing is written."""
+    """S3 is not ready for a decision. Nothing is written."""
     EVALUATE = auto()
     """The policies decide."""
     LEAVE = auto()
-    """Another review owns the job, or S3 does not know it just now."""
-    LOOK_AGAIN = auto()
-    """The job runs, and a cancel of ours may still arrive: look again when it no longer can."""
+    """Another review owns the job."""
+    NOT_SHOWN = auto()
+    """S3 does not know the job now; it may later."""
+    REVIEW_LATER = auto()
+    """The job runs, and a cancellation of the gate's may still take effect: review it when it no longer can."""
     NOTHING = auto()
     """There is nothing to do, now or later."""
     ANNOUNCE = auto()
-    """The end is settled and was not announced yet."""
+    """The end is settled and not announced yet."""
+    WITHDRAW = auto()
+    """The owner's update surely had no effect, and the job may still be decided: the claim becomes a hold."""
+    LEAVE_CLAIM = auto()
+    """It is not known whether the owner's update had an effect: the claim is left to its lease."""
 
 
 class Missing(Struct, frozen=True):
-    """S3 does not know the job: ask again, and see whether it lists it.
+    """S3 does not know the job: ask again, and check whether it lists the job.
 
     Attributes:
-        since: When it said so first.
-        listing_decides: It has said so for long enough: the job is gone unless S3 lists it.
+        since: When S3 first said so.
+        listing_decides: S3 has said so for long enough: the job is gone unless S3 lists it.
     """
 
     since: datetime
@@ -70,10 +77,10 @@ class Missing(Struct, frozen=True):
 
 
 class Settle(Struct, frozen=True):
-    """The job has come to an end that the ledger does not know yet.
+    """The job has ended, and the ledger does not have its end yet.
 
     Attributes:
-        direction: What was applied; None where nothing of ours was.
+        direction: The gate's update that was applied; None for none.
         after_hold: An update took effect after the gate had decided to hold: an alarm.
     """
 
@@ -87,7 +94,7 @@ NextStep: TypeAlias = Step | Settle
 
 
 def asks_for_confirmation(state: State | None, job: Job, survives: DateSurvives) -> AsksForConfirmation:
-    """Whether a job asks for confirmation, by all that S3 and the ledger say of it."""
+    """Whether a job asks for confirmation, by S3's description and the ledger."""
     return job.asks_for_confirmation(
         known_to_ask=state is not None and state.is_of_one_that_asks, date_survives=survives
     )
@@ -104,9 +111,9 @@ def next_step(
     """Read the table.
 
     Args:
-        state: The gate's truth; None where it never wrote about the job.
+        state: The job's state; None where the ledger has none.
         job: S3's answer.
-        now: Aware instant, not after S3 was asked: what can no longer arrive then is seen in the answer.
+        now: Aware instant, not after S3 was asked: an update that can no longer arrive then shows in S3's response.
         cancel_ungated: Whether a job that surely does not ask for confirmation may be cancelled.
         survives: Whether a job that was confirmed still has its SuspendedDate.
     """
@@ -126,21 +133,21 @@ def next_step(
 
 
 def leave_ungated(state: State | None, job: Job, now: datetime) -> NextStep:
-    """What to do about a job that does not ask for confirmation, and that nothing forbids."""
+    """The step for a job that does not ask for confirmation and that no policy cancels."""
     return Step.NOTHING if job.status.before_suspended else _moved_on(state, job, now, AsksForConfirmation.NO)
 
 
 def is_open_again(state: State, job: Job, now: datetime) -> bool:
-    """Whether a settled end is doubted, because S3 says Suspended all the same, and has for a while.
+    """Whether a settled end is doubted, because S3 has said Suspended for a while after it.
 
-    Only an end that was announced, and in which nothing of the gate's was applied or may have been sent: whatever
-    is decided now is the first decision.
+    Only an announced end is opened again, and only where no update of the gate's was applied or may have been sent:
+    whatever is decided now is the first decision.
     """
     return may_reopen(state, job) and state.decided_at is not None and now - state.decided_at >= CONTRADICTED_FOR
 
 
 def may_reopen(state: State, job: Job) -> bool:
-    """The same for a person, who need not wait."""
+    """The same for a person's decision, which need not wait."""
     return (
         state.phase is Phase.SETTLED
         and job.status is JobStatus.SUSPENDED
@@ -151,7 +158,7 @@ def may_reopen(state: State, job: Job) -> bool:
 
 
 def reopened(state: State) -> State:
-    """A settled job as one that is still to be decided; how long it was held before counts no more."""
+    """A settled job as one that is still to be decided. The time that it was held before does not count."""
     return replace(
         state,
         phase=Phase.HELD,
@@ -170,7 +177,7 @@ def reopened(state: State) -> State:
 
 
 def _moved_on(state: State | None, job: Job, now: datetime, asks: AsksForConfirmation) -> NextStep:
-    """What to do about a job that S3 has moved beyond Suspended, or that never came there."""
+    """The step for a job that has left Suspended, or that never was Suspended."""
     if state is not None:
         return _end(state, job, now, asks)
     if asks is AsksForConfirmation.YES:
@@ -179,18 +186,18 @@ def _moved_on(state: State | None, job: Job, now: datetime, asks: AsksForConfirm
 
 
 def _end(state: State, job: Job, now: datetime, asks: AsksForConfirmation) -> NextStep:
-    """What has become of a job that the gate held or claimed, and that S3 has moved on."""
+    """The step for a job that the gate held or claimed, and that has left Suspended."""
     if is_ours(state, job):
         return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
     if not job.status_update_reason and _moved_as(job.status) is state.possibly_sent is not None:
         return Settle(Outcome.APPLIED, state.direction, unattributed=True)
     if job.status in _RUNS and state.possibly_sent is RequestedAction.CANCEL and now < arrives_until(state, now):
-        return Step.LOOK_AGAIN
+        return Step.REVIEW_LATER
     return Settle(_without_us(job, asks))
 
 
 def _without_us(job: Job, asks: AsksForConfirmation) -> Outcome:
-    """The end of a job to which nothing of the gate's was applied."""
+    """The end of a job to which no update of the gate's was applied."""
     match asks:
         case AsksForConfirmation.NO:
             return Outcome.UNGATED
@@ -210,7 +217,7 @@ def _carries_claim(state: State, job: Job) -> bool:
 
 
 def contradiction(state: State | None, job: Job) -> str:
-    """What S3 says against a settled end, for an alarm; "" where it does not."""
+    """How S3 contradicts a settled end, for an alarm; "" where it does not."""
     if state is None or state.phase is not Phase.SETTLED:
         return ""
     if job.status is JobStatus.SUSPENDED:
@@ -228,61 +235,62 @@ def _moved_as(status: JobStatus) -> RequestedAction | None:
 
 
 def arrives_until(state: State, now: datetime) -> datetime:
-    """Until when an update that may have been sent can still take effect; a while yet where no lease is known."""
+    """Until when an update that may have been sent can still take effect; from now on where no lease is known."""
     is_known = state.lease_until is not None and state.lease_until - now <= LEASE_AT_MOST
     return (state.lease_until if is_known and state.lease_until else now) + SIGNATURE_LIVES
 
 
 def clocks_apart(date: datetime, asked_at: datetime, answered_at: datetime) -> timedelta:
-    """How far one's clock is ahead of S3's at least; negative where it is behind.
+    """How far the gate's clock is ahead of S3's, at least; negative where it is behind.
 
-    S3 wrote `date` between the two instants, somewhere within its second: how long the call took is no difference.
+    S3 wrote `date` between the two instants, somewhere within its second, so the time that the call took is no
+    difference.
 
     Args:
-        date: Of S3's answer.
-        asked_at: By one's own clock, before S3 was asked.
-        answered_at: By the same, when the answer was there.
+        date: Of S3's response.
+        asked_at: By the gate's clock, before S3 was asked.
+        answered_at: By the same clock, when the response was there.
     """
     ahead, behind = asked_at - (date + _DATE_IS_EXACT_TO), answered_at - date
     return ahead if ahead > timedelta(0) else min(behind, timedelta(0))
 
 
 def find_missing(state: State | None, now: datetime) -> Step | Missing:
-    """What to do about a job that S3 does not know: too new, hidden for a while, or gone.
+    """The step for a job that S3 does not know: it is too new, not shown for a while, or gone.
 
-    A job that the gate wrote about was known once. It is gone when S3 has not known it for minutes, a day after it was
-    heard of, and does not list it either.
+    S3 knew a job once that is in the ledger. The job is gone when S3 has not known it for `MISSING_FOR`, a day after
+    it was first seen, and does not list it either.
     """
     if state is None:
-        return Step.WAIT
+        return Step.NOT_SHOWN
     if state.phase is Phase.SETTLED:
         return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
     if state.lease_is_live(now):
         return Step.LEAVE
     known_since = state.created_at or state.first_held_at or state.lease_until
     if known_since is None or now - known_since <= GONE_AFTER:
-        return Step.LEAVE
+        return Step.NOT_SHOWN
     since = state.missing_since or now
     return Missing(since, listing_decides=now - since >= MISSING_FOR)
 
 
 def conclude_unclear(state: State, job: Job, survives: DateSurvives = DateSurvives.UNKNOWN) -> NextStep:
-    """What the owner of a live claim makes of S3's answer after an update of unknown effect.
+    """The step of a live claim's owner after an update whose effect is not known, by S3's description of the job.
 
-    Only what is certain is settled; everything else is left to the lease.
+    Only what is certain is settled. Otherwise the claim is left to its lease.
     """
     ended = job.status in _FINISHES | _IS_CANCELLED | _FAILS
     refused_for_good = job.status in _RUNS and state.direction is RequestedAction.APPROVE
     if is_ours(state, job) or ended or refused_for_good:
         return _end_for_owner(state, job, asks_for_confirmation(state, job, survives), sent=True)
-    return Step.LEAVE
+    return Step.LEAVE_CLAIM
 
 
 def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurvives.UNKNOWN) -> NextStep:
-    """What the owner makes of S3's answer after an update that surely had no effect.
+    """The step of a live claim's owner after an update that surely had no effect, by S3's description of the job.
 
-    Step.EVALUATE stands for: not at its end yet, withdraw the claim. So does a job that runs while an
-    earlier cancel may still arrive, and one that runs unasked and that is still to be cancelled.
+    The claim is also withdrawn while the job runs and an earlier cancellation may still take effect, and where it
+    runs without having asked for confirmation and is still to be cancelled.
     """
     asks = asks_for_confirmation(state, job, survives)
     if is_ours(state, job) or job.status in _FINISHES | _IS_CANCELLED | _FAILS:
@@ -290,7 +298,7 @@ def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurviv
     may_come = state.maybe_sent and state.direction is RequestedAction.CANCEL
     if job.status in _RUNS and asks is not AsksForConfirmation.NO and not may_come:
         return _end_for_owner(state, job, asks, sent=state.maybe_sent)
-    return Step.EVALUATE
+    return Step.WITHDRAW
 
 
 def _end_for_owner(state: State, job: Job, asks: AsksForConfirmation, *, sent: bool) -> Settle:

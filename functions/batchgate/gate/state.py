@@ -1,23 +1,41 @@
-"""What the ledger keeps of one job: one item of truth, `STATE`."""
+"""The state of one job: the ledger's item `STATE`."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from batchgate.jobs.model import JobRef, RequestedStatus
 
 
 class Phase(StrEnum):
-    """How far the gate has come with a job."""
+    """How far a job's decision is."""
 
     HELD = "held"
     CLAIMED = "claimed"
     SETTLED = "settled"
 
 
+class Action(StrEnum):
+    """What came of a review."""
+
+    APPROVED = "approved"
+    CANCELLED = "cancelled"
+    HELD = "held"
+    WAITING = "waiting"
+    """S3 still prepares the job, or has not said yet what the policies ask about."""
+    SUPERSEDED = "superseded"
+    UNGATED = "ungated"
+    UNGATED_OR_CONFIRMED_ELSEWHERE = "ungated_or_confirmed_elsewhere"
+    LAPSED = "lapsed"
+    LEFT = "left"
+    """Another review owns the job, or what is known is not enough to go on; the job is due again later."""
+    NOTHING = "nothing"
+
+
 class RequestedAction(StrEnum):
-    """What the job's claims try to do; the gate's hand moves one way a job."""
+    """What the gate asks S3 to do with a job. All claims of one job ask for the same."""
 
     APPROVE = "approve"
     CANCEL = "cancel"
@@ -28,50 +46,54 @@ class RequestedAction(StrEnum):
         return RequestedStatus.READY if self is RequestedAction.APPROVE else RequestedStatus.CANCELLED
 
     @property
-    def done(self) -> str:
-        """What was done once S3 has done it: approved or cancelled."""
-        return "approved" if self is RequestedAction.APPROVE else "cancelled"
+    def done(self) -> Action:
+        """What came of the review once S3 has applied it."""
+        return Action.APPROVED if self is RequestedAction.APPROVE else Action.CANCELLED
 
 
 class Block(StrEnum):
     """What keeps the gate from deciding, whatever the policies say."""
 
     PAUSED = "paused"
-    """Somebody paused the gate."""
+    """The gate is paused."""
     CIRCUIT_BREAKER = "circuit breaker"
-    """Too many cancellations in too short a time."""
+    """Too many cancellations within the circuit breaker's time."""
     ADOPTION = "adoption"
-    """The job is older than the gate, which was not told to decide such jobs."""
+    """The job is older than the gate, and the setting `adopt_existing` leaves such jobs to people."""
     CONFLICTING_UPDATE = "conflicting update"
-    """An update the other way may have been sent; the gate's hand moves one way a job."""
+    """An earlier update with the other action may have been sent, and may still take effect."""
 
 
 class Outcome(StrEnum):
     """How a job ended for the gate."""
 
     APPLIED = "applied"
-    """S3 did what the gate asked."""
+    """S3 applied the gate's update."""
     SUPERSEDED = "superseded"
-    """Somebody else decided."""
+    """Somebody else decided, outside the gate."""
     UNGATED = "ungated"
-    """It did not ask for confirmation, and ran."""
+    """The job did not ask for confirmation, and ran."""
     UNGATED_OR_CONFIRMED_ELSEWHERE = "ungated_or_confirmed_elsewhere"
-    """It ran, and nothing says whether it ever waited for confirmation."""
+    """The job ran, and whether it ever waited for confirmation is not known."""
     LAPSED = "lapsed"
     """The job ended without a decision."""
 
 
 LEASE_AT_MOST = timedelta(hours=1)
-"""Longer than any invocation: a lease that ends later was not written by one."""
+"""Longer than any invocation: no gate writes a lease that ends later."""
+
+
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
+"""An aware instant."""
 
 
 class State(Struct, frozen=True):
-    """The gate's truth about one job.
+    """The state of one job.
 
     Attributes:
         rev: Counts the writes; every write is conditional on the one before.
         phase: held, claimed or settled.
-        verdict: The last review's verdict, in its own word.
+        verdict: The last review's verdict.
         reason: The last review's reason.
         decided_by: The policy version, or a person's ARN.
         policy_version: The policies that evaluated last.
@@ -80,16 +102,17 @@ class State(Struct, frozen=True):
         known_at: When the last review found it held for such reasons, from which on more time counts; None where the
             time since then does not.
         owes_chance: Nothing counts until a review could have approved it: after an outage of the gate's.
-        due_at: When somebody has to look again; the lease's end of a claim, at once for the end,
-            None only when settled and announced.
+        due_at: When the job must be reviewed again; of a claim when its lease ends, of an end at once; None only when
+            the end is settled and announced.
         claim_id: The job's own, made with its first claim and kept ever after; part of every
             reason; None before.
         attempt: How many claims there were.
         direction: The claims' own; None where no claim may have been sent.
-        maybe_sent: A claim's lease ran out before it was known what became of it; kept when the job is settled.
-        lease_until: Until when the last claim's owner, and nobody else, acts.
+        maybe_sent: A claim's lease ended before it was known whether its update was applied. Kept when the job is
+            settled.
+        lease_until: Until when only the last claim's owner acts.
         outcome: How it ended; None while open.
-        unattributed: It ended in the claim's direction, and no reason on the job says by whom.
+        unattributed: It ended as the claim asked for, and no reason on the job says who decided.
         decided_at: When the end was settled; None while open.
         announced_at: When the end was announced; None before.
         until: When a hold's window opens, as the last review saw it; None where none will.
@@ -104,7 +127,7 @@ class State(Struct, frozen=True):
         created_at: When the job was created; None where S3 did not say.
         suspended_at: Since when the job waits for confirmation; None where S3 did not say.
         ungated: What is held or claimed here did not ask for confirmation.
-        missing_since: When S3 first said that it does not know the job, and has not shown it since; None where it has.
+        missing_since: When S3 first said that it does not know the job; None once S3 has shown it again.
     """
 
     ref: JobRef
@@ -114,46 +137,46 @@ class State(Struct, frozen=True):
     reason: str
     decided_by: str
     policy_version: str
-    due_at: datetime | None
-    first_held_at: datetime | None = None
+    due_at: Instant | None
+    first_held_at: Instant | None = None
     held_for_known: timedelta = timedelta(0)
-    known_at: datetime | None = None
+    known_at: Instant | None = None
     owes_chance: bool = False
     claim_id: str | None = None
     attempt: int = 0
     direction: RequestedAction | None = None
     maybe_sent: bool = False
-    lease_until: datetime | None = None
+    lease_until: Instant | None = None
     outcome: Outcome | None = None
     unattributed: bool = False
-    decided_at: datetime | None = None
-    announced_at: datetime | None = None
-    until: datetime | None = None
-    cancels_at: datetime | None = None
+    decided_at: Instant | None = None
+    announced_at: Instant | None = None
+    until: Instant | None = None
+    cancels_at: Instant | None = None
     block: Block | None = None
-    news_at: datetime | None = None
+    news_at: Instant | None = None
     shadow: bool = False
     evaluated: str = ""
     governing: tuple[str, ...] = ()
     operation: str = ""
     total_tasks: int | None = None
-    created_at: datetime | None = None
-    suspended_at: datetime | None = None
+    created_at: Instant | None = None
+    suspended_at: Instant | None = None
     ungated: bool = False
-    missing_since: datetime | None = None
+    missing_since: Instant | None = None
 
     def lease_is_live(self, now: datetime) -> bool:
-        """Whether the owner of a claim still acts, and everybody else leaves; a lease too far ahead is nobody's."""
+        """Whether only the claim's owner may act. A lease that ends too far ahead was written by no gate."""
         if self.phase is not Phase.CLAIMED or self.lease_until is None:
             return False
         return timedelta(0) < self.lease_until - now <= LEASE_AT_MOST
 
     @property
     def is_of_one_that_asks(self) -> bool:
-        """A hold or claim of a job that was seen to wait for confirmation."""
+        """Whether this is a hold or claim of a job that was seen waiting for confirmation."""
         return self.phase is not Phase.SETTLED and not self.ungated
 
     @property
     def possibly_sent(self) -> RequestedAction | None:
-        """The direction of an update that may have been sent, or may still arrive; None if none may."""
+        """The action of an update that may have been sent and may still take effect; None if there is none."""
         return self.direction if self.maybe_sent or self.phase is Phase.CLAIMED else None

@@ -1,7 +1,7 @@
-"""What Lambda calls; a few lines each.
+"""The functions that Lambda calls; a few lines each.
 
-What is loaded up to the first answer stays for good, so looking for garbage in it is a waste, of some 20 ms at a cold
-start. In Lambda the collector is off until then, and what is there by then it never looks at.
+Everything that is loaded before the first response stays in memory for good. Collecting garbage meanwhile would cost
+some 20 ms of a cold start, so in Lambda the collector is off until then, and never examines those objects afterwards.
 """
 
 import gc
@@ -17,8 +17,8 @@ if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     gc.disable()
 
 
-def collecting_after_the_first_answer(handler: Callable[P, T]) -> Callable[P, T]:
-    """Turn the collector on when the handler has answered, or failed, for the first time."""
+def collecting_after_first_response(handler: Callable[P, T]) -> Callable[P, T]:
+    """Turn the garbage collector on after the handler's first invocation, whether it returned or raised."""
 
     @wraps(handler)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""The dashboard's widget of held jobs: what waits, since when, for what, and the command that decides it. Read-only."""
+"""The dashboard's widget of held jobs: what is held, since when, why, and the command that decides it. Read-only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from batchgate.aws.wiring import Home, SystemClock, logger, open_ledger
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import DecisionLedger, Unreadable
 from batchgate.gate.state import Block, Phase, State
-from batchgate.handlers import collecting_after_the_first_answer
+from batchgate.handlers import collecting_after_first_response
 from batchgate.policy.wording import printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batchgate.jobs.model import Json
 
 SHOWN: Final = 100
-"""Rows; more would not help anybody at a glance. CloudWatch takes 6 MiB at most (Lambda's answer)."""
+"""Rows; nobody reads more of them. Lambda's response may have 6 MiB."""
 
 _DESCRIPTION: Final = """## Held jobs
 The S3 Batch Operations jobs that batchgate holds, the longest first. Takes no parameters.
@@ -34,13 +34,13 @@ _NOTES: Final = {
 }
 
 
-@collecting_after_the_first_answer
+@collecting_after_first_response
 @logger.inject_lambda_context
 def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, str]:
-    """Answer HTML, or the documentation that CloudWatch asks for with `describe`.
+    """Return HTML, or the documentation that CloudWatch asks for with `describe`.
 
-    *Source*: CloudWatch User Guide, custom widgets: `{"describe": true}` asks for Markdown; what is answered is put
-    into the dashboard without scripts.
+    *Source*: CloudWatch User Guide, custom widgets: `{"describe": true}` asks for Markdown; HTML is put into the
+    dashboard without scripts.
     """
     if event.get("describe"):
         return {"markdown": _DESCRIPTION}
@@ -51,7 +51,7 @@ def handler(event: dict[str, Json], context: LambdaContext) -> str | dict[str, s
     held = [item for item in items if isinstance(item, State) and item.phase is Phase.HELD]
     rows = sorted(held, key=lambda item: (item.first_held_at or now, item.ref))
     banner = _pause_in_words(ledger) + "".join(
-        f"<p><strong>Not shown</strong>, for the ledger's item can't be read: {_text(str(item.error))}</p>"
+        f"<p><strong>Not shown</strong>: the ledger's item can't be read: {_text(str(item.error))}</p>"
         for item in items
         if isinstance(item, Unreadable)
     )
@@ -67,7 +67,7 @@ def _pause_in_words(ledger: DecisionLedger) -> str:
     try:
         pause = ledger.pause()
     except UnreadableItemError as error:
-        return f"<p><strong>The gate is paused</strong>, and nobody can read since when: {_text(str(error))}</p>"
+        return f"<p><strong>The gate is paused</strong>; since when can't be read: {_text(str(error))}</p>"
     if pause is None:
         return ""
     return (
@@ -96,5 +96,5 @@ def _row(item: State, home: Home) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that can't be anything but text, whoever wrote it."""
+    """Any text as text: nothing in it is HTML or moves the cursor."""
     return escape(printable(text))

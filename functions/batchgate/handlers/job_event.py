@@ -1,4 +1,4 @@
-"""The gate function: EventBridge's job events, from the queue or handed over directly."""
+"""The gate function: reviews the jobs of EventBridge's events, delivered by the queue or passed directly."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from batchgate.aws.announcements import count_trouble
-from batchgate.aws.wiring import Home, gate, logger
+from batchgate.aws.announcements import count_error
+from batchgate.aws.wiring import Home, logger, open_ports
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
-from batchgate.handlers import collecting_after_the_first_answer
+from batchgate.handlers import collecting_after_first_response
 from batchgate.jobs.events import parse_job_event
 from batchgate.policy.wording import logged, printable
 from batchgate.text import shorten
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from batchgate.jobs.model import Json
 
 TRIES_FOR_AN_UNKNOWN_JOB = 3
-"""S3 may not know a job just after its creation; after so many deliveries it is not there."""
+"""S3 may not know a job just after its creation. After this many deliveries the event is dropped."""
 
 
 class Failure(TypedDict):
-    """One message that is to come again."""
+    """One message to deliver again."""
 
     itemIdentifier: str
 
 
 class PartialFailure(TypedDict):
-    """What Lambda's event source mapping takes for an answer: the messages that are to come again.
+    """The response that Lambda's event source mapping expects: the messages to deliver again.
 
     *Source*: Lambda developer guide, "Implementing partial batch responses" with Amazon SQS.
     """
@@ -40,12 +40,12 @@ class PartialFailure(TypedDict):
     batchItemFailures: list[Failure]
 
 
-@collecting_after_the_first_answer
+@collecting_after_first_response
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
-    """Review each job that the queue hands over; report the ones to hand over again.
+    """Review the job of each message; return the messages to deliver again.
 
-    An EventBridge event that is handed over directly is reviewed the same way; its trouble is raised.
+    An EventBridge event that is passed directly is reviewed the same way, and its error is raised.
     """
     if "Records" not in event:
         review_event(event, context)
@@ -58,25 +58,25 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialFailure:
 
 
 def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
-    """Review one message's job; whatever befalls it is told, and costs its neighbours nothing.
+    """Review one message's job. A failure is logged and counted, and does not affect the batch's other messages.
 
-    Powertools' batch processor would do the same, and takes as long to load as everything that evaluates.
+    Powertools' batch processor would do the same, but takes as long to load as all of the evaluation code.
     """
     with logger.append_context_keys(message_id=printable(record["messageId"])):
         try:
             _review_record(record, context)
         except GateError as error:
-            if not isinstance(error, JobNotFoundError):  # own trouble; that S3 knows no job yet is none
-                logger.error("to be delivered again: own trouble", extra={"error": logged(error)})
-                count_trouble(error)
+            if not isinstance(error, JobNotFoundError):  # a job that S3 does not know yet is no error of the gate
+                logger.error("to be delivered again: error of the gate", extra={"error": logged(error)})
+                count_error(error)
             return False
         except Exception as error:  # noqa: BLE001 - the outermost boundary of a record
-            said = {
+            details = {
                 "error": shorten(printable(repr(error))),
                 "at": [f"{each.filename}:{each.lineno} {each.name}" for each in extract_tb(error.__traceback__)],
             }
-            logger.error("to be delivered again: a surprise", extra=said)
-            count_trouble(error)
+            logger.error("to be delivered again: unexpected error", extra=details)
+            count_error(error)
             return False
         return True
 
@@ -91,17 +91,17 @@ def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
         review_event(event, context)
     except JobNotFoundError as error:
         last = int(record["attributes"]["ApproximateReceiveCount"]) >= TRIES_FOR_AN_UNKNOWN_JOB
-        said = "event dropped" if last else "to be delivered again"
-        logger.warning(f"{said}: S3 knows no such job", extra={"error": logged(error)})
+        outcome = "event dropped" if last else "to be delivered again"
+        logger.warning(f"{outcome}: S3 knows no such job", extra={"error": logged(error)})
         if not last:
             raise
 
 
 def review_event(event: Json, context: LambdaContext) -> None:
-    """Review the job that one event speaks of; an event that speaks of none here is dropped, and logged.
+    """Review the job of one event. An event that names no job of this account and Region is logged and dropped.
 
     Raises:
-        GateError: Own trouble: the event is worth another delivery.
+        GateError: The gate or a service failed: the event should be delivered again.
     """
     try:
         ref = parse_job_event(event)
@@ -114,5 +114,5 @@ def review_event(event: Json, context: LambdaContext) -> None:
         return
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
     if time_left < ONE_REVIEW_TAKES_AT_MOST:
-        raise OutOfTimeError(f"{ref}: not begun with {time_left.total_seconds():.0f} s left of the invocation")
-    review_job(ref, gate(home, time_left))
+        raise OutOfTimeError(f"{ref}: not started with {time_left.total_seconds():.0f} s left of the invocation")
+    review_job(ref, open_ports(home, time_left))

@@ -1,16 +1,16 @@
-"""The sweep function: what is due, and what no event announced. A rule calls it every minute."""
+"""The sweep function: reviews jobs that are due, or that no event announced. A rule calls it every minute."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from batchgate.aws.announcements import count_sweep, count_trouble
-from batchgate.aws.wiring import Home, gate, logger, sweep_plan
+from batchgate.aws.announcements import count_error, count_sweep
+from batchgate.aws.wiring import Home, logger, open_ports, sweep_plan
 from batchgate.errors import GateError
-from batchgate.gate.digest import tell_people
+from batchgate.gate.digest import notify_people
 from batchgate.gate.sweep import Memory, SweepReport, sweep_jobs
-from batchgate.handlers import collecting_after_the_first_answer
+from batchgate.handlers import collecting_after_first_response
 from batchgate.policy.wording import logged
 
 if TYPE_CHECKING:
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 _memory = Memory()
 
 
-@collecting_after_the_first_answer
+@collecting_after_first_response
 @logger.inject_lambda_context
 def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
-    """Sweep once; the answer says what was found and done.
+    """Sweep once and return a report.
 
     Raises:
-        GateError: Nothing could be done; the next minute's sweep tries again, and an alarm rings.
+        GateError: Nothing could be done. The next minute's sweep tries again; an alarm fires if this continues.
     """
     home = Home.of_function(context.invoked_function_arn)
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
     try:
-        ports = gate(home, time_left, paced=True)
+        ports = open_ports(home, time_left, paced=True)
         report = sweep_jobs(ports, sweep_plan(home), _memory, owner=context.aws_request_id)
     except GateError as error:
-        count_trouble(error)
+        count_error(error)
         raise
-    said = report_fields(report)
-    for what, trouble in report.troubles:
-        logger.error("sweep: own trouble", extra={"job": what, "error": logged(trouble)})
-        count_trouble(trouble)
+    fields = report_fields(report)
+    for subject, failure in report.errors:
+        logger.error("sweep: error of the gate", extra={"job": subject, "error": logged(failure)})
+        count_error(failure)
     count_sweep(report)
     if report.ran:
-        logger.info("swept", extra={"sweep": said})
+        logger.info("swept", extra={"sweep": fields})
     else:
-        logger.warning("another sweep is at it", extra={"sweep": said})
+        logger.warning("another sweep is running", extra={"sweep": fields})
     try:
-        tell_people(report.waiting, home.account_id, home.region, ports)
-    except GateError as error:  # the sweep went well all the same, and the next one tells
-        logger.error("digest: own trouble", extra={"error": logged(error)})
-        count_trouble(error)
-    return said
+        notify_people(report.waiting, home.account_id, home.region, ports)
+    except GateError as error:  # the sweep itself succeeded, and the next one sends the digest
+        logger.error("digest not sent", extra={"error": logged(error)})
+        count_error(error)
+    return fields
 
 
 def report_fields(report: SweepReport) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""What AppConfig asks before a document goes live: whether the gate could decide by it."""
+"""AppConfig's validator: rejects policy documents that the gate can't load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from batchgate.errors import PolicyError
-from batchgate.handlers import collecting_after_the_first_answer
+from batchgate.handlers import collecting_after_first_response
 from batchgate.policy.deployed import load_deployed
 from batchgate.policy.wording import first_of, printable
 from batchgate.text import shorten
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 logger = Logger(service="batchgate")
 
 _LOGGED = 100
-"""Problems of one document that are logged; all are in the error."""
+"""How many problems of one document are logged; the error has all of them."""
 
 
-@collecting_after_the_first_answer
+@collecting_after_first_response
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Read the document with the code that the gate reads it with.
+    """Load the document with the gate's own code.
 
     *Source* of the event's shape: AppConfig User Guide, "Understanding validators".
 
     Raises:
-        PolicyError: It is refused; whatever is raised keeps AppConfig from deploying it, and this message says why.
+        PolicyError: The document is invalid. AppConfig does not deploy it, and shows this message.
     """
-    said = {
+    document = {
         name: shorten(printable(str(event.get(name, ""))))
         for name in ("configurationProfileId", "configurationVersion")
     }
@@ -40,6 +40,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         policies = load_deployed(base64.b64decode(event["content"], validate=True))
     except PolicyError as error:
         problems = first_of([shorten(printable(str(problem))) for problem in error.problems])
-        logger.warning("policy refused", extra={**said, "problems": problems})
+        logger.warning("policy refused", extra={**document, "problems": problems})
         raise
-    logger.info("policy may go live", extra={**said, "policy_version": policies.version, "shadow": policies.shadow})
+    logger.info("policy may go live", extra={**document, "policy_version": policies.version, "shadow": policies.shadow})

@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from msgspec.structs import replace
 
 from batchgate.aws.announcements import Announcements, count_sweep
-from batchgate.gate.ports import Gate
+from batchgate.gate.ports import Ports
 from batchgate.jobs.model import JobRef
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import Pace
@@ -71,7 +71,7 @@ class _Telling(Stage):
         self._announcer = Announcements(logger)
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> Ports:
         """The ports of one invocation that begins now."""
         return replace(super().gate, announcer=self._announcer)
 

@@ -134,7 +134,8 @@ ROWS: dict[str, list[State | None]] = {
 }
 
 WAIT, EVALUATE, LEAVE, NOTHING, ANNOUNCE = Step.WAIT, Step.EVALUATE, Step.LEAVE, Step.NOTHING, Step.ANNOUNCE
-LATER = Step.LOOK_AGAIN
+NOT_SHOWN = Step.NOT_SHOWN
+LATER = Step.REVIEW_LATER
 superseded, lapsed = Settle(SUPERSEDED), Settle(LAPSED)
 ran, ran_or_confirmed = Settle(Outcome.UNGATED), Settle(Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE)
 
@@ -359,7 +360,7 @@ def test_a_live_lease_and_a_settled_end_stand_before_the_exception_for_ungated_j
 
 def test_a_job_that_nobody_ever_heard_of_is_waited_for() -> None:
     """It may be too new for S3 to know."""
-    assert find_missing(None, NOW) is WAIT
+    assert find_missing(None, NOW) is NOT_SHOWN
 
 
 @pytest.mark.parametrize("state", [held(), held(APPROVE), held(CANCEL)])
@@ -368,7 +369,7 @@ def test_a_held_job_may_be_gone_more_than_a_day_after_it_was_known(state: State)
     known = state.first_held_at
     assert known is not None
     later = known + GONE_AFTER + timedelta(microseconds=1)
-    assert find_missing(state, known + GONE_AFTER) is LEAVE
+    assert find_missing(state, known + GONE_AFTER) is NOT_SHOWN
     assert find_missing(state, later) == Missing(later, listing_decides=False)
 
 
@@ -377,7 +378,7 @@ def test_a_claimed_job_may_be_gone_more_than_a_day_after_its_lease() -> None:
     state = claimed(APPROVE, OVER)
     assert state.lease_until is not None
     later = state.lease_until + timedelta(hours=25)
-    assert find_missing(state, state.lease_until + timedelta(hours=23)) is LEAVE
+    assert find_missing(state, state.lease_until + timedelta(hours=23)) is NOT_SHOWN
     assert find_missing(state, later) == Missing(later, listing_decides=False)
 
 
@@ -390,7 +391,7 @@ def test_the_listing_decides_when_s3_has_not_known_a_job_for_minutes(
     state = replace(held(), first_held_at=NOW - known_for, missing_since=NOW - missing_for)
     step = find_missing(state, NOW)
     if known_for < GONE_AFTER:
-        assert step is LEAVE
+        assert step is NOT_SHOWN
     else:
         assert step == Missing(NOW - missing_for, listing_decides=missing_for >= MISSING_FOR)
 
@@ -488,7 +489,7 @@ def test_after_an_unclear_update_only_certainty_is_settled(
     direction: RequestedAction, word: str, status: JobStatus, reason: str
 ) -> None:
     """An end, or a Ready where we approved, can't be changed by our update any more; else the claim stays."""
-    expected = {"left": LEAVE, "superseded": superseded, "lapsed": lapsed}[word]
+    expected = {"left": Step.LEAVE_CLAIM, "superseded": superseded, "lapsed": lapsed}[word]
     assert conclude_unclear(claimed(direction, LIVE), job(status, reason)) == expected
 
 
@@ -503,7 +504,7 @@ def test_after_an_unclear_update_our_reason_on_the_job_is_certainty(
 
 def test_after_an_unclear_update_a_status_that_we_do_not_know_is_left_to_the_lease() -> None:
     """Nobody can say what it means."""
-    assert conclude_unclear(claimed(APPROVE, LIVE), job(S.UNRECOGNISED, A_PERSONS)) is LEAVE
+    assert conclude_unclear(claimed(APPROVE, LIVE), job(S.UNRECOGNISED, A_PERSONS)) is Step.LEAVE_CLAIM
 
 
 @pytest.mark.parametrize(("direction", "status"), [(APPROVE, S.READY), (APPROVE, S.COMPLETE), (CANCEL, S.CANCELLED)])
@@ -523,7 +524,7 @@ def test_after_a_refusal_a_job_that_still_waits_is_to_be_decided_again(
 ) -> None:
     """The claim is withdrawn."""
     state = replace(claimed(direction, LIVE), maybe_sent=maybe_sent)
-    assert conclude_refused(state, job(status)) is EVALUATE
+    assert conclude_refused(state, job(status)) is Step.WITHDRAW
 
 
 @pytest.mark.parametrize("direction", RequestedAction)
@@ -571,7 +572,7 @@ def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(direction:
 def test_a_refused_cancel_of_an_ungated_job_leaves_it_to_be_decided(status: JobStatus) -> None:
     """From New to Paused it is read as Suspended in every row; a denied update must not end the gate's care."""
     seen = job(status, confirmation_required=False)
-    assert conclude_refused(ungated(claimed(CANCEL, LIVE)), seen) is EVALUATE
+    assert conclude_refused(ungated(claimed(CANCEL, LIVE)), seen) is Step.WITHDRAW
 
 
 # --- What holds for every cell ----------------------------------------------------------------------

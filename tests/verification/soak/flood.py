@@ -113,7 +113,7 @@ def flood(jobs: int) -> Flooded:
         came_to.sweeps += 1
         came_to.lag = max(came_to.lag, report.lag.total_seconds())
         if report.failed:
-            came_to.wrong.append(f"sweep {came_to.sweeps}: {report.troubles[:3]}")
+            came_to.wrong.append(f"sweep {came_to.sweeps}: {report.errors[:3]}")
         for review in stage.told.reviews[seen:]:
             if review.ref not in first:
                 first[review.ref] = review.at

@@ -21,7 +21,7 @@ PORTS = {
     "write held": 4,
     "announce": 3,
     "describe": 4,
-    "look": 2,
+    "snapshot": 2,
     "read": 2,
     "list_jobs": 2,
     "policies": 1,
@@ -32,8 +32,8 @@ PORTS = {
     "pause": 0.3,
     "begin_sweep": 0.3,
     "end_sweep": 0.3,
-    "told_until": 0.1,
-    "tell_until": 0.1,
+    "notified_until": 0.1,
+    "set_notified_until": 0.1,
     "notice": 0.1,
 }
 """The gate's calls, and how often trouble is wanted there."""
@@ -434,7 +434,9 @@ def _at_the_edge(rng: Random) -> list[Step]:
         random_create(rng),
         Do("tick", seconds=5),
         _edge(rng),
-        _invoked(rng, "sweep", *([_trouble(rng, rng.choice(["claim", "look"]), *SLOW)] if rng.random() < 0.5 else [])),
+        _invoked(
+            rng, "sweep", *([_trouble(rng, rng.choice(("claim", "snapshot")), *SLOW)] if rng.random() < 0.5 else ())
+        ),
     ]
 
 

@@ -12,7 +12,16 @@ from msgspec.structs import replace
 from batchgate.aws import answers, s3control
 from batchgate.aws.s3control import S3Control
 from batchgate.errors import GateError, LedgerError
-from batchgate.gate import execution, held_time, protocol, review, sweep
+from batchgate.gate import (
+    execution,
+    held_time,
+    observation,
+    operator_decision,
+    protocol,
+    review,
+    sweep,
+    transitions,
+)
 from batchgate.gate.held_time import HeldTime
 from batchgate.gate.protocol import Settle, Step
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
@@ -84,16 +93,16 @@ def send_though_the_claim_failed(patch: pytest.MonkeyPatch) -> None:
 @plant
 def finish_an_expired_approve_without_evaluating(patch: pytest.MonkeyPatch) -> None:
     """What was claimed once is sent again, whatever has changed since."""
-    evaluate: Any = review._evaluate
+    decide: Any = review._decide
 
-    def finish(state: Any, look: Any, policies: Any, gate: Any) -> Any:
+    def finish(state: Any, snapshot: Any, policies: Any, ports: Any) -> Any:
         if state is None or state.phase is not Phase.CLAIMED or state.direction is not RequestedAction.APPROVE:
-            return evaluate(state, look, policies, gate)
-        gate.jobs.update_status(state.ref, state.direction.requested_status, state.reason)
+            return decide(state, snapshot, policies, ports)
+        ports.jobs.update_status(state.ref, state.direction.requested_status, state.reason)
         end = Settle(Outcome.APPLIED, state.direction)
-        return execution.finish(end, state, execution.Seen.of(look.job), gate)
+        return execution.finish(end, state, snapshot.job, ports)
 
-    patch.setattr(review, "_evaluate", finish)
+    patch.setattr(review, "_decide", finish)
 
 
 @plant
@@ -111,7 +120,7 @@ def forget_that_a_claim_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
             changes["maybe_sent"] = False
         return replace(item, **changes)
 
-    patch.setattr(execution, "replace", forgetful)
+    patch.setattr(transitions, "replace", forgetful)
 
 
 @plant
@@ -180,24 +189,24 @@ def take_any_answer_for_one(patch: pytest.MonkeyPatch) -> None:
 @plant
 def skip_the_five_seconds(patch: pytest.MonkeyPatch) -> None:
     """Old facts are good enough."""
-    patch.setattr(execution, "FACTS_STAY_FRESH", timedelta(hours=1))
+    patch.setattr(transitions, "FACTS_STAY_FRESH", timedelta(hours=1))
 
 
 @plant
 def skip_the_end_of_the_window(patch: pytest.MonkeyPatch) -> None:
     """It was open when it was evaluated."""
-    may_send: Any = execution._may_send
+    may_send: Any = transitions.may_send
     patch.setattr(
-        execution,
-        "_may_send",
-        lambda claim, intent, look, gate: may_send(claim, replace(intent, valid_until=None), look, gate),
+        transitions,
+        "may_send",
+        lambda claim, request, read_at, now: may_send(claim, replace(request, valid_until=None), read_at, now),
     )
 
 
 @plant
 def send_whatever_the_clock_says(patch: pytest.MonkeyPatch) -> None:
     """No look at lease, window or facts between claim and update."""
-    patch.setattr(execution, "_may_send", lambda claim, intent, look, gate: True)
+    patch.setattr(transitions, "may_send", lambda *_: True)
 
 
 @plant
@@ -254,7 +263,7 @@ def do_not_look_for_the_claim_id(patch: pytest.MonkeyPatch) -> None:
 @plant
 def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
     """What can't be read forbids nothing."""
-    direction: Any = review.direction_of
+    direction: Any = review.requested_action
 
     def trusting(decision: Decision) -> RequestedAction | None:
         if decision.verdict is Verdict.HOLD and Result.VIOLATED not in decision.results:
@@ -262,7 +271,7 @@ def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
         found: RequestedAction | None = direction(decision)
         return found
 
-    patch.setattr(review, "direction_of", trusting)
+    patch.setattr(review, "requested_action", trusting)
 
 
 @plant
@@ -274,13 +283,13 @@ def confirm_before_suspended(patch: pytest.MonkeyPatch) -> None:
     def eager(state: Any, job: Any, now: Any, **named: Any) -> Any:
         return Step.EVALUATE if state is None and job.status in ("New", "Preparing") else step(state, job, now, **named)
 
-    patch.setattr(review, "next_step", eager)
+    patch.setattr(observation, "next_step", eager)
 
 
 @plant
 def decide_by_the_event_alone(patch: pytest.MonkeyPatch) -> None:
     """What the first event found is what is there."""
-    look: Any = S3Control.look
+    look: Any = S3Control.snapshot
     known: dict[Any, Any] = {}
 
     def remembered(self: Any, ref: Any, *, with_tags: bool) -> Any:
@@ -290,7 +299,7 @@ def decide_by_the_event_alone(patch: pytest.MonkeyPatch) -> None:
         job = replace(found.job, status=JobStatus.SUSPENDED)
         return replace(found, job=job, read_at=self.clock.now())
 
-    patch.setattr(S3Control, "look", remembered)
+    patch.setattr(S3Control, "snapshot", remembered)
 
 
 @plant
@@ -312,19 +321,19 @@ def record_facts_of_another_time(patch: pytest.MonkeyPatch) -> None:
     """The history keeps what the first review saw."""
     evidence: Any = evidence_of
     first: dict[Any, Any] = {}
-    patch.setattr(execution, "evidence_of", lambda decision: first.setdefault(decision.facts.ref, evidence(decision)))
+    patch.setattr(transitions, "evidence_of", lambda decision: first.setdefault(decision.facts.ref, evidence(decision)))
 
 
 @plant
 def claim_in_shadow(patch: pytest.MonkeyPatch) -> None:
     """What would be done is done."""
-    decide: Any = review._decide
+    evaluate: Any = observation.evaluate
 
     def earnest(*args: Any) -> Decision:
-        decision: Decision = decide(*args)
+        decision: Decision = evaluate(*args)
         return replace(decision, verdict=decision.if_enforced or decision.verdict)
 
-    patch.setattr(review, "_decide", earnest)
+    patch.setattr(review, "evaluate", earnest)
 
 
 @plant
@@ -379,7 +388,7 @@ def cancel_ungated_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
 
 
 def _take_for_ungated(patch: pytest.MonkeyPatch, asks: Callable[..., AsksForConfirmation]) -> None:
-    for module in (protocol, review, execution):
+    for module in (protocol, review, observation, operator_decision):
         patch.setattr(module, "asks_for_confirmation", asks)
 
 
@@ -444,29 +453,32 @@ def one_no_such_job_is_final(patch: pytest.MonkeyPatch) -> None:
 @plant
 def take_a_job_for_gone_that_is_listed(patch: pytest.MonkeyPatch) -> None:
     """DescribeJob is the truth."""
-    not_found: Any = review._not_found
+    missing: Any = review._review_missing
     patch.setattr(
-        review, "_not_found", lambda ref, state, gate: not_found(ref, state, replace(gate, listed=frozenset()))
+        review,
+        "_review_missing",
+        lambda ref, state, ports, error: missing(ref, state, replace(ports, listed=frozenset()), error),
     )
 
 
 @plant
 def count_from_the_first_time_that_a_job_was_not_found(patch: pytest.MonkeyPatch) -> None:
     """Whether S3 has shown it since or not."""
-    patch.setattr(review, "_shown_again", lambda state, gate: state)
+    for module in (review, operator_decision):
+        patch.setattr(module, "note_shown", lambda state, ports: state)
 
     def keep(item: Any, **changes: Any) -> Any:
         if "phase" in changes and changes["phase"] is Phase.HELD and isinstance(item, State):
             changes["missing_since"] = item.missing_since
         return replace(item, **changes)
 
-    patch.setattr(execution, "replace", keep)
+    patch.setattr(transitions, "replace", keep)
 
 
 @plant
 def never_open_a_settled_job_again(patch: pytest.MonkeyPatch) -> None:
     """Settled is settled."""
-    patch.setattr(review, "is_open_again", lambda state, job, now: False)
+    patch.setattr(observation, "is_open_again", lambda state, job, now: False)
 
 
 @plant
@@ -478,7 +490,7 @@ def open_again_what_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
         return is_over and state.outcome is not Outcome.APPLIED and job.status is JobStatus.SUSPENDED
 
     patch.setattr(protocol, "may_reopen", may_reopen)
-    patch.setattr(review, "may_reopen", may_reopen)
+    patch.setattr(operator_decision, "may_reopen", may_reopen)
 
 
 @plant
@@ -509,8 +521,8 @@ def ignore_the_pause(patch: pytest.MonkeyPatch) -> None:
 @plant
 def no_circuit_breaker(patch: pytest.MonkeyPatch) -> None:
     """Cancellations are not counted."""
-    by_policy: Any = execution.by_policy
-    patch.setattr(review, "by_policy", lambda *args, **named: replace(by_policy(*args, **named), breaker=None))
+    by_policy: Any = transitions.update_by_policy
+    patch.setattr(review, "update_by_policy", lambda *args, **named: replace(by_policy(*args, **named), breaker=None))
 
 
 @plant
@@ -570,7 +582,7 @@ def announce_only_once_tried(patch: pytest.MonkeyPatch) -> None:
 @plant
 def hold_for_ever(patch: pytest.MonkeyPatch) -> None:
     """A hold is never due again."""
-    patch.setattr(execution, "_due_at", lambda *_: None)
+    patch.setattr(transitions, "_due_at", lambda *_: None)
 
 
 @plant
@@ -596,7 +608,7 @@ def do_not_look_for_what_vanished(patch: pytest.MonkeyPatch) -> None:
 def a_reason_without_end(patch: pytest.MonkeyPatch) -> None:
     """What a person says is passed on as it is."""
     patch.setattr(
-        review,
+        operator_decision,
         "personal_reason",
         lambda did, who, why, version, claim_id: f"batchgate: {did} by {who}: {why} [claim {claim_id}]",
     )

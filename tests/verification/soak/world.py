@@ -32,8 +32,8 @@ from batchgate.errors import (
     ManifestsApiError,
     PolicyUnavailableError,
 )
-from batchgate.gate.ports import CircuitBreaker, Gate, JobSnapshot, ListedJob, Pause, Review, Unreadable
-from batchgate.gate.review import decide_by_hand
+from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import job_event
@@ -336,7 +336,7 @@ class JobsPort:
         effect = self._if_shown(ref, lambda: self.adapter.describe(ref))
         return self.invocation.perform("describe", effect, self._failing("DescribeJob"))
 
-    def look(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
+    def snapshot(self, ref: JobRef, *, with_tags: bool) -> JobSnapshot:
         """As the adapter."""
 
         def fail(trouble: Trouble, effect: Callable[[], JobSnapshot]) -> JobSnapshot:
@@ -346,8 +346,8 @@ class JobsPort:
                 return self._with(fault, "GetJobTagging", effect)
             return self._with(_pick(READ_FAULTS, trouble.how), "DescribeJob", effect)
 
-        effect = self._if_shown(ref, lambda: self.adapter.look(ref, with_tags=with_tags))
-        return self.invocation.perform("look", effect, fail)
+        effect = self._if_shown(ref, lambda: self.adapter.snapshot(ref, with_tags=with_tags))
+        return self.invocation.perform("snapshot", effect, fail)
 
     def list_jobs(self, account_id: str, statuses: tuple[JobStatus, ...]) -> Iterator[ListedJob]:
         """As the adapter; a page after the first may fail, too."""
@@ -936,13 +936,13 @@ class World:
         ref = self.refs[step.picks[0] % len(self.refs)]
         why = SAID[step.seed % len(SAID)]
         try:
-            decide_by_hand(ref, RequestedAction(step.direction), KIM, why, self.gate(invocation))
+            decide_for_operator(ref, RequestedAction(step.direction), KIM, why, self.gate(invocation))
         except (KilledError, GateError) as error:
             self.counts[f"by hand: {type(error).__name__}"] += 1
         except Exception as error:  # noqa: BLE001
-            self.crashed(invocation.number, f"decide_by_hand: {error!r}")
+            self.crashed(invocation.number, f"decide_for_operator: {error!r}")
 
-    def gate(self, invocation: Invocation) -> Gate:
+    def gate(self, invocation: Invocation) -> Ports:
         """The ports of one invocation."""
         adapter = structs.replace(self.adapter, clock=invocation) if invocation.skew else self.adapter
         ports: dict[str, Any] = {
@@ -955,11 +955,11 @@ class World:
             "clock": invocation,
             "new_claim_id": self._new_claim_id,
             "deadline": invocation.deadline + invocation.skew,
-            "circuit breaker": CircuitBreaker(self.setting.breaker, timedelta(minutes=10)),
+            "breaker": CircuitBreaker(self.setting.breaker, timedelta(minutes=10)),
             "adopt_existing": self.setting.adopts,
             "suspended_date_survives": self.setting.survives,
         }
-        return Gate(**ports)
+        return Ports(**ports)
 
     def plan(self) -> Plan:
         """How it sweeps."""
@@ -1046,8 +1046,8 @@ def _record(message_id: str, event: Event, deliveries: int) -> dict[str, Any]:
 def on_stage(world: World) -> Iterator[World]:
     """Have the handlers of this process work in a world, and keep what they print."""
     events, sweeps, adapter = cast("Any", job_event), cast("Any", sweep_handler), cast("Any", s3control)
-    before = events.gate, sweeps.gate, sweeps.sweep_plan, adapter.JOBS_A_PAGE
-    events.gate = sweeps.gate = lambda home, time_left, **_: world.gate(_invocation())
+    before = events.open_ports, sweeps.open_ports, sweeps.sweep_plan, adapter.JOBS_A_PAGE
+    events.open_ports = sweeps.open_ports = lambda home, time_left, **_: world.gate(_invocation())
     sweeps.sweep_plan = lambda home: world.plan()
     adapter.JOBS_A_PAGE = world.setting.page
     log = cast("Any", wiring.logger.registered_handler)
@@ -1059,4 +1059,4 @@ def on_stage(world: World) -> Iterator[World]:
         sys.stdout = stdout
         if stream is not None:
             log.setStream(stream)
-        events.gate, sweeps.gate, sweeps.sweep_plan, adapter.JOBS_A_PAGE = before
+        events.open_ports, sweeps.open_ports, sweeps.sweep_plan, adapter.JOBS_A_PAGE = before

@@ -14,7 +14,7 @@ from batchgate.errors import (
     OutOfTimeError,
     RefusedError,
 )
-from batchgate.gate.review import decide_by_hand, propose_by_hand
+from batchgate.gate.operator_decision import decide_for_operator, propose_for_operator
 from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
 from s3batch_emulator import Effect, Fault, Pace
@@ -223,7 +223,7 @@ def test_a_command_with_too_little_time_claims_nothing(stage: Stage) -> None:
     assert stage.ledger.read(ref) is None
 
 
-@pytest.mark.parametrize("effect", ["look", "claim"])
+@pytest.mark.parametrize("effect", ["snapshot", "claim"])
 def test_a_command_that_meets_a_review_does_not_decide_a_second_time(stage: Stage, effect: str) -> None:
     """Whoever claims first."""
     ref = stage.create()
@@ -245,7 +245,7 @@ def test_a_command_that_leaves_the_telling_to_the_gate_is_told_of_by_the_sweep(s
             return False
 
     gate = replace(stage.gate, announcer=Silent())
-    decide_by_hand(ref, APPROVE, KIM, "looked at it", gate)
+    decide_for_operator(ref, APPROVE, KIM, "looked at it", gate)
     assert stage.state(ref).announced_at is None
     stage.script.before("announce", raising(JobsApiDeniedError("not this time")))
     stage.sweep()
@@ -295,25 +295,25 @@ def test_a_job_that_changed_since_it_was_shown_is_not_decided(
     """Whatever of it changed, and whether the policies look at that or not: nothing is written and nothing sent."""
     stage.enforce(text)
     ref = stage.create(tags={"team": "lake"})
-    shown = propose_by_hand(ref, direction, KIM, "looked at it", stage.gate)
+    shown = propose_for_operator(ref, direction, KIM, "looked at it", stage.gate)
     change(stage, ref)
     with pytest.raises(ChangedError, match="has changed since it was shown; nothing was done"):
-        decide_by_hand(ref, direction, KIM, "looked at it", stage.gate, shown=shown.digest)
+        decide_for_operator(ref, direction, KIM, "looked at it", stage.gate, shown=shown.digest)
     assert stage.ledger.read(ref) is None
     assert stage.updates == []
-    again = propose_by_hand(ref, direction, KIM, "looked at it", stage.gate)
-    assert decide_by_hand(ref, direction, KIM, "so be it", stage.gate, shown=again.digest).action == direction.done
+    again = propose_for_operator(ref, direction, KIM, "looked at it", stage.gate)
+    assert decide_for_operator(ref, direction, KIM, "so be it", stage.gate, shown=again.digest).action == direction.done
 
 
 def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage) -> None:
     """Time, and what the gate did meanwhile, change nothing of the job."""
     stage.enforce(BY_TEAM)
     ref = stage.create(tags={"team": "web"})
-    shown = propose_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate)
+    shown = propose_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate)
     assert stage.ledger.read(ref) is None
     stage.advance(hours=3)
     stage.review(ref)
-    assert decide_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest).action == "approved"
+    assert decide_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest).action == "approved"
 
 
 def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: Stage) -> None:
@@ -321,18 +321,18 @@ def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: S
     stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(1000, ConfirmationRequired=False, until="Active")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=1))
-    shown = propose_by_hand(ref, CANCEL, KIM, "looked at it", stage.gate)
+    shown = propose_for_operator(ref, CANCEL, KIM, "looked at it", stage.gate)
     before = stage.s3control.describe(ref).tasks_ended
     stage.advance(seconds=30)
     assert stage.s3control.describe(ref).tasks_ended > before
-    assert decide_by_hand(ref, CANCEL, KIM, "looked at it", stage.gate, shown=shown.digest).action == "cancelled"
+    assert decide_for_operator(ref, CANCEL, KIM, "looked at it", stage.gate, shown=shown.digest).action == "cancelled"
 
 
 def test_a_change_between_two_tries_of_a_command_is_seen(stage: Stage) -> None:
     """Another one's write begins the command anew, and what it then finds is what counts."""
     stage.enforce(BY_TEAM)
     ref = stage.create(tags={"team": "web"})
-    shown = propose_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate)
+    shown = propose_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate)
 
     def meanwhile() -> None:
         stage.review(ref)
@@ -340,5 +340,5 @@ def test_a_change_between_two_tries_of_a_command_is_seen(stage: Stage) -> None:
 
     stage.script.before("claim", meanwhile)
     with pytest.raises(ChangedError):
-        decide_by_hand(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest)
+        decide_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest)
     assert stage.updates == []

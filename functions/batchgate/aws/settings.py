@@ -1,0 +1,113 @@
+"""The deployment's choices, from the function's environment."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Self, get_args
+
+from msgspec import Struct
+
+from batchgate.contract import ProfileLocation, Unverified, Variable
+from batchgate.errors import GateError
+from batchgate.gate.ports import CircuitBreaker
+from batchgate.jobs.model import DateSurvives
+from batchgate.text import shorten
+
+
+class SettingError(GateError):
+    """An environment variable of the function is missing or has an invalid value."""
+
+
+class Settings(Struct, frozen=True):
+    """The settings of one function.
+
+    Attributes:
+        policies: BATCHGATE_APPCONFIG, APPLICATION/ENVIRONMENT/PROFILE; or BATCHGATE_POLICY_FILE, a file of policy JSON
+            where there is no AppConfig.
+        ledger_table: BATCHGATE_LEDGER_TABLE: the ledger's table.
+        adopt_existing: BATCHGATE_ADOPT_EXISTING: `evaluate`, or `report` by default.
+        suspended_date_survives: BATCHGATE_SUSPENDED_DATE_SURVIVES: `true`, `false`, or `unknown` by default.
+        breaker: BATCHGATE_CIRCUIT_BREAKER: cancellations/minutes; 20/10 by default.
+        event_bus: BATCHGATE_EVENT_BUS: the bus that receives decision events; none by default.
+        topic_arn: BATCHGATE_TOPIC_ARN: the topic that receives the digest of holds; none by default.
+        sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 by default.
+        untagged_lacks_tags: BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS is `true`. `false` and `unknown` are treated alike.
+    """
+
+    policies: ProfileLocation | Path
+    ledger_table: str
+    adopt_existing: bool
+    suspended_date_survives: DateSurvives
+    breaker: CircuitBreaker
+    event_bus: str
+    topic_arn: str
+    sweep_calls_per_second: float
+    untagged_lacks_tags: bool
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment now.
+
+        Raises:
+            SettingError: A variable is missing or invalid.
+        """
+        variables = os.environ
+        table = variables.get(Variable.LEDGER_TABLE)
+        if not table:
+            raise SettingError(f"{Variable.LEDGER_TABLE}: expected the name of the ledger's table, got nothing")
+        breaker, calls_per_second = _limits(variables)
+        survives = _choice(variables, Variable.SUSPENDED_DATE_SURVIVES, *get_args(Unverified))
+        lacks_tags = _choice(variables, Variable.UNTAGGED_ANSWER_LACKS_TAGS, *get_args(Unverified))
+        return cls(
+            policies=_policies(variables.get(Variable.APPCONFIG), variables.get(Variable.POLICY_FILE)),
+            ledger_table=table,
+            adopt_existing=_choice(variables, Variable.ADOPT_EXISTING, "report", "evaluate") == "evaluate",
+            suspended_date_survives=DateSurvives(survives),
+            breaker=breaker,
+            event_bus=variables.get(Variable.EVENT_BUS) or "",
+            topic_arn=variables.get(Variable.TOPIC_ARN) or "",
+            sweep_calls_per_second=calls_per_second,
+            untagged_lacks_tags=lacks_tags == "true",
+        )
+
+
+def _limits(variables: Mapping[str, str]) -> tuple[CircuitBreaker, float]:
+    """The circuit breaker, and the sweep's calls a second."""
+    limit = variables.get(Variable.CIRCUIT_BREAKER) or "20/10"
+    rate = variables.get(Variable.SWEEP_CALLS_PER_SECOND) or "20"
+    try:
+        cancellations, minutes = map(int, limit.split("/"))
+        calls_per_second = float(rate)
+    except ValueError as error:
+        raise SettingError(
+            f"expected whole numbers in {Variable.CIRCUIT_BREAKER} (cancellations/minutes), got "
+            f"{shorten(limit, 40)!r}, and a number in {Variable.SWEEP_CALLS_PER_SECOND}, got {shorten(rate, 40)!r}"
+        ) from error
+    if min(cancellations, minutes, calls_per_second) <= 0:
+        raise SettingError(
+            f"{Variable.CIRCUIT_BREAKER} {limit} and {Variable.SWEEP_CALLS_PER_SECOND} {rate}: expected above 0"
+        )
+    return CircuitBreaker(cancellations, timedelta(minutes=minutes)), calls_per_second
+
+
+def _choice(variables: Mapping[str, str], name: str, *choices: str) -> str:
+    """One of a few words; the first by default."""
+    chosen = variables.get(name) or choices[0]
+    if chosen not in choices:
+        raise SettingError(f"{name}: expected {' or '.join(choices)}, got {shorten(chosen, 40)!r}")
+    return chosen
+
+
+def _policies(appconfig: str | None, file: str | None) -> ProfileLocation | Path:
+    if bool(appconfig) == bool(file):
+        raise SettingError(
+            f"expected either {Variable.APPCONFIG}, APPLICATION/ENVIRONMENT/PROFILE, or {Variable.POLICY_FILE}, "
+            f"got {'both' if file else 'neither'}"
+        )
+    if file:
+        return Path(file)
+    try:
+        return ProfileLocation.parse(appconfig or "")
+    except ValueError as error:
+        raise SettingError(f"{Variable.APPCONFIG}: {error}") from error

@@ -1,0 +1,100 @@
+"""What a decision depends on: the policies in force, the job as S3 shows it, and the facts made of it."""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from batchgate.errors import PolicyUnavailableError
+from batchgate.gate import transitions
+from batchgate.gate.ports import JobSnapshot, Ports
+from batchgate.gate.protocol import NextStep, Step, asks_for_confirmation, is_open_again, next_step, reopened
+from batchgate.gate.state import State
+from batchgate.jobs.model import JobRef
+from batchgate.policy.compiled import PolicySet
+from batchgate.policy.evaluate import Decision, evaluate_job
+from batchgate.policy.facts import gather_facts
+
+SNAPSHOT_STAYS_FRESH = timedelta(seconds=1)
+"""Asking for the manifest may take long. After this time the job is described again, so that its status is the last
+thing that was read."""
+
+
+def policies_in_force(ports: Ports) -> PolicySet | PolicyUnavailableError:
+    """The policies that may decide, or why none may: what others have decided is settled and announced all the same."""
+    try:
+        return ports.policies.current()
+    except PolicyUnavailableError as error:
+        return error
+
+
+def take_snapshot(
+    ref: JobRef,
+    state: State | None,
+    policies: PolicySet | PolicyUnavailableError,
+    ports: Ports,
+    *,
+    with_tags: bool = False,
+) -> JobSnapshot:
+    """The job, with its tags and the size of its manifest where the policies ask for them.
+
+    Args:
+        ref: The job.
+        state: The job's state in the ledger.
+        policies: Those in force.
+        ports: The ports.
+        with_tags: Read the tags whether the policies ask for them or not.
+
+    Raises:
+        JobNotFoundError: S3 knows no such job.
+        ManifestsApiError: The job was described, and S3 could not be asked for its manifest.
+        GateError: Nothing is known.
+    """
+    with_tags = with_tags or (isinstance(policies, PolicySet) and policies.asks_for("tags"))
+    snapshot = ports.jobs.snapshot(ref, with_tags=with_tags)
+    if not isinstance(policies, PolicySet) or not policies.asks_for("manifest.bytes"):
+        return snapshot
+    if step_of(reopen_contradicted(state, snapshot), snapshot, policies, ports) is not Step.EVALUATE:
+        return snapshot
+    manifest_bytes = ports.manifests.size(snapshot.job)
+    if ports.clock.now() - snapshot.read_at > SNAPSHOT_STAYS_FRESH:
+        snapshot = ports.jobs.snapshot(ref, with_tags=with_tags)
+    return replace(snapshot, manifest_bytes=manifest_bytes)
+
+
+def reopen_contradicted(state: State | None, snapshot: JobSnapshot) -> State | None:
+    """The state; open again where S3 contradicts the end that was settled."""
+    if state is not None and is_open_again(state, snapshot.job, snapshot.read_at):
+        return reopened(state)
+    return state
+
+
+def step_of(
+    state: State | None, snapshot: JobSnapshot, policies: PolicySet | PolicyUnavailableError, ports: Ports
+) -> NextStep:
+    """What the protocol's table calls for."""
+    return next_step(
+        state,
+        snapshot.job,
+        snapshot.read_at,
+        cancel_ungated=isinstance(policies, PolicySet) and policies.cancel_ungated,
+        survives=ports.suspended_date_survives,
+    )
+
+
+def evaluate(policies: PolicySet, state: State | None, snapshot: JobSnapshot, ports: Ports) -> Decision:
+    """Gather the facts about a job and evaluate the policies."""
+    facts = gather_facts(
+        snapshot.job,
+        ports.clock.now(),
+        asks=asks_for_confirmation(state, snapshot.job, ports.suspended_date_survives),
+        tags=snapshot.tags,
+        manifest_bytes=snapshot.manifest_bytes,
+    )
+    return evaluate_job(policies, facts)
+
+
+def note_shown(state: State | None, ports: Ports) -> State | None:
+    """Record that S3 shows a job that it did not show before."""
+    if state is None or state.missing_since is None:
+        return state
+    return ports.ledger.write(transitions.shown(state), replacing=state)

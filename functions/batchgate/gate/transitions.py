@@ -1,0 +1,448 @@
+"""What each step writes to the ledger and reports: a hold, a claim, a withdrawal, an end, an announcement.
+
+Pure: state and facts in, state and review out. `execution.py` has the effects and their order.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from batchgate.gate.held_time import HeldTime
+from batchgate.gate.ports import CircuitBreaker, Review
+from batchgate.gate.protocol import MISSING_FOR, Settle, arrives_until
+from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
+from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.policy.compiled import Verdict
+from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision
+from batchgate.policy.evidence import digest_of, evidence_of
+from batchgate.policy.reason import status_update_reason
+
+FACTS_STAY_FRESH = timedelta(seconds=5)
+"""How old the facts may be when the update that they justify is sent."""
+
+UPDATE_TAKES_AT_MOST = timedelta(seconds=5)
+"""The timeout of one UpdateJobStatus."""
+
+ATTEMPTS_AT_ONCE = 2
+"""After this many claims without effect a job waits: each claim to cancel counts for the circuit breaker."""
+
+_ATTEMPTS_THAT_COUNT = 8
+
+CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
+"""A job that the circuit breaker holds is reviewed again within this time."""
+
+_BLOCK_REASONS = {
+    Block.PAUSED: "the gate is paused",
+    Block.CIRCUIT_BREAKER: (
+        "there were too many cancellations in a short time; it waits for a person, or until fewer are counted"
+    ),
+    Block.ADOPTION: "the job is older than the gate, and the setting adopt_existing leaves such jobs to people",
+}
+_ALARMING = frozenset({Block.CIRCUIT_BREAKER, Block.CONFLICTING_UPDATE})
+
+
+class Transition(Struct, frozen=True):
+    """What one step writes.
+
+    Attributes:
+        state: The job's state. Writing it increments `rev`.
+        review: The record for the history and the announcement.
+        is_news: False for a hold that repeats the one before: its review is neither kept nor announced.
+    """
+
+    state: State
+    review: Review
+    is_news: bool = True
+
+
+class UpdateRequest(Struct, frozen=True):
+    """The status update that the policies or a person ask for, and why.
+
+    Attributes:
+        direction: Approve or cancel.
+        verdict: Of the policies; where a person decides, their own direction.
+        decided_by: The policy version, or the person's ARN.
+        policy_version: The policies in force; "" where a person decides without policies.
+        ungated: Whether the job runs without having asked for confirmation.
+        evaluated: The digest of what was evaluated.
+        valid_until: When a window closes on which this depends; None where it depends on none.
+        reason: Makes the status update reason from the claim id.
+        review: What the history and the announcement will contain, without the claim.
+        breaker: The limit on cancellations; None where a person decides.
+    """
+
+    direction: RequestedAction
+    verdict: str
+    decided_by: str
+    policy_version: str
+    ungated: bool
+    evaluated: str
+    valid_until: datetime | None
+    reason: Callable[[str], str]
+    review: Review
+    breaker: CircuitBreaker | None
+
+
+# --- Holds --------------------------------------------------------------------------------------------
+
+
+def hold(
+    state: State | None,
+    decision: Decision,
+    job: Job,
+    *,
+    now: datetime,
+    held: HeldTime,
+    review_again_after: timedelta,
+    ends_after: timedelta | None = None,
+    block: Block | None = None,
+) -> Transition:
+    """A hold, and when to review it again.
+
+    Args:
+        state: The job's state so far.
+        decision: The policies' decision.
+        job: S3's description of the job.
+        now: The present instant.
+        held: How long the job has been held.
+        review_again_after: The longest time until the next review.
+        ends_after: How long the job may be held for known reasons; None where that does not end this hold.
+        block: Why the job is held whatever the policies say.
+    """
+    why = _why_blocked(block, state, decision)
+    reason = f"batchgate: held, {why} [policy {decision.policy_version}]" if why else status_update_reason(decision)
+    if block is not None:
+        held = HeldTime.at(now, state, is_known=False, until=None)
+    until, cancels_at = (None, None) if block else (decision.until, decision.cancels_at)
+    left = ends_after - held.counted if ends_after is not None and held.counts_on else None
+    ends = now + left if left is not None and left <= SUSPENDED_FOR_AT_MOST else None  # S3 fails the job before
+    again = review_again_after
+    if block is Block.CIRCUIT_BREAKER:
+        again = min(again, CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST)
+    maybe_sent = _maybe_sent(state)
+    written = replace(
+        _described(state, job, ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO),
+        phase=Phase.HELD,
+        verdict=str(Verdict.HOLD),
+        reason=reason,
+        decided_by=state.decided_by if state and maybe_sent else decision.policy_version,
+        policy_version=decision.policy_version,
+        due_at=_due_at(now, again, job, (until, cancels_at, decision.searched_until, ends)),
+        first_held_at=(state.first_held_at if state else None) or now,
+        held_for_known=held.counted,
+        known_at=now if held.counts_on else None,
+        owes_chance=held.owes_chance,
+        maybe_sent=maybe_sent,
+        until=until,
+        cancels_at=cancels_at,
+        block=block,
+        shadow=decision.policies.shadow,
+        evaluated=digest_of(decision),
+        governing=decision.governing_names,
+    )
+    is_news = state is None or _identity(state) != _identity(written)
+    review = replace(
+        review_of(decision, job, Action.HELD, now),
+        id=_next_id(written),
+        reason=reason,
+        claim_id=written.claim_id or "",
+        attempt=written.attempt,
+        until=until,
+        cancels_at=cancels_at,
+        alarm=why if block in _ALARMING else "",
+        block=block or "",
+    )
+    return Transition(replace(written, news_at=now) if is_news else written, review, is_news)
+
+
+def _why_blocked(block: Block | None, state: State | None, decision: Decision) -> str:
+    """Why the policies' verdict is not applied; "" where it is."""
+    if block is Block.CONFLICTING_UPDATE and state is not None:
+        return f"the verdict is now {decision.verdict}, but an earlier {state.direction} may have been sent"
+    return _BLOCK_REASONS[block] if block is not None else ""
+
+
+def _due_at(now: datetime, again: timedelta, job: Job, changes: Iterable[datetime | None]) -> datetime:
+    """The next review: after `again` at the latest, or when something is known to change, or when S3 fails the job."""
+    fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
+    return min([now + again, *(each for each in (*changes, fails) if each is not None and each > now)])
+
+
+def _identity(state: State) -> tuple[object, ...]:
+    """What makes a hold a new one, worth a record in the history."""
+    return state.phase, state.evaluated, state.block, state.shadow
+
+
+# --- Claims -------------------------------------------------------------------------------------------
+
+
+def update_by_policy(
+    decision: Decision,
+    direction: RequestedAction,
+    job: Job,
+    *,
+    now: datetime,
+    breaker: CircuitBreaker,
+    expired: timedelta | None = None,
+) -> UpdateRequest:
+    """The update that the policies ask for.
+
+    Args:
+        decision: The policies' decision.
+        direction: The update that its verdict asks for.
+        job: S3's description of the job.
+        now: The present instant.
+        breaker: The limit on cancellations.
+        expired: The time for which the job may be held, where it is cancelled because it was held for longer.
+    """
+    return UpdateRequest(
+        direction=direction,
+        verdict=str(direction) if expired else str(decision.verdict),
+        decided_by=decision.policy_version,
+        policy_version=decision.policy_version,
+        ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO,
+        evaluated=digest_of(decision),
+        valid_until=decision.until if expired else decision.valid_until,
+        reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
+        review=review_of(decision, job, direction.done, now),
+        breaker=breaker,
+    )
+
+
+def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: str, lease_until: datetime) -> Transition:
+    """The claim that must be written before the update may be sent."""
+    claimed = replace(
+        _described(state, job, ungated=request.ungated),
+        phase=Phase.CLAIMED,
+        verdict=request.verdict,
+        reason=request.reason(claim_id),
+        decided_by=request.decided_by,
+        policy_version=request.policy_version,
+        due_at=lease_until,
+        claim_id=claim_id,
+        attempt=(state.attempt if state else 0) + 1,
+        direction=request.direction,
+        maybe_sent=_maybe_sent(state),
+        lease_until=lease_until,
+        until=None,
+        cancels_at=None,
+        block=None,
+        shadow=False,
+        evaluated=request.evaluated,
+        governing=request.review.governing,
+    )
+    review = replace(request.review, reason=claimed.reason, claim_id=claim_id, attempt=claimed.attempt)
+    return Transition(claimed, review)
+
+
+def may_send(claim: State, request: UpdateRequest, read_at: datetime, now: datetime) -> bool:
+    """Whether facts, lease and window still hold, even if the update arrives as late as it can."""
+    ends = min(each for each in (claim.lease_until, request.valid_until) if each is not None)
+    return now - read_at <= FACTS_STAY_FRESH and now + UPDATE_TAKES_AT_MOST < ends
+
+
+def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_again_after: timedelta) -> Transition:
+    """The hold that replaces a claim whose update surely had no effect.
+
+    It is due at once, and after `ATTEMPTS_AT_ONCE` claims later each time.
+    """
+    wait = min(review_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _ATTEMPTS_THAT_COUNT))
+    reason = f"batchgate: held, {why}; to be tried again"
+    withdrawn = replace(
+        claim,
+        phase=Phase.HELD,
+        verdict=str(Verdict.HOLD),
+        reason=reason,
+        first_held_at=claim.first_held_at or now,
+        known_at=None,
+        owes_chance=True,
+        due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE else now + wait,
+        direction=claim.direction if claim.maybe_sent else None,
+        evaluated="",
+    )
+    held = replace(review, at=now, action=Action.HELD, alarm="", reason=reason, id=_next_id(withdrawn))
+    return Transition(withdrawn, held)
+
+
+def leave_claim(claim: State, review: Review, now: datetime) -> Review:
+    """The review of a claim that is left to its lease, because the effect of its update is not known."""
+    return replace(review, at=now, action=Action.LEFT, reason=claim.reason, id=_id(claim))
+
+
+# --- Ends ---------------------------------------------------------------------------------------------
+
+
+def settle(state: State | None, end: Settle, review: Review, *, now: datetime, reason_on_job: str | None) -> Transition:
+    """The end, which is final, with the reason that S3 has on the job."""
+    before = state or replace(
+        _new(review.ref),
+        policy_version=review.policy_version,
+        due_at=now,
+        operation=review.operation,
+        total_tasks=review.total_tasks,
+    )
+    applied = end.outcome is Outcome.APPLIED
+    claimed_reason = before.reason if before.phase is Phase.CLAIMED else ""  # of an earlier claim it is not known
+    settled = replace(
+        before,
+        phase=Phase.SETTLED,
+        outcome=end.outcome,
+        verdict=str(end.direction or ""),
+        reason=reason_on_job or (claimed_reason if applied else ""),
+        decided_by=before.decided_by if applied else "",
+        direction=end.direction,
+        maybe_sent=before.possibly_sent is not None,
+        unattributed=end.unattributed,
+        missing_since=None,
+        decided_at=now,
+        due_at=now,
+        until=None,
+        cancels_at=None,
+        block=None,
+    )
+    ended = replace(
+        review,
+        action=settled_action(settled),
+        verdict=settled.verdict,
+        reason=settled.reason,
+        decided_by=settled.decided_by,
+        alarm="an update took effect after the gate had decided to hold" if end.after_hold else "",
+    )
+    return Transition(settled, ended)
+
+
+def announcement(settled: State, review: Review, now: datetime) -> Review:
+    """The announcement of an end. Its `id` is the same each time."""
+    return replace(review, id=_id(settled), at=now, unattributed=settled.unattributed, attempt=settled.attempt)
+
+
+def announced(settled: State, at: datetime) -> State:
+    """An end that was announced: nothing is due any more."""
+    return replace(settled, announced_at=at, due_at=None)
+
+
+def settled_action(settled: State) -> Action:
+    """What became of a settled job."""
+    match settled.outcome:
+        case Outcome.APPLIED:
+            return settled.direction.done if settled.direction else Action.NOTHING
+        case None:
+            return Action.NOTHING
+        case outcome:
+            return Action(outcome)
+
+
+# --- Jobs that nothing is decided about ---------------------------------------------------------------
+
+
+def review_later(state: State, now: datetime) -> State:
+    """A running job whose cancellation may still take effect, due when it no longer can."""
+    return replace(state, due_at=arrives_until(state, now))
+
+
+def missing(state: State, since: datetime, now: datetime) -> State:
+    """A job that S3 does not show, due when that may be final.
+
+    Whether it would still be held for known reasons can't be known meanwhile.
+    """
+    due = min(state.due_at or now, now + MISSING_FOR)
+    return replace(state, missing_since=since, due_at=due, known_at=None, owes_chance=True)
+
+
+def shown(state: State) -> State:
+    """A job that S3 shows again: if it goes missing later, `MISSING_FOR` starts anew."""
+    return replace(state, missing_since=None)
+
+
+# --- Reviews ------------------------------------------------------------------------------------------
+
+
+def review_of(decision: Decision, job: Job, action: Action, now: datetime) -> Review:
+    """The review of a job that the policies were evaluated for."""
+    return Review(
+        ref=job.ref,
+        at=now,
+        action=action,
+        status=job.status,
+        verdict=str(decision.verdict),
+        until=decision.until,
+        cancels_at=decision.cancels_at,
+        reason=status_update_reason(decision),
+        decided_by=decision.policy_version,
+        policy_version=decision.policy_version,
+        governing=decision.governing_names,
+        operation=job.operation or "",
+        total_tasks=job.total_tasks,
+        suspended_at=job.suspended_date,
+        shadow=decision.policies.shadow,
+        evidence=evidence_of(decision),
+    )
+
+
+def review_of_state(state: State | None, seen: Job | JobRef, now: datetime) -> Review:
+    """The review of a job that nothing was evaluated for: what the ledger has of it.
+
+    Args:
+        state: The job's state.
+        seen: S3's description; the reference alone where S3 does not show the job.
+        now: The present instant.
+    """
+    ref, job = (seen.ref, seen) if isinstance(seen, Job) else (seen, None)
+    review = Review(ref=ref, at=now, action=Action.NOTHING, status=JobStatus.UNRECOGNISED)
+    if job is not None:
+        review = replace(
+            review,
+            status=job.status,
+            operation=job.operation or "",
+            total_tasks=job.total_tasks,
+            suspended_at=job.suspended_date,
+        )
+    if state is None:
+        return review
+    return replace(
+        review,
+        verdict=state.verdict,
+        reason=state.reason,
+        decided_by=state.decided_by,
+        policy_version=state.policy_version,
+        governing=state.governing,
+        claim_id=state.claim_id or "",
+        attempt=state.attempt,
+    )
+
+
+# --- States -------------------------------------------------------------------------------------------
+
+
+def _new(ref: JobRef) -> State:
+    """The state of a job that the ledger does not have."""
+    return State(ref, rev=0, phase=Phase.HELD, verdict="", reason="", decided_by="", policy_version="", due_at=None)
+
+
+def _described(state: State | None, job: Job, *, ungated: bool) -> State:
+    """The state so far, or a new one, with what S3 says of the job now."""
+    return replace(
+        state or _new(job.ref),
+        operation=job.operation or "",
+        total_tasks=job.total_tasks,
+        created_at=job.creation_time,
+        suspended_at=job.suspended_date,
+        ungated=ungated,
+    )
+
+
+def _maybe_sent(state: State | None) -> bool:
+    """Whether a claim before this step may have been sent: its lease ran out, and nobody knows what became of it."""
+    return state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
+
+
+def _id(state: State) -> str:
+    """The id of what the ledger holds of a job."""
+    return f"{state.ref.job_id}.{state.rev}"
+
+
+def _next_id(state: State) -> str:
+    """The id of a state that is about to be written."""
+    return f"{state.ref.job_id}.{state.rev + 1}"
