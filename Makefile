@@ -8,8 +8,10 @@ MAKEFLAGS += --no-print-directory
 POLICY ?= policies/demo.yaml
 STACK ?= --all
 TESTS ?= tests emulator/tests
-MODULES ?= evaluate checks calendars
+MODULES ?= decide checks calendars
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Some machines set it: then every process compiles its modules anew, which took a third of the tests' time.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= 1
 # Node 20 works; its end of life need not be announced at every synth.
@@ -51,19 +53,27 @@ local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(if $(filter tests,$(TESTS)),--ignore tests/docs) $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+
+.PHONY: quick
+quick: $(DEV) ## Run the tests that need only Python and are fast: an answer within a minute
+	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" \
+		tests/unit tests/flow tests/aws emulator/tests
+	@echo "Not run: tests marked slow, and those of the stack, the commands, the documents and a deployed gate (make test)"
 
 .PHONY: check
-check: lint types imports template docs ## Everything that is not a test: lint, types, imports, the template, the docs
+check: lint types imports template ## Everything that is not a test: lint, types, imports, the template (-j2: side by side)
 
 .PHONY: lint
 lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-.PHONY: types
-types: $(DEV)
+.PHONY: types types-gate types-emulator
+types: types-gate types-emulator
+types-gate: $(DEV)
 	$(BIN)/mypy
+types-emulator: $(DEV)
 	cd emulator && ../$(BIN)/mypy
 
 .PHONY: imports
@@ -74,21 +84,18 @@ imports: $(DEV)
 template: synth
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json
 
-.PHONY: docs
-docs: $(DEV) $(MINISTACK) $(AWSCLI) $(NODE)
-	$(BIN)/python -m pytest -q tests/docs
-
 .PHONY: format
 format: $(DEV) ## Put the code into its one format and fix what can be fixed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 .PHONY: reference
-reference: $(DEV) ## Write what is generated anew: the policy reference, its messages, the schemas, the table of S3's request model
+reference: $(DEV) $(NODE) ## Write what is generated anew: the policy reference, its messages, the schemas, S3's request model, the template's snapshot
 	$(BIN)/python docs/generate/request_model.py
 	$(BIN)/python docs/generate/policy_reference.py
 	$(BIN)/python docs/generate/policy_messages.py
 	$(BIN)/python docs/generate/decision_event.py
+	$(BIN)/python -m tests.infra.snapshot
 
 .PHONY: bench
 bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, the cold start and the command beside their peers, and the emulator (OUTPUT=json)
@@ -103,7 +110,7 @@ bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, the cold star
 
 .PHONY: oracle
 oracle: $(DEV) ## Compare the evaluating core with the independent reading of the language on 100,000 random jobs
-	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/policy/test_language_agrees_with_oracle.py
+	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)
@@ -111,7 +118,7 @@ soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
-mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="evaluate checks")
+mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="decide checks")
 	@mkdir -p build
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)
