@@ -174,7 +174,7 @@ def test_the_table_fits_any_terminal() -> None:
     wide = drawn(items, 160)
     assert max(map(len, wide.splitlines())) <= 160
     [row] = [line for line in wide.splitlines() if items[2].ref.job_id in line]
-    assert "[circuit breaker] small: total_tasks is" in row
+    assert "[circuit breaker] small:" in row
 
 
 @pytest.mark.parametrize(
@@ -647,7 +647,7 @@ def test_without_credentials_or_region_that_is_said(live: LiveStage, monkeypatch
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     result = batchgate("jobs", "held")
-    assert (result.exit_code, "no Region; --region" in result.stderr) == (1, True), result.stderr
+    assert (result.exit_code, "no Region; pass --region" in result.stderr) == (1, True), result.stderr
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     result = batchgate("jobs", "held", "--region", REGION)
