@@ -21,9 +21,9 @@ from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflic
 from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from infra.ledger_table import create_table_arguments
 from s3batch_emulator import SteppedClock
-from batchgate_cli.local.memory_ledger import MemoryLedger
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 HOME = ("aws", "us-east-1", "123456789012")

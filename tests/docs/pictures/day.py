@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from batchgate.aws.announcements import Announcements, count_sweep
 from batchgate.gate.ports import Gate
 from batchgate.jobs.model import JobRef
-from s3batch_emulator import Pace
 from batchgate_cli.local.memory_ledger import MemoryLedger
+from s3batch_emulator import Pace
 from tests.flow.stage import Stage
 
 POLICY = """

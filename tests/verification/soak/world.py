@@ -41,9 +41,9 @@ from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap, Result
 from batchgate.policy.policy_set import PolicySet
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import Effect, Emulator, Event, Fault, MemoryObjects, Pace, SteppedClock, connect, point_at
 from s3batch_emulator.values import with_member
-from batchgate_cli.local.memory_ledger import MemoryLedger
 from tests.flow.stage import ACCOUNT, REGION
 from tests.verification.soak import records
 from tests.verification.soak.actors import Turns
