@@ -647,7 +647,7 @@ def test_without_credentials_or_region_that_is_said(live: LiveStage, monkeypatch
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     result = batchgate("jobs", "held")
-    assert (result.exit_code, "no Region; --region" in result.stderr) == (1, True), result.stderr
+    assert (result.exit_code, "no Region; pass --region" in result.stderr) == (1, True), result.stderr
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     result = batchgate("jobs", "held", "--region", REGION)
