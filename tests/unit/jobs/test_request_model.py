@@ -67,7 +67,7 @@ def test_every_member_has_the_models_type_closed_set_and_wire_name(structure: St
 def test_the_table_is_loaded_when_it_is_asked_for() -> None:
     """A cold start that reads no parameter does not pay for the table."""
     program = (
-        "import sys, batchgate.jobs.request_model as it, batchgate.policy.validate;"
+        "import sys, batchgate.jobs.request_model as it, batchgate.policy.validation;"
         "before = 'batchgate.jobs.request_shapes' in sys.modules; it.request_shape('Report');"
         "print(before, 'batchgate.jobs.request_shapes' in sys.modules, 'botocore' in sys.modules)"
     )

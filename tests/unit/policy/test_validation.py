@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 from copy import deepcopy
 from typing import Any
 
@@ -903,3 +905,30 @@ def test_many_mistakes_are_told_quickly() -> None:
     rng = random.Random(1)
     keys = {f"{rng.random()}": 1 for _ in range(5_000)}
     assert len(problems({"version": 1, **keys})) >= 1
+
+
+# --- what a cold start pays for -----------------------------------------------------------------------
+
+
+def test_a_valid_document_loads_no_messages() -> None:
+    """They are imported where a document is invalid, or has a parameter of an operation that this version lacks."""
+    parameters = {
+        "LambdaInvoke.FunctionArn": "arn:*",
+        "S3InitiateRestoreObject.ExpirationInDays": 7,
+        "S3InitiateRestoreObject.GlacierJobTier": ["BULK", "STANDARD"],
+        "S3PutObjectTagging.TagSet": {"any": {"Key": "team"}},
+    }
+    required = {"require": [{"operation_parameters": parameters}, {"report": {"scope": "AllTasks"}}, {"window": "n"}]}
+    written = {
+        "version": 1,
+        "calendars": {"n": {"timezone": "UTC", "open": [{"days": ["mon"], "from": "22:00", "to": "04:00"}]}},
+        "policies": [{"name": "p", "match": [{"tags": {"team": {"not": "x*"}}}], **required}],
+    }
+    program = (
+        "import json, sys; from batchgate.policy.deployed import load_deployed;"
+        f"load_deployed({json.dumps(written).encode()!r});"
+        "print(*sorted(name for name in sys.modules if name.startswith('batchgate.policy.')"
+        " and name.endswith(('suggestions', 'messages'))))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert ran.stdout.split() == []

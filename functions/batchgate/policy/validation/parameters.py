@@ -181,15 +181,19 @@ def _element_mistakes(element: Shape, inner: object, path: Path) -> Iterator[Mis
 
 def _value_mistakes(shape: Shape, written: object, path: Path) -> Iterator[Mistake]:
     value = as_pattern(written)
-    compared = value if shape.kind is Kind.STRING and isinstance(value, str | patterns.Glob) else None
-    if compared is not None and is_of_closed_set(compared, shape.values):
-        return
-    from batchgate.policy.validation import parameter_messages as messages
+    is_text = shape.kind is Kind.STRING and isinstance(value, str | patterns.Glob)
+    if isinstance(value, str | patterns.Glob) and is_text:
+        is_outside = not is_of_closed_set(value, shape.values)
+    else:
+        is_outside = bool(shape.values) and not isinstance(value, dict | list | tuple)
+    if is_outside:
+        from batchgate.policy.validation.parameter_messages import outside
 
-    if compared is not None or (shape.values and not isinstance(value, dict | list | tuple)):
-        yield path, messages.outside(value, shape.values)
-    elif not _is_of(shape.kind, value):
-        yield path, messages.wrong_value(shape, value)
+        yield path, outside(value, shape.values)
+    elif not is_text and not _is_of(shape.kind, value):
+        from batchgate.policy.validation.parameter_messages import wrong_value
+
+        yield path, wrong_value(shape, value)
 
 
 def is_of_closed_set(pattern: patterns.Pattern, values: Sequence[str]) -> bool:
