@@ -28,6 +28,8 @@ from tests.unit.examples import Written, facts, lint_findings
 from tests.unit.strategies import RICH_DIALECT, random_facts, randoms, written_with_all_lists
 from tests.verification.oracle.random_documents import random_document
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 3, 27)
 
 

@@ -19,7 +19,9 @@ from tests.unit.everything import EVERYTHING, places, with_value, without
 from tests.unit.strategies import RICH_DIALECT
 from tests.verification.oracle.random_documents import random_document
 
-FILES = int(os.environ.get("POLICY_FILES", "10000"))
+pytestmark = pytest.mark.slow
+
+FILES = int(os.environ.get("POLICY_FILES", "4000"))
 SEED = int(os.environ.get("POLICY_FILES_SEED", "1"))
 SHARES = 8
 """Tests that the files are spread over, so that they can run side by side."""
