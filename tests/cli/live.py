@@ -138,7 +138,7 @@ def deployed_gate(served: Served, endpoint_url: str) -> LiveStage:
     stage.clock.advance(SystemClock().now() - timedelta(hours=1) - stage.clock.now())
     stage.emulator.dates = RealClock()  # as that of people's commands is
     stage.adopt_existing = True
-    served.stage = stage
+    served.serve(stage)
     name = f"gate-{uuid4().hex[:12]}"
     dynamodb = client("dynamodb", endpoint_url)
     dynamodb.create_table(**create_table_arguments(name))

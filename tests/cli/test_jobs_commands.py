@@ -685,7 +685,7 @@ def test_commands_read_an_answer_without_tags_as_the_functions_do(
     live: LiveStage, served: Served, tmp_path: Path, said: str | None
 ) -> None:
     """The deployment's setting reaches them by the parameter, and `policy explain` by its option."""
-    served.stage = Stage(HOLD_ALL, switches=Switches(untagged_lacks_tags=True))
+    served.serve(Stage(HOLD_ALL, switches=Switches(untagged_lacks_tags=True)))
     served.stage.emulator.dates = RealClock()
     ref = served.stage.create()
     live.deploy(**({"untagged_answer_lacks_tags": said} if said else {}))

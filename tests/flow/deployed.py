@@ -140,10 +140,14 @@ class Served:
             await receive()
             await send({"type": f"lifespan.{word}.complete"})
 
+    def serve(self, stage: Stage) -> None:
+        """Answer requests by this stage's emulator from now on."""
+        self.stage, self.application = stage, application(stage.emulator)
+
     @contextmanager
     def deployed(self, stage: Stage, tmp_path: Path, policy: str) -> Iterator[Deployed]:
         """Deploy policies for the block, with an empty ledger, and keep the log."""
-        self.stage, self.application = stage, application(stage.emulator)
+        self.serve(stage)
         stage.emulator.dates = RealClock()  # as the function's own clock is
         packaged = tmp_path / "policy.json"
         packaged.write_bytes(policy_file.load_text(policy).canonical_json)
