@@ -365,9 +365,9 @@ class Dated:
         """As the emulator, otherwise."""
         return getattr(self.emulator, name)
 
-    def respond(self, request: HttpRequest) -> HttpResponse:
+    def exchange(self, request: HttpRequest) -> HttpResponse:
         """As the emulator, but for the date."""
-        answer = self.emulator.respond(request)
+        answer = self.emulator.exchange(request)
         body = re.sub(rb"<SuspendedDate>[^<]*</SuspendedDate>", self.date, answer.body)
         return dataclasses.replace(answer, body=body)
 

@@ -166,17 +166,9 @@ class Router:
 
     world: World
 
-    def settle(self) -> None:
+    def exchange(self, request: Any) -> Any:
         """As the emulator."""
-        self.world.emulator.settle()
-
-    def respond(self, request: Any) -> Any:
-        """As the emulator."""
-        return self.world.emulator.respond(request)
-
-    def deliver(self) -> None:
-        """As the emulator."""
-        self.world.emulator.deliver()
+        return self.world.emulator.exchange(request)
 
 
 @dataclass(slots=True)
