@@ -468,6 +468,66 @@ FINDINGS: Sequence[Input] = (
     _required("not-measured-yet: objects' sizes", "object_bytes: {at_most: 5}"),
     _required("not-measured-yet: buckets of rows", "source_buckets: {only: lake-*}"),
     _document("approves-everything", "policies: [{name: p, require: []}]"),
+    _document(
+        "contradicts-statement",
+        "policies:\n  - name: small\n    match: [{operation: S3PutObjectCopy}]\n    require: [{total_tasks: {at_most: 50_000_000}}]\n"
+        "  - name: large\n    match: [{operation: S3PutObjectCopy}]\n    require: [{total_tasks: {at_least: 50_000_001}}]",
+    ),
+    _document(
+        "contradicts-statement: a guardrail of more jobs",
+        "policies: [{name: p, match: [{operation: S3PutObjectCopy}], require: [{region: eu-west-1}]}]\n"
+        "guardrails: [{name: g, require: [{region: us-*}]}]",
+    ),
+    _document(
+        "lifts-for-everybody, distant-expiry",
+        "guardrails: [{name: g, require: [{priority: {at_most: 5}}]}]\n"
+        'exceptions: [{name: e, lifts: [g], match: [{role: "arn:*:iam::*:role/*"}], expires: 2099-12-31, because: x}]',
+    ),
+    _document(
+        "lifts-for-everybody: all that is governed",
+        "guardrails: [{name: g, match: [{region: eu-west-1}], require: [{priority: {at_most: 5}}]}]\n"
+        "exceptions: [{name: e, lifts: [g], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
+    ),
+    _required(
+        "either-window: nearly always",
+        "window: [nights, calm]",
+        "calendars:\n  nights: {timezone: UTC, open: [{days: [mon], from: '22:00', to: '06:00'}]}\n"
+        "  calm: {timezone: UTC, open: [{days: [mon, tue, wed, thu, fri, sat, sun]}], closed: [12-20..01-06]}\n",
+    ),
+    _required(
+        "either-window: one within another",
+        "window: [mondays, weekdays]",
+        "calendars:\n  mondays: {timezone: UTC, open: [{days: [mon]}]}\n"
+        "  weekdays: {timezone: UTC, open: [{days: [mon, tue, wed, thu, fri]}]}\n",
+    ),
+    _required("fixed-zone", "window: c", "calendars: {c: {timezone: Etc/GMT+1, open: [{days: [mon]}]}}\n"),
+    _required("fixed-zone: an abbreviation", "window: c", "calendars: {c: {timezone: EST, open: [{days: [mon]}]}}\n"),
+    _document("met-without-destination", "guardrails: [{name: g, require: [{destination_buckets: {only: [lake]}}]}]"),
+    _required("word-as-text", "tags: {ticket: present, team: absent}"),
+    *(_required(f"word-as-tag: {key}", f"tags: {{{key}: lake}}") for key in ("not", "any", "list", "TagSet")),
+    _required("manifest-size, setting-off", "manifest: {bytes: {at_most: 50_000_000_000_000}}"),
+    _file(
+        "lambda-alias",
+        "version: 1\npolicies:\n  - name: p\n    match: [{operation: LambdaInvoke}]\n"
+        '    require: [{operation_parameters: {LambdaInvoke.FunctionArn: "*:function:clean:live"}}]\n',
+    ),
+    _document(
+        "cancelled-outside-window",
+        "unmatched: cancel\npolicies: [{name: p, match: [{operation: S3PutObjectCopy}, {window: c}], require: []}]\n"
+        "calendars: {c: {timezone: UTC, open: [{days: [mon]}]}}",
+    ),
+    *(
+        _required(f"regular-expression: {words}", f'tags: {{ticket: "{text}"}}')
+        for words, text in (
+            ("digits", "CHG-##"),
+            ("percent", "CHG-%"),
+            ("a comparison", ">5"),
+            ("a negation", "!lake"),
+            ("a range", "1..5"),
+        )
+    ),
+    _required("regular-expression: braces", 'role: "arn:aws:iam::*:role/{a,b}"'),
+    _required("impossible-value: an assumed role", 'role: "arn:aws:sts::*:assumed-role/migration/*"'),
     _document("cancel-after-expiry", "cancel_held_after: 30d"),
     _required("cancel-before-grace", "region: eu-*\non_violation: cancel\ngrace: 2h", "cancel_held_after: 1h\n"),
     _required("no-grace-for-tags", "tags: {team: {present: true}}\non_violation: cancel\ngrace: 0s"),

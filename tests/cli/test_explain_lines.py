@@ -31,7 +31,7 @@ def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list
         ({"manual_approval": "required"}, {"manually_approved": True}, "✓ manual approval given"),
         ({"window": "fridays"}, {}, "✓ window is open, want fridays open"),
         ({"window": "weekend"}, {}, "✗ window is closed, want weekend open  -> hold"),
-        ({"window": {"not": "fridays"}}, {}, "✗ window is open, want fridays closed  -> hold"),
+        ({"window": {"not": "fridays"}}, {}, "✗ fridays is open, want closed  -> hold"),
         (
             {"window": {"not": ["fridays", "weekend"]}},
             {},
