@@ -171,6 +171,50 @@ FILES: Sequence[Input] = (
 )
 
 POLICIES: Sequence[Input] = (
+    *(
+        _required(f"Words of another form: {requirement}", requirement)
+        for requirement in (
+            "manual_approval: 2",
+            "manual_approval: {required: 2}",
+            "manual_approval: [alice, bob]",
+            "tags: {TagSet: [{Key: team, Value: lake}]}",
+            "tags: {team: [{Key: lake}]}",
+            "tags: {not: {team: lake}}",
+            "tags: {team: null}",
+            "tags.team: lake",
+            "region: {not: {not: eu-*}}",
+            "operation_parameters: {S3PutObjectCopy.ObjectLockRetainUntilDate: {before: 1767225600}}",
+            "destination_buckets: {list: prod}",
+            "destination_buckets: {owner: prod}",
+            "destination_owner: prod",
+            "object_bytes: 50TB",
+            'total_tasks: "<= 50000000"',
+            "total_tasks: {at_most: 1,000}",
+            "total_tasks: {sum: 5}",
+            "report: true",
+            "operation: {S3PutObjectCopy: {StorageClass: GLACIER}}",
+            "operation:S3PutObjectCopy",
+            "S3PutObjectCopy",
+            "window: 22:00-06:00",
+            "until: 2026-01-01",
+            "zzzz: 1",
+        )
+    ),
+    *(
+        _required(f"Days and dates: {row}", "window: c", f"calendars: {{c: {{timezone: UTC, open: [{row}]}}}}\n")
+        for row in (
+            "{days: [wendesday]}",
+            '{days: ["*"]}',
+            "{dates: [24.12.2026]}",
+            "{dates: [2026-12-24 - 2026-12-31]}",
+        )
+    ),
+    _document("A guardrail without requirements", "guardrails: [{name: g, match: [], require: []}]"),
+    _document(
+        "An exception for all",
+        "guardrails: [{name: g, require: [{region: eu-*}]}]\n"
+        "exceptions: [{name: e, lifts: [all], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
+    ),
     _file("A file that is no mapping", "- version: 1\n"),
     _file("No version", "policies: [{name: p, require: []}]\n"),
     _file("Another version", "version: 2\n"),

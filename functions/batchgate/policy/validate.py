@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, field, inspect
 
 from batchgate.errors import PolicyError, Problem
+from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import calendars, model, moments, parameters, patterns, suggestions
 from batchgate.policy.as_written import NUMBER_AT_MOST as _NUMBER_AT_MOST
 from batchgate.policy.as_written import keys as _keys
@@ -42,6 +43,7 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 _CONDITION_KEYS = frozenset(model.Condition.__struct_encode_fields__)
 _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 _KEYS_NAMED = 6
+_KEYS_LISTED_AT_MOST = 12
 _BRACKETED_AT_MOST = 40
 _MESSAGE_AT_MOST = 400
 _TERM_WORDS = (
@@ -168,7 +170,7 @@ class _Reader(Struct):
 
     def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
         if not isinstance(value, dict):
-            self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind))
+            self.wrong(path, _expected(_describe(kind), value) + _other_form(value, kind, path[-1] if path else ""))
             return
         fields = {member.encode_name: member for member in kind.fields}
         foreign = _foreign_word(value, kind, fields, path)
@@ -220,7 +222,8 @@ class _Reader(Struct):
             self.wrong(path, _expected(_describe(kind), value) + hint)
             return
         if kind.min_length and not value:
-            self.wrong(path, "expected at least one item, got an empty list; add one, or remove the key")
+            then = _INSTEAD_OF_NOTHING.get(path[-1], "add one, or remove the key")
+            self.wrong(path, f"expected at least one item, got an empty list; {then}")
         for index, item in enumerate(value):
             self.read(item, kind.item_type, (*path, index))
 
@@ -230,6 +233,9 @@ class _Reader(Struct):
             return
         if kind.min_length and not value:
             self.wrong(path, "expected at least one key, got none; add one, or remove the check")
+        if path[-1] == "tags" and (key := suggestions.key_of_aws_tags(value)) is not None:
+            self.wrong(path, f"tags are written {{{_as_yaml(key)}: VALUE}}, without TagSet, Key and Value")
+            return
         if path[-1] in parameters.ELEMENT_WORDS and parameters.text_term(value):
             self.read(value, _names_term(), path)
             return
@@ -363,6 +369,10 @@ class _Reader(Struct):
         near = suggestions.nearest(name, known)
         names = ", ".join(sorted(known)[:_NAMES_NAMED]) + (", ..." if len(known) > _NAMES_NAMED else "")
         hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it under {_DEFINED[what]}"
+        if what == "policy or guardrail" and name in ("all", "*"):
+            hint = f"there is no {name}; name the statements"
+        if what == "calendar" and name[:1].isdigit():
+            hint = "define a calendar with these times under calendars, and write its name here"
         if what == "calendar" and name in self.lists:
             hint = f"write {{list: {name}}}"
         self.wrong(path, f"no {what} is named {_show(name)}; {hint}")
@@ -773,8 +783,41 @@ def _expected(what: str, value: object) -> str:
     return f"expected {what}, got {_show(value)}"
 
 
+_INSTEAD_OF_NOTHING: Mapping[object, str] = {
+    "require": "add a requirement, or remove the guardrail",
+    "match": "add a condition, or remove match: without it the statement governs every job",
+}
 _UNIT_OF: Mapping[object, str] = {"cancel_grace": "m", "grace": "m"}
 """The unit of a setting's default, where it is not days: what a number without a unit means."""
+
+
+def _other_mapping(value: object, form: type, key: object) -> str:
+    """The same for what should be a mapping of one form."""
+    if issubclass(form, model.PlainRange):
+        meant = suggestions.range_meant(value)
+        if key == "object_bytes":
+            return "; it can't be measured yet, so every job is held for it; limit total_tasks"
+        return f"; write {meant}" if meant else ""
+    if issubclass(form, model.PlainBuckets):
+        names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+        shown = f"[{', '.join(map(_as_yaml, names))}]"
+        shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
+        return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
+    if issubclass(form, model.PlainReport) and isinstance(value, bool):
+        return f"; write {{enabled: {str(value).lower()}}}"
+    if issubclass(form, model.PlainTextTerm) and value is None and key not in _OF_EVERY_JOB:
+        return "; write {present: true} or {present: false}"
+    return _other_condition(value) if issubclass(form, model.Condition) and isinstance(value, str) else ""
+
+
+_OF_EVERY_JOB = ("operation", "role", "account", "region")
+
+
+def _other_condition(text: str) -> str:
+    check, colon, _ = text.partition(":")
+    if colon and check in _CONDITION_KEYS:
+        return f"; a space is missing after the colon: {check}: ..."
+    return f"; write operation: {text}" if text in KNOWN_OPERATIONS else ""
 
 
 def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
@@ -783,6 +826,9 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
         case inspect.StrType(pattern=None) if isinstance(value, bool):
             return f'; write it in quotes: "{str(value).lower()}"'
         case inspect.StrType(pattern=None) if isinstance(value, int | float):
+            since = suggestions.instant_meant(value) if key in ("before", "after") else ""
+            if since:
+                return f"; seconds since 1970 are not read; write {since}"
             return f'; write it in quotes: "{value}"' if abs(value) <= _NUMBER_AT_MOST else ""
         case inspect.StrType(pattern=str(), max_length=None):
             return _write(suggestions.duration_meant(value, _UNIT_OF.get(key, "d")), value)
@@ -792,16 +838,10 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
             meant = _unquoted(suggestions.number_meant(value), value)
             return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
-        case inspect.StructType(cls=model.Range | model.PlainRange):
-            number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
-            return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
-        case inspect.StructType(cls=model.Buckets | model.PlainBuckets):
-            names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
-            shown = f"[{', '.join(map(_as_yaml, names))}]"
-            shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
-            return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
+        case inspect.StructType(cls=form):
+            return _other_mapping(value, form, key)
         case inspect.LiteralType(values=("required",)):
-            counts = isinstance(value, dict) and not set(value) <= {"required", "enabled"}
+            counts = suggestions.counts_approvers(value)
             return (
                 f"; {suggestions.other_word('approvals')}"
                 if counts
@@ -849,6 +889,12 @@ def _foreign_word(
     if not value or any(str(key) in known or suggestions.nearest(str(key), known) for key in value):
         return None
     first = str(next(iter(value)))
+    if path[-1] == "operation" and first in KNOWN_OPERATIONS:
+        return first, f"write operation: {first}, and in another item operation_parameters: {{{first}.MEMBER: VALUE}}"
+    if path[-2:] == ("tags", "not") and isinstance(value[first], str):
+        return first, f"write not at the tag: {{{_as_yaml(first)}: {{not: {_as_yaml(value[first])}}}}}"
+    if path[-1] == "not" and set(value) == {"not"} and isinstance(value["not"], str):
+        return first, f"not can't be used inside not; write {_as_yaml(path[-2])}: {_as_yaml(value['not'])}"
     if kind.cls is model.GlobTerm:
         for word in ("not", "list", "present"):
             if word in value:
@@ -897,8 +943,8 @@ _PLACES: Mapping[type[Struct], str] = {
     model.Policy: "in an item of policies or guardrails",
     model.Condition: "in an item of match, require or unless",
     model.Requirement: "in an item of require, beside its check",
-    model.Exemption: "in an item of exceptions",
     model.CalendarForm: "in a calendar",
+    model.Exemption: "in an item of exceptions",
     model.OpenRow: "in an item of a calendar's open",
 }
 
@@ -911,15 +957,27 @@ def _unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object]
         or _elsewhere(key, kind)
         or (f"did you mean {near}?" if near else None)
         or _in_other_words(key, kind)
-        or f"known here: {', '.join(known)}"
+        or f"known here: {_listed(key, known)}"
     )
     return f"unknown key; {hint}"
+
+
+def _listed(key: str, known: Mapping[str, object]) -> str:
+    """The known keys; of many those that are most alike, and how many more there are."""
+    if len(known) <= _KEYS_LISTED_AT_MOST:
+        return ", ".join(known)
+    near = suggestions.most_alike(key, known)
+    return f"{', '.join(near)} and {len(known) - len(near)} more: docs/policy-reference.md"
 
 
 def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
     """What a key means that is near to none of its place: one of another place, or a wish that a word of it says."""
     if _RULES.get(kind.cls) is _term:
+        if issubclass(kind.cls, model.PlainRange) and key.isdigit():
+            return "a comma separates keys here; write numbers without it, as 1_000"
         return suggestions.word_of_test(key)
+    if issubclass(kind.cls, model.PlainBuckets):
+        return suggestions.word_of_buckets(key)
     if not issubclass(kind.cls, _KEYED):
         return None
     for form, place in _PLACES.items():
