@@ -150,6 +150,8 @@ def _show_checked(loaded: policy_file.LoadedPolicy, findings: list[LocatedFindin
         console.print(Text(f"    instead: {printable_line(found.instead)}"))
     counts = _counts(loaded)
     said = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
+    if said and not loaded.policies.document.policies:
+        said += " (no policy: nothing is approved)"
     said = said or "no statements, every job is held"
     found_said = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
     mode, version = loaded.policies.document.mode, loaded.policies.version

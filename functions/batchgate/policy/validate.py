@@ -592,7 +592,9 @@ def _open_row(reader: _Reader, value: Mapping[str, object], path: Path) -> None:
             try:
                 times[key] = calendars.parse_time(text, closing=key == "to")
             except calendars.CalendarValueError as error:
-                reader.wrong((*path, key), f"{error}{_write(suggestions.time_meant(text), text)}")
+                ends = [*map(suggestions.time_meant, text.split("-"))]
+                both = f'from: "{ends[0]}", to: "{ends[-1]}"' if len(ends) == 2 and all(ends) else ""  # noqa: PLR2004
+                reader.wrong((*path, key), f"{error}{_write(both or suggestions.time_meant(text), text)}")
     if ("from" in value) != ("to" in value):
         reader.wrong(path, "from and to are used together or not at all; add the other one")
     if len(times) == 2 and times["from"] == times["to"]:  # noqa: PLR2004
@@ -899,9 +901,10 @@ def _foreign_word(
         for word in ("not", "list", "present"):
             if word in value:
                 return word, f"{word} can't stand in a list of values; {_ALONE[word]}"
-    check = next((check for check in parameters.CHECKS if path[-2:-1] == (check,)), None)
+    steps = path[:-1] if isinstance(path[-1], int) else path
+    check = next((check for check in parameters.CHECKS if steps[-2:-1] == (check,)), None)
     hints = (
-        (check and parameters.below(check, str(path[-1]), str(key)))
+        (check and parameters.below(check, str(steps[-1]), str(key)))
         or suggestions.word_of_test(str(key), of_window=path[-1] == "window")
         for key in value
     )
