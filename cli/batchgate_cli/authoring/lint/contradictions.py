@@ -13,7 +13,7 @@ _COMPARED_AT_MOST = 100
 
 
 def lint_contradictions(located: Located) -> Iterator[Finding]:
-    """Of each two statements the first such pair, at the one that stands later."""
+    """The first such pair of any two statements, at the later one."""
     by_measure: dict[Measure, list[tuple[LocatedStatement, Leaf]]] = {}
     for statement in located.statements:
         if statement.enforced and not is_impossible(statement.match):
@@ -39,7 +39,7 @@ def lint_contradictions(located: Located) -> Iterator[Finding]:
 
 
 def _required(statement: LocatedStatement) -> Iterator[Leaf]:
-    """The checks that every governed job must meet, but for those that its match contradicts: that is told as such."""
+    """The checks that every governed job must meet, except those that the match contradicts: another lint has them."""
     for requirement in statement.requirements:
         if not requirement.lifted:
             for part in joined(requirement.own):

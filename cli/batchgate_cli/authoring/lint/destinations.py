@@ -10,14 +10,14 @@ from batchgate_cli.authoring.lint.located import Group, Leaf, Located, joined
 
 _DESTINATION = Simple("destination_buckets")
 WITHOUT_DESTINATION = tuple(sorted(KNOWN_OPERATIONS - {"S3PutObjectCopy", "S3ReplicateObject"}))
-"""Operations that write into the buckets of their objects, or into none; where a replication goes, no job says."""
+"""Operations that write into the buckets of their objects, or into none; the targets of a replication are unknown."""
 
 
 def lint_destinations(located: Located) -> Iterator[Finding]:
     """Requirements of what destinations must be, in guardrails that govern operations without one."""
     for statement in located.statements:
         if statement.is_policy:
-            continue  # whom a policy governs it may approve: what it does not ask of them is meant
+            continue  # a policy chooses its jobs, so what it does not require of them is meant
         asked = Group((), tuple(statement.asked))
         for requirement in statement.requirements:
             for leaf in joined(requirement.own):

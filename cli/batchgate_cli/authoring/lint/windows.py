@@ -1,4 +1,4 @@
-"""Lint on windows with several calendars, of which any one is enough: what was meant may be all of them at once."""
+"""Lint on windows with several calendars, any one of which is enough, where all of them may have been meant."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -55,7 +55,7 @@ def _wrong(test: InWindow, start: datetime) -> tuple[str, str] | None:
         name: _open(calendar, start) for name, calendar in zip(sorted(test.names), test.calendars, strict=True)
     }
     if not all(intervals.values()):
-        return None  # one that never opens is told as such
+        return None  # one that never opens is a finding of its own
     together = _length(intervals.values())
     for name in intervals:
         others = [each for other, each in intervals.items() if other != name]

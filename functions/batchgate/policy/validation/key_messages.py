@@ -40,8 +40,9 @@ def foreign_word(
     first = str(next(iter(value)))
     if path[-1] == "operation" and first in KNOWN_OPERATIONS:
         return first, f"write operation: {first}, and in another item operation_parameters: {{{first}.MEMBER: VALUE}}"
-    if path[-2:] == ("tags", "not") and isinstance(value[first], str):
-        return first, f"write not at the tag: {{{as_yaml(first)}: {{not: {as_yaml(value[first])}}}}}"
+    content = next(iter(value.values()))
+    if path[-2:] == ("tags", "not") and isinstance(content, str):
+        return first, f"write not at the tag: {{{as_yaml(first)}: {{not: {as_yaml(content)}}}}}"
     if path[-1] == "not" and set(value) == {"not"} and isinstance(value["not"], str):
         return first, f"not can't be used inside not; write {as_yaml(path[-2])}: {as_yaml(value['not'])}"
     if kind.cls is model.GlobTerm:
