@@ -171,6 +171,50 @@ FILES: Sequence[Input] = (
 )
 
 POLICIES: Sequence[Input] = (
+    *(
+        _required(f"Words of another form: {requirement}", requirement)
+        for requirement in (
+            "manual_approval: 2",
+            "manual_approval: {required: 2}",
+            "manual_approval: [alice, bob]",
+            "tags: {TagSet: [{Key: team, Value: lake}]}",
+            "tags: {team: [{Key: lake}]}",
+            "tags: {not: {team: lake}}",
+            "tags: {team: null}",
+            "tags.team: lake",
+            "region: {not: {not: eu-*}}",
+            "operation_parameters: {S3PutObjectCopy.ObjectLockRetainUntilDate: {before: 1767225600}}",
+            "destination_buckets: {list: prod}",
+            "destination_buckets: {owner: prod}",
+            "destination_owner: prod",
+            "object_bytes: 50TB",
+            'total_tasks: "<= 50000000"',
+            "total_tasks: {at_most: 1,000}",
+            "total_tasks: {sum: 5}",
+            "report: true",
+            "operation: {S3PutObjectCopy: {StorageClass: GLACIER}}",
+            "operation:S3PutObjectCopy",
+            "S3PutObjectCopy",
+            "window: 22:00-06:00",
+            "until: 2026-01-01",
+            "zzzz: 1",
+        )
+    ),
+    *(
+        _required(f"Days and dates: {row}", "window: c", f"calendars: {{c: {{timezone: UTC, open: [{row}]}}}}\n")
+        for row in (
+            "{days: [wendesday]}",
+            '{days: ["*"]}',
+            "{dates: [24.12.2026]}",
+            "{dates: [2026-12-24 - 2026-12-31]}",
+        )
+    ),
+    _document("A guardrail without requirements", "guardrails: [{name: g, match: [], require: []}]"),
+    _document(
+        "An exception for all",
+        "guardrails: [{name: g, require: [{region: eu-*}]}]\n"
+        "exceptions: [{name: e, lifts: [all], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
+    ),
     _file("A file that is no mapping", "- version: 1\n"),
     _file("No version", "policies: [{name: p, require: []}]\n"),
     _file("Another version", "version: 2\n"),
@@ -468,6 +512,66 @@ FINDINGS: Sequence[Input] = (
     _required("not-measured-yet: objects' sizes", "object_bytes: {at_most: 5}"),
     _required("not-measured-yet: buckets of rows", "source_buckets: {only: lake-*}"),
     _document("approves-everything", "policies: [{name: p, require: []}]"),
+    _document(
+        "contradicts-statement",
+        "policies:\n  - name: small\n    match: [{operation: S3PutObjectCopy}]\n    require: [{total_tasks: {at_most: 50_000_000}}]\n"
+        "  - name: large\n    match: [{operation: S3PutObjectCopy}]\n    require: [{total_tasks: {at_least: 50_000_001}}]",
+    ),
+    _document(
+        "contradicts-statement: a guardrail of more jobs",
+        "policies: [{name: p, match: [{operation: S3PutObjectCopy}], require: [{region: eu-west-1}]}]\n"
+        "guardrails: [{name: g, require: [{region: us-*}]}]",
+    ),
+    _document(
+        "lifts-for-everybody, distant-expiry",
+        "guardrails: [{name: g, require: [{priority: {at_most: 5}}]}]\n"
+        'exceptions: [{name: e, lifts: [g], match: [{role: "arn:*:iam::*:role/*"}], expires: 2099-12-31, because: x}]',
+    ),
+    _document(
+        "lifts-for-everybody: all that is governed",
+        "guardrails: [{name: g, match: [{region: eu-west-1}], require: [{priority: {at_most: 5}}]}]\n"
+        "exceptions: [{name: e, lifts: [g], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
+    ),
+    _required(
+        "either-window: nearly always",
+        "window: [nights, calm]",
+        "calendars:\n  nights: {timezone: UTC, open: [{days: [mon], from: '22:00', to: '06:00'}]}\n"
+        "  calm: {timezone: UTC, open: [{days: [mon, tue, wed, thu, fri, sat, sun]}], closed: [12-20..01-06]}\n",
+    ),
+    _required(
+        "either-window: one within another",
+        "window: [mondays, weekdays]",
+        "calendars:\n  mondays: {timezone: UTC, open: [{days: [mon]}]}\n"
+        "  weekdays: {timezone: UTC, open: [{days: [mon, tue, wed, thu, fri]}]}\n",
+    ),
+    _required("fixed-zone", "window: c", "calendars: {c: {timezone: Etc/GMT+1, open: [{days: [mon]}]}}\n"),
+    _required("fixed-zone: an abbreviation", "window: c", "calendars: {c: {timezone: EST, open: [{days: [mon]}]}}\n"),
+    _document("met-without-destination", "guardrails: [{name: g, require: [{destination_buckets: {only: [lake]}}]}]"),
+    _required("word-as-text", "tags: {ticket: present, team: absent}"),
+    *(_required(f"word-as-tag: {key}", f"tags: {{{key}: lake}}") for key in ("not", "any", "list", "TagSet")),
+    _required("manifest-size, setting-off", "manifest: {bytes: {at_most: 50_000_000_000_000}}"),
+    _file(
+        "lambda-alias",
+        "version: 1\npolicies:\n  - name: p\n    match: [{operation: LambdaInvoke}]\n"
+        '    require: [{operation_parameters: {LambdaInvoke.FunctionArn: "*:function:clean:live"}}]\n',
+    ),
+    _document(
+        "cancelled-outside-window",
+        "unmatched: cancel\npolicies: [{name: p, match: [{operation: S3PutObjectCopy}, {window: c}], require: []}]\n"
+        "calendars: {c: {timezone: UTC, open: [{days: [mon]}]}}",
+    ),
+    *(
+        _required(f"regular-expression: {words}", f'tags: {{ticket: "{text}"}}')
+        for words, text in (
+            ("digits", "CHG-##"),
+            ("percent", "CHG-%"),
+            ("a comparison", ">5"),
+            ("a negation", "!lake"),
+            ("a range", "1..5"),
+        )
+    ),
+    _required("regular-expression: braces", 'role: "arn:aws:iam::*:role/{a,b}"'),
+    _required("impossible-value: an assumed role", 'role: "arn:aws:sts::*:assumed-role/migration/*"'),
     _document("cancel-after-expiry", "cancel_held_after: 30d"),
     _required("cancel-before-grace", "region: eu-*\non_violation: cancel\ngrace: 2h", "cancel_held_after: 1h\n"),
     _required("no-grace-for-tags", "tags: {team: {present: true}}\non_violation: cancel\ngrace: 0s"),

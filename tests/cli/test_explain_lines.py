@@ -32,7 +32,7 @@ def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list
         ({"manual_approval": "required"}, {"manually_approved": True}, "✓ manual approval given"),
         ({"window": "fridays"}, {}, "✓ window is open, want fridays open"),
         ({"window": "weekend"}, {}, "✗ window is closed, want weekend open  -> hold"),
-        ({"window": {"not": "fridays"}}, {}, "✗ window is open, want fridays closed  -> hold"),
+        ({"window": {"not": "fridays"}}, {}, "✗ fridays is open, want closed  -> hold"),
         (
             {"window": {"not": ["fridays", "weekend"]}},
             {},
@@ -95,3 +95,11 @@ def test_a_statement_that_may_not_govern_asks_for_nothing(tags: Any) -> None:
     shown = lines(document({"total_tasks": {"at_most": 500}}, guardrails=[guardrail]), facts(tags=tags))
     assert "· total_tasks is 100, want at most 5" in shown
     assert not any("✗" in line or "->" in line or "split it" in line for line in shown)
+
+
+def test_what_is_violated_and_lifted_has_no_tick() -> None:
+    """A comparison that fails is not shown as if it held: its sign says that something lifts it."""
+    lifted: Written = {"total_tasks": {"at_most": 5}, "unless": [{"total_tasks": {"at_least": 1}}]}
+    shown = lines(document(lifted), facts(ProgressSummary={"TotalNumberOfTasks": 9}))
+    assert "~ total_tasks is 9, want at most 5" in shown
+    assert "\u2713 unless lifts it" in shown

@@ -37,10 +37,16 @@ class CheckDescription:
     remark: str = ""
 
 
-LINTS_OF_ALL_CHECKS = ("matches-nothing", "contradicts-match", "repeats-match", "contradicts-requirement")
+LINTS_OF_ALL_CHECKS = (
+    "matches-nothing",
+    "contradicts-match",
+    "repeats-match",
+    "contradicts-requirement",
+    "contradicts-statement",
+)
 """They compare whole conditions, so they look at every check but `manual_approval`."""
 
-LINTS_OF_TEXTS = ("regular-expression", "list-name-as-text")
+LINTS_OF_TEXTS = ("regular-expression", "list-name-as-text", "word-as-text")
 """They look at the texts that any check is compared with."""
 
 TEXT = "text"
@@ -101,6 +107,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
                 "parameter-of-other-operation",
                 "lambda-without-function",
                 "lambda-latest",
+                "lambda-alias",
                 "function-without-arn",
                 "impossible-value",
                 "empty-range",
@@ -147,6 +154,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
                 "empty-range",
                 "unreadable-manifest-holds",
                 "only-in-wide-pattern",
+                "manifest-size",
                 "setting-off",
             ),
             remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
@@ -209,7 +217,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             unmeasurable=f"the copy goes to no general-purpose bucket ({NO_BUCKET}); S3ReplicateObject, whose rules"
             " stand at the bucket; an unknown operation",
             example="destination_buckets: {none: [lake-prod-*]}",
-            lints=("impossible-value", "only-in-wide-pattern"),
+            lints=("impossible-value", "only-in-wide-pattern", "met-without-destination"),
             needs=DESCRIBED,
         ),
         "tags": CheckDescription(
@@ -220,7 +228,14 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             unknown=NEVER,
             unmeasurable="the tags can't be read",
             example='tags: {team: {present: true}, ticket: "CHG-*"}',
-            lints=("dodged-by-requester", "claimed-by-requester", "not-on-tag", "no-grace-for-tags", "tags-as-in-aws"),
+            lints=(
+                "dodged-by-requester",
+                "claimed-by-requester",
+                "not-on-tag",
+                "no-grace-for-tags",
+                "tags-as-in-aws",
+                "word-as-tag",
+            ),
             remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
             " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
             needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
@@ -311,7 +326,13 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             unknown=NEVER,
             unmeasurable=NEVER,
             example="window: {not: freeze}",
-            lints=("window-never-opens", "closed-dates-past", "unused-calendar"),
+            lints=(
+                "window-never-opens",
+                "closed-dates-past",
+                "unused-calendar",
+                "either-window",
+                "cancelled-outside-window",
+            ),
             remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
             " after which S3 fails a Suspended job.",
             needs="nothing: time-zone data ships with the gate",

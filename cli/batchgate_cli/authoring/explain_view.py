@@ -35,6 +35,8 @@ _NEUTRAL: _Marks = {
     Result.VIOLATED: ("·", "dim"),
 }
 """Where a check that is not met is no failure: the match of a statement, an exemption."""
+_LIFTED = ("~", "green")
+"""What is not met, and need not be: an `unless` or an exception lifts it."""
 _LIFTS: Mapping[Result, str] = {
     Result.MET: " lifts it",
     Result.VIOLATED: ": does not apply",
@@ -234,6 +236,8 @@ def _grow_statement(tree: Tree, statement: StatementTrace, *, everything: bool) 
 def _grow_requirement(tree: Tree, requirement: RequirementTrace, *, counts: bool) -> None:
     """Show a requirement; one that does not count, because its statement may not govern, asks for nothing."""
     marks = _MARKS if counts else _NEUTRAL
+    if requirement.result is Result.MET and requirement.own.result is not Result.MET:
+        marks = {**marks, Result.MET: _LIFTED}
     branch = _grow_condition(tree, requirement.own, "", whole=requirement.result, marks=marks)
     if counts and requirement.vote is not None:
         branch.label.append((f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)]))
@@ -282,4 +286,6 @@ def _line(check: ConditionTrace) -> str:
         return "manual approval given" if check.result is Result.MET else "manual approval required, not given yet"
     if check.kind == "expires":
         return f"valid {check.expected}" if check.result is Result.MET else f"expired, was valid {check.expected}"
+    if check.named_window:
+        return f"{printable(check.named_window)} is {check.actual}, want closed"
     return f"{check.subject} is {check.actual}, want {check.expected}"

@@ -127,6 +127,8 @@ def _show_checked(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> N
         print_line(f"    instead: {printable_line(found.instead)}")
     counts = _counts(loaded)
     summary = ", ".join(f"{count} {name if count != 1 else _SINGULAR[name]}" for name, count in counts.items() if count)
+    if summary and not loaded.document.policies:
+        summary += " (no policy: nothing is approved)"
     summary = summary or "no statements, every job is held"
     listed = f"; {len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else ""
     mode, version = loaded.document.mode, loaded.policies.version

@@ -7,9 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from batchgate.policy.compiled import Kind, Verdict
+from batchgate.policy.compiled import Kind, Requirement, Verdict
 from batchgate.policy.evaluate import Decision, Rule, Vote
 from batchgate.policy.facts import Result
+from batchgate.policy.formulas import evaluate
 from batchgate.policy.trace import ConditionTrace, trace_condition
 from batchgate.policy.wording import QUOTED_AT_MOST, instant, length, printable
 from batchgate.text import MARK, shorten
@@ -158,10 +159,32 @@ def _start(head: str, name: str, room: int) -> str:
 
 def _approval(decision: Decision, head: str, room: int) -> str:
     policies = [statement.name for statement in decision.governing if statement.kind is Kind.POLICY]
-    count = sum([len(statement.requirements) for statement in decision.governing])
+    asked = [requirement for statement in decision.governing for requirement in statement.requirements]
+    lifted = [name for name in [_exception_for(each, decision.results) for each in asked] if name]
+    count = len(asked) - len(lifted)
     met = f", {count} requirement{'' if count == 1 else 's'} met"
+    if lifted:
+        first, *others = sorted({shorten(printable(name), NAME_AT_MOST) for name in lifted})
+        met += f", {len(lifted)} lifted by {first}" + (f" and {len(others)} more" if others else "")
     names = [shorten(printable(name), NAME_AT_MOST) for name in policies]
     return _fitted(f"{head} by ", names, len(names), room - len(met), ", ") + met
+
+
+def _exception_for(requirement: Requirement, results: Sequence[Result]) -> str | None:
+    """The exception that lifts a requirement which nothing else meets, the first by name; None where none is needed."""
+    if requirement.exemption is None:
+        return None
+    own = [requirement.own, *([requirement.unless.condition] if requirement.unless else [])]
+    if any(evaluate(each, results) is Result.MET for each in own):
+        return None
+    return min(
+        (
+            str(lift.exception)
+            for lift in requirement.exemption.lifts
+            if evaluate(lift.condition, results) is Result.MET
+        ),
+        default=None,
+    )
 
 
 def _objection(vote: Vote, decision: Decision) -> _Objection:
@@ -208,6 +231,8 @@ def _wrong(trace: ConditionTrace, room: _Room) -> str:
     if trace.kind == "manual_approval":
         return "needs manual approval"
     if not trace.joined:
+        if trace.named_window:
+            return f"{shorten(trace.named_window, room.wanted or NAME_AT_MOST)} is {trace.brief}, want closed"
         wanted = f"want {_wanted(trace, room)}" if room.wanted != len(MARK) else MARK
         return f"{_subject(trace, room)} is {_actual(trace, room)}, {wanted}"
     parts = [part for part in trace.parts if part.result is not Result.MET]

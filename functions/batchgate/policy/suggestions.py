@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, get_args
 
 from batchgate.policy import model
@@ -20,6 +21,8 @@ _NUMBER = re.compile(
 _UNITS = "kmgtp"
 _LARGEST = 2**63 - 1
 _DATE_IN_ANOTHER_FORM = re.compile(r"([0-9]{4})[-/. ]?([0-9]{1,2})[-/. ]?([0-9]{1,2})")
+_DATE_WITH_DOTS = re.compile(r"(0?[1-9]|[12][0-9]|3[01])\.(0?[1-9]|1[0-2])\.([0-9]{4})")
+_BETWEEN_DATES = re.compile(r"\s+(?:-|\u2013|to|until)\s+")
 _TIME_IN_ANOTHER_FORM = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?(?::00)?\s*(am|pm)?", re.IGNORECASE)
 
 
@@ -38,6 +41,12 @@ def nearest(text: str, known: Iterable[str]) -> str | None:
         if edits <= allowed and (not edits or edits < length) and (near is None or edits < near[0]):
             near = edits, name
     return near and near[1]
+
+
+def most_alike(text: str, known: Collection[str]) -> list[str]:
+    """The three known names with the fewest edits, however many; of equals the first."""
+    folded = text[:_COMPARED_AT_MOST].casefold()
+    return sorted(known, key=lambda name: _edits(folded, name.casefold(), _COMPARED_AT_MOST))[:3]
 
 
 def sharing_a_word(name: str, known: Iterable[str]) -> str | None:
@@ -97,7 +106,8 @@ def one_of(values: Sequence[str]) -> str:
 def value_meant(text: str, values: Sequence[str]) -> str | None:
     """The value of a closed set that a text means; a weekday may be written in full, in English."""
     if set(values) == set(_WEEK):
-        return days_meant(text) or nearest(text, values)
+        full = nearest(text, _DAYS_IN_FULL) if len(text) > _SHORT else None
+        return days_meant(text) or (full[:3] if full else nearest(text, values))
     return nearest(text, values)
 
 
@@ -113,8 +123,13 @@ def days_meant(text: str) -> str | None:
     return ", ".join((*_WEEK, *_WEEK)[first : (last if last >= first else last + len(_WEEK)) + 1])
 
 
+_DAYS_IN_FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DASH = re.compile(r"\s*(?:\.\.+|-|\u2013|\bto\b)\s*")
-_DAYS_TOGETHER = {"weekdays": "mon-fri", "workdays": "mon-fri", "weekend": "sat-sun", "weekends": "sat-sun"}
+_DAYS_TOGETHER = {
+    **dict.fromkeys(("weekdays", "workdays"), "mon-fri"),
+    **dict.fromkeys(("weekend", "weekends"), "sat-sun"),
+    **dict.fromkeys(("daily", "*", "all", "everyday"), "mon-sun"),
+}
 
 
 def boolean_meant(value: object) -> str:
@@ -123,6 +138,17 @@ def boolean_meant(value: object) -> str:
     if folded in ("true", "yes", "on", "y", "1", "required", "enabled"):
         return "true"
     return "false" if folded in ("false", "no", "off", "n", "0", "disabled") else ""
+
+
+def counts_approvers(value: object) -> bool:
+    """Whether somebody asks for so many approvals, or for certain people, where one approval is all that there is."""
+    if isinstance(value, dict):
+        return not set(value) <= {"required", "enabled"} or any(
+            type(each) is int and each > 1 for each in value.values()
+        )
+    if isinstance(value, list | tuple):
+        return True
+    return str(value).casefold() in ("two", "twice", "both", "three") or (str(value).isdigit() and str(value) > "1")
 
 
 def number_meant(value: object) -> str:
@@ -161,8 +187,16 @@ _DURATION_IN_ANOTHER_FORM = re.compile(
 
 
 def date_meant(value: object) -> str:
-    """A date as YYYY-MM-DD, where a value begins with the year; "" for other orders, which are ambiguous."""
-    found = _DATE_IN_ANOTHER_FORM.fullmatch(str(value)) if isinstance(value, str | int) else None
+    """A date as YYYY-MM-DD, or a range of dates; "" where the order is ambiguous, such as 03/04/2026."""
+    text = str(value) if isinstance(value, str | int) else ""
+    ends = _BETWEEN_DATES.split(text)
+    if len(ends) == 2:  # noqa: PLR2004 the two ends
+        first, last = map(date_meant, ends)
+        return f"{first}..{last}" if first and last else ""
+    dotted = _DATE_WITH_DOTS.fullmatch(text)
+    if dotted:
+        text = f"{dotted[3]}-{dotted[2]}-{dotted[1]}"
+    found = _DATE_IN_ANOTHER_FORM.fullmatch(text)
     return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}" if found else ""
 
 
@@ -216,6 +250,19 @@ WISHES: tuple[Wish, ...] = (
         "this version evaluates one job at a time",
         "limit priority, or the window in which jobs may start",
         ("concurrency", "concurrent", "parallel"),
+    ),
+    Wish(
+        "the totals of a team or of a period",
+        ("team_tasks", "sum_total_tasks", "sum", "sum_at_most", "period", "amount", "total"),
+        "this version evaluates one job at a time and keeps no totals",
+        "limit total_tasks of each job, and require manual_approval above that limit",
+        ("sum", "amount", "period"),
+    ),
+    Wish(
+        "the owner of a copy's destination",
+        ("destination_owner", "bucket_owner", "destination_account", "destination_accounts", "target_account"),
+        "S3 does not report who owns a destination bucket",
+        "list the buckets' names in destination_buckets: {only: [...]}",
     ),
     Wish(
         "two approvers, or who may approve",
@@ -289,7 +336,7 @@ WISHES: tuple[Wish, ...] = (
     ),
     Wish(
         "changing a job: its priority, its report, its tags",
-        ("set", "mutate", "patch", "then", "action", "actions", "default", "defaults"),
+        ("set", "mutate", "patch", "then", "action", "actions", "default"),
         "the gate approves, holds or cancels jobs and changes nothing else",
         "require what you want, with a message that says what to create",
     ),
@@ -339,6 +386,15 @@ _OTHER_WORDS: Mapping[str, str] = {
     "day": "write window, with the name of a calendar under calendars",
     "days": "write window, with the name of a calendar under calendars",
     "iam_role": "write role",
+    "approve": "remove it: nothing grants; a policy approves when its requirements are met",
+    "defaults": "there are no defaults; write on_violation in the statement",
+    "until": "write before at a parameter that is a time, or expires in an exception",
+    "before": "write before at a parameter that is a time, or expires in an exception",
+    "statement": "write policies and guardrails; a policy of IAM is another language",
+    "freeze": "write window: {not: NAME}, with the name of a calendar under calendars",
+    "weekday": "write window, with the name of a calendar under calendars",
+    "weekdays": "write window, with the name of a calendar under calendars",
+    "cron": "cron expressions are not read; write a calendar under calendars, and its name in window",
     "confirmation": "write manual_approval: required",
 }
 """Words that people write for something that the language calls otherwise."""
@@ -364,6 +420,9 @@ def _snake(key: str) -> str:
 def other_word(key: str) -> str | None:
     """What to write instead of a key that is another name for what the language has, or can't express."""
     folded = _snake(key)
+    check, _, below = key.partition(".")
+    if below and check in ("tags", "report", "manifest", "operation_parameters", "manifest_generator"):
+        return f"write {check}: {{{below}: ...}}"
     if folded in _OTHER_WORDS:
         return _OTHER_WORDS[folded]
     wish = next((wish for wish in WISHES if folded in wish.keys), None)
@@ -412,6 +471,43 @@ def word_of_test(key: str, *, of_window: bool = False) -> str | None:
         return other_word(folded)
     return _WORDS_OF_TESTS.get(folded) or wish_in(folded)
 
+
+def word_of_buckets(key: str) -> str | None:
+    """What to write where a key stands beside any, only and none of buckets and is none of them."""
+    folded = _snake(key)
+    if folded in ("list", "glob"):
+        return f"write {{only: {{{folded}: ...}}}}, or any or none"
+    return other_word("destination_owner") if folded.endswith(("owner", "account")) else None
+
+
+def range_meant(value: object) -> str:
+    """How to write a number, or a comparison with one, as a range; "" where none is meant."""
+    text = str(value).strip() if isinstance(value, int | float | str) else ""
+    sign = _COMPARISON.match(text)
+    number = number_meant(text[sign.end() :] if sign else text)
+    if not sign or not number:
+        return f"{{at_most: {number}}} or {{at_least: {number}}}" if number else ""
+    whole = int(number.replace("_", ""))
+    return {
+        "<": f"{{at_most: {whole - 1:_}}}",
+        "<=": f"{{at_most: {number}}}",
+        ">": f"{{at_least: {whole + 1:_}}}",
+        ">=": f"{{at_least: {number}}}",
+    }[sign[1]]
+
+
+_COMPARISON = re.compile(r"([<>]=?)\s*")
+
+
+def instant_meant(value: object) -> str:
+    """Seconds since 1970 as an instant; "" for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not _SECONDS_FROM <= value < _SECONDS_TO:
+        return ""
+    return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+_SECONDS_FROM, _SECONDS_TO = 10**8, 10**10
+"""From 1973 on, so that no other number is taken for one, and before the year 2287."""
 
 _ZONES_OF_ABBREVIATIONS: Mapping[str, str] = {
     **dict.fromkeys(("CEST", "MEZ", "MESZ"), "Europe/Berlin"),

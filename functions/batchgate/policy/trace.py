@@ -42,6 +42,12 @@ class ConditionTrace(Struct, frozen=True, gc=False):
     joined: str = ""
     parts: tuple["ConditionTrace", ...] = ()
 
+    @property
+    def named_window(self) -> str:
+        """The one calendar that must be closed; "" for any other check, and where several must."""
+        name = self.expected.removesuffix(" closed") if self.kind == "window" else self.expected
+        return "" if name == self.expected or " and " in name else name
+
 
 class LiftTrace(Struct, frozen=True, gc=False):
     """An `unless` or an exception, and whether it lifts the requirement."""

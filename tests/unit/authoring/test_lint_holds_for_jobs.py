@@ -1,7 +1,9 @@
 """What lint says of all jobs is true of random jobs, and what it says of patterns of all texts."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import combinations, product
 from random import Random
 from typing import Any
 
@@ -19,9 +21,10 @@ from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Kind, PolicySet, Verdict
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
-from batchgate.policy.trace import StatementTrace
+from batchgate.policy.trace import ConditionTrace, StatementTrace
 from batchgate_cli.authoring.lint import Finding
 from batchgate_cli.authoring.lint.absent_parameters import DEFAULTS, LIMITED_DATES
+from batchgate_cli.authoring.lint.destinations import WITHOUT_DESTINATION
 from batchgate_cli.authoring.lint.finding import Path
 from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
 from tests.unit.examples import Written, facts, lint_findings
@@ -93,7 +96,26 @@ def says_nothing_objects(finding: Finding, trace: StatementTrace, job: JobFacts,
     held[finding.lint] += 1
 
 
+def checks_of(trace: ConditionTrace) -> Iterator[ConditionTrace]:
+    """The single checks of a condition, at any depth."""
+    for part in trace.parts:
+        yield from checks_of(part)
+    if not trace.joined:
+        yield trace
+
+
+def says_it_is_met_without_destination(
+    finding: Finding, trace: StatementTrace, job: JobFacts, held: Counter[str]
+) -> None:
+    """A job that has no destination meets what is required of it."""
+    if job.operation in WITHOUT_DESTINATION:
+        checks = checks_of(trace.requirements[int(finding.path[3])].own)
+        assert any(each.result is Result.MET for each in checks if each.kind == "destination_buckets"), (finding, job)
+        held[finding.lint] += 1
+
+
 SAYINGS = {
+    "met-without-destination": says_it_is_met_without_destination,
     "matches-nothing": says_nothing_meets,
     "contradicts-match": says_nothing_meets,
     "repeats-match": says_all_meet,
@@ -115,6 +137,79 @@ def test_a_calendar_that_never_opens_is_shut_at_any_instant(rng: Random, minutes
             for name, calendar in zip(sorted(check.test.names), check.test.calendars, strict=True):
                 assert name not in shut or not calendar.is_open(instant)
                 assert name in shut or calendar.next_opening(datetime(2026, 3, 27, tzinfo=UTC), 9)
+
+
+@given(randoms(), st.integers(0, 366 * 24 * 60 - 1))
+def test_a_calendar_that_adds_nothing_is_open_only_while_the_others_are(rng: Random, minutes: int) -> None:
+    """The lint on several calendars agrees with the calendars, at any instant of the year that it looks at."""
+    drawn: Any = random_document(rng).get("calendars", {})
+    pairs = list(combinations(sorted(drawn), 2))
+    require: list[Written] = [{"window": list(pair)} for pair in pairs]
+    written: Written = {"version": 1, "guardrails": [{"name": "g", "require": require}], "calendars": drawn}
+    if not require:
+        return
+    policies = compile_policies(written)
+    instant = datetime(2026, 3, 27, tzinfo=UTC) + timedelta(minutes=minutes)
+    found = [finding for finding in lint_findings(written, TODAY) if finding.lint == "either-window"]
+    tests = {test.names: test for check in policies.checks if isinstance(test := check.test, InWindow)}
+    for finding in found:
+        pair = frozenset(pairs[int(finding.path[3])])
+        of = dict(zip(sorted(pair), tests[pair].calendars, strict=True))
+        if "otherwise remove " in finding.instead:
+            name = finding.instead.rpartition("otherwise remove ")[2]
+            (other,) = pair - {name}
+            assert not of[name].is_open(instant) or of[other].is_open(instant)
+
+
+LIMITS_OF_TASKS = st.tuples(st.integers(1, 20), st.integers(1, 20)).map(
+    lambda ends: {"total_tasks": {"at_least": min(ends), "at_most": max(ends)}}
+)
+GOVERNED: tuple[list[Written], ...] = ([], [{"account": "111111111111"}], [{"account": "*"}, {"region": "eu-*"}])
+
+
+@given(st.lists(st.tuples(st.sampled_from(GOVERNED), LIMITS_OF_TASKS), min_size=2, max_size=4))
+def test_statements_that_contradict_each_other_never_let_a_job_through(
+    drawn: list[tuple[list[Written], Written]],
+) -> None:
+    """Of every number of tasks, one of the two objects to each job that both are said to govern."""
+    written: Written = {
+        "version": 1,
+        "guardrails": [
+            {"name": f"g{number}", "require": [limit], **({"match": match} if match else {})}
+            for number, (match, limit) in enumerate(drawn)
+        ],
+    }
+    policies = compile_policies(written)
+    found = [finding for finding in lint_findings(written, TODAY) if finding.lint == "contradicts-statement"]
+    for account, tasks in product("12", range(1, 21)):
+        job = facts(
+            JobArn=f"arn:aws:s3:eu-west-1:{account * 12}:job/00000000-0000-4000-8000-000000000000",
+            ProgressSummary={"TotalNumberOfTasks": tasks},
+        )
+        traces = {trace.name: trace for trace in evaluate_job(policies, job).trace}
+        for finding in found:
+            one, other = traces[finding.why.split(" and ")[1].partition(",")[0]], traces[f"g{finding.path[1]}"]
+            if one.governs and other.governs:
+                assert Verdict.HOLD in (one.vote, other.vote)
+    if len({str(match) for match, _ in drawn}) == 1:
+        limits = [limit["total_tasks"] for _, limit in drawn]
+        apart = any(a["at_most"] < b["at_least"] for a in limits for b in limits)
+        assert bool(found) is apart
+
+
+@given(st.sampled_from(["*", "arn:*", "arn:*:iam::*:role/*", "arn:aws:iam::*:role/*", "*:role/?*"]), randoms())
+def test_what_is_lifted_for_everybody_is_lifted_for_any_job(role: str, rng: Random) -> None:
+    """No random job with a role violates the requirement while the exception lasts."""
+    end = {"expires": "2026-12-31", "because": "x"}
+    exception = {"name": "e", "lifts": ["g"], "match": [{"role": role}], **end}
+    guardrail = {"name": "g", "require": [{"total_tasks": {"at_most": 1}}]}
+    written: Written = {"version": 1, "guardrails": [guardrail], "exceptions": [exception]}
+    policies = compile_policies(written)
+    found = any(finding.lint == "lifts-for-everybody" for finding in lint_findings(written, TODAY))
+    assert found is (role in ("*", "arn:*", "arn:*:iam::*:role/*"))
+    job = replace(random_facts(rng, written), now=datetime(2026, 6, 1, tzinfo=UTC))
+    if found and job.role is not None and not isinstance(job.role, Gap):
+        assert evaluate_job(policies, job).trace[0].requirements[0].result is Result.MET
 
 
 # --- patterns ---------------------------------------------------------------------------------------------

@@ -115,6 +115,24 @@ def test_an_approval_names_policies_and_counts_requirements() -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["archive-migration"], "1 requirement met, 2 lifted by archive-migration"),
+        (["b", "a"], "1 requirement met, 2 lifted by a"),
+    ],
+)
+def test_an_approval_says_what_an_exception_lifted(names: list[str], told: str) -> None:
+    """A violated requirement that is lifted is not counted as met; one that its own `unless` meets is."""
+    met_anyway: Written = {"region": "x", "unless": [{"role": "*"}]}
+    written = document(met_anyway, {"region": "x"}, {"region": "y"})
+    end: Written = {"expires": "2026-12-31", "because": "x"}
+    written["exceptions"] = [{"name": name, "lifts": ["p"], "match": [{"role": "*"}], **end} for name in names]
+    assert f"batchgate: approved by p, {told} [" in reason(written, facts())
+    written["exceptions"] = [{"name": "e", "lifts": ["p"], "match": [{"role": "*"}], **end, "expires": "2020-01-01"}]
+    assert "lifted" not in reason(written, facts())
+
+
+@pytest.mark.parametrize(
     ("written", "about", "expected"),
     [
         (document(), facts(), "batchgate: approved by p, 0 requirements met"),

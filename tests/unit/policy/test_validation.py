@@ -312,7 +312,12 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     ),
     "a boolean for text": (required({"region": True}), f"{R0}.region", "got true"),
     "nothing for text": (required({"region": None}), f"{R0}.region", "got nothing"),
-    "not twice": (required({"region": {"not": {"not": "x"}}}), f"{R0}.region.not.not", "unknown key"),
+    "not twice": (required({"region": {"not": {"not": "x"}}}), f"{R0}.region.not.not", "inside not; write region: x"),
+    "not around tags, whose key is a number": (
+        required({"tags": {"not": {5: "lake"}}}),
+        f"{R0}.tags.not.5",
+        'write not at the tag: {"5": {not: lake}}',
+    ),
     "two tests of text": (
         required({"region": {"not": "x", "present": True}}),
         f"{R0}.region",

@@ -12,10 +12,14 @@ from batchgate.policy.compiled import PolicySet
 from batchgate_cli.authoring.lint.absent_parameters import lint_absent
 from batchgate_cli.authoring.lint.approvals import lint_approvals
 from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
+from batchgate_cli.authoring.lint.contradictions import lint_contradictions
+from batchgate_cli.authoring.lint.destinations import lint_destinations
+from batchgate_cli.authoring.lint.exceptions import lint_exceptions
 from batchgate_cli.authoring.lint.finding import LINTS, Finding, Path
 from batchgate_cli.authoring.lint.list_elements import lint_elements
 from batchgate_cli.authoring.lint.list_names import lint_list_names, names_as_text
 from batchgate_cli.authoring.lint.located import locate
+from batchgate_cli.authoring.lint.misread import lint_misread
 from batchgate_cli.authoring.lint.names import lint_names, lint_unused
 from batchgate_cli.authoring.lint.operations import lint_functions, lint_operation_names, lint_parameters
 from batchgate_cli.authoring.lint.regular_expressions import lint_expressions
@@ -23,8 +27,11 @@ from batchgate_cli.authoring.lint.requester import lint_requesters_words
 from batchgate_cli.authoring.lint.statements import lint_statements, lint_unreadable_manifests
 from batchgate_cli.authoring.lint.tags import lint_tags
 from batchgate_cli.authoring.lint.times import lint_times
+from batchgate_cli.authoring.lint.unmatched import lint_unmatched
 from batchgate_cli.authoring.lint.unmeasured import lint_unmeasured
 from batchgate_cli.authoring.lint.values import lint_values
+from batchgate_cli.authoring.lint.windows import lint_either_window
+from batchgate_cli.authoring.lint.zones import lint_zones
 
 __all__ = ["LINTS", "Finding", "lint"]
 
@@ -81,6 +88,9 @@ def _findings(
 ) -> Iterator[Finding]:
     located = locate(document, policies)
     yield from lint_times(located, policies, today)
+    yield from lint_either_window(located, policies, today)
+    yield from lint_zones(located)
+    yield from lint_exceptions(located, today)
     yield from lint_names(located)
     by_text = names_as_text(located)
     yield from lint_list_names(by_text)
@@ -90,6 +100,9 @@ def _findings(
     yield from lint_wide_buckets(located)
     yield from lint_operation_names(located)
     yield from lint_statements(located)
+    yield from lint_contradictions(located)
+    yield from lint_destinations(located)
+    yield from lint_unmatched(located)
     yield from lint_parameters(located)
     yield from lint_unreadable_manifests(located)
     yield from lint_unmeasured(located, manifest_buckets)
@@ -98,6 +111,7 @@ def _findings(
     yield from lint_absent(located)
     yield from lint_elements(located)
     yield from lint_tags(located)
+    yield from lint_misread(located)
     yield from lint_approvals(located)
 
 

@@ -6,7 +6,6 @@ read. A value that can't be read is no contradiction and no repetition.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import combinations
 from typing import TypeAlias
 
@@ -30,9 +29,9 @@ from batchgate.policy.checks import (
     Simple,
     Test,
 )
-from batchgate.policy.patterns import Pattern
 from batchgate_cli.authoring.lint.located import Group, Leaf, Node
 from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
+from batchgate_cli.authoring.lint.values import takes_every
 
 Interval: TypeAlias = tuple[int, int]
 
@@ -93,10 +92,15 @@ def is_never(check: Check) -> bool:
     if _holds_nothing(test):
         return True
     if isinstance(test, Not):
-        return check.measure in _TEXTS_OF_EVERY_JOB and _takes_any_text(test.test)
+        return check.measure in _TEXTS_OF_EVERY_JOB and _takes_any(check.measure, test.test)
     if test == Present(wanted_present=False):
         return check.measure in _TEXTS_OF_EVERY_JOB
-    return _is_source(check) and isinstance(test, Elements) and test.word == "none" and _takes_any_text(test.test)
+    return (
+        _is_source(check)
+        and isinstance(test, Elements)
+        and test.word == "none"
+        and _takes_any(check.measure, test.test)
+    )
 
 
 def is_always(check: Check) -> bool:
@@ -106,8 +110,8 @@ def is_always(check: Check) -> bool:
         return _numbers(check) == [domain]
     test = plain(check.test)
     if check.measure in _TEXTS_OF_EVERY_JOB:
-        return _takes_any_text(test) or test == Present(wanted_present=True)
-    if isinstance(check.measure, Simple) and isinstance(test, Elements) and _takes_any_text(test.test):
+        return _takes_any(check.measure, test) or test == Present(wanted_present=True)
+    if isinstance(check.measure, Simple) and isinstance(test, Elements) and _takes_any(check.measure, test.test):
         return test.word == "only" or (test.word == "any" and _is_source(check))
     return False
 
@@ -117,13 +121,8 @@ def is_always_read(check: Check) -> bool:
     return check.measure in _ALWAYS_READ
 
 
-def _takes_any_text(test: Test) -> bool:
-    return isinstance(test, Matches) and _are_any_text(test.patterns)
-
-
-@lru_cache(maxsize=4096)
-def _are_any_text(patterns: frozenset[Pattern]) -> bool:
-    return any(text and not text.strip("*") for text in map(str, patterns))
+def _takes_any(measure: Measure, test: Test) -> bool:
+    return isinstance(test, Matches) and takes_every(measure, test.patterns)
 
 
 def _holds_nothing(test: Test) -> bool:

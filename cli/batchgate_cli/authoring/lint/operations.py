@@ -12,7 +12,7 @@ from batchgate_cli.authoring.lint.finding import Finding, Path
 from batchgate_cli.authoring.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
 from batchgate_cli.authoring.lint.located import Group, Leaf, Located, LocatedStatement, Node, joined, leaves, texts
 from batchgate_cli.authoring.lint.operation_names import what_to_write
-from batchgate_cli.authoring.lint.pattern_sets import DIGIT, meet, shape, some_but, within
+from batchgate_cli.authoring.lint.pattern_sets import DIGIT, meet, shape, some_but, some_of, within
 
 _LAMBDA = operation_is("LambdaInvoke")
 _FUNCTION = Parameter("LambdaInvoke.FunctionArn")
@@ -93,7 +93,10 @@ def lint_functions(located: Located) -> Iterator[Finding]:
     everywhere = [guard for guard in guards if not guard.beside]
     elsewhere = [guard for guard in guards if guard.beside][:_GUARDS_COMPARED_AT_MOST]
     for policy in located.statements:
-        if not policy.is_policy or not _admits_functions(policy) or _is_safe(list(policy.asked)):
+        if not policy.is_policy or not _admits_functions(policy):
+            continue
+        yield from _aliases(policy)
+        if _is_safe(list(policy.asked)):
             continue
         over = [guard.statement for guard in (*everywhere, *elsewhere) if guard.governs_all_of(policy)]
         if all(_admits_functions(guard) for guard in over):
@@ -156,7 +159,7 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
             "lambda-without-function",
             _place_of_lambda(policy),
             f"{policy.name} may approve LambdaInvoke without naming the function, and a function can do anything",
-            "require operation_parameters: {LambdaInvoke.FunctionArn: ...} with the functions' versions or aliases"
+            "require operation_parameters: {LambdaInvoke.FunctionArn: ...} with the functions' versions"
             if only
             else "also match operation: {not: LambdaInvoke}, or add a guardrail that matches operation:"
             " LambdaInvoke and requires LambdaInvoke.FunctionArn",
@@ -171,6 +174,29 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
                 f"{pattern} admits $LATEST, whose code can change between the approval and the job",
                 _pinned_instead(pattern),
             )
+
+
+def _aliases(policy: LocatedStatement) -> Iterator[Finding]:
+    """The values that name an alias, which is enough for a function to be named and not for its code to be known."""
+    found = [_functions(node, ()) for node in policy.asked]
+    for leaf in () if any(each.by_person for each in found) else (leaf for each in found for leaf in each.named_by):
+        for pattern in sorted(map(str, filter(_is_alias, _patterns(leaf.check.test))))[:1]:
+            yield Finding(
+                "lambda-alias",
+                leaf.path,
+                f"{pattern} names an alias, which can be moved to other code between the approval and the job",
+                f"name a version: {pattern.rpartition(':')[0]}:VERSION; or silence this if whoever moves the alias"
+                " reviews the code",
+            )
+
+
+def _is_alias(pattern: Pattern) -> bool:
+    """Whether what stands behind the function's name can be no version. Source: Lambda API, FunctionArn."""
+    qualifier = str(pattern).partition(":function:")[2].partition(":")[2]
+    return qualifier not in ("", "$LATEST") and isinstance(pattern, str) and not meet(shape(qualifier), _VERSION)
+
+
+_VERSION = (DIGIT, *some_of("0123456789")[1:])
 
 
 def _unnamed_beside_named(node: Node) -> tuple[Path, str] | None:
@@ -192,10 +218,10 @@ def _unnamed_beside_named(node: Node) -> tuple[Path, str] | None:
 
 def _pinned_instead(pattern: str) -> str:
     if pattern.endswith(":$LATEST"):
-        return f"name a version or an alias: {pattern.removesuffix('$LATEST')}VERSION"
+        return f"name a version: {pattern.removesuffix('$LATEST')}VERSION"
     if pattern.endswith((":*", ":$*")):
-        return 'name the version or alias instead of the last *, or also require {not: "*:$LATEST"}'
-    return f"name a version or an alias: {pattern.rstrip('*')}:VERSION; an ARN without one means $LATEST"
+        return "name the version instead of the last *"
+    return f"name a version: {pattern.rstrip('*')}:VERSION; an ARN without one means $LATEST"
 
 
 def _place_of_lambda(policy: LocatedStatement) -> Path:

@@ -15,7 +15,7 @@ from batchgate.policy.parameters import ELEMENT_WORDS
 from batchgate.policy.patterns import Pattern
 from batchgate_cli.authoring.lint.finding import Finding, Path
 from batchgate_cli.authoring.lint.located import Leaf, Located, named_lists, texts
-from batchgate_cli.authoring.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of
+from batchgate_cli.authoring.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of, within
 
 _ACCOUNT_DIGITS = 12
 _BEFORE_BUCKET = re.compile(r".*(?::::|://)")
@@ -45,6 +45,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
         yield from _impossible_members(leaf)
+        yield from _large_manifest(leaf)
         values = _VALUES.get(leaf.check.measure) or _values_of_path(leaf.check.measure)
         if values is None:
             continue
@@ -82,6 +83,14 @@ def can_be(measure: Measure, pattern: Pattern) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def takes_every(measure: Measure, patterns: frozenset[Pattern]) -> bool:
+    """Whether all that the measure can be, or any text where that is not known, surely matches one of the patterns."""
+    values = _VALUES.get(measure)
+    shapes = values.shapes if values else ((ANYTHING,),)
+    return all(any(within(each, shape(pattern)) for pattern in patterns) for each in shapes)
+
+
+@lru_cache(maxsize=4096)
 def _is_among(pattern: Pattern, values: _Values) -> bool:
     if values is _BUCKETS and isinstance(pattern, str) and pattern.endswith(RESERVED_SUFFIXES):
         return False
@@ -104,6 +113,22 @@ def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
                 yield Finding(
                     "empty-range", path, why, f"write {{after: {before}, before: {after}}}, or put the two under any"
                 )
+
+
+def _large_manifest(leaf: Leaf) -> Iterator[Finding]:
+    """A limit of the list that is surely meant of what it lists."""
+    for path, operand in _terms(leaf.operand, leaf.path) if leaf.check.measure == _MANIFEST_BYTES else ():
+        limits = (operand.at_most, operand.at_least) if isinstance(operand, model.PlainRange) else ()
+        if any(isinstance(limit, int) and limit >= _LARGE for limit in limits):
+            why = (
+                "no manifest is that large: bytes is the size of the manifest itself, not of the objects that it lists"
+            )
+            yield Finding("manifest-size", path, why, "limit total_tasks; objects' sizes can't be measured yet")
+
+
+_MANIFEST_BYTES = Member("manifest", "bytes")
+_LARGE = 10**12
+"""A terabyte: 20 billion rows, as many as a job may have, of 50 characters each. Source: S3 User Guide, quotas."""
 
 
 def _terms(operand: object, path: Path) -> Iterator[tuple[Path, object]]:
@@ -136,32 +161,45 @@ def _region_instead(pattern: str) -> str:
 
 
 def _role_instead(pattern: str) -> str:
-    name = pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{name or "NAME"}"'
+    session = _SESSION.search(pattern)
+    name = session[1] if session else pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{_named(name, "NAME")}"'
+
+
+_SESSION = re.compile(r":assumed-role/([^/]+)/")
+"""An assumed role's ARN has the role's name and then the session's. Source: IAM User Guide, ARNs of principals."""
+
+
+def _named(name: str, otherwise: str) -> str:
+    """A name as advice may repeat it: never a bare wildcard, which would admit everything."""
+    return name if name.strip("*?") else otherwise
 
 
 def _bucket_instead(pattern: str) -> str:
     name = _BEFORE_BUCKET.sub("", pattern).partition("/")[0].rpartition(":")[2]
     if name == pattern:
         return "write the name of a bucket as it can be made today; anything else holds the job as unmeasurable"
-    return f"write the bucket's name alone: {name}" if name else "write the bucket's name alone"
+    return f"write the bucket's name alone: {_named(name, 'NAME')}"
 
 
 def _arn_instead(check: str) -> Callable[[str], str]:
-    return lambda pattern: (
-        f'write the bucket\'s ARN, such as "arn:*:s3:::{_BEFORE_BUCKET.sub("", pattern)}", or use {check}'
-    )
+    def instead(pattern: str) -> str:
+        name = _named(_BEFORE_BUCKET.sub("", pattern), "NAME")
+        return f'write the bucket\'s ARN, such as "arn:*:s3:::{name}", or use {check}'
+
+    return instead
 
 
 def _key_instead(pattern: str) -> str:
     name = pattern.rpartition("/")[2].rpartition(":")[2]
     if "alias/" in pattern or not re.fullmatch(r"[0-9a-zA-Z*?-]+", name):
         name = "KEY-ID"
-    return f'write the key\'s own ARN, as in "arn:*:kms:*:*:key/{name}"'
+    return f'write the key\'s own ARN, as in "arn:*:kms:*:*:key/{_named(name, "KEY-ID")}"'
 
 
 def _function_instead(pattern: str) -> str:
-    return f'write the ARN, such as "arn:*:lambda:*:*:function:{pattern.rpartition("function:")[2]}"'
+    name = _named(pattern.rpartition("function:")[2], "NAME:VERSION")
+    return f'write the ARN, such as "arn:*:lambda:*:*:function:{name}"'
 
 
 _ACCOUNTS = _Values(((DIGIT,) * _ACCOUNT_DIGITS,), "an account ID (12 digits)", _account_instead)

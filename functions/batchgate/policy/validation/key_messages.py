@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, inspect
 
+from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.jobs.request_model import Kind, Shape
 from batchgate.policy import model, suggestions
 from batchgate.policy.parameters import CHECKS, Check
@@ -11,6 +12,9 @@ from batchgate.policy.validation.kinds import FORMS_OF_TESTS
 from batchgate.policy.validation.notes import Path
 from batchgate.policy.validation.parameter_messages import element_instead
 from batchgate.policy.validation.parameters import NoSuchParameterError, shape_at
+from batchgate.policy.validation.value_messages import as_yaml
+
+_KEYS_LISTED_AT_MOST = 12
 
 
 def keys_meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object]) -> dict[str, str]:
@@ -34,13 +38,21 @@ def foreign_word(
     if not value or any(str(key) in known or suggestions.nearest(str(key), known) for key in value):
         return None
     first = str(next(iter(value)))
+    if path[-1] == "operation" and first in KNOWN_OPERATIONS:
+        return first, f"write operation: {first}, and in another item operation_parameters: {{{first}.MEMBER: VALUE}}"
+    content = next(iter(value.values()))
+    if path[-2:] == ("tags", "not") and isinstance(content, str):
+        return first, f"write not at the tag: {{{as_yaml(first)}: {{not: {as_yaml(content)}}}}}"
+    if path[-1] == "not" and set(value) == {"not"} and isinstance(value["not"], str):
+        return first, f"not can't be used inside not; write {as_yaml(path[-2])}: {as_yaml(value['not'])}"
     if kind.cls is model.GlobTerm:
         for word in ("not", "list", "present"):
             if word in value:
                 return word, f"{word} can't stand in a list of values; {_ALONE[word]}"
-    check = next((check for check in CHECKS if path[-2:-1] == (check,)), None)
+    steps = path[:-1] if isinstance(path[-1], int) else path
+    check = next((check for check in CHECKS if steps[-2:-1] == (check,)), None)
     hints = (
-        (check and _below(check, str(path[-1]), str(key)))
+        (check and _below(check, str(steps[-1]), str(key)))
         or suggestions.word_of_test(str(key), of_window=path[-1] == "window")
         for key in value
     )
@@ -100,8 +112,8 @@ _PLACES: Mapping[type[Struct], str] = {
     model.Policy: "in an item of policies or guardrails",
     model.Condition: "in an item of match, require or unless",
     model.Requirement: "in an item of require, beside its check",
-    model.Exemption: "in an item of exceptions",
     model.CalendarForm: "in a calendar",
+    model.Exemption: "in an item of exceptions",
     model.OpenRow: "in an item of a calendar's open",
 }
 
@@ -115,15 +127,27 @@ def unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object],
         or _elsewhere(key, kind)
         or (f"did you mean {near}?" if near else None)
         or _in_other_words(key, kind)
-        or f"known here: {', '.join(known)}"
+        or f"known here: {_listed(key, known)}"
     )
     return f"unknown key; {hint}"
+
+
+def _listed(key: str, known: Mapping[str, object]) -> str:
+    """The known keys; of many, the most similar ones and how many more there are."""
+    if len(known) <= _KEYS_LISTED_AT_MOST:
+        return ", ".join(known)
+    near = suggestions.most_alike(key, known)
+    return f"{', '.join(near)} and {len(known) - len(near)} more: docs/policy-reference.md"
 
 
 def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
     """The meaning of a key that is near to none of its place: a key of another place, or a wish that it names."""
     if kind.cls in FORMS_OF_TESTS:
+        if issubclass(kind.cls, model.PlainRange) and key.isdigit():
+            return "a comma separates keys here; write numbers without it, as 1_000"
         return suggestions.word_of_test(key)
+    if issubclass(kind.cls, model.PlainBuckets):
+        return suggestions.word_of_buckets(key)
     if not issubclass(kind.cls, _KEYED):
         return None
     for form, place in _PLACES.items():

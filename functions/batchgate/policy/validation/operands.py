@@ -67,6 +67,17 @@ def check_tags(notes: Notes, tests: object, path: Path, depth: int = 3) -> None:
                 check_tags(notes, test, (*path, str(key)), depth - 1)
 
 
+def key_of_aws_tags(tags: Mapping[str, object]) -> str | None:
+    """A key out of tags that are written as AWS's APIs do, in a TagSet or with Key and Value; None for no such tags."""
+    for key, test in tags.items():
+        if isinstance(test, list | tuple):
+            for each in test:
+                if isinstance(each, dict) and each.keys() & {"Key", "key", "Value"}:
+                    named = each.get("Key", each.get("key"))
+                    return named if isinstance(named, str) and str(key).casefold() in ("tagset", "tags") else str(key)
+    return None
+
+
 def check_term(notes: Notes, value: Mapping[str, object], path: Path) -> None:
     """Words of exactly one kind."""
     kinds = sum(any(word in value for word in words) for words in _TERM_WORDS)

@@ -69,6 +69,8 @@ def outside(pattern: object, values: Sequence[str]) -> str:
     near = suggestions.nearest(str(pattern), values)
     named = ", ".join(values[:_VALUES_NAMED]) + (", ..." if len(values) > _VALUES_NAMED else "")
     hint = f"; did you mean {near}?" if near else ""
+    if str(pattern).casefold() == "expedited":  # Source: S3 User Guide, Restore objects with Batch Operations
+        hint = "; S3 Batch Operations has no expedited restores"
     return f"expected {'one of ' if len(values) > 1 else ''}{named}, got {show(pattern)}{hint}"
 
 

@@ -67,7 +67,7 @@ class Reader(Notes):
         if not isinstance(value, dict):
             from batchgate.policy.validation.value_messages import wrong_type
 
-            self.wrong(path, wrong_type(kind, value))
+            self.wrong(path, wrong_type(kind, value, path[-1] if path else ""))
             return
         fields = {member.encode_name: member for member in kind.fields}
         meant: dict[str, str] = {}
@@ -134,7 +134,9 @@ class Reader(Notes):
             self.wrong(path, wrong_list(value, kind))
             return
         if kind.min_length and not value:
-            self.wrong(path, "expected at least one item, got an empty list; add one, or remove the key")
+            from batchgate.policy.validation.value_messages import empty_list
+
+            self.wrong(path, empty_list(path[-1]))
         for index, item in enumerate(value):
             self.read(item, kind.item_type, (*path, index))
 
@@ -146,6 +148,11 @@ class Reader(Notes):
             return
         if kind.min_length and not value:
             self.wrong(path, "expected at least one key, got none; add one, or remove the check")
+        if path[-1] == "tags" and (key := operands.key_of_aws_tags(value)) is not None:
+            from batchgate.policy.validation.value_messages import wrong_tags
+
+            self.wrong(path, wrong_tags(key))
+            return
         if path[-1] in ELEMENT_WORDS and text_term(value):
             self.read(value, _names_term(), path)
             return

@@ -77,6 +77,10 @@ def _must_be_known(notes: Notes, path: Path, name: str, known: Mapping[str, obje
     near = nearest(name, known)
     names = ", ".join(sorted(known)[:_NAMES_NAMED]) + (", ..." if len(known) > _NAMES_NAMED else "")
     hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it under {_DEFINED[what]}"
+    if what == "policy or guardrail" and name in ("all", "*"):
+        hint = f"there is no {name}; name the statements"
+    if what == "calendar" and name[:1].isdigit():
+        hint = "define a calendar with these times under calendars, and write its name here"
     if what == "calendar" and name in notes.lists:
         hint = f"write {{list: {name}}}"
     notes.wrong(path, f"no {what} is named {show(name)}; {hint}")

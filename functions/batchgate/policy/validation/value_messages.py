@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import inspect
 
+from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy import calendars, model, suggestions
 from batchgate.policy.as_written import NUMBER_AT_MOST, show
 from batchgate.policy.validation.kinds import plain
@@ -41,14 +42,31 @@ def wrong_list(value: object, kind: inspect.VarTupleType) -> str:
     """A value where a list is expected."""
     hint = _as_items(value, kind.item_type) if isinstance(value, dict) else ""
     if isinstance(value, str | int) and not isinstance(plain(kind.item_type), inspect.StructType):
-        bracketed = _as_yaml(value)
+        bracketed = as_yaml(value)
         hint = f"; put it in brackets: [{bracketed}]" if len(bracketed) <= _BRACKETED_AT_MOST else ""
     return expected(_describe(kind), value) + hint
+
+
+def empty_list(key: object) -> str:
+    """A list without an item where one is expected."""
+    then = _INSTEAD_OF_NOTHING.get(key, "add one, or remove the key")
+    return f"expected at least one item, got an empty list; {then}"
+
+
+_INSTEAD_OF_NOTHING: Mapping[object, str] = {
+    "require": "add a requirement, or remove the guardrail",
+    "match": "add a condition, or remove match: without it the statement governs every job",
+}
 
 
 def wrong_mapping(value: object, kind: inspect.DictType, path: Path) -> str:
     """A value where a mapping is expected."""
     return expected(_describe(kind), value) + _as_mapping(value, path)
+
+
+def wrong_tags(key: str) -> str:
+    """Tags that are written as AWS's APIs do."""
+    return f"tags are written {{{as_yaml(key)}: VALUE}}, without TagSet, Key and Value"
 
 
 def wrong_choice(value: object, kind: inspect.LiteralType) -> str:
@@ -85,8 +103,10 @@ def date_instead(text: str) -> str:
 
 
 def time_instead(text: str) -> str:
-    """The time that is meant, likewise."""
-    return _instead(suggestions.time_meant(text), text)
+    """The time that is meant, or the two of a range, likewise."""
+    ends = [*map(suggestions.time_meant, text.split("-"))]
+    both = f'from: "{ends[0]}", to: "{ends[-1]}"' if len(ends) == 2 and all(ends) else ""  # noqa: PLR2004 the two ends
+    return _instead(both or suggestions.time_meant(text), text)
 
 
 def expected(what: str, value: object) -> str:
@@ -143,7 +163,7 @@ def _describe_text(kind: inspect.StrType) -> str:
 _PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z][A-Za-z0-9_./*-]*", re.IGNORECASE)
 
 
-def _as_yaml(value: object) -> str:
+def as_yaml(value: object) -> str:
     """A text as YAML reads it as text: in quotes where it needs them."""
     text = str(value)
     return text if isinstance(value, str) and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
@@ -155,10 +175,10 @@ def _as_mapping(value: object, path: Path) -> str:
         return ""
     pairs = [_pair(each) for each in value] if isinstance(value, list | tuple) else []
     if pairs and all(pairs):
-        written = f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(test)}' for key, test in filter(None, pairs))}}}"
+        written = f"{{{', '.join(f'{as_yaml(key)}: {as_yaml(test)}' for key, test in filter(None, pairs))}}}"
         return f"; write {written if len(written) <= _BRACKETED_AT_MOST else '{KEY: VALUE}'}"
     texts = value if isinstance(value, list | tuple) and len(value) == 2 else ()  # noqa: PLR2004 a key and a value
-    key, test = map(_as_yaml, texts) if texts and all(isinstance(each, str) for each in texts) else ("KEY", "VALUE")
+    key, test = map(as_yaml, texts) if texts and all(isinstance(each, str) for each in texts) else ("KEY", "VALUE")
     return f"; write {{{key}: {test}}}" if len(key) + len(test) <= _BRACKETED_AT_MOST else "; write {KEY: VALUE}"
 
 
@@ -192,6 +212,9 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
         case inspect.StrType(pattern=None) if isinstance(value, bool):
             return f'; write it in quotes: "{str(value).lower()}"'
         case inspect.StrType(pattern=None) if isinstance(value, int | float):
+            since = suggestions.instant_meant(value) if key in ("before", "after") else ""
+            if since:
+                return f"; seconds since 1970 are not read; write {since}"
             return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else ""
         case inspect.StrType(pattern=str(), max_length=None):
             return _instead(suggestions.duration_meant(value, _UNIT_OF.get(key, "d")), value)
@@ -201,16 +224,10 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
             meant = _unquoted(suggestions.number_meant(value), value)
             return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
-        case inspect.StructType(cls=model.Range | model.PlainRange):
-            number = suggestions.number_meant(str(value)) if isinstance(value, int | float | str) else ""
-            return f"; write {{at_most: {number}}} or {{at_least: {number}}}" if number else ""
-        case inspect.StructType(cls=model.Buckets | model.PlainBuckets):
-            names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
-            shown = f"[{', '.join(map(_as_yaml, names))}]"
-            shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
-            return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
+        case inspect.StructType(cls=form):
+            return _other_mapping(value, form, key)
         case inspect.LiteralType(values=("required",)):
-            counts = isinstance(value, dict) and not set(value) <= {"required", "enabled"}
+            counts = suggestions.counts_approvers(value)
             return (
                 f"; {suggestions.other_word('approvals')}"
                 if counts
@@ -218,6 +235,36 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             )
         case _:
             return ""
+
+
+def _other_mapping(value: object, form: type, key: object) -> str:
+    """How to write a value that should be a mapping of one form; "" where that is not clear."""
+    if issubclass(form, model.PlainRange):
+        meant = suggestions.range_meant(value)
+        if key == "object_bytes":
+            return "; it can't be measured yet, so every job is held for it; limit total_tasks"
+        return f"; write {meant}" if meant else ""
+    if issubclass(form, model.PlainBuckets):
+        names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+        shown = f"[{', '.join(map(as_yaml, names))}]"
+        shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
+        return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
+    if issubclass(form, model.PlainReport) and isinstance(value, bool):
+        return f"; write {{enabled: {str(value).lower()}}}"
+    if issubclass(form, model.PlainTextTerm) and value is None and key not in _OF_EVERY_JOB:
+        return "; write {present: true} or {present: false}"
+    return _other_condition(value) if issubclass(form, model.Condition) and isinstance(value, str) else ""
+
+
+_OF_EVERY_JOB = ("operation", "role", "account", "region")
+
+
+def _other_condition(text: str) -> str:
+    """How to write a text that should be a condition."""
+    check, colon, _ = text.partition(":")
+    if colon and check in model.Condition.__struct_encode_fields__:
+        return f"; a space is missing after the colon: {check}: ..."
+    return f"; write operation: {text}" if text in KNOWN_OPERATIONS else ""
 
 
 def _other_text(kind: inspect.StrType) -> str:

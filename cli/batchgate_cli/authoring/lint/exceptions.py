@@ -1,0 +1,52 @@
+"""Lints on exceptions that take away more than an exception does, or for longer."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from batchgate_cli.authoring.lint.finding import Finding
+from batchgate_cli.authoring.lint.implications import implies, is_impossible, meets_always
+from batchgate_cli.authoring.lint.located import Group, Located, LocatedException, LocatedStatement
+
+_DAYS_AT_MOST = timedelta(days=2 * 366)
+"""Two years: an exception that lasts longer is a rule of its own."""
+
+
+def lint_exceptions(located: Located, today: date) -> Iterator[Finding]:
+    """Exceptions that every job meets, and those whose end nobody will remember."""
+    statements = {statement.name: statement for statement in located.statements}
+    for exception in located.exceptions:
+        if exception.match is not None:
+            yield from _for_everybody(exception, exception.match, statements)
+        expires = date.fromisoformat(exception.form.expires)
+        if expires - today > _DAYS_AT_MOST:
+            yield Finding(
+                "distant-expiry",
+                (*exception.path, "expires"),
+                f"{exception.form.name} lifts its requirements until {expires}, more than two years from now",
+                "write an earlier end; what is meant to last belongs into the statement, as `unless`",
+            )
+
+
+def _for_everybody(
+    exception: LocatedException, match: Group, statements: dict[str, LocatedStatement]
+) -> Iterator[Finding]:
+    name, expires = exception.form.name, exception.form.expires
+    if meets_always(match):
+        yield Finding(
+            "lifts-for-everybody",
+            (*exception.path, "match"),
+            f"every job meets this, so {name} lifts {' and '.join(exception.form.lifts[:3])} for everybody until"
+            f" {expires}",
+            "match the jobs that are exempt, as by the name of their role",
+        )
+        return
+    for index, lifted in enumerate(exception.form.lifts):
+        governed = statements[lifted]
+        if governed.requirements and not is_impossible(governed.match) and implies(governed.match, match):
+            yield Finding(
+                "lifts-for-everybody",
+                (*exception.path, "lifts", index),
+                f"every job that {lifted} governs meets the match of {name}, so {lifted} requires nothing until"
+                f" {expires}",
+                f"match fewer jobs; to switch {lifted} off, write mode: shadow in it",
+            )
