@@ -211,7 +211,7 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
             name="sweep-errors",
             means="For 15 minutes the sweep could not review some jobs.",
             do="Run the saved query 'what went wrong, by message'.",
-            metric=gate_metric(Metric.SWEEP_TROUBLES),
+            metric=gate_metric(Metric.SWEEP_ERRORS),
             of=3,
             out_of=3,
         ),

@@ -17,7 +17,7 @@ GATE_PARAMETER: Final = "/batchgate/gate"
 """The SSM parameter that describes the deployed gate; a second gate in an account and Region fails on this name."""
 
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
-"""A setting about something that AWS does not document: `unknown` until somebody has tried it in an account."""
+"""A setting about something that AWS does not document: `unknown` until it was tried in an account."""
 
 
 class ProfileLocation(Struct, frozen=True):
@@ -160,7 +160,7 @@ class Metric(StrEnum):
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"
     OLDEST_SUSPENDED_SECONDS = "OldestSuspendedSeconds"
     SWEEP_LAG_SECONDS = "SweepLagSeconds"
-    SWEEP_TROUBLES = "SweepTroubles"
+    SWEEP_ERRORS = "SweepErrors"
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
 

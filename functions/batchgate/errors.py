@@ -84,9 +84,9 @@ class PolicyError(GateError):
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        told = [str(problem) for problem in problems[:PROBLEMS_TOLD]]
-        more = len(problems) - len(told)
-        super().__init__("\n".join([*told, f"+{more} more"] if more else told))
+        shown = [str(problem) for problem in problems[:PROBLEMS_TOLD]]
+        more = len(problems) - len(shown)
+        super().__init__("\n".join([*shown, f"+{more} more"] if more else shown))
         self.problems = tuple(problems)
 
 
@@ -143,7 +143,7 @@ class LedgerConflictError(LedgerError):
 
 
 class AnnounceError(GateError):
-    """The decision stands, and could not be told to all who are to hear of it."""
+    """The decision stands, and could not be reported everywhere that it should be."""
 
 
 class GatePausedError(LedgerError):

@@ -227,7 +227,7 @@ def test_a_sweep_sets_the_gauges(capsys: pytest.CaptureFixture[str]) -> None:
     assert {name: line[name] for name in names(line)} == {
         "Sweeps": [1.0],
         "HeldNow": [3.0],
-        "SweepTroubles": [1.0],
+        "SweepErrors": [1.0],
         "LeftOver": [2.0],
         "Paused": [1.0],
         "OldestHeldSeconds": [21 * 86400.0],

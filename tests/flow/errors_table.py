@@ -438,7 +438,7 @@ class SweepRow:
     Attributes:
         raises: Whether the sweep function fails, and nothing more is done in this minute.
         decided: Which of the two jobs are decided all the same.
-        counted: Of the metrics Errors, PolicyLoadErrors, SweepTroubles and Throttled, those above zero.
+        counted: Of the metrics Errors, PolicyLoadErrors, SweepErrors and Throttled, those above zero.
     """
 
     call: str
@@ -461,7 +461,7 @@ def _sweep_rows() -> Iterator[SweepRow]:
     for fails, effect, code, counted in _S3_TROUBLES[:5]:
         happens = _s3("ListJobs", effect, code)
         yield SweepRow("ListJobs of Suspended", fails, happens, False, "the due one", _with_sweep_troubles(counted))
-    yield SweepRow("ListJobs of New to Paused", "fails", _second_listing_fails, False, "both", "Errors, SweepTroubles")
+    yield SweepRow("ListJobs of New to Paused", "fails", _second_listing_fails, False, "both", "Errors, SweepErrors")
     for fails, trouble in _AWS_TROUBLES:
         yield SweepRow("PutItem of the sweep's lease", fails, _aws("PutItem", trouble), True, "none", "Errors")
     yield SweepRow("PutItem of the sweep's lease", "another sweep is running", _other_sweep, False, "none", "")
@@ -472,7 +472,7 @@ def _sweep_rows() -> Iterator[SweepRow]:
         _of_another_version,
         False,
         "the due one",
-        "Errors, SweepTroubles",
+        "Errors, SweepErrors",
     )
     yield SweepRow("BatchGetItem of settled jobs", "fails", _ended_unknown, True, "none", "Errors")
     yield SweepRow("Publish of a digest", "fails", _aws("Publish", BROKEN), False, "both", "Errors")
@@ -483,12 +483,12 @@ def _sweep_rows() -> Iterator[SweepRow]:
         _s3("DescribeJob", Effect.ERROR, "SlowDown"),
         False,
         "one",
-        "Errors, SweepTroubles, Throttled",
+        "Errors, SweepErrors, Throttled",
     )
 
 
 def _with_sweep_troubles(counted: str) -> str:
-    return ", ".join(sorted([*counted.split(", "), "SweepTroubles"]))
+    return ", ".join(sorted([*counted.split(", "), "SweepErrors"]))
 
 
 def _second_listing_fails(world: World, ref: JobRef) -> None:
@@ -514,7 +514,7 @@ ALARMS: Final = {
     "CircuitBreakerHolds": "circuit-breaker",
     "Errors": "gate-errors",
     "PolicyLoadErrors": "policy-not-loadable",
-    "SweepTroubles": "sweep-errors",
+    "SweepErrors": "sweep-errors",
     "Throttled": "throttled-by-s3",
 }
 """The alarm on each metric."""

@@ -235,7 +235,7 @@ def test_own_trouble_hands_only_its_own_message_back_and_leaves_a_line(function:
 def test_one_bad_record_among_ten_costs_the_other_nine_nothing(
     function: Deployed, operation: str, effect: Effect, position: int
 ) -> None:
-    """Wherever it stands and whatever befalls it: nine jobs are decided, and none of the nine comes again."""
+    """Wherever it is in the batch and however it fails: nine jobs are decided, and none of the nine comes again."""
     stage = function.stage
     refs = [stage.create(2) for _ in range(10)]
     bad = refs[position]

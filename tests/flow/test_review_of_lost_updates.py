@@ -173,7 +173,7 @@ def test_a_late_cancel_within_the_15_minutes_is_recognised_as_ours(stage: Stage)
     assert stage.state(ref).outcome is Outcome.APPLIED
 
 
-# --- The hand moves one way -------------------------------------------------------------------------
+# --- Updates one way only ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

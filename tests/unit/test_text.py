@@ -60,6 +60,14 @@ WITHOUT_LOSS = {
     ("cli/batchgate_cli/authoring/lint/implications.py", "list(nodes)[:_COMPARED_AT_MOST]"),  # how many are compared
     ("infra/policy_store.py", "self._settings.stack_name[:48]"),  # a name for AWS, not for people
     ("infra/settings.py", "expected[:1]"),
+    (  # with how many more there are behind it
+        "functions/batchgate/policy/suggestions.py",
+        "sorted(known, key=lambda name: _edits(folded, name.casefold(), _COMPARED_AT_MOST))[:3]",
+    ),
+    (  # one finding is enough
+        "cli/batchgate_cli/authoring/lint/operations.py",
+        "sorted(map(str, filter(_is_alias, _patterns(leaf.check.test))))[:1]",
+    ),
     ("cli/batchgate_cli/local/demo_jobs.py", "arguments[:2]"),  # the command of the AWS CLI, without its options
 }
 

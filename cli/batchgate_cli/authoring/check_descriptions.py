@@ -349,7 +349,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             remark="One decision of one person meets every `manual_approval` that governs the job; two approvers"
             " can't be asked for yet. Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or"
             " exceptions.",
-            needs="somebody who may decide jobs, see [operations.md](operations.md): until then every job that"
+            needs="a person who may decide jobs, see [operations.md](operations.md): until then every job that"
             " it governs is held",
         ),
     }

@@ -33,7 +33,7 @@ class MemoryLedger:
     paused: Pause | None = None
     cancellations: list[datetime] = field(default_factory=list)
     sweep: tuple[str, datetime] | None = None
-    told: datetime | None = None
+    notified: datetime | None = None
     unreadable: set[JobRef | None] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -91,7 +91,7 @@ class MemoryLedger:
         """Pause the gate, or let it go on, if nobody did either since."""
         with self._lock:
             if self.paused != replacing:
-                raise LedgerConflictError("somebody else paused the gate, or let it go on, in between")
+                raise LedgerConflictError("the gate was paused or resumed meanwhile")
             self.paused = pause
 
     def open_items(self) -> Iterator[State | Unreadable]:
@@ -108,13 +108,13 @@ class MemoryLedger:
             return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
 
     def notified_until(self) -> datetime | None:
-        """Up to when people were told."""
-        return self.told if self.told is None or self.told <= self.clock.now() + FAR_AHEAD else None
+        """Until when people were notified."""
+        return self.notified if self.notified is None or self.notified <= self.clock.now() + FAR_AHEAD else None
 
     def set_notified_until(self, instant: datetime) -> None:
-        """Remember it, unless somebody told later."""
-        if self.told is None or not instant < self.told <= instant + FAR_AHEAD:
-            self.told = instant
+        """Remember it, unless a later instant is kept."""
+        if self.notified is None or not instant < self.notified <= instant + FAR_AHEAD:
+            self.notified = instant
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the sweep's lease."""

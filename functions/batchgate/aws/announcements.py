@@ -224,7 +224,7 @@ def count_sweep(report: SweepReport) -> None:
         {
             Metric.SWEEPS: 1.0,
             Metric.HELD_NOW: float(report.held),
-            Metric.SWEEP_TROUBLES: float(report.failed),
+            Metric.SWEEP_ERRORS: float(report.failed),
             Metric.LEFT_OVER: float(report.left),
             Metric.PAUSED: float(report.paused),
         }

@@ -75,7 +75,7 @@ _HAS_RUN = frozenset(
 
 
 class AsksForConfirmation(StrEnum):
-    """Whether S3 stops at Suspended until somebody confirms the job, as far as it can be known."""
+    """Whether S3 stops at Suspended until the job is confirmed, as far as it can be known."""
 
     YES = "yes"
     NO = "no"

@@ -50,7 +50,7 @@ class JobFacts(Struct, frozen=True):
     Attributes:
         ref: The job; account, Region and partition come from its ARN.
         status: Where the job is in its life.
-        asks_for_confirmation: Whether S3 stops at Suspended for somebody to confirm the job, as far as is known.
+        asks_for_confirmation: Whether S3 stops at Suspended until the job is confirmed, as far as is known.
         operation: The operation's name.
         parameters: The operation's parameters, below its name.
         total_tasks: Objects in the manifest (a count, not bytes); a gap until S3 has

@@ -141,7 +141,7 @@ def boolean_meant(value: object) -> str:
 
 
 def counts_approvers(value: object) -> bool:
-    """Whether somebody asks for so many approvals, or for certain people, where one approval is all that there is."""
+    """Whether a value asks for several approvals, or for certain people: one approval is all that there is."""
     if isinstance(value, dict):
         return not set(value) <= {"required", "enabled"} or any(
             type(each) is int and each > 1 for each in value.values()
@@ -341,7 +341,7 @@ WISHES: tuple[Wish, ...] = (
         "require what you want, with a message that says what to create",
     ),
     Wish(
-        "notifying somebody, or waiting a while before approving",
+        "notifying people, or waiting a while before approving",
         ("notify", "notification", "notifications", "email", "slack", "delay", "wait", "after", "timeout"),
         "a policy only decides",
         "use the setting notify_email of the deployment or the decision events; for times use window",

@@ -1,4 +1,4 @@
-"""Why a decision came out as it did, statement by statement; made only when somebody reads it.
+"""Why a decision came out as it did, statement by statement; made only when it is read.
 
 The rows are msgspec structs and not dataclasses, because one reading makes hundreds of them and a frozen dataclass
 takes ten times as long to make; they refer to one another downwards only, so that the garbage collector need not know

@@ -259,7 +259,7 @@ class Invocation:
         return self.world.clock.now() + self.skew
 
     def perform(self, port: str, effect: Callable[[], T], fail: Callable[[Trouble, Callable[[], T]], T]) -> T:
-        """Make one call: whatever befalls it, befalls it here."""
+        """Make one call. Its faults happen here."""
         if self.dead:
             raise KilledError
         world = self.world

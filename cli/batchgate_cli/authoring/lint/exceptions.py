@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from batchgate.text import shorten
 from batchgate_cli.authoring.lint.finding import Finding
 from batchgate_cli.authoring.lint.implications import implies, is_impossible, meets_always
 from batchgate_cli.authoring.lint.located import Group, Located, LocatedException, LocatedStatement
@@ -35,8 +36,8 @@ def _for_everybody(
         yield Finding(
             "lifts-for-everybody",
             (*exception.path, "match"),
-            f"every job meets this, so {name} lifts {' and '.join(exception.form.lifts[:3])} for everybody until"
-            f" {expires}",
+            f"every job meets this, so {name} lifts {shorten(' and '.join(exception.form.lifts), 200)} "
+            f"for everybody until {expires}",
             "match the jobs that are exempt, as by the name of their role",
         )
         return

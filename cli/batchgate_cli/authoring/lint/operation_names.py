@@ -1,4 +1,4 @@
-"""What somebody means who names an operation that S3 Batch Operations does not have."""
+"""What a name means that is no operation of S3 Batch Operations."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches

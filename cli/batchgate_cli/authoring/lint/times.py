@@ -82,7 +82,7 @@ def _lint_cancel_before_grace(policies: PolicySet) -> Iterator[Finding]:
             f"a job that is only held is cancelled after {length(held)}, before one that violates what cancels, which"
             f" has a grace of {length(longest)}"
         )
-        instead = f"write more than {length(longest)}: long enough for somebody to look at what is held"
+        instead = f"write more than {length(longest)}: long enough for people to see what is held"
         yield Finding("cancel-before-grace", ("cancel_held_after",), why, instead)
 
 
