@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def arns(draw: st.DrawFn) -> str:
     return ":".join(parts)
 
 
+@pytest.mark.slow
 def test_a_thousand_fuzzed_events_crash_nothing_and_decide_nothing_that_s3_does_not_say(
     served: Served, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_thousand_fuzzed_events_crash_nothing_and_decide_nothing_that_s3_does_
     assert stage.status(approvable) == "Ready"
 
 
+@pytest.mark.slow
 def test_the_fuzz_reaches_what_it_is_meant_to_reach() -> None:
     """Good events of every job, bent ones, and bodies that are no JSON are all among what is drawn."""
     reached: set[str] = set()

@@ -248,6 +248,7 @@ def test_the_lag_is_how_long_the_latest_had_been_due(stage: Stage) -> None:
     assert stage.sweep().lag == timedelta(seconds=42)
 
 
+@pytest.mark.slow
 def test_more_holds_than_the_rate_allows_are_looked_at_more_rarely(stage: Stage) -> None:
     """At a call a second and a quarter for new jobs, sixty holds take minutes; they are due accordingly."""
     stage.enforce(HOLD_ALL)

@@ -231,6 +231,7 @@ HURTFUL: dict[str, str | bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", HURTFUL.values(), ids=HURTFUL)
 def test_a_file_made_to_hurt_is_refused(content: str | bytes, tmp_path: Path) -> None:
     """Size, depth and unfolding are bounded: a few lines of answer, no traceback."""

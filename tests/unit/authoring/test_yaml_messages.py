@@ -137,6 +137,7 @@ def changed_lines() -> Iterator[tuple[int, str]]:
             yield number, line.replace(char, "", 1)
 
 
+@pytest.mark.slow
 def test_no_mistyped_line_is_told_in_the_words_of_the_yaml_reader() -> None:
     """Every message says what was expected and something to do, on a line of the file."""
     for number, line in changed_lines():

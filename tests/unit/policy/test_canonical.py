@@ -292,6 +292,7 @@ def test_nearly_every_value_of_the_full_document_has_a_change_that_was_tried() -
     assert len(tried & leaves) > 0.9 * len(leaves)
 
 
+@pytest.mark.slow
 @given(randoms())
 @settings(max_examples=100)
 def test_any_change_of_a_random_document_changes_the_version(rng: Random) -> None:

@@ -453,6 +453,7 @@ def deciding_subjects(decision: Decision) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @given(wild_documents(), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64))
 @settings(max_examples=60)
 def test_the_first_objection_is_named_and_the_versions_are_whole(written: Written, claim_id: str) -> None:
@@ -463,6 +464,7 @@ def test_the_first_objection_is_named_and_the_versions_are_whole(written: Writte
     assert any(f": {subject[:20]}" in text for subject in deciding_subjects(decision)), text
 
 
+@pytest.mark.slow
 @given(wild_documents(), st.dictionaries(any_text, any_text, max_size=3), st.booleans())
 @settings(max_examples=40)
 def test_strange_names_and_tags_leave_a_reason(written: Written, tags: dict[str, str], approve: bool) -> None:
@@ -534,6 +536,7 @@ def test_what_the_authors_wrote_is_made_printable(text: str) -> None:
     assert [part for part in said.split("?") if part] == [part for part in re.split(r"[^ -~]|\?", text) if part]
 
 
+@pytest.mark.slow
 @given(randoms(), wild_facts())
 @settings(max_examples=60)
 def test_every_verdict_on_anything_has_a_reason(rng: Random, about: JobFacts) -> None:

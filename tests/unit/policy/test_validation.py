@@ -867,6 +867,7 @@ def test_any_json_is_a_document_or_a_policy_error(data: Any) -> None:
         compile_policies(data)
 
 
+@pytest.mark.slow
 @given(st.sampled_from([path for path, _ in places(EVERYTHING)]), json_values)
 @settings(max_examples=300)
 def test_any_json_within_a_document_leaves_a_document_or_a_policy_error(path: WrittenPath, value: Any) -> None:
