@@ -57,8 +57,8 @@ test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (
 
 .PHONY: quick
 quick: $(DEV) ## Run the tests that need only Python and are fast: an answer within a minute
-	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" tests/unit tests/flow
-	@echo "Not run: tests marked slow, and those of the ports, the emulator, the stack, the commands, the documents and a deployed gate (make test)"
+	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" tests/unit $(wildcard tests/flow/test_review*.py) tests/flow/test_sweep.py
+	@echo "Not run: tests marked slow, most of the flow, and those of the ports, emulator, stack, commands, documents and a deployed gate (make test)"
 
 .PHONY: check
 check: lint types imports template ## Everything that is not a test: lint, types, imports, the template (-j2: side by side)
