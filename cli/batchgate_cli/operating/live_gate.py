@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
 
 from batchgate.aws import appconfig as appconfigs
@@ -187,6 +188,8 @@ def aws_errors() -> Iterator[None]:
         details: Any = error.response.get("Error", {})
         message = f"{error.operation_name}: {details.get('Code')}: {shorten(str(details.get('Message') or ''), 300)}"
         raise GateAccessError(message) from error
+    except (AwsConnectionError, HTTPClientError) as error:
+        raise GateAccessError(f"{error}; check the network, --region and AWS_ENDPOINT_URL") from error
     except (BotoCoreError, ResponseParserError) as error:
         raise GateAccessError(str(error)) from error
 
