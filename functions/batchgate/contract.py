@@ -154,7 +154,7 @@ class Metric(StrEnum):
     ERRORS = "Errors"
     POLICY_LOAD_ERRORS = "PolicyLoadErrors"
     THROTTLED = "Throttled"
-    SURPRISES = "Surprises"
+    UNEXPECTED_ERRORS = "UnexpectedErrors"
     SWEEPS = "Sweeps"
     HELD_NOW = "HeldNow"
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"

@@ -195,7 +195,7 @@ def test_a_decision_is_counted(review: Review, expected: set[str], capsys: pytes
         (PolicyUnavailableError("x"), {"Errors", "PolicyLoadErrors"}),
         (JobsApiThrottledError("x"), {"Errors", "Throttled"}),
         (AnnounceError("x"), {"Errors"}),
-        (KeyError("x"), {"Errors", "Surprises"}),
+        (KeyError("x"), {"Errors", "UnexpectedErrors"}),
     ],
 )
 def test_own_trouble_is_counted_by_its_kind(

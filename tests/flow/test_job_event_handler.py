@@ -246,7 +246,7 @@ def test_one_bad_record_among_ten_costs_the_other_nine_nothing(
     assert function.messages.count("job approved") >= 9
 
 
-def test_a_surprise_costs_only_its_own_message_and_leaves_a_line(function: Deployed) -> None:
+def test_an_unexpected_error_costs_only_its_own_message_and_leaves_a_line(function: Deployed) -> None:
     """A record as SQS never sends one: its neighbours are decided, and the line says what was wrong and where."""
     good = function.stage.create(2)
     odd = sqs_record(job_event(UNKNOWN), message_id="odd")
