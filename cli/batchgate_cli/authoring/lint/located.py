@@ -259,52 +259,53 @@ def as_written(pattern: Pattern) -> str:
     return pattern if isinstance(pattern, str) else f'{{glob: "{pattern}"}}'
 
 
-_Lists: TypeAlias = Mapping[str, object] | None
+Lists: TypeAlias = Mapping[str, object] | None
 
 
-def texts(leaf: Leaf, lists: _Lists = None) -> Iterator[tuple[Path, Pattern]]:
+def texts(leaf: Leaf, lists: Lists = None) -> Iterator[tuple[Path, Pattern]]:
     """The patterns that a check is compared with, each where it is written.
 
     Args:
         leaf: The check.
         lists: The document's, for the values of those that the check names, too; None for no such values.
     """
-    yield from _texts(leaf.operand, leaf.path, lists)
+    yield from texts_in(leaf.operand, leaf.path, lists)
 
 
-def _texts(operand: object, path: Path, lists: _Lists) -> Iterator[tuple[Path, Pattern]]:
+def texts_in(operand: object, path: Path, lists: Lists) -> Iterator[tuple[Path, Pattern]]:
+    """The same of an operand, or of a part of one, that is written at `path`."""
     match operand:
         case str():
             yield path, operand
         case tuple():
             for index, value in enumerate(operand):
-                yield from _texts(value, (*path, index), lists)
+                yield from texts_in(value, (*path, index), lists)
         case Struct():
             name, glob = getattr(operand, "list", UNSET), getattr(operand, "glob", UNSET)
             inner = getattr(operand, "not_", UNSET)
             if isinstance(name, str) and lists is not None:
-                yield from _texts(lists[name], ("lists", name), lists)
+                yield from texts_in(lists[name], ("lists", name), lists)
             if isinstance(glob, str):
                 yield (*path, "glob"), Glob(glob)
             if inner is not UNSET:
-                yield from _texts(inner, (*path, "not"), lists)
+                yield from texts_in(inner, (*path, "not"), lists)
             for word in ELEMENT_WORDS:
                 yield from _texts_of_elements(getattr(operand, word, UNSET), (*path, word), lists)
         case _:
             pass
 
 
-def _texts_of_elements(operand: object, path: Path, lists: _Lists) -> Iterator[tuple[Path, Pattern]]:
+def _texts_of_elements(operand: object, path: Path, lists: Lists) -> Iterator[tuple[Path, Pattern]]:
     """The patterns that the elements of a list, or members of them, are compared with."""
     if not isinstance(operand, dict):
-        yield from _texts(operand, path, lists)
+        yield from texts_in(operand, path, lists)
         return
     term = text_term(operand)
     if term is not None:
-        yield from _texts(term, path, lists)
+        yield from texts_in(term, path, lists)
         return
     for name, test in operand.items():
-        yield from _texts(test, (*path, name), lists)
+        yield from texts_in(test, (*path, name), lists)
 
 
 def lists_in_use(located: Located) -> set[str]:

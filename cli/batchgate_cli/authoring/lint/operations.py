@@ -10,7 +10,17 @@ from batchgate.policy.checks import Dated, ManualApproval, Matches, Measure, Not
 from batchgate.policy.patterns import Glob, Pattern
 from batchgate_cli.authoring.lint.finding import Finding, Path
 from batchgate_cli.authoring.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
-from batchgate_cli.authoring.lint.located import Group, Leaf, Located, LocatedStatement, Node, joined, leaves, texts
+from batchgate_cli.authoring.lint.located import (
+    Group,
+    Leaf,
+    Lists,
+    Located,
+    LocatedStatement,
+    Node,
+    joined,
+    leaves,
+    texts,
+)
 from batchgate_cli.authoring.lint.operation_names import what_to_write
 from batchgate_cli.authoring.lint.pattern_sets import DIGIT, meet, shape, some_but, some_of, within
 
@@ -101,7 +111,7 @@ def lint_functions(located: Located) -> Iterator[Finding]:
         over = [guard.statement for guard in (*everywhere, *elsewhere) if guard.governs_all_of(policy)]
         if all(_admits_functions(guard) for guard in over):
             asked = [node for statement in (policy, *over) for node in statement.asked]
-            yield from _lint_functions(policy, asked)
+            yield from _lint_functions(policy, asked, located.document.lists)
 
 
 _GUARDS_COMPARED_AT_MOST = 100
@@ -140,11 +150,11 @@ def _excluding(asked: Sequence[Node]) -> list[Leaf]:
     return [part for node in asked for part in joined(node) if isinstance(part, Leaf) and _excludes_functions(part)]
 
 
-def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator[Finding]:
+def _lint_functions(policy: LocatedStatement, asked: Sequence[Node], lists: Lists) -> Iterator[Finding]:
     excluded = _excluding(asked)
     found = [_functions(node, excluded) for node in asked]
     if not any(each.are_named for each in found):
-        partly = next(filter(None, (_unnamed_beside_named(node) for node in policy.asked)), None)
+        partly = next(filter(None, (_unnamed_beside_named(node, lists) for node in policy.asked)), None)
         if partly is not None:
             path, what = partly
             yield Finding(
@@ -199,21 +209,21 @@ def _is_alias(pattern: Pattern) -> bool:
 _VERSION = (DIGIT, *some_of("0123456789")[1:])
 
 
-def _unnamed_beside_named(node: Node) -> tuple[Path, str] | None:
+def _unnamed_beside_named(node: Node, lists: Lists) -> tuple[Path, str] | None:
     """The first value or alternative that names no function beside one that does, and what it is; None for none."""
     if isinstance(node, Leaf):
         if node.check.measure != _FUNCTION or not any(map(_names_function, _patterns(node.check.test))):
             return None
-        unnamed = (each for each in texts(node) if not _names_function(each[1]))
+        unnamed = (each for each in texts(node, lists) if not _names_function(each[1]))
         return next(((path, f'"{pattern}"') for path, pattern in unnamed), None)
     if not node.any_of:
-        return next(filter(None, map(_unnamed_beside_named, node.parts)), None)
+        return next(filter(None, (_unnamed_beside_named(part, lists) for part in node.parts)), None)
     parts = [part for part in node.parts if not exclude(part, _LAMBDA)]
     named = [_functions(part, ()).are_named for part in parts]
     if any(named) and not all(named):
         part = parts[named.index(False)]
-        return _unnamed_beside_named(part) or (part.path, "this alternative")
-    return next(filter(None, map(_unnamed_beside_named, parts)), None)
+        return _unnamed_beside_named(part, lists) or (part.path, "this alternative")
+    return next(filter(None, (_unnamed_beside_named(part, lists) for part in parts)), None)
 
 
 def _pinned_instead(pattern: str) -> str:
