@@ -7,7 +7,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 from msgspec import UNSET
 
-from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
+from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
@@ -91,6 +91,9 @@ class GateStack(Stack):
             each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
+        for role in self.node.find_all():
+            if isinstance(role, iam.CfnRole):
+                role.path = f"{ROLE_PATH}{self.region}/"  # roles are global; a service control policy is of one Region
 
     def _write_parameter(
         self,

@@ -16,6 +16,9 @@ SERVICE: Final = "batchgate"
 GATE_PARAMETER: Final = "/batchgate/gate"
 """The SSM parameter that describes the deployed gate; a second gate in an account and Region fails on this name."""
 
+ROLE_PATH: Final = "/batchgate/"
+"""The path of all roles of a gate, before the Region: `/batchgate/eu-central-1/`. Guard rails name the roles by it."""
+
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
 """A setting about something that AWS does not document: `unknown` until it was tried in an account."""
 

@@ -180,6 +180,14 @@ def test_these_are_all_roles(template: Template) -> None:
     assert len(template.find_resources("AWS::IAM::Role")) == 6
 
 
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
+def test_every_role_is_under_the_path_that_guard_rails_name(settings: Settings) -> None:
+    """Whatever makes it; with the Region, because roles are global, and the guard rails of one Region are not."""
+    roles = synthesize(settings).find_resources("AWS::IAM::Role")
+    path = {"Fn::Join": ["", ["/batchgate/", {"Ref": "AWS::Region"}, "/"]]}
+    assert [name for name, role in roles.items() if role["Properties"].get("Path") != path] == []
+
+
 def test_cancellations_are_published_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
     """Every cancelled job, and no other decision: holds come as one digest."""
     assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}

@@ -212,9 +212,9 @@ def _fill_gaps() -> None:
 
     Saved queries come to nothing. An alarm on metric math becomes one on its metric, or on the first of several: it is
     there with its name, description and actions, and rings when told to by SetAlarmState. IAM's condition key
-    `events:source` gets its value.
+    `events:source` gets its value. IAM's simulation finds the policies of a role that has a path.
     """
-    from ministack.core import iam_actions
+    from ministack.core import iam_actions, iam_evaluator
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
@@ -232,6 +232,8 @@ def _fill_gaps() -> None:
         **context(service, action, body, parameters),
         **(_event_source(body) if action == "events:PutEvents" else {}),
     }
+    policies = iam_evaluator._gather_role_policies  # noqa: SLF001
+    iam_evaluator._gather_role_policies = lambda role, account: policies(role.rpartition("/")[2], account)  # noqa: SLF001
 
 
 def _without_math(alarm: dict[str, Any]) -> dict[str, Any]:
