@@ -60,7 +60,8 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         functions: The functions' names, by what they are for.
         roles: The ARNs of the roles that decide jobs, by function.
         appconfig: The policies in force; None where they are not to be looked up.
-        policy_version: The version of the policies that the deployment put in force, as decisions name it.
+        policy_version: The version of the policies that the deployment put in force, as decisions name it; "" where
+            that is not known.
         topic_arn: The topic that notices are published to.
         manifest_buckets: The buckets whose manifests the gate may read.
         key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
