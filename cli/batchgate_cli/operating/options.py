@@ -13,6 +13,10 @@ class GateAccessError(GateError):
     """The deployed gate can't be found or reached; the message has what to do."""
 
 
+class NoGateError(GateAccessError):
+    """No gate is deployed in the account and Region."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateOptions:
     """How a command finds the gate; None, or empty, where not given.
