@@ -21,6 +21,7 @@ class _Entry(NamedTuple):
 
 COMMANDS: Final = {
     "policy": _Entry("policy", "Check policies, and show how a job would be decided, and why."),
+    "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
     "jobs": _Entry("jobs", "See what the deployed gate holds and why, and decide it."),
     "pause": _Entry(
         "pause",
@@ -31,6 +32,9 @@ COMMANDS: Final = {
     ),
     "redrive": _Entry(
         "redrive", "Show the job events that were never reviewed, and why; then move them back to the queue."
+    ),
+    "doctor": _Entry(
+        "doctor", "Check an account before the first deployment (--preflight), and the deployed gate after it."
     ),
     "iam": _Entry("iam", "Print the AWS policies that restrict who else may decide jobs, for the deployed gate."),
     "emulator": _Entry("emulator", "Run the S3 Batch Operations job API on this machine."),

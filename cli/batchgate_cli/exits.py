@@ -20,12 +20,14 @@ class Exit(IntEnum):
     CASE_FAILED = 4
     REFUSED = 5
     NOT_KNOWN_YET = 6
+    WARNED = 7
+    CHECK_FAILED = 8
     INTERRUPTED = 130
 
 
 ALL_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
-    "6 the outcome of a decision is not known yet, 130 interrupted."
+    "6 the outcome of a decision is not known yet, 7 a check warned, 8 a check failed, 130 interrupted."
 )
 PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage."
 POLICY_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy."
@@ -37,6 +39,15 @@ GATE_EXIT_CODES_HELP = (
 DECIDING_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 could not (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "
     "message says why), 6 the outcome is not known yet."
+)
+
+CHECKS_EXIT_CODES_HELP = (
+    "Exit codes: 0 nothing to do, 1 could not, 2 wrong usage, 7 the worst line is a warning (also of what could not be "
+    "checked), 8 it is a failure."
+)
+STATUS_EXIT_CODES_HELP = (
+    "Exit codes: 0 the gate is working, 1 could not, 2 wrong usage, 7 it needs attention, or something could not be "
+    "checked, 8 it is not working."
 )
 
 PROBLEMS_SHOWN = 100

@@ -57,6 +57,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         functions: The functions' names, by what they are for.
         roles: The ARNs of the roles that decide jobs, by function.
         appconfig: The policies in force; None where they are not to be looked up.
+        policy_version: The policies that the deployment put in force; "" where that is not known.
         topic_arn: The topic that notices are published to.
         manifest_buckets: The buckets whose manifests the gate may read.
         key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
@@ -72,6 +73,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     functions: dict[str, str] = {}
     roles: dict[str, str] = {}
     appconfig: ProfileLocation | None = None
+    policy_version: str = ""
     topic_arn: str = ""
     manifest_buckets: tuple[str, ...] = ()
     key_arn: str | UnsetType = UNSET
