@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
 from batchgate_cli.operating.canary import _UNVALIDATED, CanaryOptions, Outcome, Surroundings, fly
@@ -14,7 +16,7 @@ from batchgate_cli.operating.canary_belongings import Place
 from batchgate_cli.operating.canary_facts import findings
 from batchgate_cli.operating.canary_jobs import Aws
 from batchgate_cli.operating.live_gate import LiveGate
-from s3batch_emulator import Emulator, S3Objects, SteppedClock, Switches, connect
+from s3batch_emulator import Delays, Emulator, S3Objects, SteppedClock, Switches, connect
 
 BEHIND = timedelta(minutes=10)
 """How far the jobs' clock is behind SQS's, which is real: so long after Suspended every event arrives, or longer."""
@@ -22,7 +24,7 @@ BEHIND = timedelta(minutes=10)
 _numbers = count(1)
 
 
-@dataclass(slots=True)
+@dataclass
 class CanaryStage:
     """One canary, and everything that it acts on.
 
@@ -45,12 +47,16 @@ class CanaryStage:
         """A real client of the local AWS."""
         return _client(service, self.services.url)
 
+    @cached_property
+    def s3control(self) -> Any:
+        """A real client of the emulator, as the canary makes it."""
+        return connect(session().client("s3control", config=_UNVALIDATED), self.emulator)
+
     def surroundings(self) -> Surroundings:
         """As the command finds them."""
-        s3control = session().client("s3control", config=_UNVALIDATED)
         return Surroundings(
             place=self.place,
-            aws=Aws(connect(s3control, self.emulator), self.client("sqs"), self.client("cloudtrail")),
+            aws=Aws(self.s3control, self.client("sqs"), self.client("cloudtrail")),
             s3=self.client("s3"),
             iam=self.client("iam"),
             events=self.client("events"),
@@ -73,6 +79,23 @@ class CanaryStage:
     def fly(self, options: CanaryOptions | None = None) -> Outcome:
         """Run the canary."""
         return fly(self.surroundings(), options or CanaryOptions(without_gate=True, inventory=True), self.say)
+
+    @contextmanager
+    def failing(self, when: str, service: str, operation: str, number: int, times: int = 1) -> Iterator[None]:
+        """Have calls of an operation be denied: from the call of this number on, before or after their effect."""
+        calls = count(1)
+
+        def fail(**_: object) -> None:
+            if number <= next(calls) < number + times:
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "a test"}}, operation)
+
+        client = self.s3control if service == "s3-control" else self.client(service)
+        event = f"{when}.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+        client.meta.events.register(event, fail)
+        try:
+            yield
+        finally:
+            client.meta.events.unregister(event, fail)
 
     def left(self) -> list[str]:
         """What there is of it in the account, jobs that have not ended included."""
@@ -99,11 +122,13 @@ def facts_of(outcome: Outcome) -> dict[str, Any]:
 
 
 @contextmanager
-def canary_stage(services: LocalServices, switches: Switches | None = None) -> Iterator[CanaryStage]:
+def canary_stage(
+    services: LocalServices, switches: Switches | None = None, delays: Delays | None = None
+) -> Iterator[CanaryStage]:
     """A canary that has not begun, in an account without a gate."""
     clock = SteppedClock(datetime.now(UTC) - BEHIND)
     objects = S3Objects.at(services.url, access_key_id=ACCOUNT, secret_access_key="local")
-    emulator = Emulator(clock, objects, services.put_event, switches, region=REGION, seed=next(_numbers))
+    emulator = Emulator(clock, objects, services.put_event, switches, region=REGION, delays=delays, seed=next(_numbers))
     yield CanaryStage(
         services, emulator, clock, Place(f"batchgate-canary-{next(_numbers):012x}", "aws", REGION, ACCOUNT)
     )

@@ -5,7 +5,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -41,7 +41,7 @@ from batchgate_cli.operating.canary_facts import (
 from batchgate_cli.operating.canary_jobs import Aws, Patience, Watch
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.live_gate import LiveGate, aws_errors, find_gate, paused_in_words
-from batchgate_cli.operating.options import GateAccessError, GateOptions, NoGateError
+from batchgate_cli.operating.options import CANARY_MINUTES, GateAccessError, GateOptions, NoGateError
 from batchgate_cli.output import Output, print_line, printable_line, text_console
 
 CENTS_A_JOB: Final = 25
@@ -71,7 +71,7 @@ class CanaryOptions:
     role_arn: str | None = None
     without_gate: bool = False
     inventory: bool = False
-    minutes: int = 20
+    minutes: int = CANARY_MINUTES
     yes: bool = False
     output: Output = Output.TEXT
 
@@ -182,8 +182,13 @@ def fly(surroundings: Surroundings, options: CanaryOptions, say: Callable[[str],
         say("interrupted: ending the jobs and removing everything; Ctrl-C again skips what is being removed")
     except (ClientError, BotoCoreError, GateError) as problem:
         error = str(problem)
-    left = belongings.remove_all()
-    return Outcome(seen, left, error, interrupted, timed_out)
+    finally:
+        while belongings.noted:
+            try:
+                belongings.remove_all()
+            except KeyboardInterrupt:
+                interrupted = True
+    return Outcome(seen, belongings.left, error, interrupted, timed_out)
 
 
 def _prepared(
@@ -323,7 +328,8 @@ def _check_gate(gate: LiveGate | None, options: CanaryOptions, place: Place) -> 
 
 def _say_with_time(clock: Clock) -> Callable[[str], None]:
     def say(line: str) -> None:
-        print_line((f"{clock.now():%H:%M:%S}  ", "dim"), printable_line(line), err=True)
+        with suppress(OSError):  # nobody reads it any more: that must not keep anything from being removed
+            print_line((f"{clock.now():%H:%M:%S}  ", "dim"), printable_line(line), err=True)
 
     return say
 

@@ -48,33 +48,48 @@ class Belonging:
 
 @dataclass(slots=True)
 class Belongings:
-    """Everything that is to be removed, noted before it is made: so a lost response loses nothing."""
+    """Everything that is to be removed, noted before it is made: so a lost response loses nothing.
+
+    Attributes:
+        noted: What is still to be removed.
+        left: What could not be removed.
+    """
 
     say: Callable[[str], None]
     noted: list[Belonging] = field(default_factory=list)
+    left: list[Belonging] = field(default_factory=list)
 
     def note(self, what: str, command: str, remove: Callable[[], None]) -> Belonging:
         """Note something that is about to be made."""
         self.noted.append(Belonging(what, command, remove))
         return self.noted[-1]
 
-    def remove_all(self) -> list[Belonging]:
-        """Remove everything, the latest first; what could not be removed. Ctrl-C skips what is being removed."""
-        left = []
+    def remove_all(self) -> None:
+        """Remove everything, the latest first; what could not be removed is in `left`.
+
+        Ctrl-C skips what is being removed.
+        """
         while self.noted:
-            thing = self.noted.pop()
+            thing = self.noted[-1]
             try:
-                thing.remove()
-            except (ClientError, BotoCoreError, GateError) as error:
-                if isinstance(error, ClientError) and error.response["Error"]["Code"] in _IS_GONE:
-                    continue
-                self.say(f"not removed: {thing.what}: {error}")
-                left.append(thing)
+                problem = _problem_of_removing(thing)
             except KeyboardInterrupt:
-                left.append(thing)
-            else:
-                self.say(f"removed: {thing.what}")
-        return left
+                problem = "interrupted"
+            if problem:
+                self.left.append(thing)
+            self.noted.pop()
+            self.say(f"not removed: {thing.what}: {problem}" if problem else f"removed: {thing.what}")
+
+
+def _problem_of_removing(thing: Belonging) -> str:
+    """Remove something; "" if it is gone now."""
+    try:
+        thing.remove()
+    except ClientError as error:
+        return "" if error.response["Error"]["Code"] in _IS_GONE else str(error)
+    except (BotoCoreError, GateError) as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

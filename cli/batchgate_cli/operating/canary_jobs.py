@@ -186,28 +186,28 @@ class Watch:
             self.sleep(_seconds_to_next(now - self.started))
 
     def ask_the_rest(self) -> None:
-        """Ask S3 Control what needs no waiting: tags, errors, the list of jobs."""
+        """Ask S3 Control what needs no waiting: tags, errors, the list of jobs. What it refuses is not shown."""
         account_id = self.place.account_id
-        untagged = self.seen.jobs[0].job_id
-        with _passing_errors(self.say):
-            self.aws.s3control.get_job_tagging(AccountId=account_id, JobId=untagged)
+        with _refusals(self.say):
+            self.aws.s3control.get_job_tagging(AccountId=account_id, JobId=self.seen.jobs[0].job_id)
             self.seen.untagged_answer = self._bodies["GetJobTagging"]
         self.seen.missing_job_error = self._error_about(_MISSING_JOB)
         self.seen.bad_request_error = self._error_about(_INVALID_JOB)
         token: dict[str, str] = {}
-        for _ in range(_PAGES_OF_JOBS):
-            page = self.aws.s3control.list_jobs(AccountId=account_id, MaxResults=1000, **token)
-            self.seen.listing += page.get("Jobs") or []
-            if not page.get("NextToken"):
-                return
-            token = {"NextToken": page["NextToken"]}
+        with _refusals(self.say):
+            for _ in range(_PAGES_OF_JOBS):
+                page = self.aws.s3control.list_jobs(AccountId=account_id, MaxResults=1000, **token)
+                self.seen.listing += page.get("Jobs") or []
+                if not page.get("NextToken"):
+                    return
+                token = {"NextToken": page["NextToken"]}
 
     def wait_for_record(self) -> None:
         """Wait for CreateJob's record in CloudTrail, which comes minutes later or never."""
         ends = min(self.deadline, self.seen.jobs[0].created_at + self.patience.record)
         self.say(f"waiting for CloudTrail's record of CreateJob, until {ends:%H:%M:%S} UTC at the latest")
         while True:
-            with _passing_errors(self.say):
+            with _refusals(self.say):
                 self._look_up_record()
             if self.seen.record is not None or self.clock.now() >= ends:
                 return
@@ -314,6 +314,8 @@ class Watch:
             self.aws.s3control.describe_job(AccountId=self.place.account_id, JobId=job_id)
         except ClientError:
             return self._bodies["DescribeJob"]
+        except (AwsConnectionError, HTTPClientError):
+            pass
         return b""
 
     def _look_up_record(self) -> None:
@@ -391,3 +393,12 @@ def _passing_errors(say: Callable[[str], None]) -> Iterator[None]:
         say(f"asking again later: {error}")
     except (AwsConnectionError, HTTPClientError, GateError) as error:
         say(f"asking again later: {error}")
+
+
+@contextmanager
+def _refusals(say: Callable[[str], None]) -> Iterator[None]:
+    """Go on after any error of AWS: the answer is not shown then."""
+    try:
+        yield
+    except (ClientError, AwsConnectionError, HTTPClientError) as error:
+        say(f"not answered: {error}")
