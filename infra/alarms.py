@@ -44,31 +44,19 @@ class AlarmSpec:
     missing: cloudwatch.TreatMissingData = _QUIET
 
 
-def policy_errors(functions: GateFunctions) -> AlarmSpec:
-    """The alarm by which AppConfig rolls a new policy back."""
-    failed = {
-        f"m{number}": metric.with_(period=MINUTE)
-        for number, metric in enumerate(
-            [
-                gate_metric(Metric.POLICY_LOAD_ERRORS),
-                functions.job_event.metric_errors(),
-                functions.sweep.metric_errors(),
-            ]
-        )
-    }
+def policy_errors() -> AlarmSpec:
+    """The alarm by which AppConfig rolls a new policy back.
+
+    On the gate's own metrics alone, whose dimension is known before any function exists.
+    """
     return AlarmSpec(
         name="policy-errors",
-        means="The gate can't load its policies, or its functions fail. AppConfig rolls a new policy back if this "
-        "happens within its bake time.",
+        means="The gate can't load its policies. AppConfig rolls a new policy back if this happens within its bake "
+        "time.",
         do="Look for 'policies:' errors in the functions' logs, check what AppConfig has deployed, and deploy a policy "
         "that `batchgate policy check` accepts. While this alarm is active AppConfig rolls that back, too. Disable the "
         "alarm's actions first (`aws cloudwatch disable-alarm-actions`), and enable them afterwards.",
-        metric=cloudwatch.MathExpression(
-            expression=" + ".join(f"FILL({name}, 0)" for name in failed),
-            using_metrics=failed,
-            period=MINUTE,
-            label="policy load errors and failed invocations",
-        ),
+        metric=gate_metric(Metric.POLICY_LOAD_ERRORS).with_(period=MINUTE),
         of=2,
         out_of=3,
     )

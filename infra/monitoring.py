@@ -35,7 +35,7 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._action = actions.SnsAction(topic)
-        self.policy_errors = self._alarm(policy_errors(functions))
+        self.policy_errors = self._alarm(policy_errors())
         alarms = [
             self._alarm(each)
             for each in (

@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dead_letter_days: How long dead letters are kept.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
-        keep_ledger: Whether the table of decisions is protected against deletion and outlives the stack.
+        keep_ledger: Whether the table of decisions outlives the stack.
         adopt_existing: What happens to jobs that are older than the gate: `report` holds them until a person decides,
             `evaluate` decides them like any other.
         suspended_date_survives: Whether a job still has its SuspendedDate after it was confirmed, which AWS does not
@@ -63,7 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         sweep_calls_per_second: How many S3 Control calls per second the sweep makes at most.
         sweep_timeout_seconds: The timeout for one sweep; the next sweep continues with what is left. An alarm is
             raised when no sweep has succeeded for 10 minutes.
-        policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if the gate has errors.
+        policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if an alarm becomes active; 0
+            for not at all. One to five minutes are refused: the alarms need longer to notice. The first policies of a
+            stack are not watched.
         notify_email: The e-mail address that receives holds that need a person, cancellations and alarms.
         held_alarm_hours: An alarm is raised when a job has been held for longer.
         untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
@@ -148,4 +150,10 @@ def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:
     except msgspec.ValidationError as error:
         expected = str(error).replace("`$", f"`{name}")
         return f"{name}: {expected[:1].lower()}{expected[1:]}, got {shorten(json.dumps(value), 80)}"
+    if name == "policy_bake_minutes" and value in _BAKES_TOO_SHORT:
+        return f"{name}: expected 0 (no bake time) or 6 to 1440, got {value}: the alarms need longer to notice anything"
     return ""
+
+
+_BAKES_TOO_SHORT: Final = range(1, 6)
+"""Minutes. An alarm by which AppConfig rolls back needs several periods of a minute, of metrics that come late."""

@@ -191,45 +191,18 @@ DAY_INDEX: Final = "day"
 
 
 class IndexKeys(TypedDict):
-    """One global secondary index; all keys are strings.
+    """One global secondary index; all keys are strings, and it carries every attribute.
 
-    Attributes:
-        projected: The attributes that it carries beside the keys; None for all.
+    DynamoDB projects at most twenty named attributes, and a projection can't be changed once there is data.
     """
 
     partition: str
     sort: str
-    projected: tuple[str, ...] | None
 
 
 INDICES: Final[dict[str, IndexKeys]] = {
-    OPEN_INDEX: {
-        "partition": "open",
-        "sort": "due_at",
-        "projected": (
-            "schema_version",
-            "rev",
-            "phase",
-            "verdict",
-            "reason",
-            "policy_version",
-            "first_held_at",
-            "lease_until",
-            "claim_id",
-            "direction",
-            "maybe_sent",
-            "until",
-            "cancels_at",
-            "block",
-            "news_at",
-            "shadow",
-            "operation",
-            "total_tasks",
-            "created_at",
-            "suspended_at",
-        ),
-    },
-    DAY_INDEX: {"partition": "day", "sort": "decided_at", "projected": None},
+    OPEN_INDEX: {"partition": "open", "sort": "due_at"},
+    DAY_INDEX: {"partition": "day", "sort": "decided_at"},
 }
 
 
@@ -247,9 +220,7 @@ def create_table_arguments(name: str) -> dict[str, Any]:
             {
                 "IndexName": index_name,
                 "KeySchema": _key_schema(index["partition"], index["sort"]),
-                "Projection": {"ProjectionType": "ALL"}
-                if index["projected"] is None
-                else {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index["projected"])},
+                "Projection": {"ProjectionType": "ALL"},
             }
             for index_name, index in INDICES.items()
         ],

@@ -19,6 +19,12 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
     assert read_settings(context) == Settings(architecture=Architecture.X86_64, timeout_seconds=30)
 
 
+@pytest.mark.parametrize("minutes", [0, 6, 1440])
+def test_a_policy_bakes_not_at_all_or_long_enough_for_its_alarms(minutes: int) -> None:
+    """In one to five minutes no alarm would have noticed what the policy does."""
+    assert read_settings({"policy_bake_minutes": minutes}).policy_bake_minutes == minutes
+
+
 @pytest.mark.parametrize(
     ("context", "named"),
     [
@@ -36,6 +42,8 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
         ({"policy_files": []}, r"policy_files"),
         ({"policy_files": "policies/approval.yaml"}, r"policy_files"),
         ({"policy_bake_minutes": -1}, r"policy_bake_minutes"),
+        ({"policy_bake_minutes": 1}, r"policy_bake_minutes: expected 0 .* or 6 to 1440, got 1"),
+        ({"policy_bake_minutes": 5}, r"policy_bake_minutes: expected 0 .* or 6 to 1440, got 5"),
         ({"notify_email": "nobody"}, r"notify_email"),
         ({"held_alarm_hours": 0}, r"held_alarm_hours"),
         ({"customer_key": "yes"}, r"customer_key"),
