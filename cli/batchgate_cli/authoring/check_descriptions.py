@@ -241,7 +241,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
                 "word-as-tag",
             ),
             remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
-            " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
+            " The requester writes the job's tags, and may change them later. An empty tag is present.",
             needs="GetJobTagging, which the gate's role may call. If it is denied, every job that it governs is held",
         ),
         "role": CheckDescription(
