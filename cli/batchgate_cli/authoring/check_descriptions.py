@@ -241,8 +241,9 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
                 "word-as-tag",
             ),
             remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
-            " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
-            needs="GetJobTagging, which the gate's role may call. If it is denied, every job that it governs is held",
+            " The requester writes the job's tags, and may change them later. An empty tag is present.",
+            needs="GetJobTagging, which the gate's role may call. If the tags can't be read, every job that it governs"
+            " is held",
         ),
         "role": CheckDescription(
             looks_at="The ARN of the IAM role that the job runs with.",

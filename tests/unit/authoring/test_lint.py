@@ -263,7 +263,7 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         (*REQUIRE, "operation_parameters", "S3PutObjectCopy.TargetKeyPrefix"),
     ),
     (
-        "a mixed list none of which match lets through",
+        "a mixed list, none of which the match admits",
         "contradicts-match",
         policy(
             parameters(S3NewOperation__Value=[1, "yes"]),
