@@ -45,7 +45,7 @@ SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_af
 _MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _EXITS: Mapping[Exit, str] = {
     Exit.DONE: "done",
-    Exit.COULD_NOT: "failed: for example, a file can't be read, or AWS does not respond",
+    Exit.FAILED: "failed: for example, a file can't be read, or AWS does not respond",
     Exit.USAGE: "wrong usage of the command",
     Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
     Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",

@@ -127,7 +127,7 @@ class Outcome:
         """Of the command."""
         if self.interrupted:
             return Exit.INTERRUPTED
-        return Exit.COULD_NOT if self.left or self.error or self.timed_out else Exit.DONE
+        return Exit.FAILED if self.left or self.error or self.timed_out else Exit.DONE
 
 
 def run_canary(options: CanaryOptions) -> None:
