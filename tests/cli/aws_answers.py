@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import timedelta
 from email.utils import format_datetime
+from functools import cache
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 
@@ -13,6 +13,7 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from batchgate.aws.answers import only_answers
+from batchgate.gate.ports import Clock
 
 Answer: TypeAlias = "Mapping[str, Any] | Callable[[dict[str, Any]], Any] | bytes | Refusal"
 """A document, a function from a request's JSON to one, the very bytes, or an error."""
@@ -37,26 +38,17 @@ class AwsAnswers:
     Attributes:
         answers: By SERVICE.OPERATION, as botocore's events name them.
         asked: Every operation that was called, in order.
-        ahead_seconds: By how much AWS's clock is ahead of this machine's.
+        clock: This machine's.
+        ahead: By how much AWS's is ahead of it.
     """
 
     answers: dict[str, Answer]
+    clock: Clock
     asked: list[str] = field(default_factory=list)
-    ahead_seconds: float = 0
+    ahead: timedelta = timedelta(0)
 
-    def session(self, region: str) -> boto3.session.Session:
-        """A session whose clients get these answers, and check them as those of a command do."""
-        made = boto3.session.Session("1" * 12, "secret", region_name=region)
-        only_answers(made.events)
-        made.events.register("before-send", self._answer)
-        made.events.register("before-parameter-build", self._note)
-        return made
-
-    def _note(self, model: Any, **_: object) -> None:
-        self._protocol = model.service_model.resolved_protocol
-        self._result = model.output_shape.name if model.output_shape else ""
-
-    def _answer(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
+    def answer(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
+        """The response to a request; for botocore's event `before-send`."""
         operation = event_name.removeprefix("before-send.")
         self.asked.append(operation)
         answer = self.answers.get(operation, Refusal("UnknownOperation", 400, f"the test answers no {operation}"))
@@ -65,7 +57,7 @@ class AwsAnswers:
         service, _, name = operation.partition(".")
         headers = {
             "x-amzn-requestid": "1",
-            "date": format_datetime(datetime.fromtimestamp(datetime.now(UTC).timestamp() + self.ahead_seconds, UTC)),
+            "date": format_datetime(self.clock.now() + self.ahead, usegmt=True),
         }
         status, body, more = _serialized(service, name, answer)
         return AWSResponse(request.url, status, headers | more, _Raw(body))  # type: ignore[arg-type]
@@ -121,12 +113,23 @@ class _Raw:
         return body
 
 
-@contextmanager
-def changed(aws: AwsAnswers, **answers: Answer) -> Iterator[None]:
-    """Other answers for a while; the operations' dots as double underscores."""
-    before = dict(aws.answers)
-    aws.answers |= {name.replace("__", ".").replace("_", "-"): answer for name, answer in answers.items()}
-    try:
-        yield
-    finally:
-        aws.answers = before
+class Answered:
+    """A session of an account, and its clients, which are made once: making one takes longer than a test.
+
+    Attributes:
+        aws: Who answers.
+    """
+
+    def __init__(self, region: str) -> None:
+        self.session = boto3.session.Session("1" * 12, "secret", region_name=region)
+        only_answers(self.session.events)
+        self.session.events.register("before-send", self._answer)
+        self.aws: AwsAnswers
+
+    def _answer(self, **event: Any) -> AWSResponse:
+        return self.aws.answer(**event)
+
+    @cache  # noqa: B019 - there is one
+    def client(self, service: str) -> Any:
+        """A client of a service."""
+        return self.session.client(service)  # type: ignore[call-overload]

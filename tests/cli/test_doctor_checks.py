@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ from msgspec.structs import replace
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import instant_as_text, item_of, json_of
 from batchgate.aws.s3control import S3Control
-from batchgate.aws.wiring import SystemClock
 from batchgate.contract import DeployedGate, ProfileLocation
 from batchgate.gate.ports import Heartbeat
 from batchgate.gate.state import Block, Phase, State
@@ -21,9 +21,9 @@ from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed
 from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS, warning_of
-from batchgate_cli.operating.live_gate import LiveGate, _NoPolicies
+from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
 from batchgate_cli.operating.preflight import PREFLIGHT_CHECKS, Account
-from tests.cli.aws_answers import DENIED, Answer, AwsAnswers, Refusal
+from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
 
 REGION, ACCOUNT = "eu-central-1", "111122223333"
 HOME = ("aws", REGION, ACCOUNT)
@@ -68,18 +68,26 @@ ALARM = {
 HTML = b"<html><body>Sign in to the network</body></html>"
 
 
-def now() -> datetime:
-    """This machine's clock, as the commands have it."""
-    return datetime.now(UTC)
+NOW = datetime(2026, 3, 27, 14, 30, tzinfo=UTC)
+ANSWERED = Answered(REGION)
+AWS = Aws(ANSWERED.session)
+
+
+class Stopped:
+    """This machine's clock."""
+
+    def now(self) -> datetime:
+        """Always the same."""
+        return NOW
 
 
 def heartbeat(**changes: Any) -> dict[str, Any]:
     """The ledger's item that the last sweep left, half a minute ago."""
     beat = Heartbeat(
-        swept_at=now() - timedelta(seconds=30),
-        since=now() - timedelta(days=9),
+        swept_at=NOW - timedelta(seconds=30),
+        since=NOW - timedelta(days=9),
         policy_version=POLICY.policies.version,
-        policy_since=now() - timedelta(days=2),
+        policy_since=NOW - timedelta(days=2),
     )
     return {"heartbeat": {"S": json_of(replace(beat, **changes))}}
 
@@ -94,9 +102,9 @@ def held_job(**changes: Any) -> dict[str, Any]:
         reason="batchgate: held by small-jobs: too large",
         decided_by="",
         policy_version="v",
-        due_at=now(),
-        first_held_at=now() - timedelta(hours=5),
-        suspended_at=now() - timedelta(hours=6),
+        due_at=NOW,
+        first_held_at=NOW - timedelta(hours=5),
+        suspended_at=NOW - timedelta(hours=6),
     )
     return item_of(replace(state, **changes), "w")
 
@@ -108,7 +116,7 @@ def items(**of_gate: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any
 
 def last_event(ago: timedelta) -> dict[str, Any]:
     """The ledger's item of the last event."""
-    return {"received_at": {"S": instant_as_text(now() - ago)}}
+    return {"received_at": {"S": instant_as_text(NOW - ago)}}
 
 
 def configuration(document: bytes) -> dict[str, Any]:
@@ -144,8 +152,8 @@ def well() -> dict[str, Answer]:
             "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
         },
         "lambda.ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "u-1", "State": "Enabled"}]},
-        "events.ListRuleNamesByTarget": {"RuleNames": ["gate-rule"]},
-        "events.DescribeRule": {"Name": "gate-rule", "State": "ENABLED"},
+        "eventbridge.ListRuleNamesByTarget": {"RuleNames": ["gate-rule"]},
+        "eventbridge.DescribeRule": {"Name": "gate-rule", "State": "ENABLED"},
         "cloudtrail.DescribeTrails": {"trailList": [TRAIL]},
         "cloudtrail.GetTrailStatus": {"IsLogging": True},
         "cloudtrail.GetEventSelectors": SELECTORS,
@@ -162,29 +170,28 @@ def well() -> dict[str, Answer]:
         "appconfigdata.GetLatestConfiguration": configuration(POLICY.canonical_json),
         "dynamodb.GetItem": items(HEARTBEAT=heartbeat(), EVENTS=last_event(timedelta(hours=3))),
         "dynamodb.Query": {"Items": [], "Count": 0},
-        "dynamodb.DescribeTable": {"Table": {"CreationDateTime": (now() - timedelta(days=9)).timestamp()}},
+        "dynamodb.DescribeTable": {"Table": {"CreationDateTime": (NOW - timedelta(days=9)).timestamp()}},
         "s3-control.ListJobs": {"Jobs": []},
     }
 
 
-def deployed(aws: AwsAnswers, tmp_checkout: Checkout | None = None) -> Deployed:
+def deployed(aws: AwsAnswers, checkout: Checkout | None = None) -> Deployed:
     """The gate in that account."""
-    session = aws.session(REGION)
-    clock = SystemClock()
-    ledger = DynamoLedger(session.client("dynamodb"), FOUND.ledger_table, HOME, clock)
-    jobs = S3Control(session.client("s3control"), clock)
-    live = LiveGate(session, WHO, HOME, FOUND, ledger, jobs, _NoPolicies(), clock)
-    return Deployed(live, Aws(session), tmp_checkout)
+    ANSWERED.aws = aws
+    ledger = DynamoLedger(ANSWERED.client("dynamodb"), FOUND.ledger_table, HOME, Stopped())
+    jobs = S3Control(ANSWERED.client("s3control"), Stopped())
+    live = LiveGate(ANSWERED.session, WHO, HOME, FOUND, ledger, jobs, NoPolicies(), Stopped())
+    return Deployed(live, AWS, checkout)
 
 
 @pytest.fixture
 def aws() -> AwsAnswers:
     """An account in which nothing is to be done."""
-    return AwsAnswers(well())
+    return AwsAnswers(well(), Stopped())
 
 
 @pytest.fixture
-def checkout(tmp_path: Any) -> Checkout:
+def checkout(tmp_path: Path) -> Checkout:
     """A checkout with the policies in force."""
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "approval.yaml").write_text(SHADOW.replace("mode: shadow\n", "mode: enforce\n"))
@@ -198,10 +205,9 @@ def named(name: str) -> Check[Deployed]:
 
 def preflight(aws: AwsAnswers, name: str, **settings: Any) -> list[Line]:
     """The lines of one check before a deployment."""
-    from pathlib import Path
-
+    ANSWERED.aws = aws
     check = next(check for check in PREFLIGHT_CHECKS if check.name == name)
-    return lines_of(check, Account(Aws(aws.session(REGION)), WHO, ACCOUNT, REGION, Checkout(Path(), settings)))
+    return lines_of(check, Account(AWS, WHO, ACCOUNT, REGION, Checkout(Path(), settings), Stopped()))
 
 
 def test_a_gate_that_is_well_passes_every_check(aws: AwsAnswers, checkout: Checkout) -> None:
@@ -225,7 +231,7 @@ def asked_by(check: Check[Any], context: Any, aws: AwsAnswers) -> list[str]:
 
 def gate_calls() -> Iterator[tuple[str, str]]:
     """Every check of a gate with each operation that it calls."""
-    aws = AwsAnswers(well())
+    aws = AwsAnswers(well(), Stopped())
     context = deployed(aws)
     for check in DOCTOR_CHECKS:
         for operation in asked_by(check, context, aws):
@@ -233,7 +239,7 @@ def gate_calls() -> Iterator[tuple[str, str]]:
 
 
 GATE_CALLS = [*gate_calls()]
-IAM = {"appconfigdata": "appconfig", "s3-control": "s3"}
+IAM = {"appconfigdata": "appconfig", "eventbridge": "events", "s3-control": "s3"}
 
 
 @pytest.mark.parametrize(("check", "operation"), GATE_CALLS)
@@ -250,7 +256,7 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
     assert permission in lines[0].do
 
 
-@pytest.mark.parametrize("answer", [b"", b"{}", HTML, b'{"Stacks": 7}', b"[]", Refusal("InternalError", 500)])
+@pytest.mark.parametrize("answer", [b"", b"{}", HTML, b'{"Stacks": 7}', b"[]", Refusal("SomethingElse")])
 @pytest.mark.parametrize(("check", "operation"), GATE_CALLS)
 def test_an_answer_that_is_none_is_never_a_pass(check: str, operation: str, answer: Answer, aws: AwsAnswers) -> None:
     """No crash either: a warning, or a failure where the emptiness says something."""
@@ -289,8 +295,8 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "its last update Failed",
     ),
     ("functions", {"lambda.GetFunctionConfiguration": {"State": "Pending"}}, Level.WARN, "job_event is Pending"),
-    ("rules", {"events.ListRuleNamesByTarget": {"RuleNames": []}}, Level.FAIL, "no rule of job events"),
-    ("rules", {"events.DescribeRule": {"State": "DISABLED"}}, Level.FAIL, "is disabled"),
+    ("rules", {"eventbridge.ListRuleNamesByTarget": {"RuleNames": []}}, Level.FAIL, "no rule of job events"),
+    ("rules", {"eventbridge.DescribeRule": {"State": "DISABLED"}}, Level.FAIL, "is disabled"),
     ("rules", {"lambda.ListEventSourceMappings": {"EventSourceMappings": []}}, Level.FAIL, "no mapping"),
     (
         "rules",
@@ -377,13 +383,13 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
     ),
     (
         "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=now() - timedelta(minutes=5)))},
+        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=5)))},
         Level.WARN,
         "5 min ago",
     ),
     (
         "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=now() - timedelta(hours=5)))},
+        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(hours=5)))},
         Level.FAIL,
         "5 h 0 min ago",
     ),
@@ -392,7 +398,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "last sweep",
         {
             "dynamodb.GetItem": items(),
-            "dynamodb.DescribeTable": {"Table": {"CreationDateTime": now().timestamp() - 60}},
+            "dynamodb.DescribeTable": {"Table": {"CreationDateTime": NOW.timestamp() - 60}},
         },
         Level.WARN,
         "none is recorded; the gate was deployed 6",
@@ -413,7 +419,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
     ),
     (
         "policies",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(problem="AppConfig: AccessDenied", problem_since=now()))},
+        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(problem="AppConfig: AccessDenied", problem_since=NOW))},
         Level.FAIL,
         "AppConfig: AccessDenied",
     ),
@@ -422,7 +428,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         {
             "dynamodb.GetItem": items(
                 GATE={
-                    "paused_at": {"S": instant_as_text(now())},
+                    "paused_at": {"S": instant_as_text(NOW)},
                     "paused_by": {"S": WHO},
                     "paused_because": {"S": "incident 4711"},
                 }
@@ -431,7 +437,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.WARN,
         "incident 4711",
     ),
-    ("held", {"dynamodb.Query": {"Items": [held_job(suspended_at=now() - LONG_AGO)]}}, Level.WARN, "for 22 d"),
+    ("held", {"dynamodb.Query": {"Items": [held_job(suspended_at=NOW - LONG_AGO)]}}, Level.WARN, "for 22 d"),
     ("held", {"dynamodb.Query": {"Items": [held_job(block=Block.CIRCUIT_BREAKER)]}}, Level.WARN, "1 jobs are held,"),
     ("held", {"dynamodb.Query": {"Items": [{"pk": {"S": "x"}}]}}, Level.WARN, "can't be read"),
     (
@@ -508,7 +514,7 @@ def test_every_check_of_a_gate_has_been_seen_to_warn_or_fail() -> None:
 )
 def test_a_clock_that_is_wrong_is_noticed(ahead: float, level: Level, words: str, aws: AwsAnswers) -> None:
     """Where decisions would be refused, it fails."""
-    aws.ahead_seconds = ahead
+    aws.ahead = timedelta(seconds=ahead)
     for lines in (lines_of(named("clock"), deployed(aws)), preflight(aws, "clock")):
         assert [line.level for line in lines] == [level]
         assert words in lines[0].found
@@ -561,10 +567,10 @@ def test_the_last_event_may_be_none(aws: AwsAnswers) -> None:
     ("answer", "warning"),
     [
         (items(HEARTBEAT=heartbeat()), None),
-        (items(HEARTBEAT=heartbeat(swept_at=now() - timedelta(hours=1))), "the gate is not working: last sweep: "),
+        (items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(hours=1))), "the gate is not working: last sweep: "),
         (items(), "the gate is not working: last sweep: none is recorded"),
         (
-            items(HEARTBEAT=heartbeat(problem="no document", problem_since=now())),
+            items(HEARTBEAT=heartbeat(problem="no document", problem_since=NOW)),
             "the gate is not working: policies: none could be loaded since ",
         ),
         (items(HEARTBEAT={"heartbeat": {"S": "{"}}), "the gate is not working: last sweep: none is recorded"),
@@ -669,13 +675,13 @@ def preflight_calls() -> Iterator[tuple[str, str]]:
     for check in PREFLIGHT_CHECKS:
         if check.name == "tools":
             continue
-        aws = AwsAnswers(well() | {"ssm.GetParameter": MISSING})
+        aws = AwsAnswers(well() | {"ssm.GetParameter": MISSING}, Stopped())
         preflight(aws, check.name)
         for operation in dict.fromkeys(aws.asked):
             yield check.name, operation
 
 
-@pytest.mark.parametrize("answer", [DENIED, b"", HTML, b"[]", Refusal("InternalError", 500)])
+@pytest.mark.parametrize("answer", [DENIED, b"", HTML, b"[]", Refusal("SomethingElse")])
 @pytest.mark.parametrize(("check", "operation"), [*preflight_calls()])
 def test_what_can_not_be_read_before_a_deployment_never_passes(
     check: str, operation: str, answer: Answer, aws: AwsAnswers

@@ -28,10 +28,11 @@ def doctor(
     profile: ProfileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Check the deployed gate and what it depends on; each line passes, hints, warns or fails, and says what to do.
+    """Check an account before the first deployment (--preflight), and the deployed gate after it.
 
-    It reads and changes nothing. What can't be read is a warning that names the missing permission, and never a pass.
-    In a checkout it also compares the policy files with the policies in force.
+    Each line passes, hints, warns or fails, and says what to do. It reads and changes nothing. What can't be read is a
+    warning that names the missing permission, and never a pass. In a checkout it also compares the policy files with
+    the policies in force.
     """
     with reported_errors():
         from batchgate_cli.operating.check_view import lines_as_json, show_lines, summary
