@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from xml.sax.saxutils import escape
 
 import boto3
@@ -53,9 +53,9 @@ class AwsAnswers:
         self.asked.append(operation)
         answer = self.answers.get(operation, Refusal("UnknownOperation", 400, f"the test answers no {operation}"))
         if callable(answer):
-            answer = answer(json.loads(request.body or b"{}"))
+            answer = answer(json.loads(cast("bytes", request.body or b"{}")))
         service, _, name = operation.partition(".")
-        headers = {
+        headers: dict[str, object] = {
             "x-amzn-requestid": "1",
             "date": format_datetime(self.clock.now() + self.ahead, usegmt=True),
         }
@@ -123,7 +123,8 @@ class Answered:
     def __init__(self, region: str) -> None:
         self.session = boto3.session.Session("1" * 12, "secret", region_name=region)
         only_answers(self.session.events)
-        self.session.events.register("before-send", self._answer)
+        register: Any = self.session.events.register  # typed for handlers that answer nothing
+        register("before-send", self._answer)
         self.aws: AwsAnswers
 
     def _answer(self, **event: Any) -> AWSResponse:

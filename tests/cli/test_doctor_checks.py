@@ -21,6 +21,7 @@ from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed
 from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS, warning_of
+from batchgate_cli.operating.iam_policies import GateResources, operators_policy
 from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
 from batchgate_cli.operating.preflight import PREFLIGHT_CHECKS, Account
 from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
@@ -254,6 +255,24 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
     assert [line.level for line in lines] == [Level.WARN]
     assert lines[0].found == f"not checked: your credentials lack {permission}"
     assert permission in lines[0].do
+
+
+def test_operators_may_read_what_the_checks_of_a_gate_read() -> None:
+    """By the policy that `batchgate iam operators` prints; who calls everybody may ask."""
+    gate = GateResources(
+        partition="aws",
+        region=REGION,
+        account_id=ACCOUNT,
+        roles=(WHO,),
+        application="app",
+        profile="profile",
+        queue="events",
+        dead_letters=("unreviewed",),
+    )
+    statements: Any = operators_policy(gate)["Statement"]
+    allowed = {action for statement in statements for action in statement["Action"]}
+    asked = {operation.partition(".")[::2] for _, operation in GATE_CALLS} - {("sts", "GetCallerIdentity")}
+    assert {f"{IAM.get(service, service)}:{action}" for service, action in asked} <= allowed
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", HTML, b'{"Stacks": 7}', b"[]", Refusal("SomethingElse")])
