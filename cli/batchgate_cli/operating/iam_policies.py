@@ -198,7 +198,7 @@ def compact(document: Document) -> str:
 
 
 def operators_policy(gate: DeployedGate) -> Document:
-    """What `batchgate jobs`, `pause`, `resume` and `redrive` take, and nothing else."""
+    """What `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` take, and nothing else."""
     place = _Place.of(gate)
     table = place.arn("dynamodb", f"table/{gate.ledger_table}")
     queue, *dead_letters = [
@@ -253,7 +253,24 @@ def operators_policy(gate: DeployedGate) -> Document:
     statements.append(_allow("FindLogs", ["lambda:GetFunctionConfiguration"], functions))
     groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
     statements.append(_allow("ReadLogs", ["logs:FilterLogEvents"], [groups]))
+    statements += [
+        # Reading only; most of these actions support no resources (Service Authorization Reference).
+        _allow("CheckTheGate", CHECKING_THE_GATE, ["*"]),
+        _allow("CheckTheRoles", ["iam:SimulatePrincipalPolicy"], [*gate.roles.values()]),
+        _allow("CheckTheTable", ["dynamodb:DescribeTable"], [table]),
+    ]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+CHECKING_THE_GATE: Final = (
+    "cloudformation:DescribeStacks",
+    *("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "cloudwatch:DescribeAlarms",
+    *("events:DescribeRule", "events:ListRuleNamesByTarget"),
+    *("lambda:GetFunctionConfiguration", "lambda:ListEventSourceMappings"),
+    "sns:ListSubscriptionsByTopic",
+)
+"""What `batchgate doctor` and `status` read of the services around the gate."""
 
 
 def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Document:
