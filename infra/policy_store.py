@@ -1,6 +1,7 @@
 """The policies in force: an AppConfig profile with validation before a deployment and rollback after it."""
 
 import json
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from aws_cdk import Acknowledgment, CfnDeletionPolicy, CfnResource, Stack, Validations
@@ -118,13 +119,16 @@ class PolicyStore(Construct):
             source_account=Stack.of(self).account,
         )
 
-    def roll_back_on(self, alarm: cloudwatch.IAlarm) -> None:
-        """Have AppConfig roll back a deployment if this alarm becomes active within the bake time."""
+    def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm]) -> None:
+        """Have AppConfig roll back a deployment if one of these alarms becomes active within the bake time.
+
+        They exist before the application, so that each was evaluated when the deployment starts.
+        """
         role = iam.Role(
             self,
             "MonitorRole",
             assumed_by=iam.ServicePrincipal("appconfig.amazonaws.com"),
-            description="Lets AppConfig read the alarm by which it rolls back a policy",
+            description="Lets AppConfig read the alarms by which it rolls back a policy",
         )
         role.add_to_policy(iam.PolicyStatement(sid="SeeAlarms", actions=["cloudwatch:DescribeAlarms"], resources=["*"]))
         Validations.of(role).acknowledge(
@@ -136,7 +140,9 @@ class PolicyStore(Construct):
         )
         self._environment.monitors = [
             appconfig.CfnEnvironment.MonitorsProperty(alarm_arn=alarm.alarm_arn, alarm_role_arn=role.role_arn)
+            for alarm in alarms
         ]
+        self._application.node.add_dependency(*alarms)
         policy = role.node.try_find_child("DefaultPolicy")
         if policy:
             self._environment.node.add_dependency(policy)

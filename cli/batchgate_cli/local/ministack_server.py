@@ -210,9 +210,7 @@ def _may(said: dict[str, str]) -> bool:
 def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
-    Saved queries come to nothing. An alarm on metric math becomes one on its metric, or on the first of several: it is
-    there with its name, description and actions, and rings when told to by SetAlarmState. IAM's condition key
-    `events:source` gets its value.
+    Saved queries come to nothing. IAM's condition key `events:source` gets its value.
     """
     from ministack.core import iam_actions
     from ministack.services.cloudformation import provisioners
@@ -225,21 +223,11 @@ def _fill_gaps() -> None:
             "delete": lambda _physical_id, _properties: None,
         },
     )
-    alarm = provisioners._cw_metric_alarm_record  # noqa: SLF001
-    provisioners._cw_metric_alarm_record = lambda name, said: alarm(name, _without_math(said))  # noqa: SLF001
     context = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, parameters: {
         **context(service, action, body, parameters),
         **(_event_source(body) if action == "events:PutEvents" else {}),
     }
-
-
-def _without_math(alarm: dict[str, Any]) -> dict[str, Any]:
-    found = next((each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each), None)
-    if found is None:
-        return alarm
-    kept = {name: value for name, value in alarm.items() if name != "Metrics"}
-    return {**kept, **found["Metric"], "Period": found["Period"], "Statistic": found["Stat"]}
 
 
 def _event_source(put_events: bytes) -> dict[str, str]:
