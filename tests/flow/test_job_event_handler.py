@@ -201,7 +201,7 @@ def test_an_unknown_job_comes_again_twice_and_is_then_dropped_with_a_line(functi
 def test_what_sqs_stops_counting_is_counted_from_the_fourth_delivery_on(
     function: Deployed, works: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """SQS leaves what was received three times out of the age of its oldest message, whether the review works or not."""
+    """SQS leaves what it delivered three times out of its age metric, whether the review works or not."""
     ref = function.stage.create(2)
     for deliveries in range(1, 7):
         if not works:
