@@ -84,8 +84,8 @@ class GateStack(Stack):
             topic=notices.topic,
         )
         policies.validate_with(functions.validate_policy)
-        policies.roll_back_on([monitoring.policy_errors])
-        ledger.table.node.add_dependency(monitoring.policy_errors)
+        policies.roll_back_on(monitoring.of_harmful_policies)
+        ledger.table.node.add_dependency(*monitoring.of_harmful_policies)
         here = self._write_parameter(settings, key, job_events, ledger, policies, notices, functions)
         in_force = policies.deploy(policy, after=[functions.validate_policy, monitoring, here])
         for each in starts:

@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         circuit_breaker_minutes: See `circuit_breaker_cancellations`.
         sweep_calls_per_second: How many S3 Control calls per second the sweep makes at most.
         sweep_timeout_seconds: The timeout for one sweep; the next sweep continues with what is left. An alarm is
-            raised when no sweep has succeeded for 10 minutes.
+            raised when no sweep has succeeded for 15 minutes.
         policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if an alarm becomes active; 0
             for not at all. One to five minutes are refused: the alarms need longer to notice. The first policies of a
             stack are not watched.

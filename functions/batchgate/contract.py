@@ -170,6 +170,7 @@ class Metric(StrEnum):
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
     EVENTS_DROPPED = "EventsDropped"
+    EVENTS_RETRIED = "EventsRetried"
     FOUND_BY_SWEEP = "FoundBySweep"
     NOTICES_FAILED = "NoticesFailed"
     SUBSCRIBERS = "Subscribers"

@@ -242,7 +242,7 @@ GUARDED: dict[tuple[str, str], str] = {
         "hostedconfigurationversion",
     ): f"{APPLICATION}/configurationprofile/prof123/hostedconfigurationversion/1",
     ("cloudformation", "stack"): f"arn:aws:cloudformation:{HERE}:stack/batchgate/0b1c",
-    ("cloudwatch", "alarm"): f"arn:aws:cloudwatch:{HERE}:alarm:batchgate-policy-errors",
+    ("cloudwatch", "alarm"): f"arn:aws:cloudwatch:{HERE}:alarm:batchgate-policy-not-loadable",
     ("dynamodb", "table"): TABLE,
     ("dynamodb", "index"): f"{TABLE}/index/open",
     ("dynamodb", "backup"): f"{TABLE}/backup/0154",

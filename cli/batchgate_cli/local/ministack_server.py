@@ -210,9 +210,8 @@ def _may(said: dict[str, str]) -> bool:
 def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
-    Saved queries come to nothing. An alarm on metric math becomes one on its metric, or on the first of several: it is
-    there with its name, description and actions, and rings when told to by SetAlarmState. IAM's condition key
-    `events:source` gets its value. IAM's simulation finds the policies of a role that has a path.
+    Saved queries come to nothing. IAM's condition key `events:source` gets its value. IAM's simulation finds the
+    policies of a role that has a path.
     """
     from ministack.core import iam_actions, iam_evaluator
     from ministack.services.cloudformation import provisioners
@@ -225,8 +224,6 @@ def _fill_gaps() -> None:
             "delete": lambda _physical_id, _properties: None,
         },
     )
-    alarm = provisioners._cw_metric_alarm_record  # noqa: SLF001
-    provisioners._cw_metric_alarm_record = lambda name, said: alarm(name, _without_math(said))  # noqa: SLF001
     context = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, parameters: {
         **context(service, action, body, parameters),
@@ -234,14 +231,6 @@ def _fill_gaps() -> None:
     }
     policies = iam_evaluator._gather_role_policies  # noqa: SLF001
     iam_evaluator._gather_role_policies = lambda role, account: policies(role.rpartition("/")[2], account)  # noqa: SLF001
-
-
-def _without_math(alarm: dict[str, Any]) -> dict[str, Any]:
-    found = next((each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each), None)
-    if found is None:
-        return alarm
-    kept = {name: value for name, value in alarm.items() if name != "Metrics"}
-    return {**kept, **found["Metric"], "Period": found["Period"], "Statistic": found["Stat"]}
 
 
 def _event_source(put_events: bytes) -> dict[str, str]:
