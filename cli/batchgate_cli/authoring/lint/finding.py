@@ -50,7 +50,7 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "closed-dates-past": "A calendar all of whose closed dates are over.",
         "expired-exception": "An exception whose last day is over.",
         "distant-expiry": "An exception that lasts for more than two years.",
-        "lifts-for-everybody": "An exception whose match every job meets, or all that a lifted statement governs.",
+        "lifts-for-every-job": "An exception whose match every job meets, or all that a lifted statement governs.",
         "lifts-nothing": "An exception for a statement that has nothing to lift, or that governs other jobs.",
         "dodged-by-requester": "A guardrail that the requester escapes by a tag or the description.",
         "claimed-by-requester": "A policy, `unless` or exception that requesters claim by a tag or the description.",
