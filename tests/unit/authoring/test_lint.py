@@ -676,13 +676,13 @@ FIRES: list[tuple[str, str, Written, Path]] = [
     ),
     (
         "an exception for every role",
-        "lifts-for-everybody",
+        "lifts-for-every-job",
         guardrail(require=[SMALL], exceptions=excepting({"role": "arn:*:iam::*:role/*"})),
         ("exceptions", 0, "match"),
     ),
     (
         "an exception for whatever is governed",
-        "lifts-for-everybody",
+        "lifts-for-every-job",
         guardrail(COPY, require=[SMALL], exceptions=excepting({"operation": "S3Put*"})),
         ("exceptions", 0, "lifts", 0),
     ),

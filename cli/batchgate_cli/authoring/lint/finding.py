@@ -52,7 +52,7 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "closed-dates-past": "A calendar whose closed dates are all in the past.",
         "expired-exception": "An exception that has expired.",
         "distant-expiry": "An exception that lasts for more than two years.",
-        "lifts-for-everybody": "An exception that every job meets, or every job that a lifted statement governs.",
+        "lifts-for-every-job": "An exception that every job meets, or every job that a lifted statement governs.",
         "lifts-nothing": "An exception for a statement that has nothing to lift, or that governs other jobs.",
         "dodged-by-requester": "A guardrail that the requester can avoid with a tag or the description.",
         "claimed-by-requester": "A policy, `unless` or exception that the requester can claim with a tag or the"
