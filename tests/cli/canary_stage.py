@@ -9,7 +9,17 @@ from itertools import count
 from typing import Any
 
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
+from batchgate.aws.ledger import DynamoLedger
+from batchgate.aws.s3control import S3Control
+from batchgate.contract import DeployedGate, create_table_arguments
+from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.ports import Ports, Review
+from batchgate.gate.review import review_job
+from batchgate.gate.state import RequestedAction
+from batchgate.jobs.model import JobRef
+from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
 from batchgate_cli.operating.canary import _UNVALIDATED, CanaryOptions, Outcome, Surroundings, fly
 from batchgate_cli.operating.canary_belongings import Place
@@ -17,11 +27,20 @@ from batchgate_cli.operating.canary_facts import findings
 from batchgate_cli.operating.canary_jobs import Aws
 from batchgate_cli.operating.live_gate import LiveGate
 from s3batch_emulator import Delays, Emulator, S3Objects, SteppedClock, Switches, connect
+from tests.flow.stage import ONCE, EnforcedPolicies, s3control_client
 
 BEHIND = timedelta(minutes=10)
 """How far the jobs' clock is behind SQS's, which is real: so long after Suspended every event arrives, or longer."""
 
 _numbers = count(1)
+
+
+class _Announces:
+    """The functions' announcer, to nobody."""
+
+    def announce(self, review: Review) -> bool:
+        """Do as if."""
+        return True
 
 
 @dataclass
@@ -32,6 +51,7 @@ class CanaryStage:
         said: Its lines of progress.
         at: Called with each line, before the next thing happens.
         slept: The seconds that it waited.
+        functions: The ports of the gate's functions; None where none work.
     """
 
     services: LocalServices
@@ -42,6 +62,7 @@ class CanaryStage:
     said: list[str] = field(default_factory=list)
     at: Callable[[str], None] = lambda _line: None
     slept: list[float] = field(default_factory=list)
+    functions: Callable[[], Ports] | None = None
 
     def client(self, service: str) -> Any:
         """A real client of the local AWS."""
@@ -51,6 +72,15 @@ class CanaryStage:
     def s3control(self) -> Any:
         """A real client of the emulator, as the canary makes it."""
         return connect(session().client("s3control", config=_UNVALIDATED), self.emulator)
+
+    def ref(self, job_id: str) -> JobRef:
+        """A job of the emulator's."""
+        return JobRef("aws", REGION, ACCOUNT, job_id)
+
+    def approve(self, job_id: str) -> None:
+        """Have a person approve a job by the gate."""
+        assert self.gate is not None
+        decide_for_operator(self.ref(job_id), RequestedAction.APPROVE, self.gate.who, "looked at it", self.gate.gate())
 
     def surroundings(self) -> Surroundings:
         """As the command finds them."""
@@ -67,9 +97,32 @@ class CanaryStage:
         )
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Have the gate's functions review what there is, then let the time pass at once."""
         self.slept.append(seconds)
+        if self.functions is not None:
+            for job in self.emulator.jobs():
+                review_job(self.ref(job.job_id), self.functions())
         self.clock.advance(timedelta(seconds=seconds))
+
+    def deploy_gate(self, policies: str, *, works: bool = True) -> LiveGate:
+        """A gate with policies, as commands find it; its functions may be dead."""
+        table = self.place.name
+        dynamodb = self.client("dynamodb")
+        dynamodb.create_table(**create_table_arguments(table))
+        home = ("aws", REGION, ACCOUNT)
+        self.gate = live = LiveGate(
+            session=session(),
+            who=f"arn:aws:iam::{ACCOUNT}:root",
+            home=home,
+            found=DeployedGate(ledger_table=table),
+            ledger=DynamoLedger(dynamodb, table, home, self.clock),
+            jobs=S3Control(connect(s3control_client(ONCE), self.emulator), self.clock),
+            policies=EnforcedPolicies(policy_file.load_text(policies).policies),
+            clock=self.clock,
+        )
+        if works:  # the table is younger than the jobs: SQS's and DynamoDB's clock is real
+            self.functions = lambda: replace(live.gate(), announcer=_Announces(), adopt_existing=True)
+        return live
 
     def say(self, line: str) -> None:
         """Keep a line."""

@@ -37,6 +37,15 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     inventory: Annotated[
         bool, option("--inventory", help="With --canary: a third job, with an inventory manifest, for $0.25 more.")
     ] = False,
+    tag: Annotated[
+        list[str] | None,
+        option(
+            "--tag",
+            metavar="KEY=VALUE",
+            help="With --canary: a tag of its jobs, if the policies require one. Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     without_gate: Annotated[
         bool,
         option("--without-gate", help="With --canary, where no gate is deployed: the canary confirms a job itself."),
@@ -77,6 +86,7 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     """
     of_canary = {
         "--inventory": inventory,
+        "--tag": tag,
         "--without-gate": without_gate,
         "--role-arn": role_arn,
         "--timeout": timeout,
@@ -85,12 +95,16 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     astray = [name for name, given in (of_canary if not canary else {"--preflight": preflight}).items() if given]
     if astray:
         raise click.UsageError(f"{astray[0]} {'does not go' if canary else 'goes'} with --canary")
+    for each in tag or ():
+        if not each.partition("=")[0] or "=" not in each:
+            raise click.BadParameter(f"expected KEY=VALUE, got {each!r}", param_hint="--tag")
     if canary:
         with reported_errors():
             from batchgate_cli.operating.canary import CanaryOptions, run_canary
 
             minutes = timeout or CANARY_MINUTES
-            run_canary(CanaryOptions(profile, region, role_arn, without_gate, inventory, minutes, yes, output))
+            tags = tuple(tag or ())
+            run_canary(CanaryOptions(profile, region, role_arn, without_gate, inventory, tags, minutes, yes, output))
         return
     with reported_errors():
         from batchgate_cli.operating.check_view import lines_as_json, show_lines, summary

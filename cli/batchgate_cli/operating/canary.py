@@ -62,6 +62,7 @@ class CanaryOptions:
         role_arn: The role for the jobs; None for one that the canary makes and removes.
         without_gate: There is no gate: the canary confirms its jobs itself.
         inventory: A third job, with an inventory manifest.
+        tags: Of the jobs, as KEY=VALUE.
         minutes: How long everything may take.
         yes: Do not ask.
     """
@@ -71,6 +72,7 @@ class CanaryOptions:
     role_arn: str | None = None
     without_gate: bool = False
     inventory: bool = False
+    tags: tuple[str, ...] = ()
     minutes: int = CANARY_MINUTES
     yes: bool = False
     output: Output = Output.TEXT
@@ -215,6 +217,7 @@ def _prepared(
         say=say,
         seen=seen,
         started=started,
+        tags=dict(each.split("=", 1) for each in options.tags),
     )
 
 

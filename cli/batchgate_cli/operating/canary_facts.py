@@ -431,7 +431,9 @@ def _word(text: object) -> str:
 def _how_it_ended(job: WatchedJob) -> str:
     """S3's status of a job and why it failed, in S3's codes."""
     codes = [word for why in job.last.get("FailureReasons") or () if (word := _word(why.get("FailureCode")))]
-    return f"; it is {job.status}" + (f" ({', '.join(codes)})" if codes else "") if job.status else ""
+    if not job.status:
+        return ""
+    return f"; it is {_word(job.status) or 'in no known status'}" + (f" ({', '.join(codes)})" if codes else "")
 
 
 def _how_they_ended(seen: Observations) -> str:

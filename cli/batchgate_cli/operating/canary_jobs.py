@@ -1,7 +1,7 @@
 """The canary's jobs: created, followed through S3, events, the gate and CloudTrail, and ended."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -79,6 +79,7 @@ class Watch:
     Attributes:
         gate: Decides the jobs; None where there is none, and the canary confirms them itself.
         say: Prints a line of progress.
+        tags: Of the jobs, for the policies that decide them.
         timed_out: `patience.total` was over before the jobs had ended.
     """
 
@@ -93,6 +94,7 @@ class Watch:
     say: Callable[[str], None]
     seen: Observations
     started: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
     timed_out: bool = False
     _bodies: dict[str, bytes] = field(default_factory=dict)
     _said: dict[str, str] = field(default_factory=dict)
@@ -119,6 +121,7 @@ class Watch:
         description = f"{self.place.name} {manifest}"
         listing = f"aws s3control list-jobs --account-id {self.place.account_id} --region {self.place.region}"
         noted = belongings.note(f"job {description!r}", listing, lambda: self._end(manifest, description))
+        tags = [{"Key": key, "Value": value} for key, value in self.tags.items()]
         created_at = self.clock.now()
         answer = self.aws.s3control.create_job(
             AccountId=self.place.account_id,
@@ -128,6 +131,7 @@ class Watch:
             Report={"Enabled": False},
             Priority=1,
             RoleArn=self.role_arn,
+            **({"Tags": tags} if tags else {}),
             **self._source(manifest, etags),
         )
         job_id = str(answer["JobId"])
@@ -183,13 +187,16 @@ class Watch:
                 self.timed_out = ended_at is None
                 self.say(f"gave up after {self.patience.total}")
                 return
-            self.sleep(_seconds_to_next(now - self.started))
+            self.sleep(self._seconds_to_next_look(now))
 
     def ask_the_rest(self) -> None:
         """Ask S3 Control what needs no waiting: tags, errors, the list of jobs. What it refuses is not shown."""
         account_id = self.place.account_id
         with _refusals(self.say):
-            self.aws.s3control.get_job_tagging(AccountId=account_id, JobId=self.seen.jobs[0].job_id)
+            untagged = {"AccountId": account_id, "JobId": self.seen.jobs[0].job_id}
+            if self.tags:  # it has ended, so they are of no more use
+                self.aws.s3control.delete_job_tagging(**untagged)
+            self.aws.s3control.get_job_tagging(**untagged)
             self.seen.untagged_answer = self._bodies["GetJobTagging"]
         self.seen.missing_job_error = self._error_about(_MISSING_JOB)
         self.seen.bad_request_error = self._error_about(_INVALID_JOB)
@@ -212,6 +219,13 @@ class Watch:
             if self.seen.record is not None or self.clock.now() >= ends:
                 return
             self.sleep(min(30.0, (ends - self.clock.now()).total_seconds()))
+
+    def _seconds_to_next_look(self, now: datetime) -> float:
+        """Often while S3 prepares the jobs, which takes seconds; then rarely, as its documentation asks."""
+        running = now - self.seen.jobs[-1].created_at
+        if running < timedelta(minutes=1) and any(job.status in {"", "New", "Preparing"} for job in self.seen.jobs):
+            return 0.5
+        return 3.0 if running < timedelta(minutes=5) else 15.0
 
     def _look(self, job: WatchedJob) -> None:
         if not job.has_ended:
@@ -372,14 +386,6 @@ class Watch:
             if row.get("Description") == description:
                 return WatchedJob(manifest, str(row["JobId"]), self.started)
         return None
-
-
-def _seconds_to_next(running: timedelta) -> float:
-    """Often while a small job is prepared, which takes seconds; then rarely, as S3's documentation asks."""
-    for until, seconds in ((timedelta(minutes=3), 0.5), (timedelta(minutes=10), 5.0)):
-        if running < until:
-            return seconds
-    return 30.0
 
 
 @contextmanager
