@@ -136,6 +136,10 @@ synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no a
 	$(CDK) synth --quiet
 	@echo "The template is cdk.out/batchgate.template.json"
 
+.PHONY: bootstrap
+bootstrap: $(DEV) $(NODE) ## Prepare the account and Region of your AWS credentials for any CDK app, once (cdk bootstrap)
+	$(CDK) bootstrap
+
 .PHONY: deploy
 deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials (what it makes and costs: README.md)
 	$(CDK) deploy $(STACK)

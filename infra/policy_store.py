@@ -155,11 +155,12 @@ class PolicyStore(Construct):
         if policy:
             self._environment.node.add_dependency(policy)
 
-    def deploy(self, policy: bytes, *, after: list[Construct]) -> Construct:
+    def deploy(self, policy: bytes, *, description: str, after: list[Construct]) -> Construct:
         """Deploy a document.
 
         Args:
             policy: In canonical JSON.
+            description: Another one makes another version, even of the same document, and deploys it.
             after: What must exist first: the validator, and the parameter on which a second gate fails.
 
         Returns:
@@ -182,7 +183,7 @@ class PolicyStore(Construct):
             configuration_profile_id=self._profile.ref,
             content=policy.decode("ascii"),
             content_type="application/json",
-            description="From the policy files of the deployment",
+            description=description,
         )
         _kept(version)
         unwatched = self._strategy("First", "first", "All at once, without a bake time", 0)
@@ -196,6 +197,7 @@ class PolicyStore(Construct):
             environment_id=self._environment.ref,
             configuration_profile_id=self._profile.ref,
             configuration_version=version.ref,
+            description=description,
             deployment_strategy_id=_first_or_later(version.ref, unwatched.ref, watched.ref),
         )
         deployment.node.add_dependency(*after)

@@ -183,7 +183,7 @@ def test_cancellations_of_a_time_without_sweeps_are_told_afterwards() -> None:
     """However long it was."""
     room = Newsroom(UP_TO_THREE)
     room.minutes(2)
-    refs = []
+    refs: list[JobRef] = []
     for _ in range(5):
         refs.append(room.create(4 + len(refs)))
         room.review(refs[-1])

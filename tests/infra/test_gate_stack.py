@@ -591,7 +591,7 @@ def test_policies_that_no_template_can_carry_are_refused() -> None:
     """Before CloudFormation refuses them without naming the setting."""
     store = PolicyStore(Stack(an_app(), "batchgate"), "Policies", settings=Settings())
     with pytest.raises(SettingsError, match="policy_files: the policies take 1000"):
-        store.deploy(b'"' * 500_000, after=[])
+        store.deploy(b'"' * 500_000, description="", after=[])
 
 
 def test_the_bake_time_is_a_setting() -> None:

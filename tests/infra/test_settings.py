@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.settings import Architecture, Settings, SettingsError, read_settings
+from infra.settings import PROCESSOR, Architecture, Settings, SettingsError, read_settings
 
 
 @pytest.mark.parametrize("context", [None, {}, "{}"])
@@ -82,3 +82,19 @@ def test_the_command_lines_settings_add_to_cdk_jsons() -> None:
     own = {"customer_key": True, "memory_mb": 1024}
     settings = read_settings('{"memory_mb": 256, "trail": true}', own)
     assert (settings.customer_key, settings.memory_mb, settings.trail) == (True, 256, True)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
+def test_for_a_local_aws_functions_are_built_for_this_machines_processor(url: str) -> None:
+    """It runs them as processes; built for another, they could not start, and nothing would say so."""
+    other = Architecture.X86_64 if PROCESSOR is Architecture.ARM64 else Architecture.ARM64
+    assert read_settings({}, endpoint_url=url).architecture is PROCESSOR
+    assert read_settings({"architecture": PROCESSOR}, endpoint_url=url).architecture is PROCESSOR
+    with pytest.raises(SettingsError, match=r"architecture: the local AWS at .* they could not start"):
+        read_settings({"architecture": other}, endpoint_url=url)
+
+
+@pytest.mark.parametrize("url", [None, "", "https://cloudformation.eu-central-1.amazonaws.com", "https://vpce.example"])
+def test_for_aws_the_architecture_is_the_settings(url: str | None) -> None:
+    """Whatever this machine is."""
+    assert read_settings({}, endpoint_url=url).architecture is Architecture.ARM64

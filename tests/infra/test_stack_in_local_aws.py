@@ -12,13 +12,14 @@ import pytest
 from batchgate.aws.appconfig import AppConfigPolicy
 from batchgate.contract import GATE_PARAMETER, DeployedGate, ProfileLocation
 from batchgate_cli.local.ministack import running_ministack
+from batchgate_cli.local.services import running_services
 from batchgate_cli.operating.iam_policies import service_control_policy
-from infra.settings import Settings
+from infra.settings import PROCESSOR, Architecture, Settings
 from tests.aws.stubbed import SteppedClock
 from tests.infra.snapshot import synthesize
 
 PATIENCE_SECONDS = 120
-SETTINGS = Settings(policy_bake_minutes=0)
+SETTINGS = Settings(policy_bake_minutes=0, architecture=PROCESSOR)
 
 
 class LocalAws:
@@ -215,3 +216,21 @@ def test_after_destroying_decisions_and_policies_are_still_there_and_a_new_gate_
         assert len(aws.client("logs").describe_log_groups()["logGroups"]) >= len(first["functions"])
         assert aws.deploy("batchgate", template) == "CREATE_COMPLETE"
         assert aws.gate()["appconfig"]["profile"] != first["appconfig"]["profile"]
+
+
+def test_functions_that_could_not_start_fail_the_stack_and_say_why(template: dict[str, Any]) -> None:
+    """Built for another processor or Python: ministack takes them, and each invocation would fail."""
+    other = Architecture.X86_64 if PROCESSOR is Architecture.ARM64 else Architecture.ARM64
+    with running_services() as services:
+        aws = LocalAws(services.url)
+        for name, changed, reason in (
+            ("processor", {"Architectures": [other]}, f"it was built for {other}, and this machine is {PROCESSOR}"),
+            ("python", {"Runtime": "python3.9"}, "it was built for python3.9, and the local AWS runs on python3."),
+        ):
+            made = json.loads(json.dumps(template))
+            for each in made["Resources"].values():
+                if each["Type"] == "AWS::Lambda::Function":
+                    each["Properties"] |= {"Code": {"S3Bucket": "assets", "S3Key": "gate.zip"}, **changed}
+            assert aws.deploy(name, made) in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
+            events = aws.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            assert any(reason in each.get("ResourceStatusReason", "") for each in events), events
