@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Final, Literal, get_type_hints
+from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -36,6 +36,10 @@ class LogLevel(StrEnum):
     INFO = "INFO"
 
 
+Hardness: TypeAlias = Literal["ignore", "warn", "fail"]
+"""What something that is wrong with valid policies does to a synthesis."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one deployment; every one has a default that suits a production account.
 
@@ -64,10 +68,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         circuit_breaker_minutes: See `circuit_breaker_cancellations`.
         sweep_calls_per_second: How many S3 Control calls per second the sweep makes at most.
         sweep_timeout_seconds: The timeout for one sweep; the next sweep continues with what is left. An alarm is
-            raised when no sweep has succeeded for 10 minutes.
+            raised when no sweep has succeeded for 15 minutes.
         policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if an alarm becomes active; 0
             for not at all. One to five minutes are refused: the alarms need longer to notice. The first policies of a
             stack are not watched.
+        policy_findings: What the lint's findings about the policies do to a synthesis: `warn`, `fail` or `ignore`.
+        policy_cases: What failing test cases of the policies do to a synthesis: `fail`, `warn` or `ignore` (not run).
+            They are in `cases/` beside the policy files.
         notify_email: The e-mail address that receives holds that need a person, cancellations and alarms.
         held_alarm_hours: An alarm is raised when a job has been held for longer.
         untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
@@ -103,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
     sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=540)] = 300
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    policy_findings: Hardness = "warn"
+    policy_cases: Hardness = "fail"
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
     untagged_answer_lacks_tags: Unverified = "unknown"

@@ -155,6 +155,10 @@ class Metric(StrEnum):
     POLICY_LOAD_ERRORS = "PolicyLoadErrors"
     THROTTLED = "Throttled"
     SURPRISES = "Surprises"
+    EVENTS_DROPPED = "EventsDropped"
+    EVENTS_RETRIED = "EventsRetried"
+    FOUND_BY_SWEEP = "FoundBySweep"
+    NOTICES_FAILED = "NoticesFailed"
     SWEEPS = "Sweeps"
     HELD_NOW = "HeldNow"
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"
@@ -163,6 +167,8 @@ class Metric(StrEnum):
     SWEEP_ERRORS = "SweepErrors"
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
+    SUBSCRIBERS = "Subscribers"
+    UNEXPECTED_POLICY = "UnexpectedPolicy"
 
 
 # --- The ledger's table -------------------------------------------------------------------------------

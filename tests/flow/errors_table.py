@@ -564,7 +564,7 @@ _SWEEP_HEAD = """
 ## In a sweep
 
 The sweep finds one new job, and one held job that is due. If the function fails, the sweep of the next minute starts
-from the beginning. If that persists, the alarm "no sweep in 10 minutes" is raised.
+from the beginning. If that persists, the alarm `no-sweep` is raised.
 
 """
 

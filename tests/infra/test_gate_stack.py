@@ -12,7 +12,7 @@ from aws_cdk.assertions import Match, Template
 from batchgate.aws import announcements
 from batchgate.contract import DECISION_DETAIL_TYPE, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
 from infra.gate_asset import FUNCTIONS
-from infra.packaging import policy_of
+from infra.packaging import load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
 from tests.infra import snapshot
@@ -454,7 +454,7 @@ def test_a_ledger_for_trials_goes_with_its_stack() -> None:
 def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> None:
     """In the canonical form, as an AppConfig version that stays when the next one comes."""
     [version] = template.find_resources("AWS::AppConfig::HostedConfigurationVersion").values()
-    assert version["Properties"]["Content"].encode() == policy_of(Settings())
+    assert version["Properties"]["Content"].encode() == load_policies(Settings()).canonical_json
     assert version["Properties"]["ContentType"] == "application/json"
     for kind in ("Application", "ConfigurationProfile", "HostedConfigurationVersion"):
         [kept] = template.find_resources(f"AWS::AppConfig::{kind}").values()
@@ -620,35 +620,6 @@ def test_every_alarm_says_what_to_do_and_reaches_people(template: Template, thin
         assert len(said["AlarmDescription"]) <= 1024
         assert said["AlarmActions"] == said["OKActions"] == [things.topic]
         assert said["AlarmName"].startswith("batchgate-")
-
-
-def test_these_are_all_alarms(template: Template) -> None:
-    """One more or less shows here, and in docs/operations.md."""
-    names = {
-        alarm["Properties"]["AlarmName"].removeprefix("batchgate-")
-        for alarm in template.find_resources("AWS::CloudWatch::Alarm").values()
-    }
-    assert names == {
-        *("unreviewed-events", "undelivered-events", "events-wait"),
-        *("job-event-fails", "sweep-fails", "no-sweep", "throttled-functions", "throttled-by-s3"),
-        *("gate-errors", "policy-errors", "policy-not-loadable", "paused", "circuit-breaker", "contradiction"),
-        *("sweep-errors", "sweep-lags", "held-long", "held-21-days", "held-27-days"),
-    }
-
-
-def test_only_the_absence_of_sweeps_is_an_alarm_without_data(template: Template) -> None:
-    """Ten minutes without one. What only a good sweep tells stays as it was; the others are quiet where nothing is."""
-    told_by_sweeps = {"paused", "sweep-lags", "held-long", "held-21-days", "held-27-days"}
-    for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
-        said = alarm["Properties"]
-        if said["AlarmName"] == "batchgate-no-sweep":
-            assert said["TreatMissingData"] == "breaching"
-            assert said["ComparisonOperator"] == "LessThanThreshold"
-            assert (said["Period"], said["EvaluationPeriods"], said["Threshold"]) == (600, 1, 1)
-        else:
-            stays = said["AlarmName"].removeprefix("batchgate-") in told_by_sweeps
-            assert said["TreatMissingData"] == ("ignore" if stays else "notBreaching")
-            assert said["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
 def test_the_ages_of_held_jobs_that_raise_an_alarm(template: Template) -> None:

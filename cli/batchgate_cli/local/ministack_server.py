@@ -211,10 +211,8 @@ def _may(said: dict[str, str]) -> bool:
 def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
-    Saved queries come to nothing. An alarm on metric math becomes one on its metric, or on the first of several: it is
-    there with its name, description and actions, and rings when told to by SetAlarmState. IAM's condition key
-    `events:source` gets its value. A function that can't start here fails the stack and says why; ministack would take
-    it, whatever it was built for, and fail at each invocation.
+    Saved queries come to nothing. IAM's condition key `events:source` gets its value. A function that can't start here
+    fails the stack and says why; ministack would take it, whatever it was built for, and fail at each invocation.
     """
     from ministack.core import iam_actions
     from ministack.services.cloudformation import provisioners
@@ -227,8 +225,6 @@ def _fill_gaps() -> None:
             "delete": lambda _physical_id, _properties: None,
         },
     )
-    alarm = provisioners._cw_metric_alarm_record  # noqa: SLF001
-    provisioners._cw_metric_alarm_record = lambda name, said: alarm(name, _without_math(said))  # noqa: SLF001
     functions = handlers["AWS::Lambda::Function"]
     create, update = functions["create"], functions["update"]
 
@@ -277,14 +273,6 @@ def _check_that_it_starts(function: dict[str, Any]) -> None:
     else:
         return
     raise ValueError(f"The function could not start in this local AWS: {reason}. Instead: {instead}")
-
-
-def _without_math(alarm: dict[str, Any]) -> dict[str, Any]:
-    found = next((each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each), None)
-    if found is None:
-        return alarm
-    kept = {name: value for name, value in alarm.items() if name != "Metrics"}
-    return {**kept, **found["Metric"], "Period": found["Period"], "Statistic": found["Stat"]}
 
 
 def _event_source(put_events: bytes) -> dict[str, str]:
