@@ -79,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         held_alarm_hours: An alarm is raised when a job has been held for longer.
         untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
             it was checked on an account. Unless it is `true`, a response without `Tags` leaves tags unmeasurable.
+        idle: Whether this is a Region that hardly sees a job: the sweep runs every five minutes instead of every
+            minute, there is no dashboard, and fewer alarms.
         customer_key: Whether a KMS key of the account encrypts queues, table, topic and logs.
         trail: Whether to create a CloudTrail trail: EventBridge receives S3's job events only if a trail logs them.
     """
@@ -115,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
     untagged_answer_lacks_tags: Unverified = "unknown"
+    idle: bool = False
     customer_key: bool = False
     trail: bool = False
 
