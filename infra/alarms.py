@@ -1,4 +1,10 @@
-"""The alarms: what each of them watches, what it means, and what to do about it."""
+"""The alarms: what each of them watches, what it means, and what to do about it.
+
+Each alarm is one metric: arithmetic on metrics that come late or not at all counts what is missing as 0. Where one data
+point may be late or incomplete, an alarm needs M of N. CloudWatch evaluates the latest N points *that exist* in a range
+that is longer than N periods, by an unknown number; tests/infra/test_alarms.py shows each alarm within any.
+*Source*: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,12 +19,15 @@ from infra.job_events import JobEvents
 from infra.metrics import FIVE_MINUTES, HOUR_SECONDS, MINUTE, gate_metric
 
 _DAY_SECONDS: Final = 86_400
+_NO_SWEEP_MINUTES: Final = 15
+"""Longer than the longest sweep, the minute until the next one, and the time that a metric takes to arrive."""
 
 _AT_LEAST: Final = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 _QUIET: Final = cloudwatch.TreatMissingData.NOT_BREACHING
 _UNCHANGED: Final = cloudwatch.TreatMissingData.IGNORE
-"""For metrics that only a successful sweep reports: while sweeps fail, the alarm keeps its state."""
+"""For metrics that stop while they would still be bad: what only a successful sweep reports, and dead letters, which
+SQS stops reporting some hours after the last call. The alarm keeps its state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +35,14 @@ class AlarmSpec:
     """One alarm.
 
     Attributes:
-        name: The alarm's name after the stack's name.
+        name: The alarm's name after the stack's name, and its heading in docs/operations.md.
         means: What has happened.
         do: What to do about it.
+        metric: On the dimension `service` alone, if the alarm rolls policies back.
         of: How many periods must reach the threshold...
         out_of: ...out of how many.
+        rolls_back: Whether AppConfig rolls a new policy back when this alarm becomes active within the bake time.
+        when_idle: Whether a Region that hardly sees a job needs it. Where not, another alarm covers the same, later.
     """
 
     name: str
@@ -42,116 +54,155 @@ class AlarmSpec:
     out_of: int = 1
     comparison: cloudwatch.ComparisonOperator = _AT_LEAST
     missing: cloudwatch.TreatMissingData = _QUIET
+    rolls_back: bool = False
+    when_idle: bool = True
 
 
-def policy_errors(functions: GateFunctions) -> AlarmSpec:
-    """The alarm by which AppConfig rolls a new policy back."""
-    failed = {
-        f"m{number}": metric.with_(period=MINUTE)
-        for number, metric in enumerate(
-            [
-                gate_metric(Metric.POLICY_LOAD_ERRORS),
-                functions.job_event.metric_errors(),
-                functions.sweep.metric_errors(),
-            ]
-        )
-    }
-    return AlarmSpec(
-        name="policy-errors",
-        means="The gate can't load its policies, or its functions fail. AppConfig rolls a new policy back if this "
-        "happens within its bake time.",
-        do="Look for 'policies:' errors in the functions' logs, check what AppConfig has deployed, and deploy a policy "
-        "that `batchgate policy check` accepts. While this alarm is active AppConfig rolls that back, too. Disable the "
-        "alarm's actions first (`aws cloudwatch disable-alarm-actions`), and enable them afterwards.",
-        metric=cloudwatch.MathExpression(
-            expression=" + ".join(f"FILL({name}, 0)" for name in failed),
-            using_metrics=failed,
-            period=MINUTE,
-            label="policy load errors and failed invocations",
+def alarms_of_policies() -> tuple[AlarmSpec, ...]:
+    """Policies that do harm, by which AppConfig rolls a new version back, and a version that nobody deployed.
+
+    A policy can't keep a function from starting, so none of them watches a function.
+    """
+    return (
+        AlarmSpec(
+            name="policy-not-loadable",
+            rolls_back=True,
+            means="The gate has no policies that it can decide by: every job waits.",
+            do="Look for 'policies:' errors in the functions' logs, check what AppConfig has deployed, and deploy "
+            "files that `batchgate policy check` accepts.",
+            metric=gate_metric(Metric.POLICY_LOAD_ERRORS).with_(period=MINUTE),
+            of=2,
+            out_of=5,
         ),
-        of=2,
-        out_of=3,
+        AlarmSpec(
+            name="circuit-breaker",
+            rolls_back=True,
+            means="Policies would have cancelled more jobs than the circuit breaker allows; further ones are held.",
+            do="`batchgate jobs held` shows them. If a policy cancels what it should not, fix the policy; otherwise "
+            "`batchgate jobs cancel` them.",
+            metric=gate_metric(Metric.CIRCUIT_BREAKER_HOLDS),
+        ),
+        AlarmSpec(
+            name="contradiction",
+            rolls_back=True,
+            means="A job is not in the status that the gate gave it, or an update took effect after it was given up.",
+            do="Find the job by 'alarm' in the decision lines of the logs; `batchgate jobs show` it.",
+            metric=gate_metric(Metric.CONTRADICTIONS),
+        ),
+        AlarmSpec(
+            name="unexpected-policy",
+            missing=_UNCHANGED,
+            means="The policies in force are not those of the last deployment: AppConfig rolled them back, or a person "
+            "changed them.",
+            do="Look at AppConfig's deployments. If an alarm rolled the policies back, fix them; then deploy again.",
+            metric=gate_metric(Metric.UNEXPECTED_POLICY, "Minimum"),
+            of=2,
+            out_of=3,
+        ),
     )
 
 
 def alarms_of_events(job_events: JobEvents) -> tuple[AlarmSpec, ...]:
-    """Events that wait, or that were not delivered or not reviewed."""
+    """Events that are absent, dropped, wait, or were not delivered or not reviewed."""
 
     def waiting(queue: sqs.Queue) -> cloudwatch.Metric:
         return queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE)
 
     return (
         AlarmSpec(
+            name="events-dropped",
+            means="The gate dropped an event that it can't read, or that is about no job of this account and Region.",
+            do="Look for 'event dropped' in the log of the function that reviews events. The sweep finds waiting jobs.",
+            metric=gate_metric(Metric.EVENTS_DROPPED),
+        ),
+        AlarmSpec(
+            name="found-by-sweep",
+            means="The sweep found a waiting job that no event announced. S3 may lose a single event; if this repeats, "
+            "no event arrives, and every decision is a minute late.",
+            do="Check that a CloudTrail trail logs in this Region, and that the rule of job events is enabled.",
+            metric=gate_metric(Metric.FOUND_BY_SWEEP).with_(period=Duration.hours(1)),
+        ),
+        AlarmSpec(
             name="unreviewed-events",
+            missing=_UNCHANGED,
             means="The gate failed to review some events, after every retry. The sweep still finds their jobs.",
             do="`batchgate redrive` shows why and, once that is fixed, redelivers them.",
             metric=waiting(job_events.unreviewed),
         ),
         AlarmSpec(
             name="undelivered-events",
+            missing=_UNCHANGED,
             means="EventBridge could not deliver events to the queue: the queue's policy or its key denies it.",
             do="Deploy again, which restores both; then run `batchgate redrive`.",
             metric=waiting(job_events.undelivered),
         ),
         AlarmSpec(
             name="events-wait",
-            means="Events have waited for 15 minutes: they arrive faster than they are reviewed, or reviews fail.",
-            do="Check the function's errors and throttles, and the gate's errors: an event whose review fails waits, "
-            "too. If there are none, raise the setting max_concurrency.",
+            when_idle=False,
+            means="Events have waited for 15 minutes: they arrive faster than they are reviewed, or none is reviewed.",
+            do="Check the function's errors and throttles, and that its event source mapping is enabled. If there are "
+            "none and it is, raise the setting max_concurrency.",
             metric=job_events.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE),
             threshold=15 * 60,
-            of=5,
+            of=3,
             out_of=5,
+        ),
+        AlarmSpec(
+            name="events-retried",
+            when_idle=False,
+            means="The review of an event has failed three times. SQS no longer counts it among the events that wait.",
+            do="Look for 'to be delivered again' in the log of the function that reviews events. After the last retry "
+            "the event is a dead letter; the sweep finds its job.",
+            metric=gate_metric(Metric.EVENTS_RETRIED),
         ),
     )
 
 
 def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
     """Functions that fail, do not run, or are throttled."""
-    throttled = {
-        f"m{number}": each.metric_throttles(period=FIVE_MINUTES) for number, each in enumerate(functions.deciding)
-    }
     return (
         AlarmSpec(
             name="job-event-fails",
+            when_idle=False,
             means="The function that reviews jobs by their events crashed or ran out of time.",
             do="Read its log. Its events are retried, and the sweep finds their jobs.",
             metric=functions.job_event.metric_errors(period=FIVE_MINUTES),
             of=2,
-            out_of=2,
+            out_of=3,
         ),
         AlarmSpec(
             name="sweep-fails",
-            means="The sweep has failed for five minutes in a row.",
+            when_idle=False,
+            means="Sweeps fail or run out of time.",
             do="Read its log: denied, throttled, no policy, no table? Every minute another sweep starts.",
-            metric=functions.sweep.metric_errors(period=MINUTE),
-            of=5,
-            out_of=5,
+            metric=functions.sweep.metric_errors(period=FIVE_MINUTES),
+            of=2,
+            out_of=3,
         ),
         AlarmSpec(
             name="no-sweep",
-            means="No sweep has succeeded for 10 minutes: held jobs and jobs without events are not reviewed.",
+            means=f"No sweep has succeeded for {_NO_SWEEP_MINUTES} minutes: held jobs and jobs without events are not "
+            "reviewed, and nothing that only a sweep reports is known.",
             do="Check that the rule is enabled and the function runs, and read its log. This alarm also becomes active "
             "once after the first deployment.",
-            metric=gate_metric(Metric.SWEEPS).with_(period=Duration.minutes(10)),
+            metric=gate_metric(Metric.SWEEPS).with_(period=MINUTE),
             comparison=_BELOW,
+            of=_NO_SWEEP_MINUTES,
+            out_of=_NO_SWEEP_MINUTES,
             missing=cloudwatch.TreatMissingData.BREACHING,
         ),
         AlarmSpec(
             name="throttled-functions",
-            means="Lambda throttled invocations: the account's concurrency is used up.",
+            when_idle=False,
+            means="Lambda throttles the sweep: the account's concurrency is used up.",
             do="Raise the account's quota, or reduce what else uses it. Nothing is lost in the meantime.",
-            metric=cloudwatch.MathExpression(
-                expression=" + ".join(f"FILL({name}, 0)" for name in throttled),
-                using_metrics=throttled,
-                period=FIVE_MINUTES,
-                label="throttled invocations",
-            ),
+            metric=functions.sweep.metric_throttles(period=FIVE_MINUTES),
             of=2,
             out_of=3,
         ),
         AlarmSpec(
             name="throttled-by-s3",
+            when_idle=False,
             means="S3 Control throttles the gate's calls.",
             do="Lower the settings max_concurrency and sweep_calls_per_second, or find out who else calls it.",
             metric=gate_metric(Metric.THROTTLED),
@@ -163,7 +214,7 @@ def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
 
 
 def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
-    """Reviews that fail, decisions that need a person, and jobs that wait for too long."""
+    """Reviews that fail, decisions that need a person, people who do not hear of them, and jobs that wait too long."""
     oldest, suspended = (
         gate_metric(Metric.OLDEST_HELD_SECONDS, "Maximum"),
         gate_metric(Metric.OLDEST_SUSPENDED_SECONDS, "Maximum"),
@@ -175,17 +226,9 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
             means="Reviews keep failing: denied, throttled, or an error of AWS. Their jobs stay Suspended.",
             do="Run the saved query 'what went wrong, by message'.",
             metric=gate_metric(Metric.ERRORS),
-            threshold=5,
+            threshold=3,
             of=3,
-            out_of=3,
-        ),
-        AlarmSpec(
-            name="policy-not-loadable",
-            means="The gate has no policy that it can decide by: every job waits.",
-            do="Look for 'policies:' errors in the functions' logs, and do what the alarm policy-errors says.",
-            metric=gate_metric(Metric.POLICY_LOAD_ERRORS),
-            of=2,
-            out_of=2,
+            out_of=4,
         ),
         AlarmSpec(
             name="paused",
@@ -195,35 +238,40 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
             metric=gate_metric(Metric.PAUSED, "Maximum"),
         ),
         AlarmSpec(
-            name="circuit-breaker",
-            means="Policies would have cancelled more jobs than the circuit breaker allows; further ones are held.",
-            do="`batchgate jobs held` shows them. If a policy cancels what it should not, fix the policy; otherwise "
-            "`batchgate jobs cancel` them.",
-            metric=gate_metric(Metric.CIRCUIT_BREAKER_HOLDS),
-        ),
-        AlarmSpec(
-            name="contradiction",
-            means="A job is not in the status that the gate gave it, or an update took effect after it was given up.",
-            do="Find the job by 'alarm' in the decision lines of the logs; `batchgate jobs show` it.",
-            metric=gate_metric(Metric.CONTRADICTIONS),
-        ),
-        AlarmSpec(
             name="sweep-errors",
-            means="For 15 minutes the sweep could not review some jobs.",
+            means="For more than ten minutes the sweep could not review some jobs.",
             do="Run the saved query 'what went wrong, by message'.",
             metric=gate_metric(Metric.SWEEP_ERRORS),
             of=3,
-            out_of=3,
+            out_of=4,
         ),
         AlarmSpec(
             name="sweep-lags",
             missing=_UNCHANGED,
+            when_idle=False,
             means="Reviews start 15 minutes late: there are more jobs than the call rate allows.",
             do="Raise the setting sweep_calls_per_second as long as S3 does not throttle, and decide held jobs.",
             metric=gate_metric(Metric.SWEEP_LAG_SECONDS, "Maximum"),
             threshold=15 * 60,
             of=3,
+            out_of=4,
+        ),
+        AlarmSpec(
+            name="no-subscriber",
+            missing=_UNCHANGED,
+            means="Nobody receives notices: the topic has no confirmed subscription.",
+            do="Confirm the subscription by the link in AWS's e-mail, or subscribe somebody to the topic.",
+            metric=gate_metric(Metric.SUBSCRIBERS, "Maximum"),
+            comparison=_BELOW,
+            of=3,
             out_of=3,
+        ),
+        AlarmSpec(
+            name="notices-failed",
+            means="A notice of holds or cancellations could not be published.",
+            do="Look for 'not sent' in the functions' logs: may they publish to the topic and use its key? "
+            "`batchgate jobs held` shows what waits.",
+            metric=gate_metric(Metric.NOTICES_FAILED),
         ),
         AlarmSpec(
             name="held-long",

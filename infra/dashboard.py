@@ -20,7 +20,15 @@ _COLOURS_OF_DECISIONS: Final = {
     Metric.UNGATED_OR_CONFIRMED_ELSEWHERE: cloudwatch.Color.PINK,
     Metric.LAPSED: cloudwatch.Color.BROWN,
 }
-_ERRORS: Final = (Metric.ERRORS, Metric.POLICY_LOAD_ERRORS, Metric.THROTTLED, Metric.CONTRADICTIONS)
+_ERRORS: Final = (
+    Metric.ERRORS,
+    Metric.POLICY_LOAD_ERRORS,
+    Metric.THROTTLED,
+    Metric.CONTRADICTIONS,
+    Metric.UNEXPECTED_POLICY,
+    Metric.NOTICES_FAILED,
+)
+_EVENTS: Final = (Metric.FOUND_BY_SWEEP, Metric.EVENTS_DROPPED, Metric.EVENTS_RETRIED)
 
 
 def rows_of_widgets(
@@ -80,15 +88,22 @@ def rows_of_widgets(
         [
             _graph(
                 "Events",
-                [job_events.queue.metric_approximate_number_of_messages_visible(label="waiting")],
+                [
+                    job_events.queue.metric_approximate_number_of_messages_visible(label="waiting"),
+                    *(gate_metric(name) for name in _EVENTS),
+                ],
                 [job_events.queue.metric_approximate_age_of_oldest_message(label="age of oldest, seconds")],
                 units=("events", "seconds"),
             ),
             _graph(
                 "Sweep",
-                [gate_metric(Metric.SWEEPS), gate_metric(Metric.LEFT_OVER, "Maximum")],
+                [
+                    gate_metric(Metric.SWEEPS),
+                    gate_metric(Metric.LEFT_OVER, "Maximum"),
+                    gate_metric(Metric.SUBSCRIBERS, "Minimum", label="subscribers of the topic"),
+                ],
                 [gate_metric(Metric.SWEEP_LAG_SECONDS, "Maximum")],
-                units=("sweeps, jobs left over", "seconds"),
+                units=("sweeps, jobs left over, subscribers", "seconds"),
             ),
             _graph(
                 "Cost: duration and number of invocations",

@@ -1,6 +1,6 @@
 """The stack: composes the constructs and grants the functions their permissions."""
 
-from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
+from aws_cdk import Acknowledgment, Annotations, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
@@ -8,10 +8,11 @@ from constructs import Construct
 from msgspec import UNSET
 
 from batchgate import __version__
-from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
+from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
+from infra.in_force import DESCRIPTION, UnknownInForceError, deployment_description
 from infra.job_events import JobEvents
 from infra.monitoring import Monitoring
 from infra.notices import Notices
@@ -85,13 +86,33 @@ class GateStack(Stack):
             topic=notices.topic,
         )
         policies.validate_with(functions.validate_policy)
-        policies.roll_back_on(monitoring.policy_errors)
+        policies.roll_back_on(monitoring.of_harmful_policies)
+        ledger.table.node.add_dependency(*monitoring.of_harmful_policies)
         here = self._write_parameter(settings, key, job_events, ledger, policies, notices, functions)
-        in_force = policies.deploy(policy, after=[functions.validate_policy, monitoring, here])
+        in_force = policies.deploy(
+            policy,
+            description=self._description_of(policy),
+            after=[functions.validate_policy, monitoring, here],
+        )
         for each in starts:
             each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
+        for role in self.node.find_all():
+            if isinstance(role, iam.CfnRole):
+                role.path = f"{ROLE_PATH}{self.region}/"  # roles are global; a service control policy is of one Region
+
+    def _description_of(self, policy: bytes) -> str:
+        try:
+            return deployment_description(self.stack_name, policy)
+        except UnknownInForceError as error:
+            Annotations.of(self).add_warning_v2(
+                "batchgate:in-force",
+                f"AWS did not say which policies are in force: {error}. If they were rolled back since the last "
+                "deployment, these files are not deployed again. The credentials need ssm:GetParameter, "
+                "appconfig:ListDeployments, GetDeployment and GetHostedConfigurationVersion",
+            )
+            return DESCRIPTION
 
     def _write_parameter(
         self,

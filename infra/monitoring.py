@@ -7,7 +7,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.alarms import AlarmSpec, alarms_of_decisions, alarms_of_events, alarms_of_functions, policy_errors
+from infra.alarms import (
+    AlarmSpec,
+    alarms_of_decisions,
+    alarms_of_events,
+    alarms_of_functions,
+    alarms_of_policies,
+)
 from infra.dashboard import rows_of_widgets
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
@@ -18,8 +24,9 @@ class Monitoring(Construct):
     """Alarms that notify the topic, one dashboard, and saved queries on the decisions in the logs.
 
     Attributes:
-        policy_errors: The alarm by which AppConfig rolls a new policy back. Without data its state is OK, because
-            AppConfig rolls back on INSUFFICIENT_DATA, too.
+        of_harmful_policies: The alarms by which AppConfig rolls a new policy back. They depend on the topic alone, so
+            they exist before the functions. Without data their state is OK, because AppConfig rolls back on
+            INSUFFICIENT_DATA, too.
     """
 
     def __init__(
@@ -35,21 +42,20 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._action = actions.SnsAction(topic)
-        self.policy_errors = self._alarm(policy_errors(functions))
-        alarms = [
-            self._alarm(each)
-            for each in (
-                *alarms_of_events(job_events),
-                *alarms_of_functions(functions),
-                *alarms_of_decisions(settings.held_alarm_hours),
-            )
-        ]
+        specs = (
+            *alarms_of_policies(),
+            *alarms_of_events(job_events),
+            *alarms_of_functions(functions),
+            *alarms_of_decisions(settings.held_alarm_hours),
+        )
+        alarms = {each.name: self._alarm(each) for each in specs}
+        self.of_harmful_policies = tuple(alarms[each.name] for each in specs if each.rolls_back)
         cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=settings.stack_name,
             default_interval=Duration.days(1),
-            widgets=rows_of_widgets([self.policy_errors, *alarms], job_events, functions),
+            widgets=rows_of_widgets([*alarms.values()], job_events, functions),
         )
         self._queries(functions)
 
@@ -58,7 +64,7 @@ class Monitoring(Construct):
             self,
             "".join(word.capitalize() for word in spec.name.split("-")),
             alarm_name=f"{self._settings.stack_name}-{spec.name}",
-            alarm_description=f"{spec.means} {spec.do}",
+            alarm_description=f"{spec.means} {spec.do} Step by step: docs/operations.md#{spec.name}",
             metric=spec.metric,
             threshold=spec.threshold,
             comparison_operator=spec.comparison,

@@ -378,13 +378,13 @@ SAID = (
     Said(
         "dynamodb",
         "GetItem",
-        lambda: ledger().notified_until(),
-        {"Item": {"notified_until": GATE["paused_at"]}},
+        lambda: ledger().notified(),
+        {"Item": {"notified_until": GATE["paused_at"], "cancelled_until": GATE["paused_at"]}},
         (LedgerError,),
     ),
     Said("dynamodb", "PutItem", lambda: ledger().write(STATE, replacing=STATE), {}, (LedgerError,)),
     Said("dynamodb", "PutItem", lambda: ledger().begin_sweep("me", NOW), {}, (LedgerError,)),
-    Said("dynamodb", "PutItem", lambda: ledger().set_notified_until(NOW), {}, (LedgerError,)),
+    Said("dynamodb", "PutItem", lambda: ledger().set_notified(NOW, NOW), {}, (LedgerError,)),
     Said(
         "dynamodb",
         "GetItem",

@@ -54,7 +54,7 @@ class AwsAnswers:
         answer = self.answers.get(operation, Refusal("UnknownOperation", 400, f"the test answers no {operation}"))
         if callable(answer):
             answer = answer(json.loads(cast("bytes", request.body or b"{}")))
-        service, _, name = operation.partition(".")
+        service, name = operation.split(".", 1)
         headers: dict[str, object] = {
             "x-amzn-requestid": "1",
             "date": format_datetime(self.clock.now() + self.ahead, usegmt=True),

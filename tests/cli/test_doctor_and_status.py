@@ -117,7 +117,7 @@ def test_where_no_gate_is_the_doctor_says_what_to_do(live: LiveStage) -> None:
     [line] = doctor["checks"]
     assert (code, line["check"], line["level"]) == (Exit.CHECK_FAILED, "gate", "fail")
     assert "doctor --preflight" in line["do"]
-    assert batchgate("status").exit_code == Exit.COULD_NOT
+    assert batchgate("status").exit_code == Exit.FAILED
 
 
 def test_before_a_deployment_no_gate_is_needed(live: LiveStage) -> None:

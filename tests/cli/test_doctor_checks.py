@@ -23,7 +23,7 @@ from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed
 from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS, warning_of
-from batchgate_cli.operating.iam_policies import GateResources, operators_policy
+from batchgate_cli.operating.iam_policies import operators_policy
 from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
 from batchgate_cli.operating.preflight import PREFLIGHT_CHECKS, Account
 from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
@@ -31,7 +31,7 @@ from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
 REGION, ACCOUNT = "eu-central-1", "111122223333"
 HOME = ("aws", REGION, ACCOUNT)
 WHO = f"arn:aws:iam::{ACCOUNT}:role/lake-operators"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:notices"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:gate-notices"
 SHADOW = "version: 1\nmode: shadow\npolicies:\n  - {name: all, match: [{operation: S3PutObjectCopy}], require: []}\n"
 POLICY = policy_file.load_text(SHADOW.replace("mode: shadow\n", "mode: enforce\n"))
 ASKS_FOR_TAGS = policy_file.load_text(
@@ -42,10 +42,10 @@ ASKS_FOR_TAGS = policy_file.load_text(
 FOUND = DeployedGate(
     stack="gate",
     version=__version__,
-    ledger_table="ledger",
-    queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/events",
-    unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/unreviewed",
-    undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/undelivered",
+    ledger_table="gate-ledger",
+    queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
+    unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
+    undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-undelivered",
     functions={"job_event": "gate-event", "sweep": "gate-sweep"},
     roles={"job_event": f"arn:aws:iam::{ACCOUNT}:role/event", "sweep": f"arn:aws:iam::{ACCOUNT}:role/sweep"},
     appconfig=ProfileLocation("app", "env", "profile"),
@@ -262,17 +262,7 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
 
 def test_operators_may_read_what_the_checks_of_a_gate_read() -> None:
     """By the policy that `batchgate iam operators` prints; who calls everybody may ask."""
-    gate = GateResources(
-        partition="aws",
-        region=REGION,
-        account_id=ACCOUNT,
-        roles=(WHO,),
-        application="app",
-        profile="profile",
-        queue="events",
-        dead_letters=("unreviewed",),
-    )
-    statements: Any = operators_policy(gate)["Statement"]
+    statements: Any = operators_policy(FOUND)["Statement"]
     allowed = {action for statement in statements for action in statement["Action"]}
     asked = {operation.partition(".")[::2] for _, operation in GATE_CALLS} - {("sts", "GetCallerIdentity")}
     assert {f"{IAM.get(service, service)}:{action}" for service, action in asked} <= allowed

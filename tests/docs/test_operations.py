@@ -78,11 +78,25 @@ def alarms() -> set[str]:
     return {each["Properties"]["AlarmName"].removeprefix("batchgate-") for each in named}
 
 
-def test_it_says_what_to_do_about_every_alarm() -> None:
-    """And about none that there isn't."""
-    section = PAGE.split("## Alarms")[1].split("\n## ")[0]
-    told = re.findall(r"^\| `([a-z0-9-]+)` \|", section, re.MULTILINE)
-    assert sorted(told) == sorted(alarms())
+def sections() -> dict[str, str]:
+    """What the page says about each alarm."""
+    _, *parts = re.split(r"^### ", PAGE.split("\n## Alarms\n")[1].split("\n## ")[0], flags=re.MULTILINE)
+    return {name: text for name, _, text in (part.partition("\n") for part in parts)}
+
+
+def test_it_has_a_section_for_every_alarm() -> None:
+    """And for none that there isn't; alarms' descriptions lead to these headings."""
+    assert sorted(sections()) == sorted(alarms())
+
+
+@pytest.mark.parametrize("name", sorted(alarms()))
+def test_it_says_what_an_alarm_means_how_to_see_why_what_to_do_and_when_it_is_over(name: str) -> None:
+    """In this order, with a command that shows the cause."""
+    text = sections()[name]
+    parts = ("**What it means.**", "**See why.**", "```console", "**Do.**", "**It is over**")
+    places = [text.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
 
 
 def test_the_alarms_that_errors_ring_exist() -> None:

@@ -13,7 +13,17 @@ from botocore.config import Config
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.gate.operator_decision import decide_for_operator
-from batchgate.gate.ports import CircuitBreaker, Heartbeat, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
+from batchgate.gate.ports import (
+    CircuitBreaker,
+    Heartbeat,
+    JobSnapshot,
+    ListedJob,
+    Notified,
+    Pause,
+    Ports,
+    Review,
+    Unreadable,
+)
 from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
@@ -160,13 +170,20 @@ class RecordedLedger:
         self.script.reached("ended")
         return self.ledger.ended(refs)
 
-    def notified_until(self) -> datetime | None:
+    def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
         """As the ledger."""
-        return self.ledger.notified_until()
+        self.script.reached("cancelled")
+        return self.ledger.cancelled(after, until)
 
-    def set_notified_until(self, instant: datetime) -> None:
+    def notified(self) -> Notified:
         """As the ledger."""
-        self.ledger.set_notified_until(instant)
+        self.script.reached("notified")
+        return self.ledger.notified()
+
+    def set_notified(self, cancelled_until: datetime, holds_until: datetime | None) -> None:
+        """As the ledger."""
+        self.script.reached("set_notified")
+        self.ledger.set_notified(cancelled_until, holds_until)
 
     def heartbeat(self) -> Heartbeat | None:
         """As the ledger."""

@@ -239,6 +239,21 @@ def test_an_unknown_job_comes_again_twice_and_is_then_dropped_with_a_line(
     assert UNKNOWN in line["error"]
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_what_sqs_stops_counting_is_counted_from_the_fourth_delivery_on(
+    function: Deployed, works: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQS leaves what it delivered three times out of its age metric, whether the review works or not."""
+    ref = function.stage.create(2)
+    for deliveries in range(1, 7):
+        if not works:
+            function.stage.emulator.faults.add(Fault(Effect.ERROR, operation="DescribeJob", times=None))
+        capsys.readouterr()
+        function.receive(sqs_record(job_event(ref.job_id), deliveries=deliveries))
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert sum("EventsRetried" in line for line in lines) == (deliveries > 3)
+
+
 def test_a_batch_of_which_nothing_could_be_done_is_answered_and_not_raised(function: Deployed) -> None:
     """Lambda counts what is raised as a function error; a job that is too new is none."""
     records = [sqs_record(job_event(UNKNOWN), message_id=name) for name in ("m-1", "m-2")]
@@ -288,7 +303,7 @@ def test_one_bad_record_among_ten_costs_the_other_nine_nothing(
     assert function.messages.count("job approved") >= 9
 
 
-def test_a_surprise_costs_only_its_own_message_and_leaves_a_line(function: Deployed) -> None:
+def test_an_unexpected_error_costs_only_its_own_message_and_leaves_a_line(function: Deployed) -> None:
     """A record as SQS never sends one: its neighbours are decided, and the line says what was wrong and where."""
     good = function.stage.create(2)
     odd = sqs_record(job_event(UNKNOWN), message_id="odd")

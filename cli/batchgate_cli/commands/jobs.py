@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from batchgate.jobs.model import JobRef
     from batchgate_cli.operating.live_gate import LiveGate
 
-app = command_group("See what the deployed gate holds and why, and decide it.", GATE_EXIT_CODES_HELP)
+app = command_group(
+    "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
+)
 
 JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
 ReasonOption = Annotated[
     str,
-    option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
+    option(metavar="TEXT", help="Why; shown on the job and kept in its history.", show_default=False),
 ]
 
 
@@ -55,7 +57,7 @@ def held(
     table: TableOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List the jobs that wait, the oldest first: since when, until when, and what stands in the way.
+    """List the held jobs, the oldest first: since when, until when, and why.
 
     A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
     (too many cancellations in a short time), [adoption] (the job is older than the gate), [conflicting update] (an
@@ -135,7 +137,7 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     endpoint_url: EndpointOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Confirm a job that waits, whatever the policies say; what they say against it goes on record, with your name.
+    """Approve a held job whatever the policies decide; their objections and your identity are recorded.
 
     Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
     --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where a
@@ -157,7 +159,7 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     endpoint_url: EndpointOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Cancel a job that waits, whatever the policies say; it can't be undone. Who and why go on record.
+    """Cancel a held job whatever the policies decide; it can't be undone. Your identity and reason are recorded.
 
     Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
     --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where an
@@ -238,7 +240,7 @@ def _is_open(live: "LiveGate", ref: "JobRef") -> bool:
 
 def _show_open(ref: "JobRef", error: str = "") -> None:
     show_error(
-        f"{ref.job_id}: {printable_line(error)}S3's response was lost; the update may still apply. Nobody else can "
+        f"{ref.job_id}: {printable_line(error)}S3's response was lost; the update may still apply. No one else can "
         "decide the job for two minutes. Then the gate asks S3 again, and evaluates the job by the policies if it is "
         f"still Suspended. To see the outcome: batchgate jobs show {ref.job_id}"
     )
@@ -249,7 +251,7 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
 
     Raises:
         click.exceptions.Exit: It is not known yet, or the job was not decided.
-        RefusedError: Somebody else decided it first.
+        RefusedError: The job was decided outside the gate first.
     """
     from batchgate_cli.operating.job_view import DONE
 
@@ -262,5 +264,7 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
     if review.action == "held":
         why = printable_line(review.reason).removeprefix("batchgate: held, ")
         show_error(f"{review.ref.job_id}: nothing was done: {why}")
-        raise click.exceptions.Exit(Exit.COULD_NOT)
-    raise RefusedError(f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, somebody else decided first")
+        raise click.exceptions.Exit(Exit.FAILED)
+    raise RefusedError(
+        f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, so it was decided outside the gate first"
+    )

@@ -29,7 +29,7 @@ app = command_group()
 @app.add()
 def pause(
     reason: Annotated[
-        str | None, option(metavar="TEXT", help="Why; shown to everybody who asks.", show_default=False)
+        str | None, option(metavar="TEXT", help="Why; shown by `batchgate pause --status`.", show_default=False)
     ] = None,
     status: Annotated[bool, option("--status", help="Only print whether the gate is paused.")] = False,
     region: RegionOption = None,

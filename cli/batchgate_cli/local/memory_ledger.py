@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, UnreadableItemError
-from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Pause, Review, Unreadable
-from batchgate.gate.state import RequestedAction, State
+from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
+from batchgate.gate.state import Outcome, RequestedAction, State
 from batchgate.jobs.model import JobRef
 
 
@@ -38,7 +38,8 @@ class MemoryLedger:
     paused: Pause | None = None
     cancellations: list[datetime] = field(default_factory=list)
     sweep: tuple[str, datetime] | None = None
-    notified: datetime | None = None
+    holds_notified: datetime | None = None
+    cancelled_notified: datetime | None = None
     beat: Heartbeat | None = None
     event_at: datetime | None = None
     unreadable: set[JobRef | None] = field(default_factory=set)
@@ -114,13 +115,27 @@ class MemoryLedger:
         with self._lock:
             return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
 
-    def notified_until(self) -> datetime | None:
-        """Until when people were notified."""
-        return self._read_instant(self.notified)
+    def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """The jobs that the gate cancelled in this time."""
+        with self._lock:
+            found = [
+                (each.decided_at, each.ref, each)
+                for each in self.states.values()
+                if each.outcome is Outcome.APPLIED
+                and each.direction is RequestedAction.CANCEL
+                and each.decided_at is not None
+                and after < each.decided_at <= until
+            ]
+        return [state for *_, state in sorted(found, key=lambda each: each[:2])]
 
-    def set_notified_until(self, instant: datetime) -> None:
-        """Remember it, unless a later instant is kept."""
-        self.notified = _later(self.notified, instant)
+    def notified(self) -> Notified:
+        """What the notices cover."""
+        return Notified(self._read_instant(self.holds_notified), self._read_instant(self.cancelled_notified))
+
+    def set_notified(self, cancelled_until: datetime, holds_until: datetime | None) -> None:
+        """Remember it, unless more is kept."""
+        if _later(self.cancelled_notified, cancelled_until) == cancelled_until:
+            self.holds_notified, self.cancelled_notified = holds_until, cancelled_until
 
     def heartbeat(self) -> Heartbeat | None:
         """What the last sweep left."""

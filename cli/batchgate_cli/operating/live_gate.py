@@ -30,7 +30,7 @@ from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.operating.options import GateAccessError, GateOptions
+from batchgate_cli.operating.options import GateAccessError, GateOptions, NoGateError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -165,7 +165,7 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Depl
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
             raise
-        raise GateAccessError(
+        raise NoGateError(
             f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {GATE_PARAMETER}); "
             "--region and --profile say where to look, --table names a ledger without looking"
         ) from error

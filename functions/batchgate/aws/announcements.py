@@ -212,8 +212,13 @@ def count_error(error: Exception) -> None:
     if isinstance(error, JobsApiThrottledError):
         counted[Metric.THROTTLED] = 1.0
     if not isinstance(error, GateError):
-        counted[Metric.SURPRISES] = 1.0
+        counted[Metric.UNEXPECTED_ERRORS] = 1.0
     _write(_metrics(counted))
+
+
+def count_retry() -> None:
+    """Count an event that SQS no longer counts in the age of its oldest message: its review failed three times."""
+    _write(_metrics({Metric.EVENTS_RETRIED: 1.0}))
 
 
 def count_sweep(report: SweepReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -32,10 +33,10 @@ from batchgate.aws.ledger_items import (
     state_of,
     state_or_why_not,
 )
-from batchgate.contract import OPEN_INDEX
+from batchgate.contract import DAY_INDEX, OPEN_INDEX
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError
-from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Pause, Review, Unreadable
-from batchgate.gate.state import RequestedAction, State
+from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
+from batchgate.gate.state import Outcome, RequestedAction, State
 from batchgate.jobs.model import JobRef
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ _CANCELLATIONS_KEPT = 5_000
 """Times in the circuit breaker's item. Its limit is at most 1,000: people's cancellations count, none is refused."""
 _KEYS_A_BATCH = 100
 """Source: DynamoDB API, BatchGetItem."""
+
+_MICROSECOND = timedelta(microseconds=1)
 
 EVENTS_NOTED_EVERY: Final = timedelta(minutes=1)
 """By each instance of a function. What is recorded is at most this much older than the last event."""
@@ -248,22 +251,13 @@ class DynamoLedger(Struct):
 
     def open_items(self) -> Iterator[State | Unreadable]:
         """The sparse index, all pages, by `due_at`."""
-        start: dict[str, Any] = {}
-        while True:
-            page = self._call(
-                lambda start=start: self.client.query(  # type: ignore[misc]
-                    TableName=self.table,
-                    IndexName=OPEN_INDEX,
-                    KeyConditionExpression="#open = :open",
-                    ExpressionAttributeNames={"#open": "open"},
-                    ExpressionAttributeValues={":open": {"S": OPEN}},
-                    **start,
-                )
-            )
-            yield from map(state_or_why_not, page.get("Items", []))
-            if not page.get("LastEvaluatedKey"):
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        pages = self._pages(
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :open",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":open": {"S": OPEN}},
+        )
+        return map(state_or_why_not, pages)
 
     def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
         """BatchGetItem. Unprocessed keys count as not ended: this is a hint."""
@@ -279,13 +273,42 @@ class DynamoLedger(Struct):
                 found |= {ref_of(item) for item in items if "announced_at" in item}
         return frozenset(found)
 
-    def notified_until(self) -> datetime | None:
-        """The instant in the DIGEST item. One that can't be read is replaced by the next digest."""
-        return self._instant("DIGEST", "notified_until")
+    def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """The index of what was settled, all pages of each day."""
+        found: list[State | Unreadable] = []
+        days = (until.astimezone(UTC).date() - after.astimezone(UTC).date()).days
+        for number in range(days + 1):
+            values = {
+                ":day": {"S": f"{after.astimezone(UTC) + timedelta(days=number):%Y-%m-%d}"},
+                ":after": {"S": instant_as_text(after + _MICROSECOND)},
+                ":until": {"S": instant_as_text(until)},
+                ":cancel": {"S": str(RequestedAction.CANCEL)},
+                ":applied": {"S": str(Outcome.APPLIED)},
+            }
+            pages = self._pages(
+                IndexName=DAY_INDEX,
+                KeyConditionExpression="#day = :day AND #at BETWEEN :after AND :until",
+                FilterExpression="#direction = :cancel AND #outcome = :applied",
+                ExpressionAttributeNames={
+                    "#day": "day",
+                    "#at": "decided_at",
+                    "#direction": "direction",
+                    "#outcome": "outcome",
+                },
+                ExpressionAttributeValues=values,
+            )
+            found += map(state_or_why_not, pages)
+        return found
 
-    def set_notified_until(self, instant: datetime) -> None:
-        """Write the DIGEST item unless it has a later instant; one that is too far ahead is replaced."""
-        self._set_instant("DIGEST", "notified_until", instant)
+    def notified(self) -> Notified:
+        """The instants in the DIGEST item. One that can't be read, or is too far ahead, counts as missing."""
+        item = self._gate_item("DIGEST") or {}
+        return Notified(self._instant(item, "notified_until"), self._instant(item, "cancelled_until"))
+
+    def set_notified(self, cancelled_until: datetime, holds_until: datetime | None) -> None:
+        """Write the DIGEST item unless it covers cancellations up to a later instant."""
+        others = {} if holds_until is None else {"notified_until": holds_until}
+        self._set_instants("DIGEST", "cancelled_until", {"cancelled_until": cancelled_until, **others})
 
     def heartbeat(self) -> Heartbeat | None:
         """The HEARTBEAT item. One that can't be read is replaced by the next sweep's."""
@@ -298,7 +321,7 @@ class DynamoLedger(Struct):
 
     def last_event_at(self) -> datetime | None:
         """The instant in the EVENTS item. One that can't be read, or is too far ahead, is replaced by the next one."""
-        return self._instant("EVENTS", "received_at")
+        return self._instant(self._gate_item("EVENTS") or {}, "received_at")
 
     def note_event(self, instant: datetime) -> None:
         """Write the EVENTS item unless it has a later instant. A write that fails is not tried again for a minute."""
@@ -306,7 +329,7 @@ class DynamoLedger(Struct):
         if noted is not None and timedelta(0) <= instant - noted < EVENTS_NOTED_EVERY:
             return
         self._event_noted_at = instant
-        self._set_instant("EVENTS", "received_at", instant)
+        self._set_instants("EVENTS", "received_at", {"received_at": instant})
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the SWEEP item unless another sweep's lease is live; a lease longer than any sweep's is not."""
@@ -346,41 +369,39 @@ class DynamoLedger(Struct):
 
     def history(self, ref: JobRef) -> list[dict[str, Any]]:
         """Every review of a job that is kept and can be read, oldest first, as plain data."""
-        reviews: list[dict[str, Any]] = []
-        start: dict[str, Any] = {}
-        while True:
-            page = self._call(
-                lambda start=start: self.client.query(  # type: ignore[misc]
-                    TableName=self.table,
-                    ConsistentRead=True,
-                    KeyConditionExpression="pk = :pk AND begins_with(sk, :review)",
-                    ExpressionAttributeValues={":pk": {"S": partition_of(ref)}, ":review": {"S": "REVIEW#"}},
-                    **start,
-                )
-            )
-            reviews += filter(None, map(record_of, page.get("Items", [])))
-            if not page.get("LastEvaluatedKey"):
-                return reviews
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        pages = self._pages(
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :review)",
+            ExpressionAttributeValues={":pk": {"S": partition_of(ref)}, ":review": {"S": "REVIEW#"}},
+        )
+        return list(filter(None, map(record_of, pages)))
 
-    def _instant(self, kind: str, name: str) -> datetime | None:
-        """The instant in one of the gate's items; None where there is none, or one that no clock can have written."""
-        item = self._gate_item(kind)
+    def _pages(self, **query: Any) -> Iterator[Item]:  # noqa: ANN401 - as the API has it
+        """Query, all pages."""
+        while True:
+            page = self._call(partial(self.client.query, TableName=self.table, **query))
+            yield from page.get("Items", [])
+            if not page.get("LastEvaluatedKey"):
+                return
+            query = {**query, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _instant(self, item: Item, name: str) -> datetime | None:
+        """An instant in one of the gate's items; None where there is none, or one that no clock can have written."""
         try:
-            instant = instant_of(item[name]["S"]) if item else None
+            instant = instant_of(item[name]["S"])
         except MALFORMED:
             return None
-        return instant if instant is None or instant <= self.clock.now() + FAR_AHEAD else None
+        return instant if instant <= self.clock.now() + FAR_AHEAD else None
 
-    def _set_instant(self, kind: str, name: str, instant: datetime) -> None:
-        """Write it unless a later one is there that a clock can have written."""
+    def _set_instants(self, kind: str, first: str, instants: Mapping[str, datetime]) -> None:
+        """Replace one of the gate's items unless its `first` instant is later and not too far ahead."""
         try:
             self._call(
                 lambda: self.client.put_item(
                     TableName=self.table,
-                    Item={**self._gate_key(kind), name: {"S": instant_as_text(instant)}},
-                    ConditionExpression=_NO_INSTANT_FROM_TO.format(name),
-                    ExpressionAttributeValues=_from_to(instant, instant + FAR_AHEAD),
+                    Item=self._gate_key(kind) | {name: {"S": instant_as_text(at)} for name, at in instants.items()},
+                    ConditionExpression=_NO_INSTANT_FROM_TO.format(first),
+                    ExpressionAttributeValues=_from_to(instants[first], instants[first] + FAR_AHEAD),
                 )
             )
         except _ConditionFailedError:

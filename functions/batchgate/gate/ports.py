@@ -141,6 +141,18 @@ class Unreadable(Struct, frozen=True):
     error: UnreadableItemError
 
 
+class Notified(Struct, frozen=True):
+    """What the notices to people cover.
+
+    Attributes:
+        holds_until: Holds up to this time, which is that of the last notice; None before the first one.
+        cancelled_until: Cancellations up to this time; None before the first sweep that looked for some.
+    """
+
+    holds_until: datetime | None = None
+    cancelled_until: datetime | None = None
+
+
 class FoundJob(Struct, frozen=True):
     """A Suspended job that a sweep reviewed before any event announced it; an event may still be on its way.
 
@@ -246,12 +258,16 @@ class DecisionLedger(Protocol):
         """Which of these jobs are settled and announced."""
         ...
 
-    def notified_until(self) -> datetime | None:
-        """The time up to which the digests cover holds; None before the first digest, and where it can't be read."""
+    def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """The jobs whose cancellation by the gate was settled in this time, by the time; a hint as `open_items`."""
         ...
 
-    def set_notified_until(self, instant: datetime) -> None:
-        """Record that a digest covers the holds up to an instant, unless a later instant is recorded."""
+    def notified(self) -> Notified:
+        """What the notices cover; nothing before the first notice, and where it can't be read."""
+        ...
+
+    def set_notified(self, cancelled_until: datetime, holds_until: datetime | None) -> None:
+        """Record what the notices cover, as `Notified`, unless they are recorded to cover later cancellations."""
         ...
 
     def heartbeat(self) -> Heartbeat | None:
@@ -335,10 +351,10 @@ class Announcer(Protocol):
 
 
 class Notices(Protocol):
-    """Messages to the people who decide held jobs."""
+    """Messages to people."""
 
     def send(self, subject: str, message: str) -> None:
-        """Send one message, printable ASCII and line ends.
+        """Send one message, of any text.
 
         Raises:
             AnnounceError: As far as is known, it was not sent.

@@ -7,7 +7,7 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from batchgate.aws.announcements import count, count_error
+from batchgate.aws.announcements import count, count_error, count_retry
 from batchgate.aws.wiring import Home, logger, open_ports
 from batchgate.contract import Metric
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 TRIES_FOR_AN_UNKNOWN_JOB = 3
 """S3 may not know a job just after its creation. After this many deliveries the event is dropped."""
+
+TRIES_THAT_SQS_COUNTS = 3
+"""Events that were received more often are not in SQS's metric of the oldest message's age.
+
+*Source*: SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS", ApproximateAgeOfOldestMessage.
+"""
 
 
 class Failure(TypedDict):
@@ -84,6 +90,8 @@ def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
 
 
 def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
+    if int(record["attributes"]["ApproximateReceiveCount"]) > TRIES_THAT_SQS_COUNTS:
+        count_retry()
     try:
         event = json.loads(record["body"])
     except (ValueError, RecursionError):

@@ -60,19 +60,21 @@ def _report(report: SweepReport, home: Home, ports: Ports) -> None:
         count_error(failure)
     count_sweep(report)
     logger.info("swept", extra={"sweep": report_fields(report)})
-    with _logging_errors("digest not sent"):
+    with _counting_errors("notice not sent", Metric.NOTICES_FAILED):
         notify_people(report.waiting, home.account_id, home.region, ports)
-    with _logging_errors("heartbeat not written"):
+    with _counting_errors("heartbeat not written"):
         count(Metric.FOUND_BY_SWEEP, beat(report, ports))
 
 
 @contextmanager
-def _logging_errors(what: str) -> Iterator[None]:
+def _counting_errors(what: str, counted: Metric | None = None) -> Iterator[None]:
     try:
         yield
     except GateError as error:
         logger.error(what, extra={"error": logged(error)})
         count_error(error)
+        if counted is not None:
+            count(counted)
 
 
 def report_fields(report: SweepReport) -> dict[str, Json]:
