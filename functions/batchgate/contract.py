@@ -51,6 +51,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stack: The CloudFormation stack's name.
+        version: The version of batchgate that was deployed.
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
         ledger_table: The ledger's table.
@@ -68,6 +69,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     """
 
     stack: str = ""
+    version: str = ""
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
     ledger_table: str

@@ -1,5 +1,6 @@
 """Each check of `batchgate doctor` and `status`: it passes, warns or fails, and never passes on what it can't read."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from batchgate import __version__
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import instant_as_text, item_of, json_of
 from batchgate.aws.s3control import S3Control
@@ -29,7 +31,7 @@ from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
 REGION, ACCOUNT = "eu-central-1", "111122223333"
 HOME = ("aws", REGION, ACCOUNT)
 WHO = f"arn:aws:iam::{ACCOUNT}:role/lake-operators"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:notices"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:gate-notices"
 SHADOW = "version: 1\nmode: shadow\npolicies:\n  - {name: all, match: [{operation: S3PutObjectCopy}], require: []}\n"
 POLICY = policy_file.load_text(SHADOW.replace("mode: shadow\n", "mode: enforce\n"))
 ASKS_FOR_TAGS = policy_file.load_text(
@@ -39,10 +41,11 @@ ASKS_FOR_TAGS = policy_file.load_text(
 )
 FOUND = DeployedGate(
     stack="gate",
-    ledger_table="ledger",
-    queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/events",
-    unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/unreviewed",
-    undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/undelivered",
+    version=__version__,
+    ledger_table="gate-ledger",
+    queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
+    unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
+    undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-undelivered",
     functions={"job_event": "gate-event", "sweep": "gate-sweep"},
     roles={"job_event": f"arn:aws:iam::{ACCOUNT}:role/event", "sweep": f"arn:aws:iam::{ACCOUNT}:role/sweep"},
     appconfig=ProfileLocation("app", "env", "profile"),
@@ -503,6 +506,14 @@ def test_what_is_wrong_is_a_line_that_says_what_to_do(
     lines = lines_of(named(check), deployed(aws))
     found = [line for line in lines if words in line.found]
     assert [(line.level, bool(line.do)) for line in found][:1] == [(level, True)], lines
+
+
+def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:
+    """Its ledger may hold what this command does not know."""
+    other = deployed(aws)
+    changed = replace(other.live.found, version="0.0.9")
+    [line] = lines_of(named("stack"), dataclasses.replace(other, live=dataclasses.replace(other.live, found=changed)))
+    assert (line.level, "version 0.0.9; this command is" in line.found) == (Level.WARN, True)
 
 
 def test_every_check_of_a_gate_has_been_seen_to_warn_or_fail() -> None:
