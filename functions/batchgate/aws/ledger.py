@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -379,7 +378,7 @@ class DynamoLedger(Struct):
     def _pages(self, **query: Any) -> Iterator[Item]:  # noqa: ANN401 - as the API has it
         """Query, all pages."""
         while True:
-            page = self._call(partial(self.client.query, TableName=self.table, **query))
+            page = self._call(lambda query=query: self.client.query(TableName=self.table, **query))  # type: ignore[misc]
             yield from page.get("Items", [])
             if not page.get("LastEvaluatedKey"):
                 return
