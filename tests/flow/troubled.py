@@ -166,7 +166,7 @@ class World:
                     action()
                     break
             for position, (awaited, containing, trouble) in enumerate(self._troubles):
-                if awaited == operation and containing.encode() in (request.body or b""):
+                if awaited == operation and containing in str(request.body):
                     del self._troubles[position]
                     return _fail(client, request, trouble)
             return None

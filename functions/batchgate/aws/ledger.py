@@ -275,6 +275,8 @@ class DynamoLedger(Struct):
     def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
         """The index of what was settled, all pages of each day."""
         found: list[State | Unreadable] = []
+        if after >= until:
+            return found  # which DynamoDB refuses to search
         days = (until.astimezone(UTC).date() - after.astimezone(UTC).date()).days
         for number in range(days + 1):
             values = {
