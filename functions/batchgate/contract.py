@@ -155,10 +155,6 @@ class Metric(StrEnum):
     POLICY_LOAD_ERRORS = "PolicyLoadErrors"
     THROTTLED = "Throttled"
     SURPRISES = "Surprises"
-    EVENTS_DROPPED = "EventsDropped"
-    EVENTS_RETRIED = "EventsRetried"
-    FOUND_BY_SWEEP = "FoundBySweep"
-    NOTICES_FAILED = "NoticesFailed"
     SWEEPS = "Sweeps"
     HELD_NOW = "HeldNow"
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"
@@ -167,8 +163,12 @@ class Metric(StrEnum):
     SWEEP_ERRORS = "SweepErrors"
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
+    EVENTS_DROPPED = "EventsDropped"
+    FOUND_BY_SWEEP = "FoundBySweep"
+    NOTICES_FAILED = "NoticesFailed"
     SUBSCRIBERS = "Subscribers"
     UNEXPECTED_POLICY = "UnexpectedPolicy"
+    EVENTS_RETRIED = "EventsRetried"
 
 
 # --- The ledger's table -------------------------------------------------------------------------------

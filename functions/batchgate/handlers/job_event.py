@@ -7,8 +7,9 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from batchgate.aws.announcements import count_error, count_retry
+from batchgate.aws.announcements import count, count_error
 from batchgate.aws.wiring import Home, logger, open_ports
+from batchgate.contract import Metric
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.handlers import collecting_after_first_response
@@ -89,7 +90,7 @@ def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
 
 def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
     if int(record["attributes"]["ApproximateReceiveCount"]) > TRIES_THAT_SQS_COUNTS:
-        count_retry()
+        count(Metric.EVENTS_RETRIED)
     try:
         event = json.loads(record["body"])
     except (ValueError, RecursionError):
