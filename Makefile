@@ -117,7 +117,7 @@ soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
-mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="decide checks")
+mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="evaluate checks")
 	@mkdir -p build
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)
@@ -135,6 +135,10 @@ synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no a
 	@rm -rf cdk.out
 	$(CDK) synth --quiet
 	@echo "The template is cdk.out/batchgate.template.json"
+
+.PHONY: bootstrap
+bootstrap: $(DEV) $(NODE) ## Prepare the account and Region of your AWS credentials for any CDK app, once (cdk bootstrap)
+	$(CDK) bootstrap
 
 .PHONY: deploy
 deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials (what it makes and costs: README.md)

@@ -1,6 +1,7 @@
 """The CDK app: context in, the gate's stack out."""
 
 import json
+import os
 import sys
 
 from aws_cdk import App, Validations
@@ -17,7 +18,7 @@ def main() -> None:
     app = App()
     try:
         own = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"].get(CONTEXT_KEY)
-        settings = read_settings(app.node.try_get_context(CONTEXT_KEY), own)
+        settings = read_settings(app.node.try_get_context(CONTEXT_KEY), own, os.environ.get("AWS_ENDPOINT_URL"))
         GateStack(app, settings.stack_name, settings=settings)
     except GateError as error:
         sys.exit(f"batchgate: {error}")

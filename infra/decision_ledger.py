@@ -21,6 +21,10 @@ _SWEEP: Final = (*_REVIEW, "dynamodb:BatchGetItem", "dynamodb:DeleteItem")
 class DecisionLedger(Construct):
     """The table: on demand, encrypted, with point-in-time recovery, and by default kept when the stack is destroyed.
 
+    Without DynamoDB's deletion protection: CloudFormation could not remove a protected table when the stack's creation
+    fails. Of a table with point-in-time recovery that somebody deletes, DynamoDB keeps a backup for 35 days.
+    *Source*: DynamoDB Developer Guide, "Delete a table with PITR enabled".
+
     Attributes:
         table: CloudFormation names it, so that a new stack can be deployed beside a table that was kept.
     """
@@ -38,17 +42,13 @@ class DecisionLedger(Construct):
                 point_in_time_recovery_enabled=True
             ),
             time_to_live_attribute=EXPIRES_AT,
-            deletion_protection=settings.keep_ledger,
-            removal_policy=RemovalPolicy.RETAIN if settings.keep_ledger else RemovalPolicy.DESTROY,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.keep_ledger else RemovalPolicy.DESTROY,
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
                     index_name=name,
                     partition_key=_text(index["partition"]),
                     sort_key=_text(index["sort"]),
-                    projection_type=dynamodb.ProjectionType.ALL
-                    if index["projected"] is None
-                    else dynamodb.ProjectionType.INCLUDE,
-                    non_key_attributes=None if index["projected"] is None else list(index["projected"]),
+                    projection_type=dynamodb.ProjectionType.ALL,
                 )
                 for name, index in INDICES.items()
             ],

@@ -1,8 +1,10 @@
 """The asset of the functions: the gate, its pinned packages for Lambda's platform, and bytecode.
 
-It is built without containers. The same inputs make the same bytes, so that an unchanged gate is not deployed again.
+It is built without containers. The same inputs make the same bytes, whatever Python synthesizes, so that an unchanged
+gate is not deployed again.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -46,6 +48,21 @@ def build_asset(output: Path, *, architecture: Architecture) -> bool:
         return False
     _compile_bytecode(output, python)
     return True
+
+
+def asset_hash(asset: Path) -> str:
+    """What identifies a built asset: every file except bytecode, and whether it has bytecode.
+
+    The bytes of bytecode may differ between two patch releases of Python 3.13 that behave the same.
+    """
+    digest = hashlib.sha256()
+    files = sorted((path.relative_to(asset).as_posix(), path) for path in asset.rglob("*") if path.is_file())
+    for name, path in files:
+        if path.suffix != ".pyc":
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    digest.update(b"bytecode" if any(name.endswith(".pyc") for name, _ in files) else b"")
+    return digest.hexdigest()
 
 
 def _install_packages(output: Path, architecture: Architecture) -> None:
@@ -109,7 +126,8 @@ def _python_of_lambda() -> str | None:
         # A version manager's shim may be there and fail to run.
         if candidate.exists() and not _run([str(candidate), "-c", ""]).returncode:
             return str(candidate)
-    return None
+    found = _run([sys.executable, "-m", "uv", "python", "find", "--no-python-downloads", "--system", name[6:]])
+    return None if found.returncode else found.stdout.strip()
 
 
 def _run(command: list[str], *, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

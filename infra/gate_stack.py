@@ -1,20 +1,24 @@
 """The stack: composes the constructs and grants the functions their permissions."""
 
-from aws_cdk import Acknowledgment, CfnOutput, Stack, Validations
+from datetime import UTC, datetime
+
+from aws_cdk import Acknowledgment, Annotations, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 from msgspec import UNSET
 
-from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
+from batchgate import __version__
+from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
+from infra.in_force import DESCRIPTION, UnknownInForceError, deployment_description
 from infra.job_events import JobEvents
 from infra.monitoring import Monitoring
 from infra.notices import Notices
-from infra.packaging import gate_code, policy_of
+from infra.packaging import check_policies, gate_code, load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Settings
 from infra.trail import JobEventTrail
@@ -39,13 +43,16 @@ class GateStack(Stack):
 
         Raises:
             PolicyError: A policy file is invalid; the message has file, line and reason.
+            PolicyCheckError: The policies have findings or failing test cases, and the settings say that these fail.
             SettingsError: A policy file can't be read.
             AssetError: The asset can't be built here.
         """
-        policy = policy_of(settings, self)  # before anything is built
+        loaded = load_policies(settings)
         super().__init__(
             scope, construct_id, description="batchgate: approves S3 Batch Operations jobs by written policies"
         )
+        check_policies(self, settings, loaded, datetime.now(UTC).date())  # before anything is built
+        policy = loaded.canonical_json
         key = GateKey(self, "Encryption", settings=settings) if settings.customer_key else None
         job_events = JobEvents(self, "JobEvents", settings=settings, key=key)
         ledger = DecisionLedger(self, "Ledger", settings=settings, key=key)
@@ -85,12 +92,32 @@ class GateStack(Stack):
         )
         policies.validate_with(functions.validate_policy)
         policies.roll_back_on(monitoring.of_harmful_policies)
+        ledger.table.node.add_dependency(*monitoring.of_harmful_policies)
         here = self._write_parameter(settings, key, job_events, ledger, policies, notices, functions)
-        in_force = policies.deploy(policy, after=[functions.validate_policy, monitoring, here])
+        in_force = policies.deploy(
+            policy,
+            description=self._description_of(policy),
+            after=[functions.validate_policy, monitoring, here],
+        )
         for each in starts:
             each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
+        for role in self.node.find_all():
+            if isinstance(role, iam.CfnRole):
+                role.path = f"{ROLE_PATH}{self.region}/"  # roles are global; a service control policy is of one Region
+
+    def _description_of(self, policy: bytes) -> str:
+        try:
+            return deployment_description(self.stack_name, policy)
+        except UnknownInForceError as error:
+            Annotations.of(self).add_warning_v2(
+                "batchgate:in-force",
+                f"AWS did not say which policies are in force: {error}. If they were rolled back since the last "
+                "deployment, these files are not deployed again. The credentials need ssm:GetParameter, "
+                "appconfig:ListDeployments, GetDeployment and GetHostedConfigurationVersion",
+            )
+            return DESCRIPTION
 
     def _write_parameter(
         self,
@@ -115,6 +142,7 @@ class GateStack(Stack):
             string_value=self.to_json_string(
                 DeployedGate(
                     stack=self.stack_name,
+                    version=__version__,
                     suspended_date_survives=settings.suspended_date_survives_word,
                     untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags,
                     ledger_table=ledger.table.table_name,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
-from aws_cdk import Acknowledgment, CfnDeletionPolicy, CfnResource, Stack, Validations
+from aws_cdk import Acknowledgment, CfnDeletionPolicy, CfnResource, Fn, Stack, Validations
 from aws_cdk import aws_appconfig as appconfig
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -23,16 +23,19 @@ DOCUMENT_CHARACTERS_AT_MOST: Final = 900_000
 ENVIRONMENT: Final = "enforced"
 """The name of the AppConfig environment whose deployed policies the gate decides by."""
 
+_BYPASS: Final = "BYPASS"
+"""Deleted with the stack even where the account protects what was read lately (AppConfig's deletion protection)."""
+
 Resource = TypeVar("Resource", bound=CfnResource)
 
 
 class PolicyStore(Construct):
     """Application, environment, profile, and the settings' policies as its hosted version, deployed all at once.
 
-    AppConfig calls the validator before a policy goes live, watches the alarm during the bake time after it, and rolls
-    the deployment back when the alarm becomes active; until then a policy that can't be loaded decides nothing. Every
-    version that was in force stays readable: versions, the profile and the application are kept when the next version
-    is deployed and when the stack is destroyed.
+    AppConfig calls the validator before a policy goes live, watches the alarms during the bake time after it, and rolls
+    the deployment back when one becomes active; until then a policy that can't be loaded decides nothing. The first
+    version of a stack does not bake. Every version that was in force stays readable: versions, the profile and the
+    application are kept when the next version is deployed and when the stack is destroyed.
 
     Attributes:
         location: "APPLICATION/ENVIRONMENT/PROFILE"; the environment by its name, because it knows the alarm, which
@@ -59,6 +62,7 @@ class PolicyStore(Construct):
                 description="The policy document, in the JSON that `batchgate policy` reads and writes",
                 location_uri="hosted",
                 type="AWS.Freeform",
+                deletion_protection_check=_BYPASS,
             )
         )
         self._environment = appconfig.CfnEnvironment(
@@ -67,6 +71,7 @@ class PolicyStore(Construct):
             application_id=self._application.ref,
             name=ENVIRONMENT,
             description="The policies that the gate decides by",
+            deletion_protection_check=_BYPASS,
         )
 
     @property
@@ -109,14 +114,17 @@ class PolicyStore(Construct):
         return str(Stack.of(self).resolve(resource.logical_id))
 
     def validate_with(self, validator: lambda_.Function) -> None:
-        """Have AppConfig reject documents that the gate itself would reject."""
+        """Have AppConfig reject documents that the gate itself would reject.
+
+        The permission has no condition. No published example has one, and a deployment fails if AppConfig does not send
+        what a condition asks for. The function can be harmed by no caller: it reads its input and answers.
+        """
         self._profile.validators = [
             appconfig.CfnConfigurationProfile.ValidatorsProperty(type="LAMBDA", content=validator.function_arn)
         ]
         validator.add_permission(
             "AppConfig",
             principal=iam.ServicePrincipal("appconfig.amazonaws.com"),
-            source_account=Stack.of(self).account,
         )
 
     def roll_back_on(self, alarms: Sequence[cloudwatch.IAlarm]) -> None:
@@ -147,12 +155,13 @@ class PolicyStore(Construct):
         if policy:
             self._environment.node.add_dependency(policy)
 
-    def deploy(self, policy: bytes, *, after: list[Construct]) -> Construct:
+    def deploy(self, policy: bytes, *, description: str, after: list[Construct]) -> Construct:
         """Deploy a document.
 
         Args:
             policy: In canonical JSON.
-            after: What must exist first: the validator, and the alarm in the state OK.
+            description: Another one makes another version, even of the same document, and deploys it.
+            after: What must exist first: the validator, and the parameter on which a second gate fails.
 
         Returns:
             The deployment. Whatever decides by the policies must start after it: without policies it would fail, and
@@ -174,18 +183,12 @@ class PolicyStore(Construct):
             configuration_profile_id=self._profile.ref,
             content=policy.decode("ascii"),
             content_type="application/json",
-            description="From the policy files of the deployment",
+            description=description,
         )
         _kept(version)
-        strategy = appconfig.CfnDeploymentStrategy(
-            self,
-            "AllAtOnce",
-            name=f"{self._settings.stack_name[:48]}-all-at-once",
-            description="All at once, then the bake time",
-            deployment_duration_in_minutes=0,
-            growth_factor=100,
-            final_bake_time_in_minutes=self._settings.policy_bake_minutes,
-            replicate_to="NONE",
+        unwatched = self._strategy("First", "first", "All at once, without a bake time", 0)
+        watched = self._strategy(
+            "AllAtOnce", "all-at-once", "All at once, then the bake time", self._settings.policy_bake_minutes
         )
         deployment = appconfig.CfnDeployment(
             self,
@@ -194,10 +197,42 @@ class PolicyStore(Construct):
             environment_id=self._environment.ref,
             configuration_profile_id=self._profile.ref,
             configuration_version=version.ref,
-            deployment_strategy_id=strategy.ref,
+            description=description,
+            deployment_strategy_id=_first_or_later(version.ref, unwatched.ref, watched.ref),
         )
         deployment.node.add_dependency(*after)
         return deployment
+
+    def _strategy(
+        self, construct_id: str, name: str, description: str, bake_minutes: int
+    ) -> appconfig.CfnDeploymentStrategy:
+        return appconfig.CfnDeploymentStrategy(
+            self,
+            construct_id,
+            name=f"{self._settings.stack_name[:48]}-{name}",
+            description=description,
+            deployment_duration_in_minutes=0,
+            growth_factor=100,
+            final_bake_time_in_minutes=bake_minutes,
+            replicate_to="NONE",
+        )
+
+
+def _first_or_later(version: str, first: str, later: str) -> str:
+    """`first` if a version is the profile's first, `later` otherwise, as CloudFormation finds when it deploys.
+
+    A template can't know whether its stack is new, but AppConfig counts the versions of a profile from 1, and each new
+    stack has a new profile. CloudFormation has no comparison of what it learns while it deploys, but it can split text:
+
+        version 1    "#1#LATER"  split at "#1#": ""           then "#-#FIRST",           split at "#": FIRST is third
+        version 7    "#7#LATER"  not split:      "#7#LATER"   then "#7#LATER#-#FIRST",   split at "#": LATER is third
+
+    The first version would bake in vain: until it is deployed no function decides, so that nothing could go wrong; and
+    its alarms were made a moment before, in the state INSUFFICIENT_DATA, on which AppConfig is documented to roll back.
+    *Source*: AppConfig User Guide, "Monitoring deployments for automatic rollback".
+    """
+    unless_first = Fn.select(0, Fn.split("#1#", Fn.join("#", ["", version, later])))
+    return Fn.select(2, Fn.split("#", Fn.join("", [unless_first, "#-#", first])))
 
 
 def _kept(resource: Resource) -> Resource:

@@ -1,10 +1,12 @@
 """The settings of a deployment: the CDK context under the key `batchgate`, typed and validated."""
 
 import json
+import platform
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Final, Literal, get_type_hints
+from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -34,6 +36,10 @@ class LogLevel(StrEnum):
     INFO = "INFO"
 
 
+Hardness: TypeAlias = Literal["ignore", "warn", "fail"]
+"""What something that is wrong with valid policies does to a synthesis."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one deployment; every one has a default that suits a production account.
 
@@ -52,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dead_letter_days: How long dead letters are kept.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
-        keep_ledger: Whether the table of decisions is protected against deletion and outlives the stack.
+        keep_ledger: Whether the table of decisions outlives the stack.
         adopt_existing: What happens to jobs that are older than the gate: `report` holds them until a person decides,
             `evaluate` decides them like any other.
         suspended_date_survives: Whether a job still has its SuspendedDate after it was confirmed, which AWS does not
@@ -63,11 +69,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         sweep_calls_per_second: How many S3 Control calls per second the sweep makes at most.
         sweep_timeout_seconds: The timeout for one sweep; the next sweep continues with what is left. An alarm is
             raised when no sweep has succeeded for 15 minutes.
-        policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if the gate has errors.
+        policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if an alarm becomes active; 0
+            for not at all. One to five minutes are refused: the alarms need longer to notice. The first policies of a
+            stack are not watched.
+        policy_findings: What the lint's findings about the policies do to a synthesis: `warn`, `fail` or `ignore`.
+        policy_cases: What failing test cases of the policies do to a synthesis: `fail`, `warn` or `ignore` (not run).
+            They are in `cases/` beside the policy files.
         notify_email: The e-mail address that receives holds that need a person, cancellations and alarms.
         held_alarm_hours: An alarm is raised when a job has been held for longer.
         untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
             it was checked on an account. Unless it is `true`, a response without `Tags` leaves tags unmeasurable.
+        idle: Whether this is a Region that hardly sees a job: the sweep runs every five minutes instead of every
+            minute, there is no dashboard, and fewer alarms.
         customer_key: Whether a KMS key of the account encrypts queues, table, topic and logs.
         trail: Whether to create a CloudTrail trail: EventBridge receives S3's job events only if a trail logs them.
     """
@@ -99,9 +112,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
     sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=540)] = 300
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    policy_findings: Hardness = "warn"
+    policy_cases: Hardness = "fail"
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
     untagged_answer_lacks_tags: Unverified = "unknown"
+    idle: bool = False
     customer_key: bool = False
     trail: bool = False
 
@@ -113,16 +129,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return "true" if self.suspended_date_survives else "false"
 
 
-def read_settings(context: object, own: Mapping[str, object] | None = None) -> Settings:
+def read_settings(
+    context: object, own: Mapping[str, object] | None = None, endpoint_url: str | None = None
+) -> Settings:
     """The settings that the CDK context's `batchgate` key holds; None (no such key) means all defaults.
 
     Args:
         context: An object, as cdk.json has it, or the same as JSON text, as `cdk -c batchgate='{...}'` has it.
         own: What cdk.json says; CDK has the text of the command line in its place, which here only adds to it.
+        endpoint_url: Where AWS clients go instead of AWS. A local AWS runs functions on the processor of this machine,
+            so there that is the default architecture, and no other is accepted.
 
     Raises:
         SettingsError: An unknown setting, or one with a value that it can't have; the message says which.
     """
+    local = endpoint_url if urlsplit(endpoint_url or "").hostname in _LOOPBACK else None
     try:
         if isinstance(context, str):
             context = {**(own or {}), **msgspec.json.decode(context, type=dict[str, object])}
@@ -131,11 +152,24 @@ def read_settings(context: object, own: Mapping[str, object] | None = None) -> S
         message = f'CDK context {CONTEXT_KEY!r}: expected an object such as {{"trail": true}}: {error}'
         raise SettingsError(message) from error
     kinds = get_type_hints(Settings, include_extras=True)
+    if local:
+        said = {"architecture": PROCESSOR} | said
     problems = [problem for name, value in said.items() if (problem := _problem_with(name, value, kinds))]
+    if local and not problems and said["architecture"] != PROCESSOR:
+        problems.append(
+            f"architecture: the local AWS at {local} runs functions on this machine's processor, {PROCESSOR}; "
+            f"built for {said['architecture']} they could not start. Leave the setting out for a local AWS"
+        )
     if problems:
         lines = "\n  ".join(problems)
         raise SettingsError(f"CDK context {CONTEXT_KEY!r} (in cdk.json, or -c {CONTEXT_KEY}=...):\n  {lines}")
     return msgspec.convert(said, Settings)
+
+
+PROCESSOR: Final = Architecture.ARM64 if platform.machine() in {"aarch64", "arm64"} else Architecture.X86_64
+"""Of this machine."""
+
+_LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 
 
 def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:
@@ -148,4 +182,10 @@ def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:
     except msgspec.ValidationError as error:
         expected = str(error).replace("`$", f"`{name}")
         return f"{name}: {expected[:1].lower()}{expected[1:]}, got {shorten(json.dumps(value), 80)}"
+    if name == "policy_bake_minutes" and value in _BAKES_TOO_SHORT:
+        return f"{name}: expected 0 (no bake time) or 6 to 1440, got {value}: the alarms need longer to notice anything"
     return ""
+
+
+_BAKES_TOO_SHORT: Final = range(1, 6)
+"""Minutes. An alarm by which AppConfig rolls back needs several periods of a minute, of metrics that come late."""

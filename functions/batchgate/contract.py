@@ -16,6 +16,9 @@ SERVICE: Final = "batchgate"
 GATE_PARAMETER: Final = "/batchgate/gate"
 """The SSM parameter that describes the deployed gate; a second gate in an account and Region fails on this name."""
 
+ROLE_PATH: Final = "/batchgate/"
+"""The path of all roles of a gate, before the Region: `/batchgate/eu-central-1/`. Guard rails name the roles by it."""
+
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
 """A setting about something that AWS does not document: `unknown` until it was tried in an account."""
 
@@ -48,6 +51,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stack: The CloudFormation stack's name.
+        version: The version of batchgate that was deployed.
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
         ledger_table: The ledger's table.
@@ -57,12 +61,15 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         functions: The functions' names, by what they are for.
         roles: The ARNs of the roles that decide jobs, by function.
         appconfig: The policies in force; None where they are not to be looked up.
+        policy_version: The version of the policies that the deployment put in force, as decisions name it; "" where
+            that is not known.
         topic_arn: The topic that notices are published to.
         manifest_buckets: The buckets whose manifests the gate may read.
         key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
     """
 
     stack: str = ""
+    version: str = ""
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
     ledger_table: str
@@ -72,6 +79,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     functions: dict[str, str] = {}
     roles: dict[str, str] = {}
     appconfig: ProfileLocation | None = None
+    policy_version: str = ""
     topic_arn: str = ""
     manifest_buckets: tuple[str, ...] = ()
     key_arn: str | UnsetType = UNSET
@@ -154,7 +162,7 @@ class Metric(StrEnum):
     ERRORS = "Errors"
     POLICY_LOAD_ERRORS = "PolicyLoadErrors"
     THROTTLED = "Throttled"
-    SURPRISES = "Surprises"
+    UNEXPECTED_ERRORS = "UnexpectedErrors"
     SWEEPS = "Sweeps"
     HELD_NOW = "HeldNow"
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"
@@ -164,11 +172,11 @@ class Metric(StrEnum):
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
     EVENTS_DROPPED = "EventsDropped"
+    EVENTS_RETRIED = "EventsRetried"
     FOUND_BY_SWEEP = "FoundBySweep"
     NOTICES_FAILED = "NoticesFailed"
     SUBSCRIBERS = "Subscribers"
     UNEXPECTED_POLICY = "UnexpectedPolicy"
-    EVENTS_RETRIED = "EventsRetried"
 
 
 # --- The ledger's table -------------------------------------------------------------------------------
@@ -186,45 +194,18 @@ DAY_INDEX: Final = "day"
 
 
 class IndexKeys(TypedDict):
-    """One global secondary index; all keys are strings.
+    """One global secondary index; all keys are strings, and it carries every attribute.
 
-    Attributes:
-        projected: The attributes that it carries beside the keys; None for all.
+    DynamoDB projects at most twenty named attributes, and a projection can't be changed once there is data.
     """
 
     partition: str
     sort: str
-    projected: tuple[str, ...] | None
 
 
 INDICES: Final[dict[str, IndexKeys]] = {
-    OPEN_INDEX: {
-        "partition": "open",
-        "sort": "due_at",
-        "projected": (
-            "schema_version",
-            "rev",
-            "phase",
-            "verdict",
-            "reason",
-            "policy_version",
-            "first_held_at",
-            "lease_until",
-            "claim_id",
-            "direction",
-            "maybe_sent",
-            "until",
-            "cancels_at",
-            "block",
-            "news_at",
-            "shadow",
-            "operation",
-            "total_tasks",
-            "created_at",
-            "suspended_at",
-        ),
-    },
-    DAY_INDEX: {"partition": "day", "sort": "decided_at", "projected": None},
+    OPEN_INDEX: {"partition": "open", "sort": "due_at"},
+    DAY_INDEX: {"partition": "day", "sort": "decided_at"},
 }
 
 
@@ -242,9 +223,7 @@ def create_table_arguments(name: str) -> dict[str, Any]:
             {
                 "IndexName": index_name,
                 "KeySchema": _key_schema(index["partition"], index["sort"]),
-                "Projection": {"ProjectionType": "ALL"}
-                if index["projected"] is None
-                else {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index["projected"])},
+                "Projection": {"ProjectionType": "ALL"},
             }
             for index_name, index in INDICES.items()
         ],

@@ -1,7 +1,6 @@
 """What the tests of the stack share."""
 
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,7 @@ import pytest
 from aws_cdk import App
 
 from infra.gate_asset import CHECKOUT, build_asset
-from infra.settings import CONTEXT_KEY, Architecture, Settings
-
-HERE = Architecture.ARM64 if platform.machine() in {"aarch64", "arm64"} else Architecture.X86_64
+from infra.settings import CONTEXT_KEY, PROCESSOR, Settings
 
 EVERYTHING = Settings(
     customer_key=True,
@@ -33,5 +30,5 @@ def an_app(**options: Any) -> App:
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The asset, built for the processor of this machine."""
     output = tmp_path_factory.mktemp("asset")
-    build_asset(output, architecture=HERE)
+    build_asset(output, architecture=PROCESSOR)
     return output

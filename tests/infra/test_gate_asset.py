@@ -12,8 +12,7 @@ import pytest
 
 from infra.gate_asset import FUNCTIONS, PYTHON_VERSION, build_asset
 from infra.service_data import OPERATIONS
-from infra.settings import Architecture
-from tests.infra.conftest import HERE
+from infra.settings import PROCESSOR, Architecture
 
 MEGABYTES_AT_MOST = 6
 BOTOCORE_FOR_ANY_SERVICE = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"}
@@ -123,7 +122,7 @@ def test_two_builds_are_the_same_bytes(asset: Path, tmp_path: Path) -> None:
     """So an unchanged gate is not deployed again, whatever directory or hash seed it was built with."""
     again = tmp_path / "somewhere-else"
     again.mkdir()
-    build_asset(again, architecture=HERE)
+    build_asset(again, architecture=PROCESSOR)
     assert content(again) == content(asset)
 
 
@@ -135,10 +134,10 @@ def test_it_names_no_place_of_the_machine_that_built_it(asset: Path) -> None:
 
 def test_the_other_processor_gets_its_own_binaries(asset: Path, tmp_path: Path) -> None:
     """The extension module of msgspec is there for the processor that was asked for."""
-    other = Architecture.X86_64 if HERE is Architecture.ARM64 else Architecture.ARM64
+    other = Architecture.X86_64 if PROCESSOR is Architecture.ARM64 else Architecture.ARM64
     build_asset(tmp_path, architecture=other)
     machine = {Architecture.ARM64: "aarch64", Architecture.X86_64: "x86_64"}
-    for built, architecture in ((asset, HERE), (tmp_path, other)):
+    for built, architecture in ((asset, PROCESSOR), (tmp_path, other)):
         names = [path.name for path in (built / "msgspec").glob("*.so")]
         assert names
         assert all(f"cpython-313-{machine[architecture]}" in name for name in names)

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Match, Template
 from batchgate.aws import announcements
 from batchgate.contract import DECISION_DETAIL_TYPE, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
 from infra.gate_asset import FUNCTIONS
-from infra.packaging import policy_of
+from infra.packaging import load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
 from tests.infra import snapshot
@@ -178,6 +178,14 @@ def test_appconfig_may_read_alarms(template: Template) -> None:
 def test_these_are_all_roles(template: Template) -> None:
     """So that the tests above see every permission that the stack grants."""
     assert len(template.find_resources("AWS::IAM::Role")) == 6
+
+
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
+def test_every_role_is_under_the_path_that_guard_rails_name(settings: Settings) -> None:
+    """Whatever makes it; with the Region, because roles are global, and the guard rails of one Region are not."""
+    roles = synthesize(settings).find_resources("AWS::IAM::Role")
+    path = {"Fn::Join": ["", ["/batchgate/", {"Ref": "AWS::Region"}, "/"]]}
+    assert [name for name, role in roles.items() if role["Properties"].get("Path") != path] == []
 
 
 def test_cancellations_are_published_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
@@ -413,18 +421,37 @@ def test_the_sweep_is_called_every_minute_and_never_made_up_for(template: Templa
     assert "SourceArn" in permission
 
 
+def test_an_idle_region_is_swept_every_five_minutes_and_has_no_dashboard_and_fewer_alarms(template: Template) -> None:
+    """Its alarms are those of every other Region, as they are there; nothing else changes."""
+    idle = synthesize(Settings(idle=True))
+    assert named(idle, "AWS::Events::Rule", "EveryMinute")[1]["ScheduleExpression"] == "rate(5 minutes)"
+    before, after = (each.to_json()["Resources"] for each in (template, idle))
+    left_out = before.keys() - after.keys()
+    assert after.keys() <= before.keys()
+    assert {before[name]["Type"] for name in left_out} == {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"}
+    assert len(left_out) > 4
+    assert not left_out & rolling_back(template).keys()
+    changed = {name for name, each in after.items() if each["Properties"] != before[name]["Properties"]}
+    assert [name for name in changed if "EveryMinute" not in name] == []
+    kept = {each["Properties"]["AlarmName"] for each in idle.find_resources("AWS::CloudWatch::Alarm").values()}
+    assert {f"batchgate-{name}" for name in ("no-sweep", "gate-errors", "unreviewed-events", "held-27-days")} <= kept
+
+
 # --- The ledger -----------------------------------------------------------------------------------------
 
 
 def test_the_ledger_is_kept_and_can_be_brought_back(template: Template) -> None:
-    """On demand, to any point in time, never deleted by mistake, closed decisions by TTL, and not named by us."""
+    """On demand, to any point in time, deleted only when its creation fails, closed decisions by TTL, not named by us.
+
+    A failed creation could not delete a protected table; without it a deleted table can be restored for 35 days.
+    """
     [table] = template.find_resources("AWS::DynamoDB::GlobalTable").values()
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     said = table["Properties"]
     [replica] = said["Replicas"]
     assert said["BillingMode"] == "PAY_PER_REQUEST"
     assert said["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert replica["DeletionProtectionEnabled"] is True
+    assert "DeletionProtectionEnabled" not in replica
     assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert "TableName" not in said
 
@@ -436,14 +463,13 @@ def test_the_ledger_has_the_keys_and_indices_of_its_one_definition(template: Tem
     assert said["KeySchema"] == wanted["KeySchema"]
     assert sorted(said["AttributeDefinitions"], key=str) == sorted(wanted["AttributeDefinitions"], key=str)
     assert said["GlobalSecondaryIndexes"] == wanted["GlobalSecondaryIndexes"]
+    assert {index["Projection"]["ProjectionType"] for index in said["GlobalSecondaryIndexes"]} == {"ALL"}
 
 
 def test_a_ledger_for_trials_goes_with_its_stack() -> None:
     """Where the setting says so."""
     [table] = synthesize(Settings(keep_ledger=False)).find_resources("AWS::DynamoDB::GlobalTable").values()
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
-    [replica] = table["Properties"]["Replicas"]
-    assert replica["DeletionProtectionEnabled"] is False
 
 
 # --- Policies -------------------------------------------------------------------------------------------
@@ -452,7 +478,7 @@ def test_a_ledger_for_trials_goes_with_its_stack() -> None:
 def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> None:
     """In the canonical form, as an AppConfig version that stays when the next one comes."""
     [version] = template.find_resources("AWS::AppConfig::HostedConfigurationVersion").values()
-    assert version["Properties"]["Content"].encode() == policy_of(Settings())
+    assert version["Properties"]["Content"].encode() == load_policies(Settings()).canonical_json
     assert version["Properties"]["ContentType"] == "application/json"
     for kind in ("Application", "ConfigurationProfile", "HostedConfigurationVersion"):
         [kept] = template.find_resources(f"AWS::AppConfig::{kind}").values()
@@ -460,37 +486,104 @@ def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> 
 
 
 def test_nothing_goes_live_that_the_gate_would_refuse(template: Template) -> None:
-    """AppConfig asks the validator, and may."""
+    """AppConfig asks the validator, and may; on a condition that AppConfig does not meet, no deployment would start."""
     validator, _ = named(template, "AWS::Lambda::Function", "ValidatePolicy")
     arn = {"Fn::GetAtt": [validator, "Arn"]}
     _, profile = named(template, "AWS::AppConfig::ConfigurationProfile", "")
     assert profile["Validators"] == [{"Type": "LAMBDA", "Content": arn}]
     assert (profile["Type"], profile["LocationUri"]) == ("AWS.Freeform", "hosted")
     _, permission = named(template, "AWS::Lambda::Permission", "ValidatePolicyAppConfig")
-    assert permission["Principal"] == "appconfig.amazonaws.com"
-    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
-    assert permission["FunctionName"] == arn
+    assert permission == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": arn,
+        "Principal": "appconfig.amazonaws.com",
+    }
     assert function_named(template, "ValidatePolicy")["Timeout"] <= 15
 
 
-def test_a_policy_goes_live_at_once_and_is_rolled_back_by_alarms_that_are_ok_without_data(
-    template: Template,
-) -> None:
-    """AppConfig rolls back on INSUFFICIENT_DATA, too, so missing data must count as good; the alarms exist before."""
-    _, strategy = named(template, "AWS::AppConfig::DeploymentStrategy", "")
-    assert (strategy["DeploymentDurationInMinutes"], strategy["GrowthFactor"]) == (0, 100)
-    assert strategy["FinalBakeTimeInMinutes"] == 10
-    alarms = template.find_resources("AWS::CloudWatch::Alarm")
+def rolling_back(template: Template) -> dict[str, dict[str, Any]]:
+    """The alarms by which AppConfig rolls a policy back, by logical id."""
     _, environment = named(template, "AWS::AppConfig::Environment", "")
-    watched = [alarms[each["AlarmArn"]["Fn::GetAtt"][0]] for each in environment["Monitors"]]
-    assert len(watched) == 3
-    for alarm in watched:
-        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
-        assert "Function" not in json.dumps(alarm)
+    ids = [monitor["AlarmArn"]["Fn::GetAtt"][0] for monitor in environment["Monitors"]]
+    alarms = template.find_resources("AWS::CloudWatch::Alarm")
+    return {name: alarms[name]["Properties"] for name in ids}
+
+
+def test_a_policy_goes_live_at_once_and_is_rolled_back_by_alarms_that_are_ok_without_data(template: Template) -> None:
+    """AppConfig is documented to roll back on INSUFFICIENT_DATA, too, so missing data must count as good."""
+    for strategy in template.find_resources("AWS::AppConfig::DeploymentStrategy").values():
+        said = strategy["Properties"]
+        assert (said["DeploymentDurationInMinutes"], said["GrowthFactor"]) == (0, 100)
+    alarms = rolling_back(template)
+    assert 1 <= len(alarms) <= 5
+    assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
+    assert not any("Function" in json.dumps(alarm) for alarm in alarms.values())
     [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
     validator = [name for name in template.find_resources("AWS::Lambda::Function") if "ValidatePolicy" in name]
     may_ask = [name for name in template.find_resources("AWS::Lambda::Permission") if "AppConfig" in name]
     assert {*validator, *may_ask, *alarms} <= set(deployment["DependsOn"])
+
+
+def test_the_alarms_that_roll_back_exist_before_everything_else(template: Template) -> None:
+    """They need nothing but the topic, and the table, which takes longest, and AppConfig's application wait for them.
+
+    So each was evaluated before the deployment starts: all that it needs comes after the table.
+    """
+    alarms = rolling_back(template)
+    for alarm in alarms.values():
+        metrics = [alarm, *(each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each)]
+        for metric in metrics:
+            assert metric.get("Dimensions", [{"Name": "service", "Value": SERVICE}]) == [
+                {"Name": "service", "Value": SERVICE}
+            ]
+        topic, _ = named(template, "AWS::SNS::Topic", "")
+        assert set(re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"([A-Za-z0-9]+)"', json.dumps(alarm))) == {topic}
+    for kind in ("AWS::DynamoDB::GlobalTable", "AWS::AppConfig::Application"):
+        [waiting] = template.find_resources(kind).values()
+        assert alarms.keys() <= set(waiting["DependsOn"])
+    [parameter] = template.find_resources("AWS::SSM::Parameter").values()
+    [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
+    assert table in json.dumps(parameter["Properties"])  # and the deployment waits for the parameter
+
+
+def as_deployed(value: Any, known: dict[str, str]) -> Any:
+    """What CloudFormation makes of a value of the template, once it knows what its resources are called."""
+    if not isinstance(value, dict):
+        return value
+    [(function, given)] = value.items()
+    if function == "Ref":
+        return known[given]
+    first, second = given
+    if function == "Fn::Join":
+        return first.join(as_deployed(each, known) for each in second)
+    if function == "Fn::Split":
+        return as_deployed(second, known).split(first)
+    assert function == "Fn::Select"
+    return as_deployed(second, known)[int(first)]
+
+
+@pytest.mark.parametrize("version", [*range(1, 13), 21, 100, 101, 110, 111, 211, 1000])
+def test_the_first_policies_of_a_stack_do_not_bake_and_all_later_ones_do(template: Template, version: int) -> None:
+    """Before the first, no function decides, and the alarms were made a moment ago: they could only do harm."""
+    strategies = {
+        name: each["Properties"] for name, each in template.find_resources("AWS::AppConfig::DeploymentStrategy").items()
+    }
+    first, _ = named(template, "AWS::AppConfig::DeploymentStrategy", "First")
+    [later] = strategies.keys() - {first}
+    assert strategies[first]["FinalBakeTimeInMinutes"] == 0
+    assert strategies[later]["FinalBakeTimeInMinutes"] == 10
+    [hosted] = template.find_resources("AWS::AppConfig::HostedConfigurationVersion")
+    [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
+    known = {first: "1a2b3c1", later: "111aaaa", hosted: str(version)}
+    chosen = as_deployed(deployment["Properties"]["DeploymentStrategyId"], known)
+    assert chosen == known[first if version == 1 else later]
+
+
+def test_a_stack_can_be_destroyed_where_appconfig_protects_what_was_read_lately(template: Template) -> None:
+    """The account's deletion protection would keep the environment, which functions read until a moment before."""
+    for kind in ("Environment", "ConfigurationProfile"):
+        [protected] = template.find_resources(f"AWS::AppConfig::{kind}").values()
+        assert protected["Properties"]["DeletionProtectionCheck"] == "BYPASS"
 
 
 def test_nothing_begins_to_decide_before_there_are_policies(template: Template) -> None:
@@ -514,12 +607,12 @@ def test_policies_that_no_template_can_carry_are_refused() -> None:
     """Before CloudFormation refuses them without naming the setting."""
     store = PolicyStore(Stack(an_app(), "batchgate"), "Policies", settings=Settings())
     with pytest.raises(SettingsError, match="policy_files: the policies take 1000"):
-        store.deploy(b'"' * 500_000, after=[])
+        store.deploy(b'"' * 500_000, description="", after=[])
 
 
 def test_the_bake_time_is_a_setting() -> None:
     """Zero for trials, where nobody wants to wait."""
-    _, strategy = named(synthesize(Settings(policy_bake_minutes=0)), "AWS::AppConfig::DeploymentStrategy", "")
+    _, strategy = named(synthesize(Settings(policy_bake_minutes=0)), "AWS::AppConfig::DeploymentStrategy", "AllAtOnce")
     assert strategy["FinalBakeTimeInMinutes"] == 0
 
 

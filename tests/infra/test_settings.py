@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.settings import Architecture, Settings, SettingsError, read_settings
+from infra.settings import PROCESSOR, Architecture, Settings, SettingsError, read_settings
 
 
 @pytest.mark.parametrize("context", [None, {}, "{}"])
@@ -17,6 +17,12 @@ def test_without_choices_there_are_defaults(context: object) -> None:
 def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> None:
     """cdk.json holds objects, the command line passes text."""
     assert read_settings(context) == Settings(architecture=Architecture.X86_64, timeout_seconds=30)
+
+
+@pytest.mark.parametrize("minutes", [0, 6, 1440])
+def test_a_policy_bakes_not_at_all_or_long_enough_for_its_alarms(minutes: int) -> None:
+    """In one to five minutes no alarm would have noticed what the policy does."""
+    assert read_settings({"policy_bake_minutes": minutes}).policy_bake_minutes == minutes
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,8 @@ def test_choices_are_taken_from_objects_and_from_json_text(context: object) -> N
         ({"policy_files": []}, r"policy_files"),
         ({"policy_files": "policies/approval.yaml"}, r"policy_files"),
         ({"policy_bake_minutes": -1}, r"policy_bake_minutes"),
+        ({"policy_bake_minutes": 1}, r"policy_bake_minutes: expected 0 .* or 6 to 1440, got 1"),
+        ({"policy_bake_minutes": 5}, r"policy_bake_minutes: expected 0 .* or 6 to 1440, got 5"),
         ({"notify_email": "nobody"}, r"notify_email"),
         ({"held_alarm_hours": 0}, r"held_alarm_hours"),
         ({"customer_key": "yes"}, r"customer_key"),
@@ -74,3 +82,19 @@ def test_the_command_lines_settings_add_to_cdk_jsons() -> None:
     own = {"customer_key": True, "memory_mb": 1024}
     settings = read_settings('{"memory_mb": 256, "trail": true}', own)
     assert (settings.customer_key, settings.memory_mb, settings.trail) == (True, 256, True)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
+def test_for_a_local_aws_functions_are_built_for_this_machines_processor(url: str) -> None:
+    """It runs them as processes; built for another, they could not start, and nothing would say so."""
+    other = Architecture.X86_64 if PROCESSOR is Architecture.ARM64 else Architecture.ARM64
+    assert read_settings({}, endpoint_url=url).architecture is PROCESSOR
+    assert read_settings({"architecture": PROCESSOR}, endpoint_url=url).architecture is PROCESSOR
+    with pytest.raises(SettingsError, match=r"architecture: the local AWS at .* they could not start"):
+        read_settings({"architecture": other}, endpoint_url=url)
+
+
+@pytest.mark.parametrize("url", [None, "", "https://cloudformation.eu-central-1.amazonaws.com", "https://vpce.example"])
+def test_for_aws_the_architecture_is_the_settings(url: str | None) -> None:
+    """Whatever this machine is."""
+    assert read_settings({}, endpoint_url=url).architecture is Architecture.ARM64

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from batchgate_cli.local.services import ACCOUNT, REGION, environment
 
 STACK = "batchgate"
 LINES_OF_A_FAILURE = 30
-_ARM = {"aarch64", "arm64"}
 _PROXIES = {"HTTP_PROXY", "http_proxy"}
 
 
@@ -73,7 +71,8 @@ class Deployment:
         Raises:
             DeploymentError: It failed.
         """
-        self._cdk("synth", "--quiet", "--output", str(self.assembly), *self._context())
+        context = f"batchgate={json.dumps({**self.settings})}"
+        self._cdk("synth", "--quiet", "--output", str(self.assembly), "-c", context)
 
     def deploy(self) -> dict[str, str]:
         """Deploy what was synthesized; the stack's outputs by their names.
@@ -126,11 +125,6 @@ class Deployment:
                 raise
         if process.returncode:
             raise DeploymentError(f"cdk {arguments[0]} failed. Its output ends:\n{''.join(last).strip()}")
-
-    def _context(self) -> list[str]:
-        """The settings chosen here, beside the checkout's own, and the processor of this machine."""
-        here = {"architecture": "arm64" if platform.machine() in _ARM else "x86_64"}
-        return ["-c", f"batchgate={json.dumps({**here, **self.settings})}"]
 
     def _environment(self) -> dict[str, str]:
         """No account but the local one, and no telemetry or version check."""

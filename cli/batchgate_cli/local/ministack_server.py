@@ -22,6 +22,7 @@ import asyncio
 import http.client
 import json
 import os
+import platform
 import re
 import runpy
 import signal
@@ -210,9 +211,11 @@ def _may(said: dict[str, str]) -> bool:
 def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
-    Saved queries come to nothing. IAM's condition key `events:source` gets its value.
+    Saved queries come to nothing. IAM's condition key `events:source` gets its value. IAM's simulation finds the
+    policies of a role that has a path. A function that can't start here fails the stack and says why; ministack would
+    take it, whatever it was built for, and fail at each invocation.
     """
-    from ministack.core import iam_actions
+    from ministack.core import iam_actions, iam_evaluator
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
@@ -223,11 +226,56 @@ def _fill_gaps() -> None:
             "delete": lambda _physical_id, _properties: None,
         },
     )
+    functions = handlers["AWS::Lambda::Function"]
+    create, update = functions["create"], functions["update"]
+
+    def create_if_it_starts(logical_id: str, properties: dict[str, Any], stack: str) -> object:
+        _check_that_it_starts(properties)
+        return create(logical_id, properties, stack)
+
+    def update_if_it_starts(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], *others: object, **more: object
+    ) -> object:
+        _check_that_it_starts(new)
+        return update(physical_id, old, new, *others, **more)
+
+    functions |= {"create": create_if_it_starts, "update": update_if_it_starts}
     context = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, parameters: {
         **context(service, action, body, parameters),
         **(_event_source(body) if action == "events:PutEvents" else {}),
     }
+    policies = iam_evaluator._gather_role_policies  # noqa: SLF001
+    iam_evaluator._gather_role_policies = lambda role, account: policies(role.rpartition("/")[2], account)  # noqa: SLF001
+
+
+_PROCESSORS = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
+
+
+def _check_that_it_starts(function: dict[str, Any]) -> None:
+    """Functions are processes of this machine, in this interpreter.
+
+    Raises:
+        ValueError: This one was built for another processor, system or Python.
+    """
+    if "ZipFile" in function.get("Code", {}):
+        return  # source text, which runs anywhere
+    here = _PROCESSORS.get(platform.machine(), platform.machine())
+    [built_for] = function.get("Architectures", [here])
+    version = "python{}.{}".format(*sys.version_info)
+    runtime = function.get("Runtime", version)
+    if sys.platform != "linux":
+        reason = f"functions are built for Linux, and this machine runs {sys.platform}"
+        instead = "run the local AWS on Linux, for example in a container"
+    elif built_for != here:
+        reason = f"it was built for {built_for}, and this machine is {here}"
+        instead = "synthesize with AWS_ENDPOINT_URL set to the local AWS, or with the setting architecture " + here
+    elif runtime != version:
+        reason = f"it was built for {runtime}, and the local AWS runs on {version}"
+        instead = f"make .venv and .venv-ministack with {runtime}: make clean setup PYTHON={runtime}"
+    else:
+        return
+    raise ValueError(f"The function could not start in this local AWS: {reason}. Instead: {instead}")
 
 
 def _event_source(put_events: bytes) -> dict[str, str]:

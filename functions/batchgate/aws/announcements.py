@@ -212,7 +212,7 @@ def count_error(error: Exception) -> None:
     if isinstance(error, JobsApiThrottledError):
         counted[Metric.THROTTLED] = 1.0
     if not isinstance(error, GateError):
-        counted[Metric.SURPRISES] = 1.0
+        counted[Metric.UNEXPECTED_ERRORS] = 1.0
     _write(_metrics(counted))
 
 
