@@ -79,7 +79,7 @@ LASTS: Final = 90
 ONCE: Final = first(1, 1)
 
 STORIES: Final = {
-    "policy-not-loadable": Story(cause=always(1), quiet=every(30), within=3, over=10),
+    "policy-not-loadable": Story(cause=always(1), quiet=every(30), within=2, over=20),
     "circuit-breaker": Story(cause=first(1, 4), moment=True, within=1),
     "contradiction": Story(cause=ONCE, moment=True, within=1),
     "unexpected-policy": Story(
@@ -138,11 +138,12 @@ STORIES: Final = {
 }
 
 ALARMS: Final = alarms_of(synthesize(Settings()).to_json())
+IDLE: Final = alarms_of(synthesize(Settings(idle=True)).to_json())
 
 
 def test_every_alarm_has_a_story_and_no_other() -> None:
     """One more in the template must be shown here, too."""
-    assert STORIES.keys() == ALARMS.keys()
+    assert STORIES.keys() == ALARMS.keys() > IDLE.keys() > {*BY_SWEEPS}
 
 
 def samples(series: Series, minutes: range, delivery: str, begin: int) -> Iterator[Sample]:
@@ -203,6 +204,41 @@ def test_it_is_quiet_otherwise(name: str, delivery: str, extra: int) -> None:
     states = alarm.states(measured, minutes=BEFORE + LASTS, extra=extra)
     warmed_up = alarm.out_of * alarm.period // MINUTE + extra
     assert State.ALARM not in states[warmed_up:]
+
+
+BY_SWEEPS: Final = (
+    "policy-not-loadable",
+    "unexpected-policy",
+    "no-sweep",
+    "paused",
+    "sweep-errors",
+    "no-subscriber",
+    "held-long",
+    "held-21-days",
+    "held-27-days",
+)
+"""The alarms on what each sweep reports, but for those that an idle Region does without."""
+
+
+@pytest.mark.parametrize("extra", EXTRA)
+@pytest.mark.parametrize("name", BY_SWEEPS)
+def test_it_does_so_too_where_the_gate_sweeps_every_five_minutes(name: str, extra: int) -> None:
+    """As with the setting `idle`: a sweep or two later."""
+    alarm, story = IDLE[name], STORIES[name]
+
+    def seldom(series: Series) -> Series:
+        return lambda minute: series(minute) if minute % 5 == 0 else None
+
+    ends, last = BEFORE + LASTS, BEFORE + LASTS + 60
+    measured = [
+        *samples(seldom(story.usual), range(BEFORE), "late", 0),
+        *samples(seldom(story.cause), range(BEFORE, ends), "late", BEFORE),
+        *samples(seldom(story.usual), range(ends, last), "late", ends),
+    ]
+    states = alarm.states(measured, minutes=last, extra=extra)
+    assert State.ALARM not in states[alarm.out_of * alarm.period // MINUTE + extra : BEFORE]
+    assert set(states[BEFORE + story.within + 12 : ends]) == {State.ALARM}
+    assert states[-1] is State.OK
 
 
 @pytest.mark.parametrize("name", sorted(STORIES))

@@ -149,7 +149,7 @@ def no_policies(drill: Drill) -> int:
     took = drill.until("policy-not-loadable", State.ALARM, within=5)
     assert any("policies" in line["job"] for line in drill.shown_by_the_runbook("policy-not-loadable"))
     drill.world.stage.source.enforced = good
-    drill.until("policy-not-loadable", State.OK, within=10)
+    drill.until("policy-not-loadable", State.OK, within=20)
     return took
 
 
@@ -190,6 +190,39 @@ def comes_back(drill: Drill) -> int:
     assert line["decision"]["job_id"] == ref.job_id
     assert "S3 says Suspended" in line["decision"]["alarm"]
     drill.until("contradiction", State.OK, within=AND_THEN)
+    return took
+
+
+def not_json(drill: Drill) -> int:
+    """Somebody else's message in the queue."""
+    world = drill.world
+    ref = world.job()
+    took = drill.until("events-dropped", State.ALARM, partial(world.deliver, ref, body="hello"), within=1)
+    [line] = drill.shown_by_the_runbook("events-dropped")
+    assert line["dropped"] == "not JSON"
+    drill.until("events-dropped", State.OK, within=AND_THEN)
+    return took
+
+
+def no_event(drill: Drill) -> int:
+    """There is no trail."""
+    ref = drill.world.job()
+    took = drill.until("found-by-sweep", State.ALARM, within=20)
+    assert drill.world.phase(ref) == "held"
+    drill.until("found-by-sweep", State.OK, within=61)
+    return took
+
+
+def denied_publishing(drill: Drill) -> int:
+    """The sweep may not publish, when there is a hold that needs a person."""
+    world = drill.world
+    ref = world.job()
+    drill.pass_minute(partial(world.deliver, ref))
+    took = drill.until("notices-failed", State.ALARM, lambda: world.aws("Publish", DENIED), within=1)
+    assert any("AccessDenied" in line["error"] for line in drill.shown_by_the_runbook("notices-failed"))
+    world.mended()
+    drill.until("notices-failed", State.OK, within=AND_THEN)
+    assert world.ledger.notified().holds_until is not None
     return took
 
 
@@ -309,6 +342,8 @@ DRILLS: Final[dict[str, Play]] = {
     "policy-not-loadable": no_policies,
     "circuit-breaker": cancels_too_much,
     "contradiction": comes_back,
+    "events-dropped": not_json,
+    "found-by-sweep": no_event,
     "events-retried": fails_again_and_again,
     "sweep-fails": denied_the_lease,
     "no-sweep": nobody_calls,
@@ -316,6 +351,7 @@ DRILLS: Final[dict[str, Play]] = {
     "gate-errors": denied_describing,
     "sweep-errors": denied_listing,
     "paused": a_person_pauses,
+    "notices-failed": denied_publishing,
     "held-long": held_for("held-long", hours=72),
     "held-21-days": held_for("held-21-days", days=21),
     "held-27-days": held_for("held-27-days", days=27),
