@@ -9,7 +9,8 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 from msgspec import UNSET
 
-from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
+from batchgate import __version__
+from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
@@ -102,6 +103,9 @@ class GateStack(Stack):
             each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
+        for role in self.node.find_all():
+            if isinstance(role, iam.CfnRole):
+                role.path = f"{ROLE_PATH}{self.region}/"  # roles are global; a service control policy is of one Region
 
     def _description_of(self, policy: bytes) -> str:
         try:
@@ -138,6 +142,7 @@ class GateStack(Stack):
             string_value=self.to_json_string(
                 DeployedGate(
                     stack=self.stack_name,
+                    version=__version__,
                     suspended_date_survives=settings.suspended_date_survives_word,
                     untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags,
                     ledger_table=ledger.table.table_name,

@@ -20,8 +20,9 @@ class _Entry(NamedTuple):
 
 
 COMMANDS: Final = {
-    "policy": _Entry("policy", "Check policies, and show how a job would be decided, and why."),
-    "jobs": _Entry("jobs", "See what the deployed gate holds and why, and decide it."),
+    "policy": _Entry("policy", "Write, check and test policies, and show how and why they decide a job."),
+    "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
+    "jobs": _Entry("jobs", "List the jobs that the deployed gate holds, and why; approve or cancel them."),
     "pause": _Entry(
         "pause",
         "Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.",
@@ -32,10 +33,13 @@ COMMANDS: Final = {
     "redrive": _Entry(
         "redrive", "Show the job events that were never reviewed, and why; then move them back to the queue."
     ),
+    "doctor": _Entry(
+        "doctor", "Check an account before the first deployment (--preflight), and the deployed gate after it."
+    ),
     "iam": _Entry("iam", "Print the AWS policies that restrict who else may decide jobs, for the deployed gate."),
     "emulator": _Entry("emulator", "Run the S3 Batch Operations job API on this machine."),
     "local": _Entry("local", "Run the gate's own stack in a local AWS, on this machine."),
-    "demo": _Entry("demo", "Evaluate nine real jobs on this machine: no AWS account, no traffic leaves the machine."),
+    "demo": _Entry("demo", "Decide nine jobs on this machine, without an AWS account; no traffic leaves the machine."),
 }
 
 

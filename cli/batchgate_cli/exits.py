@@ -11,32 +11,43 @@ from batchgate_cli.output import print_line, printable_line
 
 
 class Exit(IntEnum):
-    """What a command's exit code says."""
+    """Why a command ended."""
 
     DONE = 0
-    COULD_NOT = 1
+    FAILED = 1
     USAGE = 2
     INVALID_POLICY = 3
     CASE_FAILED = 4
     REFUSED = 5
     NOT_KNOWN_YET = 6
+    WARNED = 7
+    CHECK_FAILED = 8
     INTERRUPTED = 130
 
 
 ALL_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
-    "6 the outcome of a decision is not known yet, 130 interrupted."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
+    "6 the outcome of a decision is not known yet, 7 a check warned, 8 a check failed, 130 interrupted."
 )
-PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage."
-POLICY_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy."
-TEST_EXIT_CODES_HELP = "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 4 a test case failed."
+PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage."
+POLICY_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy."
+TEST_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed."
 GATE_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 could not, 2 wrong usage, 3 invalid policy, 5 a decision was refused, 6 the outcome of a "
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 5 a decision was refused, 6 the outcome of a "
     "decision is not known yet."
 )
 DECIDING_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 could not (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "
+    "Exit codes: 0 done, 1 failed (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "
     "message says why), 6 the outcome is not known yet."
+)
+
+CHECKS_EXIT_CODES_HELP = (
+    "Exit codes: 0 nothing to do, 1 failed, 2 wrong usage, 7 the worst line is a warning (also of what could not be "
+    "checked), 8 it is a failure."
+)
+STATUS_EXIT_CODES_HELP = (
+    "Exit codes: 0 the gate is working, 1 failed, 2 wrong usage, 7 it needs attention, or something could not be "
+    "checked, 8 it is not working."
 )
 
 PROBLEMS_SHOWN = 100
@@ -88,9 +99,9 @@ def reported_errors() -> Iterator[None]:
         raise click.exceptions.Exit(Exit.REFUSED) from error
     except GateError as error:
         show_error(str(error))
-        raise click.exceptions.Exit(Exit.COULD_NOT) from error
+        raise click.exceptions.Exit(Exit.FAILED) from error
     except BrokenPipeError as error:  # whoever read the output has seen enough
-        raise click.exceptions.Exit(Exit.COULD_NOT) from error
+        raise click.exceptions.Exit(Exit.FAILED) from error
     except OSError as error:
         show_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
-        raise click.exceptions.Exit(Exit.COULD_NOT) from error
+        raise click.exceptions.Exit(Exit.FAILED) from error

@@ -523,12 +523,12 @@ FINDINGS: Sequence[Input] = (
         "guardrails: [{name: g, require: [{region: us-*}]}]",
     ),
     _document(
-        "lifts-for-everybody, distant-expiry",
+        "lifts-for-every-job, distant-expiry",
         "guardrails: [{name: g, require: [{priority: {at_most: 5}}]}]\n"
         'exceptions: [{name: e, lifts: [g], match: [{role: "arn:*:iam::*:role/*"}], expires: 2099-12-31, because: x}]',
     ),
     _document(
-        "lifts-for-everybody: all that is governed",
+        "lifts-for-every-job: all that is governed",
         "guardrails: [{name: g, match: [{region: eu-west-1}], require: [{priority: {at_most: 5}}]}]\n"
         "exceptions: [{name: e, lifts: [g], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
     ),

@@ -45,7 +45,7 @@ SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_af
 _MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _EXITS: Mapping[Exit, str] = {
     Exit.DONE: "done",
-    Exit.COULD_NOT: "could not: a file that can't be read, AWS that does not answer",
+    Exit.FAILED: "failed: for example, a file can't be read, or AWS does not respond",
     Exit.USAGE: "wrong usage of the command",
     Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
     Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",
@@ -99,7 +99,7 @@ def _settings() -> Iterator[str]:
         (f"`{key}`", f"`{getattr(defaults, key)}`" if getattr(defaults, key) else "", KEYS[model.PolicyDocument][key])
         for key in SETTINGS
     )
-    return _table(("setting", "default", "what it says"), rows)
+    return _table(("setting", "default", "meaning"), rows)
 
 
 def _forms() -> Iterator[str]:
@@ -108,12 +108,12 @@ def _forms() -> Iterator[str]:
 
 def _overview() -> Iterator[str]:
     rows = ((f"[`{key}`](#{key})", check.looks_at, check.source, check.needs) for key, check in CHECKS.items())
-    return _table(("check", "looks at", "source", "needs, and what happens without"), rows)
+    return _table(("check", "looks at", "source", "needs, and what happens without it"), rows)
 
 
 def _wishes() -> Iterator[str]:
     rows = ((each.wish, each.why, each.instead) for each in WISHES)
-    return _table(("what teams wish to say", "why it can't be said", "what to do instead"), rows)
+    return _table(("what teams ask for", "why it can't be written", "what to do instead"), rows)
 
 
 def _checks() -> Iterator[str]:
@@ -142,7 +142,7 @@ def _lints() -> Iterator[str]:
     rows = (
         (f"`{lint}`", words, _LOOKED_AT.get(lint) or ", ".join(by_lint[lint])) for lint, words in LINTS_OF_FILES.items()
     )
-    return _table(("lint", "finds", "looks at the checks"), rows)
+    return _table(("lint", "finds", "checks"), rows)
 
 
 def _commands() -> Iterator[str]:
@@ -153,7 +153,7 @@ def _commands() -> Iterator[str]:
 
 
 def _exits() -> Iterator[str]:
-    return _table(("exit code", "says"), ((str(int(code)), words) for code, words in _EXITS.items()))
+    return _table(("exit code", "meaning"), ((str(int(code)), words) for code, words in _EXITS.items()))
 
 
 def _parameters(known: Sequence[RequestParameter]) -> Iterator[str]:

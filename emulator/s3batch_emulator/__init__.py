@@ -1,6 +1,6 @@
 """The S3 Batch Operations job API, for tests and demonstrations.
 
-It follows the documentation of S3. Where the documentation is silent, a switch selects the behaviour.
+It follows the documentation of S3. Where the documentation is silent, a switch selects the behavior.
 
     emulator = Emulator(SteppedClock(datetime(2026, 1, 1, tzinfo=UTC)), MemoryObjects(), print)
     s3control = connect(boto3.client("s3control", region_name="us-east-1"), emulator)

@@ -91,14 +91,14 @@ def test_the_life_cycle_is_the_table() -> None:
 
 def test_every_switch_is_described() -> None:
     """In the order of the class."""
-    assert [row[0] for row in rows(README, "Switches: what nobody outside AWS knows")] == [
+    assert [row[0] for row in rows(README, "Switches: what AWS does not document")] == [
         f"`{switch.name}`" for switch in fields(Switches)
     ]
 
 
 def test_every_effect_is_described() -> None:
     """By the word that the control API takes."""
-    assert [row[0] for row in rows(REFERENCE, "Faults on purpose")] == [f"`{effect.value}`" for effect in Effect]
+    assert [row[0] for row in rows(REFERENCE, "Injected faults")] == [f"`{effect.value}`" for effect in Effect]
 
 
 def test_every_control_request_is_described() -> None:

@@ -1,4 +1,4 @@
-"""Faults on purpose, over HTTP and in process; the rate limit; identity; the control API."""
+"""Injected faults, over HTTP and in process; the rate limit; identity; the control API."""
 
 import json
 import socket

@@ -16,6 +16,9 @@ SERVICE: Final = "batchgate"
 GATE_PARAMETER: Final = "/batchgate/gate"
 """The SSM parameter that describes the deployed gate; a second gate in an account and Region fails on this name."""
 
+ROLE_PATH: Final = "/batchgate/"
+"""The path of all roles of a gate, before the Region: `/batchgate/eu-central-1/`. Guard rails name the roles by it."""
+
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
 """A setting about something that AWS does not document: `unknown` until it was tried in an account."""
 
@@ -48,6 +51,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stack: The CloudFormation stack's name.
+        version: The version of batchgate that was deployed.
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
         ledger_table: The ledger's table.
@@ -57,12 +61,15 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         functions: The functions' names, by what they are for.
         roles: The ARNs of the roles that decide jobs, by function.
         appconfig: The policies in force; None where they are not to be looked up.
+        policy_version: The version of the policies that the deployment put in force, as decisions name it; "" where
+            that is not known.
         topic_arn: The topic that notices are published to.
         manifest_buckets: The buckets whose manifests the gate may read.
         key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
     """
 
     stack: str = ""
+    version: str = ""
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
     ledger_table: str
@@ -72,6 +79,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     functions: dict[str, str] = {}
     roles: dict[str, str] = {}
     appconfig: ProfileLocation | None = None
+    policy_version: str = ""
     topic_arn: str = ""
     manifest_buckets: tuple[str, ...] = ()
     key_arn: str | UnsetType = UNSET
@@ -154,11 +162,7 @@ class Metric(StrEnum):
     ERRORS = "Errors"
     POLICY_LOAD_ERRORS = "PolicyLoadErrors"
     THROTTLED = "Throttled"
-    SURPRISES = "Surprises"
-    EVENTS_DROPPED = "EventsDropped"
-    EVENTS_RETRIED = "EventsRetried"
-    FOUND_BY_SWEEP = "FoundBySweep"
-    NOTICES_FAILED = "NoticesFailed"
+    UNEXPECTED_ERRORS = "UnexpectedErrors"
     SWEEPS = "Sweeps"
     HELD_NOW = "HeldNow"
     OLDEST_HELD_SECONDS = "OldestHeldSeconds"
@@ -167,6 +171,10 @@ class Metric(StrEnum):
     SWEEP_ERRORS = "SweepErrors"
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
+    EVENTS_DROPPED = "EventsDropped"
+    EVENTS_RETRIED = "EventsRetried"
+    FOUND_BY_SWEEP = "FoundBySweep"
+    NOTICES_FAILED = "NoticesFailed"
     SUBSCRIBERS = "Subscribers"
     UNEXPECTED_POLICY = "UnexpectedPolicy"
 

@@ -1,4 +1,4 @@
-"""What is told of decisions: the log line, the metrics, the event; and the digest for people."""
+"""What is told of decisions: the log line, the metrics, the event."""
 
 import io
 import json
@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.aws.announcements import Announcements, DecisionEvent, count_error, count_sweep
-from batchgate.aws.notices import TopicNotices
 from batchgate.errors import AnnounceError, JobsApiThrottledError, PolicyUnavailableError
-from batchgate.gate.ports import Ports, Review
+from batchgate.gate.ports import Review
 from batchgate.gate.state import Action, Block
 from batchgate.gate.sweep import SweepReport
 from batchgate.jobs.model import JobRef, JobStatus
-from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
+from tests.flow.stage import ACCOUNT, REGION
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 REF = JobRef("aws", REGION, ACCOUNT, "00000000-0000-4000-8000-000000000001")
@@ -195,7 +194,7 @@ def test_a_decision_is_counted(review: Review, expected: set[str], capsys: pytes
         (PolicyUnavailableError("x"), {"Errors", "PolicyLoadErrors"}),
         (JobsApiThrottledError("x"), {"Errors", "Throttled"}),
         (AnnounceError("x"), {"Errors"}),
-        (KeyError("x"), {"Errors", "Surprises"}),
+        (KeyError("x"), {"Errors", "UnexpectedErrors"}),
     ],
 )
 def test_own_trouble_is_counted_by_its_kind(
@@ -234,109 +233,6 @@ def test_a_sweep_sets_the_gauges(capsys: pytest.CaptureFixture[str]) -> None:
         "OldestSuspendedSeconds": [22 * 86400.0],
         "SweepLagSeconds": [7.0],
     }
-
-
-# --- The digest -------------------------------------------------------------------------------------
-
-
-class Sent:
-    """The `Notices` port: keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, str]] = []
-
-    def send(self, subject: str, message: str) -> None:
-        """Keep it."""
-        self.messages.append((subject, message))
-
-
-class Newsroom(Stage):
-    """A stage whose sweep tells people."""
-
-    def __init__(self, text: str = HOLD_ALL) -> None:
-        super().__init__(text)
-        self.sent = Sent()
-
-    @property
-    def gate(self) -> Ports:
-        """With somebody to tell."""
-        return replace(super().gate, notices=self.sent)
-
-    def sweep_and_tell(self) -> bool:
-        """As the sweep function does."""
-        from batchgate.gate.digest import notify_people
-
-        return notify_people(self.sweep().waiting, ACCOUNT, REGION, self.gate)
-
-
-def test_people_hear_of_new_holds_in_one_message() -> None:
-    """With job, size, what is missing and the command; once, and not again for the same."""
-    room = Newsroom()
-    refs = [room.create(2), room.create(3)]
-    room.sweep()
-    room.advance(minutes=2)
-    assert room.sweep_and_tell()
-    [(subject, message)] = room.sent.messages
-    assert subject == "batchgate: 2 S3 Batch jobs wait for a decision"
-    for ref in refs:
-        assert f"NEW {ref.job_id}  S3PutObjectTagging" in message
-        assert f'batchgate jobs approve {ref.job_id} --region {REGION} --reason "..."' in message
-    assert "needs manual approval" in message
-    room.advance(hours=1)
-    assert not room.sweep_and_tell()
-
-
-def test_holds_that_come_one_by_one_are_told_together() -> None:
-    """At most one digest in a quarter of an hour, and none is forgotten."""
-    room = Newsroom()
-    room.create(2)
-    room.sweep()
-    room.advance(minutes=2)
-    assert room.sweep_and_tell()
-    for rows in range(3, 8):
-        room.create(rows)
-        room.sweep()
-        room.advance(minutes=2)
-        assert not room.sweep_and_tell()
-    room.advance(minutes=6)
-    assert room.sweep_and_tell()
-    assert room.sent.messages[1][1].count("NEW ") == 5
-
-
-def test_nobody_is_told_of_what_opens_by_itself() -> None:
-    """A window, a pause, the circuit breaker; and nothing in shadow."""
-    room = Newsroom(f"mode: shadow\n{HOLD_ALL}")
-    room.create(2)
-    room.sweep()
-    room.advance(minutes=2)
-    assert not room.sweep_and_tell()
-    assert room.sent.messages == []
-
-
-def test_a_digest_that_could_not_be_sent_is_sent_by_the_next_sweep() -> None:
-    """What was not told stays new."""
-    room = Newsroom()
-    room.create(2)
-    room.sweep()
-    room.advance(minutes=2)
-    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    stub = Stubber(sns)
-    stub.add_client_error("publish", "InternalError", http_status_code=500)
-    topic = TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate")
-    with stub, pytest.raises(AnnounceError, match="Publish"):
-        topic.send("s" * 300, "m")
-    assert room.ledger.notified_until() is None
-    assert room.sweep_and_tell()
-
-
-def test_the_subject_fits_into_an_email() -> None:
-    """100 characters are what SNS takes."""
-    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate"
-    with Stubber(sns) as stub:
-        subject = f"{'b' * 65}...{'e' * 32}"
-        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
-        TopicNotices(sns, arn).send("b" * 150 + "e" * 150, "m")
 
 
 def test_every_line_of_metrics_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

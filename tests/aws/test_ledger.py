@@ -20,7 +20,16 @@ from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import item_of
 from batchgate.contract import create_table_arguments
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
-from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
+from batchgate.gate.ports import (
+    CircuitBreaker,
+    DecisionLedger,
+    FoundJob,
+    Heartbeat,
+    Notified,
+    Pause,
+    Review,
+    Unreadable,
+)
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate_cli.local.memory_ledger import MemoryLedger
@@ -107,6 +116,18 @@ def claimed(ref: JobRef, direction: RequestedAction = RequestedAction.APPROVE) -
         direction=direction,
         lease_until=NOW + timedelta(minutes=1),
         due_at=NOW + timedelta(minutes=1),
+    )
+
+
+def cancelled(ref: JobRef, at: datetime) -> State:
+    """A job whose cancellation was settled and announced."""
+    return replace(
+        claimed(ref, RequestedAction.CANCEL),
+        phase=Phase.SETTLED,
+        outcome=Outcome.APPLIED,
+        decided_at=at,
+        announced_at=at,
+        due_at=None,
     )
 
 
@@ -314,6 +335,13 @@ def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) ->
         gone.pause,
         lambda: list(gone.open_items()),
         lambda: gone.ended([ref]),
+        lambda: gone.cancelled(NOW - timedelta(days=1), NOW),
+        gone.notified,
+        lambda: gone.set_notified(NOW, NOW),
+        gone.heartbeat,
+        lambda: gone.set_heartbeat(HEARTBEAT),
+        gone.last_event_at,
+        lambda: gone.note_event(NOW),
         lambda: gone.begin_sweep("a", NOW),
         lambda: gone.end_sweep("a"),
     ]
@@ -647,15 +675,107 @@ def test_a_circuit_breaker_that_can_not_be_read_cancels_nothing(on_dynamodb: Dyn
 
 def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
     """An older sweep's late write changes nothing; what no clock can have written is written anew."""
-    on_dynamodb.set_notified_until(NOW)
-    on_dynamodb.set_notified_until(NOW - timedelta(minutes=5))
-    assert on_dynamodb.notified_until() == NOW
+    earlier, later = NOW - timedelta(minutes=5), NOW + timedelta(minutes=1)
+    assert on_dynamodb.notified() == Notified()
+    on_dynamodb.set_notified(NOW, None)
+    assert on_dynamodb.notified() == Notified(None, NOW)
+    on_dynamodb.set_notified(later, NOW)
+    on_dynamodb.set_notified(earlier, earlier)
+    assert on_dynamodb.notified() == Notified(NOW, later)
     far = (NOW + timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for told in ({"N": "5"}, {"S": "yesterday"}, {"S": far}):
-        put_item(on_dynamodb, dynamodb, "DIGEST", notified_until=told)
-        assert on_dynamodb.notified_until() is None
-        on_dynamodb.set_notified_until(NOW)
-        assert on_dynamodb.notified_until() == NOW
+        put_item(on_dynamodb, dynamodb, "DIGEST", notified_until=told, cancelled_until=told)
+        assert on_dynamodb.notified() == Notified()
+        on_dynamodb.set_notified(NOW, earlier)
+        assert on_dynamodb.notified() == Notified(earlier, NOW)
+
+
+def test_what_was_cancelled_in_a_time_is_found(ledger: Ledger) -> None:
+    """By the gate, across days, from just after its beginning to its very end, oldest first; and nothing else."""
+    begins, ends = NOW, NOW + timedelta(days=2)
+    inside = [begins + timedelta(microseconds=1), begins + timedelta(hours=23), ends - timedelta(days=1), ends]
+    outside = [begins, begins - timedelta(hours=13), ends + timedelta(microseconds=1), ends + timedelta(days=1)]
+    expected = []
+    for at in (*reversed(inside), *outside):
+        state = ledger.write(cancelled(new_job(), at), replacing=None)
+        expected += [state] * (at in inside)
+        for changes in (
+            {"direction": RequestedAction.APPROVE},
+            {"outcome": Outcome.SUPERSEDED, "direction": None},
+            {"outcome": Outcome.SUPERSEDED},
+        ):
+            ledger.write(replace(cancelled(new_job(), at), **changes), replacing=None)
+    assert ledger.cancelled(begins, ends) == expected[::-1]
+    assert ledger.cancelled(ends, begins) == []
+
+
+def test_every_page_of_what_was_cancelled_is_read(on_dynamodb: DynamoLedger) -> None:
+    """Two a page, as if they were large; an item of another version is reported, and hides none."""
+    refs = [new_job() for _ in range(5)]
+    for ref in refs:
+        on_dynamodb.write(cancelled(ref, NOW), replacing=None)
+    on_dynamodb.client.meta.events.register(
+        "before-parameter-build.dynamodb.Query", lambda params, **_: params.setdefault("Limit", 2), unique_id="two"
+    )
+    try:
+        newer = {**item_of(cancelled(new_job(), NOW), "w"), "schema_version": {"N": "99"}}
+        on_dynamodb.client.put_item(TableName=on_dynamodb.table, Item=newer)
+        found = on_dynamodb.cancelled(NOW - timedelta(hours=1), NOW)
+    finally:
+        on_dynamodb.client.meta.events.unregister("before-parameter-build.dynamodb.Query", unique_id="two")
+    assert {each.ref for each in found if isinstance(each, State)} == set(refs)
+    assert sum(isinstance(each, Unreadable) for each in found) == 1
+
+
+def test_the_last_event_is_recorded_to_the_minute_and_goes_forward(
+    on_dynamodb: DynamoLedger, dynamodb: Any, clock: SteppedClock
+) -> None:
+    """One write a minute for each instance, however many events come; one from the future is replaced."""
+    assert on_dynamodb.last_event_at() is None
+    for seconds, noted in ((0, 0), (1, 0), (59, 0), (60, 60), (61, 60), (119, 60), (185, 185)):
+        on_dynamodb.note_event(NOW + timedelta(seconds=seconds))
+        assert on_dynamodb.last_event_at() == NOW + timedelta(seconds=noted)
+    another = replace(on_dynamodb, _event_noted_at=None)
+    another.note_event(NOW)
+    assert on_dynamodb.last_event_at() == NOW + timedelta(seconds=185)
+    put_item(on_dynamodb, dynamodb, "EVENTS", received_at={"S": "9999-01-01T00:00:00.000000Z"})
+    assert on_dynamodb.last_event_at() is None
+    clock.advance(timedelta(hours=1))
+    another.note_event(clock.now())
+    assert on_dynamodb.last_event_at() == clock.now()
+
+
+HEARTBEAT = Heartbeat(
+    swept_at=NOW,
+    since=NOW - timedelta(days=3),
+    policy_version="7c41f09be2aa",
+    policy_since=NOW - timedelta(days=2),
+    problem="invalid policy document: \u2028",
+    problem_since=NOW,
+    failed=3,
+    left=2,
+    found=(FoundJob("job-1", NOW - timedelta(hours=1), NOW),),
+)
+
+
+def test_a_heartbeat_is_read_as_it_was_written(ledger: Ledger) -> None:
+    """All of it; and the next one replaces it."""
+    assert ledger.heartbeat() is None
+    ledger.set_heartbeat(HEARTBEAT)
+    assert ledger.heartbeat() == HEARTBEAT
+    ledger.set_heartbeat(Heartbeat(swept_at=NOW, since=NOW))
+    assert ledger.heartbeat() == Heartbeat(swept_at=NOW, since=NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"swept_at": "2026-03-27T12:00:00", "since": "2026-03-27T12:00:00"}']
+)
+def test_a_heartbeat_that_can_not_be_read_is_none(on_dynamodb: DynamoLedger, dynamodb: Any, text: str) -> None:
+    """The next sweep's replaces it; an instant without its offset could not be compared."""
+    put_item(on_dynamodb, dynamodb, "HEARTBEAT", heartbeat={"S": text})
+    assert on_dynamodb.heartbeat() is None
+    on_dynamodb.set_heartbeat(HEARTBEAT)
+    assert on_dynamodb.heartbeat() == HEARTBEAT
 
 
 PAUSE = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)

@@ -1,4 +1,4 @@
-"""AppConfig's validator refuses what the gate would refuse, and lets through what it would evaluate by."""
+"""AppConfig's validator refuses what the gate would refuse, and accepts what the gate would evaluate."""
 
 import base64
 import io

@@ -230,7 +230,7 @@ def test_it_explains_every_check(editor: Editor, workspace: Path) -> None:
             "8: expected ${account}, ${region} or ${partition}; no other ${...} is known",
         ),
         ("not", "- total_tasks: {at_most: 1, not: {at_most: 2}}", "8: Property at_most is not allowed."),
-        ("buckets", "- source_buckets: [lake-*]", '8: Incorrect type. Expected "bucket words".'),
+        ("buckets", "- source_buckets: [lake-*]", '8: Incorrect type. Expected "bucket tests".'),
     ],
 )
 def test_it_underlines_a_mistake_once(

@@ -55,14 +55,14 @@ NOT_BY_AUTHORS: Mapping[str, str] = {
     "expected a policy file, got {_instead_of_a_file(path)}": "a directory's entry that is no file, so it has no text",
     "str(error)": "passes on what another place says",
     "expected a text key, got {key!r}": "YAML's keys are text here; a document that is no file may have others",
-    "expected dates of every year to be kept": "rows are made of what was read",
+    "expected dates of every year to be stored": "rows are made of what was read",
     "expected weekdays from 0": "rows are made of what was read",
     "expected minutes of a day": "rows are made of what was read",
     "together or neither, got": "rows are made of what was read",
     "to differ, got": "rows are made of what was read",
     "expected either days or dates, got {'both'": "rows are made of what was read",
     "expected YAML, got what its reader calls": "no input is known that leads here",
-    "_UnreadableError(_NO_YAML)": "the same words once more, for an error of the reader without a place",
+    "_UnreadableError(_INVALID_ESCAPE)": "the same words once more, for an error of the reader without a place",
 }
 """Places that no policy file can lead to, by what they say."""
 

@@ -551,9 +551,9 @@ sweep finds it again. UpdateJobStatus is sent only once: if it was neither certa
 claim is kept until its lease ends, and the job is evaluated again after that. After five deliveries a message becomes a
 dead letter. No job waits for that, because the sweep does not need messages.
 
-Metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)), without the time to the decision. The
-alarms are raised if the error persists; [operations.md](operations.md) says what to do then. A message for a job that
-S3 does not know yet is redelivered without being counted as an error.
+The metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)) that are counted, except
+SecondsToDecision. The alarms are raised if the error persists; [operations.md](operations.md) has what to do then. A
+message for a job that S3 does not know yet is redelivered without being counted as an error.
 
 ## In a review that began with an event
 

@@ -344,7 +344,7 @@ def test_a_digest_fits(world: World, clients: dict[str, Any]) -> None:
     review_job(ref, gate)
     [held] = [item for item in world.ledger.open_items() if isinstance(item, State) and item.ref == ref]
     waiting = [held] * 500
-    message = digest(waiting, [ref], "123456789012", "us-east-1", NOW)
+    _, message = digest(waiting, [held], waiting, "123456789012", "us-east-1", NOW)
     assert len(message.encode()) <= MESSAGE_BYTES
     subjects: list[str] = []
     clients["sns"].meta.events.register(

@@ -1,4 +1,4 @@
-"""A thousand events that nobody sends, to the gate function; as many as FUZZED_EVENTS says."""
+"""A thousand fuzzed events, sent to the gate function; FUZZED_EVENTS sets another number."""
 
 import json
 import os

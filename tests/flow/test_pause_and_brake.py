@@ -1,4 +1,4 @@
-"""What stops the gate's hand: a pause, and too many cancellations."""
+"""What stops the gate from deciding: a pause, and too many cancellations."""
 
 from datetime import timedelta
 

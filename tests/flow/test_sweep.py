@@ -355,18 +355,25 @@ def test_an_answer_without_a_list_of_jobs_is_no_trouble_where_none_is_expected(s
 TEN_YEARS = timedelta(days=3650)
 
 
-def test_a_hold_that_is_due_in_ten_years_is_due_now_and_reported(stage: Stage) -> None:
-    """S3 would have failed the job long before."""
+@pytest.mark.parametrize(
+    ("ahead", "reported"),
+    [(timedelta(days=31), False), (timedelta(days=31, microseconds=1), True), (TEN_YEARS, True)],
+)
+def test_a_hold_that_is_due_later_than_any_review_writes_is_due_now_and_reported(
+    stage: Stage, ahead: timedelta, *, reported: bool
+) -> None:
+    """S3 would have failed the job before."""
     stage.enforce(HOLD_ALL)
     ref = stage.create()
     stage.review(ref)
     held = stage.state(ref)
-    stage.ledger.ledger.write(replace(held, due_at=stage.clock.now() + TEN_YEARS), replacing=held)
+    due_at = stage.clock.now() + ahead
+    stage.ledger.ledger.write(replace(held, due_at=due_at), replacing=held)
     report = stage.sweep()
-    assert (report.due, report.did["held"]) == (1, 1)
-    assert [(what, type(error)) for what, error in report.errors] == [(ref.arn, UnreadableItemError)]
-    assert "due_at is 2035-" in str(report.errors[0][1])
-    assert stage.state(ref).due_at == stage.clock.now() + timedelta(minutes=15)
+    assert (report.due, report.did["held"]) == (reported, reported)
+    assert [(what, type(error)) for what, error in report.errors] == [(ref.arn, UnreadableItemError)] * reported
+    assert all(f"due_at is {due_at:%Y-%m-%d}" in str(error) for _, error in report.errors)
+    assert stage.state(ref).due_at == (stage.clock.now() + timedelta(minutes=15) if reported else due_at)
     assert stage.sweep().failed == 0
 
 

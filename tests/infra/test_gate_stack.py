@@ -180,6 +180,14 @@ def test_these_are_all_roles(template: Template) -> None:
     assert len(template.find_resources("AWS::IAM::Role")) == 6
 
 
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
+def test_every_role_is_under_the_path_that_guard_rails_name(settings: Settings) -> None:
+    """Whatever makes it; with the Region, because roles are global, and the guard rails of one Region are not."""
+    roles = synthesize(settings).find_resources("AWS::IAM::Role")
+    path = {"Fn::Join": ["", ["/batchgate/", {"Ref": "AWS::Region"}, "/"]]}
+    assert [name for name, role in roles.items() if role["Properties"].get("Path") != path] == []
+
+
 def test_cancellations_are_published_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
     """Every cancelled job, and no other decision: holds come as one digest."""
     assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}
@@ -509,6 +517,7 @@ def test_a_policy_goes_live_at_once_and_is_rolled_back_by_alarms_that_are_ok_wit
     alarms = rolling_back(template)
     assert 1 <= len(alarms) <= 5
     assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
+    assert not any("Function" in json.dumps(alarm) for alarm in alarms.values())
     [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
     validator = [name for name in template.find_resources("AWS::Lambda::Function") if "ValidatePolicy" in name]
     may_ask = [name for name in template.find_resources("AWS::Lambda::Permission") if "AppConfig" in name]

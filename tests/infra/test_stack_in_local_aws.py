@@ -3,15 +3,17 @@
 import json
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import boto3
 import pytest
 
 from batchgate.aws.appconfig import AppConfigPolicy
-from batchgate.contract import GATE_PARAMETER, ProfileLocation
+from batchgate.contract import GATE_PARAMETER, DeployedGate, ProfileLocation
 from batchgate_cli.local.ministack import running_ministack
 from batchgate_cli.local.services import running_services
+from batchgate_cli.operating.iam_policies import service_control_policy
 from infra.settings import PROCESSOR, Architecture, Settings
 from tests.aws.stubbed import SteppedClock
 from tests.infra.snapshot import synthesize
@@ -135,6 +137,57 @@ def test_the_roles_may_decide_jobs_and_not_make_or_tag_them(aws: LocalAws, role:
         for action, (resource, _) in asked.items()
     }
     assert decided == {action: decision for action, (_, decision) in asked.items()}
+
+
+ARNS = {
+    "AWS::AppConfig::Application": "appconfig:us-east-1:123456789012:application/{}",
+    "AWS::CloudWatch::Alarm": "cloudwatch:us-east-1:123456789012:alarm:{}",
+    "AWS::DynamoDB::GlobalTable": "dynamodb:us-east-1:123456789012:table/{}",
+    "AWS::Events::Rule": "events:us-east-1:123456789012:rule/{}",
+    "AWS::IAM::Role": "iam::123456789012:role/batchgate/us-east-1/{}",
+    "AWS::Lambda::Function": "lambda:us-east-1:123456789012:function:{}",
+    "AWS::SSM::Parameter": "ssm:us-east-1:123456789012:parameter{}",
+}
+"""By a resource's physical id."""
+
+NOT_COMPARED = {
+    "AWS::AppConfig::DeploymentStrategy": "its id is random, and in no application",
+    "AWS::CloudWatch::Dashboard": "shows, and decides nothing",
+    "AWS::Lambda::EventSourceMapping": "guarded by the function that it calls",
+    "AWS::Logs::LogGroup": "the local AWS names it otherwise than AWS does",
+    "AWS::Logs::QueryDefinition": "shows, and decides nothing",
+}
+
+
+def test_the_service_control_policy_names_all_that_the_stack_makes(aws: LocalAws) -> None:
+    """Under the names that CloudFormation gave; what is a part of another resource is guarded with it."""
+    policy: Any = service_control_policy(DeployedGate.decode(json.dumps(aws.gate())), [])
+    [guard] = [each for each in policy["Statement"] if each["Sid"] == "OnlyDeployersChangeGate"]
+    made = [
+        resource
+        for page in aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName="batchgate")
+        for resource in page["StackResourceSummaries"]
+    ]
+    parts = (
+        *("AWS::AppConfig::ConfigurationProfile", "AWS::AppConfig::Deployment", "AWS::AppConfig::Environment"),
+        *("AWS::AppConfig::HostedConfigurationVersion", "AWS::IAM::Policy", "AWS::Lambda::EventInvokeConfig"),
+        *("AWS::Lambda::Permission", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"),
+    )
+    kinds = {each["ResourceType"] for each in made}
+    assert kinds - {*parts} == {*ARNS, *NOT_COMPARED, "AWS::SNS::Topic", "AWS::SQS::Queue"}
+    for each in made:
+        kind, physical_id = each["ResourceType"], each["PhysicalResourceId"]
+        if kind in ARNS:
+            arn = "arn:aws:" + ARNS[kind].format(physical_id)
+        elif kind == "AWS::SQS::Queue":
+            arn = "arn:aws:sqs:us-east-1:123456789012:" + physical_id.rpartition("/")[2]
+        elif kind == "AWS::SNS::Topic":
+            arn = physical_id
+        else:
+            continue
+        assert any(fnmatchcase(arn, pattern) for pattern in guard["Resource"]), arn
+    for arn in aws.gate()["roles"].values():
+        assert any(fnmatchcase(arn, pattern) for pattern in guard["Condition"]["ArnNotLike"]["aws:PrincipalArn"])
 
 
 def test_a_second_gate_fails_and_leaves_the_first_alone(aws: LocalAws, template: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Files of test cases: read from YAML; every problem is reported at once, with its line and what to do."""
+"""Reads files of test cases from YAML. All problems are reported at once, with line and what to do."""
 
 import re
 import shlex
@@ -26,7 +26,7 @@ Verdicts = Literal["approve", "hold", "cancel", "wait"]
 
 
 class CaseFacts(Struct, frozen=True):
-    """What would be read from the manifest."""
+    """What the gate would read from the manifest."""
 
     manifest_bytes: int | UnsetType = UNSET
     source_buckets: tuple[str, ...] | UnsetType = UNSET
@@ -34,12 +34,13 @@ class CaseFacts(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """One job, and what is expected of it; see docs/policy-reference.md.
+    """One job, and the decision expected for it; see docs/policy-reference.md.
 
     Attributes:
-        job: As S3 would describe it, with what the case does not say filled in.
+        job: As S3 would describe it; what the case leaves out has a default.
         at: The instant of the review, UTC.
-        decided_by, until, cancels_at, reason: UNSET where nothing is expected; an instant is None where none is.
+        decided_by, until, cancels_at, reason: UNSET if the case expects nothing of them; `until` and `cancels_at` are
+            None if it expects that there is none.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class CaseFile(Struct, frozen=True):
-    """A file of cases and the policies that they try, by their paths relative to it."""
+    """A file of cases, and the paths of the policies that they test, relative to the file."""
 
     policy: str | tuple[str, ...]
     cases: tuple[Case, ...]
@@ -64,13 +65,13 @@ class CaseFile(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ReadCaseFile:
-    """What could be read of a file of cases.
+    """The result of reading a file of cases that may have problems.
 
     Attributes:
-        policy: Which policies it tries; None where it does not say so, or names a file that is not there.
-        cases: The whole file; None where anything is wrong with it.
-        places: For the path of each value its place.
-        problems: All that is wrong, in the order of the lines.
+        policy: The policies that it tests; None if it names none, or a file that does not exist.
+        cases: The whole file; None if it has problems.
+        places: The place of each value, by its path.
+        problems: All problems, in the order of the lines.
     """
 
     policy: str | tuple[str, ...] | None
@@ -80,7 +81,7 @@ class ReadCaseFile:
 
 
 def read_case_file(file: Path) -> ReadCaseFile:
-    """Read a file of cases as far as it can be read.
+    """Read a file of cases; problems are returned, not raised.
 
     Raises:
         OSError: It can't be read.
@@ -102,10 +103,10 @@ def read_case_file(file: Path) -> ReadCaseFile:
 
 
 def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
-    """Read a file of cases in which nothing is wrong.
+    """Read a file of cases that must have no problems.
 
     Raises:
-        PolicyError: With every problem found, in the order of its lines.
+        PolicyError: The file has problems; all of them, in the order of the lines.
         OSError: It can't be read.
     """
     read = read_case_file(file)
@@ -114,13 +115,13 @@ def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
     return read.cases, read.places
 
 
-# --- the words of a case ------------------------------------------------------------------------------
+# --- the keys of a case ------------------------------------------------------------------------------
 
 _FILE_KEYS = ("policy", "cases")
 _CASE_KEYS = Case.__struct_fields__
-_CASE_MUST_SAY = ("name", "job", "at", "expect")
+_CASE_REQUIRES = ("name", "job", "at", "expect")
 _FACTS_KEYS = CaseFacts.__struct_fields__
-_JOB_WORDS = (
+_JOB_KEYS = (
     "operation",
     "total_tasks",
     "account",
@@ -153,9 +154,9 @@ JOB_MEMBERS = (
     "ManifestGenerator",
     "GeneratedManifestDescriptor",
 )
-"""What a job may be said to have beside the words. Source: S3 Control API, JobDescriptor."""
+"""Members of S3's description that a job may have beside the keys above. Source: S3 Control API, JobDescriptor."""
 
-_MEMBER_OF_WORD = {
+_MEMBER_OF_KEY = {
     "role": "RoleArn",
     "description": "Description",
     "priority": "Priority",
@@ -167,16 +168,16 @@ _ACCOUNT, _REGION = "111122223333", "us-east-1"
 _ACCOUNT_FORM, _REGION_FORM = re.compile(r"[0-9]{12}"), re.compile(r"[a-z0-9-]+")
 _DURATION_FORM = re.compile(r"(0|[1-9][0-9]{0,8})[smhd]")
 _SOME_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
-"""For looking at a job whose own instant can't be read."""
+"""Stands in for an invalid `at`, so that the job is checked all the same."""
 
-_Said: TypeAlias = Mapping[str, Plain]
+_Keys: TypeAlias = Mapping[str, Plain]
 
 
 @dataclass(slots=True)
 class _Reader:
-    """One walk over one file.
+    """Reads one file and collects its problems.
 
-    Its methods return the value of a key or, where it is missing or reported as a problem, `otherwise`.
+    The methods for single values return the value of a key or, if it is missing or a problem, `otherwise`.
     """
 
     plain: policy_file.PlainFile
@@ -198,7 +199,7 @@ class _Reader:
             self.wrong((), _not_a_policy(self.file))
             return None
         self.keys(data, _FILE_KEYS, ())
-        self.must_say(data, _FILE_KEYS, ())
+        self.require_keys(data, _FILE_KEYS, ())
         policy = self.policy(data, ())
         listed = data.get("cases")
         if not isinstance(listed, list) or not listed:
@@ -209,14 +210,14 @@ class _Reader:
         self.names_once(listed)
         return CaseFile(policy, tuple(case for case in cases if case is not None))
 
-    def policy(self, said: _Said, path: DocumentPath) -> str | tuple[str, ...]:
-        value = said.get("policy", "")
+    def policy(self, mapping: _Keys, path: DocumentPath) -> str | tuple[str, ...]:
+        value = mapping.get("policy", "")
         if isinstance(value, str):
             self.exists(value, (*path, "policy"))
             return value
         if isinstance(value, list) and not value:
             self.wrong((*path, "policy"), "expected at least one file or directory, got an empty list")
-        names = self.texts(said, "policy", path, what="a file or directory, or a list of them")
+        names = self.texts(mapping, "policy", path, what="a file or directory, or a list of them")
         for number, name in enumerate(value if isinstance(value, list) else ()):
             if isinstance(name, str):
                 self.exists(name, (*path, "policy", number))
@@ -236,39 +237,39 @@ class _Reader:
                 line = f", first in line {place.line}" if place else ""
                 self.wrong(("cases", number, "name"), f"each case needs a unique name, got {_show(name)} again{line}")
 
-    def case(self, said: Plain, path: DocumentPath) -> Case | None:
-        if not isinstance(said, dict):
-            self.wrong(path, f"expected a case: a mapping with {', '.join(_CASE_MUST_SAY)}, got {_show(said)}")
+    def case(self, mapping: Plain, path: DocumentPath) -> Case | None:
+        if not isinstance(mapping, dict):
+            self.wrong(path, f"expected a case: a mapping with {', '.join(_CASE_REQUIRES)}, got {_show(mapping)}")
             return None
         before = len(self.problems)
-        self.keys(said, _CASE_KEYS, path)
-        self.must_say(said, _CASE_MUST_SAY, path)
-        name = self.text(said, "name", path, "")
-        if said.get("name") == "":
+        self.keys(mapping, _CASE_KEYS, path)
+        self.require_keys(mapping, _CASE_REQUIRES, path)
+        name = self.text(mapping, "name", path, "")
+        if mapping.get("name") == "":
             self.wrong((*path, "name"), "expected a name, got an empty text")
-        at = self.instant(said, "at", path, _SOME_INSTANT)
+        at = self.instant(mapping, "at", path, _SOME_INSTANT)
         until, cancels_at = (
-            None if said.get(key, "") is None else self.instant(said, key, path, UNSET)
+            None if mapping.get(key, "") is None else self.instant(mapping, key, path, UNSET)
             for key in ("until", "cancels_at")
         )
-        job = self.job(said, path, at)
+        job = self.job(mapping, path, at)
         case = Case(
             name=name,
             job=job or Job.from_description(_defaults({}, at)),
-            tags=self.tags(said, path),
+            tags=self.tags(mapping, path),
             at=at,
-            facts=self.facts(said, path),
-            manually_approved=self.flag(said, "manually_approved", path, otherwise=False),
-            expect=self.choice(said, "expect", path, get_args(Verdicts), "hold"),
-            decided_by=self.texts(said, "decided_by", path, what="a list of names"),
+            facts=self.facts(mapping, path),
+            manually_approved=self.flag(mapping, "manually_approved", path, otherwise=False),
+            expect=self.choice(mapping, "expect", path, get_args(Verdicts), "hold"),
+            decided_by=self.texts(mapping, "decided_by", path, what="a list of names"),
             until=until,
             cancels_at=cancels_at,
-            reason=self.text(said, "reason", path, UNSET),
+            reason=self.text(mapping, "reason", path, UNSET),
         )
         return case if len(self.problems) == before else None
 
-    def tags(self, said: _Said, path: DocumentPath) -> Mapping[str, str] | Literal["unmeasurable"]:
-        value, path = said.get("tags", {}), (*path, "tags")
+    def tags(self, mapping: _Keys, path: DocumentPath) -> Mapping[str, str] | Literal["unmeasurable"]:
+        value, path = mapping.get("tags", {}), (*path, "tags")
         if value == "unmeasurable":
             return "unmeasurable"
         if not isinstance(value, dict):
@@ -276,8 +277,8 @@ class _Reader:
             return {}
         return {key: self.text(value, key, path, "") for key in value}
 
-    def facts(self, said: _Said, path: DocumentPath) -> CaseFacts:
-        value, path = said.get("facts", {}), (*path, "facts")
+    def facts(self, mapping: _Keys, path: DocumentPath) -> CaseFacts:
+        value, path = mapping.get("facts", {}), (*path, "facts")
         if not isinstance(value, dict):
             self.wrong(path, f"expected a mapping with {', '.join(_FACTS_KEYS)}, got {_show(value)}")
             return CaseFacts()
@@ -290,69 +291,71 @@ class _Reader:
 
     # --- the job --------------------------------------------------------------------------------------
 
-    def job(self, case: _Said, path: DocumentPath, at: datetime) -> Job | None:
-        """The whole job out of what a case says of it; None where that is wrong or missing."""
-        said, path = case.get("job", {}), (*path, "job")
-        if not isinstance(said, dict):
+    def job(self, case: _Keys, path: DocumentPath, at: datetime) -> Job | None:
+        """The job that a case describes, complete; None if the description has problems."""
+        mapping, path = case.get("job", {}), (*path, "job")
+        if not isinstance(mapping, dict):
             example = "{operation: S3PutObjectTagging, total_tasks: 10}"
-            self.wrong(path, f"expected a mapping such as {example}, got {_show(said)}")
+            self.wrong(path, f"expected a mapping such as {example}, got {_show(mapping)}")
             return None
         before = len(self.problems)
-        self.keys(said, _JOB_WORDS, path, JOB_MEMBERS)
-        if "job" in case and "operation" not in said and "Operation" not in said:
+        self.keys(mapping, _JOB_KEYS, path, JOB_MEMBERS)
+        if "job" in case and "operation" not in mapping and "Operation" not in mapping:
             self.wrong(path, "operation is missing; write a name such as S3PutObjectTagging, or {NAME: {parameters}}")
-        words = self.words(said, path)
+        words = self.words(mapping, path)
         if len(self.problems) > before:
             words = {}
-        description = _defaults(words, at, generated="ManifestGenerator" in said)
+        description = _defaults(words, at, generated="ManifestGenerator" in mapping)
         members: dict[str, Json] = {}
-        for member in (each for each in JOB_MEMBERS if each in said):
-            members[member] = _as_json(said[member])
+        for member in (each for each in JOB_MEMBERS if each in mapping):
+            members[member] = _as_json(mapping[member])
             try:
                 Job.from_description(_present({**description, member: members[member]}))
             except JobDescriptionError as error:
                 where, _, what = str(error).partition(": ")
                 steps = where.split(".") if where.split(".")[0] == member else [member]
-                value: Plain = dict(said)
+                value: Plain = dict(mapping)
                 for step in steps:
                     value = value.get(step) if isinstance(value, Mapping) else None
                 shown = re.sub(r"got \w+$", f"got {_show(value)}", what or str(error))
                 self.wrong((*path, *steps), f"{shown}; write it as DescribeJob returns it")
             else:
-                self.members(member, said[member], (*path, member))
+                self.members(member, mapping[member], (*path, member))
         if len(self.problems) > before:
             return None
         job = Job.from_description(_present({**description, **members}))
         if "CreationTime" not in members and job.suspended_date and job.creation_time:
-            return replace(job, creation_time=min(job.creation_time, job.suspended_date))  # created first, as any job
+            return replace(
+                job, creation_time=min(job.creation_time, job.suspended_date)
+            )  # no job is suspended before it is created
         return job
 
-    def words(self, said: _Said, path: DocumentPath) -> dict[str, Json]:
-        """What the language's own words say, as far as it is right."""
+    def words(self, mapping: _Keys, path: DocumentPath) -> dict[str, Json]:
+        """The values of the keys in `_JOB_KEYS`, as far as they are valid."""
         words: dict[str, Json] = {}
         for word in ("role", "description"):
-            words[word] = self.text(said, word, path, None, nothing=True)
-        words["total_tasks"] = self.count(said, "total_tasks", path, None, nothing=True)
-        words["priority"] = self.count(said, "priority", path, None, nothing=True)
-        words["account"] = self.form(said, "account", path, _ACCOUNT_FORM, "12 digits in quotes")
-        words["region"] = self.form(said, "region", path, _REGION_FORM, "a Region such as eu-central-1")
-        words["status"] = self.choice(said, "status", path, _STATUSES, "Suspended")
-        if said.get("confirmation_required", False) is not None:
-            words["confirmation_required"] = self.flag(said, "confirmation_required", path, otherwise=True)
+            words[word] = self.text(mapping, word, path, None, nothing=True)
+        words["total_tasks"] = self.count(mapping, "total_tasks", path, None, nothing=True)
+        words["priority"] = self.count(mapping, "priority", path, None, nothing=True)
+        words["account"] = self.form(mapping, "account", path, _ACCOUNT_FORM, "12 digits in quotes")
+        words["region"] = self.form(mapping, "region", path, _REGION_FORM, "a Region such as eu-central-1")
+        words["status"] = self.choice(mapping, "status", path, _STATUSES, "Suspended")
+        if mapping.get("confirmation_required", False) is not None:
+            words["confirmation_required"] = self.flag(mapping, "confirmation_required", path, otherwise=True)
         words["suspended_for"] = self.form(
-            said, "suspended_for", path, _DURATION_FORM, "a duration such as 4s, 10m or 2d"
+            mapping, "suspended_for", path, _DURATION_FORM, "a duration such as 4s, 10m or 2d"
         )
-        words["operation"] = self.operation(said, path)
-        return {word: value for word, value in words.items() if word in said}
+        words["operation"] = self.operation(mapping, path)
+        return {word: value for word, value in words.items() if word in mapping}
 
-    def form(self, said: _Said, key: str, path: DocumentPath, form: re.Pattern[str], what: str) -> str:
-        value = said.get(key)
-        if key in said and not (isinstance(value, str) and form.fullmatch(value)):
+    def form(self, mapping: _Keys, key: str, path: DocumentPath, form: re.Pattern[str], what: str) -> str:
+        value = mapping.get(key)
+        if key in mapping and not (isinstance(value, str) and form.fullmatch(value)):
             self.wrong((*path, key), f"expected {what}, got {_show(value)}{_quoting(value)}")
         return str(value)
 
-    def operation(self, said: _Said, path: DocumentPath) -> Json:
-        value, path = said.get("operation"), (*path, "operation")
+    def operation(self, mapping: _Keys, path: DocumentPath) -> Json:
+        value, path = mapping.get("operation"), (*path, "operation")
         match value:
             case None:
                 return None
@@ -368,12 +371,12 @@ class _Reader:
                 return None
 
     def members(self, structure: str, value: Plain, path: DocumentPath) -> None:
-        """Note members that S3's request model does not have, and values that they can't have."""
+        """Report members that S3's request model does not have, and values that they can't have."""
         shape = case_shapes().get(structure)
         if shape is None or value is None:
             return
         if structure == "Operation" and isinstance(value, dict):
-            for name in value:  # one that this version does not know is a warning, or what the case is about
+            for name in value:  # an unknown operation is a warning elsewhere, or what the case tests
                 if name in shape.members and value[name] is not None:
                     self.problems_of(mistakes(shape.members[name], value[name]), (*path, name))
         else:
@@ -385,31 +388,31 @@ class _Reader:
 
     # --- single values --------------------------------------------------------------------------------
 
-    def keys(self, said: _Said, known: Sequence[str], path: DocumentPath, others: Sequence[str] = ()) -> None:
-        for key in said:
+    def keys(self, mapping: _Keys, known: Sequence[str], path: DocumentPath, others: Sequence[str] = ()) -> None:
+        for key in mapping:
             if key not in known and key not in others:
                 shown = [*known, "DescribeJob's members such as Report"] if others else known
                 above = others and suggestions.inflected(key, _CASE_KEYS)  # only a job has others
                 hint = f"{above} belongs one level up, beside job" if above else _hint(key, [*known, *others], shown)
                 self.wrong((*path, key), f"unknown key; {hint}")
 
-    def must_say(self, said: _Said, keys: Iterable[str], path: DocumentPath) -> None:
+    def require_keys(self, mapping: _Keys, keys: Iterable[str], path: DocumentPath) -> None:
         for key in keys:
-            if key not in said:
+            if key not in mapping:
                 self.wrong(path, f"{key} is missing; {_MISSING[key]}")
 
-    def text(self, said: _Said, key: str, path: DocumentPath, otherwise: V, *, nothing: bool = False) -> str | V:
+    def text(self, mapping: _Keys, key: str, path: DocumentPath, otherwise: V, *, nothing: bool = False) -> str | V:
         """Text; with `nothing`, null too."""
-        value = said.get(key)
+        value = mapping.get(key)
         if isinstance(value, str):
             return value
-        if key in said and not (nothing and value is None):
+        if key in mapping and not (nothing and value is None):
             self.wrong((*path, key), f"expected text, got {_show(value)}{_quoting(value)}")
         return otherwise
 
-    def texts(self, said: _Said, key: str, path: DocumentPath, *, what: str) -> tuple[str, ...] | UnsetType:
-        value = said.get(key)
-        if key not in said:
+    def texts(self, mapping: _Keys, key: str, path: DocumentPath, *, what: str) -> tuple[str, ...] | UnsetType:
+        value = mapping.get(key)
+        if key not in mapping:
             return UNSET
         if not isinstance(value, list):
             self.wrong((*path, key), f"expected {what}, got {_show(value)}; write it as [...]")
@@ -419,18 +422,18 @@ class _Reader:
                 self.wrong((*path, key, number), f"expected text, got {_show(item)}{_quoting(item)}")
         return tuple(map(str, value))
 
-    def count(self, said: _Said, key: str, path: DocumentPath, otherwise: V, *, nothing: bool = False) -> int | V:
-        value = said.get(key)
+    def count(self, mapping: _Keys, key: str, path: DocumentPath, otherwise: V, *, nothing: bool = False) -> int | V:
+        value = mapping.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value
-        if key in said and not (nothing and value is None):
+        if key in mapping and not (nothing and value is None):
             meant = suggestions.number_meant(value)
             hint = f"; write {meant}" if meant else ""
             self.wrong((*path, key), f"expected a whole number >= 0, got {_show(value)}{hint}")
         return otherwise
 
-    def flag(self, said: _Said, key: str, path: DocumentPath, *, otherwise: bool) -> bool:
-        value = said.get(key, otherwise)
+    def flag(self, mapping: _Keys, key: str, path: DocumentPath, *, otherwise: bool) -> bool:
+        value = mapping.get(key, otherwise)
         if isinstance(value, bool):
             return value
         meant = suggestions.boolean_meant(value)
@@ -438,18 +441,18 @@ class _Reader:
         self.wrong((*path, key), f"expected true or false, got {_show(value)}{hint}")
         return otherwise
 
-    def choice(self, said: _Said, key: str, path: DocumentPath, choices: Sequence[V], otherwise: V) -> V:
+    def choice(self, mapping: _Keys, key: str, path: DocumentPath, choices: Sequence[V], otherwise: V) -> V:
         for choice in choices:
-            if said.get(key, otherwise) == choice:
+            if mapping.get(key, otherwise) == choice:
                 return choice
-        value, known = said.get(key), [str(each) for each in choices]
+        value, known = mapping.get(key), [str(each) for each in choices]
         near = suggestions.nearest(value, known) if isinstance(value, str) else None
         meant = f"; did you mean {near}?" if near else ""
         self.wrong((*path, key), f"expected {', '.join(known[:-1])} or {known[-1]}, got {_show(value)}{meant}")
         return otherwise
 
-    def instant(self, said: _Said, key: str, path: DocumentPath, otherwise: V) -> datetime | V:
-        value = said.get(key)
+    def instant(self, mapping: _Keys, key: str, path: DocumentPath, otherwise: V) -> datetime | V:
+        value = mapping.get(key)
         try:
             if isinstance(value, str):
                 instant = parse_moment(value)
@@ -457,15 +460,15 @@ class _Reader:
                 return instant
         except (ValueError, OverflowError):
             pass
-        if key in said:
+        if key in mapping:
             wanted = "a date or an instant with its offset such as 2026-11-20T12:00:00Z"
             self.wrong((*path, key), f"expected {wanted}, got {_show(value)}{_no_date(value) or _in_utc(value)}")
         return otherwise
 
 
 _MISSING: Mapping[str, str] = {
-    "policy": "write which policies the cases test: a file or directory, relative to this file",
-    "cases": "write a list of cases: jobs, and the verdict expected of each",
+    "policy": "name the policies that the cases test: a file or directory, relative to this file",
+    "cases": "write a list of cases: jobs, and the verdict expected for each",
     "name": "write what the case shows; each case needs a unique name",
     "job": "write at least {operation: NAME}",
     "at": "write the instant of the review, such as 2026-11-20T12:00:00Z",
@@ -473,11 +476,11 @@ _MISSING: Mapping[str, str] = {
 }
 _CREATED_BEFORE = timedelta(hours=1)
 _SUSPENDED_FOR = "30m"
-"""How long a job is Suspended where nothing is said: longer than the usual grace."""
+"""How long a job has been Suspended if the case does not say: longer than the usual grace."""
 
 
 def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = False) -> dict[str, Json]:
-    """A description with what the words say, and everything else that a job has."""
+    """S3's description of a job with these values, and defaults for everything else."""
     region, account = words.get("region", _REGION), words.get("account", _ACCOUNT)
     partition = (
         "aws-cn" if str(region).startswith("cn-") else "aws-us-gov" if str(region).startswith("us-gov-") else "aws"
@@ -499,7 +502,7 @@ def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = Fals
             "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
             "Location": {"ObjectArn": f"arn:{partition}:s3:::manifests/manifest.csv", "ETag": "0" * 32},
         }
-    description |= {member: words[word] for word, member in _MEMBER_OF_WORD.items() if word in words}
+    description |= {member: words[word] for word, member in _MEMBER_OF_KEY.items() if word in words}
     if "operation" in words:
         description["Operation"] = words["operation"]
     if "total_tasks" in words:
@@ -508,18 +511,18 @@ def _defaults(words: Mapping[str, Json], at: datetime, *, generated: bool = Fals
 
 
 def _before(instant: datetime, by: timedelta) -> datetime:
-    """So long before, or the first instant that there is."""
+    """The instant so long before, or the earliest one that datetime can represent."""
     earliest = datetime.min.replace(tzinfo=UTC)
     return instant - by if instant - earliest > by else earliest
 
 
 def _present(description: Mapping[str, Json]) -> dict[str, Json]:
-    """A description without what is said to be missing."""
+    """A description without the members that are null."""
     return {name: value for name, value in description.items() if value is not None}
 
 
 def _as_json(value: Plain) -> Json:
-    """The same value; YAML gives nothing that JSON lacks."""
+    """The same value, typed as JSON: YAML data has no other types here."""
     match value:
         case dict():
             return {name: _as_json(each) for name, each in value.items()}
@@ -529,7 +532,7 @@ def _as_json(value: Plain) -> Json:
             return value
 
 
-# --- words --------------------------------------------------------------------------------------------
+# --- messages --------------------------------------------------------------------------------------------
 
 
 def _not_a_policy(file: Path) -> str:
@@ -537,7 +540,7 @@ def _not_a_policy(file: Path) -> str:
     then = (
         f"run its cases with `batchgate policy test {shlex.quote(str(beside))}`"
         if beside.is_file()
-        else "see `batchgate policy new` for how its cases are written"
+        else "run `batchgate policy new` to see how cases are written"
     )
     return (
         "expected a file of test cases, got a policy document; "
@@ -546,7 +549,7 @@ def _not_a_policy(file: Path) -> str:
 
 
 def _no_date(value: Plain) -> str:
-    """Why the date of an instant does not exist; "" where it does."""
+    """Why the date of an instant does not exist; "" if it exists."""
     try:
         calendars.parse_date(value[:10] if isinstance(value, str) else "")
     except calendars.CalendarValueError as error:
@@ -555,7 +558,7 @@ def _no_date(value: Plain) -> str:
 
 
 def _in_utc(value: Plain) -> str:
-    """What to write for an instant without an offset, if it is meant in UTC; "" for anything else."""
+    """How to write an instant without an offset if it is in UTC; "" for anything else."""
     try:
         instant = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -578,7 +581,7 @@ _SHOWN_AT_MOST = 60
 
 
 def _show(value: Plain) -> str:
-    """What was found, short enough to read."""
+    """A value as a message shows it, shortened."""
     match value:
         case None:
             return "nothing"

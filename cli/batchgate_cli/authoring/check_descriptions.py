@@ -51,24 +51,26 @@ LINTS_OF_TEXTS = ("regular-expression", "list-name-as-text", "word-as-text")
 
 TEXT = "text"
 RANGE = "a range"
-BUCKETS = "bucket words"
+BUCKETS = "bucket tests"
 NEVER = "never"
 NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
-DESCRIBED = "nothing but DescribeJob, which the gate always reads"
-PARAMETERS = "a test by path"
+DESCRIBED = "only DescribeJob, which every review calls"
+PARAMETERS = "tests by path"
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
         TEXT: "a pattern (`*` and `?`), `{glob: ...}`, a list of them (any), `{list: NAME}`, `{not: ...}` or"
         " `{present: true|false}`",
         RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
-        BUCKETS: "`any` (at least one), `only` (every one), `none`, or several of them, which must all hold; each"
-        " with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
-        PARAMETERS: "for each path what its kind allows: text a pattern, `{glob: ...}`, a list of them (any) or `{list:"
-        " NAME}`; a whole number, `true` or `false` that value or a list of values; a number also a range; a time"
-        " `before`, `after` and `within`; a list `any`, `only` and `none`, over what a text takes or, where its"
-        " elements are structures, over a mapping of sub-paths with tests, all of which one element must meet; and all"
-        " of them `{not: ...}` and `{present: true|false}`. Words of one kind side by side must all hold",
+        BUCKETS: "`any` (at least one bucket), `only` (every bucket), `none`, or several of these, which must all be"
+        " met;"
+        " each with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
+        PARAMETERS: "for each path a test of its kind. Text: a pattern, `{glob: ...}`, a list of them (any) or"
+        " `{list: NAME}`."
+        " A whole number, `true` or `false`: that value, or a list of values; a number also a range. A time:"
+        " `before`, `after` and `within`. A list: `any`, `only` and `none`, each with the tests of text or, if the"
+        " elements are structures, with a mapping of sub-paths to tests, all of which one element must meet. Every"
+        " kind: `{not: ...}` and `{present: true|false}`. If several keys are given, all must be met",
     }
 )
 """The forms that several checks take, by the word for them."""
@@ -89,15 +91,15 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             needs=DESCRIBED,
         ),
         "operation_parameters": CheckDescription(
-            looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. Paths"
-            " side by side must all hold.",
+            looks_at="Parameters of the operation, each by a dotted path that begins with the operation's name. If"
+            " several paths are given, all must be met.",
             source="DescribeJob, Operation",
             takes=PARAMETERS,
-            absent="the job has another operation, or its operation does not say the parameter; `only` and `none` are"
-            " met",
+            absent="the job has another operation, or its operation does not have the parameter; `only` and `none`"
+            " are met",
             unknown=NEVER,
-            unmeasurable="the gate's AWS SDK can't read the operation; `within` also where S3 does not report when the"
-            " job was created; below an operation that this version does not know a path that leads into a list",
+            unmeasurable="the gate's AWS SDK can't read the operation; `within` also if S3 does not report when the"
+            " job was created; for an operation that this version does not know, also a path that leads into a list",
             example="operation_parameters:\n"
             "  S3InitiateRestoreObject.ExpirationInDays: {at_most: 7}\n"
             "  S3PutObjectRetention.Retention.RetainUntilDate: {within: 365d}\n"
@@ -124,30 +126,31 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             ' a positive test: [operands](#operands) shows how to say "at most 365 days if it is set".',
         ),
         "total_tasks": CheckDescription(
-            looks_at="Objects in the manifest: a count, not bytes.",
+            looks_at="The number of objects in the manifest, not their size.",
             source="DescribeJob, ProgressSummary.TotalNumberOfTasks",
             takes=RANGE,
             absent=NEVER,
-            unknown="before Suspended, as long as S3 says 0 or nothing",
-            unmeasurable="S3 says 0 or nothing at Suspended: that is never read as a small job",
+            unknown="before Suspended, as long as S3 reports 0 or no value",
+            unmeasurable="S3 reports 0 or no value for a Suspended job, which never counts as a small job",
             example="total_tasks: {at_most: 1_000_000}",
             lints=("empty-range",),
-            needs="nothing but DescribeJob; S3 counts the objects before it suspends the job",
+            needs="only DescribeJob; S3 counts the objects before it suspends the job",
         ),
         "manifest": CheckDescription(
             looks_at="The list of objects: `format`, `bucket`, `key` and `version` of the manifest, whether S3"
-            " `generated` it, whether it is `stored`, and its own size in `bytes`. Words side by side must all hold.",
+            " `generated` it, whether it is `stored`, and its own size in `bytes`. If several keys are given, all"
+            " must be met.",
             source="DescribeJob, Manifest, ManifestGenerator and GeneratedManifestDescriptor; for `bytes` HeadObject"
             " of the object whose ETag and version the job names",
             takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`: a"
             " range; or `not` around them together",
-            absent="S3 describes the manifest without that member: `version` where the job names none",
-            unknown="`bucket`, `key`, `version`, `bytes`, and `format` where S3 does not report it: before Suspended,"
+            absent="S3 describes the manifest without that member: `version` if the job names none",
+            unknown="`bucket`, `key`, `version`, `bytes`, and `format` if S3 does not report it: before Suspended,"
             " while a manifest that will be stored is not generated yet",
-            unmeasurable="the same where no manifest is stored; all where S3 says both a manifest and a generator;"
-            " `bucket`, `key` and `bytes` where it lies in no"
-            f" general-purpose bucket ({NO_BUCKET}); `key` of an ARN without one; `bytes` also where the object"
-            " can't be read or is another one by now",
+            unmeasurable="the same keys if no manifest is stored; all keys if S3 reports both a manifest and a"
+            " generator; `bucket`, `key` and `bytes` if the manifest is not in a general-purpose bucket"
+            f" ({NO_BUCKET}); `key` if the ARN has none; `bytes` also if the object can't be read or has been"
+            " replaced",
             example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
             lints=(
                 "impossible-value",
@@ -159,20 +162,20 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             ),
             remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
             " generator's EnableManifestOutput.",
-            needs="for `bytes` the setting [`manifest_buckets`](settings.md), off by default, and if they are"
-            " encrypted with a customer key `manifest_keys`: without, every job that `bytes` governs is"
-            " held. The other words need nothing but DescribeJob",
+            needs="for `bytes` the setting [`manifest_buckets`](settings.md), which is empty by default, and"
+            " `manifest_keys` if the manifests are encrypted with a customer key. Without them, every job that"
+            " `bytes` governs is held. The other keys need only DescribeJob",
         ),
         "manifest_generator": CheckDescription(
-            looks_at="Members of the generator that lists the objects, each by a dotted path. Paths side by side must"
-            " all hold.",
+            looks_at="Members of the generator that lists the objects, each by a dotted path. If several paths"
+            " are given, all must be met.",
             source="DescribeJob, ManifestGenerator.S3JobManifestGenerator",
             takes=PARAMETERS,
-            absent="the job has a manifest of its own, or its generator does not say the member; `only` and `none` are"
-            " met",
+            absent="the job has a manifest of its own, or its generator does not have the member; `only` and `none`"
+            " are met",
             unknown=NEVER,
-            unmeasurable="S3 says neither a manifest nor a generator that this version knows, or both; `within` also"
-            " where S3 does not report when the job was created",
+            unmeasurable="S3 reports neither a manifest nor a generator that this version knows, or both; `within`"
+            " also if S3 does not report when the job was created",
             example="manifest_generator:\n"
             "  Filter.KeyNameConstraint.MatchAnyPrefix: {only: [logs/*]}\n"
             '  ExpectedBucketOwner: "${account}"',
@@ -182,15 +185,15 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             needs=DESCRIBED,
         ),
         "object_bytes": CheckDescription(
-            looks_at="The objects' own sizes added up.",
-            source="the manifest's rows, where they say sizes (inventory reports do)",
+            looks_at="The total size of the objects, in bytes.",
+            source="the manifest's rows, if they contain sizes (those of inventory reports do)",
             takes=RANGE,
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="the manifest can't be read, or its rows say no sizes",
+            unmeasurable="the manifest can't be read, or its rows contain no sizes",
             example="object_bytes: {at_most: 10_000_000_000}",
             lints=("empty-range", "unreadable-manifest-holds", "not-measured-yet"),
-            needs="reading manifests' rows, which this version does not do: **every job that it governs is held**",
+            needs="the rows of manifests, which this version does not read: **every job that it governs is held**",
         ),
         "source_buckets": CheckDescription(
             looks_at="Every bucket that the job reads or changes.",
@@ -198,31 +201,32 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             takes=BUCKETS,
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="S3 generates no manifest from one bucket, and the manifest can't be read; S3 says both a"
-            " manifest and a generator; and what is no"
-            f" general-purpose bucket ({NO_BUCKET}), where no other bucket decides",
+            unmeasurable="S3 does not generate the manifest from one bucket, and the manifest can't be read; S3 reports"
+            " both a manifest and a generator; a bucket is not a general-purpose bucket"
+            f" ({NO_BUCKET}), unless another bucket already decides the check",
             example="source_buckets: {only: [lake-prod, archive]}",
             lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "not-measured-yet"),
-            remark="The manifest's own bucket proves nothing about the rows, and is not counted.",
-            needs="a manifest that S3 generates from one bucket. This version does not read manifests' rows:"
+            remark="The bucket in which the manifest is stored is not counted: it does not show which buckets the rows"
+            " name.",
+            needs="a manifest that S3 generates from one bucket. This version does not read the rows of manifests:"
             " **every other job that it governs is held**",
         ),
         "destination_buckets": CheckDescription(
             looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
             source="DescribeJob, Operation S3PutObjectCopy.TargetResource",
             takes=BUCKETS,
-            absent="no other operation that this version knows has a destination: `any` is violated, `only` and"
-            " `none` are met",
+            absent="the job has another operation: no other operation that this version knows has a destination. `any`"
+            " is violated, `only` and `none` are met",
             unknown=NEVER,
-            unmeasurable=f"the copy goes to no general-purpose bucket ({NO_BUCKET}); S3ReplicateObject, whose rules"
-            " stand at the bucket; an unknown operation",
+            unmeasurable=f"the copy does not go to a general-purpose bucket ({NO_BUCKET}); the operation is"
+            " S3ReplicateObject, whose destinations are in the bucket's replication rules, or unknown",
             example="destination_buckets: {none: [lake-prod-*]}",
             lints=("impossible-value", "only-in-wide-pattern", "met-without-destination"),
             needs=DESCRIBED,
         ),
         "tags": CheckDescription(
-            looks_at="The job's tags, each by its key. Keys side by side must all hold.",
-            source="GetJobTagging, read only where a policy asks for tags",
+            looks_at="The job's tags, each by its key. If several keys are given, all must be met.",
+            source="GetJobTagging, called only if a policy asks for tags",
             takes="for each key: text",
             absent="the job has no such tag",
             unknown=NEVER,
@@ -237,14 +241,15 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
                 "word-as-tag",
             ),
             remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
-            " Whoever creates a job writes its tags, and may change them later. An empty tag is present.",
-            needs="GetJobTagging, which the gate's role may call: where it fails, every job that it governs is held",
+            " The requester writes the job's tags, and may change them later. An empty tag is present.",
+            needs="GetJobTagging, which the gate's role may call. If the tags can't be read, every job that it governs"
+            " is held",
         ),
         "role": CheckDescription(
             looks_at="The ARN of the IAM role that the job runs with.",
             source="DescribeJob, RoleArn",
             takes=TEXT,
-            absent="S3 says no role",
+            absent="S3 reports no role",
             unknown=NEVER,
             unmeasurable=NEVER,
             example='role: "arn:${partition}:iam::${account}:role/batch/*"',
@@ -255,7 +260,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             looks_at="The job's priority; higher runs first.",
             source="DescribeJob, Priority",
             takes=RANGE,
-            absent="S3 says no priority",
+            absent="S3 reports no priority",
             unknown=NEVER,
             unmeasurable=NEVER,
             example="priority: {at_most: 50}",
@@ -271,26 +276,28 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             unmeasurable=NEVER,
             example="description: {present: true}",
             lints=("dodged-by-requester", "claimed-by-requester"),
-            remark="The requester writes it: ask for it, and approve nothing by it.",
+            remark="The requester writes it. Require it if you like, but don't approve a job because of it.",
             needs=DESCRIBED,
         ),
         "report": CheckDescription(
             looks_at="The completion report: `enabled`, `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`."
-            " Words side by side must all hold.",
+            " If several keys are given, all must be met.",
             source="DescribeJob, Report",
             takes="`enabled`: `true` or `false`; `scope`, `bucket`, `prefix`, `format`, `expected_bucket_owner`: text;"
             " `present: true|false` alone; or `not` around them together",
             absent="the job has no report structure, or the structure lacks that member",
             unknown=NEVER,
-            unmeasurable=f"`bucket` where the report goes to no general-purpose bucket ({NO_BUCKET}, a path)",
+            unmeasurable=f"`bucket` if the report does not go to a general-purpose bucket ({NO_BUCKET}, a path)",
             example="report:\n"
             "  enabled: true\n"
             "  scope: AllTasks\n"
             '  bucket: "audit-${account}-${region}"\n'
             '  expected_bucket_owner: "${account}"',
             lints=("impossible-value", "only-in-wide-pattern"),
-            remark="Bucket names are global: whoever is first may own a bucket of the name that is meant."
-            " `expected_bucket_owner` asks that the job itself says whose it must be, and S3 holds the job to that.",
+            remark="Bucket names are global: another AWS customer may own the bucket of that name. With"
+            " `expected_bucket_owner` the job itself has to name the owner, and S3 writes the report only into a"
+            " bucket of"
+            " that owner.",
             needs=DESCRIBED,
         ),
         "account": CheckDescription(
@@ -302,8 +309,8 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             unmeasurable=NEVER,
             example="account: {list: sandboxes}",
             lints=("impossible-value",),
-            remark="Without quotes YAML reads digits as a number, which is refused.",
-            needs="nothing: it stands in the job's ARN",
+            remark="YAML reads digits without quotes as a number, which is an error.",
+            needs="nothing: it is part of the job's ARN",
         ),
         "region": CheckDescription(
             looks_at="The Region that the job is in.",
@@ -315,10 +322,10 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             example="region: [eu-*, us-east-1]",
             lints=("impossible-value",),
             remark="Copy jobs run in the Region of their destination, all others in that of their objects.",
-            needs="nothing: it stands in the job's ARN",
+            needs="nothing: it is part of the job's ARN",
         ),
         "window": CheckDescription(
-            looks_at="Whether a calendar is open at this instant.",
+            looks_at="Whether a calendar is open at the instant of the review.",
             source="the gate's clock",
             takes="a calendar's name, a list of names (any of them open), `{list: NAME}`, or `{not: ...}`"
             " around one of them",
@@ -333,7 +340,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
                 "either-window",
                 "cancelled-outside-window",
             ),
-            remark="A job that nothing but a window holds runs when the window opens, if that is within the 30 days"
+            remark="A job that only a window holds is approved when the window opens, if that is within the 30 days"
             " after which S3 fails a Suspended job.",
             needs="nothing: time-zone data ships with the gate",
         ),
@@ -347,7 +354,8 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             example="manual_approval: required",
             lints=("one-approval-for-both",),
             remark="One decision of one person meets every `manual_approval` that governs the job; two approvers"
-            " can't be asked for yet. Stands in `require` only, also below `any` and `all`; not in `match`, `unless` or"
+            " can't be required yet. Allowed only in `require`, also inside `any` and `all`; not in `match`, `unless`"
+            " or"
             " exceptions.",
             needs="a person who may decide jobs, see [operations.md](operations.md): until then every job that"
             " it governs is held",

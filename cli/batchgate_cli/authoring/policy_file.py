@@ -1,4 +1,4 @@
-"""Policy files: YAML 1.2 in, a policy set with the line of everything that is said in it out."""
+"""Reads policy files, YAML 1.2, into a policy set with the place (file, line, column) of every value."""
 
 import re
 import shlex
@@ -30,22 +30,22 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 DocumentPath: TypeAlias = tuple[str | int, ...]
 
 FILE_BYTES_AT_MOST = 1 << 17
-"""Some five hundred statements; more go into several files. What is larger takes seconds to read."""
+"""About 500 statements; larger sets are split into several files. A larger file would take seconds to read."""
 
 BRACKETS_AT_MOST = 10_000
-"""Opening brackets in a file: the parser takes time quadratic in those that stay open."""
+"""Opening brackets in a file: the parser's time is quadratic in those that are not closed."""
 
 PARTS_LEFT_OUT_AT_MOST = 20
-"""Parts of a file that are no YAML, without which the rest is read; a file with more is not looked at any further."""
+"""Parts that are not YAML, without which a file is read; of a file with more, only the first is reported."""
 
 FOREIGN_AT_MOST = 3
-"""Characters of a file that no text has; a file with more is no text."""
+"""Characters in a file that text does not have; a file with more is not taken for text."""
 
 VALUES_AT_MOST = 100_000
-"""Values in a file with all aliases followed."""
+"""Values in a file, with all aliases resolved."""
 
 SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
-"""What may be said in one file of a directory only."""
+"""Settings, which only one file of a policy set may contain."""
 
 _NAMED = ("lists", "calendars")
 _LISTED = ("guardrails", "policies", "exceptions")
@@ -73,7 +73,7 @@ _SPECIAL: Mapping[Callable[[int], bool], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A comment `# batchgate: allow(LINT) because REASON`, and the line it stands on."""
+    """A comment `# batchgate: allow(LINT) because REASON`, and its place."""
 
     lint: str
     because: str | None
@@ -82,14 +82,14 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A valid policy set and where everything in it was written.
+    """A valid policy set and the place of every value in it.
 
     Attributes:
-        document: All files as one document; statements in the order they are written.
+        document: All files as one document; statements in the order of the files and their lines.
         policies: The same, compiled.
-        places: For the path of each value its place.
-        silences: The comments that silence a finding.
-        not_read: Directories with policy files of their own, below those that were read.
+        places: The place of each value, by its path.
+        silences: The comments that silence findings.
+        not_read: Subdirectories that have policy files, which were not read.
     """
 
     document: model.PolicyDocument
@@ -100,7 +100,7 @@ class LoadedPolicy:
 
     @property
     def canonical_json(self) -> bytes:
-        """The runtime form: what is deployed."""
+        """The form that is deployed."""
         return canonical_json(self.document)
 
     def place_of(self, path: DocumentPath) -> Place | None:
@@ -109,14 +109,14 @@ class LoadedPolicy:
 
 
 def load(paths: Sequence[Path | str]) -> LoadedPolicy:
-    """Read one policy set from files and directories (their *.yaml and *.yml, not those below).
+    """Read one policy set from files and directories (their *.yaml and *.yml files, without subdirectories).
 
     Raises:
-        PolicyError: With every problem found, in the order of the files.
+        PolicyError: The set is invalid; with all problems, in the order of the files.
         OSError: A file can't be read.
     """
     found = list(_files(paths))
-    _refuse_twice(found)
+    _reject_duplicates(found)
     files = [_read(read_file(path), str(path)) for path in found]
     if not files:
         raise PolicyError([Problem((), "expected policy files, got none")])
@@ -125,15 +125,15 @@ def load(paths: Sequence[Path | str]) -> LoadedPolicy:
 
 
 def load_text(text: str, name: str = "<policy>") -> LoadedPolicy:
-    """The same for a document that is already in memory."""
+    """Read one policy set from a text in memory."""
     return _evaluate([_read(text.encode("utf-8", "surrogatepass"), name)])
 
 
 def read_file(path: Path) -> bytes:
-    """Read a regular file: anything else might never end.
+    """Read a regular file; reading anything else might never end.
 
     Raises:
-        PolicyError: It is a pipe, a device or a socket.
+        PolicyError: The path is a pipe, a device or a socket.
         OSError: It can't be read.
     """
     mode = path.stat().st_mode
@@ -146,13 +146,14 @@ def read_file(path: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PlainFile:
-    """What any YAML 1.2 file says, read the way policies are read.
+    """The content of any YAML 1.2 file, read the way policy files are read.
 
     Attributes:
-        data: Plain data; None where the file can't be taken apart.
-        places: For the path of each value its place.
-        problems: What is no YAML 1.2, and keys that are said twice.
-        left_out: The lines that could not be read and were left out.
+        data: Plain data; None if the file can't be parsed.
+        places: The place of each value, by its path.
+        problems: What is not YAML 1.2, and duplicate keys.
+        unreadable: Whether the file can't be parsed.
+        left_out: The lines that could not be parsed and were left out.
     """
 
     data: Plain
@@ -162,7 +163,7 @@ class PlainFile:
     left_out: frozenset[int] = frozenset()
 
     def is_readable(self, problem: Problem) -> bool:
-        """Whether a problem is not about what only stands in the place of a part that is no YAML."""
+        """Whether a problem is about a line that was parsed, not about one that was left out."""
         return _is_readable(problem, self.left_out)
 
     def place_of(self, path: DocumentPath) -> Place | None:
@@ -171,16 +172,16 @@ class PlainFile:
 
 
 def read_yaml(content: bytes, name: str) -> PlainFile:
-    """Read any YAML 1.2 file; its problems are returned beside its data."""
+    """Read any YAML 1.2 file; problems are returned, not raised."""
     read = _read(content, name)
     return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable, frozenset(read.left_out))
 
 
 def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
-    """The same where anything wrong is too much.
+    """Read a YAML 1.2 file that must have no problems.
 
     Raises:
-        PolicyError: It is no YAML 1.2, or says a key twice.
+        PolicyError: It is not YAML 1.2, or has duplicate keys.
     """
     read = read_yaml(content, name)
     if read.problems:
@@ -189,14 +190,14 @@ def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, 
 
 
 def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
-    """Check the shape of each file by itself, and the references of all together."""
+    """Check the shape of each file, then the references between all files, and compile."""
     for read in files:
         if _is_of_cases(read.data):
             read.unreadable = True
-            read.problems.append(Problem((), f"{_OF_CASES} {shlex.quote(read.places[()].file)}`", read.places[()]))
+            read.problems.append(Problem((), f"{_GOT_CASES} {shlex.quote(read.places[()].file)}`", read.places[()]))
         elif isinstance(read.data, dict) and "version" not in read.data and {"Job", "JobArn"} & read.data.keys():
             read.unreadable = True
-            message = f"{_A_JOB} {shlex.quote(read.places[()].file)}`"
+            message = f"{_GOT_A_JOB} {shlex.quote(read.places[()].file)}`"
             read.problems.append(Problem((), message, read.places[()]))
         elif not read.unreadable:
             read.note(_located(problem, read.places) for problem in find_problems(read.data, references=False))
@@ -206,7 +207,7 @@ def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
         problems += whole.problems
     if not any(
         read.unreadable or read.left_out for read in files
-    ):  # what leads into an unreadable file is not known to lead nowhere
+    ):  # a reference may be to something in a part that was not read
         problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
     if problems:
         order = {read.places[()].file: number for number, read in enumerate(files)}
@@ -221,13 +222,13 @@ def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
     try:
         document = read_document(whole.data)
         policies = compile_document(document)
-    except PolicyError as error:  # what only the whole says: it is too large
+    except PolicyError as error:  # a problem of the whole set: it is too large
         raise PolicyError([_located(problem, whole.places) for problem in error.problems]) from error
     return LoadedPolicy(document, policies, whole.places, tuple(whole.silences))
 
 
-_A_JOB = "expected a policy document, got a job; evaluate it with `batchgate policy explain POLICY --job"
-_OF_CASES = "expected a policy document, got a file of test cases; run it with `batchgate policy test"
+_GOT_A_JOB = "expected a policy document, got a job; evaluate it with `batchgate policy explain POLICY --job"
+_GOT_CASES = "expected a policy document, got a file of test cases; run it with `batchgate policy test"
 
 
 def _is_of_cases(data: Plain) -> bool:
@@ -235,7 +236,7 @@ def _is_of_cases(data: Plain) -> bool:
 
 
 def _is_collision(problem: Problem, places: Mapping[DocumentPath, Place]) -> bool:
-    """Whether two files say something that one of them alone might."""
+    """Whether a problem is that two files contain what only one may."""
     other = problem.related and _place_of(places, problem.related)
     return bool(other and problem.place and other.file != problem.place.file)
 
@@ -264,19 +265,19 @@ def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
                 hint = f"; name one of its subdirectories: {below}" if below else ""
                 message = f"expected a directory with policy files (*.yaml), got none in {path}{hint}"
                 raise PolicyError([Problem((), message)])
-            _refuse_no_files(found)
+            _reject_non_files(found)
             yield from found
         else:
             yield path
 
 
 def _is_named_as_policy(path: Path) -> bool:
-    """Whether a name ends as a policy file's, in any case: `.YAML` too, so that no policy is left out silently."""
+    """Whether a name has a policy file's suffix in any letter case, so that no `.YAML` is left out silently."""
     return path.suffix.lower() in _SUFFIXES
 
 
-def _refuse_no_files(paths: Sequence[Path]) -> None:
-    """Refuse what is named as a policy file and is none, such as a link that leads nowhere."""
+def _reject_non_files(paths: Sequence[Path]) -> None:
+    """Reject paths that are named as policy files and are none, such as broken symbolic links."""
     problems = [
         Problem(
             (), f"expected a policy file, got {_instead_of_a_file(path)}; remove or rename it", Place(str(path), 1, 1)
@@ -295,7 +296,7 @@ def _instead_of_a_file(path: Path) -> str:
 
 
 def _directories_below(path: Path) -> list[Path]:
-    """The directories right below one that hold policy files; those that can't be read are passed over."""
+    """The direct subdirectories that contain policy files; unreadable ones are skipped."""
     return sorted(below for below in path.iterdir() if below.is_dir() and _holds_policies(below))
 
 
@@ -306,8 +307,8 @@ def _holds_policies(path: Path) -> bool:
         return False
 
 
-def _refuse_twice(paths: Sequence[Path]) -> None:
-    """Refuse a file that is named twice, also by way of its directory or of a link: all in it would be said twice."""
+def _reject_duplicates(paths: Sequence[Path]) -> None:
+    """Reject a file that is given twice, also through its directory or a link: its statements would be duplicates."""
     first: dict[Path, Path] = {}
     problems: list[Problem] = []
     for path in paths:
@@ -324,11 +325,11 @@ def _refuse_twice(paths: Sequence[Path]) -> None:
 
 @dataclass(slots=True)
 class _Read:
-    """What one file says.
+    """The content of one file.
 
     Attributes:
-        unreadable: Nothing is known of what it says.
-        left_out: The lines, counted from 1, that could not be read and were left out.
+        unreadable: Whether nothing in the file can be checked.
+        left_out: The lines, counted from 1, that could not be parsed and were left out.
     """
 
     data: Plain = None
@@ -339,7 +340,7 @@ class _Read:
     left_out: set[int] = field(default_factory=set)
 
     def note(self, problems: Iterable[Problem]) -> None:
-        """Add problems, but not those of lines that were left out: what stands there instead is nobody's mistake."""
+        """Add problems, except those of lines that were left out: the author did not write what replaces them."""
         self.problems += [problem for problem in problems if _is_readable(problem, self.left_out)]
 
 
@@ -348,9 +349,9 @@ def _is_readable(problem: Problem, left_out: Collection[int]) -> bool:
 
 
 def _merge(files: Sequence[_Read]) -> _Read:
-    """Put files together as if they were one; what they may not both say is a problem.
+    """Merge files into one document; what only one of them may contain is a problem.
 
-    The shape of each file has been checked by itself: what is not put together here has a problem already.
+    The shape of each file has been checked before, so a part that can't be merged has a problem already.
     """
     whole = _Read()
     data: dict[str, Plain] = {"version": 1}
@@ -375,17 +376,17 @@ def _merge_key(
         named = data.setdefault(key, {})
         if isinstance(named, dict):
             for name in value.keys() & named.keys():
-                _say_twice(whole, (key, name), places)
+                _note_duplicate(whole, (key, name), places)
             _move(places, key, whole.places)
             data[key] = {**value, **named}
     elif key in SETTINGS:
         if key in data:
-            _say_twice(whole, (key,), places)
+            _note_duplicate(whole, (key,), places)
         _move(places, key, whole.places)
         data.setdefault(key, value)
 
 
-def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
+def _note_duplicate(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, Place]) -> None:
     first = _place_of(whole.places, path)
     message = f"also set in another file ({first}); set it once"
     whole.problems.append(Problem(path, message, _place_of(places, path), related=path))
@@ -394,7 +395,7 @@ def _say_twice(whole: _Read, path: DocumentPath, places: Mapping[DocumentPath, P
 def _move(
     places: Mapping[DocumentPath, Place], key: str, target: dict[DocumentPath, Place], *, offset: int = 0
 ) -> None:
-    """Copy the places below one key; what is known already stays."""
+    """Copy the places below one key; places that are there already stay."""
     for path, place in places.items():
         if path[:1] == (key,):
             shifted = (path[1] + offset, *path[2:]) if len(path) > 1 and isinstance(path[1], int) else path[1:]
@@ -405,7 +406,7 @@ def _move(
 
 
 class _UnreadableError(Exception):
-    """A file that can't be taken apart; nothing in it can be checked."""
+    """A file can't be parsed; nothing in it can be checked."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
         super().__init__(message)
@@ -416,7 +417,7 @@ def _read(content: bytes, name: str) -> _Read:
     read = _Read(places={(): Place(name, 1, 1)})
     try:
         text = _decode(content, name, read)
-        read.data = _NodeReader(name, read).value(_compose_what_can_be(text, name, read), ())
+        read.data = _NodeReader(name, read).value(_compose_readable_parts(text, name, read), ())
         read.silences = list(_silences(text, name))
     except _UnreadableError as error:
         read.unreadable = True
@@ -469,8 +470,8 @@ def _decode(content: bytes, name: str, read: _Read) -> str:
     return _UNPRINTABLE.sub(_REPLACED, text)
 
 
-def _compose_what_can_be(text: str, name: str, read: _Read) -> ScalarNode | SequenceNode | MappingNode:
-    """The file's nodes, without the parts that are no YAML if there are others; each such part is a problem."""
+def _compose_readable_parts(text: str, name: str, read: _Read) -> ScalarNode | SequenceNode | MappingNode:
+    """The file's nodes without the parts that are not YAML, each of which is a problem; raises if nothing is left."""
     try:
         return _compose(text)
     except _UnreadableError as first:
@@ -483,14 +484,14 @@ def _compose_what_can_be(text: str, name: str, read: _Read) -> ScalarNode | Sequ
                     node = _compose(part.text)
                 except _UnreadableError as error:
                     if error.line <= found[-1].line:
-                        continue  # more of it has to be left out
+                        continue  # a larger part has to be left out
                     found.append(error)
                 left = part.text
                 read.left_out.update(part.left_empty)
                 break
             else:
                 break
-        if node is None:  # what else seems wrong may only follow from the first
+        if node is None:  # further errors may only be consequences of the first
             read.left_out.clear()
             raise
         read.problems += [Problem((), str(error), Place(name, error.line, error.column)) for error in found]
@@ -500,15 +501,15 @@ def _compose_what_can_be(text: str, name: str, read: _Read) -> ScalarNode | Sequ
 def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
     try:
         with catch_warnings():
-            simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it: the later one counts
+            simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it; the later anchor counts
             node: ScalarNode | SequenceNode | MappingNode | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         if error.problem_mark or error.context_mark:
             found = in_plain_words(error, text)
             raise _UnreadableError(found.message, found.line, found.column) from error
-        raise _UnreadableError(_NO_YAML) from error
+        raise _UnreadableError(_INVALID_ESCAPE) from error
     except (YAMLError, ValueError, OverflowError) as error:
-        raise _UnreadableError(_NO_YAML) from error
+        raise _UnreadableError(_INVALID_ESCAPE) from error
     if node is None:
         raise _UnreadableError(
             "expected a policy document, got an empty file; `batchgate policy new` writes a first one"
@@ -516,7 +517,9 @@ def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
     return node
 
 
-_NO_YAML = "expected YAML, got an escape in double quotes that is not a valid character; write the character itself"
+_INVALID_ESCAPE = (
+    "expected YAML, got an escape in double quotes that is not a valid character; write the character itself"
+)
 
 
 def _line_of(text: str, position: int) -> tuple[int, int]:
@@ -532,7 +535,7 @@ def _silences(text: str, name: str) -> Iterator[Silence]:
 
 @dataclass(slots=True)
 class _NodeReader:
-    """Turns YAML nodes into plain data by the YAML 1.2 core schema, noting places."""
+    """Converts YAML nodes to plain data by the YAML 1.2 core schema, and records the place of each value."""
 
     name: str
     read: _Read
@@ -547,7 +550,7 @@ class _NodeReader:
             raise _UnreadableError(message, place.line, place.column)
         self.read.places.setdefault(path, self._place(node))
         if str(node.ctag.handle or "") and str(node.tag) != _STRING_TAG:
-            self._wrong(
+            self._add_problem(
                 path,
                 f"expected no YAML tag, got {shorten(str(node.tag), 60)}; put text that begins with ! in quotes",
                 self._place(node),
@@ -573,11 +576,15 @@ class _NodeReader:
         for key_node, value_node in node.value:
             place = self._place(key_node)
             if not isinstance(key_node, ScalarNode):
-                self._wrong(path, "expected a text key, got a list or a mapping; write a key such as name:", place)
+                self._add_problem(
+                    path, "expected a text key, got a list or a mapping; write a key such as name:", place
+                )
                 continue
             key = str(key_node.value)
             if key in mapping:
-                self._wrong((*path, key), f"this key is given twice, first in line {first[key].line}; keep one", place)
+                self._add_problem(
+                    (*path, key), f"this key is given twice, first in line {first[key].line}; remove one", place
+                )
                 continue
             first[key] = place
             self.read.places[*path, key] = place
@@ -597,12 +604,12 @@ class _NodeReader:
         if _INT.fullmatch(text):
             digits = text.lstrip("+-").replace("_", "")
             if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-                self._wrong(
+                self._add_problem(
                     path, f'expected a number without leading zeros; if it is text, write "{text}"', self._place(node)
                 )
                 return text
             if len(digits) > _DIGITS_AT_MOST:
-                self._wrong(
+                self._add_problem(
                     path,
                     f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}; put text in quotes",
                     self._place(node),
@@ -616,5 +623,5 @@ class _NodeReader:
     def _place(self, node: Node) -> Place:
         return Place(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def _wrong(self, path: DocumentPath, message: str, place: Place) -> None:
+    def _add_problem(self, path: DocumentPath, message: str, place: Place) -> None:
         self.read.problems.append(Problem(path, message, place))

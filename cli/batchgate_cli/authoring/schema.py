@@ -495,7 +495,7 @@ def _narrowed(part: Part, more: Part | None) -> Part:
 
 
 _TITLES: Mapping[type, str] = {
-    model.Buckets: "bucket words",
+    model.Buckets: "bucket tests",
     model.CalendarForm: "calendar",
     model.Condition: "condition",
     model.Exemption: "exception",
@@ -507,7 +507,7 @@ _TITLES: Mapping[type, str] = {
     model.ElementTerm: "test",
     model.ParameterTerm: "test",
     model.PlainElementTerm: "test",
-    model.PlainBuckets: "bucket words",
+    model.PlainBuckets: "bucket tests",
     model.PlainManifest: "manifest words",
     model.PlainParameterTerm: "test",
     model.PlainRange: "range",

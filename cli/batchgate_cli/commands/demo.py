@@ -69,10 +69,10 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Evaluate nine real jobs on this machine: no AWS account, no traffic leaves the machine.
+    """Decide nine jobs on this machine, without an AWS account; no traffic leaves the machine.
 
-    An emulator plays S3 Batch Operations. The AWS SDK creates the jobs, and the AWS CLI some of them where the checkout
-    has it. The code that you would deploy evaluates them, with its ledger in memory.
+    An emulator stands in for S3 Batch Operations. The AWS SDK creates the jobs, or the AWS CLI some of them if the
+    checkout has it. The code that you would deploy evaluates them, with its ledger in memory.
     """
     from rich.console import Console
 

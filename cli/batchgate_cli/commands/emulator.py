@@ -16,13 +16,21 @@ def serve(
         int, option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))
     ] = 0,
     s3_endpoint: Annotated[
-        str | None, option("--s3-endpoint", metavar="URL", help="S3 with the manifests. Default: none.")
+        str | None,
+        option(
+            "--s3-endpoint",
+            metavar="URL",
+            help="The S3 server with the manifests; none can be read if not given.",
+        ),
     ] = None,
-    region: Annotated[str, option(metavar="REGION", help="Region of requests without one.")] = "us-east-1",
+    region: Annotated[str, option(metavar="REGION", help="Region of requests that name none.")] = "us-east-1",
     delay_ms: Annotated[
         int,
         option(
-            "--delay-ms", metavar="NUMBER", help="How many ms a job stays in a passing status.", type=click.IntRange(0)
+            "--delay-ms",
+            metavar="NUMBER",
+            help="Milliseconds that a job stays in a transient status.",
+            type=click.IntRange(0),
         ),
     ] = 50,
     *,
@@ -38,8 +46,8 @@ def serve(
     """Serve the job API over HTTP on the loopback interface until Ctrl-C.
 
     Manifests are read with your AWS credentials: environment variables, a profile, or whatever else AWS tools find.
-    The control API under /_emulator/ is open to requests with `Authorization: Bearer TOKEN`, where TOKEN is the value
-    of the environment variable S3BATCH_CONTROL_TOKEN, and closed where that is not set. Web browsers are refused.
+    The control API under /_emulator/ takes requests with `Authorization: Bearer TOKEN`, where TOKEN is the value of
+    the environment variable S3BATCH_CONTROL_TOKEN; without that variable it takes none. Web browsers are refused.
     """
     from s3batch_emulator import serve as server
 

@@ -1,19 +1,18 @@
 """`batchgate iam`: AWS policies around the gate, filled in for the gate that is deployed."""
 
 import json
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated
 
 import click
 import msgspec
 
 from batchgate.contract import GATE_PARAMETER, DeployedGate
-from batchgate.text import shorten
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.iam_policies import (
-    Document,
-    GateResources,
-    IamPolicyError,
+    SCP_CHARACTERS_AT_MOST,
+    compact,
     operators_policy,
     service_control_policy,
 )
@@ -22,20 +21,6 @@ from batchgate_cli.operating.options import GateAccessError, ProfileOption, Regi
 app = command_group(
     "Print the AWS policies that restrict who else may decide jobs, for the deployed gate.", PLAIN_EXIT_CODES_HELP
 )
-
-_DECIDING: Final = ("job_event", "sweep")
-
-
-RolesOption = Annotated[
-    list[str] | None,
-    option(
-        "--role",
-        metavar="ARN",
-        help="A role of the gate's; can be given several times. Looked up in the SSM parameter "
-        f"{GATE_PARAMETER} if not given.",
-        show_default=False,
-    ),
-]
 
 
 @app.add(epilog=PLAIN_EXIT_CODES_HELP)
@@ -49,8 +34,34 @@ def scp(
             show_default=False,
         ),
     ] = None,
+    deployers: Annotated[
+        list[str] | None,
+        option(
+            "--deployer-role",
+            metavar="ARN",
+            help="A role that deploys the stack; can be given several times. Without it, those that `cdk bootstrap` "
+            "makes for the account and Region: cdk-hnb659fds-cfn-exec-role-* and cdk-hnb659fds-deploy-role-*.",
+            show_default=False,
+        ),
+    ] = None,
+    cancellers: Annotated[
+        list[str] | None,
+        option(
+            "--canceller",
+            metavar="ARN",
+            help="A role that may also cancel jobs that run; can be given several times. IAM can't distinguish "
+            "cancelling from confirming, so only the condition key s3:JobSuspendedCause keeps such a role from waiting "
+            "jobs: if S3 does not send that key for a waiting job, the role can confirm it.",
+            show_default=False,
+        ),
+    ] = None,
     protect_tags: Annotated[
-        bool, option("--protect-tags", help="Also deny changing the tags of jobs; policies may rest on them.")
+        bool,
+        option(
+            "--protect-tags",
+            help="Also deny changing the tags of jobs; policies may rest on them. Creating a job with tags takes "
+            "s3:PutJobTagging, too, so only the roles named by --tagger can do that then.",
+        ),
     ] = False,
     taggers: Annotated[
         list[str] | None,
@@ -61,52 +72,80 @@ def scp(
             show_default=False,
         ),
     ] = None,
-    roles: RolesOption = None,
+    parameter: Annotated[
+        Path | None,
+        option(
+            "--parameter",
+            metavar="FILE",
+            help=f"A file with the value of the SSM parameter {GATE_PARAMETER}, for whoever can't read it in the "
+            "gate's account. Looked up if not given.",
+            show_default=False,
+        ),
+    ] = None,
     profile: ProfileOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print the service control policy under which the gate and the operators alone decide waiting jobs.
+    """Print the service control policy under which nobody but the gate and the operators decides jobs.
 
-    It covers the account and Region of the gate. Nothing is changed: attach it with AWS Organizations.
+    It also keeps everybody but the roles that deploy the stack from changing what makes the gate decide: its policies,
+    functions, roles, rules, queues, alarms and records. It covers the account and Region of the gate, and it holds for
+    every update of the stack. Nothing is changed: attach it with AWS Organizations.
     """
     with reported_errors():
         if taggers and not protect_tags:
             raise click.BadParameter("has no effect without --protect-tags", param_hint="--tagger")
+        if parameter and (profile or region):
+            raise click.BadParameter("nothing is looked up with --profile or --region then", param_hint="--parameter")
+        gate = _read(parameter) if parameter else _look_up(profile, region)
+        policy = service_control_policy(
+            gate,
+            operators or (),
+            deployers=deployers or (),
+            cancellers=cancellers or (),
+            protect_tags=protect_tags,
+            taggers=taggers or (),
+        )
         if not operators:
             click.echo(
-                "batchgate: no --operators given: under this policy only the gate decides waiting jobs, and not "
+                "batchgate: no --operators given: under this policy only the gate decides jobs, and not "
                 "`batchgate jobs approve` and `cancel`",
                 err=True,
             )
-        gate = _gate(profile, region, roles)
-        _print(service_control_policy(gate, operators or (), protect_tags=protect_tags, taggers=taggers or ()))
+        if protect_tags and not taggers:
+            click.echo(
+                "batchgate: no --tagger given: creating a job with tags takes s3:PutJobTagging, so under this policy "
+                "nobody can; name the roles that create jobs with tags",
+                err=True,
+            )
+        forms = (json.dumps(policy, indent=2), json.dumps(policy, indent=1), compact(policy))
+        click.echo(next(form for form in forms if len(form) <= SCP_CHARACTERS_AT_MOST))  # white space counts
 
 
 @app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
-    """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
+    """Print the IAM policy that `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` need."""
     with reported_errors():
-        _print(operators_policy(_gate(profile, region, None)))
+        click.echo(json.dumps(operators_policy(_look_up(profile, region)), indent=2))
 
 
-def _print(document: Document) -> None:
-    click.echo(json.dumps(document, indent=2))
+def _read(parameter: Path) -> DeployedGate:
+    try:
+        return DeployedGate.decode(parameter.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise GateAccessError(
+            f"{parameter}: expected the value of the SSM parameter {GATE_PARAMETER}, as `aws ssm get-parameter --name "
+            f"{GATE_PARAMETER} --query Parameter.Value --output text` prints it: {error}"
+        ) from error
 
 
-def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> GateResources:
-    """What is deployed; with roles, only where they are, which their ARNs and the Region say."""
+def _look_up(profile: str | None, region: str | None) -> DeployedGate:
     import boto3
     from botocore.exceptions import ClientError
 
     from batchgate_cli.operating.live_gate import aws_errors
 
     with aws_errors():
-        session = boto3.session.Session(profile_name=profile, region_name=region)
-        if roles:
-            if session.region_name is None:
-                raise GateAccessError("no Region; pass --region or set AWS_REGION")
-            return _named_by_roles(roles, session.region_name)
-        client = session.client("ssm")
+        client = boto3.session.Session(profile_name=profile, region_name=region).client("ssm")
         try:
             text = str(client.get_parameter(Name=GATE_PARAMETER)["Parameter"]["Value"])
         except ClientError as error:
@@ -114,43 +153,9 @@ def _gate(profile: str | None, region: str | None, roles: list[str] | None) -> G
                 raise
             raise GateAccessError(
                 f"no gate is deployed in {client.meta.region_name} (there is no SSM parameter {GATE_PARAMETER}); "
-                "to look elsewhere pass --region or --profile; to skip the lookup pass --role"
+                "to look elsewhere pass --region or --profile"
             ) from error
     try:
-        found = DeployedGate.decode(text)
-        deciding = tuple(found.roles[each] for each in _DECIDING)
-        functions = tuple(found.functions[each] for each in _DECIDING)
-    except (msgspec.MsgspecError, KeyError) as error:
+        return DeployedGate.decode(text)
+    except msgspec.MsgspecError as error:
         raise GateAccessError(f"SSM parameter {GATE_PARAMETER}: not what a stack writes: {error}") from error
-    if not (found.queue_url and found.unreviewed_url and found.undelivered_url):
-        raise GateAccessError(f"SSM parameter {GATE_PARAMETER} names no queues: deploy the stack again")
-    where = _named_by_roles(list(deciding), client.meta.region_name)
-    return GateResources(
-        partition=where.partition,
-        region=where.region,
-        account_id=where.account_id,
-        roles=where.roles,
-        ledger_table=found.ledger_table,
-        queue=_queue_name(found.queue_url),
-        dead_letters=(_queue_name(found.unreviewed_url), _queue_name(found.undelivered_url)),
-        functions=functions,
-        application=found.appconfig.application if found.appconfig else "",
-        profile=found.appconfig.profile if found.appconfig else "",
-        key_arn=found.key_arn or "",
-        manifest_buckets=found.manifest_buckets,
-    )
-
-
-def _queue_name(url: str) -> str:
-    return url.rpartition("/")[2]
-
-
-def _named_by_roles(roles: list[str], region: str) -> GateResources:
-    """Partition and account from the roles' ARNs, `arn:PARTITION:iam::ACCOUNT:role/NAME`."""
-    places = {tuple(arn.split(":")[1:5:3]) for arn in roles}
-    if len(places) != 1 or len(next(iter(places))) != 2:  # noqa: PLR2004 - partition and account
-        raise IamPolicyError(
-            f"expected ARNs of roles in one account, got {shorten(', '.join(roles), 200, sentence=True)!r}"
-        )
-    partition, account_id = places.pop()
-    return GateResources(partition=partition, region=region, account_id=account_id, roles=tuple(roles))

@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from batchgate.jobs.model import JobRef
     from batchgate_cli.operating.live_gate import LiveGate
 
-app = command_group("See what the deployed gate holds and why, and decide it.", GATE_EXIT_CODES_HELP)
+app = command_group(
+    "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
+)
 
 JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
 ReasonOption = Annotated[
     str,
-    option(metavar="TEXT", help="Why; stands on the job and in the record.", show_default=False),
+    option(metavar="TEXT", help="Why; shown on the job and kept in its history.", show_default=False),
 ]
 
 
@@ -55,26 +57,29 @@ def held(
     table: TableOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List the jobs that wait, the oldest first: since when, until when, and what stands in the way.
+    """List the held jobs, the oldest first: since when, until when, and why.
 
     A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
     (too many cancellations in a short time), [adoption] (the job is older than the gate), [conflicting update] (an
-    opposite decision may still be taking effect).
+    opposite decision may still be taking effect). A gate that is not working is a warning above the list.
     """
     with reported_errors():
         from batchgate.gate.ports import Unreadable
+        from batchgate_cli.operating.gate_status import warning_of
         from batchgate_cli.operating.job_view import held_as_json, oldest_first, show_held
         from batchgate_cli.operating.live_gate import find_gate
 
         live = find_gate(GateOptions(profile, region, table=table))
+        warning = warning_of(live)
         found = list(live.ledger.open_items())
         items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
         for item in found:
             if isinstance(item, Unreadable):
                 show_error(f"not listed: {item.error}")
         if output is Output.JSON:
-            print(json.dumps(held_as_json(items), indent=2))
+            print(json.dumps({"warning": warning, "jobs": held_as_json(items)}, indent=2))
         else:
+            _show_warning(warning)
             show_held(text_console(), items, live.clock.now())
 
 
@@ -89,12 +94,14 @@ def show(
 ) -> None:
     """Show one job: what S3 says now, what the gate holds or decided, and every review with its objections."""
     with reported_errors():
+        from batchgate_cli.operating.gate_status import warning_of
         from batchgate_cli.operating.job_view import job_as_json, show_job
         from batchgate_cli.operating.live_gate import find_gate
 
         live = find_gate(GateOptions(profile, region, endpoint_url, table))
         ref = live.ref(job)
         state, history = live.ledger.read(ref), live.ledger.history(ref)
+        warning = warning_of(live)
         problem = ""
         try:
             described = live.jobs.describe(ref)
@@ -105,10 +112,17 @@ def show(
             gone = isinstance(error, JobNotFoundError)
             problem = "it knows no such job (any more)" if gone else printable_line(str(error))
         if output is Output.JSON:
-            print(json.dumps(job_as_json(described, state, history, problem), indent=2))
+            print(json.dumps({"warning": warning, **job_as_json(described, state, history, problem)}, indent=2))
         else:
+            _show_warning(warning)
             print_line((ref.arn, "bold"))
             show_job(text_console(), described, state, history, problem)
+
+
+def _show_warning(warning: str | None) -> None:
+    """That the gate is not working, above what it holds: on standard error, beside the output and not in it."""
+    if warning is not None:
+        print_line(("warning: ", "bold yellow"), printable_line(warning), err=True)
 
 
 @app.add(epilog=DECIDING_EXIT_CODES_HELP)
@@ -123,7 +137,7 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     endpoint_url: EndpointOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Confirm a job that waits, whatever the policies say; what they say against it goes on record, with your name.
+    """Approve a held job whatever the policies decide; their objections and your identity are recorded.
 
     Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
     --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where a
@@ -145,7 +159,7 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     endpoint_url: EndpointOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Cancel a job that waits, whatever the policies say; it can't be undone. Who and why go on record.
+    """Cancel a held job whatever the policies decide; it can't be undone. Your identity and reason are recorded.
 
     Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
     --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where an
@@ -226,7 +240,7 @@ def _is_open(live: "LiveGate", ref: "JobRef") -> bool:
 
 def _show_open(ref: "JobRef", error: str = "") -> None:
     show_error(
-        f"{ref.job_id}: {printable_line(error)}S3's response was lost; the update may still apply. Nobody else can "
+        f"{ref.job_id}: {printable_line(error)}S3's response was lost; the update may still apply. No one else can "
         "decide the job for two minutes. Then the gate asks S3 again, and evaluates the job by the policies if it is "
         f"still Suspended. To see the outcome: batchgate jobs show {ref.job_id}"
     )
@@ -237,7 +251,7 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
 
     Raises:
         click.exceptions.Exit: It is not known yet, or the job was not decided.
-        RefusedError: Somebody else decided it first.
+        RefusedError: The job was decided outside the gate first.
     """
     from batchgate_cli.operating.job_view import DONE
 
@@ -250,5 +264,7 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
     if review.action == "held":
         why = printable_line(review.reason).removeprefix("batchgate: held, ")
         show_error(f"{review.ref.job_id}: nothing was done: {why}")
-        raise click.exceptions.Exit(Exit.COULD_NOT)
-    raise RefusedError(f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, somebody else decided first")
+        raise click.exceptions.Exit(Exit.FAILED)
+    raise RefusedError(
+        f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, so it was decided outside the gate first"
+    )

@@ -42,17 +42,19 @@ def up(
             show_default=False,
         ),
     ] = None,
-    deploy: Annotated[bool, option("--deploy/--no-deploy", help="Deploy the gate, or have the services alone.")] = True,
+    deploy: Annotated[
+        bool, option("--deploy/--no-deploy", help="Deploy the gate, or start the services without it.")
+    ] = True,
     events: Annotated[bool, option("--events/--no-events", help="Print a line for every job event.")] = True,
 ) -> None:
-    """Start a local AWS, deploy the gate into it by the real cdk command, and serve both until Ctrl-C.
+    """Start a local AWS, deploy the gate into it with the real cdk command, and serve both until Ctrl-C.
 
     One port answers every service: S3 Batch Operations by the emulator, all others by ministack. Web browsers are
     refused, because a function of this local AWS is a process that runs as you. The template is that
-    of `make deploy`: events of jobs pass the deployed rule and queue to the deployed function, and the sweep runs every
-    minute. To deploy takes a checkout of batchgate, and `make setup` in it.
+    of `make deploy`: job events pass the deployed rule and queue to the deployed function, and the sweep runs every
+    minute. Deploying needs a checkout of batchgate, and `make setup` in it.
 
-    The jobs and everything else in it are gone when it ends.
+    When it stops, the jobs and everything else in it are deleted.
     """
     from rich.console import Console
 
@@ -85,14 +87,14 @@ def up(
     console.print("ended")
 
 
-@app.add(epilog=f"{POLICY_EXIT_CODES_HELP} Of `status`: 0 runs, 1 does not.")
+@app.add(epilog=f"{POLICY_EXIT_CODES_HELP} For `status`: 0 running, 1 not running.")
 def status(
     exports: Annotated[
-        bool, option("--exports", help='Only the shell settings: eval "$(batchgate local status --exports)".')
+        bool, option("--exports", help='Print the shell settings alone: eval "$(batchgate local status --exports)".')
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print whether a local AWS runs on this machine, where, and what is in it."""
+    """Show whether a local AWS is running on this machine, on which port, and which jobs it has."""
     found = running()
     if exports and found is not None and found.url:
         click.echo(_exports(found.url))
@@ -112,12 +114,12 @@ def status(
         click.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
         click.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
     if found is None or (exports and not found.url):
-        raise click.exceptions.Exit(Exit.COULD_NOT)
+        raise click.exceptions.Exit(Exit.FAILED)
 
 
 @app.add(epilog=POLICY_EXIT_CODES_HELP)
 def down() -> None:
-    """End the local AWS that runs here, with everything in it."""
+    """Stop the local AWS that runs on this machine; everything in it is deleted."""
     with reported_errors():
         ended = end()
     click.echo(f"ended: {ended.url or 'it was starting'}")
@@ -162,7 +164,7 @@ def _jobs(url: str) -> dict[str, int]:
 
 
 def _exports(url: str) -> str:
-    """Shell settings: these commands, this local AWS, and nobody's real credentials."""
+    """Shell settings: these commands, this local AWS, and no real credentials."""
     from batchgate_cli.local.services import environment
 
     commands = shlex.quote(str(Path(sys.executable).parent))

@@ -29,7 +29,7 @@ app = command_group()
 @app.add()
 def pause(
     reason: Annotated[
-        str | None, option(metavar="TEXT", help="Why; shown to everybody who asks.", show_default=False)
+        str | None, option(metavar="TEXT", help="Why; shown by `batchgate pause --status`.", show_default=False)
     ] = None,
     status: Annotated[bool, option("--status", help="Only print whether the gate is paused.")] = False,
     region: RegionOption = None,
@@ -103,7 +103,7 @@ def _end_pause(live: "LiveGate", paused: Pause) -> None:
         if another is None:
             return  # another person resumed it first
         raise GateAccessError(
-            f"not resumed: somebody paused the gate again; it is {_pause_in_words(another)}"
+            f"not resumed: the gate was paused again meanwhile; it is {_pause_in_words(another)}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""`batchgate policy`: write policies, check them, ask why."""
+"""`batchgate policy`: write, check and test policies, and explain decisions."""
 
 import json
 import sys
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.lint_file import LocatedFinding
     from batchgate_cli.authoring.policy_file import LoadedPolicy
 
-app = command_group("Check policies, and show how a job would be decided, and why.", TEST_EXIT_CODES_HELP)
+app = command_group("Write, check and test policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP)
 
 DEPLOYMENT = Path("cdk.json")
 
 
 class InputError(GateError):
-    """A file given on the command line is not what it should be."""
+    """A file named on the command line is missing or of another kind."""
 
 
 PolicyPaths = Annotated[
@@ -50,10 +50,10 @@ PolicyPaths = Annotated[
 @app.add(epilog=POLICY_EXIT_CODES_HELP)
 def check(
     paths: PolicyPaths,
-    strict: Annotated[bool, option("--strict", help="Findings fail too, with exit code 3.")] = False,
+    strict: Annotated[bool, option("--strict", help="Exit with code 3 if there are findings, too.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Validate and lint policy files: every problem at once, with file, line and what was expected.
+    """Validate and lint policy files: report all problems at once, with file, line and what was expected.
 
     A problem makes a policy invalid. A finding is valid but probably a mistake. If it is intended, add a
     comment: `# batchgate: allow(NAME) because REASON`. If the working directory has a deployment's cdk.json, its
@@ -168,7 +168,8 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         str | None,
         option(
             metavar="INSTANT",
-            help="Evaluate at this instant instead of now: ISO 8601 with an offset, such as 2026-11-22T22:30Z",
+            help="Evaluate at this instant instead of now: a date, or ISO 8601 with an offset, such as"
+            " 2026-11-22T22:30Z.",
         ),
     ] = None,
     suspended_date_survives: Annotated[
@@ -183,7 +184,8 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         bool,
         option(
             "--untagged-answer-lacks-tags",
-            help="With --job-id: the deployment's setting of this name is true, so an answer without tags means none.",
+            help="With --job-id: set it if the deployment's setting of this name is true; an answer without tags then"
+            " means that the job has none.",
         ),
     ] = False,
     everything: Annotated[
@@ -191,17 +193,18 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show how the policies decide one job, and why: each statement, each requirement, the reason.
+    """Show how the policies decide one job and why: each statement, each requirement, the reason on the job.
 
     The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed.
     """
     if (job is None) == (job_id is None):
-        raise click.BadParameter("expected either --job or --job-id", param_hint="--job")
+        got = "neither" if job is None else "both"
+        raise click.UsageError(f"expected either --job FILE or --job-id ID, got {got}")
     aws = AwsOptions(profile, region, endpoint_url, account_id, untagged_answer_lacks_tags)
     if job is not None and aws != AwsOptions():
-        raise click.BadParameter("the AWS options go with --job-id", param_hint="--job")
+        raise click.UsageError("the AWS options apply to --job-id only; remove them, or replace --job by --job-id")
     if job_id is not None and tags is not None:
-        raise click.BadParameter("a live job's tags are read from AWS", param_hint="--tags")
+        raise click.UsageError("--tags applies to --job only: with --job-id the tags are read from AWS")
     instant = _instant(at)
     from batchgate.policy.evaluate import evaluate_job
     from batchgate.policy.reason import status_update_reason
@@ -243,7 +246,7 @@ def run_cases(
     ] = None,
     require_coverage: Annotated[
         bool,
-        option("--require-coverage", help="Also fail (exit code 4) if something is not exercised by any case."),
+        option("--require-coverage", help="Exit with code 4 if no case exercises a statement or requirement, too."),
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -302,9 +305,14 @@ def _case_files(paths: list[Path]) -> list[Path]:
             sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
         )
         if not inside:
-            raise InputError(f"{path}: expected case files (*.yaml), got an empty directory")
+            raise InputError(f"{path}: expected case files (*.yaml), found none{_beside(path)}")
         found += inside
     return found
+
+
+def _beside(path: Path) -> str:
+    cases = path / "cases"
+    return f"; name {cases}" if cases.is_dir() else ""
 
 
 @app.add()
@@ -370,7 +378,7 @@ def _read_json(source: Path | str, what: str) -> dict[str, Json]:
         value = json.loads(text)
     except ValueError as error:
         is_yaml = str(source).endswith((".yaml", ".yml"))
-        got = "a YAML file; call aws with --output json" if is_yaml else str(error)
+        got = "a YAML file; call aws with --output json" if is_yaml else f"something else ({error})"
         raise InputError(f"{source}: expected JSON as {what} prints it, got {got}") from error
     if not isinstance(value, dict):
         raise InputError(f"{source}: expected a JSON object as {what} prints it")
@@ -403,5 +411,5 @@ def _instant(text: str | None) -> datetime | None:
     try:
         return parse_moment(text)
     except ValueError as error:
-        message = f"expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got {text!r}"
+        message = f'expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got "{text}"'
         raise click.BadParameter(message, param_hint="--at") from error

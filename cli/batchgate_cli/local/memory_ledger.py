@@ -9,13 +9,18 @@ from msgspec.structs import replace
 
 from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, UnreadableItemError
-from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
-from batchgate.gate.state import RequestedAction, State
+from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
+from batchgate.gate.state import Outcome, RequestedAction, State
 from batchgate.jobs.model import JobRef
 
 
 def _unreadable(ref: JobRef | None) -> UnreadableItemError:
     return UnreadableItemError(f"STATE {ref}: can't be read: <b>of another version</b>")
+
+
+def _later(kept: datetime | None, instant: datetime) -> datetime:
+    """What is kept of two instants; one that is far ahead was written by a wrong clock."""
+    return kept if kept is not None and instant < kept <= instant + FAR_AHEAD else instant
 
 
 @dataclass(slots=True)
@@ -33,7 +38,10 @@ class MemoryLedger:
     paused: Pause | None = None
     cancellations: list[datetime] = field(default_factory=list)
     sweep: tuple[str, datetime] | None = None
-    notified: datetime | None = None
+    holds_notified: datetime | None = None
+    cancelled_notified: datetime | None = None
+    beat: Heartbeat | None = None
+    event_at: datetime | None = None
     unreadable: set[JobRef | None] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -45,7 +53,7 @@ class MemoryLedger:
             return self.states.get(ref)
 
     def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
-        """Write if nobody wrote since."""
+        """Write, unless another call wrote since."""
         return self._write(state, replacing, review, lambda: None)
 
     def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
@@ -63,7 +71,7 @@ class MemoryLedger:
         with self._lock:
             here = self.states.get(state.ref)
             if (here.rev if here else None) != (replacing.rev if replacing else None):
-                raise LedgerConflictError(f"{state.ref}: somebody else wrote first")
+                raise LedgerConflictError(f"{state.ref}: another call wrote first")
             check()
             written = replace(state, rev=(here.rev if here else 0) + 1)
             self.states[state.ref] = written
@@ -88,7 +96,7 @@ class MemoryLedger:
         return self.paused
 
     def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause the gate, or let it go on, if nobody did either since."""
+        """Pause or resume the gate, unless another call did either since."""
         with self._lock:
             if self.paused != replacing:
                 raise LedgerConflictError("the gate was paused or resumed meanwhile")
@@ -107,14 +115,46 @@ class MemoryLedger:
         with self._lock:
             return frozenset(ref for ref in refs if ref in self.states and self.states[ref].announced_at is not None)
 
-    def notified_until(self) -> datetime | None:
-        """Until when people were notified."""
-        return self.notified if self.notified is None or self.notified <= self.clock.now() + FAR_AHEAD else None
+    def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """The jobs that the gate cancelled in this time."""
+        with self._lock:
+            found = [
+                (each.decided_at, each.ref, each)
+                for each in self.states.values()
+                if each.outcome is Outcome.APPLIED
+                and each.direction is RequestedAction.CANCEL
+                and each.decided_at is not None
+                and after < each.decided_at <= until
+            ]
+        return [state for *_, state in sorted(found, key=lambda each: each[:2])]
 
-    def set_notified_until(self, instant: datetime) -> None:
+    def notified(self) -> Notified:
+        """What the notices cover."""
+        return Notified(self._read_instant(self.holds_notified), self._read_instant(self.cancelled_notified))
+
+    def set_notified(self, cancelled_until: datetime, holds_until: datetime | None) -> None:
+        """Remember it, unless more is kept."""
+        if _later(self.cancelled_notified, cancelled_until) == cancelled_until:
+            self.holds_notified, self.cancelled_notified = holds_until, cancelled_until
+
+    def heartbeat(self) -> Heartbeat | None:
+        """What the last sweep left."""
+        return self.beat
+
+    def set_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep it."""
+        self.beat = heartbeat
+
+    def last_event_at(self) -> datetime | None:
+        """When an event was last received."""
+        return self._read_instant(self.event_at)
+
+    def note_event(self, instant: datetime) -> None:
         """Remember it, unless a later instant is kept."""
-        if self.notified is None or not instant < self.notified <= instant + FAR_AHEAD:
-            self.notified = instant
+        self.event_at = _later(self.event_at, instant)
+
+    def _read_instant(self, kept: datetime | None) -> datetime | None:
+        return kept if kept is None or kept <= self.clock.now() + FAR_AHEAD else None
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the sweep's lease."""

@@ -211,10 +211,11 @@ def _may(said: dict[str, str]) -> bool:
 def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
-    Saved queries come to nothing. IAM's condition key `events:source` gets its value. A function that can't start here
-    fails the stack and says why; ministack would take it, whatever it was built for, and fail at each invocation.
+    Saved queries come to nothing. IAM's condition key `events:source` gets its value. IAM's simulation finds the
+    policies of a role that has a path. A function that can't start here fails the stack and says why; ministack would
+    take it, whatever it was built for, and fail at each invocation.
     """
-    from ministack.core import iam_actions
+    from ministack.core import iam_actions, iam_evaluator
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
@@ -244,6 +245,8 @@ def _fill_gaps() -> None:
         **context(service, action, body, parameters),
         **(_event_source(body) if action == "events:PutEvents" else {}),
     }
+    policies = iam_evaluator._gather_role_policies  # noqa: SLF001
+    iam_evaluator._gather_role_policies = lambda role, account: policies(role.rpartition("/")[2], account)  # noqa: SLF001
 
 
 _PROCESSORS = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}

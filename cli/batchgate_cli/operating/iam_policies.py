@@ -1,11 +1,12 @@
 """The policies that a team hands out around the gate: who else may decide jobs, and what deciding them takes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from os.path import commonprefix
+from typing import Final, Literal, Self, TypeAlias
 
-from batchgate.contract import GATE_PARAMETER
+from batchgate.contract import GATE_PARAMETER, ROLE_PATH, DeployedGate, ProfileLocation
 from batchgate.errors import GateError
 from batchgate.text import shorten
 
@@ -13,9 +14,54 @@ Json: TypeAlias = "str | list[Json] | dict[str, Json]"
 Document: TypeAlias = dict[str, Json]
 
 SCP_CHARACTERS_AT_MOST: Final = 5120
-"""Source: AWS Organizations User Guide, quotas."""
+"""White space counts. *Source*: AWS Organizations User Guide, quotas; SCP syntax."""
 
-_ROLE_ARN_PARTS: Final = 6
+_ARN_PARTS: Final = 6
+_DECIDING: Final = ("job_event", "sweep")
+
+_CHARACTERS_LEFT_OF_A_NAME: Final = 20
+"""CloudFormation shortens the stack's name where a resource's would get too long, by a rule that is not documented."""
+
+CDK_DEPLOYERS: Final = ("cfn-exec", "deploy")
+"""The roles of CDK's bootstrap stack that `cdk deploy` changes a stack by, without their prefix.
+
+*Source*: CDK Developer Guide, customizing bootstrapping. The others publish assets and read.
+"""
+
+_CDK_QUALIFIER: Final = "hnb659fds"
+"""Of every bootstrap stack that names no other. *Source*: CDK Developer Guide, customizing bootstrapping."""
+
+_READING: Final = (
+    *("appconfig:Get*", "appconfig:List*", "appconfig:StartConfigurationSession", "appconfig:ValidateConfiguration"),
+    *("cloudformation:Describe*", "cloudformation:Detect*", "cloudformation:Get*", "cloudformation:List*"),
+    *("cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*"),
+    *("dynamodb:Describe*", "dynamodb:Get*", "dynamodb:List*", "dynamodb:PartiQLSelect"),
+    *("dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:Query", "dynamodb:Scan"),
+    *("dynamodb:CreateBackup", "dynamodb:ExportTableToPointInTime", "dynamodb:StartAwsBackupJob"),
+    *("events:Describe*", "events:List*"),
+    *("iam:Generate*", "iam:Get*", "iam:List*", "iam:Simulate*"),
+    *("lambda:Get*", "lambda:Invoke*", "lambda:List*"),
+    *("logs:Describe*", "logs:FilterLogEvents", "logs:Get*", "logs:List*", "logs:StartLiveTail", "logs:StartQuery"),
+    *("sns:Get*", "sns:List*", "sns:Subscribe"),
+    *("sqs:Get*", "sqs:List*"),
+    *("ssm:Describe*", "ssm:Get*", "ssm:List*"),
+)
+"""What leaves the gate as it is: reading, backing up the ledger, and invoking the functions, which the dashboard does.
+
+Whatever is not here is denied, so an action that AWS adds is denied until somebody has looked at it.
+"""
+
+_USING_A_KEY: Final = (
+    *("kms:CreateGrant", "kms:Decrypt", "kms:Describe*", "kms:Encrypt"),
+    *("kms:GenerateDataKey*", "kms:Get*", "kms:List*", "kms:ReEncrypt*"),
+)
+
+_WORKING: Final = (
+    *("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+    *("dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
+    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"),
+)
+"""What the gate and its operators do to the ledger and the queues, and nobody else should."""
 
 
 class IamPolicyError(GateError):
@@ -23,91 +69,121 @@ class IamPolicyError(GateError):
 
 
 @dataclass(frozen=True, slots=True)
-class GateResources:
-    """What is deployed in one account and Region, as far as guard rails name it.
-
-    Attributes:
-        roles: ARNs of the roles by which the gate decides.
-        ledger_table: The table's name.
-        queue: The name of the queue of events.
-        dead_letters: The names of both dead-letter queues.
-        functions: The names of the functions whose logs say what went wrong.
-        application: AppConfig's application id; "" where policies are not there.
-        profile: Its profile's id.
-        key_arn: The customer's key; "" where there is none.
-        manifest_buckets: Whose manifests policies may look at.
-        parameter: The name of the SSM parameter that says all this.
-    """
+class _Place:
+    """Where a gate and its policies are."""
 
     partition: str
     region: str
     account_id: str
-    roles: tuple[str, ...]
-    ledger_table: str = ""
-    queue: str = ""
-    dead_letters: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
-    application: str = ""
-    profile: str = ""
-    key_arn: str = ""
-    manifest_buckets: tuple[str, ...] = ()
-    parameter: str = GATE_PARAMETER
+    policies: ProfileLocation
+
+    @classmethod
+    def of(cls, gate: DeployedGate) -> Self:
+        """Read from the topic's ARN, so that it is the gate's place, whatever Region the command was run for."""
+        parts = gate.topic_arn.split(":")
+        if len(parts) != _ARN_PARTS or not gate.appconfig or not gate.functions.keys() >= {*_DECIDING}:
+            raise IamPolicyError(
+                f"the SSM parameter {GATE_PARAMETER} is not what a stack writes: deploy the stack again"
+            )
+        return cls(parts[1], parts[3], parts[4], gate.appconfig)
 
     def arn(self, service: str, rest: str) -> str:
         """An ARN of this partition, Region and account."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{rest}"
+
+    def role(self, path_and_name: str) -> str:
+        """The ARN of a role of this account."""
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{path_and_name}"
 
     @property
     def jobs(self) -> str:
         """All jobs of the account and Region."""
         return self.arn("s3", "job/*")
 
+    @property
+    def gate_roles(self) -> str:
+        """The roles of the gate; with the path, which an assumed role's session lacks and aws:PrincipalArn has.
+
+        *Source*: IAM User Guide, global condition keys, aws:PrincipalArn: of a role's session, the role's ARN.
+        """
+        return self.role(f"{ROLE_PATH.strip('/')}/{self.region}/*")
+
 
 def service_control_policy(
-    gate: GateResources, operators: Sequence[str], *, protect_tags: bool = False, taggers: Sequence[str] = ()
+    gate: DeployedGate,
+    operators: Sequence[str],
+    *,
+    deployers: Sequence[str] = (),
+    cancellers: Sequence[str] = (),
+    protect_tags: bool = False,
+    taggers: Sequence[str] = (),
 ) -> Document:
-    """What keeps everybody but the gate and the named operators from confirming or cancelling jobs that wait.
+    """What keeps everybody but the gate and the named roles from deciding jobs, and from changing what decides them.
 
-    It does not cover jobs that already run: whoever may cancel those by IAM still may. It covers the account and
-    Region of the gate. *Source*: Service Authorization Reference, Amazon S3: UpdateJobStatus knows
-    s3:JobSuspendedCause, and no key tells confirming from cancelling.
+    It covers the account and Region of the gate. Who decides rests on nothing but who asks, so that what is unknown is
+    denied. *Source*: Service Authorization Reference: which actions support which resources and condition keys.
 
     Args:
-        gate: Where and by which roles jobs are decided.
+        gate: What is deployed. Its roles are named by their path, and its resources by the stack's name.
         operators: ARNs of the roles of the people who decide held jobs; `*` may stand in for what varies.
+        deployers: ARNs of the roles that deploy the stack; by default those that `cdk bootstrap` has made.
+        cancellers: ARNs of the roles that may also cancel jobs that do not wait. They are told from waiting ones by
+            the absence of s3:JobSuspendedCause, and not by its value: two spellings are known.
         protect_tags: Whether tags of jobs are to be left alone, too, as policies may rest on them.
-        taggers: ARNs of the roles that may set them all the same. Creating a job with tags may take PutJobTagging.
+        taggers: ARNs of the roles that may set them all the same.
 
     Raises:
         IamPolicyError: A role is not one, or the policy gets larger than Organizations takes.
     """
-    deciders = [*_roles(gate.roles), *_roles(operators)]
-    if not gate.roles:
-        raise IamPolicyError("expected the ARN of the gate's role at least; without it no role could decide")
-    statements: list[Json] = [
-        {
-            "Sid": "OnlyTheGateAndOperatorsDecideWaitingJobs",
-            "Effect": "Deny",
-            "Action": "s3:UpdateJobStatus",
-            "Resource": gate.jobs,
-            "Condition": {
-                "StringEquals": {"s3:JobSuspendedCause": ["AWAITING_CONFIRMATION", "AwaitingConfirmation"]},
-                "ArnNotLike": {"aws:PrincipalArn": list(deciders)},
-            },
-        }
+    place = _Place.of(gate)
+    deciders = [place.gate_roles, *_roles(operators)]
+    by_cdk = [
+        place.role(f"cdk-{_CDK_QUALIFIER}-{each}-role-{place.account_id}-{place.region}") for each in CDK_DEPLOYERS
     ]
+    changers = [place.gate_roles, *(_roles(deployers) or by_cdk)]
+    everything = f"{_beginning_of_names(gate)}*"
+    table, queues = place.arn("dynamodb", f"table/{everything}"), place.arn("sqs", everything)
+    functions = place.arn("lambda", f"function:{everything}")
+    statements: list[Json] = [
+        _deny("OnlyGateAndOperatorsDecideJobs", ["s3:UpdateJobStatus"], [place.jobs], [*deciders, *_roles(cancellers)])
+    ]
+    if cancellers:
+        waits: dict[str, Json] = {"Null": {"s3:JobSuspendedCause": "false"}}
+        statements.append(
+            _deny("OnlyGateAndOperatorsDecideWaitingJobs", ["s3:UpdateJobStatus"], [place.jobs], deciders, waits)
+        )
+    statements.append(_deny("OnlyGateAndOperatorsKeepLedger", _WORKING, [table, queues], deciders))
+    statements.append(
+        _deny(
+            "OnlyDeployersChangeGate",
+            [*_READING, *_WORKING, *(_USING_A_KEY if gate.key_arn else ())],
+            [
+                *(place.arn("appconfig", f"application/{place.policies.application}{part}") for part in ("", "/*")),
+                place.arn("cloudformation", f"stack/{gate.stack}/*"),
+                place.arn("cloudwatch", f"alarm:{everything}"),
+                table,
+                place.arn("events", f"rule/{everything}"),
+                place.gate_roles,
+                functions,
+                place.arn("logs", f"log-group:{everything}"),
+                place.arn("sns", everything),
+                queues,
+                place.arn("ssm", f"parameter{GATE_PARAMETER}"),
+                *([gate.key_arn] if gate.key_arn else ()),
+            ],
+            changers,
+            element="NotAction",
+        )
+    )
+    # The ARNs of event source mappings are random, and creating one supports no resource.
+    mappings = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
+    of_the_gate: dict[str, Json] = {"ArnLike": {"lambda:FunctionArn": functions}}
+    statements.append(_deny("OnlyDeployersChangeEventSources", mappings, ["*"], changers, of_the_gate))
     if protect_tags:
-        tags: dict[str, Json] = {
-            "Sid": "JobTagsStayAsTheyAre",
-            "Effect": "Deny",
-            "Action": ["s3:DeleteJobTagging", "s3:PutJobTagging"],
-            "Resource": gate.jobs,
-        }
-        if taggers:
-            tags["Condition"] = {"ArnNotLike": {"aws:PrincipalArn": list(_roles(taggers))}}
-        statements.append(tags)
+        tagging = ["s3:DeleteJobTagging", "s3:PutJobTagging"]
+        statements.append(_deny("JobTagsStayAsTheyAre", tagging, [place.jobs], _roles(taggers)))
     document: Document = {"Version": "2012-10-17", "Statement": statements}
-    characters = len(json.dumps(document, separators=(",", ":")))
+    characters = len(compact(document))
     if characters > SCP_CHARACTERS_AT_MOST:
         raise IamPolicyError(
             f"the policy takes {characters} characters, and Organizations at most {SCP_CHARACTERS_AT_MOST}: "
@@ -116,12 +192,21 @@ def service_control_policy(
     return document
 
 
-def operators_policy(gate: GateResources) -> Document:
-    """What `batchgate jobs`, `pause`, `resume` and `redrive` take, and nothing else."""
-    table = gate.arn("dynamodb", f"table/{gate.ledger_table}")
+def compact(document: Document) -> str:
+    """As JSON without white space, which would count."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+def operators_policy(gate: DeployedGate) -> Document:
+    """What `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` take, and nothing else."""
+    place = _Place.of(gate)
+    table = place.arn("dynamodb", f"table/{gate.ledger_table}")
+    queue, *dead_letters = [
+        place.arn("sqs", url.rpartition("/")[2]) for url in (gate.queue_url, gate.unreviewed_url, gate.undelivered_url)
+    ]
     statements: list[Json] = [
-        _allow("FindTheGate", ["ssm:GetParameter"], [gate.arn("ssm", f"parameter{gate.parameter}")]),
-        _allow("DecideJobs", ["s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus"], [gate.jobs]),
+        _allow("FindTheGate", ["ssm:GetParameter"], [place.arn("ssm", f"parameter{GATE_PARAMETER}")]),
+        _allow("DecideJobs", ["s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus"], [place.jobs]),
         _allow(
             "KeepLedger",
             [
@@ -130,65 +215,108 @@ def operators_policy(gate: GateResources) -> Document:
             [table, f"{table}/index/open"],
         ),
     ]
-    if gate.application:
-        configuration = f"application/{gate.application}/environment/*/configuration/{gate.profile}"
-        statements.append(
-            _allow(
-                "ReadPolicies",
-                ["appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"],
-                [gate.arn("appconfig", configuration)],
-            )
+    statements.append(
+        _allow(
+            "ReadPolicies",
+            ["appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"],
+            [
+                place.arn(
+                    "appconfig",
+                    f"application/{place.policies.application}/environment/*/configuration/{place.policies.profile}",
+                )
+            ],
         )
-    if gate.queue:
-        statements.append(_allow("HandEventsOverAgain", ["sqs:SendMessage"], [gate.arn("sqs", gate.queue)]))
-        statements.append(
-            _allow(
-                "TakeDeadLetters",
-                [
-                    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage"),
-                    *("sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-                ],
-                [gate.arn("sqs", name) for name in gate.dead_letters],
-            )
+    )
+    statements.append(_allow("HandEventsOverAgain", ["sqs:SendMessage"], [queue]))
+    statements.append(
+        _allow(
+            "TakeDeadLetters",
+            [
+                *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage"),
+                *("sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+            ],
+            dead_letters,
         )
+    )
     if gate.manifest_buckets:
-        buckets = [f"arn:{gate.partition}:s3:::{name}" for name in gate.manifest_buckets]
+        buckets = [f"arn:{place.partition}:s3:::{name}" for name in gate.manifest_buckets]
         objects = [f"{bucket}/*" for bucket in buckets]
         statements.append(_allow("AskForManifests", ["s3:GetObject", "s3:GetObjectVersion"], objects))
         statements.append(_allow("TellMissingManifests", ["s3:ListBucket"], buckets))
     if gate.key_arn:
-        services = [f"{service}.{gate.region}.amazonaws.com*" for service in ("dynamodb", "sqs")]
+        services = [f"{service}.{place.region}.amazonaws.com*" for service in ("dynamodb", "sqs")]
         statements.append(
             _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [gate.key_arn])
             | {"Condition": {"StringLike": {"kms:ViaService": list[Json](services)}}}
         )
-    if gate.functions:
-        functions = [gate.arn("lambda", f"function:{name}") for name in gate.functions]
-        statements.append(_allow("FindLogs", ["lambda:GetFunctionConfiguration"], functions))
-        # Log groups are named by CloudFormation after the stack, as the functions are.
-        stack = _common_start(gate.functions)
-        groups = [gate.arn("logs", f"log-group:{stack}*")] if stack else [gate.arn("logs", "log-group:*")]
-        statements.append(_allow("ReadLogs", ["logs:FilterLogEvents"], groups))
+    functions = [place.arn("lambda", f"function:{gate.functions[each]}") for each in _DECIDING]
+    statements.append(_allow("FindLogs", ["lambda:GetFunctionConfiguration"], functions))
+    groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
+    statements.append(_allow("ReadLogs", ["logs:FilterLogEvents"], [groups]))
+    statements += [
+        # Reading only; most of these actions support no resources (Service Authorization Reference).
+        _allow("CheckTheGate", CHECKING_THE_GATE, ["*"]),
+        _allow("CheckTheRoles", ["iam:SimulatePrincipalPolicy"], [*gate.roles.values()]),
+        _allow("CheckTheTable", ["dynamodb:DescribeTable"], [table]),
+    ]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+CHECKING_THE_GATE: Final = (
+    "cloudformation:DescribeStacks",
+    *("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "cloudwatch:DescribeAlarms",
+    *("events:DescribeRule", "events:ListRuleNamesByTarget"),
+    *("lambda:GetFunctionConfiguration", "lambda:ListEventSourceMappings"),
+    "sns:ListSubscriptionsByTopic",
+)
+"""What `batchgate doctor` and `status` read of the services around the gate."""
 
 
 def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Document:
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
 
 
+def _deny(
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    spared: Sequence[str],
+    conditions: Mapping[str, Json] | None = None,
+    element: Literal["Action", "NotAction"] = "Action",
+) -> Document:
+    statement: Document = {"Sid": sid, "Effect": "Deny", element: list(actions), "Resource": list(resources)}
+    who: dict[str, Json] = {"ArnNotLike": {"aws:PrincipalArn": list(spared)}} if spared else {}
+    if who or conditions:
+        statement["Condition"] = {**who, **(conditions or {})}
+    return statement
+
+
 def _roles(arns: Sequence[str]) -> tuple[str, ...]:
     for arn in arns:
-        parts = arn.split(":", _ROLE_ARN_PARTS - 1)
-        is_role = len(parts) == _ROLE_ARN_PARTS and parts[0] == "arn" and parts[2] == "iam"
+        parts = arn.split(":", _ARN_PARTS - 1)
+        is_role = len(parts) == _ARN_PARTS and parts[0] == "arn" and parts[2] == "iam"
         if not is_role or not parts[5].startswith("role/"):
             raise IamPolicyError(
                 f"expected the ARN of a role, as arn:aws:iam::111122223333:role/NAME, got {shorten(arn, 120)!r}; "
                 "of a session (arn:aws:sts::...:assumed-role/...) the role is what policies know"
             )
+        if not parts[5].removeprefix("role/").strip("*?/"):
+            raise IamPolicyError(f"expected a role's name, or a part of it, got every role: {shorten(arn, 120)!r}")
     return tuple(arns)
 
 
-def _common_start(names: Sequence[str]) -> str:
-    """STACK- of names that CloudFormation gave; "" where they have nothing in common."""
-    starts = {name.partition("-Functions")[0] for name in names}
-    return f"{starts.pop()}-" if len(starts) == 1 else ""
+def _beginning_of_names(gate: DeployedGate) -> str:
+    """What the names of the stack's resources begin with: STACK-, or what CloudFormation left of a long name.
+
+    Raises:
+        IamPolicyError: They have less in common, so that others' resources may begin with it, too.
+    """
+    whole = f"{gate.stack}-"
+    urls = (gate.queue_url, gate.unreviewed_url, gate.undelivered_url)
+    queues = (url.rpartition("/")[2] for url in urls)
+    topic = gate.topic_arn.rpartition(":")[2]
+    found = commonprefix([whole, gate.ledger_table, topic, *gate.functions.values(), *queues])  # noqa: RUF071 - no paths
+    if len(found) < min(len(whole), _CHARACTERS_LEFT_OF_A_NAME):
+        raise IamPolicyError(f"expected names that begin with {whole!r} in the SSM parameter {GATE_PARAMETER}")
+    return found

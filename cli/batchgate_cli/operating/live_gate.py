@@ -30,7 +30,7 @@ from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
-from batchgate_cli.operating.options import GateAccessError, GateOptions
+from batchgate_cli.operating.options import GateAccessError, GateOptions, NoGateError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -153,7 +153,7 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: Deplo
     if options.policies:
         return _PoliciesOfFiles(policy_file.load(options.policies).policies)
     if found.appconfig is None:
-        return _NoPolicies()
+        return NoPolicies()
     client = session.client("appconfigdata", config=appconfigs.CONFIG)
     return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda _error: None)
 
@@ -165,7 +165,7 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Depl
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
             raise
-        raise GateAccessError(
+        raise NoGateError(
             f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {GATE_PARAMETER}); "
             "--region and --profile say where to look, --table names a ledger without looking"
         ) from error
@@ -219,7 +219,7 @@ class _PoliciesOfFiles:
         return self.policies
 
 
-class _NoPolicies:
+class NoPolicies:
     """For a gate that was not looked up."""
 
     def current(self) -> PolicySet:

@@ -1,32 +1,27 @@
 """A job read from AWS, the way the gate reads it."""
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
-from batchgate.errors import GateError
 from batchgate.gate.ports import JobSnapshot
 from batchgate.jobs.model import JobRef
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
+from batchgate_cli.operating.live_gate import aws_errors
 from batchgate_cli.operating.options import AwsOptions
-
-
-class LiveJobError(GateError):
-    """AWS could not be asked for a job."""
 
 
 def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tuple[JobSnapshot, int | Gap]:
     """Ask S3 for a job, its tags and the size of its manifest, where the policies look at it; nothing is changed.
 
     Raises:
-        LiveJobError: There are no credentials or no Region, or AWS does not say who calls.
+        GateAccessError: There are no credentials or no Region, or AWS can't be reached or refuses.
         JobsApiError: S3 refused, or knows no such job.
-        ManifestsApiError: S3 could not say anything about the manifest.
+        ManifestsApiError: S3 did not answer the question for the manifest.
     """
-    try:
+    with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         account_id = options.account_id or session.client("sts").get_caller_identity()["Account"]
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
@@ -36,6 +31,4 @@ def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tupl
         snapshot = jobs.snapshot(ref, with_tags=policies.asks_for("tags"))
         asked = policies.asks_for("manifest.bytes")
         size = StoredManifests(session.client("s3", config=CONFIG)).size(snapshot.job) if asked else NOT_READ
-    except (BotoCoreError, ClientError) as error:
-        raise LiveJobError(f"{job_id}: {error}") from error
     return snapshot, size

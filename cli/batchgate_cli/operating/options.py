@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
@@ -11,6 +11,10 @@ from batchgate_cli.groups import option
 
 class GateAccessError(GateError):
     """The deployed gate can't be found or reached; the message has what to do."""
+
+
+class NoGateError(GateAccessError):
+    """No gate is deployed in the account and Region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class GateOptions:
     table: str | None = None
     policies: tuple[Path, ...] = ()
 
+
+CANARY_MINUTES: Final = 20
+"""How long `doctor --canary` may take, if not told otherwise."""
 
 ProfileOption = Annotated[str | None, option(metavar="NAME", help="The AWS profile.")]
 RegionOption = Annotated[str | None, option(metavar="REGION", help="The gate's Region.")]

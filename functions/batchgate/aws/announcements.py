@@ -212,7 +212,7 @@ def count_error(error: Exception) -> None:
     if isinstance(error, JobsApiThrottledError):
         counted[Metric.THROTTLED] = 1.0
     if not isinstance(error, GateError):
-        counted[Metric.SURPRISES] = 1.0
+        counted[Metric.UNEXPECTED_ERRORS] = 1.0
     _write(_metrics(counted))
 
 
@@ -243,6 +243,11 @@ def count_sweep(report: SweepReport) -> None:
         )
     metrics.add_metric(name=Metric.SWEEP_LAG_SECONDS, unit=MetricUnit.Seconds, value=report.lag.total_seconds())
     _write(metrics)
+
+
+def count(metric: Metric, value: float = 1) -> None:
+    """Write one count; 0 gives an alarm data."""
+    _write(_metrics({metric: float(value)}))
 
 
 def _write(metrics: EphemeralMetrics) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -17,9 +18,11 @@ from batchgate.aws.ledger_items import (
     MALFORMED,
     OPEN,
     Item,
+    heartbeat_of,
     instant_as_text,
     instant_of,
     item_of,
+    json_of,
     partition_of,
     pause_of,
     reading,
@@ -30,10 +33,10 @@ from batchgate.aws.ledger_items import (
     state_of,
     state_or_why_not,
 )
-from batchgate.contract import OPEN_INDEX
+from batchgate.contract import DAY_INDEX, OPEN_INDEX
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError
-from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
-from batchgate.gate.state import RequestedAction, State
+from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
+from batchgate.gate.state import Outcome, RequestedAction, State
 from batchgate.jobs.model import JobRef
 
 if TYPE_CHECKING:
@@ -53,6 +56,11 @@ _CANCELLATIONS_KEPT = 5_000
 """Times in the circuit breaker's item. Its limit is at most 1,000: people's cancellations count, none is refused."""
 _KEYS_A_BATCH = 100
 """Source: DynamoDB API, BatchGetItem."""
+
+_MICROSECOND = timedelta(microseconds=1)
+
+EVENTS_NOTED_EVERY: Final = timedelta(minutes=1)
+"""By each instance of a function. What is recorded is at most this much older than the last event."""
 
 FAR_AHEAD: Final = timedelta(minutes=10)
 """A digest recorded further in the future was written by a wrong clock."""
@@ -75,6 +83,7 @@ class DynamoLedger(Struct):
     home: tuple[str, str, str]
     clock: Clock
     _opened_at: datetime | None = field(default=None)
+    _event_noted_at: datetime | None = field(default=None)
 
     def __post_init__(self) -> None:
         only_answers(self.client.meta.events)
@@ -199,7 +208,7 @@ class DynamoLedger(Struct):
         return pause_of(self._gate_item("GATE") or {})
 
     def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause or resume the gate, if nobody did either since.
+        """Pause or resume the gate, unless another call did either since.
 
         The item counts its writes, so a write whose response was lost and that botocore retries never undoes another
         write in between.
@@ -213,7 +222,7 @@ class DynamoLedger(Struct):
         """
         found = self._gate_item("GATE") or {}
         if pause_of(found) != replacing:
-            raise LedgerConflictError("somebody else paused or resumed the gate meanwhile")
+            raise LedgerConflictError("the gate was paused or resumed by another call meanwhile")
         item: dict[str, Any] = self._gate_key("GATE") | {"write_id": {"S": secrets.token_hex(8)}}
         if pause is not None:
             item |= {
@@ -242,22 +251,13 @@ class DynamoLedger(Struct):
 
     def open_items(self) -> Iterator[State | Unreadable]:
         """The sparse index, all pages, by `due_at`."""
-        start: dict[str, Any] = {}
-        while True:
-            page = self._call(
-                lambda start=start: self.client.query(  # type: ignore[misc]
-                    TableName=self.table,
-                    IndexName=OPEN_INDEX,
-                    KeyConditionExpression="#open = :open",
-                    ExpressionAttributeNames={"#open": "open"},
-                    ExpressionAttributeValues={":open": {"S": OPEN}},
-                    **start,
-                )
-            )
-            yield from map(state_or_why_not, page.get("Items", []))
-            if not page.get("LastEvaluatedKey"):
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        pages = self._pages(
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :open",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":open": {"S": OPEN}},
+        )
+        return map(state_or_why_not, pages)
 
     def ended(self, refs: Sequence[JobRef]) -> frozenset[JobRef]:
         """BatchGetItem. Unprocessed keys count as not ended: this is a hint."""
@@ -273,28 +273,63 @@ class DynamoLedger(Struct):
                 found |= {ref_of(item) for item in items if "announced_at" in item}
         return frozenset(found)
 
-    def notified_until(self) -> datetime | None:
-        """The instant in the DIGEST item. One that can't be read is replaced by the next digest."""
-        item = self._gate_item("DIGEST")
-        try:
-            until = instant_of(item["notified_until"]["S"]) if item else None
-        except MALFORMED:
-            return None
-        return until if until is None or until <= self.clock.now() + FAR_AHEAD else None
-
-    def set_notified_until(self, instant: datetime) -> None:
-        """Write the DIGEST item unless it has a later instant; one that is too far ahead is replaced."""
-        try:
-            self._call(
-                lambda: self.client.put_item(
-                    TableName=self.table,
-                    Item={**self._gate_key("DIGEST"), "notified_until": {"S": instant_as_text(instant)}},
-                    ConditionExpression=_NO_INSTANT_FROM_TO.format("notified_until"),
-                    ExpressionAttributeValues=_from_to(instant, instant + FAR_AHEAD),
-                )
+    def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """The index of what was settled, all pages of each day."""
+        found: list[State | Unreadable] = []
+        days = (until.astimezone(UTC).date() - after.astimezone(UTC).date()).days
+        for number in range(days + 1):
+            values = {
+                ":day": {"S": f"{after.astimezone(UTC) + timedelta(days=number):%Y-%m-%d}"},
+                ":after": {"S": instant_as_text(after + _MICROSECOND)},
+                ":until": {"S": instant_as_text(until)},
+                ":cancel": {"S": str(RequestedAction.CANCEL)},
+                ":applied": {"S": str(Outcome.APPLIED)},
+            }
+            pages = self._pages(
+                IndexName=DAY_INDEX,
+                KeyConditionExpression="#day = :day AND #at BETWEEN :after AND :until",
+                FilterExpression="#direction = :cancel AND #outcome = :applied",
+                ExpressionAttributeNames={
+                    "#day": "day",
+                    "#at": "decided_at",
+                    "#direction": "direction",
+                    "#outcome": "outcome",
+                },
+                ExpressionAttributeValues=values,
             )
-        except _ConditionFailedError:
-            return  # another sweep wrote a later one, or this very write was made and its response was lost
+            found += map(state_or_why_not, pages)
+        return found
+
+    def notified(self) -> Notified:
+        """The instants in the DIGEST item. One that can't be read, or is too far ahead, counts as missing."""
+        item = self._gate_item("DIGEST") or {}
+        return Notified(self._instant(item, "notified_until"), self._instant(item, "cancelled_until"))
+
+    def set_notified(self, cancelled_until: datetime, holds_until: datetime | None) -> None:
+        """Write the DIGEST item unless it covers cancellations up to a later instant."""
+        others = {} if holds_until is None else {"notified_until": holds_until}
+        self._set_instants("DIGEST", "cancelled_until", {"cancelled_until": cancelled_until, **others})
+
+    def heartbeat(self) -> Heartbeat | None:
+        """The HEARTBEAT item. One that can't be read is replaced by the next sweep's."""
+        return heartbeat_of(self._gate_item("HEARTBEAT") or {})
+
+    def set_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Put the HEARTBEAT item."""
+        item = {**self._gate_key("HEARTBEAT"), "heartbeat": {"S": json_of(heartbeat)}}
+        self._call(lambda: self.client.put_item(TableName=self.table, Item=item))
+
+    def last_event_at(self) -> datetime | None:
+        """The instant in the EVENTS item. One that can't be read, or is too far ahead, is replaced by the next one."""
+        return self._instant(self._gate_item("EVENTS") or {}, "received_at")
+
+    def note_event(self, instant: datetime) -> None:
+        """Write the EVENTS item unless it has a later instant. A write that fails is not tried again for a minute."""
+        noted = self._event_noted_at
+        if noted is not None and timedelta(0) <= instant - noted < EVENTS_NOTED_EVERY:
+            return
+        self._event_noted_at = instant
+        self._set_instants("EVENTS", "received_at", {"received_at": instant})
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the SWEEP item unless another sweep's lease is live; a lease longer than any sweep's is not."""
@@ -334,22 +369,43 @@ class DynamoLedger(Struct):
 
     def history(self, ref: JobRef) -> list[dict[str, Any]]:
         """Every review of a job that is kept and can be read, oldest first, as plain data."""
-        reviews: list[dict[str, Any]] = []
-        start: dict[str, Any] = {}
+        pages = self._pages(
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :review)",
+            ExpressionAttributeValues={":pk": {"S": partition_of(ref)}, ":review": {"S": "REVIEW#"}},
+        )
+        return list(filter(None, map(record_of, pages)))
+
+    def _pages(self, **query: Any) -> Iterator[Item]:  # noqa: ANN401 - as the API has it
+        """Query, all pages."""
         while True:
-            page = self._call(
-                lambda start=start: self.client.query(  # type: ignore[misc]
+            page = self._call(partial(self.client.query, TableName=self.table, **query))
+            yield from page.get("Items", [])
+            if not page.get("LastEvaluatedKey"):
+                return
+            query = {**query, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _instant(self, item: Item, name: str) -> datetime | None:
+        """An instant in one of the gate's items; None where there is none, or one that no clock can have written."""
+        try:
+            instant = instant_of(item[name]["S"])
+        except MALFORMED:
+            return None
+        return instant if instant <= self.clock.now() + FAR_AHEAD else None
+
+    def _set_instants(self, kind: str, first: str, instants: Mapping[str, datetime]) -> None:
+        """Replace one of the gate's items unless its `first` instant is later and not too far ahead."""
+        try:
+            self._call(
+                lambda: self.client.put_item(
                     TableName=self.table,
-                    ConsistentRead=True,
-                    KeyConditionExpression="pk = :pk AND begins_with(sk, :review)",
-                    ExpressionAttributeValues={":pk": {"S": partition_of(ref)}, ":review": {"S": "REVIEW#"}},
-                    **start,
+                    Item=self._gate_key(kind) | {name: {"S": instant_as_text(at)} for name, at in instants.items()},
+                    ConditionExpression=_NO_INSTANT_FROM_TO.format(first),
+                    ExpressionAttributeValues=_from_to(instants[first], instants[first] + FAR_AHEAD),
                 )
             )
-            reviews += filter(None, map(record_of, page.get("Items", [])))
-            if not page.get("LastEvaluatedKey"):
-                return reviews
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        except _ConditionFailedError:
+            return  # another writer had a later one, or this very write was made and its response was lost
 
     def _gate_item(self, kind: str) -> Item | None:
         answer = self._call(

@@ -14,8 +14,8 @@ from batchgate.text import shorten
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-SUBJECT_AT_MOST = 100
-"""Characters of an e-mail's subject. *Source*: SNS API, Publish."""
+SUBJECT_AT_MOST = 99
+"""Characters of an e-mail's subject: fewer than 100. *Source*: SNS API, Publish."""
 
 
 class TopicNotices(Struct, frozen=True):

@@ -1,23 +1,30 @@
-"""The digest: one message about all holds that wait for a person."""
+"""The digest: one message about all holds that wait for a person, and all cancellations since the one before."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from batchgate.gate.ports import Ports
+from batchgate.gate.ports import Ports, Unreadable
 from batchgate.gate.state import Block, Phase, State
-from batchgate.jobs.model import JobRef
 from batchgate.policy.reason import REASON_AT_MOST
 from batchgate.policy.wording import printable
 from batchgate.text import shorten
 
-EVERY = timedelta(minutes=15)
+EVERY: Final = timedelta(minutes=15)
 """The shortest time between two digests."""
 
-SEEN_AFTER = timedelta(minutes=1)
-"""How long after its write a hold is surely in the index."""
+SEEN_AFTER: Final = timedelta(minutes=1)
+"""How long after its write an item is surely in the indices."""
 
-_LISTED = 40
-_OPERATION_AT_MOST = 64
+LOOKS_BACK: Final = timedelta(days=1)
+"""For cancellations, where it is not known up to when people know of them: before the first sweep there are none."""
+
+_LISTED: Final = 40
+_IDS_LISTED: Final = 1000
+_OPERATION_AT_MOST: Final = 64
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What SNS can't deliver to every kind of subscriber. *Source*: SQS API, SendMessage; XML 1.0, Char."""
 
 
 def needs_a_person(item: State) -> bool:
@@ -27,7 +34,9 @@ def needs_a_person(item: State) -> bool:
 
 
 def notify_people(waiting: Sequence[State], account_id: str, region: str, ports: Ports) -> bool:
-    """Send a digest if there are new holds and the last digest is long enough ago.
+    """Send a digest if there are new holds or cancellations, and the last digest is long enough ago.
+
+    What was not sent, or not recorded as sent, is in the next one.
 
     Args:
         waiting: The holds that need a person.
@@ -40,50 +49,116 @@ def notify_people(waiting: Sequence[State], account_id: str, region: str, ports:
 
     Raises:
         AnnounceError: It could not be sent; the next sweep tries again.
-        LedgerError: It can't be read which holds the last digest covered, or it can't be recorded that this one was
-            sent: it may come twice.
+        LedgerError: It can't be read what is new, or it can't be recorded that the digest was sent: it may come twice.
     """
-    if ports.notices is None or not waiting:
+    if ports.notices is None:
         return False
     now = ports.clock.now()
-    notified_until = ports.ledger.notified_until()
     sure = now - SEEN_AFTER
+    told = ports.ledger.notified()
+    if told.holds_until is not None and sure - told.holds_until < EVERY:
+        return False
     new = [
         item
         for item in waiting
-        if _news_at(item) <= sure and (notified_until is None or _news_at(item) > notified_until)
+        if _news_at(item) <= sure and (told.holds_until is None or _news_at(item) > told.holds_until)
     ]
-    if not new or (notified_until is not None and sure - notified_until < EVERY):
-        return False
-    subject = f"batchgate: {len(waiting)} S3 Batch job{'s wait' if len(waiting) > 1 else ' waits'} for a decision"
-    ports.notices.send(subject, digest(waiting, {item.ref for item in new}, account_id, region, now))
-    ports.ledger.set_notified_until(sure)
-    return True
+    since = told.cancelled_until or sure - LOOKS_BACK
+    cancelled = ports.ledger.cancelled(since, sure)
+    if new or cancelled:
+        subject, message = digest(waiting if new else (), new, cancelled, account_id, region, now)
+        ports.notices.send(subject, message)
+        ports.ledger.set_notified(sure, sure)
+        return True
+    if sure - since >= EVERY:  # so that nobody reads the same days each minute
+        ports.ledger.set_notified(sure, told.holds_until)
+    return False
 
 
 def _news_at(item: State) -> datetime:
     return item.news_at or item.first_held_at or datetime.min.replace(tzinfo=UTC)
 
 
-def digest(waiting: Sequence[State], new: Iterable[JobRef], account_id: str, region: str, now: datetime) -> str:
-    """The message: each job, what it waits for, and the commands that decide it; printable ASCII."""
-    fresh = set(new)
+def digest(
+    waiting: Sequence[State],
+    new: Sequence[State],
+    cancelled: Sequence[State | Unreadable],
+    account_id: str,
+    region: str,
+    now: datetime,
+) -> tuple[str, str]:
+    """The message's subject, printable ASCII, and its text.
+
+    Args:
+        waiting: The holds that need a person; none if none of them is new.
+        new: Those of them that are.
+        cancelled: The jobs that were cancelled.
+        account_id: Whose jobs they are.
+        region: Where.
+        now: The present instant.
+    """
+    subjects, sections = [], []
+    if waiting:
+        subjects.append(f"{_jobs(waiting, 'S3 Batch ')} wait{'' if len(waiting) > 1 else 's'} for a decision")
+        sections.append(_of_holds(waiting, new, account_id, region, now))
+    if cancelled:
+        subjects.append(f"{_jobs(cancelled, 'S3 Batch ')} cancelled")
+        sections.append(_of_cancellations(cancelled, account_id, region))
+    sections.append(["`batchgate jobs show JOB` says why."])
+    return f"batchgate: {', '.join(subjects)}", "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _of_holds(waiting: Sequence[State], new: Sequence[State], account_id: str, region: str, now: datetime) -> list[str]:
+    """Each job, what it waits for, and the commands that decide it."""
+    fresh = {item.ref for item in new}
     ordered = sorted(waiting, key=lambda item: (item.ref not in fresh, item.first_held_at or now, item.ref))
     lines = [
-        f"batchgate holds {len(ordered)} jobs of account {account_id} in {region} for a person, {len(fresh)} new.",
-        "S3 fails a job that is not confirmed within 30 days.",
+        f"batchgate holds {_jobs(ordered)} of account {account_id} in {region} for a person, {len(fresh)} new.",
+        "S3 fails a job that is not confirmed within 30 days. `batchgate jobs cancel JOB` cancels it instead.",
     ]
     for item in ordered[:_LISTED]:
-        since = f"{item.first_held_at:%Y-%m-%d %H:%M} UTC" if item.first_held_at else "unknown"
-        tasks = f"{item.total_tasks:,} objects" if item.total_tasks else "unknown size"
-        what = shorten(printable(item.operation), _OPERATION_AT_MOST) or "unknown operation"
         lines += [
             "",
-            f"{'NEW ' if item.ref in fresh else ''}{item.ref.job_id}  {what}, {tasks}, held since {since}",
-            f"  {shorten(printable(item.reason), REASON_AT_MOST).removeprefix('batchgate: ')}",
+            f"{'NEW ' if item.ref in fresh else ''}{_job(item)}, held since {_minute(item.first_held_at)}",
+            _reason(item),
             f'  batchgate jobs approve {item.ref.job_id} --region {region} --reason "..."',
         ]
     if len(ordered) > _LISTED:
         lines += ["", f"and {len(ordered) - _LISTED} more: batchgate jobs held --region {region}"]
-    lines += ["", "`batchgate jobs show JOB` says why; `batchgate jobs cancel JOB` cancels instead."]
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _of_cancellations(cancelled: Sequence[State | Unreadable], account_id: str, region: str) -> list[str]:
+    """Each job and its reason; of many the ids of the others."""
+    lines = [f"batchgate cancelled {_jobs(cancelled)} of account {account_id} in {region}."]
+    for item in cancelled[:_LISTED]:
+        lines.append("")
+        if isinstance(item, Unreadable):
+            lines += [item.ref.job_id if item.ref else "unknown job", f"  {printable(str(item.error))}"]
+        else:
+            lines += [f"{_job(item)}, cancelled {_minute(item.decided_at)}", _reason(item)]
+    others = [item.ref.job_id if item.ref else "unknown job" for item in cancelled[_LISTED:]]
+    if others:
+        more = f" and {len(others) - _IDS_LISTED} more" if len(others) > _IDS_LISTED else ""
+        lines += ["", f"and {', '.join(others[:_IDS_LISTED])}{more}"]
+    return lines
+
+
+def _jobs(items: Sequence[object], kind: str = "") -> str:
+    return f"{len(items)} {kind}job{'' if len(items) == 1 else 's'}"
+
+
+def _job(item: State) -> str:
+    tasks = f"{item.total_tasks:,} objects" if item.total_tasks else "unknown size"
+    what = shorten(printable(item.operation), _OPERATION_AT_MOST) or "unknown operation"
+    return f"{item.ref.job_id}  {what}, {tasks}"
+
+
+def _minute(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else "unknown"
+
+
+def _reason(item: State) -> str:
+    """The reason as it is, indented: no line of it can be taken for one of the message's own."""
+    reason = shorten(item.reason, REASON_AT_MOST).removeprefix("batchgate: ")
+    return "  " + _NOT_IN_XML.sub("?", reason or "There is no reason on the job.").replace("\n", "\n  ")

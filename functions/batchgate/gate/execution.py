@@ -1,7 +1,7 @@
 """The effects of a review, in the order that makes them safe.
 
-A claim is written before its update is sent, and the end is written after S3 answered. Whoever finds a claim whose
-lease is over evaluates the job again. `transitions.py` has what is written.
+A claim is written before its update is sent, and the outcome after S3 has answered. A review that finds a claim whose
+lease has ended evaluates the job again. `transitions.py` computes what is written.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,16 @@ from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.evaluate import Decision
 
 LEASE_MARGIN = timedelta(seconds=30)
+"""How much longer a lease lasts than an update that is sent as late as possible can take."""
 
 TRIES_ON_CONFLICT = 3
 
 
 def retry_on_conflict(review: Callable[[], Review]) -> Review:
-    """Review a job again when another review wrote first: it starts from what the other one wrote.
+    """Review a job, and again if another review wrote first; it then starts from what the other one wrote.
 
     Raises:
-        LedgerConflictError: Others wrote each time.
+        LedgerConflictError: Other reviews wrote first each time.
     """
     for _ in range(TRIES_ON_CONFLICT - 1):
         try:
@@ -59,7 +60,7 @@ def hold(
     ends_after: timedelta | None = None,
     block: Block | None = None,
 ) -> Review:
-    """Write a hold. If it is news, keep it in the history and announce it. Arguments as `transitions.hold`."""
+    """Write a hold; if it is news, also record it in the history and announce it. Arguments as `transitions.hold`."""
     held_job = transitions.hold(
         state,
         decision,
@@ -85,12 +86,12 @@ def apply_update(state: State | None, request: UpdateRequest, snapshot: JobSnaps
     Raises:
         OutOfTimeError: Too little time is left; nothing was claimed.
         GatePausedError, CircuitBreakerError: Nothing was claimed.
-        JobsApiError: Either the update surely had no effect and the claim was withdrawn, or its effect is not known
-            and the claim is left to its lease.
+        JobsApiError: Either the update certainly had no effect and the claim was withdrawn, or its effect is not known
+            and the claim stays until its lease ends.
         LedgerConflictError: Another review wrote first; nothing was sent.
     """
     if ports.clock.now() + UPDATE_TAKES_AT_MOST >= ports.deadline:
-        raise OutOfTimeError(f"{snapshot.job.ref}: too little of this invocation's time is left to decide a job")
+        raise OutOfTimeError(f"{snapshot.job.ref}: too little time is left in this invocation to decide the job")
     claim, review = _claim(state, request, snapshot.job, ports)
     try:
         if not transitions.may_send(claim, request, snapshot.read_at, ports.clock.now()):
@@ -128,7 +129,7 @@ def _withdraw(claim: State, review: Review, ports: Ports, why: str) -> Review:
 
 
 def _after_refusal(claim: State, review: Review, ports: Ports, refusal: Exception) -> Review:
-    """Settle what has become of the job; withdraw the claim where it may still be decided."""
+    """Settle the job as S3 describes it; if it can still be decided, withdraw the claim."""
     job = ports.jobs.describe(claim.ref)
     step = conclude_refused(claim, job, ports.suspended_date_survives)
     if isinstance(step, Settle):
@@ -138,7 +139,7 @@ def _after_refusal(claim: State, review: Review, ports: Ports, refusal: Exceptio
 
 
 def _after_unclear(claim: State, review: Review, ports: Ports) -> Review:
-    """Settle what is certain. Otherwise leave the claim to its lease; the job is evaluated again afterwards."""
+    """Settle the job if the outcome is certain. Otherwise it is evaluated again once the claim's lease has ended."""
     job = ports.jobs.describe(claim.ref)
     step = conclude_unclear(claim, job, ports.suspended_date_survives)
     if isinstance(step, Settle):
@@ -159,14 +160,14 @@ _ACTIONS = {
 
 
 def finish(step: NextStep, state: State | None, seen: Job | JobRef, ports: Ports, *, alarm: str = "") -> Review:
-    """Execute a step of the table that needs no evaluation.
+    """Apply a step of the protocol's table that needs no evaluation.
 
     Args:
         step: Anything but Step.EVALUATE.
-        state: The job's state.
-        seen: S3's description of the job; its reference alone where S3 does not show it.
+        state: The job's state; None if the ledger has none.
+        seen: S3's description of the job; only its reference if S3 does not show it.
         ports: The ports.
-        alarm: What a person must learn of, whatever the step is.
+        alarm: What to notify people of, whatever the step is; "" for nothing.
     """
     review = transitions.review_of_state(state, seen, ports.clock.now())
     if isinstance(step, Settle):

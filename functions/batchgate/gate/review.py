@@ -38,7 +38,7 @@ from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision
 
 ONE_REVIEW_TAKES_AT_MOST = timedelta(seconds=15)
-"""With less time left no review begins. One that takes longer is cut off, which the protocol survives."""
+"""With less time left, no review begins. One that takes longer may be cut off anywhere; the protocol allows that."""
 
 
 def review_job(ref: JobRef, ports: Ports) -> Review:
@@ -46,8 +46,8 @@ def review_job(ref: JobRef, ports: Ports) -> Review:
 
     Raises:
         JobNotFoundError: S3 knows no such job; it may be too new.
-        GateError: The gate or a service failed; nothing was decided because of it.
-        LedgerConflictError: Other reviews kept writing about this job.
+        GateError: The gate or a service failed; such an error never decides a job.
+        LedgerConflictError: Other reviews of this job wrote first each time.
     """
     return retry_on_conflict(lambda: _review_once(ref, ports))
 
@@ -60,7 +60,7 @@ def _review_once(ref: JobRef, ports: Ports) -> Review:
     except JobNotFoundError as error:
         return _review_missing(ref, recorded, ports, error)
     except ManifestsApiError:
-        note_shown(recorded, ports)  # S3 described the job before it was asked for the manifest
+        note_shown(recorded, ports)  # S3 described the job; only its manifest could not be read
         raise
     state = reopen_contradicted(recorded, snapshot)
     step = step_of(state, snapshot, policies, ports)
@@ -102,17 +102,17 @@ def _decide(state: State | None, snapshot: JobSnapshot, policies: PolicySet, por
 
 
 def _needs_policies(step: NextStep, state: State | None, job: Job, ports: Ports) -> bool:
-    """Whether a step waits for the policies: an open job that is evaluated, or that may be cancelled as ungated."""
+    """Whether a step needs the policies: an open job is evaluated, or may have to be cancelled as ungated."""
     is_settled = state is not None and state.phase is Phase.SETTLED
     asks = asks_for_confirmation(state, job, ports.suspended_date_survives)
     return step is Step.EVALUATE or (asks is AsksForConfirmation.NO and not is_settled)
 
 
 def _review_missing(ref: JobRef, state: State | None, ports: Ports, error: JobNotFoundError) -> Review:
-    """Review a job that S3 says it does not know.
+    """Review a job that S3 reports as unknown.
 
     Raises:
-        JobNotFoundError: Nothing follows from it yet.
+        JobNotFoundError: It is too early to conclude anything from that.
     """
     now = ports.clock.now()
     step = find_missing(state, now)
@@ -152,15 +152,16 @@ def _hold_limit(decision: Decision) -> timedelta | None:
 
 
 def _ends_after(decision: Decision) -> timedelta | None:
-    """The same; None where the policies cancel the job later, which `cancel_held_after` never anticipates."""
+    """The same limit; None if the policies cancel the job at a later time: the limit never cancels it before that."""
     cancels_later = decision.cancels_at is not None or any(vote.grace is not None for vote in decision.votes)
     return None if cancels_later else _hold_limit(decision)
 
 
 def _held_time(state: State | None, decision: Decision, ports: Ports) -> HeldTime:
-    """How long the job has been held for known reasons; not in shadow, left to people, or while the gate is paused.
+    """How long the job has been held for known reasons.
 
-    Without a limit nothing counts: then it is not read whether the gate is paused.
+    Time in shadow mode, time left to people and time while the gate is paused do not count. Without a limit nothing
+    counts, and the pause is not read.
     """
     may_count = _hold_limit(decision) is not None and decision.verdict is Verdict.HOLD and decision.may_expire
     is_known = may_count and not _is_paused(ports)
@@ -168,7 +169,7 @@ def _held_time(state: State | None, decision: Decision, ports: Ports) -> HeldTim
 
 
 def _is_paused(ports: Ports) -> bool:
-    """Whether the gate is paused. A hold tries no claim, so it would not find out otherwise."""
+    """Whether the gate is paused, or may be. Only claims check that by themselves, and a hold makes no claim."""
     try:
         return ports.ledger.pause() is not None
     except UnreadableItemError:
@@ -176,7 +177,7 @@ def _is_paused(ports: Ports) -> bool:
 
 
 def _block(state: State | None, action: RequestedAction | None, job: Job, ports: Ports) -> Block | None:
-    """Why the gate must not apply an action, or any action."""
+    """Why the gate must not apply this action, or any; None if it may."""
     if action is not None and state is not None and state.possibly_sent not in (None, action):
         return Block.CONFLICTING_UPDATE
     if ports.adopt_existing:

@@ -1,4 +1,4 @@
-"""What each step writes to the ledger and reports: a hold, a claim, a withdrawal, an end, an announcement.
+"""What each step writes to the ledger and reports: a hold, a claim, a withdrawn claim, an end, an announcement.
 
 Pure: state and facts in, state and review out. `execution.py` has the effects and their order.
 """
@@ -26,9 +26,10 @@ UPDATE_TAKES_AT_MOST = timedelta(seconds=5)
 """The timeout of one UpdateJobStatus."""
 
 ATTEMPTS_AT_ONCE = 2
-"""After this many claims without effect a job waits: each claim to cancel counts for the circuit breaker."""
+"""After so many claims without effect the next one waits: each claim to cancel counts for the circuit breaker."""
 
-_ATTEMPTS_THAT_COUNT = 8
+_LONGEST_WAIT_AFTER_ATTEMPTS = 8
+"""The wait between claims doubles with each attempt up to this one: 2 to the 8th minutes, about four hours."""
 
 CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 """A job that the circuit breaker holds is reviewed again within this time."""
@@ -36,7 +37,7 @@ CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 _BLOCK_REASONS = {
     Block.PAUSED: "the gate is paused",
     Block.CIRCUIT_BREAKER: (
-        "there were too many cancellations in a short time; it waits for a person, or until fewer are counted"
+        "there were too many cancellations in a short time; it waits for a person, or until there are fewer"
     ),
     Block.ADOPTION: "the job is older than the gate, and the setting adopt_existing leaves such jobs to people",
 }
@@ -62,15 +63,15 @@ class UpdateRequest(Struct, frozen=True):
 
     Attributes:
         direction: Approve or cancel.
-        verdict: Of the policies; where a person decides, their own direction.
+        verdict: The policies' verdict; for a person's decision, approve or cancel.
         decided_by: The policy version, or the person's ARN.
-        policy_version: The policies in force; "" where a person decides without policies.
+        policy_version: The policies in force; "" if a person decides while there are none to read.
         ungated: Whether the job runs without having asked for confirmation.
         evaluated: The digest of what was evaluated.
-        valid_until: When a window closes on which this depends; None where it depends on none.
-        reason: Makes the status update reason from the claim id.
-        review: What the history and the announcement will contain, without the claim.
-        breaker: The limit on cancellations; None where a person decides.
+        valid_until: When a window closes that the decision depends on; None if it depends on none.
+        reason: Returns the status update reason for a claim id.
+        review: The record for the history and the announcement, still without the claim.
+        breaker: The limit on cancellations; None for a person's decision.
     """
 
     direction: RequestedAction
@@ -99,17 +100,17 @@ def hold(
     ends_after: timedelta | None = None,
     block: Block | None = None,
 ) -> Transition:
-    """A hold, and when to review it again.
+    """A hold, due when the job is reviewed again.
 
     Args:
-        state: The job's state so far.
+        state: The job's state before.
         decision: The policies' decision.
         job: S3's description of the job.
         now: The present instant.
         held: How long the job has been held.
         review_again_after: The longest time until the next review.
-        ends_after: How long the job may be held for known reasons; None where that does not end this hold.
-        block: Why the job is held whatever the policies say.
+        ends_after: How long the job may be held for known reasons; None if this hold has no such limit.
+        block: Why the job is held whatever the policies decide; None if the policies hold it.
     """
     why = _why_blocked(block, state, decision)
     reason = f"batchgate: held, {why} [policy {decision.policy_version}]" if why else status_update_reason(decision)
@@ -158,20 +159,20 @@ def hold(
 
 
 def _why_blocked(block: Block | None, state: State | None, decision: Decision) -> str:
-    """Why the policies' verdict is not applied; "" where it is."""
+    """Why the policies' verdict is not applied, in words; "" if it is."""
     if block is Block.CONFLICTING_UPDATE and state is not None:
         return f"the verdict is now {decision.verdict}, but an earlier {state.direction} may have been sent"
     return _BLOCK_REASONS[block] if block is not None else ""
 
 
 def _due_at(now: datetime, again: timedelta, job: Job, changes: Iterable[datetime | None]) -> datetime:
-    """The next review: after `again` at the latest, or when something is known to change, or when S3 fails the job."""
+    """The next review: after `again`, or earlier if something is known to change or S3 fails the job before."""
     fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
     return min([now + again, *(each for each in (*changes, fails) if each is not None and each > now)])
 
 
 def _identity(state: State) -> tuple[object, ...]:
-    """What makes a hold a new one, worth a record in the history."""
+    """What differs between two holds of a job if the later one is worth a record in the history."""
     return state.phase, state.evaluated, state.block, state.shadow
 
 
@@ -238,17 +239,17 @@ def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: st
 
 
 def may_send(claim: State, request: UpdateRequest, read_at: datetime, now: datetime) -> bool:
-    """Whether facts, lease and window still hold, even if the update arrives as late as it can."""
+    """Whether the facts are fresh, and lease and window last until the update has surely arrived."""
     ends = min(each for each in (claim.lease_until, request.valid_until) if each is not None)
     return now - read_at <= FACTS_STAY_FRESH and now + UPDATE_TAKES_AT_MOST < ends
 
 
 def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_again_after: timedelta) -> Transition:
-    """The hold that replaces a claim whose update surely had no effect.
+    """The hold that replaces a claim whose update certainly had no effect.
 
-    It is due at once, and after `ATTEMPTS_AT_ONCE` claims later each time.
+    It is due at once; after `ATTEMPTS_AT_ONCE` claims it waits, twice as long each time.
     """
-    wait = min(review_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _ATTEMPTS_THAT_COUNT))
+    wait = min(review_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _LONGEST_WAIT_AFTER_ATTEMPTS))
     reason = f"batchgate: held, {why}; to be tried again"
     withdrawn = replace(
         claim,
@@ -267,7 +268,7 @@ def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_ag
 
 
 def leave_claim(claim: State, review: Review, now: datetime) -> Review:
-    """The review of a claim that is left to its lease, because the effect of its update is not known."""
+    """The review of a claim that stays until its lease ends, because the effect of its update is not known."""
     return replace(review, at=now, action=Action.LEFT, reason=claim.reason, id=_id(claim))
 
 
@@ -275,7 +276,7 @@ def leave_claim(claim: State, review: Review, now: datetime) -> Review:
 
 
 def settle(state: State | None, end: Settle, review: Review, *, now: datetime, reason_on_job: str | None) -> Transition:
-    """The end, which is final, with the reason that S3 has on the job."""
+    """The final state of a job, with the reason that S3 has on the job."""
     before = state or replace(
         _new(review.ref),
         policy_version=review.policy_version,
@@ -284,7 +285,9 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         total_tasks=review.total_tasks,
     )
     applied = end.outcome is Outcome.APPLIED
-    claimed_reason = before.reason if before.phase is Phase.CLAIMED else ""  # of an earlier claim it is not known
+    claimed_reason = (
+        before.reason if before.phase is Phase.CLAIMED else ""
+    )  # the reason of an earlier claim is no longer known
     settled = replace(
         before,
         phase=Phase.SETTLED,
@@ -314,17 +317,17 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
 
 
 def announcement(settled: State, review: Review, now: datetime) -> Review:
-    """The announcement of an end. Its `id` is the same each time."""
+    """The announcement of a final state. Its `id` is the same each time it is sent."""
     return replace(review, id=_id(settled), at=now, unattributed=settled.unattributed, attempt=settled.attempt)
 
 
 def announced(settled: State, at: datetime) -> State:
-    """An end that was announced: nothing is due any more."""
+    """The final state after its announcement: nothing is due any more."""
     return replace(settled, announced_at=at, due_at=None)
 
 
 def settled_action(settled: State) -> Action:
-    """What became of a settled job."""
+    """How a settled job ended."""
     match settled.outcome:
         case Outcome.APPLIED:
             return settled.direction.done if settled.direction else Action.NOTHING
@@ -334,7 +337,7 @@ def settled_action(settled: State) -> Action:
             return Action(outcome)
 
 
-# --- Jobs that nothing is decided about ---------------------------------------------------------------
+# --- Jobs without a decision for now ---------------------------------------------------------------
 
 
 def review_later(state: State, now: datetime) -> State:
@@ -345,7 +348,7 @@ def review_later(state: State, now: datetime) -> State:
 def missing(state: State, since: datetime, now: datetime) -> State:
     """A job that S3 does not show, due when that may be final.
 
-    Whether it would still be held for known reasons can't be known meanwhile.
+    While it is missing, no time counts as held for known reasons.
     """
     due = min(state.due_at or now, now + MISSING_FOR)
     return replace(state, missing_since=since, due_at=due, known_at=None, owes_chance=True)
@@ -360,7 +363,7 @@ def shown(state: State) -> State:
 
 
 def review_of(decision: Decision, job: Job, action: Action, now: datetime) -> Review:
-    """The review of a job that the policies were evaluated for."""
+    """The review of a job for which the policies were evaluated."""
     return Review(
         ref=job.ref,
         at=now,
@@ -382,7 +385,7 @@ def review_of(decision: Decision, job: Job, action: Action, now: datetime) -> Re
 
 
 def review_of_state(state: State | None, seen: Job | JobRef, now: datetime) -> Review:
-    """The review of a job that nothing was evaluated for: what the ledger has of it.
+    """The review of a job for which no policy was evaluated: what the ledger has about it.
 
     Args:
         state: The job's state.
@@ -422,7 +425,7 @@ def _new(ref: JobRef) -> State:
 
 
 def _described(state: State | None, job: Job, *, ungated: bool) -> State:
-    """The state so far, or a new one, with what S3 says of the job now."""
+    """The state before, or a new one, with S3's present description of the job."""
     return replace(
         state or _new(job.ref),
         operation=job.operation or "",
@@ -434,12 +437,12 @@ def _described(state: State | None, job: Job, *, ungated: bool) -> State:
 
 
 def _maybe_sent(state: State | None) -> bool:
-    """Whether a claim before this step may have been sent: its lease ran out, and nobody knows what became of it."""
+    """Whether the update of an earlier claim may have been sent: its lease ended, and its effect is not known."""
     return state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
 
 
 def _id(state: State) -> str:
-    """The id of what the ledger holds of a job."""
+    """The id of a state as the ledger has it."""
     return f"{state.ref.job_id}.{state.rev}"
 
 

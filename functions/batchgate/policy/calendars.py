@@ -1,8 +1,7 @@
-"""Named time windows: wall-clock rows in an IANA zone, turned into exact sets of instants.
+"""Named time windows: rows of local times in an IANA zone, turned into exact sets of instants.
 
-Everything that a calendar answers comes from one computation, `Calendar._flips`: the instants
-at which openness flips within a stretch of UTC. So `is_open`, `changes` and
-`opening_intervals` cannot disagree.
+Everything that a calendar answers comes from one computation, `Calendar._flips`: the instants within a stretch of UTC
+at which the calendar opens or closes. So `is_open`, `changes` and `opening_intervals` can't disagree.
 """
 
 import re
@@ -29,7 +28,7 @@ MINUTES_A_DAY = 24 * 60
 
 _DATE = re.compile(r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2})")
-# Dates that come every year are kept in a leap year, so that 02-29 can be written.
+# Dates of every year are stored as dates of a leap year, so that 02-29 can be written.
 _EVERY_YEAR = 2000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,12 +39,12 @@ _DAY = 24 * 60 * 60
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 _HOUR = 60 * 60
-# What is asked next is mostly near: another job soon, and whether a verdict lasts for a day.
+# The next question is mostly about a time nearby: another job soon, or whether a verdict lasts for a day.
 _AHEAD, _SPARE = _DAY, 2 * _HOUR
 _KEPT_AT_MOST = 128 * _DAY
 _LONGEST_STEP = 32 * _DAY
-# Where clocks change, what touches a stretch belongs to a local date from three days before it to two after it: an
-# offset is below one day, and a window ends on the next date. The times of those dates lie well within the margin.
+# Where clocks change, the windows that touch a stretch start on local dates from three days before it to two days
+# after it: an offset is less than a day, and a window ends on the next date at the latest. The margin covers them.
 _DAYS_BEFORE, _DAYS_AFTER = 3, 2
 _MARGIN = 6 * _DAY
 _MOST_STRETCHES = 4096
@@ -53,7 +52,7 @@ _MOST_DATES_KEPT = 16
 
 
 class CalendarValueError(ValueError):
-    """A zone, time, date or row that a calendar can't have; the message has what was expected and what was found."""
+    """An invalid zone, time, date or row of a calendar; the message says what was expected and what was found."""
 
 
 @cache
@@ -64,14 +63,14 @@ def _zone_names() -> frozenset[str]:
 
 @cache
 def _packaged_zone(name: str) -> ZoneInfo:
-    """The zone of that name, which must be one of `_zone_names`; always the same object."""
-    # ZoneInfo(name) would ask the machine's zone files first and the tzdata package last: a verdict would then
-    # depend on where it is made, and the policy's author, its tests and the Lambda function could all differ.
+    """The zone of this name, which must be one of `_zone_names`; always the same object."""
+    # ZoneInfo(name) would read the machine's zone files first and the tzdata package last: a verdict would then depend
+    # on the machine, and could differ between the policy's author, its tests and the Lambda function.
     return ZoneInfo.from_file(BytesIO(_packaged(f"zoneinfo/{name}")), key=name)
 
 
 def _packaged(name: str) -> bytes:
-    """A file of the tzdata package; importlib.resources would take longer to load than all zones."""
+    """A file of the tzdata package. Importing importlib.resources would take longer than loading all zones."""
     content = get_data("tzdata", name)
     if content is None:
         raise FileNotFoundError(f"tzdata/{name}")
@@ -82,11 +81,11 @@ def parse_zone(text: str) -> ZoneInfo:
     """The IANA zone of exactly this name, from the packaged data and never from the machine's.
 
     Raises:
-        CalendarValueError: No such zone; the nearest name is suggested.
+        CalendarValueError: There is no such zone; the message suggests what to write.
 
     *Source*: the IANA time zone database, as packaged on PyPI as tzdata.
     """
-    # Asking the list first also keeps names such as "../x" away from the file system.
+    # Checking the list first also keeps names such as "../x" away from the file system.
     if text in _zone_names():
         return _packaged_zone(text)
 
@@ -100,7 +99,7 @@ def parse_time(text: str, *, closing: bool = False) -> int:
     """Minutes after local midnight for "HH:MM": 0..1439, or 1440 for a closing "24:00".
 
     Raises:
-        CalendarValueError: Not such a time; "24:00" where nothing closes.
+        CalendarValueError: It is no such time, or "24:00" that is not a closing time.
     """
     found = _TIME.fullmatch(text)
     if found:
@@ -112,12 +111,12 @@ def parse_time(text: str, *, closing: bool = False) -> int:
 
 
 class DateRange(Struct, frozen=True):
-    """Dates from first to last, both included: of certain years, or every year's.
+    """Dates from first to last, both included: in given years, or in every year.
 
     Attributes:
-        first: The first date; in the year 2000 where `every_year`.
-        last: The last date, likewise. Before `first` only where `every_year`: then across New Year.
-        every_year: Whether only month and day count. 02-29 is then a date that leap years have.
+        first: The first date; in the year 2000 if `every_year`.
+        last: The last date, likewise. It is before `first` only if `every_year`: the range then spans New Year.
+        every_year: Whether only month and day count. 02-29 then exists in leap years alone.
     """
 
     first: date
@@ -125,10 +124,10 @@ class DateRange(Struct, frozen=True):
     every_year: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a range that could not have been written."""
+        """Reject a range that no policy file can contain."""
         if self.every_year and not self.first.year == self.last.year == _EVERY_YEAR:
             raise CalendarValueError(
-                f"expected dates of every year to be kept in {_EVERY_YEAR}, got {self.first} and {self.last}"
+                f"expected dates of every year to be stored in the year {_EVERY_YEAR}, got {self.first} and {self.last}"
             )
         if self.last < self.first and not self.every_year:
             raise CalendarValueError(
@@ -136,12 +135,12 @@ class DateRange(Struct, frozen=True):
             )
 
     def __str__(self) -> str:
-        """The range as a policy file writes it."""
+        """The range in the form of a policy file."""
         first, last = ((f"{day:%m-%d}" if self.every_year else day.isoformat()) for day in (self.first, self.last))
         return first if first == last else f"{first}..{last}"
 
     def contains(self, day: date) -> bool:
-        """Whether that date is one of the range's."""
+        """Whether the range includes this date."""
         if not self.every_year:
             return self.first <= day <= self.last
         day = day.replace(year=_EVERY_YEAR)
@@ -154,8 +153,8 @@ def parse_dates(text: str) -> DateRange:
     """The dates of "2026-12-24", "2026-12-24..2027-01-02", "12-24" or "12-20..01-06" (without a year: every year's).
 
     Raises:
-        CalendarValueError: Another form, a date that does not exist, a year on one side only, a range that ends
-            before it begins.
+        CalendarValueError: The form is another one, a date does not exist, only one date has a year, or the range
+            ends before it begins.
     """
     ends = text.split("..")
     found = [_DATE.fullmatch(end) for end in ends]
@@ -169,7 +168,7 @@ def parse_dates(text: str) -> DateRange:
 
 
 def _parse_date(year: str | None, month: str, day: str) -> date:
-    """The date of those digits; no year means every year's."""
+    """The date with these digits; without a year, the date in every year."""
     written = f"{month}-{day}" if year is None else f"{year}-{month}-{day}"
     year_number = _EVERY_YEAR if year is None else int(year)
     try:
@@ -190,7 +189,7 @@ def parse_date(text: str) -> date:
     """The date of "2026-12-24".
 
     Raises:
-        CalendarValueError: Another form, or a date that does not exist.
+        CalendarValueError: The form is another one, or the date does not exist.
     """
     found = _DATE.fullmatch(text)
     if not found or found[1] is None:
@@ -199,14 +198,14 @@ def parse_date(text: str) -> date:
 
 
 class OpenRow(Struct, frozen=True):
-    """On some dates, a window or the whole day.
+    """One row under `open`: on some dates, a window or the whole day.
 
     Attributes:
-        days: Weekdays, 0 is Monday; empty where `dates` is used. A row has one of the two.
-        dates: Dates; empty where `days` is used.
-        opens: Minutes after local midnight, 0..1439; None (with `closes`) for every instant of the dates.
-        closes: The same, 0..1440, not included; below `opens` it is the next day's, and the window belongs to
-            the day it starts on.
+        days: Weekdays, 0 is Monday; empty if `dates` is used. A row has one of the two.
+        dates: Dates; empty if `days` is used.
+        opens: Minutes after local midnight, 0..1439; None (with `closes`) for the whole day.
+        closes: The same, 0..1440, not included. Below `opens` it is a time of the next day; the window belongs to the
+            day on which it starts.
     """
 
     days: frozenset[int]
@@ -215,7 +214,7 @@ class OpenRow(Struct, frozen=True):
     closes: int | None
 
     def __post_init__(self) -> None:
-        """Refuse a row that could not have been written."""
+        """Reject a row that no policy file can contain."""
         if bool(self.days) == bool(self.dates):
             raise CalendarValueError(f"expected either days or dates, got {'both' if self.days else 'neither'}")
         if not self.days <= frozenset(range(7)):
@@ -233,12 +232,12 @@ class OpenRow(Struct, frozen=True):
             raise CalendarValueError(f'expected "from" and "to" to differ, got "{clock}" twice')
 
     def applies_to(self, day: date) -> bool:
-        """Whether the row's window (or whole day) is there on that local date."""
+        """Whether the row has a window (or the whole day) on this local date."""
         return day.weekday() in self.days or any(dates.contains(day) for dates in self.dates)
 
 
 class _DateSet:
-    """Dates, asked for by their label's ordinal, in time that hardly grows with how many there are."""
+    """A set of dates with a fast `contains`, whose time hardly grows with the number of ranges."""
 
     __slots__ = ("_any", "_ends", "_of_year", "_starts")
 
@@ -258,22 +257,22 @@ class _DateSet:
         self._any = bool(joined) or any(self._of_year)
 
     def __bool__(self) -> bool:
-        """Whether there is any date."""
+        """Whether the set has any date."""
         return self._any
 
     @property
     def edges(self) -> list[int]:
-        """The ordinals from which on dates of certain years are in or out."""
+        """The ordinals of dates at which ranges of given years begin, or have ended."""
         return [*self._starts, *self._ends]
 
     @property
     def edges_of_year(self) -> list[int]:
-        """The same for dates of every year, counted from 0."""
+        """The same for ranges of every year, as days of a leap year counted from 0."""
         of_year = self._of_year
         return [place for place in range(1, _DATES_OF_EVERY_YEAR) if of_year[place] != of_year[place - 1]]
 
     def contains(self, ordinal: int, of_year: int) -> bool:
-        """Whether the date of that ordinal is among them, which is that one of a leap year, counted from 0."""
+        """Whether the set has the date with this ordinal, which is day `of_year` of a leap year, counted from 0."""
         if self._of_year[of_year]:
             return True
         place = bisect_right(self._starts, ordinal) if self._starts else 0
@@ -285,7 +284,7 @@ _DATES_OF_EVERY_YEAR = 366
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """The same instants as the fewest spans, in order; sorts what it is given."""
+    """The same instants as the fewest spans, in order. Sorts its argument in place."""
     spans.sort()
     joined: list[Span] = []
     first, end = 0, 0
@@ -306,12 +305,12 @@ def _flat(spans: Iterable[Span]) -> list[int]:
 
 
 class _DayRows(Struct, frozen=True):
-    """What the rows make of one local date.
+    """What all rows together say about one local date.
 
     Attributes:
-        whole: Whether it is open as a whole.
-        windows: Its windows in seconds after midnight, in order and apart; only the last may end on the next date.
-        edges: Where it opens and closes in all, in seconds after midnight.
+        whole: Whether the whole day is open.
+        windows: The windows in seconds after midnight, in order, not touching; only the last may end on the next date.
+        edges: Where the date opens and closes, whole day and windows joined, in seconds after midnight.
     """
 
     whole: bool
@@ -320,13 +319,13 @@ class _DayRows(Struct, frozen=True):
 
     @classmethod
     def of(cls, whole: bool, windows: list[Span]) -> "_DayRows":  # noqa: FBT001
-        """Join the windows."""
+        """The rows of a date with these windows, which may overlap."""
         joined = _joined(windows)
         return cls(whole, joined, _flat(_joined([*joined, (0, _DAY)]) if whole else joined))
 
 
 class _DatedRows(Struct, frozen=True):
-    """The rows of the same dates."""
+    """The rows with the same dates, joined."""
 
     dates: _DateSet
     whole: bool
@@ -334,7 +333,7 @@ class _DatedRows(Struct, frozen=True):
 
 
 class _Rows:
-    """A calendar's rows and closed dates, sorted out once by what a date has to ask of them."""
+    """A calendar's rows and closed dates, prepared once for looking up a date."""
 
     __slots__ = ("_alike", "_closed", "_dated", "_fixed", "_found", "_weekly", "_yearly")
 
@@ -357,18 +356,18 @@ class _Rows:
             for dates, windows in dated.items()
         ]
         self._alike = [self._weekly.index(each) for each in self._weekly]
-        # Between two of these, every date has the same dated rows.
+        # All dates between two neighbouring edges have the same dated rows.
         self._fixed = sorted({edge for each in self._dated for edge in each.dates.edges})
         self._yearly = sorted({edge for each in self._dated for edge in each.dates.edges_of_year})
         self._closed = _DateSet(closed)
         self._found: dict[tuple[int, int, int], _DayRows] = {}
 
     def on(self, ordinal: int, of_year: int, weekday: int) -> _DayRows | None:
-        """What a local date has; None where it is closed.
+        """The rows of a local date; None if it is closed.
 
         Args:
-            ordinal: The date's.
-            of_year: That of the same date in a leap year, counted from 0.
+            ordinal: The date's ordinal.
+            of_year: The same day of a leap year, counted from 0.
             weekday: 0 is Monday.
         """
         if self._closed and self._closed.contains(ordinal, of_year):
@@ -384,7 +383,7 @@ class _Rows:
         return found
 
     def forget(self) -> None:
-        """Forget what was computed."""
+        """Empty the cache."""
         self._found.clear()
 
     def _joined_with_dated(self, ordinal: int, of_year: int, weekly: _DayRows) -> _DayRows:
@@ -398,7 +397,7 @@ class _Rows:
 
     @property
     def most_windows(self) -> int:
-        """How many windows a date may have at most, for reckoning what a calendar costs."""
+        """At most so many windows start on one date; for estimating the cost of a calendar."""
         of_dates = sum(1 + len(each.windows) for each in self._dated)
         return max(len(each.windows) for each in self._weekly) + of_dates + 1
 
@@ -414,9 +413,9 @@ class _LocalDate(Struct, frozen=True):
     """A local date whose windows may touch a stretch of UTC.
 
     Attributes:
-        ordinal, of_year, weekday: As `_Rows.on` wants them.
-        label: Its midnight as a wall clock's label.
-        midnight: The instant of that; None where clocks change so near that labels say more or less than one instant.
+        ordinal, of_year, weekday: The arguments of `_Rows.on`.
+        label: Its local midnight, as seconds since 1970 as if the zone were UTC.
+        midnight: The instant of that; None if clocks change nearby, so that a local time may occur twice or never.
     """
 
     ordinal: int
@@ -454,7 +453,7 @@ def _dates_around(zone: ZoneInfo, begin: int, end: int) -> tuple[list[_LocalDate
 
 
 class _Known(Struct, frozen=True):
-    """Where openness flips within [begin, end), taken as shut before and after: opens, closes, opens, ..."""
+    """The edges within [begin, end), as if the calendar were closed before and after: opens, closes, opens, ..."""
 
     begin: int
     end: int
@@ -466,16 +465,16 @@ _NOTHING_KNOWN = _Known(0, 0, [])
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The instants at which at least one row is open and nothing is closed.
+    """A set of instants: those at which at least one row is open and the local date is not closed.
 
-    Instants are aware (a naive one is a TypeError); any zone will do, answers are UTC. Where a zone's local date
-    falls outside the years 1 to 9999, nothing is open. The work grows with the stretch of time asked about; what
-    was computed is kept.
+    Arguments are aware instants in any zone (a naive one is a TypeError); results are UTC. Local dates outside the
+    years 1 to 9999 are not open. The time that a method takes grows with the stretch of time asked about; results are
+    cached.
 
     Attributes:
-        zone: What the rows' times and all dates are read in; from `parse_zone`.
-        rows: Open where any of them is.
-        closed: On these local dates no window starts, and no instant is open.
+        zone: The zone of the rows' times and of all dates; from `parse_zone`.
+        rows: The calendar is open where any of them is.
+        closed: Local dates on which no window starts and no instant is open.
     """
 
     zone: ZoneInfo
@@ -485,16 +484,16 @@ class Calendar:
     _kept: list[_Known] = field(default_factory=lambda: [_NOTHING_KNOWN], init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Sort out the rows."""
+        """Prepare the rows."""
         object.__setattr__(self, "_rows", _Rows(self.rows, self.closed))
 
     @property
     def windows_a_day(self) -> int:
-        """At most so many windows open on one date: what a day of this calendar costs."""
+        """At most so many windows open on one date; this is what evaluating a day costs."""
         return self._rows.most_windows
 
     def is_open(self, instant: datetime) -> bool:
-        """Whether the calendar is open at that instant; a window's end is not part of it."""
+        """Whether the calendar is open at this instant; the end of a window is not part of the window."""
         second = (instant - _EPOCH) // _SECOND
         known = self._kept[0]
         if not known.begin <= second < known.end:
@@ -502,17 +501,17 @@ class Calendar:
         return bisect_right(known.edges, second) % 2 == 1
 
     def flips(self, after: int, before: int) -> list[int]:
-        """Where openness flips strictly between two instants, all in seconds since 1970."""
+        """The edges (where it opens or closes) strictly between two instants, all in seconds since 1970."""
         edges = self._edges(after, before)
         return edges[bisect_right(edges, after) : bisect_left(edges, before)]
 
     def forget(self) -> None:
-        """Forget what was computed, for measuring."""
+        """Empty the cache, for measuring."""
         self._kept[0] = _NOTHING_KNOWN
         self._rows.forget()
 
     def changes(self, after: datetime, before: datetime) -> tuple[datetime, ...]:
-        """Every instant strictly between the two from which openness differs from just before, in order."""
+        """Every instant strictly between the two at which the calendar opens or closes, in order."""
         first, last = max(after - _EPOCH, _EARLIEST) // _SECOND, -(-min(before - _EPOCH, _LATEST) // _SECOND)
         return tuple(_EPOCH + timedelta(seconds=edge) for edge in self.flips(first, last))
 
@@ -527,7 +526,7 @@ class Calendar:
         return tuple((_EPOCH + opens, _EPOCH + closes) for opens, closes in clipped if opens < closes)
 
     def next_opening(self, after: datetime, years: int) -> datetime | None:
-        """The first open instant not before `after` (which may be that itself); None if there is none for `years`.
+        """The first open instant at or after `after`; None if there is none within so many years.
 
         A year is counted as 366 days.
         """
@@ -542,7 +541,7 @@ class Calendar:
         return None
 
     def _edges(self, first: int, last: int) -> list[int]:
-        """Where openness flips from the one instant to the other and a little beyond both; all intervals are whole."""
+        """The edges from one instant to the other and a little beyond both; no interval between is cut."""
         if last - first <= _KEPT_AT_MOST // 2:
             return self._known(first, last).edges
         edges: list[int] = []
@@ -551,7 +550,7 @@ class Calendar:
         return edges
 
     def _known(self, first: int, last: int) -> _Known:
-        """What is kept, once it holds these two instants and what is between."""
+        """The cached stretch, extended or replaced so that it holds these two instants and all between."""
         known = self._kept[0]
         if known.begin <= first and last < known.end:
             return known
@@ -566,7 +565,7 @@ class Calendar:
         return known
 
     def _flips(self, begin: int, end: int) -> list[int]:
-        """Where openness flips within [begin, end), taken as shut before and after."""
+        """The edges within [begin, end), as if the calendar were closed before and after."""
         dates, within = _dates_around(self.zone, begin, end)
         rows_on = self._rows.on
         edges: list[int] = []
@@ -590,7 +589,7 @@ class Calendar:
 
 
 def _steps(begin: int, end: int) -> Iterator[Span]:
-    """The stretch between two instants in steps, short ones first."""
+    """The stretch between two instants, divided into steps, short ones first."""
     step = 2 * _DAY
     while begin < end:
         yield begin, begin + step
@@ -598,12 +597,12 @@ def _steps(begin: int, end: int) -> Iterator[Span]:
 
 
 def _concatenated(edges: list[int], more: list[int]) -> list[int]:
-    """The flips of two neighbouring stretches, each taken as shut without the other."""
+    """The edges of two neighbouring stretches together; each was computed as if closed outside."""
     return edges[:-1] + more[1:] if edges and more and edges[-1] == more[0] else edges + more
 
 
 def _clipped(edges: list[int], begin: int, end: int) -> list[int]:
-    """The flips within [begin, end), taken as shut before and after."""
+    """Those edges within [begin, end), as if closed before and after."""
     if not edges or (begin <= edges[0] and edges[-1] <= end):
         return edges
     first, last = bisect_right(edges, begin), bisect_left(edges, end)
@@ -616,15 +615,16 @@ def _clipped(edges: list[int], begin: int, end: int) -> list[int]:
 
 
 def _shut_from(edges: list[int], midnight: int) -> None:
-    """Close at that instant what is open beyond it."""
+    """Close the calendar at this instant if it is open then, and drop all later edges."""
     place = bisect_left(edges, midnight)
     edges[place:] = [midnight] if place % 2 else []
 
 
 def _open_on(edges: list[int], more: list[int], midnight: int, begin: int, end: int) -> None:
-    """Add what a date opens and closes, and that touches [begin, end), to the flips of all dates before.
+    """Add those edges of a date that touch [begin, end) to the edges of all dates before.
 
-    Of these only the last interval can reach into the date: all windows that end on the next date hold its midnight.
+    Of the earlier intervals only the last can reach into the date: every window that ends on the next date contains
+    the midnight between, so such windows are one interval.
     """
     if midnight < begin or end < midnight + 2 * _DAY:
         first = bisect_right(more, begin - midnight) // 2 * 2
@@ -646,7 +646,7 @@ def _open_on(edges: list[int], more: list[int], midnight: int, begin: int, end: 
 def _around_change(
     edges: list[int], dates: list[tuple[_LocalDate, _DayRows | None]], within: list[Stretch]
 ) -> list[int]:
-    """Add dates whose labels a change of clocks repeats or skips to the flips of all dates before."""
+    """Add dates on which a change of clocks repeats or skips local times to the edges of all dates before."""
     spans: list[Span] = [(edges[-2], edges[-1])] if edges else []
     shut: list[Span] = []
     for each, found in dates:
@@ -667,7 +667,7 @@ _LAST_DAY = date.max.toordinal() - _EPOCH_ORDINAL
 
 
 def _without(spans: list[Span], shut: list[Span]) -> Iterator[Span]:
-    """What of the spans lies in none that is shut; both sorted, none touching another."""
+    """The parts of the spans outside the shut ones; both are sorted, and no two touch."""
     if not shut:
         yield from spans
         return

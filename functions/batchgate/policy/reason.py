@@ -1,4 +1,4 @@
-"""A decision in the 1 to 256 characters that S3 keeps on the job."""
+"""The status update reason: a decision in the 1 to 256 characters that S3 keeps on the job."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from batchgate.policy.wording import QUOTED_AT_MOST, instant, length, printable
 from batchgate.text import MARK, shorten
 
 _PATH_AT_MOST = 80
-"""Characters of the path of a member, or value, that this version does not know; of a long one its end."""
+"""Characters of the path of a member or value that this version does not know; a longer one is cut at its start."""
 
 REASON_AT_MOST = 256
 """Characters of a status update reason. Source: S3 Control API, UpdateJobStatus statusUpdateReason."""
@@ -25,10 +25,10 @@ NAME_AT_MOST: Final = 64
 """Characters of a statement's name in a reason; fewer where a message needs the room."""
 
 NAME_ALWAYS_WHOLE: Final = 38
-"""Characters of a name that is never shortened, however long the message and the rest are."""
+"""A name of at most so many characters is never shortened, however long the message and the rest are."""
 
 _OBJECTION_AT_LEAST: Final = 24
-"""Characters of the first objection that stay, however long the name and the message are."""
+"""Characters of the first objection that are always kept, however long the name and the message are."""
 
 _PERSON_AT_MOST = 100
 _HEADS = {
@@ -45,9 +45,9 @@ class _Room(Struct, frozen=True):
     """How many characters each value of an objection may take.
 
     Attributes:
-        wanted: What a check wants; None for all of it.
-        subject: What it looks at; None for all of it.
-        actual: Each text that the job has.
+        wanted: For what a check wants; None for no limit.
+        subject: For what it looks at; None for no limit.
+        actual: For each text that the job has.
     """
 
     wanted: int | None = None
@@ -55,23 +55,23 @@ class _Room(Struct, frozen=True):
     actual: int = QUOTED_AT_MOST
 
 
-_LESS_AND_LESS: Final = (
+_ROOMS_TO_TRY: Final = (
     *[_Room(wanted) for wanted in (120, 80, 60, 48, 40, 32, 24, 16)],
     *[_Room(16, subject) for subject in (64, 48, 32)],
     *[_Room(len(MARK), 32, actual) for actual in (40, 36, 32, 28, 24)],
     *[_Room(len(MARK), 16, actual) for actual in (40, 36, 32, 28, 24, 20)],
 )
-"""What a first objection gets that does not fit: what is wanted yields first, what the job has last."""
+"""Tried in this order for a first objection that does not fit: what is wanted is cut first, what the job has last."""
 
 
 class _Objection(Struct, frozen=True, order=True):
-    """One reason against a job, in the order in which reasons give them: those with a message first.
+    """One objection to a job. Sorted as a reason lists them: by rank, then those with a message first.
 
     Attributes:
-        rank: A member that this version does not know comes first, for nothing else can lift the hold; then statements,
-            then the other rules of the set.
-        name: The statement's; "" for a rule of the whole set.
-        message: The author's; "" where there is none.
+        rank: 0 for a member that this version does not know, because no other fix ends that hold; 1 for a statement;
+            2 for the other rules of the policy set.
+        name: The statement's; "" for a rule of the whole policy set.
+        message: The policy author's; "" if there is none.
     """
 
     rank: int
@@ -82,16 +82,16 @@ class _Objection(Struct, frozen=True, order=True):
 
 
 def status_update_reason(decision: Decision, claim_id: str | None = None, *, expired: timedelta | None = None) -> str:
-    """State what was decided and why: deterministic, printable ASCII, the first objection always named.
+    """Describe a decision and its reasons: deterministic, printable ASCII, always with the first objection.
 
-    The first objection's message is whole. To make room for it, and for the versions, further objections are left out
-    as a whole and counted. A first objection that is too long by itself gets shorter values.
+    The message of the first objection is never shortened. Further objections that do not fit beside it and the
+    versions are left out whole and counted. If the first objection alone does not fit, its values are shortened.
 
     Args:
-        decision: What was decided.
+        decision: The decision to describe.
         claim_id: The job's claim in the ledger, eight characters; None where nothing is claimed
             (a hold, an explanation).
-        expired: For how long a hold may last at most, where the job is cancelled because it lasted longer.
+        expired: The longest time for a hold, if the job is cancelled because it was held for longer.
 
     Returns:
         For example `batchgate: cancelled by restores: total_tasks is 12, want at most 5 [policy
@@ -115,7 +115,7 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
 
 
 def _refusal(decision: Decision, verdict: Verdict, heads: Sequence[str], room: int) -> str:
-    """Give the first of the heads beside which the first objection is whole; the last one where it nowhere is."""
+    """The reason with the first head that leaves room for the whole first objection, or else with the last head."""
     by_objection = {_objection(vote, decision): vote for vote in _objecting(decision, verdict)}
     objections = sorted(by_objection)
     first, *others = objections
@@ -136,9 +136,10 @@ def _refusal(decision: Decision, verdict: Verdict, heads: Sequence[str], room: i
 
 
 def _objecting(decision: Decision, verdict: Verdict) -> list[Vote]:
-    """The votes that ask for a verdict; of a job that will be cancelled those that cancel it at that instant.
+    """The votes for a verdict; if the job will be cancelled, those that cancel it at that instant.
 
-    They are to be fixed. Where no grace ends then, and a window closes for example, all that have a grace.
+    Those have to be fixed in time. If no grace ends at that instant (a window closes, for example), all votes that
+    have a grace.
     """
     votes = [vote for vote in decision.votes if vote.verdict is verdict and vote.rule is not Rule.SHADOW]
     if decision.cancels_at is None:
@@ -171,7 +172,7 @@ def _approval(decision: Decision, head: str, room: int) -> str:
 
 
 def _exception_for(requirement: Requirement, results: Sequence[Result]) -> str | None:
-    """The exception that lifts a requirement which nothing else meets, the first by name; None where none is needed."""
+    """The exception, the first by name, that lifts a requirement not met otherwise; None if none is needed."""
     if requirement.exemption is None:
         return None
     own = [requirement.own, *([requirement.unless.condition] if requirement.unless else [])]
@@ -202,12 +203,12 @@ def _phrase(vote: Vote, decision: Decision, room: _Room) -> str:
     if vote.statement is None:
         return _rule(vote.rule, decision)
     if vote.requirement is None:
-        return f"cannot evaluate its match: {_wrong(trace_condition(vote.statement.match, decision.rows), room)}"
+        return f"cannot evaluate its match: {_unmet(trace_condition(vote.statement.match, decision.rows), room)}"
     unless = (
         trace_condition(lift.condition, decision.rows) for lift in vote.requirement.lifts if lift.exception is None
     )
     own = trace_condition(vote.requirement.own, decision.rows)
-    return _wrong(own, room) + "".join(f" (unless {_not_lifted(condition, room)})" for condition in unless)
+    return _unmet(own, room) + "".join(f" (unless {_not_lifted(condition, room)})" for condition in unless)
 
 
 def _rule(rule: Rule | None, decision: Decision) -> str:
@@ -226,8 +227,8 @@ def _rule(rule: Rule | None, decision: Decision) -> str:
             return "no policy matches the job"
 
 
-def _wrong(trace: ConditionTrace, room: _Room) -> str:
-    """What of a condition is not met: of `all` each part, of `any` what would have been enough."""
+def _unmet(trace: ConditionTrace, room: _Room) -> str:
+    """The part of a condition that is not met: of `all` each such part, of `any` its alternatives."""
     if trace.kind == "manual_approval":
         return "needs manual approval"
     if not trace.joined:
@@ -237,17 +238,17 @@ def _wrong(trace: ConditionTrace, room: _Room) -> str:
         return f"{_subject(trace, room)} is {_actual(trace, room)}, {wanted}"
     parts = [part for part in trace.parts if part.result is not Result.MET]
     if len(parts) == 1:
-        return _wrong(parts[0], room)
+        return _unmet(parts[0], room)
     if trace.joined == "any":
         return "want " + " or ".join(sorted(_alternative(part, room) for part in parts))
     most = max((part.result for part in parts), default=Result.VIOLATED)
-    phrases = [(part, _wrong(part, room)) for part in parts if part.result is most]
+    phrases = [(part, _unmet(part, room)) for part in parts if part.result is most]
     several = len(phrases) > 1
     return ", and ".join(sorted(f"({each})" if several and part.joined else each for part, each in phrases))
 
 
 def _alternative(trace: ConditionTrace, room: _Room) -> str:
-    """What would have been enough, and what there is instead."""
+    """What one alternative of `any` asks for, and what the job has instead."""
     if trace.kind == "manual_approval":
         return "manual approval"
     if not trace.joined:
@@ -277,7 +278,7 @@ def _between(trace: ConditionTrace) -> str:
 
 
 def _actual(trace: ConditionTrace, room: _Room) -> str:
-    """What the job has; only text from the requester is quoted, and nothing else is ever long."""
+    """What the job has. Only the requester's text is quoted, and only that can be long."""
     if room.actual >= QUOTED_AT_MOST:
         return trace.brief
     return _QUOTED.sub(lambda found: f'"{shorten(found[1], room.actual)}"', trace.brief)
@@ -288,7 +289,7 @@ def _subject(trace: ConditionTrace, room: _Room) -> str:
 
 
 def _wanted(trace: ConditionTrace, room: _Room) -> str:
-    """What the check wants; of many alternatives as many as fit, and how many more there are."""
+    """What the check wants; of alternatives that do not all fit, those that do and the number of the others."""
     text = trace.expected
     if room.wanted is None or len(text) <= room.wanted:
         return text
@@ -302,18 +303,18 @@ def _wanted(trace: ConditionTrace, room: _Room) -> str:
 
 
 def _shortened(vote: Vote, decision: Decision, room: int) -> str:
-    """A first objection that is too long by itself: with shorter values, or else the beginning of it."""
+    """A first objection that does not fit: with shortened values or, if that is not enough, cut at the end."""
     phrase = ""
-    for each in _LESS_AND_LESS:
+    for each in _ROOMS_TO_TRY:
         phrase = _phrase(vote, decision, each)
         if len(phrase) <= room:
             return phrase
     kept = shorten(phrase, room - 1, sentence=True)
-    return f'{kept}"' if kept.count('"') % 2 else kept  # or what follows would read as the requester's text
+    return f'{kept}"' if kept.count('"') % 2 else kept  # otherwise what follows would read as the requester's text
 
 
 def _fitted(head: str, parts: Iterable[str], total: int, room: int, between: str = "; ") -> str:
-    """As many whole parts as fit, and how many more there are; nothing if not even one fits."""
+    """As many whole parts as fit, and the number of the others; "" if not even one fits."""
     texts: list[str] = []
     text = head
     for part in parts:
@@ -331,13 +332,13 @@ def _fitted(head: str, parts: Iterable[str], total: int, room: int, between: str
 
 
 def personal_reason(did: str, who: str, why: str, policy_version: str, claim_id: str) -> str:
-    """A person's decision in the same form: who, and the reason given, cut where it is too long.
+    """The status update reason of a person's decision: who decided, and their reason, cut if it is too long.
 
     Args:
         did: approved or cancelled.
         who: The caller's ARN.
         why: The reason that the person gave.
-        policy_version: The policies that were set aside; "" where they could not be read.
+        policy_version: The policies that were overridden; "" if they could not be read.
         claim_id: The job's claim.
     """
     policy = f"policy {policy_version} " if policy_version else ""

@@ -22,7 +22,7 @@ _UNITS = "kmgtp"
 _LARGEST = 2**63 - 1
 _DATE_IN_ANOTHER_FORM = re.compile(r"([0-9]{4})[-/. ]?([0-9]{1,2})[-/. ]?([0-9]{1,2})")
 _DATE_WITH_DOTS = re.compile(r"(0?[1-9]|[12][0-9]|3[01])\.(0?[1-9]|1[0-2])\.([0-9]{4})")
-_BETWEEN_DATES = re.compile(r"\s+(?:-|\u2013|to|until)\s+")
+_BETWEEN_DATES = re.compile(r"\s*\.\.\s*|\s+(?:-|\u2013|to|until)\s+")
 _TIME_IN_ANOTHER_FORM = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?(?::00)?\s*(am|pm)?", re.IGNORECASE)
 
 
@@ -186,13 +186,15 @@ _DURATION_IN_ANOTHER_FORM = re.compile(
 )
 
 
+def dates_meant(value: object) -> str:
+    """A date as YYYY-MM-DD, or a range as FIRST..LAST; "" where a value means none."""
+    ends = [*map(date_meant, _BETWEEN_DATES.split(value) if isinstance(value, str) else [value])]
+    return "..".join(ends) if all(ends) and len(ends) <= 2 else ""  # noqa: PLR2004 the two ends
+
+
 def date_meant(value: object) -> str:
-    """A date as YYYY-MM-DD, or a range of dates; "" where the order is ambiguous, such as 03/04/2026."""
+    """A date as YYYY-MM-DD, which may not exist; "" where the order is ambiguous, such as 03/04/2026."""
     text = str(value) if isinstance(value, str | int) else ""
-    ends = _BETWEEN_DATES.split(text)
-    if len(ends) == 2:  # noqa: PLR2004 the two ends
-        first, last = map(date_meant, ends)
-        return f"{first}..{last}" if first and last else ""
     dotted = _DATE_WITH_DOTS.fullmatch(text)
     if dotted:
         text = f"{dotted[3]}-{dotted[2]}-{dotted[1]}"
@@ -488,6 +490,8 @@ def range_meant(value: object) -> str:
     if not sign or not number:
         return f"{{at_most: {number}}} or {{at_least: {number}}}" if number else ""
     whole = int(number.replace("_", ""))
+    if sign[1] == "<" and not whole:
+        return ""
     return {
         "<": f"{{at_most: {whole - 1:_}}}",
         "<=": f"{{at_most: {number}}}",
@@ -509,6 +513,13 @@ def instant_meant(value: object) -> str:
 _SECONDS_FROM, _SECONDS_TO = 10**8, 10**10
 """From 1973 on, so that no other number is taken for one, and before the year 2287."""
 
+CITY_OF_FIXED_ZONE: Mapping[str, str] = {
+    "EST": "America/New_York",
+    "MST": "America/Denver",
+    "HST": "Pacific/Honolulu",
+}
+"""Zones without summer time, and the city whose time is usually meant. Source: tz database, file northamerica."""
+
 _ZONES_OF_ABBREVIATIONS: Mapping[str, str] = {
     **dict.fromkeys(("CEST", "MEZ", "MESZ"), "Europe/Berlin"),
     **dict.fromkeys(("EEST",), "Europe/Athens"),
@@ -521,16 +532,23 @@ _ZONES_OF_ABBREVIATIONS: Mapping[str, str] = {
     "IST": "Asia/Kolkata",
     "JST": "Asia/Tokyo",
     "SGT": "Asia/Singapore",
+    "Z": "UTC",
+    **CITY_OF_FIXED_ZONE,
 }
-_OFFSET = re.compile(r"(?:UTC|GMT)?\s*(?P<sign>[+-])0?(?P<hours>[0-9]|1[0-4])(?::?00)?", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:Etc/)?(?:UTC|GMT)?\s*[+-](?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-9]{2}))?", re.IGNORECASE)
 
 
 def zone_meant(text: str, known: Collection[str]) -> str:
-    """What to do about a zone that is none, as a clause: never a zone whose clock is another one; "" for nothing."""
+    """What to write instead of a name that is no zone, as a clause; "" where nothing is near.
+
+    Never a zone whose clock is another one, nor one at a fixed offset other than UTC: it would lack summer time.
+    """
     offset = _OFFSET.fullmatch(text.strip())
     if offset:
-        fixed = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{offset['hours']}"
-        return f"; write a place's zone such as Europe/Berlin, or {fixed} for this offset all year"
+        if not int(offset["hours"]) and not int(offset["minutes"] or 0):
+            return "; write UTC"
+        return "; write the zone of a city, which includes summer time, or write UTC, and times in UTC"
+    known = [name for name in known if name not in CITY_OF_FIXED_ZONE and not _OFFSET.fullmatch(name)]
     zone = _ZONES_OF_ABBREVIATIONS.get(text.upper())
     if zone is None and "/" in text:
         zone = nearest(text, sorted(known))

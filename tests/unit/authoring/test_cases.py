@@ -236,7 +236,7 @@ def test_what_is_missing_is_named_with_what_to_say(key: str, tmp_path: Path) -> 
     [
         ("5\n", ": expected a file of test cases: a mapping with policy and cases, got the number 5"),
         ("policy: policy.yaml\ncases: []\n", "cases: expected a list of at least one case, got an empty list"),
-        ("policy: policy.yaml\n", ": cases is missing; write a list of cases: jobs, and the verdict expected of each"),
+        ("policy: policy.yaml\n", ": cases is missing; write a list of cases: jobs, and the verdict expected for each"),
         ("policy: 'a\n", ": expected a closing quote"),
         ("policy: [policy.yaml, nope]\ncases: []\n", "policy[1]: expected a file or directory, relative to this file"),
         ("policy: []\ncases: []\n", "policy: expected at least one file or directory, got an empty list"),

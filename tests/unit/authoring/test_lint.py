@@ -263,7 +263,7 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         (*REQUIRE, "operation_parameters", "S3PutObjectCopy.TargetKeyPrefix"),
     ),
     (
-        "a mixed list none of which match lets through",
+        "a mixed list, none of which the match admits",
         "contradicts-match",
         policy(
             parameters(S3NewOperation__Value=[1, "yes"]),
@@ -676,13 +676,13 @@ FIRES: list[tuple[str, str, Written, Path]] = [
     ),
     (
         "an exception for every role",
-        "lifts-for-everybody",
+        "lifts-for-every-job",
         guardrail(require=[SMALL], exceptions=excepting({"role": "arn:*:iam::*:role/*"})),
         ("exceptions", 0, "match"),
     ),
     (
         "an exception for whatever is governed",
-        "lifts-for-everybody",
+        "lifts-for-every-job",
         guardrail(COPY, require=[SMALL], exceptions=excepting({"operation": "S3Put*"})),
         ("exceptions", 0, "lifts", 0),
     ),
@@ -721,6 +721,12 @@ FIRES: list[tuple[str, str, Written, Path]] = [
     ),
     ("presence as text", "word-as-text", copies({"tags": {"ticket": "present"}}), (*REQUIRE, "tags", "ticket")),
     ("presence in a list", "word-as-text", copies({"tags": {"a": ["required", "b"]}}), (*REQUIRE, "tags", "a", 0)),
+    (
+        "presence in a list, by its name",
+        "word-as-text",
+        copies({"tags": {"a": {"list": "teams"}}}, lists={"teams": ["lake", "required"]}),
+        ("lists", "teams", 1),
+    ),
     ("a tag called not", "word-as-tag", copies({"tags": {"not": "lake"}}), (*REQUIRE, "tags", "not")),
     ("a tag called list", "word-as-tag", copies({"tags": {"list": "a"}}), (*REQUIRE, "tags", "list")),
     (
@@ -945,6 +951,43 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         (*REQUIRE, "manifest_generator", ENCRYPTED, "only", "DSSEKMS.KmsKeyArn", 1),
     ),
     (
+        "a key's alias in a list, by its name, where S3 takes the key's ARN, of an element",
+        "impossible-value",
+        copies(
+            {"manifest_generator": {ENCRYPTED: {"any": {"SSEKMS.KmsKeyArn": {"list": "keys"}}}}},
+            lists={"keys": ["arn:*:kms:*:*:key/*", "alias/lake"]},
+        ),
+        ("lists", "keys", 1),
+    ),
+    (
+        "a key's alias in a list, by its name, where S3 takes the key's ARN, of an element in a not",
+        "impossible-value",
+        copies(
+            {"manifest_generator": {ENCRYPTED: {"not": {"any": {"SSEKMS.KmsKeyArn": {"list": "keys"}}}}}},
+            lists={"keys": ["alias/lake"]},
+        ),
+        ("lists", "keys", 0),
+    ),
+    (
+        "a key's alias in a list, by its name, that no element may be",
+        "impossible-value",
+        copies(
+            {"manifest_generator": {ENCRYPTED: {"only": {"SSEKMS.KmsKeyArn": {"not": {"list": "keys"}}}}}},
+            lists={"keys": ["alias/lake"]},
+        ),
+        ("lists", "keys", 0),
+    ),
+    (
+        "the name of a list in another one that can't be a value, though something names the list",
+        "list-name-as-text",
+        copies(
+            {"account": {"list": "all"}},
+            {"account": {"not": {"list": "some"}}},
+            lists={"all": ["111111111111", "some"], "some": ["222222222222"]},
+        ),
+        ("lists", "all", 1),
+    ),
+    (
         "a regular expression of an element",
         "regular-expression",
         policy(TAG, require=[parameters(**{TAG_SET: {"only": {"Key": "^a", "Value": {"not": "[0-9]"}}}})]),
@@ -1115,7 +1158,7 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         "a list of functions, by its name, one of which names none",
         "lambda-without-function",
         policy(LAMBDA, require=[calling({"list": "some"})], lists={"some": [f"{ARN}clean:7", f"{ARN}*"]}),
-        (*MATCH, "operation"),
+        ("lists", "some", 1),
     ),
     (
         "a function named by a policy for other accounts",

@@ -205,7 +205,7 @@ def test_what_is_lifted_for_everybody_is_lifted_for_any_job(role: str, rng: Rand
     guardrail = {"name": "g", "require": [{"total_tasks": {"at_most": 1}}]}
     written: Written = {"version": 1, "guardrails": [guardrail], "exceptions": [exception]}
     policies = compile_policies(written)
-    found = any(finding.lint == "lifts-for-everybody" for finding in lint_findings(written, TODAY))
+    found = any(finding.lint == "lifts-for-every-job" for finding in lint_findings(written, TODAY))
     assert found is (role in ("*", "arn:*", "arn:*:iam::*:role/*"))
     job = replace(random_facts(rng, written), now=datetime(2026, 6, 1, tzinfo=UTC))
     if found and job.role is not None and not isinstance(job.role, Gap):

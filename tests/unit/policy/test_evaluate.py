@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
-from batchgate.policy.evaluate import evaluate_job
+from batchgate.policy.evaluate import Rule, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from tests.unit.examples import Written, document, facts, outcome, verdict
 
@@ -161,6 +161,36 @@ def test_unmatched_votes_only_where_surely_no_policy_matches(
     """Every enforced policy's match surely violated, or none there: `unmatched`; a doubt is not sure."""
     written = {"version": 1, "unmatched": unmatched, **({"policies": policies} if policies else {})}
     assert verdict(written, doubtful()) == (expected or unmatched)
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "suspended_for", "expected", "grace"),
+    [
+        ("hold", timedelta(minutes=1), Verdict.HOLD, None),
+        ("hold", timedelta(hours=2), Verdict.HOLD, None),
+        ("cancel", timedelta(minutes=1), Verdict.HOLD, timedelta(hours=1)),
+        ("cancel", timedelta(hours=2), Verdict.CANCEL, None),
+    ],
+)
+def test_a_job_that_no_policy_matches_is_cancelled_after_the_grace_of_the_set(
+    unmatched: str, suspended_for: timedelta, expected: Verdict, grace: timedelta | None
+) -> None:
+    """The vote says which grace it waits for, and only while it waits for one."""
+    written = {"version": 1, "policies": [policy(VIOLATED)], "unmatched": unmatched, "cancel_grace": "1h"}
+    about = facts()
+    decision = outcome(written, replace(about, suspended_date=about.now - suspended_for))
+    assert [(vote.verdict, vote.rule, vote.grace) for vote in decision.votes] == [(expected, Rule.UNMATCHED, grace)]
+
+
+@pytest.mark.parametrize("kind", ["policies", "guardrails"])
+@pytest.mark.parametrize("on_violation", ["hold", "cancel"])
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_each_requirement_votes_at_most_once(kind: str, on_violation: str, condition: str) -> None:
+    """Once where it is not met, and not at all where it is."""
+    requirement = {**CONDITIONS[condition], "on_violation": on_violation}
+    written = document(requirement) if kind == "policies" else document(guardrails=[guardrail(require=(requirement,))])
+    votes = [vote for vote in outcome(written, doubtful()).votes if vote.requirement is not None]
+    assert len(votes) == (condition != "met")
 
 
 @pytest.mark.parametrize("match", [[], [MET], [UNMEASURABLE], [VIOLATED]])

@@ -1,5 +1,7 @@
 """What an author may have meant: closed sets, values in another form, words that the language does not have."""
 
+from collections.abc import Callable
+
 import pytest
 
 from batchgate.policy import model, suggestions
@@ -219,8 +221,13 @@ RIGHT_ADVICE = [
     (in_document(lists={"acc": "lake"}), "put it in brackets: [lake]"),
     (in_document(lists={"acc": "*"}), 'put it in brackets: ["*"]'),
     (in_zone("CEST"), "did you mean Europe/Berlin?"),
-    (in_zone("UTC+1"), "write a place's zone such as Europe/Berlin, or Etc/GMT-1 for this offset all year"),
-    (in_zone("-05:00"), "Etc/GMT+5"),
+    (in_zone("UTC+1"), "write the zone of a city, which includes summer time, or write UTC, and times in UTC"),
+    (in_zone("+05:30"), "write the zone of a city"),
+    (in_zone("UTC+0"), "write UTC"),
+    (in_zone("-00:00"), "write UTC"),
+    (in_zone("Z"), "did you mean UTC?"),
+    (in_zone("hst"), "did you mean Pacific/Honolulu?"),
+    (parameter(UNTIL, {"before": "2027-02-30T00:00:00Z"}), "expected a day from 01 to 28"),
     (in_zone("Berlin"), "did you mean Europe/Berlin?"),
     (in_zone("new york"), "did you mean America/New_York?"),
     ({"version": 1, "policies": [{"name": "p", "require": [], "matches": []}]}, "did you mean match?"),
@@ -276,6 +283,62 @@ RIGHT_ADVICE = [
 def test_following_the_advice_leads_to_what_was_meant(written: Written, says: str) -> None:
     """What to write is right for the place where it stands."""
     assert any(says in message for message in messages(written)), messages(written)
+
+
+def on_dates(text: object) -> Written:
+    """A document with a calendar that is open on these dates."""
+    return in_document(calendars={"c": {"timezone": "UTC", "open": [{"dates": [text]}]}})
+
+
+def closed_on(text: object) -> Written:
+    """A document with a calendar that is closed on these dates."""
+    return in_document(calendars={"c": {**OPEN, "closed": [text]}})
+
+
+def until(text: object) -> Written:
+    """A document with an exception until this date."""
+    return in_document(exceptions=[{**EXCEPTION, "expires": text}])
+
+
+def before(text: object) -> Written:
+    """A document that requires an earlier time of a parameter."""
+    return parameter(UNTIL, {"before": text})
+
+
+@pytest.mark.parametrize("place", [on_dates, closed_on, until, before])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("31.02.2027", "2027/02/31", "2027-2-31", "20270231", 20270231, "2027 13 01", "0000/1/1", "31.04.2027"),
+        *("2027/3/1", "1.3.2027", 20270301, "2027-3-1 - 2027-4-1", "1.3.2027..1.4.2027", "2027-04-01 - 2027-03-01"),
+        *("1.2.2027 to 31.2.2027", "2027-03-01 until 2027-03-31"),
+    ],
+)
+def test_a_date_is_suggested_only_where_it_can_be_written(place: Callable[[object], Written], text: object) -> None:
+    """What is suggested is accepted in the same place; of a date that does not exist it is said why."""
+    found = messages(place(text))
+    assert found
+    suggested = [message.rpartition("; write ")[2] for message in found if "; write " in message]
+    assert all(not messages(place(date)) for date in suggested), found
+    assert not any("swap" in message and "; write " in message for message in found)
+
+
+@pytest.mark.parametrize("text", ["31.02.2027", "2027/02/31", "20270231", 20270231])
+@pytest.mark.parametrize("place", [on_dates, closed_on, until])
+def test_a_date_that_does_not_exist_is_named_with_the_days_of_its_month(
+    place: Callable[[object], Written], text: object
+) -> None:
+    """In whatever form it is written."""
+    [message] = messages(place(text))
+    assert message.endswith('; read as a date: expected a day from 01 to 28, got "2027-02-31"')
+
+
+@pytest.mark.parametrize("comparison", ["<0", "< 0", "<=0", "<1", ">0", ">=0"])
+def test_a_comparison_is_suggested_as_a_range_only_where_one_can_be_written(comparison: str) -> None:
+    """No number is below zero."""
+    [message] = messages(required({"total_tasks": comparison}))
+    assert ("-1" in message) is False
+    assert ("; write " in message) is (comparison not in ("<0", "< 0"))
 
 
 @pytest.mark.parametrize(

@@ -387,8 +387,9 @@ def test_a_suspension_far_ahead_of_the_clock_counts_as_thirty_days_ahead(opens: 
     """S3's clock and ours may differ, but not by a year: nobody waits for an instant sixty days from now."""
     sixty_days_ahead = {"dates": [f"{NOW + 60 * DAY:%Y-%m-%d}"], "from": opens, "to": "13:00"}
     later = {"later": {"timezone": "UTC", "open": [sixty_days_ahead]}}
-    found = outcome(document({"window": "later"}, calendars=later), facts(SuspendedDate=NOW + 365 * DAY)).until
-    assert (found is not None) == expected
+    found = outcome(document({"window": "later"}, calendars=later), facts(SuspendedDate=NOW + 365 * DAY))
+    assert (found.until is not None) == expected
+    assert found.searched_until is None  # nor is anything left to search
 
 
 @pytest.mark.parametrize("order", [(7, 8, 9), (9, 8, 7), (8, 7, 9)])
@@ -409,6 +410,32 @@ def test_a_match_in_doubt_is_not_taken_for_one_that_is_violated(doubt: Result) -
     written["guardrails"] = [{"name": "g", "match": match, "require": [{"region": "us-*"}]}]
     assert outcome(written, facts(object_bytes=Gap(doubt, "x"))).until is None
     assert outcome(written, facts(object_bytes=9)).until == TONIGHT
+
+
+@pytest.mark.parametrize(
+    ("in_doubt", "expected"), [("policies", None), ("guardrails", NOW + HOUR)], ids=["a policy", "a guardrail"]
+)
+def test_a_policy_whose_match_is_in_doubt_saves_from_unmatched_and_a_guardrail_does_not(
+    in_doubt: str, expected: datetime | None
+) -> None:
+    """While a policy may match, the job will not be cancelled for having none, also when the grace ends."""
+    statement = {"name": "doubtful", "match": [{"object_bytes": {"at_most": 5}}], "require": [{"region": "eu-*"}]}
+    policies = [{"name": "elsewhere", "match": [{"region": "us-*"}], "require": []}]
+    written = {"version": 1, "policies": policies, "unmatched": "cancel", "cancel_grace": "7h"}
+    written[in_doubt] = [*(policies if in_doubt == "policies" else []), statement]
+    decision = outcome(written, facts(object_bytes=Gap(Result.UNMEASURABLE, "x")))  # suspended six hours ago
+    assert (decision.verdict, decision.cancels_at) == (Verdict.HOLD, expected)
+
+
+@pytest.mark.parametrize(("named", "expected"), [("S3NewOperation", TONIGHT), ("S3PutObjectCopy", None)])
+def test_an_unknown_operation_is_expected_to_be_approved_only_where_a_policy_names_it(
+    named: str, expected: datetime | None
+) -> None:
+    """Whichever statement the window is in."""
+    policies = [{"name": "named", "match": [{"any": [{"operation": named}, {"region": "eu-*"}]}], "require": []}]
+    guardrails = [{"name": "at-night", "require": [{"window": "nights"}]}]
+    written = {"version": 1, "policies": policies, "guardrails": guardrails, "calendars": CALENDARS}
+    assert outcome(written, facts(Operation={"S3NewOperation": {}})).until == expected
 
 
 def test_an_exception_that_expires_is_part_of_the_clock() -> None:

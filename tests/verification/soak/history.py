@@ -32,8 +32,13 @@ PORTS = {
     "pause": 0.3,
     "begin_sweep": 0.3,
     "end_sweep": 0.3,
-    "notified_until": 0.1,
-    "set_notified_until": 0.1,
+    "cancelled": 0.1,
+    "notified": 0.1,
+    "set_notified": 0.1,
+    "heartbeat": 0.1,
+    "last_event_at": 0.1,
+    "set_heartbeat": 0.1,
+    "note_event": 0.1,
     "notice": 0.1,
 }
 """The gate's calls, and how often trouble is wanted there."""

@@ -211,7 +211,7 @@ def table(total: Tally) -> str:
 
 
 def fuzz(events: int) -> int:
-    """So many events that nobody sends, to the gate function; the test's own exit code."""
+    """Send so many fuzzed events to the gate function; return the exit code of the test."""
     environment = {**os.environ, "FUZZED_EVENTS": str(events)}
     test = "tests/flow/test_fuzzed_events.py"
     return subprocess.run([sys.executable, "-m", "pytest", "-q", test], env=environment, check=False).returncode

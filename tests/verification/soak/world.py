@@ -990,7 +990,7 @@ class World:
             self.crashed(0, f"not a JSON object in the log: {line!r}")
         elif "_aws" in said and "decision" in said:
             self.crashed(0, f"a log line that is a metric: {line!r}")
-        elif "surprise" in str(said.get("message")):
+        elif "unexpected error" in str(said.get("message")):
             self.crashed(0, f"an error of no known kind: {line!r}")
 
     def evidence(self) -> records.Evidence:

@@ -10,7 +10,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something valid that is surely not meant.
+    """Something valid that is probably a mistake.
 
     Attributes:
         lint: One of `LINTS`.
@@ -31,49 +31,57 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "contradicts-match": "A requirement that none of the jobs that the statement matches can meet.",
         "repeats-match": "A requirement or `unless` that every job that the statement matches meets.",
         "contradicts-requirement": "Two requirements of one statement that no job can meet together.",
-        "contradicts-statement": "A requirement that no job can meet beside one of another statement of the same jobs.",
-        "impossible-value": "A value that no job can have, as an ARN where a bucket's name is compared.",
-        "list-name-as-text": "The name of a list where a value is compared, which stands for itself.",
-        "function-without-arn": "A pattern of functions that no function's ARN matches, only one named without.",
+        "contradicts-statement": "A requirement that no job can meet together with one of another statement for the"
+        " same jobs.",
+        "impossible-value": "A value that no job can have, such as an ARN where a bucket's name is compared.",
+        "list-name-as-text": "The name of a list where a value is expected: it is compared as text.",
+        "function-without-arn": "A pattern of Lambda functions that matches names but no ARN.",
         "regular-expression": "A pattern with a regular expression's characters, which match only themselves.",
-        "word-as-text": "A word of the language as present, quoted or not, where a text is compared.",
-        "word-as-tag": "A word of the language, as not, where a tag's key is written.",
-        "absent-fails": "A test that a job without the parameter fails, although S3's default is what it asks for.",
-        "any-but": "An `any` over what an element is not, which one other element meets.",
-        "tags-as-in-aws": "Tags written as AWS's APIs do: a tag named Key and one named Value.",
+        "word-as-text": "A keyword such as present, with or without quotes, where a text is compared.",
+        "word-as-tag": "A keyword such as not where a tag's key is expected.",
+        "absent-fails": "A test that a job without the parameter fails, although S3's default would pass it.",
+        "any-but": "An `any` with `not` inside: a single other element meets it.",
+        "tags-as-in-aws": "Tags in the form of AWS's APIs, which test a tag named Key and one named Value.",
         "only-in-wide-pattern": "An `only` over buckets with a pattern that another AWS customer's bucket may match.",
-        "met-without-destination": "A rule on destinations that jobs of operations without a destination meet.",
+        "met-without-destination": "A test of destinations that jobs without a destination meet.",
         "empty-range": "A range whose at_least is above its at_most.",
-        "window-never-opens": "A calendar, or several asked for together, never open from today on.",
-        "either-window": "A window open nearly always or no longer for one of its calendars: all may be meant at once.",
-        "fixed-zone": "A time zone at one offset all year, whose name suggests another clock.",
-        "closed-dates-past": "A calendar all of whose closed dates are over.",
-        "expired-exception": "An exception whose last day is over.",
+        "window-never-opens": "A calendar, or several required together, that never opens from today on.",
+        "either-window": "Calendars that are nearly always open together, or no longer than without one: all may be"
+        " meant.",
+        "fixed-zone": "A time zone with the same offset all year, whose name suggests another clock.",
+        "closed-dates-past": "A calendar whose closed dates are all in the past.",
+        "expired-exception": "An exception that has expired.",
         "distant-expiry": "An exception that lasts for more than two years.",
-        "lifts-for-everybody": "An exception whose match every job meets, or all that a lifted statement governs.",
+        "lifts-for-every-job": "An exception that every job meets, or every job that a lifted statement governs.",
         "lifts-nothing": "An exception for a statement that has nothing to lift, or that governs other jobs.",
-        "dodged-by-requester": "A guardrail that the requester escapes by a tag or the description.",
-        "claimed-by-requester": "A policy, `unless` or exception that requesters claim by a tag or the description.",
-        "not-on-tag": "A requirement that a tag is not something, which omitting the tag meets.",
-        "one-approval-for-both": "A manual_approval beside another of the same jobs: one decision meets both.",
+        "dodged-by-requester": "A guardrail that the requester can avoid with a tag or the description.",
+        "claimed-by-requester": "A policy, `unless` or exception that the requester can claim with a tag or the"
+        " description.",
+        "not-on-tag": "A requirement that a tag does not have a value, which a job without the tag meets.",
+        "one-approval-for-both": "Two manual_approval requirements for the same jobs: one decision meets both.",
         "lambda-without-function": "A policy that approves LambdaInvoke without naming the functions.",
-        "lambda-latest": "A pattern of functions that admits $LATEST, which changes after the approval.",
-        "lambda-alias": "An alias of a function in a policy: it may be moved after the approval.",
+        "lambda-latest": "A pattern of Lambda functions that matches $LATEST, which can change after the approval.",
+        "lambda-alias": "An alias of a Lambda function, which can be moved after the approval.",
         "unknown-operation": "An operation that this version does not know.",
-        "parameter-of-other-operation": "A requirement on one operation's parameter that jobs of all others violate.",
-        "unreadable-manifest-holds": "A statement that holds jobs of every kind whose manifest can't be read.",
-        "not-measured-yet": "A check of what this version of the gate can't measure, so that jobs are held for it.",
-        "manifest-size": "A limit of the manifest's own size that no manifest reaches.",
-        "setting-off": "A check that needs a setting of the deployment which is off, so that jobs are held for it.",
+        "parameter-of-other-operation": "A requirement on one operation's parameter, which jobs of all other"
+        " operations violate.",
+        "unreadable-manifest-holds": "A statement that holds every job whose manifest can't be read, whatever its"
+        " operation.",
+        "not-measured-yet": "A check that this version of the gate can't measure, so that it holds jobs.",
+        "manifest-size": "A limit on the manifest's own size that no manifest reaches.",
+        "setting-off": "A check that needs a setting of the deployment that is off, so that it holds jobs.",
         "approves-everything": "A policy that approves every job.",
-        "cancelled-outside-window": "A window in a match under unmatched: cancel: at other times jobs are cancelled.",
+        "cancelled-outside-window": "A window in a match, with unmatched: cancel: at other times the jobs are"
+        " cancelled.",
         "cancel-after-expiry": "cancel_held_after beyond 29 days: S3 fails the job before.",
-        "cancel-before-grace": "cancel_held_after below a grace: what only holds cancels before what cancels.",
-        "no-grace-for-tags": "A cancellation without a grace where tags are checked, which may arrive later.",
-        "slow-clock": "Calendars so many or so full that the end of a hold is not searched for all 30 days.",
-        "name-without-room": "A name that is cut, or not fit to print, in the reason on the job.",
-        "unused-list": "A list that nothing names.",
-        "unused-calendar": "A calendar that nothing names.",
+        "cancel-before-grace": "cancel_held_after below a grace period: a hold cancels jobs earlier than a violation"
+        " does.",
+        "no-grace-for-tags": "A cancellation because of tags without a grace period, although tags may arrive later.",
+        "slow-clock": "So many calendars or windows that the end of a hold is not searched for in all 30 days.",
+        "name-without-room": "A name that is shortened, or has characters that can't be printed, in the reason on the"
+        " job.",
+        "unused-list": "A list that is not used.",
+        "unused-calendar": "A calendar that is not used.",
     }
 )
 """The name of each lint and one sentence about it."""

@@ -1,7 +1,7 @@
-"""What follows from checks alone: which exclude each other, which imply each other.
+"""Which conditions exclude or imply each other, whatever the job is.
 
-Every answer errs towards false: true is said only where it holds for every job whose values were
-read. A value that can't be read is no contradiction and no repetition.
+Every answer errs towards false: it is true only if it holds for every job whose values could be read. Values that
+can't be read are left out of account.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,21 +37,21 @@ Interval: TypeAlias = tuple[int, int]
 
 _ENDLESS = 1 << 80
 _NUMBERS: dict[Measure, Interval] = {
-    Simple("total_tasks"): (1, _ENDLESS),  # 0 is not measurable
+    Simple("total_tasks"): (1, _ENDLESS),  # 0 is unmeasurable
     Simple("object_bytes"): (0, _ENDLESS),
     Simple("priority"): (0, 2_147_483_647),
     Member("manifest", "bytes"): (0, _ENDLESS),
 }
-"""What the numbers that every job has can be. Source: S3 Control API, JobPriority, JobTotalNumberOfTasks."""
+"""The ranges of the numbers that every job has. Source: S3 Control API, JobPriority, JobTotalNumberOfTasks."""
 
 OPERATION = Simple("operation")
 _TEXTS_OF_EVERY_JOB: frozenset[Measure] = frozenset({OPERATION, FromArn("account"), FromArn("region"), Simple("role")})
-"""Source: S3 Control API, CreateJob, required members."""
+"""Texts that every job has. Source: S3 Control API, CreateJob, required members."""
 
 _OF_OPERATION = frozenset({"operation", "operation_parameters"})
 _ALWAYS_READ: frozenset[Measure] = _TEXTS_OF_EVERY_JOB | {Simple("priority")}
 _COMPARED_AT_MOST = 100
-"""Conditions of one list compared with one another: more than anybody writes, so that the pairs stay few."""
+"""At most so many conditions of one list are compared with each other; the time is quadratic in them."""
 
 
 def operation_is(name: str) -> Leaf:
@@ -63,7 +63,7 @@ def operation_is(name: str) -> Leaf:
 
 
 def plain(test: Test) -> Test:
-    """The same test with as few `not` as possible."""
+    """An equal test, without `not` where another test says the same."""
     if isinstance(test, Not):
         inner = test.test
         if isinstance(inner, Present):
@@ -89,7 +89,7 @@ def is_never(check: Check) -> bool:
     if numbers is not None:
         return not numbers
     test = plain(check.test)
-    if _holds_nothing(test):
+    if _is_impossible_test(test):
         return True
     if isinstance(test, Not):
         return check.measure in _TEXTS_OF_EVERY_JOB and _takes_any(check.measure, test.test)
@@ -117,7 +117,7 @@ def is_always(check: Check) -> bool:
 
 
 def is_always_read(check: Check) -> bool:
-    """Whether every job says the value, so that nothing can be meant by asking for it."""
+    """Whether every job has the value and the gate always reads it: then a check that all values meet has no effect."""
     return check.measure in _ALWAYS_READ
 
 
@@ -125,28 +125,28 @@ def _takes_any(measure: Measure, test: Test) -> bool:
     return isinstance(test, Matches) and takes_every(measure, test.patterns)
 
 
-def _holds_nothing(test: Test) -> bool:
-    """Whether no value can pass; of a list only `any` asks for one that does."""
+def _is_impossible_test(test: Test) -> bool:
+    """Whether no value can meet the test. Of tests on lists only `any` can be such: an empty list meets the others."""
     match test:
         case Between(at_least=int() as low, at_most=int() as high):
             return low > high
         case Dated(before=datetime() as before, after=datetime() as after):
             return after >= before
         case Every(tests=tests):
-            return any(map(_holds_nothing, tests))
+            return any(map(_is_impossible_test, tests))
         case Below(test=inner) | Elements(word="any", test=inner):
-            return _holds_nothing(inner)
+            return _is_impossible_test(inner)
         case _:
             return False
 
 
 def _is_source(check: Check) -> bool:
-    """A job has at least one source bucket; many have no destination."""
+    """Whether a check is about source buckets: every job has at least one, while many have no destination."""
     return check.measure == Simple("source_buckets")
 
 
 def _numbers(check: Check) -> list[Interval] | None:
-    """The numbers that meet a check of a number which every job has; None for any other check."""
+    """The numbers that meet a check of a number that every job has; None for other checks."""
     domain = _NUMBERS.get(check.measure)
     test = check.test
     inner = test.test if isinstance(test, Not) else test
@@ -188,7 +188,7 @@ def _excludes_operation(check: Check, operation: str | None, parameter: Check) -
 
 
 def _tests_exclude(one: Test, other: Test, *, has_some: bool) -> bool:
-    """Whether no value meets both; `has_some` where a set of buckets is never empty."""
+    """Whether no value meets both; `has_some` says that the list of values is never empty."""
     if isinstance(one, OneOf):
         return all(_tests_exclude(each, other, has_some=has_some) for each in one.tests)
     if isinstance(other, OneOf):
@@ -213,7 +213,7 @@ def _tests_exclude(one: Test, other: Test, *, has_some: bool) -> bool:
 
 
 def _meet(one: Test, other: Test) -> bool:
-    """Whether a text, number, boolean or time may meet both; both are positive."""
+    """Whether a text, number, boolean or time may meet both of two positive tests."""
     if isinstance(one, Dated) and isinstance(other, Dated):
         return not (_ends_before(one, other) or _ends_before(other, one))
     if isinstance(one, Matches) and isinstance(other, Matches):
@@ -229,7 +229,7 @@ def _ends_before(one: Dated, other: Dated) -> bool:
 
 
 def _interval(test: Test) -> Interval | None:
-    """The whole numbers that meet a test; None where it is about something else."""
+    """The whole numbers that meet a test; None if the test is not about numbers."""
     if isinstance(test, Between):
         return (
             -_ENDLESS if test.at_least is None else test.at_least,
@@ -264,7 +264,7 @@ def _check_implies(one: Check, other: Check) -> bool:
         return False
     head, other_head = _operation_of(one), _operation_of(other)
     if other_head is not None and not is_positive(other.test):
-        # A job of another operation has no such parameter, and that is what the test wants.
+        # A job of another operation has no such parameter, and a test that is not positive accepts that.
         if one.measure == OPERATION:
             return _tests_exclude(plain(one.test), Matches(frozenset({other_head})), has_some=False)
         return head is not None and head != other_head and is_positive(one.test)
@@ -292,7 +292,7 @@ def _test_implies(one: Test, other: Test, *, has_some: bool) -> bool:
 
 
 def _single_implies(one: Test, other: Test, *, has_some: bool) -> bool:
-    """Of two tests of one kind, neither of which is made of several."""
+    """The same for two tests that are not composed of others."""
     match one, other:
         case Elements(), Elements():
             return _elements_imply(one, other, has_some=has_some)
@@ -332,7 +332,7 @@ def _dates_imply(one: Dated, other: Dated) -> bool:
 
 
 def _are_of_operation(one: Check, other: Check) -> bool:
-    """Whether both look at the operation: what differs otherwise says nothing of each other."""
+    """Whether both are about the operation or its parameters; other different measures are independent."""
     return one.measure.kind in _OF_OPERATION and other.measure.kind in _OF_OPERATION
 
 
@@ -378,7 +378,7 @@ def is_impossible(node: Node) -> bool:
 
 
 def meets_always(node: Node) -> bool:
-    """Whether every job meets the condition, all of its values read."""
+    """Whether every job whose values could be read meets the condition."""
     if isinstance(node, Leaf):
         return is_always(node.check)
     return (any if node.any_of else all)(map(meets_always, node.parts))

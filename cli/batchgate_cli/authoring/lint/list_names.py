@@ -17,18 +17,13 @@ def names_as_text(located: Located) -> Mapping[Path, str]:
     """
     lists = located.document.lists
     used = lists_in_use(located) if lists else set()
-    found = {
+    return {
         path: pattern
         for leaf in (located.leaves if lists else ())
         if not isinstance(leaf.check.measure, Clock)  # a window compares calendars' names
-        for path, pattern in texts(leaf)
+        for path, pattern in texts(leaf, lists)
         if isinstance(pattern, str) and pattern in lists and (pattern not in used or _is_impossible(leaf, pattern))
     }
-    for name, values in lists.items():
-        for index, value in enumerate(values):
-            if isinstance(value, str) and value in lists and value not in used and name in used:
-                found["lists", name, index] = value
-    return found
 
 
 def lint_list_names(names: Mapping[Path, str]) -> Iterator[Finding]:

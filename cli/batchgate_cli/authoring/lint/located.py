@@ -1,4 +1,4 @@
-"""The conditions of a policy set beside the places where they stand in the document."""
+"""The compiled conditions of a policy set, each with its path in the document."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Leaf:
     """One check.
 
     Attributes:
-        operand: What the document compares with, as decoded.
+        operand: What the document compares the measure with, as decoded.
     """
 
     path: Path
@@ -48,8 +48,8 @@ class LocatedRequirement:
     """A requirement.
 
     Attributes:
-        unless: Its own `unless`, if it has one.
-        lifted: Whether its `unless` or an exception may lift it.
+        unless: Its `unless`; None if it has none.
+        lifted: Whether its `unless` or an exception can lift it.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class LocatedRequirement:
 
 @dataclass(frozen=True, slots=True)
 class LocatedStatement:
-    """A policy or guardrail; without `match` the group is empty."""
+    """A policy or guardrail. `match` is an empty group if the document has none."""
 
     path: Path
     name: str
@@ -71,12 +71,12 @@ class LocatedStatement:
 
     @property
     def is_policy(self) -> bool:
-        """Whether it may approve."""
+        """Whether it is a policy, which may approve jobs."""
         return self.kind is Kind.POLICY
 
     @property
     def asked(self) -> Iterator[Node]:
-        """All that a job must meet which this statement governs and does not object to."""
+        """All conditions that a job meets if this statement governs it and does not object."""
         yield from self.match.parts
         for requirement in self.requirements:
             yield requirement.own
@@ -84,7 +84,7 @@ class LocatedStatement:
 
 @dataclass(frozen=True, slots=True)
 class LocatedException:
-    """An exception; `match` is None where nothing that it lifts has a requirement."""
+    """An exception; `match` is None if none of the statements that it lifts has requirements."""
 
     path: Path
     form: model.Exemption
@@ -97,7 +97,7 @@ class Located:
 
     Attributes:
         statements: The policies, then the guardrails.
-        leaves: Every check that stands in a match, a requirement, an `unless` or an exception.
+        leaves: Every check of a match, a requirement, an `unless` or an exception.
     """
 
     document: model.PolicyDocument
@@ -107,7 +107,7 @@ class Located:
 
 
 def locate(document: model.PolicyDocument, policies: PolicySet) -> Located:
-    """Walk the document and the compiled conditions side by side."""
+    """Combine the document with its compiled conditions."""
     forms: list[tuple[Path, model.Statement]] = [
         *((("policies", index), form) for index, form in enumerate(document.policies or ())),
         *((("guardrails", index), form) for index, form in enumerate(document.guardrails or ())),
@@ -188,7 +188,7 @@ def _node(formula: Formula, condition: model.Condition, path: Path, known: tuple
 
 
 def _checks(formula: Formula, condition: model.Condition, path: Path, known: tuple[checks.Check, ...]) -> Node:
-    """One check, or the several that one key with several members comes to."""
+    """One check, or the several checks that one key with several members compiles to."""
     if isinstance(formula, int):
         check = known[formula]
         operand: object = getattr(condition, check.measure.kind)
@@ -202,7 +202,7 @@ def _checks(formula: Formula, condition: model.Condition, path: Path, known: tup
 
 
 def _steps(check: checks.Check, operand: object) -> Iterator[str]:
-    """What leads from a check's key to the words of this very check."""
+    """The steps of the path from a condition's key to the part that belongs to this check."""
     match check.measure:
         case checks.Tag(key=key):
             yield key
@@ -238,7 +238,7 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 
 def joined(node: Node) -> Iterator[Node]:
-    """The parts that must all hold for the condition to hold; never an `all` group."""
+    """The parts that must all be met for the condition to be met; none of them is an `all` group."""
     if isinstance(node, Group) and not node.any_of:
         for part in node.parts:
             yield from joined(part)
@@ -247,7 +247,7 @@ def joined(node: Node) -> Iterator[Node]:
 
 
 def in_words(node: Node) -> str:
-    """A condition as a sentence can name it, shortened where it is long."""
+    """A condition as part of a sentence, shortened if it is long."""
     if isinstance(node, Leaf):
         return shorten(f"{node.check.measure.subject} {printable(node.check.test.wanted)}", _WORDS_AT_MOST)
     between = " or " if node.any_of else " and "
@@ -255,67 +255,68 @@ def in_words(node: Node) -> str:
 
 
 def as_written(pattern: Pattern) -> str:
-    """A pattern as a document has it."""
+    """A pattern as a document writes it."""
     return pattern if isinstance(pattern, str) else f'{{glob: "{pattern}"}}'
 
 
-_Lists: TypeAlias = Mapping[str, object] | None
+Lists: TypeAlias = Mapping[str, object] | None
 
 
-def texts(leaf: Leaf, lists: _Lists = None) -> Iterator[tuple[Path, Pattern]]:
-    """The patterns that a check is compared with, each where it is written.
+def texts(leaf: Leaf, lists: Lists = None) -> Iterator[tuple[Path, Pattern]]:
+    """The patterns that a check compares with, each with the path at which it is written.
 
     Args:
         leaf: The check.
-        lists: The document's, for the values of those that the check names, too; None for no such values.
+        lists: The document's lists, to include the values of those that the check names; None to leave those out.
     """
-    yield from _texts(leaf.operand, leaf.path, lists)
+    yield from texts_in(leaf.operand, leaf.path, lists)
 
 
-def _texts(operand: object, path: Path, lists: _Lists) -> Iterator[tuple[Path, Pattern]]:
+def texts_in(operand: object, path: Path, lists: Lists) -> Iterator[tuple[Path, Pattern]]:
+    """The same of an operand, or of a part of one, that is written at `path`."""
     match operand:
         case str():
             yield path, operand
         case tuple():
             for index, value in enumerate(operand):
-                yield from _texts(value, (*path, index), lists)
+                yield from texts_in(value, (*path, index), lists)
         case Struct():
             name, glob = getattr(operand, "list", UNSET), getattr(operand, "glob", UNSET)
             inner = getattr(operand, "not_", UNSET)
             if isinstance(name, str) and lists is not None:
-                yield from _texts(lists[name], ("lists", name), lists)
+                yield from texts_in(lists[name], ("lists", name), lists)
             if isinstance(glob, str):
                 yield (*path, "glob"), Glob(glob)
             if inner is not UNSET:
-                yield from _texts(inner, (*path, "not"), lists)
+                yield from texts_in(inner, (*path, "not"), lists)
             for word in ELEMENT_WORDS:
                 yield from _texts_of_elements(getattr(operand, word, UNSET), (*path, word), lists)
         case _:
             pass
 
 
-def _texts_of_elements(operand: object, path: Path, lists: _Lists) -> Iterator[tuple[Path, Pattern]]:
-    """The patterns that the elements of a list, or members of them, are compared with."""
+def _texts_of_elements(operand: object, path: Path, lists: Lists) -> Iterator[tuple[Path, Pattern]]:
+    """The patterns that a list's elements, or members of them, are compared with."""
     if not isinstance(operand, dict):
-        yield from _texts(operand, path, lists)
+        yield from texts_in(operand, path, lists)
         return
     term = text_term(operand)
     if term is not None:
-        yield from _texts(term, path, lists)
+        yield from texts_in(term, path, lists)
         return
     for name, test in operand.items():
-        yield from _texts(test, (*path, name), lists)
+        yield from texts_in(test, (*path, name), lists)
 
 
 def lists_in_use(located: Located) -> set[str]:
-    """The lists that any condition names, also one of an exception that lifts nothing."""
-    # What lifts nothing is not among the leaves, and names its lists and calendars all the same.
+    """The names of the lists that any condition uses, including those of exceptions that lift nothing."""
+    # The conditions of an exception that lifts nothing are not among the leaves.
     apart = [exception.form.match for exception in located.exceptions if exception.match is None]
     return {name for leaf in located.leaves for name in named_lists(leaf.operand)} | set(named_lists(tuple(apart)))
 
 
 def named_lists(form: object) -> Iterator[str]:
-    """The lists that are named anywhere in a part of a document."""
+    """The names of the lists that a part of a document uses."""
     match form:
         case tuple():
             for part in form:

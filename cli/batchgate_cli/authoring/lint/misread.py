@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from batchgate.policy.checks import Clock, ManualApproval, Tag
-from batchgate_cli.authoring.lint.finding import Finding
+from batchgate_cli.authoring.lint.finding import Finding, Path
 from batchgate_cli.authoring.lint.located import Leaf, Located, texts
 
 _VALUES: Mapping[str, str] = {
@@ -31,10 +31,15 @@ def lint_misread(located: Located) -> Iterator[Finding]:
         if isinstance(leaf.check.measure, Tag):
             yield from _as_key(leaf, leaf.check.measure.key)
         if not isinstance(leaf.check.measure, Clock | ManualApproval):  # which take words and names of their own
-            for path, pattern in texts(leaf):
+            for path, pattern in texts(leaf, located.document.lists):
                 if isinstance(pattern, str) and pattern in _VALUES:
                     why = f"{pattern} is compared as text: this asks whether the value is the word {pattern}"
-                    yield Finding("word-as-text", path, why, f"write {_VALUES[pattern]}")
+                    yield Finding("word-as-text", path, why, _instead(path, _VALUES[pattern]))
+
+
+def _instead(path: Path, test: str) -> str:
+    in_list = isinstance(path[-1], int)
+    return f"remove it here; if this is the test, write {test} in place of the list" if in_list else f"write {test}"
 
 
 def _as_key(leaf: Leaf, key: str) -> Iterator[Finding]:

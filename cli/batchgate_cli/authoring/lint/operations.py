@@ -1,4 +1,4 @@
-"""Lints on operations: those that nobody knows, what LambdaInvoke may call, whose parameters are asked for."""
+"""Lints on operations: unknown ones, functions that LambdaInvoke may call, parameters of other operations."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,17 @@ from batchgate.policy.checks import Dated, ManualApproval, Matches, Measure, Not
 from batchgate.policy.patterns import Glob, Pattern
 from batchgate_cli.authoring.lint.finding import Finding, Path
 from batchgate_cli.authoring.lint.implications import OPERATION, exclude, implies, is_positive, operation_is
-from batchgate_cli.authoring.lint.located import Group, Leaf, Located, LocatedStatement, Node, joined, leaves, texts
+from batchgate_cli.authoring.lint.located import (
+    Group,
+    Leaf,
+    Lists,
+    Located,
+    LocatedStatement,
+    Node,
+    joined,
+    leaves,
+    texts,
+)
 from batchgate_cli.authoring.lint.operation_names import what_to_write
 from batchgate_cli.authoring.lint.pattern_sets import DIGIT, meet, shape, some_but, some_of, within
 
@@ -29,7 +39,7 @@ _ALL_LATEST = shape("*:$LATEST")
 
 
 def lint_operation_names(located: Located) -> Iterator[Finding]:
-    """Operations that this version does not know: a misspelling, or newer than it."""
+    """Operations that this version does not know: misspelled ones, and newer ones."""
     for leaf in located.leaves:
         if isinstance(leaf.check.measure, Parameter):
             name = leaf.check.measure.path.split(".", 1)[0]
@@ -42,7 +52,7 @@ def lint_operation_names(located: Located) -> Iterator[Finding]:
 
 
 def is_operation(measure: Measure, pattern: Pattern) -> bool:
-    """Whether a pattern of an operation's name matches one that this version knows; true for every other measure."""
+    """Whether a pattern of an operation's name matches a known operation; true for every other measure."""
     return measure != OPERATION or _is_known(pattern)
 
 
@@ -57,7 +67,7 @@ def _unknown(path: Path, name: Pattern) -> Finding:
         "unknown-operation",
         path,
         f"{name} {what} that this version knows",
-        what_to_write(str(name), "; if this is a newer one, silence this with that reason"),
+        what_to_write(str(name), "; if the operation is newer than this version, silence this with that reason"),
     )
 
 
@@ -66,12 +76,12 @@ def _unknown(path: Path, name: Pattern) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Functions:
-    """What a condition says of the function, for jobs that invoke one.
+    """Which functions a condition lets jobs of LambdaInvoke call.
 
     Attributes:
-        named_by: The checks that name functions; empty where any function will do.
-        by_person: Whether a person looks at each job.
-        is_pinned: Whether no function of those named can be a $LATEST.
+        named_by: The checks that name functions; empty if any function meets the condition.
+        by_person: Whether each job needs manual approval.
+        is_pinned: Whether none of the functions named can be $LATEST.
     """
 
     named_by: tuple[Leaf, ...] = ()
@@ -80,14 +90,14 @@ class _Functions:
 
     @property
     def are_named(self) -> bool:
-        """Whether the condition lets no unnamed function through."""
+        """Whether each job calls a named function or needs manual approval."""
         return self.by_person or bool(self.named_by)
 
 
 def lint_functions(located: Located) -> Iterator[Finding]:
-    """Policies that approve calling a function which nobody named, or which may change afterwards.
+    """Policies that approve calling a function that no statement names, or whose code may change afterwards.
 
-    What another statement requires counts, too, a policy's as a guardrail's: where both govern, both must be satisfied.
+    Requirements of other statements that govern all jobs of the policy count too: all of them must be met.
     """
     guards = [_Guard.of(each) for each in located.statements if each.enforced and _restricts_functions(each)]
     everywhere = [guard for guard in guards if not guard.beside]
@@ -101,11 +111,11 @@ def lint_functions(located: Located) -> Iterator[Finding]:
         over = [guard.statement for guard in (*everywhere, *elsewhere) if guard.governs_all_of(policy)]
         if all(_admits_functions(guard) for guard in over):
             asked = [node for statement in (policy, *over) for node in statement.asked]
-            yield from _lint_functions(policy, asked)
+            yield from _lint_functions(policy, asked, located.document.lists)
 
 
 _GUARDS_COMPARED_AT_MOST = 100
-"""Statements that restrict functions for some jobs, compared with every policy: more than anybody writes."""
+"""At most so many statements that restrict functions for some jobs are compared with every policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class _Guard:
     """A statement that restricts which functions are called.
 
     Attributes:
-        beside: What its match asks beside the operation.
+        beside: The conditions of its match other than the operation.
     """
 
     statement: LocatedStatement
@@ -124,34 +134,34 @@ class _Guard:
         return cls(statement, tuple(part for part in statement.match.parts if not implies(_LAMBDA, part)))
 
     def governs_all_of(self, policy: LocatedStatement) -> bool:
-        """Whether it governs every LambdaInvoke job that another statement, a policy, matches."""
+        """Whether it is not the policy itself, and governs every LambdaInvoke job that the policy matches."""
         return self.statement is not policy and all(implies(policy.match, part) for part in self.beside)
 
 
 def _is_safe(asked: Sequence[Node]) -> bool:
-    """Whether conditions that must all hold let no function through that nobody named, and none that may change."""
+    """Whether jobs that meet all these conditions call only named functions whose code can't change."""
     excluded = _excluding(asked)
     found = [_functions(node, excluded) for node in asked]
     return any(each.are_named for each in found) and any(each.by_person or each.is_pinned for each in found)
 
 
 def _excluding(asked: Sequence[Node]) -> list[Leaf]:
-    """The checks among conditions that must all hold which exclude functions."""
+    """Those checks that exclude functions, of conditions that must all be met."""
     return [part for node in asked for part in joined(node) if isinstance(part, Leaf) and _excludes_functions(part)]
 
 
-def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator[Finding]:
+def _lint_functions(policy: LocatedStatement, asked: Sequence[Node], lists: Lists) -> Iterator[Finding]:
     excluded = _excluding(asked)
     found = [_functions(node, excluded) for node in asked]
     if not any(each.are_named for each in found):
-        partly = next(filter(None, (_unnamed_beside_named(node) for node in policy.asked)), None)
+        partly = next(filter(None, (_unnamed_beside_named(node, lists) for node in policy.asked)), None)
         if partly is not None:
             path, what = partly
             yield Finding(
                 "lambda-without-function",
                 path,
-                f"{what} names no function, so {policy.name} may approve calling one that nobody chose",
-                'name it, as in "arn:*:lambda:*:*:function:NAME:VERSION", or take it away',
+                f"{what} names no function, so {policy.name} may approve calling functions that it does not name",
+                'name it, as in "arn:*:lambda:*:*:function:NAME:VERSION", or remove it',
             )
             return
         only = implies(policy.match, _LAMBDA)
@@ -177,7 +187,7 @@ def _lint_functions(policy: LocatedStatement, asked: Sequence[Node]) -> Iterator
 
 
 def _aliases(policy: LocatedStatement) -> Iterator[Finding]:
-    """The values that name an alias, which is enough for a function to be named and not for its code to be known."""
+    """Values that name an alias: they name the function, but not which code the job runs."""
     found = [_functions(node, ()) for node in policy.asked]
     for leaf in () if any(each.by_person for each in found) else (leaf for each in found for leaf in each.named_by):
         for pattern in sorted(map(str, filter(_is_alias, _patterns(leaf.check.test))))[:1]:
@@ -185,13 +195,13 @@ def _aliases(policy: LocatedStatement) -> Iterator[Finding]:
                 "lambda-alias",
                 leaf.path,
                 f"{pattern} names an alias, which can be moved to other code between the approval and the job",
-                f"name a version: {pattern.rpartition(':')[0]}:VERSION; or silence this if whoever moves the alias"
-                " reviews the code",
+                f"name a version: {pattern.rpartition(':')[0]}:VERSION; or silence this if every move of the alias is"
+                " reviewed",
             )
 
 
 def _is_alias(pattern: Pattern) -> bool:
-    """Whether what stands behind the function's name can be no version. Source: Lambda API, FunctionArn."""
+    """Whether the qualifier after the function's name is an alias, not a version. Source: Lambda API, FunctionArn."""
     qualifier = str(pattern).partition(":function:")[2].partition(":")[2]
     return qualifier not in ("", "$LATEST") and isinstance(pattern, str) and not meet(shape(qualifier), _VERSION)
 
@@ -199,21 +209,21 @@ def _is_alias(pattern: Pattern) -> bool:
 _VERSION = (DIGIT, *some_of("0123456789")[1:])
 
 
-def _unnamed_beside_named(node: Node) -> tuple[Path, str] | None:
-    """The first value or alternative that names no function beside one that does, and what it is; None for none."""
+def _unnamed_beside_named(node: Node, lists: Lists) -> tuple[Path, str] | None:
+    """The first value or alternative that names no function although another one does: its path and its text."""
     if isinstance(node, Leaf):
         if node.check.measure != _FUNCTION or not any(map(_names_function, _patterns(node.check.test))):
             return None
-        unnamed = (each for each in texts(node) if not _names_function(each[1]))
+        unnamed = (each for each in texts(node, lists) if not _names_function(each[1]))
         return next(((path, f'"{pattern}"') for path, pattern in unnamed), None)
     if not node.any_of:
-        return next(filter(None, map(_unnamed_beside_named, node.parts)), None)
+        return next(filter(None, (_unnamed_beside_named(part, lists) for part in node.parts)), None)
     parts = [part for part in node.parts if not exclude(part, _LAMBDA)]
     named = [_functions(part, ()).are_named for part in parts]
     if any(named) and not all(named):
         part = parts[named.index(False)]
-        return _unnamed_beside_named(part) or (part.path, "this alternative")
-    return next(filter(None, map(_unnamed_beside_named, parts)), None)
+        return _unnamed_beside_named(part, lists) or (part.path, "this alternative")
+    return next(filter(None, (_unnamed_beside_named(part, lists) for part in parts)), None)
 
 
 def _pinned_instead(pattern: str) -> str:
@@ -277,7 +287,7 @@ def _names_functions(test: Test) -> bool:
 
 
 def _names_function(pattern: Pattern) -> bool:
-    if isinstance(pattern, Glob):  # a class names no more than ? does
+    if isinstance(pattern, Glob):  # a character class names a function no more than ? does
         pattern = "".join(piece if isinstance(piece, str) else "?" for piece in patterns.pieces(pattern))
     _, arn, function = pattern.partition(":function:")
     if arn:
@@ -294,22 +304,22 @@ def _is_pinned(test: Test, excluded: Sequence[Leaf]) -> bool:
 
 
 def _admits_latest(pattern: Pattern, excluded: Sequence[Leaf]) -> bool:
-    """Whether a function's $LATEST matches, named so or by leaving the version off."""
+    """Whether the pattern matches a function's $LATEST, written as such or as an ARN without a version."""
     admitted = shape(pattern)
     denied = [
         shape(each) for leaf in excluded if isinstance(leaf.check.test, Not) for each in _patterns(leaf.check.test.test)
     ]
     if any(within(admitted, each) for each in denied):
         return False
-    said = any(meet(admitted, latest) for latest in _LATEST) and not any(within(_ALL_LATEST, each) for each in denied)
-    return said or any(meet(admitted, name) for name in _UNQUALIFIED)
+    by_name = any(meet(admitted, each) for each in _LATEST) and not any(within(_ALL_LATEST, each) for each in denied)
+    return by_name or any(meet(admitted, name) for name in _UNQUALIFIED)
 
 
 # --- parameters ---------------------------------------------------------------------------------------
 
 
 def lint_parameters(located: Located) -> Iterator[Finding]:
-    """Requirements that jobs violate for being of another operation."""
+    """Requirements that jobs violate because they are of another operation."""
     for statement in located.statements:
         asked = Group((), tuple(statement.asked))
         seen: set[str] = set()
@@ -325,19 +335,19 @@ def lint_parameters(located: Located) -> Iterator[Finding]:
                     yield Finding(
                         "parameter-of-other-operation",
                         leaf.path,
-                        f"jobs of other operations have no {leaf.check.measure.path}, so they violate this, and"
-                        f" {statement.name} governs them",
+                        f"{statement.name} governs jobs of other operations too; they have no"
+                        f" {leaf.check.measure.path}, so they violate this",
                         f"match operation: {name}, or "
                         + (
-                            "let its absence be the other alternative of an any: {present: false}"
+                            "accept its absence by an any with {present: false}"
                             if isinstance(leaf.check.test, Dated)
-                            else "forbid the values that are wrong with {not: ...}"
+                            else "exclude the wrong values with {not: ...}"
                         ),
                     )
 
 
 def _is_about(statement: LocatedStatement, asked: Group, name: str) -> bool:
-    """Whether the statement says that it wants this operation only."""
+    """Whether the statement asks for this operation by name."""
     if implies(statement.match, operation_is(name)):
         return True
     return any(

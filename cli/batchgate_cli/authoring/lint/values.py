@@ -14,7 +14,7 @@ from batchgate.policy.moments import parse_moment
 from batchgate.policy.parameters import ELEMENT_WORDS
 from batchgate.policy.patterns import Pattern
 from batchgate_cli.authoring.lint.finding import Finding, Path
-from batchgate_cli.authoring.lint.located import Leaf, Located, named_lists, texts
+from batchgate_cli.authoring.lint.located import Leaf, Located, named_lists, texts_in
 from batchgate_cli.authoring.lint.pattern_sets import ANYTHING, DIGIT, Shape, meet, shape, some_but, some_of, within
 
 _ACCOUNT_DIGITS = 12
@@ -44,18 +44,27 @@ def lint_values(located: Located) -> Iterator[Finding]:
     seen: set[tuple[_Values, str]] = set()
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
-        yield from _impossible_members(leaf)
         yield from _large_manifest(leaf)
-        values = _VALUES.get(leaf.check.measure) or _values_of_path(leaf.check.measure)
-        if values is None:
-            continue
-        named = set(named_lists(leaf.operand))
-        if named and seen.issuperset((values, name) for name in named):
-            continue  # a list is as long as anybody likes, and the same in every place
-        seen.update((values, name) for name in named)
-        for path, pattern in texts(leaf, located.document.lists):
-            if not _is_among(pattern, values):
-                yield _impossible(path, pattern, values)
+        for path, operand, values in _compared(leaf):
+            named = set(named_lists(operand))
+            if named and seen.issuperset((values, name) for name in named):
+                continue  # a list may be long, and its values are the same wherever it is named
+            seen.update((values, name) for name in named)
+            for place, pattern in texts_in(operand, path, located.document.lists):
+                if not _is_among(pattern, values):
+                    yield _impossible(place, pattern, values)
+
+
+def _compared(leaf: Leaf) -> Iterator[tuple[Path, object, _Values]]:
+    """What a check, or a member of a list's elements, is compared with, and what its values can be where known."""
+    measure = leaf.check.measure
+    values = _VALUES.get(measure) or _values_of_path(measure)
+    if values is not None:
+        yield leaf.path, leaf.operand, values
+    members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
+    for path, operand in _terms(leaf.operand, leaf.path) if members else ():
+        if path[-1] in members:
+            yield path, operand, members[str(path[-1])]
 
 
 def _impossible(path: Path, pattern: Pattern, values: _Values) -> Finding:
@@ -63,17 +72,6 @@ def _impossible(path: Path, pattern: Pattern, values: _Values) -> Finding:
     if values is _FUNCTIONS:
         why = f'"{pattern}" matches no function\'s ARN, only jobs that name the function without its ARN'
     return Finding(values.lint, path, why, values.instead(str(pattern)))
-
-
-def _impossible_members(leaf: Leaf) -> Iterator[Finding]:
-    """Values that a member of a list's elements can't have, where they are written out."""
-    measure = leaf.check.measure
-    members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
-    if members:
-        for path, pattern in texts(leaf):
-            values = next((members[step] for step in path if isinstance(step, str) and step in members), None)
-            if values is not None and not _is_among(pattern, values):
-                yield _impossible(path, pattern, values)
 
 
 def can_be(measure: Measure, pattern: Pattern) -> bool:

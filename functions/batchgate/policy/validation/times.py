@@ -78,6 +78,6 @@ def _check_dates(notes: Notes, value: object, path: Path) -> None:
             try:
                 calendars.parse_dates(text)
             except calendars.CalendarValueError as error:
-                from batchgate.policy.validation.value_messages import date_instead
+                from batchgate.policy.validation.value_messages import dates_instead
 
-                notes.wrong((*path, index), f"{error}{date_instead(text)}")
+                notes.wrong((*path, index), f"{error}{dates_instead(text)}")

@@ -15,11 +15,7 @@ from batchgate.text import shorten
 
 _KEYS_NAMED = 6
 _BRACKETED_AT_MOST = 40
-
-_FORMS: Mapping[str, Callable[[object], str]] = {
-    str(model.DATE["form"]): suggestions.date_meant,
-    str(model.TIME["form"]): suggestions.time_meant,
-}
+_LENGTH_OF_DATE = len("2026-03-27")
 
 
 def wrong_type(kind: inspect.Type, value: object, key: object = "") -> str:
@@ -35,7 +31,7 @@ def wrong_union(kinds: Sequence[inspect.Type], value: object, key: object) -> st
 
 def wrong_form(form: str, value: object) -> str:
     """A value that is no text where the text has a form, such as a date."""
-    return expected(form, value) + _instead(_FORMS[form](value), value)
+    return expected(form, value) + _FORMS[form](value)
 
 
 def wrong_list(value: object, kind: inspect.VarTupleType) -> str:
@@ -87,19 +83,35 @@ def wrong_text(value: str, kind: inspect.StrType, key: object) -> str:
 
 
 def wrong_moment(text: str) -> str:
-    """What is wrong with an instant: of one in the form of a date, which part of it."""
-    if suggestions.date_meant(text) == text:
+    """What is wrong with an instant: of one that begins with a date, which part of it."""
+    date = text[:_LENGTH_OF_DATE]
+    if suggestions.date_meant(date) == date:
         try:
-            calendars.parse_date(text)
+            calendars.parse_date(date)
         except calendars.CalendarValueError as error:
             return str(error)
     what = "a date such as 2026-03-27 or an instant with its offset such as 2026-03-27T06:00:00Z"
     return expected(what, text) + date_instead(text)
 
 
-def date_instead(text: str) -> str:
-    """The date that is meant, where it is clear and something else."""
-    return _instead(suggestions.date_meant(text), text)
+def date_instead(value: object) -> str:
+    """The date that is meant, where it is clear and something else; of a date that does not exist, why."""
+    return _dates_instead(suggestions.date_meant(value), value)
+
+
+def dates_instead(value: object) -> str:
+    """The same where a range of dates may be written, too."""
+    return _dates_instead(suggestions.dates_meant(value), value)
+
+
+def _dates_instead(meant: str, value: object) -> str:
+    if not meant or meant == value:
+        return ""
+    try:
+        calendars.parse_dates(meant)
+    except calendars.CalendarValueError as error:
+        return f"; read as a date: {error}"
+    return _instead(meant, value)
 
 
 def time_instead(text: str) -> str:
@@ -107,6 +119,16 @@ def time_instead(text: str) -> str:
     ends = [*map(suggestions.time_meant, text.split("-"))]
     both = f'from: "{ends[0]}", to: "{ends[-1]}"' if len(ends) == 2 and all(ends) else ""  # noqa: PLR2004 the two ends
     return _instead(both or suggestions.time_meant(text), text)
+
+
+def _one_time_instead(value: object) -> str:
+    return _instead(suggestions.time_meant(value), value)
+
+
+_FORMS: Mapping[str, Callable[[object], str]] = {
+    str(model.DATE["form"]): date_instead,
+    str(model.TIME["form"]): _one_time_instead,
+}
 
 
 def expected(what: str, value: object) -> str:
@@ -212,9 +234,11 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
         case inspect.StrType(pattern=None) if isinstance(value, bool):
             return f'; write it in quotes: "{str(value).lower()}"'
         case inspect.StrType(pattern=None) if isinstance(value, int | float):
-            since = suggestions.instant_meant(value) if key in ("before", "after") else ""
-            if since:
-                return f"; seconds since 1970 are not read; write {since}"
+            if key in ("before", "after"):
+                since = suggestions.instant_meant(value)
+                instead = f"; seconds since 1970 are not read; write {since}" if since else date_instead(value)
+                if instead:
+                    return instead
             return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else ""
         case inspect.StrType(pattern=str(), max_length=None):
             return _instead(suggestions.duration_meant(value, _UNIT_OF.get(key, "d")), value)

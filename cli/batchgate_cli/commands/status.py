@@ -1,0 +1,44 @@
+"""`batchgate status`: whether the deployed gate is working, on one screen."""
+
+import json
+
+import click
+
+from batchgate_cli.exits import STATUS_EXIT_CODES_HELP, reported_errors
+from batchgate_cli.groups import command_group
+from batchgate_cli.operating.options import GateOptions, ProfileOption, RegionOption
+from batchgate_cli.output import Output, OutputOption, print_line
+
+app = command_group()
+
+
+@app.add(epilog=STATUS_EXIT_CODES_HELP)
+def status(
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show whether the deployed gate is working, and since when.
+
+    It shows the last sweep and the last event, the policies in force, holds, dead letters and alarms. It reads and
+    changes nothing. `batchgate doctor` checks more.
+    """
+    with reported_errors():
+        from batchgate_cli.operating.check_view import lines_as_json, show_lines
+        from batchgate_cli.operating.checks import EXITS, Aws, run_checks, worst
+        from batchgate_cli.operating.gate_checks import Deployed
+        from batchgate_cli.operating.gate_status import STATUS_CHECKS, VERDICTS
+        from batchgate_cli.operating.live_gate import find_gate
+
+        live = find_gate(GateOptions(profile, region))
+        lines = run_checks(STATUS_CHECKS, Deployed(live, Aws(live.session)))
+        verdict, style = VERDICTS[worst(lines)]
+        if output is Output.JSON:
+            facts = {name: value for line in lines for name, value in line.facts.items()}
+            partition, region_name, account_id = live.home
+            where = {"partition": partition, "region": region_name, "account": account_id, "stack": live.found.stack}
+            print(json.dumps({"status": verdict, **where, **facts, "checks": lines_as_json(lines)}, indent=2))
+        else:
+            print_line(f"the gate of {live.place} ", (verdict, style))
+            show_lines(lines)
+    raise click.exceptions.Exit(EXITS[worst(lines)])

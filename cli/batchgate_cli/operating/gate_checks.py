@@ -1,0 +1,304 @@
+"""Checks of a deployed gate: is what the stack made there, enabled, able, and quiet. All of them only read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from batchgate import __version__
+from batchgate.aws.calls import make_call
+from batchgate.contract import DeployedGate
+from batchgate.errors import PolicyError, Problem
+from batchgate.gate.state import Block, Phase, State
+from batchgate.policy.compiled import PolicySet
+from batchgate.policy.deployed import load_deployed
+from batchgate_cli.operating.account_checks import clock_lines
+from batchgate_cli.operating.checkout import Checkout
+from batchgate_cli.operating.checks import Aws, Level, Line, NotCheckedError
+from batchgate_cli.operating.live_gate import LiveGate
+from batchgate_cli.operating.trails import trail_lines
+
+_DEPLOY: Final = "deploy the stack again (`make deploy`)"
+_SOME_JOB: Final = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deployed gate, and the checkout that this command runs in, if it does."""
+
+    live: LiveGate
+    aws: Aws
+    checkout: Checkout | None = None
+
+    @property
+    def found(self) -> DeployedGate:
+        """What the stack wrote about itself."""
+        return self.live.found
+
+    def arn(self, service: str, rest: str) -> str:
+        """An ARN of this partition, Region and account."""
+        partition, region, account_id = self.live.home
+        return f"arn:{partition}:{service}:{region}:{account_id}:{rest}"
+
+    def function_arn(self, name: str) -> str:
+        """Of one of the gate's functions, by what it is for."""
+        return self.arn("lambda", f"function:{self.found.functions[name]}")
+
+    @property
+    def queue_arn(self) -> str:
+        """Of the queue of events."""
+        return self.arn("sqs", self.found.queue_url.rsplit("/", 1)[1])
+
+
+def credentials(deployed: Deployed) -> Iterator[Line]:
+    """Who calls, and where."""
+    yield Line("credentials", Level.PASS, f"{deployed.live.who}, {deployed.live.place}")
+
+
+def clock(deployed: Deployed) -> Iterator[Line]:
+    """This machine's clock."""
+    yield from clock_lines(deployed.aws, deployed.live.clock.now)
+
+
+# --- What the stack made ------------------------------------------------------------------------------
+
+_ROLLED_BACK: Final = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
+
+
+def stack(deployed: Deployed) -> Iterator[Line]:
+    """CloudFormation's status of the stack, and whether it is of this command's version."""
+    name = deployed.found.stack
+    status = str(deployed.aws.ask("cloudformation", "DescribeStacks", StackName=name)["Stacks"][0]["StackStatus"])
+    found = f"{name} is {status}"
+    if status in _ROLLED_BACK:
+        yield Line(
+            "stack", Level.WARN, f"{found}: the last deployment failed, and the one before it runs", _events(name)
+        )
+    elif status.endswith("_IN_PROGRESS"):
+        yield Line("stack", Level.WARN, found, "wait until it has ended, then run this again")
+    elif status.endswith("_COMPLETE") and "ROLLBACK" not in status and not status.startswith("DELETE"):
+        yield _version_line(found, deployed.found.version)
+    else:
+        yield Line("stack", Level.FAIL, found, _events(name))
+
+
+def _version_line(found: str, version: str) -> Line:
+    if version == __version__:
+        return Line("stack", Level.PASS, f"{found}, version {version}")
+    do = "use the command of the deployed version, or deploy this one"
+    return Line("stack", Level.WARN, f"{found}, version {version or 'unknown'}; this command is {__version__}", do)
+
+
+def _events(stack_name: str) -> str:
+    return f"`aws cloudformation describe-stack-events --stack-name {stack_name}` says why"
+
+
+def functions(deployed: Deployed) -> Iterator[Line]:
+    """Lambda's state of each function."""
+    all_active = True
+    for purpose, name in deployed.found.functions.items():
+        configuration = deployed.aws.ask("lambda", "GetFunctionConfiguration", FunctionName=name)
+        state, update = configuration["State"], configuration.get("LastUpdateStatus", "Successful")
+        if state == "Active" and update == "Successful":
+            continue
+        all_active = False
+        why = configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or ""
+        level = Level.FAIL if "Failed" in (state, update) else Level.WARN
+        yield Line("functions", level, f"{purpose} is {state}, its last update {update}. {why}".rstrip(), _DEPLOY)
+    if all_active:
+        yield Line("functions", Level.PASS, f"all {len(deployed.found.functions)} are active")
+
+
+def rules(deployed: Deployed) -> Iterator[Line]:
+    """The rule that sends job events to the queue, the queue's way to the function, and the sweep's schedule."""
+    enabled = []
+    for what, target in (("job events", deployed.queue_arn), ("the sweep", deployed.function_arn("sweep"))):
+        names = deployed.aws.ask("events", "ListRuleNamesByTarget", TargetArn=target)["RuleNames"]
+        states = {name: deployed.aws.ask("events", "DescribeRule", Name=name)["State"] for name in names}
+        if any(state.startswith("ENABLED") for state in states.values()):
+            enabled.append(what)
+        elif states:
+            name = next(iter(states))
+            yield Line(
+                "rules", Level.FAIL, f"the rule of {what} is disabled", f"`aws events enable-rule --name {name}`"
+            )
+        else:
+            yield Line("rules", Level.FAIL, f"there is no rule of {what}", _DEPLOY)
+    mappings = deployed.aws.ask_all(
+        "lambda",
+        "ListEventSourceMappings",
+        "EventSourceMappings",
+        FunctionName=deployed.found.functions["job_event"],
+        EventSourceArn=deployed.queue_arn,
+    )
+    states = {each["UUID"]: each["State"] for each in mappings}
+    if "Enabled" in states.values():
+        enabled.append("the queue's events")
+    elif states:
+        uuid, state = next(iter(states.items()))
+        do = f"`aws lambda update-event-source-mapping --enabled --uuid {uuid}`"
+        yield Line("rules", Level.FAIL, f"the function does not read the queue: its mapping is {state}", do)
+    else:
+        yield Line("rules", Level.FAIL, "the function does not read the queue: it has no mapping", _DEPLOY)
+    if len(enabled) == _WAYS:
+        yield Line("rules", Level.PASS, f"enabled: {', '.join(enabled)}")
+
+
+_WAYS: Final = 3
+
+
+def trail(deployed: Deployed) -> Iterator[Line]:
+    """A trail that logs S3's job events."""
+    yield from trail_lines(deployed.aws, deployed.live.home[1])
+
+
+def subscribers(deployed: Deployed) -> Iterator[Line]:
+    """Who gets notices and alarms."""
+    topic = deployed.found.topic_arn
+    found = deployed.aws.ask_all("sns", "ListSubscriptionsByTopic", "Subscriptions", TopicArn=topic)
+    confirmed = [each for each in found if str(each["SubscriptionArn"]).startswith("arn:")]
+    waiting = [each["Endpoint"] for each in found if each["SubscriptionArn"] == "PendingConfirmation"]
+    if waiting:
+        do = "follow the link that AWS sent them; it expires after two days, then deploy or subscribe again"
+        yield Line("subscribers", Level.WARN, f"not confirmed yet: {', '.join(waiting)}", do)
+    if confirmed:
+        yield Line("subscribers", Level.PASS, f"{len(confirmed)} confirmed")
+    elif not waiting:
+        do = f"set `notify_email` and deploy, or subscribe something to {topic}"
+        yield Line("subscribers", Level.WARN, "nobody gets notices of holds, cancellations and alarms", do)
+
+
+# --- What the roles may do ----------------------------------------------------------------------------
+
+
+def roles(deployed: Deployed) -> Iterator[Line]:
+    """Whether IAM allows what the deciding roles need, by simulation: policies, boundaries and SCPs together.
+
+    Left out are permissions under conditions (events, keys): the simulation would have to know their values.
+    """
+    able = True
+    for purpose, role in deployed.found.roles.items():
+        for actions, resource in role_needs(deployed, purpose):
+            results = deployed.aws.ask_all(
+                "iam",
+                "SimulatePrincipalPolicy",
+                "EvaluationResults",
+                PolicySourceArn=role,
+                ActionNames=[*actions],
+                ResourceArns=[resource],
+            )
+            decisions = {each["EvalActionName"]: each for each in results}
+            for action in actions:
+                if decisions[action]["EvalDecision"] != "allowed":
+                    able = False
+                    why = _why_denied(decisions[action])
+                    yield Line("roles", Level.FAIL, f"the role of {purpose} may not {action}: {why}", _ALLOW)
+    if able:
+        yield Line("roles", Level.PASS, f"{' and '.join(deployed.found.roles)} may do what they need")
+
+
+_ALLOW: Final = "change what denies it; docs/permissions.md says what each permission is for"
+
+
+def role_needs(deployed: Deployed, purpose: str) -> Iterator[tuple[Sequence[str], str]]:
+    """Actions and a resource that a deciding role must be allowed."""
+    found = deployed.found
+    yield ("s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus"), deployed.arn("s3", f"job/{_SOME_JOB}")
+    table = deployed.arn("dynamodb", f"table/{found.ledger_table}")
+    yield ("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem"), table
+    if found.appconfig is not None:
+        at = found.appconfig
+        configuration = f"application/{at.application}/environment/{at.environment}/configuration/{at.profile}"
+        actions = ("appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession")
+        yield actions, deployed.arn("appconfig", configuration)
+    if purpose == "job_event":
+        yield ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), deployed.queue_arn
+    if purpose == "sweep":
+        yield ("s3:ListJobs",), "*"
+        yield ("dynamodb:Query",), f"{table}/index/open"
+        yield ("sns:Publish",), found.topic_arn
+
+
+def _why_denied(result: Mapping[str, Any]) -> str:
+    if result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations") is False:
+        return "a policy of the organization denies it"
+    if result.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary") is False:
+        return "its permissions boundary does not allow it"
+    return "a policy denies it" if result["EvalDecision"] == "explicitDeny" else "no policy of the role allows it"
+
+
+# --- Policies -----------------------------------------------------------------------------------------
+
+
+def policies_in_force(deployed: Deployed) -> PolicySet:
+    """The policies that AppConfig has deployed.
+
+    The adapter of the functions does not serve here: it does not tell a document that can't be loaded, which is the
+    gate's error, from a permission that this command lacks.
+
+    Raises:
+        PolicyError: There is no document, or it is invalid: the gate has no policies either.
+        NotCheckedError: AppConfig could not be asked.
+    """
+    at = deployed.found.appconfig
+    if at is None:
+        raise NotCheckedError("--table skips the lookup that finds the policies in force")
+    try:
+        started = deployed.aws.ask(
+            "appconfigdata",
+            "StartConfigurationSession",
+            ApplicationIdentifier=at.application,
+            EnvironmentIdentifier=at.environment,
+            ConfigurationProfileIdentifier=at.profile,
+        )
+        token = started["InitialConfigurationToken"]
+        answer = deployed.aws.ask("appconfigdata", "GetLatestConfiguration", ConfigurationToken=token)
+    except NotCheckedError as error:
+        if error.code == "ResourceNotFoundException":
+            raise PolicyError([Problem((), f"AppConfig has no policies deployed: {error}")]) from error
+        raise
+    return load_deployed(make_call(answer["Configuration"].read))
+
+
+# --- Settings at their defaults -----------------------------------------------------------------------
+
+
+def settings(deployed: Deployed) -> Iterator[Line]:
+    """For each setting at its default, whether the policies in force need another."""
+    found, policies = deployed.found, policies_in_force(deployed)
+    if policies.asks_for("tags") and found.untagged_answer_lacks_tags == "unknown":
+        yield Line(
+            "settings",
+            Level.HINT,
+            "policies ask for tags, and `untagged_answer_lacks_tags` is unknown: untagged jobs may be unmeasurable",
+            f"`aws s3control get-job-tagging` of an untagged job says which; {_CANARY}",
+        )
+    if policies.cancel_ungated and found.suspended_date_survives == "unknown":
+        yield Line(
+            "settings",
+            Level.HINT,
+            "policies cancel ungated jobs, and `suspended_date_survives` is unknown: no such job is known for certain",
+            f"docs/settings.md says what the setting means; {_CANARY}",
+        )
+    if policies.asks_for("manifest.bytes") and not found.manifest_buckets:
+        yield Line(
+            "settings",
+            Level.WARN,
+            "policies ask for manifest.bytes, and `manifest_buckets` is empty: their jobs are held as unmeasurable",
+            "name the buckets of manifests in the setting, and deploy",
+        )
+    adopted = sum(_is_adopted(item) for item in deployed.live.ledger.open_items())
+    if adopted:
+        yield Line(
+            "settings",
+            Level.HINT,
+            f"{adopted} jobs are held only because they are older than the gate (`adopt_existing` is report)",
+            "`batchgate jobs held` shows them; `adopt_existing` evaluate decides them by the policies",
+        )
+    yield Line("settings", Level.PASS, "checked against the policies in force")
+
+
+_CANARY: Final = "`batchgate doctor --canary` finds out"
+
+
+def _is_adopted(item: object) -> bool:
+    return isinstance(item, State) and item.phase is Phase.HELD and item.block is Block.ADOPTION

@@ -1,0 +1,266 @@
+"""Whether a deployed gate is working, and since when: what an operator looks at first."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from batchgate.errors import PolicyError
+from batchgate.gate.ports import Unreadable
+from batchgate.gate.state import Block, Phase, State
+from batchgate.jobs.model import Json
+from batchgate.text import shorten
+from batchgate_cli.operating import gate_checks
+from batchgate_cli.operating.checks import LEVELS, Aws, Check, Level, Line, lines_of
+from batchgate_cli.operating.gate_checks import Deployed, policies_in_force
+from batchgate_cli.operating.job_view import SOON_FAILED, age
+from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
+
+SWEEPS_LATE_AFTER: Final = timedelta(minutes=3)
+SWEEPS_DEAD_AFTER: Final = timedelta(minutes=10)
+"""As the alarm no-sweep. A sweep is started every minute, and one that has much to do takes up to five."""
+
+_SECONDS_SHOWN: Final = 120
+_READ_LOG: Final = (
+    "read the log of the function `sweep` (docs/operations.md, Alarms); `batchgate doctor` checks the rest"
+)
+
+
+def sweep(deployed: Deployed) -> Iterator[Line]:
+    """When the last sweep began that did its work: without sweeps the gate is dead, whatever else works."""
+    now, heartbeat = deployed.live.clock.now(), deployed.live.ledger.heartbeat()
+    if heartbeat is None:
+        deployed_for = now - deployed.live.ledger.opened_at()
+        found = f"none is recorded; the gate was deployed {ago(deployed_for)}"
+        is_new = deployed_for < SWEEPS_DEAD_AFTER
+        do = "wait some minutes, then run this again" if is_new else _READ_LOG
+        yield Line("last sweep", Level.WARN if is_new else Level.FAIL, found, do, {"last_sweep": None})
+        return
+    facts: dict[str, Json] = {"last_sweep": iso(heartbeat.swept_at)}
+    passed = now - heartbeat.swept_at
+    found = f"{minute(heartbeat.swept_at)}, {ago(passed)}"
+    if passed > SWEEPS_DEAD_AFTER:
+        found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
+        yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
+    elif passed > SWEEPS_LATE_AFTER:
+        yield Line("last sweep", Level.WARN, f"{found}, though one is started every minute", _READ_LOG, facts)
+    else:
+        yield Line("last sweep", Level.PASS, found, facts=facts)
+
+
+def event(deployed: Deployed) -> Iterator[Line]:
+    """When a job event last came. There may be none because nobody created a job, so none is no error."""
+    seen = deployed.live.ledger.last_event_at()
+    found = f"{minute(seen)}, {ago(deployed.live.clock.now() - seen)}" if seen else "none is recorded"
+    yield Line("last event", Level.PASS, found, facts={"last_event": iso(seen)})
+
+
+# --- Policies -----------------------------------------------------------------------------------------
+
+
+def loaded(deployed: Deployed) -> Iterator[Line]:
+    """Whether the last sweep could load the policies: without them every job waits."""
+    heartbeat = deployed.live.ledger.heartbeat()
+    if heartbeat is not None and heartbeat.problem:
+        since = minute(heartbeat.problem_since) if heartbeat.problem_since else "an unknown time"
+        found = f"none could be loaded since {since}, so every job waits: {heartbeat.problem}"
+        yield Line("policies", Level.FAIL, found, _LOAD)
+    elif heartbeat is not None:
+        yield Line("policies", Level.PASS, heartbeat.policy_version)
+    else:
+        yield Line("policies", Level.WARN, "not known: no sweep is recorded")
+
+
+_LOAD: Final = "docs/operations.md, When no policy can be loaded"
+
+
+def policies(deployed: Deployed) -> Iterator[Line]:
+    """Which policies are in force, since when, and whether they are the deployed ones."""
+    heartbeat = deployed.live.ledger.heartbeat()
+    try:
+        in_force = policies_in_force(deployed)
+    except PolicyError as error:
+        found = f"none that can be loaded are in force, so every job waits: {error}"
+        yield Line("policies", Level.FAIL, found, _LOAD, {"policy_version": None})
+        return
+    known = heartbeat is not None and heartbeat.policy_version == in_force.version
+    since = heartbeat.policy_since if heartbeat and known else None
+    expected = deployed.found.policy_version
+    facts: dict[str, Json] = {
+        "policy_version": in_force.version,
+        "policy_since": iso(since),
+        "policy_version_deployed": expected or None,
+        "shadow": in_force.shadow,
+    }
+    mode = "in shadow mode: nothing is decided" if in_force.shadow else "enforced"
+    found = f"{in_force.version}, {mode}" + (f", since {minute(since)}" if since else "")
+    if expected and in_force.version != expected:
+        found += f"; the stack deployed {expected}, which was rolled back or replaced by hand"
+        yield Line("policies", Level.WARN, found, "docs/operations.md, Changing policies", facts)
+    else:
+        yield Line("policies", Level.PASS, found, facts=facts)
+    yield from (line for line in loaded(deployed) if line.level is Level.FAIL)
+
+
+def policy_files(deployed: Deployed) -> Iterator[Line]:
+    """Whether the policies in force are those of the checkout's files."""
+    if deployed.checkout is None:
+        yield Line("policy files", Level.HINT, "not compared: this directory is in no checkout of batchgate")
+        return
+    try:
+        files = deployed.checkout.policies()
+    except (PolicyError, OSError) as error:
+        yield Line("policy files", Level.WARN, f"can't be read: {error}", "`batchgate policy check` your files")
+        return
+    in_force = policies_in_force(deployed)
+    if files.version == in_force.version:
+        yield Line("policy files", Level.PASS, f"are the policies in force, {files.version}")
+    else:
+        found = f"have version {files.version}, and {in_force.version} is in force"
+        yield Line("policy files", Level.WARN, found, "`make deploy` puts the files in force")
+
+
+# --- What waits and what rings ------------------------------------------------------------------------
+
+
+def pause(deployed: Deployed) -> Iterator[Line]:
+    """Whether a person paused the gate."""
+    paused = deployed.live.ledger.pause()
+    if paused is None:
+        yield Line("paused", Level.PASS, "no", facts={"paused": None})
+        return
+    facts: dict[str, Json] = {"paused": {"by": paused.by, "reason": paused.reason, "at": paused.at.isoformat()}}
+    found = paused_in_words(paused).removeprefix("the gate is paused ")
+    yield Line("paused", Level.WARN, found, "`batchgate resume` ends it", facts)
+
+
+def held(deployed: Deployed) -> Iterator[Line]:
+    """How many jobs are held, since when, and how many of them by the circuit breaker."""
+    now, items = deployed.live.clock.now(), list(deployed.live.ledger.open_items())
+    jobs = [item for item in items if isinstance(item, State) and item.phase is Phase.HELD]
+    since = [item.suspended_at or item.first_held_at for item in jobs]
+    oldest = min((each for each in since if each is not None), default=None)
+    by_breaker = sum(item.block is Block.CIRCUIT_BREAKER for item in jobs)
+    facts: dict[str, Json] = {"held": len(jobs), "oldest_held_since": iso(oldest)}
+    if oldest is None:
+        yield Line("held", Level.PASS, f"{len(jobs)} jobs", facts=facts)
+    else:
+        found = f"{len(jobs)} jobs, the oldest waits since {minute(oldest)}, for {age(now - oldest)}"
+        late = now - oldest >= SOON_FAILED
+        do = "decide it: S3 fails a job 30 days after it was suspended" if late else ""
+        yield Line("held", Level.WARN if late else Level.PASS, found, do, facts)
+    breaker: dict[str, Json] = {"held_by_circuit_breaker": by_breaker}
+    if by_breaker:
+        found = f"{by_breaker} jobs are held, because policies would have cancelled too many"
+        yield Line("circuit breaker", Level.WARN, found, "docs/operations.md, the alarm circuit-breaker", breaker)
+    else:
+        yield Line("circuit breaker", Level.PASS, "holds no job", facts=breaker)
+    broken = [str(item.error) for item in items if isinstance(item, Unreadable)]
+    if broken:
+        found = f"{len(broken)} items of the ledger can't be read; the first: {broken[0]}"
+        yield Line("held", Level.WARN, found, "docs/operations.md, the alarm gate-errors", {"unreadable": len(broken)})
+
+
+def dead_letters(deployed: Deployed) -> Iterator[Line]:
+    """How many events were never reviewed."""
+    counts = {}
+    for name, url in (("unreviewed", deployed.found.unreviewed_url), ("undelivered", deployed.found.undelivered_url)):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = deployed.aws.ask("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=names)["Attributes"]
+        counts[name] = sum(int(attributes[each]) for each in names)
+    facts: dict[str, Json] = {"dead_letters": {**counts}}
+    if any(counts.values()):
+        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        yield Line("dead letters", Level.WARN, found, "`batchgate redrive --show` says why", facts)
+    else:
+        yield Line("dead letters", Level.PASS, "none", facts=facts)
+
+
+def alarms(deployed: Deployed) -> Iterator[Line]:
+    """Which of the stack's alarms are active, and which notify nobody."""
+    prefix = f"{deployed.found.stack}-"
+    found = [
+        each
+        for each in deployed.aws.ask_all("cloudwatch", "DescribeAlarms", "MetricAlarms", AlarmNamePrefix=prefix)
+        if deployed.found.topic_arn in each.get("AlarmActions", [])
+    ]
+    if not found:
+        do = "deploy the stack again (`make deploy`)"
+        yield Line("alarms", Level.FAIL, f"no alarm {prefix}* notifies the topic", do, {"alarms": []})
+        return
+    ringing = [each for each in found if each["StateValue"] == "ALARM"]
+    facts: dict[str, Json] = {"alarms": [str(each["AlarmName"]) for each in ringing]}
+    if not ringing:
+        yield Line("alarms", Level.PASS, f"none of {len(found)} is active", facts=facts)
+    for each in ringing:
+        name = str(each["AlarmName"]).removeprefix(prefix)
+        yield Line("alarms", Level.WARN, f"{name} is active", str(each.get("AlarmDescription") or ""), facts)
+    silent = [str(each["AlarmName"]) for each in found if not each["ActionsEnabled"]]
+    if silent:
+        do = f"`aws cloudwatch enable-alarm-actions --alarm-names {' '.join(silent)}`"
+        yield Line("alarms", Level.WARN, f"the actions of {len(silent)} are disabled: they notify nobody", do)
+
+
+# --- All of it ----------------------------------------------------------------------------------------
+
+STATUS_CHECKS: Final = (
+    Check("last sweep", sweep),
+    Check("last event", event),
+    Check("policies", policies),
+    Check("paused", pause),
+    Check("held", held),
+    Check("dead letters", dead_letters),
+    Check("alarms", alarms),
+)
+
+DOCTOR_CHECKS: Final = (
+    Check("credentials", gate_checks.credentials),
+    Check("clock", gate_checks.clock),
+    Check("stack", gate_checks.stack),
+    Check("functions", gate_checks.functions),
+    Check("rules", gate_checks.rules),
+    Check("trail", gate_checks.trail),
+    Check("roles", gate_checks.roles),
+    Check("subscribers", gate_checks.subscribers),
+    *STATUS_CHECKS,
+    Check("policy files", policy_files),
+    Check("settings", gate_checks.settings),
+)
+
+VERDICTS: Final = {
+    Level.PASS: ("is working", "bold green"),
+    Level.HINT: ("is working", "bold green"),
+    Level.WARN: ("needs attention", "bold yellow"),
+    Level.FAIL: ("is not working", "bold red"),
+}
+
+_SIGNS_OF_DEATH: Final = (Check("last sweep", sweep), Check("policies", loaded))
+
+
+def warning_of(live: LiveGate) -> str | None:
+    """Why a gate is not working, or may not be, in one line; None for one that works.
+
+    For commands that show jobs: a gate that decides nothing must not look as if it had nothing to do.
+    """
+    deployed = Deployed(live, Aws(live.session))
+    lines = [line for check in _SIGNS_OF_DEATH for line in lines_of(check, deployed)]
+    line = max(lines, key=lambda line: LEVELS.index(line.level))
+    if line.level not in (Level.WARN, Level.FAIL):
+        return None
+    word = "is not" if line.level is Level.FAIL else "may not be"
+    return f"the gate {word} working: {line.check}: {shorten(line.found, 300)}; see `batchgate status`"
+
+
+def minute(instant: datetime) -> str:
+    """An instant for people."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(passed: timedelta) -> str:
+    """A span of time before now, to the second where it is short."""
+    seconds = max(0, int(passed.total_seconds()))
+    return f"{seconds} s ago" if seconds < _SECONDS_SHOWN else f"{age(passed)} ago"
+
+
+def iso(instant: datetime | None) -> str | None:
+    """An instant for programs."""
+    return instant.astimezone(UTC).isoformat() if instant else None

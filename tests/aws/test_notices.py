@@ -1,0 +1,432 @@
+"""What people are notified of: one digest of holds and cancellations, through SNS as their subscriptions receive it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from batchgate.aws.notices import TopicNotices
+from batchgate.errors import AnnounceError, LedgerError
+from batchgate.gate.digest import digest, notify_people
+from batchgate.gate.ports import Ports
+from batchgate.gate.state import Phase, RequestedAction, State
+from batchgate.jobs.model import JobRef
+from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage, raising
+
+NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
+
+
+class Sent:
+    """The `Notices` port: keeps what is sent, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+        self.failures: list[Exception] = []
+
+    def send(self, subject: str, message: str) -> None:
+        """Keep it, or fail."""
+        if self.failures:
+            raise self.failures.pop()
+        self.messages.append((subject, message))
+
+
+class Newsroom(Stage):
+    """A stage whose sweep notifies people, as the function's does."""
+
+    def __init__(self, text: str = HOLD_ALL) -> None:
+        super().__init__(text)
+        self.sent = Sent()
+
+    @property
+    def gate(self) -> Ports:
+        """With somebody to notify."""
+        return replace(super().gate, notices=self.sent)
+
+    def sweep_and_notify(self) -> bool:
+        """Whether a message was sent."""
+        sent: list[bool] = []
+        self.sweep(afterwards=lambda report: sent.append(notify_people(report.waiting, ACCOUNT, REGION, self.gate)))
+        return any(sent)
+
+    def minutes(self, count: int) -> int:
+        """Sweep once a minute; how many messages that made."""
+        sent = 0
+        for _ in range(count):
+            self.advance(minutes=1)
+            sent += self.sweep_and_notify()
+        return sent
+
+    def named(self, ref: JobRef) -> int:
+        """In how many messages a job is named."""
+        return sum(ref.job_id in message for _, message in self.sent.messages)
+
+
+# --- Holds ------------------------------------------------------------------------------------------
+
+
+def test_people_hear_of_new_holds_in_one_message() -> None:
+    """With job, size, what is missing and the command; once, and not again for the same."""
+    room = Newsroom()
+    refs = [room.create(2), room.create(3)]
+    assert room.minutes(2) == 1
+    [(subject, message)] = room.sent.messages
+    assert subject == "batchgate: 2 S3 Batch jobs wait for a decision"
+    for ref in refs:
+        assert f"NEW {ref.job_id}  S3PutObjectTagging" in message
+        assert f'batchgate jobs approve {ref.job_id} --region {REGION} --reason "..."' in message
+    assert "needs manual approval" in message
+    assert room.minutes(60) == 0
+
+
+def test_holds_that_come_one_by_one_are_told_together() -> None:
+    """At most one digest in a quarter of an hour, and none is forgotten."""
+    room = Newsroom()
+    room.create(2)
+    assert room.minutes(2) == 1
+    for rows in range(3, 8):
+        room.create(rows)
+        assert room.minutes(2) == 0
+    assert room.minutes(6) == 1
+    assert room.sent.messages[1][1].count("NEW ") == 5
+
+
+def test_nobody_is_told_of_what_opens_by_itself() -> None:
+    """A window, a pause, the circuit breaker; and nothing in shadow."""
+    room = Newsroom(f"mode: shadow\n{HOLD_ALL}")
+    room.create(2)
+    assert room.minutes(3) == 0
+
+
+# --- Cancellations ----------------------------------------------------------------------------------
+
+
+def test_people_hear_of_cancellations_in_one_message() -> None:
+    """With job, size and the reason that is on the job; once."""
+    room = Newsroom(UP_TO_THREE)
+    refs = [room.create(rows) for rows in (4, 5)]
+    approved = room.create(2)
+    assert room.minutes(3) == 1
+    [(subject, message)] = room.sent.messages
+    assert subject == "batchgate: 2 S3 Batch jobs cancelled"
+    for ref in refs:
+        reason = room.state(ref).reason.removeprefix("batchgate: ")
+        assert f"{ref.job_id}  S3PutObjectTagging, " in message
+        assert f"  {reason}\n" in message
+    assert approved.job_id not in message
+    assert room.minutes(120) == 0
+
+
+def test_a_cancellation_by_a_person_is_one_too() -> None:
+    """Others learn of it; the reason says who it was. A job that was cancelled in the console is not the gate's."""
+    room = Newsroom()
+    ref, other = room.create(2), room.create(3)
+    room.minutes(20)
+    room.sent.messages.clear()
+    room.decide(ref, RequestedAction.CANCEL, "CHG-7")
+    room.update_as_a_person(other, "Cancelled")
+    assert room.minutes(3) == 1
+    [(_, message)] = room.sent.messages
+    assert "CHG-7" in message
+    assert other.job_id not in message
+
+
+def test_holds_and_cancellations_share_a_message() -> None:
+    """At most one in a quarter of an hour, whatever it is about; and holds that are known are no news."""
+    room = Newsroom()
+    held = room.create(2)
+    room.minutes(2)
+    room.enforce(CANCEL_ALL.replace("S3PutObjectTagging", "S3PutObjectAcl"))
+    room.enforce(HOLD_ALL)
+    room.decide(held, RequestedAction.CANCEL)
+    new = room.create(3)
+    assert room.minutes(12) == 0
+    assert room.minutes(4) == 1
+    subject, message = room.sent.messages[-1]
+    assert subject == "batchgate: 1 S3 Batch job waits for a decision, 1 S3 Batch job cancelled"
+    assert f"NEW {new.job_id}" in message
+    assert f"\n{held.job_id}" in message
+
+
+def test_a_message_of_cancellations_repeats_no_hold() -> None:
+    """What people know already is not told again because something else happened."""
+    room = Newsroom()
+    room.create(2)
+    cancelled = room.create(3)
+    room.minutes(20)
+    room.decide(cancelled, RequestedAction.CANCEL)
+    assert room.minutes(2) == 1
+    assert room.sent.messages[-1][0] == "batchgate: 1 S3 Batch job cancelled"
+    assert "NEW" not in room.sent.messages[-1][1]
+
+
+def test_what_was_cancelled_long_before_the_first_sweep_is_no_news() -> None:
+    """Nothing was recorded to be covered: a day is looked back."""
+    room = Newsroom(UP_TO_THREE)
+    old, late = room.create(4), room.create(5)
+    room.review(old)
+    room.advance(hours=12)
+    room.review(late)
+    room.advance(hours=13)
+    assert room.minutes(1) == 1
+    assert (room.named(old), room.named(late)) == (0, 1)
+
+
+def test_cancellations_of_a_time_without_sweeps_are_told_afterwards() -> None:
+    """However long it was."""
+    room = Newsroom(UP_TO_THREE)
+    room.minutes(2)
+    refs: list[JobRef] = []
+    for _ in range(5):
+        refs.append(room.create(4 + len(refs)))
+        room.review(refs[-1])
+        room.advance(days=3)
+    assert room.minutes(1) == 1
+    assert [room.named(ref) for ref in refs] == [1] * 5
+
+
+def test_a_quiet_gate_reads_a_quarter_of_an_hour_again_and_no_more() -> None:
+    """The time that was looked through is recorded, so that the next look is short."""
+    room = Newsroom()
+    room.minutes(60)
+    covered = room.ledger.notified().cancelled_until
+    assert covered is not None
+    assert room.clock.now() - covered <= timedelta(minutes=16)
+    assert room.ledger.notified().holds_until is None
+    assert room.script.effects.count("set_notified") <= 5
+
+
+# --- What goes wrong --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [1, 40])
+def test_what_could_not_be_sent_is_sent_by_a_later_sweep(minutes: int) -> None:
+    """Every hold and every cancellation, once; the next minute, not the next quarter of an hour."""
+    room = Newsroom()
+    held, cancelled = room.create(2), room.create(3)
+    room.minutes(1)
+    room.decide(cancelled, RequestedAction.CANCEL)
+    room.advance(minutes=1)
+    for _ in range(minutes):
+        room.sent.failures.append(AnnounceError("the topic is away"))
+        room.advance(minutes=1)
+        with pytest.raises(AnnounceError):
+            room.sweep_and_notify()
+    assert room.minutes(60) == 1
+    assert (room.named(held), room.named(cancelled)) == (1, 1)
+
+
+@pytest.mark.parametrize("effect", ["notified", "cancelled"])
+def test_what_could_not_be_read_is_sent_by_a_later_sweep(effect: str) -> None:
+    """Nothing was sent, so nothing comes twice."""
+    room = Newsroom(UP_TO_THREE)
+    ref = room.create(4)
+    room.review(ref)
+    room.advance(minutes=2)
+    room.script.before(effect, raising(LedgerError("the table is away")))
+    with pytest.raises(LedgerError):
+        room.sweep_and_notify()
+    assert room.minutes(60) == 1
+    assert room.named(ref) == 1
+
+
+def test_what_was_sent_and_not_recorded_comes_twice_and_not_more() -> None:
+    """At least once."""
+    room = Newsroom(UP_TO_THREE)
+    ref = room.create(4)
+    room.review(ref)
+    room.advance(minutes=2)
+    room.script.before("set_notified", raising(LedgerError("the table is away")))
+    with pytest.raises(LedgerError):
+        room.sweep_and_notify()
+    assert room.minutes(60) == 1
+    assert room.named(ref) == 2
+
+
+def test_two_sweeps_never_notify_at_once() -> None:
+    """A sweep notifies while it has the lease: another one finds it live, and sends nothing."""
+    room = Newsroom(UP_TO_THREE)
+    room.review(room.create(4))
+    room.advance(minutes=2)
+    room.script.before("set_notified", lambda: room.sweep(owner="another", afterwards=lambda report: 1 / 0))
+    assert room.sweep_and_notify()
+    assert len(room.sent.messages) == 1
+
+
+class BusyRoom(Newsroom):
+    """A newsroom in which things happen and fail, minute by minute.
+
+    Attributes:
+        refs: The jobs that people must hear of.
+        sent_at: When messages were sent and recorded as sent.
+        lost: How often that could not be recorded.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refs: list[JobRef] = []
+        self.sent_at: list[datetime] = []
+        self.lost = 0
+
+    def happens(self, step: str | int) -> None:
+        """Take one step; a number is so many minutes."""
+        if isinstance(step, int):
+            for _ in range(step):
+                self.minute()
+        elif step in ("hold", "cancel"):
+            self.refs.append(self.create(2 if step == "hold" else 3))
+            if step == "cancel":
+                self.decide(self.refs[-1], RequestedAction.CANCEL)
+        elif step == "send":
+            self.sent.failures.append(AnnounceError("the topic is away"))
+        else:
+            self.lost += step == "set_notified"
+            self.script.before(step, raising(LedgerError("the table is away")))
+
+    def minute(self) -> None:
+        """Sweep; what fails is left to the next sweep."""
+        try:
+            if self.minutes(1):
+                self.sent_at.append(self.clock.now())
+        except (AnnounceError, LedgerError):
+            return
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["hold", "cancel", "send", "set_notified", "cancelled", "notified"]) | st.integers(1, 20),
+        max_size=25,
+    )
+)
+def test_every_hold_and_every_cancellation_is_told_whatever_fails(steps: list[str | int]) -> None:
+    """Once, and once more only where a message was sent and that could not be recorded; at most every 15 minutes."""
+    room = BusyRoom()
+    for step in [*steps, 40 + 2 * len(steps)]:
+        room.happens(step)
+    assert all(later - earlier >= timedelta(minutes=15) for earlier, later in pairwise(room.sent_at))
+    texts = [message for _, message in room.sent.messages]
+    for ref in room.refs:
+        is_new = re.compile(rf"^(NEW {ref.job_id}  |{ref.job_id}  .*, cancelled )", re.MULTILINE)
+        assert 1 <= sum(bool(is_new.search(text)) for text in texts) <= 1 + room.lost
+
+
+# --- As it is sent and received -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inbox(local_s3: str) -> tuple[TopicNotices, Any]:
+    """A topic of the local AWS, and what its subscription, a queue, received."""
+    keys = {
+        "region_name": REGION,
+        "endpoint_url": local_s3,
+        "aws_access_key_id": ACCOUNT,
+        "aws_secret_access_key": "test",
+    }
+    sns, sqs = boto3.client("sns", **keys), boto3.client("sqs", **keys)  # type: ignore[call-overload]
+    name = f"notices-{uuid4().hex[:8]}"
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    def received() -> list[str]:
+        found = []
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(message["Body"])
+        return found
+
+    return TopicNotices(sns, topic), received
+
+
+def cancelled(reason: str, number: int = 1) -> State:
+    """A job that was cancelled for a reason."""
+    return State(
+        JobRef("aws", REGION, ACCOUNT, f"00000000-0000-4000-8000-{number:012}"),
+        rev=3,
+        phase=Phase.SETTLED,
+        verdict="cancel",
+        reason=reason,
+        decided_by="7c41f09be2aa",
+        policy_version="7c41f09be2aa",
+        due_at=None,
+        direction=RequestedAction.CANCEL,
+        operation="S3PutObjectTagging",
+        total_tasks=12,
+        decided_at=NOW,
+    )
+
+
+REASONS = st.text(
+    st.one_of(
+        st.sampled_from("\"'\\\n\r\t<>&%+$ {}[]`"),
+        st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"),
+    ),
+    min_size=1,
+    max_size=256,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(REASONS)
+@example('quotes " and \\" and \\, an end\nof a line\r\n, <b>&amp;</b>, %0A, \u2028, ä, \U0001f6d1')
+@example("\n\n00000000-0000-4000-8000-000000000009  S3PutObjectTagging, cancelled\n  looks real")
+def test_a_reason_arrives_as_it_is(inbox: tuple[TopicNotices, Any], reason: str) -> None:
+    """Through SNS to a subscription: every character; each line of it is indented, so none passes for another's."""
+    topic, received = inbox
+    topic.send(*digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW))
+    [message] = received()
+    found = re.fullmatch(
+        r"batchgate cancelled 1 job of .*\n\n00000000-\S+  S3PutObjectTagging, 12 objects, cancelled [^\n]*\n"
+        r"  (?P<reason>(?:[^\n]|\n  )*)\n\n`batchgate jobs show JOB` says why.\n",
+        message,
+    )
+    assert found, message
+    assert found["reason"].replace("\n  ", "\n") == reason.removeprefix("batchgate: ")
+
+
+@given(st.text(st.characters(), max_size=400))
+def test_any_reason_can_be_sent(reason: str) -> None:
+    """What is no character of XML, or half of one, is replaced: SNS could not deliver it."""
+    _, message = digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW)
+    assert message.encode()
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", message)
+
+
+def test_a_flood_of_cancellations_fits_and_names_every_job() -> None:
+    """SNS takes 256 KiB: of many jobs the ids, of very many how many more."""
+    wide = "\U0001f6d1" * 256
+    for count, more in ((39, 0), (40, 0), (41, 0), (1040, 0), (5000, 3960)):
+        items = [cancelled(wide, number) for number in range(count)]
+        subject, message = digest(items[:40], items[:40], items, ACCOUNT, REGION, NOW)
+        assert len(message.encode()) <= 262_144
+        assert len(subject) < 100
+        assert sum(item.ref.job_id in message for item in items) == count - more
+        assert (f"and {more} more" in message) == (more > 0)
+
+
+def test_the_subject_fits_into_an_email() -> None:
+    """Fewer than 100 characters are what SNS takes."""
+    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate"
+    with Stubber(sns) as stub:
+        subject = f"{'b' * 64}...{'e' * 32}"
+        stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
+        TopicNotices(sns, arn).send("b" * 150 + "e" * 150, "m")
+
+
+def test_a_message_that_sns_refuses_is_the_notices_error() -> None:
+    """Nothing counts as sent."""
+    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    stub = Stubber(sns)
+    stub.add_client_error("publish", "InternalError", http_status_code=500)
+    with stub, pytest.raises(AnnounceError, match="Publish"):
+        TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate").send("s" * 300, "m")
