@@ -7,6 +7,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 from msgspec import UNSET
 
+from batchgate import __version__
 from batchgate.contract import GATE_PARAMETER, SERVICE, DeployedGate
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
@@ -115,6 +116,7 @@ class GateStack(Stack):
             string_value=self.to_json_string(
                 DeployedGate(
                     stack=self.stack_name,
+                    version=__version__,
                     suspended_date_survives=settings.suspended_date_survives_word,
                     untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags,
                     ledger_table=ledger.table.table_name,

@@ -48,6 +48,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stack: The CloudFormation stack's name.
+        version: The version of batchgate that was deployed.
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
         ledger_table: The ledger's table.
@@ -57,13 +58,14 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         functions: The functions' names, by what they are for.
         roles: The ARNs of the roles that decide jobs, by function.
         appconfig: The policies in force; None where they are not to be looked up.
-        policy_version: The policies that the deployment put in force; "" where that is not known.
+        policy_version: The version of the policies that the deployment put in force, as decisions name it.
         topic_arn: The topic that notices are published to.
         manifest_buckets: The buckets whose manifests the gate may read.
         key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
     """
 
     stack: str = ""
+    version: str = ""
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
     ledger_table: str
@@ -165,6 +167,11 @@ class Metric(StrEnum):
     SWEEP_ERRORS = "SweepErrors"
     LEFT_OVER = "LeftOver"
     PAUSED = "Paused"
+    EVENTS_DROPPED = "EventsDropped"
+    FOUND_BY_SWEEP = "FoundBySweep"
+    NOTICES_FAILED = "NoticesFailed"
+    SUBSCRIBERS = "Subscribers"
+    UNEXPECTED_POLICY = "UnexpectedPolicy"
 
 
 # --- The ledger's table -------------------------------------------------------------------------------

@@ -385,6 +385,15 @@ SAID = (
     Said("dynamodb", "PutItem", lambda: ledger().write(STATE, replacing=STATE), {}, (LedgerError,)),
     Said("dynamodb", "PutItem", lambda: ledger().begin_sweep("me", NOW), {}, (LedgerError,)),
     Said("dynamodb", "PutItem", lambda: ledger().set_notified_until(NOW), {}, (LedgerError,)),
+    Said(
+        "dynamodb",
+        "GetItem",
+        lambda: ledger().last_event_at(),
+        {"Item": {"received_at": GATE["paused_at"]}},
+        (LedgerError,),
+    ),
+    Said("dynamodb", "GetItem", lambda: ledger().heartbeat(), {"Item": {"heartbeat": {"S": "{}"}}}, (LedgerError,)),
+    Said("dynamodb", "PutItem", lambda: ledger().note_event(NOW), {}, (LedgerError,)),
     Said("dynamodb", "DeleteItem", lambda: ledger().end_sweep("me"), {}, (LedgerError,)),
     Said(
         "dynamodb",

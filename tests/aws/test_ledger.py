@@ -20,7 +20,7 @@ from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import item_of
 from batchgate.contract import create_table_arguments
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
-from batchgate.gate.ports import CircuitBreaker, DecisionLedger, Pause, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, DecisionLedger, FoundJob, Heartbeat, Pause, Review, Unreadable
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate_cli.local.memory_ledger import MemoryLedger
@@ -314,6 +314,10 @@ def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) ->
         gone.pause,
         lambda: list(gone.open_items()),
         lambda: gone.ended([ref]),
+        gone.heartbeat,
+        lambda: gone.set_heartbeat(HEARTBEAT),
+        gone.last_event_at,
+        lambda: gone.note_event(NOW),
         lambda: gone.begin_sweep("a", NOW),
         lambda: gone.end_sweep("a"),
     ]
@@ -656,6 +660,57 @@ def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: Dynamo
         assert on_dynamodb.notified_until() is None
         on_dynamodb.set_notified_until(NOW)
         assert on_dynamodb.notified_until() == NOW
+
+
+def test_the_last_event_is_recorded_to_the_minute_and_goes_forward(
+    on_dynamodb: DynamoLedger, dynamodb: Any, clock: SteppedClock
+) -> None:
+    """One write a minute for each instance, however many events come; one from the future is replaced."""
+    assert on_dynamodb.last_event_at() is None
+    for seconds, noted in ((0, 0), (1, 0), (59, 0), (60, 60), (61, 60), (119, 60), (185, 185)):
+        on_dynamodb.note_event(NOW + timedelta(seconds=seconds))
+        assert on_dynamodb.last_event_at() == NOW + timedelta(seconds=noted)
+    another = replace(on_dynamodb, _event_noted_at=None)
+    another.note_event(NOW)
+    assert on_dynamodb.last_event_at() == NOW + timedelta(seconds=185)
+    put_item(on_dynamodb, dynamodb, "EVENTS", received_at={"S": "9999-01-01T00:00:00.000000Z"})
+    assert on_dynamodb.last_event_at() is None
+    clock.advance(timedelta(hours=1))
+    another.note_event(clock.now())
+    assert on_dynamodb.last_event_at() == clock.now()
+
+
+HEARTBEAT = Heartbeat(
+    swept_at=NOW,
+    since=NOW - timedelta(days=3),
+    policy_version="7c41f09be2aa",
+    policy_since=NOW - timedelta(days=2),
+    problem="invalid policy document: \u2028",
+    problem_since=NOW,
+    failed=3,
+    left=2,
+    found=(FoundJob("job-1", NOW - timedelta(hours=1), NOW),),
+)
+
+
+def test_a_heartbeat_is_read_as_it_was_written(ledger: Ledger) -> None:
+    """All of it; and the next one replaces it."""
+    assert ledger.heartbeat() is None
+    ledger.set_heartbeat(HEARTBEAT)
+    assert ledger.heartbeat() == HEARTBEAT
+    ledger.set_heartbeat(Heartbeat(swept_at=NOW, since=NOW))
+    assert ledger.heartbeat() == Heartbeat(swept_at=NOW, since=NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"swept_at": "2026-03-27T12:00:00", "since": "2026-03-27T12:00:00"}']
+)
+def test_a_heartbeat_that_can_not_be_read_is_none(on_dynamodb: DynamoLedger, dynamodb: Any, text: str) -> None:
+    """The next sweep's replaces it; an instant without its offset could not be compared."""
+    put_item(on_dynamodb, dynamodb, "HEARTBEAT", heartbeat={"S": text})
+    assert on_dynamodb.heartbeat() is None
+    on_dynamodb.set_heartbeat(HEARTBEAT)
+    assert on_dynamodb.heartbeat() == HEARTBEAT
 
 
 PAUSE = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)

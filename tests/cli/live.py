@@ -26,7 +26,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, create_table_arguments
-from batchgate.gate.ports import Ports, Review
+from batchgate.gate.ports import Heartbeat, Ports, Review
 from batchgate.gate.review import review_job
 from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
@@ -72,6 +72,11 @@ class LiveStage:
             **said,
         }
         self.client("ssm").put_parameter(Name=GATE_PARAMETER, Value=json.dumps(value), Type="String", Overwrite=True)
+
+    def beat(self, ago: timedelta = timedelta(0), **changes: Any) -> None:
+        """Leave what a sweep leaves in the ledger."""
+        now = SystemClock().now()
+        self.ledger.set_heartbeat(replace(Heartbeat(swept_at=now - ago, since=now - ago), **changes))
 
     def announce(self, review: Review) -> bool:
         """The functions' announcer: keeps what it is told."""
@@ -133,7 +138,7 @@ def _session() -> Any:
 
 
 def deployed_gate(served: Served, endpoint_url: str) -> LiveStage:
-    """A new gate that holds every job, with queues and a ledger of its own, in place of the one before."""
+    """A new gate that holds every job and has just swept, with queues and a ledger of its own, in place of the last."""
     stage = Stage(HOLD_ALL)
     stage.clock.advance(SystemClock().now() - timedelta(hours=1) - stage.clock.now())
     stage.emulator.dates = RealClock()  # as that of people's commands is
@@ -150,6 +155,7 @@ def deployed_gate(served: Served, endpoint_url: str) -> LiveStage:
     ledger = DynamoLedger(dynamodb, name, HOME, SystemClock())
     live = LiveStage(stage, endpoint_url, ledger, queues)
     live.deploy()
+    live.beat()
     return live
 
 

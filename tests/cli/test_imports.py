@@ -45,6 +45,8 @@ def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:
         ("policy", "--help"),
         ("jobs", "held", "--help"),
         ("redrive", "--help"),
+        ("doctor", "--help"),
+        ("status", "--help"),
         ("iam", "scp", "--help"),
         ("emulator", "serve", "--help"),
         ("local", "up", "--help"),

@@ -74,8 +74,8 @@ def assert_nothing_moves_the_cursor(text: str) -> None:
 def test_nothing_held_is_said(live: LiveStage) -> None:
     """And is an empty list for programs."""
     result = batchgate("jobs", "held")
-    assert (result.exit_code, result.stdout) == (0, "no job is held\n")
-    assert as_json("jobs", "held") == []
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "no job is held\n", "")
+    assert as_json("jobs", "held") == {"warning": None, "jobs": []}
 
 
 def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveStage) -> None:
@@ -86,7 +86,7 @@ def test_what_is_held_is_listed_by_age_with_what_stands_in_the_way(live: LiveSta
     rows = [line for line in batchgate("jobs", "held").stdout.splitlines() if "S3PutObjectTagging" in line]
     assert [row.split()[0] for row in rows] == [first.job_id, second.job_id]
     assert re.search(r" 40  .* 0 min .* a person decides .* by-hand: needs manual approval", rows[1])
-    said = as_json("jobs", "held")
+    said = as_json("jobs", "held")["jobs"]
     assert [(each["job_id"], each["total_tasks"], each["block"]) for each in said] == [
         (first.job_id, 2, None),
         (second.job_id, 40, None),
@@ -100,12 +100,41 @@ def test_a_job_whose_item_can_not_be_read_is_told_and_the_others_are_listed(live
     good, broken = live.held(), live.held()
     make_unreadable(live, broken)
     result = batchgate("jobs", "held", "-o", "json")
-    assert [each["job_id"] for each in json.loads(result.stdout)] == [good.job_id]
+    assert [each["job_id"] for each in json.loads(result.stdout)["jobs"]] == [good.job_id]
     assert "not listed: STATE" in result.stderr
     assert broken.job_id in result.stderr
     shown = batchgate("jobs", "show", broken.job_id)
     assert shown.exit_code != 0
     assert "written by a newer version of batchgate" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("ago", "changes", "why"),
+    [
+        (timedelta(hours=2), {}, "last sweep: none has succeeded since "),
+        (
+            timedelta(0),
+            {"problem": "AppConfig: AccessDenied", "problem_since": NOW},
+            "policies: none could be loaded since 2026-11-22 12:00 UTC",
+        ),
+    ],
+    ids=["no sweep", "no policies"],
+)
+def test_a_gate_that_does_not_work_never_looks_idle(
+    live: LiveStage, ago: timedelta, changes: dict[str, Any], why: str
+) -> None:
+    """A list that is empty, and a job that is held, have a warning beside them; both still are shown."""
+    live.beat(ago, **changes)
+    empty = batchgate("jobs", "held")
+    ref = live.held()
+    shown = batchgate("jobs", "show", ref.job_id)
+    assert (empty.exit_code, empty.stdout) == (0, "no job is held\n")
+    assert ref.arn in shown.stdout
+    for result in (empty, shown):
+        assert result.stderr.startswith(f"warning: the gate is not working: {why}")
+        assert result.stderr.count("\n") == 1
+    for arguments in (("jobs", "held"), ("jobs", "show", ref.job_id)):
+        assert as_json(*arguments)["warning"].startswith(f"the gate is not working: {why}")
 
 
 def test_holds_that_the_policies_did_not_make_are_marked(live: LiveStage) -> None:
@@ -120,7 +149,7 @@ def test_holds_that_the_policies_did_not_make_are_marked(live: LiveStage) -> Non
     live.held()
     said = batchgate("jobs", "held").stdout
     assert re.findall(r"\[(\w+)\] ", said) == ["shadow", "paused", "adoption"]
-    assert [(each["shadow"], each["block"]) for each in as_json("jobs", "held")] == [
+    assert [(each["shadow"], each["block"]) for each in as_json("jobs", "held")["jobs"]] == [
         (True, None),
         (False, "paused"),
         (False, "adoption"),

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from logging import StreamHandler
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchgate.aws import wiring
+from batchgate.errors import LedgerError
 from batchgate.handlers.job_event import handler
 from batchgate.jobs.model import Json
 from batchgate_cli.authoring import policy_file
@@ -86,11 +88,25 @@ def job_event(job_id: str, *, status: str = "Suspended", arn: str | None = None)
     }
 
 
+@dataclass
+class SwitchedLedger(MemoryLedger):
+    """A ledger that may refuse to record that an event was received."""
+
+    notes_events: bool = True
+
+    def note_event(self, instant: datetime) -> None:
+        """As a ledger, or not at all."""
+        if not self.notes_events:
+            raise LedgerError("PutItem: AccessDeniedException")
+        super().note_event(instant)
+
+
 @dataclass(slots=True)
 class Deployed:
     """The function, deployed with policies, before an emulated S3."""
 
     stage: Stage
+    ledger: "SwitchedLedger"
     log: io.StringIO = field(default_factory=io.StringIO)
     context: Context = field(default_factory=Context)
 
@@ -151,12 +167,12 @@ class Served:
         stage.emulator.dates = RealClock()  # as the function's own clock is
         packaged = tmp_path / "policy.json"
         packaged.write_bytes(policy_file.load_text(policy).canonical_json)
-        function = Deployed(stage)
+        ledger = SwitchedLedger(wiring.SystemClock())
+        function = Deployed(stage, ledger)
         log = cast("StreamHandler[Any]", wiring.logger.registered_handler)
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("BATCHGATE_POLICY_FILE", str(packaged))
             environment.setenv("BATCHGATE_LEDGER_TABLE", "not-asked-for")
-            ledger = MemoryLedger(wiring.SystemClock())
             environment.setattr(wiring, "_ledger", lambda home: ledger)
             for made in (wiring._settings, wiring._policies, wiring._announcer):
                 made.cache_clear()

@@ -13,7 +13,7 @@ from botocore.config import Config
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import PolicyUnavailableError
 from batchgate.gate.operator_decision import decide_for_operator
-from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, Heartbeat, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
 from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
@@ -167,6 +167,26 @@ class RecordedLedger:
     def set_notified_until(self, instant: datetime) -> None:
         """As the ledger."""
         self.ledger.set_notified_until(instant)
+
+    def heartbeat(self) -> Heartbeat | None:
+        """As the ledger."""
+        self.script.reached("heartbeat")
+        return self.ledger.heartbeat()
+
+    def set_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """As the ledger."""
+        self.script.reached("set_heartbeat")
+        self.ledger.set_heartbeat(heartbeat)
+
+    def last_event_at(self) -> datetime | None:
+        """As the ledger."""
+        self.script.reached("last_event_at")
+        return self.ledger.last_event_at()
+
+    def note_event(self, instant: datetime) -> None:
+        """As the ledger."""
+        self.script.reached("note_event")
+        self.ledger.note_event(instant)
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """As the ledger."""
@@ -366,10 +386,17 @@ class Stage:
         """Decide a job by command."""
         return decide_for_operator(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
 
-    def sweep(self, *, workers: int = 1, calls_per_second: float = 1000, owner: str = "this sweep") -> SweepReport:
+    def sweep(
+        self,
+        *,
+        workers: int = 1,
+        calls_per_second: float = 1000,
+        owner: str = "this sweep",
+        afterwards: Callable[[SweepReport], object] | None = None,
+    ) -> SweepReport:
         """Sweep once."""
         plan = Plan("aws", REGION, ACCOUNT, workers, calls_per_second)
-        return sweep_jobs(self.gate, plan, self.memory, owner=owner)
+        return sweep_jobs(self.gate, plan, self.memory, owner=owner, afterwards=afterwards)
 
     def outlive_the_lease(self, ref: JobRef) -> None:
         """Advance the clock to the end of a claim's lease."""

@@ -130,14 +130,24 @@ DROPPED: dict[str, Json] = {
 }
 
 
+def dropped(capsys: pytest.CaptureFixture[str]) -> float:
+    """How many events were counted as dropped since this was last asked."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "EventsDropped" in line]
+    return float(sum(sum(line["EventsDropped"]) for line in lines))
+
+
 @pytest.mark.parametrize("body", DROPPED.values(), ids=DROPPED)
-def test_a_message_that_will_never_be_any_good_is_dropped_with_a_line(function: Deployed, body: Json) -> None:
-    """S3 is not asked, no second delivery is asked for, and the line is short and says what was dropped."""
+def test_a_message_that_will_never_be_any_good_is_dropped_with_a_line(
+    function: Deployed, body: Json, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """S3 is not asked, no second delivery is asked for, the line is short and says why, and an alarm can count it."""
     assert function.receive(sqs_record(body, message_id="m-bad")) == []
     assert function.stage.emulator.calls == []
     [line] = function.lines
     assert line["level"] == "ERROR"
-    assert line["message"].startswith("event dropped: ")
+    assert line["message"] == f"event dropped: {line['dropped']}"
+    assert dropped(capsys) == 1
+    assert function.ledger.event_at is None
     assert len(json.dumps(line)) < 1500
 
 
@@ -178,10 +188,40 @@ def test_no_message_poisons_its_batch(function: Deployed) -> None:
     assert function.messages.count("job approved") == function.messages.count("job cancelled") == 1
 
 
+# --- The last event ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("job", ["good", "unknown", "of another S3"])
+def test_the_time_of_the_last_event_is_recorded_whatever_comes_of_it(function: Deployed, job: str) -> None:
+    """Also where its review fails: what is asked is whether events arrive."""
+    ref = function.stage.create(2)
+    if job == "of another S3":
+        function.stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="DescribeJob"))
+    before = wiring.SystemClock().now()
+    function.receive(sqs_record(job_event(UNKNOWN if job == "unknown" else ref.job_id)))
+    noted = function.ledger.last_event_at()
+    assert noted is not None
+    assert before <= noted <= wiring.SystemClock().now()
+
+
+def test_a_review_stands_although_its_event_can_not_be_recorded(
+    function: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is decided before, and its message does not come again."""
+    ref = function.stage.create(2)
+    function.ledger.notes_events = False
+    assert function.receive(sqs_record(job_event(ref.job_id))) == []
+    assert function.stage.status(ref) == "Ready"
+    assert function.messages == ["job approved", "the time of the last event was not recorded"]
+    assert '"Errors"' in capsys.readouterr().out
+
+
 # --- Unknown jobs -----------------------------------------------------------------------------------
 
 
-def test_an_unknown_job_comes_again_twice_and_is_then_dropped_with_a_line(function: Deployed) -> None:
+def test_an_unknown_job_comes_again_twice_and_is_then_dropped_with_a_line(
+    function: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
     """S3 may not have registered it yet; a job that is there by then is decided."""
     good = function.stage.create(2)
     for deliveries in (1, 2):
@@ -191,9 +231,11 @@ def test_an_unknown_job_comes_again_twice_and_is_then_dropped_with_a_line(functi
         ]
         assert function.receive(*records) == ["unknown"]
     assert "event dropped: S3 knows no such job" not in function.messages
+    assert dropped(capsys) == 0
     assert function.receive(sqs_record(job_event(UNKNOWN), message_id="unknown", deliveries=3)) == []
     line = function.lines[-1]
-    assert (line["level"], line["message"]) == ("WARNING", "event dropped: S3 knows no such job")
+    assert (line["level"], line["message"]) == ("ERROR", "event dropped: S3 knows no such job")
+    assert dropped(capsys) == 1
     assert UNKNOWN in line["error"]
 
 

@@ -73,10 +73,11 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     profile: ProfileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Check the deployed gate and what it depends on; each line passes, hints, warns or fails, and says what to do.
+    """Check an account before the first deployment (--preflight), and the deployed gate after it.
 
-    It reads and changes nothing. What can't be read is a warning that names the missing permission, and never a pass.
-    In a checkout it also compares the policy files with the policies in force.
+    Each line passes, hints, warns or fails, and says what to do. It reads and changes nothing. What can't be read is a
+    warning that names the missing permission, and never a pass. In a checkout it also compares the policy files with
+    the policies in force.
 
     With --canary it makes something: S3 Batch Operations jobs that tag three small objects, a bucket, a role, a rule
     and a queue. It follows the jobs through their events, the gate's decision and its record, removes everything, also

@@ -84,7 +84,7 @@ def scp(
 
 @app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
-    """Print the IAM policy with which people can use `batchgate jobs`, `pause`, `resume` and `redrive`."""
+    """Print the IAM policy that `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` need."""
     with reported_errors():
         _print(operators_policy(_gate(profile, region, None)))
 

@@ -59,22 +59,25 @@ def held(
 
     A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
     (too many cancellations in a short time), [adoption] (the job is older than the gate), [conflicting update] (an
-    opposite decision may still be taking effect).
+    opposite decision may still be taking effect). A gate that is not working is a warning above the list.
     """
     with reported_errors():
         from batchgate.gate.ports import Unreadable
+        from batchgate_cli.operating.gate_status import warning_of
         from batchgate_cli.operating.job_view import held_as_json, oldest_first, show_held
         from batchgate_cli.operating.live_gate import find_gate
 
         live = find_gate(GateOptions(profile, region, table=table))
+        warning = warning_of(live)
         found = list(live.ledger.open_items())
         items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
         for item in found:
             if isinstance(item, Unreadable):
                 show_error(f"not listed: {item.error}")
         if output is Output.JSON:
-            print(json.dumps(held_as_json(items), indent=2))
+            print(json.dumps({"warning": warning, "jobs": held_as_json(items)}, indent=2))
         else:
+            _show_warning(warning)
             show_held(text_console(), items, live.clock.now())
 
 
@@ -89,12 +92,14 @@ def show(
 ) -> None:
     """Show one job: what S3 says now, what the gate holds or decided, and every review with its objections."""
     with reported_errors():
+        from batchgate_cli.operating.gate_status import warning_of
         from batchgate_cli.operating.job_view import job_as_json, show_job
         from batchgate_cli.operating.live_gate import find_gate
 
         live = find_gate(GateOptions(profile, region, endpoint_url, table))
         ref = live.ref(job)
         state, history = live.ledger.read(ref), live.ledger.history(ref)
+        warning = warning_of(live)
         problem = ""
         try:
             described = live.jobs.describe(ref)
@@ -105,10 +110,17 @@ def show(
             gone = isinstance(error, JobNotFoundError)
             problem = "it knows no such job (any more)" if gone else printable_line(str(error))
         if output is Output.JSON:
-            print(json.dumps(job_as_json(described, state, history, problem), indent=2))
+            print(json.dumps({"warning": warning, **job_as_json(described, state, history, problem)}, indent=2))
         else:
+            _show_warning(warning)
             print_line((ref.arn, "bold"))
             show_job(text_console(), described, state, history, problem)
+
+
+def _show_warning(warning: str | None) -> None:
+    """That the gate is not working, above what it holds: on standard error, beside the output and not in it."""
+    if warning is not None:
+        print_line(("warning: ", "bold yellow"), printable_line(warning), err=True)
 
 
 @app.add(epilog=DECIDING_EXIT_CODES_HELP)

@@ -18,9 +18,10 @@ def status(
     profile: ProfileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show whether the deployed gate is working: last sweep, last event, policies, holds, dead letters, alarms.
+    """Show whether the deployed gate is working, and since when.
 
-    It reads and changes nothing. `batchgate doctor` checks more, and says what to do.
+    It shows the last sweep and the last event, the policies in force, holds, dead letters and alarms. It reads and
+    changes nothing. `batchgate doctor` checks more.
     """
     with reported_errors():
         from batchgate_cli.operating.check_view import lines_as_json, show_lines

@@ -9,13 +9,18 @@ from msgspec.structs import replace
 
 from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, UnreadableItemError
-from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Pause, Review, Unreadable
 from batchgate.gate.state import RequestedAction, State
 from batchgate.jobs.model import JobRef
 
 
 def _unreadable(ref: JobRef | None) -> UnreadableItemError:
     return UnreadableItemError(f"STATE {ref}: can't be read: <b>of another version</b>")
+
+
+def _later(kept: datetime | None, instant: datetime) -> datetime:
+    """What is kept of two instants; one that is far ahead was written by a wrong clock."""
+    return kept if kept is not None and instant < kept <= instant + FAR_AHEAD else instant
 
 
 @dataclass(slots=True)
@@ -34,6 +39,8 @@ class MemoryLedger:
     cancellations: list[datetime] = field(default_factory=list)
     sweep: tuple[str, datetime] | None = None
     notified: datetime | None = None
+    beat: Heartbeat | None = None
+    event_at: datetime | None = None
     unreadable: set[JobRef | None] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -109,12 +116,30 @@ class MemoryLedger:
 
     def notified_until(self) -> datetime | None:
         """Until when people were notified."""
-        return self.notified if self.notified is None or self.notified <= self.clock.now() + FAR_AHEAD else None
+        return self._read_instant(self.notified)
 
     def set_notified_until(self, instant: datetime) -> None:
         """Remember it, unless a later instant is kept."""
-        if self.notified is None or not instant < self.notified <= instant + FAR_AHEAD:
-            self.notified = instant
+        self.notified = _later(self.notified, instant)
+
+    def heartbeat(self) -> Heartbeat | None:
+        """What the last sweep left."""
+        return self.beat
+
+    def set_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep it."""
+        self.beat = heartbeat
+
+    def last_event_at(self) -> datetime | None:
+        """When an event was last received."""
+        return self._read_instant(self.event_at)
+
+    def note_event(self, instant: datetime) -> None:
+        """Remember it, unless a later instant is kept."""
+        self.event_at = _later(self.event_at, instant)
+
+    def _read_instant(self, kept: datetime | None) -> datetime | None:
+        return kept if kept is None or kept <= self.clock.now() + FAR_AHEAD else None
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the sweep's lease."""

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from batchgate.aws.calls import CallError, make_call
 from batchgate.aws.ledger_items import MALFORMED
 from batchgate.aws.s3control import CONFIG
-from batchgate.errors import GateError
+from batchgate.errors import GateError, LedgerError
 from batchgate.jobs.model import Json
 from batchgate.text import shorten
 from batchgate_cli.exits import Exit
@@ -167,17 +167,23 @@ def lines_of(check: Check[ContextT], context: ContextT) -> list[Line]:
     try:
         for line in check.lines(context):
             lines.append(line)  # noqa: PERF402 - those before an error are kept
-    except NotCheckedError as error:
-        do = f"allow {error.permission}, then run this again" if error.permission else ""
-        lines.append(Line(check.name, Level.WARN, f"not checked: {shorten(str(error), 300)}", do))
     except GateError as error:
-        lines.append(Line(check.name, Level.WARN, f"not checked: {shorten(str(error), 300)}"))
+        lines.append(_not_checked(check.name, error))
     except MALFORMED as error:
         text = f"not checked: AWS's answer can't be read: {type(error).__name__}: {shorten(str(error), 200)}"
         lines.append(Line(check.name, Level.WARN, text))
     if not lines:
         lines.append(Line(check.name, Level.WARN, "not checked: nothing was found to check"))
     return lines
+
+
+def _not_checked(check: str, error: GateError) -> Line:
+    permission, cause = getattr(error, "permission", ""), error.__cause__
+    if isinstance(error, LedgerError) and isinstance(cause, CallError) and cause.code in _DENIED:
+        permission = f"dynamodb:{cause.operation}"
+    found = f"your credentials lack {permission}" if permission else shorten(str(error), 300)
+    do = f"allow {permission}, then run this again" if permission else ""
+    return Line(check, Level.WARN, f"not checked: {found}", do)
 
 
 def line_of_no_access(check: str, error: GateAccessError, do: str) -> Line:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from batchgate import __version__
 from batchgate.aws.calls import make_call
 from batchgate.contract import DeployedGate
 from batchgate.errors import PolicyError, Problem
@@ -64,7 +65,7 @@ _ROLLED_BACK: Final = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_CO
 
 
 def stack(deployed: Deployed) -> Iterator[Line]:
-    """CloudFormation's status of the stack."""
+    """CloudFormation's status of the stack, and whether it is of this command's version."""
     name = deployed.found.stack
     status = str(deployed.aws.ask("cloudformation", "DescribeStacks", StackName=name)["Stacks"][0]["StackStatus"])
     found = f"{name} is {status}"
@@ -75,9 +76,16 @@ def stack(deployed: Deployed) -> Iterator[Line]:
     elif status.endswith("_IN_PROGRESS"):
         yield Line("stack", Level.WARN, found, "wait until it has ended, then run this again")
     elif status.endswith("_COMPLETE") and "ROLLBACK" not in status and not status.startswith("DELETE"):
-        yield Line("stack", Level.PASS, found)
+        yield _version_line(found, deployed.found.version)
     else:
         yield Line("stack", Level.FAIL, found, _events(name))
+
+
+def _version_line(found: str, version: str) -> Line:
+    if version == __version__:
+        return Line("stack", Level.PASS, f"{found}, version {version}")
+    do = "use the command of the deployed version, or deploy this one"
+    return Line("stack", Level.WARN, f"{found}, version {version or 'unknown'}; this command is {__version__}", do)
 
 
 def _events(stack_name: str) -> str:

@@ -8,65 +8,66 @@ from batchgate.errors import PolicyError
 from batchgate.gate.ports import Unreadable
 from batchgate.gate.state import Block, Phase, State
 from batchgate.jobs.model import Json
-from batchgate.policy.compiled import PolicySet
 from batchgate.text import shorten
 from batchgate_cli.operating import gate_checks
-from batchgate_cli.operating.checks import Aws, Check, Level, Line, NotCheckedError, lines_of
+from batchgate_cli.operating.checks import LEVELS, Aws, Check, Level, Line, lines_of
 from batchgate_cli.operating.gate_checks import Deployed, policies_in_force
 from batchgate_cli.operating.job_view import SOON_FAILED, age
-from batchgate_cli.operating.last_seen import last_seen
 from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
-from batchgate_cli.output import printable_line
 
 SWEEPS_LATE_AFTER: Final = timedelta(minutes=3)
 SWEEPS_DEAD_AFTER: Final = timedelta(minutes=10)
 """As the alarm no-sweep. A sweep is started every minute, and one that has much to do takes up to five."""
 
-_READ_LOG: Final = "read the log of the function `sweep` (docs/operations.md, Alarms), and run `batchgate doctor`"
+_SECONDS_SHOWN: Final = 120
+_READ_LOG: Final = (
+    "read the log of the function `sweep` (docs/operations.md, Alarms); `batchgate doctor` checks the rest"
+)
 
 
 def sweep(deployed: Deployed) -> Iterator[Line]:
-    """When a sweep last ended: without sweeps the gate is dead, whatever else works."""
-    now, seen = deployed.live.clock.now(), last_seen(deployed.live).sweep
-    facts: dict[str, Json] = {"last_sweep": iso(seen)}
-    if seen is None:
-        opened_at = deployed.live.ledger.opened_at()
-        if now - opened_at < SWEEPS_DEAD_AFTER:
-            found = f"none yet; the gate was deployed {age(now - opened_at)} ago"
-            yield Line("last sweep", Level.WARN, found, "wait some minutes, then run this again", facts)
-        else:
-            found = f"none has ever ended; the gate was deployed {age(now - opened_at)} ago"
-            yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
+    """When the last sweep began that did its work: without sweeps the gate is dead, whatever else works."""
+    now, heartbeat = deployed.live.clock.now(), deployed.live.ledger.heartbeat()
+    if heartbeat is None:
+        deployed_for = now - deployed.live.ledger.opened_at()
+        found = f"none is recorded; the gate was deployed {ago(deployed_for)}"
+        is_new = deployed_for < SWEEPS_DEAD_AFTER
+        do = "wait some minutes, then run this again" if is_new else _READ_LOG
+        yield Line("last sweep", Level.WARN if is_new else Level.FAIL, found, do, {"last_sweep": None})
         return
-    ago = now - seen
-    if ago > SWEEPS_DEAD_AFTER:
-        found = (
-            f"none has ended since {minute(seen)}, for {age(ago)}: held jobs, and jobs without events, are not decided"
-        )
+    facts: dict[str, Json] = {"last_sweep": iso(heartbeat.swept_at)}
+    passed = now - heartbeat.swept_at
+    found = f"{minute(heartbeat.swept_at)}, {ago(passed)}"
+    if passed > SWEEPS_DEAD_AFTER:
+        found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
         yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
+    elif passed > SWEEPS_LATE_AFTER:
+        yield Line("last sweep", Level.WARN, f"{found}, though one is started every minute", _READ_LOG, facts)
     else:
-        level = Level.WARN if ago > SWEEPS_LATE_AFTER else Level.PASS
-        yield Line("last sweep", level, f"{minute(seen)}, {age(ago)} ago", _READ_LOG if level != "pass" else "", facts)
+        yield Line("last sweep", Level.PASS, found, facts=facts)
 
 
 def event(deployed: Deployed) -> Iterator[Line]:
-    """When a job event last came; none may have come because nobody created a job."""
-    now, seen = deployed.live.clock.now(), last_seen(deployed.live).event
-    found = f"{minute(seen)}, {age(now - seen)} ago" if seen else "none yet"
+    """When a job event last came. There may be none because nobody created a job, so none is no error."""
+    seen = deployed.live.ledger.last_event_at()
+    found = f"{minute(seen)}, {ago(deployed.live.clock.now() - seen)}" if seen else "none is recorded"
     yield Line("last event", Level.PASS, found, facts={"last_event": iso(seen)})
 
 
 # --- Policies -----------------------------------------------------------------------------------------
 
 
-def loadable(deployed: Deployed) -> Iterator[Line]:
-    """Whether there are policies that may decide: without them every job waits."""
-    try:
-        policies = policies_in_force(deployed)
-    except PolicyError as error:
-        yield Line("policies", Level.FAIL, f"none that load are in force: every job waits: {error}", _LOAD)
-        return
-    yield Line("policies", Level.PASS, policies.version)
+def loaded(deployed: Deployed) -> Iterator[Line]:
+    """Whether the last sweep could load the policies: without them every job waits."""
+    heartbeat = deployed.live.ledger.heartbeat()
+    if heartbeat is not None and heartbeat.problem:
+        since = minute(heartbeat.problem_since) if heartbeat.problem_since else "an unknown time"
+        found = f"none could be loaded since {since}, so every job waits: {heartbeat.problem}"
+        yield Line("policies", Level.FAIL, found, _LOAD)
+    elif heartbeat is not None:
+        yield Line("policies", Level.PASS, heartbeat.policy_version)
+    else:
+        yield Line("policies", Level.WARN, "not known: no sweep is recorded")
 
 
 _LOAD: Final = "docs/operations.md, When no policy can be loaded"
@@ -74,46 +75,30 @@ _LOAD: Final = "docs/operations.md, When no policy can be loaded"
 
 def policies(deployed: Deployed) -> Iterator[Line]:
     """Which policies are in force, since when, and whether they are the deployed ones."""
+    heartbeat = deployed.live.ledger.heartbeat()
     try:
         in_force = policies_in_force(deployed)
-    except PolicyError:
-        yield from loadable(deployed)
+    except PolicyError as error:
+        found = f"none that can be loaded are in force, so every job waits: {error}"
+        yield Line("policies", Level.FAIL, found, _LOAD, {"policy_version": None})
         return
-    try:
-        since, rolled_back = _deployment(deployed)
-    except NotCheckedError:
-        yield _policies_line(deployed, in_force, None, rolled_back=False)
-        raise
-    yield _policies_line(deployed, in_force, since, rolled_back=rolled_back)
-
-
-def _policies_line(deployed: Deployed, in_force: PolicySet, since: datetime | None, *, rolled_back: bool) -> Line:
+    known = heartbeat is not None and heartbeat.policy_version == in_force.version
+    since = heartbeat.policy_since if heartbeat and known else None
+    expected = deployed.found.policy_version
     facts: dict[str, Json] = {
         "policy_version": in_force.version,
         "policy_since": iso(since),
-        "policy_version_deployed": deployed.found.policy_version or None,
+        "policy_version_deployed": expected or None,
         "shadow": in_force.shadow,
     }
-    mode = "shadow mode: nothing is decided" if in_force.shadow else "enforced"
-    found = f"version {in_force.version}, {mode}" + (f", in force since {minute(since)}" if since else "")
-    if deployed.found.policy_version and in_force.version != deployed.found.policy_version:
-        how = "it was rolled back" if rolled_back else "somebody deployed another one"
-        found += f"; the stack deployed {deployed.found.policy_version}: {how}"
-        return Line("policies", Level.WARN, found, "docs/operations.md, Changing policies", facts)
-    return Line("policies", Level.PASS, found, facts=facts)
-
-
-def _deployment(deployed: Deployed) -> tuple[datetime | None, bool]:
-    """Since when the policies in force are, by AppConfig's newest deployment; and whether that was rolled back."""
-    at = deployed.found.appconfig
-    if at is None:
-        return None, False
-    newest = deployed.aws.ask(
-        "appconfig", "ListDeployments", ApplicationId=at.application, EnvironmentId=at.environment, MaxResults=1
-    )["Items"][0]
-    rolled_back = newest["State"] in ("ROLLED_BACK", "ROLLING_BACK", "REVERTED")
-    since: datetime | None = (newest.get("CompletedAt") if rolled_back else None) or newest.get("StartedAt")
-    return since, rolled_back
+    mode = "in shadow mode: nothing is decided" if in_force.shadow else "enforced"
+    found = f"{in_force.version}, {mode}" + (f", since {minute(since)}" if since else "")
+    if expected and in_force.version != expected:
+        found += f"; the stack deployed {expected}, which was rolled back or replaced by hand"
+        yield Line("policies", Level.WARN, found, "docs/operations.md, Changing policies", facts)
+    else:
+        yield Line("policies", Level.PASS, found, facts=facts)
+    yield from (line for line in loaded(deployed) if line.level is Level.FAIL)
 
 
 def policy_files(deployed: Deployed) -> Iterator[Line]:
@@ -248,28 +233,32 @@ VERDICTS: Final = {
     Level.FAIL: ("is not working", "bold red"),
 }
 
-_SIGNS_OF_DEATH: Final = (Check("last sweep", sweep), Check("policies", loadable))
+_SIGNS_OF_DEATH: Final = (Check("last sweep", sweep), Check("policies", loaded))
 
 
-def warnings_of(live: LiveGate) -> list[str]:
-    """Why a gate is not working, in one line each, or what of it could not be checked; none for one that works.
+def warning_of(live: LiveGate) -> str | None:
+    """Why a gate is not working, or may not be, in one line; None for one that works.
 
     For commands that show jobs: a gate that decides nothing must not look as if it had nothing to do.
     """
     deployed = Deployed(live, Aws(live.session))
-    checks = _SIGNS_OF_DEATH if live.found.appconfig is not None else _SIGNS_OF_DEATH[:1]
-    lines = [line for check in checks for line in lines_of(check, deployed) if line.level in (Level.WARN, Level.FAIL)]
-    return [_in_short(line) for line in lines]
-
-
-def _in_short(line: Line) -> str:
-    word = "the gate is not working" if line.level is Level.FAIL else "the gate may not be working"
-    return printable_line(f"{word}: {line.check}: {shorten(line.found, 300)}; see `batchgate status`")
+    lines = [line for check in _SIGNS_OF_DEATH for line in lines_of(check, deployed)]
+    line = max(lines, key=lambda line: LEVELS.index(line.level))
+    if line.level not in (Level.WARN, Level.FAIL):
+        return None
+    word = "is not" if line.level is Level.FAIL else "may not be"
+    return f"the gate {word} working: {line.check}: {shorten(line.found, 300)}; see `batchgate status`"
 
 
 def minute(instant: datetime) -> str:
     """An instant for people."""
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(passed: timedelta) -> str:
+    """A span of time before now, to the second where it is short."""
+    seconds = max(0, int(passed.total_seconds()))
+    return f"{seconds} s ago" if seconds < _SECONDS_SHOWN else f"{age(passed)} ago"
 
 
 def iso(instant: datetime | None) -> str | None:

@@ -117,7 +117,7 @@ def service_control_policy(
 
 
 def operators_policy(gate: GateResources) -> Document:
-    """What `batchgate jobs`, `pause`, `resume` and `redrive` take, and nothing else."""
+    """What `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` take, and nothing else."""
     table = gate.arn("dynamodb", f"table/{gate.ledger_table}")
     statements: list[Json] = [
         _allow("FindTheGate", ["ssm:GetParameter"], [gate.arn("ssm", f"parameter{gate.parameter}")]),
@@ -169,7 +169,24 @@ def operators_policy(gate: GateResources) -> Document:
         stack = _common_start(gate.functions)
         groups = [gate.arn("logs", f"log-group:{stack}*")] if stack else [gate.arn("logs", "log-group:*")]
         statements.append(_allow("ReadLogs", ["logs:FilterLogEvents"], groups))
+    statements += [
+        # Reading only; most of these actions support no resources (Service Authorization Reference).
+        _allow("CheckTheGate", CHECKING_THE_GATE, ["*"]),
+        _allow("CheckTheRoles", ["iam:SimulatePrincipalPolicy"], gate.roles),
+        _allow("CheckTheTable", ["dynamodb:DescribeTable"], [table]),
+    ]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+CHECKING_THE_GATE: Final = (
+    "cloudformation:DescribeStacks",
+    *("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "cloudwatch:DescribeAlarms",
+    *("events:DescribeRule", "events:ListRuleNamesByTarget"),
+    *("lambda:GetFunctionConfiguration", "lambda:ListEventSourceMappings"),
+    "sns:ListSubscriptionsByTopic",
+)
+"""What `batchgate doctor` and `status` read of the services around the gate."""
 
 
 def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Document:

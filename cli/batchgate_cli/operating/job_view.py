@@ -161,7 +161,9 @@ def age(passed: timedelta) -> str:
 # --- One job ------------------------------------------------------------------------------------------
 
 
-def job_as_json(job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], error: str) -> Json:
+def job_as_json(
+    job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], error: str
+) -> dict[str, Json]:
     """What S3 says, what the ledger says, and every review."""
     return {
         "job": _facts_as_json(job) if job else None,

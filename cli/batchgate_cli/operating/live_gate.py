@@ -153,7 +153,7 @@ def _policies(session: boto3.session.Session, options: GateOptions, found: Deplo
     if options.policies:
         return _PoliciesOfFiles(policy_file.load(options.policies).policies)
     if found.appconfig is None:
-        return _NoPolicies()
+        return NoPolicies()
     client = session.client("appconfigdata", config=appconfigs.CONFIG)
     return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda _error: None)
 
@@ -219,7 +219,7 @@ class _PoliciesOfFiles:
         return self.policies
 
 
-class _NoPolicies:
+class NoPolicies:
     """For a gate that was not looked up."""
 
     def current(self) -> PolicySet:

@@ -3,7 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3
@@ -11,6 +11,7 @@ import boto3
 from batchgate.aws.answers import only_answers
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
+from batchgate.gate.ports import Clock
 from batchgate_cli.operating.account_checks import clock_lines
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, NotCheckedError
@@ -41,6 +42,7 @@ class Account:
     account_id: str
     region: str
     checkout: Checkout | None
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def stack_name(self) -> str:
@@ -69,7 +71,7 @@ def credentials(account: Account) -> Iterator[Line]:
 
 def clock(account: Account) -> Iterator[Line]:
     """This machine's clock."""
-    yield from clock_lines(account.aws, SystemClock().now)
+    yield from clock_lines(account.aws, account.clock.now)
 
 
 def tools(account: Account) -> Iterator[Line]:

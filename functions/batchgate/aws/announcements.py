@@ -240,6 +240,11 @@ def count_sweep(report: SweepReport) -> None:
     _write(metrics)
 
 
+def count(metric: Metric, value: float = 1) -> None:
+    """Write one count; 0 gives an alarm data."""
+    _write(_metrics({metric: float(value)}))
+
+
 def _write(metrics: EphemeralMetrics) -> None:
     """Write one line by one call. A sweep's workers write at once, and print writes the line's end separately."""
     if is_metrics_disabled():

@@ -17,9 +17,11 @@ from batchgate.aws.ledger_items import (
     MALFORMED,
     OPEN,
     Item,
+    heartbeat_of,
     instant_as_text,
     instant_of,
     item_of,
+    json_of,
     partition_of,
     pause_of,
     reading,
@@ -32,7 +34,7 @@ from batchgate.aws.ledger_items import (
 )
 from batchgate.contract import OPEN_INDEX
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError
-from batchgate.gate.ports import CircuitBreaker, Clock, Pause, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Pause, Review, Unreadable
 from batchgate.gate.state import RequestedAction, State
 from batchgate.jobs.model import JobRef
 
@@ -53,6 +55,9 @@ _CANCELLATIONS_KEPT = 5_000
 """Times in the circuit breaker's item. Its limit is at most 1,000: people's cancellations count, none is refused."""
 _KEYS_A_BATCH = 100
 """Source: DynamoDB API, BatchGetItem."""
+
+EVENTS_NOTED_EVERY: Final = timedelta(minutes=1)
+"""By each instance of a function. What is recorded is at most this much older than the last event."""
 
 FAR_AHEAD: Final = timedelta(minutes=10)
 """A digest recorded further in the future was written by a wrong clock."""
@@ -75,6 +80,7 @@ class DynamoLedger(Struct):
     home: tuple[str, str, str]
     clock: Clock
     _opened_at: datetime | None = field(default=None)
+    _event_noted_at: datetime | None = field(default=None)
 
     def __post_init__(self) -> None:
         only_answers(self.client.meta.events)
@@ -275,26 +281,32 @@ class DynamoLedger(Struct):
 
     def notified_until(self) -> datetime | None:
         """The instant in the DIGEST item. One that can't be read is replaced by the next digest."""
-        item = self._gate_item("DIGEST")
-        try:
-            until = instant_of(item["notified_until"]["S"]) if item else None
-        except MALFORMED:
-            return None
-        return until if until is None or until <= self.clock.now() + FAR_AHEAD else None
+        return self._instant("DIGEST", "notified_until")
 
     def set_notified_until(self, instant: datetime) -> None:
         """Write the DIGEST item unless it has a later instant; one that is too far ahead is replaced."""
-        try:
-            self._call(
-                lambda: self.client.put_item(
-                    TableName=self.table,
-                    Item={**self._gate_key("DIGEST"), "notified_until": {"S": instant_as_text(instant)}},
-                    ConditionExpression=_NO_INSTANT_FROM_TO.format("notified_until"),
-                    ExpressionAttributeValues=_from_to(instant, instant + FAR_AHEAD),
-                )
-            )
-        except _ConditionFailedError:
-            return  # another sweep wrote a later one, or this very write was made and its response was lost
+        self._set_instant("DIGEST", "notified_until", instant)
+
+    def heartbeat(self) -> Heartbeat | None:
+        """The HEARTBEAT item. One that can't be read is replaced by the next sweep's."""
+        return heartbeat_of(self._gate_item("HEARTBEAT") or {})
+
+    def set_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Put the HEARTBEAT item."""
+        item = {**self._gate_key("HEARTBEAT"), "heartbeat": {"S": json_of(heartbeat)}}
+        self._call(lambda: self.client.put_item(TableName=self.table, Item=item))
+
+    def last_event_at(self) -> datetime | None:
+        """The instant in the EVENTS item. One that can't be read, or is too far ahead, is replaced by the next one."""
+        return self._instant("EVENTS", "received_at")
+
+    def note_event(self, instant: datetime) -> None:
+        """Write the EVENTS item unless it has a later instant. A write that fails is not tried again for a minute."""
+        noted = self._event_noted_at
+        if noted is not None and timedelta(0) <= instant - noted < EVENTS_NOTED_EVERY:
+            return
+        self._event_noted_at = instant
+        self._set_instant("EVENTS", "received_at", instant)
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:
         """Take the SWEEP item unless another sweep's lease is live; a lease longer than any sweep's is not."""
@@ -350,6 +362,29 @@ class DynamoLedger(Struct):
             if not page.get("LastEvaluatedKey"):
                 return reviews
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _instant(self, kind: str, name: str) -> datetime | None:
+        """The instant in one of the gate's items; None where there is none, or one that no clock can have written."""
+        item = self._gate_item(kind)
+        try:
+            instant = instant_of(item[name]["S"]) if item else None
+        except MALFORMED:
+            return None
+        return instant if instant is None or instant <= self.clock.now() + FAR_AHEAD else None
+
+    def _set_instant(self, kind: str, name: str, instant: datetime) -> None:
+        """Write it unless a later one is there that a clock can have written."""
+        try:
+            self._call(
+                lambda: self.client.put_item(
+                    TableName=self.table,
+                    Item={**self._gate_key(kind), name: {"S": instant_as_text(instant)}},
+                    ConditionExpression=_NO_INSTANT_FROM_TO.format(name),
+                    ExpressionAttributeValues=_from_to(instant, instant + FAR_AHEAD),
+                )
+            )
+        except _ConditionFailedError:
+            return  # another writer had a later one, or this very write was made and its response was lost
 
     def _gate_item(self, kind: str) -> Item | None:
         answer = self._call(

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from batchgate.contract import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from batchgate.errors import UnreadableItemError
-from batchgate.gate.ports import Pause, Review, Unreadable
+from batchgate.gate.ports import Heartbeat, Pause, Review, Unreadable
 from batchgate.gate.state import Action, State
 from batchgate.jobs.model import JobRef
 from batchgate.policy.wording import first_of
@@ -227,3 +227,16 @@ def pause_of(item: Item) -> Pause | None:
     with reading("GATE"):
         by, because = (str(item.get(name, {}).get("S", "?")) for name in ("paused_by", "paused_because"))
         return Pause(by=by, reason=because, at=instant_of(item["paused_at"]["S"]))
+
+
+def heartbeat_of(item: Item) -> Heartbeat | None:
+    """What the last sweep left; None where it can't be read."""
+    try:
+        return msgspec.json.decode(item["heartbeat"]["S"], type=Heartbeat)
+    except MALFORMED:
+        return None
+
+
+def json_of(heartbeat: Heartbeat) -> str:
+    """A heartbeat as its item has it."""
+    return msgspec.json.encode(heartbeat).decode()

@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from batchgate.errors import UnreadableItemError
-from batchgate.gate.state import Action, State
+from batchgate.gate.state import Action, Instant, State
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
@@ -141,6 +141,45 @@ class Unreadable(Struct, frozen=True):
     error: UnreadableItemError
 
 
+class FoundJob(Struct, frozen=True):
+    """A Suspended job that a sweep reviewed before any event announced it; an event may still be on its way.
+
+    Attributes:
+        created_at: When the job was created.
+        found_at: When it was reviewed.
+    """
+
+    job_id: str
+    created_at: Instant
+    found_at: Instant
+
+
+class Heartbeat(Struct, frozen=True):
+    """What the last sweep leaves in the ledger for whoever asks whether the gate works.
+
+    Attributes:
+        swept_at: When the last sweep began.
+        since: When the first sweep began.
+        policy_version: The policies in force when they could last be loaded; "" where they never could.
+        policy_since: Since when the sweeps have found this version in force; None where there is none.
+        problem: Why no policies could be loaded; "" where they could.
+        problem_since: Since when; None where they could.
+        failed: How many errors the last sweep had.
+        left: How much work it left to the next one.
+        found: Jobs of which it is not known yet whether an event announces them.
+    """
+
+    swept_at: Instant
+    since: Instant
+    policy_version: str = ""
+    policy_since: Instant | None = None
+    problem: str = ""
+    problem_since: Instant | None = None
+    failed: int = 0
+    left: int = 0
+    found: tuple[FoundJob, ...] = ()
+
+
 class DecisionLedger(Protocol):
     """The one truth about each job. Reads of it are strongly consistent, writes conditional."""
 
@@ -213,6 +252,22 @@ class DecisionLedger(Protocol):
 
     def set_notified_until(self, instant: datetime) -> None:
         """Record that a digest covers the holds up to an instant, unless a later instant is recorded."""
+        ...
+
+    def heartbeat(self) -> Heartbeat | None:
+        """What the last sweep left; None before the first sweep, and where it can't be read."""
+        ...
+
+    def set_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Replace it. Only the sweep that has the lease does."""
+        ...
+
+    def last_event_at(self) -> datetime | None:
+        """When a job event was last received, to the minute; None where none ever was, or it can't be read."""
+        ...
+
+    def note_event(self, instant: datetime) -> None:
+        """Record that a job event was received, unless that was recorded within the minute before."""
         ...
 
     def begin_sweep(self, owner: str, until: datetime) -> bool:

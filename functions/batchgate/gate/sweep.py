@@ -1,7 +1,7 @@
 """The sweep: finds every open job that is due, or that no event announced, whatever was lost."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -17,10 +17,11 @@ from batchgate.errors import (
     UnreadableItemError,
 )
 from batchgate.gate.digest import needs_a_person
-from batchgate.gate.ports import ListedJob, Ports, Review
+from batchgate.gate.ports import FoundJob, ListedJob, Ports, Review
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.gate.state import LEASE_AT_MOST, Action, Block, Phase, State
 from batchgate.jobs.model import JobRef, JobStatus
+from batchgate.policy.wording import logged
 
 _PERHAPS_UNGATED: Final = (
     JobStatus.NEW,
@@ -41,8 +42,11 @@ _FOR_WHAT_IS_DUE = 3 / 4
 
 _ERRORS_KEPT = 20
 
-_REPORT_TAKES_AT_MOST = timedelta(seconds=3)
-"""The time that a sweep reserves to write its report."""
+_REPORT_TAKES_AT_MOST = timedelta(seconds=10)
+"""The time that a sweep reserves for its report and its notices."""
+
+_FOUND: Final = frozenset({Action.APPROVED, Action.CANCELLED, Action.HELD})
+"""What the review of a Suspended job comes to that the ledger did not know."""
 
 _LOOKS_AT_THE_CLOCK_EVERY = 0.5
 """Seconds between two checks of the deadline while reviews run."""
@@ -101,6 +105,9 @@ class SweepReport(Struct):
         lag: How long the latest of the reviews had been due when it began.
         paused: Whether the gate is paused.
         waiting: The holds that need a person, as they were when the sweep began.
+        policy_version: The policies in force; None where they could not be loaded.
+        policy_problem: Why not; "" where they could.
+        found: Suspended jobs that the ledger did not know, and now does.
     """
 
     at: datetime
@@ -119,6 +126,9 @@ class SweepReport(Struct):
     lag: timedelta = timedelta(0)
     paused: bool = False
     waiting: list[State] = field(default_factory=list)
+    policy_version: str | None = None
+    policy_problem: str = ""
+    found: list[FoundJob] = field(default_factory=list)
 
     def note_error(self, what: str, error: Exception) -> None:
         """Keep an error for the log."""
@@ -141,7 +151,14 @@ class _Work(Struct, frozen=True, order=True):
     is_new: bool
 
 
-def sweep_jobs(ports: Ports, plan: Plan, memory: Memory, *, owner: str) -> SweepReport:
+def sweep_jobs(
+    ports: Ports,
+    plan: Plan,
+    memory: Memory,
+    *,
+    owner: str,
+    afterwards: Callable[[SweepReport], object] | None = None,
+) -> SweepReport:
     """Review what is due and what is new, as far as time and rate allow; one sweep runs at a time.
 
     Args:
@@ -149,6 +166,7 @@ def sweep_jobs(ports: Ports, plan: Plan, memory: Memory, *, owner: str) -> Sweep
         plan: How to sweep.
         memory: Of this instance.
         owner: Names this sweep. While another sweep's lease is live, this one does nothing.
+        afterwards: Called with the report while the lease is still this sweep's.
 
     Raises:
         GateError: The ledger can't be read: nothing was done.
@@ -162,6 +180,8 @@ def sweep_jobs(ports: Ports, plan: Plan, memory: Memory, *, owner: str) -> Sweep
         patience = timedelta(seconds=report.held * _CALLS_A_REVIEW / (plan.calls_per_second * _FOR_WHAT_IS_DUE))
         patient = replace(ports, review_again_after=max(ports.review_again_after, patience), listed=listed)
         _work_off(_in_turn(due, new), patient, plan, memory, report)
+        if afterwards is not None:
+            afterwards(report)
         return report
     finally:
         ports.ledger.end_sweep(owner)
@@ -172,7 +192,7 @@ def _find_work(
 ) -> tuple[deque[_Work], deque[_Work], frozenset[JobRef] | None]:
     """What is due, and what is new, each with the longest due first; and all that S3 listed."""
     now = report.at
-    version = _version(ports, report)
+    report.policy_version = version = _version(ports, report)
     report.paused = _is_paused(ports, report)
     items, unreadable = _open_items(ports, report)
     held = [item for item in items.values() if item.phase is Phase.HELD]
@@ -241,6 +261,7 @@ def _version(ports: Ports, report: SweepReport) -> str | None:
         return ports.policies.current().version
     except PolicyUnavailableError as error:
         report.note_error("policies", error)
+        report.policy_problem = logged(error)
         return None
 
 
@@ -382,3 +403,5 @@ def _note(work: _Work, memory: Memory, report: SweepReport, came_to: Review | Ex
     report.did[came_to.action] += 1
     if came_to.action is Action.WAITING:
         memory.waiting.add(work.ref)
+    if work.is_new and came_to.status is JobStatus.SUSPENDED and came_to.action in _FOUND:
+        report.found.append(FoundJob(work.ref.job_id, created_at=work.since, found_at=came_to.at))

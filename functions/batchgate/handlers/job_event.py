@@ -7,8 +7,9 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from batchgate.aws.announcements import count_error
+from batchgate.aws.announcements import count, count_error
 from batchgate.aws.wiring import Home, logger, open_ports
+from batchgate.contract import Metric
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.handlers import collecting_after_first_response
@@ -19,6 +20,7 @@ from batchgate.text import shorten
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from batchgate.gate.ports import Ports
     from batchgate.jobs.model import Json
 
 TRIES_FOR_AN_UNKNOWN_JOB = 3
@@ -85,16 +87,15 @@ def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
     try:
         event = json.loads(record["body"])
     except (ValueError, RecursionError):
-        logger.error("event dropped: not JSON")
+        _drop("not JSON")
         return
     try:
         review_event(event, context)
     except JobNotFoundError as error:
-        last = int(record["attributes"]["ApproximateReceiveCount"]) >= TRIES_FOR_AN_UNKNOWN_JOB
-        outcome = "event dropped" if last else "to be delivered again"
-        logger.warning(f"{outcome}: S3 knows no such job", extra={"error": logged(error)})
-        if not last:
+        if int(record["attributes"]["ApproximateReceiveCount"]) < TRIES_FOR_AN_UNKNOWN_JOB:
+            logger.warning("to be delivered again: S3 knows no such job", extra={"error": logged(error)})
             raise
+        _drop("S3 knows no such job", error=logged(error))
 
 
 def review_event(event: Json, context: LambdaContext) -> None:
@@ -106,13 +107,32 @@ def review_event(event: Json, context: LambdaContext) -> None:
     try:
         ref = parse_job_event(event)
     except EventError as error:
-        logger.error("event dropped: not a job event", extra={"error": logged(error)})
+        _drop("not a job event", error=logged(error))
         return
     home = Home.of_function(context.invoked_function_arn)
     if (ref.partition, ref.region, ref.account_id) != (home.partition, home.region, home.account_id):
-        logger.error("event dropped: the job is not in this account and Region", extra={"job_arn": ref.arn})
+        _drop("the job is not in this account and Region", job_arn=ref.arn)
         return
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
     if time_left < ONE_REVIEW_TAKES_AT_MOST:
         raise OutOfTimeError(f"{ref}: not started with {time_left.total_seconds():.0f} s left of the invocation")
-    review_job(ref, open_ports(home, time_left))
+    ports = open_ports(home, time_left)
+    try:
+        review_job(ref, ports)
+    finally:
+        _note_event(ports)
+
+
+def _drop(why: str, **details: str) -> None:
+    """Log and count an event that is not delivered again: it would be dropped each time."""
+    logger.error(f"event dropped: {why}", extra={"dropped": why, **details})
+    count(Metric.EVENTS_DROPPED)
+
+
+def _note_event(ports: Ports) -> None:
+    """Record that events arrive: after the review, which must not wait for it or fail because of it."""
+    try:
+        ports.ledger.note_event(ports.clock.now())
+    except GateError as error:
+        logger.error("the time of the last event was not recorded", extra={"error": logged(error)})
+        count_error(error)

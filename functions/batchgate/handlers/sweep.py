@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from batchgate.aws.announcements import count_error, count_sweep
+from batchgate.aws.announcements import count, count_error, count_sweep
 from batchgate.aws.wiring import Home, logger, open_ports, sweep_plan
+from batchgate.contract import Metric
 from batchgate.errors import GateError
 from batchgate.gate.digest import notify_people
+from batchgate.gate.heartbeat import beat
 from batchgate.gate.sweep import Memory, SweepReport, sweep_jobs
 from batchgate.handlers import collecting_after_first_response
 from batchgate.policy.wording import logged
@@ -16,6 +20,7 @@ from batchgate.policy.wording import logged
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from batchgate.gate.ports import Ports
     from batchgate.jobs.model import Json
 
 _memory = Memory()
@@ -33,25 +38,41 @@ def handler(event: dict[str, Json], context: LambdaContext) -> dict[str, Json]:
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
     try:
         ports = open_ports(home, time_left, paced=True)
-        report = sweep_jobs(ports, sweep_plan(home), _memory, owner=context.aws_request_id)
+        report = sweep_jobs(
+            ports,
+            sweep_plan(home),
+            _memory,
+            owner=context.aws_request_id,
+            afterwards=lambda report: _report(report, home, ports),
+        )
     except GateError as error:
         count_error(error)
         raise
-    fields = report_fields(report)
+    if not report.ran:
+        logger.warning("another sweep is running", extra={"sweep": report_fields(report)})
+    return report_fields(report)
+
+
+def _report(report: SweepReport, home: Home, ports: Ports) -> None:
+    """Log and count what a sweep did, and notify people. What fails here the next sweep does."""
     for subject, failure in report.errors:
         logger.error("sweep: error of the gate", extra={"job": subject, "error": logged(failure)})
         count_error(failure)
     count_sweep(report)
-    if report.ran:
-        logger.info("swept", extra={"sweep": fields})
-    else:
-        logger.warning("another sweep is running", extra={"sweep": fields})
-    try:
+    logger.info("swept", extra={"sweep": report_fields(report)})
+    with _logging_errors("digest not sent"):
         notify_people(report.waiting, home.account_id, home.region, ports)
-    except GateError as error:  # the sweep itself succeeded, and the next one sends the digest
-        logger.error("digest not sent", extra={"error": logged(error)})
+    with _logging_errors("heartbeat not written"):
+        count(Metric.FOUND_BY_SWEEP, beat(report, ports))
+
+
+@contextmanager
+def _logging_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except GateError as error:
+        logger.error(what, extra={"error": logged(error)})
         count_error(error)
-    return fields
 
 
 def report_fields(report: SweepReport) -> dict[str, Json]:

@@ -1,0 +1,55 @@
+"""The heartbeat: what a sweep leaves in the ledger, and the jobs that no event announced."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from batchgate.gate.ports import Heartbeat, Ports
+from batchgate.gate.sweep import SweepReport
+
+ANNOUNCED_WITHIN: Final = timedelta(minutes=15)
+"""How late an event may come. CloudTrail publishes no bound; this is what it used to state for its log files."""
+
+_NOTED_LATE: Final = timedelta(minutes=2)
+"""The last event is recorded to the minute, by a clock of another function."""
+
+_FOUND_AT_MOST: Final = 200
+"""Jobs that are remembered at once: of a flood without events the first ones suffice."""
+
+
+def beat(report: SweepReport, ports: Ports) -> int:
+    """Write the heartbeat of a sweep; return how many jobs only sweeps found, although an event should have come.
+
+    A job counts once, 15 minutes after a sweep was the first to review it, if the gate has received no event of any job
+    since the job was created. Jobs that are older than the first sweep do not count.
+
+    Raises:
+        LedgerError: The ledger could not be read or written: nothing counts, and the next sweep tries again.
+    """
+    before = ports.ledger.heartbeat()
+    since = before.since if before else report.at
+    known = {each.job_id: each for each in before.found} if before else {}
+    new = (each for each in report.found if each.created_at >= since and each.job_id not in known)
+    ripe = [each for each in known.values() if report.at - each.found_at >= ANNOUNCED_WITHIN]
+    last_event_at = ports.ledger.last_event_at() if ripe else None
+    policy_version, policy_since = _policies(before, report)
+    ports.ledger.set_heartbeat(
+        Heartbeat(
+            swept_at=report.at,
+            since=since,
+            policy_version=policy_version,
+            policy_since=policy_since,
+            problem=report.policy_problem,
+            problem_since=((before and before.problem_since) or report.at) if report.policy_problem else None,
+            failed=report.failed,
+            left=report.left,
+            found=(*(each for each in known.values() if each not in ripe), *new)[:_FOUND_AT_MOST],
+        )
+    )
+    return sum(last_event_at is None or last_event_at < each.created_at - _NOTED_LATE for each in ripe)
+
+
+def _policies(before: Heartbeat | None, report: SweepReport) -> tuple[str, datetime | None]:
+    """The version in force, and since when; the last one that is known where none can be loaded."""
+    if before is not None and report.policy_version in (None, before.policy_version):
+        return before.policy_version, before.policy_since
+    return report.policy_version or "", report.at if report.policy_version else None
