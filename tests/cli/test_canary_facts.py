@@ -64,8 +64,8 @@ def test_no_event_at_all_says_nothing_of_the_one_for_suspended() -> None:
 
 def test_a_job_that_did_not_end_says_nothing_of_what_survives() -> None:
     """Nor does one that was never seen Suspended, or was cancelled."""
-    ended = {"Status": "Complete"}
-    for descriptions in ([WAITING], [{"Status": "Ready"}, ended], [WAITING, {"Status": "Cancelled"}]):
+    ended, runs, cancelled = {"Status": "Complete"}, {"Status": "Active"}, {"Status": "Cancelled"}
+    for descriptions in ([WAITING], [WAITING, runs], [runs, ended], [WAITING, cancelled], [WAITING, runs, cancelled]):
         assert "suspended_date_survives" not in shown(Observations(with_gate=False, jobs=[job(*descriptions)]))
     confirmed = job(WAITING, {"Status": "Active"}, ended)
     found = findings(Observations(with_gate=False, jobs=[confirmed]))
