@@ -24,6 +24,9 @@ VALIDATOR_SECONDS: Final = 15
 
 WIDGET_SECONDS: Final = 30
 
+IDLE_SWEEP_MINUTES: Final = 5
+"""One sweep in each period of the alarms on what only sweeps report, and three before `no-sweep` becomes active."""
+
 DECISION_BUS: Final = "default"
 """The event bus that the gate puts its decision events on; it is also AWS's own."""
 
@@ -185,15 +188,15 @@ class GateFunctions(Construct):
         )
 
     def schedule_sweep(self) -> Construct:
-        """Invoke the sweep every minute; returns the rule.
+        """Invoke the sweep every minute, or every five minutes where idle; returns the rule.
 
-        An invocation that fails is not retried: the next one follows within a minute.
+        An invocation that fails is not retried: the next one follows soon.
         """
         rule = events.Rule(
             self,
             "EveryMinute",
             description="Sweeps the S3 Batch Operations jobs that are due, or that no event announced",
-            schedule=events.Schedule.rate(Duration.minutes(1)),
+            schedule=events.Schedule.rate(Duration.minutes(IDLE_SWEEP_MINUTES if self._settings.idle else 1)),
         )
         rule.add_target(targets.LambdaFunction(self.sweep, retry_attempts=0, max_event_age=Duration.seconds(60)))
         self.sweep.configure_async_invoke(retry_attempts=0, max_event_age=Duration.seconds(60))

@@ -1,5 +1,7 @@
 """The stack: composes the constructs and grants the functions their permissions."""
 
+from datetime import UTC, datetime
+
 from aws_cdk import Acknowledgment, Annotations, CfnOutput, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -16,7 +18,7 @@ from infra.in_force import DESCRIPTION, UnknownInForceError, deployment_descript
 from infra.job_events import JobEvents
 from infra.monitoring import Monitoring
 from infra.notices import Notices
-from infra.packaging import gate_code, policy_of
+from infra.packaging import check_policies, gate_code, load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Settings
 from infra.trail import JobEventTrail
@@ -41,13 +43,16 @@ class GateStack(Stack):
 
         Raises:
             PolicyError: A policy file is invalid; the message has file, line and reason.
+            PolicyCheckError: The policies have findings or failing test cases, and the settings say that these fail.
             SettingsError: A policy file can't be read.
             AssetError: The asset can't be built here.
         """
-        policy = policy_of(settings, self)  # before anything is built
+        loaded = load_policies(settings)
         super().__init__(
             scope, construct_id, description="batchgate: approves S3 Batch Operations jobs by written policies"
         )
+        check_policies(self, settings, loaded, datetime.now(UTC).date())  # before anything is built
+        policy = loaded.canonical_json
         key = GateKey(self, "Encryption", settings=settings) if settings.customer_key else None
         job_events = JobEvents(self, "JobEvents", settings=settings, key=key)
         ledger = DecisionLedger(self, "Ledger", settings=settings, key=key)

@@ -21,7 +21,7 @@ from infra.settings import Settings
 
 
 class Monitoring(Construct):
-    """Alarms that notify the topic, one dashboard, and saved queries on the decisions in the logs.
+    """Alarms that notify the topic, one dashboard unless idle, and saved queries on the decisions in the logs.
 
     Attributes:
         of_harmful_policies: The alarms by which AppConfig rolls a new policy back. They depend on the topic alone, so
@@ -48,15 +48,17 @@ class Monitoring(Construct):
             *alarms_of_functions(functions),
             *alarms_of_decisions(settings.held_alarm_hours),
         )
+        specs = tuple(each for each in specs if each.when_idle or not settings.idle)
         alarms = {each.name: self._alarm(each) for each in specs}
         self.of_harmful_policies = tuple(alarms[each.name] for each in specs if each.rolls_back)
-        cloudwatch.Dashboard(
-            self,
-            "Dashboard",
-            dashboard_name=settings.stack_name,
-            default_interval=Duration.days(1),
-            widgets=rows_of_widgets([*alarms.values()], job_events, functions),
-        )
+        if not settings.idle:
+            cloudwatch.Dashboard(
+                self,
+                "Dashboard",
+                dashboard_name=settings.stack_name,
+                default_interval=Duration.days(1),
+                widgets=rows_of_widgets([*alarms.values()], job_events, functions),
+            )
         self._queries(functions)
 
     def _alarm(self, spec: AlarmSpec) -> cloudwatch.Alarm:

@@ -11,10 +11,17 @@ from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
-from batchgate_cli.authoring import policy_file
+from batchgate.errors import GateError, PolicyError
+from batchgate_cli.authoring import cases, policy_file
+from batchgate_cli.authoring.case_file import read_case_file
 from batchgate_cli.authoring.lint_file import located_findings
+from batchgate_cli.authoring.policy_file import LoadedPolicy
 from infra.gate_asset import CHECKOUT, asset_hash, build_asset
 from infra.settings import Settings, SettingsError
+
+
+class PolicyCheckError(GateError):
+    """The policies are valid, but have findings or failing test cases that the settings say not to deploy."""
 
 
 def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
@@ -38,28 +45,83 @@ def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
     return lambda_.Code.from_asset(directory, asset_hash=asset_hash(Path(directory)))
 
 
-def policy_of(settings: Settings, scope: IConstruct | None = None) -> bytes:
-    """Read the policies of the settings; returns the canonical document that the gate reads.
-
-    Args:
-        settings: Their policy files are read.
-        scope: Where warnings are added about checks that this deployment can't measure; None for no warnings.
+def load_policies(settings: Settings) -> LoadedPolicy:
+    """Read the policies of the settings.
 
     Raises:
         PolicyError: A policy file is invalid; the message has file, line and reason.
         SettingsError: A policy file can't be read.
     """
-    files = [os.path.relpath(CHECKOUT / name) for name in settings.policy_files]  # short in messages
     try:
-        loaded = policy_file.load(files)
+        return policy_file.load(_paths(settings))
     except OSError as error:
         message = f"setting policy_files: {error.filename}: {error.strerror}"
         raise SettingsError(message) from error
-    for found in located_findings(loaded, date.min, settings.manifest_buckets) if scope else ():
-        if scope and found.finding.lint in _HOLDS_ALL:
-            Annotations.of(scope).add_warning_v2(f"batchgate:{found.finding.lint}:{found.place}", str(found))
-    return loaded.canonical_json
 
 
-_HOLDS_ALL = ("not-measured-yet", "setting-off")
-"""Lints that depend on the deployment, and not on the date."""
+def check_policies(scope: IConstruct, settings: Settings, loaded: LoadedPolicy, today: date) -> None:
+    """Lint the policies and run their test cases, as `batchgate policy check` and `policy test` do.
+
+    Args:
+        scope: Where the cdk command's warnings are added.
+        settings: How hard each of the two is.
+        loaded: The policies of the settings.
+        today: The date, in UTC, from which on windows, closed dates and exceptions count.
+
+    Raises:
+        PolicyCheckError: There are findings, or cases that failed, and the settings say that these fail.
+    """
+    found = {
+        "policy_findings": []
+        if settings.policy_findings == "ignore"
+        else [(each.finding.lint, str(each)) for each in located_findings(loaded, today, settings.manifest_buckets)],
+        "policy_cases": [] if settings.policy_cases == "ignore" else _run_cases(scope, settings),
+    }
+    failing = {name: each for name, each in found.items() if each and getattr(settings, name) == "fail"}
+    for each in (each for name, each in found.items() if name not in failing):
+        for what, line in each:
+            Annotations.of(scope).add_warning_v2(f"batchgate:{what}:{line.partition(': ')[0]}", line)
+    if failing:
+        lines = "\n  ".join(line for each in failing.values() for _, line in each)
+        instead = " and ".join(f'{name} to "warn"' for name in failing)
+        message = f"the policies were not deployed:\n  {lines}\nFix these, or set {instead} to deploy nevertheless"
+        raise PolicyCheckError(message)
+
+
+def _paths(settings: Settings) -> list[Path]:
+    return [Path(os.path.relpath(CHECKOUT / name)) for name in settings.policy_files]  # short in messages
+
+
+def _run_cases(scope: IConstruct, settings: Settings) -> list[tuple[str, str]]:
+    """Run the files of cases in `cases/` beside the policy files that try one of them; returns what failed."""
+    directories = dict.fromkeys(path if path.is_dir() else path.parent for path in _paths(settings))
+    written = [file for each in directories for file in sorted((each / "cases").glob("*.y*ml"))]
+    try:
+        tried = cases.load_cases([file for file in written if _tries_one_of(file, settings)], cases.Coverage())
+    except PolicyError as error:
+        return [("case", str(problem)) for problem in error.problems]
+    except OSError as error:
+        return [("case", f"{error.filename}: {error.strerror}")]
+    outcomes = [outcome for each in tried for outcome in cases.run(each)]
+    if outcomes:
+        Annotations.of(scope).add_info(f"{len(outcomes)} test cases of the policies were run")
+    for warning in (warning for outcome in outcomes for warning in outcome.warnings):
+        Annotations.of(scope).add_warning_v2(f"batchgate:case:{warning.place}", str(warning))
+    return [
+        ("case", f"{outcome.place or outcome.file}: {outcome.case.name!r}: {each.what}: {_compared(each)}")
+        for outcome in outcomes
+        for each in outcome.failures
+    ]
+
+
+def _compared(failure: cases.Failure) -> str:
+    return f"expected {failure.expected}, got {failure.actual}"
+
+
+def _tries_one_of(file: Path, settings: Settings) -> bool:
+    """Whether a file of cases is about the policies of the settings; one that does not say so may be."""
+    policy = read_case_file(file).policy
+    named = (policy,) if isinstance(policy, str) else policy
+    deployed = [path.resolve() for path in _paths(settings)]
+    tried = [(file.parent / name).resolve() for name in named or ()]
+    return named is None or any(path in deployed or path.parent in deployed for path in tried)

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Final, Literal, get_type_hints
+from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -34,6 +34,10 @@ class LogLevel(StrEnum):
 
     DEBUG = "DEBUG"
     INFO = "INFO"
+
+
+Hardness: TypeAlias = Literal["ignore", "warn", "fail"]
+"""What something that is wrong with valid policies does to a synthesis."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,10 +72,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if an alarm becomes active; 0
             for not at all. One to five minutes are refused: the alarms need longer to notice. The first policies of a
             stack are not watched.
+        policy_findings: What the lint's findings about the policies do to a synthesis: `warn`, `fail` or `ignore`.
+        policy_cases: What failing test cases of the policies do to a synthesis: `fail`, `warn` or `ignore` (not run).
+            They are in `cases/` beside the policy files.
         notify_email: The e-mail address that receives holds that need a person, cancellations and alarms.
         held_alarm_hours: An alarm is raised when a job has been held for longer.
         untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
             it was checked on an account. Unless it is `true`, a response without `Tags` leaves tags unmeasurable.
+        idle: Whether this is a Region that hardly sees a job: the sweep runs every five minutes instead of every
+            minute, there is no dashboard, and fewer alarms.
         customer_key: Whether a KMS key of the account encrypts queues, table, topic and logs.
         trail: Whether to create a CloudTrail trail: EventBridge receives S3's job events only if a trail logs them.
     """
@@ -103,9 +112,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
     sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=540)] = 300
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    policy_findings: Hardness = "warn"
+    policy_cases: Hardness = "fail"
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
     untagged_answer_lacks_tags: Unverified = "unknown"
+    idle: bool = False
     customer_key: bool = False
     trail: bool = False
 

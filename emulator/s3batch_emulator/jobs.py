@@ -9,7 +9,7 @@ from s3batch_emulator.address import JobScope
 from s3batch_emulator.lifecycle import JobStatus
 from s3batch_emulator.progress import Tally, Work, tally_after
 from s3batch_emulator.switches import ManifestKind, Pace
-from s3batch_emulator.values import Structure, flag, member, text
+from s3batch_emulator.values import Structure, member, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +89,6 @@ class Job:
     generated: Structure | None = None
     unmodelled: dict[tuple[str, ...], str] = field(default_factory=dict)
     history: list[tuple[datetime, JobStatus]] = field(default_factory=list)
-
-    @property
-    def needs_confirmation(self) -> bool:
-        """The job requires confirmation, unless ConfirmationRequired is explicitly false.
-
-        Source: User Guide, Updating the job status: without `--no-confirmation-required`
-        the job remains suspended until confirmed.
-        """
-        return flag(self.request, "ConfirmationRequired") is not False
 
     @property
     def manifest_kind(self) -> ManifestKind:

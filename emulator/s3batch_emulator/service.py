@@ -18,7 +18,7 @@ from s3batch_emulator.objects import ObjectSource
 from s3batch_emulator.preparation import Prepared, prepare
 from s3batch_emulator.progress import finish
 from s3batch_emulator.switches import Delays, Pace, Switches
-from s3batch_emulator.values import Structure, number, structures, text
+from s3batch_emulator.values import Structure, flag, number, structures, text
 
 UNCONFIRMED_FOR = timedelta(days=30)
 """How long a job can stay Suspended. Source: UG, Suspended."""
@@ -195,7 +195,8 @@ class JobService:
             outcome.generated,
         )
         job.total_shown = job.manifest_kind in self.switches.total_known_at_suspended
-        confirm = job.needs_confirmation and not job.confirmed_early
+        asked = flag(job.request, "ConfirmationRequired")
+        confirm = (self.switches.omitted_confirmation_waits if asked is None else asked) and not job.confirmed_early
         self.apply(job, Cause.CONFIRMATION_NEEDED if confirm else Cause.PREPARED, at, job.reason)
 
     def _run(self, job: Job, at: datetime) -> None:

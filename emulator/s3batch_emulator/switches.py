@@ -33,6 +33,8 @@ class Switches:
             in advance, rather than refused with JobStatusException.
         suspension_remembered: SuspendedDate and SuspendedCause stay after the job has left Suspended.
             So a running job with a SuspendedDate has been confirmed.
+        omitted_confirmation_waits: A job that was created without ConfirmationRequired waits for confirmation, as
+            aws-sdk-go-v2 #1814 and #1822 report; the User Guide says that only jobs of the console do.
         confirmation_shown: DescribeJob returns ConfirmationRequired as it was in the CreateJob request.
             No recorded response has it.
         omitted_confirmation_shown: DescribeJob returns ConfirmationRequired true for a job created
@@ -56,6 +58,7 @@ class Switches:
     reason_survives: bool = True
     ready_while_preparing: bool = False
     suspension_remembered: bool = True
+    omitted_confirmation_waits: bool = True
     confirmation_shown: bool = False
     omitted_confirmation_shown: bool = False
     untagged_lacks_tags: bool = False

@@ -405,3 +405,16 @@ def test_whether_ready_is_taken_in_advance_is_a_switch(status: str) -> None:
     assert answer["Status"] == status
     emulator.settle_until(job_id, "Complete")
     assert JobStatus.SUSPENDED not in [status for _, status in emulator.job(job_id).history]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_whether_an_omitted_confirmation_waits_is_a_switch(waits: bool) -> None:
+    """What was asked for is not: true waits, and false runs, either way."""
+    for asked, suspended in ((None, waits), (True, True), (False, False)):
+        objects = MemoryObjects()
+        emulator = Emulator(SteppedClock(START), objects, switches=Switches(omitted_confirmation_waits=waits), seed=0)
+        given = {} if asked is None else {"ConfirmationRequired": asked}
+        request = {name: value for name, value in job_request(objects).items() if name != "ConfirmationRequired"}
+        job_id = connect(client(), emulator).create_job(**request, **given)["JobId"]
+        emulator.settle_until(job_id, "Suspended" if suspended else "Complete")
+        assert (JobStatus.SUSPENDED in [status for _, status in emulator.job(job_id).history]) is suspended

@@ -119,7 +119,7 @@ class UpdateRefusedError(JobsApiError):
 
 
 class UpdateUnclearError(JobsApiError):
-    """Nobody can say whether the status update had, has or will have its effect."""
+    """It is not known whether the status update took effect, or still will."""
 
 
 class ClockError(GateError):
@@ -139,7 +139,7 @@ class UnreadableItemError(LedgerError):
 
 
 class LedgerConflictError(LedgerError):
-    """Somebody else wrote first: read again and begin anew."""
+    """Another writer was first: read again and start over."""
 
 
 class AnnounceError(GateError):

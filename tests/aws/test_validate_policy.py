@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchgate.errors import PolicyError
 from batchgate.handlers.validate_policy import handler, logger
-from infra.packaging import policy_of
+from infra.packaging import load_policies
 from infra.settings import Settings
 from tests.aws.stubbed import document
 from tests.aws.test_appconfig_policy import NOT_A_POLICY
@@ -52,7 +52,7 @@ def ask(content: bytes) -> None:
     handler(event, cast("LambdaContext", Context()))
 
 
-@pytest.mark.parametrize("content", [document(1), policy_of(Settings())], ids=["small", "deployed"])
+@pytest.mark.parametrize("content", [document(1), load_policies(Settings()).canonical_json], ids=["small", "deployed"])
 def test_what_the_gate_can_evaluate_by_may_go_live(content: bytes, log: io.StringIO) -> None:
     """And its version is logged, to be found again in decisions."""
     ask(content)

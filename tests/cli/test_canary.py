@@ -68,10 +68,11 @@ def truth(switches: Switches) -> dict[str, Any]:
         "error_document": "Error" if switches.bare_errors else "ErrorResponse",
         "error_namespace": switches.error_namespace,
     }
+    waits = switches.omitted_confirmation_waits
     if not early:
-        found["omitted_confirmation_waits"] = True
+        found["omitted_confirmation_waits"] = waits
     for name, kind in KINDS.items():
-        if kind is not ManifestKind.GENERATED or not early:  # confirmed early, it is never Suspended
+        if kind is not ManifestKind.GENERATED or (waits and not early):  # else it is never Suspended
             found[f"total_at_suspended_{name}"] = "known" if kind in switches.total_known_at_suspended else unknown
     return found
 

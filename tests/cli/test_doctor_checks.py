@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,7 @@ ALARM = {
 HTML = b"<html><body>Sign in to the network</body></html>"
 
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 27, 14, 30, tzinfo=UTC)
 ANSWERED = Answered(REGION)
 AWS = Aws(ANSWERED.session)
@@ -395,9 +397,9 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
     ),
     (
         "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=5)))},
+        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
         Level.WARN,
-        "5 min ago",
+        "9 min ago: the next one is late",
     ),
     (
         "last sweep",
@@ -514,6 +516,19 @@ def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:
     changed = replace(other.live.found, version="0.0.9")
     [line] = lines_of(named("stack"), dataclasses.replace(other, live=dataclasses.replace(other.live, found=changed)))
     assert (line.level, "version 0.0.9; this command is" in line.found) == (Level.WARN, True)
+
+
+def test_every_section_that_a_line_points_to_exists(aws: AwsAnswers) -> None:
+    """In docs/, as GitHub names headings."""
+    said = []
+    for check, answers, *_ in SCENARIOS:
+        aws.answers = well() | answers
+        said += [line.do for line in lines_of(named(check), deployed(aws))]
+    pointers = set(re.findall(r"(docs/[a-z-]+\.md)(?:#([a-z-]+))?", "\n".join(said)))
+    assert len(pointers) > 5
+    for page, section in pointers:
+        headings = re.findall(r"^#+ (.*)$", (CHECKOUT / page).read_text(), re.MULTILINE)
+        assert not section or section in [heading.lower().replace(" ", "-") for heading in headings], (page, section)
 
 
 def test_every_check_of_a_gate_has_been_seen_to_warn_or_fail() -> None:

@@ -84,7 +84,7 @@ def test_resume_ends_no_pause_but_the_one_that_it_saw(live: LiveStage, monkeypat
     another = somebody_pauses_between(live, monkeypatch, ends=True)
     result = batchgate("resume")
     assert result.exit_code != 0
-    assert "not resumed: somebody paused the gate again" in result.output
+    assert "not resumed: the gate was paused again meanwhile" in result.output
     assert_nothing_moves_the_cursor(result.output)
     monkeypatch.undo()
     assert live.ledger.pause() == another
@@ -170,7 +170,7 @@ def test_dead_letters_are_shown_with_what_is_known_of_each_and_stay(live: LiveSt
         assert "the job is settled: approved by" in said
         assert f"{unseen.job_id} undelivered, 0 min old" in said
         assert "JobStatusChanged Ready NO_PERMISSIONS, not authorized" in said
-        assert "the gate knows nothing of the job yet" in said
+        assert "the gate has no record of the job yet" in said
     assert (bodies(live, "unreviewed"), bodies(live, "undelivered")) == (sorted(letters), [undelivered])
     assert bodies(live, "queue") == []
     said = json.loads(batchgate("redrive", "--show", "-o", "json").stdout)

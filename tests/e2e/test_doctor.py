@@ -60,6 +60,7 @@ def test_operators_see_that_the_gate_works(gate: DeployedGate, tmp_path: Path) -
     assert wrong(doctor) <= NOT_IN_THE_LOCAL_AWS | {"roles", *LEFT_BY_OTHER_TESTS}, doctor
     assert code == 7
     _, doctor = run(gate, tmp_path, "doctor", "--output", "json", credentials={})
+    assert {each["found"] for each in doctor["checks"] if each["check"] == "roles" and each["level"] != "pass"} == set()
     assert wrong(doctor) <= NOT_IN_THE_LOCAL_AWS | LEFT_BY_OTHER_TESTS, doctor
 
 

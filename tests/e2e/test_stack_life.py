@@ -1,13 +1,15 @@
-"""Deployed, deployed again, destroyed, deployed anew: each in a local AWS of its own."""
+"""Deployed, deployed again, rolled back, destroyed, deployed anew: each in a local AWS of its own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.deployment import Deployment
 from batchgate_cli.local.services import LocalServices, running_services
-from tests.e2e.conftest import SETTINGS
+from tests.e2e.conftest import POLICY, SETTINGS
 from tests.e2e.deployed_gate import client_of
 
 KEPT = {
@@ -79,3 +81,69 @@ def test_deployed_twice_destroyed_and_deployed_anew(assembly: Path) -> None:
 
         deployment.deploy()
         assert {kind for kind, _ in resources(services).values()} == {kind for kind, _ in first.values()}
+
+
+class Policies:
+    """AppConfig's view of a deployed gate."""
+
+    def __init__(self, services: LocalServices) -> None:
+        parameter = client_of(services, "ssm").get_parameter(Name="/batchgate/gate")["Parameter"]["Value"]
+        where = json.loads(parameter)["appconfig"]
+        self._appconfig = client_of(services, "appconfig")
+        self._data = client_of(services, "appconfigdata")
+        self._environment = {"ApplicationId": where["application"], "EnvironmentId": where["environment"]}
+        self._profile = where["profile"]
+
+    def in_force(self) -> bytes:
+        """The document that the functions would read now."""
+        session = self._data.start_configuration_session(
+            ApplicationIdentifier=self._environment["ApplicationId"],
+            EnvironmentIdentifier=self._environment["EnvironmentId"],
+            ConfigurationProfileIdentifier=self._profile,
+        )
+        token = session["InitialConfigurationToken"]
+        return bytes(self._data.get_latest_configuration(ConfigurationToken=token)["Configuration"].read())
+
+    def deployments(self) -> list[tuple[int, str]]:
+        """The bake time and the state of each, from the first to the last."""
+        listed = self._appconfig.list_deployments(**self._environment)["Items"]
+        return [(int(each["FinalBakeTimeInMinutes"]), each["State"]) for each in listed]
+
+    def roll_back(self) -> None:
+        """As operations.md says to: the last one is reverted."""
+        number = len(self.deployments())
+        self._appconfig.stop_deployment(**self._environment, DeploymentNumber=number, AllowRevert=True)
+
+
+@pytest.mark.slow
+def test_policies_that_were_rolled_back_are_deployed_again_from_the_same_files(tmp_path: Path) -> None:
+    """By the same command, and once. The first policies did not bake; all later ones did."""
+    said: list[str] = []
+    changed = tmp_path / "policy.yaml"
+    changed.write_text(POLICY.read_text())
+    with running_services() as services:
+        deployment = Deployment(services.url, tmp_path / "cdk.out", {"policy_files": [str(changed)]}, show=said.append)
+
+        def synthesize_and_deploy() -> bool:
+            said.clear()
+            deployment.synthesize()
+            deployment.deploy()
+            return not any("(no changes)" in line for line in said)
+
+        deployment.bootstrap()
+        assert synthesize_and_deploy()
+        policies, first = Policies(services), policy_file.load([changed]).canonical_json
+        assert policies.in_force() == first
+
+        changed.write_text(POLICY.read_text().replace("at_most: 3", "at_most: 9"))
+        second = policy_file.load([changed]).canonical_json
+        assert synthesize_and_deploy()
+        assert policies.in_force() == second != first
+
+        policies.roll_back()
+        assert policies.in_force() == first
+        assert synthesize_and_deploy()
+        assert policies.in_force() == second
+        assert policies.deployments() == [(0, "COMPLETE"), (10, "REVERTED"), (10, "COMPLETE")]
+        assert not synthesize_and_deploy()
+        assert len(policies.deployments()) == 3

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Match, Template
 from batchgate.aws import announcements
 from batchgate.contract import DECISION_DETAIL_TYPE, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
 from infra.gate_asset import FUNCTIONS
-from infra.packaging import policy_of
+from infra.packaging import load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
 from tests.infra import snapshot
@@ -421,6 +421,22 @@ def test_the_sweep_is_called_every_minute_and_never_made_up_for(template: Templa
     assert "SourceArn" in permission
 
 
+def test_an_idle_region_is_swept_every_five_minutes_and_has_no_dashboard_and_fewer_alarms(template: Template) -> None:
+    """Its alarms are those of every other Region, as they are there; nothing else changes."""
+    idle = synthesize(Settings(idle=True))
+    assert named(idle, "AWS::Events::Rule", "EveryMinute")[1]["ScheduleExpression"] == "rate(5 minutes)"
+    before, after = (each.to_json()["Resources"] for each in (template, idle))
+    left_out = before.keys() - after.keys()
+    assert after.keys() <= before.keys()
+    assert {before[name]["Type"] for name in left_out} == {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"}
+    assert len(left_out) > 4
+    assert not left_out & rolling_back(template).keys()
+    changed = {name for name, each in after.items() if each["Properties"] != before[name]["Properties"]}
+    assert [name for name in changed if "EveryMinute" not in name] == []
+    kept = {each["Properties"]["AlarmName"] for each in idle.find_resources("AWS::CloudWatch::Alarm").values()}
+    assert {f"batchgate-{name}" for name in ("no-sweep", "gate-errors", "unreviewed-events", "held-27-days")} <= kept
+
+
 # --- The ledger -----------------------------------------------------------------------------------------
 
 
@@ -462,7 +478,7 @@ def test_a_ledger_for_trials_goes_with_its_stack() -> None:
 def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> None:
     """In the canonical form, as an AppConfig version that stays when the next one comes."""
     [version] = template.find_resources("AWS::AppConfig::HostedConfigurationVersion").values()
-    assert version["Properties"]["Content"].encode() == policy_of(Settings())
+    assert version["Properties"]["Content"].encode() == load_policies(Settings()).canonical_json
     assert version["Properties"]["ContentType"] == "application/json"
     for kind in ("Application", "ConfigurationProfile", "HostedConfigurationVersion"):
         [kept] = template.find_resources(f"AWS::AppConfig::{kind}").values()

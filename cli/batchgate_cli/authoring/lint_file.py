@@ -64,7 +64,7 @@ def located_findings(
             found.append(LocatedFinding(_place(finding, loaded), finding))
     for silence in loaded.silences:
         if manifest_buckets is None and silence.lint == "setting-off":
-            continue  # nobody knows here whether there is anything to silence
+            continue  # it is not known here whether there is anything to silence
         found += [LocatedFinding(silence.place, finding) for finding in _findings_on(silence, is_used=silence in used)]
     return sorted(found, key=lambda each: each.place)
 

@@ -164,7 +164,7 @@ def _jobs(url: str) -> dict[str, int]:
 
 
 def _exports(url: str) -> str:
-    """Shell settings: these commands, this local AWS, and nobody's real credentials."""
+    """Shell settings: these commands, this local AWS, and no real credentials."""
     from batchgate_cli.local.services import environment
 
     commands = shlex.quote(str(Path(sys.executable).parent))

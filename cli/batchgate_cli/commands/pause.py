@@ -103,7 +103,7 @@ def _end_pause(live: "LiveGate", paused: Pause) -> None:
         if another is None:
             return  # another person resumed it first
         raise GateAccessError(
-            f"not resumed: somebody paused the gate again; it is {_pause_in_words(another)}"
+            f"not resumed: the gate was paused again meanwhile; it is {_pause_in_words(another)}"
         ) from error
 
 

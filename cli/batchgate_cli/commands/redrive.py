@@ -84,7 +84,7 @@ def _queues(live: "LiveGate") -> "tuple[DeadLetterQueue, ...]":
 
 
 def _states(live: "LiveGate", letters: "Sequence[DeadLetter]") -> _States:
-    """What became of the jobs all the same; where the ledger's item can't be read, that."""
+    """What happened to each job anyway; the error if its item in the ledger can't be read."""
     states: dict[JobRef, State | UnreadableItemError | None] = {}
     for ref in {letter.ref for letter in letters if letter.ref is not None}:
         try:
@@ -101,7 +101,7 @@ def _became(letter: "DeadLetter", states: _States) -> str:
     if isinstance(state, UnreadableItemError):
         return printable_line(str(state))
     if state is None:
-        return "the gate knows nothing of the job yet" if letter.ref else "the gate drops it"
+        return "the gate has no record of the job yet" if letter.ref else "the gate drops it"
     if state.phase is Phase.SETTLED:
         return f"the job is settled: {ended_in_words(state)}"
     if state.phase is Phase.CLAIMED:

@@ -53,7 +53,7 @@ class MemoryLedger:
             return self.states.get(ref)
 
     def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
-        """Write if nobody wrote since."""
+        """Write, unless another call wrote since."""
         return self._write(state, replacing, review, lambda: None)
 
     def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
@@ -71,7 +71,7 @@ class MemoryLedger:
         with self._lock:
             here = self.states.get(state.ref)
             if (here.rev if here else None) != (replacing.rev if replacing else None):
-                raise LedgerConflictError(f"{state.ref}: somebody else wrote first")
+                raise LedgerConflictError(f"{state.ref}: another call wrote first")
             check()
             written = replace(state, rev=(here.rev if here else 0) + 1)
             self.states[state.ref] = written
@@ -96,7 +96,7 @@ class MemoryLedger:
         return self.paused
 
     def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause the gate, or let it go on, if nobody did either since."""
+        """Pause or resume the gate, unless another call did either since."""
         with self._lock:
             if self.paused != replacing:
                 raise LedgerConflictError("the gate was paused or resumed meanwhile")

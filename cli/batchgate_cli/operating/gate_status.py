@@ -15,14 +15,14 @@ from batchgate_cli.operating.gate_checks import Deployed, policies_in_force
 from batchgate_cli.operating.job_view import SOON_FAILED, age
 from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
 
-SWEEPS_LATE_AFTER: Final = timedelta(minutes=3)
-SWEEPS_DEAD_AFTER: Final = timedelta(minutes=10)
-"""As the alarm no-sweep. A sweep is started every minute, and one that has much to do takes up to five."""
+SWEEPS_LATE_AFTER: Final = timedelta(minutes=7)
+"""A sweep starts every minute, or every five minutes in an idle Region, and one that has much to do takes some."""
+
+SWEEPS_DEAD_AFTER: Final = timedelta(minutes=15)
+"""As the alarm no-sweep."""
 
 _SECONDS_SHOWN: Final = 120
-_READ_LOG: Final = (
-    "read the log of the function `sweep` (docs/operations.md, Alarms); `batchgate doctor` checks the rest"
-)
+_READ_LOG: Final = "see docs/operations.md#no-sweep; `batchgate doctor` checks what may be the cause"
 
 
 def sweep(deployed: Deployed) -> Iterator[Line]:
@@ -42,7 +42,7 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
         found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
         yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
     elif passed > SWEEPS_LATE_AFTER:
-        yield Line("last sweep", Level.WARN, f"{found}, though one is started every minute", _READ_LOG, facts)
+        yield Line("last sweep", Level.WARN, f"{found}: the next one is late", _READ_LOG, facts)
     else:
         yield Line("last sweep", Level.PASS, found, facts=facts)
 
@@ -70,7 +70,7 @@ def loaded(deployed: Deployed) -> Iterator[Line]:
         yield Line("policies", Level.WARN, "not known: no sweep is recorded")
 
 
-_LOAD: Final = "docs/operations.md, When no policy can be loaded"
+_LOAD: Final = "see docs/operations.md#policy-not-loadable"
 
 
 def policies(deployed: Deployed) -> Iterator[Line]:
@@ -95,7 +95,7 @@ def policies(deployed: Deployed) -> Iterator[Line]:
     found = f"{in_force.version}, {mode}" + (f", since {minute(since)}" if since else "")
     if expected and in_force.version != expected:
         found += f"; the stack deployed {expected}, which was rolled back or replaced by hand"
-        yield Line("policies", Level.WARN, found, "docs/operations.md, Changing policies", facts)
+        yield Line("policies", Level.WARN, found, "see docs/operations.md#unexpected-policy", facts)
     else:
         yield Line("policies", Level.PASS, found, facts=facts)
     yield from (line for line in loaded(deployed) if line.level is Level.FAIL)
@@ -151,13 +151,13 @@ def held(deployed: Deployed) -> Iterator[Line]:
     breaker: dict[str, Json] = {"held_by_circuit_breaker": by_breaker}
     if by_breaker:
         found = f"{by_breaker} jobs are held, because policies would have cancelled too many"
-        yield Line("circuit breaker", Level.WARN, found, "docs/operations.md, the alarm circuit-breaker", breaker)
+        yield Line("circuit breaker", Level.WARN, found, "see docs/operations.md#circuit-breaker", breaker)
     else:
         yield Line("circuit breaker", Level.PASS, "holds no job", facts=breaker)
     broken = [str(item.error) for item in items if isinstance(item, Unreadable)]
     if broken:
         found = f"{len(broken)} items of the ledger can't be read; the first: {broken[0]}"
-        yield Line("held", Level.WARN, found, "docs/operations.md, the alarm gate-errors", {"unreadable": len(broken)})
+        yield Line("held", Level.WARN, found, "see docs/operations.md#gate-errors", {"unreadable": len(broken)})
 
 
 def dead_letters(deployed: Deployed) -> Iterator[Line]:

@@ -208,7 +208,7 @@ class DynamoLedger(Struct):
         return pause_of(self._gate_item("GATE") or {})
 
     def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause or resume the gate, if nobody did either since.
+        """Pause or resume the gate, unless another call did either since.
 
         The item counts its writes, so a write whose response was lost and that botocore retries never undoes another
         write in between.
@@ -222,7 +222,7 @@ class DynamoLedger(Struct):
         """
         found = self._gate_item("GATE") or {}
         if pause_of(found) != replacing:
-            raise LedgerConflictError("somebody else paused or resumed the gate meanwhile")
+            raise LedgerConflictError("the gate was paused or resumed by another call meanwhile")
         item: dict[str, Any] = self._gate_key("GATE") | {"write_id": {"S": secrets.token_hex(8)}}
         if pause is not None:
             item |= {

@@ -148,7 +148,11 @@ def _how_it_ended(state: State) -> str:
     match state.outcome, state.direction:
         case Outcome.APPLIED, RequestedAction() as action:
             by_policy = state.decided_by == state.policy_version
-            by = f"by policy {state.decided_by}" if by_policy else f"by {state.decided_by or 'somebody'}"
+            by = (
+                f"by policy {state.decided_by}"
+                if by_policy
+                else f"by {state.decided_by or 'a caller that is not on record'}"
+            )
             return f"this job was {action.done} already{at}, {by}"
         case Outcome.LAPSED, _:
             return f"this job ended without a decision{at}"
@@ -157,7 +161,7 @@ def _how_it_ended(state: State) -> str:
         case Outcome.UNGATED_OR_CONFIRMED_ELSEWHERE, _:
             return f"this job is ungated, or was confirmed outside the gate: it ran when it was seen{at}"
         case _:
-            return f"somebody decided this job already outside the gate{at}"
+            return f"this job was decided outside the gate already{at}"
 
 
 def _refusal(state: State | None, step: NextStep, action: RequestedAction, job: Job, asks: AsksForConfirmation) -> str:

@@ -70,7 +70,7 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     """S3 applied the gate's update."""
     SUPERSEDED = "superseded"
-    """Somebody else decided, outside the gate."""
+    """The job was decided outside the gate."""
     UNGATED = "ungated"
     """The job did not ask for confirmation, and ran."""
     UNGATED_OR_CONFIRMED_ELSEWHERE = "ungated_or_confirmed_elsewhere"

@@ -153,7 +153,7 @@ class Job(Struct, frozen=True):
             None when S3 did not answer them.
         unknown_members: The dotted paths of what this version does not know in operation, generator, manifest and
             report: `Operation.S3PutObjectCopy.NewMember`, or a value outside its closed set:
-            `Operation.S3InitiateRestoreObject.GlacierJobTier="FASTEST"`. What it means nobody here can say.
+            `Operation.S3InitiateRestoreObject.GlacierJobTier="FASTEST"`. This version does not know what it means.
 
     Source: S3 Control API, JobDescriptor.
     """

@@ -2,7 +2,7 @@
 
 A positive test is violated by an absent value. Where S3 then does what the test asks for, that is surely not meant.
 Parameters without a default that is documented are left alone, and so is RetainUntilDate: a job of S3PutObjectRetention
-without it removes the retention, which nobody who limits the date wants to let through.
+without it removes the retention, and whoever limits the date does not want to let that through.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ from batchgate_cli.authoring.lint.implications import is_always
 from batchgate_cli.authoring.lint.located import Leaf, Located, leaves, texts
 
 _OF_ONE_ACCOUNT = re.compile(r".*-(?:\$\{account\}|[0-9]{12})-(?:\$\{region\}|[a-z0-9-]+)-an", re.DOTALL)
-"""Names that nobody but the account can make. Source: S3 User Guide, "Namespaces for general purpose buckets"."""
+"""Names that only the account itself can create. Source: S3 User Guide, "Namespaces for general purpose buckets"."""
 
 
 def lint_wide_buckets(located: Located) -> Iterator[Finding]:

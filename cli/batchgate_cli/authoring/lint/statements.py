@@ -27,7 +27,7 @@ from batchgate_cli.authoring.lint.located import (
 )
 
 _COMPARISONS_AT_MOST = 10_000
-"""Conditions with more pairs of checks than anybody writes are not compared."""
+"""Conditions with more pairs of checks than this are not compared; policies people write have fewer."""
 
 
 def lint_statements(located: Located) -> Iterator[Finding]:
