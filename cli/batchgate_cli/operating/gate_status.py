@@ -226,12 +226,13 @@ DOCTOR_CHECKS: Final = (
     Check("settings", gate_checks.settings),
 )
 
-VERDICTS: Final = {
-    Level.PASS: ("is working", "bold green"),
-    Level.HINT: ("is working", "bold green"),
-    Level.WARN: ("needs attention", "bold yellow"),
-    Level.FAIL: ("is not working", "bold red"),
+VERDICTS: Final[dict[Level, tuple[str, str, str]]] = {
+    Level.PASS: ("working", "is working", "bold green"),
+    Level.HINT: ("working", "is working", "bold green"),
+    Level.WARN: ("attention", "needs attention", "bold yellow"),
+    Level.FAIL: ("not working", "is not working", "bold red"),
 }
+"""By the worst line: for programs, for people, and its style."""
 
 _SIGNS_OF_DEATH: Final = (Check("last sweep", sweep), Check("policies", loaded))
 
