@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ NOT_IN_THE_LOCAL_AWS = {"trail", "subscribers", "policy files", "settings"}
 LEFT_BY_OTHER_TESTS = {"dead letters", "held"}
 
 
-def run(gate: DeployedGate, where: Path, *arguments: str, credentials: Mapping[str, str]) -> tuple[int, Any]:
+def run(gate: DeployedGate, where: Path, *arguments: str, credentials: dict[str, str]) -> tuple[int, Any]:
     """The installed command's exit code, and what it prints for programs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
