@@ -606,7 +606,7 @@ def test_the_last_event_may_be_none(aws: AwsAnswers) -> None:
         (items(), "the gate is not working: last sweep: none is recorded"),
         (
             items(HEARTBEAT=heartbeat(problem="no document", problem_since=NOW)),
-            "the gate is not working: policies: none could be loaded since ",
+            "the gate is not working: policies: none could be loaded, since ",
         ),
         (items(HEARTBEAT={"heartbeat": {"S": "{"}}), "the gate is not working: last sweep: none is recorded"),
         (DENIED, "the gate may not be working: last sweep: not checked: your credentials lack dynamodb:GetItem"),

@@ -11,7 +11,7 @@ from batchgate.jobs.model import Json
 from batchgate.text import shorten
 from batchgate_cli.operating import gate_checks
 from batchgate_cli.operating.checks import LEVELS, Aws, Check, Level, Line, lines_of
-from batchgate_cli.operating.gate_checks import Deployed, policies_in_force
+from batchgate_cli.operating.gate_checks import Deployed, policies_in_force, policies_to_compare
 from batchgate_cli.operating.job_view import SOON_FAILED, age
 from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
 
@@ -61,13 +61,17 @@ def loaded(deployed: Deployed) -> Iterator[Line]:
     """Whether the last sweep could load the policies: without them every job waits."""
     heartbeat = deployed.live.ledger.heartbeat()
     if heartbeat is not None and heartbeat.problem:
-        since = minute(heartbeat.problem_since) if heartbeat.problem_since else "an unknown time"
-        found = f"none could be loaded since {since}, so every job waits: {heartbeat.problem}"
-        yield Line("policies", Level.FAIL, found, _LOAD)
+        since = heartbeat.problem_since
+        found = f"none could be loaded{_since(since)}, and every job waits: {heartbeat.problem}"
+        yield Line("policies", Level.FAIL, found, _LOAD, {"no_policies_since": iso(since)})
     elif heartbeat is not None:
         yield Line("policies", Level.PASS, heartbeat.policy_version)
     else:
         yield Line("policies", Level.WARN, "not known: no sweep is recorded")
+
+
+def _since(instant: datetime | None) -> str:
+    return f", since {minute(instant)}" if instant else ""
 
 
 _LOAD: Final = "see docs/operations.md#policy-not-loadable"
@@ -79,20 +83,22 @@ def policies(deployed: Deployed) -> Iterator[Line]:
     try:
         in_force = policies_in_force(deployed)
     except PolicyError as error:
-        found = f"none that can be loaded are in force, so every job waits: {error}"
-        yield Line("policies", Level.FAIL, found, _LOAD, {"policy_version": None})
+        since = heartbeat.problem_since if heartbeat else None
+        found = f"none that can be loaded are in force{_since(since)}, and every job waits: {error}"
+        facts: dict[str, Json] = {"policy_version": None, "no_policies_since": iso(since)}
+        yield Line("policies", Level.FAIL, found, _LOAD, facts)
         return
     known = heartbeat is not None and heartbeat.policy_version == in_force.version
     since = heartbeat.policy_since if heartbeat and known else None
     expected = deployed.found.policy_version
-    facts: dict[str, Json] = {
+    facts = {
         "policy_version": in_force.version,
         "policy_since": iso(since),
         "policy_version_deployed": expected or None,
         "shadow": in_force.shadow,
     }
     mode = "in shadow mode: nothing is decided" if in_force.shadow else "enforced"
-    found = f"{in_force.version}, {mode}" + (f", since {minute(since)}" if since else "")
+    found = f"{in_force.version}, {mode}{_since(since)}"
     if expected and in_force.version != expected:
         found += f"; the stack deployed {expected}, which was rolled back or replaced by hand"
         yield Line("policies", Level.WARN, found, "see docs/operations.md#unexpected-policy", facts)
@@ -111,7 +117,7 @@ def policy_files(deployed: Deployed) -> Iterator[Line]:
     except (PolicyError, OSError) as error:
         yield Line("policy files", Level.WARN, f"can't be read: {error}", "`batchgate policy check` your files")
         return
-    in_force = policies_in_force(deployed)
+    in_force = policies_to_compare(deployed)
     if files.version == in_force.version:
         yield Line("policy files", Level.PASS, f"are the policies in force, {files.version}")
     else:
