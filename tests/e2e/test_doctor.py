@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ NOT_IN_THE_LOCAL_AWS = {"trail", "subscribers", "policy files", "settings"}
 LEFT_BY_OTHER_TESTS = {"dead letters", "held"}
 
 
-def run(gate: DeployedGate, where: Path, *arguments: str, credentials: Mapping[str, str]) -> tuple[int, Any]:
+def run(gate: DeployedGate, where: Path, *arguments: str, credentials: dict[str, str]) -> tuple[int, Any]:
     """The installed command's exit code, and what it prints for programs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
@@ -60,6 +59,7 @@ def test_operators_see_that_the_gate_works(gate: DeployedGate, tmp_path: Path) -
     assert wrong(doctor) <= NOT_IN_THE_LOCAL_AWS | {"roles", *LEFT_BY_OTHER_TESTS}, doctor
     assert code == 7
     _, doctor = run(gate, tmp_path, "doctor", "--output", "json", credentials={})
+    assert {each["found"] for each in doctor["checks"] if each["check"] == "roles" and each["level"] != "pass"} == set()
     assert wrong(doctor) <= NOT_IN_THE_LOCAL_AWS | LEFT_BY_OTHER_TESTS, doctor
 
 
