@@ -400,7 +400,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "last sweep",
         {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
         Level.WARN,
-        "9 min ago: the next one is late",
+        "9 min ago, though one is started every",
     ),
     (
         "last sweep",
