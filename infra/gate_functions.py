@@ -24,9 +24,6 @@ VALIDATOR_SECONDS: Final = 15
 
 WIDGET_SECONDS: Final = 30
 
-IDLE_SWEEP_MINUTES: Final = 5
-"""One sweep in each period of the alarms on what only sweeps report, and three before `no-sweep` becomes active."""
-
 DECISION_BUS: Final = "default"
 """The event bus that the gate puts its decision events on; it is also AWS's own."""
 
@@ -196,7 +193,7 @@ class GateFunctions(Construct):
             self,
             "EveryMinute",
             description="Sweeps the S3 Batch Operations jobs that are due, or that no event announced",
-            schedule=events.Schedule.rate(Duration.minutes(IDLE_SWEEP_MINUTES if self._settings.idle else 1)),
+            schedule=events.Schedule.rate(Duration.minutes(self._settings.sweep_minutes)),
         )
         rule.add_target(targets.LambdaFunction(self.sweep, retry_attempts=0, max_event_age=Duration.seconds(60)))
         self.sweep.configure_async_invoke(retry_attempts=0, max_event_age=Duration.seconds(60))

@@ -122,6 +122,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trail: bool = False
 
     @property
+    def sweep_minutes(self) -> int:
+        """How often a sweep is started.
+
+        Idle, once in each period of the alarms on what only sweeps report, and thrice before `no-sweep` is active.
+        """
+        return 5 if self.idle else 1
+
+    @property
     def suspended_date_survives_word(self) -> Unverified:
         """The same as the functions and the commands read it: unknown, true or false."""
         if self.suspended_date_survives == "unknown":

@@ -54,6 +54,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         version: The version of batchgate that was deployed.
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
+        sweep_minutes: How often a sweep is started.
         ledger_table: The ledger's table.
         queue_url: Job events that wait for their review.
         unreviewed_url: Dead letters: events that the gate failed on.
@@ -72,6 +73,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     version: str = ""
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
+    sweep_minutes: int = 1
     ledger_table: str
     queue_url: str = ""
     unreviewed_url: str = ""

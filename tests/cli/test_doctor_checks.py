@@ -20,6 +20,7 @@ from batchgate.gate.ports import Heartbeat
 from batchgate.gate.state import Block, Phase, State
 from batchgate.jobs.model import JobRef
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.operating import gate_status
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed, role_needs
@@ -399,7 +400,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "last sweep",
         {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
         Level.WARN,
-        "9 min ago: the next one is late",
+        "9 min ago, though one is started every 1 min",
     ),
     (
         "last sweep",
@@ -793,3 +794,26 @@ def test_what_can_not_be_read_before_a_deployment_never_passes(
 def test_the_status_has_only_checks_of_the_doctor() -> None:
     """So that one page explains both."""
     assert {check.name for check in STATUS_CHECKS} <= {check.name for check in DOCTOR_CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("sweep_minutes", "ago", "level"),
+    [
+        (1, 6, Level.PASS),
+        (1, 7, Level.WARN),
+        (1, 14, Level.WARN),
+        (1, 15, Level.FAIL),
+        (5, 10, Level.PASS),
+        (5, 11, Level.WARN),
+        (5, 18, Level.WARN),
+        (5, 19, Level.FAIL),
+    ],
+)
+def test_a_sweep_is_late_by_how_often_one_is_started(sweep_minutes: int, ago: int, level: Level) -> None:
+    """Every minute, or every five where the deployment is idle."""
+    beat = heartbeat(swept_at=NOW - timedelta(minutes=ago, seconds=30))
+    gate = deployed(AwsAnswers({"dynamodb.GetItem": items(HEARTBEAT=beat)}, Stopped()))
+    found = replace(FOUND, sweep_minutes=sweep_minutes)
+    [line] = gate_status.sweep(dataclasses.replace(gate, live=dataclasses.replace(gate.live, found=found)))
+    assert line.level is level
+    assert level is not Level.WARN or f"one is started every {sweep_minutes} min" in line.found

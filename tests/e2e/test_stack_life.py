@@ -1,6 +1,10 @@
 """Deployed, deployed again, rolled back, destroyed, deployed anew: each in a local AWS of its own."""
 
 import json
+import os
+import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,8 @@ import pytest
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.deployment import Deployment
 from batchgate_cli.local.services import LocalServices, running_services
+from infra.gate_asset import CHECKOUT
+from tests.docs.transcripts import differences
 from tests.e2e.conftest import POLICY, SETTINGS
 from tests.e2e.deployed_gate import client_of
 
@@ -109,41 +115,55 @@ class Policies:
         listed = self._appconfig.list_deployments(**self._environment)["Items"]
         return [(int(each["FinalBakeTimeInMinutes"]), each["State"]) for each in listed]
 
-    def roll_back(self) -> None:
-        """As operations.md says to: the last one is reverted."""
-        number = len(self.deployments())
-        self._appconfig.stop_deployment(**self._environment, DeploymentNumber=number, AllowRevert=True)
+
+PAGE = (CHECKOUT / "docs" / "operations.md").read_text()
+
+
+def as_operations_says(services: LocalServices, directory: Path, aws_cli: str, settings: str) -> list[str]:
+    """Roll back, see why, deploy and resume by the page's own commands; what came out otherwise than shown.
+
+    `make deploy` is the cdk command alone, which synthesizes as well.
+    """
+    [functions] = re.findall(r"```console[^\n]*\n\$ gate\(\) \{\n.*?```", PAGE, re.DOTALL)
+    steps = PAGE.split("\n## Rolling policies back\n")[1].split("\n## Destroying the gate\n")[0]
+    text = re.sub(r"(?m)^( *```console) not run: .*$", r"\1", f"{functions}\n\n{steps}")
+    tools = directory / "bin"
+    tools.mkdir()
+    (tools / "aws").symlink_to(aws_cli)
+    (tools / "batchgate").symlink_to(Path(sys.executable).with_name("batchgate"))
+    cdk = f"node_modules/.bin/cdk deploy batchgate --ci --require-approval never -c batchgate={shlex.quote(settings)}"
+    (tools / "make").write_text(f"#!/bin/sh\ncd {shlex.quote(str(CHECKOUT))} && exec {cdk} 2>&1\n")
+    (tools / "make").chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = kept | services.environment() | {"PATH": f"{tools}{os.pathsep}{kept['PATH']}", "AWS_PAGER": ""}
+    return differences(text, directory, environment | {"AWS_CONFIG_FILE": os.devnull, "COLUMNS": "200"})
 
 
 @pytest.mark.slow
-def test_policies_that_were_rolled_back_are_deployed_again_from_the_same_files(tmp_path: Path) -> None:
-    """By the same command, and once. The first policies did not bake; all later ones did."""
+def test_policies_that_were_rolled_back_are_deployed_again_from_the_same_files(tmp_path: Path, aws_cli: str) -> None:
+    """By each step of the runbook. The first policies did not bake; all later ones did; then there are no changes."""
     said: list[str] = []
     changed = tmp_path / "policy.yaml"
     changed.write_text(POLICY.read_text())
+    settings = {"policy_files": [str(changed)], "policy_findings": "ignore"}
     with running_services() as services:
-        deployment = Deployment(services.url, tmp_path / "cdk.out", {"policy_files": [str(changed)]}, show=said.append)
-
-        def synthesize_and_deploy() -> bool:
-            said.clear()
-            deployment.synthesize()
-            deployment.deploy()
-            return not any("(no changes)" in line for line in said)
-
-        deployment.bootstrap()
-        assert synthesize_and_deploy()
+        deployment = Deployment(services.url, tmp_path / "cdk.out", settings, show=said.append)
+        deployment.prepare()
+        deployment.deploy()
         policies, first = Policies(services), policy_file.load([changed]).canonical_json
         assert policies.in_force() == first
 
         changed.write_text(POLICY.read_text().replace("at_most: 3", "at_most: 9"))
         second = policy_file.load([changed]).canonical_json
-        assert synthesize_and_deploy()
+        deployment.synthesize()
+        deployment.deploy()
         assert policies.in_force() == second != first
 
-        policies.roll_back()
-        assert policies.in_force() == first
-        assert synthesize_and_deploy()
+        (tmp_path / "shell").mkdir()
+        assert as_operations_says(services, tmp_path / "shell", aws_cli, json.dumps(settings)) == []
         assert policies.in_force() == second
         assert policies.deployments() == [(0, "COMPLETE"), (10, "REVERTED"), (10, "COMPLETE")]
-        assert not synthesize_and_deploy()
-        assert len(policies.deployments()) == 3
+        said.clear()
+        deployment.synthesize()
+        deployment.deploy()
+        assert any("(no changes)" in line for line in said), said

@@ -40,3 +40,18 @@ def test_every_permission_is_documented() -> None:
             granted |= {actions} if isinstance(actions, str) else set(actions)
     documented = set(re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", rows(CHECKOUT / "docs" / "permissions.md", 0)))
     assert documented == granted
+
+
+def test_what_it_costs_counts_the_alarms_and_adds_up() -> None:
+    """In README's table: by default, and for a Region that hardly sees a job; each alarm has one metric."""
+    table = (CHECKOUT / "README.md").read_text().split("### What it costs")[1].split("\n\n")[2]
+    parts = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    for column, settings in ((2, Settings()), (3, Settings(idle=True))):
+        *amounts, total = [each[column] for each in parts if "a trail" not in each[column]]
+        dollars = [float(each.removeprefix("$")) for each in amounts if each != "none"]
+        assert f"**${sum(dollars):.2f}**" == total
+        alarms = synthesize(settings).find_resources("AWS::CloudWatch::Alarm").values()
+        assert all("MetricName" in each["Properties"] for each in alarms)
+        [priced] = [each for each in parts if each[0] == "alarms"]
+        assert priced[column] == f"${len(alarms) / 10:.2f}"
+        assert re.search(rf"\b{len(alarms)}\b", priced[1])

@@ -15,11 +15,12 @@ from batchgate_cli.operating.gate_checks import Deployed, policies_in_force, pol
 from batchgate_cli.operating.job_view import SOON_FAILED, age
 from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
 
-SWEEPS_LATE_AFTER: Final = timedelta(minutes=7)
-"""A sweep starts every minute, or every five minutes in an idle Region, and one that has much to do takes some."""
+_SWEEP_LATE: Final = timedelta(minutes=6)
+_SWEEP_DEAD: Final = timedelta(minutes=14)
+"""How late a sweep is, after which people should look; the latter as the alarm no-sweep.
 
-SWEEPS_DEAD_AFTER: Final = timedelta(minutes=15)
-"""As the alarm no-sweep."""
+A sweep that has much to do takes five minutes by default. It reports when it ends, and no other runs meanwhile.
+"""
 
 _SECONDS_SHOWN: Final = 120
 _READ_LOG: Final = "see docs/operations.md#no-sweep; `batchgate doctor` checks what may be the cause"
@@ -28,21 +29,22 @@ _READ_LOG: Final = "see docs/operations.md#no-sweep; `batchgate doctor` checks w
 def sweep(deployed: Deployed) -> Iterator[Line]:
     """When the last sweep began that did its work: without sweeps the gate is dead, whatever else works."""
     now, heartbeat = deployed.live.clock.now(), deployed.live.ledger.heartbeat()
+    every = timedelta(minutes=deployed.found.sweep_minutes)
     if heartbeat is None:
         deployed_for = now - deployed.live.ledger.opened_at()
         found = f"none is recorded; the gate was deployed {ago(deployed_for)}"
-        is_new = deployed_for < SWEEPS_DEAD_AFTER
+        is_new = deployed_for < every + _SWEEP_DEAD
         do = "wait some minutes, then run this again" if is_new else _READ_LOG
         yield Line("last sweep", Level.WARN if is_new else Level.FAIL, found, do, {"last_sweep": None})
         return
     facts: dict[str, Json] = {"last_sweep": iso(heartbeat.swept_at)}
     passed = now - heartbeat.swept_at
     found = f"{minute(heartbeat.swept_at)}, {ago(passed)}"
-    if passed > SWEEPS_DEAD_AFTER:
+    if passed > every + _SWEEP_DEAD:
         found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
         yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
-    elif passed > SWEEPS_LATE_AFTER:
-        yield Line("last sweep", Level.WARN, f"{found}: the next one is late", _READ_LOG, facts)
+    elif passed > every + _SWEEP_LATE:
+        yield Line("last sweep", Level.WARN, f"{found}, though one is started every {age(every)}", _READ_LOG, facts)
     else:
         yield Line("last sweep", Level.PASS, found, facts=facts)
 
