@@ -400,7 +400,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "last sweep",
         {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
         Level.WARN,
-        "9 min ago, though one is started every",
+        "9 min ago, though one is started every 1 min",
     ),
     (
         "last sweep",
@@ -801,9 +801,11 @@ def test_the_status_has_only_checks_of_the_doctor() -> None:
     [
         (1, 6, Level.PASS),
         (1, 7, Level.WARN),
+        (1, 14, Level.WARN),
         (1, 15, Level.FAIL),
         (5, 10, Level.PASS),
         (5, 11, Level.WARN),
+        (5, 18, Level.WARN),
         (5, 19, Level.FAIL),
     ],
 )
