@@ -149,7 +149,7 @@ def run_canary(options: CanaryOptions) -> None:
         print_line(line, err=True)
     confirm("create these jobs?", yes=options.yes)
     with _ending_on_signals():
-        outcome = fly(surroundings, options, _say_with_time(surroundings.clock))
+        outcome = observe(surroundings, options, _say_with_time(surroundings.clock))
     found = findings(outcome.seen)
     document = report(
         found,
@@ -165,7 +165,7 @@ def run_canary(options: CanaryOptions) -> None:
         raise click.exceptions.Exit(outcome.exit_code)
 
 
-def fly(surroundings: Surroundings, options: CanaryOptions, say: Callable[[str], None]) -> Outcome:
+def observe(surroundings: Surroundings, options: CanaryOptions, say: Callable[[str], None]) -> Outcome:
     """Make what the jobs need, create and follow them, and remove everything, whatever happens."""
     seen = Observations(with_gate=surroundings.gate is not None)
     belongings = Belongings(say)
