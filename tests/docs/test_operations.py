@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from batchgate_cli.exits import Exit
 from tests.cli.live import LiveStage, deploy_function, deployed_gate, deployed_policies, log, point_commands
@@ -97,6 +99,30 @@ def test_it_says_what_an_alarm_means_how_to_see_why_what_to_do_and_when_it_is_ov
     places = [text.find(part) for part in parts]
     assert -1 not in places, parts[places.index(-1)]
     assert places == sorted(places)
+
+
+OF_THE_CLI = {"query", "output", "region", "profile", "notification-endpoint"}
+"""Options that are no parameters; the last is the CLI's name for the Endpoint of `sns subscribe`."""
+
+
+def aws_commands() -> list[tuple[str, str, tuple[str, ...]]]:
+    """The page's calls of the AWS CLI: service, command and options."""
+    text = re.sub(r"\\\n> *", "", PAGE)
+    calls = re.findall(r"\baws ([a-z]+) ([a-z-]+)((?: +(?:--[a-z-]+|\"[^\"]*\"|'[^']*'|[^\s`|<>)]+))*)", text)
+    return [(service, command, tuple(re.findall(r"--([a-z-]+)", rest))) for service, command, rest in calls]
+
+
+def test_its_calls_of_aws_exist() -> None:
+    """With their options, in the models of the SDK; some are drilled in the deployed gate."""
+    known = botocore.session.get_session()
+    assert len(aws_commands()) > 20
+    for service, command, options in aws_commands():
+        model = known.get_service_model(service)
+        operations = {xform_name(name, "-"): model.operation_model(name) for name in model.operation_names}
+        shape = operations[command].input_shape
+        members = {xform_name(name, "-") for name in shape.members} if shape else set()
+        flags = {name.removeprefix("no-") for name in options} - OF_THE_CLI
+        assert flags <= members, (service, command, flags - members)
 
 
 def test_the_alarms_that_errors_ring_exist() -> None:

@@ -11,7 +11,7 @@ TOO_LARGE = 5
 
 
 def put_in_force(gate: DeployedGate, content: bytes) -> Any:
-    """Deploy a document, with the stack's own application, environment, profile and strategy; AppConfig's answer."""
+    """Deploy a document at once, into the stack's own environment, without a bake time; AppConfig's answer."""
     appconfig = gate.client("appconfig")
     where = json.loads(gate.client("ssm").get_parameter(Name="/batchgate/gate")["Parameter"]["Value"])["appconfig"]
     version = appconfig.create_hosted_configuration_version(
@@ -20,9 +20,8 @@ def put_in_force(gate: DeployedGate, content: bytes) -> Any:
         Content=content,
         ContentType="application/json",
     )["VersionNumber"]
-    (strategy,) = [
-        each for each in appconfig.list_deployment_strategies()["Items"] if not each["Name"].startswith("AppConfig.")
-    ]
+    strategies = appconfig.list_deployment_strategies()["Items"]
+    (strategy,) = [each for each in strategies if each["Name"] == "batchgate-first"]
     return appconfig.start_deployment(
         ApplicationId=where["application"],
         EnvironmentId=where["environment"],

@@ -20,6 +20,9 @@ from typing import Any, Final, TypeAlias, cast
 import pytest
 
 from batchgate.aws import wiring
+from batchgate.aws.deployed import GateParameter
+from batchgate.aws.notices import TopicNotices
+from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
 from batchgate.gate.operator_decision import decide_for_operator
 from batchgate.gate.ports import CircuitBreaker, Pause
@@ -28,7 +31,7 @@ from batchgate.gate.state import Block, RequestedAction
 from batchgate.gate.state import State as JobState
 from s3batch_emulator import Effect
 from tests.docs.test_operations import sections
-from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL
+from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, UP_TO_THREE
 from tests.flow.test_missing_jobs import hide, hide_from_the_listing
 from tests.flow.troubled import DENIED, World
 from tests.infra.cloudwatch import MINUTE, Sample, State
@@ -226,6 +229,36 @@ def denied_publishing(drill: Drill) -> int:
     return took
 
 
+def rolled_back(drill: Drill) -> int:
+    """The policies in force are not those that the parameter names."""
+    world = drill.world
+    parameter = cast("GateParameter", world.gate.deployed)
+    expected = world.gate.policies.current().version
+    value = json.dumps({"ledger_table": "errors", "policy_version": expected})
+    parameter.client.put_parameter(Name=GATE_PARAMETER, Type="String", Overwrite=True, Value=value)
+    drill.until("unexpected-policy", State.OK, within=1)
+    world.stage.enforce(UP_TO_THREE)
+    took = drill.until("unexpected-policy", State.ALARM, within=10)
+    world.stage.enforce(HOLD_ALL)
+    drill.until("unexpected-policy", State.OK, within=20)
+    return took
+
+
+def nobody_subscribes(drill: Drill) -> int:
+    """The topic of a new deployment."""
+    notices = cast("TopicNotices", drill.world.gate.notices)
+    drill.until("no-subscriber", State.ALARM, within=15)
+    took = drill.minute
+    subscribed = notices.client.subscribe(
+        TopicArn=notices.topic_arn, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:somebody"
+    )
+    try:
+        drill.until("no-subscriber", State.OK, within=2)
+    finally:
+        notices.client.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+    return took
+
+
 def fails_again_and_again(drill: Drill) -> int:
     """S3 fails on one job for good; its event comes every six minutes, the queue's visibility timeout."""
     world = drill.world
@@ -342,6 +375,8 @@ DRILLS: Final[dict[str, Play]] = {
     "policy-not-loadable": no_policies,
     "circuit-breaker": cancels_too_much,
     "contradiction": comes_back,
+    "unexpected-policy": rolled_back,
+    "no-subscriber": nobody_subscribes,
     "events-dropped": not_json,
     "found-by-sweep": no_event,
     "events-retried": fails_again_and_again,
@@ -357,7 +392,7 @@ DRILLS: Final[dict[str, Play]] = {
     "held-27-days": held_for("held-27-days", days=27),
 }
 
-DEPLOYED: Final = {"unreviewed-events", "undelivered-events", "events-wait", "unexpected-policy", "no-subscriber"}
+DEPLOYED: Final = {"unreviewed-events", "undelivered-events", "events-wait"}
 """In tests/e2e/test_drills.py."""
 
 
