@@ -72,7 +72,7 @@ def alarms_of_policies() -> tuple[AlarmSpec, ...]:
             "files that `batchgate policy check` accepts.",
             metric=gate_metric(Metric.POLICY_LOAD_ERRORS).with_(period=MINUTE),
             of=2,
-            out_of=5,
+            out_of=15,
         ),
         AlarmSpec(
             name="circuit-breaker",

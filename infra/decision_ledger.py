@@ -8,7 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from batchgate.contract import EXPIRES_AT, INDICES, OPEN_INDEX, PARTITION_KEY, SORT_KEY
+from batchgate.contract import DAY_INDEX, EXPIRES_AT, INDICES, OPEN_INDEX, PARTITION_KEY, SORT_KEY
 from infra.encryption import GateKey
 from infra.settings import Settings
 
@@ -64,28 +64,29 @@ class DecisionLedger(Construct):
 
     def grant_reviewing(self, function: iam.IGrantable) -> None:
         """Grant what the review of a job needs."""
-        self._grant("ReviewJobs", _REVIEW, self.table.table_arn, function)
+        self._grant("ReviewJobs", _REVIEW, (self.table.table_arn,), function)
         self._grant_key(function, writing=True)
 
     def grant_sweeping(self, function: iam.IGrantable) -> None:
-        """Grant what a review needs, and finding what is open."""
-        self._grant("ReviewJobs", _SWEEP, self.table.table_arn, function)
-        self._grant("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+        """Grant what a review needs, and finding what is open and what was cancelled."""
+        self._grant("ReviewJobs", _SWEEP, (self.table.table_arn,), function)
+        indices = (self._open_index, f"{self.table.table_arn}/index/{DAY_INDEX}")
+        self._grant("FindWhatIsOpenOrCancelled", ("dynamodb:Query",), indices, function)
         self._grant_key(function, writing=True)
 
     def grant_listing(self, function: iam.IGrantable) -> None:
         """Grant reading what is open, and whether the gate is paused."""
-        self._grant("SeePause", _READ, self.table.table_arn, function)
-        self._grant("FindWhatIsOpen", ("dynamodb:Query",), self._open_index, function)
+        self._grant("SeePause", _READ, (self.table.table_arn,), function)
+        self._grant("FindWhatIsOpen", ("dynamodb:Query",), (self._open_index,), function)
         self._grant_key(function, writing=False)
 
     @property
     def _open_index(self) -> str:
         return f"{self.table.table_arn}/index/{OPEN_INDEX}"
 
-    def _grant(self, sid: str, actions: Sequence[str], resource: str, function: iam.IGrantable) -> None:
+    def _grant(self, sid: str, actions: Sequence[str], resources: Sequence[str], function: iam.IGrantable) -> None:
         function.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(sid=sid, actions=list(actions), resources=[resource])
+            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources))
         )
 
     def _grant_key(self, function: iam.IGrantable, *, writing: bool) -> None:

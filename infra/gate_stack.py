@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from batchgate import __version__
 from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
+from batchgate.policy.deployed import load_deployed
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
 from infra.gate_functions import DECISION_BUS, GateFunctions
@@ -74,6 +75,7 @@ class GateStack(Stack):
         ledger.grant_listing(functions.held_jobs_widget)
         notices.grant_publishing(functions.sweep)
         self._grant_listing_jobs(functions.sweep)
+        self._grant_reading_parameter(functions.sweep)
         for function in functions.deciding:
             policies.grant_reading(function)
             self._grant_deciding(function)
@@ -93,7 +95,8 @@ class GateStack(Stack):
         policies.validate_with(functions.validate_policy)
         policies.roll_back_on(monitoring.of_harmful_policies)
         ledger.table.node.add_dependency(*monitoring.of_harmful_policies)
-        here = self._write_parameter(settings, key, job_events, ledger, policies, notices, functions)
+        version = load_deployed(policy).version
+        here = self._write_parameter(settings, version, key, job_events, ledger, policies, notices, functions)
         in_force = policies.deploy(
             policy,
             description=self._description_of(policy),
@@ -122,6 +125,7 @@ class GateStack(Stack):
     def _write_parameter(
         self,
         settings: Settings,
+        policy_version: str,
         key: GateKey | None,
         job_events: JobEvents,
         ledger: DecisionLedger,
@@ -158,6 +162,7 @@ class GateStack(Stack):
                     },
                     roles={"job_event": _role_arn(functions.job_event), "sweep": _role_arn(functions.sweep)},
                     appconfig=policies.ids,
+                    policy_version=policy_version,
                     topic_arn=notices.topic.topic_arn,
                     manifest_buckets=settings.manifest_buckets,
                     key_arn=key.key.key_arn if key else UNSET,
@@ -197,6 +202,18 @@ class GateStack(Stack):
     def _grant_listing_jobs(self, function: lambda_.Function) -> None:
         """Grant listing jobs. *Source*: Service Authorization Reference, Amazon S3: ListJobs supports no resource."""
         function.add_to_role_policy(iam.PolicyStatement(sid="FindJobs", actions=["s3:ListJobs"], resources=["*"]))
+
+    def _grant_reading_parameter(self, function: lambda_.Function) -> None:
+        """Grant reading the parameter, which names the version of the policies that should be in force."""
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="ReadWhatIsDeployed",
+                actions=["ssm:GetParameter"],
+                resources=[
+                    self.format_arn(service="ssm", resource="parameter", resource_name=GATE_PARAMETER.removeprefix("/"))
+                ],
+            )
+        )
 
     def _grant_announcing(self, function: lambda_.Function) -> None:
         """Grant putting events whose source is batchgate, and no others."""

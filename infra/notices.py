@@ -1,14 +1,11 @@
-"""Notices to people: jobs that wait for them, cancellations, alarms."""
+"""The topic of notices to people: of jobs that wait for them and cancellations, by the sweep, and of alarms."""
 
-from aws_cdk import ArnFormat, Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
+from aws_cdk import Annotations, ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from batchgate.contract import DECISION_DETAIL_TYPE, SERVICE
 from infra.encryption import GateKey
 from infra.settings import Settings
 
@@ -52,49 +49,23 @@ class Notices(Construct):
                 },
             )
         )
-        self._announce_cancellations()
         if settings.notify_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.notify_email))
-
-    def _announce_cancellations(self) -> None:
-        """Send one message per cancelled job; the circuit breaker limits how many there can be.
-
-        A role publishes them. In the topic's policy, EventBridge would have to be allowed for everybody's rules.
-        """
-        fields = {
-            name: events.EventField.from_path(f"$.detail.{name}") for name in ("job_id", "account", "region", "reason")
-        }
-        rule = events.Rule(
-            self,
-            "Cancellations",
-            description="Notifies people of S3 Batch Operations jobs that batchgate cancelled",
-            event_pattern=events.EventPattern(
-                source=[SERVICE], detail_type=[DECISION_DETAIL_TYPE], detail={"action": ["cancelled"]}
-            ),
-        )
-        text = (
-            "batchgate cancelled the job {job_id} of account {account} in {region}. {reason} - Details: "
-            "batchgate jobs show {job_id} --region {region}"
-        )
-        publisher = iam.Role(
-            self,
-            "CancellationsRole",
-            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
-            description="Lets EventBridge notify people of jobs that batchgate cancelled",
-        )
-        self.grant_publishing(publisher)
-        rule.add_target(
-            targets.SnsTopic(
-                self.topic,
-                role=publisher.without_policy_updates(),  # CDK would grant more than publishing takes
-                message=events.RuleTargetInput.from_text(text.format(**fields)),
+        else:
+            Annotations.of(self).add_warning_v2(
+                "batchgate:nobody-is-notified",
+                "The setting notify_email is not set: nobody is notified of held jobs, cancellations and alarms until "
+                "somebody subscribes to the topic (the output NoticesTopic) and confirms the subscription.",
             )
-        )
 
     def grant_publishing(self, function: iam.IGrantable) -> None:
-        """Grant publishing."""
+        """Grant publishing, and counting the subscriptions."""
         function.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(sid="TellPeople", actions=["sns:Publish"], resources=[self.topic.topic_arn])
+            iam.PolicyStatement(
+                sid="NotifyPeople",
+                actions=["sns:GetTopicAttributes", "sns:Publish"],
+                resources=[self.topic.topic_arn],
+            )
         )
         if self._key:
             self._key.grant_use_for_topic(function)

@@ -21,7 +21,8 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "events": frozenset({"PutEvents"}),
     "s3": frozenset({"HeadObject", "HeadBucket"}),  # botocore's own HeadBucket finds the Region of a bucket elsewhere
     "s3control": frozenset({"DescribeJob", "GetJobTagging", "ListJobs", "UpdateJobStatus"}),
-    "sns": frozenset({"Publish"}),
+    "sns": frozenset({"GetTopicAttributes", "Publish"}),
+    "ssm": frozenset({"GetParameter"}),
 }
 """Every call of the gate, by botocore's name of the service."""
 

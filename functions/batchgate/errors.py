@@ -146,6 +146,10 @@ class AnnounceError(GateError):
     """The decision stands, and could not be reported everywhere that it should be."""
 
 
+class DeploymentError(GateError):
+    """What the deployment put in force could not be read."""
+
+
 class GatePausedError(LedgerError):
     """The gate is paused: nothing was claimed."""
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from batchgate.aws import announcements, notices
 from batchgate.aws.appconfig import AppConfigPolicy
+from batchgate.aws.deployed import GateParameter
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import item_of
 from batchgate.aws.manifests import StoredManifests
@@ -29,6 +30,7 @@ from batchgate.contract import ProfileLocation
 from batchgate.errors import (
     AnnounceError,
     ClockError,
+    DeploymentError,
     GateError,
     JobsApiError,
     LedgerConflictError,
@@ -543,11 +545,82 @@ PUBLISHED = (
 )
 
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
+COUNTED = (
+    b'<GetTopicAttributesResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><GetTopicAttributesResult>'
+    b"<Attributes><entry><key>TopicArn</key><value>" + TOPIC.encode() + b"</value></entry>"
+    b"<entry><key>SubscriptionsConfirmed</key><value>3</value></entry></Attributes></GetTopicAttributesResult>"
+    b"<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetTopicAttributesResponse>"
+)
+
+
+def subscribers(body: bytes, *, status: int = 200, headers: Mapping[str, str] = HEADERS) -> Any:
+    """What becomes of the number of subscriptions."""
+    answering(client("sns"), lambda operation: (status, {**headers}, body))
+    try:
+        return notices.TopicNotices(client("sns"), TOPIC, SteppedClock(NOW)).subscribers()
+    except AnnounceError as error:
+        return error
+
+
+def test_subscriptions_are_counted_by_a_proper_answer_alone() -> None:
+    """No answer, another topic's, and one without a number say nothing; they are not none."""
+    assert subscribers(COUNTED) == 3
+    assert subscribers(COUNTED.replace(b">3<", b">0<")) == 0
+    assert isinstance(subscribers(COUNTED, headers={}), AnnounceError)
+    assert isinstance(subscribers(COUNTED, status=403), AnnounceError)
+    for said in (b"", b"-1", b"three", b"3.0", "\u0663".encode()):
+        assert isinstance(subscribers(COUNTED.replace(b">3<", b">" + said + b"<")), AnnounceError), said
+    assert isinstance(subscribers(COUNTED.replace(TOPIC.encode(), TOPIC.encode() + b"2")), AnnounceError)
+    for name, other in damage.BODIES.items():
+        body = other(COUNTED)
+        if body != COUNTED:
+            assert isinstance(subscribers(body), AnnounceError), name
+    for place in damage.places(COUNTED):
+        for kind in (damage.gone, *damage.NEVER_TRUE.values()):
+            found = subscribers(damage.with_damage(COUNTED, place, kind))
+            assert found == 3 or isinstance(found, AnnounceError), (place, kind)
+
+
+def is_deployed(body: bytes, *, headers: Mapping[str, str] = HEADERS) -> Any:
+    """What becomes of the version that should be in force."""
+    answering(client("ssm"), lambda operation: (200, {**headers}, body))
+    try:
+        return GateParameter(client("ssm"), SteppedClock(NOW)).is_version("7c41f09be2aa")
+    except DeploymentError as error:
+        return error
+
+
+def test_the_expected_version_is_known_from_a_proper_answer_alone() -> None:
+    """Whatever else comes says nothing of it: neither that it is in force, nor that it is not."""
+    value = json.dumps({"ledger_table": "t", "policy_version": "7c41f09be2aa"})
+    said = {"Parameter": {"Name": "/batchgate/gate", "Type": "String", "Value": value, "Version": 3}}
+    good = json.dumps(said).encode()
+    assert is_deployed(good) is True
+    assert is_deployed(good.replace(b"7c41f09be2aa", b"8d52e1acf3bb")) is False
+    assert (
+        is_deployed(json.dumps({"Parameter": said["Parameter"] | {"Value": '{"ledger_table": "t"}'}}).encode()) is None
+    )
+    assert isinstance(is_deployed(good, headers={}), DeploymentError)
+    for parameter in (
+        {},
+        {"Name": "/another"},
+        {"Value": "{}"},
+        {"Value": "no JSON"},
+        {"Value": '{"policy_version": 7}'},
+    ):
+        other = {} if parameter == {} else said["Parameter"] | parameter
+        assert isinstance(is_deployed(json.dumps({"Parameter": other}).encode()), DeploymentError), parameter
+    for name, other_body in damage.BODIES.items():
+        if other_body(good) != good:
+            assert isinstance(is_deployed(other_body(good)), DeploymentError), name
+
+
 def publish(body: bytes, *, status: int = 200, headers: Mapping[str, str] = HEADERS) -> Any:
     """What becomes of a notice."""
     answering(client("sns"), lambda operation: (status, {**headers}, body))
     try:
-        return notices.TopicNotices(client("sns"), "arn:aws:sns:us-east-1:123456789012:t").send("s", "m")
+        return notices.TopicNotices(client("sns"), TOPIC, SteppedClock(NOW)).send("s", "m")
     except AnnounceError as error:
         return error
 
@@ -639,6 +712,7 @@ def test_policies_come_of_whole_answers_alone() -> None:
 def test_every_call_of_the_gate_is_damaged_here() -> None:
     """As the asset's service data names them; HeadBucket is botocore's own."""
     here = {*CALLS, *(said.operation for said in SAID), "Publish", "HeadObject", "StartConfigurationSession"}
+    here |= {"GetTopicAttributes", "GetParameter"}
     called = {name for names in OPERATIONS.values() for name in names}
     assert called == here | {"GetLatestConfiguration", "HeadBucket"}
 

@@ -706,7 +706,8 @@ def test_what_was_cancelled_in_a_time_is_found(ledger: Ledger) -> None:
         ):
             ledger.write(replace(cancelled(new_job(), at), **changes), replacing=None)
     assert ledger.cancelled(begins, ends) == expected[::-1]
-    assert ledger.cancelled(ends, begins) == []
+    for after in (ends, begins, begins + timedelta(seconds=1)):
+        assert ledger.cancelled(after, begins) == []
 
 
 def test_every_page_of_what_was_cancelled_is_read(on_dynamodb: DynamoLedger) -> None:

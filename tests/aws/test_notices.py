@@ -19,6 +19,7 @@ from batchgate.gate.digest import digest, notify_people
 from batchgate.gate.ports import Ports
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
+from s3batch_emulator import SteppedClock
 from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage, raising
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -36,6 +37,10 @@ class Sent:
         if self.failures:
             raise self.failures.pop()
         self.messages.append((subject, message))
+
+    def subscribers(self) -> int:
+        """One."""
+        return 1
 
 
 class Newsroom(Stage):
@@ -344,7 +349,7 @@ def inbox(local_s3: str) -> tuple[TopicNotices, Any]:
             found.append(message["Body"])
         return found
 
-    return TopicNotices(sns, topic), received
+    return TopicNotices(sns, topic, SteppedClock(NOW)), received
 
 
 def cancelled(reason: str, number: int = 1) -> State:
@@ -413,6 +418,28 @@ def test_a_flood_of_cancellations_fits_and_names_every_job() -> None:
         assert (f"and {more} more" in message) == (more > 0)
 
 
+def test_subscriptions_are_counted_when_they_are_confirmed(local_s3: str) -> None:
+    """Each time while there are none, so that an alarm ends soon; every 15 minutes while there are some."""
+    sns = boto3.client(
+        "sns",
+        region_name=REGION,
+        endpoint_url=local_s3,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="test",
+    )
+    topic = sns.create_topic(Name=f"notices-{uuid4().hex[:8]}")["TopicArn"]
+    clock = SteppedClock(NOW)
+    notices = TopicNotices(sns, topic, clock)
+    assert notices.subscribers() == 0
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:q")
+    assert notices.subscribers() == 1
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    clock.advance(timedelta(minutes=14))
+    assert notices.subscribers() == 1
+    clock.advance(timedelta(minutes=1))
+    assert notices.subscribers() == 0
+
+
 def test_the_subject_fits_into_an_email() -> None:
     """Fewer than 100 characters are what SNS takes."""
     sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
@@ -420,7 +447,7 @@ def test_the_subject_fits_into_an_email() -> None:
     with Stubber(sns) as stub:
         subject = f"{'b' * 64}...{'e' * 32}"
         stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
-        TopicNotices(sns, arn).send("b" * 150 + "e" * 150, "m")
+        TopicNotices(sns, arn, SteppedClock(NOW)).send("b" * 150 + "e" * 150, "m")
 
 
 def test_a_message_that_sns_refuses_is_the_notices_error() -> None:
@@ -429,4 +456,4 @@ def test_a_message_that_sns_refuses_is_the_notices_error() -> None:
     stub = Stubber(sns)
     stub.add_client_error("publish", "InternalError", http_status_code=500)
     with stub, pytest.raises(AnnounceError, match="Publish"):
-        TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate").send("s" * 300, "m")
+        TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate", SteppedClock(NOW)).send("s" * 300, "m")

@@ -21,7 +21,7 @@ from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import JobRef
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
-from batchgate_cli.operating.canary import _UNVALIDATED, CanaryOptions, Outcome, Surroundings, fly
+from batchgate_cli.operating.canary import _UNVALIDATED, PREFIX, CanaryOptions, Outcome, Surroundings, fly
 from batchgate_cli.operating.canary_belongings import Place
 from batchgate_cli.operating.canary_facts import findings
 from batchgate_cli.operating.canary_jobs import Aws
@@ -182,6 +182,4 @@ def canary_stage(
     clock = SteppedClock(datetime.now(UTC) - BEHIND)
     objects = S3Objects.at(services.url, access_key_id=ACCOUNT, secret_access_key="local")
     emulator = Emulator(clock, objects, services.put_event, switches, region=REGION, delays=delays, seed=next(_numbers))
-    yield CanaryStage(
-        services, emulator, clock, Place(f"batchgate-canary-{next(_numbers):012x}", "aws", REGION, ACCOUNT)
-    )
+    yield CanaryStage(services, emulator, clock, Place(f"{PREFIX}{next(_numbers):012x}", "aws", REGION, ACCOUNT))

@@ -15,6 +15,7 @@ from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, create_table_arguments
 from batchgate.gate.ports import Pause
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running_services, session
+from batchgate_cli.operating.canary import PREFIX
 from tests.cli.live import batchgate, on_a_terminal
 from tests.cli.test_canary_facts import NAMING
 
@@ -112,7 +113,7 @@ def test_a_whole_canary_in_real_time_gives_a_report_that_names_nobody(services: 
     assert 0 <= document["facts"]["suspended_event_seconds"] < 30
     assert document["settings"] == {"suspended_date_survives": "true", "untagged_answer_lacks_tags": "false"}
     assert not NAMING.search(done.stdout)
-    assert "removed: bucket batchgate-canary-" in done.stderr
+    assert f"removed: bucket {PREFIX}" in done.stderr
     tags = {key: value for job in services.batch.jobs() for key, value in job.tags.items()}
     assert tags == {"team": "lake"}
 

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchgate_cli.operating.canary import PREFIX
 from batchgate_cli.operating.canary_facts import (
     QUESTIONS,
     Manifest,
@@ -64,8 +65,8 @@ def test_no_event_at_all_says_nothing_of_the_one_for_suspended() -> None:
 
 def test_a_job_that_did_not_end_says_nothing_of_what_survives() -> None:
     """Nor does one that was never seen Suspended, or was cancelled."""
-    ended = {"Status": "Complete"}
-    for descriptions in ([WAITING], [{"Status": "Ready"}, ended], [WAITING, {"Status": "Cancelled"}]):
+    ended, runs, cancelled = {"Status": "Complete"}, {"Status": "Active"}, {"Status": "Cancelled"}
+    for descriptions in ([WAITING], [WAITING, runs], [runs, ended], [WAITING, cancelled], [WAITING, runs, cancelled]):
         assert "suspended_date_survives" not in shown(Observations(with_gate=False, jobs=[job(*descriptions)]))
     confirmed = job(WAITING, {"Status": "Active"}, ended)
     found = findings(Observations(with_gate=False, jobs=[confirmed]))
@@ -117,6 +118,12 @@ def test_the_record_is_reported_by_its_members_alone() -> None:
         "userIdentity.type",
     ]
     assert (facts["create_job_record_names_job"], facts["create_job_record_seconds"]) == (True, 312)
+
+
+def test_guard_rails_around_the_stacks_names_do_not_meet_the_canary() -> None:
+    """They deny changes of rules and queues that begin with the stack's name; S3 takes the name for a bucket."""
+    assert not PREFIX.startswith("batchgate")
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{2,50}", PREFIX)
 
 
 hostile = (

@@ -87,6 +87,8 @@ def test_it_waits_for_a_hold_no_longer_than_told_and_then_cancels_by_the_gate(
         assert (outcome.exit_code, outcome.timed_out, outcome.left, stage.left()) == (1, True, [], [])
         assert updates_by_the_canary(stage) == []
         assert minutes * 60 <= (stage.clock.now() - began).total_seconds() < minutes * 60 + 70
+        waiting = [line for line in stage.said if line.startswith("waiting, until")]
+        assert minutes - 1 <= len(waiting) <= minutes
         for job in outcome.seen.jobs:
             assert any(f"batchgate jobs approve {job.job_id}" in line for line in stage.said)
             state = live.ledger.read(stage.ref(job.job_id))

@@ -39,7 +39,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing_behind(services: LocalServices) -> 
     """While things are made, jobs run, events are awaited, and while it removes."""
     said = lines_of_a_whole_canary(services)
     assert len(said) > 30
-    for number in range(1, len(said) + 1, 3):
+    for number in range(1, len(said) + 1, 4):
         with canary_stage(services) as stage:
             stage.at = interrupting_at(number)
             outcome = stage.fly()

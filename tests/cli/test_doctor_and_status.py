@@ -57,7 +57,7 @@ def test_a_gate_that_works_is_exit_code_0(live: LiveStage) -> None:
     assert "\x1b" not in result.stdout
     assert len(result.stdout.splitlines()) < 20
     code, status = said("status")
-    assert (code, status["status"], status["account"], status["stack"]) == (0, "is working", ACCOUNT, live.ledger.table)
+    assert (code, status["status"], status["account"], status["stack"]) == (0, "working", ACCOUNT, live.ledger.table)
     assert (status["held"], status["paused"], status["dead_letters"], status["alarms"]) == (
         0,
         None,
@@ -78,7 +78,8 @@ def test_a_gate_that_needs_attention_is_exit_code_7(live: LiveStage) -> None:
     assert "needs attention" in result.stdout
     assert "\x1b" not in result.stdout
     code, status = said("status")
-    assert (code, status["paused"]["by"], status["dead_letters"]["unreviewed"]) == (Exit.WARNED, PERSON, 1)
+    assert (code, status["status"]) == (Exit.WARNED, "attention")
+    assert (status["paused"]["by"], status["dead_letters"]["unreviewed"]) == (PERSON, 1)
 
 
 def test_a_gate_that_does_not_work_is_exit_code_8(live: LiveStage) -> None:
@@ -87,6 +88,8 @@ def test_a_gate_that_does_not_work_is_exit_code_8(live: LiveStage) -> None:
     result = batchgate("status")
     assert (result.exit_code, "is not working" in result.stdout) == (Exit.CHECK_FAILED, True)
     assert "none has succeeded since" in result.stdout
+    code, status = said("status")
+    assert (code, status["status"]) == (Exit.CHECK_FAILED, "not working")
 
 
 def test_the_doctor_finds_what_is_not_there(live: LiveStage) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,11 +23,11 @@ from batchgate_cli.authoring import policy_file
 from batchgate_cli.operating import gate_status
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
-from batchgate_cli.operating.gate_checks import Deployed
+from batchgate_cli.operating.gate_checks import Deployed, role_needs
 from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS, warning_of
 from batchgate_cli.operating.iam_policies import operators_policy
 from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
-from batchgate_cli.operating.preflight import PREFLIGHT_CHECKS, Account
+from batchgate_cli.operating.preflight import BOOTSTRAP_VERSION, NODE_VERSION, PREFLIGHT_CHECKS, Account
 from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
 
 REGION, ACCOUNT = "eu-central-1", "111122223333"
@@ -73,6 +74,7 @@ ALARM = {
 HTML = b"<html><body>Sign in to the network</body></html>"
 
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 27, 14, 30, tzinfo=UTC)
 ANSWERED = Answered(REGION)
 AWS = Aws(ANSWERED.session)
@@ -396,9 +398,9 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
     ),
     (
         "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=5)))},
+        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
         Level.WARN,
-        "5 min ago",
+        "9 min ago, though one is started every 1 min",
     ),
     (
         "last sweep",
@@ -517,6 +519,19 @@ def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:
     assert (line.level, "version 0.0.9; this command is" in line.found) == (Level.WARN, True)
 
 
+def test_every_section_that_a_line_points_to_exists(aws: AwsAnswers) -> None:
+    """In docs/, as GitHub names headings."""
+    said = []
+    for check, answers, *_ in SCENARIOS:
+        aws.answers = well() | answers
+        said += [line.do for line in lines_of(named(check), deployed(aws))]
+    pointers = set(re.findall(r"(docs/[a-z-]+\.md)(?:#([a-z-]+))?", "\n".join(said)))
+    assert len(pointers) > 5
+    for page, section in pointers:
+        headings = re.findall(r"^#+ (.*)$", (CHECKOUT / page).read_text(), re.MULTILINE)
+        assert not section or section in [heading.lower().replace(" ", "-") for heading in headings], (page, section)
+
+
 def test_every_check_of_a_gate_has_been_seen_to_warn_or_fail() -> None:
     """In the table above, or in the tests of the clock and the policy files; who calls is no question."""
     elsewhere = {"credentials", "clock", "policy files", "last event"}
@@ -592,7 +607,7 @@ def test_the_last_event_may_be_none(aws: AwsAnswers) -> None:
         (items(), "the gate is not working: last sweep: none is recorded"),
         (
             items(HEARTBEAT=heartbeat(problem="no document", problem_since=NOW)),
-            "the gate is not working: policies: none could be loaded since ",
+            "the gate is not working: policies: none could be loaded, since ",
         ),
         (items(HEARTBEAT={"heartbeat": {"S": "{"}}), "the gate is not working: last sweep: none is recorded"),
         (DENIED, "the gate may not be working: last sweep: not checked: your credentials lack dynamodb:GetItem"),
@@ -691,6 +706,65 @@ def test_settings_of_the_checkout_count_before_a_deployment(aws: AwsAnswers) -> 
     assert [line.level for line in preflight(aws, "concurrency", max_concurrency=1000)] == [Level.FAIL]
 
 
+@pytest.mark.parametrize(
+    ("programs", "level", "words"),
+    [
+        ({}, Level.FAIL, "Node is not installed"),
+        ({"node": "v18.20.1"}, Level.FAIL, "Node is v18.20.1"),
+        ({"node": "v22.1.0"}, Level.FAIL, "no cdk command in node_modules"),
+        ({"node": "v22.1.0", "cdk": "2.1148.1 (build 1)"}, Level.PASS, "Node v22.1.0, cdk 2.1148.1 (build 1)"),
+        ({"node": "v22.1.0", "cdk": "exit"}, Level.FAIL, "no cdk command in node_modules"),
+    ],
+    ids=["nothing", "old Node", "no cdk", "both", "cdk fails"],
+)
+def test_the_tools_of_a_deployment_are_looked_for(
+    programs: dict[str, str],
+    level: Level,
+    words: str,
+    aws: AwsAnswers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Node on the path, and the cdk command that `make setup` installs."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name, prints in programs.items():
+        program = tmp_path / ("node_modules/.bin/cdk" if name == "cdk" else name)
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\nexit 1\n" if prints == "exit" else f"#!/bin/sh\necho '{prints}'\n")
+        program.chmod(0o700)
+    ANSWERED.aws = aws
+    check = next(check for check in PREFLIGHT_CHECKS if check.name == "tools")
+    [line] = lines_of(check, Account(AWS, WHO, ACCOUNT, REGION, Checkout(tmp_path, {})))
+    assert (line.level, words in line.found) == (level, True), line
+    [line] = lines_of(check, Account(AWS, WHO, ACCOUNT, REGION, None))
+    assert (line.level, "in no checkout" in line.found) == (Level.WARN, True)
+
+
+def test_what_is_asked_of_the_account_is_what_the_template_and_cdk_need() -> None:
+    """The version of CDK's bootstrap stack, and of Node."""
+    template = json.loads((CHECKOUT / "tests" / "infra" / "template.json").read_text())
+    [assertion] = template["Rules"]["CheckBootstrapVersion"]["Assertions"]
+    assert f"CDK bootstrap stack version {BOOTSTRAP_VERSION} required" in assertion["AssertDescription"]
+    package = json.loads((CHECKOUT / "package.json").read_text())
+    assert package["engines"]["node"] == f">={NODE_VERSION}"
+
+
+def test_what_the_roles_are_asked_for_is_what_the_stack_grants_them(aws: AwsAnswers) -> None:
+    """No action that the template does not allow them, so that a gate as deployed passes."""
+    template = json.loads((CHECKOUT / "tests" / "infra" / "template.json").read_text())
+    granted: dict[str, set[str]] = {"job_event": set(), "sweep": set()}
+    for policy in (each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Policy"):
+        for purpose, construct in (("job_event", "JobEventRole"), ("sweep", "SweepRole")):
+            if any(construct in role["Ref"] for role in policy["Roles"]):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    actions = statement["Action"]
+                    granted[purpose] |= {actions} if isinstance(actions, str) else {*actions}
+    for purpose, allowed in granted.items():
+        needed = {action for actions, _ in role_needs(deployed(aws), purpose) for action in actions}
+        assert needed
+        assert needed <= allowed
+
+
 def preflight_calls() -> Iterator[tuple[str, str]]:
     """Every check of an account with each operation that it calls, where nothing is found by the first."""
     for check in PREFLIGHT_CHECKS:
@@ -725,12 +799,14 @@ def test_the_status_has_only_checks_of_the_doctor() -> None:
 @pytest.mark.parametrize(
     ("sweep_minutes", "ago", "level"),
     [
-        (1, 2, Level.PASS),
-        (1, 4, Level.WARN),
-        (1, 11, Level.FAIL),
-        (5, 6, Level.PASS),
-        (5, 8, Level.WARN),
-        (5, 15, Level.FAIL),
+        (1, 6, Level.PASS),
+        (1, 7, Level.WARN),
+        (1, 14, Level.WARN),
+        (1, 15, Level.FAIL),
+        (5, 10, Level.PASS),
+        (5, 11, Level.WARN),
+        (5, 18, Level.WARN),
+        (5, 19, Level.FAIL),
     ],
 )
 def test_a_sweep_is_late_by_how_often_one_is_started(sweep_minutes: int, ago: int, level: Level) -> None:

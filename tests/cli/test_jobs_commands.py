@@ -115,7 +115,7 @@ def test_a_job_whose_item_can_not_be_read_is_told_and_the_others_are_listed(live
         (
             timedelta(0),
             {"problem": "AppConfig: AccessDenied", "problem_since": NOW},
-            "policies: none could be loaded since 2026-11-22 12:00 UTC",
+            "policies: none could be loaded, since 2026-11-22 12:00 UTC",
         ),
     ],
     ids=["no sweep", "no policies"],

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from batchgate.contract import GATE_PARAMETER
 from batchgate_cli.local.services import ACCOUNT, CONTROL_URL, REGION
 from s3batch_emulator import over_http
 from tests.e2e.deployed_gate import DeployedGate
@@ -90,6 +91,8 @@ def _calls(gate: DeployedGate, clients: Clients) -> dict[str, Callable[[], Any]]
         ),
         "appconfig:GetLatestConfiguration": lambda: data.get_latest_configuration(ConfigurationToken=token),
         "events:PutEvents": lambda: _must_be_taken(clients("events").put_events(Entries=[entry])),
+        "sns:GetTopicAttributes": lambda: clients("sns").get_topic_attributes(TopicArn=gate.outputs["NoticesTopic"]),
+        "ssm:GetParameter": lambda: clients("ssm").get_parameter(Name=GATE_PARAMETER),
         "sns:Publish": lambda: clients("sns").publish(
             TopicArn=gate.outputs["NoticesTopic"], Message="a test of rights"
         ),

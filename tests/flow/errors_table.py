@@ -86,6 +86,10 @@ def _aws(operation: str, trouble: Trouble) -> Happens:
     return lambda world, ref: world.aws(operation, trouble)
 
 
+def _item(operation: str, containing: str) -> Happens:
+    return lambda world, ref: world.aws(operation, BROKEN, containing=containing)
+
+
 def _before(operation: str, action: Happens) -> Happens:
     return lambda world, ref: world.before(operation, lambda: action(world, ref))
 
@@ -438,7 +442,7 @@ class SweepRow:
     Attributes:
         raises: Whether the sweep function fails, and nothing more is done in this minute.
         decided: Which of the two jobs are decided all the same.
-        counted: Of the metrics Errors, PolicyLoadErrors, SweepErrors and Throttled, those above zero.
+        counted: Of the metrics Errors, NoticesFailed, PolicyLoadErrors, SweepErrors and Throttled, those above zero.
     """
 
     call: str
@@ -475,7 +479,18 @@ def _sweep_rows() -> Iterator[SweepRow]:
         "Errors, SweepErrors",
     )
     yield SweepRow("BatchGetItem of settled jobs", "fails", _ended_unknown, True, "none", "Errors")
-    yield SweepRow("Publish of a digest", "fails", _aws("Publish", BROKEN), False, "both", "Errors")
+    failed = "Errors, NoticesFailed"
+    yield SweepRow("GetItem of what the notices cover", "fails", _item("GetItem", "DIGEST"), False, "both", failed)
+    yield SweepRow("Query of cancelled jobs", "fails", _item("Query", "decided_at"), False, "both", failed)
+    yield SweepRow("Publish of a digest", "fails", _aws("Publish", BROKEN), False, "both", failed)
+    yield SweepRow("PutItem of what the notices cover", "fails", _item("PutItem", "DIGEST"), False, "both", failed)
+    yield SweepRow("GetItem of the heartbeat", "fails", _item("GetItem", "HEARTBEAT"), False, "both", "Errors")
+    yield SweepRow("PutItem of the heartbeat", "fails", _item("PutItem", "HEARTBEAT"), False, "both", "Errors")
+    for fails, trouble in (("is denied", DENIED), ("fails", BROKEN)):
+        happens = _aws("GetParameter", trouble)
+        yield SweepRow("GetParameter of the deployed gate", fails, happens, False, "both", "Errors")
+        happens = _aws("GetTopicAttributes", trouble)
+        yield SweepRow("GetTopicAttributes of the topic", fails, happens, False, "both", "Errors")
     yield SweepRow("DeleteItem of the sweep's lease", "fails", _aws("DeleteItem", BROKEN), True, "both", "Errors")
     yield SweepRow(
         "a review",

@@ -13,7 +13,7 @@ from tests.flow.stage import HOLD_ALL, UP_TO_THREE
 from tests.flow.troubled import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
-_OF_SWEEPS = frozenset({"Errors", "PolicyLoadErrors", "SweepErrors", "Throttled"})
+_OF_SWEEPS = frozenset({"Errors", "NoticesFailed", "PolicyLoadErrors", "SweepErrors", "Throttled"})
 DECIDED: dict[str, list[set[str]]] = {
     "none": [set()],
     "both": [{"due", "new"}],

@@ -19,11 +19,12 @@ from msgspec.structs import replace
 
 from batchgate.aws import wiring
 from batchgate.aws.announcements import Announcements
+from batchgate.aws.deployed import GateParameter
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import SCHEMA_VERSION
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.notices import TopicNotices
-from batchgate.contract import create_table_arguments
+from batchgate.contract import GATE_PARAMETER, create_table_arguments
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Ports
 from batchgate.gate.state import Phase, State
@@ -80,7 +81,7 @@ class World:
         self.stage = Stage(UP_TO_THREE)
         self.stage.adopt_existing = True
         self._unreadable: dict[str, Any] = {}
-        self._troubles: list[tuple[str, Trouble]] = []
+        self._troubles: list[tuple[str, str, Trouble]] = []
         self._before: list[tuple[str, Callable[[], object]]] = []
         self.ledger = DynamoLedger(
             _client("dynamodb", endpoint_url), f"errors-{uuid4().hex[:12]}", ("aws", REGION, ACCOUNT), self.stage.clock
@@ -90,8 +91,11 @@ class World:
         self._s3.create_bucket(Bucket=_BUCKET)
         self._announcer = Announcements(wiring.logger, "default", _client("events", endpoint_url))
         sns = _client("sns", endpoint_url)
-        self._notices = TopicNotices(sns, sns.create_topic(Name="errors")["TopicArn"])
-        for service in ("dynamodb", "s3", "events", "sns"):
+        self._notices = TopicNotices(sns, sns.create_topic(Name="errors")["TopicArn"], self.stage.clock)
+        ssm = _client("ssm", endpoint_url)
+        ssm.put_parameter(Name=GATE_PARAMETER, Type="String", Overwrite=True, Value='{"ledger_table": "errors"}')
+        self._deployed = GateParameter(ssm, self.stage.clock)
+        for service in ("dynamodb", "s3", "events", "sns", "ssm"):
             self._lay_in_wait(_client(service, endpoint_url))
         self._context = Context()
         patch.setattr(job_event_handler, "open_ports", lambda home, time_left: self.gate)
@@ -108,6 +112,7 @@ class World:
             manifests=StoredManifests(self._s3),
             announcer=self._announcer,
             notices=self._notices,
+            deployed=self._deployed,
         )
 
     # --- what goes wrong ------------------------------------------------------------------------------
@@ -116,9 +121,9 @@ class World:
         """Have the next call of S3 Control fail."""
         self.stage.emulator.faults.add(Fault(effect, code, operation=operation, **changes))
 
-    def aws(self, operation: str, trouble: Trouble) -> None:
-        """Have the next call of DynamoDB, S3, EventBridge or SNS fail."""
-        self._troubles.append((operation, trouble))
+    def aws(self, operation: str, trouble: Trouble, *, containing: str = "") -> None:
+        """Have the next call of DynamoDB, S3, EventBridge, SNS or SSM fail whose request has this text."""
+        self._troubles.append((operation, containing, trouble))
 
     def write_item_of_another_version(self, ref: JobRef) -> None:
         """Have the ledger say something of a job that this version can't read."""
@@ -160,8 +165,8 @@ class World:
                     del self._before[position]
                     action()
                     break
-            for position, (awaited, trouble) in enumerate(self._troubles):
-                if awaited == operation:
+            for position, (awaited, containing, trouble) in enumerate(self._troubles):
+                if awaited == operation and containing in str(request.body):
                     del self._troubles[position]
                     return _fail(client, request, trouble)
             return None

@@ -60,6 +60,7 @@ class Story:
         quiet: The worst that is no reason for the alarm.
         within: Minutes from the cause to the alarm at most, if nothing comes late.
         over: Minutes from the cause's end until the alarm is over at most.
+        moment: Whether the cause is a single event, so that the alarm ends by itself.
         gauge: Whether each value says all that the one before said, so that the alarm must stand a missing one.
     """
 
@@ -69,6 +70,7 @@ class Story:
     within: int
     over: int = 35
     gauge: bool = False
+    moment: bool = False
 
 
 LASTS: Final = 90
@@ -77,14 +79,14 @@ LASTS: Final = 90
 ONCE: Final = first(1, 1)
 
 STORIES: Final = {
-    "policy-not-loadable": Story(cause=always(1), quiet=every(30), within=3, over=10),
-    "circuit-breaker": Story(cause=first(1, 4), within=1),
-    "contradiction": Story(cause=ONCE, within=1),
+    "policy-not-loadable": Story(cause=always(1), quiet=every(30), within=2, over=20),
+    "circuit-breaker": Story(cause=first(1, 4), moment=True, within=1),
+    "contradiction": Story(cause=ONCE, moment=True, within=1),
     "unexpected-policy": Story(
         usual=always(0), cause=always(1), quiet=first(8, 1, then=0), within=10, over=16, gauge=True
     ),
-    "events-dropped": Story(cause=ONCE, within=1),
-    "found-by-sweep": Story(cause=ONCE, within=1, over=6 * 60),
+    "events-dropped": Story(cause=ONCE, moment=True, within=1),
+    "found-by-sweep": Story(usual=always(0), cause=first(1, 1, then=0), moment=True, within=1, over=60),
     "unreviewed-events": Story(usual=always(0), cause=always(2), quiet=always(0), within=1, over=6, gauge=True),
     "undelivered-events": Story(usual=always(0), cause=always(2), quiet=always(0), within=1, over=6, gauge=True),
     "events-wait": Story(
@@ -95,7 +97,7 @@ STORIES: Final = {
         over=11,
         gauge=True,
     ),
-    "events-retried": Story(cause=ONCE, within=1),
+    "events-retried": Story(cause=ONCE, moment=True, within=1),
     "job-event-fails": Story(usual=every(7, 0), cause=every(6), quiet=first(1, 1, then=0), within=7, over=20),
     "sweep-fails": Story(usual=always(0), cause=every(5), quiet=first(1, 1, then=0), within=6, over=15),
     "no-sweep": Story(usual=always(1), cause=none, quiet=every(10), within=20, over=1),
@@ -108,7 +110,7 @@ STORIES: Final = {
         usual=always(0), cause=always(1000), quiet=first(1, 1000, then=0), within=11, over=20, gauge=True
     ),
     "no-subscriber": Story(usual=always(1), cause=always(0), quiet=first(8, 0, then=1), within=15, over=1, gauge=True),
-    "notices-failed": Story(cause=ONCE, within=1),
+    "notices-failed": Story(cause=ONCE, moment=True, within=1),
     "held-long": Story(
         usual=always(3600),
         cause=lambda minute: 72 * 3600 + 60.0 * minute,
@@ -136,11 +138,12 @@ STORIES: Final = {
 }
 
 ALARMS: Final = alarms_of(synthesize(Settings()).to_json())
+IDLE: Final = alarms_of(synthesize(Settings(idle=True)).to_json())
 
 
 def test_every_alarm_has_a_story_and_no_other() -> None:
     """One more in the template must be shown here, too."""
-    assert STORIES.keys() == ALARMS.keys()
+    assert STORIES.keys() == ALARMS.keys() > IDLE.keys() > {*BY_SWEEPS}
 
 
 def samples(series: Series, minutes: range, delivery: str, begin: int) -> Iterator[Sample]:
@@ -184,15 +187,10 @@ def test_it_rings_for_its_cause_and_not_before_and_until_that_is_over(name: str,
     assert State.ALARM not in states[warmed_up:BEFORE]
     settled = BEFORE + story.within + late
     assert State.ALARM in states[BEFORE:settled]
-    ends = settled if is_a_moment(story) else ends
+    ends = settled if story.moment else ends
     assert set(states[settled - 1 : ends]) == {State.ALARM}
     assert set(states[ends + story.over + late :]) == {State.OK}
     assert [after for before, after in pairwise(states[ends - 1 :]) if after != before] == [State.OK]
-
-
-def is_a_moment(story: Story) -> bool:
-    """Whether the cause is one event, so that the alarm ends by itself."""
-    return story.cause(LASTS - 1) is None and story.usual(0) is None
 
 
 @pytest.mark.parametrize(("name", "delivery", "extra"), CASES)
@@ -206,6 +204,41 @@ def test_it_is_quiet_otherwise(name: str, delivery: str, extra: int) -> None:
     states = alarm.states(measured, minutes=BEFORE + LASTS, extra=extra)
     warmed_up = alarm.out_of * alarm.period // MINUTE + extra
     assert State.ALARM not in states[warmed_up:]
+
+
+BY_SWEEPS: Final = (
+    "policy-not-loadable",
+    "unexpected-policy",
+    "no-sweep",
+    "paused",
+    "sweep-errors",
+    "no-subscriber",
+    "held-long",
+    "held-21-days",
+    "held-27-days",
+)
+"""The alarms on what each sweep reports, but for those that an idle Region does without."""
+
+
+@pytest.mark.parametrize("extra", EXTRA)
+@pytest.mark.parametrize("name", BY_SWEEPS)
+def test_it_does_so_too_where_the_gate_sweeps_every_five_minutes(name: str, extra: int) -> None:
+    """As with the setting `idle`: a sweep or two later."""
+    alarm, story = IDLE[name], STORIES[name]
+
+    def seldom(series: Series) -> Series:
+        return lambda minute: series(minute) if minute % 5 == 0 else None
+
+    ends, last = BEFORE + LASTS, BEFORE + LASTS + 60
+    measured = [
+        *samples(seldom(story.usual), range(BEFORE), "late", 0),
+        *samples(seldom(story.cause), range(BEFORE, ends), "late", BEFORE),
+        *samples(seldom(story.usual), range(ends, last), "late", ends),
+    ]
+    states = alarm.states(measured, minutes=last, extra=extra)
+    assert State.ALARM not in states[alarm.out_of * alarm.period // MINUTE + extra : BEFORE]
+    assert set(states[BEFORE + story.within + 12 : ends]) == {State.ALARM}
+    assert states[-1] is State.OK
 
 
 @pytest.mark.parametrize("name", sorted(STORIES))
@@ -271,6 +304,7 @@ def test_all_alarms_are_quiet_on_a_day_of_the_gate() -> None:
 
 SPARSE: Final = {name for name, story in STORIES.items() if story.usual is none} | {
     "unexpected-policy",
+    "found-by-sweep",
     "no-subscriber",
 }
 

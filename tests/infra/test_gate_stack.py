@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from aws_cdk import Stack
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 
-from batchgate.aws import announcements
-from batchgate.contract import DECISION_DETAIL_TYPE, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
+from batchgate.contract import JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
+from batchgate.policy.deployed import load_deployed
 from infra.gate_asset import FUNCTIONS
+from infra.notices import Notices
 from infra.packaging import load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, LogLevel, Settings, SettingsError
@@ -89,6 +90,7 @@ class Things:
         table, _ = named(template, "AWS::DynamoDB::GlobalTable", "Ledger")
         self.table = {"Fn::GetAtt": [table, "Arn"]}
         self.open_index = {"Fn::Join": ["", [self.table, "/index/open"]]}
+        self.day_index = {"Fn::Join": ["", [self.table, "/index/day"]]}
         queue, _ = queue_named(template, "Queue")
         self.queue = {"Fn::GetAtt": [queue, "Arn"]}
         topic, _ = named(template, "AWS::SNS::Topic", "Notices")
@@ -156,8 +158,10 @@ def test_the_sweep_may_do_exactly_this(template: Template, things: Things) -> No
         "s3:ListJobs": "*",
         "dynamodb:BatchGetItem": things.table,
         "dynamodb:DeleteItem": things.table,
-        "dynamodb:Query": things.open_index,
+        "dynamodb:Query": [things.day_index, things.open_index],
+        "sns:GetTopicAttributes": things.topic,
         "sns:Publish": things.topic,
+        "ssm:GetParameter": in_account("ssm", "parameter/batchgate/gate"),
     }
 
 
@@ -177,7 +181,7 @@ def test_appconfig_may_read_alarms(template: Template) -> None:
 
 def test_these_are_all_roles(template: Template) -> None:
     """So that the tests above see every permission that the stack grants."""
-    assert len(template.find_resources("AWS::IAM::Role")) == 6
+    assert len(template.find_resources("AWS::IAM::Role")) == 5
 
 
 @pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
@@ -186,21 +190,6 @@ def test_every_role_is_under_the_path_that_guard_rails_name(settings: Settings) 
     roles = synthesize(settings).find_resources("AWS::IAM::Role")
     path = {"Fn::Join": ["", ["/batchgate/", {"Ref": "AWS::Region"}, "/"]]}
     assert [name for name, role in roles.items() if role["Properties"].get("Path") != path] == []
-
-
-def test_cancellations_are_published_by_a_role_that_may_do_nothing_else(template: Template, things: Things) -> None:
-    """Every cancelled job, and no other decision: holds come as one digest."""
-    assert allowed(template, "CancellationsRole") == {"sns:Publish": things.topic}
-    _, rule = named(template, "AWS::Events::Rule", "Cancellations")
-    assert rule["EventPattern"] == {
-        "source": [SERVICE],
-        "detail-type": [DECISION_DETAIL_TYPE],
-        "detail": {"action": ["cancelled"]},
-    }
-    [target] = rule["Targets"]
-    assert target["Arn"] == things.topic
-    asked = {path.removeprefix("$.detail.") for path in target["InputTransformer"]["InputPathsMap"].values()}
-    assert asked <= set(announcements.DecisionEvent.__struct_fields__)
 
 
 def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:
@@ -634,6 +623,7 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
     )
     assert json.loads(text).keys() == {*DeployedGate.__struct_fields__} - {"key_arn"}
     gate = DeployedGate.decode(text)
+    assert gate.policy_version == load_deployed(load_policies(Settings()).canonical_json).version
     assert gate.functions.keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
     assert gate.roles.keys() == {"job_event", "sweep"}
 
@@ -691,6 +681,15 @@ def test_the_topic_accepts_alarms_of_this_account_and_requires_tls(template: Tem
     assert template.find_resources("AWS::SNS::Subscription") == {}
 
 
+def test_a_stack_that_notifies_nobody_is_warned_of() -> None:
+    """When it is synthesized; with an address it is not."""
+    for email, warned in ((None, 1), ("lake@example.com", 0)):
+        stack = Stack(an_app(), "notices")
+        Notices(stack, "Notices", settings=Settings(notify_email=email), key=None)
+        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(".*nobody is notified.*"))
+        assert len(found) == warned
+
+
 def test_notices_are_mailed_where_the_setting_says() -> None:
     """After the recipient has confirmed, which AWS asks for."""
     _, subscription = named(synthesize(Settings(notify_email="lake@example.com")), "AWS::SNS::Subscription", "")
@@ -740,7 +739,7 @@ def test_with_a_customers_key_functions_may_use_it_through_its_services() -> Non
         "KeyForQueue": ("sqs", {"kms:Decrypt"}),
         "KeyForTopic": ("sns", {"kms:Decrypt", "kms:GenerateDataKey"}),
     }
-    for role in (*HANDLERS, "Cancellations"):
+    for role in HANDLERS:
         for statement in statements_of(template, f"{role}Role"):
             if not str(statement.get("Sid", "")).startswith("Key"):
                 continue

@@ -162,6 +162,22 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
             "</PublishResult></PublishResponse>"
         ),
     ),
+    ("sns", "get_topic_attributes"): (
+        announcements.CONFIG,
+        {"TopicArn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:t"},
+        {},
+        (
+            '<GetTopicAttributesResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><GetTopicAttributesResult>'
+            "<Attributes><entry><key>SubscriptionsConfirmed</key><value>1</value></entry></Attributes>"
+            "</GetTopicAttributesResult></GetTopicAttributesResponse>"
+        ),
+    ),
+    ("ssm", "get_parameter"): (
+        announcements.CONFIG,
+        {"Name": "/batchgate/gate"},
+        {},
+        '{"Parameter": {"Name": "/batchgate/gate", "Type": "String", "Value": "{}", "LastModifiedDate": 1774591420.0}}',
+    ),
 }
 """Every call of the functions: its client's settings, arguments, and an answer (headers, body)."""
 

@@ -32,13 +32,13 @@ def status(
 
         live = find_gate(GateOptions(profile, region))
         lines = run_checks(STATUS_CHECKS, Deployed(live, Aws(live.session)))
-        verdict, style = VERDICTS[worst(lines)]
+        word, sentence, style = VERDICTS[worst(lines)]
         if output is Output.JSON:
             facts = {name: value for line in lines for name, value in line.facts.items()}
             partition, region_name, account_id = live.home
             where = {"partition": partition, "region": region_name, "account": account_id, "stack": live.found.stack}
-            print(json.dumps({"status": verdict, **where, **facts, "checks": lines_as_json(lines)}, indent=2))
+            print(json.dumps({"status": word, **where, **facts, "checks": lines_as_json(lines)}, indent=2))
         else:
-            print_line(f"the gate of {live.place} ", (verdict, style))
+            print_line(f"the gate of {live.place} ", (sentence, style))
             show_lines(lines)
     raise click.exceptions.Exit(EXITS[worst(lines)])

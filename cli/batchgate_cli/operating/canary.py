@@ -47,6 +47,9 @@ from batchgate_cli.output import Output, print_line, printable_line, text_consol
 CENTS_A_JOB: Final = 25
 """*Source*: S3 pricing, Batch Operations; a job is billed even if it is cancelled."""
 
+PREFIX: Final = "canary-of-batchgate-"
+"""Of everything that is made. Not the stack's: guard rails deny changes of what begins with `batchgate-`."""
+
 _UNVALIDATED: Final = CONFIG.merge(Config(parameter_validation=False))
 """For one request that is invalid on purpose."""
 
@@ -290,7 +293,7 @@ def _surroundings(options: CanaryOptions) -> Surroundings:
     s3control = session.client("s3control", config=_UNVALIDATED)
     account_id = str(session.client("sts", config=CONFIG).get_caller_identity()["Account"])
     meta = s3control.meta
-    place = Place(f"batchgate-canary-{secrets.token_hex(6)}", meta.partition, meta.region_name, account_id)
+    place = Place(f"{PREFIX}{secrets.token_hex(6)}", meta.partition, meta.region_name, account_id)
     return Surroundings(
         place=place,
         aws=Aws(

@@ -259,12 +259,24 @@ def policies_in_force(deployed: Deployed) -> PolicySet:
     return load_deployed(make_call(answer["Configuration"].read))
 
 
+def policies_to_compare(deployed: Deployed) -> PolicySet:
+    """The same for checks that compare something with them: without policies these can't be made.
+
+    Raises:
+        NotCheckedError: There are none, which another check reports, or AppConfig could not be asked.
+    """
+    try:
+        return policies_in_force(deployed)
+    except PolicyError as error:
+        raise NotCheckedError("no policies that can be loaded are in force") from error
+
+
 # --- Settings at their defaults -----------------------------------------------------------------------
 
 
 def settings(deployed: Deployed) -> Iterator[Line]:
     """For each setting at its default, whether the policies in force need another."""
-    found, policies = deployed.found, policies_in_force(deployed)
+    found, policies = deployed.found, policies_to_compare(deployed)
     if policies.asks_for("tags") and found.untagged_answer_lacks_tags == "unknown":
         yield Line(
             "settings",

@@ -11,18 +11,19 @@ from batchgate.jobs.model import Json
 from batchgate.text import shorten
 from batchgate_cli.operating import gate_checks
 from batchgate_cli.operating.checks import LEVELS, Aws, Check, Level, Line, lines_of
-from batchgate_cli.operating.gate_checks import Deployed, policies_in_force
+from batchgate_cli.operating.gate_checks import Deployed, policies_in_force, policies_to_compare
 from batchgate_cli.operating.job_view import SOON_FAILED, age
 from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
 
-_SWEEP_LATE: Final = timedelta(minutes=2)
-_SWEEP_DEAD: Final = timedelta(minutes=9)
-"""How late a sweep is, after which people should look. One that has much to do takes up to five minutes."""
+_SWEEP_LATE: Final = timedelta(minutes=6)
+_SWEEP_DEAD: Final = timedelta(minutes=14)
+"""How late a sweep is, after which people should look; the latter as the alarm no-sweep.
+
+A sweep that has much to do takes five minutes by default. It reports when it ends, and no other runs meanwhile.
+"""
 
 _SECONDS_SHOWN: Final = 120
-_READ_LOG: Final = (
-    "read the log of the function `sweep` (docs/operations.md, Alarms); `batchgate doctor` checks the rest"
-)
+_READ_LOG: Final = "see docs/operations.md#no-sweep; `batchgate doctor` checks what may be the cause"
 
 
 def sweep(deployed: Deployed) -> Iterator[Line]:
@@ -62,16 +63,20 @@ def loaded(deployed: Deployed) -> Iterator[Line]:
     """Whether the last sweep could load the policies: without them every job waits."""
     heartbeat = deployed.live.ledger.heartbeat()
     if heartbeat is not None and heartbeat.problem:
-        since = minute(heartbeat.problem_since) if heartbeat.problem_since else "an unknown time"
-        found = f"none could be loaded since {since}, so every job waits: {heartbeat.problem}"
-        yield Line("policies", Level.FAIL, found, _LOAD)
+        since = heartbeat.problem_since
+        found = f"none could be loaded{_since(since)}, and every job waits: {heartbeat.problem}"
+        yield Line("policies", Level.FAIL, found, _LOAD, {"no_policies_since": iso(since)})
     elif heartbeat is not None:
         yield Line("policies", Level.PASS, heartbeat.policy_version)
     else:
         yield Line("policies", Level.WARN, "not known: no sweep is recorded")
 
 
-_LOAD: Final = "docs/operations.md, When no policy can be loaded"
+def _since(instant: datetime | None) -> str:
+    return f", since {minute(instant)}" if instant else ""
+
+
+_LOAD: Final = "see docs/operations.md#policy-not-loadable"
 
 
 def policies(deployed: Deployed) -> Iterator[Line]:
@@ -80,23 +85,25 @@ def policies(deployed: Deployed) -> Iterator[Line]:
     try:
         in_force = policies_in_force(deployed)
     except PolicyError as error:
-        found = f"none that can be loaded are in force, so every job waits: {error}"
-        yield Line("policies", Level.FAIL, found, _LOAD, {"policy_version": None})
+        since = heartbeat.problem_since if heartbeat else None
+        found = f"none that can be loaded are in force{_since(since)}, and every job waits: {error}"
+        facts: dict[str, Json] = {"policy_version": None, "no_policies_since": iso(since)}
+        yield Line("policies", Level.FAIL, found, _LOAD, facts)
         return
     known = heartbeat is not None and heartbeat.policy_version == in_force.version
     since = heartbeat.policy_since if heartbeat and known else None
     expected = deployed.found.policy_version
-    facts: dict[str, Json] = {
+    facts = {
         "policy_version": in_force.version,
         "policy_since": iso(since),
         "policy_version_deployed": expected or None,
         "shadow": in_force.shadow,
     }
     mode = "in shadow mode: nothing is decided" if in_force.shadow else "enforced"
-    found = f"{in_force.version}, {mode}" + (f", since {minute(since)}" if since else "")
+    found = f"{in_force.version}, {mode}{_since(since)}"
     if expected and in_force.version != expected:
         found += f"; the stack deployed {expected}, which was rolled back or replaced by hand"
-        yield Line("policies", Level.WARN, found, "docs/operations.md, Changing policies", facts)
+        yield Line("policies", Level.WARN, found, "see docs/operations.md#unexpected-policy", facts)
     else:
         yield Line("policies", Level.PASS, found, facts=facts)
     yield from (line for line in loaded(deployed) if line.level is Level.FAIL)
@@ -112,7 +119,7 @@ def policy_files(deployed: Deployed) -> Iterator[Line]:
     except (PolicyError, OSError) as error:
         yield Line("policy files", Level.WARN, f"can't be read: {error}", "`batchgate policy check` your files")
         return
-    in_force = policies_in_force(deployed)
+    in_force = policies_to_compare(deployed)
     if files.version == in_force.version:
         yield Line("policy files", Level.PASS, f"are the policies in force, {files.version}")
     else:
@@ -152,13 +159,13 @@ def held(deployed: Deployed) -> Iterator[Line]:
     breaker: dict[str, Json] = {"held_by_circuit_breaker": by_breaker}
     if by_breaker:
         found = f"{by_breaker} jobs are held, because policies would have cancelled too many"
-        yield Line("circuit breaker", Level.WARN, found, "docs/operations.md, the alarm circuit-breaker", breaker)
+        yield Line("circuit breaker", Level.WARN, found, "see docs/operations.md#circuit-breaker", breaker)
     else:
         yield Line("circuit breaker", Level.PASS, "holds no job", facts=breaker)
     broken = [str(item.error) for item in items if isinstance(item, Unreadable)]
     if broken:
         found = f"{len(broken)} items of the ledger can't be read; the first: {broken[0]}"
-        yield Line("held", Level.WARN, found, "docs/operations.md, the alarm gate-errors", {"unreadable": len(broken)})
+        yield Line("held", Level.WARN, found, "see docs/operations.md#gate-errors", {"unreadable": len(broken)})
 
 
 def dead_letters(deployed: Deployed) -> Iterator[Line]:
@@ -227,12 +234,13 @@ DOCTOR_CHECKS: Final = (
     Check("settings", gate_checks.settings),
 )
 
-VERDICTS: Final = {
-    Level.PASS: ("is working", "bold green"),
-    Level.HINT: ("is working", "bold green"),
-    Level.WARN: ("needs attention", "bold yellow"),
-    Level.FAIL: ("is not working", "bold red"),
+VERDICTS: Final[dict[Level, tuple[str, str, str]]] = {
+    Level.PASS: ("working", "is working", "bold green"),
+    Level.HINT: ("working", "is working", "bold green"),
+    Level.WARN: ("attention", "needs attention", "bold yellow"),
+    Level.FAIL: ("not working", "is not working", "bold red"),
 }
+"""By the worst line: for programs, for people, and its style."""
 
 _SIGNS_OF_DEATH: Final = (Check("last sweep", sweep), Check("policies", loaded))
 

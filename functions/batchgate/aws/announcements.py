@@ -216,11 +216,6 @@ def count_error(error: Exception) -> None:
     _write(_metrics(counted))
 
 
-def count_retry() -> None:
-    """Count an event that SQS no longer counts in the age of its oldest message: its review failed three times."""
-    _write(_metrics({Metric.EVENTS_RETRIED: 1.0}))
-
-
 def count_sweep(report: SweepReport) -> None:
     """Write the gauges of one sweep; nothing where another sweep was running."""
     if not report.ran:

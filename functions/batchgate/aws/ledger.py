@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -276,6 +275,8 @@ class DynamoLedger(Struct):
     def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
         """The index of what was settled, all pages of each day."""
         found: list[State | Unreadable] = []
+        if after >= until:
+            return found  # which DynamoDB refuses to search
         days = (until.astimezone(UTC).date() - after.astimezone(UTC).date()).days
         for number in range(days + 1):
             values = {
@@ -379,7 +380,7 @@ class DynamoLedger(Struct):
     def _pages(self, **query: Any) -> Iterator[Item]:  # noqa: ANN401 - as the API has it
         """Query, all pages."""
         while True:
-            page = self._call(partial(self.client.query, TableName=self.table, **query))
+            page = self._call(lambda query=query: self.client.query(TableName=self.table, **query))  # type: ignore[misc]
             yield from page.get("Items", [])
             if not page.get("LastEvaluatedKey"):
                 return

@@ -84,7 +84,8 @@ def reading(what: str, item: Item | None = None) -> Iterator[None]:
     try:
         yield
     except MALFORMED as error:
-        key = "".join(f" {each.get('S')}" for each in (item or {}).values() if isinstance(each, dict))
+        keys = [(item or {}).get(name) for name in (PARTITION_KEY, SORT_KEY)]
+        key = "".join(f" {each.get('S')}" for each in keys if isinstance(each, dict))
         raise UnreadableItemError(
             f"{what}{shorten(key, 200)}: can't be read: {type(error).__name__}: {shorten(str(error), 200)}"
         ) from error

@@ -18,6 +18,7 @@ from batchgate import __version__
 from batchgate.aws import announcements, appconfig, notices, s3control
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy
+from batchgate.aws.deployed import GateParameter
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly, Pace, Unhurried
 from batchgate.aws.s3control import S3Control
@@ -26,6 +27,7 @@ from batchgate.contract import SERVICE
 from batchgate.gate.ports import (
     Announcer,
     DecisionLedger,
+    DeployedPolicy,
     JobsApi,
     ManifestsApi,
     Notices,
@@ -74,7 +76,7 @@ def open_ports(home: Home, time_left: timedelta, *, paced: bool = False) -> Port
     Args:
         home: Whose jobs are decided.
         time_left: How long Lambda lets this invocation run.
-        paced: Whether S3 Control's calls keep to the sweep's rate.
+        paced: For the sweep: S3 Control's calls keep to its rate.
 
     Raises:
         SettingError: The environment is incomplete.
@@ -94,6 +96,7 @@ def open_ports(home: Home, time_left: timedelta, *, paced: bool = False) -> Port
         deadline=clock.now() + time_left,
         breaker=settings.breaker,
         notices=_notices(),
+        deployed=_deployed() if paced else None,
         adopt_existing=settings.adopt_existing,
         suspended_date_survives=settings.suspended_date_survives,
     )
@@ -201,4 +204,12 @@ def _notices() -> Notices | None:
     topic_arn = _settings().topic_arn
     if not topic_arn:
         return None
-    return notices.TopicNotices(_client("sns", announcements.CONFIG), topic_arn)
+    return notices.TopicNotices(_client("sns", announcements.CONFIG), topic_arn, SystemClock())
+
+
+@cache
+def _deployed() -> DeployedPolicy | None:
+    """The parameter that a stack has written, where the policies come from the stack's AppConfig profile."""
+    if isinstance(_settings().policies, Path):
+        return None
+    return GateParameter(_client("ssm", announcements.CONFIG), SystemClock())

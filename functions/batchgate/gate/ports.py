@@ -361,6 +361,26 @@ class Notices(Protocol):
         """
         ...
 
+    def subscribers(self) -> int:
+        """How many confirmed subscriptions receive the messages; as it was some minutes ago where there are some.
+
+        Raises:
+            AnnounceError: It can't be known now.
+        """
+        ...
+
+
+class DeployedPolicy(Protocol):
+    """The policies that the deployment put in force."""
+
+    def is_version(self, version: str) -> bool | None:
+        """Whether they are of this version; None where the deployment names none.
+
+        Raises:
+            DeploymentError: It can't be known now.
+        """
+        ...
+
 
 class NewId(Protocol):
     """Makes claim ids."""
@@ -377,6 +397,7 @@ class Ports(Struct, frozen=True):
         deadline: When this invocation is ended, finished or not.
         breaker: On cancellations by policy.
         notices: Messages to people; None where no topic is set.
+        deployed: The policies that should be in force; None where no deployment put them there.
         adopt_existing: Whether jobs that are older than the gate are decided.
         suspended_date_survives: Whether a job that was confirmed still has its SuspendedDate.
         listed: The jobs that S3 listed before this review as waiting or running; None where it was not asked (only
@@ -394,6 +415,7 @@ class Ports(Struct, frozen=True):
     deadline: datetime
     breaker: CircuitBreaker
     notices: Notices | None = None
+    deployed: DeployedPolicy | None = None
     adopt_existing: bool = False
     suspended_date_survives: DateSurvives = DateSurvives.UNKNOWN
     listed: frozenset[JobRef] | None = None

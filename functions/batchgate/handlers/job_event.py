@@ -7,7 +7,7 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from batchgate.aws.announcements import count, count_error, count_retry
+from batchgate.aws.announcements import count, count_error
 from batchgate.aws.wiring import Home, logger, open_ports
 from batchgate.contract import Metric
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
@@ -91,7 +91,7 @@ def _is_done(record: dict[str, Any], context: LambdaContext) -> bool:
 
 def _review_record(record: dict[str, Any], context: LambdaContext) -> None:
     if int(record["attributes"]["ApproximateReceiveCount"]) > TRIES_THAT_SQS_COUNTS:
-        count_retry()
+        count(Metric.EVENTS_RETRIED)
     try:
         event = json.loads(record["body"])
     except (ValueError, RecursionError):

@@ -64,6 +64,22 @@ def _report(report: SweepReport, home: Home, ports: Ports) -> None:
         notify_people(report.waiting, home.account_id, home.region, ports)
     with _counting_errors("heartbeat not written"):
         count(Metric.FOUND_BY_SWEEP, beat(report, ports))
+    with _counting_errors("the expected policy version is not known"):
+        _compare_policies(report, ports)
+    with _counting_errors("the topic's subscriptions are not known"):
+        if ports.notices is not None:
+            count(Metric.SUBSCRIBERS, ports.notices.subscribers())
+
+
+def _compare_policies(report: SweepReport, ports: Ports) -> None:
+    """Count whether other policies are in force than the deployment's; nothing where either is not known."""
+    in_force = report.policy_version
+    is_expected = ports.deployed.is_version(in_force) if ports.deployed is not None and in_force else None
+    if is_expected is None:
+        return
+    if not is_expected:
+        logger.warning("the policies in force are not the deployment's", extra={"policy_version": in_force})
+    count(Metric.UNEXPECTED_POLICY, not is_expected)
 
 
 @contextmanager

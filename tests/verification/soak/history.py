@@ -40,6 +40,8 @@ PORTS = {
     "set_heartbeat": 0.1,
     "note_event": 0.1,
     "notice": 0.1,
+    "subscribers": 0.1,
+    "deployed": 0.1,
 }
 """The gate's calls, and how often trouble is wanted there."""
 

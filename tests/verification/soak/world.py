@@ -26,6 +26,7 @@ from batchgate.aws import s3control, wiring
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import (
     AnnounceError,
+    DeploymentError,
     GateError,
     JobsApiThrottledError,
     LedgerError,
@@ -585,6 +586,30 @@ class NoticesPort:
 
         self.invocation.perform("notice", effect, fail)
 
+    def subscribers(self) -> int:
+        """One."""
+
+        def fail(_: Trouble, __: Callable[[], int]) -> int:
+            raise AnnounceError("the topic is away")
+
+        return self.invocation.perform("subscribers", lambda: 1, fail)
+
+
+@dataclass(slots=True)
+class DeployedPort:
+    """What the deployment put in force: what is enforced now, or was last."""
+
+    invocation: Invocation
+
+    def is_version(self, version: str) -> bool | None:
+        """Whether it is that."""
+
+        def fail(_: Trouble, __: Callable[[], bool | None]) -> bool | None:
+            raise DeploymentError("the parameter is away")
+
+        last = self.invocation.world.last_policy
+        return self.invocation.perform("deployed", lambda: policy_set(last).version == version if last else None, fail)
+
 
 # --- The world --------------------------------------------------------------------------------------
 
@@ -944,6 +969,7 @@ class World:
             "ledger": LedgerPort(invocation, self.ledger),
             "announcer": AnnouncerPort(invocation),
             "notices": NoticesPort(invocation),
+            "deployed": DeployedPort(invocation),
             "clock": invocation,
             "new_claim_id": self._new_claim_id,
             "deadline": invocation.deadline + invocation.skew,
