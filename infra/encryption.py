@@ -11,7 +11,7 @@ from infra.settings import Settings
 class GateKey(Construct):
     """One key for the queues, the table, the topic and the logs. AppConfig encrypts with one of its own.
 
-    It is kept when the stack is destroyed, because what is kept is encrypted with it.
+    It is kept when the stack is destroyed, because what is kept is encrypted with it; not when its creation fails.
 
     The key's policy allows EventBridge and CloudWatch without a condition: with aws:SourceArn or aws:SourceAccount they
     drop messages silently.
@@ -28,7 +28,7 @@ class GateKey(Construct):
             "Key",
             description=f"{settings.stack_name}: events, decisions, notices and logs of batchgate",
             enable_key_rotation=True,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         for sid, service in (
             ("EventBridgeToQueues", "events.amazonaws.com"),

@@ -1,6 +1,6 @@
 """How people see that the gate works: alarms, a dashboard and saved queries."""
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_logs as logs
@@ -55,7 +55,7 @@ class Monitoring(Construct):
             cloudwatch.Dashboard(
                 self,
                 "Dashboard",
-                dashboard_name=settings.stack_name,
+                dashboard_name=f"{settings.stack_name}-{Stack.of(self).region}",  # unique in all Regions of an account
                 default_interval=Duration.days(1),
                 widgets=rows_of_widgets([*alarms.values()], job_events, functions),
             )

@@ -34,8 +34,9 @@ class PolicyStore(Construct):
 
     AppConfig calls the validator before a policy goes live, watches the alarms during the bake time after it, and rolls
     the deployment back when one becomes active; until then a policy that can't be loaded decides nothing. The first
-    version of a stack does not bake. Every version that was in force stays readable: versions, the profile and the
-    application are kept when the next version is deployed and when the stack is destroyed.
+    version of a stack does not bake. Every version that was deployed stays readable: versions, the profile and the
+    application are kept when the next version is deployed and when the stack is destroyed. A version that was rolled
+    back is deleted with the update that failed.
 
     Attributes:
         location: "APPLICATION/ENVIRONMENT/PROFILE"; the environment by its name, because it knows the alarm, which
@@ -200,6 +201,7 @@ class PolicyStore(Construct):
             description=description,
             deployment_strategy_id=_first_or_later(version.ref, unwatched.ref, watched.ref),
         )
+        _kept(deployment)  # to delete it is to stop it, which only one that failed should be
         deployment.node.add_dependency(*after)
         return deployment
 

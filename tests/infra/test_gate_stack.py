@@ -476,6 +476,12 @@ def test_the_policies_in_force_are_those_of_the_settings(template: Template) -> 
         assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
+def test_only_a_deployment_that_is_rolled_back_is_stopped(template: Template) -> None:
+    """CloudFormation deletes a deployment by stopping it; those that it replaces, or that are in force, stay."""
+    [deployment] = template.find_resources("AWS::AppConfig::Deployment").values()
+    assert (deployment["DeletionPolicy"], deployment["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
 def test_nothing_goes_live_that_the_gate_would_refuse(template: Template) -> None:
     """AppConfig asks the validator, and may; on a condition that AppConfig does not meet, no deployment would start."""
     validator, _ = named(template, "AWS::Lambda::Function", "ValidatePolicy")
@@ -628,6 +634,43 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
     assert gate.roles.keys() == {"job_event", "sweep"}
 
 
+STACK = "a" * 128
+"""The longest name."""
+
+LONGEST = {
+    "AWS::AppConfig::Application": 7,
+    "AWS::AppConfig::ConfigurationProfile": 7,
+    "AWS::AppConfig::Environment": 7,
+    "AWS::DynamoDB::GlobalTable": len(f"{STACK}-LedgerTable12345678-") + 13,
+    "AWS::IAM::Role": len("arn:aws-us-gov:iam::123456789012:role/batchgate/ap-southeast-1/") + 64,
+    "AWS::KMS::Key": len("arn:aws-us-gov:kms:ap-southeast-1:123456789012:key/") + 36,
+    "AWS::Lambda::Function": 64,
+    "AWS::SNS::Topic": len(f"arn:aws-us-gov:sns:ap-southeast-1:123456789012:{STACK}-NoticesTopic12345678-") + 13,
+    "AWS::SQS::Queue": len("https://sqs.cn-northwest-1.amazonaws.com.cn/123456789012/") + 80,
+}
+"""Characters of what CloudFormation puts in place of a reference."""
+
+
+def test_the_parameter_fits_whatever_the_settings_are() -> None:
+    """A standard parameter takes 4,096 characters; a longer one would fail the deployment."""
+    buckets = tuple(f"{number:02}".ljust(63, "b") for number in range(30))
+    settings = Settings(stack_name=STACK, customer_key=True, manifest_buckets=buckets)
+    longest = synthesize(settings)
+    _, parameter = named(longest, "AWS::SSM::Parameter", "Gate")
+    kinds = {name: each["Type"] for name, each in longest.to_json()["Resources"].items()}
+    length = 0
+    for part in parameter["Value"]["Fn::Join"][1]:
+        refers = part if isinstance(part, str) else part.get("Ref") or part["Fn::GetAtt"][0]
+        length += len(part) if isinstance(part, str) else LONGEST[kinds[refers]]
+    assert 3000 < length <= 4096
+
+
+def test_stacks_in_several_regions_do_not_share_a_dashboard(template: Template) -> None:
+    """CloudWatch's dashboards belong to the account, so a second Region's stack could not make one of the same name."""
+    _, dashboard = named(template, "AWS::CloudWatch::Dashboard", "")
+    assert dashboard["DashboardName"] == {"Fn::Join": ["", ["batchgate-", {"Ref": "AWS::Region"}]]}
+
+
 def test_every_alarm_says_what_to_do_and_reaches_people(template: Template, things: Things) -> None:
     """In at least two sentences, within CloudWatch's limit; it notifies when it becomes active and when it is over."""
     alarms = template.find_resources("AWS::CloudWatch::Alarm").values()
@@ -700,12 +743,12 @@ def test_notices_are_mailed_where_the_setting_says() -> None:
 
 
 def test_a_customers_key_encrypts_all_that_it_can() -> None:
-    """Queues, table, topic and logs; turned every year, and kept with what it encrypted."""
+    """Queues, table, topic and logs; rotated every year, and kept with what it encrypted; not if its creation fails."""
     template = synthesize(Settings(customer_key=True))
     [(name, key)] = template.find_resources("AWS::KMS::Key").items()
     arn = {"Fn::GetAtt": [name, "Arn"]}
     assert key["Properties"]["EnableKeyRotation"] is True
-    assert key["DeletionPolicy"] == "Retain"
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     for queue in template.find_resources("AWS::SQS::Queue").values():
         assert queue["Properties"]["KmsMasterKeyId"] == arn
     assert named(template, "AWS::SNS::Topic", "")[1]["KmsMasterKeyId"] in (arn, {"Ref": name})
