@@ -528,6 +528,8 @@ SWEEP_ROWS: Final = tuple(_sweep_rows())
 ALARMS: Final = {
     "CircuitBreakerHolds": "circuit-breaker",
     "Errors": "gate-errors",
+    "EventsDropped": "events-dropped",
+    "NoticesFailed": "notices-failed",
     "PolicyLoadErrors": "policy-not-loadable",
     "SweepErrors": "sweep-errors",
     "Throttled": "throttled-by-s3",
