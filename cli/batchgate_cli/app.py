@@ -28,7 +28,7 @@ COMMANDS: Final = {
         "Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.",
     ),
     "resume": _Entry(
-        "pause", "Resume a paused gate: the jobs that the pause held are evaluated again within a minute."
+        "pause", "Resume a paused gate: the jobs that the pause held are evaluated again by the next sweep."
     ),
     "redrive": _Entry(
         "redrive", "Show the job events that were never reviewed, and why; then move them back to the queue."

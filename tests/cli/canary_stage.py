@@ -21,7 +21,7 @@ from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import JobRef
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
-from batchgate_cli.operating.canary import _UNVALIDATED, PREFIX, CanaryOptions, Outcome, Surroundings, fly
+from batchgate_cli.operating.canary import _UNVALIDATED, PREFIX, CanaryOptions, Outcome, Surroundings, observe
 from batchgate_cli.operating.canary_belongings import Place
 from batchgate_cli.operating.canary_facts import findings
 from batchgate_cli.operating.canary_jobs import Aws
@@ -129,9 +129,9 @@ class CanaryStage:
         self.said.append(line)
         self.at(line)
 
-    def fly(self, options: CanaryOptions | None = None) -> Outcome:
+    def observe(self, options: CanaryOptions | None = None) -> Outcome:
         """Run the canary."""
-        return fly(self.surroundings(), options or CanaryOptions(without_gate=True, inventory=True), self.say)
+        return observe(self.surroundings(), options or CanaryOptions(without_gate=True, inventory=True), self.say)
 
     @contextmanager
     def failing(self, when: str, service: str, operation: str, number: int, times: int = 1) -> Iterator[None]:

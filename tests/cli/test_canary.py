@@ -81,7 +81,7 @@ def truth(switches: Switches) -> dict[str, Any]:
 def test_it_finds_how_s3_behaves(services: LocalServices, switches: Switches) -> None:
     """Whichever way each switch is set: that fact is found, all others stay, and nothing is left behind."""
     with canary_stage(services, switches) as stage:
-        outcome = stage.fly()
+        outcome = stage.observe()
         assert (outcome.exit_code, outcome.error, outcome.left, stage.left()) == (0, "", [], [])
     facts = facts_of(outcome)
     late = facts.pop("suspended_event_seconds", None)

@@ -118,9 +118,9 @@ def test_a_whole_canary_in_real_time_gives_a_report_that_names_nobody(services: 
     assert tags == {"team": "lake"}
 
 
-def test_ctrl_c_and_sigterm_remove_everything_and_report_what_was_seen(services: LocalServices) -> None:
+def test_ctrl_c_and_other_signals_remove_everything_and_report_what_was_seen(services: LocalServices) -> None:
     """On a terminal, in the middle of it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with on_a_terminal("doctor", "--canary", "--without-gate", "--yes") as terminal:
             terminal.read_until("created the generated job")
             os.killpg(terminal.process.pid, number)

@@ -43,7 +43,7 @@ def test_it_follows_the_gates_approval_to_the_end(services: LocalServices) -> No
     """Decision and record of the gate, and what S3 does with a job that was confirmed."""
     with canary_stage(services) as stage:
         stage.deploy_gate(APPROVE_ALL)
-        outcome = stage.fly(CanaryOptions())
+        outcome = stage.observe(CanaryOptions())
         assert (outcome.exit_code, outcome.left, stage.left()) == (0, [], [])
         assert updates_by_the_canary(stage) == []
     facts = facts_of(outcome)
@@ -58,7 +58,7 @@ def test_a_cancelled_job_shows_nothing_of_a_confirmed_one(services: LocalService
     """A SuspendedDate on it says nothing of the jobs that run."""
     with canary_stage(services) as stage:
         stage.deploy_gate(CANCEL_ALL)
-        outcome = stage.fly(CanaryOptions())
+        outcome = stage.observe(CanaryOptions())
         assert (outcome.exit_code, outcome.left, stage.left()) == (0, [], [])
         assert updates_by_the_canary(stage) == []
     facts = facts_of(outcome)
@@ -71,7 +71,7 @@ def test_tags_let_the_jobs_through_policies_that_require_them(services: LocalSer
     """And what an untagged job's answer is like is asked once they are deleted."""
     with canary_stage(services) as stage:
         stage.deploy_gate(NEEDS_TAG)
-        facts = facts_of(stage.fly(CanaryOptions(tags=("team=lake",))))
+        facts = facts_of(stage.observe(CanaryOptions(tags=("team=lake",))))
     assert (facts["gate_decision"], facts["untagged_answer_lacks_tags"]) == ("approved", False)
 
 
@@ -83,10 +83,12 @@ def test_it_waits_for_a_hold_no_longer_than_told_and_then_cancels_by_the_gate(
     with canary_stage(services) as stage:
         live = stage.deploy_gate(HOLD_ALL)
         began = stage.clock.now()
-        outcome = stage.fly(CanaryOptions(minutes=minutes))
+        outcome = stage.observe(CanaryOptions(minutes=minutes))
         assert (outcome.exit_code, outcome.timed_out, outcome.left, stage.left()) == (1, True, [], [])
         assert updates_by_the_canary(stage) == []
         assert minutes * 60 <= (stage.clock.now() - began).total_seconds() < minutes * 60 + 70
+        waiting = [line for line in stage.said if line.startswith("waiting, until")]
+        assert minutes - 1 <= len(waiting) <= minutes
         for job in outcome.seen.jobs:
             assert any(f"batchgate jobs approve {job.job_id}" in line for line in stage.said)
             state = live.ledger.read(stage.ref(job.job_id))
@@ -105,7 +107,7 @@ def test_it_goes_on_when_a_person_approves_what_is_held(services: LocalServices)
                 stage.approve(line.split("batchgate jobs approve ")[1].split(maxsplit=1)[0])
 
         stage.at = approve
-        outcome = stage.fly(CanaryOptions())
+        outcome = stage.observe(CanaryOptions())
         assert (outcome.exit_code, stage.left()) == (0, [])
     assert facts_of(outcome)["gate_decision"] == "approved"
 
@@ -114,7 +116,7 @@ def test_it_does_not_wait_for_a_dead_gate_for_ever(services: LocalServices) -> N
     """Nobody decides; the canary cancels its jobs by the gate's own protocol."""
     with canary_stage(services) as stage:
         stage.deploy_gate(APPROVE_ALL, works=False)
-        outcome = stage.fly(CanaryOptions(minutes=3))
+        outcome = stage.observe(CanaryOptions(minutes=3))
         assert (outcome.exit_code, outcome.left, stage.left()) == (1, [], [])
         assert any("has not written anything" in line for line in stage.said)
     shown: dict[str, Any] = facts_of(outcome)
@@ -133,6 +135,6 @@ def test_ctrl_c_before_the_jobs_are_suspended_cancels_them_once_they_are(service
                 raise KeyboardInterrupt
 
         stage.at = interrupt
-        outcome = stage.fly(CanaryOptions())
+        outcome = stage.observe(CanaryOptions())
         assert (outcome.exit_code, outcome.left, stage.left()) == (130, [], [])
         assert updates_by_the_canary(stage) == []

@@ -20,7 +20,7 @@ def services() -> Iterator[LocalServices]:
 def lines_of_a_whole_canary(services: LocalServices) -> list[str]:
     """What one says from its beginning to its end."""
     with canary_stage(services) as stage:
-        stage.fly()
+        stage.observe()
         return stage.said
 
 
@@ -39,10 +39,10 @@ def test_ctrl_c_at_any_moment_leaves_nothing_behind(services: LocalServices) -> 
     """While things are made, jobs run, events are awaited, and while it removes."""
     said = lines_of_a_whole_canary(services)
     assert len(said) > 30
-    for number in range(1, len(said) + 1, 3):
+    for number in range(1, len(said) + 1, 4):
         with canary_stage(services) as stage:
             stage.at = interrupting_at(number)
-            outcome = stage.fly()
+            outcome = stage.observe()
             assert (outcome.exit_code, outcome.left, stage.left()) == (130, [], []), said[number - 1]
 
 
@@ -69,7 +69,7 @@ def test_a_refusal_at_any_moment_leaves_nothing_behind(
 ) -> None:
     """Whether the call had its effect or not: what failed is said, with the exit code."""
     with canary_stage(services) as stage, stage.failing(when, service, operation, number):
-        outcome = stage.fly()
+        outcome = stage.observe()
         assert (outcome.exit_code, outcome.left, stage.left()) == (1, [], [])
         assert operation in outcome.error
         assert "AccessDenied" in outcome.error
@@ -90,7 +90,7 @@ def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
     """And all else is removed."""
     with canary_stage(services) as stage:
         with stage.failing("before-call", service, operation, 1):
-            outcome = stage.fly()
+            outcome = stage.observe()
         (thing,) = outcome.left
         assert (outcome.exit_code, thing.what) == (1, f"{REMOVING[service, operation]} {stage.place.name}")
         assert thing.command.startswith("aws ")
@@ -105,7 +105,7 @@ def test_a_job_that_cannot_be_cancelled_is_named_with_the_command_that_cancels_i
     """A guard rail may deny UpdateJobStatus; the bucket goes all the same."""
     with canary_stage(services) as stage:
         with stage.failing("before-call", "s3-control", "UpdateJobStatus", 1, times=1000):
-            outcome = stage.fly()
+            outcome = stage.observe()
         assert outcome.exit_code == 1
         assert "UpdateJobStatus" in outcome.error
         ids = [job.job_id for job in outcome.seen.jobs]
@@ -128,7 +128,7 @@ def test_what_it_may_not_ask_is_not_shown_and_the_rest_is(
     """A missing permission to read costs one line of the report."""
     with canary_stage(services) as stage:
         with stage.failing("before-call", service, operation, 1, times=1000):
-            outcome = stage.fly()
+            outcome = stage.observe()
         assert (outcome.exit_code, outcome.left, stage.left()) == (0, [], [])
     facts = facts_of(outcome)
     assert fact not in facts
@@ -140,6 +140,6 @@ def test_a_job_that_is_not_registered_yet_is_asked_for_again(services: LocalServ
     with canary_stage(
         services, delays=Delays(registered=timedelta(seconds=3), preparing=timedelta(seconds=5))
     ) as stage:
-        outcome = stage.fly()
+        outcome = stage.observe()
         assert (outcome.exit_code, stage.left()) == (0, [])
     assert facts_of(outcome)["suspended_date_survives"] is True

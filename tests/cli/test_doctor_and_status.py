@@ -146,6 +146,18 @@ def test_without_credentials_that_is_the_one_line(live: LiveStage, monkeypatch: 
         assert "no AWS credentials" in line["found"]
 
 
+def test_the_region_is_taken_from_what_the_message_names(live: LiveStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every AWS SDK reads the same variable."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    _, doctor = said("doctor", "--preflight")
+    [line] = doctor["checks"]
+    variable = line["found"].rpartition("set ")[2]
+    monkeypatch.setenv(variable, REGION)
+    _, doctor = said("doctor", "--preflight")
+    assert len(doctor["checks"]) > 1
+
+
 def test_the_exit_code_is_the_worst_line() -> None:
     """A hint is no reason to stop a script."""
     lines = [Line("a", level, "found") for level in Level]

@@ -400,7 +400,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "last sweep",
         {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
         Level.WARN,
-        "9 min ago: the next one is late",
+        "9 min ago, though one is started every 1 min",
     ),
     (
         "last sweep",
@@ -799,12 +799,14 @@ def test_the_status_has_only_checks_of_the_doctor() -> None:
 @pytest.mark.parametrize(
     ("sweep_minutes", "ago", "level"),
     [
-        (1, 2, Level.PASS),
-        (1, 4, Level.WARN),
-        (1, 11, Level.FAIL),
-        (5, 6, Level.PASS),
-        (5, 8, Level.WARN),
-        (5, 15, Level.FAIL),
+        (1, 6, Level.PASS),
+        (1, 7, Level.WARN),
+        (1, 14, Level.WARN),
+        (1, 15, Level.FAIL),
+        (5, 10, Level.PASS),
+        (5, 11, Level.WARN),
+        (5, 18, Level.WARN),
+        (5, 19, Level.FAIL),
     ],
 )
 def test_a_sweep_is_late_by_how_often_one_is_started(sweep_minutes: int, ago: int, level: Level) -> None:

@@ -190,7 +190,7 @@ def _rows() -> Iterator[Row]:
         DONE,
         "Suspended",
         "nothing",
-        "",
+        "EventsDropped",
         "approved",
         deliveries=3,
     )

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from batchgate.errors import JobsApiError, LedgerError
 from batchgate.gate.heartbeat import ANNOUNCED_WITHIN, beat
 from batchgate.gate.ports import Heartbeat
-from s3batch_emulator import Delays
-from tests.flow.stage import HOLD_ALL, UP_TO_THREE, Stage, raising
+from batchgate.gate.state import Outcome
+from s3batch_emulator import Delays, Switches
+from tests.flow.stage import CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
 
 RIPE = {"minutes": ANNOUNCED_WITHIN.total_seconds() / 60}
 
@@ -98,8 +99,8 @@ def test_jobs_that_are_older_than_the_first_sweep_do_not_count() -> None:
     assert stage.swept() == 0
 
 
-def test_a_job_that_was_prepared_for_long_counts_from_its_review(pulse: Pulse) -> None:
-    """It is Suspended hours after its creation, and the events of those hours are events."""
+def test_a_job_that_was_announced_long_before_it_was_suspended_does_not_count() -> None:
+    """S3 prepared it for hours; whether it announces Suspended is documented nowhere."""
     slow = Pulse(delays=Delays(preparing=timedelta(hours=3)))
     slow.swept()
     slow.advance(hours=1)
@@ -139,6 +140,17 @@ def test_a_running_job_that_did_not_ask_does_not_count(pulse: Pulse) -> None:
     pulse.swept()
     pulse.advance(**RIPE)
     assert pulse.swept() == 0
+
+
+def test_a_running_job_that_the_sweep_cancels_does_not_count() -> None:
+    """It did not wait for anything."""
+    stage = Pulse(f"{CANCEL_ALL}ungated_jobs: cancel\n", switches=Switches(confirmation_shown=True))
+    stage.swept()
+    stage.advance(hours=1)
+    ref = stage.create(ConfirmationRequired=False, until="Active")
+    stage.swept()
+    assert stage.state(ref).outcome is Outcome.APPLIED
+    assert stage.left.found == ()
 
 
 @pytest.mark.parametrize("effect", ["heartbeat", "last_event_at", "set_heartbeat"])

@@ -256,7 +256,7 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
     from batchgate_cli.operating.job_view import DONE
 
     if review.action == DONE[direction]:
-        console.print(f"[bold]{review.action}; the sweep announces it within a minute")
+        console.print(f"[bold]{review.action}; the next sweep announces it")
         return
     if review.action == "left":
         _show_open(review.ref)

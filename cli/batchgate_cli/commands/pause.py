@@ -71,7 +71,7 @@ def resume(
     table: TableOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Resume a paused gate: the jobs that the pause held are evaluated again within a minute.
+    """Resume a paused gate: the jobs that the pause held are evaluated again by the next sweep.
 
     Only the pause that it shows ends: if the gate was paused again meanwhile, it stays paused.
     """

@@ -118,7 +118,7 @@ class Outcome:
         seen: What it saw.
         left: What it could not remove.
         error: Why it ended early; "" if it did not.
-        interrupted: By Ctrl-C or SIGTERM.
+        interrupted: By Ctrl-C, SIGTERM or SIGHUP.
     """
 
     seen: Observations
@@ -148,8 +148,8 @@ def run_canary(options: CanaryOptions) -> None:
     for line in plan(surroundings, options):
         print_line(line, err=True)
     confirm("create these jobs?", yes=options.yes)
-    with _ending_on_sigterm():
-        outcome = fly(surroundings, options, _say_with_time(surroundings.clock))
+    with _ending_on_signals():
+        outcome = observe(surroundings, options, _say_with_time(surroundings.clock))
     found = findings(outcome.seen)
     document = report(
         found,
@@ -165,7 +165,7 @@ def run_canary(options: CanaryOptions) -> None:
         raise click.exceptions.Exit(outcome.exit_code)
 
 
-def fly(surroundings: Surroundings, options: CanaryOptions, say: Callable[[str], None]) -> Outcome:
+def observe(surroundings: Surroundings, options: CanaryOptions, say: Callable[[str], None]) -> Outcome:
     """Make what the jobs need, create and follow them, and remove everything, whatever happens."""
     seen = Observations(with_gate=surroundings.gate is not None)
     belongings = Belongings(say)
@@ -341,14 +341,16 @@ def _say_with_time(clock: Clock) -> Callable[[str], None]:
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C."""
+def _ending_on_signals() -> Iterator[None]:
+    """Treat SIGTERM, and SIGHUP of a closed terminal, as Ctrl-C; one that is ignored, as by nohup, stays so."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

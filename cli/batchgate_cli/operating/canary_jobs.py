@@ -44,6 +44,7 @@ _INVALID_JOB: Final = "x"
 _PAGES_OF_JOBS: Final = 10
 _ENDS_WITHIN: Final = timedelta(seconds=60)
 _SECONDS_BETWEEN_TRIES: Final = 5.0
+_SAID_EVERY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Watch:
     tags: Mapping[str, str] = field(default_factory=dict)
     timed_out: bool = False
     _bodies: dict[str, bytes] = field(default_factory=dict)
+    _minute_said: int = 0
     _said: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -187,7 +189,8 @@ class Watch:
                 self.timed_out = ended_at is None
                 self.say(f"gave up after {self.patience.total}")
                 return
-            self.sleep(self._seconds_to_next_look(now))
+            statuses = ", ".join(f"the {job.manifest} job is {job.status or 'not found yet'}" for job in self.seen.jobs)
+            self._wait(self._seconds_to_next_look(now), f"{statuses}; events: {len(self.seen.events)}", self.deadline)
 
     def ask_the_rest(self) -> None:
         """Ask S3 Control what needs no waiting: tags, errors, the list of jobs. What it refuses is not shown."""
@@ -218,7 +221,15 @@ class Watch:
                 self._look_up_record()
             if self.seen.record is not None or self.clock.now() >= ends:
                 return
-            self.sleep(min(30.0, (ends - self.clock.now()).total_seconds()))
+            self._wait(min(30.0, (ends - self.clock.now()).total_seconds()), "no record of CreateJob yet", ends)
+
+    def _wait(self, seconds: float, so_far: str, ends: datetime) -> None:
+        """Sleep; once a minute say what there is so far."""
+        self.sleep(seconds)
+        minute = int((self.clock.now() - self.started) / _SAID_EVERY)
+        if minute > self._minute_said:
+            self._minute_said = minute
+            self.say(f"waiting, until {ends:%H:%M} UTC at the latest: {so_far}")
 
     def _seconds_to_next_look(self, now: datetime) -> float:
         """Often while S3 prepares the jobs, which takes seconds; then rarely, as its documentation asks."""

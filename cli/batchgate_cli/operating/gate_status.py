@@ -16,9 +16,11 @@ from batchgate_cli.operating.job_view import SOON_FAILED, age
 from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
 
 _SWEEP_LATE: Final = timedelta(minutes=6)
-"""How late a sweep may be: one that has much to do takes up to five minutes."""
 _SWEEP_DEAD: Final = timedelta(minutes=14)
-"""With a sweep every minute, no sweep for as long as the alarm no-sweep waits."""
+"""How late a sweep is, after which people should look; the latter as the alarm no-sweep.
+
+A sweep that has much to do takes five minutes by default. It reports when it ends, and no other runs meanwhile.
+"""
 
 _SECONDS_SHOWN: Final = 120
 _READ_LOG: Final = "see docs/operations.md#no-sweep; `batchgate doctor` checks what may be the cause"

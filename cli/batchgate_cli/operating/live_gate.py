@@ -183,7 +183,7 @@ def aws_errors() -> Iterator[None]:
     except NoCredentialsError as error:
         raise GateAccessError("no AWS credentials; pass --profile, set AWS_PROFILE or run `aws configure`") from error
     except NoRegionError as error:
-        raise GateAccessError("no Region; pass --region or set AWS_REGION") from error
+        raise GateAccessError("no Region; pass --region or set AWS_DEFAULT_REGION") from error
     except ClientError as error:
         details: Any = error.response.get("Error", {})
         message = f"{error.operation_name}: {details.get('Code')}: {shorten(str(details.get('Message') or ''), 300)}"

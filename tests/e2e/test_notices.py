@@ -1,0 +1,73 @@
+"""What the deployed sweep notifies people of, and what it leaves for whoever asks whether the gate works."""
+
+import json
+import time
+from typing import Any
+
+from batchgate.policy.deployed import load_deployed
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.local.services import ACCOUNT, REGION
+from tests.e2e.conftest import POLICY
+from tests.e2e.deployed_gate import DeployedGate, wait_for
+
+SWEPT_EVERY_SECONDS = 3
+
+
+def _item(gate: DeployedGate, kind: str) -> dict[str, Any]:
+    key = {"pk": {"S": f"aws:{REGION}:{ACCOUNT}"}, "sk": {"S": kind}}
+    table = gate.outputs["LedgerTable"]
+    return dict(gate.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item") or {})
+
+
+def _subscribe(gate: DeployedGate) -> str:
+    """A queue that receives what the topic gets; its URL."""
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:notices"
+    may = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Resource": arn}]})
+    url = gate.client("sqs").create_queue(QueueName="notices", Attributes={"Policy": policy})["QueueUrl"]
+    gate.client("sns").subscribe(TopicArn=gate.outputs["NoticesTopic"], Protocol="sqs", Endpoint=arn)
+    return str(url)
+
+
+def test_a_cancellation_is_received_with_its_reason_as_it_is(gate: DeployedGate) -> None:
+    """Quotes and backslashes included, about a minute after it, by the sweep under its own role."""
+    url = _subscribe(gate)
+    job_id = gate.create_job("S3PutObjectTagging", 2)
+    reason = gate.decided(job_id)["reason"]
+    assert 'every job names its "team", as C:\\jobs says' in reason
+    key = {name: value for name, value in _item(gate, "DIGEST").items() if name in ("pk", "sk")}
+    if key:  # another test's digest was sent a moment ago
+        gate.client("dynamodb").delete_item(TableName=gate.outputs["LedgerTable"], Key=key)
+
+    def received() -> str | None:
+        time.sleep(SWEPT_EVERY_SECONDS)
+        gate.invoke("SweepFunction")
+        texts = [json.loads(body)["Message"] for body in gate.take(url)]
+        return next((text for text in texts if job_id in text), None)
+
+    message = wait_for("the digest is received", received)
+    assert f"  {reason.removeprefix('batchgate: ')}\n" in message
+    assert "cancelled_until" in _item(gate, "DIGEST")
+
+
+def test_a_sweep_leaves_its_heartbeat_and_its_gauges(gate: DeployedGate) -> None:
+    """The policies of the deployment are in force, an event was received, and somebody could be notified."""
+    gate.decided(gate.create_job("S3PutObjectTagging", 2, team="lake"))
+    gate.invoke("SweepFunction")
+    version = load_deployed(policy_file.load([str(POLICY)]).canonical_json).version
+
+    def beats() -> dict[str, Any] | None:
+        found = _item(gate, "HEARTBEAT").get("heartbeat")
+        return json.loads(found["S"]) if found else None
+
+    heartbeat = wait_for("a sweep has left its heartbeat", beats)
+    assert (heartbeat["policy_version"], heartbeat["problem"]) == (version, "")
+    assert wait_for("an event was noted", lambda: _item(gate, "EVENTS").get("received_at"))
+
+    def gauges() -> dict[str, Any] | None:
+        found: dict[str, Any] = {}
+        for line in gate.log_lines():
+            found |= {name: line[name] for name in ("UnexpectedPolicy", "Subscribers", "FoundBySweep") if name in line}
+        return found if len(found) == 3 else None
+
+    assert wait_for("the gauges are logged", gauges)["UnexpectedPolicy"] == [0.0]
