@@ -111,7 +111,8 @@ def alarms_of_events(job_events: JobEvents) -> tuple[AlarmSpec, ...]:
     return (
         AlarmSpec(
             name="events-dropped",
-            means="The gate dropped an event that it can't read, or that is about no job of this account and Region.",
+            means="The gate dropped an event: it can't read it, the job is of another account or Region, or S3 does "
+            "not know the job.",
             do="Look for 'event dropped' in the log of the function that reviews events. The sweep finds waiting jobs.",
             metric=gate_metric(Metric.EVENTS_DROPPED),
         ),

@@ -103,7 +103,7 @@ def rows_of_widgets(
                     gate_metric(Metric.SUBSCRIBERS, "Minimum", label="subscribers of the topic"),
                 ],
                 [gate_metric(Metric.SWEEP_LAG_SECONDS, "Maximum")],
-                units=("sweeps, jobs left over, subscribers", "seconds"),
+                units=("sweeps, jobs, subscribers", "seconds"),
             ),
             _graph(
                 "Cost: duration and number of invocations",

@@ -67,7 +67,8 @@ class _Telling(Stage):
     def __init__(self, lines: io.StringIO) -> None:
         super().__init__(POLICY)
         self.emulator._service.pace = Pace(tasks_per_second=1e-6)
-        logger = Logger(service="batchgate-day", logger_handler=logging.StreamHandler(lines))
+        # Loggers of one name share their first handler.
+        logger = Logger(service=f"batchgate-day-{id(lines)}", logger_handler=logging.StreamHandler(lines))
         self._announcer = Announcements(logger)
 
     @property
