@@ -78,13 +78,21 @@ def _description(appconfig: Any, where: ProfileLocation, policy: bytes) -> str: 
     served = [number for number, each in numbers.items() if each["State"] in _IN_FORCE]
     if served:
         version = str(numbers[max(served)]["ConfigurationVersion"])
-        if version.isdigit():
-            found = appconfig.get_hosted_configuration_version(
-                ApplicationId=where.application, ConfigurationProfileId=where.profile, VersionNumber=int(version)
-            )
-            if found["Content"].read() == policy:
-                said = appconfig.get_deployment(
-                    ApplicationId=where.application, EnvironmentId=where.environment, DeploymentNumber=max(served)
-                ).get("Description", "")
-                return said if said.startswith(DESCRIPTION) else DESCRIPTION
+        if version.isdigit() and _content(appconfig, where, int(version)) == policy:
+            said = appconfig.get_deployment(
+                ApplicationId=where.application, EnvironmentId=where.environment, DeploymentNumber=max(served)
+            ).get("Description", "")
+            return said if said.startswith(DESCRIPTION) else DESCRIPTION
     return f"{DESCRIPTION}, after deployment {max(numbers, default=0)}"
+
+
+def _content(appconfig: Any, where: ProfileLocation, version: int) -> bytes | None:  # noqa: ANN401
+    """Of a version; None if it was deleted, as CloudFormation does when an update fails after the deployment."""
+    try:
+        found = appconfig.get_hosted_configuration_version(
+            ApplicationId=where.application, ConfigurationProfileId=where.profile, VersionNumber=version
+        )
+    except appconfig.exceptions.ResourceNotFoundException:
+        return None
+    content: bytes = found["Content"].read()
+    return content

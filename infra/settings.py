@@ -54,8 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         timeout_seconds: The timeout for one batch of events; no review starts in the last 15 seconds.
         max_concurrency: How many batches are processed at once. S3 Control publishes no rate limits; above them it
             returns SlowDown.
-        max_receive_count: How often an event is tried before it becomes a dead letter.
-        dead_letter_days: How long dead letters are kept.
+        max_receive_count: How often an event is tried before it becomes a dead letter, which it does before it expires.
+        dead_letter_days: How long dead letters are kept, from when the event arrived: longer than the queue keeps it.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
         keep_ledger: Whether the table of decisions outlives the stack.
@@ -98,8 +98,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory_mb: Annotated[int, Meta(ge=128, le=10_240)] = 512
     timeout_seconds: Annotated[int, Meta(ge=30, le=900)] = 60
     max_concurrency: Annotated[int, Meta(ge=2, le=1000)] = 5
-    max_receive_count: Annotated[int, Meta(ge=5, le=1000)] = 5
-    dead_letter_days: Annotated[int, Meta(ge=1, le=14)] = 14
+    max_receive_count: Annotated[int, Meta(ge=5, le=50)] = 5
+    dead_letter_days: Annotated[int, Meta(ge=5, le=14)] = 14
     log_retention_days: Literal[
         1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
     ] = 365

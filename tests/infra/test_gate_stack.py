@@ -393,6 +393,17 @@ def test_settings_reach_the_functions() -> None:
     assert function["LoggingConfig"] == {"LogGroup": {"Ref": name}}
 
 
+def test_no_event_expires_before_it_is_a_dead_letter_or_as_one() -> None:
+    """Whatever the settings: SQS keeps an event four days, and counts the age of a dead letter from its arrival."""
+    extreme = synthesize(Settings(timeout_seconds=900, max_receive_count=50, dead_letter_days=5))
+    _, queue = named(extreme, "AWS::SQS::Queue", "JobEventsQueue")
+    _, unreviewed = queue_named(extreme, "Unreviewed")
+    days = 24 * 3600
+    kept = queue.get("MessageRetentionPeriod", 4 * days)
+    assert queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] < kept
+    assert kept < unreviewed["MessageRetentionPeriod"]
+
+
 def test_the_sweep_is_called_every_minute_and_never_made_up_for(template: Template) -> None:
     """A call that could not be made in its minute is dropped, twice over: by the rule and by Lambda's own queue."""
     _, rule = named(template, "AWS::Events::Rule", "EveryMinute")

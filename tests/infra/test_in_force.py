@@ -116,6 +116,14 @@ def test_what_others_put_in_force_is_replaced(profile: Profile) -> None:
     assert described(NEW) == DESCRIPTION
 
 
+def test_a_version_that_is_in_force_and_was_deleted_is_replaced(profile: Profile) -> None:
+    """As after an update that failed once the policies were deployed: whichever files come next are deployed."""
+    profile.deploy(OLD, DESCRIPTION)
+    profile.deploy(NEW, described(NEW))
+    profile.appconfig.delete_hosted_configuration_version(**profile.profile, VersionNumber=2)
+    assert described(OLD) == described(NEW) == f"{DESCRIPTION}, after deployment 2"
+
+
 def test_nothing_is_asked_without_credentials_or_a_deployed_gate(
     profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
