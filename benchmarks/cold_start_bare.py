@@ -16,7 +16,7 @@ events = boto3.client("events")
 s3control = boto3.client("s3control")
 
 known: dict[str, Any] = {}
-"""The policies and the table, asked for once."""
+"""The policies and the table, asked for once; the time of the last event, written once."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -59,3 +59,5 @@ def approve(job_id: str) -> None:
         Entries=[{"Source": "bare", "DetailType": "decision", "Detail": json.dumps(item), "EventBusName": "default"}]
     )
     dynamodb.put_item(TableName=TABLE, Item=item)
+    if "event" not in known:
+        known["event"] = dynamodb.put_item(TableName=TABLE, Item=item)
