@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
-from aws_cdk import Acknowledgment, Annotations, CfnOutput, Stack, Validations
+import jsii
+from aws_cdk import Acknowledgment, Annotations, Aspects, CfnOutput, IAspect, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
-from constructs import Construct
+from constructs import Construct, IConstruct
 from msgspec import UNSET
 
 from batchgate import __version__
@@ -23,6 +24,22 @@ from infra.packaging import check_policies, gate_code, load_policies
 from infra.policy_store import PolicyStore
 from infra.settings import Settings
 from infra.trail import JobEventTrail
+
+
+@jsii.implements(IAspect)
+class _PathOfRoles:
+    """Puts roles and managed policies under one path; CDK makes managed policies of long ones when it synthesizes.
+
+    Both are global, and a service control policy is of one Region, so the path has the Region.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def visit(self, node: IConstruct) -> None:
+        """Set the path of a role or managed policy."""
+        if isinstance(node, iam.CfnRole | iam.CfnManagedPolicy):
+            node.path = self._path
 
 
 class GateStack(Stack):
@@ -106,9 +123,7 @@ class GateStack(Stack):
             each.node.add_dependency(in_force)
         if settings.trail:
             JobEventTrail(self, "Trail")
-        for role in self.node.find_all():
-            if isinstance(role, iam.CfnRole):
-                role.path = f"{ROLE_PATH}{self.region}/"  # roles are global; a service control policy is of one Region
+        Aspects.of(self).add(_PathOfRoles(f"{ROLE_PATH}{self.region}/"))
 
     def _description_of(self, policy: bytes) -> str:
         try:

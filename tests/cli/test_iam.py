@@ -247,6 +247,7 @@ GUARDED: dict[tuple[str, str], str] = {
     ("dynamodb", "index"): f"{TABLE}/index/open",
     ("dynamodb", "backup"): f"{TABLE}/backup/0154",
     ("events", "rule-on-default-event-bus"): f"arn:aws:events:{HERE}:rule/batchgate-JobEventsRule-X",
+    ("iam", "policy"): f"arn:aws:iam::{ACCOUNT}:policy/batchgate/{REGION}/batchgate-FunctionsSweepRole-X9",
     ("iam", "role"): GATE,
     ("kms", "key"): f"arn:aws:kms:{HERE}:key/k",
     ("lambda", "function"): f"arn:aws:lambda:{HERE}:function:batchgate-FunctionsSweep-X5",

@@ -184,12 +184,22 @@ def test_these_are_all_roles(template: Template) -> None:
     assert len(template.find_resources("AWS::IAM::Role")) == 5
 
 
-@pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
-def test_every_role_is_under_the_path_that_guard_rails_name(settings: Settings) -> None:
+MANY_BUCKETS = Settings(
+    manifest_buckets=tuple(f"{number:02}-manifests-of-one-of-the-teams-of-our-data-lake" for number in range(30)),
+    manifest_keys=tuple(f"arn:aws:kms:eu-central-1:111122223333:key/{number:08}-0000" for number in range(30)),
+)
+"""So many that the permissions on them need a managed policy."""
+
+
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING, MANY_BUCKETS])
+def test_every_role_and_managed_policy_is_under_the_path_that_guard_rails_name(settings: Settings) -> None:
     """Whatever makes it; with the Region, because roles are global, and the guard rails of one Region are not."""
-    roles = synthesize(settings).find_resources("AWS::IAM::Role")
+    template = synthesize(settings)
+    made = {kind: template.find_resources(f"AWS::IAM::{kind}") for kind in ("Role", "ManagedPolicy")}
     path = {"Fn::Join": ["", ["/batchgate/", {"Ref": "AWS::Region"}, "/"]]}
-    assert [name for name, role in roles.items() if role["Properties"].get("Path") != path] == []
+    everything = {**made["Role"], **made["ManagedPolicy"]}
+    assert [name for name, each in everything.items() if each["Properties"].get("Path") != path] == []
+    assert bool(made["ManagedPolicy"]) == (settings == MANY_BUCKETS)  # or nothing here tests their path
 
 
 def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:

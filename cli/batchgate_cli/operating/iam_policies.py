@@ -108,6 +108,11 @@ class _Place:
         """
         return self.role(f"{ROLE_PATH.strip('/')}/{self.region}/*")
 
+    @property
+    def gate_policies(self) -> str:
+        """The managed policies of the gate's roles, which there are where the settings name many buckets."""
+        return f"arn:{self.partition}:iam::{self.account_id}:policy{ROLE_PATH}{self.region}/*"
+
 
 def service_control_policy(
     gate: DeployedGate,
@@ -164,6 +169,7 @@ def service_control_policy(
                 table,
                 place.arn("events", f"rule/{everything}"),
                 place.gate_roles,
+                place.gate_policies,
                 functions,
                 place.arn("logs", f"log-group:{everything}"),
                 place.arn("sns", everything),
