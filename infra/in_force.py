@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import botocore.session
-import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from batchgate.contract import GATE_PARAMETER, DeployedGate, ProfileLocation
+from batchgate.policy.wording import printable
+from batchgate.text import shorten
 
 DESCRIPTION: Final = "From the policy files of the deployment"
 """In a first deployment, and wherever nothing else is known."""
@@ -52,6 +54,9 @@ def deployment_description(stack_name: str, policy: bytes, environment: Mapping[
         return session.create_client(service, region_name=region, config=_CONFIG)
 
     try:
+        if "mfa_serial" in session.get_scoped_config() and "AWS_ACCESS_KEY_ID" not in os.environ:
+            # botocore would ask for a code, after the cdk command has: a device's code is good for one of them
+            raise UnknownInForceError("the profile asks for an MFA code")
         own = client("sts").get_caller_identity()["Account"]
         if own != account:
             message = f"the cdk command deploys to account {account}, and AWS_PROFILE or its like is of account {own}"
@@ -60,8 +65,8 @@ def deployment_description(stack_name: str, policy: bytes, environment: Mapping[
         if gate is None or gate.stack != stack_name or gate.appconfig is None:
             return DESCRIPTION
         return _description(client("appconfig"), gate.appconfig, policy)
-    except (BotoCoreError, ClientError, msgspec.MsgspecError) as error:
-        raise UnknownInForceError(str(error)) from error
+    except (BotoCoreError, ClientError, ResponseParserError, ValueError, LookupError, TypeError) as error:
+        raise UnknownInForceError(shorten(printable(f"{type(error).__name__}: {error}"), 300)) from error
 
 
 def _deployed_gate(ssm: Any) -> DeployedGate | None:  # noqa: ANN401

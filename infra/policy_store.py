@@ -226,14 +226,16 @@ def _first_or_later(version: str, first: str, later: str) -> str:
     A template can't know whether its stack is new, but AppConfig counts the versions of a profile from 1, and each new
     stack has a new profile. CloudFormation has no comparison of what it learns while it deploys, but it can split text:
 
-        version 1    "#1#LATER"  split at "#1#": ""           then "#-#FIRST",           split at "#": FIRST is third
-        version 7    "#7#LATER"  not split:      "#7#LATER"   then "#7#LATER#-#FIRST",   split at "#": LATER is third
+        version 1    "v#1#LATER"  split at "#1#": "v"          then "v#-#FIRST",          split at "#": FIRST is third
+        version 7    "v#7#LATER"  not split:      "v#7#LATER"  then "v#7#LATER#-#FIRST",  split at "#": LATER is third
+
+    No text that is selected is empty, because no document says that Fn::Select accepts that.
 
     The first version would bake in vain: until it is deployed no function decides, so that nothing could go wrong; and
     its alarms were made a moment before, in the state INSUFFICIENT_DATA, on which AppConfig is documented to roll back.
     *Source*: AppConfig User Guide, "Monitoring deployments for automatic rollback".
     """
-    unless_first = Fn.select(0, Fn.split("#1#", Fn.join("#", ["", version, later])))
+    unless_first = Fn.select(0, Fn.split("#1#", Fn.join("#", ["v", version, later])))
     return Fn.select(2, Fn.split("#", Fn.join("", [unless_first, "#-#", first])))
 
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.aws.notices import TopicNotices
-from batchgate.errors import AnnounceError, LedgerError
+from batchgate.errors import AnnounceError, LedgerError, UnreadableItemError
 from batchgate.gate.digest import digest, notify_people
-from batchgate.gate.ports import Ports
+from batchgate.gate.ports import Ports, Unreadable
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
+from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage, raising
 
@@ -58,7 +59,11 @@ class Newsroom(Stage):
     def sweep_and_notify(self) -> bool:
         """Whether a message was sent."""
         sent: list[bool] = []
-        self.sweep(afterwards=lambda report: sent.append(notify_people(report.waiting, ACCOUNT, REGION, self.gate)))
+        self.sweep(
+            afterwards=lambda report: sent.append(
+                notify_people(report.waiting, ACCOUNT, REGION, self.gate, read_at=report.at)
+            )
+        )
         return any(sent)
 
     def minutes(self, count: int) -> int:
@@ -304,6 +309,52 @@ class BusyRoom(Newsroom):
             return
 
 
+@pytest.mark.parametrize("minutes", [0.5, 1.5, 4])
+def test_a_hold_of_the_time_that_a_sweep_takes_is_told_by_the_next_one(minutes: float) -> None:
+    """The sweep has read what waits when it began, and sends a digest about it when it ends, minutes later."""
+    room = Newsroom()
+    first = room.create(2)
+    room.minutes(1)
+    room.advance(minutes=2)
+    late: list[JobRef] = []
+
+    def while_it_takes_long() -> None:
+        late.append(room.create(3))
+        room.review(late[0])
+        room.advance(minutes=minutes)
+
+    room.script.before("ended", while_it_takes_long)
+    assert room.sweep_and_notify()
+    assert (room.named(first), room.named(late[0])) == (1, 0)
+    assert room.minutes(40) == 1
+    assert f"NEW {late[0].job_id}" in room.sent.messages[-1][1]
+
+
+def test_a_record_of_long_ago_costs_a_hundred_queries() -> None:
+    """Whoever wrote it: each day is one, and a sweep has some seconds for its report."""
+    asked: list[timedelta] = []
+
+    class Counting(MemoryLedger):
+        def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+            asked.append(until - after)
+            return super().cancelled(after, until)
+
+    room = Newsroom(UP_TO_THREE)
+    room.ledger.ledger = Counting(room.clock)
+    room.ledger.set_notified(datetime(1, 1, 1, tzinfo=UTC), None)
+    room.review(room.create(4))
+    assert room.minutes(2) == 1
+    assert max(asked) == timedelta(days=100)
+
+
+def test_a_record_of_another_sweeps_clock_makes_no_message_come_twice() -> None:
+    """Whose clock was ahead when it looked for cancellations and found none."""
+    room = Newsroom()
+    room.ledger.set_notified(room.clock.now() + timedelta(minutes=9), None)
+    room.create(2)
+    assert room.minutes(9) == 1
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
@@ -404,6 +455,16 @@ def test_any_reason_can_be_sent(reason: str) -> None:
     _, message = digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW)
     assert message.encode()
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", message)
+
+
+@pytest.mark.parametrize("job_id", ["\x00\x1b[2J", "\ud800", "i" * 2000, "a\nNEW b"])
+def test_an_item_whose_key_no_gate_wrote_keeps_no_message_from_being_sent(job_id: str) -> None:
+    """One of the table's items would otherwise silence the gate: each sweep would fail on the same message."""
+    item = replace(cancelled("it was"), ref=JobRef("aws", REGION, ACCOUNT, job_id))
+    broken = Unreadable(item.ref, UnreadableItemError("broken"))
+    _, message = digest([item], [item], [broken, item] * 600, ACCOUNT, REGION, NOW)
+    assert len(message.encode()) <= 262_144
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|^NEW b", message, re.MULTILINE)
 
 
 def test_a_flood_of_cancellations_fits_and_names_every_job() -> None:

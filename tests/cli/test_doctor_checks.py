@@ -408,6 +408,13 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.FAIL,
         "5 h 0 min ago",
     ),
+    (
+        "last sweep",
+        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW + timedelta(hours=5)))},
+        Level.WARN,
+        "is not yet by this machine's clock",
+    ),
+    ("last sweep", {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(failed=7))}, Level.WARN, "with 7 errors"),
     ("last sweep", {"dynamodb.GetItem": items()}, Level.FAIL, "none is recorded; the gate was deployed 9 d"),
     (
         "last sweep",

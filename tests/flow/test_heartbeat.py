@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batchgate.errors import JobsApiError, LedgerError
 from batchgate.gate.heartbeat import ANNOUNCED_WITHIN, beat
-from batchgate.gate.ports import Heartbeat
+from batchgate.gate.ports import FoundJob, Heartbeat
 from batchgate.gate.state import Outcome
 from s3batch_emulator import Delays, Switches
 from tests.flow.stage import CANCEL_ALL, HOLD_ALL, UP_TO_THREE, Stage, raising
@@ -190,6 +190,20 @@ def test_a_job_counts_once_if_no_event_came_since_and_else_never(steps: list[str
     assert counted <= jobs
     if quiet:
         assert counted == jobs
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=400), timedelta(minutes=20)])
+def test_a_heartbeat_of_a_wrong_clock_silences_nothing(pulse: Pulse, ahead: timedelta) -> None:
+    """Its first sweep is in the future, and so is what it found: jobs count as after the first sweep of a right one."""
+    later = pulse.clock.now() + ahead
+    found = tuple(FoundJob(f"job-{number}", created_at=later, found_at=later) for number in range(300))
+    pulse.ledger.set_heartbeat(Heartbeat(swept_at=later, since=later, found=found))
+    pulse.swept()
+    pulse.advance(minutes=1)
+    pulse.create()
+    pulse.swept()
+    pulse.advance(**RIPE)
+    assert pulse.swept() == 1
 
 
 # --- What people read ---------------------------------------------------------------------------------

@@ -107,3 +107,24 @@ def test_a_sweep_that_found_another_writes_no_gauge(gate: Deployment) -> None:
     """The other one does."""
     gate.ledger.begin_sweep("another", gate.stage.gate.deadline)
     assert gate.gauges() == {}
+
+
+def test_a_notice_that_takes_until_the_function_is_ended_costs_no_heartbeat(gate: Deployment) -> None:
+    """A dead topic must not make a gate that works look dead."""
+
+    class Ended(BaseException):
+        """Lambda ends the invocation."""
+
+    def end() -> None:
+        raise Ended
+
+    gate.stage.enforce(HOLD_ALL)
+    gate.job()
+    gate.gauges()
+    gate.stage.advance(minutes=2)
+    gate.before("Publish", end)
+    with pytest.raises(Ended):
+        gate.gauges()
+    heartbeat = gate.ledger.heartbeat()
+    assert heartbeat is not None
+    assert heartbeat.swept_at == gate.stage.clock.now()

@@ -577,7 +577,9 @@ def as_deployed(value: Any, known: dict[str, str]) -> Any:
     if function == "Fn::Split":
         return as_deployed(second, known).split(first)
     assert function == "Fn::Select"
-    return as_deployed(second, known)[int(first)]
+    selected = as_deployed(second, known)[int(first)]
+    assert selected  # no document says that empty text can be selected
+    return selected
 
 
 @pytest.mark.parametrize("version", [*range(1, 13), 21, 100, 101, 110, 111, 211, 1000])

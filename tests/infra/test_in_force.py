@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -142,4 +145,66 @@ def test_what_can_not_be_asked_is_an_error_that_says_why(profile: Profile, monke
         deployment_description("batchgate", NEW, {**FOUND, "CDK_DEFAULT_ACCOUNT": "111122223333"})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(UnknownInForceError, match="Could not connect"):
+        described(NEW)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>\x1b[2Jsign in</html>",
+        b"",
+        b"<GetCallerIdentityResponse/>",
+        b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>",
+        b"{}",
+    ],
+)
+def test_what_is_no_answer_of_aws_is_an_error_too(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """A proxy's page, in one line that is safe on a terminal."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Proxy)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        with pytest.raises(UnknownInForceError) as error:
+            described(NEW)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["{}", "null", "[]", "no JSON", '{"ledger_table": "t", "appconfig": {}}'])
+def test_a_parameter_that_no_stack_wrote_is_an_error(profile: Profile, value: str) -> None:
+    """It is a warning of the synthesis, not its end."""
+    boto3.client("ssm").put_parameter(Name=GATE_PARAMETER, Value=value, Type="String", Overwrite=True)
+    with pytest.raises(UnknownInForceError):
+        described(NEW)
+
+
+def test_a_profile_with_a_code_device_is_not_asked(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The cdk command has asked the person for a code; a second question would wait for ever, or refuse the code."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile base]\naws_access_key_id = a\naws_secret_access_key = b\n[profile admin]\nsource_profile = base\n"
+        f"role_arn = arn:aws:iam::{ACCOUNT}:role/admin\nmfa_serial = arn:aws:iam::{ACCOUNT}:mfa/kim\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "admin")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(UnknownInForceError, match="MFA"):
         described(NEW)

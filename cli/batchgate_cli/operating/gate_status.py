@@ -6,6 +6,7 @@ from typing import Final
 
 from batchgate.errors import PolicyError
 from batchgate.gate.ports import Unreadable
+from batchgate.gate.protocol import CLOCKS_APART_AT_MOST
 from batchgate.gate.state import Block, Phase, State
 from batchgate.jobs.model import Json
 from batchgate.text import shorten
@@ -37,14 +38,20 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
         do = "wait some minutes, then run this again" if is_new else _READ_LOG
         yield Line("last sweep", Level.WARN if is_new else Level.FAIL, found, do, {"last_sweep": None})
         return
-    facts: dict[str, Json] = {"last_sweep": iso(heartbeat.swept_at)}
+    facts: dict[str, Json] = {"last_sweep": iso(heartbeat.swept_at), "last_sweep_errors": heartbeat.failed}
     passed = now - heartbeat.swept_at
     found = f"{minute(heartbeat.swept_at)}, {ago(passed)}"
-    if passed > every + _SWEEP_DEAD:
+    if passed < -CLOCKS_APART_AT_MOST:
+        found = f"{minute(heartbeat.swept_at)} is not yet by this machine's clock: how long ago it was is not known"
+        yield Line("last sweep", Level.WARN, found, "synchronize the clock of this machine (NTP)", facts)
+    elif passed > every + _SWEEP_DEAD:
         found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
         yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
     elif passed > every + _SWEEP_LATE:
         yield Line("last sweep", Level.WARN, f"{found}, though one is started every {age(every)}", _READ_LOG, facts)
+    elif heartbeat.failed:
+        found += f", with {heartbeat.failed} errors: the jobs that they are about stay as they are"
+        yield Line("last sweep", Level.WARN, found, "see docs/operations.md#sweep-errors", facts)
     else:
         yield Line("last sweep", Level.PASS, found, facts=facts)
 

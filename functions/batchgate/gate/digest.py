@@ -7,6 +7,7 @@ from typing import Final
 
 from batchgate.gate.ports import Ports, Unreadable
 from batchgate.gate.state import Block, Phase, State
+from batchgate.jobs.model import JobRef
 from batchgate.policy.reason import REASON_AT_MOST
 from batchgate.policy.wording import printable
 from batchgate.text import shorten
@@ -20,8 +21,12 @@ SEEN_AFTER: Final = timedelta(minutes=1)
 LOOKS_BACK: Final = timedelta(days=1)
 """For cancellations, where it is not known up to when people know of them: before the first sweep there are none."""
 
+LOOKS_BACK_AT_MOST: Final = timedelta(days=100)
+"""Each day is a query. The longest time without sweeps whose cancellations people are still notified of."""
+
 _LISTED: Final = 40
 _IDS_LISTED: Final = 1000
+_ID_AT_MOST: Final = 64
 _OPERATION_AT_MOST: Final = 64
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What SNS can't deliver to every kind of subscriber. *Source*: SQS API, SendMessage; XML 1.0, Char."""
@@ -33,7 +38,7 @@ def needs_a_person(item: State) -> bool:
     return item.phase is Phase.HELD and not item.shadow and not opens_itself
 
 
-def notify_people(waiting: Sequence[State], account_id: str, region: str, ports: Ports) -> bool:
+def notify_people(waiting: Sequence[State], account_id: str, region: str, ports: Ports, *, read_at: datetime) -> bool:
     """Send a digest if there are new holds or cancellations, and the last digest is long enough ago.
 
     What was not sent, or not recorded as sent, is in the next one.
@@ -43,6 +48,8 @@ def notify_people(waiting: Sequence[State], account_id: str, region: str, ports:
         account_id: Whose jobs they are.
         region: Where.
         ports: The ports.
+        read_at: When it was begun to read which holds wait. A hold that is newer is in the next digest, however long
+            the sweep took since.
 
     Returns:
         Whether one was sent.
@@ -53,8 +60,7 @@ def notify_people(waiting: Sequence[State], account_id: str, region: str, ports:
     """
     if ports.notices is None:
         return False
-    now = ports.clock.now()
-    sure = now - SEEN_AFTER
+    sure = read_at - SEEN_AFTER
     told = ports.ledger.notified()
     if told.holds_until is not None and sure - told.holds_until < EVERY:
         return False
@@ -63,12 +69,12 @@ def notify_people(waiting: Sequence[State], account_id: str, region: str, ports:
         for item in waiting
         if _news_at(item) <= sure and (told.holds_until is None or _news_at(item) > told.holds_until)
     ]
-    since = told.cancelled_until or sure - LOOKS_BACK
+    since = max(told.cancelled_until or sure - LOOKS_BACK, sure - LOOKS_BACK_AT_MOST)
     cancelled = ports.ledger.cancelled(since, sure)
     if new or cancelled:
-        subject, message = digest(waiting if new else (), new, cancelled, account_id, region, now)
+        subject, message = digest(waiting if new else (), new, cancelled, account_id, region, read_at)
         ports.notices.send(subject, message)
-        ports.ledger.set_notified(sure, sure)
+        ports.ledger.set_notified(max(since, sure), sure)  # an earlier instant than the recorded one is not written
         return True
     if sure - since >= EVERY:  # so that nobody reads the same days each minute
         ports.ledger.set_notified(sure, told.holds_until)
@@ -121,7 +127,7 @@ def _of_holds(waiting: Sequence[State], new: Sequence[State], account_id: str, r
             "",
             f"{'NEW ' if item.ref in fresh else ''}{_job(item)}, held since {_minute(item.first_held_at)}",
             _reason(item),
-            f'  batchgate jobs approve {item.ref.job_id} --region {region} --reason "..."',
+            f'  batchgate jobs approve {_id(item.ref)} --region {region} --reason "..."',
         ]
     if len(ordered) > _LISTED:
         lines += ["", f"and {len(ordered) - _LISTED} more: batchgate jobs held --region {region}"]
@@ -134,10 +140,10 @@ def _of_cancellations(cancelled: Sequence[State | Unreadable], account_id: str, 
     for item in cancelled[:_LISTED]:
         lines.append("")
         if isinstance(item, Unreadable):
-            lines += [item.ref.job_id if item.ref else "unknown job", f"  {printable(str(item.error))}"]
+            lines += [_id(item.ref), f"  {printable(str(item.error))}"]
         else:
             lines += [f"{_job(item)}, cancelled {_minute(item.decided_at)}", _reason(item)]
-    others = [item.ref.job_id if item.ref else "unknown job" for item in cancelled[_LISTED:]]
+    others = [_id(item.ref) for item in cancelled[_LISTED:]]
     if others:
         more = f" and {len(others) - _IDS_LISTED} more" if len(others) > _IDS_LISTED else ""
         lines += ["", f"and {', '.join(others[:_IDS_LISTED])}{more}"]
@@ -151,7 +157,12 @@ def _jobs(items: Sequence[object], kind: str = "") -> str:
 def _job(item: State) -> str:
     tasks = f"{item.total_tasks:,} objects" if item.total_tasks else "unknown size"
     what = shorten(printable(item.operation), _OPERATION_AT_MOST) or "unknown operation"
-    return f"{item.ref.job_id}  {what}, {tasks}"
+    return f"{_id(item.ref)}  {what}, {tasks}"
+
+
+def _id(ref: JobRef | None) -> str:
+    """A job's id, of an item's key: one that no gate wrote must not keep the message from being sent."""
+    return shorten(printable(ref.job_id), _ID_AT_MOST) if ref else "unknown job"
 
 
 def _minute(instant: datetime | None) -> str:

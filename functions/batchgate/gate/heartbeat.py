@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from batchgate.gate.ports import Heartbeat, Ports
+from batchgate.gate.protocol import CLOCKS_APART_AT_MOST
 from batchgate.gate.sweep import SweepReport
 
 ANNOUNCED_WITHIN: Final = timedelta(minutes=15)
@@ -26,8 +27,9 @@ def beat(report: SweepReport, ports: Ports) -> int:
         LedgerError: The ledger could not be read or written: nothing counts, and the next sweep tries again.
     """
     before = ports.ledger.heartbeat()
-    since = before.since if before else report.at
-    known = {each.job_id: each for each in before.found} if before else {}
+    since = min(before.since, report.at) if before else report.at  # one in the future would exempt every job
+    now_at_most = report.at + CLOCKS_APART_AT_MOST
+    known = {each.job_id: each for each in before.found if each.found_at <= now_at_most} if before else {}
     new = (each for each in report.found if each.created_at >= since and each.job_id not in known)
     ripe = [each for each in known.values() if report.at - each.found_at >= ANNOUNCED_WITHIN]
     last_event_at = ports.ledger.last_event_at() if ripe else None

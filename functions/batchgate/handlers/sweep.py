@@ -60,10 +60,10 @@ def _report(report: SweepReport, home: Home, ports: Ports) -> None:
         count_error(failure)
     count_sweep(report)
     logger.info("swept", extra={"sweep": report_fields(report)})
-    with _counting_errors("notice not sent", Metric.NOTICES_FAILED):
-        notify_people(report.waiting, home.account_id, home.region, ports)
-    with _counting_errors("heartbeat not written"):
+    with _counting_errors("heartbeat not written"):  # before what may take until Lambda ends the sweep
         count(Metric.FOUND_BY_SWEEP, beat(report, ports))
+    with _counting_errors("notice not sent", Metric.NOTICES_FAILED):
+        notify_people(report.waiting, home.account_id, home.region, ports, read_at=report.at)
     with _counting_errors("the expected policy version is not known"):
         _compare_policies(report, ports)
     with _counting_errors("the topic's subscriptions are not known"):
