@@ -71,7 +71,7 @@ class GateFunctions(Construct):
             Variable.EVENT_BUS.value: DECISION_BUS,
             Variable.LEDGER_TABLE.value: ledger.table.table_name,
             Variable.SWEEP_CALLS_PER_SECOND.value: str(settings.sweep_calls_per_second),
-            Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags,
+            Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags_word,
         }
         self.job_event = self._function(
             "JobEvent",

@@ -163,7 +163,7 @@ class GateStack(Stack):
                     stack=self.stack_name,
                     version=__version__,
                     suspended_date_survives=settings.suspended_date_survives_word,
-                    untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags,
+                    untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags_word,
                     sweep_minutes=settings.sweep_minutes,
                     ledger_table=ledger.table.table_name,
                     queue_url=job_events.queue.queue_url,

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
+from typing import Annotated, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -106,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: LogLevel = LogLevel.INFO
     keep_ledger: bool = True
     adopt_existing: Literal["report", "evaluate"] = "report"
-    suspended_date_survives: bool | Literal["unknown"] = "unknown"
+    suspended_date_survives: bool | Unverified = "unknown"
     circuit_breaker_cancellations: Annotated[int, Meta(ge=1, le=1000)] = 20
     circuit_breaker_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
@@ -116,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policy_cases: Hardness = "fail"
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
-    untagged_answer_lacks_tags: Unverified = "unknown"
+    untagged_answer_lacks_tags: bool | Unverified = "unknown"
     idle: bool = False
     customer_key: bool = False
     trail: bool = False
@@ -132,9 +132,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def suspended_date_survives_word(self) -> Unverified:
         """The same as the functions and the commands read it: unknown, true or false."""
-        if self.suspended_date_survives == "unknown":
-            return "unknown"
-        return "true" if self.suspended_date_survives else "false"
+        return _word(setting=self.suspended_date_survives)
+
+    @property
+    def untagged_answer_lacks_tags_word(self) -> Unverified:
+        """The same as the functions and the commands read it: unknown, true or false."""
+        return _word(setting=self.untagged_answer_lacks_tags)
+
+
+def _word(*, setting: bool | Unverified) -> Unverified:
+    """A setting about S3 as a word: JSON's true and "true" mean the same."""
+    if isinstance(setting, bool):
+        return "true" if setting else "false"
+    return setting
 
 
 def read_settings(
@@ -189,10 +199,23 @@ def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:
         msgspec.convert(value, kinds[name])
     except msgspec.ValidationError as error:
         expected = str(error).replace("`$", f"`{name}")
+        if expected.startswith("Invalid enum value"):
+            expected = f"Expected one of {', '.join(map(json.dumps, _choices(kinds[name])))}"
         return f"{name}: {expected[:1].lower()}{expected[1:]}, got {shorten(json.dumps(value), 80)}"
     if name == "policy_bake_minutes" and value in _BAKES_TOO_SHORT:
         return f"{name}: expected 0 (no bake time) or 6 to 1440, got {value}: the alarms need longer to notice anything"
     return ""
+
+
+def _choices(kind: object) -> list[object]:
+    """The values of a closed set, in its order: an enum, literals, true and false, or a union of them."""
+    if kind is bool:
+        return [True, False]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return [member.value for member in kind]
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    return [value for member in get_args(kind) for value in _choices(member)]
 
 
 _BAKES_TOO_SHORT: Final = range(1, 6)

@@ -1,7 +1,10 @@
 """Settings are refused rather than guessed at."""
 
+import re
+
 import pytest
 
+from batchgate_cli.operating.canary_facts import SETTINGS, Finding, settings_of
 from infra.settings import PROCESSOR, Architecture, Settings, SettingsError, read_settings
 
 
@@ -69,6 +72,39 @@ def test_a_wrong_setting_is_named(context: object, named: str) -> None:
     """Unknown names, values out of range, values of another type, and what isn't an object at all."""
     with pytest.raises(SettingsError, match=named):
         read_settings(context)
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong", "expected"),
+    [
+        ("suspended_date_survives", "yes", 'expected one of true, false, "unknown", "true", "false", got "yes"'),
+        ("untagged_answer_lacks_tags", "no", 'expected one of true, false, "unknown", "true", "false", got "no"'),
+        ("adopt_existing", "ignore", 'expected one of "report", "evaluate", got "ignore"'),
+        ("log_level", "info", 'expected one of "DEBUG", "INFO", got "info"'),
+        ("log_retention_days", 8, "expected one of 1, 3, 5, 7, 14, 30,"),
+    ],
+)
+def test_a_value_outside_a_closed_set_is_answered_with_the_set(setting: str, wrong: object, expected: str) -> None:
+    """Whoever reads the message need not look the setting up."""
+    with pytest.raises(SettingsError, match=re.escape(f"{setting}: {expected}")):
+        read_settings({setting: wrong})
+
+
+@pytest.mark.parametrize(
+    ("value", "word"), [(True, "true"), ("true", "true"), (False, "false"), ("false", "false"), ("unknown", "unknown")]
+)
+def test_a_fact_about_s3_is_set_in_either_spelling(value: object, word: str) -> None:
+    """As JSON's true and false, and as the text that `batchgate doctor --canary` prints for cdk.json."""
+    settings = read_settings({"suspended_date_survives": value, "untagged_answer_lacks_tags": value})
+    assert (settings.suspended_date_survives_word, settings.untagged_answer_lacks_tags_word) == (word, word)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_what_the_canary_prints_for_cdk_json_is_accepted(answer: bool) -> None:
+    """Copied as it stands."""
+    printed = settings_of([Finding(name, answer=answer) for name in SETTINGS])
+    assert printed.keys() == set(SETTINGS)
+    assert read_settings(printed).suspended_date_survives_word == str(answer).lower()
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:
