@@ -252,14 +252,22 @@ def show_report(found: list[Finding], document: dict[str, Any], output: Output) 
     table.add_column(overflow="fold")
     for each in found:
         answer = Text(_in_words(each.answer)) if each.answer is not None else Text(f"not shown: {each.why_not}", "dim")
-        table.add_row(Text(each.name, "bold"), Text.assemble(QUESTIONS[each.name], " ", answer))
+        table.add_row(Text(each.name, "bold"), Text.assemble(_as_asked(each.name), " ", answer))
     text_console().print(table)
     settings = settings_of(found)
     if settings:
         print('\nsettings for cdk.json, under "batchgate":')
+        if document["service"] == "local":
+            print("(of the emulator, not of AWS: leave them out of cdk.json for an account)")
         print(json.dumps(settings, indent=2))
     print("\nto send in (docs/observed.md); it names no account, job or person:")
     print(json.dumps(document, indent=2))
+
+
+def _as_asked(name: str) -> str:
+    """The question of a line, such that the answer can follow it."""
+    asked = QUESTIONS[name]
+    return asked if asked.endswith("?") else f"{asked}:"
 
 
 def _in_words(answer: Answer) -> str:

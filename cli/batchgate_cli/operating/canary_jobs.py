@@ -215,7 +215,8 @@ class Watch:
     def wait_for_record(self) -> None:
         """Wait for CreateJob's record in CloudTrail, which comes minutes later or never."""
         ends = min(self.deadline, self.seen.jobs[0].created_at + self.patience.record)
-        self.say(f"waiting for CloudTrail's record of CreateJob, until {ends:%H:%M:%S} UTC at the latest")
+        if ends > self.clock.now():
+            self.say(f"waiting for CloudTrail's record of CreateJob, until {ends:%H:%M:%S} UTC at the latest")
         while True:
             with _refusals(self.say):
                 self._look_up_record()
