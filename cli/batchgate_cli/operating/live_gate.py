@@ -167,7 +167,7 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Depl
             raise
         raise NoGateError(
             f"no gate is deployed for account {account_id} in {region} (there is no SSM parameter {GATE_PARAMETER}); "
-            "--region and --profile say where to look, --table names a ledger without looking"
+            "`make deploy` deploys one; --region and --profile choose where to look"
         ) from error
     try:
         return DeployedGate.decode(str(answer["Parameter"]["Value"]))
