@@ -460,7 +460,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "incident 4711",
     ),
     ("held", {"dynamodb.Query": {"Items": [held_job(suspended_at=NOW - LONG_AGO)]}}, Level.WARN, "for 22 d"),
-    ("held", {"dynamodb.Query": {"Items": [held_job(block=Block.CIRCUIT_BREAKER)]}}, Level.WARN, "1 jobs are held,"),
+    ("held", {"dynamodb.Query": {"Items": [held_job(block=Block.CIRCUIT_BREAKER)]}}, Level.WARN, "1 job is held,"),
     ("held", {"dynamodb.Query": {"Items": [{"pk": {"S": "x"}}]}}, Level.WARN, "can't be read"),
     (
         "dead letters",

@@ -300,10 +300,11 @@ def settings(deployed: Deployed) -> Iterator[Line]:
         )
     adopted = sum(_is_adopted(item) for item in deployed.live.ledger.open_items())
     if adopted:
+        count = "1 job is" if adopted == 1 else f"{adopted} jobs are"
         yield Line(
             "settings",
             Level.HINT,
-            f"{adopted} jobs are held only because they are older than the gate (`adopt_existing` is report)",
+            f"{count} older than the gate, and held until a person decides (`adopt_existing` is report)",
             "`batchgate jobs held` shows them; `adopt_existing` evaluate decides them by the policies",
         )
     yield Line("settings", Level.PASS, "checked against the policies in force")

@@ -157,15 +157,17 @@ def held(deployed: Deployed) -> Iterator[Line]:
     by_breaker = sum(item.block is Block.CIRCUIT_BREAKER for item in jobs)
     facts: dict[str, Json] = {"held": len(jobs), "oldest_held_since": iso(oldest)}
     if oldest is None:
-        yield Line("held", Level.PASS, f"{len(jobs)} jobs", facts=facts)
+        yield Line("held", Level.PASS, "0 jobs", facts=facts)
     else:
-        found = f"{len(jobs)} jobs, the oldest waits since {minute(oldest)}, for {age(now - oldest)}"
+        count = "1 job, which" if len(jobs) == 1 else f"{len(jobs)} jobs, the oldest"
+        found = f"{count} waits since {minute(oldest)}, for {age(now - oldest)}"
         late = now - oldest >= SOON_FAILED
         do = "decide it: S3 fails a job 30 days after it was suspended" if late else ""
         yield Line("held", Level.WARN if late else Level.PASS, found, do, facts)
     breaker: dict[str, Json] = {"held_by_circuit_breaker": by_breaker}
     if by_breaker:
-        found = f"{by_breaker} jobs are held, because policies would have cancelled too many"
+        count = "1 job is" if by_breaker == 1 else f"{by_breaker} jobs are"
+        found = f"{count} held, because policies would have cancelled too many"
         yield Line("circuit breaker", Level.WARN, found, "see docs/operations.md#circuit-breaker", breaker)
     else:
         yield Line("circuit breaker", Level.PASS, "holds no job", facts=breaker)
