@@ -132,8 +132,9 @@ class GateStack(Stack):
             Annotations.of(self).add_warning_v2(
                 "batchgate:in-force",
                 f"AWS did not say which policies are in force: {error}. If they were rolled back since the last "
-                "deployment, these files are not deployed again. The credentials need ssm:GetParameter, "
-                "appconfig:ListDeployments, GetDeployment and GetHostedConfigurationVersion",
+                "deployment, these files are not deployed again. The app reads the credentials of the environment (set "
+                "AWS_PROFILE; --profile does not reach it). They need ssm:GetParameter, appconfig:ListDeployments, "
+                "GetDeployment and GetHostedConfigurationVersion",
             )
             return DESCRIPTION
 
