@@ -414,7 +414,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.WARN,
         "is not yet by this machine's clock",
     ),
-    ("last sweep", {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(failed=7))}, Level.WARN, "with 7 errors"),
+    ("last sweep", {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(failed=7))}, Level.WARN, "with errors (7)"),
     ("last sweep", {"dynamodb.GetItem": items()}, Level.FAIL, "none is recorded; the gate was deployed 9 d"),
     (
         "last sweep",
