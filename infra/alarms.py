@@ -214,8 +214,11 @@ def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
     )
 
 
-def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
-    """Reviews that fail, decisions that need a person, people who do not hear of them, and jobs that wait too long."""
+def alarms_of_decisions(held_alarm_hours: int, *, idle: bool) -> tuple[AlarmSpec, ...]:
+    """Reviews that fail, decisions that need a person, people who do not hear of them, and jobs that wait too long.
+
+    An idle gate sweeps once in five minutes: what fails in each sweep is one error in a period, and not five.
+    """
     oldest, suspended = (
         gate_metric(Metric.OLDEST_HELD_SECONDS, "Maximum"),
         gate_metric(Metric.OLDEST_SUSPENDED_SECONDS, "Maximum"),
@@ -227,7 +230,7 @@ def alarms_of_decisions(held_alarm_hours: int) -> tuple[AlarmSpec, ...]:
             means="Reviews keep failing: denied, throttled, or an error of AWS. Their jobs stay Suspended.",
             do="Run the saved query 'what went wrong, by message'.",
             metric=gate_metric(Metric.ERRORS),
-            threshold=3,
+            threshold=1 if idle else 3,
             of=3,
             out_of=4,
         ),

@@ -46,7 +46,7 @@ class Monitoring(Construct):
             *alarms_of_policies(),
             *alarms_of_events(job_events),
             *alarms_of_functions(functions),
-            *alarms_of_decisions(settings.held_alarm_hours),
+            *alarms_of_decisions(settings.held_alarm_hours, idle=settings.idle),
         )
         specs = tuple(each for each in specs if each.when_idle or not settings.idle)
         alarms = {each.name: self._alarm(each) for each in specs}

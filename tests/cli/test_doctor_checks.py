@@ -414,7 +414,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.WARN,
         "is not yet by this machine's clock",
     ),
-    ("last sweep", {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(failed=7))}, Level.WARN, "with 7 errors"),
+    ("last sweep", {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(failed=7))}, Level.WARN, "with errors (7)"),
     ("last sweep", {"dynamodb.GetItem": items()}, Level.FAIL, "none is recorded; the gate was deployed 9 d"),
     (
         "last sweep",
@@ -824,3 +824,12 @@ def test_a_sweep_is_late_by_how_often_one_is_started(sweep_minutes: int, ago: in
     [line] = gate_status.sweep(dataclasses.replace(gate, live=dataclasses.replace(gate.live, found=found)))
     assert line.level is level
     assert level is not Level.WARN or f"one is started every {sweep_minutes} min" in line.found
+
+
+@pytest.mark.parametrize("name", ["functions", "roles", "rules", "policies", "alarms"])
+def test_what_the_parameter_does_not_name_never_passes(name: str, aws: AwsAnswers) -> None:
+    """A parameter of another version, or that a person edited: nothing was read, so nothing is well."""
+    gate = deployed(aws)
+    bare = dataclasses.replace(gate.live, found=DeployedGate(stack="another", ledger_table="gate-ledger"))
+    lines = lines_of(named(name), dataclasses.replace(gate, live=bare))
+    assert Level.PASS not in {line.level for line in lines}, lines

@@ -265,7 +265,8 @@ GUARDED: dict[tuple[str, str], str] = {
 ALLOWED_THOUGH_IT_WRITES = {
     *("appconfig:StartConfigurationSession", "appconfig:ValidateConfiguration"),
     *("dynamodb:CreateBackup", "dynamodb:ExportTableToPointInTime", "dynamodb:StartAwsBackupJob"),
-    *("lambda:InvokeAsync", "lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "sns:Subscribe"),
+    *("lambda:InvokeAsync", "lambda:InvokeFunction", "lambda:InvokeFunctionUrl"),
+    *("sns:ConfirmSubscription", "sns:Subscribe"),
     *("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyPair"),
     *("kms:GenerateDataKeyPairWithoutPlaintext", "kms:GenerateDataKeyWithoutPlaintext"),
     *("kms:ReEncryptFrom", "kms:ReEncryptTo"),

@@ -210,6 +210,7 @@ BY_SWEEPS: Final = (
     "policy-not-loadable",
     "unexpected-policy",
     "no-sweep",
+    "gate-errors",
     "paused",
     "sweep-errors",
     "no-subscriber",

@@ -116,3 +116,22 @@ def test_without_a_python_that_can_it_says_what_to_do(clone: Path, tmp_path: Pat
     lacking = synthesize(VIRTUAL_ENV=str(own))
     assert lacking.returncode == 1
     assert f"{own}/bin/python: lacks aws_cdk, cdk_nag, msgspec, botocore, ruamel, uv" in lacking.stderr
+
+
+def test_git_writes_line_ends_that_sh_can_read_on_every_system(tmp_path: Path) -> None:
+    """Git for Windows converts them unless it is told not to; and other bytes would be another asset."""
+
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", str(tmp_path), "-c", "core.autocrlf=true", *arguments], check=True)
+
+    for name in (".gitattributes", "synth.sh", "contract.py"):
+        [source] = [
+            each for each in (CHECKOUT, CHECKOUT / "infra", CHECKOUT / "functions/batchgate") if (each / name).exists()
+        ]
+        shutil.copy(source / name, tmp_path)
+    git("init", "-q")
+    git("add", ".")
+    for name in ("synth.sh", "contract.py"):
+        (tmp_path / name).unlink()
+        git("checkout", "--", name)
+        assert b"\r" not in (tmp_path / name).read_bytes()

@@ -142,10 +142,11 @@ def _look_up(profile: str | None, region: str | None) -> DeployedGate:
     import boto3
     from botocore.exceptions import ClientError
 
+    from batchgate.aws.s3control import CONFIG
     from batchgate_cli.operating.live_gate import aws_errors
 
     with aws_errors():
-        client = boto3.session.Session(profile_name=profile, region_name=region).client("ssm")
+        client = boto3.session.Session(profile_name=profile, region_name=region).client("ssm", config=CONFIG)
         try:
             text = str(client.get_parameter(Name=GATE_PARAMETER)["Parameter"]["Value"])
         except ClientError as error:

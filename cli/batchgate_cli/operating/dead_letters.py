@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from batchgate.aws.s3control import CONFIG
 from batchgate.errors import EventError, GateError
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import JobRef
@@ -168,8 +170,9 @@ def with_failures(
     if not function:
         return [*letters], "why the gate failed on them is not known: the SSM parameter names no function"
     try:
-        group = session.client("lambda").get_function_configuration(FunctionName=function)["LoggingConfig"]["LogGroup"]
-        logs = session.client("logs")
+        functions = session.client("lambda", config=CONFIG)
+        group = functions.get_function_configuration(FunctionName=function)["LoggingConfig"]["LogGroup"]
+        logs = session.client("logs", config=CONFIG.merge(Config(read_timeout=20)))  # it searches first
         found = {letter.message_id: _failure(logs, group, letter) for letter in wanted}
     except (BotoCoreError, ClientError, KeyError) as error:
         return [*letters], f"why the gate failed on them is not known, its log can't be read: {error}"

@@ -94,7 +94,7 @@ def _events(stack_name: str) -> str:
 
 def functions(deployed: Deployed) -> Iterator[Line]:
     """Lambda's state of each function."""
-    all_active = True
+    all_active = bool(deployed.found.functions)
     for purpose, name in deployed.found.functions.items():
         configuration = deployed.aws.ask("lambda", "GetFunctionConfiguration", FunctionName=name)
         state, update = configuration["State"], configuration.get("LastUpdateStatus", "Successful")
@@ -175,7 +175,7 @@ def roles(deployed: Deployed) -> Iterator[Line]:
 
     Left out are permissions under conditions (events, keys): the simulation would have to know their values.
     """
-    able = True
+    able = bool(deployed.found.roles)
     for purpose, role in deployed.found.roles.items():
         for actions, resource in role_needs(deployed, purpose):
             results = deployed.aws.ask_all(

@@ -50,7 +50,7 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
     elif passed > every + _SWEEP_LATE:
         yield Line("last sweep", Level.WARN, f"{found}, though one is started every {age(every)}", _READ_LOG, facts)
     elif heartbeat.failed:
-        found += f", with {heartbeat.failed} errors: the jobs that they are about stay as they are"
+        found += f", with errors ({heartbeat.failed}): the jobs that they are about stay as they are"
         yield Line("last sweep", Level.WARN, found, "see docs/operations.md#sweep-errors", facts)
     else:
         yield Line("last sweep", Level.PASS, found, facts=facts)

@@ -42,11 +42,12 @@ _READING: Final = (
     *("iam:Generate*", "iam:Get*", "iam:List*", "iam:Simulate*"),
     *("lambda:Get*", "lambda:Invoke*", "lambda:List*"),
     *("logs:Describe*", "logs:FilterLogEvents", "logs:Get*", "logs:List*", "logs:StartLiveTail", "logs:StartQuery"),
-    *("sns:Get*", "sns:List*", "sns:Subscribe"),
+    *("sns:ConfirmSubscription", "sns:Get*", "sns:List*", "sns:Subscribe"),
     *("sqs:Get*", "sqs:List*"),
     *("ssm:Describe*", "ssm:Get*", "ssm:List*"),
 )
-"""What leaves the gate as it is: reading, backing up the ledger, and invoking the functions, which the dashboard does.
+"""What leaves the gate as it is: reading, backing up the ledger, subscribing to notices, and invoking the functions,
+which the dashboard does.
 
 Whatever is not here is denied, so an action that AWS adds is denied until somebody has looked at it.
 """

@@ -23,7 +23,7 @@ def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> tupl
     """
     with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
-        account_id = options.account_id or session.client("sts").get_caller_identity()["Account"]
+        account_id = options.account_id or session.client("sts", config=CONFIG).get_caller_identity()["Account"]
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)

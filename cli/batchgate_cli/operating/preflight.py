@@ -9,6 +9,7 @@ from typing import Any, Final
 import boto3
 
 from batchgate.aws.answers import only_answers
+from batchgate.aws.s3control import CONFIG
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.gate.ports import Clock
@@ -59,7 +60,7 @@ def open_account(options: GateOptions, checkout: Checkout | None) -> Account:
     with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         only_answers(session.events)
-        client = session.client("sts")
+        client = session.client("sts", config=CONFIG)
         caller = client.get_caller_identity()
     return Account(Aws(session), str(caller["Arn"]), str(caller["Account"]), client.meta.region_name, checkout)
 
