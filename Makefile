@@ -146,8 +146,8 @@ deploy: $(DEV) $(NODE) ## Deploy to the account of your AWS credentials (what it
 
 .PHONY: destroy
 destroy: $(DEV) $(NODE) ## Remove what deploy made
-	@echo "Kept: the table of decisions (unless keep_ledger is false), logs, the policies that were in force, and where there"
-	@echo "are any the customer's key and the trail's bucket. Jobs that wait stay Suspended until somebody confirms them."
+	@echo "What remains: the table of decisions (unless keep_ledger is false), logs, the policies that were in force, and where"
+	@echo "there are any the customer's key and the trail's bucket. Waiting jobs stay Suspended until a person confirms them."
 	$(CDK) destroy $(STACK)
 
 .PHONY: lock
