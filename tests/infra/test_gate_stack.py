@@ -432,7 +432,7 @@ def test_the_sweep_is_called_every_minute_and_never_made_up_for(template: Templa
 
 
 def test_an_idle_region_is_swept_every_five_minutes_and_has_no_dashboard_and_fewer_alarms(template: Template) -> None:
-    """Its alarms are those of every other Region, as they are there; the parameter says how often it is swept."""
+    """Its alarms are those of every other Region, as they are there, but for the one on errors of each sweep."""
     idle = synthesize(Settings(idle=True))
     assert named(idle, "AWS::Events::Rule", "EveryMinute")[1]["ScheduleExpression"] == "rate(5 minutes)"
     before, after = (each.to_json()["Resources"] for each in (template, idle))
@@ -442,7 +442,14 @@ def test_an_idle_region_is_swept_every_five_minutes_and_has_no_dashboard_and_few
     assert len(left_out) > 4
     assert not left_out & rolling_back(template).keys()
     changed = {name for name, each in after.items() if each["Properties"] != before[name]["Properties"]}
-    assert sorted(before[name]["Type"] for name in changed) == ["AWS::Events::Rule", "AWS::SSM::Parameter"]
+    assert sorted(before[name]["Type"] for name in changed) == [
+        "AWS::CloudWatch::Alarm",
+        "AWS::Events::Rule",
+        "AWS::SSM::Parameter",
+    ]
+    [errors] = [name for name in changed if before[name]["Type"] == "AWS::CloudWatch::Alarm"]
+    assert before[errors]["Properties"]["AlarmName"] == "batchgate-gate-errors"
+    assert after[errors]["Properties"] == before[errors]["Properties"] | {"Threshold": 1}
     [parameter] = idle.find_resources("AWS::SSM::Parameter").values()
     assert '"sweep_minutes":5' in json.dumps(parameter["Properties"]["Value"]).replace("\\", "")
     kept = {each["Properties"]["AlarmName"] for each in idle.find_resources("AWS::CloudWatch::Alarm").values()}

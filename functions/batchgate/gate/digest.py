@@ -146,7 +146,8 @@ def _of_cancellations(cancelled: Sequence[State | Unreadable], account_id: str, 
     others = [_id(item.ref) for item in cancelled[_LISTED:]]
     if others:
         more = f" and {len(others) - _IDS_LISTED} more" if len(others) > _IDS_LISTED else ""
-        lines += ["", f"and {', '.join(others[:_IDS_LISTED])}{more}"]
+        named = ", ".join(others[:_IDS_LISTED])
+        lines += ["", f"and {named}{more}"]
     return lines
 
 
