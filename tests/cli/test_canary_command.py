@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from batchgate.contract import GATE_PARAMETER, create_table_arguments
 from batchgate.gate.ports import Pause
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running_services, session
 from batchgate_cli.operating.canary import PREFIX
+from s3batch_emulator.switches import Delays
 from tests.cli.live import batchgate, on_a_terminal
 from tests.cli.test_canary_facts import NAMING
 
@@ -118,8 +119,11 @@ def test_a_whole_canary_in_real_time_gives_a_report_that_names_nobody(services: 
     assert tags == {"team": "lake"}
 
 
-def test_ctrl_c_and_other_signals_remove_everything_and_report_what_was_seen(services: LocalServices) -> None:
-    """On a terminal, in the middle of it."""
+def test_ctrl_c_and_other_signals_remove_everything_and_report_what_was_seen(
+    services: LocalServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, in the middle of it: the generated job stays in Preparing."""
+    monkeypatch.setattr(services.batch._service, "delays", Delays(preparing=timedelta(hours=1)))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with on_a_terminal("doctor", "--canary", "--without-gate", "--yes") as terminal:
             terminal.read_until("created the generated job")
