@@ -28,7 +28,7 @@ def run(command: Sequence[str | Path], folder: Path) -> "subprocess.CompletedPro
     return subprocess.run(
         [str(word) for word in command],
         cwd=folder,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "XDG_STATE_HOME": str(folder)},  # or it finds a local AWS that runs here
         capture_output=True,
         text=True,
         check=False,
