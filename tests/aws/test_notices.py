@@ -355,7 +355,7 @@ def test_a_record_of_another_sweeps_clock_makes_no_message_come_twice() -> None:
     assert room.minutes(9) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.sampled_from(["hold", "cancel", "send", "set_notified", "cancelled", "notified"]) | st.integers(1, 20),

@@ -108,13 +108,13 @@ def pause(gate: DeployedGate) -> Iterator[None]:
 
 def test_the_runbook_shows_what_is_wrong_and_ends_it(gate: DeployedGate, assembly: Path, tmp_path: Path) -> None:
     """Dead letters of both kinds, a disabled mapping, a pause, a foreign policy, nobody subscribed: all at once."""
-    jobs = [gate.create_job("S3PutObjectTagging", 2, team="lake") for _ in range(3)]
-    failed, undelivered, waiting = jobs
-    for job_id in jobs:
-        wait_for("the job is suspended", partial(gate.is_suspended, job_id))
     with ExitStack() as causes:
         for cause in (nobody_takes_from_the_queue, another_policy, pause):
             causes.enter_context(cause(gate))
+        jobs = [gate.create_job("S3PutObjectTagging", 2, team="lake") for _ in range(3)]
+        failed, undelivered, waiting = jobs
+        for job_id in jobs:
+            wait_for("the job is suspended", partial(gate.is_suspended, job_id))
         gate.take(gate.outputs["JobEventQueue"])
         for queue, job_id in (("UnreviewedEvents", failed), ("UndeliveredEvents", undelivered)):
             event = json.dumps(job_event(job_id))

@@ -2,8 +2,12 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from batchgate.aws.ledger_items import instant_as_text
 from batchgate.policy.deployed import load_deployed
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.services import ACCOUNT, REGION
@@ -19,35 +23,55 @@ def _item(gate: DeployedGate, kind: str) -> dict[str, Any]:
     return dict(gate.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item") or {})
 
 
-def _subscribe(gate: DeployedGate) -> str:
-    """A queue that receives what the topic gets; its URL."""
+@contextmanager
+def _subscribed(gate: DeployedGate) -> Iterator[str]:
+    """A queue that receives what the topic gets, by its URL; afterwards nobody is subscribed, as before."""
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:notices"
     may = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Resource": arn}]})
-    url = gate.client("sqs").create_queue(QueueName="notices", Attributes={"Policy": policy})["QueueUrl"]
-    gate.client("sns").subscribe(TopicArn=gate.outputs["NoticesTopic"], Protocol="sqs", Endpoint=arn)
-    return str(url)
+    sqs, sns = gate.client("sqs"), gate.client("sns")
+    url = sqs.create_queue(QueueName="notices", Attributes={"Policy": policy})["QueueUrl"]
+    asked = {"Protocol": "sqs", "Endpoint": arn, "ReturnSubscriptionArn": True}
+    subscription = sns.subscribe(TopicArn=gate.outputs["NoticesTopic"], **asked)["SubscriptionArn"]
+    try:
+        yield url
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
+
+
+def _date_back(gate: DeployedGate, job_id: str) -> None:
+    """Have a job be decided two minutes earlier than it was."""
+    earlier = datetime.now(UTC) - timedelta(minutes=2)
+    gate.client("dynamodb").update_item(
+        TableName=gate.outputs["LedgerTable"],
+        Key={"pk": {"S": f"aws:{REGION}:{ACCOUNT}:{job_id}"}, "sk": {"S": "STATE"}},
+        UpdateExpression="SET decided_at = :at, #day = :day",
+        ExpressionAttributeNames={"#day": "day"},
+        ExpressionAttributeValues={":at": {"S": instant_as_text(earlier)}, ":day": {"S": f"{earlier:%Y-%m-%d}"}},
+    )
 
 
 def test_a_cancellation_is_received_with_its_reason_as_it_is(gate: DeployedGate) -> None:
-    """Quotes and backslashes included, about a minute after it, by the sweep under its own role."""
-    url = _subscribe(gate)
-    job_id = gate.create_job("S3PutObjectTagging", 2)
-    reason = gate.decided(job_id)["reason"]
-    assert 'every job names its "team", as C:\\jobs says' in reason
-    key = {name: value for name, value in _item(gate, "DIGEST").items() if name in ("pk", "sk")}
-    if key:  # another test's digest was sent a moment ago
-        gate.client("dynamodb").delete_item(TableName=gate.outputs["LedgerTable"], Key=key)
+    """Quotes and backslashes included, by the sweep under its own role, once the decision is a minute old."""
+    with _subscribed(gate) as url:
+        job_id = gate.create_job("S3PutObjectTagging", 2)
+        reason = gate.decided(job_id)["reason"]
+        _date_back(gate, job_id)
+        assert 'every job names its "team", as C:\\jobs says' in reason
+        key = {name: value for name, value in _item(gate, "DIGEST").items() if name in ("pk", "sk")}
+        if key:  # another test's digest was sent a moment ago
+            gate.client("dynamodb").delete_item(TableName=gate.outputs["LedgerTable"], Key=key)
 
-    def received() -> str | None:
-        time.sleep(SWEPT_EVERY_SECONDS)
-        gate.invoke("SweepFunction")
-        texts = [json.loads(body)["Message"] for body in gate.take(url)]
-        return next((text for text in texts if job_id in text), None)
+        def received() -> str | None:
+            time.sleep(SWEPT_EVERY_SECONDS)
+            gate.invoke("SweepFunction")
+            texts = [json.loads(body)["Message"] for body in gate.take(url)]
+            return next((text for text in texts if job_id in text), None)
 
-    message = wait_for("the digest is received", received)
-    assert f"  {reason.removeprefix('batchgate: ')}\n" in message
-    assert "cancelled_until" in _item(gate, "DIGEST")
+        message = wait_for("the digest is received", received)
+        assert f"  {reason.removeprefix('batchgate: ')}\n" in message
+        assert "cancelled_until" in _item(gate, "DIGEST")
 
 
 def test_a_sweep_leaves_its_heartbeat_and_its_gauges(gate: DeployedGate) -> None:
