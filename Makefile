@@ -117,7 +117,7 @@ soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
-mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 780 small ways and see that a test fails each time (MODULES="evaluate checks")
+mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 1,380 small ways and see that a test fails each time (MODULES="evaluate checks")
 	@mkdir -p build
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)
