@@ -20,10 +20,13 @@ FOUND = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
 
 
 class Profile:
-    """One profile of one environment in a local AppConfig, and the parameter that names both."""
+    """One profile of one environment in a local AppConfig, and the parameter that names both.
+
+    The clients are of sessions of their own: the default one may keep the credentials of an earlier test.
+    """
 
     def __init__(self) -> None:
-        self.appconfig: Any = boto3.client("appconfig")
+        self.appconfig: Any = boto3.session.Session().client("appconfig")
         application = self.appconfig.create_application(Name="gate")["Id"]
         made = self.appconfig.create_environment(ApplicationId=application, Name="enforced")["Id"]
         profile = self.appconfig.create_configuration_profile(
@@ -34,7 +37,7 @@ class Profile:
         gate = DeployedGate(
             stack="batchgate", ledger_table="any", appconfig=ProfileLocation(application, made, profile)
         )
-        boto3.client("ssm").put_parameter(
+        boto3.session.Session().client("ssm").put_parameter(
             Name=GATE_PARAMETER, Value=json.dumps(gate.encode()), Type="String", Overwrite=True
         )
 
@@ -133,7 +136,7 @@ def test_nothing_is_asked_without_credentials_or_a_deployed_gate(
     """A first deployment, another stack's gate, and a synthesis without an account."""
     profile.deploy(OLD, DESCRIPTION)
     assert deployment_description("another", NEW, FOUND) == DESCRIPTION
-    boto3.client("ssm").delete_parameter(Name=GATE_PARAMETER)
+    boto3.session.Session().client("ssm").delete_parameter(Name=GATE_PARAMETER)
     assert described(NEW) == DESCRIPTION
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert deployment_description("batchgate", NEW, {}) == DESCRIPTION
@@ -188,7 +191,7 @@ def test_what_is_no_answer_of_aws_is_an_error_too(
 @pytest.mark.parametrize("value", ["{}", "null", "[]", "no JSON", '{"ledger_table": "t", "appconfig": {}}'])
 def test_a_parameter_that_no_stack_wrote_is_an_error(profile: Profile, value: str) -> None:
     """It is a warning of the synthesis, not its end."""
-    boto3.client("ssm").put_parameter(Name=GATE_PARAMETER, Value=value, Type="String", Overwrite=True)
+    boto3.session.Session().client("ssm").put_parameter(Name=GATE_PARAMETER, Value=value, Type="String", Overwrite=True)
     with pytest.raises(UnknownInForceError):
         described(NEW)
 
