@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import zipfile
@@ -268,14 +269,29 @@ class Terminal:
         return self.process.wait(SECONDS_TO_SAY_SOMETHING)
 
 
+def _mind_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def on_a_terminal(*arguments: str) -> Iterator[Terminal]:
-    """Run the command with a terminal of 80 columns, without colours."""
+    """Run the command with a terminal of 80 columns, without colours.
+
+    Signals end it as where a person types, also when whatever runs the tests (nohup, a job in the background) ignores
+    some of them.
+    """
     screen, terminal = pty.openpty()
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
     command = [str(Path(sys.executable).with_name("batchgate")), *arguments]
     with subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
+        command,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=_mind_signals,  # noqa: PLW1509 nothing in it can lock
     ) as process:
         os.close(terminal)
         try:
