@@ -54,8 +54,8 @@ class Notices(Construct):
         else:
             Annotations.of(self).add_warning_v2(
                 "batchgate:nobody-is-notified",
-                "The setting notify_email is not set: nobody is notified of held jobs, cancellations and alarms until "
-                "somebody subscribes to the topic (the output NoticesTopic) and confirms the subscription.",
+                "The setting notify_email is not set: held jobs, cancellations and alarms notify no one until "
+                "an address is subscribed to the topic (the output NoticesTopic) and the subscription is confirmed.",
             )
 
     def grant_publishing(self, function: iam.IGrantable) -> None:

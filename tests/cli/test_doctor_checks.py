@@ -385,7 +385,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.FAIL,
         "permissions boundary",
     ),
-    ("subscribers", {"sns.ListSubscriptionsByTopic": {"Subscriptions": []}}, Level.WARN, "nobody gets notices"),
+    ("subscribers", {"sns.ListSubscriptionsByTopic": {"Subscriptions": []}}, Level.WARN, "the topic has no subscriber"),
     (
         "subscribers",
         {
@@ -483,7 +483,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "alarms",
         {"cloudwatch.DescribeAlarms": {"MetricAlarms": [ALARM | {"ActionsEnabled": False}]}},
         Level.WARN,
-        "they notify nobody",
+        "they send no notification",
     ),
     (
         "settings",

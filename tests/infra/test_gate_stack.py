@@ -759,7 +759,7 @@ def test_a_stack_that_notifies_nobody_is_warned_of() -> None:
     for email, warned in ((None, 1), ("lake@example.com", 0)):
         stack = Stack(an_app(), "notices")
         Notices(stack, "Notices", settings=Settings(notify_email=email), key=None)
-        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(".*nobody is notified.*"))
+        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(".*notify no one.*"))
         assert len(found) == warned
 
 

@@ -85,7 +85,7 @@ def scp(
     profile: ProfileOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print the service control policy under which nobody but the gate and the operators decides jobs.
+    """Print the service control policy that lets only the gate and the operators decide jobs.
 
     It also keeps everybody but the roles that deploy the stack from changing what makes the gate decide: its policies,
     functions, roles, rules, queues, alarms and records. It covers the account and Region of the gate, and it holds for

@@ -69,7 +69,7 @@ DEMO_JOBS = (
         "tag 40 objects", {"S3PutObjectTagging": {"TagSet": [{"Key": "tier", "Value": "cold"}]}}, 40, _TEAM, by_cli=True
     ),
     DemoJob("untag 2,500 objects", {"S3DeleteObjectTagging": {}}, 2500, _TEAM),
-    DemoJob("untag for nobody", {"S3DeleteObjectTagging": {}}, 5),
+    DemoJob("untag without a team", {"S3DeleteObjectTagging": {}}, 5),
     DemoJob(
         "restore, standard tier", {"S3InitiateRestoreObject": {**_RESTORE, "GlacierJobTier": "STANDARD"}}, 20, _TEAM
     ),

@@ -324,7 +324,7 @@ def _check_gate(gate: LiveGate | None, options: CanaryOptions, place: Place) -> 
     if gate is None:
         if not options.without_gate:
             raise GateAccessError(
-                f"no gate is deployed for {where}, so nobody would decide the canary's jobs; deploy it first, or pass "
+                f"no gate is deployed for {where}, so the canary's jobs would not be decided; deploy it first, or pass "
                 "--without-gate, and the canary confirms its jobs itself. Nothing was made"
             )
         return

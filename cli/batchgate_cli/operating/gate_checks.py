@@ -164,7 +164,9 @@ def subscribers(deployed: Deployed) -> Iterator[Line]:
         yield Line("subscribers", Level.PASS, f"{len(confirmed)} confirmed")
     elif not waiting:
         do = f"set `notify_email` and deploy, or subscribe something to {topic}"
-        yield Line("subscribers", Level.WARN, "nobody gets notices of holds, cancellations and alarms", do)
+        yield Line(
+            "subscribers", Level.WARN, "the topic has no subscriber: holds, cancellations and alarms are not seen", do
+        )
 
 
 # --- What the roles may do ----------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def alarms(deployed: Deployed) -> Iterator[Line]:
     silent = [str(each["AlarmName"]) for each in found if not each["ActionsEnabled"]]
     if silent:
         do = f"`aws cloudwatch enable-alarm-actions --alarm-names {' '.join(silent)}`"
-        yield Line("alarms", Level.WARN, f"the actions of {len(silent)} are disabled: they notify nobody", do)
+        yield Line("alarms", Level.WARN, f"the actions of {len(silent)} are disabled: they send no notification", do)
 
 
 # --- All of it ----------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class AppConfigPolicy(Struct):
                 raise PolicyUnavailableError(self._problem)
             if not self._may_decide(self.clock.now()):
                 raise PolicyUnavailableError(
-                    f"nobody could confirm since {self._confirmed_at:%Y-%m-%dT%H:%M:%SZ} that policy "
+                    f"AppConfig has not confirmed since {self._confirmed_at:%Y-%m-%dT%H:%M:%SZ} that policy "
                     f"{self._policies.version} is still in force: {self._problem}"
                 )
             return self._policies
