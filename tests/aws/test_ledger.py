@@ -32,6 +32,7 @@ from batchgate.gate.ports import (
 )
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
+from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 
@@ -183,6 +184,9 @@ states = st.builds(
     suspended_at=st.none() | instants,
     ungated=st.booleans(),
     missing_since=st.none() | instants,
+    approvals=st.lists(st.builds(Approval, who=texts, at=instants, reason=texts, digest=texts), max_size=3).map(tuple),
+    awaiting=texts,
+    requester=texts,
 )
 
 

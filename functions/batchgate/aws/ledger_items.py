@@ -15,6 +15,7 @@ from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Heartbeat, Pause, Review, Unreadable
 from batchgate.gate.state import Action, State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.approvals import Approval
 from batchgate.policy.wording import first_of
 from batchgate.text import shorten
 
@@ -126,6 +127,8 @@ def _attribute(value: object) -> dict[str, Any]:
             return {"N": str(value // _MICROSECOND)}
         case datetime():
             return {"S": instant_as_text(value)}
+        case tuple() if any(isinstance(each, Struct) for each in value):
+            return {"L": [{"S": msgspec.json.encode(each).decode()} for each in value]}
         case tuple():
             return {"L": [{"S": shorten(each)} for each in first_of(value)]}
         case _:
@@ -144,6 +147,8 @@ def state_of(item: Item) -> State:
             raise ValueError(f"written by a newer version of batchgate (schema {version}, known: {SCHEMA_VERSION})")
         fields: dict[str, Any] = {"ref": ref_of(item), **_NOT_PROJECTED}
         fields |= {name: _value(item[name]) for name in State.__struct_fields__ if name in item}
+        if "approvals" in item:
+            fields["approvals"] = [msgspec.json.decode(each, type=Approval) for each in fields["approvals"]]
         if "held_for_known" in item:
             fields["held_for_known"] = int(item["held_for_known"]["N"]) * _MICROSECOND
         return msgspec.convert(fields, State)

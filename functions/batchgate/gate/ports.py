@@ -7,8 +7,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from batchgate.errors import UnreadableItemError
-from batchgate.gate.state import Action, Instant, State
-from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, Json, RequestedStatus
+from batchgate.gate.state import Action, State
+from batchgate.jobs.model import DateSurvives, Instant, Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
 

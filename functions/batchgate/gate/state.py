@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from batchgate.jobs.model import JobRef, RequestedStatus
+from batchgate.jobs.model import Instant, JobRef, RequestedStatus
+from batchgate.policy.approvals import Approval
 
 
 class Phase(StrEnum):
@@ -83,10 +83,6 @@ LEASE_AT_MOST = timedelta(hours=1)
 """Longer than any invocation: no gate writes a lease that ends later."""
 
 
-Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
-"""An aware instant."""
-
-
 class State(Struct, frozen=True):
     """The state of one job.
 
@@ -128,6 +124,9 @@ class State(Struct, frozen=True):
         suspended_at: Since when the job waits for confirmation; None where S3 did not say.
         ungated: What is held or claimed here did not ask for confirmation.
         missing_since: When S3 first said that it does not know the job; None once S3 has shown it again.
+        approvals: People's approvals of this job, the earliest first, whether they count or not.
+        awaiting: Which approvals the last review still waited for, in words; "" where none would help or are wanted.
+        requester: Who created the job, as CloudTrail has it; "" where that is not known.
     """
 
     ref: JobRef
@@ -164,6 +163,9 @@ class State(Struct, frozen=True):
     suspended_at: Instant | None = None
     ungated: bool = False
     missing_since: Instant | None = None
+    approvals: tuple[Approval, ...] = ()
+    awaiting: str = ""
+    requester: str = ""
 
     def lease_is_live(self, now: datetime) -> bool:
         """Whether only the claim's owner may act. A lease that ends too far ahead was written by no gate."""

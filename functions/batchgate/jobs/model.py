@@ -4,15 +4,18 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, Self, TypeAlias
+from typing import Annotated, Final, Self, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from batchgate.errors import JobDescriptionError
 from batchgate.text import shorten
 
 Json: TypeAlias = "bool | int | float | str | datetime | list[Json] | dict[str, Json] | None"
 """What a JSON document, or botocore's reading of an XML one, is made of."""
+
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
+"""An aware instant."""
 
 KNOWN_OPERATIONS = frozenset(
     {

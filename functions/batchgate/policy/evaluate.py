@@ -70,6 +70,9 @@ class Decision(Struct, frozen=True, dict=True):
             would not be the verdict any more; None where there is none.
         results: The result of each check of the set, by number.
         not_met: The numbers of those that are not met.
+        lifted: The votes of hold that people's approvals lift; they are none of `votes`.
+        approvers: Whose approvals lift them: the callers' ARNs.
+        awaiting: Beside a hold only: which approvals are still missing, in words; "" where approvals can't lift it.
     """
 
     verdict: Verdict
@@ -84,6 +87,9 @@ class Decision(Struct, frozen=True, dict=True):
     facts: JobFacts
     results: Sequence[Result]
     not_met: AbstractSet[int]
+    lifted: tuple[Vote, ...] = ()
+    approvers: tuple[str, ...] = ()
+    awaiting: str = ""
 
     @property
     def governing_names(self) -> tuple[str, ...]:

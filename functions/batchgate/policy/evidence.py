@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import to_builtins
 
 from batchgate.jobs.model import Job, JobRef, Json
+from batchgate.policy.approvals import Approval
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap
 from batchgate.policy.trace import StatementTrace
@@ -111,6 +112,8 @@ def _plain(value: object) -> Json:
             return {"result": str(result), "why": why}
         case JobRef():
             return value.arn
+        case Approval():
+            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
         case datetime():
             return value.isoformat()
         case frozenset():

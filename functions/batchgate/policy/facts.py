@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from batchgate.jobs.arns import NoBucket, ObjectPlace, bucket_name, object_place
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
+from batchgate.policy.approvals import Approval
 
 
 class Result(IntEnum):
@@ -74,6 +75,8 @@ class JobFacts(Struct, frozen=True):
         manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is evaluated.
         unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
+        approvals: People's approvals of the job as it is at this instant.
+        requester: Who created the job: the ARN in CloudTrail's record.
     """
 
     ref: JobRef
@@ -99,6 +102,8 @@ class JobFacts(Struct, frozen=True):
     manually_approved: bool
     now: datetime
     unknown_members: tuple[str, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    requester: str | Gap = NOT_READ
 
     def ends(self, grace: timedelta) -> datetime | None:
         """When a grace ends; None for never, where S3 does not report since when the job is Suspended."""
