@@ -13,6 +13,9 @@ from batchgate_cli.local.ministack import running_ministack
 # The gate decides by the time-zone data of its own asset; so do the tests, whatever this machine has.
 zoneinfo.reset_tzpath(())
 
+# A command that a test runs and that a signal kills prints where each of its threads was.
+os.environ["PYTHONFAULTHANDLER"] = "1"
+
 CHECKOUT = Path(__file__).resolve().parent
 
 # No deadline: how long one example takes says more about the machine's other work than about the code.

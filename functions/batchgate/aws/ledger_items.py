@@ -38,6 +38,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _NOT_PROJECTED: Final = {"verdict": "", "reason": "", "decided_by": "", "policy_version": "", "due_at": None}
 """What the index of open items may leave out of a state."""
 
+_HEARTBEATS: Final = msgspec.json.Decoder(Heartbeat)
+_STATES: Final = msgspec.json.Decoder(State)
+"""Made at import, though States are converted and not decoded: see `validation._document_type`."""
+
 
 # --- Keys and instants --------------------------------------------------------------------------------
 
@@ -238,7 +242,7 @@ def pause_of(item: Item) -> Pause | None:
 def heartbeat_of(item: Item) -> Heartbeat | None:
     """What the last sweep left; None where it can't be read."""
     try:
-        return msgspec.json.decode(item["heartbeat"]["S"], type=Heartbeat)
+        return _HEARTBEATS.decode(item["heartbeat"]["S"])
     except MALFORMED:
         return None
 
