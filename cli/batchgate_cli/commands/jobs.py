@@ -16,6 +16,7 @@ from batchgate.errors import (
 from batchgate.gate.people import approve_for, cancel_for
 from batchgate.gate.ports import Review
 from batchgate.gate.state import Phase, RequestedAction, State
+from batchgate_cli.commands import record
 from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, Exit, reported_errors, show_error
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.confirm import confirm
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 app = command_group(
     "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
 )
+
+app.add("record", epilog=record.EPILOG)(record.record)
 
 JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
 ReasonOption = Annotated[

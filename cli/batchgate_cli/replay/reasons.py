@@ -1,0 +1,55 @@
+"""Status update reasons read back: who decided a job, as far as the text on the job says."""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+
+class DecidedBy(StrEnum):
+    """Who decided a job."""
+
+    POLICY = "policy"
+    """The gate, by its policies."""
+    PEOPLE = "people"
+    """The gate, by people's approvals or by one person's decision."""
+    OTHERS = "others"
+    """Somebody outside the gate: its reason is not on the job."""
+    S3 = "S3"
+    """Nobody: S3 failed the job."""
+    UNKNOWN = "unknown"
+
+
+class Reason(Struct, frozen=True):
+    """What a reason of the gate's says.
+
+    Attributes:
+        approved: True for approved, False for cancelled.
+        by: POLICY or PEOPLE.
+        said: What stands between the verdict and the versions.
+        policy_version: The policies' version; "" where there is none.
+        claim_id: The claim.
+    """
+
+    approved: bool
+    by: DecidedBy
+    said: str
+    policy_version: str
+    claim_id: str
+
+
+_GATE: Final = re.compile(
+    r"batchgate: (?P<did>approved|cancelled)(?P<said>[ ,].*?) "
+    r"\[(?:policy (?P<version>[0-9a-f]{12}) )?claim (?P<claim>[0-9a-zA-Z]{8})\]"
+)
+_PEOPLE: Final = re.compile(r" by (?:arn:[^ ]*: |.*, lifting \d+ holds?(?::|$))")
+
+
+def read_reason(text: str | None) -> Reason | None:
+    """The gate's reason; None where the text is none of the gate's."""
+    found = _GATE.fullmatch(text or "")
+    if found is None:
+        return None
+    by = DecidedBy.PEOPLE if _PEOPLE.match(found["said"]) else DecidedBy.POLICY
+    return Reason(found["did"] == "approved", by, found["said"], found["version"] or "", found["claim"])
