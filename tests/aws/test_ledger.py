@@ -714,6 +714,27 @@ def test_what_was_cancelled_in_a_time_is_found(ledger: Ledger) -> None:
         assert ledger.cancelled(after, begins) == []
 
 
+def test_what_was_settled_in_a_time_is_found(on_dynamodb: DynamoLedger) -> None:
+    """However it ended, across days, oldest first; and nothing that was settled before, after, or not at all."""
+    begins, ends = NOW, NOW + timedelta(days=2)
+    for at in (begins, ends + timedelta(microseconds=1)):
+        on_dynamodb.write(cancelled(new_job(), at), replacing=None)
+    kinds: list[dict[str, Any]] = [
+        {"direction": RequestedAction.APPROVE},
+        {"direction": RequestedAction.CANCEL},
+        {"outcome": Outcome.SUPERSEDED, "direction": None},
+        {"outcome": Outcome.LAPSED, "direction": None},
+    ]
+    expected = [
+        on_dynamodb.write(replace(cancelled(new_job(), begins + timedelta(hours=15 * number)), **kind), replacing=None)
+        for number, kind in enumerate(kinds)
+        if number
+    ]
+    on_dynamodb.write(replace(cancelled(new_job(), begins), decided_at=None), replacing=None)
+    assert on_dynamodb.settled(begins, ends) == expected
+    assert on_dynamodb.settled(ends, begins) == []
+
+
 def test_every_page_of_what_was_cancelled_is_read(on_dynamodb: DynamoLedger) -> None:
     """Two a page, as if they were large; an item of another version is reported, and hides none."""
     refs = [new_job() for _ in range(5)]

@@ -40,10 +40,11 @@ class Reason(Struct, frozen=True):
 
 
 _GATE: Final = re.compile(
-    r"batchgate: (?P<did>approved|cancelled)(?P<said>[ ,].*?) "
+    r"batchgate: (?P<did>approved|cancelled)(?P<said>[ ,:].*?) "
     r"\[(?:policy (?P<version>[0-9a-f]{12}) )?claim (?P<claim>[0-9a-zA-Z]{8})\]"
 )
-_PEOPLE: Final = re.compile(r" by (?:arn:[^ ]*: |.*, lifting \d+ holds?(?::|$))")
+_ONE_PERSON: Final = re.compile(r" by arn:[^ ]*: ")
+_APPROVALS: Final = re.compile(r" by .*(?:, lifting [0-9]+ holds?(?::|$)| met(?:, [0-9]+ lifted by .*)?, approved by )")
 
 
 def read_reason(text: str | None) -> Reason | None:
@@ -51,5 +52,7 @@ def read_reason(text: str | None) -> Reason | None:
     found = _GATE.fullmatch(text or "")
     if found is None:
         return None
-    by = DecidedBy.PEOPLE if _PEOPLE.match(found["said"]) else DecidedBy.POLICY
-    return Reason(found["did"] == "approved", by, found["said"], found["version"] or "", found["claim"])
+    approved, said = found["did"] == "approved", found["said"]
+    people = _ONE_PERSON.match(said) or (approved and _APPROVALS.match(said))
+    by = DecidedBy.PEOPLE if people else DecidedBy.POLICY
+    return Reason(approved, by, said, found["version"] or "", found["claim"])

@@ -97,7 +97,7 @@ def read_recording(path: Path) -> Iterator[RecordedJob]:
     lines_of: dict[str, int] = {}
     for number, document in read_documents(path):
         try:
-            recorded = _recorded(document)
+            recorded = recorded_from(document)
         except (JobDescriptionError, ValueError) as error:
             raise RecordingError(f"{path}:{number}: {error}; {_EXPECTED}") from error
         arn = recorded.job.ref.arn
@@ -159,7 +159,7 @@ def _document(path: Path, number: int, text: str) -> dict[str, Json]:
     return document
 
 
-def _recorded(document: Mapping[str, Json]) -> RecordedJob:
+def recorded_from(document: Mapping[str, Json]) -> RecordedJob:
     """One job.
 
     Raises:

@@ -274,29 +274,42 @@ class DynamoLedger(Struct):
 
     def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
         """The index of what was settled, all pages of each day."""
+        return self._settled(
+            after,
+            until,
+            {":cancel": {"S": str(RequestedAction.CANCEL)}, ":applied": {"S": str(Outcome.APPLIED)}},
+            {"#direction": "direction", "#outcome": "outcome"},
+            FilterExpression="#direction = :cancel AND #outcome = :applied",
+        )
+
+    def settled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """Every job whose end was settled in this time, by the time; a hint as `open_items`."""
+        return self._settled(after, until, {}, {})
+
+    def _settled(
+        self,
+        after: datetime,
+        until: datetime,
+        values: Mapping[str, Any],
+        names: Mapping[str, str],
+        **narrowed: Any,  # noqa: ANN401 - as the API has it
+    ) -> list[State | Unreadable]:
         found: list[State | Unreadable] = []
         if after >= until:
             return found  # which DynamoDB refuses to search
         days = (until.astimezone(UTC).date() - after.astimezone(UTC).date()).days
         for number in range(days + 1):
-            values = {
-                ":day": {"S": f"{after.astimezone(UTC) + timedelta(days=number):%Y-%m-%d}"},
-                ":after": {"S": instant_as_text(after + _MICROSECOND)},
-                ":until": {"S": instant_as_text(until)},
-                ":cancel": {"S": str(RequestedAction.CANCEL)},
-                ":applied": {"S": str(Outcome.APPLIED)},
-            }
             pages = self._pages(
                 IndexName=DAY_INDEX,
                 KeyConditionExpression="#day = :day AND #at BETWEEN :after AND :until",
-                FilterExpression="#direction = :cancel AND #outcome = :applied",
-                ExpressionAttributeNames={
-                    "#day": "day",
-                    "#at": "decided_at",
-                    "#direction": "direction",
-                    "#outcome": "outcome",
+                ExpressionAttributeNames={"#day": "day", "#at": "decided_at", **names},
+                ExpressionAttributeValues={
+                    ":day": {"S": f"{after.astimezone(UTC) + timedelta(days=number):%Y-%m-%d}"},
+                    ":after": {"S": instant_as_text(after + _MICROSECOND)},
+                    ":until": {"S": instant_as_text(until)},
+                    **values,
                 },
-                ExpressionAttributeValues=values,
+                **narrowed,
             )
             found += map(state_or_why_not, pages)
         return found
