@@ -267,7 +267,7 @@ def test_a_job_is_evaluated_at_its_creation_where_nothing_else_is_known(tmp_path
     replayed = Replayed(stage, tmp_path)
     [row] = replayed.run(UP_TO_THREE)["jobs"]
     assert (row["change"], row["since_is_exact"]) == ("same", False)
-    assert "1 jobs are evaluated at their creation" in replayed.text(UP_TO_THREE)
+    assert "since when they waited: 1 job\n" in replayed.text(UP_TO_THREE)
 
 
 # --- the command --------------------------------------------------------------------------------------
@@ -398,3 +398,27 @@ def test_live_jobs_are_replayed(served: Served, monkeypatch: pytest.MonkeyPatch,
     assert {call.operation for call in stage.emulator.calls if call.operation.startswith("Update")} == {
         "UpdateJobStatus"
     }
+
+
+# --- the report ---------------------------------------------------------------------------------------
+
+
+def test_a_report_is_written_beside_the_answer(stage: Stage, tmp_path: Path) -> None:
+    """With the same summary; nothing in it comes from elsewhere. tests/e2e/browser shows it in a browser."""
+    stage.review(stage.create(2))
+    replayed = Replayed(stage, tmp_path)
+    report = tmp_path / "report.html"
+    said = replayed.text(CANCEL_ALL, "--html", str(report))
+    page = report.read_text()
+    assert "1 of 1 job would be decided otherwise" in said
+    assert '<p class="answer">1 of 1 job would be decided otherwise</p>' in page
+    assert "default-src 'none'" in page
+    assert [word for word in ("http://", "https://", "@import", "url(") if word in page] == []
+
+
+def test_a_report_of_no_jobs_is_one(tmp_path: Path) -> None:
+    """An empty recording is no error."""
+    replayed = Replayed(Stage(), tmp_path)
+    report = tmp_path / "report.html"
+    assert "0 of 0 jobs would be decided otherwise" in replayed.text(APPROVE_ALL, "--html", str(report))
+    assert "0 of 0 jobs" in report.read_text()

@@ -159,7 +159,10 @@ def recorded(stage: Stage, folder: Path) -> list[PastJob]:
 
 def steps_of(fate: Fate) -> list[tuple[Any, ...]]:
     """What a replay found, in the words of the ledger."""
-    return [(each.at, str(each.end), each.reason, each.until, each.cancels_at) for each in fate.steps]
+    ends = {End.EXPIRED: "cancelled"}
+    return [
+        (each.at, ends.get(each.end, str(each.end)), each.reason, each.until, each.cancels_at) for each in fate.steps
+    ]
 
 
 def reviews_of(stage: Stage, ref: JobRef) -> list[tuple[Any, ...]]:

@@ -58,6 +58,9 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             show_default=False,
         ),
     ] = None,
+    html: Annotated[
+        Path | None, option(metavar="FILE", help="Also write a report, one page that needs no network.")
+    ] = None,
     fail_on: Annotated[
         FailOn | None,
         option(
@@ -116,6 +119,10 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             found = _of_s3(aws, calls_per_second, suspended_date_survives, now)
         result = replaying.replay(found, loaded, other, source)
         show_notes([f"not replayed: {each}" for each in unread])
+        if html is not None:
+            from batchgate_cli.replay.report import page
+
+            html.write_text(page(result, now), encoding="utf-8")
         if output is Output.JSON:
             print(json.dumps(as_json(result), indent=2))
         else:

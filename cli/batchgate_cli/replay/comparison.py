@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchgate.jobs.model import Json
 from batchgate.policy.compiled import Kind, Verdict
@@ -88,9 +89,12 @@ class Row(Struct, frozen=True):
 
     def waited(self, ending: Ending) -> timedelta | None:
         """For how long the job waited for its decision; None where that is not known, or people decide."""
-        if self.since is None or ending.at is None or ending.end not in (End.APPROVED, End.CANCELLED):
+        if self.since is None or ending.at is None or ending.end not in _DECIDED:
             return None
         return max(ending.at - self.since, timedelta(0))
+
+
+_DECIDED: Final = (End.APPROVED, End.CANCELLED)
 
 
 # --- Endings ------------------------------------------------------------------------------------------
@@ -108,7 +112,7 @@ def as_replayed(fate: Fate, missing: Sequence[Gap] = ()) -> Ending:
         why = f"it depends on what was not recorded: {', '.join(subjects)}"
         return Ending(End.UNKNOWN, DecidedBy.UNKNOWN, reason=end.reason, why_unknown=why)
     by = DecidedBy.UNKNOWN
-    if end.end in (End.APPROVED, End.CANCELLED):
+    if end.end in (*_DECIDED, End.EXPIRED):
         by = DecidedBy.PEOPLE if decision.approvers else DecidedBy.POLICY
     return Ending(
         end.end,
@@ -118,6 +122,12 @@ def as_replayed(fate: Fate, missing: Sequence[Gap] = ()) -> Ending:
         statements=_deciding(decision),
         check=_check(decision),
     )
+
+
+def held_for_people(after: Ending, fate: Fate | None) -> Ending:
+    """The end of a job that people decided before policies would have: until then these held it."""
+    held = [step.reason for step in fate.steps if step.end is End.HELD] if fate else []
+    return replace(after, end=End.HELD, by=DecidedBy.UNKNOWN, at=None, reason=held[-1] if held else after.reason)
 
 
 def not_replayed(why: str) -> Ending:
@@ -187,11 +197,8 @@ def compare_with_what_happened(before: Ending, after: Ending, since: datetime | 
     """
     if End.UNKNOWN in (before.end, after.end) or before.end is End.PREPARING:
         return Change.UNKNOWN
-    if before.by in (DecidedBy.PEOPLE, DecidedBy.OTHERS, DecidedBy.UNKNOWN) and before.end in _DECIDED:
-        latest = before.at or before.at_latest
-        if after.end is End.HELD or after.by is DecidedBy.PEOPLE:
-            return Change.SAME
-        if latest is not None and after.at is not None and latest <= after.at:
+    if is_of_people(before):
+        if is_left_to_people(before, after):
             return Change.SAME
         if before.at is None and after.at != since:
             return Change.UNKNOWN
@@ -199,14 +206,24 @@ def compare_with_what_happened(before: Ending, after: Ending, since: datetime | 
     return _compare(before, after, SAME_TIME)
 
 
+def is_of_people(before: Ending) -> bool:
+    """Whether others than the policies decided it."""
+    return before.end in _DECIDED and before.by in (DecidedBy.PEOPLE, DecidedBy.OTHERS, DecidedBy.UNKNOWN)
+
+
+def is_left_to_people(before: Ending, after: Ending) -> bool:
+    """Whether policies hold a job for as long as people took to decide it."""
+    latest = before.at or before.at_latest
+    if after.end in (End.HELD, End.EXPIRED) or after.by is DecidedBy.PEOPLE:
+        return True
+    return latest is not None and after.at is not None and latest <= after.at
+
+
 def compare_with_replay(before: Ending, after: Ending) -> Change:
     """How two replays compare."""
     if End.UNKNOWN in (before.end, after.end):
         return Change.UNKNOWN
     return _compare(before, after, timedelta(0))
-
-
-_DECIDED: Final = (End.APPROVED, End.CANCELLED)
 
 
 def _compare(before: Ending, after: Ending, tolerance: timedelta) -> Change:

@@ -31,6 +31,8 @@ class End(StrEnum):
     CANCELLED = "cancelled"
     HELD = "held"
     """Held until S3 failed it, or for as long as it is known: it is for people to decide."""
+    EXPIRED = "expired"
+    """Held, and cancelled when the longest time for a hold was over: people had not decided it."""
     UNGATED = "ungated"
     """It did not ask for confirmation, and ran."""
     PREPARING = "preparing"
@@ -114,9 +116,9 @@ def follow(
             break
         valid_until = decision.until if course.expired else decision.valid_until
         if course.action is not None and (valid_until is None or now + UPDATE_TAKES_AT_MOST < valid_until):
-            approves = course.action is RequestedAction.APPROVE
+            ending = End.APPROVED if course.action is RequestedAction.APPROVE else End.CANCELLED
             reason = status_update_reason(decision, claim_id, expired=course.expired)
-            steps.append(Step(now, End.APPROVED if approves else End.CANCELLED, reason))
+            steps.append(Step(now, End.EXPIRED if course.expired else ending, reason))
             break
         if course.action is not None:  # the window closes before the update would arrive: the gate tries again
             changes = valid_until

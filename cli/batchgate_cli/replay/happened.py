@@ -114,7 +114,9 @@ def happened(recorded: RecordedJob, asks: AsksForConfirmation) -> Happened:
             reason=reason,
         )
     if job.status in _CANCELLED:
-        return Happened(End.CANCELLED, by, at=recorded.ended, reason=reason)
+        return Happened(
+            End.EXPIRED if gates is not None and gates.expired else End.CANCELLED, by, at=recorded.ended, reason=reason
+        )
     if job.status in _FAILED and not reason and _waited_too_long(recorded):
         return Happened(End.HELD, DecidedBy.S3, at=recorded.ended)
     return Happened(End.UNKNOWN, reason=reason, why_unknown="it failed, and S3 does not say whether it was approved")

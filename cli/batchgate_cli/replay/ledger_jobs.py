@@ -12,7 +12,7 @@ from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result
 from batchgate_cli.replay.course import End
 from batchgate_cli.replay.happened import Happened
-from batchgate_cli.replay.reasons import DecidedBy
+from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED
 from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, PastJob
 
@@ -85,7 +85,9 @@ def _happened(state: State, decided_at: datetime | None) -> Happened:
     people = DecidedBy.PEOPLE if state.people else DecidedBy.POLICY
     match state.phase, state.outcome:
         case Phase.SETTLED, Outcome.APPLIED:
-            end = End.APPROVED if state.direction is RequestedAction.APPROVE else End.CANCELLED
+            reason = read_reason(state.reason)
+            ended = End.EXPIRED if reason is not None and reason.expired else End.CANCELLED
+            end = End.APPROVED if state.direction is RequestedAction.APPROVE else ended
             return Happened(end, people, decided_at, at_latest=state.decided_at, reason=state.reason)
         case Phase.SETTLED, Outcome.UNGATED:
             return Happened(End.UNGATED)

@@ -38,6 +38,13 @@ class Reason(Struct, frozen=True):
     policy_version: str
     claim_id: str
 
+    @property
+    def expired(self) -> bool:
+        """Whether the job was cancelled because it was held for too long."""
+        return not self.approved and self.said.startswith(_EXPIRED)
+
+
+_EXPIRED: Final = ", held for more than "
 
 _GATE: Final = re.compile(
     r"batchgate: (?P<did>approved|cancelled)(?P<said>[ ,:].*?) "

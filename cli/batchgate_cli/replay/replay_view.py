@@ -17,7 +17,7 @@ ROWS_SHOWN: Final = 40
 """Jobs in the terminal's table; the JSON and the report have all."""
 
 _HOUR: Final = timedelta(hours=1)
-_STYLES: Final = {End.APPROVED: "green", End.CANCELLED: "red", End.HELD: "yellow"}
+_STYLES: Final = {End.APPROVED: "green", End.CANCELLED: "red", End.HELD: "yellow", End.EXPIRED: "yellow"}
 
 
 def show(replay: Replay) -> None:
@@ -31,11 +31,16 @@ def show(replay: Replay) -> None:
     _show_use(replay)
 
 
+def jobs(count: int) -> str:
+    """A number of jobs in words."""
+    return f"{count} job{'' if count == 1 else 's'}"
+
+
 def headline(replay: Replay) -> str:
     """The answer in one line."""
     counts = replay.changes()
     otherwise = counts[Change.OTHERWISE]
-    of = f"{otherwise} of {len(replay.rows)} job{'' if len(replay.rows) == 1 else 's'} would be decided otherwise"
+    of = f"{otherwise} of {jobs(len(replay.rows))} would be decided otherwise"
     more = [
         f"{counts[change]} {words}"
         for change, words in (
@@ -55,13 +60,13 @@ def notes(replay: Replay) -> list[str]:
     lines = [f"{replay.source}, by policy version {replay.policies}, compared with {compared}"]
     inexact = sum(not row.since_is_exact for row in replay.rows)
     if inexact:
-        lines.append(f"{inexact} jobs are evaluated at their creation: S3 does not report since when they waited")
+        lines.append(f"evaluated at their creation, as S3 does not report since when they waited: {jobs(inexact)}")
     if replay.was_shadow:
         lines.append("a policy set in shadow mode is replayed as if enforced")
     if replay.redacted:
         lines.append("names in the recording are replaced: checks of names see the replacements")
     reasons = Counter(why_unknown(row) for row in replay.rows if row.change is Change.UNKNOWN)
-    lines += [f"{count} can't be known: {why}" for why, count in reasons.most_common()]
+    lines += [f"{jobs(count)} can't be known: {why}" for why, count in reasons.most_common()]
     return lines
 
 
@@ -75,6 +80,10 @@ def in_words(ending: Ending) -> str:
     match ending.end, ending.by:
         case End.HELD, DecidedBy.S3:
             return "held until S3 failed it"
+        case End.HELD, DecidedBy.UNKNOWN:
+            return "held for people"
+        case End.EXPIRED, _:
+            return "held until it expired"
         case End.HELD | End.UNGATED | End.UNKNOWN | End.PREPARING, _:
             return str(ending.end)
         case _, DecidedBy.POLICY:
@@ -103,11 +112,11 @@ def waiting_in_words(replay: Replay) -> str:
     """Hours of waiting added or saved."""
     total = replay.waiting()
     if not total.jobs:
-        return f"waiting: not known of any of {total.unknown} jobs"
+        return f"waiting: not known of any of {jobs(total.unknown)}"
     change = total.after - total.before
     way = f"{length(abs(change))} {'more' if change > timedelta(0) else 'less'}" if change else "no change"
-    unknown = f"; not known of {total.unknown}" if total.unknown else ""
-    return f"waiting: {length(total.after)} instead of {length(total.before)} over {total.jobs} jobs ({way}){unknown}"
+    unknown = f"; not known of {jobs(total.unknown)}" if total.unknown else ""
+    return f"waiting: {length(total.after)} instead of {length(total.before)} over {jobs(total.jobs)} ({way}){unknown}"
 
 
 def _show_changed(replay: Replay) -> None:
@@ -135,7 +144,7 @@ def _show_changed(replay: Replay) -> None:
     text_console().print(table)
     left = len(replay.changed) - ROWS_SHOWN
     if left > 0:
-        print_line(f"... and {left} more; --output json has all")
+        print_line(f"... and {left} more; --output json and --html have all")
     print_line()
 
 
@@ -177,7 +186,7 @@ def _show_use(replay: Replay) -> None:
     print_line()
     text_console().print(table)
     for rule, count in sorted(replay.usage.rules.items()):
-        print_line(f"the rule {rule}: {count} jobs")
+        print_line(f"the rule {rule}: {jobs(count)}")
     if unused := [each.name for each in replay.usage.never_used]:
         print_line(printable_line(f"never used: {', '.join(unused)}"))
     for statement, requirement in replay.usage.never_decided:

@@ -14,18 +14,21 @@ from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
 from batchgate_cli.authoring.policy_file import LoadedPolicy
 from batchgate_cli.replay.comparison import (
     CHANGED,
+    Change,
     Replay,
     Row,
     as_it_was,
     as_replayed,
     compare_with_replay,
     compare_with_what_happened,
+    held_for_people,
+    is_of_people,
     not_replayed,
     trace_of,
 )
 from batchgate_cli.replay.course import Fate, follow
 from batchgate_cli.replay.happened import Happened, happened, start_of, waited
-from batchgate_cli.replay.reasons import read_reason
+from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED, RecordedJob
 from batchgate_cli.replay.usage import Usage
 
@@ -140,6 +143,8 @@ def _row(past: PastJob, policies: PolicySet, against: PolicySet | None, usage: U
     if against is None:
         before = as_it_was(past.happened)
         change = compare_with_what_happened(before, after, past.known[0].now if past.known else None)
+        if change is Change.SAME and is_of_people(before) and after.by is not DecidedBy.PEOPLE:
+            after = held_for_people(after, fate)
     else:
         before = as_replayed(_follow(past, against, []), past.missing) if past.known else after
         change = compare_with_replay(before, after)
