@@ -45,7 +45,7 @@ def write(stage: Stage, file: Path) -> None:
         lines = plain.read_bytes()
     file.write_bytes(gzip.compress(lines, mtime=0) if file.suffix == ".gz" else lines)
     jobs = lines.count(b"\n")
-    print(f"{file.relative_to(CHECKOUT)}: {jobs} jobs, {file.stat().st_size:,} bytes")
+    print(f"{file.name}: {jobs} jobs, {file.stat().st_size:,} bytes")
 
 
 def stage_at(policies: Path, start: datetime) -> Stage:

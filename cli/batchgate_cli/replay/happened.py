@@ -97,7 +97,8 @@ def happened(recorded: RecordedJob, asks: AsksForConfirmation) -> Happened:
     if job.status is JobStatus.UNRECOGNISED:
         return Happened(End.UNKNOWN, why_unknown="it has a status that this version does not know")
     if asks is AsksForConfirmation.UNKNOWN:
-        return Happened(End.UNKNOWN, reason=reason, why_unknown="S3 does not say whether it waited for confirmation")
+        why = "S3 does not say whether the job waited for confirmation"
+        return Happened(End.UNKNOWN, reason=reason, why_unknown=why)
     if asks is AsksForConfirmation.NO:
         return Happened(End.UNGATED, reason=reason)
     if job.status is JobStatus.SUSPENDED:

@@ -58,7 +58,7 @@ def notes(replay: Replay) -> list[str]:
     """What to know before the numbers are believed."""
     compared = f"policy version {replay.against}" if replay.against else "what happened"
     lines = [f"{replay.source}, by policy version {replay.policies}, compared with {compared}"]
-    inexact = sum(not row.since_is_exact for row in replay.rows)
+    inexact = sum(not row.since_is_exact and row.after.end is not End.UNKNOWN for row in replay.rows)
     if inexact:
         lines.append(f"evaluated at their creation, as S3 does not report since when they waited: {jobs(inexact)}")
     if replay.was_shadow:
