@@ -31,6 +31,7 @@ COPY = {
         "SSEAwsKmsKeyId": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/6f0c",
     }
 }
+RETENTION = {"S3PutObjectRetention": {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": "2030-01-01T00:00:00Z"}}}
 NAMES = ("lake-prod-archive", "secret", "apollo", "project", "6f0c", ACCOUNT, "manifests", "nightly", "crew", "ops")
 
 
@@ -47,7 +48,7 @@ def some_jobs(stage: Stage) -> list[JobRef]:
     """A job for each way of ending."""
     approved = stage.create(2, tags={"crew": "ops"})
     cancelled = stage.create(9, Description="nightly copy", Operation=COPY)
-    waiting = stage.create(3)
+    waiting = stage.create(3, Operation=RETENTION)
     stage.review(approved)
     stage.review(cancelled)
     stage.emulator.settle_until(approved.job_id, "Complete")

@@ -359,7 +359,12 @@ def test_the_ledger_has_the_facts_as_evaluated(live: LiveStage, tmp_path: Path) 
 def test_facts_are_read_back_as_they_were() -> None:
     """Whatever a job has, the ledger's facts evaluate as the job's own."""
     stage = Stage(HOLD_ALL)
-    for ref in (stage.create(2, tags={"a": "b"}), stage.create(9), stage.create(2, Description="text")):
+    retention = {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": "2030-01-01T00:00:00Z"}}
+    for ref in (
+        stage.create(2, tags={"a": "b"}),
+        stage.create(9, Description="text"),
+        stage.create(2, Operation={"S3PutObjectRetention": retention}),
+    ):
         review = stage.review(ref)
         assert review.evidence is not None
         kept = review.evidence["facts"]

@@ -1,8 +1,9 @@
 """A replay of recorded jobs comes to what the gate came to: verdict, reason and instant."""
 
 import random
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -11,17 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from batchgate.aws.ledger_items import record_of, review_item
 from batchgate.aws.pace import Unhurried
+from batchgate.errors import RefusedError
+from batchgate.gate.ports import Unreadable
 from batchgate.gate.review import review_job
-from batchgate.gate.state import Phase
+from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.replay.comparison import Change, Row
 from batchgate_cli.replay.course import End, Fate, follow
+from batchgate_cli.replay.ledger_jobs import ledger_jobs
+from batchgate_cli.replay.reasons import DecidedBy
 from batchgate_cli.replay.recorder import Source, record
 from batchgate_cli.replay.recording import read_recording
 from batchgate_cli.replay.replaying import PastJob, recorded_jobs, replay
 from s3batch_emulator import Delays, Switches
+from s3batch_emulator.testing import START
 from tests.flow.stage import ACCOUNT, Stage
 
 AT_ONCE = Delays.every(timedelta(0))
@@ -41,6 +48,10 @@ guardrails:
       - tags: {{team: {{present: true}}}}
         on_violation: cancel
         message: every job names its team
+  - name: retention
+    match: [{{operation: S3PutObjectRetention}}]
+    require:
+      - operation_parameters: {{S3PutObjectRetention.Retention.RetainUntilDate: {{within: 900d}}}}
   - name: not-on-weekends
     match: [{{total_tasks: {{at_least: 5}}}}]
     require: [{{window: {{not: weekends}}}}]
@@ -99,6 +110,9 @@ def create(stage: Stage, choose: random.Random) -> JobRef:
     tags = {"team": choose.choice(["ops", "data"])} if choose.random() < 0.8 else {}
     tags |= {"stage": "prod"} if choose.random() < 0.2 else {}
     more: dict[str, Any] = {"Description": choose.choice(["CHG-12", "nightly"])} if choose.random() < 0.5 else {}
+    if choose.random() < 0.3:
+        until = f"20{choose.randint(27, 30)}-01-01T00:00:00Z"
+        more["Operation"] = {"S3PutObjectRetention": {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": until}}}
     return stage.create(choose.randint(1, 7), tags=tags, Priority=choose.randint(1, 9), **more)
 
 
@@ -106,14 +120,14 @@ class History(NamedTuple):
     """Some weeks of a gate.
 
     Attributes:
-        by_people: What people did with some of the jobs, outside the gate.
+        by_people: When people decided some of the jobs, by the gate or outside.
         again: How often the gate looked at its holds.
         remembered: Whether S3 remembers that a job was Suspended.
     """
 
     stage: Stage
     refs: list[JobRef]
-    by_people: dict[JobRef, str]
+    by_people: dict[JobRef, datetime]
     again: timedelta
     remembered: bool
 
@@ -125,7 +139,7 @@ def history(choose: random.Random) -> History:
     stage.breaker = replace(stage.breaker, cancellations=1000)
     again = choose.choice([timedelta(hours=31), timedelta(days=31)])
     refs: list[JobRef] = []
-    by_people: dict[JobRef, str] = {}
+    by_people: dict[JobRef, datetime] = {}
 
     def review(ref: JobRef) -> None:
         review_job(ref, replace(stage.gate, review_again_after=again))
@@ -144,9 +158,14 @@ def history(choose: random.Random) -> History:
         stage.clock.advance(until - stage.clock.now())
         if due and choose.random() < 0.3:
             ref = choose.choice(due)[1]
-            by_people[ref] = choose.choice(["Ready", "Cancelled"])
-            stage.update_as_a_person(ref, by_people[ref])
-            review(ref)
+            approves = choose.random() < 0.6
+            by_people[ref] = stage.clock.now()
+            if choose.random() < 0.5:
+                stage.update_as_a_person(ref, "Ready" if approves else "Cancelled")
+                review(ref)
+            else:
+                with suppress(RefusedError):  # where it is cancelled in the end, whoever approves it
+                    stage.decide(ref, RequestedAction.APPROVE if approves else RequestedAction.CANCEL)
     return History(stage, refs, by_people, again, remembered)
 
 
@@ -201,7 +220,9 @@ def test_a_replay_comes_to_what_the_gate_came_to(seed: int) -> None:
         fate = follow(policies, job.job, job.known, end=job.ends, claim_id=job.claim_id, review_again_after=again)
         real, replayed = reviews_of(stage, ref), steps_of(fate)
         if ref in by_people:
-            assert replayed[: len(real)] == real
+            before = [each for each in real if each[0] < by_people[ref]]
+            assert before
+            assert replayed[: len(before)] == before
         else:
             assert replayed == real
         seldom = follow(policies, job.job, job.known, end=job.ends, claim_id=job.claim_id)
@@ -220,14 +241,56 @@ def rows_of(stage: Stage, text: str) -> Sequence[Row]:
 def test_the_same_policies_change_nothing(seed: int) -> None:
     """Whatever happened is what a replay with the same policies says; people's decisions are theirs."""
     stage, refs, _, _, remembered = history(random.Random(seed))
-    assert stage.source.enforced is not None
-    text = next(
-        each for each in _every_set() if policy_file.load_text(each).policies.version == stage.source.enforced.version
-    )
-    rows = rows_of(stage, text)
+    rows = rows_of(stage, _text_of(stage))
     assert len(rows) == len(refs)
     allowed = {Change.SAME} if remembered else {Change.SAME, Change.UNKNOWN}
     assert {row.change for row in rows} <= allowed
+
+
+class KeptLedger(NamedTuple):
+    """What the table would have of a stage's ledger."""
+
+    stage: Stage
+
+    def open_items(self) -> Iterator[State]:
+        """What is not settled."""
+        return (each for each in self.stage.ledger.ledger.states.values() if each.phase is not Phase.SETTLED)
+
+    def settled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+        """What is."""
+        states = self.stage.ledger.ledger.states.values()
+        return [each for each in states if each.decided_at is not None and after < each.decided_at <= until]
+
+    def history(self, ref: JobRef) -> list[dict[str, Any]]:
+        """The reviews as they are written to the table and read again."""
+        kept = [each for each in self.stage.recorded if each.ref == ref]
+        return [record for each in kept if (record := record_of(review_item(each, 1))) is not None]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32))
+def test_the_ledger_is_replayed_exactly(seed: int) -> None:
+    """By policy and by people's approvals: the same end, reason and instant as the gate's own decision."""
+    stage, refs, _, _, _ = history(random.Random(seed))
+    now = stage.clock.now()
+    loaded = policy_file.load_text(_text_of(stage))
+    rows = replay(ledger_jobs(KeptLedger(stage), START - timedelta(days=1), now, []), loaded, None, "test").rows
+    assert {row.job_id for row in rows} == {ref.job_id for ref in refs}
+    for row in rows:
+        state = stage.state(next(ref for ref in refs if ref.job_id == row.job_id))
+        outside = state.outcome is Outcome.SUPERSEDED
+        assert row.change is (Change.UNKNOWN if outside else Change.SAME)
+        by_policies = state.outcome is Outcome.APPLIED and state.decided_by.startswith(state.policy_version)
+        if by_policies:
+            assert (row.after.reason, row.after.at) == (state.reason, row.before.at)
+            assert row.after.by is (DecidedBy.PEOPLE if state.people else DecidedBy.POLICY)
+
+
+def _text_of(stage: Stage) -> str:
+    """The policies of a history as they were written."""
+    assert stage.source.enforced is not None
+    version = stage.source.enforced.version
+    return next(each for each in _every_set() if policy_file.load_text(each).policies.version == version)
 
 
 def _every_set() -> list[str]:

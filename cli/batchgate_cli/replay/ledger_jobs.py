@@ -12,6 +12,7 @@ from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result
 from batchgate_cli.replay.course import End
 from batchgate_cli.replay.happened import Happened
+from batchgate_cli.replay.instants import of_generator, of_parameters
 from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED
 from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, PastJob
@@ -133,6 +134,8 @@ def facts_of(kept: Mapping[str, Any]) -> JobFacts:
         ValueError, LookupError, TypeError, AttributeError, JobDescriptionError: They are not, or were too long.
     """
     values = {name: _value(name, each) for name, each in kept.items() if name in JobFacts.__struct_fields__}
+    values["parameters"] = of_parameters(values.get("operation"), values.get("parameters"))
+    values["generator"] = of_generator(values.get("generator"))
     if values.get("tags") == NOT_READ:
         values["tags"] = TAGS_NOT_RECORDED
     if values.get("manifest_bytes") == NOT_READ:

@@ -15,6 +15,7 @@ from batchgate.errors import GateError, JobDescriptionError
 from batchgate.jobs.model import Job, Json
 from batchgate.policy.facts import Gap, Result
 from batchgate.text import shorten
+from batchgate_cli.replay.instants import of_job
 
 TAGS_NOT_RECORDED: Final = Gap(Result.UNMEASURABLE, "the tags are not in the recording")
 
@@ -174,7 +175,7 @@ def recorded_from(document: Mapping[str, Json]) -> RecordedJob:
     timers = progress.get("Timers") if isinstance(progress, dict) else None
     active = timers.get("ElapsedTimeInActiveSeconds") if isinstance(timers, dict) else None
     return RecordedJob(
-        job=Job.from_description(members, known),
+        job=Job.from_description(of_job(members), known),
         tags=_tags(document.get("Tags")),
         recorded_at=_instant(document, "RecordedAt"),
         ended=_instant(members, "TerminationDate"),
