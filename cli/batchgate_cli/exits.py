@@ -26,7 +26,8 @@ class Exit(IntEnum):
 
 
 ALL_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed or a replay changed what "
+    "--fail-on names, 5 a decision was refused, "
     "6 the outcome of a decision is not known yet, 7 a check warned, 8 a check failed, 130 interrupted."
 )
 PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage."

@@ -48,7 +48,8 @@ _EXITS: Mapping[Exit, str] = {
     Exit.FAILED: "failed: for example, a file can't be read, or AWS does not respond",
     Exit.USAGE: "wrong usage of the command",
     Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
-    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",
+    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`, or a replay changed what"
+    " `--fail-on` names",
     Exit.INTERRUPTED: "interrupted",
 }
 

@@ -117,6 +117,9 @@ def test_policies_are_written_checked_tested_and_explained(batchgate: Path, tmp_
     assert output([batchgate, "policy", "test", "cases"], tmp_path).endswith(" passed, 0 failed\n")
     assert "reason: batchgate: " in output([batchgate, "policy", "explain", "first.yaml", "--job", JOB], tmp_path)
     assert json.loads(output([batchgate, "policy", "schema"], tmp_path))["title"]
+    replayed = output([batchgate, "policy", "replay", "first.yaml", "--jobs", JOB, "--html", "report.html"], tmp_path)
+    assert "of 1 job would be decided otherwise" in replayed
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_the_demo_runs_by_its_own_policy(batchgate: Path, tmp_path: Path) -> None:

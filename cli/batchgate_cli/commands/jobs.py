@@ -43,8 +43,6 @@ app = command_group(
     "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
 )
 
-app.add("record", epilog=record.EPILOG)(record.record)
-
 JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
 ReasonOption = Annotated[
     str,
@@ -265,3 +263,6 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
     raise RefusedError(
         f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, so it was decided outside the gate first"
     )
+
+
+app.add("record", epilog=record.EPILOG)(record.record)

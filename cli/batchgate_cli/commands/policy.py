@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 app = command_group("Write, check and test policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP)
 
-app.add("replay", epilog=replay.EPILOG)(replay.replay)
-
 DEPLOYMENT = Path("cdk.json")
 
 
@@ -316,6 +314,9 @@ def _case_files(paths: list[Path]) -> list[Path]:
 def _beside(path: Path) -> str:
     cases = path / "cases"
     return f"; name {cases}" if cases.is_dir() else ""
+
+
+app.add("replay", epilog=replay.EPILOG)(replay.replay)
 
 
 @app.add()
