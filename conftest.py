@@ -46,7 +46,7 @@ MADE_ONCE = {"asset", "gate"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, so that what they share is made once; slow ones start first."""
     for item in items:
-        file = item.path.relative_to(CHECKOUT).as_posix()
+        file = item.location[0]
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
