@@ -7,8 +7,9 @@ from typing import TypeAlias
 from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
 from batchgate.gate.review import requested_action
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
+from batchgate.policy.approvals import short_name
 from batchgate.policy.compiled import Kind, Verdict
-from batchgate.policy.evaluate import Decision
+from batchgate.policy.evaluate import Decision, Vote
 from batchgate.policy.facts import Result
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
@@ -92,7 +93,10 @@ def decision_as_json(decision: Decision, instead: str = "") -> dict[str, Json]:
         "policy_version": decision.policy_version,
         "mode": "shadow" if decision.policies.shadow else "enforce",
         "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
-        "deciding": _deciding(decision),
+        "deciding": _votes_as_json(decision.deciding),
+        "lifted": _votes_as_json(decision.lifted),
+        "approvers": [*decision.approvers],
+        "awaiting": decision.awaiting,
         "unknown_members": [shorten(printable(path), TRACED_AT_MOST) for path in decision.facts.unknown_members],
         "statements": [_statement_as_json(statement) for statement in decision.trace],
     }
@@ -102,14 +106,14 @@ def _iso(when: datetime | None) -> str | None:
     return when.isoformat() if when else None
 
 
-def _deciding(decision: Decision) -> list[Json]:
+def _votes_as_json(votes: Sequence[Vote]) -> list[Json]:
     return [
         {
             "statement": vote.statement.name if vote.statement else None,
             "requirement": vote.requirement.position if vote.requirement else None,
             "rule": None if vote.rule is None else str(vote.rule),
         }
-        for vote in decision.deciding
+        for vote in votes
     ]
 
 
@@ -206,6 +210,13 @@ def _headline(decision: Decision, instead: str) -> list[Styled]:
         line.append((f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim"))
     if decision.if_enforced is not None:
         line.append((f"  (shadow; enforced: {decision.if_enforced})", "magenta"))
+    if decision.approvers:
+        names = ", ".join(printable(short_name(who)) for who in decision.approvers)
+        line.append(f"  approved by {shorten(names, TRACED_AT_MOST, sentence=True)}")
+    if decision.lifted:
+        line.append(f"  ({len(decision.lifted)} hold{'' if len(decision.lifted) == 1 else 's'} lifted)")
+    if decision.awaiting and (decision.policies.asks_for_approvals or decision.facts.approvals):
+        line.append(f"  {printable(decision.awaiting)}")
     return line
 
 
@@ -283,7 +294,9 @@ def _grow_condition(
 def _line(check: ConditionTrace) -> str:
     """What a check came to; those without a value of the job's, in words of their own."""
     if check.kind == "manual_approval":
-        return "manual approval given" if check.result is Result.MET else "manual approval required, not given yet"
+        if check.actual in ("given", "not given yet"):
+            return f"manual approval {'required, ' if check.result is not Result.MET else ''}{check.actual}"
+        return f"manual approval: {check.actual}, want {check.expected}"
     if check.kind == "expires":
         return f"valid {check.expected}" if check.result is Result.MET else f"expired, was valid {check.expected}"
     if check.named_window:
