@@ -25,7 +25,7 @@ from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed, role_needs
 from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS, warning_of
-from batchgate_cli.operating.iam_policies import operators_policy
+from batchgate_cli.operating.iam_policies import People, peoples_policy
 from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
 from batchgate_cli.operating.preflight import BOOTSTRAP_VERSION, NODE_VERSION, PREFLIGHT_CHECKS, Account
 from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
@@ -48,8 +48,9 @@ FOUND = DeployedGate(
     queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
     unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
     undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-undelivered",
-    functions={"job_event": "gate-event", "sweep": "gate-sweep"},
+    functions={"job_event": "gate-event", "sweep": "gate-sweep", "api": "gate-api"},
     roles={"job_event": f"arn:aws:iam::{ACCOUNT}:role/event", "sweep": f"arn:aws:iam::{ACCOUNT}:role/sweep"},
+    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     appconfig=ProfileLocation("app", "env", "profile"),
     topic_arn=TOPIC,
     policy_version=POLICY.policies.version,
@@ -265,7 +266,7 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
 
 def test_operators_may_read_what_the_checks_of_a_gate_read() -> None:
     """By the policy that `batchgate iam operators` prints; who calls everybody may ask."""
-    statements: Any = operators_policy(FOUND)["Statement"]
+    statements: Any = peoples_policy(FOUND, People.OPERATOR)["Statement"]
     allowed = {action for statement in statements for action in statement["Action"]}
     asked = {operation.partition(".")[::2] for _, operation in GATE_CALLS} - {("sts", "GetCallerIdentity")}
     assert {f"{IAM.get(service, service)}:{action}" for service, action in asked} <= allowed
@@ -759,9 +760,9 @@ def test_what_is_asked_of_the_account_is_what_the_template_and_cdk_need() -> Non
 def test_what_the_roles_are_asked_for_is_what_the_stack_grants_them(aws: AwsAnswers) -> None:
     """No action that the template does not allow them, so that a gate as deployed passes."""
     template = json.loads((CHECKOUT / "tests" / "infra" / "template.json").read_text())
-    granted: dict[str, set[str]] = {"job_event": set(), "sweep": set()}
+    granted: dict[str, set[str]] = {"job_event": set(), "sweep": set(), "api": set()}
     for policy in (each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Policy"):
-        for purpose, construct in (("job_event", "JobEventRole"), ("sweep", "SweepRole")):
+        for purpose, construct in (("job_event", "JobEventRole"), ("sweep", "SweepRole"), ("api", "ApiRole")):
             if any(construct in role["Ref"] for role in policy["Roles"]):
                 for statement in policy["PolicyDocument"]["Statement"]:
                     actions = statement["Action"]
