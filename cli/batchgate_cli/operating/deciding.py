@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import click
 
@@ -17,7 +17,7 @@ from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import JobRef, Json
 from batchgate.text import shorten
 from batchgate_cli.exits import Exit, OutcomeUnknownError, reported_as, show_error
-from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, decoded
+from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, at_once, decoded
 from batchgate_cli.operating.api_documents import JobDocument
 from batchgate_cli.operating.aws_output import Printer
 from batchgate_cli.operating.confirm import confirm
@@ -26,9 +26,6 @@ from batchgate_cli.operating.job_view import DONE, changed_lines, plan_lines
 from batchgate_cli.operating.options import GateAccessError
 from batchgate_cli.operating.wording import bare, counted, objects, obstacle
 from batchgate_cli.output import print_line, printable_line, screen_width
-
-T = TypeVar("T")
-ResultT = TypeVar("ResultT")
 
 _WORST_LAST: Final = (Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.NOT_KNOWN_YET)
 _PATHS: Final = {RequestedAction.APPROVE: "approvals", RequestedAction.CANCEL: "cancellation"}
@@ -232,7 +229,8 @@ def _read_all(
         return job, document
 
     with _Progress("reading", len(jobs)) as progress:
-        for job, result in _at_once(read, jobs, progress):
+        for job, result in at_once(read, jobs):
+            progress.step()
             if isinstance(result, GateError):
                 failed.append((job, result))
             else:
@@ -244,22 +242,6 @@ def _read_all(
 def _place(job_id: str, order: Mapping[str, int]) -> int:
     """Where a job stands in the list, by whatever of it was given."""
     return min((number for given, number in order.items() if job_id in given or job_id.startswith(given)), default=0)
-
-
-def _at_once(
-    call: Callable[[T], ResultT], values: Iterable[T], progress: "_Progress | None" = None
-) -> Iterator[ResultT]:
-    """Results as they come. An interruption leaves what was not begun undone."""
-    pool = ThreadPoolExecutor(AT_ONCE, "api")
-    try:
-        futures = [pool.submit(call, each) for each in values]
-        for future in futures:
-            result = future.result()
-            if progress is not None:
-                progress.step()
-            yield result
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Progress:
