@@ -14,7 +14,7 @@ import click
 
 from batchgate.errors import GateError, JobDescriptionError, RefusedError
 from batchgate.gate.state import RequestedAction
-from batchgate.jobs.model import JobRef, Json
+from batchgate.jobs.model import JobRef, JobStatus, Json
 from batchgate.text import shorten
 from batchgate_cli.exits import Exit, OutcomeUnknownError, reported_as, show_error
 from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, at_once, decoded
@@ -22,9 +22,9 @@ from batchgate_cli.operating.api_documents import JobDocument
 from batchgate_cli.operating.aws_output import Printer
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.held_view import beginnings
-from batchgate_cli.operating.job_view import DONE, changed_lines, plan_lines
+from batchgate_cli.operating.job_view import DONE, changed_lines, ended_in_words, plan_lines
 from batchgate_cli.operating.options import GateAccessError
-from batchgate_cli.operating.wording import bare, counted, objects, obstacle
+from batchgate_cli.operating.wording import bare, counted, minute, objects, obstacle
 from batchgate_cli.output import print_line, printable_line, screen_width
 
 _WORST_LAST: Final = (Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.NOT_KNOWN_YET)
@@ -224,8 +224,12 @@ def _read_all(
             document, _ = read_job(api, job, request.account_id)
         except GateError as error:
             return job, error
+        state, status = document.state, (document.job or {}).get("status")
         if document.digest is None:
             return job, RefusedError(f"{document.job_id}: S3 does not show it: {document.error}")
+        if state is not None and state.phase == "settled" and status != JobStatus.SUSPENDED:
+            at = f"at {minute(state.decided_at)} UTC" if state.decided_at else "already"
+            return job, RefusedError(f"{document.job_id}: this job ended {at}: {ended_in_words(state)}")
         return job, document
 
     with _Progress("reading", len(jobs)) as progress:
@@ -307,7 +311,7 @@ def _plan_row(name: str, document: JobDocument) -> tuple[str, ...]:
         printable_line(document.operation or "unknown operation"),
         objects(document.total_tasks),
         f"policies say {document.would or 'nothing'}",
-        document.awaiting or why,
+        why,
     )
 
 

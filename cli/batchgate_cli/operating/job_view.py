@@ -62,10 +62,8 @@ def _job_lines(document: JobDocument, now: datetime) -> Iterator[list[Styled]]:
     yield from _named("status", _status(job, document.state, now), "bold")
     yield from _named("operation", f"{job.get('operation') or 'unknown'}, {objects(job.get('total_tasks'))}")
     for name in ("parameters", "tags", "description", "manifest", "generator", "report"):
-        if job.get(name):
-            yield from _named(name, value_in_words(job[name]))
-    if job.get("tags") == {}:
-        yield from _named("tags", "none")
+        if job.get(name) or (name == "tags" and job.get(name) == {}):
+            yield from _named(name, value_in_words(job[name]) if job[name] else "none")
     if job.get("priority") is not None:
         yield from _named("priority", str(job["priority"]))
     if job.get("role"):
