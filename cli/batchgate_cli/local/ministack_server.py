@@ -55,6 +55,9 @@ _TAKES_TOKEN = re.compile(
 )
 """What only the starting process may ask for. Functions call API Gateway's paths (`/_aws/`) and CloudFormation's."""
 
+_GATEWAY_SAYS = {403: b'{"message":"Forbidden"}', 404: b'{"message":"Not Found"}'}
+"""API Gateway's own answers. *Source*: API Gateway Developer Guide, HTTP APIs."""
+
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length"}
 
 
@@ -107,7 +110,7 @@ class _Gateway:
         _fill_gaps()
         self._admits = admits
         self._roles = app
-        self._may_call = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["may_call"]
+        self._refusal = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["refusal"]
         self._ministack = app.app
         self._batch: str | None = None
         # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
@@ -130,8 +133,9 @@ class _Gateway:
                 body = await _body(receive)
                 receive = _again(body)
                 path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-                if not self._may_call(call, scope["method"], path, query, scope["headers"], body):
-                    await _send(send, 403, [(b"content-type", b"application/json")], b'{"message":"Forbidden"}')
+                status = self._refusal(call, scope["method"], path, query, scope["headers"], body)
+                if status is not None:
+                    await _send(send, status, [(b"content-type", b"application/json")], _GATEWAY_SAYS[status])
                     return
             if self._roles.AUTH:
                 # Where roles count, so do policies that refuse what does not come by TLS; on loopback nothing does.

@@ -212,7 +212,7 @@ def roles(deployed: Deployed) -> Iterator[Line]:
                     why = _why_denied(decisions[action])
                     yield Line("roles", Level.FAIL, f"the role of {purpose} may not {action}: {why}", _ALLOW)
     if able:
-        yield Line("roles", Level.PASS, f"{' and '.join(deployed.found.roles)} may do what they need")
+        yield Line("roles", Level.PASS, f"{', '.join(deployed.found.roles)} may do what they need")
 
 
 _ALLOW: Final = "change what denies it; docs/permissions.md says what each permission is for"
@@ -231,6 +231,10 @@ def role_needs(deployed: Deployed, purpose: str) -> Iterator[tuple[Sequence[str]
         yield actions, deployed.arn("appconfig", configuration)
     if purpose == "job_event":
         yield ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), deployed.queue_arn
+    if purpose == "api":
+        yield ("dynamodb:Query",), table
+        yield ("dynamodb:Query",), f"{table}/index/open"
+        yield ("dynamodb:Query",), f"{table}/index/day"
     if purpose == "sweep":
         yield ("s3:ListJobs",), "*"
         yield ("dynamodb:Query",), f"{table}/index/open"
