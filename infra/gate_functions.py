@@ -150,8 +150,8 @@ class GateFunctions(Construct):
         Validations.of(role).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, and s3:ListJobs, support no resources "
-                "(Service Authorization Reference).",
+                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, s3:ListJobs and cloudtrail:LookupEvents "
+                "support no resources (Service Authorization Reference).",
             )
         )
         Validations.of(function).acknowledge(

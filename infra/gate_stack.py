@@ -97,6 +97,7 @@ class GateStack(Stack):
             policies.grant_reading(function)
             self._grant_deciding(function)
             self._grant_announcing(function)
+            self._grant_finding_requesters(function)
             if settings.manifest_buckets:
                 self._grant_reading_manifests(function, settings.manifest_buckets)
             if settings.manifest_keys:
@@ -240,6 +241,15 @@ class GateStack(Stack):
                 resources=[self.format_arn(service="events", resource="event-bus", resource_name=DECISION_BUS)],
                 conditions={"StringEquals": {"events:source": SERVICE}},
             )
+        )
+
+    def _grant_finding_requesters(self, function: lambda_.Function) -> None:
+        """Grant looking up who created a job.
+
+        *Source*: Service Authorization Reference, AWS CloudTrail: LookupEvents supports no resource and no condition.
+        """
+        function.add_to_role_policy(
+            iam.PolicyStatement(sid="FindRequesters", actions=["cloudtrail:LookupEvents"], resources=["*"])
         )
 
     def _grant_reading_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from batchgate.errors import GateError
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "appconfigdata": frozenset({"GetLatestConfiguration", "StartConfigurationSession"}),
+    "cloudtrail": frozenset({"LookupEvents"}),
     "dynamodb": frozenset(
         {"BatchGetItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "TransactWriteItems"}
     ),

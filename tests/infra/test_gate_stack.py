@@ -134,6 +134,7 @@ class Things:
             "appconfig:StartConfigurationSession": self.configuration,
             "appconfig:GetLatestConfiguration": self.configuration,
             "events:PutEvents": self.bus,
+            "cloudtrail:LookupEvents": "*",
         }
 
 

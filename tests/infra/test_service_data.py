@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from batchgate.aws import announcements, appconfig
+from batchgate.aws import announcements, appconfig, cloudtrail
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.s3control import CONFIG
 from infra.gate_asset import FUNCTIONS
@@ -129,6 +130,18 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         {"TableName": "t"},
         {},
         '{"Table": {"CreationDateTime": 1774591420.0}}',
+    ),
+    ("cloudtrail", "lookup_events"): (
+        cloudtrail.CONFIG,
+        {
+            "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "CreateJob"}],
+            "StartTime": datetime(2026, 3, 27, 6, 1, tzinfo=UTC),
+            "EndTime": datetime(2026, 3, 27, 6, 5, tzinfo=UTC),
+            "MaxResults": 50,
+            "NextToken": "next",
+        },
+        {},
+        '{"Events": [{"EventTime": 1774591420.0, "CloudTrailEvent": "{}"}], "NextToken": "more"}',
     ),
     ("appconfigdata", "start_configuration_session"): (
         appconfig.CONFIG,

@@ -15,7 +15,7 @@ from botocore.config import Config
 from msgspec import Struct
 
 from batchgate import __version__
-from batchgate.aws import announcements, appconfig, notices, s3control
+from batchgate.aws import announcements, appconfig, cloudtrail, notices, s3control
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy
 from batchgate.aws.deployed import GateParameter
@@ -33,9 +33,10 @@ from batchgate.gate.ports import (
     Notices,
     PolicySource,
     Ports,
+    Requesters,
 )
 from batchgate.gate.sweep import Plan
-from batchgate.jobs.model import Job
+from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.facts import Gap
 from batchgate.policy.wording import printable
 
@@ -95,6 +96,7 @@ def open_ports(home: Home, time_left: timedelta, *, paced: bool = False) -> Port
         new_claim_id=lambda: secrets.token_hex(4),
         deadline=clock.now() + time_left,
         breaker=settings.breaker,
+        requesters=_LazyRequesters(),
         notices=_notices(),
         deployed=_deployed() if paced else None,
         adopt_existing=settings.adopt_existing,
@@ -165,6 +167,20 @@ class _LazyManifests:
 @cache
 def _manifests() -> ManifestsApi:
     return StoredManifests(_client("s3", s3control.CONFIG))
+
+
+class _LazyRequesters:
+    """Makes the client of CloudTrail when a requester is asked for: few policies need it."""
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+        """As `CloudTrailRequesters`."""
+        return _requesters().find(ref, created_at)
+
+
+@cache
+def _requesters() -> Requesters:
+    client = _client("cloudtrail", cloudtrail.CONFIG)
+    return cloudtrail.CloudTrailRequesters(client, SystemClock(), Evenly(cloudtrail.CALLS_PER_SECOND))
 
 
 @cache

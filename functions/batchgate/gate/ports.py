@@ -98,6 +98,26 @@ class ManifestsApi(Protocol):
         ...
 
 
+class Requesters(Protocol):
+    """Who created jobs."""
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+        """The ARN of whoever created the job, as AWS recorded it; never a guess.
+
+        A gap that is unknown may be filled at the next review: nothing is recorded yet, or it could not be asked now.
+        An unmeasurable one stays: nothing is recorded, it can't be told from what is, or the gate may not ask.
+        """
+        ...
+
+
+class NoRequesters(Struct, frozen=True):
+    """The `Requesters` port where there is no record to look in."""
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:  # noqa: ARG002 - as the port has it
+        """Nobody is known."""
+        return NOT_READ
+
+
 class PolicySource(Protocol):
     """Where the policies in force come from."""
 
@@ -396,6 +416,7 @@ class Ports(Struct, frozen=True):
     Attributes:
         deadline: When this invocation is ended, finished or not.
         breaker: On cancellations by policy.
+        requesters: Who created jobs; asked only when a policy asks.
         notices: Messages to people; None where no topic is set.
         deployed: The policies that should be in force; None where no deployment put them there.
         adopt_existing: Whether jobs that are older than the gate are decided.
@@ -414,6 +435,7 @@ class Ports(Struct, frozen=True):
     new_claim_id: NewId
     deadline: datetime
     breaker: CircuitBreaker
+    requesters: Requesters = NoRequesters()
     notices: Notices | None = None
     deployed: DeployedPolicy | None = None
     adopt_existing: bool = False
