@@ -276,6 +276,14 @@ def test_a_refused_page_leaves_nobody_known() -> None:
     assert trail.find() == NOT_ASKED
 
 
+@pytest.mark.parametrize("answer", [{}, {"NextToken": "2"}, {"Events": [{"EventName": "CreateJob"}]}])
+def test_an_answer_without_its_list_or_its_records_is_not_an_empty_one(answer: dict[str, Any]) -> None:
+    """Whoever is not in it may have created the job."""
+    trail = Trail(age=timedelta(days=1))
+    trail.stub.add_response("lookup_events", answer)
+    assert trail.find() == NOT_ASKED
+
+
 def test_who_would_wait_long_for_their_turn_asks_another_time() -> None:
     """Two lookups a second are for the whole account and Region: reviews do not queue for them."""
     trail = Trail()

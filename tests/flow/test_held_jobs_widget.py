@@ -94,10 +94,13 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
         ({"block": Block.PAUSED}, "the gate is paused"),
         ({"block": Block.CIRCUIT_BREAKER}, "the circuit breaker holds"),
         ({"block": Block.ADOPTION}, "older than the gate"),
+        ({"awaiting": "1 of 2 approvals"}, "1 of 2 approvals"),
+        ({"awaiting": "1 of 2 approvals", "block": Block.ADOPTION}, "older than the gate; 1 of 2 approvals"),
+        ({"awaiting": "1 of 2 approvals", "until": NOW}, "2026-03-27 12:00 UTC; 1 of 2 approvals"),
     ],
 )
 def test_what_the_job_waits_for(ledger: MemoryLedger, changes: dict[str, Any], until: str) -> None:
-    """Where no window opens."""
+    """A window, a pause, approvals that are missing."""
     ledger.write(held(new_job(), **changes), replacing=None)
     assert Table(widget()).rows[1][4] == until
 
@@ -125,7 +128,10 @@ def test_a_pause_is_seen_at_once(ledger: MemoryLedger) -> None:
 def test_whatever_others_wrote_is_text(text: str) -> None:
     """No tag, no attribute, nothing that a browser would run."""
     made = MemoryLedger(SteppedClock(NOW))
-    made.write(held(new_job(), reason=f"<script>{text}", operation=f"'\"><img src=x onerror=1>{text}"), replacing=None)
+    made.write(
+        held(new_job(), reason=f"<script>{text}", awaiting=f"<b>{text}", operation=f"'\"><img src=x onerror=1>{text}"),
+        replacing=None,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "_ledger", lambda home: made)
         table = Table(widget())

@@ -380,6 +380,8 @@ def test_settings_reach_the_functions() -> None:
             circuit_breaker_cancellations=3,
             circuit_breaker_minutes=60,
             sweep_calls_per_second=7,
+            ledger_retention_days=3653,
+            chat=True,
             untagged_answer_lacks_tags="true",
         )
     )
@@ -391,6 +393,8 @@ def test_settings_reach_the_functions() -> None:
     assert said["BATCHGATE_ADOPT_EXISTING"] == "evaluate"
     assert said["BATCHGATE_CIRCUIT_BREAKER"] == "3/60"
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
+    assert said["BATCHGATE_LEDGER_RETENTION_DAYS"] == "3653"
+    assert said["BATCHGATE_CHAT"] == "true"
     assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
     [parameter] = template.find_resources("AWS::SSM::Parameter").values()
     assert '"untagged_answer_lacks_tags":"true"' in json.dumps(parameter["Properties"]["Value"]).replace("\\", "")

@@ -95,19 +95,23 @@ class CloudTrailRequesters(Struct, frozen=True):
         return TOO_MANY
 
     def _look_up(self, created_at: datetime, token: str) -> tuple[list[str], str]:
-        """The records of one page, and the next page's token; "" after the last."""
+        """The records of one page, and the next page's token; "" after the last.
+
+        An answer without its list is none, and so is an event without its record: it may be of the requester.
+        """
         following = {"NextToken": token} if token else {}
-        answer = make_call(
-            lambda: self.client.lookup_events(
+
+        def page() -> tuple[list[str], str]:
+            answer = self.client.lookup_events(
                 LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateJob"}],
                 StartTime=created_at - AROUND,
                 EndTime=created_at + AROUND,
                 MaxResults=_PAGE,
                 **following,
             )
-        )
-        records = [str(event.get("CloudTrailEvent") or "") for event in answer.get("Events", ())]
-        return records, answer.get("NextToken", "")
+            return [event["CloudTrailEvent"] for event in answer["Events"]], answer.get("NextToken", "")
+
+        return make_call(page)
 
     def _one_of(self, callers: set[str], created_at: datetime) -> str | Gap:
         if len(callers) > 1:

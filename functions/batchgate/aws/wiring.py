@@ -204,7 +204,7 @@ def open_ledger(home: Home) -> DecisionLedger:
 def _ledger(home: Home) -> DecisionLedger:
     client = _client("dynamodb", ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
-    return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock())
+    return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock(), _settings().ledger_kept)
 
 
 @cache
@@ -220,7 +220,7 @@ def _notices() -> Notices | None:
     topic_arn = _settings().topic_arn
     if not topic_arn:
         return None
-    return notices.TopicNotices(_client("sns", announcements.CONFIG), topic_arn, SystemClock())
+    return notices.TopicNotices(_client("sns", announcements.CONFIG), topic_arn, SystemClock(), chat=_settings().chat)
 
 
 @cache
