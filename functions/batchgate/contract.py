@@ -55,6 +55,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
         sweep_minutes: How often a sweep is started.
+        api_url: The API that people decide through, without a slash at the end.
         ledger_table: The ledger's table.
         queue_url: Job events that wait for their review.
         unreviewed_url: Dead letters: events that the gate failed on.
@@ -74,6 +75,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
     sweep_minutes: int = 1
+    api_url: str = ""
     ledger_table: str
     queue_url: str = ""
     unreviewed_url: str = ""
