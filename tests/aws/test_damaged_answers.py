@@ -4,6 +4,7 @@ The real client reads what a stub of the connection gives it. Two properties: no
 that is not the port's own, and none ever as a fact that S3 did not state.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import item_of
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly
+from batchgate.aws.policy_versions import HostedPolicies
 from batchgate.aws.s3control import S3Control
 from batchgate.contract import ProfileLocation
 from batchgate.errors import (
@@ -741,10 +743,39 @@ def test_policies_come_of_whole_answers_alone() -> None:
         assert isinstance(policies(started, (200, said, POLICY)), PolicyUnavailableError), wrong
 
 
+def document_of(version: str, listed: Answer, got: Answer) -> Any:
+    """The policies of a version, or why they can't be had."""
+    answers = {"ListHostedConfigurationVersions": listed, "GetHostedConfigurationVersion": got}
+    answering(client("appconfig"), lambda operation: answers[operation])
+    try:
+        return HostedPolicies(client("appconfig"), ProfileLocation("app", "env", "profile")).find(version)
+    except PolicyUnavailableError as error:
+        return error
+
+
+def test_policies_of_the_past_come_of_whole_answers_alone() -> None:
+    """A version is not there if AppConfig's list says so, and not if nobody could be asked."""
+    version = hashlib.sha256(POLICY).hexdigest()[:12]
+    listed: Answer = (200, HEADERS, b'{"Items": [{"VersionNumber": 3}]}')
+    got: Answer = (200, {**HEADERS, "Version-Number": "3", "Content-Type": "application/json"}, POLICY)
+    assert document_of(version, listed, got) == json.loads(POLICY)
+    assert document_of("0" * 12, listed, got) is None
+    assert isinstance(document_of(version, listed, (200, {}, POLICY)), PolicyUnavailableError)
+    assert isinstance(document_of(version, (200, {}, listed[2]), got), PolicyUnavailableError)
+    for name, other in damage.BODIES.items():
+        body = other(listed[2])
+        if body != listed[2]:
+            assert isinstance(document_of(version, (200, HEADERS, body), got), PolicyUnavailableError), name
+        body = other(POLICY)
+        if body != POLICY:
+            assert document_of(version, listed, (got[0], got[1], body)) is None, name
+
+
 def test_every_call_of_the_gate_is_damaged_here() -> None:
     """As the asset's service data names them; HeadBucket is botocore's own."""
     here = {*CALLS, *(said.operation for said in SAID), "Publish", "HeadObject", "StartConfigurationSession"}
     here |= {"GetTopicAttributes", "GetParameter", "LookupEvents"}
+    here |= {"ListHostedConfigurationVersions", "GetHostedConfigurationVersion"}
     called = {name for names in OPERATIONS.values() for name in names}
     assert called == here | {"GetLatestConfiguration", "HeadBucket"}
 

@@ -290,7 +290,7 @@ def requester(deployed: Deployed) -> Iterator[Line]:
             yield Line(
                 "requester",
                 Level.FAIL,
-                f"{denied}; no requester is known, and approvals by others than them count for nothing",
+                f"{denied}; no requester is known, and approvals that exclude them do not count",
                 _ALLOW,
             )
     if able:

@@ -15,7 +15,7 @@ from botocore.config import Config
 from msgspec import Struct
 
 from batchgate import __version__
-from batchgate.aws import announcements, appconfig, cloudtrail, notices, s3control
+from batchgate.aws import announcements, appconfig, cloudtrail, notices, policy_versions, s3control
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy
 from batchgate.aws.deployed import GateParameter
@@ -189,6 +189,24 @@ def _policies() -> PolicySource:
     if isinstance(where, Path):
         return PackagedPolicy(where)
     return AppConfigPolicy(_client("appconfigdata", appconfig.CONFIG), where, SystemClock(), _warn_of_policies)
+
+
+def find_policies(version: str) -> dict[str, Any] | None:
+    """The policy document of a version that a decision names; None where there is none, or no AppConfig.
+
+    Raises:
+        PolicyUnavailableError: AppConfig could not be asked.
+    """
+    hosted = _hosted_policies()
+    return hosted.find(version) if hosted else None
+
+
+@cache
+def _hosted_policies() -> policy_versions.HostedPolicies | None:
+    where = _settings().policies
+    if isinstance(where, Path):
+        return None
+    return policy_versions.HostedPolicies(_client("appconfig", policy_versions.CONFIG), where)
 
 
 def _warn_of_policies(problem: str) -> None:
