@@ -20,6 +20,7 @@ from batchgate.gate.digest import digest, notify_people
 from batchgate.gate.ports import Notice, Ports, Unreadable
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage, raising
@@ -167,7 +168,8 @@ def test_nothing_that_others_wrote_is_markdown(reason: str, awaiting: str, opera
 def test_a_flood_fits_into_a_chat_and_into_sns(count: int) -> None:
     """The first ones, how many more there are, and SNS's 256 KiB for all forms of the message together."""
     wide = '\U0001f6d1"' * 128
-    holds = [waiting(wide, number, awaiting=wide) for number in range(count)]
+    given = (Approval("a", NOW, "r", "0" * 64),)
+    holds = [waiting("reason", number, awaiting=wide * 2, approvals=given) for number in range(count)]
     notice = digest(holds, holds, [cancelled(wide, number) for number in range(count)], ACCOUNT, REGION, NOW)
     content = in_chat(notice)["content"]
     assert len(content["description"]) <= 2_600
@@ -197,9 +199,12 @@ def test_people_hear_of_new_holds_in_one_message() -> None:
 
 
 def test_a_hold_that_waits_for_approvals_says_which() -> None:
-    """Beside the reason; whatever is in it stays on its line."""
-    hold = waiting("two must approve", awaiting="1 of 2 approvals\n1 more of *:assumed-role/prod-owner/*")
+    """Where somebody has approved and the reason does not say it; whatever is in it stays on its line."""
+    given = Approval("arn:aws:sts::123456789012:assumed-role/owner/ana", NOW, "asked for", "0" * 64)
+    missing = "1 of 2 approvals\n1 more of *:assumed-role/prod-owner/*"
+    hold = waiting("two must approve", awaiting=missing, approvals=(given,))
     text = digest([hold], [hold], [], ACCOUNT, REGION, NOW).text
+    assert "Missing" not in digest([replace(hold, approvals=())], [hold], [], ACCOUNT, REGION, NOW).text
     assert "  two must approve\n  Missing: 1 of 2 approvals?1 more of *:assumed-role/prod-owner/*\n" in text
 
 

@@ -12,6 +12,7 @@ from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block
 from batchgate.handlers.held_jobs_widget import SHOWN, handler
+from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.aws.test_ledger import NOW, held, new_job
@@ -94,15 +95,21 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
         ({"block": Block.PAUSED}, "the gate is paused"),
         ({"block": Block.CIRCUIT_BREAKER}, "the circuit breaker holds"),
         ({"block": Block.ADOPTION}, "older than the gate"),
-        ({"awaiting": "1 of 2 approvals"}, "1 of 2 approvals"),
-        ({"awaiting": "1 of 2 approvals", "block": Block.ADOPTION}, "older than the gate; 1 of 2 approvals"),
-        ({"awaiting": "1 of 2 approvals", "until": NOW}, "2026-03-27 12:00 UTC; 1 of 2 approvals"),
     ],
 )
 def test_what_the_job_waits_for(ledger: MemoryLedger, changes: dict[str, Any], until: str) -> None:
-    """A window, a pause, approvals that are missing."""
+    """Where no window opens."""
     ledger.write(held(new_job(), **changes), replacing=None)
     assert Table(widget()).rows[1][4] == until
+
+
+def test_approvals_that_are_missing_stand_beside_the_reason(ledger: MemoryLedger) -> None:
+    """Of a hold that somebody has approved already."""
+    given = Approval("arn:aws:sts::123456789012:assumed-role/owner/ana", NOW, "asked for", "0" * 64)
+    ledger.write(
+        held(new_job(), reason="two must approve", awaiting="1 of 2 approvals", approvals=(given,)), replacing=None
+    )
+    assert Table(widget()).rows[1][5] == "two must approve; 1 of 2 approvals"
 
 
 def test_the_longest_held_come_first_and_the_rest_is_counted(ledger: MemoryLedger) -> None:

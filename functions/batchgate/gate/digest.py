@@ -135,7 +135,11 @@ def _of_holds(holds: Sequence[State], fresh: AbstractSet[JobRef], account_id: st
             "",
             f"{'NEW ' if item.ref in fresh else ''}{_job(item)}, held since {_minute(item.first_held_at)}",
             _reason(item),
-            *([f"  Missing: {_missing(item)}"] if item.awaiting else []),
+            *(
+                [f"  Missing: {shorten(printable(item.missing_approvals), REASON_AT_MOST)}"]
+                if item.missing_approvals
+                else []
+            ),
             f"  {_approve(item, region)}",
         ]
     if len(holds) > _LISTED:

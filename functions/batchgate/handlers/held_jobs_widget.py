@@ -79,10 +79,9 @@ def _pause_in_words(ledger: DecisionLedger) -> str:
 def _row(item: State, home: Home) -> str:
     since = f"{item.first_held_at:%Y-%m-%d %H:%M} UTC" if item.first_held_at else ""
     note = "shadow: nothing will be done" if item.shadow else _NOTES.get(item.block) if item.block else None
-    until = f"{item.until:%Y-%m-%d %H:%M} UTC" if item.until else note
+    until = f"{item.until:%Y-%m-%d %H:%M} UTC" if item.until else note or "a person decides"
     if item.cancels_at is not None:
         until = f"{item.cancels_at:%Y-%m-%d %H:%M} UTC, then it will be cancelled"
-    until = "; ".join(each for each in (until, item.awaiting) if each) or "a person decides"
     command = f"batchgate jobs approve {item.ref.job_id} --region {home.region} --reason '...'"
     cells = (
         f"<code>{_text(item.ref.job_id)}</code>",
@@ -90,7 +89,7 @@ def _row(item: State, home: Home) -> str:
         f"{item.total_tasks:,}" if item.total_tasks is not None else "unknown",
         since,
         _text(until),
-        _text(item.reason.removeprefix("batchgate: ")),
+        _text("; ".join(filter(None, [item.reason.removeprefix("batchgate: "), item.missing_approvals]))),
         f"<code>{_text(command)}</code>",
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

@@ -123,6 +123,11 @@ class Decision(Struct, frozen=True, dict=True):
             for vote in self.votes
         )
 
+    @property
+    def has_all_approvals(self) -> bool:
+        """Whether as many people have approved as `approvals` wants."""
+        return self.policies.approvals.read(self.facts) is True
+
     @cached_property
     def approvers(self) -> tuple[str, ...]:
         """Beside an approval only: the ARNs of the people whose approvals it rests on, the earliest first."""
@@ -131,7 +136,7 @@ class Decision(Struct, frozen=True, dict=True):
         asked = set(self._governing_approvals)
         counted = {
             who
-            for each in ((self.policies.approvals, *asked) if self.lifted else asked)
+            for each in ((self.policies.approvals, *asked) if self.has_all_approvals else asked)
             for who in each.counted(self.facts).values()
         }
         given = sorted((each.at, each.who) for each in self.facts.approvals if each.who in counted)
