@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
+from batchgate.errors import GateError, JobDescriptionError, PolicyError
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
@@ -17,6 +17,7 @@ from batchgate_cli.exits import (
     TEST_EXIT_CODES_HELP,
     Exit,
     notes_of,
+    problems_as_json,
     reported_errors,
     show_notes,
 )
@@ -70,7 +71,7 @@ def check(
                 error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
-            result = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
+            result = {"valid": False, "problems": problems_as_json(error), "notes": notes_of(error), "findings": []}
             print(json.dumps(result, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
@@ -270,7 +271,7 @@ def run_cases(
         except PolicyError as error:
             if output is Output.TEXT:
                 raise
-            print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
+            print(json.dumps({"problems": problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
         for each in tried:
@@ -355,20 +356,6 @@ def _finding_as_json(located: "LocatedFinding") -> Json:
         "lint": found.lint,
         "why": found.why,
         "instead": found.instead,
-    }
-
-
-def _problems_as_json(error: PolicyError) -> list[Json]:
-    return [_problem_as_json(problem) for problem in error.problems]
-
-
-def _problem_as_json(problem: Problem) -> Json:
-    return {
-        "file": problem.place.file if problem.place else None,
-        "line": problem.place.line if problem.place else None,
-        "column": problem.place.column if problem.place else None,
-        "path": problem.where,
-        "message": problem.message,
     }
 
 

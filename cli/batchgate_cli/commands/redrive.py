@@ -45,8 +45,9 @@ def redrive(
     There are two dead-letter queues: `unreviewed` (the gate failed repeatedly) and `undelivered` (EventBridge could not
     put the event into the queue). Fix the cause first. No job depends on this: the sweep finds every job that waits.
     """
+    from batchgate_cli.operating.aws_errors import aws_errors
     from batchgate_cli.operating.dead_letters import with_failures
-    from batchgate_cli.operating.live_gate import aws_errors, find_gate
+    from batchgate_cli.operating.live_gate import find_gate
 
     with reported_errors(), aws_errors():
         live = find_gate(GateOptions(profile, region))
@@ -95,7 +96,8 @@ def _states(live: "LiveGate", letters: "Sequence[DeadLetter]") -> _States:
 
 
 def _became(letter: "DeadLetter", states: _States) -> str:
-    from batchgate_cli.operating.job_view import ended_in_words, obstacle
+    from batchgate_cli.operating.job_view import ended_in_words
+    from batchgate_cli.operating.wording import obstacle
 
     state = states.get(letter.ref) if letter.ref else None
     if isinstance(state, UnreadableItemError):
@@ -149,7 +151,7 @@ def _show_letters(
 def _row(letter: "DeadLetter", states: _States, now: datetime) -> "tuple[Text, Text]":
     from rich.text import Text
 
-    from batchgate_cli.operating.job_view import age
+    from batchgate_cli.operating.wording import age
 
     job = letter.ref.job_id if letter.ref else "no job event"
     left = Text.assemble((job, "bold"), f"\n{printable_line(letter.event)}")

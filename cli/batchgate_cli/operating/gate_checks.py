@@ -1,17 +1,20 @@
 """Checks of a deployed gate: is what the stack made there, enabled, able, and quiet. All of them only read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Final
 
 from batchgate import __version__
 from batchgate.aws.calls import make_call
-from batchgate.contract import DeployedGate
+from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import PolicyError, Problem
-from batchgate.gate.state import Block, Phase, State
+from batchgate.gate.state import Block
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.deployed import load_deployed
 from batchgate_cli.operating.account_checks import clock_lines
+from batchgate_cli.operating.api_client import GateApi, decoded
+from batchgate_cli.operating.api_documents import GateStatus
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Level, Line, NotCheckedError
 from batchgate_cli.operating.live_gate import LiveGate
@@ -27,7 +30,21 @@ class Deployed:
 
     live: LiveGate
     aws: Aws
+    api: GateApi
     checkout: Checkout | None = None
+    _status: list[GateStatus] = field(default_factory=list)
+    _asking: Lock = field(default_factory=Lock)
+
+    def status(self) -> GateStatus:
+        """What the gate says of itself; asked once.
+
+        Raises:
+            GateAccessError: Its API can't be reached, or refuses.
+        """
+        with self._asking:
+            if not self._status:
+                self._status.append(decoded(self.api.get("/status"), GateStatus))
+            return self._status[0]
 
     @property
     def found(self) -> DeployedGate:
@@ -248,7 +265,7 @@ def policies_in_force(deployed: Deployed) -> PolicySet:
     """
     at = deployed.found.appconfig
     if at is None:
-        raise NotCheckedError("--table skips the lookup that finds the policies in force")
+        raise NotCheckedError(f"SSM parameter {GATE_PARAMETER} names no policies")
     try:
         started = deployed.aws.ask(
             "appconfigdata",
@@ -324,7 +341,8 @@ def settings(deployed: Deployed) -> Iterator[Line]:
             "policies ask for manifest.bytes, and `manifest_buckets` is empty: their jobs are held as unmeasurable",
             "name the buckets of manifests in the setting, and deploy",
         )
-    adopted = sum(_is_adopted(item) for item in deployed.live.ledger.open_items())
+    pages = deployed.api.pages("/jobs", "jobs", limit=500)
+    adopted = sum(job.get("block") == Block.ADOPTION for page in pages for job in page["jobs"])
     if adopted:
         count = "1 job is" if adopted == 1 else f"{adopted} jobs are"
         yield Line(
@@ -337,7 +355,3 @@ def settings(deployed: Deployed) -> Iterator[Line]:
 
 
 _CANARY: Final = "`batchgate doctor --canary` finds out"
-
-
-def _is_adopted(item: object) -> bool:
-    return isinstance(item, State) and item.phase is Phase.HELD and item.block is Block.ADOPTION
