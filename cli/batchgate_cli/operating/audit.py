@@ -240,10 +240,10 @@ def _publish(
         _write(whole / name, content)
     whole.rename(directory)
     shutil.rmtree(partial, ignore_errors=True)
-    return Export(directory, int(manifest["decisions"]), len(policies) - len(missing), _gaps(manifest), _hash(sums))
+    return Export(directory, int(manifest["decisions"]), len(policies) - len(missing), gaps_of(manifest), _hash(sums))
 
 
-def _gaps(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+def gaps_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """What the gate could not give."""
     unlisted = sum(len(day["not_listed"]) for day in manifest["days"])
     left_out = sum(day["records_left_out"] for day in manifest["days"])
