@@ -19,6 +19,23 @@ GATE_PARAMETER: Final = "/batchgate/gate"
 ROLE_PATH: Final = "/batchgate/"
 """The path of all roles of a gate, before the Region: `/batchgate/eu-central-1/`. Guard rails name the roles by it."""
 
+API_STAGE: Final = "$default"
+"""The only stage of the API that people decide through: its URL has no path of its own."""
+
+API_ROUTES: Final = (
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{id}"),
+    ("POST", "/jobs/{id}/approvals"),
+    ("POST", "/jobs/{id}/cancellation"),
+    ("GET", "/decisions"),
+    ("GET", "/policies/{version}"),
+    ("GET", "/pause"),
+    ("PUT", "/pause"),
+    ("DELETE", "/pause"),
+    ("GET", "/status"),
+)
+"""Method and path of each of its routes, which docs/openapi.yaml describes. Each is a permission of its own."""
+
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
 """A setting about something that AWS does not document: `unknown` until it was tried in an account."""
 

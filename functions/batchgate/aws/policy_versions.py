@@ -83,19 +83,7 @@ class HostedPolicies(Struct):
         return [each["VersionNumber"] for each in answer["Items"]], {"NextToken": following} if following else {}
 
     def _documents(self, number: int) -> dict[str, dict[str, Any]]:
-        """What a hosted version holds, by the versions that decisions may have named it by; none for what is no policy.
-
-        The stack stores canonical JSON, whose hash is the version, even if this batchgate would write it otherwise or
-        can't read it any more. What others have stored is brought into canonical form, as the gate does it.
-        """
-        content = self._asked(partial(self._content, number))
-        found = {}
-        with suppress(MsgspecError, PolicyError, RecursionError):
-            data = msgspec.json.decode(content, type=dict[str, Any])
-            found[_hash(content)] = data
-            canonical = canonical_json(read_document(data))
-            found[_hash(canonical)] = msgspec.json.decode(canonical, type=dict[str, Any])
-        return found
+        return documents_of(self._asked(partial(self._content, number)))
 
     def _content(self, number: int) -> bytes:
         answer = self.client.get_hosted_configuration_version(
@@ -111,6 +99,21 @@ class HostedPolicies(Struct):
             return make_call(call)
         except CallError as error:
             raise PolicyUnavailableError(f"AppConfig {self.location}: {shorten(str(error), 200)}") from error
+
+
+def documents_of(content: bytes) -> dict[str, dict[str, Any]]:
+    """What a stored text holds, by the versions that decisions may have named it by; none for what is no policy.
+
+    The stack stores canonical JSON, whose hash is the version, even if this batchgate would write it otherwise or can't
+    read it any more. What others have stored is brought into canonical form, as the gate does it.
+    """
+    found = {}
+    with suppress(MsgspecError, PolicyError, RecursionError):
+        data = msgspec.json.decode(content, type=dict[str, Any])
+        found[_hash(content)] = data
+        canonical = canonical_json(read_document(data))
+        found[_hash(canonical)] = msgspec.json.decode(canonical, type=dict[str, Any])
+    return found
 
 
 def _hash(content: bytes) -> str:

@@ -23,14 +23,13 @@ from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly, Pace, Unhurried
 from batchgate.aws.s3control import S3Control
 from batchgate.aws.settings import Settings
-from batchgate.contract import SERVICE
+from batchgate.contract import SERVICE, ProfileLocation
 from batchgate.gate.ports import (
     Announcer,
-    DecisionLedger,
-    DeployedPolicy,
     JobsApi,
     ManifestsApi,
     Notices,
+    PeoplesLedger,
     PolicySource,
     Ports,
     Requesters,
@@ -192,20 +191,19 @@ def _policies() -> PolicySource:
 
 
 def find_policies(version: str) -> dict[str, Any] | None:
-    """The policy document of a version that a decision names; None where there is none, or no AppConfig.
+    """The policy document of a version that a decision names; None where it is not kept.
 
     Raises:
         PolicyUnavailableError: AppConfig could not be asked.
     """
-    hosted = _hosted_policies()
-    return hosted.find(version) if hosted else None
+    where = _settings().policies
+    if isinstance(where, Path):
+        return policy_versions.documents_of(where.read_bytes()).get(version)
+    return _hosted_policies(where).find(version)
 
 
 @cache
-def _hosted_policies() -> policy_versions.HostedPolicies | None:
-    where = _settings().policies
-    if isinstance(where, Path):
-        return None
+def _hosted_policies(where: ProfileLocation) -> policy_versions.HostedPolicies:
     return policy_versions.HostedPolicies(_client("appconfig", policy_versions.CONFIG), where)
 
 
@@ -213,13 +211,18 @@ def _warn_of_policies(problem: str) -> None:
     logger.warning("policies unavailable", extra={"error": printable(problem)})
 
 
-def open_ledger(home: Home) -> DecisionLedger:
-    """The ledger alone, for functions that only read it."""
+def open_ledger(home: Home) -> PeoplesLedger:
+    """The ledger alone, with what only people ask of it."""
     return _ledger(home)
 
 
+def open_deployed() -> GateParameter | None:
+    """What is deployed; None where no stack has written it."""
+    return _deployed()
+
+
 @cache
-def _ledger(home: Home) -> DecisionLedger:
+def _ledger(home: Home) -> PeoplesLedger:
     client = _client("dynamodb", ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
     return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock(), _settings().ledger_kept)
@@ -242,7 +245,7 @@ def _notices() -> Notices | None:
 
 
 @cache
-def _deployed() -> DeployedPolicy | None:
+def _deployed() -> GateParameter | None:
     """The parameter that a stack has written, where the policies come from the stack's AppConfig profile."""
     if isinstance(_settings().policies, Path):
         return None
