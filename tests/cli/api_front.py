@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -17,10 +15,10 @@ from urllib.parse import unquote, urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from jsonschema import Draft202012Validator, FormatChecker
-from ruamel.yaml import YAML
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
-OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
+from tests.api_description import check, description, path_of
+
 SERVICE = "execute-api"
 
 
@@ -187,39 +185,22 @@ def values_of(request: Request, name: str) -> list[str]:
 # --- docs/openapi.yaml --------------------------------------------------------------------------------
 
 
-@cache
-def openapi() -> dict[str, Any]:
-    """The description of the API."""
-    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(OPENAPI)
-    return loaded
-
-
 def problems_of(request: Request, answer: Answer) -> Iterator[str]:
-    """What of a request and its answer is not as described; of a request that was answered well."""
+    """What of a request and its answer is not as described; the request only where it was answered well."""
     where = f"{request.method} {request.path} -> {answer.status}"
-    template, operation = _operation(request)
-    if operation is None:
+    template = path_of(request.path)
+    if template is None:
         yield f"{where}: no such route"
         return
     if answer.status < 400:
+        operation = description()["paths"][template][request.method.lower()]
         yield from (f"{where}: {each}" for each in _problems_of_request(template, operation, request))
-    described = operation["responses"].get(str(answer.status))
-    if described is None:
-        yield f"{where}: no such answer"
-        return
     kind = "application/problem+json" if answer.is_problem else "application/json"
-    schema = _resolved(described)["content"].get(kind, {}).get("schema")
-    if schema is None:
-        yield f"{where}: no {kind}"
-        return
-    yield from (f"{where}: {each}" for each in _errors(schema, answer.body))
-
-
-def _operation(request: Request) -> tuple[str, dict[str, Any] | None]:
-    for template, methods in openapi()["paths"].items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), request.path):
-            return template, methods.get(request.method.lower())
-    return "", None
+    content = answer.body.decode() if isinstance(answer.body, bytes) else json.dumps(answer.body)
+    try:
+        check(request.method, request.path, answer.status, kind, content)
+    except (AssertionError, ValidationError) as error:
+        yield f"{where}: {error}"
 
 
 def _problems_of_request(template: str, operation: dict[str, Any], request: Request) -> Iterator[str]:
@@ -251,7 +232,7 @@ def _problems_of_request(template: str, operation: dict[str, Any], request: Requ
 
 def _resolved(described: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in described:
-        value: Any = openapi()
+        value: Any = description()
         for step in described["$ref"].removeprefix("#/").split("/"):
             value = value[step]
         described = value
@@ -259,6 +240,6 @@ def _resolved(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:
-    whole = {**schema, "components": openapi()["components"]}
+    whole = {**schema, "components": description()["components"]}
     validator = Draft202012Validator(whole, format_checker=FormatChecker())
     yield from (f"{each.json_path}: {each.message}" for each in validator.iter_errors(value))

@@ -22,7 +22,7 @@ from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed, role_needs
 from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS
-from batchgate_cli.operating.iam_policies import operators_policy
+from batchgate_cli.operating.iam_policies import People, peoples_policy
 from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
 from batchgate_cli.operating.preflight import BOOTSTRAP_VERSION, NODE_VERSION, PREFLIGHT_CHECKS, Account
 from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
@@ -45,6 +45,7 @@ ASKS_FOR_REQUESTERS = policy_file.load_text(
 FOUND = DeployedGate(
     stack="gate",
     version=__version__,
+    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     ledger_table="gate-ledger",
     queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
     unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
@@ -263,7 +264,7 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
 
 def test_operators_may_read_what_the_checks_of_a_gate_read() -> None:
     """By the policy that `batchgate iam operators` prints; who calls everybody may ask."""
-    statements: Any = operators_policy(FOUND)["Statement"]
+    statements: Any = peoples_policy(FOUND, People.OPERATOR)["Statement"]
     allowed = {action for statement in statements for action in statement["Action"]}
     asked = {operation.partition(".")[::2] for _, operation in GATE_CALLS} - {("sts", "GetCallerIdentity")}
     asked = {each for each in asked if each[0] != "execute-api"}  # whose permissions are the API's
@@ -398,7 +399,8 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
     ("last sweep", status(last_sweep=iso(NOW - timedelta(hours=5))), Level.FAIL, "5 h 0 min ago"),
     ("last sweep", status(last_sweep=iso(NOW + timedelta(hours=5))), Level.WARN, "is not yet by this machine's clock"),
     ("last sweep", status(last_sweep_errors=7), Level.WARN, "with errors (7)"),
-    ("last sweep", status(last_sweep=None, warning="none since 9 d"), Level.FAIL, "none is recorded: none since 9 d"),
+    ("last sweep", status(last_sweep=None, warning="the gate is not working"), Level.FAIL, "none is recorded"),
+    ("last sweep", status(last_sweep=None), Level.WARN, "none is recorded"),
     (
         "policies",
         {"appconfigdata.GetLatestConfiguration": configuration(OTHER_VERSION.canonical_json)},

@@ -30,9 +30,9 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
     now, status = deployed.live.clock.now(), deployed.status()
     every = timedelta(minutes=status.sweep_minutes or deployed.found.sweep_minutes)
     if status.last_sweep is None:
-        found = f"none is recorded: {status.warning}" if status.warning else "none is recorded"
-        do = f"if the gate was deployed just now, wait some minutes and run this again; {_READ_LOG}"
-        yield Line("last sweep", Level.FAIL, found, do, {"last_sweep": None})
+        level = Level.FAIL if status.warning else Level.WARN
+        do = _READ_LOG if status.warning else "if the gate was deployed just now, wait some minutes and run this again"
+        yield Line("last sweep", level, "none is recorded", do, {"last_sweep": None})
         return
     facts: dict[str, Json] = {"last_sweep": iso(status.last_sweep), "last_sweep_errors": status.last_sweep_errors}
     passed = now - status.last_sweep

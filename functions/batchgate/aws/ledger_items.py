@@ -212,7 +212,7 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(**kept | {"status": str(review.status)})
 
 
-def review_item(review: Review, rev: int, kept: timedelta) -> dict[str, Any]:
+def review_item(review: Review, rev: int, kept: timedelta = KEPT_BY_DEFAULT) -> dict[str, Any]:
     """A review as an item of the job's history."""
     return {
         PARTITION_KEY: {"S": partition_of(review.ref)},
