@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,6 +14,7 @@ from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.notices import TopicNotices
 from batchgate.aws.settings import SettingError, Settings
 from batchgate.aws.wiring import Home
+from batchgate.errors import PolicyUnavailableError
 from batchgate.jobs.model import JobRef
 
 HOME = Home("aws", "us-east-1", "123456789012")
@@ -20,7 +23,8 @@ HOME = Home("aws", "us-east-1", "123456789012")
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A function's; what is made of it is forgotten before and after."""
-    made: tuple[Any, ...] = (wiring._settings, wiring._ledger, wiring._notices, wiring._requesters)
+    read: tuple[Any, ...] = (wiring._settings, wiring._hosted_policies)
+    made = (*read, wiring._ledger, wiring._notices, wiring._requesters)
     for each in made:
         each.cache_clear()
     monkeypatch.delenv("BATCHGATE_APPCONFIG", raising=False)
@@ -71,3 +75,20 @@ def test_cloudtrail_gets_a_client_when_a_requester_is_asked_for(environment: pyt
         gap = ports.requesters.find(JobRef("aws", HOME.region, HOME.account_id, "some-job"), datetime.now(UTC))
         assert gap == NOT_ASKED
     assert wiring._requesters.cache_info().currsize == 1
+
+
+def test_policies_of_the_past_come_from_the_packaged_file_or_from_appconfig(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An AppConfig that does not answer is not one without them."""
+    document = b'{"policies":[],"version":1}'
+    (tmp_path / "policy.json").write_bytes(document)
+    environment.setenv("BATCHGATE_POLICY_FILE", str(tmp_path / "policy.json"))
+    assert wiring.find_policies(sha256(document).hexdigest()[:12]) == {"policies": [], "version": 1}
+    assert wiring.find_policies("0" * 12) is None
+    wiring._settings.cache_clear()
+    environment.delenv("BATCHGATE_POLICY_FILE")
+    environment.setenv("BATCHGATE_APPCONFIG", "app/enforced/profile")
+    environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing answers there
+    with pytest.raises(PolicyUnavailableError, match="AppConfig app/enforced/profile: EndpointConnectionError"):
+        wiring.find_policies("0" * 12)

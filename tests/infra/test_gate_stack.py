@@ -110,6 +110,20 @@ class Things:
             ]
         }
 
+        profile_of = ["/configurationprofile/", {"Ref": profile}]
+        self.policies_of_the_past = [
+            {
+                "Fn::Join": [
+                    "",
+                    [
+                        *("arn:", {"Ref": "AWS::Partition"}, ":appconfig:", {"Ref": "AWS::Region"}, ":"),
+                        *({"Ref": "AWS::AccountId"}, ":application/", {"Ref": application}, *rest),
+                    ],
+                ]
+            }
+            for rest in ([*profile_of, "/hostedconfigurationversion/*"], profile_of, [])
+        ]
+
     def own_log(self, function: str) -> dict[str, Any]:
         """What every function may: write its own log, and traces."""
         group, _ = named(self.template, "AWS::Logs::LogGroup", f"Functions{function}Logs")
@@ -172,6 +186,8 @@ def test_the_api_may_do_exactly_this(template: Template, things: Things) -> None
     assert allowed(template, "FunctionsApiRole") == things.deciding | things.own_log("Api") | {
         "dynamodb:Query": [things.table, things.day_index, things.open_index],
         "ssm:GetParameter": in_account("ssm", "parameter/batchgate/gate"),
+        "appconfig:GetHostedConfigurationVersion": things.policies_of_the_past,
+        "appconfig:ListHostedConfigurationVersions": things.policies_of_the_past,
     }
 
 
