@@ -10,6 +10,7 @@ import click
 
 from batchgate.errors import GateError, JobDescriptionError, PolicyError
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
+from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
 from batchgate_cli.exits import (
@@ -173,6 +174,19 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             " 2026-11-22T22:30Z.",
         ),
     ] = None,
+    approved_by: Annotated[
+        list[str] | None,
+        option(
+            metavar="ARN",
+            help="Somebody who approved the job as it is, such as"
+            " arn:aws:sts::111122223333:assumed-role/lake-oncall/ana; repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
+    requester: Annotated[
+        str | None,
+        option(metavar="ARN", help="Who created the job; not known if not given.", show_default=False),
+    ] = None,
     suspended_date_survives: Annotated[
         DateSurvives,
         option(
@@ -206,6 +220,10 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         raise click.UsageError("the AWS options apply to --job-id only; remove them, or replace --job by --job-id")
     if job_id is not None and tags is not None:
         raise click.UsageError("--tags applies to --job only: with --job-id the tags are read from AWS")
+    for name, arn in [*(("--approved-by", each) for each in approved_by or ()), ("--requester", requester)]:
+        if arn is not None and not arn.startswith("arn:"):
+            example = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"
+            raise click.UsageError(f"{name}: expected an ARN such as {example}, got {arn}")
     instant = _instant(at)
     from batchgate.policy.evaluate import evaluate_job
     from batchgate.policy.explanation import decision_as_json
@@ -225,7 +243,16 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
         asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
         now = instant or datetime.now(UTC)
-        decision = evaluate_job(policies, gather_facts(seen, now, asks=asks, tags=job_tags, manifest_bytes=size))
+        facts = gather_facts(
+            seen,
+            now,
+            asks=asks,
+            tags=job_tags,
+            manifest_bytes=size,
+            approvals=[Approval(who, now, "", digest="") for who in approved_by or ()],
+            requester=requester or Gap(Result.UNMEASURABLE, "--requester is not given"),
+        )
+        decision = evaluate_job(policies, facts)
         instead = done_instead(seen, decision, suspended_date_survives)
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))

@@ -59,6 +59,9 @@ _TAKES_TOKEN = re.compile(
 _JOB_ID = re.compile(rb"<JobId>([^<]+)</JobId>")
 _SIGNED_BY = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/")
 
+_GATEWAY_SAYS = {403: b'{"message":"Forbidden"}', 404: b'{"message":"Not Found"}'}
+"""API Gateway's own answers. *Source*: API Gateway Developer Guide, HTTP APIs."""
+
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length"}
 
 
@@ -111,7 +114,7 @@ class _Gateway:
         _fill_gaps()
         self._admits = admits
         self._roles = app
-        self._may_call = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["may_call"]
+        self._refusal = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["refusal"]
         self._ministack = app.app
         self._batch: str | None = None
         # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
@@ -134,8 +137,9 @@ class _Gateway:
                 body = await _body(receive)
                 receive = _again(body)
                 path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-                if not self._may_call(call, scope["method"], path, query, scope["headers"], body):
-                    await _send(send, 403, [(b"content-type", b"application/json")], b'{"message":"Forbidden"}')
+                status = self._refusal(call, scope["method"], path, query, scope["headers"], body)
+                if status is not None:
+                    await _send(send, status, [(b"content-type", b"application/json")], _GATEWAY_SAYS[status])
                     return
             if self._roles.AUTH:
                 # Where roles count, so do policies that refuse what does not come by TLS; on loopback nothing does.

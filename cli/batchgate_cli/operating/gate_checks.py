@@ -201,7 +201,7 @@ def roles(deployed: Deployed) -> Iterator[Line]:
                 able = False
                 yield Line("roles", Level.FAIL, denied, _ALLOW)
     if able:
-        yield Line("roles", Level.PASS, f"{' and '.join(deployed.found.roles)} may do what they need")
+        yield Line("roles", Level.PASS, f"{', '.join(deployed.found.roles)} may do what they need")
 
 
 def _denied(deployed: Deployed, purpose: str, actions: Sequence[str], resource: str) -> Iterator[str]:
@@ -236,6 +236,10 @@ def role_needs(deployed: Deployed, purpose: str) -> Iterator[tuple[Sequence[str]
         yield actions, deployed.arn("appconfig", configuration)
     if purpose == "job_event":
         yield ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), deployed.queue_arn
+    if purpose == "api":
+        yield ("dynamodb:Query",), table
+        yield ("dynamodb:Query",), f"{table}/index/open"
+        yield ("dynamodb:Query",), f"{table}/index/day"
     if purpose == "sweep":
         yield ("s3:ListJobs",), "*"
         yield ("dynamodb:Query",), f"{table}/index/open"

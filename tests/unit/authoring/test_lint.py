@@ -1481,7 +1481,7 @@ FINE: list[tuple[str, Written]] = [
     ),
     (
         "a function with a version or a person",
-        policy(LAMBDA, require=[{"any": [{"manual_approval": "required"}, calling("*:function:clean:7")]}]),
+        policy(LAMBDA, require=[{"manual_approval": "required", "unless": [calling("*:function:clean:7")]}]),
     ),
     (
         "a function without version, where only its version may be called",

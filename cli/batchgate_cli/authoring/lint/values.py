@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from batchgate.jobs.arns import RESERVED_SUFFIXES
 from batchgate.policy import model
-from batchgate.policy.checks import FromArn, GeneratorMember, Measure, Member, Parameter, Simple
+from batchgate.policy.checks import FromArn, GeneratorMember, ManualApproval, Measure, Member, Parameter, Simple
 from batchgate.policy.moments import parse_moment
 from batchgate.policy.parameters import ELEMENT_WORDS
 from batchgate.policy.patterns import Pattern
@@ -42,6 +42,10 @@ class _Values:
 def lint_values(located: Located) -> Iterator[Finding]:
     """Values that are not of their fact's kind, each reported once."""
     seen: set[tuple[_Values, str]] = set()
+    if located.document.approvals is not UNSET:
+        for place, pattern in texts_in(located.document.approvals, ("approvals",), located.document.lists):
+            if not _is_among(pattern, _CALLERS):
+                yield _impossible(place, pattern, _CALLERS)
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
         yield from _large_manifest(leaf)
@@ -58,7 +62,7 @@ def lint_values(located: Located) -> Iterator[Finding]:
 def _compared(leaf: Leaf) -> Iterator[tuple[Path, object, _Values]]:
     """What a check, or a member of a list's elements, is compared with, and what its values can be where known."""
     measure = leaf.check.measure
-    values = _VALUES.get(measure) or _values_of_path(measure)
+    values = _CALLERS if isinstance(measure, ManualApproval) else _VALUES.get(measure) or _values_of_path(measure)
     if values is not None:
         yield leaf.path, leaf.operand, values
     members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
@@ -164,6 +168,11 @@ def _role_instead(pattern: str) -> str:
     return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{_named(name, "NAME")}"'
 
 
+def _caller_instead(pattern: str) -> str:
+    name = _named(pattern.removesuffix("/*").rsplit("/", 1)[-1].rsplit(":", 1)[-1], "ROLE")
+    return f"write a role's sessions, without the role's path, as \"arn:*:sts::*:assumed-role/{name}/*\""
+
+
 _SESSION = re.compile(r":assumed-role/([^/]+)/")
 """An assumed role's ARN has the role's name and then the session's. Source: IAM User Guide, ARNs of principals."""
 
@@ -211,6 +220,19 @@ _ROLES = _Values(
     ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
     "a role ARN",
     _role_instead,
+)
+_IN_NAMES = some_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-")
+_CALLERS = _Values(
+    tuple(
+        (*shape("arn:"), *some_but(":"), *shape(service), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(kind), *name)
+        for service, kind, name in (
+            (":sts::", ":assumed-role/", (*_IN_NAMES, *shape("/"), *_IN_NAMES)),
+            (":iam::", ":user/", (ANYTHING,)),
+            (":iam::", ":root", ()),
+        )
+    ),
+    "the ARN of a caller whose approval may count, as STS names it",
+    _caller_instead,
 )
 _ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
 _BUCKETS = _Values(
