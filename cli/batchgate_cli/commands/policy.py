@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
+from batchgate.errors import GateError, JobDescriptionError, PolicyError
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
@@ -18,6 +18,7 @@ from batchgate_cli.exits import (
     TEST_EXIT_CODES_HELP,
     Exit,
     notes_of,
+    problems_as_json,
     reported_errors,
     show_notes,
 )
@@ -71,7 +72,7 @@ def check(
                 error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
-            result = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
+            result = {"valid": False, "problems": problems_as_json(error), "notes": notes_of(error), "findings": []}
             print(json.dumps(result, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
@@ -225,9 +226,10 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             raise click.UsageError(f"{name}: expected an ARN such as {example}, got {arn}")
     instant = _instant(at)
     from batchgate.policy.evaluate import evaluate_job
+    from batchgate.policy.explanation import decision_as_json
     from batchgate.policy.reason import status_update_reason
     from batchgate_cli.authoring import policy_file
-    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, done_instead, show_tree
+    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, done_instead, show_tree
 
     with reported_errors():
         policies = policy_file.load(paths).policies
@@ -297,7 +299,7 @@ def run_cases(
         except PolicyError as error:
             if output is Output.TEXT:
                 raise
-            print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
+            print(json.dumps({"problems": problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
         for each in tried:
@@ -382,20 +384,6 @@ def _finding_as_json(located: "LocatedFinding") -> Json:
         "lint": found.lint,
         "why": found.why,
         "instead": found.instead,
-    }
-
-
-def _problems_as_json(error: PolicyError) -> list[Json]:
-    return [_problem_as_json(problem) for problem in error.problems]
-
-
-def _problem_as_json(problem: Problem) -> Json:
-    return {
-        "file": problem.place.file if problem.place else None,
-        "line": problem.place.line if problem.place else None,
-        "column": problem.place.column if problem.place else None,
-        "path": problem.where,
-        "message": problem.message,
     }
 
 
