@@ -200,6 +200,10 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancels_at: datetime | None = None
     reason: str
     decided_by: str
+    people: list[str] = []
+    lifted: list[str] = []
+    awaiting: str = ""
+    requester: str = ""
     policy_version: str
     claim_id: str
     attempt: int
@@ -211,8 +215,10 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def of(cls, review: Review) -> _Record:
         """What of a review is worth keeping, and fits: the evidence is cut where it is made."""
         kept: dict[str, Any] = {name: getattr(review, name) for name in cls.__struct_fields__}
-        for name in ("reason", "decided_by", "alarm"):
+        for name in ("reason", "decided_by", "awaiting", "requester", "alarm"):
             kept[name] = shorten(kept[name])
+        for name in ("people", "lifted"):
+            kept[name] = [shorten(each) for each in first_of(kept[name])]
         return cls(**kept | {"status": str(review.status)})
 
 
