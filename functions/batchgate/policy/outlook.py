@@ -159,8 +159,6 @@ class _Outlook:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
             if self._cancellations_count:
                 self.lifted &= ~self.unmatched
-        if policies.shadow or facts.unknown_members:  # then only people approve
-            return self.lifted, self.cancels
         return (self.fine & (self.governs if known else self.names)) | self.lifted, self.cancels
 
     def _match(self, statement: Statement) -> tuple[Bits, Bits]:

@@ -252,6 +252,8 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             return _other_mapping(value, form, key)
         case inspect.LiteralType(values=("required",)):
             return f"; write {_approvers_instead(value) or 'required'}"
+        case inspect.LiteralType(values=(str(only),)) if value is True:
+            return f"; write {only}"
         case _:
             return ""
 
