@@ -62,7 +62,8 @@ def serving_function(live: LiveStage, policy: str, tmp_path: Path, **deployed: A
         _forget()
         try:
             with serving(Front(function, REGION, {ACCOUNT: PERSON})) as front:
-                live.deploy(api_url=front.url, **deployed)
+                live.api_url = front.url
+                live.deploy(**deployed)
                 yield front
         finally:
             _forget()

@@ -54,6 +54,7 @@ class LiveStage:
         stage: The emulated S3 Control, on a clock that was set to this machine's.
         ledger: The gate's table.
         queues: The URLs of `queue`, `unreviewed` and `undelivered`.
+        api_url: The API's; "" where there is none.
     """
 
     stage: Stage
@@ -61,6 +62,7 @@ class LiveStage:
     ledger: DynamoLedger
     queues: dict[str, str]
     told: list[Review] = field(default_factory=list)
+    api_url: str = ""
 
     def client(self, service: str) -> Any:
         """A real client of the local AWS."""
@@ -71,6 +73,7 @@ class LiveStage:
         value = {
             "ledger_table": self.ledger.table,
             "stack": "batchgate",
+            "api_url": self.api_url,
             **{f"{name}_url": url for name, url in self.queues.items()},
             **said,
         }

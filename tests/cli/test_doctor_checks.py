@@ -45,13 +45,13 @@ ASKS_FOR_REQUESTERS = policy_file.load_text(
 FOUND = DeployedGate(
     stack="gate",
     version=__version__,
+    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     ledger_table="gate-ledger",
     queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
     unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
     undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-undelivered",
     functions={"job_event": "gate-event", "sweep": "gate-sweep", "api": "gate-api"},
     roles={"job_event": f"arn:aws:iam::{ACCOUNT}:role/event", "sweep": f"arn:aws:iam::{ACCOUNT}:role/sweep"},
-    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     appconfig=ProfileLocation("app", "env", "profile"),
     topic_arn=TOPIC,
     policy_version=POLICY.policies.version,
@@ -727,9 +727,9 @@ def test_what_is_asked_of_the_account_is_what_the_template_and_cdk_need() -> Non
 def test_what_the_roles_are_asked_for_is_what_the_stack_grants_them(aws: AwsAnswers) -> None:
     """No action that the template does not allow them, so that a gate as deployed passes."""
     template = json.loads((CHECKOUT / "tests" / "infra" / "template.json").read_text())
-    granted: dict[str, set[str]] = {"job_event": set(), "sweep": set(), "api": set()}
+    granted: dict[str, set[str]] = {"job_event": set(), "sweep": set()}
     for policy in (each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Policy"):
-        for purpose, construct in (("job_event", "JobEventRole"), ("sweep", "SweepRole"), ("api", "ApiRole")):
+        for purpose, construct in (("job_event", "JobEventRole"), ("sweep", "SweepRole")):
             if any(construct in role["Ref"] for role in policy["Roles"]):
                 for statement in policy["PolicyDocument"]["Statement"]:
                     actions = statement["Action"]

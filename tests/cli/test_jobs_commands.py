@@ -523,6 +523,18 @@ def test_a_settled_job_and_one_that_s3_does_not_show(gate: GateDouble, front: Fr
     assert (refused.exit_code, "S3 does not show it" in refused.stderr) == (5, True)
 
 
+def test_a_job_that_was_decided_is_refused_before_anybody_is_asked(gate: GateDouble, front: Front) -> None:
+    """With when and by whom; one that S3 shows as Suspended again is the API's to judge."""
+    name = gate.add(1)
+    batchgate(front, "jobs", "approve", name, "--reason", "agreed", "--yes")
+    refused = batchgate(front, "jobs", "cancel", name, "--reason", "no")
+    assert refused.exit_code == Exit.REFUSED
+    assert re.search(rf"this job ended at .* UTC: approved by {re.escape(ANA)}", refused.stderr)
+    assert len(front.sent("POST")) == 1
+    gate.jobs[name]["job"]["status"] = "Suspended"
+    assert batchgate(front, "jobs", "cancel", name, "--reason", "no", "--yes").exit_code == 0
+
+
 @pytest.mark.parametrize("output", [[], ["-o", "text"], ["-o", "table"]])
 def test_a_requesters_text_does_not_move_the_cursor(gate: GateDouble, front: Front, output: list[str]) -> None:
     """On a terminal, whatever the output; nor is it markup."""

@@ -7,7 +7,8 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
@@ -42,6 +43,8 @@ from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.options import ApiOptions, GateAccessError, NoGateError
 
 DocumentT = TypeVar("DocumentT")
+ValueT = TypeVar("ValueT")
+ResultT = TypeVar("ResultT")
 Query: TypeAlias = str | int | tuple[str, ...] | None
 """A parameter of a query: None is left out, of a tuple each value is one."""
 
@@ -378,6 +381,16 @@ def _in_words(answer: AWSResponse) -> str:
 
 def _in_short(value: object) -> str:
     return shorten(json.dumps(value), 200)
+
+
+def at_once(call: Callable[[ValueT], ResultT], values: Iterable[ValueT]) -> Iterator[ResultT]:
+    """Results in the order of the values, some of which are asked for at once. An interruption begins no more."""
+    pool = ThreadPoolExecutor(AT_ONCE, "api")
+    try:
+        futures = [pool.submit(call, each) for each in values]
+        yield from (future.result() for future in futures)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def decoded(document: Mapping[str, Any], kind: type[DocumentT]) -> DocumentT:

@@ -8,27 +8,24 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import click
 
 from batchgate.errors import GateError, JobDescriptionError, RefusedError
 from batchgate.gate.state import RequestedAction
-from batchgate.jobs.model import JobRef, Json
+from batchgate.jobs.model import JobRef, JobStatus, Json
 from batchgate.text import shorten
 from batchgate_cli.exits import Exit, OutcomeUnknownError, reported_as, show_error
-from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, decoded
+from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, at_once, decoded
 from batchgate_cli.operating.api_documents import JobDocument
 from batchgate_cli.operating.aws_output import Printer
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.held_view import beginnings
-from batchgate_cli.operating.job_view import DONE, changed_lines, plan_lines
+from batchgate_cli.operating.job_view import DONE, changed_lines, ended_in_words, plan_lines
 from batchgate_cli.operating.options import GateAccessError
-from batchgate_cli.operating.wording import bare, counted, objects, obstacle
+from batchgate_cli.operating.wording import bare, counted, minute, objects, obstacle
 from batchgate_cli.output import print_line, printable_line, screen_width
-
-T = TypeVar("T")
-ResultT = TypeVar("ResultT")
 
 _WORST_LAST: Final = (Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.NOT_KNOWN_YET)
 _PATHS: Final = {RequestedAction.APPROVE: "approvals", RequestedAction.CANCEL: "cancellation"}
@@ -227,12 +224,17 @@ def _read_all(
             document, _ = read_job(api, job, request.account_id)
         except GateError as error:
             return job, error
+        state, status = document.state, (document.job or {}).get("status")
         if document.digest is None:
             return job, RefusedError(f"{document.job_id}: S3 does not show it: {document.error}")
+        if state is not None and state.phase == "settled" and status != JobStatus.SUSPENDED:
+            at = f"at {minute(state.decided_at)} UTC" if state.decided_at else "already"
+            return job, RefusedError(f"{document.job_id}: this job ended {at}: {ended_in_words(state)}")
         return job, document
 
     with _Progress("reading", len(jobs)) as progress:
-        for job, result in _at_once(read, jobs, progress):
+        for job, result in at_once(read, jobs):
+            progress.step()
             if isinstance(result, GateError):
                 failed.append((job, result))
             else:
@@ -244,22 +246,6 @@ def _read_all(
 def _place(job_id: str, order: Mapping[str, int]) -> int:
     """Where a job stands in the list, by whatever of it was given."""
     return min((number for given, number in order.items() if job_id in given or job_id.startswith(given)), default=0)
-
-
-def _at_once(
-    call: Callable[[T], ResultT], values: Iterable[T], progress: "_Progress | None" = None
-) -> Iterator[ResultT]:
-    """Results as they come. An interruption leaves what was not begun undone."""
-    pool = ThreadPoolExecutor(AT_ONCE, "api")
-    try:
-        futures = [pool.submit(call, each) for each in values]
-        for future in futures:
-            result = future.result()
-            if progress is not None:
-                progress.step()
-            yield result
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Progress:
@@ -325,7 +311,7 @@ def _plan_row(name: str, document: JobDocument) -> tuple[str, ...]:
         printable_line(document.operation or "unknown operation"),
         objects(document.total_tasks),
         f"policies say {document.would or 'nothing'}",
-        document.awaiting or why,
+        why,
     )
 
 

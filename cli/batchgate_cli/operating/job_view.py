@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from batchgate.gate.state import Outcome, RequestedAction, State
+from batchgate.gate.state import Outcome, RequestedAction
 from batchgate.jobs.model import Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
@@ -62,10 +62,8 @@ def _job_lines(document: JobDocument, now: datetime) -> Iterator[list[Styled]]:
     yield from _named("status", _status(job, document.state, now), "bold")
     yield from _named("operation", f"{job.get('operation') or 'unknown'}, {objects(job.get('total_tasks'))}")
     for name in ("parameters", "tags", "description", "manifest", "generator", "report"):
-        if job.get(name):
-            yield from _named(name, value_in_words(job[name]))
-    if job.get("tags") == {}:
-        yield from _named("tags", "none")
+        if job.get(name) or (name == "tags" and job.get(name) == {}):
+            yield from _named(name, value_in_words(job[name]) if job[name] else "none")
     if job.get("priority") is not None:
         yield from _named("priority", str(job["priority"]))
     if job.get("role"):
@@ -127,7 +125,7 @@ def _state_lines(document: JobDocument) -> Iterator[list[Styled]]:
         yield from _named("nothing", "it has not held or decided this job")
         return
     if state.phase == "settled":
-        yield from _named("settled", f"{minute(state.decided_at)} UTC, {_ended(state)}", "bold")
+        yield from _named("settled", f"{minute(state.decided_at)} UTC, {ended_in_words(state)}", "bold")
     elif state.phase == "claimed":
         lease = f"{state.lease_until:%Y-%m-%d %H:%M:%S} UTC" if state.lease_until else "unknown"
         yield from _named("claimed", f"to {state.direction} it, by {state.decided_by}, until {lease}", "bold")
@@ -145,19 +143,12 @@ def _state_lines(document: JobDocument) -> Iterator[list[Styled]]:
         yield from _named("announced", "not yet; the sweep does it")
 
 
-def _ended(state: OpenJob) -> str:
+def ended_in_words(state: OpenJob) -> str:
+    """How a settled job ended."""
     if state.outcome == Outcome.APPLIED and state.direction in DONE:
         by = "; the job does not show by whom" if state.unattributed else f" by {state.decided_by}"
         return f"{DONE[RequestedAction(state.direction)]}{by}"
     return _ENDS.get(str(state.outcome), "ended")
-
-
-def ended_in_words(state: State) -> str:
-    """How a settled job ended, by the ledger."""
-    if state.outcome is Outcome.APPLIED and state.direction is not None:
-        by = "; the job does not show by whom" if state.unattributed else f" by {state.decided_by}"
-        return f"{DONE[state.direction]}{by}"
-    return _ENDS[state.outcome] if state.outcome else "ended"
 
 
 _ENDS: Final[Mapping[str, str]] = {
