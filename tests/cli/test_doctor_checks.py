@@ -161,6 +161,7 @@ def well() -> dict[str, Answer]:
         "cloudtrail.DescribeTrails": {"trailList": [TRAIL]},
         "cloudtrail.GetTrailStatus": {"IsLogging": True},
         "cloudtrail.GetEventSelectors": SELECTORS,
+        "cloudtrail.LookupEvents": {"Events": [{"EventName": "CreateJob", "EventSource": "s3.amazonaws.com"}]},
         "iam.SimulatePrincipalPolicy": simulated("allowed"),
         "sns.ListSubscriptionsByTopic": {
             "Subscriptions": [{"SubscriptionArn": f"{TOPIC}:1", "Endpoint": "lake@example.com", "Protocol": "email"}]
@@ -467,6 +468,15 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "the role of sweep may not cloudtrail:LookupEvents: a policy denies it; no requester is known",
     ),
     (
+        "requester",
+        {
+            "appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_REQUESTERS.canonical_json),
+            "cloudtrail.LookupEvents": {"Events": [{"EventSource": "mediaconvert.amazonaws.com"}]},
+        },
+        Level.WARN,
+        "CloudTrail lists no CreateJob of S3",
+    ),
+    (
         "settings",
         {"appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_TAGS.canonical_json)},
         Level.WARN,
@@ -508,7 +518,19 @@ def test_whether_requesters_can_be_looked_up_is_checked_only_if_a_policy_asks(aw
     assert [line.level for line in lines_of(named("requester"), deployed(aws))] == [Level.FAIL, Level.FAIL]
     aws.answers["iam.SimulatePrincipalPolicy"] = simulated("allowed")
     [line] = lines_of(named("requester"), deployed(aws))
-    assert (line.level, line.found) == (Level.PASS, "may be looked up in CloudTrail")
+    assert (line.level, line.found) == (Level.PASS, "can be looked up in CloudTrail, which lists S3's CreateJob")
+
+
+@pytest.mark.parametrize("answer", [DENIED, b"", b"{}", HTML, b'{"Events": 7}', b"[]", b'{"Events": [{}]}'])
+def test_a_cloudtrail_that_can_not_be_asked_never_passes(answer: Answer, aws: AwsAnswers) -> None:
+    """A warning that names the permission, if that is it; operators have it."""
+    aws.answers["appconfigdata.GetLatestConfiguration"] = configuration(ASKS_FOR_REQUESTERS.canonical_json)
+    aws.answers["cloudtrail.LookupEvents"] = answer
+    lines = lines_of(named("requester"), deployed(aws))
+    assert [line.level for line in lines] == [Level.WARN]
+    assert "cloudtrail:LookupEvents" in lines[0].do or answer is not DENIED
+    statements: Any = peoples_policy(FOUND, People.OPERATOR)["Statement"]
+    assert "cloudtrail:LookupEvents" in {action for statement in statements for action in statement["Action"]}
 
 
 def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:
