@@ -87,6 +87,19 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
     ]
 
 
+@pytest.mark.parametrize("reason", ["batchgate: held by two: nobody; 1 of 2 <b>, 1 more", "batchgate: held, paused"])
+def test_a_job_that_somebody_approved_says_which_approvals_are_missing(ledger: MemoryLedger, reason: str) -> None:
+    """Once, and as text."""
+    approval = Approval("arn:aws:iam::123456789012:user/ana", NOW, "looked at it", "d1")
+    ledger.write(held(new_job(), reason=reason, awaiting="1 of 2 <b>, 1 more", approvals=(approval,)), replacing=None)
+    ledger.write(held(new_job(), reason=reason, awaiting="1 of 2 <b>, 1 more"), replacing=None)
+    table = Table(widget())
+    assert table.tags <= TAGS
+    with_approval, without = (row[5] for row in table.rows[1:])
+    assert with_approval.count("1 of 2 <b>, 1 more") == 1
+    assert without == reason.removeprefix("batchgate: ")
+
+
 @pytest.mark.parametrize(
     ("changes", "until"),
     [
