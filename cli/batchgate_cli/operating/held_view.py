@@ -59,7 +59,7 @@ def in_order(jobs: Iterable[OpenJob], sort: Sort, now: datetime) -> list[OpenJob
 
 
 def grouped(jobs: Sequence[OpenJob]) -> list[Group]:
-    """Jobs by what stands in their way, in the order of their first; without what each has instead where that differs."""
+    """Jobs by what stands in their way, in the order of their first; without the values that differ."""
     groups: dict[tuple[str, str], list[OpenJob]] = {}
     for job in jobs:
         groups.setdefault((_ACTUAL.sub(", want ", _obstacle(job)), mark_of(job)), []).append(job)
