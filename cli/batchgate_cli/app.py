@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "policy": _Entry("policy", "Write, check and test policies, and show how and why they decide a job."),
     "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
     "jobs": _Entry("jobs", "List the jobs that the deployed gate holds, and why; approve or cancel them."),
+    "audit": _Entry("audit", "Export the record of decisions for auditors, and check an export."),
     "pause": _Entry(
         "pause",
         "Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.",

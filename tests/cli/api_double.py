@@ -37,12 +37,14 @@ class GateDouble:
         jobs: The documents of GET /jobs/{id}.
         needed: So many approvals confirm a job.
         decisions: What GET /decisions lists.
+        policies: What GET /policies/VERSION shows.
     """
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.needed = 1
         self.decisions: list[dict[str, Any]] = []
+        self.policies: dict[str, dict[str, Any]] = {}
         self.pause: dict[str, Any] | None = None
         self.warning: str | None = None
         self.not_listed: list[dict[str, Any]] = []
@@ -149,6 +151,8 @@ class GateDouble:
                 return self._list(request)
             if request.path == "/decisions":
                 return self._decisions(request)
+            if request.path.startswith("/policies/"):
+                return self._policies(request.path.removeprefix("/policies/"))
             if request.path == "/status":
                 return self._status()
             if request.path == "/pause":
@@ -220,8 +224,23 @@ class GateDouble:
 
     def _decisions(self, request: Request) -> Answer:
         verdict = values_of(request, "verdict")
-        rows = [each for each in self.decisions if not verdict or each["action"] == verdict[0]]
-        return Answer(200, {"decisions": rows, "next": None, "not_listed": []})
+        begin, end = (values_of(request, name) or [default] for name, default in (("from", "0"), ("to", "9")))
+        rows = [
+            each
+            for each in self.decisions
+            if (not verdict or each["action"] == verdict[0]) and begin[0] <= each["decided_at"] < end[0]
+        ]
+        start = int((values_of(request, "next") or ["0"])[0])
+        following = str(start + self.page) if start + self.page < len(rows) else None
+        full = values_of(request, "detail") == ["full"]
+        beside = {"history": [], "history_left_out": 0} if full else {}
+        page = [{**beside, **each} for each in rows[start : start + self.page]]
+        return Answer(200, {"decisions": page, "next": following, "not_listed": self.not_listed})
+
+    def _policies(self, version: str) -> Answer:
+        if version not in self.policies:
+            return problem(404, "not-found", f"AppConfig has no policies of the version {version}")
+        return Answer(200, {"version": version, "document": self.policies[version]})
 
     def _status(self) -> Answer:
         held = [each["state"] for each in self.jobs.values() if each["state"]["phase"] == "held"]

@@ -38,10 +38,13 @@ ASKS_FOR_TAGS = policy_file.load_text(
     "    match: [{operation: S3PutObjectCopy}]\n    require: [{tags: {team: {present: true}}}, "
     "{manifest: {bytes: {at_most: 1000000}}}]\n"
 )
+ASKS_FOR_REQUESTERS = policy_file.load_text(
+    "version: 1\nmode: enforce\napprovals: {by: ['*:assumed-role/owner/*'], not_requester: true}\npolicies:\n"
+    "  - name: all\n    match: [{operation: S3PutObjectCopy}]\n    require: []\n"
+)
 FOUND = DeployedGate(
     stack="gate",
     version=__version__,
-    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     ledger_table="gate-ledger",
     queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
     unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
@@ -135,7 +138,7 @@ def simulated(decision: str, **detail: Any) -> Callable[[Any], Any]:
         *("s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus", "s3:ListJobs", "sns:Publish"),
         *("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
         *("appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"),
-        *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+        *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "cloudtrail:LookupEvents"),
     ]
     results = [{"EvalActionName": each, "EvalDecision": decision, **detail} for each in actions]
     return {"EvaluationResults": results, "IsTruncated": False}  # type: ignore[return-value]
@@ -454,6 +457,15 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "they send no notification",
     ),
     (
+        "requester",
+        {
+            "appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_REQUESTERS.canonical_json),
+            "iam.SimulatePrincipalPolicy": simulated("explicitDeny"),
+        },
+        Level.FAIL,
+        "the role of sweep may not cloudtrail:LookupEvents: a policy denies it; no requester is known",
+    ),
+    (
         "settings",
         {"appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_TAGS.canonical_json)},
         Level.WARN,
@@ -484,6 +496,18 @@ def test_what_is_wrong_is_a_line_that_says_what_to_do(
     lines = lines_of(named(check), deployed(aws))
     found = [line for line in lines if words in line.found]
     assert [(line.level, bool(line.do)) for line in found][:1] == [(level, True)], lines
+
+
+def test_whether_requesters_can_be_looked_up_is_checked_only_if_a_policy_asks(aws: AwsAnswers) -> None:
+    """A service control policy may deny CloudTrail to an account whose policies don't need it."""
+    aws.answers["iam.SimulatePrincipalPolicy"] = simulated("explicitDeny")
+    [line] = lines_of(named("requester"), deployed(aws))
+    assert (line.level, line.found) == (Level.PASS, "no policy asks who created a job")
+    aws.answers["appconfigdata.GetLatestConfiguration"] = configuration(ASKS_FOR_REQUESTERS.canonical_json)
+    assert [line.level for line in lines_of(named("requester"), deployed(aws))] == [Level.FAIL, Level.FAIL]
+    aws.answers["iam.SimulatePrincipalPolicy"] = simulated("allowed")
+    [line] = lines_of(named("requester"), deployed(aws))
+    assert (line.level, line.found) == (Level.PASS, "may be looked up in CloudTrail")
 
 
 def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:

@@ -510,6 +510,8 @@ def test_the_gate_is_paused_and_resumed(api: Api) -> None:
     assert (status, again) == (200, paused | {"already": True})
     assert api.get("/pause") == paused
     assert api.ask("DELETE", "/pause")[0] == 428
+    for none in ("*", "0123456789abcdef", '"0123"', 'W/"0123456789abcdef"', paused["etag"] * 2):
+        assert api.ask("DELETE", "/pause", headers={"if-match": none})[0] == 422
     status, problem = api.ask("DELETE", "/pause", headers={"if-match": '"0123456789abcdef"'})
     assert (status, problem["type"]) == (412, "/problems/another-pause")
     resumed = api.ask("DELETE", "/pause", headers={"If-Match": paused["etag"]})

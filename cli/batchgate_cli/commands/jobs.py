@@ -14,7 +14,7 @@ from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, 
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.held_view import Sort
 from batchgate_cli.operating.history_view import GroupBy
-from batchgate_cli.operating.options import ApiOptions, YesOption
+from batchgate_cli.operating.options import ApiOptions, YesOption, instant_of
 from batchgate_cli.output import print_line, printable_line, screen_width
 
 if TYPE_CHECKING:
@@ -469,7 +469,8 @@ def history(
     by: Annotated[GroupBy, option(metavar="GROUP", help="Group by day, policy, verdict or person.")] = GroupBy.DAY,
 ) -> None:
     """List what was decided, the latest first: by day, policy, verdict or person. All instants are UTC."""
-    beginning, end = _instant(from_, "--from", last=False), _instant(to, "--to", last=True)
+    beginning = instant_of(from_, "--from", last=False).isoformat() if from_ is not None else None
+    end = instant_of(to, "--to", last=True).isoformat() if to is not None else None
     with reported_errors():
         from batchgate_cli.operating.api_client import decoded, find_api
         from batchgate_cli.operating.api_documents import PastDecision
@@ -490,18 +491,3 @@ def history(
             output.print("history", {"decisions": rows, "not_listed": not_listed}, rows)
         if output.is_for_people or output.form is not None:
             _show_beside({"not_listed": not_listed})
-
-
-def _instant(text: str | None, name: str, *, last: bool) -> str | None:
-    """A day's beginning, or of the last day its end; or an instant."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"expected a day like 2026-11-29 or an instant, got {text!r}", param_hint=name
-        ) from error
-    is_day = len(text) == len("2026-11-29")
-    instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return (instant + timedelta(days=1) if is_day and last else instant).isoformat()

@@ -195,24 +195,29 @@ def roles(deployed: Deployed) -> Iterator[Line]:
     Left out are permissions under conditions (events, keys): the simulation would have to know their values.
     """
     able = bool(deployed.found.roles)
-    for purpose, role in deployed.found.roles.items():
+    for purpose in deployed.found.roles:
         for actions, resource in role_needs(deployed, purpose):
-            results = deployed.aws.ask_all(
-                "iam",
-                "SimulatePrincipalPolicy",
-                "EvaluationResults",
-                PolicySourceArn=role,
-                ActionNames=[*actions],
-                ResourceArns=[resource],
-            )
-            decisions = {each["EvalActionName"]: each for each in results}
-            for action in actions:
-                if decisions[action]["EvalDecision"] != "allowed":
-                    able = False
-                    why = _why_denied(decisions[action])
-                    yield Line("roles", Level.FAIL, f"the role of {purpose} may not {action}: {why}", _ALLOW)
+            for denied in _denied(deployed, purpose, actions, resource):
+                able = False
+                yield Line("roles", Level.FAIL, denied, _ALLOW)
     if able:
         yield Line("roles", Level.PASS, f"{', '.join(deployed.found.roles)} may do what they need")
+
+
+def _denied(deployed: Deployed, purpose: str, actions: Sequence[str], resource: str) -> Iterator[str]:
+    """Each action that IAM's simulation does not allow a deciding role, and why."""
+    results = deployed.aws.ask_all(
+        "iam",
+        "SimulatePrincipalPolicy",
+        "EvaluationResults",
+        PolicySourceArn=deployed.found.roles[purpose],
+        ActionNames=[*actions],
+        ResourceArns=[resource],
+    )
+    decisions = {each["EvalActionName"]: each for each in results}
+    for action in actions:
+        if decisions[action]["EvalDecision"] != "allowed":
+            yield f"the role of {purpose} may not {action}: {_why_denied(decisions[action])}"
 
 
 _ALLOW: Final = "change what denies it; docs/permissions.md says what each permission is for"
@@ -292,6 +297,25 @@ def policies_to_compare(deployed: Deployed) -> PolicySet:
         return policies_in_force(deployed)
     except PolicyError as error:
         raise NotCheckedError("no policies that can be loaded are in force") from error
+
+
+def requester(deployed: Deployed) -> Iterator[Line]:
+    """Where policies ask who created a job: whether the roles may look that up."""
+    if not policies_to_compare(deployed).asks_for("requester"):
+        yield Line("requester", Level.PASS, "no policy asks who created a job")
+        return
+    able = bool(deployed.found.roles)
+    for purpose in deployed.found.roles:
+        for denied in _denied(deployed, purpose, ("cloudtrail:LookupEvents",), "*"):
+            able = False
+            yield Line(
+                "requester",
+                Level.FAIL,
+                f"{denied}; no requester is known, and approvals that exclude them do not count",
+                _ALLOW,
+            )
+    if able:
+        yield Line("requester", Level.PASS, "may be looked up in CloudTrail")
 
 
 # --- Settings at their defaults -----------------------------------------------------------------------

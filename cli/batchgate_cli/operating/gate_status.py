@@ -227,6 +227,7 @@ DOCTOR_CHECKS: Final = (
     Check("subscribers", gate_checks.subscribers),
     *STATUS_CHECKS,
     Check("policy files", policy_files),
+    Check("requester", gate_checks.requester),
     Check("settings", gate_checks.settings),
 )
 

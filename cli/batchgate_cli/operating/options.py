@@ -1,8 +1,11 @@
 """The options of commands that ask AWS. Imports no AWS SDK, so that their help is shown at once."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
+
+import click
 
 from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
@@ -79,6 +82,27 @@ class GateOptions:
 
     profile: str | None = None
     region: str | None = None
+
+
+def instant_of(text: str, name: str, *, last: bool) -> datetime:
+    """A day's beginning, or of the last day its end; or an instant.
+
+    Args:
+        text: What was given.
+        name: The option.
+        last: Whether a day is the last one.
+
+    Raises:
+        click.BadParameter: It is neither.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return instant + timedelta(days=1) if last and len(text) == len("2026-11-29") else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f"expected a day like 2026-11-29 or an instant, got {text!r}", param_hint=name
+        ) from error
 
 
 CANARY_MINUTES: Final = 20

@@ -271,20 +271,44 @@ def test_what_is_asked_for_says_whether_the_requester_is_worth_finding() -> None
 NIGHTS: Written = {"nights": {"timezone": "UTC", "open": [{"days": ["fri"], "from": "22:00", "to": "24:00"}]}}
 
 
+AT_NIGHT: Written = {"window": "nights", "on_violation": "cancel", "grace": "1d"}
+UNKNOWN_AT_NIGHT: Written = {
+    "name": "g",
+    "match": [{"window": "nights"}],
+    "require": [{"object_bytes": {"at_most": 5}}],
+}
+MATCHED_AT_NIGHT: Written = {
+    "version": 1,
+    "unmatched": "cancel",
+    "cancel_grace": "1d",
+    "policies": [{"name": "p", "match": [{"window": "nights"}], "require": [LIMIT]}],
+}
+
+
 @pytest.mark.parametrize(
-    ("require", "until", "cancels_at"),
+    ("written", "until", "cancels_at"),
     [
         # What becomes a cancellation stays, until the window that it waits for opens; the limit is lifted all along.
-        ([{"window": "nights", "on_violation": "cancel", "grace": "1d"}, LIMIT], "2026-03-27T22:00", None),
-        ([{"window": "nights", "on_violation": "cancel", "grace": "8h"}, LIMIT], None, "2026-03-27T14:00"),
-        ([{**LIMIT, "on_violation": "cancel", "grace": "8h"}], None, "2026-03-27T14:00"),
+        (document(AT_NIGHT, LIMIT), "2026-03-27T22:00", None),
+        (document({**AT_NIGHT, "grace": "8h"}, LIMIT), None, "2026-03-27T14:00"),
+        (document({**LIMIT, "on_violation": "cancel", "grace": "8h"}), None, "2026-03-27T14:00"),
+        (MATCHED_AT_NIGHT, "2026-03-27T22:00", None),
+        # What is not known when the window opens is waited for.
+        (document(AT_NIGHT, LIMIT, guardrails=[UNKNOWN_AT_NIGHT]), None, "2026-03-28T06:00"),
+        # An owner's approval that is wanted then is missing.
+        (
+            document(AT_NIGHT, LIMIT, guardrails=[{**UNKNOWN_AT_NIGHT, "require": [OWNERS]}]),
+            None,
+            "2026-03-28T06:00",
+        ),
     ],
 )
 def test_what_approvals_lift_stays_lifted_in_times_to_come(
-    require: list[Written], until: str | None, cancels_at: str | None
+    written: Written, until: str | None, cancels_at: str | None
 ) -> None:
     """`until` and `cancels_at` are of the job with its approvals."""
-    decision = decided(document(*require, calendars=NIGHTS), ANA)
+    unknown = Gap(Result.UNKNOWN, "not read yet")
+    decision = decided({**written, "calendars": NIGHTS}, ANA, object_bytes=unknown)
     at = [each and f"{each:%Y-%m-%dT%H:%M}" for each in (decision.until, decision.cancels_at)]
     assert (decision.verdict, *at) == (Verdict.HOLD, until, cancels_at)
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from batchgate.jobs.arns import RESERVED_SUFFIXES
 from batchgate.policy import model
-from batchgate.policy.checks import FromArn, GeneratorMember, ManualApproval, Measure, Member, Parameter, Simple
+from batchgate.policy.checks import FromArn, GeneratorMember, Measure, Member, Parameter, Simple
 from batchgate.policy.moments import parse_moment
 from batchgate.policy.parameters import ELEMENT_WORDS
 from batchgate.policy.patterns import Pattern
@@ -62,7 +62,9 @@ def lint_values(located: Located) -> Iterator[Finding]:
 def _compared(leaf: Leaf) -> Iterator[tuple[Path, object, _Values]]:
     """What a check, or a member of a list's elements, is compared with, and what its values can be where known."""
     measure = leaf.check.measure
-    values = _CALLERS if isinstance(measure, ManualApproval) else _VALUES.get(measure) or _values_of_path(measure)
+    values = _VALUES.get(measure) or _values_of_path(measure)
+    if isinstance(leaf.operand, model.Approvers):
+        values = _CALLERS
     if values is not None:
         yield leaf.path, leaf.operand, values
     members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
@@ -221,13 +223,14 @@ _ROLES = _Values(
     "a role ARN",
     _role_instead,
 )
-_IN_NAMES = some_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
+_IN_NAMES = some_of(_NAME_CHARACTERS)
 _CALLERS = _Values(
     tuple(
         (*shape("arn:"), *some_but(":"), *shape(service), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(kind), *name)
         for service, kind, name in (
             (":sts::", ":assumed-role/", (*_IN_NAMES, *shape("/"), *_IN_NAMES)),
-            (":iam::", ":user/", (ANYTHING,)),
+            (":iam::", ":user/", some_of(f"{_NAME_CHARACTERS}/")),
             (":iam::", ":root", ()),
         )
     ),
