@@ -566,12 +566,11 @@ def test_every_check_of_a_gate_has_been_seen_to_warn_or_fail() -> None:
         (0, Level.PASS, "within"),
         (17, Level.WARN, "behind AWS's"),
         (-17, Level.WARN, "ahead of AWS's"),
-        (60, Level.FAIL, "behind AWS's"),
-        (-60, Level.FAIL, "ahead of AWS's"),
+        (60, Level.WARN, "behind AWS's"),
     ],
 )
 def test_a_clock_that_is_wrong_is_noticed(ahead: float, level: Level, words: str, aws: AwsAnswers) -> None:
-    """Where decisions would be refused, it fails."""
+    """Nothing is decided by it, and AWS refuses it when it is too far off."""
     aws.ahead = timedelta(seconds=ahead)
     for lines in (lines_of(named("clock"), deployed(aws)), preflight(aws, "clock")):
         assert [line.level for line in lines] == [level]
