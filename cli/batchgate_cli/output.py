@@ -161,13 +161,6 @@ def text_console() -> "Console":
     return console
 
 
-def errors_console() -> "Console":
-    """Standard error; made anew so that a redirected stderr is seen."""
-    from rich.console import Console
-
-    return Console(stderr=True, soft_wrap=True, highlight=False)
-
-
 def printable_line(text: str) -> str:
     """Text without anything that could move a terminal's cursor or change its colours."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -319,7 +319,7 @@ def test_what_was_throttled_had_no_effect_and_is_sent_again(gate: GateDouble, fr
     [
         (
             Answer(403, {"Message": "User: ana is not authorized to perform: execute-api:Invoke"}),
-            "these credentials need execute-api:Invoke on POST /jobs/*/cancellation; `batchgate iam operators` prints",
+            "these credentials need execute-api:Invoke on POST /jobs/*/cancellation, which `batchgate iam",
         ),
         (Answer(403, {"message": "Signature expired: 2026"}), "synchronize the clock of this machine"),
         (Answer(403, {"message": "The security token included in the request is expired"}), "get new credentials"),

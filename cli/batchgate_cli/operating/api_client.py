@@ -369,7 +369,10 @@ def _is_of_credentials(message: str) -> bool:
 
 def _what_to_do(message: str, permission: str) -> str:
     if permission:
-        return f"these credentials need {permission}; `batchgate iam operators` prints the roles"
+        return (
+            f"these credentials need {permission}, which `batchgate iam operators` prints; expired credentials, and "
+            "clocks that are minutes off, are refused in the same way"
+        )
     if message.startswith("Signature"):
         return "synchronize the clock of this machine (NTP)"
     return "get new credentials, and check --profile and --region"

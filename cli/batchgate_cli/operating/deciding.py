@@ -291,12 +291,15 @@ def _show_plan(
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             cells = "  ".join(f"{cell:<{each}}" for cell, each in zip(row, widths, strict=True))
-            print_line(f"  {shorten(cells.rstrip(), max(20, width - 2))}", err=err)
+            print_line(f"  {shorten(cells.rstrip(), max(20, width - 2), sentence=True)}", err=err)
     sizes = [document.total_tasks or 0 for document in shown.values()]
     unknown = sizes.count(0)
     of_unknown = f" and {counted(unknown, 'job')} of unknown size" if unknown else ""
     total = f"{counted(len(shown), 'job')}, {objects(sum(sizes)) if sum(sizes) else 'no known size'}{of_unknown}"
-    print_line((f"{request.direction} {total}", "bold"), f"; reason: {printable_line(request.reason)}", err=err)
+    verdicts = [document.would or "nothing" for document in shown.values()]
+    says = ", ".join(f"{verdict} ({verdicts.count(verdict)})" for verdict in dict.fromkeys(verdicts))
+    reason = f"; the policies say {says}; reason: {printable_line(request.reason)}"
+    print_line((f"{request.direction} {total}", "bold"), reason, err=err)
 
 
 def _plan_row(name: str, document: JobDocument) -> tuple[str, ...]:
@@ -310,7 +313,6 @@ def _plan_row(name: str, document: JobDocument) -> tuple[str, ...]:
         name,
         printable_line(document.operation or "unknown operation"),
         objects(document.total_tasks),
-        f"policies say {document.would or 'nothing'}",
         why,
     )
 

@@ -94,7 +94,7 @@ def _grow_lift(tree: Tree, lift: Mapping[str, Any]) -> None:
 def _grow_condition(tree: Tree, condition: Mapping[str, Any], result: object, prefix: str = "") -> Tree:
     mark, style = _MARKS.get(str(result), ("?", "yellow"))
     joined = next((each for each in ("all", "any", "not") if each in condition), "")
-    text = f"{joined} of" if joined else requirement_in_words(condition)
+    text = f"{joined} of" if joined else _line(condition)
     branch = tree.add([(f"{mark} ", style), (prefix, "dim"), printable_line(text)])
     for part in _parts(condition):
         _grow_condition(branch, part, part.get("result"))
@@ -105,7 +105,7 @@ def _parts(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [part for name in ("all", "any", "not") for part in condition.get(name, [])]
 
 
-def requirement_in_words(check: Mapping[str, Any]) -> str:
+def _line(check: Mapping[str, Any]) -> str:
     """What a check came to."""
     if check.get("check") == "manual_approval":
         actual = check.get("actual") or "not given yet"

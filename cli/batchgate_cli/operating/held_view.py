@@ -11,7 +11,7 @@ from batchgate.gate.state import Block
 from batchgate.text import MARK, shorten
 from batchgate_cli.operating.api_documents import OpenJob
 from batchgate_cli.operating.wording import MARKS, SOON_FAILED, age, counted, minute, objects, obstacle, person
-from batchgate_cli.output import Styled, printable_line
+from batchgate_cli.output import Styled, hanging, printable_line
 
 ID_AT_LEAST: Final = 8
 """Characters of a job's id where not all of it fits; more where these do not name one job."""
@@ -58,17 +58,20 @@ def in_order(jobs: Iterable[OpenJob], sort: Sort, now: datetime) -> list[OpenJob
             return by_age
 
 
-def grouped(jobs: Iterable[OpenJob]) -> list[Group]:
-    """Jobs by what stands in their way, whatever each of them has instead; in the order of their first."""
-    groups: dict[tuple[str, str], Group] = {}
+def grouped(jobs: Sequence[OpenJob]) -> list[Group]:
+    """Jobs by what stands in their way, in the order of their first; without the values that differ."""
+    groups: dict[tuple[str, str], list[OpenJob]] = {}
     for job in jobs:
-        text, mark = _without_values(obstacle(job.reason)), mark_of(job)
-        groups.setdefault((text, mark), Group(text, mark, [])).jobs.append(job)
-    return [*groups.values()]
+        groups.setdefault((_ACTUAL.sub(", want ", _obstacle(job)), mark_of(job)), []).append(job)
+    return [
+        Group(text if len(set(map(_obstacle, members))) > 1 else _obstacle(members[0]), mark, members)
+        for (text, mark), members in groups.items()
+    ]
 
 
-def _without_values(text: str) -> str:
-    return _CANCELS.sub("", _ACTUAL.sub(", want ", text))
+def _obstacle(job: OpenJob) -> str:
+    """Without the instant of a cancellation, which stands in the job's own line."""
+    return _CANCELS.sub("", obstacle(job.reason))
 
 
 def mark_of(job: OpenJob) -> str:
@@ -101,7 +104,7 @@ def held_lines(
     for group in grouped(jobs):
         count = counted(len(group.jobs), "job")
         room = None if width is None else width - len(count) - len(group.mark) - 3
-        lines.append([(group.mark, "magenta"), (_cut(group.obstacle, room), "bold"), f" ({count})"])
+        lines.append([(group.mark, "magenta"), (_cut(group.obstacle, room, sentence=True), "bold"), f" ({count})"])
         for job in group.jobs:
             cells = rows[job.job_id]
             text = _padded(cells, columns) if columns is not None else _GAP.join(cells.values())
@@ -110,11 +113,8 @@ def held_lines(
                 lines += [[f"      {line}"] for line in _details(job)]
     oldest = min((each.held_since for each in jobs if each.held_since), default=None)
     since = f", the oldest for {age(now - oldest)}" if oldest else ""
-    lines += [
-        [""],
-        [f"{len(jobs)} held{since}; `batchgate jobs show JOB` says why, `approve` and `cancel` decide"],
-    ]
-    return lines
+    summary = f"{len(jobs)} held{since}; `batchgate jobs show JOB` says why, `approve` and `cancel` decide"
+    return [*lines, [""], *hanging("", summary, width)]
 
 
 def beginnings(ids: Sequence[str], at_least: int = ID_AT_LEAST) -> dict[str, str]:
@@ -224,5 +224,5 @@ def _padded(cells: Mapping[str, str], widths: Mapping[str, int]) -> str:
     return _GAP.join(texts)
 
 
-def _cut(text: str, room: int | None) -> str:
-    return text if room is None else shorten(text, max(len(MARK), room))
+def _cut(text: str, room: int | None, *, sentence: bool = False) -> str:
+    return text if room is None else shorten(text, max(len(MARK), room), sentence=sentence)

@@ -70,8 +70,9 @@ def _summary(decisions: Sequence[PastDecision]) -> str:
 
 def _line(decision: PastDecision, by: GroupBy, short: dict[str, str], width: int | None) -> Iterator[Styled]:
     at = minute(decision.decided_at)
-    who = ", ".join(map(person, decision.people)) or "policy"
     reason = bare(decision.reason)
+    for each in decision.people:
+        reason = reason.replace(each, person(each))
     yield f"  {at[11:] if by is GroupBy.DAY else at}  "
     yield decision.action, _STYLES.get(decision.action, "")
     text = "  ".join(
@@ -80,7 +81,6 @@ def _line(decision: PastDecision, by: GroupBy, short: dict[str, str], width: int
             short.get(decision.job_id, decision.job_id),
             printable_line(decision.operation or "unknown operation"),
             objects(decision.total_tasks),
-            f"by {who}",
             reason,
         ]
     )
