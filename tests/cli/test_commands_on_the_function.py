@@ -175,6 +175,15 @@ def test_a_job_that_nobody_knows_is_said_to_be_unknown(live: LiveStage) -> None:
 
 
 @pytest.mark.usefixtures("front")
+def test_a_job_that_the_gate_has_not_seen_is_shown_and_can_be_decided(live: LiveStage) -> None:
+    """Suspended is enough."""
+    ref = live.stage.create(5, tags={"team": "lake"})
+    assert "it has not held or decided this job" in batchgate("jobs", "show", ref.job_id).stdout
+    assert batchgate("jobs", "cancel", ref.job_id, "--reason", "in a hurry", "--yes").exit_code == 0
+    assert live.stage.status(ref) == "Cancelled"
+
+
+@pytest.mark.usefixtures("front")
 def test_many_are_cancelled_at_once(live: LiveStage) -> None:
     """From a list; each is on record."""
     refs = [live.held(5, tags={"team": "lake"}) for _ in range(12)]

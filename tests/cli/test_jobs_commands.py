@@ -448,6 +448,19 @@ def test_a_job_is_shown_with_all_that_an_approver_needs(gate: GateDouble, front:
     assert len(said.splitlines()) <= 40
 
 
+def test_a_terminal_without_utf_8_gets_other_marks(gate: GateDouble, front: Front) -> None:
+    """Of the tree, too."""
+    name = gate.add(1)
+    check = gate.jobs[name]["evaluation"]["statements"][0]["requirements"][0]
+    check["condition"] = {"result": "violated", "check": "total_tasks", "subject": "gr\u00f6\u00dfe"} | {"actual": "5"}
+    check["result"] = "violated"
+    arguments = ("jobs", "show", name, "--endpoint-url", front.url)
+    with on_a_terminal(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C") as terminal:
+        assert terminal.end() == 0
+    assert terminal.said.isascii()
+    assert "x gr??e is 5, want" in terminal.said
+
+
 def test_what_a_block_hides_is_shown(gate: GateDouble, front: Front) -> None:
     """The objection that would cancel the job once the gate is resumed, and the block beside it."""
     name = gate.add(1, block="paused", reason="batchgate: held, the gate is paused")
