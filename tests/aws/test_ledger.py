@@ -180,7 +180,6 @@ states = st.builds(
     approvals=st.lists(st.builds(Approval, who=texts, at=instants, reason=texts, digest=texts), max_size=3).map(tuple),
     awaiting=texts,
     people=st.lists(texts, max_size=3).map(tuple),
-    tags=st.none() | st.dictionaries(texts, texts, max_size=3),
     requester=texts,
 )
 
