@@ -16,7 +16,8 @@ from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import evaluate
 from batchgate.policy.outlook import NOTHING_AHEAD, Untouched, first_change, look_ahead
 from batchgate.policy.trace import Rows, StatementTrace, short_of_cancelling, trace_checks, trace_statements
-from batchgate.policy.wording import first_of
+from batchgate.policy.wording import TRACED_AT_MOST, first_of
+from batchgate.text import shorten
 
 SUSPENDED_FOR_AT_MOST = timedelta(days=30)
 """S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
@@ -160,7 +161,7 @@ class Decision(Struct, frozen=True, dict=True):
     @property
     def awaiting(self) -> str:
         """The same in words: `1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*`; "" for none."""
-        return "; ".join(each.missing(self.facts) for each in self.awaited)
+        return shorten("; ".join(each.missing(self.facts) for each in self.awaited), TRACED_AT_MOST, sentence=True)
 
     @property
     def _governing_approvals(self) -> tuple[ManualApproval, ...]:
@@ -186,7 +187,7 @@ def who_may_approve(decision: Decision, arn: str) -> str:
     asked = decision.awaited or (policies.approvals, *decision._governing_approvals)  # noqa: SLF001 - of this module
     reasons = dict.fromkeys(each.why_not(arn, facts) for each in asked)
     if "" not in reasons:
-        return "; ".join(reasons)
+        return shorten("; ".join(reasons), TRACED_AT_MOST, sentence=True)
     new = any(not each.why_not(arn, facts) and each.person(arn) not in each.counted(facts) for each in asked)
     return "" if new else "the same person has approved this job already"
 

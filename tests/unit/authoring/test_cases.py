@@ -391,11 +391,13 @@ def test_a_status_in_which_the_gate_decides_or_waits_is_no_warning(tmp_path: Pat
 # --- what the cases exercise ----------------------------------------------------------------------------
 
 
-def exercised(folder: Path, *cases: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+def exercised(folder: Path, *cases: dict[str, Any], policy: str = POLICY) -> dict[str, tuple[str, ...]]:
     """Run cases whatever they expect; give what each part never was."""
     coverage = Coverage()
     named = [{**GOOD, **case, "name": str(number)} for number, case in enumerate(cases)]
-    list(run_file(write(folder, *named), coverage))
+    file = write(folder, *named)
+    (folder / "policy.yaml").write_text(policy)
+    list(run_file(file, coverage))
     parts = list(coverage.parts())
     assert len({(part.where, part.what) for part in parts}) == len(parts)
     return {part.where: part.never for part in parts}
@@ -486,6 +488,18 @@ def test_a_persons_approval_is_waited_for_and_never_violated(tmp_path: Path) -> 
     never = exercised(tmp_path, job(total_tasks=5000), {**job(total_tasks=5000), "approvals": [{"who": ANA}]})
     assert never["by-hand.manual_approval"] == ()
     assert never["by-hand.manual_approval.unless"] == ("lifting the requirement",)
+
+
+def test_approvals_that_are_written_are_to_lift_a_hold_and_to_be_waited_for(tmp_path: Path) -> None:
+    """Where the document says whose they are."""
+    large = job(operation="S3PutObjectCopy", total_tasks=500)
+    asked = f"{POLICY}approvals: {{at_least: 2}}\n"
+    assert "approvals" not in exercised(tmp_path, large)
+    never = exercised(tmp_path, job(), policy=asked)
+    assert never["approvals"] == ("lifting a hold", "waited for")
+    assert exercised(tmp_path, large, policy=asked)["approvals"] == ("lifting a hold",)
+    both = [{"who": ANA}, {"who": "arn:aws:iam::111122223333:user/ben"}]
+    assert exercised(tmp_path, large, {**large, "approvals": both}, policy=asked)["approvals"] == ()
 
 
 def test_a_set_in_shadow_is_tried_as_if_enforced(tmp_path: Path) -> None:

@@ -394,6 +394,16 @@ def test_the_reason_says_who_approved_and_what_is_missing(written: Written, who:
     assert status_update_reason(decision) == f"{reason} [policy {decision.policy_version}]"
 
 
+def test_what_is_said_of_missing_approvals_fits_into_a_record() -> None:
+    """However many statements want approvals, and of however many callers."""
+    asked = [{"manual_approval": {"by": [f"*:user/{n}-{m}-*" for m in range(500)]}} for n in range(40)]
+    decision = decided(document(*asked))
+    assert len(decision.awaited) == 40
+    assert len(decision.awaiting) <= 1024
+    assert len(who_may_approve(decision, ANA)) <= 1024
+    assert len(decision.awaited[0].wanted) <= 500
+
+
 @given(wild_facts(), randoms())
 def test_every_reason_fits_whoever_approved(about: JobFacts, rng: Random) -> None:
     """Whatever callers are called, and whatever `by` says."""
