@@ -650,6 +650,20 @@ def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(gate: GateDouble, f
         assert gate.status(name) == status
 
 
+@pytest.mark.parametrize("stdin", [None, "01\n02\n"])
+def test_ctrl_c_is_no_answer(gate: GateDouble, front: Front, stdin: str | None) -> None:
+    """Nothing is sent, and the exit code is that of an interruption."""
+    gate.add(1)
+    gate.add(2)
+    jobs = ["--from", "-"] if stdin else ["01"]
+    arguments = ["jobs", "cancel", *jobs, "--reason", "no", "--endpoint-url", front.url]
+    with on_a_terminal(*arguments, stdin=stdin) as terminal:
+        terminal.read_until("[y/N]")
+        os.write(terminal.screen, b"\x03")
+        assert terminal.end() == Exit.INTERRUPTED
+    assert front.sent("POST") == []
+
+
 def test_one_approval_of_two_is_recorded_and_told(gate: GateDouble, front: Front) -> None:
     """It is what was asked for, so the exit code is 0; the action says that the job is held. The second decides."""
     gate.needed = 2
@@ -786,7 +800,8 @@ def test_the_exit_code_is_that_of_the_worst(gate: GateDouble, front: Front) -> N
     assert re.search(rf"^refused:\n  {job_id(2)}  .*already", said, re.MULTILINE)
     assert re.search(r"^failed:\n  ff  S3 and the gate know no job", said, re.MULTILINE)
     assert re.search(rf"^not known:\n  {job_id(3)}  .*may have been recorded", said, re.MULTILINE)
-    report = json.loads(batchgate(front, "jobs", "cancel", "02", "ff", "--reason", "no", "--yes", "-o", "json").stdout)
+    twice = ["jobs", "cancel", "02", "ff", "02", "ff", "--reason", "no", "--yes", "-o", "json"]
+    report = json.loads(batchgate(front, *twice).stdout)
     assert report["counts"] == {"failed": 1, "refused": 1}
     assert {each["job_id"]: each["exit_code"] for each in report["jobs"]} == {job_id(2): 5, "ff": 1}
 
