@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from msgspec.structs import replace
 
@@ -45,6 +46,7 @@ ASKS_FOR_REQUESTERS = policy_file.load_text(
 FOUND = DeployedGate(
     stack="gate",
     version=__version__,
+    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     ledger_table="gate-ledger",
     queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
     unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
@@ -160,6 +162,7 @@ def well() -> dict[str, Answer]:
         "cloudtrail.DescribeTrails": {"trailList": [TRAIL]},
         "cloudtrail.GetTrailStatus": {"IsLogging": True},
         "cloudtrail.GetEventSelectors": SELECTORS,
+        "cloudtrail.LookupEvents": {"Events": [{"EventName": "CreateJob", "EventSource": "s3.amazonaws.com"}]},
         "iam.SimulatePrincipalPolicy": simulated("allowed"),
         "sns.ListSubscriptionsByTopic": {
             "Subscriptions": [{"SubscriptionArn": f"{TOPIC}:1", "Endpoint": "lake@example.com", "Protocol": "email"}]
@@ -221,6 +224,28 @@ def test_a_gate_that_is_well_passes_every_check(aws: AwsAnswers, checkout: Check
     assert list(dict.fromkeys(line.check for line in lines if line.check != "circuit breaker")) == [
         check.name for check in DOCTOR_CHECKS
     ]
+
+
+def test_one_thread_at_a_time_has_the_session(aws: AwsAnswers) -> None:
+    """It makes the clients, and only these are safe for threads. *Source*: boto3 guide, Session and Clients."""
+
+    class Watched(boto3.session.Session):
+        making = 0
+        most = 0
+
+        def client(self, *arguments: Any, **options: Any) -> Any:
+            self.making += 1
+            self.most = max(self.most, self.making)
+            made = super().client(*arguments, **options)
+            self.making -= 1
+            return made
+
+    session = Watched("1" * 12, "secret", region_name=REGION)
+    register: Any = session.events.register  # typed for handlers that answer nothing
+    register("before-send", aws.answer)
+    lines = run_checks(DOCTOR_CHECKS, dataclasses.replace(deployed(aws), aws=Aws(session)))
+    assert [line for line in lines if line.level is Level.FAIL] == []
+    assert session.most == 1
 
 
 # --- What can't be read ---------------------------------------------------------------------------------
@@ -466,6 +491,15 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "the role of sweep may not cloudtrail:LookupEvents: a policy denies it; no requester is known",
     ),
     (
+        "requester",
+        {
+            "appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_REQUESTERS.canonical_json),
+            "cloudtrail.LookupEvents": {"Events": [{"EventSource": "mediaconvert.amazonaws.com"}]},
+        },
+        Level.WARN,
+        "CloudTrail lists no CreateJob of S3",
+    ),
+    (
         "settings",
         {"appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_TAGS.canonical_json)},
         Level.WARN,
@@ -507,7 +541,19 @@ def test_whether_requesters_can_be_looked_up_is_checked_only_if_a_policy_asks(aw
     assert [line.level for line in lines_of(named("requester"), deployed(aws))] == [Level.FAIL, Level.FAIL]
     aws.answers["iam.SimulatePrincipalPolicy"] = simulated("allowed")
     [line] = lines_of(named("requester"), deployed(aws))
-    assert (line.level, line.found) == (Level.PASS, "may be looked up in CloudTrail")
+    assert (line.level, line.found) == (Level.PASS, "can be looked up in CloudTrail, which lists S3's CreateJob")
+
+
+@pytest.mark.parametrize("answer", [DENIED, b"", b"{}", HTML, b'{"Events": 7}', b"[]", b'{"Events": [{}]}'])
+def test_a_cloudtrail_that_can_not_be_asked_never_passes(answer: Answer, aws: AwsAnswers) -> None:
+    """A warning that names the permission, if that is it; operators have it."""
+    aws.answers["appconfigdata.GetLatestConfiguration"] = configuration(ASKS_FOR_REQUESTERS.canonical_json)
+    aws.answers["cloudtrail.LookupEvents"] = answer
+    lines = lines_of(named("requester"), deployed(aws))
+    assert [line.level for line in lines] == [Level.WARN]
+    assert "cloudtrail:LookupEvents" in lines[0].do or answer is not DENIED
+    statements: Any = peoples_policy(FOUND, People.OPERATOR)["Statement"]
+    assert "cloudtrail:LookupEvents" in {action for statement in statements for action in statement["Action"]}
 
 
 def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:

@@ -317,6 +317,7 @@ def _checking(gate: DeployedGate, place: _Place) -> list[Json]:
 CHECKING_THE_GATE: Final = (
     "cloudformation:DescribeStacks",
     *("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "cloudtrail:LookupEvents",
     "cloudwatch:DescribeAlarms",
     *("events:DescribeRule", "events:ListRuleNamesByTarget"),
     *("lambda:GetFunctionConfiguration", "lambda:ListEventSourceMappings"),
