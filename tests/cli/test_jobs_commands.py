@@ -521,13 +521,20 @@ def test_the_history_shows_what_changed_between_reviews(gate: GateDouble, front:
     gate.jobs[name]["history"] = [
         record("2026-11-22T10:00:00Z", "aaaaaaaaaaaa", 5, "at most 3", "at most 4"),
         record("2026-11-22T11:00:00Z", "bbbbbbbbbbbb", 5, "at most 4"),
+        record("2026-11-22T12:00:00Z", "bbbbbbbbbbbb", 6, "at most 4"),
     ]
     said = batchgate(front, "jobs", "show", name).stdout
-    first, second = said.split("how it came to that (UTC)")[1].split("2026-11-22 11:00")
+    first, rest = said.split("how it came to that (UTC)")[1].split("2026-11-22 11:00")
+    second, third = rest.split("2026-11-22 12:00")
     assert "- small: total_tasks is 5, want at most 3 -> hold" in first
-    assert [line.strip() for line in second.splitlines()[1:]] == [
+    assert [line.strip() for line in second.strip().splitlines()[1:]] == [
         "* policy: aaaaaaaaaaaa -> bbbbbbbbbbbb",
         "- no longer: small: total_tasks is 5, want at most 3 -> hold",
+    ]
+    assert [line.strip() for line in third.strip().splitlines()[1:]] == [
+        "* total_tasks: 5 -> 6",
+        "+ small: total_tasks is 6, want at most 4 -> hold",
+        "- no longer: small: total_tasks is 5, want at most 4 -> hold",
     ]
 
 
