@@ -146,7 +146,10 @@ def _drawn(tree: Tree) -> "rich.tree.Tree":
     from rich.text import Text
     from rich.tree import Tree as Drawn
 
-    drawn = Drawn(Text.assemble(*tree.label), guide_style="dim")
+    label = [each if isinstance(each, tuple) else (each, "") for each in tree.label]
+    encoding = sys.stdout.encoding
+    texts = [(printable_in(text, encoding), style) for text, style in label]
+    drawn = Drawn(Text.assemble(*texts), guide_style="dim")
     drawn.children = [_drawn(branch) for branch in tree.branches]
     return drawn
 

@@ -82,6 +82,12 @@ def test_two_people_approve_a_job(live: LiveStage, front: Front, monkeypatch: py
     second = batchgate("jobs", "approve", ref.job_id, "--reason", "so do I", "--yes", *elsewhere)
     assert "approved; the next sweep announces it" in second.stdout
     assert live.stage.status(ref) == "Ready"
+    decided = batchgate("jobs", "show", ref.job_id, *elsewhere).stdout.split("how it came to that")[1]
+    assert re.search(r"- awaiting 1 of 2 approvals", decided)
+    assert f"- by {PERSON}" in decided
+    assert f"- by {ANA}" in decided
+    assert f"+ approval of {ANA}: so do I" in decided
+    assert "approvals: [" not in decided
     assert {each.who for each in live.state(ref).approvals} == {PERSON, ANA}
     [row] = as_json("jobs", "history", "--person", "*/ana", *elsewhere)["decisions"]
     assert row["people"] == [PERSON, ANA]
@@ -172,6 +178,15 @@ def test_a_job_that_nobody_knows_is_said_to_be_unknown(live: LiveStage) -> None:
     assert result.exit_code == 1
     assert ACCOUNT in result.stderr
     assert REGION in result.stderr
+
+
+@pytest.mark.usefixtures("front")
+def test_a_job_that_the_gate_has_not_seen_is_shown_and_can_be_decided(live: LiveStage) -> None:
+    """Suspended is enough."""
+    ref = live.stage.create(5, tags={"team": "lake"})
+    assert "it has not held or decided this job" in batchgate("jobs", "show", ref.job_id).stdout
+    assert batchgate("jobs", "cancel", ref.job_id, "--reason", "in a hurry", "--yes").exit_code == 0
+    assert live.stage.status(ref) == "Cancelled"
 
 
 @pytest.mark.usefixtures("front")

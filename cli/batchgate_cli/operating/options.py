@@ -26,6 +26,9 @@ RegionOption = Annotated[str | None, option(metavar="REGION", help="The gate's R
 YesOption = Annotated[bool, option("--yes", "-y", help="Do not ask; for scripts.")]
 
 
+_SECONDS: Final = click.IntRange(0)
+
+
 class Format(StrEnum):
     """How the answers of the gate's API are printed."""
 
@@ -64,10 +67,10 @@ class ApiOptions:
     no_verify_ssl: Annotated[bool, option("--no-verify-ssl", help="Do not verify TLS certificates.")] = False
     ca_bundle: Annotated[str | None, option(metavar="PATH", help="The CA certificates to verify by.")] = None
     cli_read_timeout: Annotated[
-        int, option(metavar="SECONDS", help="How long to wait for an answer; 0 for no limit.")
+        int, option(metavar="SECONDS", help="How long to wait for an answer; 0 for no limit.", type=_SECONDS)
     ] = 35
     cli_connect_timeout: Annotated[
-        int, option(metavar="SECONDS", help="How long to wait for a connection; 0 for no limit.")
+        int, option(metavar="SECONDS", help="How long to wait for a connection; 0 for no limit.", type=_SECONDS)
     ] = 5
     no_sign_request: Annotated[
         bool, option("--no-sign-request", help="Do not sign requests; no credentials are loaded.")
