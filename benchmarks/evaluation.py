@@ -20,6 +20,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
 from benchmarks.evaluation_engines import (
     Batchgate,
     BatchgateTraced,
@@ -29,9 +33,6 @@ from benchmarks.evaluation_engines import (
     Engine,
 )
 from benchmarks.evaluation_workloads import WORKLOADS, Workload
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 SIZES = (1, 10, 100, 1000)
 ROUNDS = 21

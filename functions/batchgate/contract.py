@@ -105,18 +105,21 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     manifest_buckets: tuple[str, ...] = ()
     key_arn: str | UnsetType = UNSET
 
-    @classmethod
-    def decode(cls, text: str) -> Self:
+    @staticmethod
+    def decode(text: str) -> "DeployedGate":
         """Read the parameter's value.
 
         Raises:
             msgspec.MsgspecError: It is not what a stack of batchgate writes.
         """
-        return msgspec.json.decode(text, type=cls)
+        return _GATES.decode(text)
 
     def encode(self) -> dict[str, Any]:
         """The value as a JSON object, for a stack whose members CloudFormation knows only when it deploys."""
         return msgspec.json.decode(msgspec.json.encode(self), type=dict[str, Any])
+
+
+_GATES: Final = msgspec.json.Decoder(DeployedGate)
 
 
 class Variable(StrEnum):

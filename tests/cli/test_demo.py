@@ -9,6 +9,19 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 BATCHGATE = Path(sys.executable).with_name("batchgate")
 
+WITHOUT_TIME = """
+import sys, threading
+from batchgate_cli.commands import demo
+from batchgate_cli.main import main
+
+demo.EVALUATED_WITHIN_SECONDS = 0
+sys.argv[1:] = ["demo", "--policy", "policies/demo.yaml"]
+try:
+    main()
+finally:
+    print([thread.name for thread in threading.enumerate() if thread is not threading.main_thread()])
+"""
+
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """The installed command, as `make demo` calls it."""
@@ -52,3 +65,11 @@ def test_a_policy_that_is_wrong_is_refused_before_anything_starts(tmp_path: Path
     done = run("demo", "--policy", str(policy))
     assert done.returncode == 3
     assert "mine.yaml:2:1: unmatchd: unknown key; did you mean unmatched?" in done.stderr
+
+
+def test_a_demo_that_fails_leaves_no_thread_behind() -> None:
+    """It fails while jobs are created: a thread that runs on while the interpreter ends can crash the process."""
+    command = [sys.executable, "-c", WITHOUT_TIME]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=180)
+    assert (done.returncode, done.stderr) == (1, "batchgate: not all jobs were evaluated within 0 s\n")
+    assert done.stdout.split()[-1] == "[]"

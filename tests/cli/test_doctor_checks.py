@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from msgspec.structs import replace
 
@@ -223,6 +224,28 @@ def test_a_gate_that_is_well_passes_every_check(aws: AwsAnswers, checkout: Check
     assert list(dict.fromkeys(line.check for line in lines if line.check != "circuit breaker")) == [
         check.name for check in DOCTOR_CHECKS
     ]
+
+
+def test_one_thread_at_a_time_has_the_session(aws: AwsAnswers) -> None:
+    """It makes the clients, and only these are safe for threads. *Source*: boto3 guide, Session and Clients."""
+
+    class Watched(boto3.session.Session):
+        making = 0
+        most = 0
+
+        def client(self, *arguments: Any, **options: Any) -> Any:
+            self.making += 1
+            self.most = max(self.most, self.making)
+            made = super().client(*arguments, **options)
+            self.making -= 1
+            return made
+
+    session = Watched("1" * 12, "secret", region_name=REGION)
+    register: Any = session.events.register  # typed for handlers that answer nothing
+    register("before-send", aws.answer)
+    lines = run_checks(DOCTOR_CHECKS, dataclasses.replace(deployed(aws), aws=Aws(session)))
+    assert [line for line in lines if line.level is Level.FAIL] == []
+    assert session.most == 1
 
 
 # --- What can't be read ---------------------------------------------------------------------------------

@@ -55,9 +55,9 @@ class Sent:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with credentials, who sends requests to the deployed API."""
+    """Somebody with credentials, who sends requests to an API."""
 
-    gate: DeployedGate
+    url: str
     credentials: Credentials = field(repr=False)
 
     def signed(
@@ -74,7 +74,7 @@ class Person:
     ) -> Sent:
         """A signed request; `body` is JSON, or bytes as they are."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        request = AWSRequest(method, f"{self.gate.outputs['ApiUrl']}{target}", dict(added or {}), content)
+        request = AWSRequest(method, f"{self.url}{target}", dict(added or {}), content)
         if in_query:
             SigV4QueryAuth(self.credentials, service, region).add_auth(request)
         else:
@@ -104,4 +104,6 @@ def member_of(gate: DeployedGate, role: str, policy: Mapping[str, Any] | None, s
         iam.put_role_policy(RoleName=role, PolicyName="gate", PolicyDocument=json.dumps(policy))
     arn = f"arn:aws:iam::{ACCOUNT}:role{path}{role}"
     given = gate.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
-    return Person(gate, Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]))
+    return Person(
+        gate.outputs["ApiUrl"], Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    )

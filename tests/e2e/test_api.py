@@ -184,8 +184,8 @@ def test_credentials_that_are_nobodys_are_refused(gate: DeployedGate, ana: Perso
         Credentials("", ""),
         Credentials("test", "test"),
     ):
-        assert Person(gate, given).signed("GET", "/status").send() == FORBIDDEN
-    assert Person(gate, OWNER).ask("GET", "/status")[0] == 200
+        assert Person(gate.outputs["ApiUrl"], given).signed("GET", "/status").send() == FORBIDDEN
+    assert Person(gate.outputs["ApiUrl"], OWNER).ask("GET", "/status")[0] == 200
 
 
 def test_another_accounts_callers_are_refused(gate: DeployedGate, held: str) -> None:
@@ -201,7 +201,7 @@ def test_another_accounts_callers_are_refused(gate: DeployedGate, held: str) -> 
     given = sts.assume_role(RoleArn=f"arn:aws:iam::{other}:role/prod-owner", RoleSessionName="ana")["Credentials"]
     assumed = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
     for credentials in (Credentials(other, "local"), assumed):
-        person = Person(gate, credentials)
+        person = Person(gate.outputs["ApiUrl"], credentials)
         assert person.signed("GET", f"/jobs/{held}").send() == FORBIDDEN
         body = {"reason": "r", "digest": "0" * 64}
         assert person.signed("POST", f"/jobs/{held}/approvals", body).send() == FORBIDDEN

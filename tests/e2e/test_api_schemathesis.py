@@ -44,7 +44,7 @@ class Signed(AuthBase):
         """With the body and query as they are; a plus would be a space to one side and a plus to the other."""
         assert request.url is not None
         request.url = request.url.replace("+", "%20")
-        target = request.url.removeprefix(self.person.gate.outputs["ApiUrl"])
+        target = request.url.removeprefix(self.person.url)
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
         sent = self.person.signed(str(request.method), target, body)
         assert sent.url == request.url
@@ -55,7 +55,7 @@ class Signed(AuthBase):
 @pytest.fixture(scope="module")
 def session(gate: DeployedGate) -> Any:
     """Requests of the account's owner. What they pause is resumed after the tests."""
-    owner = Person(gate, OWNER)
+    owner = Person(gate.outputs["ApiUrl"], OWNER)
     made = requests.Session()
     made.auth = Signed(owner)
     yield made

@@ -27,7 +27,7 @@ def run(gate: DeployedGate, where: Path, *arguments: str, credentials: dict[str,
         check=False,
         timeout=120,
     )
-    assert done.stdout.startswith("{"), done.stderr
+    assert done.stdout.startswith("{"), f"exit code {done.returncode}: {done.stderr}"
     return done.returncode, json.loads(done.stdout)
 
 

@@ -15,7 +15,7 @@ from s3batch_emulator import over_http
 from tests.e2e.deployed_gate import DeployedGate
 
 
-@pytest.fixture(params=["JobEventFunction", "SweepFunction"])
+@pytest.fixture(params=["JobEventFunction", "SweepFunction", "ApiFunction"])
 def s3control_of_a_function(gate: DeployedGate, request: pytest.FixtureRequest) -> Any:
     """The job API, with the credentials of a deployed function's role."""
     given = gate.role_credentials[request.param]

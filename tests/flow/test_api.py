@@ -461,6 +461,33 @@ def test_decisions_are_listed_once_each_over_pages(api: Api) -> None:
     assert at == sorted(at, reverse=True)
 
 
+def test_a_decision_of_long_ago_is_found_over_pages_without_any(api: Api) -> None:
+    """A request looks through a limited number of days, and says where the next one goes on."""
+    ref, other = many(2)
+    api.ledger.states[ref] = ended(ref, NOW - timedelta(days=300))
+    api.ledger.states[other] = ended(other, NOW - timedelta(days=62))  # where the first page ends
+    asked: list[timedelta] = []
+    settled = api.ledger.settled
+    query: dict[str, object] = {"from": (NOW - timedelta(days=400)).isoformat(), "to": NOW.isoformat()}
+    found: list[str] = []
+    with pytest.MonkeyPatch.context() as listening:
+
+        def listen(self: object, since: datetime, before: datetime) -> Iterator[Any]:
+            asked.append(before - since)
+            return settled(since, before)
+
+        listening.setattr(type(api.ledger), "settled", listen)
+        while True:
+            page = api.get("/decisions", **query)
+            found += [each["job_id"] for each in page["decisions"]]
+            if page["next"] is None:
+                break
+            query["next"] = page["next"]
+    assert found == [other.job_id, ref.job_id]
+    assert len(asked) > 5
+    assert max(asked) <= timedelta(days=62, microseconds=1)
+
+
 def test_decisions_are_filtered(api: Api) -> None:
     """By time, policy, how they ended and whose decision they were; seven days by default."""
     by_policy, by_two, by_kim, elsewhere, old = many(5)

@@ -220,6 +220,8 @@ def value_bytes(value: Mapping[str, Any]) -> int:
     [(kind, said)] = value.items()
     if kind == "L":
         return 3 + sum(1 + value_bytes(each) for each in said)
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + value_bytes(each) for name, each in said.items())
     return 1 if kind == "BOOL" else len(said.encode())
 
 

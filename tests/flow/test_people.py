@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from batchgate.aws.ledger_items import record_of, review_item
 from batchgate.errors import (
     ChangedError,
     JobNotFoundError,
@@ -62,6 +63,24 @@ def test_an_approval_lifts_what_holds_a_job(stage: Stage, text: str, held_before
     assert bool(review.lifted) is (text != HOLD_ALL)  # which its own approval meets
     evidence: Any = stage.recorded[-1].evidence
     assert [each["who"] for each in evidence["facts"]["approvals"]] == [KIM]
+
+
+def test_who_approved_is_in_the_record_of_the_claim(stage: Stage) -> None:
+    """As the history keeps it: who, what that lifted, who created the job; a hold says what it waits for."""
+    stage.requesters = Recorded(f"arn:aws:iam::{ACCOUNT}:user/ana")
+    stage.enforce(NOT_THE_REQUESTER)
+    ref = stage.create()
+    stage.review(ref)
+    stage.decide(ref, APPROVE)
+    records = [record_of(review_item(each, 1)) for each in stage.recorded]
+    held, claimed = [{name: (each or {}).get(name) for name in _NEW_IN_RECORDS} for each in records]
+    requester = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    awaiting = "0 of 1 approvals, 1 more, not of the requester"
+    assert held == {"people": None, "lifted": None, "awaiting": awaiting, "requester": requester}
+    assert claimed == {"people": [KIM], "lifted": ["unmatched"], "awaiting": None, "requester": requester}
+
+
+_NEW_IN_RECORDS = ("people", "lifted", "awaiting", "requester")
 
 
 def test_an_approval_does_not_lift_a_cancellation(stage: Stage) -> None:

@@ -304,7 +304,9 @@ def test_an_applied_end_has_the_reason_on_the_job_or_else_the_claim_s(
 @pytest.mark.parametrize("state", [None, held(), claimed(), held(claimed())])
 def test_an_end_that_is_not_the_gate_s_names_no_decision_of_the_gate_s(state: State | None, outcome: Outcome) -> None:
     """It keeps whether something may have been sent: then it is never opened again."""
+    state = replace(state, people=("arn:aws:iam::111122223333:user/ana",)) if state else None
     made = settle(state, Settle(outcome), review_of_state(state, job(), NOW), now=NOW, reason_on_job=None)
+    assert made.state.people == made.review.people == ()
     assert (made.state.reason, made.state.decided_by, made.state.direction, made.state.verdict) == ("", "", None, "")
     assert made.state.maybe_sent == (state is not None and state.possibly_sent is not None)
     assert made.review.action.value == outcome.value

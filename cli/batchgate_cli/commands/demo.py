@@ -5,7 +5,9 @@ import queue
 import shlex
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,16 +116,16 @@ def _run(console: "Console", loaded: "LoadedPolicy") -> None:
         number: _Row(job.title, "aws CLI" if job.by_cli and has_cli else "boto3", job.tasks)
         for number, job in enumerate(DEMO_JOBS)
     }
-    failures: list[GateError] = []
     with running_s3(events.put) as s3:
         gate = DemoGate(s3, loaded.policies)
-        maker = threading.Thread(target=_create_jobs, args=(rows, s3, failures), daemon=True)
-        with Live(_table(rows, console.width), console=console, refresh_per_second=8) as live:
-            maker.start()
+        with (
+            Live(_table(rows, console.width), console=console, refresh_per_second=8) as live,
+            _creating_jobs(rows, s3) as creating,
+        ):
             ends = time.monotonic() + EVALUATED_WITHIN_SECONDS
             while not all(row.is_done for row in rows.values()):
-                if failures:
-                    raise failures[0]
+                if creating.done():
+                    creating.result()
                 if time.monotonic() > ends:
                     raise DemoError(f"not all jobs were evaluated within {EVALUATED_WITHIN_SECONDS} s")
                 try:
@@ -159,15 +161,24 @@ What to try next
 """
 
 
-def _create_jobs(rows: Mapping[int, _Row], s3: "DemoS3", failures: list[GateError]) -> None:
+@contextmanager
+def _creating_jobs(rows: Mapping[int, _Row], s3: "DemoS3") -> Iterator["Future[None]"]:
+    """Create the jobs on a thread, which has ended after the context: none may run while the interpreter ends."""
     from batchgate_cli.local.demo_jobs import DEMO_JOBS, create_demo_job
 
-    for number, job in enumerate(DEMO_JOBS):
-        try:
+    stop = threading.Event()
+
+    def create() -> None:
+        for number, job in enumerate(DEMO_JOBS):
+            if stop.is_set():
+                return
             rows[number].job_id = create_demo_job(number, job, s3)
-        except GateError as error:
-            failures.append(error)
-            return
+
+    with ThreadPoolExecutor(1) as aside:
+        try:
+            yield aside.submit(create)
+        finally:
+            stop.set()
 
 
 def _update(rows: Mapping[int, _Row], gate: "DemoGate") -> None:

@@ -131,14 +131,14 @@ class MemoryLedger:
         return [state for *_, state in sorted(found, key=lambda each: each[:2])]
 
     def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
-        """The jobs whose end was settled in this time, the latest first."""
+        """The jobs whose end was settled in this time, the latest first; of those of one instant in any order."""
         with self._lock:
             found = [
-                (each.decided_at, each.ref, each)
+                (each.decided_at, each)
                 for each in self.states.values()
                 if each.decided_at is not None and since <= each.decided_at < before
             ]
-        yield from (state for *_, state in sorted(found, key=lambda each: each[:2], reverse=True))
+        yield from (state for _, state in sorted(found, key=lambda each: each[0], reverse=True))
 
     def history(self, ref: JobRef) -> list[dict[str, Any]]:
         """Every review of a job, oldest first, as the ledger's items have them."""

@@ -44,6 +44,9 @@ class Running(msgspec.Struct, frozen=True):
     stack: str = ""
 
 
+_RUNNING = msgspec.json.Decoder(Running)
+
+
 def place() -> Path:
     """The file. *Source*: XDG Base Directory Specification, state."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -111,7 +114,7 @@ def end() -> Running:
 
 def _read(text: bytes) -> Running:
     try:
-        return msgspec.json.decode(text, type=Running)
+        return _RUNNING.decode(text)
     except msgspec.DecodeError:  # it has just begun
         return Running(pid=0, since="")
 

@@ -38,6 +38,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _NOT_PROJECTED: Final = {"verdict": "", "reason": "", "decided_by": "", "policy_version": "", "due_at": None}
 """What the index of open items may leave out of a state."""
 
+_HEARTBEATS: Final = msgspec.json.Decoder(Heartbeat)
+_STATES: Final = msgspec.json.Decoder(State)
+"""Made at import, though States are converted and not decoded: see `validation._document_type`."""
+
 
 # --- Keys and instants --------------------------------------------------------------------------------
 
@@ -196,6 +200,10 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancels_at: datetime | None = None
     reason: str
     decided_by: str
+    people: list[str] = []
+    lifted: list[str] = []
+    awaiting: str = ""
+    requester: str = ""
     policy_version: str
     claim_id: str
     attempt: int
@@ -207,8 +215,10 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def of(cls, review: Review) -> _Record:
         """What of a review is worth keeping, and fits: the evidence is cut where it is made."""
         kept: dict[str, Any] = {name: getattr(review, name) for name in cls.__struct_fields__}
-        for name in ("reason", "decided_by", "alarm"):
+        for name in ("reason", "decided_by", "awaiting", "requester", "alarm"):
             kept[name] = shorten(kept[name])
+        for name in ("people", "lifted"):
+            kept[name] = [shorten(each) for each in first_of(kept[name])]
         return cls(**kept | {"status": str(review.status)})
 
 
@@ -243,7 +253,7 @@ def pause_of(item: Item) -> Pause | None:
 def heartbeat_of(item: Item) -> Heartbeat | None:
     """What the last sweep left; None where it can't be read."""
     try:
-        return msgspec.json.decode(item["heartbeat"]["S"], type=Heartbeat)
+        return _HEARTBEATS.decode(item["heartbeat"]["S"])
     except MALFORMED:
         return None
 

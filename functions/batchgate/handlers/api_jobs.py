@@ -229,12 +229,12 @@ def list_decisions(query: ListDecisions, ledger: PeoplesLedger) -> dict[str, Jso
     first = max(since, before - timedelta(days=_DAYS_A_PAGE))
     page, broken, ended_at = _page(query, ledger, first, before, after)
     if ended_at is None and first > since:
-        ended_at = first.astimezone(UTC).isoformat(timespec="microseconds"), _AFTER_ALL
+        ended_at = first.astimezone(UTC).isoformat(timespec="microseconds"), _BEFORE_ALL
     return {"decisions": page, "next": cursor(*ended_at) if ended_at else None, "not_listed": broken}
 
 
-_AFTER_ALL: Final = "~"
-"""Sorts after every job's id: of this instant nothing was returned yet."""
+_BEFORE_ALL: Final = ""
+"""Sorts before every job's id: of this instant everything was returned."""
 
 
 def _page(

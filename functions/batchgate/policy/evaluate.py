@@ -219,8 +219,10 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
     lifted: tuple[Vote, ...] = ()
-    by_people = bool(facts.approvals) and policies.approvals.read(facts) is True
-    lifts = by_people and all(results[each] is Result.MET for each in _approvals_of(count.governing, results))
+    by_people = lifts = False
+    if facts.approvals:
+        by_people = policies.approvals.read(facts) is True
+        lifts = by_people and _are_given(count.governing, results)
     if lifts:
         lifted, votes = _without_holds(votes)
         verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
@@ -234,7 +236,9 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         verdict = Verdict.APPROVE if lifts else Verdict.HOLD
         shadow = (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
         lifted, votes = (lifted + shadow, votes) if lifts else (lifted, votes + shadow)
-    untouched = _untouched_by_the_clock(policies, count, results, facts, by_people=by_people)
+    untouched = _untouched_by_the_clock(policies, count, facts)
+    if by_people:
+        untouched = replace(untouched, lifts=_lifts_untouched(policies, count, results))
     holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
     ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
     return Decision(
@@ -273,6 +277,11 @@ def _approvals_of(governing: Iterable[Statement], results: Sequence[Result]) -> 
                 evaluate(lift.condition, results) is Result.MET for lift in requirement.lifts
             ):
                 yield from requirement.approvals
+
+
+def _are_given(governing: Iterable[Statement], results: Sequence[Result]) -> bool:
+    """Whether every `manual_approval` of governing statements is met that nothing lifts."""
+    return all(results[each] is Result.MET for each in _approvals_of(governing, results))
 
 
 def evaluate_checks(policies: PolicySet, facts: JobFacts) -> list[Result]:
@@ -368,10 +377,15 @@ def _rules_of_the_set(
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
-def _untouched_by_the_clock(
-    policies: PolicySet, count: _Count, results: Sequence[Result], facts: JobFacts, *, by_people: bool
-) -> Untouched:
-    """The part of a count that does not depend on time; `by_people`: as far as `approvals` says, people lift holds."""
+def _lifts_untouched(policies: PolicySet, count: _Count, results: Sequence[Result]) -> bool:
+    """Whether approvals that satisfy `approvals` lift all holds of the statements that do not depend on time."""
+    votes = (vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time)
+    governing = (statement for statement in count.governing if not statement.depends_on_time)
+    return (policies.shadow or all(map(_is_lifted_by_people, votes))) and _are_given(governing, results)
+
+
+def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
+    """The part of a count that does not depend on time."""
     votes: list[Vote] = []
     if len(policies.time_dependent) < len(policies.enforced):
         votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time]
@@ -390,12 +404,6 @@ def _untouched_by_the_clock(
         governs=bool(governing),
         names=any(facts.operation in policy.names_operations for policy in governing),
         may_match=bool(governing) or doubted,
-        lifts=by_people
-        and (policies.shadow or all(map(_is_lifted_by_people, votes)))
-        and all(
-            results[each] is Result.MET
-            for each in _approvals_of((each for each in count.governing if not each.depends_on_time), results)
-        ),
     )
 
 

@@ -339,7 +339,7 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "names trusted by a flag": (
         document(approvals={"session_names": True}),
         "approvals.session_names",
-        "expected trusted, got true",
+        "expected trusted, got true; write trusted",
     ),
     "a requester that may not": (
         document(approvals={"not_requester": "yes"}),

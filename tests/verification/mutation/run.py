@@ -35,7 +35,7 @@ STAGES = {
         ("test_trace", "test_evaluate_laws", "test_language_agrees_with_oracle"),
     ),
     "checks": (
-        ("test_checks", "test_values_stay"),
+        ("test_checks", "test_checks_in_words", "test_values_stay"),
         ("test_evaluate",),
         ("test_trace", "test_language_agrees_with_oracle"),
     ),

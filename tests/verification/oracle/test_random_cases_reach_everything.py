@@ -1,6 +1,7 @@
 """The random documents and cases reach what they are there to reach, and repeat from their seed."""
 
 from collections import Counter
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_approvals_decide_in_every_way_that_they_can() -> None:
 @pytest.mark.parametrize("check", [*CHECKS, "window", "manual_approval"])
 def test_every_check_comes_to_every_result_that_it_can(check: str) -> None:
     """Each check is met and violated somewhere, and unmeasurable or unknown where it can be."""
-    results = {result for name, result in RESULTS_OF_CHECKS if name == check}
+    results = {result for name, result in results_of_checks() if name == check}
     can_be = {
         "operation": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "total_tasks": set(Result),
@@ -113,6 +114,7 @@ def conditions_of(document: Document) -> list[Plain]:
     return [statement.get(part) for statement in statements for part in ("match", "require")]
 
 
+@cache
 def results_of_checks() -> list[tuple[str, Result]]:
     """Evaluate every check of many random documents by itself."""
     found = []
@@ -134,9 +136,6 @@ def results_of_checks() -> list[tuple[str, Result]]:
             for check, operand in checks_within(conditions):
                 found.append((check, condition_holds({check: operand}, situation)))
     return found
-
-
-RESULTS_OF_CHECKS = results_of_checks()
 
 
 def test_the_same_seed_gives_the_same_questions() -> None:

@@ -5,6 +5,7 @@ key) is checked on the way. Only a document without a problem is decoded.
 """
 
 from functools import cache
+from threading import Lock
 
 import msgspec
 from msgspec import inspect
@@ -58,6 +59,19 @@ def find_reference_problems(data: object) -> list[Problem]:
     return reader.problems[shape:]
 
 
-@cache
+_building_type = Lock()
+
+
 def _document_type() -> inspect.Type:
+    """The document's type, once msgspec has built its own description of it, which `msgspec.convert` then finds.
+
+    msgspec keeps that description in the class before it is complete: a thread that converts to the type while another
+    builds it crashes the process. Building takes too long for a function's start to do it at import, as others do.
+    """
+    with _building_type:
+        return _built_type()
+
+
+@cache
+def _built_type() -> inspect.Type:
     return inspect.type_info(model.PolicyDocument)

@@ -250,8 +250,8 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
         case inspect.StructType(cls=form):
             return _other_mapping(value, form, key)
-        case inspect.LiteralType(values=("required",)):
-            return f"; write {_approvers_instead(value) or 'required'}"
+        case inspect.LiteralType(values=(str(only),)):
+            return f"; write {(only == 'required' and _approvers_instead(value)) or only}"
         case _:
             return ""
 
