@@ -341,6 +341,13 @@ TAMPERED: dict[str, tuple[list[Callable[[Path], None]], str]] = {
         ],
         "some are there twice",
     ),
+    "decisions in another order": (
+        [
+            _edit("decisions/2026-11-01.ndjson", lambda c: b"".join(reversed(c.splitlines(keepends=True)))),
+            _rewrite_manifest(_nothing),
+        ],
+        "its decisions are not in order",
+    ),
     "a policy is another's, hashes agree": (
         [_edit(f"policies/{OLD}.json", lambda c: c.replace(b"1", b"2")), _rewrite_manifest(_nothing)],
         "has another version",
