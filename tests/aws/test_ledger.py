@@ -175,7 +175,6 @@ states = st.builds(
     created_at=st.none() | instants,
     suspended_at=st.none() | instants,
     ungated=st.booleans(),
-    tags=st.none() | st.dictionaries(texts, texts, max_size=5),
     missing_since=st.none() | instants,
     approvals=st.lists(st.builds(Approval, who=texts, at=instants, reason=texts, digest=texts), max_size=3).map(tuple),
     awaiting=texts,

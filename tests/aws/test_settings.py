@@ -23,7 +23,7 @@ HOME = Home("aws", "us-east-1", "123456789012")
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A function's; what is made of it is forgotten before and after."""
-    read: tuple[Any, ...] = (wiring._settings, wiring._hosted_policies)
+    read: tuple[Any, ...] = (wiring._settings, wiring._session, wiring._hosted_policies)
     made = (*read, wiring._ledger, wiring._notices, wiring._requesters)
     for each in made:
         each.cache_clear()
@@ -33,6 +33,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
         "BATCHGATE_POLICY_FILE": "policy.json",
         "BATCHGATE_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:t",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
     }.items():
         monkeypatch.setenv(name, value)
     yield monkeypatch

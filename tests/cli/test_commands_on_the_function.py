@@ -82,6 +82,12 @@ def test_two_people_approve_a_job(live: LiveStage, front: Front, monkeypatch: py
     second = batchgate("jobs", "approve", ref.job_id, "--reason", "so do I", "--yes", *elsewhere)
     assert "approved; the next sweep announces it" in second.stdout
     assert live.stage.status(ref) == "Ready"
+    decided = batchgate("jobs", "show", ref.job_id, *elsewhere).stdout.split("how it came to that")[1]
+    assert re.search(r"- awaiting 1 of 2 approvals", decided)
+    assert f"- by {PERSON}" in decided
+    assert f"- by {ANA}" in decided
+    assert f"+ approval of {ANA}: so do I" in decided
+    assert "approvals: [" not in decided
     assert {each.who for each in live.state(ref).approvals} == {PERSON, ANA}
     [row] = as_json("jobs", "history", "--person", "*/ana", *elsewhere)["decisions"]
     assert row["people"] == [PERSON, ANA]

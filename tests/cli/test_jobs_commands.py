@@ -521,13 +521,20 @@ def test_the_history_shows_what_changed_between_reviews(gate: GateDouble, front:
     gate.jobs[name]["history"] = [
         record("2026-11-22T10:00:00Z", "aaaaaaaaaaaa", 5, "at most 3", "at most 4"),
         record("2026-11-22T11:00:00Z", "bbbbbbbbbbbb", 5, "at most 4"),
+        record("2026-11-22T12:00:00Z", "bbbbbbbbbbbb", 6, "at most 4"),
     ]
     said = batchgate(front, "jobs", "show", name).stdout
-    first, second = said.split("how it came to that (UTC)")[1].split("2026-11-22 11:00")
+    first, rest = said.split("how it came to that (UTC)")[1].split("2026-11-22 11:00")
+    second, third = rest.split("2026-11-22 12:00")
     assert "- small: total_tasks is 5, want at most 3 -> hold" in first
-    assert [line.strip() for line in second.splitlines()[1:]] == [
+    assert [line.strip() for line in second.strip().splitlines()[1:]] == [
         "* policy: aaaaaaaaaaaa -> bbbbbbbbbbbb",
         "- no longer: small: total_tasks is 5, want at most 3 -> hold",
+    ]
+    assert [line.strip() for line in third.strip().splitlines()[1:]] == [
+        "* total_tasks: 5 -> 6",
+        "+ small: total_tasks is 6, want at most 4 -> hold",
+        "- no longer: small: total_tasks is 5, want at most 4 -> hold",
     ]
 
 
@@ -648,6 +655,20 @@ def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(gate: GateDouble, f
             terminal.answer(answer)
             assert terminal.end() == code
         assert gate.status(name) == status
+
+
+@pytest.mark.parametrize("stdin", [None, "01\n02\n"])
+def test_ctrl_c_is_no_answer(gate: GateDouble, front: Front, stdin: str | None) -> None:
+    """Nothing is sent, and the exit code is that of an interruption."""
+    gate.add(1)
+    gate.add(2)
+    jobs = ["--from", "-"] if stdin else ["01"]
+    arguments = ["jobs", "cancel", *jobs, "--reason", "no", "--endpoint-url", front.url]
+    with on_a_terminal(*arguments, stdin=stdin) as terminal:
+        terminal.read_until("[y/N]")
+        os.write(terminal.screen, b"\x03")
+        assert terminal.end() == Exit.INTERRUPTED
+    assert front.sent("POST") == []
 
 
 def test_one_approval_of_two_is_recorded_and_told(gate: GateDouble, front: Front) -> None:
@@ -786,7 +807,8 @@ def test_the_exit_code_is_that_of_the_worst(gate: GateDouble, front: Front) -> N
     assert re.search(rf"^refused:\n  {job_id(2)}  .*already", said, re.MULTILINE)
     assert re.search(r"^failed:\n  ff  S3 and the gate know no job", said, re.MULTILINE)
     assert re.search(rf"^not known:\n  {job_id(3)}  .*may have been recorded", said, re.MULTILINE)
-    report = json.loads(batchgate(front, "jobs", "cancel", "02", "ff", "--reason", "no", "--yes", "-o", "json").stdout)
+    twice = ["jobs", "cancel", "02", "ff", "02", "ff", "--reason", "no", "--yes", "-o", "json"]
+    report = json.loads(batchgate(front, *twice).stdout)
     assert report["counts"] == {"failed": 1, "refused": 1}
     assert {each["job_id"]: each["exit_code"] for each in report["jobs"]} == {job_id(2): 5, "ff": 1}
 

@@ -131,8 +131,8 @@ def operators(
         People,
         argument(
             metavar="viewer|approver|operator",
-            help="viewer: see jobs, decisions and whether the gate works; approver: a viewer who approves and cancels "
-            "jobs; operator: a viewer who pauses the gate, redrives dead letters and runs `batchgate doctor`.",
+            help="viewer: see jobs, decisions and policies; approver: a viewer who approves and cancels jobs; "
+            "operator: a viewer who pauses the gate, redrives dead letters, and runs `batchgate status` and `doctor`.",
         ),
     ],
     profile: ProfileOption = None,
@@ -140,7 +140,7 @@ def operators(
 ) -> None:
     """Print the IAM policy that people need to work with the gate.
 
-    Each route of the gate's API is a permission. None of the policies allows to write to S3 or to the ledger.
+    Each route of the gate's API is a permission. No policy has permissions for S3 or the ledger.
     """
     with reported_errors():
         click.echo(json.dumps(peoples_policy(_look_up(profile, region), people), indent=2))

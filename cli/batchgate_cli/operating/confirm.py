@@ -16,12 +16,18 @@ def confirm(question: str, *, yes: bool, stdin_is_read: bool = False) -> None:
 
     Raises:
         click.Abort: The answer was no.
+        KeyboardInterrupt: It was Ctrl-C.
         click.BadParameter: There is no terminal.
     """
     if yes:
         return
     if not stdin_is_read and sys.stdin.isatty():
-        click.confirm(question, abort=True, err=True)
+        try:
+            click.confirm(question, abort=True, err=True)
+        except click.Abort as answer:
+            if isinstance(answer.__context__, KeyboardInterrupt):  # which Click takes for a no
+                raise KeyboardInterrupt from None
+            raise
     elif not stdin_is_read or not _terminal_says_yes(question):
         raise click.BadParameter(
             "stdin is not a terminal; nothing was changed. Pass --yes to skip the prompt.",

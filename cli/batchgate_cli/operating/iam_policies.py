@@ -260,21 +260,8 @@ def peoples_policy(gate: DeployedGate, people: People) -> Document:
         _allow("AskTheGate", ["execute-api:Invoke"], routes),
     ]
     if people is People.OPERATOR:
-        statements += [*_reading(gate, place), *_redriving(gate, place), *_checking(gate, place)]
+        statements += [*_redriving(gate, place), *_checking(gate, place)]
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _reading(gate: DeployedGate, place: _Place) -> list[Json]:
-    """What `batchgate redrive` and `doctor` read of the ledger, and the key that encrypts it and the queues."""
-    table = place.arn("dynamodb", f"table/{gate.ledger_table}")
-    reading = ["dynamodb:GetItem", "dynamodb:Query"]
-    statements: list[Json] = [_allow("ReadLedger", reading, [table, f"{table}/index/open"])]
-    if gate.key_arn:
-        services: list[Json] = [f"{service}.{place.region}.amazonaws.com*" for service in ("dynamodb", "sqs")]
-        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-        through: dict[str, Json] = {"StringLike": {"kms:ViaService": services}}
-        statements.append(_allow("UseKey", actions, [gate.key_arn]) | {"Condition": through})
-    return statements
 
 
 def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
@@ -282,9 +269,15 @@ def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
     queue, *dead_letters = [
         place.arn("sqs", url.rpartition("/")[2]) for url in (gate.queue_url, gate.unreviewed_url, gate.undelivered_url)
     ]
+    key: list[Json] = []
+    if gate.key_arn:
+        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        through: dict[str, Json] = {"StringLike": {"kms:ViaService": [f"sqs.{place.region}.amazonaws.com*"]}}
+        key.append(_allow("UseKey", actions, [gate.key_arn]) | {"Condition": through})
     functions = [place.arn("lambda", f"function:{gate.functions[each]}") for each in _DECIDING]
     groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
     return [
+        *key,
         _allow("HandEventsOverAgain", ["sqs:SendMessage"], [queue]),
         _allow(
             "TakeDeadLetters",
@@ -310,7 +303,6 @@ def _checking(gate: DeployedGate, place: _Place) -> list[Json]:
         ),
         _allow("CheckTheGate", CHECKING_THE_GATE, ["*"]),
         _allow("CheckTheRoles", ["iam:SimulatePrincipalPolicy"], [*gate.roles.values()]),
-        _allow("CheckTheTable", ["dynamodb:DescribeTable"], [place.arn("dynamodb", f"table/{gate.ledger_table}")]),
     ]
 
 

@@ -211,6 +211,8 @@ def _history_lines(history: Sequence[Mapping[str, Any]], left_out: int) -> Itera
         evidence = record.get("evidence") or {}
         if evidence.get("person"):
             yield from _bullet(f"by {evidence['person']}: {evidence.get('why', '')}")
+        else:
+            yield from _people_lines(record, before)
         if before is None:
             for objection in objections_of(evidence):
                 yield from _bullet(objection)
@@ -221,6 +223,15 @@ def _history_lines(history: Sequence[Mapping[str, Any]], left_out: int) -> Itera
         before = record if _evaluated(evidence) else before
 
 
+def _people_lines(record: Mapping[str, Any], before: Mapping[str, Any] | None) -> Iterator[list[Styled]]:
+    """Whose approvals decided, and which a hold waits for, where that is news."""
+    for who in record.get("people", ()):
+        yield from _bullet(f"by {who}")
+    awaiting = record.get("awaiting")
+    if awaiting and (before is None or before.get("awaiting") != awaiting):
+        yield from _bullet(f"awaiting {awaiting}")
+
+
 def _changed_lines(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[list[Styled]]:
     """What is not as in the review before: the policies, the job's facts, the objections, the approvals."""
     was, now = before.get("evidence") or {}, record.get("evidence") or {}
@@ -228,10 +239,7 @@ def _changed_lines(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iter
         return
     if before.get("policy_version") != record.get("policy_version"):
         yield from _bullet(f"policy: {before.get('policy_version')} -> {record.get('policy_version')}", "*")
-    facts_before, facts = _evaluated(was).get("facts") or {}, _evaluated(now).get("facts") or {}
-    for name, value in facts.items():
-        if name not in _CHANGE_BY_THEMSELVES and facts_before.get(name) != value:
-            yield from _bullet(f"{name}: {in_short(facts_before.get(name))} -> {in_short(value)}", "*")
+    yield from _changed_facts(_evaluated(was).get("facts") or {}, _evaluated(now).get("facts") or {})
     objections_before, objections = objections_of(was), objections_of(now)
     for each in objections:
         if each not in objections_before:
@@ -241,7 +249,17 @@ def _changed_lines(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iter
             yield from _bullet(f"no longer: {each}", "-")
 
 
-_CHANGE_BY_THEMSELVES: Final = frozenset({"now", "ref", "status", "read_at"})
+def _changed_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[list[Styled]]:
+    for name, value in facts.items():
+        if name not in _CHANGE_BY_THEMSELVES and before.get(name) != value:
+            yield from _bullet(f"{name}: {in_short(before.get(name))} -> {in_short(value)}", "*")
+    for each in facts.get("approvals") or ():
+        if each not in (before.get("approvals") or ()):
+            yield from _bullet(f"approval of {each.get('who')}: {each.get('reason')}", "+")
+
+
+_CHANGE_BY_THEMSELVES: Final = frozenset({"now", "ref", "status", "read_at", "approvals"})
+"""Or are shown in another way."""
 
 
 def objections_of(evidence: Mapping[str, Any]) -> list[str]:
