@@ -167,4 +167,8 @@ class RefusedError(GateError):
 
 
 class ChangedError(RefusedError):
-    """The job, or what the policies say of it, is not any more what the person was shown: nothing was done."""
+    """The job is not any more what the person was shown: nothing was done."""
+
+
+class NotAllowedError(RefusedError):
+    """This person's approval of the job would not count; the message says why."""

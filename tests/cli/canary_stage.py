@@ -14,10 +14,9 @@ from msgspec.structs import replace
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.s3control import S3Control
 from batchgate.contract import DeployedGate, create_table_arguments
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.people import approve_for, show_job
 from batchgate.gate.ports import Ports, Review
 from batchgate.gate.review import review_job
-from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import JobRef
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
@@ -80,7 +79,8 @@ class CanaryStage:
     def approve(self, job_id: str) -> None:
         """Have a person approve a job by the gate."""
         assert self.gate is not None
-        decide_for_operator(self.ref(job_id), RequestedAction.APPROVE, self.gate.who, "looked at it", self.gate.gate())
+        ref, gate = self.ref(job_id), self.gate.gate()
+        approve_for(ref, self.gate.who, "looked at it", show_job(ref, gate).digest, gate)
 
     def surroundings(self) -> Surroundings:
         """As the command finds them."""

@@ -9,7 +9,7 @@ import pytest
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate_cli.authoring.explain_view import decision_as_tree
 from batchgate_cli.output import print_tree
-from tests.unit.examples import Written, document, facts, outcome
+from tests.unit.examples import APPROVAL, Written, document, facts, outcome
 
 CALENDARS: Written = {
     "fridays": {"timezone": "UTC", "open": [{"days": ["fri"]}]},
@@ -29,7 +29,7 @@ def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list
     ("requirement", "about", "expected"),
     [
         ({"manual_approval": "required"}, {}, "! manual approval required, not given yet  -> hold"),
-        ({"manual_approval": "required"}, {"manually_approved": True}, "✓ manual approval given"),
+        ({"manual_approval": "required"}, {"approvals": [APPROVAL]}, "✓ manual approval given"),
         ({"window": "fridays"}, {}, "✓ window is open, want fridays open"),
         ({"window": "weekend"}, {}, "✗ window is closed, want weekend open  -> hold"),
         ({"window": {"not": "fridays"}}, {}, "✗ fridays is open, want closed  -> hold"),

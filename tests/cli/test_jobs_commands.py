@@ -638,7 +638,7 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     script = Script()
     script.before("describe", raising(JobsApiError("DescribeJob: SlowDown")))
     gate = find_gate(GateOptions())
-    shown = gate.propose(ref, RequestedAction.APPROVE, "agreed").digest
+    shown = gate.show(ref, RequestedAction.APPROVE).digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
     with pytest.raises(click.exceptions.Exit) as ended:
         _decide_as_shown(gate, ref, RequestedAction.APPROVE, "agreed", shown)

@@ -1,6 +1,7 @@
 """The gate's flow on a stage: the real review and the real boto3 clients before an emulator in this process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,16 +12,18 @@ import boto3
 from botocore.config import Config
 
 from batchgate.aws.s3control import CONFIG, S3Control
-from batchgate.errors import PolicyUnavailableError
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.errors import LedgerError, PolicyUnavailableError
+from batchgate.gate.people import approve_for, cancel_for
 from batchgate.gate.ports import (
     CircuitBreaker,
     Heartbeat,
     JobSnapshot,
     ListedJob,
+    NoRequesters,
     Notified,
     Pause,
     Ports,
+    Requesters,
     Review,
     Unreadable,
 )
@@ -30,6 +33,7 @@ from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
 from batchgate.jobs.events import parse_job_event
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.compiled import PolicySet
+from batchgate.policy.evidence import digest_of_job
 from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.memory_ledger import MemoryLedger
@@ -39,6 +43,7 @@ from s3batch_emulator.testing import START
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+KIM = f"arn:aws:iam::{ACCOUNT}:user/kim"
 CLAIM_IDS = ("5f3a91c2", "0badcafe", "cafebabe", "00000001")
 
 ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
@@ -105,19 +110,47 @@ class Script:
 
     effects: list[str] = field(default_factory=list)
     _cues: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
+    _numbered: dict[int, Callable[[], object]] = field(default_factory=dict)
+    _lost: set[int] = field(default_factory=set)
 
     def before(self, effect: str, *actions: Callable[[], object]) -> None:
         """Have actions happen just before the next calls of a port, one a call; what they raise, the port raises."""
         self._cues += [(effect, action) for action in actions]
 
+    def before_number(self, number: int, action: Callable[[], object]) -> None:
+        """Have an action happen just before the effect of this number, counted from now on and from 0."""
+        self._numbered[len(self.effects) + number] = action
+
+    def forget(self) -> None:
+        """Drop what was to happen and did not."""
+        self._numbered.clear()
+        self._lost.clear()
+
+    def lose_answer(self, number: int) -> None:
+        """Have the answer of the write with this number be lost: it is made, and the writer gets an error."""
+        self._lost.add(len(self.effects) + number)
+
     def reached(self, effect: str) -> None:
         """Note an effect and let what is cued for it happen."""
         self.effects.append(effect)
+        numbered = self._numbered.pop(len(self.effects) - 1, None)
+        if numbered is not None:
+            numbered()
         for position, (cued, action) in enumerate(self._cues):
             if cued == effect:
                 del self._cues[position]
                 action()
                 return
+
+    @contextmanager
+    def write(self, effect: str) -> Iterator[None]:
+        """Note a write, whose answer may be lost."""
+        number = len(self.effects)
+        self.reached(effect)
+        yield
+        if number in self._lost:
+            self._lost.discard(number)
+            raise LedgerError("the answer was lost")
 
 
 def raising(error: Exception) -> Callable[[], None]:
@@ -143,13 +176,13 @@ class RecordedLedger:
 
     def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
         """As the ledger; noted by the phase that is written."""
-        self.script.reached(f"write {state.phase}")
-        return self.ledger.write(state, replacing=replacing, review=review)
+        with self.script.write(f"write {state.phase}"):
+            return self.ledger.write(state, replacing=replacing, review=review)
 
     def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
         """As the ledger."""
-        self.script.reached("claim")
-        return self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
+        with self.script.write("claim"):
+            return self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
 
     def opened_at(self) -> datetime:
         """As the ledger."""
@@ -328,6 +361,7 @@ class Stage:
         self.manifests = RecordedManifests(self.script, self.objects)
         self.time_left = timedelta(seconds=60)
         self.breaker = CircuitBreaker(20, timedelta(minutes=10))
+        self.requesters: Requesters = NoRequesters()
         self.adopt_existing = False
         self.suspended_date_survives = DateSurvives.UNKNOWN
         self.memory = Memory()
@@ -387,6 +421,7 @@ class Stage:
             new_claim_id=lambda: next(self._claim_ids),
             deadline=self.clock.now() + self.time_left,
             breaker=self.breaker,
+            requesters=self.requesters,
             adopt_existing=self.adopt_existing,
             suspended_date_survives=self.suspended_date_survives,
         )
@@ -399,9 +434,17 @@ class Stage:
         """Review the job of an event."""
         return self.review(parse_job_event(event))
 
-    def decide(self, ref: JobRef, direction: RequestedAction, why: str = "looked at it myself") -> Review:
-        """Decide a job by command."""
-        return decide_for_operator(ref, direction, f"arn:aws:iam::{ACCOUNT}:user/kim", why, self.gate)
+    def decide(
+        self, ref: JobRef, direction: RequestedAction, why: str = "looked at it myself", *, who: str = KIM
+    ) -> Review:
+        """Approve or cancel a job as it is."""
+        decide = approve_for if direction is RequestedAction.APPROVE else cancel_for
+        return decide(ref, who, why, self.digest(ref), self.gate)
+
+    def digest(self, ref: JobRef) -> str:
+        """What names the job as a person sees it now."""
+        snapshot = self.s3control.snapshot(ref, with_tags=True)
+        return digest_of_job(snapshot.job, snapshot.tags)
 
     def sweep(
         self,

@@ -7,7 +7,7 @@ import pytest
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives
 from s3batch_emulator import Effect, Fault
-from tests.flow.stage import APPROVE_ALL, CANCEL_ALL, HOLD_ALL, Stage
+from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, KIM, Stage
 
 
 @pytest.fixture
@@ -71,6 +71,38 @@ def test_a_person_decides_older_jobs(old: Stage, direction: RequestedAction) -> 
     assert old.state(ref).outcome is Outcome.APPLIED
 
 
+TWO = """
+version: 1
+approvals: {at_least: 2}
+policies:
+  - name: anything
+    match: [{operation: S3PutObjectTagging}]
+    require: []
+"""
+
+
+def test_an_older_job_that_the_policies_would_approve_waits_for_as_many_people_as_they_want(old: Stage) -> None:
+    """And says how many are missing; those that were enough are on record, though nothing else held it."""
+    old.enforce(TWO)
+    ref = old.create()
+    old.review(ref)
+    assert old.state(ref).awaiting == "0 of 2 approvals, 2 more"
+    assert old.decide(ref, RequestedAction.APPROVE).awaiting == "1 of 2 approvals, 1 more"
+    assert (old.state(ref).block, old.updates) == (Block.ADOPTION, [])
+    ben = f"arn:aws:iam::{ACCOUNT}:user/ben"
+    old.advance(minutes=1)
+    assert old.decide(ref, RequestedAction.APPROVE, who=ben).people == (KIM, ben)
+    assert old.updates == ["Ready"]
+
+
+def test_an_approval_of_an_older_job_does_not_let_the_policies_cancel_it(old: Stage) -> None:
+    """A cancellation is nobody's approval."""
+    old.enforce(CANCEL_ALL)
+    ref = old.create()
+    assert old.decide(ref, RequestedAction.APPROVE).action == "held"
+    assert (old.state(ref).block, old.state(ref).awaiting, old.updates) == (Block.ADOPTION, "", [])
+
+
 def test_an_older_job_that_somebody_confirms_in_the_console_is_superseded(old: Stage) -> None:
     """It leaves what is held."""
     ref = old.create()
@@ -96,7 +128,7 @@ def test_what_a_person_began_on_an_older_job_does_not_hand_it_to_the_policies(ol
     old.review(ref)
     old.emulator.faults.add(Fault(Effect.ERROR, "SlowDown", operation="UpdateJobStatus"))
     with pytest.raises(Exception, match="SlowDown"):
-        old.decide(ref, RequestedAction.APPROVE)
+        old.decide(ref, RequestedAction.CANCEL)
     old.advance(minutes=15)
     old.sweep()
     assert old.status(ref) == "Suspended"

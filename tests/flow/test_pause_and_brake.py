@@ -44,12 +44,12 @@ def test_what_was_held_by_the_pause_is_decided_by_the_next_sweep_after_it(stage:
     assert (stage.updates, stage.state(ref).outcome) == (["Ready"], Outcome.APPLIED)
 
 
-def test_a_person_is_refused_while_the_gate_is_paused(stage: Stage) -> None:
+def test_a_person_s_cancellation_is_refused_while_the_gate_is_paused(stage: Stage) -> None:
     """With the reason, and nothing is written."""
     ref = stage.create()
     pause(stage)
     with pytest.raises(RefusedError, match="paused"):
-        stage.decide(ref, RequestedAction.APPROVE)
+        stage.decide(ref, RequestedAction.CANCEL)
     assert stage.ledger.read(ref) is None
     assert stage.updates == []
 

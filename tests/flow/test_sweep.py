@@ -441,7 +441,7 @@ def test_a_sweep_without_policies_decides_nothing(stage: Stage) -> None:
 
 
 def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stage: Stage) -> None:
-    """By command and by console: nothing of it needs evaluating."""
+    """A cancellation and what they do in the console: nothing of it needs evaluating."""
     stage.enforce(HOLD_ALL)
     by_hand, in_console = stage.create(4), stage.create(4)
     for ref in (by_hand, in_console):
@@ -449,13 +449,13 @@ def test_what_people_decide_is_settled_and_told_while_there_are_no_policies(stag
     stage.source.enforced = None
     stage.script.before("announce", raising(AnnounceError("not this time")))
     with pytest.raises(AnnounceError):
-        stage.decide(by_hand, RequestedAction.APPROVE)
+        stage.decide(by_hand, RequestedAction.CANCEL)
     stage.update_as_a_person(in_console, "Cancelled")
     stage.sweep()
     assert stage.state(by_hand).announced_at is not None
     assert stage.state(in_console).outcome is Outcome.SUPERSEDED
     assert {review.ref: review.action for review in stage.told.reviews[-2:]} == {
-        by_hand: "approved",
+        by_hand: "cancelled",
         in_console: "superseded",
     }
 

@@ -24,10 +24,10 @@ from batchgate.aws.deployed import GateParameter
 from batchgate.aws.notices import TopicNotices
 from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.people import cancel_for, show_job
 from batchgate.gate.ports import CircuitBreaker, Pause
 from batchgate.gate.protocol import MISSING_FOR
-from batchgate.gate.state import Block, RequestedAction
+from batchgate.gate.state import Block
 from batchgate.gate.state import State as JobState
 from s3batch_emulator import Effect
 from tests.docs.test_operations import sections
@@ -364,7 +364,7 @@ def held_for(name: str, **age: float) -> Play:
         took = drill.until(name, State.ALARM, within=6)
         [item] = [item for item in world.ledger.open_items() if isinstance(item, JobState)]
         assert item.ref == ref  # what `batchgate jobs held` lists
-        decide_for_operator(ref, RequestedAction.CANCEL, PERSON, "too old", world.gate)
+        cancel_for(ref, PERSON, "too old", show_job(ref, world.gate).digest, world.gate)
         drill.until(name, State.OK, within=10)
         return took
 

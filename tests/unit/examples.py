@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from batchgate.jobs.model import Job, Json
+from batchgate.policy.approvals import Approval
 from batchgate.policy.compile import compile_document, compile_policies
 from batchgate.policy.evaluate import Decision, evaluate_job
-from batchgate.policy.facts import Gap, JobFacts, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts, gather_facts
 from batchgate.policy.validation import read_document
 from batchgate_cli.authoring.lint import Finding, lint
 
@@ -19,6 +20,8 @@ ARN = f"arn:aws:s3:{REGION}:{ACCOUNT}:job/{JOB_ID}"
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 """A Friday."""
 SUSPENDED = datetime(2026, 3, 27, 6, tzinfo=UTC)
+
+APPROVAL = Approval("arn:aws:sts::111111111111:assumed-role/lake-oncall/ana", NOW, "checked", "")
 
 SUPPLIED_MANIFEST: Json = {
     "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
@@ -60,7 +63,8 @@ def facts(
     *,
     now: datetime = NOW,
     tags: Mapping[str, str] | Gap | None = None,
-    manually_approved: bool = False,
+    approvals: Iterable[Approval] = (),
+    requester: str | Gap = NOT_READ,
     manifest_bytes: int | Gap = 4096,
     source_buckets: Iterable[str] | Gap = frozenset({"lake"}),
     object_bytes: int | Gap = 1_000_000,
@@ -74,7 +78,8 @@ def facts(
         manifest_bytes=manifest_bytes,
         source_buckets=source_buckets,
         object_bytes=object_bytes,
-        manually_approved=manually_approved,
+        approvals=approvals,
+        requester=requester,
     )
 
 

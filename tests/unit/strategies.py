@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
+from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
 from tests.unit.examples import Written
 from tests.verification.oracle.plain import Unavailable
@@ -53,6 +54,26 @@ operation_names = st.sampled_from(
 )
 
 
+callers = st.sampled_from(
+    [
+        "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana",
+        "arn:aws:sts::111122223333:assumed-role/lake-oncall/ben",
+        "arn:aws:sts::111122223333:assumed-role/prod-owner/ana",
+        "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ana",
+        "arn:aws:sts::444455556666:assumed-role/AWSReservedSSO_Dev_fedcba9876543210/ana",
+        "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ben",
+        "arn:aws:sts::111122223333:federated-user/cem",
+        "arn:aws:iam::111122223333:user/staff/dea",
+        "arn:aws:iam::111122223333:root",
+    ]
+)
+
+
+def approvals() -> st.SearchStrategy[Approval]:
+    """Draw one approval, of a person that may be the same as another, or of a caller as there is none."""
+    return st.builds(Approval, who=callers | any_text, at=aware_datetimes, reason=any_text, digest=any_text)
+
+
 @st.composite
 def wild_facts(draw: st.DrawFn) -> JobFacts:
     """Draw facts as no S3 would say them: any JSON for parameters, any text for text, any number, any instant."""
@@ -95,8 +116,9 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
         created=draw(st.none() | aware_datetimes),
         suspended_since=draw(st.none() | st.datetimes(max_value=latest.replace(tzinfo=None), timezones=st.just(UTC))),
         suspended_date=draw(st.none() | aware_datetimes),
-        manually_approved=draw(st.booleans()),
         now=now,
+        approvals=draw(st.lists(approvals(), max_size=4).map(tuple)),
+        requester=draw(gaps | callers | any_text),
     )
 
 
@@ -123,7 +145,8 @@ def facts_of(case: Case, **members: Json) -> JobFacts:
         manifest_bytes=_number(measured["manifest_bytes"]),
         source_buckets=_gap(buckets) if isinstance(buckets, str) else buckets,
         object_bytes=_number(measured["object_bytes"]),
-        manually_approved=measured["manual_approval"],
+        approvals=[Approval(who, case.now, "", "") for who in measured["approvals"]],
+        requester=_gap(measured["requester"]) if measured["requester"] == "unmeasurable" else measured["requester"],
     )
 
 

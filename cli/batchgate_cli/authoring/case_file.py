@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import calendars, suggestions
+from batchgate.policy.approvals import Approval
 from batchgate.policy.moments import parse_duration, parse_moment
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
@@ -39,6 +40,8 @@ class Case(Struct, frozen=True, kw_only=True):
     Attributes:
         job: As S3 would describe it; what the case leaves out has a default.
         at: The instant of the review, UTC.
+        approvals: Those of the job as it is.
+        requester: The ARN of whoever created the job; UNSET where that is not known.
         decided_by, until, cancels_at, reason: UNSET if the case expects nothing of them; `until` and `cancels_at` are
             None if it expects that there is none.
     """
@@ -48,7 +51,8 @@ class Case(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] | Literal["unmeasurable"]
     at: datetime
     facts: CaseFacts
-    manually_approved: bool
+    approvals: tuple[Approval, ...]
+    requester: str | UnsetType
     expect: Verdicts
     decided_by: tuple[str, ...] | UnsetType
     until: datetime | UnsetType | None
@@ -121,6 +125,8 @@ _FILE_KEYS = ("policy", "cases")
 _CASE_KEYS = Case.__struct_fields__
 _CASE_REQUIRES = ("name", "job", "at", "expect")
 _FACTS_KEYS = CaseFacts.__struct_fields__
+_APPROVAL_KEYS = ("who", "at", "reason")
+_SOME_CALLER = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"
 _JOB_KEYS = (
     "operation",
     "total_tasks",
@@ -259,7 +265,8 @@ class _Reader:
             tags=self.tags(mapping, path),
             at=at,
             facts=self.facts(mapping, path),
-            manually_approved=self.flag(mapping, "manually_approved", path, otherwise=False),
+            approvals=self.approvals(mapping, path, at),
+            requester=self.caller(mapping, "requester", path, UNSET),
             expect=self.choice(mapping, "expect", path, get_args(Verdicts), "hold"),
             decided_by=self.texts(mapping, "decided_by", path, what="a list of names"),
             until=until,
@@ -288,6 +295,33 @@ class _Reader:
             source_buckets=self.texts(value, "source_buckets", path, what="a list of bucket names"),
             object_bytes=self.count(value, "object_bytes", path, UNSET),
         )
+
+    def approvals(self, mapping: _Keys, path: DocumentPath, at: datetime) -> tuple[Approval, ...]:
+        listed, path = mapping.get("approvals", []), (*path, "approvals")
+        if not isinstance(listed, list):
+            self.wrong(path, f"expected a list such as [{{who: {_SOME_CALLER}}}], got {_show(listed)}")
+            return ()
+        found: list[Approval] = []
+        for number, each in enumerate(listed):
+            if not isinstance(each, dict):
+                hint = f"; write {{who: {each}}}" if isinstance(each, str) else ""
+                self.wrong((*path, number), f"expected a mapping with who, got {_show(each)}{hint}")
+                continue
+            self.keys(each, _APPROVAL_KEYS, (*path, number))
+            self.require_keys(each, ("who",), (*path, number))
+            given = self.instant(each, "at", (*path, number), at)
+            if given > at:
+                self.wrong((*path, number, "at"), "expected an instant not after the review's, the case's at")
+            who = self.caller(each, "who", (*path, number), "")
+            found.append(Approval(who, given, self.text(each, "reason", (*path, number), ""), digest=""))
+        return tuple(found)
+
+    def caller(self, mapping: _Keys, key: str, path: DocumentPath, otherwise: V) -> str | V:
+        """The ARN of a caller."""
+        who = self.text(mapping, key, path, otherwise)
+        if isinstance(who, str) and key in mapping and not who.startswith("arn:"):
+            self.wrong((*path, key), f"expected an ARN such as {_SOME_CALLER}, got {_show(who)}")
+        return who
 
     # --- the job --------------------------------------------------------------------------------------
 
@@ -472,6 +506,7 @@ _MISSING: Mapping[str, str] = {
     "name": "write what the case shows; each case needs a unique name",
     "job": "write at least {operation: NAME}",
     "at": "write the instant of the review, such as 2026-11-20T12:00:00Z",
+    "who": f"write the ARN of the caller, such as {_SOME_CALLER}",
     "expect": f"write one of {', '.join(get_args(Verdicts))}",
 }
 _CREATED_BEFORE = timedelta(hours=1)

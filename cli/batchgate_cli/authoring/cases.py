@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -151,6 +152,9 @@ def run(tried: Tried) -> Iterator[Outcome]:
         )
 
 
+_NO_REQUESTER: Final = Gap(Result.UNMEASURABLE, "the case has none")
+
+
 def _decide(case: Case, policies: PolicySet) -> Decision:
     facts = case.facts
     return evaluate_job(
@@ -162,7 +166,8 @@ def _decide(case: Case, policies: PolicySet) -> Decision:
             manifest_bytes=facts.manifest_bytes if facts.manifest_bytes is not UNSET else NOT_READ,
             source_buckets=frozenset(facts.source_buckets) if facts.source_buckets is not UNSET else NOT_READ,
             object_bytes=facts.object_bytes if facts.object_bytes is not UNSET else NOT_READ,
-            manually_approved=case.manually_approved,
+            approvals=case.approvals,
+            requester=case.requester if case.requester is not UNSET else _NO_REQUESTER,
         ),
     )
 

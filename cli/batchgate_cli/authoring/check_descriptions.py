@@ -345,20 +345,21 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             needs="nothing: time-zone data ships with the gate",
         ),
         "manual_approval": CheckDescription(
-            looks_at="Whether a person has decided about this job.",
-            source="the ledger",
-            takes="`required`",
+            looks_at="Whether enough people have approved this job who may.",
+            source="the ledger, and CloudTrail's CreateJob record where `not_requester` is asked",
+            takes="`required`, or `by`, `at_least` and `not_requester`",
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="until a person decides. No decision is not a violation",
-            example="manual_approval: required",
-            lints=("one-approval-for-both",),
-            remark="One decision of one person meets every `manual_approval` that governs the job; two approvers"
-            " can't be required yet. Allowed only in `require`, also inside `any` and `all`; not in `match`, `unless`"
-            " or"
-            " exceptions.",
-            needs="a person who may decide jobs, see [operations.md](operations.md): until then every job that"
-            " it governs is held",
+            unmeasurable="until enough people approve, and while `not_requester` is asked and the requester is not"
+            " known. A missing approval is not a violation",
+            example='manual_approval: {by: ["*:assumed-role/prod-owner/*"], at_least: 2}',
+            lints=("one-approval-for-both", "too-many-approvals"),
+            remark="`required` means one approval. What `by` and `not_requester` are not given here, `approvals` says."
+            " An approval counts only for the job as the approver saw it. Several `manual_approval` with different"
+            " `by` ask for people of different roles; one person may count for several. Allowed only in `require`,"
+            " also inside `all`; not in `any`, `match`, `unless` or exceptions.",
+            needs="people who may call the gate's API, see [operations.md](operations.md): until they approve, every"
+            " job that it governs is held",
         ),
     }
 )

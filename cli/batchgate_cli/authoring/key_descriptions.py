@@ -66,6 +66,14 @@ _MANIFEST = {
 }
 _BUCKETS = {"any": _ANY_BUCKET, "only": _ONLY_BUCKET, "none": _NO_BUCKET}
 _NAMES = {"list": _TEXT_LIST, "glob": _GLOB}
+_APPROVERS = {
+    "by": "Patterns of the callers whose approval counts, compared with the caller's ARN as STS names it:"
+    " `arn:aws:sts::111122223333:assumed-role/lake-oncall/ana`.",
+    "at_least": "How many different people must approve; 1 if not given. All sessions of one role are one person, with"
+    " the exception of IAM Identity Center's roles (`AWSReservedSSO_*`), where each user is one.",
+    "not_requester": "`true`: the approval of whoever created the job does not count. While the requester is not known,"
+    " nobody's approval counts.",
+}
 _TEXT_TERM = {**_NAMES, "present": _PRESENT}
 _RANGE = {"at_least": _AT_LEAST, "at_most": _AT_MOST}
 _ELEMENT_TERM = {**_RANGE, **_TEXT_TERM, "before": _BEFORE, "after": _AFTER, "within": _WITHIN}
@@ -100,6 +108,12 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.Manifest: {**_MANIFEST, "not": _NOT},
         model.GlobTerm: {"glob": _GLOB},
         model.NamesTerm: _NAMES,
+        model.Approvers: _APPROVERS,
+        model.Approvals: {
+            **_APPROVERS,
+            "session_names": "`trusted`: the trust policy of every role that may approve sets the session's name"
+            " (`sts:RoleSessionName`), so each name is one person, in whichever role.",
+        },
         model.PlainBuckets: _BUCKETS,
         model.Buckets: {**_BUCKETS, "not": _NOT},
         model.Requirement: {
@@ -154,6 +168,8 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "cancel_held_after": "Cancel a job after it has been held this long, for example `21d`. Only time"
             " during which every reason for the hold was known counts: not time in which something could not be read,"
             " a pause, nor an outage of the gate. Never before a grace period is over. Default: never.",
+            "approvals": "Whose approvals lift a hold, and what `manual_approval` does not say itself. Default: one"
+            " approval of anybody who may call the gate's API.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
             "calendars": "Named time windows, used by `window`.",
             "guardrails": "Statements that restrict what they match and never approve.",

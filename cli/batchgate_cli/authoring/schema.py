@@ -226,7 +226,9 @@ class _Writer:
             key = member.encode_name
             if (key in JOINING and where.nesting >= MAX_NESTING) or (key == "manual_approval" and not where.asking):
                 continue
-            inner = replace(where, nesting=where.nesting + 1) if key in JOINING else replace(where, keys=key)
+            inner = replace(where, keys=key)
+            if key in JOINING:
+                inner = replace(where, nesting=where.nesting + 1, asking=where.asking and key == "all")
             if key in CHECKS:
                 questions[key] = self.check(key, member.type, inner)
             elif key in JOINING:
@@ -439,7 +441,7 @@ _NAMES: Mapping[type, str] = {
     model.PlainElementTerm: "element-value",
     model.ParameterTerm: "parameter",
     model.PlainParameterTerm: "parameter",
-    model.NamesTerm: "bucket-names",
+    model.NamesTerm: "names",
 }
 """What the forms of an operand are called, by the struct among them."""
 
@@ -495,6 +497,8 @@ def _narrowed(part: Part, more: Part | None) -> Part:
 
 
 _TITLES: Mapping[type, str] = {
+    model.Approvals: "approvals",
+    model.Approvers: "approvers",
     model.Buckets: "bucket tests",
     model.CalendarForm: "calendar",
     model.Condition: "condition",

@@ -64,10 +64,9 @@ cases:
     at: 2026-11-20T12:00:00Z
     expect: hold
     decided_by: [retention-by-hand.manual_approval, unmatched]
-  - name: retention that a person approved is still matched by no policy
+  - name: retention that a person approved is approved
     job: {{operation: S3PutObjectRetention, total_tasks: 1}}
-    manually_approved: true
+    approvals: [{{who: "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"}}]
     at: 2026-11-20T12:00:00Z
-    expect: hold
-    decided_by: [unmatched]
+    expect: approve
 """

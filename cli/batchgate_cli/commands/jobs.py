@@ -11,10 +11,9 @@ from batchgate.errors import (
     JobNotFoundError,
     JobsApiError,
     LedgerError,
-    PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.people import approve_for, cancel_for
 from batchgate.gate.ports import Review
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, Exit, reported_errors, show_error
@@ -137,11 +136,10 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     endpoint_url: EndpointOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Approve a held job whatever the policies decide; their objections and your identity are recorded.
+    """Approve a held job. It runs when enough people have approved it; your identity is recorded.
 
-    Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
-    --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where a
-    cancellation by the gate may still take effect.
+    Shows what will be done and asks first. If the job changes before you confirm, it asks again; with --yes it
+    refuses. Refused while the gate is paused, and where a cancellation by the gate may still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
     _decide(RequestedAction.APPROVE, job, reason, options, yes=yes, output=output)
@@ -161,9 +159,9 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Cancel a held job whatever the policies decide; it can't be undone. Your identity and reason are recorded.
 
-    Shows what will be done and asks first. If the job or the verdict changes before you confirm, it asks again; with
-    --yes it refuses. Refused while a review has claimed the job, while the gate is paused, and where an
-    approval by the gate may still take effect.
+    Shows what will be done and asks first. If the job changes before you confirm, it asks again; with --yes it
+    refuses. Refused while a review has claimed the job, while the gate is paused, and where an approval by the gate may
+    still take effect.
     """
     options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
     _decide(RequestedAction.CANCEL, job, reason, options, yes=yes, output=output)
@@ -183,8 +181,8 @@ def _decide(
         live = find_gate(options)
         ref = live.ref(job)
         plan = text_console() if output is Output.TEXT else errors_console()
-        shown = live.propose(ref, direction, reason)
-        show_plan(plan, shown, live.place, _policies_error(live))
+        shown = live.show(ref, direction)
+        show_plan(plan, shown, direction, live.who, reason, live.place)
         confirm(f"{direction} this job?", yes=yes)
         review = None
         while review is None:
@@ -193,21 +191,13 @@ def _decide(
             except ChangedError:
                 if yes:
                     raise
-                before, shown = shown, live.propose(ref, direction, reason)
+                before, shown = shown, live.show(ref, direction)
                 show_changes(plan, before, shown)
-                show_plan(plan, shown, live.place, _policies_error(live))
+                show_plan(plan, shown, direction, live.who, reason, live.place)
                 confirm(f"{direction} this job as it is now?", yes=yes)
         if output is Output.JSON:
             print(json.dumps(decided_as_json(review), indent=2))
         _conclude(review, direction, plan)
-
-
-def _policies_error(live: "LiveGate") -> str:
-    try:
-        live.policies.current()
-    except PolicyUnavailableError as error:
-        return str(error)
-    return ""
 
 
 def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction, reason: str, shown: str) -> "Review":
@@ -218,8 +208,9 @@ def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction
         ChangedError: It is not any more as it was shown.
         GateError: It was not done, and why.
     """
+    decide = approve_for if direction is RequestedAction.APPROVE else cancel_for
     try:
-        return decide_for_operator(ref, direction, live.who, reason, live.gate(), shown=shown)
+        return decide(ref, live.who, reason, shown, live.gate())
     except RefusedError:
         raise
     except GateError as error:
@@ -235,7 +226,7 @@ def _is_open(live: "LiveGate", ref: "JobRef") -> bool:
         state = live.ledger.read(ref)
     except LedgerError:
         return True
-    return state is not None and state.decided_by == live.who and state.phase is not Phase.HELD
+    return state is not None and live.who in state.people and state.phase is not Phase.HELD
 
 
 def _show_open(ref: "JobRef", error: str = "") -> None:
@@ -263,6 +254,9 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
         raise click.exceptions.Exit(Exit.NOT_KNOWN_YET)
     if review.action == "held":
         why = printable_line(review.reason).removeprefix("batchgate: held, ")
+        if direction is RequestedAction.APPROVE:
+            console.print(f"approval recorded; the job is held still: {why}", markup=False, style="bold")
+            return
         show_error(f"{review.ref.job_id}: nothing was done: {why}")
         raise click.exceptions.Exit(Exit.FAILED)
     raise RefusedError(

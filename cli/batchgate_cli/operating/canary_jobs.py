@@ -12,9 +12,9 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from batchgate.aws.calls import never_retry
 from batchgate.errors import GateError
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.people import cancel_for, show_job
 from batchgate.gate.ports import Clock
-from batchgate.gate.state import Phase, RequestedAction
+from batchgate.gate.state import Phase
 from batchgate.jobs.model import JobRef
 from batchgate.text import shorten
 from batchgate_cli.operating.canary_belongings import DATA, Belongings, CanaryError, Place, key_of
@@ -385,8 +385,8 @@ class Watch:
             if self.gate is None:
                 self._update(job.job_id, "Cancelled")
             else:
-                gate = self.gate.gate()
-                decide_for_operator(self._ref(job.job_id), RequestedAction.CANCEL, self.gate.who, REASON, gate)
+                ref, gate = self._ref(job.job_id), self.gate.gate()
+                cancel_for(ref, self.gate.who, REASON, show_job(ref, gate).digest, gate)
         except (ClientError, GateError) as error:
             return str(error)
         return ""

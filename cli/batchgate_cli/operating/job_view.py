@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batchgate.gate.operator_decision import Proposal
+from batchgate.gate.people import ShownJob
 from batchgate.gate.ports import Review
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, Json
+from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
 from batchgate_cli.output import printable_line
@@ -366,39 +367,40 @@ def _hanging(console: Console, start: str, text: Text) -> None:
 # --- A person's decision ------------------------------------------------------------------------------
 
 
-def show_plan(console: Console, proposal: Proposal, place: str, error: str) -> None:
+def show_plan(console: Console, proposal: ShownJob, direction: RequestedAction, who: str, why: str, place: str) -> None:
     """What is about to be done to a job, and what the policies say against it.
 
     Args:
         console: Where to.
-        proposal: What is about to be done.
+        proposal: The job.
+        direction: What is about to be done.
+        who: The caller's ARN.
+        why: The reason given.
         place: Account and Region.
-        error: Why the policies can't be read; "" where they can.
     """
-    job, held, request = proposal.snapshot.job, proposal.state, proposal.request
-    direction = request.direction
+    job, held, decision = proposal.snapshot.job, proposal.state, proposal.decision
+    shown = job_as_shown(job, proposal.snapshot.tags)
     console.print(Text.assemble((f"{direction} ", "bold"), (job.ref.job_id, "bold"), f"  {place}"))
     tasks = f"{job.total_tasks:,} objects" if job.total_tasks else "unknown size"
     _line(console, "operation", f"{job.operation or 'unknown'}, {tasks}")
     for name in ("parameters", "description", "role", "tags"):
-        if proposal.shown[name]:
-            _line(console, name, _in_short(proposal.shown[name]))
+        if shown[name]:
+            _line(console, name, _in_short(shown[name]))
     _line(console, "S3 says", f"{job.status}, since {_minute(job.suspended_date)} UTC")
     if held is not None and held.phase is Phase.HELD:
         _line(console, "held", _marked(held).plain)
-    _line(console, "as", request.decided_by)
-    _line(console, "reason", _VERSIONS.sub("", request.reason("")))
-    evidence = request.review.evidence or {}
-    evaluated = evidence.get("overridden")
-    if not isinstance(evaluated, Mapping):
-        _line(console, "overridden", f"not known, the policies can't be read: {error}", "yellow")
+    _line(console, "as", who)
+    _line(console, "reason", why)
+    if decision is None:
+        _line(console, "overridden", f"not known, the policies can't be read: {proposal.policies}", "yellow")
         return
-    verdict = str(evaluated.get("verdict"))
-    _line(console, "policies say", f"{verdict} [policy {evaluated.get('policy_version')}]")
+    verdict = str(decision.verdict)
+    _line(console, "policies say", f"{verdict} [policy {decision.policy_version}]")
+    evidence = {"person": who, "overridden": evidence_of(decision)}
     objections = objections_of(evidence)
     if direction is RequestedAction.APPROVE and objections:
         _line(console, "overridden", "what the policies say against it:", "bold yellow")
-        is_on_record = held is not None and held.evaluated == request.evaluated
+        is_on_record = held is not None and held.evaluated == digest_of(decision)
         _show_first(console, objections, left_out_of(evidence), job.ref.job_id, is_on_record=is_on_record)
     elif direction is RequestedAction.CANCEL and verdict == "approve":
         _line(console, "overridden", "the policies would approve this job", "bold yellow")
@@ -415,23 +417,15 @@ def _show_first(console: Console, objections: Sequence[str], left_out: int, job_
         _bullet(console, f"and {more} more; `{show if is_on_record and not left_out else explain}` lists all")
 
 
-def show_changes(console: Console, before: Proposal, now: Proposal) -> None:
+def show_changes(console: Console, before: ShownJob, now: ShownJob) -> None:
     """What is not any more as it was shown."""
     console.print()
     _line(console, "changed", "since it was shown:", "bold yellow")
-    for name, value in now.shown.items():
-        if value != before.shown[name]:
-            _bullet(console, f"{name}: {_in_short(before.shown[name])} -> {_in_short(value)}")
-    if before.request.evaluated != now.request.evaluated:
-        _bullet(console, f"what the policies say: {_verdict(before)} -> {_verdict(now)}")
+    was = job_as_shown(before.snapshot.job, before.snapshot.tags)
+    for name, value in job_as_shown(now.snapshot.job, now.snapshot.tags).items():
+        if value != was[name]:
+            _bullet(console, f"{name}: {_in_short(was[name])} -> {_in_short(value)}")
     console.print()
-
-
-def _verdict(proposal: Proposal) -> str:
-    evaluated = (proposal.request.review.evidence or {}).get("overridden")
-    if not isinstance(evaluated, Mapping):
-        return "not known"
-    return f"{evaluated.get('verdict')} [policy {evaluated.get('policy_version')}]"
 
 
 def _in_short(value: Json) -> str:
@@ -448,6 +442,8 @@ def decided_as_json(review: Review) -> dict[str, Json]:
         "reason": review.reason,
         "decided_by": review.decided_by,
         "claim_id": review.claim_id or None,
+        "awaiting": review.awaiting,
+        "people": [*review.people],
         "overridden": [*objections_of(evidence)],
         "overridden_left_out": left_out_of(evidence),
     }

@@ -22,7 +22,7 @@ from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import JobDescriptionError, PolicyUnavailableError, RefusedError
-from batchgate.gate.operator_decision import Proposal, propose_for_operator
+from batchgate.gate.people import ShownJob, refusal, show_job
 from batchgate.gate.ports import CircuitBreaker, Clock, JobsApi, Pause, PolicySource, Ports, Review
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import DateSurvives, Job, JobRef
@@ -86,18 +86,20 @@ class LiveGate:
         _, region, account_id = self.home
         return f"account {account_id} in {region}"
 
-    def propose(self, ref: JobRef, direction: RequestedAction, why: str) -> Proposal:
-        """What `decide_for_operator` would do now; nothing is written.
+    def show(self, ref: JobRef, direction: RequestedAction) -> ShownJob:
+        """The job as it is before it is approved or cancelled; nothing is written.
 
         Raises:
             RefusedError: It can't be done, and why.
             GateError: AWS refused or did not answer.
         """
-        proposal = propose_for_operator(ref, direction, self.who, why, self.gate())
+        shown = show_job(ref, gate := self.gate())
+        if why := refusal(shown, direction, gate):
+            raise RefusedError(f"{ref.job_id}: {why}")
         pause = self.ledger.pause()
         if pause is not None:
             raise RefusedError(f"{ref.job_id}: {paused_in_words(pause)}; `batchgate resume` ends that")
-        return proposal
+        return shown
 
     def gate(self) -> Ports:
         """The ports of a person's decision that begins now."""

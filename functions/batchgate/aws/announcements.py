@@ -21,6 +21,8 @@ from batchgate.policy.wording import first_of, logged, printable
 from batchgate.text import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_lambda_powertools import Logger
     from mypy_boto3_events import EventBridgeClient
 
@@ -54,7 +56,12 @@ class DecisionEvent(msgspec.Struct, frozen=True):
         action: approved, cancelled, held, superseded, ungated, ungated_or_confirmed_elsewhere or lapsed.
         verdict: What the policies, or the person, wanted.
         reason: As it stands on the job, or why it is held; printable ASCII.
-        decided_by: The policy version, or the person's ARN; "" where neither decided.
+        decided_by: The policy version, followed by the ARNs of those whose approvals it counted; the person's ARN where
+            a person cancelled; "" where neither decided.
+        people: The ARNs of the people whose approvals, or whose cancellation, decided the job.
+        lifted: The policies, guardrails and rules of the set whose holds people's approvals lifted; as `policies`.
+        awaiting: Which approvals a held job waits for; "" where none would help.
+        requester: The ARN of whoever created the job; "" where no policy asks for it, or it is not known.
         policies: The policies and guardrails that govern the job; of more than 100 the first 99, and "+N more".
         policy_version: Of the policies in force; "" where they could not be read.
         status: The job's status when it was last described.
@@ -81,6 +88,10 @@ class DecisionEvent(msgspec.Struct, frozen=True):
     verdict: str
     reason: str
     decided_by: str
+    people: list[str]
+    lifted: list[str]
+    awaiting: str
+    requester: str
     policies: list[str]
     policy_version: str
     status: str
@@ -110,7 +121,11 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             verdict=review.verdict,
             reason=shorten(printable(review.reason)),
             decided_by=shorten(printable(review.decided_by)),
-            policies=[shorten(printable(name)) for name in first_of(review.governing)],
+            people=_names(review.people),
+            lifted=_names(review.lifted),
+            awaiting=shorten(printable(review.awaiting)),
+            requester=shorten(printable(review.requester)),
+            policies=_names(review.governing),
             policy_version=review.policy_version,
             status=str(review.status),
             operation=shorten(printable(review.operation)),
@@ -126,6 +141,10 @@ class DecisionEvent(msgspec.Struct, frozen=True):
             unattributed=review.unattributed,
             alarm=shorten(printable(review.alarm)),
         )
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    return [shorten(printable(name)) for name in first_of(names)]
 
 
 class Announcements(Struct):

@@ -127,6 +127,7 @@ def _of_holds(waiting: Sequence[State], new: Sequence[State], account_id: str, r
             "",
             f"{'NEW ' if item.ref in fresh else ''}{_job(item)}, held since {_minute(item.first_held_at)}",
             _reason(item),
+            *([f"  {_NOT_IN_XML.sub('?', item.missing_approvals)}"] if item.missing_approvals else []),
             f'  batchgate jobs approve {_id(item.ref)} --region {region} --reason "..."',
         ]
     if len(ordered) > _LISTED:

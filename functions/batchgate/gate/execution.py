@@ -6,6 +6,7 @@ lease has ended evaluates the job again. `transitions.py` computes what is writt
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -23,7 +24,7 @@ from batchgate.gate.held_time import HeldTime
 from batchgate.gate.ports import JobSnapshot, Ports, Review
 from batchgate.gate.protocol import NextStep, Settle, Step, conclude_refused, conclude_unclear
 from batchgate.gate.state import Action, Block, Outcome, State
-from batchgate.gate.transitions import UPDATE_TAKES_AT_MOST, UpdateRequest
+from batchgate.gate.transitions import UPDATE_TAKES_AT_MOST, Transition, UpdateRequest
 from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.evaluate import Decision
 
@@ -32,12 +33,14 @@ LEASE_MARGIN = timedelta(seconds=30)
 
 TRIES_ON_CONFLICT = 3
 
+T = TypeVar("T")
 
-def retry_on_conflict(review: Callable[[], Review]) -> Review:
-    """Review a job, and again if another review wrote first; it then starts from what the other one wrote.
+
+def retry_on_conflict(review: Callable[[], T]) -> T:
+    """Review or approve a job, and again if another call wrote first; it then starts from what the other one wrote.
 
     Raises:
-        LedgerConflictError: Other reviews wrote first each time.
+        LedgerConflictError: Other calls wrote first each time.
     """
     for _ in range(TRIES_ON_CONFLICT - 1):
         try:
@@ -104,7 +107,7 @@ def apply_update(state: State | None, request: UpdateRequest, snapshot: JobSnaps
         return _after_refusal(claim, review, ports, refusal)
     except UpdateUnclearError:
         return _after_unclear(claim, review, ports)
-    return _settle(claim, Settle(Outcome.APPLIED, request.direction), review, ports, claim.reason)
+    return _settle_own(claim, Settle(Outcome.APPLIED, request.direction), review, ports, claim.reason)
 
 
 def _claim(state: State | None, request: UpdateRequest, job: Job, ports: Ports) -> tuple[State, Review]:
@@ -120,12 +123,31 @@ def _claim(state: State | None, request: UpdateRequest, job: Job, ports: Ports) 
 
 
 def _withdraw(claim: State, review: Review, ports: Ports, why: str) -> Review:
-    withdrawn = transitions.withdraw(
-        claim, review, why, now=ports.clock.now(), review_again_after=ports.review_again_after
-    )
-    ports.ledger.write(withdrawn.state, replacing=claim)
-    ports.announcer.announce(withdrawn.review)
-    return withdrawn.review
+    def withdraw(claim: State) -> Transition:
+        return transitions.withdraw(
+            claim, review, why, now=ports.clock.now(), review_again_after=ports.review_again_after
+        )
+
+    _, withdrawn = _end_claim(claim, withdraw, ports)
+    ports.announcer.announce(withdrawn)
+    return withdrawn
+
+
+def _end_claim(claim: State, end: Callable[[State], Transition], ports: Ports) -> tuple[State, Review]:
+    """Write what ends a claim. People's approvals that were appended to it meanwhile are no conflict; they are kept.
+
+    Raises:
+        LedgerConflictError: Another review wrote first.
+    """
+    while True:
+        ended = end(claim)
+        try:
+            return ports.ledger.write(ended.state, replacing=claim), ended.review
+        except LedgerConflictError:
+            found = ports.ledger.read(claim.ref)
+            if found is None or not transitions.was_only_approved(claim, found):
+                raise
+            claim = found
 
 
 def _after_refusal(claim: State, review: Review, ports: Ports, refusal: Exception) -> Review:
@@ -133,7 +155,7 @@ def _after_refusal(claim: State, review: Review, ports: Ports, refusal: Exceptio
     job = ports.jobs.describe(claim.ref)
     step = conclude_refused(claim, job, ports.suspended_date_survives)
     if isinstance(step, Settle):
-        return _settle(claim, step, replace(review, status=job.status), ports, job.status_update_reason)
+        return _settle_own(claim, step, replace(review, status=job.status), ports, job.status_update_reason)
     _withdraw(claim, review, ports, "S3 refused the update")
     raise refusal
 
@@ -143,7 +165,7 @@ def _after_unclear(claim: State, review: Review, ports: Ports) -> Review:
     job = ports.jobs.describe(claim.ref)
     step = conclude_unclear(claim, job, ports.suspended_date_survives)
     if isinstance(step, Settle):
-        return _settle(claim, step, replace(review, status=job.status), ports, job.status_update_reason)
+        return _settle_own(claim, step, replace(review, status=job.status), ports, job.status_update_reason)
     left = transitions.leave_claim(claim, review, ports.clock.now())
     ports.announcer.announce(left)
     return left
@@ -185,6 +207,16 @@ def finish(step: NextStep, state: State | None, seen: Job | JobRef, ports: Ports
 def _settle(state: State | None, end: Settle, review: Review, ports: Ports, reason_on_job: str | None) -> Review:
     ended = transitions.settle(state, end, review, now=ports.clock.now(), reason_on_job=reason_on_job)
     return _announce(ports.ledger.write(ended.state, replacing=state), ended.review, ports)
+
+
+def _settle_own(claim: State, end: Settle, review: Review, ports: Ports, reason_on_job: str | None) -> Review:
+    """Settle a claim of this review's own."""
+
+    def settle(claim: State) -> Transition:
+        return transitions.settle(claim, end, review, now=ports.clock.now(), reason_on_job=reason_on_job)
+
+    settled, ended = _end_claim(claim, settle, ports)
+    return _announce(settled, ended, ports)
 
 
 def _announce(settled: State, review: Review, ports: Ports) -> Review:

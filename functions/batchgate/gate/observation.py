@@ -9,10 +9,12 @@ from batchgate.gate import transitions
 from batchgate.gate.ports import JobSnapshot, Ports
 from batchgate.gate.protocol import NextStep, Step, asks_for_confirmation, is_open_again, next_step, reopened
 from batchgate.gate.state import State
-from batchgate.jobs.model import JobRef
+from batchgate.jobs.model import Job, JobRef
+from batchgate.policy.approvals import Approval, fresh
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.evaluate import Decision, evaluate_job
-from batchgate.policy.facts import gather_facts
+from batchgate.policy.evidence import digest_of_job
+from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 
 SNAPSHOT_STAYS_FRESH = timedelta(seconds=1)
 """Asking for the manifest may take long. After this time the job is described again, so that its status is the last
@@ -35,7 +37,9 @@ def take_snapshot(
     *,
     with_tags: bool = False,
 ) -> JobSnapshot:
-    """The job, with its tags and the size of its manifest where the policies ask for them.
+    """The job, with its tags, the size of its manifest and its requester where the policies ask for them.
+
+    People approve a job with its tags, so they are read for a job that has approvals, too.
 
     Args:
         ref: The job.
@@ -49,16 +53,27 @@ def take_snapshot(
         ManifestsApiError: The job was described, and S3 could not be asked for its manifest.
         GateError: Nothing is known.
     """
-    with_tags = with_tags or (isinstance(policies, PolicySet) and policies.asks_for("tags"))
+    is_approved = state is not None and state.approvals != ()
+    with_tags = with_tags or is_approved or (isinstance(policies, PolicySet) and policies.asks_for("tags"))
     snapshot = ports.jobs.snapshot(ref, with_tags=with_tags)
-    if not isinstance(policies, PolicySet) or not policies.asks_for("manifest.bytes"):
+    if not isinstance(policies, PolicySet) or not any(map(policies.asks_for, ("manifest.bytes", "requester"))):
         return snapshot
     if step_of(reopen_contradicted(state, snapshot), snapshot, policies, ports) is not Step.EVALUATE:
         return snapshot
-    manifest_bytes = ports.manifests.size(snapshot.job)
+    manifest_bytes = ports.manifests.size(snapshot.job) if policies.asks_for("manifest.bytes") else NOT_READ
+    requester = _requester(state, snapshot.job, ports) if policies.asks_for("requester") else NOT_READ
     if ports.clock.now() - snapshot.read_at > SNAPSHOT_STAYS_FRESH:
         snapshot = ports.jobs.snapshot(ref, with_tags=with_tags)
-    return replace(snapshot, manifest_bytes=manifest_bytes)
+    return replace(snapshot, manifest_bytes=manifest_bytes, requester=requester)
+
+
+def _requester(state: State | None, job: Job, ports: Ports) -> str | Gap:
+    """Who created the job, as the ledger has it, or as CloudTrail has it now."""
+    if state is not None and state.requester:
+        return state.requester
+    if job.creation_time is None:
+        return Gap(Result.UNMEASURABLE, "S3 does not report when the job was created")
+    return ports.requesters.find(job.ref, job.creation_time)
 
 
 def reopen_contradicted(state: State | None, snapshot: JobSnapshot) -> State | None:
@@ -89,8 +104,17 @@ def evaluate(policies: PolicySet, state: State | None, snapshot: JobSnapshot, po
         asks=asks_for_confirmation(state, snapshot.job, ports.suspended_date_survives),
         tags=snapshot.tags,
         manifest_bytes=snapshot.manifest_bytes,
+        approvals=current_approvals(state, snapshot),
+        requester=snapshot.requester,
     )
     return evaluate_job(policies, facts)
+
+
+def current_approvals(state: State | None, snapshot: JobSnapshot) -> tuple[Approval, ...]:
+    """People's approvals of the job as it is; those of the job as it was before count for nothing."""
+    if state is None or not state.approvals:
+        return ()
+    return fresh(state.approvals, digest_of_job(snapshot.job, snapshot.tags))
 
 
 def note_shown(state: State | None, ports: Ports) -> State | None:

@@ -36,12 +36,14 @@ class JobSnapshot(Struct, frozen=True):
         tags: The job's tags; a gap where they were not asked for or may not be read.
         read_at: An instant before the first call: the facts are at least this fresh.
         manifest_bytes: The size of the manifest; a gap where it was not asked for or can't be had.
+        requester: Who created the job, as CloudTrail has it; a gap where that was not asked for or is not known.
     """
 
     job: Job
     tags: Mapping[str, str] | Gap
     read_at: datetime
     manifest_bytes: int | Gap = NOT_READ
+    requester: str | Gap = NOT_READ
 
 
 class JobsApi(Protocol):
@@ -96,6 +98,26 @@ class ManifestsApi(Protocol):
             ManifestsApiError: S3 or the network failed; nothing is known.
         """
         ...
+
+
+class Requesters(Protocol):
+    """Who created jobs."""
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+        """The ARN of whoever created the job, as AWS recorded it; never a guess.
+
+        A gap that is unknown may be filled at the next review: nothing is recorded yet, or it could not be asked now.
+        An unmeasurable one stays: nothing is recorded, it can't be told from what is, or the gate may not ask.
+        """
+        ...
+
+
+class NoRequesters(Struct, frozen=True):
+    """The `Requesters` port where there is no record to look in."""
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:  # noqa: ARG002 - as the port has it
+        """Nobody is known."""
+        return NOT_READ
 
 
 class PolicySource(Protocol):
@@ -304,7 +326,12 @@ class Review(Struct, frozen=True):
         verdict: The policies' verdict; "" where they were not evaluated.
         until: When a hold's window opens; None where it does not, or nothing is held.
         cancels_at: When a held job will be cancelled unless it is fixed; None likewise.
-        decided_by: The policy version, or a person's ARN; "" where nothing was decided.
+        decided_by: The policy version, with the ARNs of those whose approvals it counted after it; a person's ARN where
+            that person decided alone; "" where nothing was decided.
+        people: Whose decision or approvals led to this: their ARNs.
+        lifted: The names of those whose objections their approvals lifted: policies, guardrails, rules of the set.
+        awaiting: Which approvals are missing, in words; "" where none would help, or none is asked for.
+        requester: Who created the job; "" where that was not asked for or is not known.
         governing: The names of the policies and guardrails that govern the job.
         total_tasks: For the log; None where unknown.
         suspended_at: Since when the job waits; None where it never did, or S3 does not say.
@@ -324,6 +351,10 @@ class Review(Struct, frozen=True):
     cancels_at: datetime | None = None
     reason: str = ""
     decided_by: str = ""
+    people: tuple[str, ...] = ()
+    lifted: tuple[str, ...] = ()
+    awaiting: str = ""
+    requester: str = ""
     policy_version: str = ""
     governing: tuple[str, ...] = ()
     claim_id: str = ""
@@ -396,6 +427,7 @@ class Ports(Struct, frozen=True):
     Attributes:
         deadline: When this invocation is ended, finished or not.
         breaker: On cancellations by policy.
+        requesters: Who created jobs; asked only when a policy asks.
         notices: Messages to people; None where no topic is set.
         deployed: The policies that should be in force; None where no deployment put them there.
         adopt_existing: Whether jobs that are older than the gate are decided.
@@ -414,6 +446,7 @@ class Ports(Struct, frozen=True):
     new_claim_id: NewId
     deadline: datetime
     breaker: CircuitBreaker
+    requesters: Requesters = NoRequesters()
     notices: Notices | None = None
     deployed: DeployedPolicy | None = None
     adopt_existing: bool = False

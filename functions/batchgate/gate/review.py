@@ -84,7 +84,7 @@ def _decide(state: State | None, snapshot: JobSnapshot, policies: PolicySet, por
     ends_after = _ends_after(decision)
     expired = ends_after if ends_after is not None and held.may_end and held.counted >= ends_after else None
     action = RequestedAction.CANCEL if expired is not None else requested_action(decision)
-    block = _block(state, action, job, ports)
+    block = _block(state, action, decision, job, ports)
     is_ungated = decision.facts.asks_for_confirmation is AsksForConfirmation.NO
     if is_ungated and (action is None or block in (Block.ADOPTION, Block.CONFLICTING_UPDATE)):
         return finish(leave_ungated(state, job, snapshot.read_at), state, job, ports)
@@ -176,11 +176,13 @@ def _is_paused(ports: Ports) -> bool:
         return True
 
 
-def _block(state: State | None, action: RequestedAction | None, job: Job, ports: Ports) -> Block | None:
+def _block(
+    state: State | None, action: RequestedAction | None, decision: Decision, job: Job, ports: Ports
+) -> Block | None:
     """Why the gate must not apply this action, or any; None if it may."""
     if action is not None and state is not None and state.possibly_sent not in (None, action):
         return Block.CONFLICTING_UPDATE
-    if ports.adopt_existing:
+    if ports.adopt_existing or (action is RequestedAction.APPROVE and decision.has_all_approvals):
         return None
     is_older = job.creation_time is None or job.creation_time < ports.ledger.opened_at()
     return Block.ADOPTION if is_older else None

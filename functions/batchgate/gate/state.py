@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from batchgate.jobs.model import Instant, JobRef, RequestedStatus
 from batchgate.policy.approvals import Approval
+from batchgate.policy.wording import printable
 
 
 class Phase(StrEnum):
@@ -91,7 +92,9 @@ class State(Struct, frozen=True):
         phase: held, claimed or settled.
         verdict: The last review's verdict.
         reason: The last review's reason.
-        decided_by: The policy version, or a person's ARN.
+        decided_by: The policy version, followed by the ARNs of those whose approvals it counted; or the ARN of the
+            person who decided alone.
+        people: Whose decision, or approvals, the last claim was made on: their ARNs.
         policy_version: The policies that evaluated last.
         first_held_at: The first hold; kept through claims.
         held_for_known: How long it was held for reasons that are all known, up to the last review.
@@ -163,6 +166,7 @@ class State(Struct, frozen=True):
     suspended_at: Instant | None = None
     ungated: bool = False
     missing_since: Instant | None = None
+    people: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
     awaiting: str = ""
     requester: str = ""
@@ -172,6 +176,11 @@ class State(Struct, frozen=True):
         if self.phase is not Phase.CLAIMED or self.lease_until is None:
             return False
         return timedelta(0) < self.lease_until - now <= LEASE_AT_MOST
+
+    @property
+    def missing_approvals(self) -> str:
+        """`awaiting` of a hold that somebody has approved; "" where the reason says it."""
+        return self.awaiting if self.approvals and printable(self.awaiting) not in self.reason else ""
 
     @property
     def is_of_one_that_asks(self) -> bool:

@@ -14,6 +14,7 @@ from batchgate.gate.ports import CircuitBreaker, Review
 from batchgate.gate.protocol import MISSING_FOR, Settle, arrives_until
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.policy.approvals import Approval
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
@@ -33,6 +34,12 @@ _LONGEST_WAIT_AFTER_ATTEMPTS = 8
 
 CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 """A job that the circuit breaker holds is reviewed again within this time."""
+
+APPROVALS_AT_MOST = 50
+"""So many approvals are kept of one job; more than any policy asks for, and what DynamoDB takes as one item."""
+
+APPROVAL_REASON_AT_MOST = 500
+"""Characters of an approval's reason, for the same cause."""
 
 _BLOCK_REASONS = {
     Block.PAUSED: "the gate is paused",
@@ -64,7 +71,8 @@ class UpdateRequest(Struct, frozen=True):
     Attributes:
         direction: Approve or cancel.
         verdict: The policies' verdict; for a person's decision, approve or cancel.
-        decided_by: The policy version, or the person's ARN.
+        decided_by: The policy version, with the ARNs of those whose approvals it counted; or the ARN of the person who
+            decides alone.
         policy_version: The policies in force; "" if a person decides while there are none to read.
         ungated: Whether the job runs without having asked for confirmation.
         evaluated: The digest of what was evaluated.
@@ -122,13 +130,22 @@ def hold(
     again = review_again_after
     if block is Block.CIRCUIT_BREAKER:
         again = min(again, CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST)
+    awaiting = decision.awaiting
+    if block is Block.ADOPTION and decision.verdict is Verdict.APPROVE:
+        awaiting = decision.policies.approvals.missing(decision.facts)
     maybe_sent = _maybe_sent(state)
     written = replace(
-        _described(state, job, ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO),
+        _described(
+            state,
+            job,
+            ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO,
+            requester=_requester(decision),
+        ),
         phase=Phase.HELD,
         verdict=str(Verdict.HOLD),
         reason=reason,
         decided_by=state.decided_by if state and maybe_sent else decision.policy_version,
+        people=state.people if state and maybe_sent else (),
         policy_version=decision.policy_version,
         due_at=_due_at(now, again, job, (until, cancels_at, decision.searched_until, ends)),
         first_held_at=(state.first_held_at if state else None) or now,
@@ -142,6 +159,7 @@ def hold(
         shadow=decision.policies.shadow,
         evaluated=digest_of(decision),
         governing=decision.governing_names,
+        awaiting=awaiting,
     )
     is_news = state is None or _identity(state) != _identity(written)
     review = replace(
@@ -152,6 +170,7 @@ def hold(
         attempt=written.attempt,
         until=until,
         cancels_at=cancels_at,
+        awaiting=awaiting,
         alarm=why if block in _ALARMING else "",
         block=block or "",
     )
@@ -173,7 +192,40 @@ def _due_at(now: datetime, again: timedelta, job: Job, changes: Iterable[datetim
 
 def _identity(state: State) -> tuple[object, ...]:
     """What differs between two holds of a job if the later one is worth a record in the history."""
-    return state.phase, state.evaluated, state.block, state.shadow
+    return state.phase, state.evaluated, state.block, state.shadow, state.awaiting
+
+
+# --- Approvals ----------------------------------------------------------------------------------------
+
+
+def approve(state: State | None, approval: Approval, job: Job, now: datetime) -> State:
+    """The state with one more approval, due now: the review that follows counts it.
+
+    It stays what it is, also while a review has claimed the job; a job that the ledger does not have becomes a hold. If
+    there are too many approvals, the oldest of the job as it was before go first.
+    """
+    before = state or replace(
+        _described(None, job, ungated=False),
+        verdict=str(Verdict.HOLD),
+        reason=f"batchgate: held, approved by {approval.who}; to be reviewed",
+        first_held_at=now,
+        owes_chance=True,
+    )
+    approvals = (*before.approvals, approval)
+    over = len(approvals) - APPROVALS_AT_MOST
+    dropped = sorted(approvals, key=lambda each: each.digest == approval.digest)[:over] if over > 0 else ()
+    return replace(
+        before,
+        approvals=tuple(each for each in approvals if each not in dropped),
+        due_at=min(before.due_at or now, now),  # earlier where a review is overdue: time held is counted from it
+        missing_since=None,
+    )
+
+
+def was_only_approved(claim: State, found: State) -> bool:
+    """Whether all that was written since a claim is people's approvals: then its owner still owns it."""
+    is_same = replace(found, rev=claim.rev, approvals=claim.approvals, due_at=claim.due_at) == claim
+    return claim.phase is Phase.CLAIMED and is_same and found.approvals != claim.approvals
 
 
 # --- Claims -------------------------------------------------------------------------------------------
@@ -198,16 +250,24 @@ def update_by_policy(
         breaker: The limit on cancellations.
         expired: The time for which the job may be held, where it is cancelled because it was held for longer.
     """
+    people = decision.approvers if direction is RequestedAction.APPROVE else ()
+    decided_by = ", ".join([decision.policy_version, *people])
+    lifted = dict.fromkeys(str(vote.statement.name if vote.statement else vote.rule) for vote in decision.lifted)
     return UpdateRequest(
         direction=direction,
         verdict=str(direction) if expired else str(decision.verdict),
-        decided_by=decision.policy_version,
+        decided_by=decided_by,
         policy_version=decision.policy_version,
         ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO,
         evaluated=digest_of(decision),
         valid_until=decision.until if expired else decision.valid_until,
         reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
-        review=review_of(decision, job, direction.done, now),
+        review=replace(
+            review_of(decision, job, direction.done, now),
+            decided_by=decided_by,
+            people=people,
+            lifted=tuple(lifted) if people else (),
+        ),
         breaker=breaker,
     )
 
@@ -215,11 +275,12 @@ def update_by_policy(
 def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: str, lease_until: datetime) -> Transition:
     """The claim that must be written before the update may be sent."""
     claimed = replace(
-        _described(state, job, ungated=request.ungated),
+        _described(state, job, ungated=request.ungated, requester=request.review.requester),
         phase=Phase.CLAIMED,
         verdict=request.verdict,
         reason=request.reason(claim_id),
         decided_by=request.decided_by,
+        people=request.review.people,
         policy_version=request.policy_version,
         due_at=lease_until,
         claim_id=claim_id,
@@ -233,6 +294,7 @@ def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: st
         shadow=False,
         evaluated=request.evaluated,
         governing=request.review.governing,
+        awaiting="",
     )
     review = replace(request.review, reason=claimed.reason, claim_id=claim_id, attempt=claimed.attempt)
     return Transition(claimed, review)
@@ -247,8 +309,10 @@ def may_send(claim: State, request: UpdateRequest, read_at: datetime, now: datet
 def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_again_after: timedelta) -> Transition:
     """The hold that replaces a claim whose update certainly had no effect.
 
-    It is due at once; after `ATTEMPTS_AT_ONCE` claims it waits, twice as long each time.
+    It is due at once; after `ATTEMPTS_AT_ONCE` claims it waits, twice as long each time, unless the job was approved
+    meanwhile.
     """
+    was_approved = claim.due_at != claim.lease_until
     wait = min(review_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _LONGEST_WAIT_AFTER_ATTEMPTS))
     reason = f"batchgate: held, {why}; to be tried again"
     withdrawn = replace(
@@ -259,7 +323,7 @@ def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_ag
         first_held_at=claim.first_held_at or now,
         known_at=None,
         owes_chance=True,
-        due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE else now + wait,
+        due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE or was_approved else now + wait,
         direction=claim.direction if claim.maybe_sent else None,
         evaluated="",
     )
@@ -295,6 +359,7 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         verdict=str(end.direction or ""),
         reason=reason_on_job or (claimed_reason if applied else ""),
         decided_by=before.decided_by if applied else "",
+        people=before.people if applied else (),
         direction=end.direction,
         maybe_sent=before.possibly_sent is not None,
         unattributed=end.unattributed,
@@ -304,6 +369,7 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         until=None,
         cancels_at=None,
         block=None,
+        awaiting="",
     )
     ended = replace(
         review,
@@ -311,6 +377,8 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         verdict=settled.verdict,
         reason=settled.reason,
         decided_by=settled.decided_by,
+        people=settled.people,
+        requester=settled.requester,
         alarm="an update took effect after the gate had decided to hold" if end.after_hold else "",
     )
     return Transition(settled, ended)
@@ -375,6 +443,8 @@ def review_of(decision: Decision, job: Job, action: Action, now: datetime) -> Re
         reason=status_update_reason(decision),
         decided_by=decision.policy_version,
         policy_version=decision.policy_version,
+        awaiting=decision.awaiting,
+        requester=_requester(decision),
         governing=decision.governing_names,
         operation=job.operation or "",
         total_tasks=job.total_tasks,
@@ -409,6 +479,9 @@ def review_of_state(state: State | None, seen: Job | JobRef, now: datetime) -> R
         verdict=state.verdict,
         reason=state.reason,
         decided_by=state.decided_by,
+        people=state.people,
+        awaiting=state.awaiting,
+        requester=state.requester,
         policy_version=state.policy_version,
         governing=state.governing,
         claim_id=state.claim_id or "",
@@ -424,8 +497,8 @@ def _new(ref: JobRef) -> State:
     return State(ref, rev=0, phase=Phase.HELD, verdict="", reason="", decided_by="", policy_version="", due_at=None)
 
 
-def _described(state: State | None, job: Job, *, ungated: bool) -> State:
-    """The state before, or a new one, with S3's present description of the job."""
+def _described(state: State | None, job: Job, *, ungated: bool, requester: str = "") -> State:
+    """The state before, or a new one, with S3's present description of the job, and who created it where known."""
     return replace(
         state or _new(job.ref),
         operation=job.operation or "",
@@ -433,7 +506,13 @@ def _described(state: State | None, job: Job, *, ungated: bool) -> State:
         created_at=job.creation_time,
         suspended_at=job.suspended_date,
         ungated=ungated,
+        requester=requester or (state.requester if state else ""),
     )
+
+
+def _requester(decision: Decision) -> str:
+    found = decision.facts.requester
+    return found if isinstance(found, str) else ""
 
 
 def _maybe_sent(state: State | None) -> bool:

@@ -89,7 +89,7 @@ def _row(item: State, home: Home) -> str:
         f"{item.total_tasks:,}" if item.total_tasks is not None else "unknown",
         since,
         _text(until),
-        _text(item.reason.removeprefix("batchgate: ")),
+        _text("; ".join(filter(None, [item.reason.removeprefix("batchgate: "), item.missing_approvals]))),
         f"<code>{_text(command)}</code>",
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

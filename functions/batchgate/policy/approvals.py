@@ -1,5 +1,7 @@
 """People's approvals of one job, and which callers are one person."""
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -23,24 +25,50 @@ class Approval(Struct, frozen=True):
     digest: str
 
 
-_SESSION: Final = "assumed-role/"
-_IDENTITY_CENTER: Final = "AWSReservedSSO_"
+def fresh(approvals: Iterable[Approval], digest: str) -> tuple[Approval, ...]:
+    """The approvals of the job as it is: those whose digest is the job's."""
+    return tuple(each for each in approvals if digest and each.digest == digest)
+
+
+_ACCOUNT: Final = r"arn:(?P<account>aws[a-z-]{{0,30}}:{service}::[0-9]{{12}})"
+_NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,128}"
+_SESSION: Final = re.compile(_ACCOUNT.format(service="sts") + rf":assumed-role/(?P<role>{_NAME})/(?P<name>{_NAME})")
+_USER: Final = re.compile(_ACCOUNT.format(service="iam") + rf":user/(?:[!-.0-~]+/)*(?P<name>{_NAME})")
+_ROOT: Final = re.compile(_ACCOUNT.format(service="iam") + ":root")
+_IDENTITY_CENTER: Final = re.compile(r"AWSReservedSSO_[A-Za-z0-9_+=,.@-]{1,32}_[0-9a-f]{16}")
+"""A role that IAM Identity Center made for a permission set. Source: IAM Identity Center User Guide, referencing
+permission sets in resource policies."""
 
 
 def person_of(arn: str, *, trust_session_names: bool) -> str:
     """Whom a caller's ARN stands for: two callers are one person if this is the same.
 
     Whoever assumes a role chooses the session's name, so all sessions of one role are one person. AWS itself sets the
-    name of IAM Identity Center's sessions, where it is the user, in whichever of these roles.
+    name of IAM Identity Center's sessions, where it is the user, in whichever of these roles and accounts. Names that
+    are trusted are people's, in whichever role. Names that differ in case only are one: IAM has no two such.
 
     Args:
         arn: The caller's ARN as STS names it.
         trust_session_names: The set's `session_names: trusted`: the roles' trust policies demand them.
+
+    Returns:
+        "" for a caller that can't be told from others and so never counts: a federated user, whose name whoever asks
+        for the session chooses; a service; what is no such ARN.
     """
-    head, separator, session = arn.partition(f":{_SESSION}")
-    role, slash, name = session.partition("/")
-    if not separator or not slash:
-        return arn
-    if role.startswith(_IDENTITY_CENTER):
-        return f"{_IDENTITY_CENTER}/{name}"
-    return arn if trust_session_names else f"{head}:{_SESSION}{role}"
+    folded = arn.lower()
+    if session := _SESSION.fullmatch(arn):
+        name = session["name"].lower()
+        if trust_session_names:
+            return f"name {name}"
+        if _IDENTITY_CENTER.fullmatch(session["role"]):
+            return f"user {name}"
+        return folded[: session.start("name") - 1]
+    if user := _USER.fullmatch(arn):
+        name = user["name"].lower()
+        return f"name {name}" if trust_session_names else f"{user['account'].lower()}:user/{name}"
+    return folded if _ROOT.fullmatch(arn) else ""
+
+
+def short_name(arn: str) -> str:
+    """A caller as a reason names it: `lake-oncall/ana` for a session, `user/ana` for a user."""
+    return arn.rsplit(":", 1)[-1].removeprefix("assumed-role/")

@@ -93,6 +93,8 @@ def _document(document: model.PolicyDocument, lists: _Lists) -> Plain:
     for key in _STATEMENTS:
         if key in whole:
             whole[key] = _sorted_items(whole[key], lambda item: _statement(item, lists))
+    if "approvals" in whole:
+        whole["approvals"] = _approvers(whole["approvals"], lists)
     for calendar in _mapping(whole.get("calendars", {})).values():
         for key, value in _mapping(calendar).items():
             if isinstance(value, list):
@@ -125,9 +127,17 @@ def _condition(condition: Plain, lists: _Lists) -> Plain:
             canonical[key] = {name: _test(test, lists) for name, test in _mapping(operand).items()}
         elif key in _GROUPS:
             canonical[key] = _group(operand, lists)
+        elif key == "manual_approval":
+            canonical[key] = _approvers(operand, lists)
         else:
             canonical[key] = operand
     return canonical
+
+
+def _approvers(operand: Plain, lists: _Lists) -> Plain:
+    if not isinstance(operand, dict):
+        return operand
+    return {key: _test(value, lists) if key == "by" else value for key, value in operand.items()}
 
 
 def _group(operand: Plain, lists: _Lists) -> Plain:

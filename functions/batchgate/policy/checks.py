@@ -7,12 +7,13 @@ different statements are evaluated once.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from batchgate.jobs.model import Json
 from batchgate.policy import moments, patterns
+from batchgate.policy.approvals import person_of
 from batchgate.policy.calendars import Calendar, parse_zone
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.patterns import Pattern
@@ -358,6 +359,10 @@ def _duration(duration: timedelta) -> str:
     return f"{duration.days}d" if duration == timedelta(duration.days) else f"{duration // timedelta(seconds=1)}s"
 
 
+ANYBODY: Final[frozenset[Pattern]] = frozenset({"*"})
+"""Who may approve where nothing is said: whoever may call the gate's API."""
+
+
 # --- Measures: where a value comes from. Each reads it out of the facts: a value, None where S3 answered and there is
 #     none, or why it can't be had. `kind` is the check's key in the policy document, `subject` what people call it.
 
@@ -484,13 +489,97 @@ class Clock(_Plain, frozen=True):
 
 
 class ManualApproval(Struct, frozen=True):
-    """Whether a person has decided. Source: the ledger."""
+    """Whether enough people have approved who may. Source: the ledger.
 
+    Attributes:
+        by: Patterns of the ARNs of callers whose approval counts.
+        at_least: How many different people are wanted.
+        not_requester: Whether the approval of whoever created the job does not count.
+        trust_session_names: Whether the names of roles' sessions are people's.
+    """
+
+    by: frozenset[Pattern] = ANYBODY
+    at_least: int = 1
+    not_requester: bool = False
+    trust_session_names: bool = False
     kind = "manual_approval"
 
     def read(self, facts: JobFacts) -> Value:
         """True, or unmeasurable: a missing approval is not a violation."""
-        return True if facts.manually_approved else _WAITS_FOR_APPROVAL
+        if not facts.approvals or len(self.counted(facts)) < self.at_least:
+            return _WAITS_FOR_APPROVAL
+        return True
+
+    def counted(self, facts: JobFacts) -> Mapping[str, str]:
+        """Those whose approvals count: each person once, with the ARN of the earliest approval."""
+        people: dict[str, str] = {}
+        for approval in sorted(facts.approvals, key=lambda each: (each.at, each.who)):
+            if not self.why_not(approval.who, facts):
+                people.setdefault(self.person(approval.who), approval.who)
+        return people
+
+    def why_not(self, arn: str, facts: JobFacts) -> str:
+        """Why a caller's approval does not count; "" where it does, once."""
+        person = self.person(arn)
+        if not person:
+            return "AWS's name for this caller does not identify a person; call as a role or an IAM user"
+        if not Matches(self.by).predicate()(arn, facts):
+            return f"approvals of {self.by_whom} are wanted"
+        if not self.not_requester:
+            return ""
+        if unknown := self.requester_unknown(facts):
+            return f"approvals of anybody but the requester are wanted, and {unknown}"
+        return "whoever created the job can't approve it" if person == self.person(str(facts.requester)) else ""
+
+    def requester_unknown(self, facts: JobFacts) -> str:
+        """Why nobody's approval counts; "" where the requester is known, or may approve."""
+        if not self.not_requester:
+            return ""
+        if isinstance(facts.requester, Gap):
+            return f"the requester is not known ({facts.requester.why})"
+        return "" if self.person(facts.requester) else "the requester can't be told from other callers"
+
+    def person(self, arn: str) -> str:
+        """Whom a caller's ARN stands for."""
+        return person_of(arn, trust_session_names=self.trust_session_names)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether any one person's approval is enough."""
+        return self.by == ANYBODY and self.at_least == 1 and not self.not_requester
+
+    @property
+    def by_whom(self) -> str:
+        """The patterns, in one fixed order."""
+        return Matches(self.by).wanted
+
+    @property
+    def wanted(self) -> str:
+        """How many approvals, and of whom."""
+        count = "1 approval" if self.at_least == 1 else f"{self.at_least} approvals"
+        return f"{count}{self._of_whom}"
+
+    def given(self, facts: JobFacts) -> str:
+        """How many of them count, and why none can where that is so."""
+        if self.is_plain and not self.trust_session_names:
+            return "given" if facts.approvals and self.counted(facts) else "not given yet"
+        count = f"{len(self.counted(facts))} of {self.at_least} given"
+        unknown = self.requester_unknown(facts)
+        return f"{count}; {unknown}" if unknown else count
+
+    def missing(self, facts: JobFacts) -> str:
+        """Which approvals are still missing; "" where there are enough."""
+        count = len(self.counted(facts)) if facts.approvals else 0
+        if count >= self.at_least:
+            return ""
+        if unknown := self.requester_unknown(facts):
+            return f"{count} of {self.at_least} approvals{self._of_whom}; none counts yet: {unknown}"
+        return f"{count} of {self.at_least} approvals, {self.at_least - count} more{self._of_whom}"
+
+    @property
+    def _of_whom(self) -> str:
+        of = "" if self.by == ANYBODY else f" of {self.by_whom}"
+        return f"{of}, not of the requester" if self.not_requester else of
 
     @property
     def subject(self) -> str:

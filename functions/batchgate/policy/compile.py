@@ -44,7 +44,8 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
         PolicyError: It is too large.
     """
     canonical = canonical_json(document)  # first: what is too large is not worked on
-    compiler = _Compiler(document, Operands.of(document))
+    operands = Operands.of(document)
+    compiler = _Compiler(document, operands, approvals=operands.approvals(document.approvals))
     statements = tuple(compiler.statements())
     found = tuple(compiler.numbers)
     enforced = sorted((each for each in statements if each.enforced), key=attrgetter("name"))
@@ -76,6 +77,9 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
         exemptions=tuple(compiler.exemptions),
         questions=_questions(found),
         clock=ClockChecks.of(found, compiler.time_conditions),
+        approvals=compiler.approvals,
+        asks_for_approvals=document.approvals is not UNSET
+        or any(isinstance(each.measure, checks.ManualApproval) and not each.measure.is_plain for each in found),
     )
 
 
@@ -123,7 +127,9 @@ class _Compiler(Struct):
     requirements: dict[Requirement, int] = {}
     exemptions: list[Exemption] = []
     time_checks: set[int] = set()
+    approval_checks: set[int] = set()
     time_conditions: int = 0
+    approvals: checks.ManualApproval = checks.ManualApproval()
 
     def statements(self) -> list[Statement]:
         lifts: dict[str, list[Lift]] = {}
@@ -208,6 +214,7 @@ class _Compiler(Struct):
             own_grace=bool(written.grace),
             message=written.message or None,
             position=position,
+            approvals=tuple(sorted({number for number in checks_in(own) if number in self.approval_checks})),
         )
 
     def _conditions(self, conditions: tuple[model.Condition, ...]) -> AllOf:
@@ -228,6 +235,8 @@ class _Compiler(Struct):
         number = self.numbers.setdefault(checks.Check(measure, test), len(self.numbers))
         if isinstance(measure, checks.Clock):
             self.time_checks.add(number)
+        elif isinstance(measure, checks.ManualApproval):
+            self.approval_checks.add(number)
         return number
 
     # Each of these turns one operand into a formula.
@@ -288,8 +297,9 @@ class _Compiler(Struct):
     def window(self, kind: str, operand: Text) -> Formula:
         return self._number(checks.Clock(kind), self.operands.window(operand))
 
-    def manual_approval(self, _kind: str, _operand: str) -> Formula:
-        return self._number(checks.ManualApproval(), checks.Equals(value=True))
+    def manual_approval(self, _kind: str, operand: "str | model.Approvers") -> Formula:
+        asked = model.Approvers() if isinstance(operand, str) else operand
+        return self._number(self.operands.manual_approval(asked, self.approvals), checks.Equals(value=True))
 
     def _named_operations(self, conditions: tuple[model.Condition, ...]) -> Iterator[str]:
         for condition in conditions:

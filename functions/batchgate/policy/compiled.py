@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from batchgate.policy import checks
+from batchgate.policy.checks import ManualApproval
 from batchgate.policy.clock import ClockChecks
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula
@@ -86,6 +87,7 @@ class Requirement(Struct, frozen=True):
         own_grace: Whether the grace is its own, and not the set's.
         message: The author's message, for the reason; None if there is none.
         position: Its place in the statement's `require`, counted from 0.
+        approvals: The numbers of its checks of `manual_approval`.
     """
 
     own: Formula
@@ -97,6 +99,7 @@ class Requirement(Struct, frozen=True):
     own_grace: bool
     message: str | None
     position: int
+    approvals: tuple[int, ...] = ()
 
     @property
     def lifts(self) -> tuple[Lift, ...]:
@@ -187,6 +190,8 @@ class PolicySet(Struct, frozen=True):
         exemptions: What lifts statements, in the order of their results behind those of the checks.
         questions: The checks by measure, so that each measure is read once.
         clock: The checks of the clock.
+        approvals: Whose approvals lift holds.
+        asks_for_approvals: Whether the document says so, or any statement wants more than any one person's approval.
     """
 
     version: str
@@ -205,7 +210,12 @@ class PolicySet(Struct, frozen=True):
     exemptions: tuple[Exemption, ...]
     questions: tuple[Question, ...]
     clock: ClockChecks
+    approvals: ManualApproval
+    asks_for_approvals: bool
 
     def asks_for(self, what: str) -> bool:
-        """Whether any statement looks at this, a kind of check or one subject of it, so that it is worth fetching."""
+        """Whether the set looks at this, so that it is worth fetching: a kind of check, one subject, or `requester`."""
+        if what == "requester":
+            asked = (self.approvals, *(question.measure for question in self.questions))
+            return any(isinstance(each, ManualApproval) and each.not_requester for each in asked)
         return any(what in (question.measure.kind, question.subject) for question in self.questions)

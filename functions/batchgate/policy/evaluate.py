@@ -1,6 +1,6 @@
 """Evaluating one job: policies and facts in, one decision out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import MAXYEAR, datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation
-from batchgate.policy.checks import Clock
+from batchgate.policy.checks import Clock, ManualApproval
 from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict, after_grace
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import evaluate
@@ -71,8 +71,6 @@ class Decision(Struct, frozen=True, dict=True):
         results: The result of each check of the set, by number.
         not_met: The numbers of those that are not met.
         lifted: The votes of hold that people's approvals lift; they are none of `votes`.
-        approvers: Whose approvals lift them: the callers' ARNs.
-        awaiting: Beside a hold only: which approvals are still missing, in words; "" where approvals can't lift it.
     """
 
     verdict: Verdict
@@ -88,8 +86,6 @@ class Decision(Struct, frozen=True, dict=True):
     results: Sequence[Result]
     not_met: AbstractSet[int]
     lifted: tuple[Vote, ...] = ()
-    approvers: tuple[str, ...] = ()
-    awaiting: str = ""
 
     @property
     def governing_names(self) -> tuple[str, ...]:
@@ -127,6 +123,51 @@ class Decision(Struct, frozen=True, dict=True):
             for vote in self.votes
         )
 
+    @property
+    def has_all_approvals(self) -> bool:
+        """Whether as many people have approved as `approvals` wants."""
+        return self.policies.approvals.read(self.facts) is True
+
+    @cached_property
+    def approvers(self) -> tuple[str, ...]:
+        """Beside an approval only: the ARNs of the people whose approvals it rests on, the earliest first."""
+        if self.verdict is not Verdict.APPROVE or not self.facts.approvals:
+            return ()
+        asked = set(self._governing_approvals)
+        counted = {
+            who
+            for each in ((self.policies.approvals, *asked) if self.has_all_approvals else asked)
+            for who in each.counted(self.facts).values()
+        }
+        given = sorted((each.at, each.who) for each in self.facts.approvals if each.who in counted)
+        return tuple(dict.fromkeys(who for _, who in given))
+
+    @cached_property
+    def awaited(self) -> tuple[ManualApproval, ...]:
+        """Beside a hold only: whose approvals are still missing; none where approvals can't lift it."""
+        liftable = [vote for vote in self.votes if _is_lifted_by_people(vote)]
+        if self.verdict is not Verdict.HOLD or (len(liftable) < len(self.votes) and not self.policies.shadow):
+            return ()
+        asked = dict.fromkeys(self._governing_approvals)
+        if_given = [*self.results]
+        for number, check in enumerate(self.policies.checks):
+            if isinstance(check.measure, ManualApproval):
+                if_given[number] = Result.MET
+        others = any(vote.requirement is None or evaluate(vote.requirement.whole, if_given) for vote in liftable)
+        wanted = (self.policies.approvals, *asked) if others else asked
+        return tuple(each for each in dict.fromkeys(wanted) if each.missing(self.facts))
+
+    @property
+    def awaiting(self) -> str:
+        """The same in words: `1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*`; "" for none."""
+        return "; ".join(each.missing(self.facts) for each in self.awaited)
+
+    @property
+    def _governing_approvals(self) -> tuple[ManualApproval, ...]:
+        """The approvals that governing statements require and nothing lifts, in one fixed order."""
+        measures = (self.policies.checks[each].measure for each in _approvals_of(self.governing, self.results))
+        return tuple(each for each in measures if isinstance(each, ManualApproval))
+
     @cached_property
     def rows(self) -> Rows:
         """Every check with actual and wanted, by number."""
@@ -137,6 +178,17 @@ class Decision(Struct, frozen=True, dict=True):
         """Every statement, whether it governs, and the result of each of its requirements."""
         statements = trace_statements(self.policies, self.results, self.not_met, self.rows, self.facts)
         return short_of_cancelling(statements) if self.facts.unknown_members else statements
+
+
+def who_may_approve(decision: Decision, arn: str) -> str:
+    """Why a caller's approval would not count now, given the approvals that are there; "" if it would."""
+    facts, policies = decision.facts, decision.policies
+    asked = decision.awaited or (policies.approvals, *decision._governing_approvals)  # noqa: SLF001 - of this module
+    reasons = dict.fromkeys(each.why_not(arn, facts) for each in asked)
+    if "" not in reasons:
+        return "; ".join(reasons)
+    new = any(not each.why_not(arn, facts) and each.person(arn) not in each.counted(facts) for each in asked)
+    return "" if new else "the same person has approved this job already"
 
 
 class _Count(Struct, frozen=True):
@@ -156,6 +208,12 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
     results = evaluate_checks(policies, facts)
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
+    lifted: tuple[Vote, ...] = ()
+    by_people = bool(facts.approvals) and policies.approvals.read(facts) is True
+    lifts = by_people and all(results[each] is Result.MET for each in _approvals_of(count.governing, results))
+    if lifts:
+        lifted, votes = _without_holds(votes)
+        verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
     is_ungated = facts.asks_for_confirmation is AsksForConfirmation.NO
     before_suspended = facts.status.before_suspended and not is_ungated
     if_enforced = verdict if policies.shadow else None
@@ -163,9 +221,10 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         verdict = Verdict.WAIT
         votes += (Vote(Verdict.WAIT, rule=Rule.NOT_SUSPENDED),)
     elif policies.shadow:
-        verdict = Verdict.HOLD
-        votes += (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
-    untouched = _untouched_by_the_clock(policies, count, facts)
+        verdict = Verdict.APPROVE if lifts else Verdict.HOLD
+        shadow = (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
+        lifted, votes = (lifted + shadow, votes) if lifts else (lifted, votes + shadow)
+    untouched = _untouched_by_the_clock(policies, count, results, facts, by_people=by_people)
     holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
     ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
     return Decision(
@@ -181,7 +240,29 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         facts=facts,
         results=results,
         not_met=count.not_met,
+        lifted=lifted,
     )
+
+
+def _is_lifted_by_people(vote: Vote) -> bool:
+    """Whether enough approvals lift a vote: a hold, but none that becomes a cancellation after a grace."""
+    return vote.verdict is Verdict.HOLD and vote.grace is None
+
+
+def _without_holds(votes: Sequence[Vote]) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+    """The votes that enough approvals lift, and those that stay."""
+    lifted = tuple(vote for vote in votes if _is_lifted_by_people(vote))
+    return lifted, tuple(vote for vote in votes if not _is_lifted_by_people(vote))
+
+
+def _approvals_of(governing: Iterable[Statement], results: Sequence[Result]) -> Iterator[int]:
+    """The numbers of the checks of `manual_approval` in requirements of these statements that nothing lifts."""
+    for statement in governing:
+        for requirement in statement.requirements:
+            if requirement.approvals and not any(
+                evaluate(lift.condition, results) is Result.MET for lift in requirement.lifts
+            ):
+                yield from requirement.approvals
 
 
 def evaluate_checks(policies: PolicySet, facts: JobFacts) -> list[Result]:
@@ -277,8 +358,10 @@ def _rules_of_the_set(
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
-def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
-    """The part of a count that does not depend on time."""
+def _untouched_by_the_clock(
+    policies: PolicySet, count: _Count, results: Sequence[Result], facts: JobFacts, *, by_people: bool
+) -> Untouched:
+    """The part of a count that does not depend on time; `by_people`: as far as `approvals` says, people lift holds."""
     votes: list[Vote] = []
     if len(policies.time_dependent) < len(policies.enforced):
         votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time]
@@ -297,6 +380,12 @@ def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts)
         governs=bool(governing),
         names=any(facts.operation in policy.names_operations for policy in governing),
         may_match=bool(governing) or doubted,
+        lifts=by_people
+        and (policies.shadow or all(map(_is_lifted_by_people, votes)))
+        and all(
+            results[each] is Result.MET
+            for each in _approvals_of((each for each in count.governing if not each.depends_on_time), results)
+        ),
     )
 
 

@@ -8,13 +8,14 @@ from operator import attrgetter, itemgetter
 from typing import Final
 
 from msgspec import to_builtins
+from msgspec.json import encode as json_bytes
 
 from batchgate.jobs.model import Job, JobRef, Json
 from batchgate.policy.approvals import Approval
-from batchgate.policy.evaluate import Decision
+from batchgate.policy.evaluate import Decision, Vote
 from batchgate.policy.facts import Gap
 from batchgate.policy.trace import StatementTrace
-from batchgate.policy.wording import TRACED_AT_MOST
+from batchgate.policy.wording import NAMES_AT_MOST, TRACED_AT_MOST
 from batchgate.text import shorten
 
 OBJECTIONS_CHARACTERS_KEPT: Final = 150_000
@@ -41,6 +42,9 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "governing": [*decision.governing_names],
         "objections": [*objections[:kept]],
         "objections_left_out": len(objections) - kept,
+        "lifted": [*map(_vote_as_json, decision.lifted[:NAMES_AT_MOST])],
+        "approvers": [*decision.approvers],
+        "awaiting": decision.awaiting,
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
         "facts": {name: _kept(_plain(getattr(facts, name))) for name in facts.__struct_fields__},
     }
@@ -58,10 +62,24 @@ _CHANGES_BY_ITSELF: Final = frozenset(
 )
 
 
+def digest_of_job(job: Job, tags: Mapping[str, str] | Gap) -> str:
+    """The same as long as the job is what it was when it was shown: 64 hex digits."""
+    content = json_bytes(job_as_shown(job, tags), order="deterministic")
+    return hashlib.sha256(content).hexdigest()
+
+
 def digest_of(decision: Decision) -> str:
     """The same as long as version, verdict and every check's result are: 16 hex digits."""
     seen = f"{decision.policy_version} {decision.verdict} ".encode() + bytes(decision.results)
     return hashlib.sha256(seen).hexdigest()[:16]
+
+
+def _vote_as_json(vote: Vote) -> Json:
+    return {
+        "statement": shorten(vote.statement.name, TRACED_AT_MOST) if vote.statement else None,
+        "requirement": vote.requirement.position if vote.requirement else None,
+        "rule": str(vote.rule) if vote.rule else None,
+    }
 
 
 def _objections(trace: Sequence[StatementTrace]) -> Iterator[tuple[tuple[bool, int], dict[str, Json]]]:

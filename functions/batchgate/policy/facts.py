@@ -72,7 +72,6 @@ class JobFacts(Struct, frozen=True):
             30 days on. None where S3 reports neither.
         suspended_date: SuspendedDate, from which on a grace runs; None where S3 reports none, or an instant
             before the job was created.
-        manually_approved: Whether a person has decided for this job.
         now: Aware UTC instant at which the whole review is evaluated.
         unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
         approvals: People's approvals of the job as it is at this instant.
@@ -99,7 +98,6 @@ class JobFacts(Struct, frozen=True):
     created: datetime | None
     suspended_since: datetime | None
     suspended_date: datetime | None
-    manually_approved: bool
     now: datetime
     unknown_members: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
@@ -122,7 +120,7 @@ class JobFacts(Struct, frozen=True):
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-def gather_facts(
+def gather_facts(  # noqa: PLR0913 - each is read elsewhere
     job: Job,
     now: datetime,
     *,
@@ -131,7 +129,8 @@ def gather_facts(
     manifest_bytes: int | Gap = NOT_READ,
     source_buckets: Iterable[str] | Gap = NOT_READ,
     object_bytes: int | Gap = NOT_READ,
-    manually_approved: bool = False,
+    approvals: Iterable[Approval] = (),
+    requester: str | Gap = NOT_READ,
 ) -> JobFacts:
     """Gather what the checks may read; never fails, whatever S3 reported.
 
@@ -144,7 +143,8 @@ def gather_facts(
         source_buckets: The buckets of the manifest's rows, as they stand there, or why they were not
             read; where a generator names its bucket, that is taken instead.
         object_bytes: The sum of the sizes in the manifest's rows.
-        manually_approved: Whether a person has decided for this job.
+        approvals: People's approvals of the job as it is (`approvals.fresh`).
+        requester: The ARN of whoever created the job, or why it is not known.
     """
     return JobFacts(
         ref=job.ref,
@@ -168,9 +168,10 @@ def gather_facts(
         created=job.creation_time,
         suspended_since=_suspended_date(job) or job.creation_time,
         suspended_date=_suspended_date(job),
-        manually_approved=manually_approved,
         now=now.astimezone(UTC),
         unknown_members=job.unknown_members,
+        approvals=tuple(approvals),
+        requester=requester,
     )
 
 

@@ -65,6 +65,24 @@ def bits(formula: Formula, of_checks: Sequence[Bits], everything: Bits) -> Bits:
     return found
 
 
+def unknown_bits(
+    formula: Formula,
+    unknown: Sequence[Bits],
+    met: Sequence[Bits],
+    not_violated: Sequence[Bits],
+    everything: Bits,
+) -> Bits:
+    """For which of several outcomes at once a formula is unknown, given for which each check is that, and the rest."""
+    if isinstance(formula, int):
+        return unknown[formula]
+    found = 0
+    for part in formula.parts:
+        found |= unknown_bits(part, unknown, met, not_violated, everything)
+    if isinstance(formula, AllOf):
+        return found & bits(formula, not_violated, everything)
+    return found & ~bits(formula, met, everything)
+
+
 def checks_in(formula: Formula) -> Iterator[int]:
     """The numbers of all checks in a formula."""
     if isinstance(formula, int):

@@ -229,6 +229,15 @@ BucketNames = Annotated[
 ]
 
 
+Callers = Annotated[
+    Pattern | Patterns | NamesTerm,
+    Meta(
+        description="Callers' ARNs as STS names them, or patterns, such as arn:aws:sts::*:assumed-role/lake-oncall/*:"
+        " one, a list of them (any), {list: NAME} or {glob: ...}.",
+    ),
+]
+
+
 class PlainBuckets(_Form, frozen=True):
     """Which of several buckets must match: `any` at least one, `only` every one, `none`."""
 
@@ -244,6 +253,28 @@ class Buckets(PlainBuckets, frozen=True):
 
 
 # --- Statements -----------------------------------------------------------------------------------
+
+
+class Approvers(_Form, frozen=True):
+    """Whose approvals are wanted."""
+
+    by: Callers | UnsetType = UNSET
+    at_least: Annotated[int, Meta(ge=1, description="Different people; 1 if not given.")] | UnsetType = UNSET
+    not_requester: Annotated[bool, Meta(description="Whoever created the job does not count.")] | UnsetType = UNSET
+
+
+class Approvals(Approvers, frozen=True):
+    """Whose approvals lift holds, and what `manual_approval` does not say itself."""
+
+    session_names: (
+        Annotated[
+            Literal["trusted"],
+            Meta(
+                description="Sessions' names are people's: the trust policy of every role that approves demands them."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Condition(_Form, frozen=True):
@@ -267,7 +298,7 @@ class Condition(_Form, frozen=True):
     account: Text | UnsetType = UNSET
     region: Text | UnsetType = UNSET
     window: Text | UnsetType = UNSET
-    manual_approval: Literal["required"] | UnsetType = UNSET
+    manual_approval: Literal["required"] | Approvers | UnsetType = UNSET
 
 
 Conditions = Annotated[tuple[Condition, ...], Meta(min_length=1)]
@@ -343,6 +374,7 @@ class PolicyDocument(_Form, frozen=True):
     ungated_jobs: UngatedJobs = "report"
     cancel_grace: Duration = "5m"
     cancel_held_after: LongerDuration | UnsetType = UNSET
+    approvals: Approvals | UnsetType = UNSET
     lists: dict[Name, Patterns] = {}
     calendars: Annotated[dict[Name, CalendarForm], Meta(max_length=CALENDARS_AT_MOST)] = {}
     guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET

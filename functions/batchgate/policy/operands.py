@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from batchgate.policy import calendars, checks, model, moments, parameters, patterns
 
@@ -53,6 +54,22 @@ class Operands(Struct, frozen=True):
         if isinstance(operand, model.PlainTextTerm) and operand.present is not UNSET:
             return checks.Present(operand.present)
         return checks.Matches(self.patterns(operand))
+
+    def approvals(self, form: model.Approvals | UnsetType) -> checks.ManualApproval:
+        """Whose approvals lift holds: anybody's, where nothing is written."""
+        if form is UNSET:
+            return checks.ManualApproval()
+        trusted = checks.ManualApproval(trust_session_names=form.session_names == "trusted")
+        return self.manual_approval(form, trusted)
+
+    def manual_approval(self, form: model.Approvers, otherwise: checks.ManualApproval) -> checks.ManualApproval:
+        """Whose approvals are wanted; what the form does not say, but for their number, is said otherwise."""
+        return replace(
+            otherwise,
+            by=otherwise.by if form.by is UNSET else self.patterns(form.by),
+            at_least=1 if form.at_least is UNSET else form.at_least,
+            not_requester=otherwise.not_requester if form.not_requester is UNSET else form.not_requester,
+        )
 
     def window(self, operand: Text) -> checks.Test:
         """Calendars of which one is open, or `not` of that."""

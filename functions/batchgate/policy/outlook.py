@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.policy.clock import Timeline
-from batchgate.policy.compiled import Kind, PolicySet, Requirement, Verdict
+from batchgate.policy.compiled import Kind, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.facts import JobFacts, Result
-from batchgate.policy.formulas import Bits, bits
+from batchgate.policy.formulas import Bits, bits, unknown_bits
 
 _CHANGES_WITHIN: Final = timedelta(days=1)
 """How far ahead a verdict's end is looked for: far longer than any claim may live."""
@@ -45,6 +45,7 @@ class Untouched(Struct, frozen=True):
         governs: Whether a policy among them governs.
         names: Whether one that governs names the job's operation.
         may_match: Whether the match of a policy among them is met, or in doubt.
+        lifts: Whether the approvals that are there lift all holds, as far as `approvals` and these statements go.
     """
 
     objects: bool
@@ -52,6 +53,7 @@ class Untouched(Struct, frozen=True):
     governs: bool
     names: bool
     may_match: bool
+    lifts: bool = False
 
 
 def look_ahead(
@@ -70,7 +72,7 @@ def look_ahead(
     if not asked or end is None or end <= facts.now:
         return NOTHING_AHEAD
     # A job with a violation that time does not change needs no search through the calendars of a month.
-    if not any(_Outlook(policies, untouched, facts, results, None).outcome()):
+    if not untouched.lifts and not any(_Outlook(policies, untouched, facts, results, None).outcome()):
         return NOTHING_AHEAD
     timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
     approves, cancels = _Outlook(policies, untouched, facts, results, timeline).outcome()
@@ -129,6 +131,7 @@ class _Outlook:
         self.names = self.everything if untouched.names else 0
         self.unmatched = 0 if untouched.may_match else self.everything
         self.cancels = 0 if untouched.grace is None else self._over(untouched.grace)
+        self.lifted = self.everything if untouched.lifts else 0
 
     def outcome(self) -> tuple[int, int]:
         """When the job is approved, and when it is cancelled."""
@@ -136,28 +139,60 @@ class _Outlook:
         known = facts.operation in KNOWN_OPERATIONS
         may_cancel = bool(policies.time_dependent_graces) or (known and policies.unmatched is Verdict.CANCEL)
         for statement in policies.time_dependent:
-            if not self.fine and not may_cancel:
+            if not self.fine and not may_cancel and not self.lifted:
                 break  # no later time changes the outcome
             if self.timeline is None and self.cancels:
                 break  # without a timeline only whether it ever cancels matters
-            met, violated = self.everything, 0
-            if self.timeline is None and statement.match_depends_only_on_time:
-                violated = self.everything
-            elif statement.match.parts:
-                met = bits(statement.match, self.met, self.everything)
-                violated = self.everything ^ bits(statement.match, self.not_violated, self.everything)
+            met, violated = self._match(statement)
             if statement.kind is Kind.POLICY:
                 self.governs |= met
                 self.unmatched &= violated
                 if facts.operation in statement.names_operations:
                     self.names |= met
+            if self.lifted:
+                self.lifted &= ~self._stays(statement, met)
             # Without a timeline a check of the clock is both met and violated.
             requirements = statement.beyond_time if self.timeline is None else statement.requirements
             content = self._content(met, requirements, cancels=statement.cancels) if met and requirements else met
             self.fine &= violated | content
         if known and policies.unmatched is Verdict.CANCEL:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
-        return self.fine & (self.governs if known else self.names), self.cancels
+            if self._cancellations_count:
+                self.lifted &= ~self.unmatched
+        if policies.shadow or facts.unknown_members:  # then only people approve
+            return self.lifted, self.cancels
+        return (self.fine & (self.governs if known else self.names)) | self.lifted, self.cancels
+
+    def _match(self, statement: Statement) -> tuple[Bits, Bits]:
+        """When a statement's match is met, and when it is violated; without a timeline it may be both."""
+        if self.timeline is None and statement.match_depends_only_on_time:
+            return self.everything, self.everything
+        if not statement.match.parts:
+            return self.everything, 0
+        met = bits(statement.match, self.met, self.everything)
+        return met, self.everything ^ bits(statement.match, self.not_violated, self.everything)
+
+    def _stays(self, statement: Statement, met: Bits) -> Bits:
+        """When a vote of a statement stays that no approvals lift, or its own `manual_approval` is not satisfied."""
+        stays, everything = 0, self.everything
+        for requirement in statement.requirements:
+            whole = requirement.whole
+            if any(self.results[number] is not Result.MET for number in requirement.approvals):
+                stays |= met & ~bits(whole, self.met, everything)
+            if requirement.on_violation is Verdict.CANCEL and self._cancellations_count:
+                stays |= met & ~bits(whole, self.not_violated, everything)
+        if Result.UNKNOWN in self.results and not self.policies.shadow:
+            for when, formula in (
+                (everything, statement.match),
+                *((met, each.whole) for each in statement.requirements),
+            ):
+                stays |= when & unknown_bits(formula, self.unknown, self.met, self.not_violated, everything)
+        return stays
+
+    @property
+    def _cancellations_count(self) -> bool:
+        """Whether a cancellation stands in the way of people."""
+        return not self.policies.shadow and not self.facts.unknown_members
 
     def _content(self, when: Bits, requirements: Sequence[Requirement], *, cancels: bool) -> Bits:
         """When a statement governs and nothing objects, given when it governs; notes when a requirement cancels."""
@@ -190,6 +225,16 @@ class _Outlook:
     def not_violated(self) -> list[Bits]:
         """When each is not violated; only matches and cancellations ask for it."""
         return self._of_checks({*Result} - {Result.VIOLATED}, 0)
+
+    @cached_property
+    def unknown(self) -> list[Bits]:
+        """When each is unknown; none of the clock is. An exemption is so where one of its exceptions is."""
+        found = [self.everything if result is Result.UNKNOWN else 0 for result in self.results]
+        for exemption in self.policies.exemptions:
+            found[exemption.number] = unknown_bits(
+                exemption.any_of, found, self.met, self.not_violated, self.everything
+            )
+        return found
 
     def _of_checks(self, these: AbstractSet[Result], of_clock: Bits) -> list[Bits]:
         """When each check has one of these results; without a timeline, `of_clock` for those of the clock."""

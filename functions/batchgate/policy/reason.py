@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from batchgate.policy.approvals import short_name
 from batchgate.policy.compiled import Kind, Requirement, Verdict
 from batchgate.policy.evaluate import Decision, Rule, Vote
 from batchgate.policy.facts import Result
@@ -31,6 +32,10 @@ _OBJECTION_AT_LEAST: Final = 24
 """Characters of the first objection that are always kept, however long the name and the message are."""
 
 _PERSON_AT_MOST = 100
+_PERSON_NAMED_AT_MOST = 48
+_PEOPLE_AT_MOST = 72
+_MISSING_AT_MOST = 80
+"""Characters of the approvals that a hold waits for."""
 _HEADS = {
     Verdict.APPROVE: "approved",
     Verdict.CANCEL: "cancelled",
@@ -109,6 +114,8 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
         at = instant(decision.cancels_at)
         heads = [f"{head}, will be cancelled at {at} unless fixed,", f"{head}, to be cancelled at {at},"]
     room = REASON_AT_MOST - len(versions)
+    if decision.verdict is Verdict.APPROVE and decision.lifted:
+        return _approval_by_people(decision, head, room) + versions
     if verdict is Verdict.APPROVE:
         return _approval(decision, head, room) + versions
     return _refusal(decision, verdict, heads, room) + versions
@@ -121,7 +128,9 @@ def _refusal(decision: Decision, verdict: Verdict, heads: Sequence[str], room: i
     first, *others = objections
     message = f" | {first.message}" if first.message else ""
     more = f"; +{len(others)} more" if others else ""
-    room -= len(message)
+    missing = _missing_approvals(decision)
+    room -= len(missing) + len(message)
+    message = missing + message
     parts = [first.phrase] + [
         each.phrase if each.name in ("", first.name) else f"by {shorten(each.name, NAME_AT_MOST)}: {each.phrase}"
         for each in others
@@ -158,6 +167,32 @@ def _start(head: str, name: str, room: int) -> str:
     return f"{head} {by} {shorten(name, max(len(MARK), min(NAME_AT_MOST, left)))}: "
 
 
+def _missing_approvals(decision: Decision) -> str:
+    """Which approvals a hold waits for, where policies ask for them or some were given; else ""."""
+    if not (decision.policies.asks_for_approvals or decision.facts.approvals):
+        return ""
+    missing = decision.awaiting
+    return f"; {shorten(printable(missing), _MISSING_AT_MOST, sentence=True)}" if missing else ""
+
+
+def _approval_by_people(decision: Decision, head: str, room: int) -> str:
+    names = _people(decision)
+    count = len(decision.lifted)
+    start = f"{head} by {names}, lifting {count} hold{'' if count == 1 else 's'}"
+    objections = sorted({_objection(vote, decision) for vote in decision.lifted})
+    parts = [
+        f"by {shorten(each.name, NAME_AT_MOST)}: {each.phrase}" if each.name else each.phrase for each in objections
+    ]
+    return _fitted(f"{start}: ", parts, len(parts), room) or start
+
+
+def _people(decision: Decision) -> str:
+    """Whose approvals a decision rests on: a role and a session's name each, as many as fit."""
+    names = [shorten(printable(short_name(who)), _PERSON_NAMED_AT_MOST) for who in decision.approvers]
+    listed = _fitted("", names, len(names), _PEOPLE_AT_MOST, ", ")
+    return listed if len(names) == 1 else f"{len(names)} people ({listed})"
+
+
 def _approval(decision: Decision, head: str, room: int) -> str:
     policies = [statement.name for statement in decision.governing if statement.kind is Kind.POLICY]
     asked = [requirement for statement in decision.governing for requirement in statement.requirements]
@@ -167,6 +202,8 @@ def _approval(decision: Decision, head: str, room: int) -> str:
     if lifted:
         first, *others = sorted({shorten(printable(name), NAME_AT_MOST) for name in lifted})
         met += f", {len(lifted)} lifted by {first}" + (f" and {len(others)} more" if others else "")
+    if decision.verdict is Verdict.APPROVE and decision.approvers:
+        met += f", approved by {_people(decision)}"
     names = [shorten(printable(name), NAME_AT_MOST) for name in policies]
     return _fitted(f"{head} by ", names, len(names), room - len(met), ", ") + met
 
@@ -221,6 +258,8 @@ def _rule(rule: Rule | None, decision: Decision) -> str:
                 f"{MARK}{printable(first)}" if len(first) > _PATH_AT_MOST else printable(first), _PATH_AT_MOST
             )
             return f"this version does not know {named}" + (f" and {len(more)} more members" if more else "")
+        case Rule.SHADOW:
+            return "policies in shadow mode"
         case Rule.UNKNOWN_OPERATION:
             return "this version does not know the operation, and no policy names it"
         case _:
@@ -249,8 +288,6 @@ def _unmet(trace: ConditionTrace, room: _Room) -> str:
 
 def _alternative(trace: ConditionTrace, room: _Room) -> str:
     """What one alternative of `any` asks for, and what the job has instead."""
-    if trace.kind == "manual_approval":
-        return "manual approval"
     if not trace.joined:
         return f"{_asked(trace, room)} (is {_actual(trace, room)})"
     parts = sorted(_alternative(part, room) for part in trace.parts if part.result is not Result.MET)

@@ -13,12 +13,12 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchgate.policy.checks import Not
+from batchgate.policy.checks import ManualApproval, Not
 from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate, join
 from batchgate.policy.patterns import fill_placeholders
-from batchgate.policy.wording import QUOTED_AT_MOST, shown
+from batchgate.policy.wording import QUOTED_AT_MOST, printable, shown
 
 
 class ConditionTrace(Struct, frozen=True, gc=False):
@@ -107,7 +107,6 @@ Rows: TypeAlias = Mapping[int, ConditionTrace]
 _IN_WORDS = {
     "window": ("closed", "open"),
     "expires": ("expired", "valid"),
-    "manual_approval": ("not given yet", "given"),
 }
 """What checks show whose value is not in the job; no instant, so that a trace is the same until a result changes."""
 
@@ -118,15 +117,17 @@ def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     for question in policies.questions:
         measure, subject, kind = question.measure, question.subject, question.measure.kind
         words = _IN_WORDS.get(kind)
-        value = None if words else measure.read(facts)
+        value = None if words or isinstance(measure, ManualApproval) else measure.read(facts)
         actual = brief = "" if words else shown(measure, value)
         if len(actual) > QUOTED_AT_MOST:
             brief = shown(measure, value, QUOTED_AT_MOST)
         for number, wanted in question.wanted:
             expected = wanted
-            if words:
+            if isinstance(measure, ManualApproval):
+                expected, actual = (printable(each) for each in (measure.wanted, measure.given(facts)))
+                brief = actual
+            elif words:
                 denied = isinstance(policies.checks[number].test, Not)
-                expected = "required" if kind == "manual_approval" else wanted
                 actual = brief = words[(results[number] is Result.MET) is not denied]
             elif "${" in wanted:
                 expected = fill_placeholders(wanted, facts.ref)

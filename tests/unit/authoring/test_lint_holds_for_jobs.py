@@ -27,7 +27,7 @@ from batchgate_cli.authoring.lint.absent_parameters import DEFAULTS, LIMITED_DAT
 from batchgate_cli.authoring.lint.destinations import WITHOUT_DESTINATION
 from batchgate_cli.authoring.lint.finding import Path
 from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
-from tests.unit.examples import Written, facts, lint_findings
+from tests.unit.examples import APPROVAL, Written, facts, lint_findings
 from tests.unit.strategies import RICH_DIALECT, random_facts, randoms, written_with_all_lists
 from tests.verification.oracle.random_documents import random_document
 
@@ -436,7 +436,7 @@ def test_one_approval_meets_both_where_they_are_found(rng: Random) -> None:
     policies = compile_policies(written)
     found = [finding for finding in lint_findings(written, TODAY) if finding.lint == "one-approval-for-both"]
     assert found
-    job = replace(random_facts(rng, written), manually_approved=True)
+    job = replace(random_facts(rng, written), approvals=(APPROVAL,))
     traces = {trace.name: trace for trace in evaluate_job(policies, job).trace}
     assert traces["twin"].governs is traces["other"].governs
     if traces["twin"].governs:

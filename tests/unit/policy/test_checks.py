@@ -16,7 +16,7 @@ from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
-from tests.unit.examples import NOW, Written, document, facts, outcome
+from tests.unit.examples import APPROVAL, NOW, Written, document, facts, outcome
 
 MET, VIOLATED, UNKNOWN, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE
 
@@ -599,8 +599,8 @@ ROWS: list[Row] = [
     Row("window", {"not": ["shut", "open"]}, VIOLATED, "not"),
     Row("window", {"list": "calendar names"}, MET, "list"),
     Row("window", {"not": {"list": "calendar names"}}, VIOLATED, "list"),
-    Row("manual_approval", "required", MET, "value", "", {"manually_approved": True}),
-    Row("manual_approval", "required", UNMEASURABLE, "value", "", {"manually_approved": False}),
+    Row("manual_approval", "required", MET, "value", "", {"approvals": [APPROVAL]}),
+    Row("manual_approval", "required", UNMEASURABLE, "value", "", {"approvals": []}),
 ]
 LISTS["calendar names"] = ["open", "shut"]
 
@@ -881,7 +881,7 @@ def test_manual_approval_may_stand_beside_another_way() -> None:
     either = {"any": [{"tags": {"ticket": "CHG-*"}}, {"manual_approval": "required"}]}
     assert result_of(either, facts(tags={"ticket": "CHG-1"})) is MET
     assert result_of(either, facts()) is UNMEASURABLE
-    assert result_of(either, facts(manually_approved=True)) is MET
+    assert result_of(either, facts(approvals=[APPROVAL])) is MET
 
 
 def test_what_is_asked_for_is_known_before_it_is_fetched() -> None:

@@ -10,7 +10,7 @@ from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Rule, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
-from tests.unit.examples import Written, document, facts, outcome, verdict
+from tests.unit.examples import APPROVAL, Written, document, facts, outcome, verdict
 
 MET: Written = {"region": "eu-*"}
 VIOLATED: Written = {"region": "us-*"}
@@ -363,7 +363,7 @@ def test_a_person_is_needed_until_one_has_decided() -> None:
     """Unmeasurable, never violated: hold, also under on_violation of the policy."""
     written = {"version": 1, "policies": [policy(require=({"manual_approval": "required"},), on_violation="cancel")]}
     assert verdict(written, facts()) == "hold"
-    assert verdict(written, facts(manually_approved=True)) == "approve"
+    assert verdict(written, facts(approvals=[APPROVAL])) == "approve"
 
 
 def test_by_violation_tells_a_known_violation_from_doubt() -> None:

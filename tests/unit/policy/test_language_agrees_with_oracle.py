@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from batchgate.jobs.model import Job
+from batchgate.policy.approvals import Approval
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.evaluate import evaluate_job
@@ -40,7 +41,8 @@ def facts_of(case: Case) -> JobFacts:
         manifest_bytes=measured(facts["manifest_bytes"]) or facts["manifest_bytes"],  # type: ignore[arg-type]
         source_buckets=measured(buckets) or buckets,
         object_bytes=measured(facts["object_bytes"]) or facts["object_bytes"],  # type: ignore[arg-type]
-        manually_approved=facts["manual_approval"],
+        approvals=[Approval(who, case.now, "", "") for who in facts["approvals"]],
+        requester=measured("unmeasurable" if facts["requester"] == "unmeasurable" else None) or facts["requester"],
     )
 
 
@@ -60,6 +62,7 @@ def test_verdict_until_and_governing_agree_on_random_documents_and_jobs(seed: in
             decision = evaluate_job(policies, facts)
             said = (str(decision.verdict), decision.until, decision.cancels_at)
             assert said == (str(expected.verdict), expected.until, expected.cancels_at), (document, case)
+            assert (str(decision.if_enforced) if policies.shadow else said[0]) == expected.if_enforced, (document, case)
             reason = status_update_reason(decision, "5f3a91c2")
             assert 1 <= len(reason) <= REASON_AT_MOST
             assert reason.isascii()

@@ -210,7 +210,7 @@ def test_a_trace_agrees_with_its_decision(rng: Random) -> None:
     decision = outcome(written, about)
     governing = [each.name for each in decision.trace if each.enforced and each.governs]
     assert sorted(governing) == sorted(statement.name for statement in decision.governing)
-    cast = {(vote.statement.name, vote.verdict) for vote in decision.votes if vote.statement}
+    cast = {(vote.statement.name, vote.verdict) for vote in (*decision.votes, *decision.lifted) if vote.statement}
     traced: set[tuple[str, Verdict]] = set()
     for each in decision.trace:
         if not each.enforced:

@@ -55,6 +55,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
+from tests.verification.oracle.approvals import enough, wanted_in
 from tests.verification.oracle.checks import (
     BEFORE_SUSPENDED,
     KNOWN_OPERATIONS,
@@ -107,6 +108,7 @@ class Vote(NamedTuple):
 
     verdict: Verdict
     name: str
+    waits_for_grace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def evaluate(
     tags: Tags,
     now: datetime,
     *,
-    manual_approval: bool = False,
+    approvals: Sequence[str] = (),
+    requester: str | Unavailable = "unmeasurable",
     manifest_bytes: int | Unavailable = "unmeasurable",
     source_buckets: Sequence[str] | Unavailable = "unmeasurable",
     object_bytes: int | Unavailable = "unmeasurable",
@@ -150,7 +153,8 @@ def evaluate(
         job: The content of "Job" of `describe-job`; dates are ISO strings.
         tags: The job's tags, or "unmeasurable".
         now: Aware instant at which everything is evaluated.
-        manual_approval: Whether a person has approved.
+        approvals: The ARNs of those who approved the job as it is.
+        requester: The ARN of who created it, or that this is not known.
         manifest_bytes: Size of the manifest object.
         source_buckets: Buckets that the manifest's rows name; used where the job has no generator.
         object_bytes: The objects' own sizes added up.
@@ -162,16 +166,19 @@ def evaluate(
         manifest_bytes=manifest_bytes,
         row_buckets=source_buckets,
         object_bytes=object_bytes,
-        manual_approval=manual_approval,
+        approvals=approvals,
+        requester=requester,
+        approvals_asked=mapping(document.get("approvals")),
         lists=mapping(document.get("lists")),
         calendars=mapping(document.get("calendars")),
         now=now,
     )
     statements = tuple(found_statements(document, situation))
-    enforced, deciding = tally(list(votes_of(document, statements, situation)))
+    enforced, deciding = outcome_of(document, statements, situation)
     verdict = enforced
     if document.get("mode") == "shadow":
-        verdict, deciding = Verdict.HOLD, ("(shadow)",)
+        lifted = people_lift_holds(document, statements, situation)
+        verdict, deciding = (Verdict.APPROVE, ()) if lifted else (Verdict.HOLD, ("(shadow)",))
     if asks_for_confirmation_later(job):
         verdict, enforced, deciding = Verdict.WAIT, Verdict.WAIT, ("(before Suspended)",)
     until = cancels_at = None
@@ -179,6 +186,25 @@ def evaluate(
         then, at = what_time_brings(document, situation)
         until, cancels_at = (at if then is each else None for each in (Verdict.APPROVE, Verdict.CANCEL))
     return OracleResult(verdict.name.lower(), until, cancels_at, deciding, enforced.name.lower(), statements)
+
+
+def outcome_of(document: Document, found: Sequence[Statement], situation: Situation) -> tuple[Verdict, tuple[str, ...]]:
+    """Give the verdict on what was found, holds lifted where people approved, and whose it is."""
+    votes = list(votes_of(document, found, situation))
+    if people_lift_holds(document, found, situation):
+        votes = [vote for vote in votes if vote.verdict is not Verdict.HOLD or vote.waits_for_grace]
+    return tally(votes) if votes else (Verdict.APPROVE, ())
+
+
+def people_lift_holds(document: Document, found: Sequence[Statement], situation: Situation) -> bool:
+    """Say whether `approvals` is satisfied, and every `manual_approval` that governs and that nothing lifts."""
+    wanted = [document.get("approvals", "required")]
+    for statement in found:
+        if statement.match is Result.MET:
+            for requirement in map(mapping, listed(statement.written.get("require"))):
+                if Result.MET not in ways_around(document, statement.written, requirement, situation):
+                    wanted += wanted_in(requirement)
+    return all(enough(asked, situation) for asked in wanted)
 
 
 def tally(votes: Sequence[Vote]) -> tuple[Verdict, tuple[str, ...]]:
@@ -219,7 +245,9 @@ def votes_of(document: Document, found: Sequence[Statement], situation: Situatio
     if says_more_than_is_known(situation.job):
         yield Vote(Verdict.HOLD, "(unknown member)")
         yield from (
-            vote._replace(verdict=Verdict.HOLD) if vote.verdict is Verdict.CANCEL else vote
+            vote._replace(verdict=min(vote.verdict, Verdict.HOLD), waits_for_grace=False)
+            if vote.verdict is Verdict.CANCEL
+            else vote._replace(waits_for_grace=False)
             for vote in known_votes(document, found, situation)
         )
     else:
@@ -234,8 +262,9 @@ def known_votes(document: Document, found: Sequence[Statement], situation: Situa
     known = operation in KNOWN_OPERATIONS
     policies = [statement for statement in found if statement.may_approve]
     if all(policy.match is Result.VIOLATED for policy in policies):
-        cancels = document.get("unmatched") == "cancel" and known and grace_is_over(document, {}, situation)
-        yield Vote(Verdict.CANCEL if cancels else Verdict.HOLD, "(unmatched)")
+        may_cancel = document.get("unmatched") == "cancel" and known
+        cancels = may_cancel and grace_is_over(document, {}, situation)
+        yield Vote(Verdict.CANCEL if cancels else Verdict.HOLD, "(unmatched)", may_cancel and not cancels)
     governing = [policy for policy in policies if policy.match is Result.MET]
     if not known and not any(
         names_operation(policy.written.get("match"), operation, situation) for policy in governing
@@ -258,7 +287,7 @@ def statement_votes(document: Document, statement: Statement, situation: Situati
         if result is Result.VIOLATED:
             nearest = mapping(written).get("on_violation", statement.written.get("on_violation", "hold"))
             waits = nearest == "cancel" and not grace_is_over(document, mapping(written), situation)
-            yield Vote(Verdict.HOLD if waits else Verdict[text(nearest).upper()], statement.name)
+            yield Vote(Verdict.HOLD if waits else Verdict[text(nearest).upper()], statement.name, waits)
 
 
 def grace_is_over(document: Document, requirement: Document, situation: Situation) -> bool:
@@ -294,14 +323,21 @@ def suspended_date(job: Job) -> datetime | None:
 def requirement_holds(document: Document, statement: Document, requirement: Document, situation: Situation) -> Result:
     """Evaluate a requirement: its condition, or its `unless`, or any exception that lifts its statement."""
     condition = {word: operand for word, operand in requirement.items() if word not in BESIDE_A_CONDITION}
-    ways = [condition_holds(condition, situation)]
+    return any_of([condition_holds(condition, situation), *ways_around(document, statement, requirement, situation)])
+
+
+def ways_around(
+    document: Document, statement: Document, requirement: Document, situation: Situation
+) -> Sequence[Result]:
+    """Evaluate what may lift a requirement: its `unless`, and each exception."""
+    ways = []
     if "unless" in requirement:
         ways.append(conditions_hold(requirement["unless"], situation))
     for exception in map(mapping, listed(document.get("exceptions"))):
         if statement["name"] in listed(exception["lifts"]):
             in_time = met_if(situation.now < expiry(exception))
             ways.append(all_of([in_time, conditions_hold(exception["match"], situation)]))
-    return any_of(ways)
+    return ways
 
 
 def expiry(exception: Document) -> datetime:
@@ -350,7 +386,7 @@ def what_time_brings(document: Document, situation: Situation) -> tuple[Verdict,
         if situation.now < instant < lapses:
             later = replace(situation, now=instant)
             found = list(found_statements(document, later))
-            verdict, _ = tally(list(votes_of(document, found, later)))
+            verdict, _ = outcome_of(document, found, later)
             if verdict in (Verdict.APPROVE, Verdict.CANCEL):
                 return verdict, instant.astimezone(UTC)
     return Verdict.HOLD, None

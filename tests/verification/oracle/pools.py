@@ -351,3 +351,42 @@ def some(rng: Random, values: tuple[T, ...], at_most: int) -> list[T]:
     """Choose one to `at_most` different values, in the order of the pool."""
     chosen = rng.sample(range(len(values)), rng.randint(1, min(at_most, len(values))))
     return [values[place] for place in sorted(chosen)]
+
+
+CALLERS = (
+    "arn:aws:sts::111111111111:assumed-role/lake-oncall/ana",
+    "arn:aws:sts::111111111111:assumed-role/lake-oncall/ben",
+    "arn:aws:sts::111111111111:assumed-role/Lake-Oncall/ana",
+    "arn:aws:sts::111111111111:assumed-role/prod-owner/ana",
+    "arn:aws:sts::111111111111:assumed-role/prod-owner/Ben",
+    "arn:aws:sts::222222222222:assumed-role/prod-owner/ana",
+    "arn:aws-cn:sts::111111111111:assumed-role/prod-owner/ana",
+    "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ana",
+    "arn:aws:sts::222222222222:assumed-role/AWSReservedSSO_Read_Only_fedcba9876543210/Ana",
+    "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ben",
+    "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_byhand/ben",
+    "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_byhand/cem",
+    "arn:aws:sts::111111111111:assumed-role/XAWSReservedSSO_Admin_0123456789abcdef/cem",
+    "arn:aws:sts::111111111111:federated-user/ana",
+    "arn:aws:iam::111111111111:user/ana",
+    "arn:aws:iam::111111111111:user/staff/lake/ana",
+    "arn:aws:iam::111111111111:user/dea",
+    "arn:aws:iam::111111111111:root",
+    "arn:aws:iam::111111111111:role/prod-owner",
+    "arn:aws:sts::111111111111:assumed-role/prod-owner",
+    "AIDAEXAMPLE",
+    "",
+)
+"""Callers as AWS names them, and what is none."""
+
+CALLER_PATTERNS = (
+    "*",
+    "*",
+    "*:assumed-role/prod-owner/*",
+    "arn:aws:sts::${account}:assumed-role/*",
+    "*:assumed-role/AWSReservedSSO_*/*",
+    "*/ana",
+    "arn:aws:iam::*:user/*",
+    "arn:aws:sts::111111111111:assumed-role/lake-oncall/ana",
+)
+"""Patterns of callers: anybody, a role, Identity Center's, a name, users, one session."""

@@ -45,7 +45,8 @@ JOB_ID = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 class Facts(TypedDict):
     """The keyword arguments of `evaluate` beside job, tags and clock."""
 
-    manual_approval: bool
+    approvals: list[str]
+    requester: str | Unavailable
     manifest_bytes: int | Unavailable
     source_buckets: list[str] | Unavailable
     object_bytes: int | Unavailable
@@ -75,12 +76,18 @@ def random_case(rng: Random, document: Document) -> Case:
     if readable:
         rows = [random_row_bucket(rng) for _ in range(rng.choice([1, 2, 3, 0]))]
     facts = Facts(
-        manual_approval=chance(rng, 0.4),
+        approvals=random_approvals(rng),
+        requester="unmeasurable" if chance(rng, 0.3) else rng.choice(pools.CALLERS),
         manifest_bytes=rng.choice(pools.BYTE_COUNTS) if manifest_there and chance(rng, 0.85) else not_there,
         source_buckets=rows,
         object_bytes=rng.choice(pools.BYTE_COUNTS) if readable and chance(rng, 0.8) else not_there,
     )
     return Case(job, random_tags(rng), now, facts)
+
+
+def random_approvals(rng: Random) -> list[str]:
+    """Choose who approved: often nobody, sometimes one caller twice."""
+    return [rng.choice(pools.CALLERS) for _ in range(rng.choice([0, 0, 0, 0, 1, 1, 2, 3, 5]))]
 
 
 def random_now(rng: Random, document: Document) -> datetime:

@@ -22,6 +22,7 @@ LISTS: dict[str, Plain] = {
     "accounts": list(pools.ACCOUNTS[:2]),
     "buckets": ["lake-prod-*", "archive", "audit-${account}-${region}"],
     "operations": ["S3PutObjectCopy", "S3ComputeObjectChecksum", pools.UNKNOWN_OPERATION],
+    "callers": ["*:assumed-role/prod-owner/*", {"glob": "*/[a-b]*"}],
     "tickets": ["CHG-*", "INC-?", {"glob": "[a-z]*"}],
 }
 
@@ -34,7 +35,7 @@ class Dialect:
         policy_without_match: A policy may leave out `match` and governs every job.
         not_around_structures: `report`, `manifest`, and bucket checks may say `{not: {...}}`.
         present_anywhere: `description` and `role` may ask `{present: true}`.
-        manual_approval_nested: `manual_approval` may stand inside `any` and `all`.
+        manual_approval_nested: `manual_approval` may stand inside `all`.
     """
 
     policy_without_match: bool = True
@@ -61,6 +62,8 @@ def random_document(rng: Random, dialect: Dialect = PLAIN_DIALECT) -> Written:
     names = tuple(str(statement["name"]) for statement in [*policies, *guardrails])
     if names and chance(rng, 0.35):
         document["exceptions"] = [writer.exception(place, names) for place in range(rng.randint(1, 2))]
+    if chance(rng, 0.35):
+        document["approvals"] = {**writer.approvers(), **({"session_names": "trusted"} if chance(rng, 0.3) else {})}
     if writer.lists_used or chance(rng, 0.1):
         document["lists"] = {name: LISTS[name] for name in sorted(writer.lists_used or {"tickets"})}
     return document
@@ -192,13 +195,24 @@ class Writer:
         rng = self.rng
         if depth < DEEPEST and chance(rng, 0.2):
             word = rng.choice(["any", "all"])
-            return {word: [self.condition(depth + 1, in_require=in_require) for _ in range(rng.randint(1, 3))]}
+            asking = in_require and word == "all"
+            return {word: [self.condition(depth + 1, in_require=asking) for _ in range(rng.randint(1, 3))]}
         if in_require and (depth == 0 or self.dialect.manual_approval_nested) and chance(rng, 0.05):
-            return {"manual_approval": "required"}
+            return {"manual_approval": "required" if chance(rng, 0.4) else self.approvers()}
         if self.calendars and chance(rng, 0.25):
             return {"window": self.negatable(self.some_or_one(self.calendars))}
         check = rng.choice(list(CHECKS))
         return {check: CHECKS[check](self)}
+
+    def approvers(self) -> Written:
+        """Write whose approvals are wanted: at least one word of it."""
+        rng = self.rng
+        words: Written = {
+            "by": self.patterns(pools.CALLER_PATTERNS, "callers"),
+            "at_least": rng.choice([1, 1, 2, 2, 3]),
+            "not_requester": chance(rng, 0.6),
+        }
+        return {word: words[word] for word in some(rng, tuple(words), 3)}
 
     def some_or_one(self, values: Sequence[Plain]) -> Plain:
         """Write one value bare, or a list of them."""

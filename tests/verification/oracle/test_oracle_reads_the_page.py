@@ -25,12 +25,16 @@ UNKNOWN = ANY_TASKS
 """Unknown of a job that is New and whose tasks are not counted."""
 
 
+ANA = "arn:aws:sts::111111111111:assumed-role/lake-oncall/ana"
+
+
 class Read(TypedDict, total=False):
     """What a case says of the facts beside the job."""
 
     tags: Tags
     now: datetime
-    manual_approval: bool
+    approvals: list[str]
+    requester: str | Unavailable
     manifest_bytes: int | Unavailable
     source_buckets: list[str] | Unavailable
     object_bytes: int | Unavailable
@@ -328,7 +332,7 @@ CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
     ("absent tasks before Suspended are unknown", ANY_TASKS, {**NEW, "ProgressSummary": {}}, {}, "unknown"),
     ("not leaves unknown", {"total_tasks": {"not": {"at_most": 1}}}, NEW, {}, "unknown"),
     ("manual approval before a person decided", {"manual_approval": "required"}, None, {}, "unmeasurable"),
-    ("manual approval after", {"manual_approval": "required"}, None, {"manual_approval": True}, "met"),
+    ("manual approval after", {"manual_approval": "required"}, None, {"approvals": [ANA]}, "met"),
     ("all: violated if any is", {"all": [UNKNOWN, UNMEASURABLE, VIOLATED]}, NEW, {}, "violated"),
     ("all: else unknown", {"all": [MET, UNMEASURABLE, UNKNOWN]}, NEW, {}, "unknown"),
     ("all: else unmeasurable", {"all": [MET, UNMEASURABLE]}, NEW, {}, "unmeasurable"),

@@ -16,7 +16,7 @@ from batchgate.gate import (
     execution,
     held_time,
     observation,
-    operator_decision,
+    people,
     protocol,
     review,
     sweep,
@@ -388,7 +388,7 @@ def cancel_ungated_jobs_for_no_violation(patch: pytest.MonkeyPatch) -> None:
 
 
 def _take_for_ungated(patch: pytest.MonkeyPatch, asks: Callable[..., AsksForConfirmation]) -> None:
-    for module in (protocol, review, observation, operator_decision):
+    for module in (protocol, review, observation, people):
         patch.setattr(module, "asks_for_confirmation", asks)
 
 
@@ -464,7 +464,7 @@ def take_a_job_for_gone_that_is_listed(patch: pytest.MonkeyPatch) -> None:
 @plant
 def count_from_the_first_time_that_a_job_was_not_found(patch: pytest.MonkeyPatch) -> None:
     """Whether S3 has shown it since or not."""
-    for module in (review, operator_decision):
+    for module in (review, people):
         patch.setattr(module, "note_shown", lambda state, ports: state)
 
     def keep(item: Any, **changes: Any) -> Any:
@@ -490,7 +490,7 @@ def open_again_what_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
         return is_over and state.outcome is not Outcome.APPLIED and job.status is JobStatus.SUSPENDED
 
     patch.setattr(protocol, "may_reopen", may_reopen)
-    patch.setattr(operator_decision, "may_reopen", may_reopen)
+    patch.setattr(people, "may_reopen", may_reopen)
 
 
 @plant
@@ -608,7 +608,7 @@ def do_not_look_for_what_vanished(patch: pytest.MonkeyPatch) -> None:
 def a_reason_without_end(patch: pytest.MonkeyPatch) -> None:
     """What a person says is passed on as it is."""
     patch.setattr(
-        operator_decision,
+        people,
         "personal_reason",
         lambda did, who, why, version, claim_id: f"batchgate: {did} by {who}: {why} [claim {claim_id}]",
     )

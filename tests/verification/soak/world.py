@@ -33,7 +33,7 @@ from batchgate.errors import (
     ManifestsApiError,
     PolicyUnavailableError,
 )
-from batchgate.gate.operator_decision import decide_for_operator
+from batchgate.gate.people import approve_for, cancel_for, show_job
 from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan
@@ -952,12 +952,14 @@ class World:
             return
         ref = self.refs[step.picks[0] % len(self.refs)]
         why = SAID[step.seed % len(SAID)]
+        decide = approve_for if RequestedAction(step.direction) is RequestedAction.APPROVE else cancel_for
         try:
-            decide_for_operator(ref, RequestedAction(step.direction), KIM, why, self.gate(invocation))
+            gate = self.gate(invocation)
+            decide(ref, KIM, why, show_job(ref, gate).digest, gate)
         except (KilledError, GateError) as error:
             self.counts[f"by hand: {type(error).__name__}"] += 1
         except Exception as error:  # noqa: BLE001
-            self.crashed(invocation.number, f"decide_for_operator: {error!r}")
+            self.crashed(invocation.number, f"a person's decision: {error!r}")
 
     def gate(self, invocation: Invocation) -> Ports:
         """The ports of one invocation."""

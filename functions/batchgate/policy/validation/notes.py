@@ -18,6 +18,7 @@ class Notes(Struct):
     Attributes:
         nesting: How many `any` and `all` stand around the current condition.
         asking: Whether the current condition is a requirement's own (not of match or unless).
+        in_any: Whether an `any` stands around it.
         names: The names of statements and exceptions.
         liftable: Those of statements.
         lifted: The names that exceptions lift.
@@ -30,6 +31,7 @@ class Notes(Struct):
     problems: list[Problem] = field(default_factory=list)
     nesting: int = 0
     asking: bool = False
+    in_any: bool = False
     names: list[tuple[Path, str]] = field(default_factory=list)
     liftable: set[str] = field(default_factory=set)
     lifted: list[tuple[Path, str]] = field(default_factory=list)

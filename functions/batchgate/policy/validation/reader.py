@@ -89,7 +89,7 @@ class Reader(Notes):
         self, value: Mapping[str, object], kind: inspect.StructType, meant: Mapping[str, str], path: Path
     ) -> None:
         fields = {member.encode_name: member for member in kind.fields}
-        around = (self.nesting, self.asking)
+        around = (self.nesting, self.asking, self.in_any)
         for written, content in value.items():
             key = meant.get(written, written)
             if key not in fields or key != written:
@@ -100,7 +100,7 @@ class Reader(Notes):
                 self._enter(key, kind.cls)
                 if self.nesting <= model.MAX_NESTING:  # what is deeper is reported already, and could go down for ever
                     self._read_member(content, kind.cls, fields[key], (*path, written))
-                self.nesting, self.asking = around
+                self.nesting, self.asking, self.in_any = around
 
     def _require(self, kind: inspect.StructType, given: set[str], path: Path) -> None:
         for member in kind.fields:
@@ -122,10 +122,11 @@ class Reader(Notes):
         if issubclass(form, model.Condition):
             if key in ("any", "all"):
                 self.nesting += 1
+                self.in_any |= key == "any"
             elif key == "unless":
-                self.nesting, self.asking = 0, False
+                self.nesting, self.asking, self.in_any = 0, False, False
         elif key in ("match", "require"):
-            self.nesting, self.asking = 0, key == "require"
+            self.nesting, self.asking, self.in_any = 0, key == "require", False
 
     def _read_list(self, value: object, kind: inspect.VarTupleType, path: Path) -> None:
         if not isinstance(value, list | tuple):

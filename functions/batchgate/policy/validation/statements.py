@@ -13,7 +13,9 @@ _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 
 
 def check_document(notes: Notes, value: Mapping[str, object], _path: Path) -> None:
-    """Note the named lists and calendars, and their number."""
+    """Note the named lists and calendars, and their number; an approval is wanted of somebody."""
+    if value.get("approvals") == {}:
+        notes.wrong(("approvals",), "expected at least one of by, at_least, not_requester and session_names; got none")
     for key in ("lists", "calendars"):
         named = value.get(key)
         if isinstance(named, dict):
@@ -73,15 +75,23 @@ def check_condition(notes: Notes, value: Mapping[str, object], path: Path) -> No
                 f"any and all may be nested at most {model.MAX_NESTING} deep; split this into several items"
                 " or statements",
             )
-    if "manual_approval" in value and not notes.asking:
-        notes.wrong(
-            (*path, "manual_approval"),
-            "allowed only in require, not in match, unless or exceptions; move it to require",
-        )
+    if "manual_approval" in value:
+        _check_approval(notes, value["manual_approval"], (*path, "manual_approval"))
     if "tags" in value:
         check_tags(notes, value["tags"], (*path, "tags"))
     if "window" in value:
         check_window(notes, value["window"], (*path, "window"))
+
+
+def _check_approval(notes: Notes, value: object, path: Path) -> None:
+    if not notes.asking:
+        notes.wrong(path, "allowed only in require, not in match, unless or exceptions; move it to require")
+    elif notes.in_any:
+        notes.wrong(
+            path, "allowed only outside any; make it a requirement of its own, or write the alternative as its unless"
+        )
+    if value == {}:
+        notes.wrong(path, "expected by, at_least or not_requester; got none; write manual_approval: required")
 
 
 def check_requirement(notes: Notes, value: Mapping[str, object], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A person decides by command: by the same claim as everybody, with the policies' objections on record."""
+"""People approve jobs, which a review counts, and cancel them, which is claimed as every decision is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,36 +12,100 @@ from batchgate.errors import (
     JobsApiDeniedError,
     JobsApiThrottledError,
     OutOfTimeError,
+    PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.gate.operator_decision import decide_for_operator, propose_for_operator
+from batchgate.gate.people import approve_for, cancel_for, show_job
+from batchgate.gate.ports import Review
 from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
 from s3batch_emulator import Effect, Fault, Pace
-from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, Stage, raising
+from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, KIM, REGION, Stage, raising
 
-KIM = f"arn:aws:iam::{ACCOUNT}:user/kim"
 APPROVE, CANCEL = RequestedAction.APPROVE, RequestedAction.CANCEL
-STATUS = {APPROVE: "Ready", CANCEL: "Cancelled"}
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+VIOLATED = """
+version: 1
+policies:
+  - name: small
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 3}}]
+"""
+UNMATCHED = "version: 1"
+SHADOW = APPROVE_ALL.replace("version: 1", "version: 1\nmode: shadow")
+SHADOW_CANCEL = CANCEL_ALL.replace("version: 1", "version: 1\nmode: shadow")
+
+
+# --- Approvals --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [HOLD_ALL, VIOLATED, UNMATCHED, SHADOW, SHADOW_CANCEL])
+@pytest.mark.parametrize("held_before", [False, True])
+def test_an_approval_lifts_what_holds_a_job(stage: Stage, text: str, held_before: bool) -> None:
+    """The claim is the policies' and the person's, and both are on record."""
+    stage.enforce(text)
+    ref = stage.create(5)
+    if held_before:
+        assert stage.review(ref).action == "held"
+    review = stage.decide(ref, APPROVE, "CHG-7 says so")
+    state = stage.state(ref)
+    assert stage.status(ref) == "Ready"
+    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, APPROVE)
+    assert state.decided_by == review.decided_by == f"{state.policy_version}, {KIM}"
+    assert state.people == review.people == stage.told.reviews[-1].people == (KIM,)
+    assert [(each.who, each.reason) for each in state.approvals] == [(KIM, "CHG-7 says so")]
+    assert stage.job(ref).reason == state.reason == review.reason
+    assert bool(review.lifted) is (text != HOLD_ALL)  # which its own approval meets
+    evidence: Any = stage.recorded[-1].evidence
+    assert [each["who"] for each in evidence["facts"]["approvals"]] == [KIM]
+
+
+def test_an_approval_does_not_lift_a_cancellation(stage: Stage) -> None:
+    """The policies cancel the job; the approver is told so, and the decision is none of theirs."""
+    stage.enforce(CANCEL_ALL)
+    ref = stage.create()
+    review = stage.decide(ref, APPROVE)
+    state = stage.state(ref)
+    assert (review.action, review.people, state.people, state.decided_by) == ("cancelled", (), (), state.policy_version)
+    assert stage.updates == ["Cancelled"]
+
+
+def test_without_policies_nobody_can_approve(stage: Stage) -> None:
+    """Who may is not known; nothing is written."""
+    ref = stage.create()
+    stage.source.enforced = None
+    with pytest.raises(PolicyUnavailableError):
+        stage.decide(ref, APPROVE)
+    assert stage.ledger.read(ref) is None
+
+
+def test_an_approval_of_a_job_that_the_policies_approve_is_not_needed(stage: Stage) -> None:
+    """The job is approved all the same."""
+    stage.enforce(APPROVE_ALL)
+    ref = stage.create()
+    assert stage.decide(ref, APPROVE).action == "approved"
+    assert len(stage.state(ref).approvals) == 1
+
+
+# --- Cancellations ----------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("text", [APPROVE_ALL, CANCEL_ALL, HOLD_ALL])
 @pytest.mark.parametrize("held_before", [False, True])
-def test_a_person_decides_whatever_the_policies_say(
-    stage: Stage, direction: RequestedAction, text: str, held_before: bool
-) -> None:
+def test_a_person_cancels_whatever_the_policies_say(stage: Stage, text: str, held_before: bool) -> None:
     """By their own name; what they overrode is on record."""
     ref = stage.create(5)
     if held_before:
         stage.enforce(HOLD_ALL)
         stage.review(ref)
     stage.enforce(text)
-    review = stage.decide(ref, direction, "CHG-7 says so")
+    review = stage.decide(ref, CANCEL, "CHG-7 says so")
     state = stage.state(ref)
-    assert stage.status(ref) == STATUS[direction]
-    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, direction)
+    assert stage.status(ref) == "Cancelled"
+    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, CANCEL)
     assert (state.decided_by, review.decided_by) == (KIM, KIM)
+    assert state.people == review.people == (KIM,)
     assert stage.job(ref).reason == state.reason == review.reason
     assert f"by {KIM}: CHG-7 says so [policy " in review.reason
     evidence: Any = stage.recorded[-1].evidence
@@ -49,11 +113,11 @@ def test_a_person_decides_whatever_the_policies_say(
     assert bool(evidence["overridden"]["objections"]) is (text != APPROVE_ALL)
 
 
-def test_a_person_decides_without_policies_too(stage: Stage) -> None:
+def test_a_person_cancels_without_policies_too(stage: Stage) -> None:
     """Ones that can't be had stop nobody."""
     ref = stage.create()
     stage.source.enforced = None
-    assert stage.decide(ref, APPROVE).action == "approved"
+    assert stage.decide(ref, CANCEL).action == "cancelled"
     evidence: Any = stage.recorded[-1].evidence
     assert evidence["overridden"] is None
     assert "policy" not in stage.job(ref).reason.partition("[")[2]  # type: ignore[union-attr]
@@ -63,6 +127,7 @@ def test_a_person_decides_without_policies_too(stage: Stage) -> None:
 @pytest.mark.parametrize("why", ["x" * 5000, "<b>\x00\n\r\t\x1b[2J", "näh 🙂", "", '"] claim 00000000]'])
 def test_what_a_person_says_fits_and_is_clean(stage: Stage, direction: RequestedAction, why: str) -> None:
     """1 to 256 printable ASCII characters, the claim at the end."""
+    stage.enforce(HOLD_ALL)
     ref = stage.create()
     stage.decide(ref, direction, why)
     reason = stage.job(ref).reason
@@ -93,13 +158,14 @@ def running(stage: Stage, ref: JobRef) -> None:
     stage.update_as_a_person(ref, "Ready")
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("direction", "before", "said"),
     [
-        (settled, "this job was approved already at "),
-        (claimed, "a review has claimed it until"),
-        (running, "S3 says Ready; only a Suspended job can be decided"),
+        (APPROVE, settled, "this job was approved already at "),
+        (CANCEL, settled, "this job was approved already at "),
+        (CANCEL, claimed, "a review has claimed it until"),
+        (APPROVE, running, "S3 says Ready; only a Suspended job can be decided"),
+        (CANCEL, running, "S3 says Ready; only a Suspended job can be decided"),
     ],
 )
 def test_a_person_is_refused_where_it_can_not_be(
@@ -175,6 +241,7 @@ def test_an_unknown_job_is_not_found(stage: Stage) -> None:
 @pytest.mark.parametrize(("code", "error"), [("AccessDenied", JobsApiDeniedError), ("SlowDown", JobsApiThrottledError)])
 def test_what_s3_refuses_gives_the_claim_back(stage: Stage, code: str, error: type[Exception]) -> None:
     """The person hears of it, and may try again, either way."""
+    stage.enforce(HOLD_ALL)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.ERROR, code, operation="UpdateJobStatus"))
     with pytest.raises(error):
@@ -184,47 +251,62 @@ def test_what_s3_refuses_gives_the_claim_back(stage: Stage, code: str, error: ty
     assert stage.decide(ref, CANCEL).action == "cancelled"
 
 
+@pytest.mark.parametrize("direction", RequestedAction)
 @pytest.mark.parametrize("after_change", [False, True])
-def test_an_unclear_answer_is_settled_if_certain_and_left_otherwise(stage: Stage, after_change: bool) -> None:
+def test_an_unclear_answer_is_settled_if_certain_and_left_otherwise(
+    stage: Stage, direction: RequestedAction, after_change: bool
+) -> None:
     """`left` says that nobody knows yet; the next review finds out."""
     stage.enforce(HOLD_ALL)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus", after_change=after_change))
-    assert stage.decide(ref, APPROVE).action == ("approved" if after_change else "left")
+    assert stage.decide(ref, direction).action == (direction.done if after_change else "left")
     stage.advance(minutes=5)
     stage.sweep()
     state = stage.state(ref)
-    assert state.phase is (Phase.SETTLED if after_change else Phase.HELD)
-    assert state.possibly_sent is (None if after_change else APPROVE) or after_change
-    assert state.decided_by == KIM
+    is_settled = after_change or direction is APPROVE  # an approval is counted again, a cancellation is not
+    assert state.phase is (Phase.SETTLED if is_settled else Phase.HELD)
+    assert state.possibly_sent is direction or is_settled
+    assert state.people == (KIM,)
 
 
-def test_a_person_s_update_that_comes_late_is_the_person_s(stage: Stage) -> None:
-    """It is applied in their name, with an alarm, though the policies held the job since."""
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_a_person_s_update_that_comes_late_is_the_person_s(stage: Stage, direction: RequestedAction) -> None:
+    """It is applied in their name, with an alarm, though the job was held since."""
     stage.enforce(HOLD_ALL)
-    ref = stage.create()
+    ref = stage.create(tags={"team": "lake"})
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    stage.decide(ref, APPROVE)
-    reason = stage.state(ref).reason
+    stage.decide(ref, direction)
+    claim = stage.state(ref)
     stage.outlive_the_lease(ref)
-    stage.review(ref)
-    stage.update_as_a_person(ref, "Ready", reason)  # as if it had been under way all the time
+    retagged(stage, ref)  # an approval of the job as it was counts no more
+    assert stage.review(ref).action == "held"
+    stage.update_as_a_person(ref, str(direction.requested_status), claim.reason)  # as if it had been under way
     review = stage.review(ref)
-    assert (review.action, review.decided_by, stage.state(ref).outcome) == ("approved", KIM, Outcome.APPLIED)
+    assert (review.action, review.decided_by, review.people) == (direction.done, claim.decided_by, (KIM,))
+    assert stage.state(ref).outcome is Outcome.APPLIED
     assert "after the gate had decided to hold" in review.alarm
 
 
-def test_a_command_with_too_little_time_claims_nothing(stage: Stage) -> None:
-    """It must be able to end what it begins."""
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_a_decision_with_too_little_time_claims_nothing(stage: Stage, direction: RequestedAction) -> None:
+    """It must be able to end what it begins; an approval is kept, and counted by the next review."""
+    stage.enforce(HOLD_ALL)
     ref = stage.create()
-    stage.time_left = stage.time_left * 0
+    time_left, stage.time_left = stage.time_left, stage.time_left * 0
     with pytest.raises(OutOfTimeError):
-        stage.decide(ref, APPROVE)
-    assert stage.ledger.read(ref) is None
+        stage.decide(ref, direction)
+    assert "claim" not in stage.script.effects
+    stage.time_left = time_left
+    if direction is APPROVE:
+        stage.sweep()
+        assert stage.status(ref) == "Ready"
+    else:
+        assert stage.ledger.read(ref) is None
 
 
 @pytest.mark.parametrize("effect", ["snapshot", "claim"])
-def test_a_command_that_meets_a_review_does_not_decide_a_second_time(stage: Stage, effect: str) -> None:
+def test_a_cancellation_that_meets_a_review_does_not_decide_a_second_time(stage: Stage, effect: str) -> None:
     """Whoever claims first."""
     ref = stage.create()
     stage.script.before(effect, lambda: stage.review(ref))
@@ -233,8 +315,8 @@ def test_a_command_that_meets_a_review_does_not_decide_a_second_time(stage: Stag
     assert stage.updates == ["Ready"]
 
 
-def test_a_command_that_leaves_the_telling_to_the_gate_is_told_of_by_the_sweep(stage: Stage) -> None:
-    """An end that the command's announcer did not take stays open until the sweep announces it."""
+def test_a_cancellation_that_leaves_the_announcing_to_the_gate_is_announced_by_the_sweep(stage: Stage) -> None:
+    """An end that its announcer did not take stays open until the sweep announces it."""
     ref = stage.create()
 
     class Silent:
@@ -245,13 +327,13 @@ def test_a_command_that_leaves_the_telling_to_the_gate_is_told_of_by_the_sweep(s
             return False
 
     gate = replace(stage.gate, announcer=Silent())
-    decide_for_operator(ref, APPROVE, KIM, "looked at it", gate)
+    cancel_for(ref, KIM, "looked at it", stage.digest(ref), gate)
     assert stage.state(ref).announced_at is None
     stage.script.before("announce", raising(JobsApiDeniedError("not this time")))
     stage.sweep()
     assert stage.told.reviews == []
     stage.sweep()
-    assert [(told.action, told.decided_by) for told in stage.told.reviews] == [("approved", KIM)]
+    assert [(told.action, told.decided_by) for told in stage.told.reviews] == [("cancelled", KIM)]
 
 
 # --- What was shown is what is decided -------------------------------------------------------------------
@@ -276,44 +358,48 @@ def reprioritized(stage: Stage, ref: JobRef) -> None:
     stage.person.update_job_priority(AccountId=ACCOUNT, JobId=ref.job_id, Priority=7)
 
 
-def reruled(stage: Stage, ref: JobRef) -> None:
-    """Other policies are in force."""
-    stage.enforce(CANCEL_ALL)
-
-
-def without_policies(stage: Stage, ref: JobRef) -> None:
-    """They can't be read any more."""
-    stage.source.enforced = None
+def decide(stage: Stage, ref: JobRef, direction: RequestedAction, digest: str) -> Review:
+    """Decide a job as it was shown."""
+    how = approve_for if direction is APPROVE else cancel_for
+    return how(ref, KIM, "looked at it", digest, stage.gate)
 
 
 @pytest.mark.parametrize("text", [BY_TEAM, HOLD_ALL], ids=["looks at tags", "looks at none"])
 @pytest.mark.parametrize("direction", RequestedAction)
-@pytest.mark.parametrize("change", [retagged, reprioritized, reruled, without_policies])
+@pytest.mark.parametrize("change", [retagged, reprioritized])
 def test_a_job_that_changed_since_it_was_shown_is_not_decided(
     stage: Stage, text: str, direction: RequestedAction, change: Callable[[Stage, JobRef], None]
 ) -> None:
     """Whatever of it changed, and whether the policies look at that or not: nothing is written and nothing sent."""
     stage.enforce(text)
     ref = stage.create(tags={"team": "lake"})
-    shown = propose_for_operator(ref, direction, KIM, "looked at it", stage.gate)
+    shown = show_job(ref, stage.gate)
     change(stage, ref)
     with pytest.raises(ChangedError, match="has changed since it was shown; nothing was done"):
-        decide_for_operator(ref, direction, KIM, "looked at it", stage.gate, shown=shown.digest)
+        decide(stage, ref, direction, shown.digest)
     assert stage.ledger.read(ref) is None
     assert stage.updates == []
-    again = propose_for_operator(ref, direction, KIM, "looked at it", stage.gate)
-    assert decide_for_operator(ref, direction, KIM, "so be it", stage.gate, shown=again.digest).action == direction.done
+    assert decide(stage, ref, direction, show_job(ref, stage.gate).digest).action == direction.done
 
 
-def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage) -> None:
+def test_other_policies_are_no_change_of_the_job(stage: Stage) -> None:
+    """A person decides on the job; what the policies say is evaluated when it is decided."""
+    ref = stage.create()
+    shown = show_job(ref, stage.gate)
+    stage.enforce(HOLD_ALL)
+    assert decide(stage, ref, CANCEL, shown.digest).action == "cancelled"
+
+
+@pytest.mark.parametrize("direction", RequestedAction)
+def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage, direction: RequestedAction) -> None:
     """Time, and what the gate did meanwhile, change nothing of the job."""
     stage.enforce(BY_TEAM)
     ref = stage.create(tags={"team": "web"})
-    shown = propose_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate)
+    shown = show_job(ref, stage.gate)
     assert stage.ledger.read(ref) is None
     stage.advance(hours=3)
     stage.review(ref)
-    assert decide_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest).action == "approved"
+    assert decide(stage, ref, direction, shown.digest).action == direction.done
 
 
 def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: Stage) -> None:
@@ -321,24 +407,28 @@ def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: S
     stage.suspended_date_survives = DateSurvives.TRUE
     ref = stage.create(1000, ConfirmationRequired=False, until="Active")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=1))
-    shown = propose_for_operator(ref, CANCEL, KIM, "looked at it", stage.gate)
+    shown = show_job(ref, stage.gate)
     before = stage.s3control.describe(ref).tasks_ended
     stage.advance(seconds=30)
     assert stage.s3control.describe(ref).tasks_ended > before
-    assert decide_for_operator(ref, CANCEL, KIM, "looked at it", stage.gate, shown=shown.digest).action == "cancelled"
+    assert decide(stage, ref, CANCEL, shown.digest).action == "cancelled"
 
 
-def test_a_change_between_two_tries_of_a_command_is_seen(stage: Stage) -> None:
-    """Another one's write begins the command anew, and what it then finds is what counts."""
+@pytest.mark.parametrize(("direction", "effect"), [(APPROVE, "write held"), (CANCEL, "claim")])
+def test_a_change_between_two_tries_of_a_decision_is_seen(
+    stage: Stage, direction: RequestedAction, effect: str
+) -> None:
+    """Another one's write begins it anew, and what it then finds is what counts."""
     stage.enforce(BY_TEAM)
     ref = stage.create(tags={"team": "web"})
-    shown = propose_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate)
+    shown = show_job(ref, stage.gate)
 
     def meanwhile() -> None:
         stage.review(ref)
         reprioritized(stage, ref)
 
-    stage.script.before("claim", meanwhile)
+    stage.script.before(effect, meanwhile)
     with pytest.raises(ChangedError):
-        decide_for_operator(ref, APPROVE, KIM, "looked at it", stage.gate, shown=shown.digest)
+        decide(stage, ref, direction, shown.digest)
     assert stage.updates == []
+    assert stage.state(ref).approvals == ()
