@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
     policy_files: Annotated[tuple[str, ...], Meta(min_length=1)] = ("policies/approval.yaml",)
     manifest_buckets: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...], Meta(max_length=30)
+        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...], Meta(max_length=25)
     ] = ()
     manifest_keys: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+$")], ...],

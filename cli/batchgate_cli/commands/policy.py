@@ -207,9 +207,10 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         raise click.UsageError("--tags applies to --job only: with --job-id the tags are read from AWS")
     instant = _instant(at)
     from batchgate.policy.evaluate import evaluate_job
+    from batchgate.policy.explanation import decision_as_json
     from batchgate.policy.reason import status_update_reason
     from batchgate_cli.authoring import policy_file
-    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, done_instead, show_tree
+    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, done_instead, show_tree
 
     with reported_errors():
         policies = policy_file.load(paths).policies

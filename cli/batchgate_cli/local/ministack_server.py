@@ -15,7 +15,10 @@ BATCHGATE_LOCAL_TOKEN, as `Authorization: Bearer TOKEN`; without the variable it
     events   an event as EventBridge has it  put on the default bus, whatever its source
     may      {"account_id", "region", "access_key_id", "action", "resource"}; answers {"may": true}
 
-ministack is pinned exactly, because the last three reach into it.
+API Gateway's requests pass a hop that ministack lacks: who calls a route with IAM authorization must have signed the
+request, and IAM must allow them the route, whether callers are otherwise restricted or not.
+
+ministack is pinned exactly, because the last three and the hop reach into it.
 """
 
 import asyncio
@@ -31,6 +34,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -103,6 +107,7 @@ class _Gateway:
         _fill_gaps()
         self._admits = admits
         self._roles = app
+        self._may_call = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["may_call"]
         self._ministack = app.app
         self._batch: str | None = None
         # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
@@ -120,6 +125,14 @@ class _Gateway:
         elif path.startswith(PRIVATE) and scope["method"] == "PUT":
             await self._answer_private(path.removeprefix(PRIVATE), receive, send)
         else:
+            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+            if (call := self._roles._parse_execute_api_url(host, path)) is not None:  # noqa: SLF001
+                body = await _body(receive)
+                receive = _again(body)
+                path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+                if not self._may_call(call, scope["method"], path, query, scope["headers"], body):
+                    await _send(send, 403, [(b"content-type", b"application/json")], b'{"message":"Forbidden"}')
+                    return
             if self._roles.AUTH:
                 # Where roles count, so do policies that refuse what does not come by TLS; on loopback nothing does.
                 scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
@@ -212,8 +225,8 @@ def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
     Saved queries come to nothing. IAM's condition key `events:source` gets its value. IAM's simulation finds the
-    policies of a role that has a path. A function that can't start here fails the stack and says why; ministack would
-    take it, whatever it was built for, and fail at each invocation.
+    policies of a role that has a path. The URL of an API is one that takes no name server. A function that can't start
+    here fails the stack and says why; ministack would take it, whatever it was built for, and fail at each invocation.
     """
     from ministack.core import iam_actions, iam_evaluator
     from ministack.services.cloudformation import provisioners
@@ -226,6 +239,14 @@ def _fill_gaps() -> None:
             "delete": lambda _physical_id, _properties: None,
         },
     )
+    create_api = handlers["AWS::ApiGatewayV2::Api"]["create"]
+
+    def create_reachable_api(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+        api_id, attributes = create_api(logical_id, properties, stack)
+        port = os.environ["GATEWAY_PORT"]
+        return api_id, attributes | {"ApiEndpoint": f"http://127.0.0.1:{port}/_aws/execute-api/{api_id}"}
+
+    handlers["AWS::ApiGatewayV2::Api"]["create"] = create_reachable_api
     functions = handlers["AWS::Lambda::Function"]
     create, update = functions["create"], functions["update"]
 
@@ -291,6 +312,19 @@ async def _body(receive: "Receive") -> bytes:
         body += message.get("body", b"")
         if not message.get("more_body"):
             return bytes(body)
+
+
+def _again(body: bytes) -> "Receive":
+    """What receives a body that was received before."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> "Any":  # noqa: ANN401 - ASGI's own
+        if messages:
+            return messages.pop()
+        await asyncio.Event().wait()  # the client says nothing more
+        return None
+
+    return receive
 
 
 async def _send(send: "Send", status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -207,17 +207,10 @@ class DynamoLedger(Struct):
         return pause_of(self._gate_item("GATE") or {})
 
     def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause or resume the gate, unless another call did either since.
+        """Put the GATE item.
 
         The item counts its writes, so a write whose response was lost and that botocore retries never undoes another
         write in between.
-
-        Args:
-            pause: The pause; None ends it.
-            replacing: The pause that was read and shown to the person; None for a gate that was not paused.
-
-        Raises:
-            LedgerConflictError: The gate's pause is not, or no longer, `replacing`.
         """
         found = self._gate_item("GATE") or {}
         if pause_of(found) != replacing:
@@ -300,6 +293,26 @@ class DynamoLedger(Struct):
             )
             found += map(state_or_why_not, pages)
         return found
+
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
+        """The index of what was settled, all pages of each day, backwards."""
+        since, before = since.astimezone(UTC), before.astimezone(UTC)
+        if since >= before:
+            return
+        until = before - _MICROSECOND
+        for number in range((until.date() - since.date()).days + 1):
+            pages = self._pages(
+                IndexName=DAY_INDEX,
+                ScanIndexForward=False,
+                KeyConditionExpression="#day = :day AND #at BETWEEN :since AND :until",
+                ExpressionAttributeNames={"#day": "day", "#at": "decided_at"},
+                ExpressionAttributeValues={
+                    ":day": {"S": f"{until - timedelta(days=number):%Y-%m-%d}"},
+                    ":since": {"S": instant_as_text(since)},
+                    ":until": {"S": instant_as_text(until)},
+                },
+            )
+            yield from map(state_or_why_not, pages)
 
     def notified(self) -> Notified:
         """The instants in the DIGEST item. One that can't be read, or is too far ahead, counts as missing."""

@@ -131,6 +131,8 @@ def _attribute(value: object) -> dict[str, Any]:
             return {"L": [{"S": msgspec.json.encode(each).decode()} for each in value]}
         case tuple():
             return {"L": [{"S": shorten(each)} for each in first_of(value)]}
+        case Mapping():
+            return {"M": {name: {"S": each} for name, each in value.items()}}
         case _:
             return {"S": shorten(str(value))}
 
@@ -160,6 +162,8 @@ def _value(attribute: Mapping[str, Any]) -> object:
             return int(number)
         case {"L": elements}:
             return [_value(each) for each in elements]
+        case {"M": members}:
+            return {name: _value(each) for name, each in members.items()}
         case {"S": value} | {"BOOL": value}:
             return value
         case _:

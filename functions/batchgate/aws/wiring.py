@@ -26,11 +26,10 @@ from batchgate.aws.settings import Settings
 from batchgate.contract import SERVICE
 from batchgate.gate.ports import (
     Announcer,
-    DecisionLedger,
-    DeployedPolicy,
     JobsApi,
     ManifestsApi,
     Notices,
+    PeoplesLedger,
     PolicySource,
     Ports,
 )
@@ -179,13 +178,18 @@ def _warn_of_policies(problem: str) -> None:
     logger.warning("policies unavailable", extra={"error": printable(problem)})
 
 
-def open_ledger(home: Home) -> DecisionLedger:
-    """The ledger alone, for functions that only read it."""
+def open_ledger(home: Home) -> PeoplesLedger:
+    """The ledger alone, with what only people ask of it."""
     return _ledger(home)
 
 
+def open_deployed() -> GateParameter | None:
+    """What is deployed; None where no stack has written it."""
+    return _deployed()
+
+
 @cache
-def _ledger(home: Home) -> DecisionLedger:
+def _ledger(home: Home) -> PeoplesLedger:
     client = _client("dynamodb", ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
     return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock())
@@ -208,7 +212,7 @@ def _notices() -> Notices | None:
 
 
 @cache
-def _deployed() -> DeployedPolicy | None:
+def _deployed() -> GateParameter | None:
     """The parameter that a stack has written, where the policies come from the stack's AppConfig profile."""
     if isinstance(_settings().policies, Path):
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -314,6 +314,30 @@ class DecisionLedger(Protocol):
 
     def end_sweep(self, owner: str) -> None:
         """Give the lease back, if it is still this owner's."""
+        ...
+
+
+class PeoplesLedger(DecisionLedger, Protocol):
+    """The ledger with what people ask of it through the API."""
+
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
+        """Pause or resume the gate, unless another call did either since.
+
+        Args:
+            pause: The pause; None ends it.
+            replacing: The pause that was read and shown to the person; None for a gate that was not paused.
+
+        Raises:
+            LedgerConflictError: The gate's pause is not, or no longer, `replacing`.
+        """
+        ...
+
+    def history(self, ref: JobRef) -> list[dict[str, Any]]:
+        """Every review of a job that is kept and can be read, oldest first, as plain data."""
+        ...
+
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
+        """The jobs whose end was settled in this time, the latest first; a hint as `open_items`."""
         ...
 
 

@@ -191,6 +191,16 @@ def who_may_approve(decision: Decision, arn: str) -> str:
     return "" if new else "the same person has approved this job already"
 
 
+def why_not_counted(decision: Decision, arn: str) -> str:
+    """Why an approval that was given of the job as it is does not count now; "" if it does."""
+    facts = decision.facts
+    asked = (decision.policies.approvals, *decision._governing_approvals)  # noqa: SLF001 - of this module
+    if any(arn in each.counted(facts).values() for each in asked):
+        return ""
+    reasons = dict.fromkeys(each.why_not(arn, facts) for each in asked)
+    return "; ".join(filter(None, reasons)) or "the same person has approved this job already"
+
+
 class _Count(Struct, frozen=True):
     """The votes of all statements at one instant."""
 
