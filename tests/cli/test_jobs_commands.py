@@ -56,6 +56,14 @@ guardrails:
 """
 
 
+@pytest.fixture
+def by_hand(tmp_path: Path) -> tuple[str, str]:
+    """The option by which a command finds policies, which approvals are counted by."""
+    policy = tmp_path / "by-hand.yaml"
+    policy.write_text(HOLD_ALL)
+    return "--policy", str(policy)
+
+
 def as_json(*arguments: str) -> Any:
     """What a command prints for programs."""
     result = batchgate(*arguments, "--output", "json")
@@ -240,7 +248,9 @@ def test_an_age_is_told_in_its_two_largest_units(passed: timedelta, shown: str) 
 # --- show ---------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_shown_with_what_s3_and_the_ledger_say_and_its_history(live: LiveStage) -> None:
+def test_a_job_is_shown_with_what_s3_and_the_ledger_say_and_its_history(
+    live: LiveStage, by_hand: tuple[str, str]
+) -> None:
     """The objections of each review; then what a person did."""
     live.stage.enforce(GUARDED)
     ref = live.held(5)
@@ -250,11 +260,14 @@ def test_a_job_is_shown_with_what_s3_and_the_ledger_say_and_its_history(live: Li
     assert re.search(r"held +since .*, until a person decides", said)
     assert "by-hand: total_tasks is 5, want at most 3 -> hold" in said
     assert "teams: tag team is absent, want present -> hold" in said
-    assert batchgate("jobs", "approve", ref.job_id, "--reason", "agreed with lake", "--yes").exit_code == 0
-    said = batchgate("jobs", "show", ref.arn).stdout
-    assert re.search(r"settled +.* approved by " + re.escape(PERSON), said)
+    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed with lake", "--yes", *by_hand)
+    assert result.exit_code == 0, result.output
+    said = " ".join(batchgate("jobs", "show", ref.arn).stdout.split())
+    assert re.search(r"settled .* approved by [0-9a-f]{12}, " + re.escape(PERSON), said)
     assert f"by {PERSON}: agreed with lake" in said
-    assert re.search(r"reason +batchgate: approved by .*: agreed with lake", said)
+    assert re.search(r"reason batchgate: approved by ", said)
+    [approval] = as_json("jobs", "show", ref.job_id)["state"]["approvals"]
+    assert (approval["who"], approval["reason"]) == (PERSON, "agreed with lake")
 
 
 def test_a_job_as_json_is_all_that_is_known(live: LiveStage) -> None:
@@ -318,36 +331,55 @@ def test_a_requesters_text_does_not_move_the_cursor(live: LiveStage) -> None:
 @pytest.mark.parametrize(
     ("command", "action", "status"), [("approve", "approved", "Ready"), ("cancel", "cancelled", "Cancelled")]
 )
-def test_a_person_decides_a_held_job(live: LiveStage, command: str, action: str, status: str) -> None:
-    """By a claim like anybody's; the caller's ARN and the reason stand on the job and in the ledger."""
+def test_a_person_decides_a_held_job(
+    live: LiveStage, by_hand: tuple[str, str], command: str, action: str, status: str
+) -> None:
+    """By a claim like anybody's; the caller's ARN stands on the job and in the ledger."""
     ref = live.held()
-    result = batchgate("jobs", command, ref.job_id, "--reason", "agreed with lake", "--yes")
+    result = batchgate("jobs", command, ref.job_id, "--reason", "agreed with lake", "--yes", *by_hand)
     assert result.exit_code == 0, result.output
     assert f"{action}; the next sweep announces it" in result.stdout
     job, state = live.stage.job(ref), live.state(ref)
     assert job.status.value == status
-    assert job.reason == f"batchgate: {action} by {PERSON}: agreed with lake [claim {state.claim_id}]"
-    assert (state.phase, state.outcome, state.decided_by) == (Phase.SETTLED, Outcome.APPLIED, PERSON)
+    assert job.reason is not None
+    assert job.reason.startswith(f"batchgate: {action} by ")
+    assert (state.phase, state.outcome, state.people) == (Phase.SETTLED, Outcome.APPLIED, (PERSON,))
     assert state.attempt == 1
+
+
+def test_an_approval_that_is_not_enough_is_recorded_and_the_command_says_what_is_missing(
+    live: LiveStage, tmp_path: Path
+) -> None:
+    """It did what was asked of it; the job waits for others."""
+    two = tmp_path / "two.yaml"
+    two.write_text("approvals: {at_least: 2}\n" + HOLD_ALL.strip())
+    ref = live.held()
+    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes", "--policy", str(two))
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stdout.split())
+    assert "approval recorded; the job is held still" in said
+    assert "1 of 2 approvals, 1 more" in said
+    assert "1 of 2 approvals, 1 more" in " ".join(batchgate("jobs", "show", ref.job_id).stdout.split())
+    assert live.stage.status(ref) == "Suspended"
 
 
 def test_the_sweep_announces_what_a_person_decided(live: LiveStage) -> None:
     """Once, with who and why; whoever listens hears of it as of every other decision."""
     ref = live.held()
     live.told.clear()
-    batchgate("jobs", "approve", ref.job_id, "--reason", "agreed with lake", "--yes")
+    batchgate("jobs", "cancel", ref.job_id, "--reason", "agreed with lake", "--yes")
     assert (live.state(ref).announced_at, live.told) == (None, [])
     for _ in range(2):
         sweep_jobs(live.gate, Plan("aws", REGION, ACCOUNT, 1, 1000), Memory(), owner="a sweep")
     [told] = live.told
-    assert (told.ref, told.action, told.decided_by) == (ref, "approved", PERSON)
+    assert (told.ref, told.action, told.decided_by) == (ref, "cancelled", PERSON)
     assert live.state(ref).announced_at is not None
 
 
-def test_a_job_that_the_gate_has_not_seen_can_be_decided(live: LiveStage) -> None:
+def test_a_job_that_the_gate_has_not_seen_can_be_decided(live: LiveStage, by_hand: tuple[str, str]) -> None:
     """Suspended is enough."""
     ref = live.stage.create()
-    assert batchgate("jobs", "approve", ref.job_id, "--reason", "in a hurry", "--yes").exit_code == 0
+    assert batchgate("jobs", "approve", ref.job_id, "--reason", "in a hurry", "--yes", *by_hand).exit_code == 0
     assert live.stage.status(ref) == "Ready"
 
 
@@ -380,9 +412,9 @@ def test_what_is_overridden_is_on_record(live: LiveStage, tmp_path: Path) -> Non
     ref = live.held(5)
     policy = tmp_path / "policy.yaml"
     policy.write_text(GUARDED)
-    arguments = ("jobs", "approve", ref.job_id, "--reason", "agreed", "--policy", str(policy), "--yes")
+    arguments = ("jobs", "cancel", ref.job_id, "--reason", "agreed", "--policy", str(policy), "--yes")
     said = as_json(*arguments)
-    assert said["action"] == "approved"
+    assert said["action"] == "cancelled"
     assert len(said["overridden"]) == 2
     evidence = live.ledger.history(ref)[-1]["evidence"]
     assert (evidence["person"], evidence["why"]) == (PERSON, "agreed")
@@ -399,48 +431,50 @@ def test_a_cancellation_of_what_the_policies_would_approve_says_so(live: LiveSta
     assert live.stage.status(ref) == "Cancelled"
 
 
-def test_policies_that_can_not_be_read_stop_nobody(live: LiveStage) -> None:
+def test_policies_that_can_not_be_read_stop_approvals_and_no_cancellation(live: LiveStage) -> None:
     """The plan says that it is not known what is overridden, and why."""
     ref = live.held()
     live.deploy(appconfig={"application": "a", "environment": "b", "profile": "c"})
-    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
-    assert result.exit_code == 0
-    assert re.search(r"overridden +not known, the policies can't be read: AppConfig a/b/c", result.stdout)
+    for command, code in (("approve", 1), ("cancel", 0)):
+        result = batchgate("jobs", command, ref.job_id, "--reason", "agreed", "--yes")
+        assert result.exit_code == code
+        assert re.search(r"overridden +not known, the policies can't be read: AppConfig a/b/c", result.stdout)
 
 
 def test_objections_are_by_the_policies_in_force(live: LiveStage) -> None:
     """As AppConfig has them deployed."""
-    live.deploy(appconfig=deployed_policies(live, "version: 1\nunmatched: cancel"))
+    live.deploy(appconfig=deployed_policies(live, "version: 1"))
     ref = live.held()
-    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
-    assert result.exit_code == 0, result.output
-    assert "policies say  cancel [policy " in result.stdout
+    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed")
+    assert "policies say  hold [policy " in result.stdout
     assert "no policy matches the job" in result.stdout
 
 
-def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(live: LiveStage) -> None:
+def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(live: LiveStage, by_hand: tuple[str, str]) -> None:
     """Asked after the plan was shown."""
     ref = live.held()
-    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed") as terminal:
+    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed", *by_hand) as terminal:
         assert ref.job_id in terminal.read_until("approve this job? [y/N]")
         terminal.answer("n")
         assert terminal.end() == 1
     assert live.stage.status(ref) == "Suspended"
-    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed") as terminal:
+    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed", *by_hand) as terminal:
         terminal.read_until("approve this job? [y/N]")
         terminal.answer("y")
         assert terminal.end() == 0
     assert live.stage.status(ref) == "Ready"
 
 
-def test_tags_that_change_while_somebody_is_asked_are_shown_and_asked_about_again(live: LiveStage) -> None:
+def test_tags_that_change_while_somebody_is_asked_are_shown_and_asked_about_again(
+    live: LiveStage, by_hand: tuple[str, str]
+) -> None:
     """What was shown is what is decided: a yes to other tags decides nothing."""
     ref = live.held(tags={"team": "lake"})
 
     def retag(team: str) -> None:
         live.stage.person.put_job_tagging(AccountId=ACCOUNT, JobId=ref.job_id, Tags=[{"Key": "team", "Value": team}])
 
-    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed") as terminal:
+    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed", *by_hand) as terminal:
         assert re.search(r'tags +\{"team": "lake"\}', terminal.read_until("approve this job? [y/N]"))
         retag("web")
         terminal.answer("y")
@@ -548,18 +582,18 @@ def claimed(live: LiveStage, ref: JobRef) -> None:
         phase=Phase.CLAIMED,
         claim_id="5f3a91c2",
         attempt=1,
-        direction=RequestedAction.CANCEL,
+        direction=RequestedAction.APPROVE,
         lease_until=until,
         due_at=until,
     )
     live.ledger.write(claim, replacing=state)
 
 
-def perhaps_cancelled(live: LiveStage, ref: JobRef) -> None:
-    """A cancellation of the gate's may still be under way."""
+def perhaps_approved(live: LiveStage, ref: JobRef) -> None:
+    """An approval of the gate's may still be under way."""
     state = live.state(ref)
     live.ledger.write(
-        replace(state, claim_id="5f3a91c2", attempt=1, direction=RequestedAction.CANCEL, maybe_sent=True),
+        replace(state, claim_id="5f3a91c2", attempt=1, direction=RequestedAction.APPROVE, maybe_sent=True),
         replacing=state,
     )
 
@@ -571,7 +605,7 @@ def perhaps_cancelled(live: LiveStage, ref: JobRef) -> None:
         (decided, r"this job was approved already at .* UTC, by policy [0-9a-f]{12}"),
         (confirmed, r"S3 says Ready; only a Suspended job can be decided"),
         (claimed, r"a review has claimed it until \d\d:\d\d:\d\d UTC"),
-        (perhaps_cancelled, r"an earlier cancel may have been sent and may still take effect"),
+        (perhaps_approved, r"an earlier approve may have been sent and may still take effect"),
     ],
 )
 def test_what_can_not_be_decided_is_refused_with_the_reason(
@@ -581,7 +615,7 @@ def test_what_can_not_be_decided_is_refused_with_the_reason(
     ref = live.held()
     happens(live, ref)
     state, updates = live.state(ref), live.stage.count("UpdateJobStatus")
-    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
+    result = batchgate("jobs", "cancel", ref.job_id, "--reason", "agreed", "--yes")
     assert result.exit_code == 5, result.output
     assert re.search(why, result.stderr)
     assert ref.job_id in result.stderr
@@ -591,7 +625,7 @@ def test_what_can_not_be_decided_is_refused_with_the_reason(
 def test_a_gate_that_is_paused_while_somebody_is_asked_refuses(live: LiveStage) -> None:
     """The claim itself checks it."""
     ref = live.held()
-    with on_a_terminal("jobs", "approve", ref.job_id, "--reason", "agreed") as terminal:
+    with on_a_terminal("jobs", "cancel", ref.job_id, "--reason", "agreed") as terminal:
         terminal.read_until("[y/N]")
         paused(live, ref)
         terminal.answer("y")
@@ -604,11 +638,11 @@ def test_a_permission_that_is_missing_leaves_the_job_as_it_was(live: LiveStage) 
     """The claim is given back at once, for others to decide; exit code 1."""
     ref = live.held()
     live.stage.emulator.faults.add(Fault(Effect.ERROR, "AccessDenied", operation="UpdateJobStatus"))
-    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
+    result = batchgate("jobs", "cancel", ref.job_id, "--reason", "agreed", "--yes")
     assert result.exit_code == 1
     assert "AccessDenied" in result.stderr
     assert live.state(ref).phase is Phase.HELD
-    assert batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes").exit_code == 0
+    assert batchgate("jobs", "cancel", ref.job_id, "--reason", "agreed", "--yes").exit_code == 0
 
 
 @pytest.mark.parametrize("after_change", [False, True])
@@ -616,7 +650,7 @@ def test_an_answer_that_is_lost_is_looked_after(live: LiveStage, after_change: b
     """Where S3 shows the effect it is done; else nobody can say yet, exit code 6, and what follows is told."""
     ref = live.held()
     live.stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus", after_change=after_change))
-    result = batchgate("jobs", "approve", ref.job_id, "--reason", "agreed", "--yes")
+    result = batchgate("jobs", "cancel", ref.job_id, "--reason", "agreed", "--yes")
     if after_change:
         assert (result.exit_code, live.state(ref).outcome) == (0, Outcome.APPLIED)
         return
@@ -625,8 +659,8 @@ def test_an_answer_that_is_lost_is_looked_after(live: LiveStage, after_change: b
     assert f"batchgate jobs show {ref.job_id}" in result.stderr
     assert live.state(ref).phase is Phase.CLAIMED
     said = batchgate("jobs", "show", ref.job_id).stdout
-    assert re.search(rf"claimed +to approve it, by {re.escape(PERSON)}, until", said)
-    assert "to approve it may have been sent" in said
+    assert re.search(rf"claimed +to cancel it, by {re.escape(PERSON)}, until", said)
+    assert "to cancel it may have been sent" in said
 
 
 def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
@@ -638,13 +672,13 @@ def test_trouble_after_the_update_was_sent_is_not_taken_for_nothing_done(
     script = Script()
     script.before("describe", raising(JobsApiError("DescribeJob: SlowDown")))
     gate = find_gate(GateOptions())
-    shown = gate.show(ref, RequestedAction.APPROVE).digest
+    shown = gate.show(ref, RequestedAction.CANCEL).digest
     gate = dataclasses.replace(gate, jobs=RecordedJobs(script, replace(live.stage.s3control, clock=gate.clock)))
     with pytest.raises(click.exceptions.Exit) as ended:
-        _decide_as_shown(gate, ref, RequestedAction.APPROVE, "agreed", shown)
+        _decide_as_shown(gate, ref, RequestedAction.CANCEL, "agreed", shown)
     assert ended.value.exit_code == Exit.NOT_KNOWN_YET
     assert "SlowDown; S3's response was lost" in " ".join(capsys.readouterr().err.split())
-    assert live.stage.status(ref) == "Ready"
+    assert live.stage.status(ref) == "Cancelled"
     assert live.state(ref).phase is Phase.CLAIMED
 
 

@@ -255,7 +255,9 @@ def _conclude(review: "Review", direction: RequestedAction, console: "Console") 
     if review.action == "held":
         why = printable_line(review.reason).removeprefix("batchgate: held, ")
         if direction is RequestedAction.APPROVE:
-            console.print(f"approval recorded; the job is held still: {why}", markup=False, style="bold")
+            missing = printable_line(review.awaiting)
+            more = "" if missing in why else f"; {missing}"
+            console.print(f"approval recorded; the job is held still: {why}{more}", markup=False, style="bold")
             return
         show_error(f"{review.ref.job_id}: nothing was done: {why}")
         raise click.exceptions.Exit(Exit.FAILED)

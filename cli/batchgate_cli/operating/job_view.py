@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from msgspec import to_builtins
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -60,6 +61,7 @@ def held_as_json(items: Sequence[State]) -> list[Json]:
             "suspended_at": _iso(item.suspended_at),
             "until": _iso(item.until),
             "cancels_at": _iso(item.cancels_at),
+            "awaiting": item.awaiting,
             "due_at": _iso(item.due_at),
             "created_at": _iso(item.created_at),
             "shadow": item.shadow,
@@ -202,7 +204,7 @@ def _state_as_json(state: State) -> dict[str, Json]:
         elif isinstance(value, timedelta):
             facts[f"{name}_seconds"] = value.total_seconds()
         else:
-            facts[name] = str(value) if isinstance(value, str) else value
+            facts[name] = to_builtins(value)
     return facts
 
 
@@ -253,7 +255,11 @@ def _show_state(console: Console, state: State) -> None:
     else:
         _line(console, "held", f"since {_minute(state.first_held_at)} UTC, until {_until(state)}", "bold")
         _line(console, "because", _marked(state).plain)
+        if state.awaiting:
+            _line(console, "awaiting", state.awaiting)
         _line(console, "next review", f"{_minute(state.due_at)} UTC at the latest")
+    for approval in state.approvals:
+        _line(console, "approval", f"{_minute(approval.at)} UTC by {approval.who}: {approval.reason}")
     if state.reason and state.phase is not Phase.HELD:
         _line(console, "reason", state.reason)
     if state.claim_id and state.phase is not Phase.SETTLED:

@@ -1,6 +1,7 @@
 """What people do about one job: they approve it, which a review counts, or cancel it, which is claimed at once."""
 
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +22,9 @@ from batchgate.policy.evaluate import Decision, who_may_approve
 from batchgate.policy.evidence import digest_of, digest_of_job, evidence_of
 from batchgate.policy.reason import personal_reason
 from batchgate.text import shorten
+
+APPEND_TRIES: Final = 10
+"""More than a review has, as each of several people who approve at once makes a review."""
 
 
 class ShownJob(Struct, frozen=True, dict=True):
@@ -137,7 +141,7 @@ def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -
         PolicyUnavailableError: There are no policies by which approvals count.
         GateError: The gate or a service failed. The approval may be on record.
     """
-    retry_on_conflict(lambda: _append_approval(ref, shorten(who), reason, digest, ports))
+    retry_on_conflict(lambda: _append_approval(ref, shorten(who), reason, digest, ports), APPEND_TRIES)
     review = review_job(ref, ports)
     if review.action is not Action.NOTHING:
         return review
@@ -194,7 +198,8 @@ def _cancel(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -> Re
 
 
 def _cancellation(shown: ShownJob, who: str, why: str, ports: Ports) -> UpdateRequest:
-    action, job, decision = RequestedAction.CANCEL, shown.snapshot.job, shown.decision
+    action, decision = RequestedAction.CANCEL, shown.decision
+    job, requester = shown.snapshot.job, shown.snapshot.requester
     version = decision.policy_version if decision else ""
     review = Review(
         ref=job.ref,
@@ -204,7 +209,7 @@ def _cancellation(shown: ShownJob, who: str, why: str, ports: Ports) -> UpdateRe
         verdict=str(action),
         decided_by=who,
         people=(who,),
-        requester=shown.state.requester if shown.state else "",
+        requester=requester if isinstance(requester, str) else "",
         policy_version=version,
         governing=decision.governing_names if decision else (),
         operation=job.operation or "",
