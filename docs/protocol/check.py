@@ -132,7 +132,7 @@ RULES = (
     Rule("EVALUATE_AGAIN", "An expired claim is evaluated afresh, never simply finished", ALONE),
     Rule("MAYBE_SENT", "Whoever takes over an expired claim sets maybe_sent", ALONE),
     Rule("ONE_WAY", "A verdict against the direction of a claim that may have been sent is a hold", ALONE),
-    Rule("ONE_WAY_PEOPLE", "... for people's commands too", "-DREVIEWS=1 -DMARKS=0 -DBARS=0"),
+    Rule("ONE_WAY_PEOPLE", "... for people's cancellations too", "-DREVIEWS=1 -DMARKS=0 -DBARS=0"),
     Rule("KEEP_DIRECTION", "A withdrawal keeps the direction while an earlier claim may have been sent", ALONE),
     Rule("LEFT_TO_LEASE", "After an unclear answer the claim is left to its lease, not withdrawn", ALONE),
     Rule("CERTAIN_ONLY", "After an unclear cancel, a running job is not settled by the owner", ALONE),

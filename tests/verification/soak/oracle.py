@@ -451,8 +451,8 @@ class Oracle:
                 yield "1: recorded", f"recorded {name} {facts[name]}, S3 said {value}"
         objections: Any = [each for each in evidence["objections"] if each["enforced"]]
         yield from self._recorded_people(w, evidence)
-        objections = [] if evidence["lifted"] else objections
-        if w.after.direction == "approve" and (objections or evidence["verdict"] != "approve"):
+        is_lifted = bool(evidence["lifted"])
+        if w.after.direction == "approve" and ((objections and not is_lifted) or evidence["verdict"] != "approve"):
             yield "1: recorded", f"approves with {evidence['verdict']} and {objections} on record"
         if w.after.direction == "cancel" and not objections and "unmatched" not in evidence["rules"]:
             yield "1: recorded", "cancels with no objection on record"
@@ -467,7 +467,7 @@ class Oracle:
         people = w.after.people
         if not set(people) <= set(fresh) or w.after.decided_by != ", ".join((w.after.policy_version, *people)):
             yield "people: who", f"decided by {w.after.decided_by}, for {people}, with approvals of {fresh}"
-        if evidence["lifted"] and not people:
+        if w.after.direction == "approve" and evidence["lifted"] and not people:
             yield "people: who", f"{evidence['lifted']} lifted by nobody"
 
     def _settled(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
