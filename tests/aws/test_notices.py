@@ -115,6 +115,23 @@ def test_nobody_is_told_of_what_opens_by_itself() -> None:
     assert room.minutes(3) == 0
 
 
+def test_people_hear_which_approvals_are_missing() -> None:
+    """In the reason; on a line of its own where the reason says something else, and somebody has approved already."""
+    room = Newsroom("approvals: {at_least: 2}\n" + HOLD_ALL.strip())
+    [ref, other] = [room.create(rows) for rows in (2, 3)]
+    assert room.minutes(2) == 1
+    room.ledger.ledger.opened = room.clock.now()  # both are older than the gate from now on
+    room.adopt_existing = False
+    room.enforce("version: 1\napprovals: {at_least: 2}\npolicies: [{name: all, require: []}]")
+    room.decide(ref, RequestedAction.APPROVE)
+    room.review(other)
+    assert room.minutes(20) == 1
+    [_, (_, message)] = room.sent.messages
+    older = "  held, the job is older than the gate, and the setting adopt_existing leaves such jobs to people"
+    assert re.search(rf"{re.escape(older)} \[policy [0-9a-f]+\]\n  1 of 2 approvals, 1 more\n  batchgate jobs", message)
+    assert message.count("approvals") == 1
+
+
 # --- Cancellations ----------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block
 from batchgate.handlers.held_jobs_widget import SHOWN, handler
+from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.aws.test_ledger import NOW, held, new_job
@@ -84,6 +85,19 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
         "held by by-hand: needs manual approval [policy 7c41f09be2aa]",
         f"batchgate jobs approve {ref.job_id} --region us-east-1 --reason '...'",
     ]
+
+
+@pytest.mark.parametrize("reason", ["batchgate: held by two: nobody; 1 of 2 <b>, 1 more", "batchgate: held, paused"])
+def test_a_job_that_somebody_approved_says_which_approvals_are_missing(ledger: MemoryLedger, reason: str) -> None:
+    """Once, and as text."""
+    approval = Approval("arn:aws:iam::123456789012:user/ana", NOW, "looked at it", "d1")
+    ledger.write(held(new_job(), reason=reason, awaiting="1 of 2 <b>, 1 more", approvals=(approval,)), replacing=None)
+    ledger.write(held(new_job(), reason=reason, awaiting="1 of 2 <b>, 1 more"), replacing=None)
+    table = Table(widget())
+    assert table.tags <= TAGS
+    with_approval, without = (row[5] for row in table.rows[1:])
+    assert with_approval.count("1 of 2 <b>, 1 more") == 1
+    assert without == reason.removeprefix("batchgate: ")
 
 
 @pytest.mark.parametrize(

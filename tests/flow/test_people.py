@@ -142,6 +142,21 @@ def test_the_same_approval_again_is_reviewed_again_and_recorded_once(stage: Stag
     assert [each.who for each in stage.state(ref).approvals] == [who]
 
 
+def test_the_same_approval_after_the_end_returns_what_came_of_it(stage: Stage) -> None:
+    """Also where another one's cancellation did; an approval that is not on record is refused."""
+    ana = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    for text, came in ((HOLD_ALL, "approved"), (TWO_OF_ON_CALL.replace("by: [", "by: ['*:user/*', "), "cancelled")):
+        stage.enforce(text)
+        ref = stage.create()
+        stage.decide(ref, APPROVE)
+        if came == "cancelled":
+            stage.decide(ref, CANCEL, who=ana)
+        assert stage.decide(ref, APPROVE).action == came
+        with pytest.raises(RefusedError, match=f"this job was {came} already"):
+            stage.decide(ref, APPROVE, who=ana)
+        assert len(stage.state(ref).approvals) == 1
+
+
 def test_an_approval_of_the_job_as_it_was_counts_no_more(stage: Stage) -> None:
     """It stays on record; whoever gave it may approve what the job has become."""
     stage.enforce(TWO_OF_ON_CALL)

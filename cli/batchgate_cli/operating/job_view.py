@@ -255,8 +255,8 @@ def _show_state(console: Console, state: State) -> None:
     else:
         _line(console, "held", f"since {_minute(state.first_held_at)} UTC, until {_until(state)}", "bold")
         _line(console, "because", _marked(state).plain)
-        if state.awaiting:
-            _line(console, "awaiting", state.awaiting)
+        if state.missing_approvals:
+            _line(console, "awaiting", state.missing_approvals)
         _line(console, "next review", f"{_minute(state.due_at)} UTC at the latest")
     for approval in state.approvals:
         _line(console, "approval", f"{_minute(approval.at)} UTC by {approval.who}: {approval.reason}")

@@ -121,7 +121,7 @@ def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -
     """Put a person's approval on record, and review the job at once.
 
     Once it is on record the job is due: if this review fails, the next sweep makes another one. The same approval again
-    is reviewed again, and is recorded once.
+    is recorded once, and returns what came of it.
 
     Args:
         ref: The job.
@@ -151,12 +151,13 @@ def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -
 
 def _append_approval(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -> None:
     shown = show_job(ref, ports)
+    state, now = shown.state, ports.clock.now()
+    recorded = [(each.who, each.digest) for each in state.approvals] if state else []
+    if digest == shown.digest and (who, digest) in recorded:
+        return
     _check(shown, RequestedAction.APPROVE, digest, ports)
     if isinstance(shown.policies, PolicyUnavailableError):
         raise shown.policies
-    state, now = shown.state, ports.clock.now()
-    if any((each.who, each.digest) == (who, digest) for each in (state.approvals if state else ())):
-        return
     if shown.decision is not None and (why := who_may_approve(shown.decision, who)):
         raise NotAllowedError(f"{ref.job_id}: {why}")
     approval = Approval(who, now, shorten(reason, APPROVAL_REASON_AT_MOST), digest)
