@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import cel
-from benchmarks.evaluating_workloads import BenchedJob, BenchedPolicy, Workload
+from benchmarks.evaluation_workloads import BenchedJob, BenchedPolicy, Workload
 from c7n.config import Config
 from c7n.policy import Policy, PolicyCollection
 from c7n.resources import load_resources

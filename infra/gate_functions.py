@@ -73,6 +73,7 @@ class GateFunctions(Construct):
             Variable.CIRCUIT_BREAKER.value: breaker,
             Variable.APPCONFIG.value: policies.location,
             Variable.EVENT_BUS.value: DECISION_BUS,
+            Variable.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
             Variable.LEDGER_TABLE.value: ledger.table.table_name,
             Variable.SWEEP_CALLS_PER_SECOND.value: str(settings.sweep_calls_per_second),
             Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags_word,
@@ -89,7 +90,11 @@ class GateFunctions(Construct):
             "batchgate.handlers.sweep.handler",
             "Reviews S3 Batch Operations jobs that are due, or that no event announced",
             settings.sweep_timeout_seconds,
-            to_decide | {Variable.TOPIC_ARN.value: notices.topic.topic_arn},
+            to_decide
+            | {
+                Variable.CHAT.value: str(settings.chat).lower(),
+                Variable.TOPIC_ARN.value: notices.topic.topic_arn,
+            },
         )
         self.api = self._function(
             "Api",
@@ -161,8 +166,8 @@ class GateFunctions(Construct):
         Validations.of(role).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, and s3:ListJobs, support no resources "
-                "(Service Authorization Reference).",
+                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, s3:ListJobs and cloudtrail:LookupEvents "
+                "support no resources (Service Authorization Reference).",
             )
         )
         Validations.of(function).acknowledge(

@@ -97,11 +97,13 @@ class GateStack(Stack):
         self._grant_listing_jobs(functions.sweep)
         self._grant_reading_parameter(functions.sweep)
         self._grant_reading_parameter(functions.api)
+        policies.grant_reading_versions(functions.api)
         people_api = PeopleApi(self, "People", settings=settings, key=key, function=functions.api)
         for function in functions.deciding:
             policies.grant_reading(function)
             self._grant_deciding(function)
             self._grant_announcing(function)
+            self._grant_finding_requesters(function)
             if settings.manifest_buckets:
                 self._grant_reading_manifests(function, settings.manifest_buckets)
             if settings.manifest_keys:
@@ -255,6 +257,15 @@ class GateStack(Stack):
                 resources=[self.format_arn(service="events", resource="event-bus", resource_name=DECISION_BUS)],
                 conditions={"StringEquals": {"events:source": SERVICE}},
             )
+        )
+
+    def _grant_finding_requesters(self, function: lambda_.Function) -> None:
+        """Grant looking up who created a job.
+
+        *Source*: Service Authorization Reference, AWS CloudTrail: LookupEvents supports no resource and no condition.
+        """
+        function.add_to_role_policy(
+            iam.PolicyStatement(sid="FindRequesters", actions=["cloudtrail:LookupEvents"], resources=["*"])
         )
 
     def _grant_reading_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:

@@ -653,7 +653,7 @@ CASES: Sequence[Input] = (
     _case("An instant without an offset", "at: 2026-11-20T12:00:00"),
     _case("Tags that are no mapping, text that is a number", "tags: [a]\ndecided_by: p\nreason: 5"),
     _case("A tag that is a number", "tags: {n: 5}\ndecided_by: [5]"),
-    _case("Facts that are no mapping", "facts: [5]\nmanually_approved: yes"),
+    _case("Facts that are no mapping", "facts: [5]\napprovals: yes"),
     _case("A fact that is no number", "facts: {object_bytes: many, size: 5}"),
     _case("A job that is no mapping", "", "S3PutObjectCopy"),
     _case("A job without an operation", "", "{total_tasks: 10}"),

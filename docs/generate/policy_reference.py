@@ -40,7 +40,7 @@ DOCS = Path(__file__).resolve().parents[1]
 PAGE = DOCS / "policy-reference.md"
 SCHEMA_FILE = DOCS / "policy.schema.json"
 
-SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals")
 
 _MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _EXITS: Mapping[Exit, str] = {

@@ -502,6 +502,24 @@ def test_open_items_never_expire_and_ended_ones_do(on_dynamodb: DynamoLedger, dy
     assert expiry(state) == (NOW + timedelta(days=400)).timestamp()
 
 
+def test_how_long_the_record_is_kept_is_a_choice(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Of states once their end is announced, and of reviews, of which each counts from when it was made."""
+    ledger = replace(on_dynamodb, kept=timedelta(days=3653))
+    ref = new_job()
+    state = ledger.write(held(ref), replacing=None, review=review(ref))
+    ended = replace(state, phase=Phase.SETTLED, decided_at=NOW, announced_at=NOW, due_at=None)
+    ledger.write(ended, replacing=state)
+    found = dynamodb.query(
+        TableName=ledger.table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": ":".join((*HOME, ref.job_id))}},
+    )["Items"]
+    assert {item["sk"]["S"].partition("#")[0]: int(item["expires_at"]["N"]) for item in found} == {
+        "STATE": (NOW + timedelta(days=3653)).timestamp(),
+        "REVIEW": (review(ref).at + timedelta(days=3653)).timestamp(),
+    }
+
+
 def test_an_item_of_a_newer_version_is_not_guessed_at(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
     """A rolled-back gate leaves it alone."""
     ref = new_job()

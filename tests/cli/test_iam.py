@@ -585,8 +585,8 @@ def test_people_call_their_routes_and_no_other(local_s3: str, people: People) ->
 NOBODY_MAY = {
     *(("s3:UpdateJobStatus", JOB), ("s3:PutJobTagging", JOB), ("s3:UpdateJobPriority", JOB), ("s3:CreateJob", "*")),
     *(("s3:PutObject", "arn:aws:s3:::manifests/a.csv"), ("s3:GetObject", "arn:aws:s3:::manifests/a.csv")),
-    *((f"dynamodb:{verb}Item", TABLE) for verb in ("Get", "Put", "Delete", "Update", "BatchWrite")),
-    *(("dynamodb:Query", f"{TABLE}/index/open"), ("dynamodb:DeleteTable", TABLE), ("sqs:PurgeQueue", QUEUE)),
+    *((f"dynamodb:{verb}Item", TABLE) for verb in ("Put", "Delete", "Update", "BatchWrite")),
+    *(("dynamodb:DeleteTable", TABLE), ("dynamodb:GetItem", f"{TABLE}-other"), ("sqs:PurgeQueue", QUEUE)),
     *(("appconfig:StartDeployment", "*"), ("lambda:InvokeFunction", "*"), ("iam:PassRole", "*")),
     ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter/batchgate/gate"),
     ("sqs:SendMessage", QUEUE),
@@ -596,6 +596,8 @@ OPERATORS_MAY = {
     ("sqs:ReceiveMessage", QUEUE),
     ("sqs:SendMessage", QUEUE.replace("Unreviewed-X7", "Queue-X6")),
     ("dynamodb:DescribeTable", TABLE),
+    ("dynamodb:GetItem", TABLE),
+    ("dynamodb:Query", f"{TABLE}/index/open"),
     ("appconfig:GetLatestConfiguration", f"{APPLICATION}/environment/env1234/configuration/prof123"),
     ("logs:FilterLogEvents", f"arn:aws:logs:{HERE}:log-group:batchgate-FunctionsSweepLogs-X9:*"),
 }
@@ -621,12 +623,13 @@ def test_nobody_may_write_to_s3_or_to_the_ledger() -> None:
             assert service not in ("s3", "dynamodb") or {*level.split(", ")} <= {"Read", "List"}, action
 
 
-def test_a_customers_key_is_used_through_queues_alone() -> None:
-    """A queue that it encrypts could not be worked with otherwise."""
+def test_a_customers_key_is_used_through_its_services_alone() -> None:
+    """A ledger or a queue that it encrypts could not be worked with otherwise."""
     policy: Any = peoples_policy(DEPLOYED, People.OPERATOR)
     [use] = [each for each in policy["Statement"] if "kms:Decrypt" in each["Action"]]
     assert use["Resource"] == [DEPLOYED.key_arn]
-    assert use["Condition"]["StringLike"]["kms:ViaService"] == [f"sqs.{REGION}.amazonaws.com*"]
+    services = [f"dynamodb.{REGION}.amazonaws.com*", f"sqs.{REGION}.amazonaws.com*"]
+    assert use["Condition"]["StringLike"]["kms:ViaService"] == services
 
 
 # --- The command ----------------------------------------------------------------------------------------
@@ -676,7 +679,7 @@ def test_both_are_printed_for_what_is_deployed() -> None:
         DEPLOYED, operators=[OPERATORS], protect_tags=True, taggers=[ADMIN]
     )
     for people in People:
-        printed = run("operators", people)
+        printed = run("operators", people.value)
         assert printed.exit_code == 0
         assert json.loads(printed.stdout) == peoples_policy(DEPLOYED, people)
 

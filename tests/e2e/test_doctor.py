@@ -33,7 +33,7 @@ def run(gate: DeployedGate, where: Path, *arguments: str, credentials: dict[str,
 
 def operators_credentials(gate: DeployedGate, where: Path) -> dict[str, str]:
     """Of a new user who has the policy that `batchgate iam operators` prints, and nothing else."""
-    _, policy = run(gate, where, "iam", "operators", credentials={})
+    _, policy = run(gate, where, "iam", "operators", "operator", credentials={})
     iam = gate.client("iam")
     iam.create_user(UserName="operator")
     iam.put_user_policy(UserName="operator", PolicyName="operators", PolicyDocument=json.dumps(policy))

@@ -90,6 +90,7 @@ def _calls(gate: DeployedGate, clients: Clients) -> dict[str, Callable[[], Any]]
             **configured
         ),
         "appconfig:GetLatestConfiguration": lambda: data.get_latest_configuration(ConfigurationToken=token),
+        "cloudtrail:LookupEvents": lambda: clients("cloudtrail").lookup_events(MaxResults=1),
         "events:PutEvents": lambda: _must_be_taken(clients("events").put_events(Entries=[entry])),
         "sns:GetTopicAttributes": lambda: clients("sns").get_topic_attributes(TopicArn=gate.outputs["NoticesTopic"]),
         "ssm:GetParameter": lambda: clients("ssm").get_parameter(Name=GATE_PARAMETER),

@@ -15,31 +15,29 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate import errors
-from batchgate.aws import wiring
 from batchgate.contract import API_ROUTES
-from batchgate.errors import GateError, LedgerError
-from batchgate.gate.ports import Pause, Unreadable
+from batchgate.errors import GateError
+from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.handlers.api import handler
 from batchgate.handlers.api_problems import problem_of
 from batchgate.jobs.model import JobRef
-from batchgate.policy.approvals import Approval
 from tests.api_description import check, description
 from tests.flow.deployed import Deployed, Served, job_event, sqs_record
-from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION, Stage
+from tests.flow.stage import ACCOUNT, REGION, Stage
 
 ANA = f"arn:aws:sts::{ACCOUNT}:assumed-role/prod-owner/ana"
 BEN = f"arn:aws:sts::{ACCOUNT}:assumed-role/lake-owner/ben"
 KIM = f"arn:aws:iam::{ACCOUNT}:user/kim"
 NOW = datetime.now(UTC)
 
-TWO_OF = f"""
+TWO_OF = """
 version: 1
-approvals: {{by: ["*:assumed-role/prod-owner/*", "*:assumed-role/lake-owner/*"], at_least: 2}}
+approvals: {by: ["*:assumed-role/prod-owner/*", "*:assumed-role/lake-owner/*"], at_least: 2}
 policies:
   - name: by-hand
-    match: [{{operation: S3PutObjectTagging}}]
-    require: [{{total_tasks: {{at_most: 1}}}}]
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 1}}]
 """
 
 
@@ -473,7 +471,9 @@ def test_decisions_are_filtered(api: Api) -> None:
         by_kim: ended(
             by_kim, NOW - timedelta(hours=2), direction=RequestedAction.CANCEL, decided_by=KIM, people=(KIM,)
         ),
-        elsewhere: ended(elsewhere, NOW - timedelta(hours=1), outcome=Outcome.SUPERSEDED, direction=None, claim_id=None),
+        elsewhere: ended(
+            elsewhere, NOW - timedelta(hours=1), outcome=Outcome.SUPERSEDED, direction=None, claim_id=None
+        ),
         old: ended(old, NOW - timedelta(days=8)),
     }
 
@@ -510,11 +510,16 @@ def test_the_gate_is_paused_and_resumed(api: Api) -> None:
     assert (status, again) == (200, paused | {"already": True})
     assert api.get("/pause") == paused
     assert api.ask("DELETE", "/pause")[0] == 428
+    for none in ("*", "0123456789abcdef", '"0123"', 'W/"0123456789abcdef"', paused["etag"] * 2):
+        assert api.ask("DELETE", "/pause", headers={"if-match": none})[0] == 422
     status, problem = api.ask("DELETE", "/pause", headers={"if-match": '"0123456789abcdef"'})
     assert (status, problem["type"]) == (412, "/problems/another-pause")
     resumed = api.ask("DELETE", "/pause", headers={"If-Match": paused["etag"]})
     assert resumed == (200, {"paused": False, "already": False})
-    assert api.ask("DELETE", "/pause", headers={"if-match": paused["etag"]}) == (200, {"paused": False, "already": True})
+    assert api.ask("DELETE", "/pause", headers={"if-match": paused["etag"]}) == (
+        200,
+        {"paused": False, "already": True},
+    )
     assert api.ledger.paused is None
     said = [line for line in api.function.lines if line["message"] in ("pause", "resume")]
     assert [line["message"] for line in said] == ["pause", "pause", "resume", "resume"]
@@ -583,6 +588,9 @@ def test_a_query_is_as_described_or_refused(api: Api, target: str, said: str) ->
     assert said in problem["detail"]
 
 
+ZEROS = "0" * 64
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -594,13 +602,13 @@ def test_a_query_is_as_described_or_refused(api: Api, target: str, said: str) ->
         '"x"',
         "{}",
         '{"reason": "r"}',
-        '{"reason": "", "digest": "%s"}' % ("0" * 64),
-        '{"reason": " \\n", "digest": "%s"}' % ("0" * 64),
-        '{"reason": 7, "digest": "%s"}' % ("0" * 64),
-        '{"reason": "r", "digest": "%s"}' % ("0" * 63),
-        '{"reason": "r", "digest": "%s"}' % ("g" * 64),
-        '{"reason": "r", "digest": "%s\\n"}' % ("0" * 64),
-        '{"reason": "%s", "digest": "%s"}' % ("r" * 1001, "0" * 64),
+        json.dumps({"reason": "", "digest": ZEROS}),
+        json.dumps({"reason": " \n", "digest": ZEROS}),
+        json.dumps({"reason": 7, "digest": ZEROS}),
+        json.dumps({"reason": "r", "digest": ZEROS[1:]}),
+        json.dumps({"reason": "r", "digest": "g" * 64}),
+        json.dumps({"reason": "r", "digest": f"{ZEROS}\n"}),
+        json.dumps({"reason": "r" * 1001, "digest": ZEROS}),
         "[" * 10_000,
         '{"reason": "\ud800", "digest": ""}',
     ],
@@ -634,7 +642,7 @@ def test_what_there_is_not_is_refused(api: Api, method: str, path: str) -> None:
     methods = [each for each, known in API_ROUTES if known.replace("{id}", "abcde") == path]
     if method in methods:
         return
-    status, problem, headers = api.send(api_event(method, path))
+    status, _, headers = api.send(api_event(method, path))
     assert status == (405 if methods else 404)
     assert headers["content-type"] == "application/problem+json"
     assert headers.get("allow") == (", ".join(methods) or None)
@@ -650,7 +658,7 @@ def test_every_error_of_the_gate_is_a_problem_that_is_described(
     api: Api, kind: type[GateError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever comes of the ledger: 503 with Retry-After unless it is a refusal, or stays."""
-    error = kind(()) if kind is errors.PolicyError else kind("the ledger is a teapot")  # type: ignore[arg-type]
+    error = kind(()) if kind is errors.PolicyError else kind("the ledger is a teapot")
 
     def fail(self: object) -> None:
         raise error

@@ -116,6 +116,15 @@ def test_what_the_job_waits_for(ledger: MemoryLedger, changes: dict[str, Any], u
     assert Table(widget()).rows[1][4] == until
 
 
+def test_approvals_that_are_missing_stand_beside_the_reason(ledger: MemoryLedger) -> None:
+    """Of a hold that somebody has approved already."""
+    given = Approval("arn:aws:sts::123456789012:assumed-role/owner/ana", NOW, "asked for", "0" * 64)
+    ledger.write(
+        held(new_job(), reason="two must approve", awaiting="1 of 2 approvals", approvals=(given,)), replacing=None
+    )
+    assert Table(widget()).rows[1][5] == "two must approve; 1 of 2 approvals"
+
+
 def test_the_longest_held_come_first_and_the_rest_is_counted(ledger: MemoryLedger) -> None:
     """A glance is enough; the command lists all."""
     for _ in range(SHOWN + 7):
@@ -139,7 +148,10 @@ def test_a_pause_is_seen_at_once(ledger: MemoryLedger) -> None:
 def test_whatever_others_wrote_is_text(text: str) -> None:
     """No tag, no attribute, nothing that a browser would run."""
     made = MemoryLedger(SteppedClock(NOW))
-    made.write(held(new_job(), reason=f"<script>{text}", operation=f"'\"><img src=x onerror=1>{text}"), replacing=None)
+    made.write(
+        held(new_job(), reason=f"<script>{text}", awaiting=f"<b>{text}", operation=f"'\"><img src=x onerror=1>{text}"),
+        replacing=None,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "_ledger", lambda home: made)
         table = Table(widget())

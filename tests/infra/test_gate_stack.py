@@ -110,6 +110,20 @@ class Things:
             ]
         }
 
+        profile_of = ["/configurationprofile/", {"Ref": profile}]
+        self.policies_of_the_past = [
+            {
+                "Fn::Join": [
+                    "",
+                    [
+                        *("arn:", {"Ref": "AWS::Partition"}, ":appconfig:", {"Ref": "AWS::Region"}, ":"),
+                        *({"Ref": "AWS::AccountId"}, ":application/", {"Ref": application}, *rest),
+                    ],
+                ]
+            }
+            for rest in ([*profile_of, "/hostedconfigurationversion/*"], profile_of, [])
+        ]
+
     def own_log(self, function: str) -> dict[str, Any]:
         """What every function may: write its own log, and traces."""
         group, _ = named(self.template, "AWS::Logs::LogGroup", f"Functions{function}Logs")
@@ -135,6 +149,7 @@ class Things:
             "appconfig:StartConfigurationSession": self.configuration,
             "appconfig:GetLatestConfiguration": self.configuration,
             "events:PutEvents": self.bus,
+            "cloudtrail:LookupEvents": "*",
         }
 
 
@@ -171,6 +186,8 @@ def test_the_api_may_do_exactly_this(template: Template, things: Things) -> None
     assert allowed(template, "FunctionsApiRole") == things.deciding | things.own_log("Api") | {
         "dynamodb:Query": [things.table, things.day_index, things.open_index],
         "ssm:GetParameter": in_account("ssm", "parameter/batchgate/gate"),
+        "appconfig:GetHostedConfigurationVersion": things.policies_of_the_past,
+        "appconfig:ListHostedConfigurationVersions": things.policies_of_the_past,
     }
 
 
@@ -389,6 +406,8 @@ def test_settings_reach_the_functions() -> None:
             circuit_breaker_cancellations=3,
             circuit_breaker_minutes=60,
             sweep_calls_per_second=7,
+            ledger_retention_days=3653,
+            chat=True,
             untagged_answer_lacks_tags="true",
         )
     )
@@ -400,6 +419,8 @@ def test_settings_reach_the_functions() -> None:
     assert said["BATCHGATE_ADOPT_EXISTING"] == "evaluate"
     assert said["BATCHGATE_CIRCUIT_BREAKER"] == "3/60"
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
+    assert said["BATCHGATE_LEDGER_RETENTION_DAYS"] == "3653"
+    assert said["BATCHGATE_CHAT"] == "true"
     assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
     [parameter] = template.find_resources("AWS::SSM::Parameter").values()
     assert '"untagged_answer_lacks_tags":"true"' in json.dumps(parameter["Properties"]["Value"]).replace("\\", "")

@@ -50,7 +50,6 @@ HERE = Path(__file__).resolve().parents[2]
 ROOTS = ("functions/batchgate", "cli", "infra")
 
 WITHOUT_LOSS = {
-    ("cli/batchgate_cli/operating/job_view.py", "str(review.get('at', ''))[:16]"),  # an instant to its minute
     ("functions/batchgate/gate/digest.py", "others[:_IDS_LISTED]"),  # with how many more there are behind it
     ("functions/batchgate/policy/evidence.py", "hashlib.sha256(seen).hexdigest()[:16]"),
     ("functions/batchgate/policy/compile.py", "hashlib.sha256(canonical).hexdigest()[:12]"),

@@ -6,11 +6,13 @@ from typing import TypeAlias
 from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
 from batchgate.gate.review import requested_action
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job
+from batchgate.policy.approvals import short_name
 from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Result
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
-from batchgate.policy.wording import instant, printable
+from batchgate.policy.wording import TRACED_AT_MOST, instant, printable
+from batchgate.text import shorten
 from batchgate_cli.output import Styled, Tree, print_tree
 
 _Marks: TypeAlias = Mapping[Result, tuple[str, str]]
@@ -113,6 +115,13 @@ def _headline(decision: Decision, instead: str) -> list[Styled]:
         line.append((f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim"))
     if decision.if_enforced is not None:
         line.append((f"  (shadow; enforced: {decision.if_enforced})", "magenta"))
+    if decision.approvers:
+        names = ", ".join(printable(short_name(who)) for who in decision.approvers)
+        line.append(f"  approved by {shorten(names, TRACED_AT_MOST, sentence=True)}")
+    if decision.lifted:
+        line.append(f"  ({len(decision.lifted)} hold{'' if len(decision.lifted) == 1 else 's'} lifted)")
+    if decision.awaiting and (decision.policies.asks_for_approvals or decision.facts.approvals):
+        line.append(f"  {printable(decision.awaiting)}")
     return line
 
 
@@ -190,7 +199,9 @@ def _grow_condition(
 def _line(check: ConditionTrace) -> str:
     """What a check came to; those without a value of the job's, in words of their own."""
     if check.kind == "manual_approval":
-        return "manual approval given" if check.result is Result.MET else "manual approval required, not given yet"
+        if check.actual in ("given", "not given yet"):
+            return f"manual approval {'required, ' if check.result is not Result.MET else ''}{check.actual}"
+        return f"manual approval: {check.actual}, want {check.expected}"
     if check.kind == "expires":
         return f"valid {check.expected}" if check.result is Result.MET else f"expired, was valid {check.expected}"
     if check.named_window:

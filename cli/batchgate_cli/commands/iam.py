@@ -161,7 +161,7 @@ def _look_up(profile: str | None, region: str | None) -> DeployedGate:
     from botocore.exceptions import ClientError
 
     from batchgate.aws.s3control import CONFIG
-    from batchgate_cli.operating.live_gate import aws_errors
+    from batchgate_cli.operating.aws_errors import aws_errors
 
     with aws_errors():
         client = boto3.session.Session(profile_name=profile, region_name=region).client("ssm", config=CONFIG)

@@ -34,6 +34,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -54,6 +55,12 @@ _TAKES_TOKEN = re.compile(
     r"/+_(?!aws/|ministack/(?:health|ready)$|ministack/(?:cfn-response|cfn-signal)/).*", re.DOTALL
 )
 """What only the starting process may ask for. Functions call API Gateway's paths (`/_aws/`) and CloudFormation's."""
+
+_JOB_ID = re.compile(rb"<JobId>([^<]+)</JobId>")
+_SIGNED_BY = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/")
+
+_GATEWAY_SAYS = {403: b'{"message":"Forbidden"}', 404: b'{"message":"Not Found"}'}
+"""API Gateway's own answers. *Source*: API Gateway Developer Guide, HTTP APIs."""
 
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length"}
 
@@ -107,7 +114,7 @@ class _Gateway:
         _fill_gaps()
         self._admits = admits
         self._roles = app
-        self._may_call = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["may_call"]
+        self._refusal = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["refusal"]
         self._ministack = app.app
         self._batch: str | None = None
         # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
@@ -130,8 +137,9 @@ class _Gateway:
                 body = await _body(receive)
                 receive = _again(body)
                 path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-                if not self._may_call(call, scope["method"], path, query, scope["headers"], body):
-                    await _send(send, 403, [(b"content-type", b"application/json")], b'{"message":"Forbidden"}')
+                status = self._refusal(call, scope["method"], path, query, scope["headers"], body)
+                if status is not None:
+                    await _send(send, status, [(b"content-type", b"application/json")], _GATEWAY_SAYS[status])
                     return
             if self._roles.AUTH:
                 # Where roles count, so do policies that refuse what does not come by TLS; on loopback nothing does.
@@ -141,7 +149,11 @@ class _Gateway:
     async def _pass_on(self, batch: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
         body = await _body(receive)
         loop = asyncio.get_running_loop()
-        await _send(send, *await loop.run_in_executor(self._threads, _ask, batch, scope, body))
+        status, headers, answer = await loop.run_in_executor(self._threads, _ask, batch, scope, body)
+        created = _JOB_ID.search(answer) if status == HTTPStatus.OK and scope["path"] == JOB_API else None
+        if created and scope["method"] == "POST":
+            _record_create_job({name.decode().lower(): value.decode() for name, value in scope["headers"]}, created[1])
+        await _send(send, status, headers, answer)
 
     async def _answer_private(self, what: str, receive: "Receive", send: "Send") -> None:
         said = json.loads(await _body(receive))
@@ -177,6 +189,38 @@ def _ask(batch: str, scope: "Scope", body: bytes) -> tuple[int, list[tuple[bytes
         return answer.status, [each for each in headers if each[0] not in _NOT_PASSED_ON], answer.read()
     finally:
         connection.close()
+
+
+def _record_create_job(headers: dict[str, str], job_id: bytes) -> None:
+    """Have LookupEvents find who created a job, at once; on AWS that takes minutes.
+
+    What S3 writes into `responseElements` is not documented.
+    """
+    from ministack.core.iam_evaluator import resolve_caller_identity
+    from ministack.core.responses import set_request_account_id, set_request_region
+    from ministack.services import cloudtrail
+
+    signed = _SIGNED_BY.search(headers.get("authorization", ""))
+    if signed is None:
+        return
+    set_request_account_id(signed["key"])
+    set_request_region(signed["region"])
+    caller = resolve_caller_identity(signed["key"]) or {}
+    cloudtrail.record_event(
+        "s3", "CreateJob", "", signed["key"], [], signed["region"], "", headers.get("user-agent", ""), {}, "POST"
+    )
+    kept = cloudtrail._get_event_queue()[-1]  # noqa: SLF001
+    record = json.loads(kept["CloudTrailEvent"])
+    arn = caller.get("userArn", "")
+    kind = "AssumedRole" if ":assumed-role/" in arn else "Root" if arn.endswith(":root") else "IAMUser"
+    record["userIdentity"] = {
+        "type": kind,
+        "arn": arn,
+        "accountId": caller.get("accountId"),
+        "accessKeyId": signed["key"],
+    }
+    record["responseElements"] = {"jobId": job_id.decode()}
+    kept["CloudTrailEvent"] = json.dumps(record)
 
 
 def _put_event(event: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import contextvars
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -29,17 +30,17 @@ class _Sent(NamedTuple):
     body: bytes
 
 
-def may_call(call: tuple[str, str, str], *sent: Any) -> bool:  # noqa: ANN401 - as `_Sent`
-    """Whether API Gateway passes a request on to its route: one that takes no IAM authorization, or that allows it.
+def refusal(call: tuple[str, str, str], *sent: Any) -> int | None:  # noqa: ANN401 - as `_Sent`
+    """The status with which API Gateway refuses a request; None for one that it passes on.
 
     Args:
         call: API, stage and path of the request, as ministack reads its URL.
         sent: Method, path and query, headers and body, as they were sent.
     """
-    return contextvars.copy_context().run(_may_call, call, _Sent(*sent))
+    return contextvars.copy_context().run(_refusal, call, _Sent(*sent))
 
 
-def _may_call(call: tuple[str, str, str], sent: _Sent) -> bool:
+def _refusal(call: tuple[str, str, str], sent: _Sent) -> int | None:
     from ministack import app
     from ministack.core.responses import set_request_account_id, set_request_region
     from ministack.services import apigateway
@@ -47,15 +48,19 @@ def _may_call(call: tuple[str, str, str], sent: _Sent) -> bool:
     api_id, *_ = call
     owner = next((key[:2] for key, _ in apigateway._apis.all_items() if key[2] == api_id), None)  # noqa: SLF001
     if owner is None:
-        return True  # ministack answers that there is no such API
+        return None  # ministack answers that there is no such API
     set_request_account_id(owner[0])
     set_request_region(owner[1])
     stage, path = app._resolve_stage_and_path(*call)  # noqa: SLF001
-    if apigateway.route_authorization_type(api_id, stage, sent.method, path) != "AWS_IAM":
-        return True  # another kind of route, or none
+    authorization = apigateway.route_authorization_type(api_id, stage, sent.method, path)
+    if authorization is None:
+        return HTTPStatus.NOT_FOUND  # before anybody is asked who they are
+    if authorization != "AWS_IAM":
+        return None
     access_key_id = _signer(owner, sent)
     arn = f"arn:aws:{SERVICE}:{owner[1]}:{owner[0]}:{api_id}/{stage}/{sent.method}{path}"
-    return access_key_id is not None and _is_allowed(access_key_id, owner[1], arn)
+    is_allowed = access_key_id is not None and _is_allowed(access_key_id, owner[1], arn)
+    return None if is_allowed else HTTPStatus.FORBIDDEN
 
 
 def _signer(owner: tuple[str, str], sent: _Sent) -> str | None:
@@ -81,6 +86,8 @@ def _signer(owner: tuple[str, str], sent: _Sent) -> str | None:
     )
     if isinstance(credential, iam_evaluator.CredentialResolutionError) or credential.account_id != account_id:
         return None
+    if credential.principal_type == "Root" and signature.access_key_id != account_id:
+        return None  # ministack takes other keys for any account's own
     if (signature.region, signature.service) != (region, SERVICE) or not _is_of_body(headers, sent.body):
         return None
     if not set(signature.signed_headers.split(";")) >= _SIGNED_AT_LEAST:

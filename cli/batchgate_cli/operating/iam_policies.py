@@ -260,8 +260,21 @@ def peoples_policy(gate: DeployedGate, people: People) -> Document:
         _allow("AskTheGate", ["execute-api:Invoke"], routes),
     ]
     if people is People.OPERATOR:
-        statements += _redriving(gate, place) + _checking(gate, place)
+        statements += [*_reading(gate, place), *_redriving(gate, place), *_checking(gate, place)]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _reading(gate: DeployedGate, place: _Place) -> list[Json]:
+    """What `batchgate redrive` and `doctor` read of the ledger, and the key that encrypts it and the queues."""
+    table = place.arn("dynamodb", f"table/{gate.ledger_table}")
+    reading = ["dynamodb:GetItem", "dynamodb:Query"]
+    statements: list[Json] = [_allow("ReadLedger", reading, [table, f"{table}/index/open"])]
+    if gate.key_arn:
+        services: list[Json] = [f"{service}.{place.region}.amazonaws.com*" for service in ("dynamodb", "sqs")]
+        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        through: dict[str, Json] = {"StringLike": {"kms:ViaService": services}}
+        statements.append(_allow("UseKey", actions, [gate.key_arn]) | {"Condition": through})
+    return statements
 
 
 def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
@@ -269,7 +282,9 @@ def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
     queue, *dead_letters = [
         place.arn("sqs", url.rpartition("/")[2]) for url in (gate.queue_url, gate.unreviewed_url, gate.undelivered_url)
     ]
-    statements: list[Json] = [
+    functions = [place.arn("lambda", f"function:{gate.functions[each]}") for each in _DECIDING]
+    groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
+    return [
         _allow("HandEventsOverAgain", ["sqs:SendMessage"], [queue]),
         _allow(
             "TakeDeadLetters",
@@ -279,15 +294,6 @@ def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
             ],
             dead_letters,
         ),
-    ]
-    if gate.key_arn:
-        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-        through: dict[str, Json] = {"StringLike": {"kms:ViaService": [f"sqs.{place.region}.amazonaws.com*"]}}
-        statements.append(_allow("UseKey", actions, [gate.key_arn]) | {"Condition": through})
-    functions = [place.arn("lambda", f"function:{gate.functions[each]}") for each in _DECIDING]
-    groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
-    return [
-        *statements,
         _allow("FindLogs", ["lambda:GetFunctionConfiguration"], functions),
         _allow("ReadLogs", ["logs:FilterLogEvents"], [groups]),
     ]

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from batchgate.aws.answers import only_answers
 from batchgate.aws.calls import CallError, make_call
 from batchgate.aws.ledger_items import (
+    KEPT_BY_DEFAULT,
     MALFORMED,
     OPEN,
     Item,
@@ -75,12 +76,14 @@ class DynamoLedger(Struct):
         client: A client made with `CONFIG`.
         table: The table's name; its keys and indices are those of `batchgate.contract`.
         home: Partition, Region and account: whose gate it is.
+        kept: How long settled states and reviews are kept.
     """
 
     client: DynamoDBClient
     table: str
     home: tuple[str, str, str]
     clock: Clock
+    kept: timedelta = KEPT_BY_DEFAULT
     _opened_at: datetime | None = field(default=None)
     _event_noted_at: datetime | None = field(default=None)
 
@@ -131,7 +134,7 @@ class DynamoLedger(Struct):
         written = replace(state, rev=(replacing.rev if replacing else 0) + 1)
         put: dict[str, Any] = {
             "TableName": self.table,
-            "Item": item_of(written, secrets.token_hex(8)),
+            "Item": item_of(written, secrets.token_hex(8), self.kept),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if replacing is None:
@@ -140,7 +143,7 @@ class DynamoLedger(Struct):
         return written, put | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
 
     def _put_review(self, review: Review, rev: int) -> dict[str, Any]:
-        return {"Put": {"TableName": self.table, "Item": review_item(review, rev)}}
+        return {"Put": {"TableName": self.table, "Item": review_item(review, rev, self.kept)}}
 
     def _not_paused(self) -> dict[str, Any]:
         return {

@@ -405,11 +405,27 @@ class Announcer(Protocol):
         ...
 
 
+class Notice(Struct, frozen=True):
+    """One message to people.
+
+    Attributes:
+        subject: What it is about, in one line.
+        text: All of it, any text.
+        summary: What of it fits into a chat, in Markdown that mentions nobody and links to nothing.
+        next_steps: What to do, likewise: one line each.
+    """
+
+    subject: str
+    text: str
+    summary: str
+    next_steps: tuple[str, ...]
+
+
 class Notices(Protocol):
     """Messages to people."""
 
-    def send(self, subject: str, message: str) -> None:
-        """Send one message, of any text.
+    def send(self, notice: Notice) -> None:
+        """Send one message.
 
         Raises:
             AnnounceError: As far as is known, it was not sent.

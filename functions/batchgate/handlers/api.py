@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolv
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from batchgate.aws.announcements import count_error
-from batchgate.aws.wiring import Home, logger, open_ledger, open_ports
+from batchgate.aws.wiring import Home, find_policies, logger, open_ledger, open_ports
 from batchgate.contract import API_ROUTES
 from batchgate.errors import ChangedError, GateError
 from batchgate.gate.people import approve_for, cancel_for
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 app: Final = APIGatewayHttpResolver()
 
+_VERSION: Final = re.compile(r"[0-9a-f]{12}")
 _WHOLE_ID: Final = re.compile(r"[A-Za-z0-9_-]{5,36}")
 
 
@@ -145,6 +146,20 @@ def list_decisions() -> Response[str]:
     """One page of what was decided."""
     query = query_of(app.current_event.raw_event, ListDecisions)
     return _answer(api_jobs.list_decisions(query, _ledger()))
+
+
+@app.get("/policies/<version>")
+def get_policies(version: str) -> Response[str]:
+    """The policies of one version."""
+    query_of(app.current_event.raw_event, NoQuery)
+    if not _VERSION.fullmatch(version):
+        raise ProblemError(Type.INVALID, "path: expected a version as decisions name it, 12 of 0-9 and a-f")
+    document = find_policies(version)
+    if document is None:
+        raise ProblemError(
+            Type.NOT_FOUND, f"no policies of the version {version} were deployed, as far as they are kept"
+        )
+    return _answer({"version": version, "document": document})
 
 
 # --- The gate -------------------------------------------------------------------------------------------

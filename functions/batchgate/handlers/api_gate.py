@@ -1,6 +1,8 @@
 """What the API says of the gate itself, and its pause."""
 
+import re
 from datetime import timedelta
+from typing import Final
 
 from batchgate import __version__
 from batchgate.aws.wiring import Home, SystemClock, open_deployed
@@ -13,6 +15,8 @@ from batchgate.handlers import api_views as views
 from batchgate.handlers.api_problems import ProblemError, Type
 from batchgate.jobs.model import Json
 from batchgate.policy.compiled import PolicySet
+
+_ETAG: Final = re.compile('"[0-9a-f]{16}"')
 
 
 def show_pause(ledger: PeoplesLedger) -> dict[str, Json]:
@@ -40,11 +44,13 @@ def resume_gate(named: str | None, ledger: PeoplesLedger) -> dict[str, Json]:
     """End the pause that was named by its etag.
 
     Raises:
-        ProblemError: None was named, or the gate is paused by another one.
+        ProblemError: None was named, or what is none, or the gate is paused by another one.
     """
     if not named:
         detail = "expected the header If-Match with the etag that GET /pause answers"
         raise ProblemError(Type.NO_PAUSE_NAMED, detail)
+    if not _ETAG.fullmatch(named):
+        raise ProblemError(Type.INVALID, "header If-Match: expected an etag in quotes, as GET /pause answers it")
     found = ledger.pause()
     if found is None:
         return views.pause(None, already=True)

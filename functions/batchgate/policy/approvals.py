@@ -25,6 +25,10 @@ class Approval(Struct, frozen=True):
     digest: str
 
 
+APPROVALS_AT_MOST: Final = 50
+"""So many approvals of one job are kept."""
+
+
 def fresh(approvals: Iterable[Approval], digest: str) -> tuple[Approval, ...]:
     """The approvals of the job as it is: those whose digest is the job's."""
     return tuple(each for each in approvals if digest and each.digest == digest)

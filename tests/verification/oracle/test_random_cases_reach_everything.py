@@ -2,6 +2,7 @@
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from tests.verification.oracle.checks import Situation, condition_holds
 from tests.verification.oracle.language_oracle import evaluate
 from tests.verification.oracle.plain import Document, Plain, Result, listed, mapping
-from tests.verification.oracle.random_cases import Case, random_case
+from tests.verification.oracle.random_cases import Case, Facts, random_case
 from tests.verification.oracle.random_documents import CHECKS, DEEPEST, Dialect, Written, random_document
 from tests.verification.oracle.strategies import documents_with_cases
 
@@ -38,6 +39,36 @@ def test_every_verdict_and_every_result_of_matches_and_requirements_is_common() 
     assert min(verdicts[verdict] for verdict in ("approve", "hold", "cancel", "wait")) > CASES // 25
     assert min(results[result] for result in Result) > CASES // 100
     assert untils > CASES // 100
+
+
+def verdict(document: Document, case: Case, **changed: Any) -> str:
+    """Decide a case with other facts."""
+    facts: Any = {**case.facts, **changed}
+    return evaluate(document, case.job, case.tags, case.now, **facts, with_until=False).verdict
+
+
+def test_approvals_decide_in_every_way_that_they_can() -> None:
+    """What the verdict depends on: each of these in one case of five hundred at least."""
+    reached: Counter[str] = Counter()
+    for document, case in random_questions(7007, CASES):
+        asked = mapping(document.get("approvals"))
+        before, after = verdict(document, case, approvals=[]), verdict(document, case)
+        reached["given"] += bool(case.facts["approvals"])
+        reached["lifts or meets"] += before != after
+        reached["lifts shadow"] += before != after and document.get("mode") == "shadow"
+        reached["is not enough"] += after == "hold" and bool(case.facts["approvals"])
+        for word in ("by", "at_least", "not_requester", "session_names"):
+            without = {key: value for key, value in asked.items() if key != word}
+            changed = {**document, "approvals": without} if without else {**document, "approvals": {"at_least": 1}}
+            reached[word] += word in asked and verdict(changed, case) != after
+        reached["the requester"] += verdict(document, case, requester="unmeasurable") != after
+        reached["a requirement"] += verdict({**document, "approvals": {"at_least": 99}}, case) == "approve" != before
+        here = evaluate(document, case.job, case.tags, case.now, **case.facts)
+        nobody: Facts = {**case.facts, "approvals": []}
+        alone = evaluate(document, case.job, case.tags, case.now, **nobody)
+        reached["until"] += after == "hold" and (here.until, here.cancels_at) != (alone.until, alone.cancels_at)
+    rare = ("lifts shadow", "until", "session_names", "a requirement")
+    assert all(count > CASES // (1_500 if way in rare else 500) for way, count in reached.items()), reached
 
 
 @pytest.mark.parametrize("check", [*CHECKS, "window", "manual_approval"])

@@ -33,7 +33,7 @@ from batchgate.errors import (
     ManifestsApiError,
     PolicyUnavailableError,
 )
-from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Notice, Pause, Ports, Review, Unreadable
 from batchgate.gate.state import State
 from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import api, job_event
@@ -590,13 +590,13 @@ class NoticesPort:
 
     invocation: Invocation
 
-    def send(self, subject: str, message: str) -> None:
+    def send(self, notice: Notice) -> None:
         """Send it."""
         world = self.invocation.world
 
         def effect() -> None:
-            world.check_printable(subject)
-            for line in message.splitlines():
+            world.check_printable(notice.subject)
+            for line in notice.text.splitlines():
                 world.check_printable(line)
 
         def fail(_: Trouble, __: Callable[[], None]) -> None:
