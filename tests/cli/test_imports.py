@@ -41,6 +41,8 @@ def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:
         ("policy", "check", POLICY),
         ("policy", "explain", POLICY, "--job", JOB),
         ("policy", "test", CASES),
+        ("policy", "simulate", POLICY),
+        ("policy", "compile", POLICY),
         ("policy", "schema"),
         ("policy", "--help"),
         ("jobs", "held", "--help"),
