@@ -43,6 +43,7 @@ def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:
         ("policy", "test", CASES),
         ("policy", "simulate", POLICY),
         ("policy", "compile", POLICY),
+        ("policy", "diff", POLICY, POLICY),
         ("policy", "schema"),
         ("policy", "--help"),
         ("jobs", "held", "--help"),

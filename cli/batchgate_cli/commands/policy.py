@@ -12,7 +12,7 @@ from batchgate.errors import GateError, JobDescriptionError, PolicyError, Proble
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
-from batchgate_cli.commands import policy_compile, policy_simulate
+from batchgate_cli.commands import policy_compile, policy_diff, policy_simulate
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
@@ -418,3 +418,4 @@ def _instant(text: str | None) -> datetime | None:
 
 app.add(epilog=POLICY_EXIT_CODES_HELP)(policy_simulate.simulate)
 app.add("compile", epilog=POLICY_EXIT_CODES_HELP)(policy_compile.compile_)
+app.add(epilog=policy_diff.EXIT_CODES_HELP)(policy_diff.diff)

@@ -49,7 +49,7 @@ def simulate(
     A window that is open approves nothing by itself: `batchgate policy explain --at INSTANT` shows how a job would be
     decided at an instant.
     """
-    start = _date(from_)
+    start = parse_from(from_)
     from batchgate_cli.authoring import policy_file
     from batchgate_cli.authoring.week import weeks_of
     from batchgate_cli.authoring.week_view import show_weeks, weeks_as_json
@@ -70,7 +70,8 @@ def simulate(
             print_line("no condition of this policy set names a calendar: time changes no verdict by a window")
 
 
-def _date(text: str | None) -> date | None:
+def parse_from(text: str | None) -> date | None:
+    """The date of an option --from."""
     if text is None:
         return None
     from batchgate.policy.calendars import CalendarValueError, parse_date
