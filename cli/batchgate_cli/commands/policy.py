@@ -13,6 +13,7 @@ from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
+from batchgate_cli.commands import policy_compile, policy_diff, policy_simulate
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
@@ -428,3 +429,8 @@ def _instant(text: str | None) -> datetime | None:
     except ValueError as error:
         message = f'expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got "{text}"'
         raise click.BadParameter(message, param_hint="--at") from error
+
+
+app.add(epilog=POLICY_EXIT_CODES_HELP)(policy_simulate.simulate)
+app.add("compile", epilog=POLICY_EXIT_CODES_HELP)(policy_compile.compile_)
+app.add(epilog=policy_diff.EXIT_CODES_HELP)(policy_diff.diff)
