@@ -99,11 +99,12 @@ reference: $(DEV) $(NODE) ## Write what is generated anew: the policy reference,
 .PHONY: bench
 bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, the cold start and the command beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
-	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.evaluating --output $(or $(OUTPUT),table) || missed=1; \
+	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.evaluation --output $(or $(OUTPUT),table) || missed=1; \
 	PYTHONPATH=functions $(BIN)/python benchmarks/worst_document.py || missed=1; \
 	$(BIN)/python benchmarks/cli.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
+	$(BIN)/python benchmarks/replay.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/cold_start.py --output $(or $(OUTPUT),table) || missed=1; \
 	exit $$missed
 

@@ -1,10 +1,13 @@
 """What every suite uses: Hypothesis profiles, the order and grouping of tests, the AWS CLI, a local S3."""
 
+import functools
+import gc
 import os
 import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore.loaders
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -15,6 +18,9 @@ zoneinfo.reset_tzpath(())
 
 # A command that a test runs and that a signal kills prints where each of its threads was.
 os.environ["PYTHONFAULTHANDLER"] = "1"
+
+# Every session would read botocore's descriptions of the services anew: a quarter of the time of whatever makes many.
+botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
 
 CHECKOUT = Path(__file__).resolve().parent
 
@@ -46,22 +52,31 @@ MADE_ONCE = {"asset", "gate"}
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, so that what they share is made once; slow ones start first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, so that what they share is made once; slow ones start first.
+
+    pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
+    writes the name where pytest 9.2 no longer reads it.
+    """
     for item in items:
-        file = item.path.relative_to(CHECKOUT).as_posix()
+        file = item.location[0]
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
         slow = item.get_closest_marker("slow") is not None
-        if item.get_closest_marker("xdist_group") is None:
-            group = file
-            if shared := MADE_ONCE & fixtures:
-                group = f"{item.path.parent.name}: {min(shared)}"
-            elif slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures:
-                group = item.nodeid
-            item.add_marker(pytest.mark.xdist_group(group))
+        group = file
+        if shared := MADE_ONCE & fixtures:
+            group = f"{item.path.parent.name}: {min(shared)}"
+        elif slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures:
+            group = item.nodeid
+        if config.getoption("loadgroup", default=False):  # in a worker
+            item._id = type(item.id).parse(f"{item.nodeid}@{group}")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the hundred thousands of objects that stay until the end anyway."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from benchmarks.evaluating_engines import (
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.evaluation_engines import (
     Batchgate,
     BatchgateTraced,
     CommonExpressionLanguage,
@@ -28,10 +32,7 @@ from benchmarks.evaluating_engines import (
     CustodianFilters,
     Engine,
 )
-from benchmarks.evaluating_workloads import WORKLOADS, Workload
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from benchmarks.evaluation_workloads import WORKLOADS, Workload
 
 SIZES = (1, 10, 100, 1000)
 ROUNDS = 21
@@ -265,7 +266,7 @@ def _written(microseconds: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluating", description="Evaluating beside its peers.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluation", description="Evaluating beside its peers.")
     parser.add_argument("--output", choices=("table", "json"), default="table", help="what to print (default: table)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"samples of each figure (default: {ROUNDS})")
     chosen = parser.parse_args(arguments)

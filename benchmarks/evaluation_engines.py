@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import cel
-from benchmarks.evaluating_workloads import BenchedJob, BenchedPolicy, Workload
 from c7n.config import Config
 from c7n.policy import Policy, PolicyCollection
 from c7n.resources import load_resources
@@ -22,6 +21,7 @@ from batchgate.policy.evaluate import Decision, evaluate_job
 from batchgate.policy.facts import JobFacts, gather_facts
 from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import StatementTrace
+from benchmarks.evaluation_workloads import BenchedJob, BenchedPolicy, Workload
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ACCOUNT = "111122223333"

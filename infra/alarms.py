@@ -17,6 +17,7 @@ from batchgate.contract import Metric
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
 from infra.metrics import FIVE_MINUTES, HOUR_SECONDS, MINUTE, gate_metric
+from infra.people_api import PeopleApi
 
 _DAY_SECONDS: Final = 86_400
 _NO_SWEEP_MINUTES: Final = 15
@@ -208,6 +209,21 @@ def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
             do="Lower the settings max_concurrency and sweep_calls_per_second, or find out who else calls it.",
             metric=gate_metric(Metric.THROTTLED),
             threshold=10,
+            of=2,
+            out_of=3,
+        ),
+    )
+
+
+def alarms_of_api(people_api: PeopleApi) -> tuple[AlarmSpec, ...]:
+    """The API that people decide through: its function fails, or can't be invoked."""
+    return (
+        AlarmSpec(
+            name="api-fails",
+            means="The API that people decide through keeps failing: its function crashes, runs out of time, is "
+            "throttled, or a service that it needs does not answer. What policies decide is not affected.",
+            do="Read the function's log and the API's access log. People who send their request again lose nothing.",
+            metric=people_api.api.metric_server_error(period=FIVE_MINUTES, statistic="Sum"),
             of=2,
             out_of=3,
         ),

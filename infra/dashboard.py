@@ -10,6 +10,7 @@ from batchgate.contract import Metric
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
 from infra.metrics import FIVE_MINUTES, HOUR_SECONDS, gate_metric
+from infra.people_api import PeopleApi
 
 _COLOURS_OF_DECISIONS: Final = {
     Metric.APPROVED: cloudwatch.Color.GREEN,
@@ -32,7 +33,7 @@ _EVENTS: Final = (Metric.FOUND_BY_SWEEP, Metric.EVENTS_DROPPED, Metric.EVENTS_RE
 
 
 def rows_of_widgets(
-    alarms: list[cloudwatch.IAlarm], job_events: JobEvents, functions: GateFunctions
+    alarms: list[cloudwatch.IAlarm], job_events: JobEvents, functions: GateFunctions, people_api: PeopleApi
 ) -> list[list[cloudwatch.IWidget]]:
     """The dashboard from top to bottom: is it working, what did it decide, what waits, what goes wrong."""
     decisions = [gate_metric(name).with_(color=colour) for name, colour in _COLOURS_OF_DECISIONS.items()]
@@ -87,6 +88,19 @@ def rows_of_widgets(
         ],
         [
             _graph(
+                "What people ask for: requests to the API",
+                [
+                    people_api.api.metric_count(label="requests", statistic="Sum"),
+                    people_api.api.metric_client_error(label="refused", statistic="Sum"),
+                    people_api.api.metric_server_error(label="failed", statistic="Sum"),
+                ],
+                [people_api.api.metric_latency(label="p90", statistic="p90")],
+                units=("requests", "milliseconds"),
+                width=24,
+            ),
+        ],
+        [
+            _graph(
                 "Events",
                 [
                     job_events.queue.metric_approximate_number_of_messages_visible(label="waiting"),
@@ -117,7 +131,7 @@ def rows_of_widgets(
 
 def _named(functions: GateFunctions) -> tuple[tuple[str, lambda_.Function], ...]:
     """The functions that decide, with their names on the dashboard."""
-    return ("events", functions.job_event), ("sweep", functions.sweep)
+    return ("events", functions.job_event), ("sweep", functions.sweep), ("people", functions.api)
 
 
 def _hours(seconds: cloudwatch.IMetric, *, label: str) -> cloudwatch.MathExpression:

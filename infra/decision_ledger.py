@@ -74,6 +74,13 @@ class DecisionLedger(Construct):
         self._grant("FindWhatIsOpenOrCancelled", ("dynamodb:Query",), indices, function)
         self._grant_key(function, writing=True)
 
+    def grant_people(self, function: iam.IGrantable) -> None:
+        """Grant what a review needs, and reading histories, what is open and what was decided."""
+        self._grant("ReviewJobs", _REVIEW, (self.table.table_arn,), function)
+        indices = (self._open_index, f"{self.table.table_arn}/index/{DAY_INDEX}")
+        self._grant("ShowJobs", ("dynamodb:Query",), (self.table.table_arn, *indices), function)
+        self._grant_key(function, writing=True)
+
     def grant_listing(self, function: iam.IGrantable) -> None:
         """Grant reading what is open, and whether the gate is paused."""
         self._grant("SeePause", _READ, (self.table.table_arn,), function)

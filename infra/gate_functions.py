@@ -24,6 +24,9 @@ VALIDATOR_SECONDS: Final = 15
 
 WIDGET_SECONDS: Final = 30
 
+API_SECONDS: Final = 29
+"""API Gateway waits for 30 seconds at most. *Source*: API Gateway quotas, HTTP APIs, maximum integration timeout."""
+
 DECISION_BUS: Final = "default"
 """The event bus that the gate puts its decision events on; it is also AWS's own."""
 
@@ -34,7 +37,7 @@ _ARCHITECTURES: Final = {
 
 
 class GateFunctions(Construct):
-    """The functions of the gate: two decide jobs, by events and by the sweep every minute; two support them.
+    """The functions of the gate: three decide jobs, by events, every minute and for people; two support them.
 
     No reserved concurrency: below the event source's maximum concurrency it would throttle, and throttled events end up
     in the dead-letter queue.
@@ -42,6 +45,7 @@ class GateFunctions(Construct):
     Attributes:
         job_event: Reviews jobs by their events.
         sweep: Reviews jobs that are due, and jobs that no event announced.
+        api: Answers the API that people decide jobs through.
         held_jobs_widget: Renders the dashboard's table of held jobs.
         validate_policy: Called by AppConfig before a policy goes live.
     """
@@ -69,6 +73,7 @@ class GateFunctions(Construct):
             Variable.CIRCUIT_BREAKER.value: breaker,
             Variable.APPCONFIG.value: policies.location,
             Variable.EVENT_BUS.value: DECISION_BUS,
+            Variable.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
             Variable.LEDGER_TABLE.value: ledger.table.table_name,
             Variable.SWEEP_CALLS_PER_SECOND.value: str(settings.sweep_calls_per_second),
             Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags_word,
@@ -85,7 +90,18 @@ class GateFunctions(Construct):
             "batchgate.handlers.sweep.handler",
             "Reviews S3 Batch Operations jobs that are due, or that no event announced",
             settings.sweep_timeout_seconds,
-            to_decide | {Variable.TOPIC_ARN.value: notices.topic.topic_arn},
+            to_decide
+            | {
+                Variable.CHAT.value: str(settings.chat).lower(),
+                Variable.TOPIC_ARN.value: notices.topic.topic_arn,
+            },
+        )
+        self.api = self._function(
+            "Api",
+            "batchgate.handlers.api.handler",
+            "Answers the API that people decide S3 Batch Operations jobs through",
+            API_SECONDS,
+            to_decide,
         )
         self.held_jobs_widget = self._function(
             "HeldJobsWidget",
@@ -105,7 +121,7 @@ class GateFunctions(Construct):
     @property
     def deciding(self) -> tuple[lambda_.Function, ...]:
         """The functions that decide jobs."""
-        return self.job_event, self.sweep
+        return self.job_event, self.sweep, self.api
 
     @property
     def all(self) -> tuple[lambda_.Function, ...]:
@@ -150,8 +166,8 @@ class GateFunctions(Construct):
         Validations.of(role).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, and s3:ListJobs, support no resources "
-                "(Service Authorization Reference).",
+                reason="X-Ray's PutTraceSegments and PutTelemetryRecords, s3:ListJobs and cloudtrail:LookupEvents "
+                "support no resources (Service Authorization Reference).",
             )
         )
         Validations.of(function).acknowledge(

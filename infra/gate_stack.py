@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IConstruct
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from batchgate import __version__
 from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
@@ -21,6 +22,7 @@ from infra.job_events import JobEvents
 from infra.monitoring import Monitoring
 from infra.notices import Notices
 from infra.packaging import check_policies, gate_code, load_policies
+from infra.people_api import PeopleApi
 from infra.policy_store import PolicyStore
 from infra.settings import Settings
 from infra.trail import JobEventTrail
@@ -89,14 +91,19 @@ class GateStack(Stack):
         starts = [functions.subscribe_to(job_events.queue), functions.schedule_sweep()]
         ledger.grant_reviewing(functions.job_event)
         ledger.grant_sweeping(functions.sweep)
+        ledger.grant_people(functions.api)
         ledger.grant_listing(functions.held_jobs_widget)
         notices.grant_publishing(functions.sweep)
         self._grant_listing_jobs(functions.sweep)
         self._grant_reading_parameter(functions.sweep)
+        self._grant_reading_parameter(functions.api)
+        policies.grant_reading_versions(functions.api)
+        people_api = PeopleApi(self, "People", settings=settings, key=key, function=functions.api)
         for function in functions.deciding:
             policies.grant_reading(function)
             self._grant_deciding(function)
             self._grant_announcing(function)
+            self._grant_finding_requesters(function)
             if settings.manifest_buckets:
                 self._grant_reading_manifests(function, settings.manifest_buckets)
             if settings.manifest_keys:
@@ -107,13 +114,25 @@ class GateStack(Stack):
             settings=settings,
             job_events=job_events,
             functions=functions,
+            people_api=people_api,
             topic=notices.topic,
         )
         policies.validate_with(functions.validate_policy)
         policies.roll_back_on(monitoring.of_harmful_policies)
         ledger.table.node.add_dependency(*monitoring.of_harmful_policies)
         version = load_deployed(policy).version
-        here = self._write_parameter(settings, version, key, job_events, ledger, policies, notices, functions)
+        chosen = DeployedGate(
+            stack=self.stack_name,
+            version=__version__,
+            suspended_date_survives=settings.suspended_date_survives_word,
+            untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags_word,
+            sweep_minutes=settings.sweep_minutes,
+            ledger_table=ledger.table.table_name,
+            policy_version=version,
+            manifest_buckets=settings.manifest_buckets,
+            key_arn=key.key.key_arn if key else UNSET,
+        )
+        here = self._write_parameter(chosen, job_events, policies, notices, functions, people_api)
         in_force = policies.deploy(
             policy,
             description=self._description_of(policy),
@@ -140,16 +159,14 @@ class GateStack(Stack):
 
     def _write_parameter(
         self,
-        settings: Settings,
-        policy_version: str,
-        key: GateKey | None,
+        chosen: DeployedGate,
         job_events: JobEvents,
-        ledger: DecisionLedger,
         policies: PolicyStore,
         notices: Notices,
         functions: GateFunctions,
+        people_api: PeopleApi,
     ) -> ssm.StringParameter:
-        """Write the parameter by which the command finds the gate.
+        """Write the parameter by which the command finds the gate: what was chosen, and what was made.
 
         Its name is fixed, so a second gate fails on it, before it has policies and so before it decides.
         """
@@ -160,34 +177,34 @@ class GateStack(Stack):
             description="What batchgate has deployed here, for its command. There is one enforcing gate in an account "
             "and Region: a second stack fails on this name.",
             string_value=self.to_json_string(
-                DeployedGate(
-                    stack=self.stack_name,
-                    version=__version__,
-                    suspended_date_survives=settings.suspended_date_survives_word,
-                    untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags_word,
-                    sweep_minutes=settings.sweep_minutes,
-                    ledger_table=ledger.table.table_name,
+                replace(
+                    chosen,
+                    api_url=people_api.url,
                     queue_url=job_events.queue.queue_url,
                     unreviewed_url=job_events.unreviewed.queue_url,
                     undelivered_url=job_events.undelivered.queue_url,
                     functions={
                         "job_event": functions.job_event.function_name,
                         "sweep": functions.sweep.function_name,
+                        "api": functions.api.function_name,
                         "held_jobs_widget": functions.held_jobs_widget.function_name,
                         "validate_policy": functions.validate_policy.function_name,
                     },
-                    roles={"job_event": _role_arn(functions.job_event), "sweep": _role_arn(functions.sweep)},
+                    roles={
+                        "job_event": _role_arn(functions.job_event),
+                        "sweep": _role_arn(functions.sweep),
+                        "api": _role_arn(functions.api),
+                    },
                     appconfig=policies.ids,
-                    policy_version=policy_version,
                     topic_arn=notices.topic.topic_arn,
-                    manifest_buckets=settings.manifest_buckets,
-                    key_arn=key.key.key_arn if key else UNSET,
                 ).encode()
             ),
         )
         CfnOutput(self, "JobEventFunction", value=functions.job_event.function_name)
         CfnOutput(self, "SweepFunction", value=functions.sweep.function_name)
-        CfnOutput(self, "LedgerTable", value=ledger.table.table_name)
+        CfnOutput(self, "ApiFunction", value=functions.api.function_name)
+        CfnOutput(self, "ApiUrl", value=people_api.url)
+        CfnOutput(self, "LedgerTable", value=chosen.ledger_table)
         CfnOutput(self, "JobEventQueue", value=job_events.queue.queue_url)
         CfnOutput(self, "UnreviewedEvents", value=job_events.unreviewed.queue_url)
         CfnOutput(self, "UndeliveredEvents", value=job_events.undelivered.queue_url)
@@ -240,6 +257,15 @@ class GateStack(Stack):
                 resources=[self.format_arn(service="events", resource="event-bus", resource_name=DECISION_BUS)],
                 conditions={"StringEquals": {"events:source": SERVICE}},
             )
+        )
+
+    def _grant_finding_requesters(self, function: lambda_.Function) -> None:
+        """Grant looking up who created a job.
+
+        *Source*: Service Authorization Reference, AWS CloudTrail: LookupEvents supports no resource and no condition.
+        """
+        function.add_to_role_policy(
+            iam.PolicyStatement(sid="FindRequesters", actions=["cloudtrail:LookupEvents"], resources=["*"])
         )
 
     def _grant_reading_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:

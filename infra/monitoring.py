@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.alarms import (
     AlarmSpec,
+    alarms_of_api,
     alarms_of_decisions,
     alarms_of_events,
     alarms_of_functions,
@@ -17,6 +18,7 @@ from infra.alarms import (
 from infra.dashboard import rows_of_widgets
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
+from infra.people_api import PeopleApi
 from infra.settings import Settings
 
 
@@ -37,6 +39,7 @@ class Monitoring(Construct):
         settings: Settings,
         job_events: JobEvents,
         functions: GateFunctions,
+        people_api: PeopleApi,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -46,6 +49,7 @@ class Monitoring(Construct):
             *alarms_of_policies(),
             *alarms_of_events(job_events),
             *alarms_of_functions(functions),
+            *alarms_of_api(people_api),
             *alarms_of_decisions(settings.held_alarm_hours, idle=settings.idle),
         )
         specs = tuple(each for each in specs if each.when_idle or not settings.idle)
@@ -57,7 +61,7 @@ class Monitoring(Construct):
                 "Dashboard",
                 dashboard_name=f"{settings.stack_name}-{Stack.of(self).region}",  # unique in all Regions of an account
                 default_interval=Duration.days(1),
-                widgets=rows_of_widgets([*alarms.values()], job_events, functions),
+                widgets=rows_of_widgets([*alarms.values()], job_events, functions, people_api),
             )
         self._queries(functions)
 

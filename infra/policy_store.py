@@ -111,6 +111,33 @@ class PolicyStore(Construct):
             )
         )
 
+    def grant_reading_versions(self, function: lambda_.Function) -> None:
+        """Grant reading every document that was ever deployed.
+
+        *Source*: Service Authorization Reference, AWS AppConfig: these actions support these resources.
+        """
+        profile = f"{self._application.ref}/configurationprofile/{self._profile.ref}"
+        here = Stack.of(self)
+        resources = [
+            here.format_arn(service="appconfig", resource="application", resource_name=name)
+            for name in (self._application.ref, profile, f"{profile}/hostedconfigurationversion/*")
+        ]
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="ReadPoliciesOfThePast",
+                actions=["appconfig:GetHostedConfigurationVersion", "appconfig:ListHostedConfigurationVersions"],
+                resources=resources,
+            )
+        )
+        Validations.of(function.role or function).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:appconfig:<AWS::Region>:<AWS::AccountId>:application/"
+                f"<{self._id_of(self._application)}>/configurationprofile/<{self._id_of(self._profile)}>/"
+                "hostedconfigurationversion/*]",
+                reason="A decision may name any version that was ever deployed, whose numbers AppConfig assigns.",
+            )
+        )
+
     def _id_of(self, resource: CfnResource) -> str:
         return str(Stack.of(self).resolve(resource.logical_id))
 

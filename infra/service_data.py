@@ -14,7 +14,9 @@ from typing import Any, Final
 from batchgate.errors import GateError
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
+    "appconfig": frozenset({"GetHostedConfigurationVersion", "ListHostedConfigurationVersions"}),
     "appconfigdata": frozenset({"GetLatestConfiguration", "StartConfigurationSession"}),
+    "cloudtrail": frozenset({"LookupEvents"}),
     "dynamodb": frozenset(
         {"BatchGetItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "TransactWriteItems"}
     ),

@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dead_letter_days: How long dead letters are kept, from when the event arrived: longer than the queue keeps it.
         log_retention_days: How long logs are kept.
         log_level: How much the functions log.
+        ledger_retention_days: How long the ledger keeps decided jobs and their reviews. S3 lists a job for 90 days
+            after it ended, and the gate must know for as long what it decided.
         keep_ledger: Whether the table of decisions outlives the stack.
         adopt_existing: What happens to jobs that are older than the gate: `report` holds them until a person decides,
             `evaluate` decides them like any other.
@@ -76,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         policy_cases: What failing test cases of the policies do to a synthesis: `fail`, `warn` or `ignore` (not run).
             They are in `cases/` beside the policy files.
         notify_email: The e-mail address that receives holds that need a person, cancellations and alarms.
+        chat: Whether chat applications are subscribed to the topic of notices by HTTPS, as Amazon Q Developer does it:
+            they receive the digest in its schema.
         held_alarm_hours: An alarm is raised when a job has been held for longer.
         untagged_answer_lacks_tags: Whether S3 omits `Tags` from its response for a job without tags; `unknown` until
             it was checked on an account. Unless it is `true`, a response without `Tags` leaves tags unmeasurable.
@@ -88,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stack_name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "batchgate"
     policy_files: Annotated[tuple[str, ...], Meta(min_length=1)] = ("policies/approval.yaml",)
     manifest_buckets: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...], Meta(max_length=30)
+        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...], Meta(max_length=25)
     ] = ()
     manifest_keys: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+$")], ...],
@@ -104,6 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
     ] = 365
     log_level: LogLevel = LogLevel.INFO
+    ledger_retention_days: Annotated[int, Meta(ge=100, le=3653)] = 400
     keep_ledger: bool = True
     adopt_existing: Literal["report", "evaluate"] = "report"
     suspended_date_survives: bool | Unverified = "unknown"
@@ -115,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policy_findings: Hardness = "warn"
     policy_cases: Hardness = "fail"
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+    chat: bool = False
     held_alarm_hours: Annotated[int, Meta(ge=1, le=720)] = 72
     untagged_answer_lacks_tags: bool | Unverified = "unknown"
     idle: bool = False

@@ -1,13 +1,16 @@
 """The command line. The module of a command is imported when the command is called."""
 
-from collections.abc import Callable
+import io
+import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import click
 
 from batchgate import __version__
-from batchgate_cli.exits import ALL_EXIT_CODES_HELP
+from batchgate_cli.exits import ALL_EXIT_CODES_HELP, Exit, error_as_json
 from batchgate_cli.groups import PlainGroup
 from batchgate_cli.interrupt import quiet_interrupt
 
@@ -23,6 +26,7 @@ COMMANDS: Final = {
     "policy": _Entry("policy", "Write, check and test policies, and show how and why they decide a job."),
     "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
     "jobs": _Entry("jobs", "List the jobs that the deployed gate holds, and why; approve or cancel them."),
+    "audit": _Entry("audit", "Export the record of decisions for auditors, and check an export."),
     "pause": _Entry(
         "pause",
         "Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.",
@@ -50,12 +54,38 @@ class _LazyGroup(PlainGroup):
         super().__init__(**attributes)
         self.commands = {name: click.Command(name, short_help=entry.help) for name, entry in COMMANDS.items()}
 
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **how: Any) -> Any:  # noqa: ANN401 - Click's own
+        """Run the command line; where its output is JSON, what Click itself reports is JSON, too."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace" if stream.errors == "strict" else None)
+        words = [*(sys.argv[1:] if args is None else args)]
+        if not asks_for_json(words):
+            return super().main(args, *rest, **how)
+        try:
+            code = super().main(args, *rest, **{**how, "standalone_mode": False})
+        except click.ClickException as error:
+            click.echo(error_as_json(error.format_message(), error.exit_code), err=True)
+            code = error.exit_code
+        except click.Abort:
+            click.echo(error_as_json("aborted", Exit.FAILED), err=True)
+            code = Exit.FAILED
+        sys.exit(int(code or 0))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Import the command that the arguments name."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, imported(name) if name and command else None, rest
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether the arguments have `--output json`, in any of the ways to write it; known before they are parsed."""
+    return any(
+        word in {"--output=json", "-ojson"} or (word in {"--output", "-o"} and value == "json")
+        for word, value in pairwise([*words, ""])
+    )
 
 
 def imported(name: str) -> click.Command:

@@ -1,5 +1,6 @@
 """The exit codes of every command, and how errors are shown."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -7,6 +8,7 @@ from enum import IntEnum
 import click
 
 from batchgate.errors import GateError, PolicyError, Problem, RefusedError
+from batchgate.jobs.model import Json
 from batchgate_cli.output import print_line, printable_line
 
 
@@ -80,29 +82,80 @@ def show_notes(notes: Sequence[str]) -> None:
 
 
 def show_error(message: str) -> None:
-    """Print an error. Further lines are indented, so that no text can pose as another message."""
+    """Print an error for people. Further lines are indented, so that no text can pose as another message."""
     first, *others = message.splitlines() or [""]
     print_line(f"batchgate: {printable_line(first)}", err=True)
     for line in others:
         print_line(f"  {printable_line(line)}", err=True)
 
 
+def problems_as_json(error: PolicyError) -> list[Json]:
+    """Every problem of a policy, for programs."""
+    return [
+        {
+            "file": problem.place.file if problem.place else None,
+            "line": problem.place.line if problem.place else None,
+            "column": problem.place.column if problem.place else None,
+            "path": problem.where,
+            "message": problem.message,
+        }
+        for problem in error.problems
+    ]
+
+
+def error_as_json(message: str, code: int, **members: Json) -> str:
+    """An error for programs: one object with one member, `error`."""
+    return json.dumps({"error": {"message": message, "exit_code": int(code), **members}}, indent=2)
+
+
+class OutcomeUnknownError(GateError):
+    """What was asked for may have been done, or still be done: the answer was lost."""
+
+
+def reported_as(error: GateError) -> Exit:
+    """The exit code of an error."""
+    match error:
+        case PolicyError():
+            return Exit.INVALID_POLICY
+        case RefusedError():
+            return Exit.REFUSED
+        case OutcomeUnknownError():
+            return Exit.NOT_KNOWN_YET
+        case _:
+            return Exit.FAILED
+
+
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Turn what batchgate reports into a message and an exit code."""
+    """Turn what batchgate reports into a message and an exit code; a JSON object where the output is JSON."""
     try:
         yield
     except PolicyError as error:
-        show_problems(error.problems, notes_of(error))
+        if _wants_json():
+            notes: list[Json] = [*notes_of(error)]
+            members: dict[str, Json] = {"problems": problems_as_json(error), "notes": notes}
+            click.echo(error_as_json(str(error), Exit.INVALID_POLICY, **members), err=True)
+        else:
+            show_problems(error.problems, notes_of(error))
         raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
-    except RefusedError as error:
-        show_error(str(error))
-        raise click.exceptions.Exit(Exit.REFUSED) from error
     except GateError as error:
-        show_error(str(error))
-        raise click.exceptions.Exit(Exit.FAILED) from error
+        raise _reported(error, reported_as(error)) from error
     except BrokenPipeError as error:  # whoever read the output has seen enough
         raise click.exceptions.Exit(Exit.FAILED) from error
     except OSError as error:
-        show_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
-        raise click.exceptions.Exit(Exit.FAILED) from error
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        raise _reported(GateError(text), Exit.FAILED) from error
+
+
+def _reported(error: GateError, code: Exit) -> click.exceptions.Exit:
+    if _wants_json():
+        members: dict[str, Json] = getattr(error, "members", {})
+        click.echo(error_as_json(str(error), code, **members), err=True)
+    else:
+        show_error(str(error))
+    return click.exceptions.Exit(code)
+
+
+def _wants_json() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.params.get("output") == "json"

@@ -1,7 +1,12 @@
-"""Click commands made from functions: the annotations of a function's parameters say what its options are."""
+"""Click commands made from functions: the annotations of a function's parameters say what its options are.
+
+A parameter whose type is a dataclass stands for the options that its fields declare; many commands share them. The
+first line of the class is their heading in the help.
+"""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
@@ -75,29 +80,70 @@ def command_group(help_text: str | None = None, epilog: str | None = None) -> Pl
     return PlainGroup(help=help_text, epilog=epilog, no_args_is_help=True)
 
 
+class _Command(click.Command):
+    """A command whose help lists shared options under a heading of their own."""
+
+    def __init__(self, name: str, sections: dict[str, str], **attributes: Any) -> None:  # noqa: ANN401 - Click's own
+        super().__init__(name, **attributes)
+        self.sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options into the command's help."""
+        records: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for each in self.get_params(ctx):
+            if isinstance(each, click.Argument):
+                continue
+            record = each.get_help_record(ctx)
+            if record is not None:
+                records.setdefault(self.sections.get(each.name or "", "Options"), []).append(record)
+        for heading, rows in records.items():
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+
 def _command(function: Callable[..., None], name: str, epilog: str | None) -> click.Command:
-    def call(**values: object) -> None:
+    declared = [*signature(function).parameters.values()]
+    shared: dict[str, Any] = {each.name: each.annotation for each in declared if is_dataclass(each.annotation)}
+
+    def call(**given: object) -> None:
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+        for key, kind in shared.items():
+            values[key] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
         try:
-            function(**{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()})
+            function(**values)
         except KeyboardInterrupt as error:
             sys.stderr.write("\nbatchgate: interrupted\n")
             raise click.exceptions.Exit(INTERRUPTED) from error
 
-    parameters = [_parameter(each) for each in signature(function).parameters.values()]
-    return click.Command(name, callback=call, params=parameters, help=getdoc(function), epilog=epilog)
+    parameters = [option for each in declared for option in _parameters(each)]
+    sections = {
+        field.name: (getdoc(kind) or "").partition("\n")[0].rstrip(".")
+        for kind in shared.values()
+        for field in fields(kind)
+    }
+    return _Command(name, sections, callback=call, params=parameters, help=getdoc(function), epilog=epilog)
 
 
-def _parameter(parameter: Parameter) -> click.Parameter:
-    annotation, declared = get_args(parameter.annotation)
+def _parameters(parameter: Parameter) -> Iterator[click.Parameter]:
+    if not is_dataclass(parameter.annotation):
+        yield _parameter(parameter.name, parameter.annotation, parameter.default)
+        return
+    for field in fields(parameter.annotation):
+        yield _parameter(field.name, field.type, Parameter.empty if field.default is MISSING else field.default)
+
+
+def _parameter(name: str, annotated: Any, default: Any) -> click.Parameter:  # noqa: ANN401 - annotations have no type
+    annotation, declared = get_args(annotated)
     kind, is_list = _type(annotation)
-    default = parameter.default
-    attributes = {"type": kind, "required": default is Parameter.empty, **declared.attributes}
+    attributes = {"type": kind, "required": default is Parameter.empty, "is_flag": kind is bool, **declared.attributes}
     if default is not Parameter.empty and not (is_list and default is None):
         attributes["default"] = default.value if isinstance(default, StrEnum) else default
     if declared.kind is click.Argument:
-        return click.Argument([parameter.name], nargs=-1 if is_list else 1, **attributes)
-    names = declared.names or (f"--{parameter.name.replace('_', '-')}",)
-    return click.Option([parameter.name, *names], multiple=is_list, is_flag=kind is bool, **attributes)
+        del attributes["is_flag"]
+        return click.Argument([name], nargs=-1 if is_list else 1, **attributes)
+    names = declared.names or (f"--{name.replace('_', '-')}",)
+    return click.Option([name, *names], multiple=is_list, **attributes)
 
 
 def _type(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - annotations have no type of their own

@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import click
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _WIDTH_OF_FILES = 1000
 """Columns of output that is not a terminal's: long lines stay whole."""
+
+_NARROWEST = 20
+"""Columns that are worth wrapping into."""
 
 Styled: TypeAlias = str | tuple[str, str]
 """Text, or text and its style: bold, dim, italic, a colour, or some of them with a space between."""
@@ -31,10 +34,49 @@ class Output(StrEnum):
 OutputOption = Annotated[Output, option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")]
 
 
+class Color(StrEnum):
+    """When output has colours."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+def set_color(color: Color) -> None:
+    """Have all that is printed from now on, by this process, have colours or not. AUTO: on terminals."""
+    wanted = {Color.ON: "FORCE_COLOR", Color.OFF: "NO_COLOR"}
+    if color in wanted:
+        for name in wanted.values():  # which Rich reads, too
+            os.environ.pop(name, None)
+        os.environ[wanted[color]] = "1"
+
+
+def has_color(*, err: bool = False) -> bool:
+    """Whether standard output (or error) has colours."""
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown"):
+        return False
+    return (sys.stderr if err else sys.stdout).isatty()
+
+
 def print_line(*parts: Styled, err: bool = False) -> None:
     """Print one line, with styles where it goes to a terminal."""
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
-    click.echo("".join(map(_styled, parts)), err=err, color=False if plain else None)
+    text = printable_in("".join(map(_styled, parts)), (sys.stderr if err else sys.stdout).encoding)
+    click.echo(text, err=err, color=has_color(err=err))
+
+
+_IN_ASCII: Final = str.maketrans("├└│─✓✗·", "|`|-+x.")
+
+
+def printable_in(text: str, encoding: str | None) -> str:
+    """Text that a stream of some encoding takes: other marks for ours, and ? for what else it does not have."""
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
+    return text
 
 
 def _styled(part: Styled) -> str:
@@ -45,6 +87,28 @@ def _styled(part: Styled) -> str:
     effects = {effect: True for effect in ("bold", "dim", "italic") if effect in words}
     colour = next(iter(words - effects.keys()), None)
     return click.style(text, fg=colour, **effects) if words else text
+
+
+def screen_width() -> int | None:
+    """Columns of standard output's terminal; None where it is none, and lines stay whole."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def hanging(start: str, text: str, width: int | None, style: str = "") -> "list[list[Styled]]":
+    """Text whose further lines begin where its first does."""
+    text = printable_line(text)
+    room = 0 if width is None else width - len(start)
+    if width is None or len(text) <= room or room < _NARROWEST:
+        return [[start, (text, style)]]
+    import textwrap
+
+    first, *others = textwrap.wrap(text, room, break_on_hyphens=False)
+    lines: list[list[Styled]] = [[start, (first, style)]]
+    for each in others:
+        lines.append([" " * len(start), (each, style)])  # noqa: PERF401 - whose type mypy does not find
+    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +146,10 @@ def _drawn(tree: Tree) -> "rich.tree.Tree":
     from rich.text import Text
     from rich.tree import Tree as Drawn
 
-    drawn = Drawn(Text.assemble(*tree.label), guide_style="dim")
+    label = [each if isinstance(each, tuple) else (each, "") for each in tree.label]
+    encoding = sys.stdout.encoding
+    texts = [(printable_in(text, encoding), style) for text, style in label]
+    drawn = Drawn(Text.assemble(*texts), guide_style="dim")
     drawn.children = [_drawn(branch) for branch in tree.branches]
     return drawn
 
@@ -95,13 +162,6 @@ def text_console() -> "Console":
     if not console.is_terminal:
         console.width = _WIDTH_OF_FILES
     return console
-
-
-def errors_console() -> "Console":
-    """Standard error; made anew so that a redirected stderr is seen."""
-    from rich.console import Console
-
-    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def printable_line(text: str) -> str:

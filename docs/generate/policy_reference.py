@@ -40,7 +40,7 @@ DOCS = Path(__file__).resolve().parents[1]
 PAGE = DOCS / "policy-reference.md"
 SCHEMA_FILE = DOCS / "policy.schema.json"
 
-SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals")
 
 _MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _EXITS: Mapping[Exit, str] = {
@@ -48,8 +48,8 @@ _EXITS: Mapping[Exit, str] = {
     Exit.FAILED: "failed: for example, a file can't be read, or AWS does not respond",
     Exit.USAGE: "wrong usage of the command",
     Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
-    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`, or a replay changed what"
-    " `--fail-on` names",
+    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`, or a replay "
+    "changed what `--fail-on` names",
     Exit.INTERRUPTED: "interrupted",
 }
 

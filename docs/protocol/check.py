@@ -78,6 +78,8 @@ class Outcome:
 
 CORE = "-DMARKS=0 -DBARS=0 -DPERSON=0"
 ALONE = f"-DREVIEWS=1 {CORE}"
+APPROVED = f"-DAPPROVALS=1 -DCONSOLE=0 -DENDS=0 {CORE}"
+TWO_CALLERS = f"-DREVIEWS=1 -DCONSOLE=0 -DENDS=0 {CORE} -DAPPROVALS=2"
 
 CONFIGURATIONS = (
     Configuration(
@@ -101,6 +103,19 @@ CONFIGURATIONS = (
     Configuration(
         "NoSuchJob for long", "and then S3 shows it again, one review at a time", "-DHIDES=3 -DREVIEWS=1", quick=True
     ),
+    Configuration("approvals", "one person approves; two reviews, the core without console", APPROVED),
+    Configuration("who may approve", "two callers of every kind, one review at a time", TWO_CALLERS, quick=True),
+    Configuration(
+        "approvals with the rest",
+        "one person approves; cancellations by people, console, pause, breaker, shadow, adoption, one review at a time",
+        "-DREVIEWS=1 -DAPPROVALS=1",
+    ),
+    Configuration(
+        "approvals, sweep alone",
+        "the sweep counts them, and ends",
+        f"-DSWEEP_ALONE=1 -DAPPROVALS=1 {ALONE}",
+        quick=True,
+    ),
     Configuration("no late effects", "and then no alarm", f"-DON_TIME=1 {CORE}"),
     Configuration("effects after 15 minutes", "the settled row's alarm", f"-DTOO_LATE=1 {CORE}"),
 )
@@ -117,7 +132,7 @@ RULES = (
     Rule("EVALUATE_AGAIN", "An expired claim is evaluated afresh, never simply finished", ALONE),
     Rule("MAYBE_SENT", "Whoever takes over an expired claim sets maybe_sent", ALONE),
     Rule("ONE_WAY", "A verdict against the direction of a claim that may have been sent is a hold", ALONE),
-    Rule("ONE_WAY_PEOPLE", "... for people's commands too", "-DREVIEWS=1 -DMARKS=0 -DBARS=0"),
+    Rule("ONE_WAY_PEOPLE", "... for people's cancellations too", "-DREVIEWS=1 -DMARKS=0 -DBARS=0"),
     Rule("KEEP_DIRECTION", "A withdrawal keeps the direction while an earlier claim may have been sent", ALONE),
     Rule("LEFT_TO_LEASE", "After an unclear answer the claim is left to its lease, not withdrawn", ALONE),
     Rule("CERTAIN_ONLY", "After an unclear cancel, a running job is not settled by the owner", ALONE),
@@ -165,8 +180,40 @@ RULES = (
     Rule("KNOWN_TIME", "Time counts only while all that stands in the way is known", f"-DEXPIRY=1 {ALONE}"),
     Rule("ONE_CHANCE", "After an outage one review comes before a cancellation for age", f"-DEXPIRY=1 {ALONE}"),
     Rule("GRACE_FIRST", "A violation cancels only when its grace is over", f"-DGRACE=1 {ALONE}"),
+    Rule("APPENDED_ON_REV", "An approval is appended on rev, too ...", f"-DREVIEWS=1 {APPROVED}"),
+    Rule("CLAIM_UNTOUCHED", "... and leaves a claim as it is", f"-DREVIEWS=1 {APPROVED}"),
+    Rule("APPROVAL_DUE", "With an approval, due_at becomes now", f"-DREVIEWS=1 {APPROVED}"),
+    Rule("APPROVALS_KEPT", "A hold keeps the approvals ...", f"-DREVIEWS=1 {APPROVED}"),
+    Rule(
+        "KEPT_BY_OWNER",
+        "... and so does the owner of a claim, of approvals during its lease",
+        f"-DREVIEWS=1 {APPROVED}",
+    ),
+    Rule(
+        "OWNER_AGAIN",
+        "The owner of a claim to which an approval was appended writes again ...",
+        f"-DREVIEWS=1 {APPROVED}",
+    ),
+    Rule("OWN_CLAIM_ONLY", "... only over its own claim", APPROVED),
+    Rule("BY_DIGEST", "An approval counts only for the job that it names by its digest ...", f"-DREVIEWS=1 {APPROVED}"),
+    Rule("OWN_SNAPSHOT", "... which is that of the review's own snapshot", f"-DREVIEWS=1 {APPROVED}"),
+    Rule("AS_SHOWN", "An approval has the digest of the job as it was shown", f"-DREVIEWS=1 {APPROVED}"),
+    Rule("ONE_PERSON", "One person counts once, whatever the session", TWO_CALLERS),
+    Rule("WHO_MAY", "Whoever may not approve does not count", TWO_CALLERS),
+    Rule("NOT_REQUESTER", "The requester does not count where the policies say so ...", TWO_CALLERS),
+    Rule("REQUESTER_KNOWN", "... and nobody does until it is known who that is", TWO_CALLERS),
+    Rule("HOLDS_ONLY", "Approvals lift holds, and no cancellation", f"-DREVIEWS=1 {APPROVED}"),
 )
-QUICK_RULES = ("CLAIM_FIRST", "MAYBE_SENT", "ONE_WAY", "WAIT_15", "DUE_CLAIM", "PAUSE_IN_CLAIM")
+QUICK_RULES = (
+    "CLAIM_FIRST",
+    "MAYBE_SENT",
+    "ONE_WAY",
+    "WAIT_15",
+    "DUE_CLAIM",
+    "PAUSE_IN_CLAIM",
+    "BY_DIGEST",
+    "KEPT_BY_OWNER",
+)
 
 
 class ToolMissingError(Exception):

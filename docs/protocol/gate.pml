@@ -3,9 +3,10 @@
  * README.md beside this file has the protocol's table and rules; check.py runs this model through spin, whole and
  * with each rule taken out in turn. Names are those of functions/batchgate/gate/state.py and protocol.py.
  *
- * What may happen, in any order and any number of times: reviews by events, by the sweep and by people's commands,
- * at once; crashes between any two effects; an update that is lost, refused, throttled, answered late or not at all,
- * or that takes effect late; facts, policies and windows that change; pause, breaker, shadow; people in the console.
+ * What may happen, in any order and any number of times: reviews by events, by the sweep and for people who cancel,
+ * at once; approvals that are appended; a job that changes; crashes between any two effects; an update that is lost,
+ * refused, throttled, answered late or not at all, or that takes effect late; facts, policies and windows that change;
+ * pause, breaker, shadow; people in the console.
  *
  * How time and numbers are kept out of the states:
  *   rev          stale[p]: somebody else wrote STATE since p read or wrote it, so p's next condition fails. A write
@@ -16,6 +17,9 @@
  *   attempt      no count: updates whose sender stopped waiting are two bits, late_ready and late_cancel.
  *   facts        are anything at each look; whether 5 seconds or the window's end came before the send is anything too.
  *   pause, breaker are on or off at each look at them.
+ *   digest       the job is one of two, and may become the other and the first again. Two callers approve: a person who
+ *                may, and a second who is another such person, the same person in another session, the requester, or
+ *                nobody who may. Without APPROVALS, `good` is what policies or people approve.
  */
 
 /* What a configuration has in it. */
@@ -23,7 +27,10 @@
 #define REVIEWS 2      /* at once: the sweep's and an event's, the third an event's too */
 #endif
 #ifndef PERSON
-#define PERSON 1       /* any of them may be a person's command instead */
+#define PERSON 1       /* any of them may be a person's cancellation instead */
+#endif
+#ifndef APPROVALS
+#define APPROVALS 0    /* so many callers approve, at once with all reviews */
 #endif
 #ifndef CONSOLE
 #define CONSOLE 1      /* somebody confirms or cancels in the console */
@@ -118,6 +125,21 @@
 #define REOPENED          47
 #define REOPENED_UNSENT   48
 #define CLOCKS            49
+#define APPENDED_ON_REV   50
+#define CLAIM_UNTOUCHED   51
+#define APPROVAL_DUE      52
+#define APPROVALS_KEPT    53
+#define KEPT_BY_OWNER     54
+#define OWNER_AGAIN       55
+#define OWN_CLAIM_ONLY    56
+#define BY_DIGEST         57
+#define OWN_SNAPSHOT      58
+#define AS_SHOWN          59
+#define ONE_PERSON        60
+#define WHO_MAY           61
+#define NOT_REQUESTER     62
+#define REQUESTER_KNOWN   63
+#define HOLDS_ONLY        64
 
 mtype = { none, held, claimed, settled };                 /* STATE's state; none: there is no item */
 mtype = { nothing, approve, cancel, hold };               /* directions and verdicts */
@@ -129,6 +151,7 @@ mtype = { no_reason, ours, theirs };                      /* the reason on the j
 mtype = { good, window_closed, violated, unknown, forbidden, shadow, adopted };   /* what facts and policies come to */
 mtype = { done_200, refused, throttled };                 /* what S3 answered */
 mtype = { sweep, event_review, person };
+mtype = { colleague, same_person, requester, outsider };  /* who the second caller is */
 
 /* STATE in the ledger. `direction` is nothing unless an update may have been sent. */
 mtype state = none, direction = nothing, outcome = nothing, verdict = nothing;
@@ -137,6 +160,8 @@ byte held_for;                       /* for known reasons: 0 never, 1 held, 2 lo
 bit owes_chance;                     /* the last hold was not for known reasons: no time counts until a review holds for such */
 byte missing;                        /* S3 said NoSuchJob: 1 lately, 2 minutes ago, and has not shown the job since */
 bit ungated;                         /* what is held or claimed did not ask for confirmation */
+bit by_first[2], by_second[2];       /* the approvals, by caller and digest */
+bit due_now;                         /* due_at is not later than now */
 
 /* S3, and updates under way */
 mtype job = New, reason = no_reason;
@@ -144,13 +169,21 @@ bit gated = (GATING != 1);           /* whether it asks for confirmation in trut
 bit date, date_survives, we_know;    /* SuspendedDate is there; it stays after Suspended; the setting says so */
 byte unseen;                         /* S3 does not show the job: 0 not yet, 1 now, 2 it did not for a while */
 bit grace_over = !GRACE;             /* SuspendedDate and the clock */
+bit digest;                          /* which of two jobs it is now: everything but status, dates and progress */
 mtype asked[3] = nothing;            /* what p asked of S3 and waits for; then S3's answer */
 bit late_ready, late_cancel;
 
-/* The reviews under way */
-bit busy[3], stale[3];
+/* What the policies want of approvals; with a second caller who is the requester, `not_requester` too */
+mtype second = nothing;
+bit two_wanted;
+bit requester_known;                 /* CloudTrail has the job's record */
+
+/* The reviews under way, and the approval (2) */
+bit busy[3];
+byte stale[3];                       /* 1: only approvals were appended to p's own claim; 2: whatever else was written */
+bit owns[3];                         /* p wrote a claim, and no end or hold over it yet */
 bit own_lease[3];                    /* p claimed, and its own lease is not over */
-typedef Read { mtype state, direction, job, reason; bit lease_live, over_15, date };
+typedef Read { mtype state, direction, job, reason; bit lease_live, over_15, date, digest, counted };
 Read read[3];                        /* what p read of STATE and of S3 */
 #define s_state     read[p].state
 #define s_direction read[p].direction
@@ -159,11 +192,16 @@ Read read[3];                        /* what p read of STATE and of S3 */
 #define d_job       read[p].job
 #define d_reason    read[p].reason
 #define d_date      read[p].date
+#define d_digest    read[p].digest
+#define d_counted   read[p].counted  /* the digest whose approvals p counts */
 
 /* What only the promises look at */
 bit we_readied, we_cancelled, they_readied, they_cancelled, alarm, truly_held, acted;
 mtype told = nothing;
 bit from_claim;
+bit first_saw[2], second_saw[2];     /* what each caller saw and approved */
+bit not_counted;                     /* an approval was appended since a review counted them */
+bit given_up;                        /* an owner knew S3's answer, and did not write it */
 
 /* Does the job ask for confirmation, as far as p can know? (jobs/model.py: asks_for_confirmation) */
 #if GATING == 0
@@ -175,6 +213,18 @@ bit from_claim;
   ((we_know || !RULE(DATE_BY_SETTING)) && (d_job == Running || d_job == Finished) -> asks_not : asks_unknown))
 #endif
 #define REOPENS (RULE(REOPENED) && (outcome != applied && !maybe_sent || !RULE(REOPENED_UNSENT)))
+
+/* Which approvals of a job count (policy/evaluate.py), and which should. `any` of the digests, without that rule. */
+#define GAVE(who_gave, d) (who_gave[d] || !RULE(BY_DIGEST) && who_gave[1 - d])
+#define SECOND_COUNTS(d) (GAVE(by_second, d) && (second == colleague \
+  || second == same_person && (!GAVE(by_first, d) || !RULE(ONE_PERSON)) || second == outsider && !RULE(WHO_MAY) \
+  || second == requester && (!requester_known && !RULE(REQUESTER_KNOWN) || !RULE(NOT_REQUESTER))))
+#define ENOUGH(d) (APPROVALS && (second != requester || requester_known || !RULE(REQUESTER_KNOWN)) && \
+  GAVE(by_first, d) + SECOND_COUNTS(d) > two_wanted)
+#define TRULY_ENOUGH(d) (APPROVALS && (second != requester || requester_known) && \
+  (first_saw[d] || second == same_person && second_saw[d]) + (second == colleague && second_saw[d]) > two_wanted)
+#define COUNTS_RIGHT (RULE(AS_SHOWN) && RULE(OWN_SNAPSHOT))   /* else promise 1 breaks, too: that is the one to look for */
+#define LOST(d) (COUNTS_RIGHT && (first_saw[d] != by_first[d] || second_saw[d] != by_second[d]))
 
 #if SWEEP_ALONE
 #define ACTED acted = 1
@@ -205,7 +255,8 @@ bit from_claim;
 #define WORK ( \
      job == Suspended && unseen != 1 && (state == none || LEASE_OVER && due || state == settled && announced && (REOPENS || !alarm)) \
   || (ENDED || unseen == 1) && (state == held || LEASE_OVER) && due && !CANCEL_MAY_COME && missing != 1 \
-  || state == settled && !announced && due)
+  || state == settled && !announced && due \
+  || APPROVALS && job == Suspended && state == held && due_now && not_counted)
 
 /* Where a job may be left: not ready yet, held with somebody to look again, ended and told of, or none of the gate's. */
 #define AT_REST ( \
@@ -216,20 +267,30 @@ bit from_claim;
 
 /* Whoever else is at work will find its condition failed: it can do nothing more, so what it read is forgotten. */
 #define CONDITIONS_HOLD (RULE(ON_REV) && RULE(OWN_ID))
-inline forget(q) { read[q].state = 0; read[q].direction = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0; read[q].date = 0 }
-inline overtake(q) {
+inline forget(q) {
+  read[q].state = 0; read[q].direction = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0;
+  read[q].date = 0; read[q].digest = 0; read[q].counted = 0
+}
+inline overtake(q, only_appended) {
   if
-  :: busy[q] && q != p -> stale[q] = 1; if :: CONDITIONS_HOLD -> forget(q) :: else fi
+  :: busy[q] && q != p && only_appended && owns[q] && stale[q] != 2 -> stale[q] = 1
+  :: busy[q] && q != p && !(only_appended && owns[q] && stale[q] != 2) ->
+     stale[q] = 2; owns[q] = 0; if :: CONDITIONS_HOLD && (q != 2 || RULE(APPENDED_ON_REV)) -> forget(q) :: else fi
   :: else
   fi
 }
-inline wrote() { overtake(0); overtake(1); overtake(2); stale[p] = 0 }
+inline wrote() { overtake(0, 0); overtake(1, 0); overtake(2, 0); stale[p] = 0 }
+inline appended() { overtake(0, 1); overtake(1, 1); overtake(2, 1); stale[p] = 0 }
+inline drop_approvals() { by_first[0] = 0; by_first[1] = 0; by_second[0] = 0; by_second[1] = 0 }
+
+/* The owner of a claim to which approvals were appended reads it again and writes over it, with the approvals. */
+#define OVERTAKEN (stale[p] == 2 && RULE(OWN_CLAIM_ONLY) || stale[p] == 1 && !RULE(OWNER_AGAIN))
 
 inline describe() {
   if
   :: job == Gone || unseen == 1 -> d_job = Gone; d_reason = no_reason
   :: HIDES == 1 && job != New -> d_job = Gone; d_reason = no_reason
-  :: !(job == Gone || unseen == 1) -> d_job = job; d_reason = reason; d_date = date
+  :: !(job == Gone || unseen == 1) -> d_job = job; d_reason = reason; d_date = date; d_digest = digest
   fi
 }
 
@@ -281,13 +342,14 @@ inline read_own_end(sent) {
 
 proctype Review(byte p; mtype usual) {
   mtype who = usual, d_facts, v, end, end_verdict;
-  bit un, expired, marked, unasked;
+  bit un, expired, marked, unasked, lifted;
 
 idle: /* 1. read STATE */
   atomic {
     !(state == settled && announced && !(TOO_LATE && CONTRADICTS(job, reason) && !alarm) && job != Suspended) &&
       (!SWEEP_ALONE || WORK) ->
     busy[p] = 1; acted = 0; s_state = state; s_direction = direction;
+    if :: !RULE(OWN_SNAPSHOT) -> d_counted = digest :: else fi;
     if :: PERSON -> who = person :: skip fi
   };
 
@@ -295,7 +357,8 @@ idle: /* 1. read STATE */
   atomic {
     if :: stale[p] && CONDITIONS_HOLD -> printf("%e: somebody else wrote first\n", who); goto rest :: else fi;
     d_step { s_lease_live = lease_live; s_over_15 = over_15 };
-    describe(); printf("%e: reads %e, S3 says %e\n", who, s_state, d_job)
+    describe(); if :: RULE(OWN_SNAPSHOT) -> d_counted = d_digest :: else fi;
+    printf("%e: reads %e, S3 says %e\n", who, s_state, d_job)
   };
 
   /* 2. the table */
@@ -362,23 +425,26 @@ idle: /* 1. read STATE */
     :: MARKS -> d_facts = shadow
     :: MARKS -> d_facts = adopted
     fi;
-    v = hold;
+    v = hold; lifted = (ENOUGH(d_counted) && D_ASKS == asks && (d_facts != forbidden || !RULE(HOLDS_ONLY)));
     if
-    :: who == person -> if :: D_ASKS == asks -> v = approve :: v = cancel fi
+    :: who == person -> v = cancel
     :: who != person && s_state == claimed && !RULE(EVALUATE_AGAIN) -> v = s_direction
     :: else ->
        if
        :: d_facts == forbidden && (grace_over || D_ASKS == asks_not || !RULE(GRACE_FIRST)) -> v = cancel
-       :: d_facts == good && D_ASKS == asks -> v = approve
-       :: EXPIRY && D_ASKS == asks && held_for >= 2 && !(owes_chance && RULE(ONE_CHANCE)) && s_state != none && (d_facts == violated || d_facts == window_closed ||
+       :: (d_facts == good || lifted) && D_ASKS == asks -> v = approve
+       :: EXPIRY && !lifted && D_ASKS == asks && held_for >= 2 && !(owes_chance && RULE(ONE_CHANCE)) && s_state != none && (d_facts == violated || d_facts == window_closed ||
             d_facts == unknown && !RULE(EXPIRY_KNOWN) || d_facts == good && !RULE(EXPIRY_FRESH)) ->
           v = cancel; expired = 1
-       :: d_facts == shadow && !RULE(SHADOW_HOLDS) || d_facts == adopted && !RULE(ADOPTED_HELD) ->
+       :: !lifted && d_facts == shadow && !RULE(SHADOW_HOLDS) || !lifted && d_facts == adopted && !RULE(ADOPTED_HELD) ->
           if :: D_ASKS == asks -> v = approve :: v = cancel fi
        :: else
        fi
     fi;
     printf("%e: facts and policies say %e, verdict %e\n", who, d_facts, v);
+    PROMISE(who == person || v != hold || d_facts == forbidden || D_ASKS != asks || !TRULY_ENOUGH(d_digest) || !COUNTS_RIGHT,
+      "BROKEN 2 a job that enough people approved is held\n");
+    lifted = 0;
     if
     :: D_ASKS != asks && v != cancel ->                                  /* nothing written, or reported once it runs */
        if
@@ -394,14 +460,16 @@ idle: /* 1. read STATE */
     :: v != hold && s_direction != nothing && s_direction != v && RULE(ONE_WAY) &&
          (who != person || RULE(ONE_WAY_PEOPLE)) ->
        printf("%e: not against what may have been sent; alarm\n", who); marked = 1;
+       PROMISE(!given_up, "BROKEN 2 a job is held for an update that was surely not sent\n");
        unasked = (D_ASKS == asks_not); forget(p); goto write_hold
     :: else
     fi;
-    PROMISE(who == person || d_facts != shadow && d_facts != adopted,
+    PROMISE(who == person || TRULY_ENOUGH(d_digest) || d_facts != shadow && d_facts != adopted,
       "BROKEN 4 a claim for a job in shadow, or created before the deploy\n");
     PROMISE(v == approve || d_job == Suspended || !gated, "BROKEN 4 a cancellation of a job that asks for confirmation, and is not Suspended\n");
     PROMISE(v == cancel || d_job == Suspended, "BROKEN 1 an approval of a job that S3 did not say is Suspended\n");
-    PROMISE(v == cancel || who == person || d_facts == good, "BROKEN 1 an approval that the policies do not give\n");
+    PROMISE(v == cancel || d_facts == good || d_facts != forbidden && TRULY_ENOUGH(d_digest),
+      "BROKEN 1 an approval that neither the policies nor enough people give\n");
     PROMISE(v == approve || who == person || d_facts != forbidden || grace_over || D_ASKS == asks_not,
       "BROKEN 4 a cancellation before its grace is over\n");
     PROMISE(v == approve || who == person || d_facts == forbidden ||
@@ -430,6 +498,7 @@ idle: /* 1. read STATE */
     d_step {
       maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT)); reopen();
       state = claimed; direction = v; ungated = unasked && GATING == 2; missing = 0; lease_live = 1; own_lease[p] = 1; over_15 = 0; due = RULE(DUE_CLAIM); wrote();
+      owns[p] = (APPROVALS > 0); due_now = 0; not_counted = 0; given_up = 0;
       printf("%e: claims %e\n", who, v)
     }
   };
@@ -454,7 +523,7 @@ send: /* 3. facts, lease and window still hold */
        printf("%e: sends %e\n", who, v);
        PROMISE(!(v == cancel && we_readied) && !(v == approve && we_cancelled),
          "BROKEN 3 an update against one that took effect\n");
-       PROMISE(state == claimed && lease_live && !stale[p], "BROKEN 1 an update without a live claim\n");
+       PROMISE(state == claimed && lease_live && stale[p] != 2, "BROKEN 1 an update without a live claim\n");
        asked[p] = v
     :: else -> goto withdraw
     fi
@@ -498,9 +567,10 @@ after_refusal: /* this update had no effect; an earlier one, maybe_sent, may */
 withdraw: /* surely not sent, or surely refused: the claim is given back, due now */
   atomic {
     if
-    :: stale[p] -> printf("%e: somebody else wrote first\n", who); goto rest
-    :: !stale[p] -> d_step {
-         state = held; lease_live = 0; due = RULE(DUE_HOLD);
+    :: OVERTAKEN -> printf("%e: somebody else wrote first\n", who); given_up = (stale[p] == 1); goto rest
+    :: !OVERTAKEN -> d_step {
+         if :: stale[p] && !RULE(KEPT_BY_OWNER) -> drop_approvals() :: else fi;
+         state = held; lease_live = 0; due = RULE(DUE_HOLD); due_now = (APPROVALS > 0); owns[p] = 0;
          if :: maybe_sent && RULE(KEEP_DIRECTION) :: else -> direction = nothing; maybe_sent = 0; over_15 = 0 fi;
          if :: EXPIRY -> owes_chance = 1 :: else fi;
          wrote()
@@ -531,6 +601,7 @@ write_hold:
          maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT)); reopen();
          if :: !maybe_sent -> direction = nothing; over_15 = 0 :: else fi;
          state = held; lease_live = 0; due = RULE(DUE_HOLD); missing = 0; ungated = unasked && GATING == 2;
+         due_now = 0; not_counted = 0; if :: !RULE(APPROVALS_KEPT) -> drop_approvals() :: else fi;
          if
          :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1; owes_chance = 0
          :: EXPIRY && marked -> owes_chance = 1
@@ -553,8 +624,8 @@ settle: /* 4. conditional, and final */
     fi;
     if
     :: ACTED; printf("%e: crashes\n", who); goto rest
-    :: stale[p] && RULE(ON_REV) -> printf("%e: somebody else wrote first\n", who); goto rest
-    :: !stale[p] || !RULE(ON_REV) ->
+    :: OVERTAKEN && RULE(ON_REV) -> printf("%e: somebody else wrote first\n", who); given_up = (stale[p] == 1); goto rest
+    :: !OVERTAKEN || !RULE(ON_REV) ->
        PROMISE(state != settled, "BROKEN 3 settled twice\n");
        if
        :: state == held && end == applied && !un -> alarm = 1; printf("%e: alarm, it took effect after a hold\n", who)
@@ -566,6 +637,8 @@ settle: /* 4. conditional, and final */
          state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
          direction = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0;
          lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0; owes_chance = 0;
+         owns[p] = 0; due_now = 0; not_counted = 0; given_up = 0; digest = 0; drop_approvals();   /* kept, and of no more use */
+         first_saw[0] = 0; first_saw[1] = 0; second_saw[0] = 0; second_saw[1] = 0;
          forget(p); d_facts = 0; v = 0; end = 0; end_verdict = 0;
          from_claim = 0; printf("%e: settles %e %e\n", who, outcome, verdict)
        };
@@ -592,11 +665,45 @@ rest:
     PROMISE(!SWEEP_ALONE || acted || !WORK || s_state != state && s_state != 0,
       "BROKEN 2 the sweep finds work, does nothing, and would for ever\n");
     d_step {
-      busy[p] = 0; stale[p] = 0; own_lease[p] = 0; forget(p); who = usual; d_facts = 0; v = 0; end = 0; end_verdict = 0; un = 0; expired = 0; marked = 0; unasked = 0
+      busy[p] = 0; stale[p] = 0; own_lease[p] = 0; owns[p] = 0; forget(p); who = usual; d_facts = 0; v = 0; end = 0; end_verdict = 0; un = 0; expired = 0; marked = 0; unasked = 0
     };
     goto idle
   }
 }
+
+#if APPROVALS
+/* Somebody approves. The review that follows in the same invocation is like any other. */
+proctype Approval(byte p) {
+  mtype who = person;
+
+idle: /* reads STATE and describes: the job is the one that the caller was shown */
+  atomic {
+    job == Suspended && state != settled -> busy[p] = 1; s_state = state; s_direction = direction; d_digest = digest
+  };
+
+  atomic {
+    if
+    :: stale[p] && RULE(APPENDED_ON_REV) -> printf("%e: somebody else wrote first\n", who)
+    :: !stale[p] || !RULE(APPENDED_ON_REV) -> d_step {
+         if
+         :: stale[p] -> state = (s_state == none -> held : s_state); direction = s_direction
+         :: !stale[p] && (state == none || !RULE(CLAIM_UNTOUCHED)) -> state = held; lease_live = 0
+         :: else
+         fi
+       };
+       if
+       :: by_first[d_digest] = 1; first_saw[d_digest] = 1; printf("a person who may: approves job %d\n", d_digest)
+       :: APPROVALS == 2 -> by_second[d_digest] = 1; second_saw[d_digest] = 1; printf("%e: approves job %d\n", second, d_digest)
+       :: !RULE(AS_SHOWN) ->
+          by_first[d_digest] = 1; first_saw[1 - d_digest] = 1; printf("a person who may: approves job %d, shown before\n", 1 - d_digest)
+       fi;
+       d_step { due = 1; due_now = RULE(APPROVAL_DUE); not_counted = 1; ACTED; appended() }
+    fi;
+    d_step { busy[p] = 0; stale[p] = 0; forget(p) };
+    goto idle
+  }
+}
+#endif
 
 #define LEAVES_SUSPENDED date = date && date_survives
 
@@ -625,6 +732,9 @@ active proctype World() {
     if :: date_survives = 1; if :: we_know = 1 :: skip fi :: skip fi
   };
 #endif
+#if APPROVALS == 2
+  atomic { if :: second = colleague; two_wanted = 1 :: second = same_person; two_wanted = 1 :: second = requester :: second = outsider fi };
+#endif
 end: do
   :: d_step { job == New && gated -> job = Suspended; date = (GATING == 2); ACTED; printf("S3: the job is Suspended\n") }
   :: d_step { job == New && !gated -> job = Running; ACTED; printf("S3: the job runs\n") }
@@ -651,6 +761,10 @@ end: do
 #if HIDES >= 2
   :: d_step { unseen == 0 && job != New -> unseen = 1; ACTED; printf("S3: does not show the job\n") }
   :: d_step { unseen == 1 -> unseen = 2; ACTED; printf("S3: shows the job again\n") }
+#endif
+#if APPROVALS
+  :: d_step { OPEN && job == Suspended -> digest = 1 - digest; ACTED; printf("requester: the job is now job %d\n", digest) }
+  :: d_step { second == requester && !requester_known -> requester_known = 1; ACTED; printf("CloudTrail: has the requester\n") }
 #endif
 #if EXPIRY
   :: d_step { held_for == 1 && !owes_chance -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
@@ -684,6 +798,11 @@ active proctype Monitor() {
 end: do
   :: atomic { !busy[0] && !busy[1] && !busy[2] && !(state == claimed && lease_live) && !CANCEL_MAY_COME &&
          !WORK && !AT_REST && missing != 1 && unseen != 1 -> printf("BROKEN 2 nobody would ever look again\n"); assert(false) }
+#if APPROVALS
+  :: atomic { OPEN && (LOST(0) || LOST(1)) -> printf("BROKEN 2 an approval of an open job is lost\n"); assert(false) }
+  :: atomic { not_counted && !due_now && job == Suspended && (state == held || LEASE_OVER) && !busy[0] && !busy[1] && !busy[2] ->
+       printf("BROKEN 2 an approval was appended, and nobody would look soon\n"); assert(false) }
+#endif
   od
 }
 
@@ -694,5 +813,8 @@ init { atomic {
 #endif
 #if REVIEWS > 2
   run Review(2, event_review);
+#endif
+#if APPROVALS
+  run Approval(2);
 #endif
 } }

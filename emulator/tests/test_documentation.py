@@ -39,7 +39,7 @@ def run_on_a_clean_machine(directory: Path, *command: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, *command],
         cwd=directory,
-        env={**without_settings(), "HOME": str(directory)},
+        env={**without_settings(), "HOME": str(directory), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         timeout=60,

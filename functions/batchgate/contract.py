@@ -19,6 +19,23 @@ GATE_PARAMETER: Final = "/batchgate/gate"
 ROLE_PATH: Final = "/batchgate/"
 """The path of all roles of a gate, before the Region: `/batchgate/eu-central-1/`. Guard rails name the roles by it."""
 
+API_STAGE: Final = "$default"
+"""The only stage of the API that people decide through: its URL has no path of its own."""
+
+API_ROUTES: Final = (
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{id}"),
+    ("POST", "/jobs/{id}/approvals"),
+    ("POST", "/jobs/{id}/cancellation"),
+    ("GET", "/decisions"),
+    ("GET", "/policies/{version}"),
+    ("GET", "/pause"),
+    ("PUT", "/pause"),
+    ("DELETE", "/pause"),
+    ("GET", "/status"),
+)
+"""Method and path of each of its routes, which docs/openapi.yaml describes. Each is a permission of its own."""
+
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
 """A setting about something that AWS does not document: `unknown` until it was tried in an account."""
 
@@ -55,6 +72,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         suspended_date_survives: The deployment's setting.
         untagged_answer_lacks_tags: The deployment's setting.
         sweep_minutes: How often a sweep is started.
+        api_url: The API that people decide through, without a slash at the end.
         ledger_table: The ledger's table.
         queue_url: Job events that wait for their review.
         unreviewed_url: Dead letters: events that the gate failed on.
@@ -74,6 +92,7 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     suspended_date_survives: Unverified = "unknown"
     untagged_answer_lacks_tags: Unverified = "unknown"
     sweep_minutes: int = 1
+    api_url: str = ""
     ledger_table: str
     queue_url: str = ""
     unreviewed_url: str = ""
@@ -108,8 +127,10 @@ class Variable(StrEnum):
 
     ADOPT_EXISTING = "BATCHGATE_ADOPT_EXISTING"
     APPCONFIG = "BATCHGATE_APPCONFIG"
+    CHAT = "BATCHGATE_CHAT"
     CIRCUIT_BREAKER = "BATCHGATE_CIRCUIT_BREAKER"
     EVENT_BUS = "BATCHGATE_EVENT_BUS"
+    LEDGER_RETENTION_DAYS = "BATCHGATE_LEDGER_RETENTION_DAYS"
     LEDGER_TABLE = "BATCHGATE_LEDGER_TABLE"
     POLICY_FILE = "BATCHGATE_POLICY_FILE"
     SUSPENDED_DATE_SURVIVES = "BATCHGATE_SUSPENDED_DATE_SURVIVES"

@@ -144,6 +144,25 @@ hostile = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_s
 )
 
 
+def test_people_are_named_and_their_names_stay_in_their_fields() -> None:
+    """Who decided, what they lifted, whom the job waits for, who created it: printable ASCII, as many as fit."""
+    ana, strange = "arn:aws:iam::123456789012:user/ana", "arn:\x1b[2J\u202e"
+    review = replace(
+        APPROVED,
+        people=(ana, strange),
+        lifted=("by-hand", "unmatched"),
+        awaiting="1 of 2 approvals",
+        requester=strange,
+    )
+    said = msgspec.to_builtins(DecisionEvent.of(review))
+    assert (said["people"][0], said["lifted"], said["awaiting"]) == (ana, ["by-hand", "unmatched"], "1 of 2 approvals")
+    for text in (*said["people"], said["requester"]):
+        assert text.isascii()
+        assert text.isprintable()
+    many = DecisionEvent.of(replace(review, people=tuple(f"arn:{number}" for number in range(150))))
+    assert (len(many.people), many.people[-1]) == (100, "+51 more")
+
+
 @given(reason=hostile, operation=hostile, decided_by=hostile, alarm=hostile)
 def test_whatever_others_wrote_stays_in_its_field(reason: str, operation: str, decided_by: str, alarm: str) -> None:
     """One line of printable ASCII, and the event's detail the same."""

@@ -4,6 +4,7 @@ The real client reads what a stub of the connection gives it. Two properties: no
 that is not the port's own, and none ever as a fact that S3 did not state.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgate.aws import announcements, notices
+from batchgate.aws import announcements, cloudtrail, notices
 from batchgate.aws.appconfig import AppConfigPolicy
 from batchgate.aws.deployed import GateParameter
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import item_of
 from batchgate.aws.manifests import StoredManifests
+from batchgate.aws.pace import Evenly
+from batchgate.aws.policy_versions import HostedPolicies
 from batchgate.aws.s3control import S3Control
 from batchgate.contract import ProfileLocation
 from batchgate.errors import (
@@ -39,7 +42,7 @@ from batchgate.errors import (
     PolicyUnavailableError,
     UpdateUnclearError,
 )
-from batchgate.gate.ports import CircuitBreaker, Pause, Review, Unreadable
+from batchgate.gate.ports import CircuitBreaker, Notice, Pause, Review, Unreadable
 from batchgate.gate.state import Action, Phase, RequestedAction, State
 from batchgate.jobs.model import STRUCTURES, Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.facts import Gap
@@ -582,6 +585,37 @@ def test_subscriptions_are_counted_by_a_proper_answer_alone() -> None:
             assert found == 3 or isinstance(found, AnnounceError), (place, kind)
 
 
+ANA = "arn:aws:sts::123456789012:assumed-role/pipeline/ana"
+
+
+def requester(body: bytes, *, status: int = 200, headers: Mapping[str, str] = HEADERS) -> Any:
+    """What becomes of who created the job, which is a day old."""
+    answering(client("cloudtrail"), lambda operation: (status, {**headers}, body))
+    look = cloudtrail.CloudTrailRequesters(client("cloudtrail"), SteppedClock(NOW), Evenly(1e9))
+    return look.find(REF, NOW - timedelta(days=1))
+
+
+def test_the_requester_is_known_from_a_proper_answer_alone() -> None:
+    """Whatever else comes leaves it open, and never says that there is none."""
+    record = {
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "CreateJob",
+        "awsRegion": REF.region,
+        "recipientAccountId": REF.account_id,
+        "userIdentity": {"arn": ANA},
+        "responseElements": {"jobId": REF.job_id},
+    }
+    good = json.dumps({"Events": [{"EventName": "CreateJob", "CloudTrailEvent": json.dumps(record)}]}).encode()
+    assert requester(good) == ANA
+    assert requester(b'{"Events": []}') == cloudtrail.NOT_LISTED
+    assert requester(good, headers={}) == cloudtrail.NOT_ASKED
+    assert requester(good, status=500) == cloudtrail.NOT_ASKED
+    for name, other in damage.BODIES.items():
+        body = other(good)
+        if body != good:
+            assert requester(body) == cloudtrail.NOT_ASKED, name
+
+
 def is_deployed(body: bytes, *, headers: Mapping[str, str] = HEADERS) -> Any:
     """What becomes of the version that should be in force."""
     answering(client("ssm"), lambda operation: (200, {**headers}, body))
@@ -620,7 +654,7 @@ def publish(body: bytes, *, status: int = 200, headers: Mapping[str, str] = HEAD
     """What becomes of a notice."""
     answering(client("sns"), lambda operation: (status, {**headers}, body))
     try:
-        return notices.TopicNotices(client("sns"), TOPIC, SteppedClock(NOW)).send("s", "m")
+        return notices.TopicNotices(client("sns"), TOPIC, SteppedClock(NOW)).send(Notice("s", "m", "c", ()))
     except AnnounceError as error:
         return error
 
@@ -709,10 +743,39 @@ def test_policies_come_of_whole_answers_alone() -> None:
         assert isinstance(policies(started, (200, said, POLICY)), PolicyUnavailableError), wrong
 
 
+def document_of(version: str, listed: Answer, got: Answer) -> Any:
+    """The policies of a version, or why they can't be had."""
+    answers = {"ListHostedConfigurationVersions": listed, "GetHostedConfigurationVersion": got}
+    answering(client("appconfig"), lambda operation: answers[operation])
+    try:
+        return HostedPolicies(client("appconfig"), ProfileLocation("app", "env", "profile")).find(version)
+    except PolicyUnavailableError as error:
+        return error
+
+
+def test_policies_of_the_past_come_of_whole_answers_alone() -> None:
+    """A version is not there if AppConfig's list says so, and not if nobody could be asked."""
+    version = hashlib.sha256(POLICY).hexdigest()[:12]
+    listed: Answer = (200, HEADERS, b'{"Items": [{"VersionNumber": 3}]}')
+    got: Answer = (200, {**HEADERS, "Version-Number": "3", "Content-Type": "application/json"}, POLICY)
+    assert document_of(version, listed, got) == json.loads(POLICY)
+    assert document_of("0" * 12, listed, got) is None
+    assert isinstance(document_of(version, listed, (200, {}, POLICY)), PolicyUnavailableError)
+    assert isinstance(document_of(version, (200, {}, listed[2]), got), PolicyUnavailableError)
+    for name, other in damage.BODIES.items():
+        body = other(listed[2])
+        if body != listed[2]:
+            assert isinstance(document_of(version, (200, HEADERS, body), got), PolicyUnavailableError), name
+        body = other(POLICY)
+        if body != POLICY:
+            assert document_of(version, listed, (got[0], got[1], body)) is None, name
+
+
 def test_every_call_of_the_gate_is_damaged_here() -> None:
     """As the asset's service data names them; HeadBucket is botocore's own."""
     here = {*CALLS, *(said.operation for said in SAID), "Publish", "HeadObject", "StartConfigurationSession"}
-    here |= {"GetTopicAttributes", "GetParameter"}
+    here |= {"GetTopicAttributes", "GetParameter", "LookupEvents"}
+    here |= {"ListHostedConfigurationVersions", "GetHostedConfigurationVersion"}
     called = {name for names in OPERATIONS.values() for name in names}
     assert called == here | {"GetLatestConfiguration", "HeadBucket"}
 

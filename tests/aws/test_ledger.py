@@ -1,10 +1,10 @@
 """The ledger's promises, kept by the one on DynamoDB and by its double alike."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from threading import Barrier, Thread
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from uuid import uuid4
 
 import boto3
@@ -22,11 +22,11 @@ from batchgate.contract import create_table_arguments
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
 from batchgate.gate.ports import (
     CircuitBreaker,
-    DecisionLedger,
     FoundJob,
     Heartbeat,
     Notified,
     Pause,
+    PeoplesLedger,
     Review,
     Unreadable,
 )
@@ -40,14 +40,6 @@ NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 HOME = ("aws", "us-east-1", "123456789012")
 CIRCUIT_BREAKER = CircuitBreaker(2, timedelta(minutes=10))
 numbers = count(1)
-
-
-class Ledger(DecisionLedger, Protocol):
-    """With what people do beside."""
-
-    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause the gate, or let it go on."""
-        ...
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +70,7 @@ def on_dynamodb(dynamodb: Any, clock: SteppedClock) -> DynamoLedger:
 
 
 @pytest.fixture(params=["on DynamoDB", "in memory"])
-def ledger(request: pytest.FixtureRequest, clock: SteppedClock) -> Ledger:
+def ledger(request: pytest.FixtureRequest, clock: SteppedClock) -> PeoplesLedger:
     """One and the other."""
     if request.param == "in memory":
         return MemoryLedger(clock)
@@ -140,7 +132,7 @@ def review(ref: JobRef) -> Review:
 # --- Reading and writing ----------------------------------------------------------------------------
 
 
-def test_what_was_never_written_is_not_there(ledger: Ledger) -> None:
+def test_what_was_never_written_is_not_there(ledger: PeoplesLedger) -> None:
     """None, and not an error."""
     assert ledger.read(new_job()) is None
     assert list(ledger.open_items()) == []
@@ -186,6 +178,7 @@ states = st.builds(
     missing_since=st.none() | instants,
     approvals=st.lists(st.builds(Approval, who=texts, at=instants, reason=texts, digest=texts), max_size=3).map(tuple),
     awaiting=texts,
+    people=st.lists(texts, max_size=3).map(tuple),
     requester=texts,
 )
 
@@ -205,7 +198,7 @@ def test_every_field_of_a_state_is_generated() -> None:
     assert generated == set(State.__struct_fields__)
 
 
-def test_a_write_replaces_only_what_was_read(ledger: Ledger) -> None:
+def test_a_write_replaces_only_what_was_read(ledger: PeoplesLedger) -> None:
     """Whoever read before somebody else wrote is told so, and nothing is lost."""
     ref = new_job()
     first = ledger.write(held(ref), replacing=None)
@@ -220,7 +213,7 @@ def test_a_write_replaces_only_what_was_read(ledger: Ledger) -> None:
     assert ledger.read(ref) == second
 
 
-def test_of_many_at_once_one_writes(ledger: Ledger) -> None:
+def test_of_many_at_once_one_writes(ledger: PeoplesLedger) -> None:
     """Eight threads claim the same job: seven conflicts."""
     ref, barrier = new_job(), Barrier(8)
     outcomes: list[str] = []
@@ -357,7 +350,7 @@ def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) ->
 # --- Pause and breaker --------------------------------------------------------------------------------
 
 
-def test_a_paused_gate_claims_nothing(ledger: Ledger) -> None:
+def test_a_paused_gate_claims_nothing(ledger: PeoplesLedger) -> None:
     """Holds and settlements are written all the same."""
     ref = new_job()
     pause = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy", at=NOW)
@@ -374,7 +367,7 @@ def test_a_paused_gate_claims_nothing(ledger: Ledger) -> None:
 
 
 def test_the_circuit_breaker_refuses_one_cancellation_too_many_in_any_stretch_of_time(
-    ledger: Ledger, clock: SteppedClock
+    ledger: PeoplesLedger, clock: SteppedClock
 ) -> None:
     """Two in ten minutes: the third waits until the first is ten minutes old, not until some clock strikes."""
 
@@ -406,7 +399,7 @@ def test_the_circuit_breaker_refuses_one_cancellation_too_many_in_any_stretch_of
 
 
 def test_a_persons_cancellation_does_not_make_a_slow_circuit_breaker_forget(
-    ledger: Ledger, clock: SteppedClock
+    ledger: PeoplesLedger, clock: SteppedClock
 ) -> None:
     """Whatever stretch of time the circuit breaker looks back over."""
     slow = CircuitBreaker(3, timedelta(minutes=60))
@@ -419,7 +412,7 @@ def test_a_persons_cancellation_does_not_make_a_slow_circuit_breaker_forget(
         ledger.claim(claimed(ref, RequestedAction.CANCEL), replacing=None, review=review(ref), breaker=slow)
 
 
-def test_a_refused_cancellation_does_not_count(ledger: Ledger) -> None:
+def test_a_refused_cancellation_does_not_count(ledger: PeoplesLedger) -> None:
     """A claim that lost against another one leaves the circuit breaker as it was."""
     ref = new_job()
     ledger.write(held(ref), replacing=None)
@@ -438,7 +431,7 @@ def test_a_refused_cancellation_does_not_count(ledger: Ledger) -> None:
 # --- What is open -----------------------------------------------------------------------------------
 
 
-def test_what_is_open_comes_by_its_due_time_until_it_is_announced(ledger: Ledger) -> None:
+def test_what_is_open_comes_by_its_due_time_until_it_is_announced(ledger: PeoplesLedger) -> None:
     """Held, claimed and settled alike."""
     late = ledger.write(held(new_job(), due_at=NOW + timedelta(hours=1)), replacing=None)
     claim = ledger.write(claimed(new_job()), replacing=None)
@@ -450,7 +443,7 @@ def test_what_is_open_comes_by_its_due_time_until_it_is_announced(ledger: Ledger
     assert ledger.ended([late.ref, claim.ref, end.ref, new_job()]) == {end.ref}
 
 
-def test_the_index_carries_what_the_sweep_and_people_look_at(ledger: Ledger) -> None:
+def test_the_index_carries_what_the_sweep_and_people_look_at(ledger: PeoplesLedger) -> None:
     """The hint says of a hold what the truth says."""
     state = ledger.write(
         held(
@@ -501,6 +494,24 @@ def test_open_items_never_expire_and_ended_ones_do(on_dynamodb: DynamoLedger, dy
     assert expiry(state) == (NOW + timedelta(days=400)).timestamp()
 
 
+def test_how_long_the_record_is_kept_is_a_choice(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Of states once their end is announced, and of reviews, of which each counts from when it was made."""
+    ledger = replace(on_dynamodb, kept=timedelta(days=3653))
+    ref = new_job()
+    state = ledger.write(held(ref), replacing=None, review=review(ref))
+    ended = replace(state, phase=Phase.SETTLED, decided_at=NOW, announced_at=NOW, due_at=None)
+    ledger.write(ended, replacing=state)
+    found = dynamodb.query(
+        TableName=ledger.table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": ":".join((*HOME, ref.job_id))}},
+    )["Items"]
+    assert {item["sk"]["S"].partition("#")[0]: int(item["expires_at"]["N"]) for item in found} == {
+        "STATE": (NOW + timedelta(days=3653)).timestamp(),
+        "REVIEW": (review(ref).at + timedelta(days=3653)).timestamp(),
+    }
+
+
 def test_an_item_of_a_newer_version_is_not_guessed_at(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
     """A rolled-back gate leaves it alone."""
     ref = new_job()
@@ -532,7 +543,7 @@ def test_the_table_knows_since_when_the_gate_is(on_dynamodb: DynamoLedger, dynam
 # --- One sweep at a time ----------------------------------------------------------------------------
 
 
-def test_one_sweep_runs_at_a_time(ledger: Ledger, clock: SteppedClock) -> None:
+def test_one_sweep_runs_at_a_time(ledger: PeoplesLedger, clock: SteppedClock) -> None:
     """Until it gives the lease back, or is out of time."""
     until = NOW + timedelta(minutes=5)
     assert ledger.begin_sweep("first", until)
@@ -694,7 +705,7 @@ def test_what_people_were_told_goes_forward_and_mends_itself(on_dynamodb: Dynamo
         assert on_dynamodb.notified() == Notified(earlier, NOW)
 
 
-def test_what_was_cancelled_in_a_time_is_found(ledger: Ledger) -> None:
+def test_what_was_cancelled_in_a_time_is_found(ledger: PeoplesLedger) -> None:
     """By the gate, across days, from just after its beginning to its very end, oldest first; and nothing else."""
     begins, ends = NOW, NOW + timedelta(days=2)
     inside = [begins + timedelta(microseconds=1), begins + timedelta(hours=23), ends - timedelta(days=1), ends]
@@ -714,25 +725,29 @@ def test_what_was_cancelled_in_a_time_is_found(ledger: Ledger) -> None:
         assert ledger.cancelled(after, begins) == []
 
 
-def test_what_was_settled_in_a_time_is_found(on_dynamodb: DynamoLedger) -> None:
-    """However it ended, across days, oldest first; and nothing that was settled before, after, or not at all."""
-    begins, ends = NOW, NOW + timedelta(days=2)
-    for at in (begins, ends + timedelta(microseconds=1)):
-        on_dynamodb.write(cancelled(new_job(), at), replacing=None)
-    kinds: list[dict[str, Any]] = [
+def test_what_was_settled_in_a_time_is_found_the_latest_first(ledger: PeoplesLedger) -> None:
+    """However it ended, across days, from its very beginning to just before its end; and nothing that is open."""
+    begins, ends = NOW, NOW + timedelta(days=3)
+    inside = [begins, begins + timedelta(hours=23), ends - timedelta(days=1), ends - timedelta(microseconds=1)]
+    outside = [begins - timedelta(microseconds=1), ends, ends + timedelta(days=1)]
+    ended: tuple[dict[str, Any], ...] = (
+        {},
         {"direction": RequestedAction.APPROVE},
-        {"direction": RequestedAction.CANCEL},
-        {"outcome": Outcome.SUPERSEDED, "direction": None},
         {"outcome": Outcome.LAPSED, "direction": None},
-    ]
-    expected = [
-        on_dynamodb.write(replace(cancelled(new_job(), begins + timedelta(hours=15 * number)), **kind), replacing=None)
-        for number, kind in enumerate(kinds)
-        if number
-    ]
-    on_dynamodb.write(replace(cancelled(new_job(), begins), decided_at=None), replacing=None)
-    assert on_dynamodb.settled(begins, ends) == expected
-    assert on_dynamodb.settled(ends, begins) == []
+    )
+    expected = set()
+    for at in (*inside, *outside):
+        for changes in ended:
+            state = ledger.write(replace(cancelled(new_job(), at), **changes), replacing=None)
+            expected |= {state.ref} if at in inside else set()
+    ledger.write(held(new_job()), replacing=None)
+    found = [each for each in ledger.settled(begins, ends) if isinstance(each, State)]
+    assert {each.ref for each in found} == expected
+    assert [each.decided_at for each in found] == [at for at in reversed(inside) for _ in ended]
+    for before in (begins, begins - timedelta(days=1)):
+        assert list(ledger.settled(begins, before)) == []
+    east = timezone(timedelta(hours=14))
+    assert len(list(ledger.settled(begins.astimezone(east), ends.astimezone(east)))) == len(found)
 
 
 def test_every_page_of_what_was_cancelled_is_read(on_dynamodb: DynamoLedger) -> None:
@@ -747,10 +762,12 @@ def test_every_page_of_what_was_cancelled_is_read(on_dynamodb: DynamoLedger) -> 
         newer = {**item_of(cancelled(new_job(), NOW), "w"), "schema_version": {"N": "99"}}
         on_dynamodb.client.put_item(TableName=on_dynamodb.table, Item=newer)
         found = on_dynamodb.cancelled(NOW - timedelta(hours=1), NOW)
+        settled = list(on_dynamodb.settled(NOW - timedelta(hours=1), NOW + timedelta(hours=1)))
     finally:
         on_dynamodb.client.meta.events.unregister("before-parameter-build.dynamodb.Query", unique_id="two")
-    assert {each.ref for each in found if isinstance(each, State)} == set(refs)
-    assert sum(isinstance(each, Unreadable) for each in found) == 1
+    for each in (found, settled):
+        assert {item.ref for item in each if isinstance(item, State)} == set(refs)
+        assert sum(isinstance(item, Unreadable) for item in each) == 1
 
 
 def test_the_last_event_is_recorded_to_the_minute_and_goes_forward(
@@ -784,7 +801,7 @@ HEARTBEAT = Heartbeat(
 )
 
 
-def test_a_heartbeat_is_read_as_it_was_written(ledger: Ledger) -> None:
+def test_a_heartbeat_is_read_as_it_was_written(ledger: PeoplesLedger) -> None:
     """All of it; and the next one replaces it."""
     assert ledger.heartbeat() is None
     ledger.set_heartbeat(HEARTBEAT)
@@ -808,7 +825,7 @@ PAUSE = Pause(by="arn:aws:iam::123456789012:user/kim", reason="a doubtful policy
 ANOTHER = Pause(by="arn:aws:iam::123456789012:user/ana", reason="an incident", at=NOW + timedelta(seconds=5))
 
 
-def test_a_pause_is_ended_only_by_who_saw_it(ledger: Ledger) -> None:
+def test_a_pause_is_ended_only_by_who_saw_it(ledger: PeoplesLedger) -> None:
     """And begun only where there is none: who paused first has paused."""
     with pytest.raises(LedgerConflictError):
         ledger.set_pause(None, replacing=PAUSE)

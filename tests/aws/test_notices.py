@@ -1,5 +1,6 @@
 """What people are notified of: one digest of holds and cancellations, through SNS as their subscriptions receive it."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -16,9 +17,10 @@ from msgspec.structs import replace
 from batchgate.aws.notices import TopicNotices
 from batchgate.errors import AnnounceError, LedgerError, UnreadableItemError
 from batchgate.gate.digest import digest, notify_people
-from batchgate.gate.ports import Ports, Unreadable
+from batchgate.gate.ports import Notice, Ports, Unreadable
 from batchgate.gate.state import Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage, raising
@@ -33,11 +35,11 @@ class Sent:
         self.messages: list[tuple[str, str]] = []
         self.failures: list[Exception] = []
 
-    def send(self, subject: str, message: str) -> None:
+    def send(self, notice: Notice) -> None:
         """Keep it, or fail."""
         if self.failures:
             raise self.failures.pop()
-        self.messages.append((subject, message))
+        self.messages.append((notice.subject, notice.text))
 
     def subscribers(self) -> int:
         """One."""
@@ -79,6 +81,105 @@ class Newsroom(Stage):
         return sum(ref.job_id in message for _, message in self.sent.messages)
 
 
+# --- Chat -------------------------------------------------------------------------------------------
+
+
+def published(notice: Notice, *, chat: bool = True) -> dict[str, Any]:
+    """What is asked of SNS."""
+    sns = boto3.client("sns", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    asked: list[dict[str, Any]] = []
+    sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: asked.append(params))
+    with Stubber(sns) as stub:
+        stub.add_response("publish", {"MessageId": "1"})
+        TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate", SteppedClock(NOW), chat=chat).send(notice)
+    [only] = asked
+    return only
+
+
+def in_chat(notice: Notice) -> dict[str, Any]:
+    """What a chat application receives."""
+    document: dict[str, Any] = json.loads(json.loads(published(notice)["Message"])["https"])
+    return document
+
+
+def waiting(reason: str = "needs manual approval", number: int = 1, **changes: Any) -> State:
+    """A job that is held."""
+    decided = {"phase": Phase.HELD, "verdict": "hold", "direction": None, "decided_at": None, "decided_by": ""}
+    return replace(cancelled(reason, number), **(decided | changes))
+
+
+def test_a_chat_application_gets_job_what_is_missing_and_the_command() -> None:
+    """In the schema of Amazon Q Developer in chat applications, which drops every other text."""
+    held, new = waiting(awaiting="1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*"), waiting(number=2)
+    notice = digest([held, new], [new], [cancelled("batchgate: too large", 3)], ACCOUNT, REGION, NOW)
+    title = "batchgate: 2 S3 Batch jobs wait for a decision, 1 S3 Batch job cancelled"
+    assert in_chat(notice) == {
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": title,
+            "description": f"Account {ACCOUNT}, {REGION}\n"
+            f"*NEW* `{new.ref.job_id}  S3PutObjectTagging, 12 objects`\n"
+            "`needs manual approval`\n"
+            f"`{held.ref.job_id}  S3PutObjectTagging, 12 objects`\n"
+            "`1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*`\n"
+            "cancelled `00000000-0000-4000-8000-000000000003`\n"
+            "`too large`",
+            "nextSteps": [
+                f"`batchgate jobs approve {new.ref.job_id} --region {REGION} --reason '...'`",
+                f"`batchgate jobs approve {held.ref.job_id} --region {REGION} --reason '...'`",
+                f"`batchgate jobs held --region {REGION}`",
+            ],
+        },
+        "metadata": {"summary": title},
+    }
+
+
+def test_others_get_the_text_whether_chat_is_set_or_not(inbox: tuple[TopicNotices, Any]) -> None:
+    """One message for all: subscriptions by HTTPS get the schema, and only with the setting."""
+    topic, received = inbox
+    notice = digest([waiting()], [waiting()], [], ACCOUNT, REGION, NOW)
+    assert {"Message": notice.text} == {
+        name: value for name, value in published(notice, chat=False).items() if name.startswith("Message")
+    }
+    TopicNotices(topic.client, topic.topic_arn, SteppedClock(NOW), chat=True).send(notice)
+    assert received() == [notice.text]
+    assert json.loads(published(notice)["Message"])["default"] == notice.text
+
+
+HOSTILE = st.text(st.one_of(st.sampled_from("`<>&@!*_~[]()|\\\n\r:#"), st.characters()), max_size=300)
+
+
+@settings(deadline=None)
+@given(HOSTILE, HOSTILE, HOSTILE)
+@example("<!channel> `<https://example.com|approve>`", "<@U024BE7LH>", "[approved](https://example.com)\n*NEW* `x`")
+def test_nothing_that_others_wrote_is_markdown(reason: str, awaiting: str, operation: str) -> None:
+    """It mentions nobody and links to nothing, ends no code span, and begins no line of the message's own."""
+    held = waiting(reason, awaiting=awaiting, operation=operation)
+    content = in_chat(digest([held], [held], [cancelled(reason, 2)], ACCOUNT, REGION, NOW))["content"]
+    outside = re.sub(r"`[^`\n]*`", "", content["description"])
+    assert outside == f"Account {ACCOUNT}, {REGION}\n*NEW* \n\ncancelled \n"
+    assert not set("<>&") & set(content["description"] + "".join(content["nextSteps"]) + content["title"])
+    assert all(re.fullmatch(r"`[ -~]*`", step) for step in content["nextSteps"])
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 40, 5000])
+def test_a_flood_fits_into_a_chat_and_into_sns(count: int) -> None:
+    """The first ones, how many more there are, and SNS's 256 KiB for all forms of the message together."""
+    wide = '\U0001f6d1"' * 128
+    given = (Approval("a", NOW, "r", "0" * 64),)
+    holds = [waiting("reason", number, awaiting=wide * 2, approvals=given) for number in range(count)]
+    notice = digest(holds, holds, [cancelled(wide, number) for number in range(count)], ACCOUNT, REGION, NOW)
+    content = in_chat(notice)["content"]
+    assert len(content["description"]) <= 2_600
+    assert len(content["title"]) < 100
+    assert len(content["nextSteps"]) <= 6
+    listed = content["description"].count("00000000-")
+    assert (f"and {2 * count - listed} more" in content["description"]) == (listed < 2 * count)
+    assert len(published(notice)["Message"].encode()) <= 262_144
+
+
 # --- Holds ------------------------------------------------------------------------------------------
 
 
@@ -91,9 +192,20 @@ def test_people_hear_of_new_holds_in_one_message() -> None:
     assert subject == "batchgate: 2 S3 Batch jobs wait for a decision"
     for ref in refs:
         assert f"NEW {ref.job_id}  S3PutObjectTagging" in message
-        assert f'batchgate jobs approve {ref.job_id} --region {REGION} --reason "..."' in message
+        assert f"batchgate jobs approve {ref.job_id} --region {REGION} --reason '...'" in message
     assert "needs manual approval" in message
+    assert "Missing:" not in message
     assert room.minutes(60) == 0
+
+
+def test_a_hold_that_waits_for_approvals_says_which() -> None:
+    """Where somebody has approved and the reason does not say it; whatever is in it stays on its line."""
+    given = Approval("arn:aws:sts::123456789012:assumed-role/owner/ana", NOW, "asked for", "0" * 64)
+    missing = "1 of 2 approvals\n1 more of *:assumed-role/prod-owner/*"
+    hold = waiting("two must approve", awaiting=missing, approvals=(given,))
+    text = digest([hold], [hold], [], ACCOUNT, REGION, NOW).text
+    assert "Missing" not in digest([replace(hold, approvals=())], [hold], [], ACCOUNT, REGION, NOW).text
+    assert "  two must approve\n  Missing: 1 of 2 approvals?1 more of *:assumed-role/prod-owner/*\n" in text
 
 
 def test_holds_that_come_one_by_one_are_told_together() -> None:
@@ -113,6 +225,24 @@ def test_nobody_is_told_of_what_opens_by_itself() -> None:
     room = Newsroom(f"mode: shadow\n{HOLD_ALL}")
     room.create(2)
     assert room.minutes(3) == 0
+
+
+def test_people_hear_which_approvals_are_missing() -> None:
+    """In the reason; on a line of its own where the reason says something else, and somebody has approved already."""
+    room = Newsroom("approvals: {at_least: 2}\n" + HOLD_ALL.strip())
+    [ref, other] = [room.create(rows) for rows in (2, 3)]
+    assert room.minutes(2) == 1
+    room.ledger.ledger.opened = room.clock.now()  # both are older than the gate from now on
+    room.adopt_existing = False
+    room.enforce("version: 1\napprovals: {at_least: 2}\npolicies: [{name: all, require: []}]")
+    room.decide(ref, RequestedAction.APPROVE)
+    room.review(other)
+    assert room.minutes(20) == 1
+    [_, (_, message)] = room.sent.messages
+    older = "  held, the job is older than the gate, and the setting adopt_existing leaves such jobs to people"
+    missing = "\n  Missing: 1 of 2 approvals, 1 more\n  batchgate jobs"
+    assert re.search(rf"{re.escape(older)} \[policy [0-9a-f]+\]{missing}", message)
+    assert message.count("approvals") == 1
 
 
 # --- Cancellations ----------------------------------------------------------------------------------
@@ -421,6 +551,11 @@ def cancelled(reason: str, number: int = 1) -> State:
     )
 
 
+def titled(subject: str) -> Notice:
+    """A notice of which only the subject matters."""
+    return Notice(subject, "m", "s", ())
+
+
 REASONS = st.text(
     st.one_of(
         st.sampled_from("\"'\\\n\r\t<>&%+$ {}[]`"),
@@ -438,7 +573,7 @@ REASONS = st.text(
 def test_a_reason_arrives_as_it_is(inbox: tuple[TopicNotices, Any], reason: str) -> None:
     """Through SNS to a subscription: every character; each line of it is indented, so none passes for another's."""
     topic, received = inbox
-    topic.send(*digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW))
+    topic.send(digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW))
     [message] = received()
     found = re.fullmatch(
         r"batchgate cancelled 1 job of .*\n\n00000000-\S+  S3PutObjectTagging, 12 objects, cancelled [^\n]*\n"
@@ -452,7 +587,7 @@ def test_a_reason_arrives_as_it_is(inbox: tuple[TopicNotices, Any], reason: str)
 @given(st.text(st.characters(), max_size=400))
 def test_any_reason_can_be_sent(reason: str) -> None:
     """What is no character of XML, or half of one, is replaced: SNS could not deliver it."""
-    _, message = digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW)
+    message = digest((), (), [cancelled(reason)], ACCOUNT, REGION, NOW).text
     assert message.encode()
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", message)
 
@@ -462,7 +597,7 @@ def test_an_item_whose_key_no_gate_wrote_keeps_no_message_from_being_sent(job_id
     """One of the table's items would otherwise silence the gate: each sweep would fail on the same message."""
     item = replace(cancelled("it was"), ref=JobRef("aws", REGION, ACCOUNT, job_id))
     broken = Unreadable(item.ref, UnreadableItemError("broken"))
-    _, message = digest([item], [item], [broken, item] * 600, ACCOUNT, REGION, NOW)
+    message = digest([item], [item], [broken, item] * 600, ACCOUNT, REGION, NOW).text
     assert len(message.encode()) <= 262_144
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|^NEW b", message, re.MULTILINE)
 
@@ -472,7 +607,8 @@ def test_a_flood_of_cancellations_fits_and_names_every_job() -> None:
     wide = "\U0001f6d1" * 256
     for count, more in ((39, 0), (40, 0), (41, 0), (1040, 0), (5000, 3960)):
         items = [cancelled(wide, number) for number in range(count)]
-        subject, message = digest(items[:40], items[:40], items, ACCOUNT, REGION, NOW)
+        notice = digest(items[:40], items[:40], items, ACCOUNT, REGION, NOW)
+        subject, message = notice.subject, notice.text
         assert len(message.encode()) <= 262_144
         assert len(subject) < 100
         assert sum(item.ref.job_id in message for item in items) == count - more
@@ -508,7 +644,7 @@ def test_the_subject_fits_into_an_email() -> None:
     with Stubber(sns) as stub:
         subject = f"{'b' * 64}...{'e' * 32}"
         stub.add_response("publish", {"MessageId": "1"}, {"TopicArn": arn, "Subject": subject, "Message": "m"})
-        TopicNotices(sns, arn, SteppedClock(NOW)).send("b" * 150 + "e" * 150, "m")
+        TopicNotices(sns, arn, SteppedClock(NOW)).send(titled("b" * 150 + "e" * 150))
 
 
 def test_a_message_that_sns_refuses_is_the_notices_error() -> None:
@@ -517,4 +653,4 @@ def test_a_message_that_sns_refuses_is_the_notices_error() -> None:
     stub = Stubber(sns)
     stub.add_client_error("publish", "InternalError", http_status_code=500)
     with stub, pytest.raises(AnnounceError, match="Publish"):
-        TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate", SteppedClock(NOW)).send("s" * 300, "m")
+        TopicNotices(sns, f"arn:aws:sns:{REGION}:{ACCOUNT}:batchgate", SteppedClock(NOW)).send(titled("s" * 300))

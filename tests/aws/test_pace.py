@@ -48,6 +48,17 @@ def test_what_was_not_used_is_not_saved_up() -> None:
     assert [round(each, 9) for each in seconds.slept] == [0.1, 0.1]
 
 
+def test_who_would_wait_too_long_takes_no_turn() -> None:
+    """A turn that is not taken is the next one's."""
+    seconds = Seconds()
+    pace = Evenly(1, seconds.monotonic, seconds.sleep)
+    pace.take()
+    assert not pace.take_within(0.9)
+    assert seconds.slept == []
+    assert pace.take_within(1.0)
+    assert seconds.slept == [1.0]
+
+
 def test_a_call_that_can_not_wait_is_made_up_for_by_those_after_it() -> None:
     """An update goes out at once; the next call waits for both."""
     seconds = Seconds()

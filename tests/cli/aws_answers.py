@@ -7,6 +7,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from functools import cache
 from typing import Any, TypeAlias, cast
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 import boto3
@@ -69,6 +70,10 @@ _QUERY = frozenset({"cloudformation", "iam", "sns", "sts"})
 def _serialized(service: str, operation: str, answer: Any) -> tuple[int, bytes, dict[str, str]]:
     if isinstance(answer, bytes):
         return 200, answer, {}
+    if service == "execute-api":
+        is_refusal = isinstance(answer, Refusal)
+        content = {"message": answer.message} if is_refusal else answer
+        return answer.status if is_refusal else 200, json.dumps(content).encode(), {}
     is_xml = service in _QUERY or service == "s3-control"
     if isinstance(answer, Refusal):
         if is_xml:
@@ -113,14 +118,20 @@ class _Raw:
         return body
 
 
+def _path_of(request: AWSPreparedRequest) -> str:
+    return urlsplit(request.url).path
+
+
 class Answered:
     """A session of an account, and its clients, which are made once: making one takes longer than a test.
 
     Attributes:
         aws: Who answers.
+        send: The same for the gate's API: operations are named METHOD PATH, of the service execute-api.
     """
 
     def __init__(self, region: str) -> None:
+        self.send = lambda request: self.aws.answer(request, f"execute-api.{request.method} {_path_of(request)}")
         self.session = boto3.session.Session("1" * 12, "secret", region_name=region)
         only_answers(self.session.events)
         register: Any = self.session.events.register  # typed for handlers that answer nothing

@@ -1,5 +1,6 @@
 """A deployed gate for people's commands: table, queues and parameter in the local AWS, jobs in an emulator."""
 
+import fcntl
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +54,7 @@ class LiveStage:
         stage: The emulated S3 Control, on a clock that was set to this machine's.
         ledger: The gate's table.
         queues: The URLs of `queue`, `unreviewed` and `undelivered`.
+        api_url: The API's; "" where there is none.
     """
 
     stage: Stage
@@ -59,6 +62,7 @@ class LiveStage:
     ledger: DynamoLedger
     queues: dict[str, str]
     told: list[Review] = field(default_factory=list)
+    api_url: str = ""
 
     def client(self, service: str) -> Any:
         """A real client of the local AWS."""
@@ -69,6 +73,7 @@ class LiveStage:
         value = {
             "ledger_table": self.ledger.table,
             "stack": "batchgate",
+            "api_url": self.api_url,
             **{f"{name}_url": url for name, url in self.queues.items()},
             **said,
         }
@@ -269,31 +274,35 @@ class Terminal:
         return self.process.wait(SECONDS_TO_SAY_SOMETHING)
 
 
-def _mind_signals() -> None:
+def _begin(terminal: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
-def on_a_terminal(*arguments: str) -> Iterator[Terminal]:
-    """Run the command with a terminal of 80 columns, without colours.
+def on_a_terminal(*arguments: str, columns: int = 80, stdin: str | None = None, **variables: str) -> Iterator[Terminal]:
+    """Run the command with a terminal of 80 columns, without colours; with other standard input, if there is some.
 
     Signals end it as where a person types, also when whatever runs the tests (nohup, a job in the background) ignores
     some of them.
     """
     screen, terminal = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    environment = {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "dumb", **variables}
     command = [str(Path(sys.executable).with_name("batchgate")), *arguments]
     with subprocess.Popen(
         command,
-        stdin=terminal,
+        stdin=terminal if stdin is None else subprocess.PIPE,
         stdout=terminal,
         stderr=terminal,
         env=environment,
         start_new_session=True,
-        preexec_fn=_mind_signals,  # noqa: PLW1509 nothing in it can lock
+        preexec_fn=lambda: _begin(terminal),  # noqa: PLW1509 nothing in it can lock
     ) as process:
         os.close(terminal)
+        if stdin is not None and process.stdin is not None:
+            process.stdin.write(stdin.encode())
+            process.stdin.close()
         try:
             yield Terminal(process, screen)
         finally:

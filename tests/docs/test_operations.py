@@ -13,6 +13,8 @@ import pytest
 from botocore import xform_name
 
 from batchgate_cli.exits import Exit
+from tests.cli.api_front import Front
+from tests.cli.api_function import serving_function
 from tests.cli.live import LiveStage, deploy_function, deployed_gate, deployed_policies, log, point_commands
 from tests.docs.transcripts import differences
 from tests.flow.deployed import Served, job_event, serving
@@ -47,12 +49,21 @@ def live(served: Served, local_s3: str, monkeypatch: pytest.MonkeyPatch) -> Live
     return made
 
 
+@pytest.fixture
+def front(live: LiveStage, tmp_path: Path) -> Iterator[Front]:
+    """Its API, on the real function."""
+    with serving_function(live, SMALL_JOBS, tmp_path) as served:
+        yield served
+
+
+@pytest.mark.usefixtures("front")
 def test_its_commands_come_out_as_shown(live: LiveStage, tmp_path: Path) -> None:
-    """One after the other, in one shell, with two held jobs and a dead letter."""
+    """One after the other, in one shell, with three held jobs and a dead letter."""
     page, count = NEEDS_A_GATE.subn(lambda found: f"```console {found[1] or ''}".rstrip(), PAGE)
     assert count > 5
     live.held(2500, Description="nightly tags of the lake")
     other = live.held(1200)
+    live.held(1100)
     name = live.ledger.table
     deploy_function(live, name)
     live.deploy(functions={"job_event": name}, appconfig=deployed_policies(live, SMALL_JOBS))

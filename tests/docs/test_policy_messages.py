@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -135,12 +136,15 @@ def test_every_lint_is_on_the_page() -> None:
     assert [lint for lint in LINTS_OF_FILES if not re.search(rf"^\S+:\d+:\d+: {lint}: ", text, re.MULTILINE)] == []
 
 
-def told() -> Iterator[tuple[str, str]]:
+@cache
+def told() -> list[tuple[str, str]]:
     """Each message with its input's title."""
-    for part in PARTS:
-        for given in part.inputs:
-            for line in messages_of(given, checks=part.checks):
-                yield given.title, line
+    return [
+        (given.title, line)
+        for part in PARTS
+        for given in part.inputs
+        for line in messages_of(given, checks=part.checks)
+    ]
 
 
 def test_every_message_says_where_what_and_what_to_do() -> None:

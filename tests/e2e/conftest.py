@@ -53,7 +53,9 @@ def gate(shared_directory: Path, aws_cli: str) -> Iterator[DeployedGate]:
         outputs = deployment.deploy()
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
         decisions_url = _listen_for_decisions(services)
-        roles = {name: _credentials(services, outputs[name]) for name in ("JobEventFunction", "SweepFunction")}
+        roles = {
+            name: _credentials(services, outputs[name]) for name in ("JobEventFunction", "SweepFunction", "ApiFunction")
+        }
         services.enforce_roles()
         yield DeployedGate(services, outputs, aws_cli, roles, decisions_url)
 

@@ -91,7 +91,10 @@ class DeployedGate:
         number = next(self._numbers)
         rows = "".join(f"data,{row}\n" for row in range(tasks))
         put = self.client("s3").put_object(Bucket=BUCKET, Key=f"{number}.csv", Body=rows.encode())
-        parameters = {"S3PutObjectTagging": {"TagSet": [{"Key": "tier", "Value": "cold"}]}}
+        parameters = {
+            "S3PutObjectTagging": {"TagSet": [{"Key": "tier", "Value": "cold"}]},
+            "S3PutObjectLegalHold": {"LegalHold": {"Status": "ON"}},
+        }
         return {
             "AccountId": ACCOUNT,
             "ConfirmationRequired": True,

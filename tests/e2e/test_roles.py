@@ -15,7 +15,7 @@ from s3batch_emulator import over_http
 from tests.e2e.deployed_gate import DeployedGate
 
 
-@pytest.fixture(params=["JobEventFunction", "SweepFunction"])
+@pytest.fixture(params=["JobEventFunction", "SweepFunction", "ApiFunction"])
 def s3control_of_a_function(gate: DeployedGate, request: pytest.FixtureRequest) -> Any:
     """The job API, with the credentials of a deployed function's role."""
     given = gate.role_credentials[request.param]
@@ -90,6 +90,7 @@ def _calls(gate: DeployedGate, clients: Clients) -> dict[str, Callable[[], Any]]
             **configured
         ),
         "appconfig:GetLatestConfiguration": lambda: data.get_latest_configuration(ConfigurationToken=token),
+        "cloudtrail:LookupEvents": lambda: clients("cloudtrail").lookup_events(MaxResults=1),
         "events:PutEvents": lambda: _must_be_taken(clients("events").put_events(Entries=[entry])),
         "sns:GetTopicAttributes": lambda: clients("sns").get_topic_attributes(TopicArn=gate.outputs["NoticesTopic"]),
         "ssm:GetParameter": lambda: clients("ssm").get_parameter(Name=GATE_PARAMETER),

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from batchgate.gate.ports import CircuitBreaker, Pause
+from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Effect, SteppedClock
-from tests.flow.stage import CANCEL_ALL, HOLD_ALL
+from tests.flow.stage import CANCEL_ALL, HOLD_ALL, UP_TO_THREE
 from tests.flow.troubled import BROKEN, DENIED, GARBLED, LOST, RESET, THROTTLED, Trouble, World
 
 Happens: TypeAlias = Callable[[World, JobRef], object]
@@ -502,6 +503,110 @@ def _sweep_rows() -> Iterator[SweepRow]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """What happens to an approval or a cancellation by a person.
+
+    Attributes:
+        action: Which of the two.
+        fails: Why it is not simply done.
+        happens: What makes it so; called with a Suspended job that the person was shown and `policy` holds.
+        result: The error that is raised, or the action of the review.
+        job: S3's status right after.
+        ledger: What the ledger holds right after.
+        recorded: Whether it holds an approval.
+        ends: approved, cancelled or held, once the fault is over and the sweep has run.
+        policy: The policies in force.
+    """
+
+    action: RequestedAction
+    fails: str
+    happens: Happens
+    result: str
+    job: str
+    ledger: str
+    recorded: bool
+    ends: str
+    policy: str = HOLD_ALL
+
+    @property
+    def name(self) -> str:
+        """For the test's id."""
+        return f"{self.action} {self.fails}"
+
+
+def _person_rows() -> Iterator[PersonRow]:
+    approve, cancel = RequestedAction.APPROVE, RequestedAction.CANCEL
+
+    def row(fails: str, happens: Happens, result: str, ledger: str, ends: str, **changes: Any) -> PersonRow:
+        said: dict[str, Any] = {"action": approve, "job": "Suspended", "recorded": False}
+        return PersonRow(fails=fails, happens=happens, result=result, ledger=ledger, ends=ends, **(said | changes))
+
+    nothing, held, claimed = "nothing", "held", "claimed"
+    throttled = _s3("DescribeJob", Effect.ERROR, "SlowDown")
+    for action in RequestedAction:
+        elsewhere = {"action": action, "job": "Cancelled"}
+        yield row(
+            "somebody cancelled the job in S3",
+            _cancelled_by_a_person,
+            "RefusedError",
+            nothing,
+            "cancelled",
+            **elsewhere,
+        )
+        yield row("the job has changed", _retagged, "ChangedError", nothing, held, action=action)
+        yield row("the ledger can't be read", _aws("GetItem", BROKEN), "LedgerError", nothing, held, action=action)
+        yield row("DescribeJob is throttled", throttled, "JobsApiThrottledError", nothing, held, action=action)
+    yield row("this person's approval does not count", _nothing, "NotAllowedError", nothing, held, policy=_BY_OTHERS)
+    yield row("the policies cannot be loaded", _policies_gone, "PolicyUnavailableError", nothing, held)
+    yield row("PutItem of the approval fails", _aws("PutItem", BROKEN), "LedgerError", nothing, held)
+    kept = {"recorded": True}
+    lost = _aws("PutItem", LOST)
+    yield row("the response of PutItem of the approval is lost", lost, "LedgerError", held, "approved", **kept)
+    blind = _before("PutItem", throttled)
+    yield row(
+        "DescribeJob of the review after it is throttled", blind, "JobsApiThrottledError", held, "approved", **kept
+    )
+    no_claim = _aws("TransactWriteItems", BROKEN)
+    yield row("the claim can't be written", no_claim, "LedgerError", held, "approved", **kept)
+    yield row("more approvals are wanted", _nothing, held, held, held, policy=_BY_TWO, **kept)
+    yield row("the gate is paused", _paused, held, held, "approved", **kept)
+    yield row("a review has claimed the job to approve it", _claimed, "left", claimed, "approved", **kept)
+    reset = _s3("UpdateJobStatus", Effect.RESET)
+    yield row("UpdateJobStatus gets no response", reset, "left", claimed, "approved", **kept)
+    done = {"action": cancel, "job": "Cancelled"}
+    applied = "settled applied"
+    yield row("the policies cannot be loaded", _policies_gone, "cancelled", applied, "cancelled", **done)
+    yield row("the claim can't be written", no_claim, "LedgerError", nothing, held, action=cancel)
+    yield row("the gate is paused", _paused, "RefusedError", nothing, held, action=cancel)
+    yield row(
+        "a review has claimed the job to approve it", _claimed, "RefusedError", claimed, "approved", action=cancel
+    )
+    yield row("UpdateJobStatus gets no response", reset, "left", claimed, held, action=cancel)
+
+
+_BY_OTHERS: Final = HOLD_ALL.replace("required", "{by: ['*:assumed-role/prod-owner/*']}")
+_BY_TWO: Final = HOLD_ALL.replace("required", "{at_least: 2}")
+
+
+def _nothing(world: World, ref: JobRef) -> None:
+    """It is as the policies have it."""
+
+
+def _retagged(world: World, ref: JobRef) -> None:
+    tags = [{"Key": "team", "Value": "web"}]
+    world.stage.person.put_job_tagging(AccountId=ref.account_id, JobId=ref.job_id, Tags=tags)
+
+
+def _claimed(world: World, ref: JobRef) -> None:
+    world.stage.enforce(UP_TO_THREE)
+    world.s3control("UpdateJobStatus", Effect.RESET)
+    world.deliver(ref)
+
+
+PERSON_ROWS: Final = tuple(_person_rows())
+
+
 def _with_sweep_troubles(counted: str) -> str:
     return ", ".join(sorted([*counted.split(", "), "SweepErrors"]))
 
@@ -586,6 +691,18 @@ from the beginning. If that persists, the alarm `no-sweep` is raised.
 """
 
 
+_PEOPLE_HEAD = """
+## When a person approves or cancels
+
+The job is Suspended, the policies hold it for an approval, and no review has seen it. The result is what the caller of
+`approve_for` or `cancel_for` gets: an error, or what came of the review. An approval that is recorded is counted by the
+next review, and giving it again does no harm. The last column is the decision once the error is over and the sweep has
+run.
+
+"""
+_PEOPLE_DO: Final = {RequestedAction.APPROVE: "approve", RequestedAction.CANCEL: "cancel"}
+
+
 def document() -> str:
     """docs/errors.md."""
     reviews = [
@@ -603,9 +720,29 @@ def document() -> str:
         )
         for row in SWEEP_ROWS
     ]
+    people = [
+        (
+            _PEOPLE_DO[row.action],
+            row.fails,
+            f"`{row.result}`" if row.result.endswith("Error") else row.result,
+            row.job,
+            row.ledger,
+            "yes" if row.recorded else "no",
+            row.ends,
+        )
+        for row in sorted(PERSON_ROWS, key=lambda row: row.action)
+    ]
+    person_names = ("what", "what happens", "result", "job status", "ledger", "approval recorded", "decision")
     names = ("call", "how it fails", "message", "job status", "ledger", "metrics", "alarms", "decision")
     sweep_names = ("call", "how it fails", "function", "jobs decided nevertheless", "metrics", "alarms")
-    return _HEAD + _table(names, reviews) + _SWEEP_HEAD + _table(sweep_names, sweeps)
+    return (
+        _HEAD
+        + _table(names, reviews)
+        + _SWEEP_HEAD
+        + _table(sweep_names, sweeps)
+        + _PEOPLE_HEAD
+        + _table(person_names, people)
+    )
 
 
 def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

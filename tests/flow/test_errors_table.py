@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from batchgate.errors import GateError
-from batchgate.gate.state import Outcome, Phase
-from tests.flow.errors_table import AGAIN, ROWS, SWEEP_ROWS, Row, SweepRow, document
-from tests.flow.stage import HOLD_ALL, UP_TO_THREE
+from batchgate.gate.people import approve_for, cancel_for, show_job
+from batchgate.gate.state import Outcome, Phase, RequestedAction
+from tests.flow.errors_table import AGAIN, PERSON_ROWS, ROWS, SWEEP_ROWS, PersonRow, Row, SweepRow, document
+from tests.flow.stage import HOLD_ALL, KIM, UP_TO_THREE, policies
 from tests.flow.troubled import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -91,6 +92,28 @@ def test_a_sweep_in_trouble_does_what_the_table_says(
     world.pass_time()
     world.sweep()
     assert [world.came_to(ref) for ref in (due, new)] == ["approved", "approved"]
+
+
+@pytest.mark.parametrize("row", PERSON_ROWS, ids=lambda row: row.name)
+def test_a_person_s_decision_in_trouble_does_what_the_table_says(world: World, row: PersonRow) -> None:
+    """What the person is told, the job, the ledger; and when the trouble is over, one decision."""
+    world.stage.enforce(row.policy)
+    ref = world.job(tags={"team": "lake"})
+    digest = show_job(ref, world.gate).digest
+    row.happens(world, ref)
+    decide = approve_for if row.action is RequestedAction.APPROVE else cancel_for
+    try:
+        result = str(decide(ref, KIM, "looked at it", digest, world.gate).action)
+    except GateError as error:
+        result = type(error).__name__
+    assert (result, world.stage.status(ref), world.phase(ref)) == (row.result, row.job, row.ledger)
+    state = world.state(ref)
+    assert [each.who for each in (state.approvals if state else ())] == ([KIM] if row.recorded else [])
+    world.stage.source.enforced = world.stage.source.enforced or policies(row.policy)
+    world.mended()
+    world.pass_time()
+    world.sweep()
+    assert world.came_to(ref) == row.ends
 
 
 @pytest.mark.parametrize("body", ["not JSON", "[]", '{"source": "aws.s3"}'])

@@ -14,6 +14,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.announcements import Announcements
@@ -219,6 +220,8 @@ def value_bytes(value: Mapping[str, Any]) -> int:
     [(kind, said)] = value.items()
     if kind == "L":
         return 3 + sum(1 + value_bytes(each) for each in said)
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + value_bytes(each) for name, each in said.items())
     return 1 if kind == "BOOL" else len(said.encode())
 
 
@@ -346,16 +349,15 @@ def test_a_digest_fits(world: World, clients: dict[str, Any]) -> None:
     review_job(ref, gate)
     [held] = [item for item in world.ledger.open_items() if isinstance(item, State) and item.ref == ref]
     waiting = [held] * 500
-    _, message = digest(waiting, [held], waiting, "123456789012", "us-east-1", NOW)
-    assert len(message.encode()) <= MESSAGE_BYTES
-    subjects: list[str] = []
-    clients["sns"].meta.events.register(
-        "before-call.sns", lambda params, **_: subjects.append(params["body"].get("Subject", ""))
-    )
+    notice = replace(digest(waiting, [held], waiting, "123456789012", "us-east-1", NOW), subject="s" * 500)
+    sent: list[dict[str, str]] = []
+    clients["sns"].meta.events.register("before-call.sns", lambda params, **_: sent.append(params["body"]))
     topic = clients["sns"].create_topic(Name=f"t-{uuid4().hex[:8]}")["TopicArn"]
-    TopicNotices(clients["sns"], topic, SteppedClock(NOW)).send("s" * 500, message)
-    assert len(subjects[-1]) <= SUBJECT_CHARACTERS
-    assert "..." in subjects[-1]
+    for chat in (False, True):
+        TopicNotices(clients["sns"], topic, SteppedClock(NOW), chat=chat).send(notice)
+        assert len(sent[-1]["Message"].encode()) <= MESSAGE_BYTES
+        assert len(sent[-1]["Subject"]) <= SUBJECT_CHARACTERS
+        assert "..." in sent[-1]["Subject"]
 
 
 def test_ten_thousand_problems_make_a_short_message() -> None:

@@ -12,6 +12,7 @@ from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block
 from batchgate.handlers.held_jobs_widget import SHOWN, handler
+from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
 from tests.aws.test_ledger import NOW, held, new_job
@@ -86,6 +87,19 @@ def test_a_held_job_is_a_row(ledger: MemoryLedger) -> None:
     ]
 
 
+@pytest.mark.parametrize("reason", ["batchgate: held by two: nobody; 1 of 2 <b>, 1 more", "batchgate: held, paused"])
+def test_a_job_that_somebody_approved_says_which_approvals_are_missing(ledger: MemoryLedger, reason: str) -> None:
+    """Once, and as text."""
+    approval = Approval("arn:aws:iam::123456789012:user/ana", NOW, "looked at it", "d1")
+    ledger.write(held(new_job(), reason=reason, awaiting="1 of 2 <b>, 1 more", approvals=(approval,)), replacing=None)
+    ledger.write(held(new_job(), reason=reason, awaiting="1 of 2 <b>, 1 more"), replacing=None)
+    table = Table(widget())
+    assert table.tags <= TAGS
+    with_approval, without = (row[5] for row in table.rows[1:])
+    assert with_approval.count("1 of 2 <b>, 1 more") == 1
+    assert without == reason.removeprefix("batchgate: ")
+
+
 @pytest.mark.parametrize(
     ("changes", "until"),
     [
@@ -100,6 +114,15 @@ def test_what_the_job_waits_for(ledger: MemoryLedger, changes: dict[str, Any], u
     """Where no window opens."""
     ledger.write(held(new_job(), **changes), replacing=None)
     assert Table(widget()).rows[1][4] == until
+
+
+def test_approvals_that_are_missing_stand_beside_the_reason(ledger: MemoryLedger) -> None:
+    """Of a hold that somebody has approved already."""
+    given = Approval("arn:aws:sts::123456789012:assumed-role/owner/ana", NOW, "asked for", "0" * 64)
+    ledger.write(
+        held(new_job(), reason="two must approve", awaiting="1 of 2 approvals", approvals=(given,)), replacing=None
+    )
+    assert Table(widget()).rows[1][5] == "two must approve; 1 of 2 approvals"
 
 
 def test_the_longest_held_come_first_and_the_rest_is_counted(ledger: MemoryLedger) -> None:
@@ -125,7 +148,10 @@ def test_a_pause_is_seen_at_once(ledger: MemoryLedger) -> None:
 def test_whatever_others_wrote_is_text(text: str) -> None:
     """No tag, no attribute, nothing that a browser would run."""
     made = MemoryLedger(SteppedClock(NOW))
-    made.write(held(new_job(), reason=f"<script>{text}", operation=f"'\"><img src=x onerror=1>{text}"), replacing=None)
+    made.write(
+        held(new_job(), reason=f"<script>{text}", awaiting=f"<b>{text}", operation=f"'\"><img src=x onerror=1>{text}"),
+        replacing=None,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "_ledger", lambda home: made)
         table = Table(widget())

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from batchgate.errors import GateError, JobsApiThrottledError, UnreadableItemError
 from batchgate.gate.ports import CircuitBreaker, Pause
-from batchgate.gate.state import Block, Outcome, Phase
+from batchgate.gate.state import Block, Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate_cli.authoring.lint import lint
 from batchgate_cli.authoring.policy_file import load_text
@@ -21,6 +21,15 @@ from s3batch_emulator.exchange import HttpRequest, HttpResponse
 from tests.flow.stage import APPROVE_ALL, ONCE, UP_TO_THREE, RecordedJobs, Stage, raising, s3control_client
 
 QUARTER = timedelta(minutes=15)
+BY_TWO = """
+version: 1
+cancel_held_after: 2d
+approvals: {at_least: 2}
+policies:
+  - name: small
+    match: [{operation: S3PutObjectTagging}]
+    require: [{total_tasks: {at_most: 3}}]
+"""
 
 TWO_DAYS = """
 version: 1
@@ -535,3 +544,30 @@ def test_lint_finds_where_what_only_holds_is_cancelled_before_what_cancels(stage
     found = lint(loaded.document, loaded.policies, stage.clock.now().date())
     only_held, cancelled = until_cancelled(stage, 5), until_cancelled(stage, 7)
     assert ("cancel-before-grace" in {finding.lint for finding in found}) is (only_held < cancelled)
+
+
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_an_approval_after_an_outage_does_not_make_its_time_count(seen_before: bool) -> None:
+    """It makes the job due now; that the last review is long overdue is known all the same."""
+    stage = Stage(BY_TWO)
+    ref = stage.create(5)
+    if seen_before:
+        stage.review(ref)
+    stage.advance(days=3)
+    assert stage.decide(ref, RequestedAction.APPROVE).action == "held"
+    assert stage.state(ref).held_for_known <= QUARTER
+    stage.sweep()
+    assert stage.updates == []
+
+
+def test_a_hold_that_somebody_approved_expires_like_any_other() -> None:
+    """Too few approvals stop nothing."""
+    stage = Stage(BY_TWO)
+    ref = stage.create(5)
+    stage.review(ref)
+    stage.decide(ref, RequestedAction.APPROVE)
+    for _ in range(2 * 24 * 4 + 2):
+        stage.clock.advance(QUARTER)
+        stage.sweep()
+    state = stage.state(ref)
+    assert (state.outcome, state.direction, state.people) == (Outcome.APPLIED, RequestedAction.CANCEL, ())

@@ -1,16 +1,19 @@
 """People approve jobs, which a review counts, and cancel them, which is claimed as every decision is."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from batchgate.aws.ledger_items import record_of, review_item
 from batchgate.errors import (
     ChangedError,
     JobNotFoundError,
     JobsApiDeniedError,
     JobsApiThrottledError,
+    NotAllowedError,
     OutOfTimeError,
     PolicyUnavailableError,
     RefusedError,
@@ -19,6 +22,7 @@ from batchgate.gate.people import approve_for, cancel_for, show_job
 from batchgate.gate.ports import Review
 from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
+from batchgate.policy.facts import Gap, Result
 from s3batch_emulator import Effect, Fault, Pace
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, KIM, REGION, Stage, raising
 
@@ -61,6 +65,24 @@ def test_an_approval_lifts_what_holds_a_job(stage: Stage, text: str, held_before
     assert [each["who"] for each in evidence["facts"]["approvals"]] == [KIM]
 
 
+def test_who_approved_is_in_the_record_of_the_claim(stage: Stage) -> None:
+    """As the history keeps it: who, what that lifted, who created the job; a hold says what it waits for."""
+    stage.requesters = Recorded(f"arn:aws:iam::{ACCOUNT}:user/ana")
+    stage.enforce(NOT_THE_REQUESTER)
+    ref = stage.create()
+    stage.review(ref)
+    stage.decide(ref, APPROVE)
+    records = [record_of(review_item(each, 1)) for each in stage.recorded]
+    held, claimed = [{name: (each or {}).get(name) for name in _NEW_IN_RECORDS} for each in records]
+    requester = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    awaiting = "0 of 1 approvals, 1 more, not of the requester"
+    assert held == {"people": None, "lifted": None, "awaiting": awaiting, "requester": requester}
+    assert claimed == {"people": [KIM], "lifted": ["unmatched"], "awaiting": None, "requester": requester}
+
+
+_NEW_IN_RECORDS = ("people", "lifted", "awaiting", "requester")
+
+
 def test_an_approval_does_not_lift_a_cancellation(stage: Stage) -> None:
     """The policies cancel the job; the approver is told so, and the decision is none of theirs."""
     stage.enforce(CANCEL_ALL)
@@ -78,6 +100,156 @@ def test_without_policies_nobody_can_approve(stage: Stage) -> None:
     with pytest.raises(PolicyUnavailableError):
         stage.decide(ref, APPROVE)
     assert stage.ledger.read(ref) is None
+
+
+# --- Whose approvals count --------------------------------------------------------------------------
+
+ROLES = f"arn:aws:sts::{ACCOUNT}:assumed-role"
+TWO_OF_ON_CALL = """
+version: 1
+approvals: {by: ["*:assumed-role/*on-call*/*"], at_least: 2}
+"""
+NOT_THE_REQUESTER = """
+version: 1
+approvals: {not_requester: true}
+"""
+
+
+class Recorded:
+    """The `Requesters` port: what is recorded at the moment."""
+
+    def __init__(self, found: str | Gap) -> None:
+        self.found, self.asked = found, 0
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+        """What is recorded."""
+        self.asked += 1
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        (f"{ROLES}/reader/ana", "approvals of .* are wanted"),
+        (KIM, "approvals of .* are wanted"),
+        ("arn:aws:iam::999999999999:user/on-call", "approvals of .* are wanted"),
+        (f"{ROLES}/lake-on-call/ben", "has approved this job already"),
+        (f"{ROLES}/on-call/ana x", "does not identify a person"),
+    ],
+)
+def test_an_approval_that_would_not_count_is_refused(stage: Stage, who: str, why: str) -> None:
+    """Another role, another name of the same person, no person at all: with the reason, and nothing is written."""
+    stage.enforce(TWO_OF_ON_CALL)
+    ref = stage.create()
+    review = stage.decide(ref, APPROVE, who=f"{ROLES}/lake-on-call/ana")
+    assert (review.action, "1 of 2 approvals, 1 more of" in review.awaiting) == ("held", True)
+    before = stage.state(ref)
+    with pytest.raises(NotAllowedError, match=why):
+        stage.decide(ref, APPROVE, who=who)
+    assert stage.state(ref) == before
+    assert stage.decide(ref, APPROVE, who=f"{ROLES}/sea-on-call/ana").action == "approved"
+
+
+def test_the_same_approval_again_is_reviewed_again_and_recorded_once(stage: Stage) -> None:
+    """Whoever did not hear what came of it may ask again."""
+    stage.enforce(TWO_OF_ON_CALL)
+    ref, who = stage.create(), f"{ROLES}/lake-on-call/ana"
+    first = stage.decide(ref, APPROVE, who=who)
+    again = stage.decide(ref, APPROVE, who=who)
+    assert first.awaiting == again.awaiting
+    assert again.action == "held"
+    assert [each.who for each in stage.state(ref).approvals] == [who]
+
+
+def test_the_same_approval_after_the_end_returns_what_came_of_it(stage: Stage) -> None:
+    """Also where another one's cancellation did; an approval that is not on record is refused."""
+    ana = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    for text, came in ((HOLD_ALL, "approved"), (TWO_OF_ON_CALL.replace("by: [", "by: ['*:user/*', "), "cancelled")):
+        stage.enforce(text)
+        ref = stage.create()
+        stage.decide(ref, APPROVE)
+        if came == "cancelled":
+            stage.decide(ref, CANCEL, who=ana)
+        assert stage.decide(ref, APPROVE).action == came
+        with pytest.raises(RefusedError, match=f"this job was {came} already"):
+            stage.decide(ref, APPROVE, who=ana)
+        assert len(stage.state(ref).approvals) == 1
+
+
+def test_an_approval_of_the_job_as_it_was_counts_no_more(stage: Stage) -> None:
+    """It stays on record; whoever gave it may approve what the job has become."""
+    stage.enforce(TWO_OF_ON_CALL)
+    ref = stage.create(tags={"team": "lake"})
+    ana, ben = f"{ROLES}/lake-on-call/ana", f"{ROLES}/sea-on-call/ben"
+    stage.decide(ref, APPROVE, who=ana)
+    retagged(stage, ref)
+    review = stage.decide(ref, APPROVE, who=ben)
+    assert (review.action, review.awaiting[:18]) == ("held", "1 of 2 approvals, ")
+    assert stage.decide(ref, APPROVE, who=ana).action == "approved"
+    assert [each.who for each in stage.state(ref).approvals] == [ana, ben, ana]
+    assert sorted(stage.state(ref).people) == sorted([ana, ben])
+
+
+def test_the_requester_is_asked_for_where_a_policy_asks_and_kept(stage: Stage) -> None:
+    """Once known it is not asked for again; the requester's approval does not count, others' do."""
+    ana = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    stage.requesters = recorded = Recorded(KIM)
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    stage.review(ref)
+    assert (recorded.asked, stage.state(ref).requester) == (0, "")
+    stage.enforce(NOT_THE_REQUESTER)
+    assert stage.review(ref).requester == KIM
+    assert (recorded.asked, stage.state(ref).requester) == (1, KIM)
+    with pytest.raises(NotAllowedError, match="whoever created the job can't approve it"):
+        stage.decide(ref, APPROVE, who=KIM)
+    review = stage.decide(ref, APPROVE, who=ana)
+    assert (review.action, review.people, review.requester, recorded.asked) == ("approved", (ana,), KIM, 1)
+    assert stage.state(ref).requester == KIM
+
+
+def test_the_approval_of_who_turns_out_to_be_the_requester_does_not_count(stage: Stage) -> None:
+    """The policies of now count it, not those under which it was given."""
+    stage.requesters = Recorded(KIM)
+    stage.enforce("version: 1\napprovals: {at_least: 2}")
+    ref = stage.create()
+    stage.decide(ref, APPROVE, who=KIM)
+    stage.enforce(NOT_THE_REQUESTER)
+    assert stage.review(ref).action == "held"
+    assert stage.updates == []
+
+
+@pytest.mark.parametrize("result", [Result.UNKNOWN, Result.UNMEASURABLE])
+def test_while_the_requester_is_not_known_nobody_s_approval_counts(stage: Stage, result: Result) -> None:
+    """The hold says so; it is asked for again at each review, and not kept before it is known."""
+    stage.requesters = recorded = Recorded(Gap(result, "CloudTrail has no record"))
+    stage.enforce(NOT_THE_REQUESTER)
+    ref = stage.create()
+    stage.review(ref)
+    assert "CloudTrail has no record" in stage.state(ref).awaiting
+    with pytest.raises(NotAllowedError, match="CloudTrail has no record"):
+        stage.decide(ref, APPROVE)
+    assert stage.state(ref).requester == ""
+    recorded.found = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    assert stage.decide(ref, APPROVE).action == "approved"
+
+
+def test_a_requester_that_took_long_to_find_makes_no_facts_older(stage: Stage) -> None:
+    """The job is described again after it."""
+    stage.enforce(NOT_THE_REQUESTER.replace("version: 1", "version: 1\npolicies: [{name: all, require: []}]"))
+
+    class Slow(Recorded):
+        """Takes seconds."""
+
+        def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+            """Find it late."""
+            stage.advance(seconds=20)
+            return super().find(ref, created_at)
+
+    stage.requesters = Slow(KIM)
+    ref = stage.create()
+    assert stage.review(ref).action == "approved"
+    assert stage.script.effects.count("snapshot") == 2
 
 
 def test_an_approval_of_a_job_that_the_policies_approve_is_not_needed(stage: Stage) -> None:

@@ -326,6 +326,36 @@ def test_a_crash_at_any_effect_of_an_approval_leaves_it_whole_or_not_begun(
     assert sent(stage) == ["Ready"]
 
 
+@pytest.mark.parametrize("fails", ["crash", "lost answer"])
+@pytest.mark.parametrize("number", range(EFFECTS))
+@pytest.mark.parametrize("start", STARTS)
+def test_a_failure_at_any_effect_of_a_cancellation_approves_nothing_and_is_repaired(
+    stage: Stage, start: Callable[[Stage, JobRef], None], number: int, fails: str
+) -> None:
+    """The sweep finds out what came of it; if that is nothing, the job can be cancelled again, and not approved."""
+    stage.enforce(HOLD_ALL)
+    ref = stage.create()
+    start(stage, ref)
+
+    def crash() -> None:
+        raise KeyboardInterrupt
+
+    if fails == "crash":
+        stage.script.before_number(number, crash)
+    else:
+        stage.script.lose_answer(number)
+    with suppress(KeyboardInterrupt, LedgerError):
+        stage.decide(ref, CANCEL, who=ANA)
+    let_it_end(stage)
+    if stage.status(ref) == "Suspended":
+        if (state := stage.ledger.read(ref)) is not None and state.possibly_sent:
+            with pytest.raises(RefusedError, match="an earlier cancel may have been sent"):
+                stage.decide(ref, APPROVE, who=BEN)
+        assert stage.decide(ref, CANCEL, who=ANA).action == "cancelled"
+        let_it_end(stage)
+    assert assert_decided_once(stage, ref, CANCEL).people == (ANA,)
+
+
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("number", range(EFFECTS))
 @pytest.mark.parametrize("start", STARTS)

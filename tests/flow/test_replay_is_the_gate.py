@@ -256,10 +256,10 @@ class KeptLedger(NamedTuple):
         """What is not settled."""
         return (each for each in self.stage.ledger.ledger.states.values() if each.phase is not Phase.SETTLED)
 
-    def settled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
         """What is."""
         states = self.stage.ledger.ledger.states.values()
-        return [each for each in states if each.decided_at is not None and after < each.decided_at <= until]
+        return (each for each in states if each.decided_at is not None and since <= each.decided_at < before)
 
     def history(self, ref: JobRef) -> list[dict[str, Any]]:
         """The reviews as they are written to the table and read again."""
@@ -274,7 +274,7 @@ def test_the_ledger_is_replayed_exactly(seed: int) -> None:
     stage, refs, _, _, _ = history(random.Random(seed))
     now = stage.clock.now()
     loaded = policy_file.load_text(_text_of(stage))
-    rows = replay(ledger_jobs(KeptLedger(stage), START - timedelta(days=1), now, []), loaded, None, "test").rows
+    rows = replay(ledger_jobs(KeptLedger(stage), START, now + timedelta(seconds=1), []), loaded, None, "test").rows
     assert {row.job_id for row in rows} == {ref.job_id for ref in refs}
     for row in rows:
         state = stage.state(next(ref for ref in refs if ref.job_id == row.job_id))

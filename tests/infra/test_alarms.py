@@ -99,6 +99,7 @@ STORIES: Final = {
     ),
     "events-retried": Story(cause=ONCE, moment=True, within=1),
     "job-event-fails": Story(usual=every(7, 0), cause=every(6), quiet=first(1, 1, then=0), within=7, over=20),
+    "api-fails": Story(usual=every(7, 0), cause=every(6), quiet=first(1, 1, then=0), within=7, over=20),
     "sweep-fails": Story(usual=always(0), cause=every(5), quiet=first(1, 1, then=0), within=6, over=15),
     "no-sweep": Story(usual=always(1), cause=none, quiet=every(10), within=20, over=1),
     "throttled-functions": Story(usual=always(0), cause=always(1), quiet=first(1, 1, then=0), within=6, over=15),

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from aws_cdk import Stack
 from aws_cdk.assertions import Annotations, Match, Template
+from ruamel.yaml import YAML
 
-from batchgate.contract import JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
+from batchgate.contract import API_ROUTES, JOB_EVENT_PATTERN, SERVICE, DeployedGate, create_table_arguments
 from batchgate.policy.deployed import load_deployed
-from infra.gate_asset import FUNCTIONS
+from infra.gate_asset import CHECKOUT, FUNCTIONS
 from infra.notices import Notices
 from infra.packaging import load_policies
 from infra.policy_store import PolicyStore
@@ -109,6 +110,20 @@ class Things:
             ]
         }
 
+        profile_of = ["/configurationprofile/", {"Ref": profile}]
+        self.policies_of_the_past = [
+            {
+                "Fn::Join": [
+                    "",
+                    [
+                        *("arn:", {"Ref": "AWS::Partition"}, ":appconfig:", {"Ref": "AWS::Region"}, ":"),
+                        *({"Ref": "AWS::AccountId"}, ":application/", {"Ref": application}, *rest),
+                    ],
+                ]
+            }
+            for rest in ([*profile_of, "/hostedconfigurationversion/*"], profile_of, [])
+        ]
+
     def own_log(self, function: str) -> dict[str, Any]:
         """What every function may: write its own log, and traces."""
         group, _ = named(self.template, "AWS::Logs::LogGroup", f"Functions{function}Logs")
@@ -134,6 +149,7 @@ class Things:
             "appconfig:StartConfigurationSession": self.configuration,
             "appconfig:GetLatestConfiguration": self.configuration,
             "events:PutEvents": self.bus,
+            "cloudtrail:LookupEvents": "*",
         }
 
 
@@ -165,6 +181,16 @@ def test_the_sweep_may_do_exactly_this(template: Template, things: Things) -> No
     }
 
 
+def test_the_api_may_do_exactly_this(template: Template, things: Things) -> None:
+    """What deciding needs, and reading histories, what is open, what was decided, and what is deployed."""
+    assert allowed(template, "FunctionsApiRole") == things.deciding | things.own_log("Api") | {
+        "dynamodb:Query": [things.table, things.day_index, things.open_index],
+        "ssm:GetParameter": in_account("ssm", "parameter/batchgate/gate"),
+        "appconfig:GetHostedConfigurationVersion": things.policies_of_the_past,
+        "appconfig:ListHostedConfigurationVersions": things.policies_of_the_past,
+    }
+
+
 def test_the_widget_and_the_validator_may_write_nothing(template: Template, things: Things) -> None:
     """The dashboard's widget reads what is open; the validator reads its input."""
     assert allowed(template, "HeldJobsWidgetRole") == things.own_log("HeldJobsWidget") | {
@@ -181,11 +207,11 @@ def test_appconfig_may_read_alarms(template: Template) -> None:
 
 def test_these_are_all_roles(template: Template) -> None:
     """So that the tests above see every permission that the stack grants."""
-    assert len(template.find_resources("AWS::IAM::Role")) == 5
+    assert len(template.find_resources("AWS::IAM::Role")) == 6
 
 
 MANY_BUCKETS = Settings(
-    manifest_buckets=tuple(f"{number:02}-manifests-of-one-of-the-teams-of-our-data-lake" for number in range(30)),
+    manifest_buckets=tuple(f"{number:02}-manifests-of-one-of-the-teams-of-our-data-lake" for number in range(25)),
     manifest_keys=tuple(f"arn:aws:kms:eu-central-1:111122223333:key/{number:08}-0000" for number in range(30)),
 )
 """So many that the permissions on them need a managed policy."""
@@ -204,7 +230,7 @@ def test_every_role_and_managed_policy_is_under_the_path_that_guard_rails_name(s
 
 def test_events_are_put_as_batchgates_own_alone(template: Template) -> None:
     """Others listen to S3's events on the default bus; the gate can't put events that look like S3's."""
-    for role in ("JobEventRole", "SweepRole"):
+    for role in ("JobEventRole", "SweepRole", "FunctionsApiRole"):
         [put] = [each for each in statements_of(template, role) if each["Action"] == "events:PutEvents"]
         assert put["Condition"] == {"StringEquals": {"events:source": "batchgate"}}
 
@@ -214,7 +240,7 @@ def test_manifests_are_asked_for_in_the_named_buckets_alone() -> None:
     template = synthesize(Settings(manifest_buckets=("audit-manifests",)))
     bucket = in_account("s3", "audit-manifests", regional=False)
     objects = in_account("s3", "audit-manifests/*", regional=False)
-    for role in ("JobEventRole", "SweepRole"):
+    for role in ("JobEventRole", "SweepRole", "FunctionsApiRole"):
         said = allowed(template, role)
         assert said["s3:GetObject"] == said["s3:GetObjectVersion"] == objects
         assert said["s3:ListBucket"] == bucket
@@ -331,6 +357,7 @@ def test_batches_fail_in_part_and_are_bounded_in_number(template: Template) -> N
 HANDLERS = {
     "JobEvent": "batchgate.handlers.job_event.handler",
     "Sweep": "batchgate.handlers.sweep.handler",
+    "Api": "batchgate.handlers.api.handler",
     "HeldJobsWidget": "batchgate.handlers.held_jobs_widget.handler",
     "ValidatePolicy": "batchgate.handlers.validate_policy.handler",
 }
@@ -379,6 +406,8 @@ def test_settings_reach_the_functions() -> None:
             circuit_breaker_cancellations=3,
             circuit_breaker_minutes=60,
             sweep_calls_per_second=7,
+            ledger_retention_days=3653,
+            chat=True,
             untagged_answer_lacks_tags="true",
         )
     )
@@ -390,17 +419,75 @@ def test_settings_reach_the_functions() -> None:
     assert said["BATCHGATE_ADOPT_EXISTING"] == "evaluate"
     assert said["BATCHGATE_CIRCUIT_BREAKER"] == "3/60"
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
+    assert said["BATCHGATE_LEDGER_RETENTION_DAYS"] == "3653"
+    assert said["BATCHGATE_CHAT"] == "true"
     assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
     [parameter] = template.find_resources("AWS::SSM::Parameter").values()
     assert '"untagged_answer_lacks_tags":"true"' in json.dumps(parameter["Properties"]["Value"]).replace("\\", "")
     assert said["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
     groups = template.find_resources("AWS::Logs::LogGroup")
-    assert len(groups) == len(HANDLERS)
+    assert len(groups) == len(HANDLERS) + 1  # the API's access log
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 30
         assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     name, _ = named(template, "AWS::Logs::LogGroup", "Sweep")
     assert function["LoggingConfig"] == {"LogGroup": {"Ref": name}}
+
+
+# --- The API --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING, Settings(idle=True)])
+def test_every_route_takes_a_caller_whom_aws_knows(settings: Settings) -> None:
+    """With IAM authorization, each; they are those of the contract, and there is none for whatever else is asked."""
+    routes = [each["Properties"] for each in synthesize(settings).find_resources("AWS::ApiGatewayV2::Route").values()]
+    assert {each["RouteKey"] for each in routes} == {f"{method} {path}" for method, path in API_ROUTES}
+    assert {each["AuthorizationType"] for each in routes} == {"AWS_IAM"}
+    assert len({json.dumps(each["Target"]) for each in routes}) == 1
+
+
+def test_the_routes_are_those_of_the_description() -> None:
+    """docs/openapi.yaml, which people's clients are made from."""
+    described = YAML(typ="safe").load(CHECKOUT / "docs" / "openapi.yaml")["paths"]
+    methods = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
+    found = {(name.upper(), path) for path, each in described.items() for name in each if name in methods}
+    assert found == {*API_ROUTES}
+
+
+def test_no_page_of_another_origin_reads_what_the_api_answers(template: Template) -> None:
+    """No CORS; the function gets payload format 2.0, in which AWS names the caller."""
+    _, api = named(template, "AWS::ApiGatewayV2::Api", "People")
+    assert api["ProtocolType"] == "HTTP"
+    assert "CorsConfiguration" not in api
+    _, integration = named(template, "AWS::ApiGatewayV2::Integration", "People")
+    assert (integration["PayloadFormatVersion"], integration["IntegrationType"]) == ("2.0", "AWS_PROXY")
+    assert "RequestParameters" not in integration
+
+
+def test_the_api_is_throttled_and_logs_who_asked_for_what(template: Template) -> None:
+    """One stage without a path. No line has the query; bodies can't be logged."""
+    _, stage = named(template, "AWS::ApiGatewayV2::Stage", "People")
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+    throttled = stage["DefaultRouteSettings"]
+    assert 0 < throttled["ThrottlingRateLimit"] <= throttled["ThrottlingBurstLimit"] <= 500
+    group, log = named(template, "AWS::Logs::LogGroup", "PeopleAccessLogs")
+    assert stage["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": [group, "Arn"]}
+    logged = json.loads(stage["AccessLogSettings"]["Format"]).values()
+    wanted = {"requestId", "routeKey", "status", "identity.userArn", "requestTime", "path"}
+    assert {f"$context.{name}" for name in wanted} <= {*logged}
+    assert not any("querystring" in each.lower() for each in logged)
+    assert log["RetentionInDays"] == Settings().log_retention_days
+
+
+def test_only_this_api_invokes_its_function(template: Template) -> None:
+    """Another API of the account could name any caller. The function ends before API Gateway gives up."""
+    api, _ = named(template, "AWS::ApiGatewayV2::Api", "People")
+    function, _ = named(template, "AWS::Lambda::Function", "FunctionsApi")
+    permissions = [each["Properties"] for each in template.find_resources("AWS::Lambda::Permission").values()]
+    [may] = [each for each in permissions if each["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}]
+    assert (may["Action"], may["Principal"]) == ("lambda:InvokeFunction", "apigateway.amazonaws.com")
+    assert may["SourceArn"]["Fn::Join"][1][-2:] == [{"Ref": api}, "/*/*/*"]
+    assert function_named(template, "Api")["Timeout"] < 30
 
 
 def test_no_event_expires_before_it_is_a_dead_letter_or_as_one() -> None:
@@ -660,14 +747,15 @@ def test_a_second_gate_in_the_same_place_can_not_be_deployed(template: Template)
     assert json.loads(text).keys() == {*DeployedGate.__struct_fields__} - {"key_arn"}
     gate = DeployedGate.decode(text)
     assert gate.policy_version == load_deployed(load_policies(Settings()).canonical_json).version
-    assert gate.functions.keys() == {"job_event", "sweep", "held_jobs_widget", "validate_policy"}
-    assert gate.roles.keys() == {"job_event", "sweep"}
+    assert gate.functions.keys() == {"job_event", "sweep", "api", "held_jobs_widget", "validate_policy"}
+    assert gate.roles.keys() == {"job_event", "sweep", "api"}
 
 
 STACK = "a" * 128
 """The longest name."""
 
 LONGEST = {
+    "AWS::ApiGatewayV2::Api": len("https://a1b2c3d4e5.execute-api.cn-northwest-1.amazonaws.com.cn"),
     "AWS::AppConfig::Application": 7,
     "AWS::AppConfig::ConfigurationProfile": 7,
     "AWS::AppConfig::Environment": 7,
@@ -683,7 +771,7 @@ LONGEST = {
 
 def test_the_parameter_fits_whatever_the_settings_are() -> None:
     """A standard parameter takes 4,096 characters; a longer one would fail the deployment."""
-    buckets = tuple(f"{number:02}".ljust(63, "b") for number in range(30))
+    buckets = tuple(f"{number:02}".ljust(63, "b") for number in range(25))
     settings = Settings(stack_name=STACK, customer_key=True, manifest_buckets=buckets)
     longest = synthesize(settings)
     _, parameter = named(longest, "AWS::SSM::Parameter", "Gate")
@@ -803,6 +891,7 @@ def test_with_a_customers_key_functions_may_use_it_through_its_services() -> Non
     assert uses == {
         "JobEvent": {"KeyForTable", "KeyForQueue"},
         "Sweep": {"KeyForTable", "KeyForTopic"},
+        "Api": {"KeyForTable"},
         "HeldJobsWidget": {"KeyForTable"},
         "ValidatePolicy": set(),
     }
@@ -858,7 +947,7 @@ def test_encrypted_manifests_are_asked_for_by_the_named_keys_alone() -> None:
     """HeadObject of an object that a KMS key encrypts needs the permission to decrypt with it, through S3."""
     key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     template = synthesize(Settings(manifest_buckets=("audit-manifests",), manifest_keys=(key,)))
-    for role in ("JobEventRole", "SweepRole"):
+    for role in ("JobEventRole", "SweepRole", "FunctionsApiRole"):
         [asking] = [each for each in statements_of(template, role) if each.get("Sid") == "AskForEncryptedManifests"]
         assert (asking["Action"], asking["Resource"]) == ("kms:Decrypt", key)
         assert asking["Condition"] == {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}}

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from batchgate.aws import announcements, appconfig
+from batchgate.aws import announcements, appconfig, cloudtrail, policy_versions
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.s3control import CONFIG
 from infra.gate_asset import FUNCTIONS
@@ -130,6 +131,30 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         {},
         '{"Table": {"CreationDateTime": 1774591420.0}}',
     ),
+    ("cloudtrail", "lookup_events"): (
+        cloudtrail.CONFIG,
+        {
+            "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "CreateJob"}],
+            "StartTime": datetime(2026, 3, 27, 6, 1, tzinfo=UTC),
+            "EndTime": datetime(2026, 3, 27, 6, 5, tzinfo=UTC),
+            "MaxResults": 50,
+            "NextToken": "next",
+        },
+        {},
+        '{"Events": [{"EventTime": 1774591420.0, "CloudTrailEvent": "{}"}], "NextToken": "more"}',
+    ),
+    ("appconfig", "list_hosted_configuration_versions"): (
+        policy_versions.CONFIG,
+        {"ApplicationId": "app1234", "ConfigurationProfileId": "prof123", "MaxResults": 50, "NextToken": "n/+="},
+        {},
+        '{"Items": [{"VersionNumber": 7}], "NextToken": "m"}',
+    ),
+    ("appconfig", "get_hosted_configuration_version"): (
+        policy_versions.CONFIG,
+        {"ApplicationId": "app1234", "ConfigurationProfileId": "prof123", "VersionNumber": 7},
+        {"Version-Number": "7", "Content-Type": "application/json"},
+        '{"version": 1}',
+    ),
     ("appconfigdata", "start_configuration_session"): (
         appconfig.CONFIG,
         {
@@ -231,8 +256,9 @@ def speak(
     client.meta.events.register_first("before-send", answer)  # type: ignore[arg-type]
     try:
         came: Any = getattr(client, operation)(**arguments)
-        if "Configuration" in came:
-            came["Configuration"] = came["Configuration"].read()
+        for streamed in ("Configuration", "Content"):
+            if streamed in came:
+                came[streamed] = came[streamed].read()
     except ClientError as error:
         came = (type(error).__name__, error.response)
     return sent, came

@@ -113,7 +113,7 @@ def test_the_policies_of_the_settings_are_in_force(aws: LocalAws) -> None:
     assert warnings == []
 
 
-@pytest.mark.parametrize("role", ["job_event", "sweep"])
+@pytest.mark.parametrize("role", ["job_event", "sweep", "api"])
 def test_the_roles_may_decide_jobs_and_not_make_or_tag_them(aws: LocalAws, role: str) -> None:
     """By IAM's simulation of the roles that were made."""
     job = "arn:aws:s3:us-east-1:123456789012:job/00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
@@ -140,6 +140,7 @@ def test_the_roles_may_decide_jobs_and_not_make_or_tag_them(aws: LocalAws, role:
 
 
 ARNS = {
+    "AWS::ApiGatewayV2::Api": "apigateway:us-east-1::/apis/{}",
     "AWS::AppConfig::Application": "appconfig:us-east-1:123456789012:application/{}",
     "AWS::CloudWatch::Alarm": "cloudwatch:us-east-1:123456789012:alarm:{}",
     "AWS::DynamoDB::GlobalTable": "dynamodb:us-east-1:123456789012:table/{}",
@@ -161,7 +162,7 @@ NOT_COMPARED = {
 
 def test_the_service_control_policy_names_all_that_the_stack_makes(aws: LocalAws) -> None:
     """Under the names that CloudFormation gave; what is a part of another resource is guarded with it."""
-    policy: Any = service_control_policy(DeployedGate.decode(json.dumps(aws.gate())), [])
+    policy: Any = service_control_policy(DeployedGate.decode(json.dumps(aws.gate())))
     [guard] = [each for each in policy["Statement"] if each["Sid"] == "OnlyDeployersChangeGate"]
     made = [
         resource
@@ -169,6 +170,7 @@ def test_the_service_control_policy_names_all_that_the_stack_makes(aws: LocalAws
         for resource in page["StackResourceSummaries"]
     ]
     parts = (
+        *("AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage"),
         *("AWS::AppConfig::ConfigurationProfile", "AWS::AppConfig::Deployment", "AWS::AppConfig::Environment"),
         *("AWS::AppConfig::HostedConfigurationVersion", "AWS::IAM::Policy", "AWS::Lambda::EventInvokeConfig"),
         *("AWS::Lambda::Permission", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"),

@@ -12,7 +12,17 @@ EVERYTHING: Written = {
     "ungated_jobs": "cancel",
     "cancel_grace": "10m",
     "cancel_held_after": "21d",
-    "lists": {"sandboxes": ["111111111111", "222222222222"], "hours": ["nights", "freeze"]},
+    "approvals": {
+        "by": ["*:assumed-role/lake-oncall/*", {"glob": "*:user/[a-z]*"}],
+        "at_least": 2,
+        "not_requester": True,
+        "session_names": "trusted",
+    },
+    "lists": {
+        "people": ["*:assumed-role/prod-owner/*"],
+        "sandboxes": ["111111111111", "222222222222"],
+        "hours": ["nights", "freeze"],
+    },
     "calendars": {
         "nights": {
             "timezone": "Europe/Berlin",
@@ -43,6 +53,7 @@ EVERYTHING: Written = {
                 {"report": {"not": {"enabled": False}}},
                 {"report": {"present": True}},
                 {"manual_approval": "required"},
+                {"manual_approval": {"by": {"list": "people"}, "at_least": 2, "not_requester": False}},
             ],
         },
         {

@@ -13,6 +13,7 @@ from batchgate.gate.ports import CircuitBreaker
 from batchgate.gate.protocol import MISSING_FOR, SIGNATURE_LIVES, Settle
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.gate.transitions import (
+    APPROVALS_AT_MOST,
     ATTEMPTS_AT_ONCE,
     CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST,
     FACTS_STAY_FRESH,
@@ -20,6 +21,7 @@ from batchgate.gate.transitions import (
     UpdateRequest,
     announced,
     announcement,
+    approve,
     claim,
     hold,
     leave_claim,
@@ -31,9 +33,11 @@ from batchgate.gate.transitions import (
     settled_action,
     shown,
     update_by_policy,
+    was_only_approved,
     withdraw,
 )
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.policy.approvals import Approval
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision, evaluate_job
 from batchgate.policy.facts import gather_facts
@@ -77,6 +81,87 @@ def held(state: State | None = None, **changes: Any) -> State:
     """A hold as the ledger has it."""
     made = hold(state, decision(at_most=3), job(), now=NOW, held=NOT_COUNTING, review_again_after=AGAIN, **changes)
     return replace(made.state, rev=made.state.rev + 1)
+
+
+# --- Approvals ----------------------------------------------------------------------------------------
+
+
+def approval(who: str = "arn:aws:iam::111122223333:user/ana", digest: str = "d1") -> Approval:
+    """One person's."""
+    return Approval(who, NOW, "looked at it", digest)
+
+
+@pytest.mark.parametrize("state", [held(), claimed(), replace(held(), due_at=None), replace(held(), missing_since=NOW)])
+def test_an_approval_changes_nothing_but_that_the_job_is_due_now(state: State) -> None:
+    """And that S3 shows it; the phase, the lease and all else stay."""
+    made = approve(state, approval(), job(), NOW)
+    assert made == replace(state, approvals=(approval(),), due_at=NOW, missing_since=None)
+
+
+def test_an_approval_leaves_a_review_overdue_that_is() -> None:
+    """The time of an outage must not count because somebody approved after it."""
+    overdue = replace(held(), due_at=NOW - timedelta(days=1))
+    assert approve(overdue, approval(), job(), NOW).due_at == overdue.due_at
+
+
+def test_an_approval_of_a_job_that_the_ledger_does_not_have_is_a_hold() -> None:
+    """Due now, and no time counts before a review could have approved it."""
+    made = approve(None, approval(), job(), NOW)
+    assert (made.phase, made.rev, made.due_at, made.first_held_at) == (Phase.HELD, 0, NOW, NOW)
+    assert (made.total_tasks, made.suspended_at, made.owes_chance) == (5, NOW - timedelta(minutes=1), True)
+    assert made.approvals == (approval(),)
+
+
+def test_of_too_many_approvals_the_oldest_of_the_job_as_it_was_go_first() -> None:
+    """Then the oldest of all."""
+    state, people = held(), [f"arn:aws:iam::111122223333:user/{number:03}" for number in range(80)]
+    for who in people[:20]:
+        state = approve(state, approval(who, "before"), job(), NOW)
+    for who in people[20:65]:
+        state = approve(state, approval(who), job(), NOW)
+    assert [each.who for each in state.approvals] == people[15:65]
+    for who in people[65:]:
+        state = approve(state, approval(who), job(), NOW)
+    assert [each.who for each in state.approvals] == people[30:]
+    assert len(state.approvals) == APPROVALS_AT_MOST
+
+
+def test_a_claim_is_its_owner_s_while_nothing_but_approvals_was_written() -> None:
+    """Any other difference is another review's."""
+    claim = claimed()
+    found = replace(approve(claim, approval(), job(), NOW), rev=claim.rev + 1)
+    assert was_only_approved(claim, found)
+    assert was_only_approved(claim, replace(approve(found, approval("arn:b"), job(), NOW), rev=claim.rev + 2))
+    assert not was_only_approved(claim, replace(found, approvals=claim.approvals))
+    assert not was_only_approved(replace(claim, phase=Phase.HELD), replace(found, phase=Phase.HELD))
+    others = {
+        "phase": Phase.HELD,
+        "attempt": claim.attempt + 1,
+        "claim_id": "0badcafe",
+        "direction": CANCEL,
+        "maybe_sent": True,
+        "lease_until": NOW,
+        "missing_since": NOW,
+        "verdict": "another",
+        "people": ("arn:b",),
+    }
+    for name, value in others.items():
+        assert not was_only_approved(claim, replace(found, **{name: value}))
+
+
+def test_a_withdrawn_claim_that_was_approved_meanwhile_is_due_at_once() -> None:
+    """However many tries there were."""
+    state = approve(replace(claimed(), attempt=9), approval(), job(), NOW)
+    made = withdraw(state, request().review, "", now=NOW, review_again_after=AGAIN)
+    assert (made.state.due_at, made.state.approvals) == (NOW, (approval(),))
+
+
+def test_a_hold_that_waits_for_other_approvals_than_before_is_news() -> None:
+    """An approval that is not enough is in the history."""
+    before = replace(held(), awaiting="2 of 3 approvals, 1 more")
+    made = hold(before, decision(at_most=3), job(), now=NOW, held=NOT_COUNTING, review_again_after=AGAIN)
+    assert made.is_news
+    assert made.state.awaiting == made.review.awaiting != before.awaiting
 
 
 # --- Holds --------------------------------------------------------------------------------------------
@@ -219,7 +304,9 @@ def test_an_applied_end_has_the_reason_on_the_job_or_else_the_claim_s(
 @pytest.mark.parametrize("state", [None, held(), claimed(), held(claimed())])
 def test_an_end_that_is_not_the_gate_s_names_no_decision_of_the_gate_s(state: State | None, outcome: Outcome) -> None:
     """It keeps whether something may have been sent: then it is never opened again."""
+    state = replace(state, people=("arn:aws:iam::111122223333:user/ana",)) if state else None
     made = settle(state, Settle(outcome), review_of_state(state, job(), NOW), now=NOW, reason_on_job=None)
+    assert made.state.people == made.review.people == ()
     assert (made.state.reason, made.state.decided_by, made.state.direction, made.state.verdict) == ("", "", None, "")
     assert made.state.maybe_sent == (state is not None and state.possibly_sent is not None)
     assert made.review.action.value == outcome.value

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from batchgate.jobs.model import Json
+from batchgate.policy.explanation import decision_as_json
 from batchgate.policy.reason import status_update_reason
 from batchgate_cli.authoring.cases import Outcome
 from batchgate_cli.authoring.coverage import Part
-from batchgate_cli.authoring.explain_view import decision_as_json, show_tree
+from batchgate_cli.authoring.explain_view import show_tree
 from batchgate_cli.output import print_line, printable_line
 
 

@@ -353,7 +353,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             unmeasurable="until enough people approve, and while `not_requester` is asked and the requester is not"
             " known. A missing approval is not a violation",
             example='manual_approval: {by: ["*:assumed-role/prod-owner/*"], at_least: 2}',
-            lints=("one-approval-for-both", "too-many-approvals"),
+            lints=("impossible-value", "one-approval-for-both", "too-many-approvals"),
             remark="`required` means one approval. What `by` and `not_requester` are not given here, `approvals` says."
             " An approval counts only for the job as the approver saw it. Several `manual_approval` with different"
             " `by` ask for people of different roles; one person may count for several. Allowed only in `require`,"

@@ -24,6 +24,7 @@ class What(StrEnum):
     UNLESS = "unless"
     EXCEPTION = "exception"
     ALTERNATIVE = "alternative"
+    APPROVALS = "approvals"
 
 
 _WORDS: Mapping[What, tuple[str, str]] = MappingProxyType(
@@ -33,6 +34,7 @@ _WORDS: Mapping[What, tuple[str, str]] = MappingProxyType(
         What.UNLESS: ("lifting the requirement", "not lifting it"),
         What.EXCEPTION: ("lifting a requirement", "not lifting one"),
         What.ALTERNATIVE: ("met", "violated"),
+        What.APPROVALS: ("lifting a hold", "waited for"),
     }
 )
 """What is said to have never happened: that something was met, and that it was violated."""
@@ -66,6 +68,8 @@ class Part:
         """The same in words."""
         met, violated = _WORDS[self.what]
         words = {Result.MET: met, Result.VIOLATED: violated}
+        if self.what is What.APPROVALS:
+            words[Result.UNMEASURABLE] = violated
         return tuple(words.get(result, str(result)) for result in self.missing)
 
 
@@ -97,7 +101,11 @@ class SetCoverage:
         self._loaded = loaded
         self._of_exceptions: dict[str, list[tuple[Part, Formula]]] = {}
         self._probes = list(self._find())
+        self._approvals: Part | None = None
         parts = {id(probe.part): probe.part for probe in self._probes}
+        if loaded.document.approvals is not UNSET:
+            place, both = loaded.place_of(("approvals",)), (Result.MET, Result.UNMEASURABLE)
+            self._approvals = parts[0] = Part(What.APPROVALS, "approvals", place, both)
         self.parts = sorted(parts.values(), key=lambda part: part.place or Place("", 0, 0))
 
     def note(self, decision: Decision) -> None:
@@ -107,6 +115,10 @@ class SetCoverage:
             governs = probe.match is None or evaluate(probe.match, results) is Result.MET
             if governs and (probe.own is None or evaluate(probe.own, results) is not Result.MET):
                 probe.part.seen.add(evaluate(probe.condition, results))
+        if self._approvals and decision.lifted:
+            self._approvals.seen.add(Result.MET)
+        elif self._approvals and self.policies.approvals in decision.awaited:
+            self._approvals.seen.add(Result.UNMEASURABLE)
 
     def label(self, statement: Statement, requirement: Requirement) -> str:
         """A requirement as cases name it: its statement and the key that it is written with."""

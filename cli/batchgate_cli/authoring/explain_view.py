@@ -1,16 +1,15 @@
-"""A decision for people (a tree) and for programs (JSON)."""
+"""A decision for people: a tree; and what the gate does instead of what it says."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TypeAlias
 
 from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
 from batchgate.gate.review import requested_action
-from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, Json
+from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job
+from batchgate.policy.approvals import short_name
 from batchgate.policy.compiled import Kind, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Result
-from batchgate.policy.reason import status_update_reason
 from batchgate.policy.trace import ConditionTrace, LiftTrace, RequirementTrace, StatementTrace
 from batchgate.policy.wording import TRACED_AT_MOST, instant, printable
 from batchgate.text import shorten
@@ -72,96 +71,6 @@ def done_instead(job: Job, decision: Decision, survives: DateSurvives) -> str:
     return "nothing" if step is Step.NOTHING else ""
 
 
-def decision_as_json(decision: Decision, instead: str = "") -> dict[str, Json]:
-    """The stable JSON form: keys may be added, none change their meaning.
-
-    Args:
-        decision: What the policies say.
-        instead: What the gate does instead; as `done_instead` has it.
-    """
-    return {
-        "job_arn": decision.facts.ref.arn,
-        "status": str(decision.facts.status),
-        "at": decision.facts.now.isoformat(),
-        "verdict": str(decision.verdict),
-        "instead": instead or None,
-        "until": _iso(decision.until),
-        "cancels_at": _iso(decision.cancels_at),
-        "searched_until": _iso(decision.searched_until),
-        "reason": None if instead else status_update_reason(decision),
-        "policy_version": decision.policy_version,
-        "mode": "shadow" if decision.policies.shadow else "enforce",
-        "if_enforced": None if decision.if_enforced is None else str(decision.if_enforced),
-        "deciding": _deciding(decision),
-        "unknown_members": [shorten(printable(path), TRACED_AT_MOST) for path in decision.facts.unknown_members],
-        "statements": [_statement_as_json(statement) for statement in decision.trace],
-    }
-
-
-def _iso(when: datetime | None) -> str | None:
-    return when.isoformat() if when else None
-
-
-def _deciding(decision: Decision) -> list[Json]:
-    return [
-        {
-            "statement": vote.statement.name if vote.statement else None,
-            "requirement": vote.requirement.position if vote.requirement else None,
-            "rule": None if vote.rule is None else str(vote.rule),
-        }
-        for vote in decision.deciding
-    ]
-
-
-def _statement_as_json(statement: StatementTrace) -> Json:
-    return {
-        "name": statement.name,
-        "kind": str(statement.kind),
-        "mode": "enforce" if statement.enforced else "shadow",
-        "governs": statement.governs,
-        "vote": None if statement.vote is None else str(statement.vote),
-        "match": _condition_as_json(statement.match),
-        "requirements": [_requirement_as_json(requirement) for requirement in statement.requirements],
-    }
-
-
-def _requirement_as_json(requirement: RequirementTrace) -> Json:
-    return {
-        "position": requirement.position,
-        "result": str(requirement.result),
-        "actual": requirement.actual,
-        "expected": requirement.expected,
-        "on_violation": str(requirement.on_violation),
-        "vote": None if requirement.vote is None else str(requirement.vote),
-        "grace": requirement.grace,
-        "cancels_from": _iso(requirement.cancels_from),
-        "message": requirement.message,
-        "condition": _condition_as_json(requirement.own),
-        "lifts": [
-            {
-                "kind": "unless" if lift.exception is None else "exception",
-                "name": lift.exception,
-                "because": lift.because,
-                "condition": _condition_as_json(lift.condition),
-            }
-            for lift in requirement.lifts
-        ],
-    }
-
-
-def _condition_as_json(condition: ConditionTrace) -> dict[str, Json]:
-    common: dict[str, Json] = {"result": str(condition.result)}
-    if condition.joined:
-        return {**common, condition.joined: [_condition_as_json(part) for part in condition.parts]}
-    return {
-        **common,
-        "check": condition.kind,
-        "subject": condition.subject,
-        "actual": condition.actual,
-        "expected": condition.expected,
-    }
-
-
 # --- For people -------------------------------------------------------------------------------------
 
 
@@ -206,6 +115,13 @@ def _headline(decision: Decision, instead: str) -> list[Styled]:
         line.append((f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim"))
     if decision.if_enforced is not None:
         line.append((f"  (shadow; enforced: {decision.if_enforced})", "magenta"))
+    if decision.approvers:
+        names = ", ".join(printable(short_name(who)) for who in decision.approvers)
+        line.append(f"  approved by {shorten(names, TRACED_AT_MOST, sentence=True)}")
+    if decision.lifted:
+        line.append(f"  ({len(decision.lifted)} hold{'' if len(decision.lifted) == 1 else 's'} lifted)")
+    if decision.awaiting and (decision.policies.asks_for_approvals or decision.facts.approvals):
+        line.append(f"  {printable(decision.awaiting)}")
     return line
 
 
@@ -283,7 +199,9 @@ def _grow_condition(
 def _line(check: ConditionTrace) -> str:
     """What a check came to; those without a value of the job's, in words of their own."""
     if check.kind == "manual_approval":
-        return "manual approval given" if check.result is Result.MET else "manual approval required, not given yet"
+        if check.actual in ("given", "not given yet"):
+            return f"manual approval {'required, ' if check.result is not Result.MET else ''}{check.actual}"
+        return f"manual approval: {check.actual}, want {check.expected}"
     if check.kind == "expires":
         return f"valid {check.expected}" if check.result is Result.MET else f"expired, was valid {check.expected}"
     if check.named_window:

@@ -44,7 +44,7 @@ FOREIGN_AT_MOST = 3
 VALUES_AT_MOST = 100_000
 """Values in a file, with all aliases resolved."""
 
-SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after")
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals")
 """Settings, which only one file of a policy set may contain."""
 
 _NAMED = ("lists", "calendars")

@@ -166,7 +166,7 @@ class _Writer:
         if lowest is None:
             return {"type": "integer"}  # stands beside text, which underscores are
         return self.define(
-            "count",
+            f"count-from-{lowest}" if lowest else "count",
             lambda: {
                 "anyOf": [
                     {"type": "integer", "minimum": lowest},

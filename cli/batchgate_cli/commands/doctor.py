@@ -10,6 +10,7 @@ from batchgate_cli.exits import CHECKS_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.options import (
     CANARY_MINUTES,
+    ApiOptions,
     GateAccessError,
     GateOptions,
     ProfileOption,
@@ -133,6 +134,7 @@ def _before_deployment(options: GateOptions) -> "Sequence[Line]":
 
 
 def _of_deployment(options: GateOptions) -> "Sequence[Line]":
+    from batchgate_cli.operating.api_client import find_api
     from batchgate_cli.operating.checkout import find_checkout
     from batchgate_cli.operating.checks import Aws, line_of_no_access, run_checks
     from batchgate_cli.operating.gate_checks import Deployed
@@ -141,6 +143,9 @@ def _of_deployment(options: GateOptions) -> "Sequence[Line]":
 
     try:
         live = find_gate(options)
+        api = find_api(
+            ApiOptions(region=options.region, profile=options.profile, endpoint_url=live.found.api_url or None)
+        )
     except GateAccessError as error:
         return [line_of_no_access("gate", error, "`batchgate doctor --preflight` checks the account")]
-    return run_checks(DOCTOR_CHECKS, Deployed(live, Aws(live.session), find_checkout(Path.cwd())))
+    return run_checks(DOCTOR_CHECKS, Deployed(live, Aws(live.session), api, find_checkout(Path.cwd())))

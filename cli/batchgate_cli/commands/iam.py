@@ -9,11 +9,12 @@ import msgspec
 
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
-from batchgate_cli.groups import command_group, option
+from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.iam_policies import (
     SCP_CHARACTERS_AT_MOST,
+    People,
     compact,
-    operators_policy,
+    peoples_policy,
     service_control_policy,
 )
 from batchgate_cli.operating.options import GateAccessError, ProfileOption, RegionOption
@@ -30,7 +31,8 @@ def scp(
         option(
             "--operators",
             metavar="ARN",
-            help="The role of the people who decide held jobs; can be given several times, * stands for what varies.",
+            help="The role of the people who redrive dead letters; can be given several times, * stands for what "
+            "varies.",
             show_default=False,
         ),
     ] = None,
@@ -85,7 +87,9 @@ def scp(
     profile: ProfileOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print the service control policy that lets only the gate and the operators decide jobs.
+    """Print the service control policy that lets only the gate decide jobs.
+
+    People decide through the gate's API, so they need no permission to update jobs.
 
     It also keeps everybody but the roles that deploy the stack from changing what makes the gate decide: its policies,
     functions, roles, rules, queues, alarms and records. It covers the account and Region of the gate, and it holds for
@@ -99,7 +103,7 @@ def scp(
         gate = _read(parameter) if parameter else _look_up(profile, region)
         policy = service_control_policy(
             gate,
-            operators or (),
+            operators=operators or (),
             deployers=deployers or (),
             cancellers=cancellers or (),
             protect_tags=protect_tags,
@@ -107,8 +111,8 @@ def scp(
         )
         if not operators:
             click.echo(
-                "batchgate: no --operators given: under this policy only the gate decides jobs, and not "
-                "`batchgate jobs approve` and `cancel`",
+                "batchgate: no --operators given: under this policy nobody can take dead letters from the queues, so "
+                "`batchgate redrive` is denied",
                 err=True,
             )
         if protect_tags and not taggers:
@@ -122,10 +126,24 @@ def scp(
 
 
 @app.add(epilog=PLAIN_EXIT_CODES_HELP)
-def operators(profile: ProfileOption = None, region: RegionOption = None) -> None:
-    """Print the IAM policy that `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` need."""
+def operators(
+    people: Annotated[
+        People,
+        argument(
+            metavar="viewer|approver|operator",
+            help="viewer: see jobs, decisions and policies; approver: a viewer who approves and cancels jobs; "
+            "operator: a viewer who pauses the gate, redrives dead letters, and runs `batchgate status` and `doctor`.",
+        ),
+    ],
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Print the IAM policy that people need to work with the gate.
+
+    Each route of the gate's API is a permission. No policy has permissions for S3 or the ledger.
+    """
     with reported_errors():
-        click.echo(json.dumps(operators_policy(_look_up(profile, region)), indent=2))
+        click.echo(json.dumps(peoples_policy(_look_up(profile, region), people), indent=2))
 
 
 def _read(parameter: Path) -> DeployedGate:
@@ -143,7 +161,7 @@ def _look_up(profile: str | None, region: str | None) -> DeployedGate:
     from botocore.exceptions import ClientError
 
     from batchgate.aws.s3control import CONFIG
-    from batchgate_cli.operating.live_gate import aws_errors
+    from batchgate_cli.operating.aws_errors import aws_errors
 
     with aws_errors():
         client = boto3.session.Session(profile_name=profile, region_name=region).client("ssm", config=CONFIG)

@@ -1,268 +1,497 @@
 """`batchgate jobs`: what the deployed gate holds and decided, and a person's own decisions."""
 
-import json
-from typing import TYPE_CHECKING, Annotated
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from batchgate.errors import (
-    ChangedError,
-    GateError,
-    JobNotFoundError,
-    JobsApiError,
-    LedgerError,
-    RefusedError,
-)
-from batchgate.gate.people import approve_for, cancel_for
-from batchgate.gate.ports import Review
-from batchgate.gate.state import Phase, RequestedAction, State
+from batchgate.gate.state import RequestedAction
+from batchgate.jobs.model import Json
 from batchgate_cli.commands import record
-from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, Exit, reported_errors, show_error
+from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, reported_errors, show_error
 from batchgate_cli.groups import argument, command_group, option
-from batchgate_cli.operating.confirm import confirm
-from batchgate_cli.operating.options import (
-    EndpointOption,
-    GateAccessError,
-    GateOptions,
-    PoliciesOption,
-    ProfileOption,
-    RegionOption,
-    TableOption,
-    YesOption,
-)
-from batchgate_cli.output import Output, OutputOption, errors_console, print_line, printable_line, text_console
+from batchgate_cli.operating.held_view import Sort
+from batchgate_cli.operating.history_view import GroupBy
+from batchgate_cli.operating.options import ApiOptions, YesOption, instant_of
+from batchgate_cli.output import print_line, printable_line, screen_width
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from batchgate.gate.ports import Review
-    from batchgate.jobs.model import JobRef
-    from batchgate_cli.operating.live_gate import LiveGate
+    from batchgate_cli.operating.api_client import GateApi
+    from batchgate_cli.operating.api_documents import OpenJob
 
 app = command_group(
     "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
 )
 
-JobArgument = Annotated[str, argument(metavar="JOB", help="The job's id or ARN.")]
+_PAGE = 500
+_WATCHED_EVERY = 5
+_SPAN = re.compile(r"(\d+)\s*(d|h|min|m)", re.ASCII)
+_UNITS = {"d": "days", "h": "hours", "min": "minutes", "m": "minutes"}
+
+AccountOption = Annotated[
+    str | None,
+    option("--account-id", "--account", metavar="ID", help="Only jobs of this account.", show_default=False),
+]
+JobIdOption = Annotated[str | None, option("--job-id", metavar="JOB", help="The same as JOB.", show_default=False)]
+JobArgument = Annotated[str | None, argument(metavar="[JOB]", help="The job's id, the beginning of it, or its ARN.")]
+JobsArgument = Annotated[
+    list[str] | None, argument(metavar="[JOB]...", help="The jobs' ids, the beginnings of them, or their ARNs.")
+]
 ReasonOption = Annotated[
-    str,
-    option(metavar="TEXT", help="Why; shown on the job and kept in its history.", show_default=False),
+    str | None,
+    option(
+        "--reason",
+        "--status-update-reason",
+        metavar="TEXT",
+        help="Why; shown on the job and kept in its history. Required.",
+        show_default=False,
+    ),
+]
+FromOption = Annotated[
+    str | None,
+    option(
+        "--from",
+        metavar="FILE",
+        help="Also the jobs that this file lists, one or more a line; - for standard input. Of CSV the first column.",
+        show_default=False,
+    ),
+]
+CliInputOption = Annotated[
+    str | None,
+    option(
+        "--cli-input-json",
+        metavar="JSON",
+        help="Arguments as `aws s3control update-job-status` takes them; file://PATH reads them from a file.",
+        show_default=False,
+    ),
+]
+SkeletonOption = Annotated[
+    str | None,
+    option(
+        "--generate-cli-skeleton",
+        metavar="[KIND]",
+        is_flag=False,
+        flag_value="input",
+        type=click.Choice(["input", "output"]),
+        help="Only print JSON to fill in for --cli-input-json (input), or an example of the output (output).",
+        show_default=False,
+    ),
 ]
 
 
+# --- held ---------------------------------------------------------------------------------------------
+
+
 @app.add()
-def held(
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    table: TableOption = None,
-    output: OutputOption = Output.TEXT,
+def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
+    api: ApiOptions,
+    operation: Annotated[
+        str | None, option(metavar="PATTERN", help="Only these operations: S3Put*.", show_default=False)
+    ] = None,
+    policy: Annotated[
+        str | None,
+        option(
+            metavar="PATTERN", help="Only jobs that a policy or guardrail of this name governs.", show_default=False
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        option("--tag", metavar="KEY=VALUE", help="Only jobs with this tag. Can be given several times."),
+    ] = None,
+    account_id: AccountOption = None,
+    older_than: Annotated[
+        str | None, option(metavar="TIME", help="Only jobs held for longer: 3d, 12h, 30min.", show_default=False)
+    ] = None,
+    sort: Annotated[Sort, option(metavar="BY", help="held, fails, objects, operation or job.")] = Sort.HELD,
+    details: Annotated[bool, option("--details", "-d", help="Print all that is known of each job.")] = False,
+    watch: Annotated[
+        int | None,
+        option(
+            "--watch",
+            metavar="[SECONDS]",
+            is_flag=False,
+            flag_value=_WATCHED_EVERY,
+            type=click.IntRange(1),
+            help=f"Show the list anew every so many seconds ({_WATCHED_EVERY} if not given), until Ctrl-C.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """List the held jobs, the oldest first: since when, until when, and why.
+    """List the held jobs by what stands in their way: since when, and how long until S3 fails them.
 
     A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
     (too many cancellations in a short time), [adoption] (the job is older than the gate), [conflicting update] (an
     opposite decision may still be taking effect). A gate that is not working is a warning above the list.
-    """
-    with reported_errors():
-        from batchgate.gate.ports import Unreadable
-        from batchgate_cli.operating.gate_status import warning_of
-        from batchgate_cli.operating.job_view import held_as_json, oldest_first, show_held
-        from batchgate_cli.operating.live_gate import find_gate
 
-        live = find_gate(GateOptions(profile, region, table=table))
-        warning = warning_of(live)
-        found = list(live.ledger.open_items())
-        items = oldest_first([item for item in found if isinstance(item, State) and item.phase is Phase.HELD])
-        for item in found:
-            if isinstance(item, Unreadable):
-                show_error(f"not listed: {item.error}")
-        if output is Output.JSON:
-            print(json.dumps({"warning": warning, "jobs": held_as_json(items)}, indent=2))
-        else:
-            _show_warning(warning)
-            show_held(text_console(), items, live.clock.now())
+    Where the terminal is narrow, the beginnings of the jobs' ids are shown; all commands take them.
+    """
+    at_least = _span(older_than)
+    for each in tag or ():
+        if not each.partition("=")[0] or "=" not in each:
+            raise click.BadParameter(f"expected KEY=VALUE, got {each!r}", param_hint="--tag")
+    with reported_errors():
+        from batchgate_cli.operating.api_client import find_api
+        from batchgate_cli.operating.aws_output import printer
+        from batchgate_cli.operating.held_view import held_lines, in_order
+
+        output = printer(api)
+        if watch is not None and not (output.is_for_people and sys.stdout.isatty()):
+            raise click.BadParameter("it needs a terminal, and no --output or --query", param_hint="--watch")
+        gate = find_api(api)
+        query = {"operation": operation, "policy": policy, "tag": tuple(tag or ())}
+        while True:
+            answer, jobs = _held(gate, query)
+            now = datetime.now(UTC)
+            jobs = [
+                each
+                for each in jobs
+                if (not account_id or each.account_id == account_id)
+                and (at_least is None or (each.held_since is not None and now - each.held_since > at_least))
+            ]
+            jobs = in_order(jobs, sort, now)
+            if not output.is_for_people:
+                raw = {each["job_id"]: each for each in answer["jobs"]}
+                rows = [raw[each.job_id] for each in jobs]
+                output.print("held", {**answer, "jobs": rows}, rows)
+                if output.form is not None:
+                    _show_beside(answer)
+                return
+            lines = held_lines(jobs, now, screen_width(), details=details)
+            if watch is None:
+                _show_beside(answer)
+                for line in lines:
+                    print_line(*line)
+                return
+            _show_screen(answer, lines, now)
+            _wait(watch)
+
+
+def _held(gate: "GateApi", query: dict[str, Any]) -> "tuple[dict[str, Any], list[OpenJob]]":
+    """All pages as one answer, and its jobs."""
+    from batchgate_cli.operating.api_client import decoded
+    from batchgate_cli.operating.api_documents import OpenJob
+
+    answer: dict[str, Any] = {}
+    for page in gate.pages("/jobs", "jobs", **query, limit=_PAGE):
+        if not answer:
+            answer = {"warning": page.get("warning"), "jobs": [], "not_listed": []}
+        answer["jobs"] += page["jobs"]
+        answer["not_listed"] += page.get("not_listed", [])
+    return answer, [decoded(each, OpenJob) for each in answer["jobs"]]
+
+
+def _show_beside(answer: dict[str, Any]) -> None:
+    """On standard error, beside the output and not in it: a gate that is not working, jobs that can't be listed."""
+    show_warning(answer.get("warning"))
+    for each in answer.get("not_listed", []):
+        show_error(f"not listed: {each.get('error')}")
+
+
+def show_warning(warning: str | None) -> None:
+    """That the gate is not working, above what it holds: a gate that decides nothing must not look idle."""
+    if warning:
+        print_line(("warning: ", "bold yellow"), printable_line(warning), err=True)
+
+
+def _show_screen(answer: dict[str, Any], lines: list[Any], now: datetime) -> None:
+    """As much as the terminal has lines, from its top."""
+    import shutil
+
+    room = shutil.get_terminal_size().lines - 2
+    sys.stdout.write("\x1b[H\x1b[2J")
+    print_line((f"{now:%H:%M:%S} UTC; Ctrl-C ends this", "dim"))
+    _show_beside(answer)
+    shown = lines if len(lines) <= room else [*lines[: room - 1], [(f"{len(lines) - room + 1} more lines", "dim")]]
+    for line in shown:
+        print_line(*line)
+    sys.stdout.flush()
+
+
+def _wait(seconds: int) -> None:
+    import time
+
+    time.sleep(seconds)
+
+
+def _span(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    parts = _SPAN.fullmatch(text.strip())
+    if parts is None:
+        raise click.BadParameter(f"expected a time like 3d, 12h or 30min, got {text!r}", param_hint="--older-than")
+    return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
+
+
+# --- show ---------------------------------------------------------------------------------------------
 
 
 @app.add()
 def show(
-    job: JobArgument,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    table: TableOption = None,
-    endpoint_url: EndpointOption = None,
-    output: OutputOption = Output.TEXT,
+    api: ApiOptions,
+    job: JobArgument = None,
+    job_id: JobIdOption = None,
+    account_id: AccountOption = None,
 ) -> None:
-    """Show one job: what S3 says now, what the gate holds or decided, and every review with its objections."""
+    """Show one job: S3's description, what the policies say of it now, approvals so far, and its history.
+
+    The policies are evaluated as if nothing blocked them: a pause or the circuit breaker does not hide what would
+    cancel the job.
+    """
+    [name] = _named_jobs([job] if job else [], job_id, None, only=True)
     with reported_errors():
-        from batchgate_cli.operating.gate_status import warning_of
-        from batchgate_cli.operating.job_view import job_as_json, show_job
-        from batchgate_cli.operating.live_gate import find_gate
+        from batchgate_cli.operating.api_client import find_api
+        from batchgate_cli.operating.aws_output import printer
+        from batchgate_cli.operating.deciding import read_job
+        from batchgate_cli.operating.job_view import show_job
 
-        live = find_gate(GateOptions(profile, region, endpoint_url, table))
-        ref = live.ref(job)
-        state, history = live.ledger.read(ref), live.ledger.history(ref)
-        warning = warning_of(live)
-        problem = ""
-        try:
-            described = live.jobs.describe(ref)
-        except JobsApiError as error:
-            if state is None and isinstance(error, JobNotFoundError):
-                raise GateAccessError(f"{ref.job_id}: S3 and the gate know no such job of {live.place}") from error
-            described = None
-            gone = isinstance(error, JobNotFoundError)
-            problem = "it knows no such job (any more)" if gone else printable_line(str(error))
-        if output is Output.JSON:
-            print(json.dumps({"warning": warning, **job_as_json(described, state, history, problem)}, indent=2))
-        else:
-            _show_warning(warning)
-            print_line((ref.arn, "bold"))
-            show_job(text_console(), described, state, history, problem)
+        output = printer(api)
+        document, raw = read_job(find_api(api), name, account_id)
+        if not output.is_for_people:
+            output.print("show", raw)
+            return
+        show_warning(document.warning)
+        show_job(document, datetime.now(UTC))
 
 
-def _show_warning(warning: str | None) -> None:
-    """That the gate is not working, above what it holds: on standard error, beside the output and not in it."""
-    if warning is not None:
-        print_line(("warning: ", "bold yellow"), printable_line(warning), err=True)
+# --- approve and cancel -------------------------------------------------------------------------------
 
 
 @app.add(epilog=DECIDING_EXIT_CODES_HELP)
 def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
-    job: JobArgument,
-    reason: ReasonOption,
+    api: ApiOptions,
+    jobs: JobsArgument = None,
+    reason: ReasonOption = None,
     yes: YesOption = False,
-    policy: PoliciesOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    table: TableOption = None,
-    endpoint_url: EndpointOption = None,
-    output: OutputOption = Output.TEXT,
+    from_: FromOption = None,
+    job_id: JobIdOption = None,
+    account_id: AccountOption = None,
+    cli_input_json: CliInputOption = None,
+    generate_cli_skeleton: SkeletonOption = None,
 ) -> None:
-    """Approve a held job. It runs when enough people have approved it; your identity is recorded.
+    """Approve held jobs, as they are shown; your identity and reason are recorded.
 
-    Shows what will be done and asks first. If the job changes before you confirm, it asks again; with --yes it
-    refuses. Refused while the gate is paused, and where a cancellation by the gate may still take effect.
+    An approval counts if the policies allow it of you, and lifts what holds the job once there are enough. Shows what
+    will be done and asks once. A job that changes before you confirm is shown again and asked about again; with --yes
+    its approval is refused.
     """
-    options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
-    _decide(RequestedAction.APPROVE, job, reason, options, yes=yes, output=output)
+    _decide(
+        RequestedAction.APPROVE,
+        api,
+        jobs,
+        reason,
+        yes,
+        from_,
+        job_id,
+        account_id,
+        cli_input_json,
+        generate_cli_skeleton,
+    )
 
 
 @app.add(epilog=DECIDING_EXIT_CODES_HELP)
 def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
-    job: JobArgument,
-    reason: ReasonOption,
+    api: ApiOptions,
+    jobs: JobsArgument = None,
+    reason: ReasonOption = None,
     yes: YesOption = False,
-    policy: PoliciesOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    table: TableOption = None,
-    endpoint_url: EndpointOption = None,
-    output: OutputOption = Output.TEXT,
+    from_: FromOption = None,
+    job_id: JobIdOption = None,
+    account_id: AccountOption = None,
+    cli_input_json: CliInputOption = None,
+    generate_cli_skeleton: SkeletonOption = None,
 ) -> None:
-    """Cancel a held job whatever the policies decide; it can't be undone. Your identity and reason are recorded.
+    """Cancel held jobs whatever the policies decide; it can't be undone. Your identity and reason are recorded.
 
-    Shows what will be done and asks first. If the job changes before you confirm, it asks again; with --yes it
-    refuses. Refused while a review has claimed the job, while the gate is paused, and where an approval by the gate may
-    still take effect.
+    Shows what will be done and asks once. A job that changes before you confirm is shown again and asked about again;
+    with --yes its cancellation is refused. Ctrl-C sends nothing more, and lists what was done and what was not.
     """
-    options = GateOptions(profile, region, endpoint_url, table, tuple(policy or ()))
-    _decide(RequestedAction.CANCEL, job, reason, options, yes=yes, output=output)
+    _decide(
+        RequestedAction.CANCEL, api, jobs, reason, yes, from_, job_id, account_id, cli_input_json, generate_cli_skeleton
+    )
 
 
-def _decide(
-    direction: RequestedAction, job: str, reason: str, options: GateOptions, *, yes: bool, output: Output
+def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
+    direction: RequestedAction,
+    api: ApiOptions,
+    jobs: list[str] | None,
+    reason: str | None,
+    yes: bool,
+    from_: str | None,
+    job_id: str | None,
+    account_id: str | None,
+    cli_input_json: str | None,
+    skeleton: str | None,
 ) -> None:
-    if not reason.strip():
+    if skeleton:
+        _print_skeleton(direction, skeleton)
+        return
+    given = _input(cli_input_json, direction)
+    names = _named_jobs(jobs or [], job_id, from_, only=False, otherwise=given.get("JobId"))
+    why = reason if reason is not None else given.get("StatusUpdateReason", "")
+    if not why.strip():
         raise click.BadParameter("expected why, got nothing", param_hint="--reason")
-    if any("\ud800" <= character <= "\udfff" for character in reason):
+    if any("\ud800" <= character <= "\udfff" for character in why):
         raise click.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
     with reported_errors():
-        from batchgate_cli.operating.job_view import decided_as_json, show_changes, show_plan
-        from batchgate_cli.operating.live_gate import find_gate
+        from batchgate_cli.operating.api_client import find_api
+        from batchgate_cli.operating.aws_output import printer
+        from batchgate_cli.operating.deciding import Request, decide
 
-        live = find_gate(options)
-        ref = live.ref(job)
-        plan = text_console() if output is Output.TEXT else errors_console()
-        shown = live.show(ref, direction)
-        show_plan(plan, shown, direction, live.who, reason, live.place)
-        confirm(f"{direction} this job?", yes=yes)
-        review = None
-        while review is None:
-            try:
-                review = _decide_as_shown(live, ref, direction, reason, shown.digest)
-            except ChangedError:
-                if yes:
-                    raise
-                before, shown = shown, live.show(ref, direction)
-                show_changes(plan, before, shown)
-                show_plan(plan, shown, direction, live.who, reason, live.place)
-                confirm(f"{direction} this job as it is now?", yes=yes)
-        if output is Output.JSON:
-            print(json.dumps(decided_as_json(review), indent=2))
-        _conclude(review, direction, plan)
+        output = printer(api)
+        request = Request(direction, why, account_id or given.get("AccountId"), yes, stdin_is_read=from_ == "-")
+        code = decide(find_api(api), names, request, output, lambda: datetime.now(UTC))
+    raise click.exceptions.Exit(code)
 
 
-def _decide_as_shown(live: "LiveGate", ref: "JobRef", direction: RequestedAction, reason: str, shown: str) -> "Review":
-    """Decide the job as it was shown. An error after the claim was written leaves open what S3 did.
+def _named_jobs(
+    jobs: list[str], job_id: str | None, from_: str | None, *, only: bool, otherwise: str | None = None
+) -> list[str]:
+    """The jobs of all ways to name them.
 
     Raises:
-        click.exceptions.Exit: It is not known yet.
-        ChangedError: It is not any more as it was shown.
-        GateError: It was not done, and why.
+        click.UsageError: There are none, or several where one is wanted.
     """
-    decide = approve_for if direction is RequestedAction.APPROVE else cancel_for
-    try:
-        return decide(ref, live.who, reason, shown, live.gate())
-    except RefusedError:
-        raise
-    except GateError as error:
-        if _is_open(live, ref):
-            _show_open(ref, f"{error}; ")
-            raise click.exceptions.Exit(Exit.NOT_KNOWN_YET) from error
-        raise
+    names = [*jobs, *([job_id] if job_id else [])]
+    if from_ is not None:
+        from batchgate_cli.operating.deciding import listed_jobs
+
+        try:
+            text = sys.stdin.read() if from_ == "-" else Path(from_).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(f"can't be read: {from_}: {error}", param_hint="--from") from error
+        names += listed_jobs(text)
+        if not names:
+            raise click.UsageError("nothing to do: the list has no job")
+    names = names or ([otherwise] if otherwise else [])
+    if not names:
+        raise click.UsageError("expected a job: its id, the beginning of it, or its ARN")
+    if only and len({*names}) > 1:
+        raise click.UsageError(f"expected one job, got {len(names)}")
+    return names
 
 
-def _is_open(live: "LiveGate", ref: "JobRef") -> bool:
-    """Whether a claim of this caller's stands, or the ledger can't say."""
-    try:
-        state = live.ledger.read(ref)
-    except LedgerError:
-        return True
-    return state is not None and live.who in state.people and state.phase is not Phase.HELD
+# --- As the AWS CLI has it ----------------------------------------------------------------------------
+
+_MEMBERS = ("AccountId", "JobId", "RequestedJobStatus", "StatusUpdateReason")
+"""Of UpdateJobStatus. *Source*: S3 Control's model."""
 
 
-def _show_open(ref: "JobRef", error: str = "") -> None:
-    show_error(
-        f"{ref.job_id}: {printable_line(error)}S3's response was lost; the update may still apply. No one else can "
-        "decide the job for two minutes. Then the gate asks S3 again, and evaluates the job by the policies if it is "
-        f"still Suspended. To see the outcome: batchgate jobs show {ref.job_id}"
-    )
-
-
-def _conclude(review: "Review", direction: RequestedAction, console: "Console") -> None:
-    """Print the outcome.
+def _input(text: str | None, direction: RequestedAction) -> dict[str, str]:
+    """What --cli-input-json gives; what is given beside it comes first.
 
     Raises:
-        click.exceptions.Exit: It is not known yet, or the job was not decided.
-        RefusedError: The job was decided outside the gate first.
+        click.BadParameter: It is not what UpdateJobStatus takes, or asks for the opposite.
     """
-    from batchgate_cli.operating.job_view import DONE
+    if text is None:
+        return {}
+    import json
 
-    if review.action == DONE[direction]:
-        console.print(f"[bold]{review.action}; the next sweep announces it")
-        return
-    if review.action == "left":
-        _show_open(review.ref)
-        raise click.exceptions.Exit(Exit.NOT_KNOWN_YET)
-    if review.action == "held":
-        why = printable_line(review.reason).removeprefix("batchgate: held, ")
-        if direction is RequestedAction.APPROVE:
-            console.print(f"approval recorded; the job is held still: {why}", markup=False, style="bold")
-            return
-        show_error(f"{review.ref.job_id}: nothing was done: {why}")
-        raise click.exceptions.Exit(Exit.FAILED)
-    raise RefusedError(
-        f"{review.ref.job_id}: {review.action}: S3 reports {review.status}, so it was decided outside the gate first"
-    )
+    hint = "--cli-input-json"
+    try:
+        if text.startswith("file://"):
+            text = Path(text.removeprefix("file://")).read_text(encoding="utf-8")
+        given = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"expected JSON: {error}", param_hint=hint) from error
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise click.BadParameter(f"expected an object of texts with {', '.join(_MEMBERS)}", param_hint=hint)
+    unknown = [*given.keys() - {*_MEMBERS}]
+    if unknown:
+        raise click.BadParameter(f"unknown: {unknown[0]}; expected {', '.join(_MEMBERS)}", param_hint=hint)
+    status = direction.requested_status
+    if given.get("RequestedJobStatus", status) != status:
+        raise click.BadParameter(
+            f"RequestedJobStatus: expected {status} of `{direction}`, got {given['RequestedJobStatus']!r}",
+            param_hint=hint,
+        )
+    return given
+
+
+def _print_skeleton(direction: RequestedAction, kind: str) -> None:
+    import json
+
+    sample: Json
+    if kind == "output":
+        job: dict[str, Json] = {
+            "job_id": "",
+            "job_arn": "",
+            "action": str(direction.done),
+            "reason": "",
+            "exit_code": 0,
+            "error": None,
+        }
+        sample = {"jobs": [job], "counts": {str(direction.done): 1}}
+    else:
+        sample = {
+            "AccountId": "",
+            "JobId": "",
+            "RequestedJobStatus": str(direction.requested_status),
+            "StatusUpdateReason": "",
+        }
+    print(json.dumps(sample, indent=4))
+
+
+# --- history ------------------------------------------------------------------------------------------
+
+
+@app.add()
+def history(
+    api: ApiOptions,
+    from_: Annotated[
+        str | None,
+        option(
+            "--from", metavar="DAY", help="The first day, or instant; a week back if not given.", show_default=False
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, option(metavar="DAY", help="The last day, or until which instant.", show_default=False)
+    ] = None,
+    policy: Annotated[
+        str | None,
+        option(
+            metavar="PATTERN", help="Only jobs that a policy or guardrail of this name governed.", show_default=False
+        ),
+    ] = None,
+    verdict: Annotated[
+        str | None,
+        option(
+            metavar="END",
+            help="Only these: approved, cancelled, superseded, ungated, ungated_or_confirmed_elsewhere, lapsed.",
+            show_default=False,
+        ),
+    ] = None,
+    person: Annotated[
+        str | None,
+        option(metavar="PATTERN", help="Only what people of these ARNs decided: */ana.", show_default=False),
+    ] = None,
+    by: Annotated[GroupBy, option(metavar="GROUP", help="Group by day, policy, verdict or person.")] = GroupBy.DAY,
+) -> None:
+    """List what was decided, the latest first: by day, policy, verdict or person. All instants are UTC."""
+    beginning = instant_of(from_, "--from", last=False).isoformat() if from_ is not None else None
+    end = instant_of(to, "--to", last=True).isoformat() if to is not None else None
+    with reported_errors():
+        from batchgate_cli.operating.api_client import decoded, find_api
+        from batchgate_cli.operating.api_documents import PastDecision
+        from batchgate_cli.operating.aws_output import printer
+        from batchgate_cli.operating.history_view import history_lines
+
+        output = printer(api)
+        query = {"to": end, "policy": policy, "verdict": verdict, "person": person, "limit": _PAGE}
+        rows: list[Any] = []
+        not_listed: list[Any] = []
+        for page in find_api(api).pages("/decisions", "decisions", **{"from": beginning, **query}):
+            rows += page["decisions"]
+            not_listed += page.get("not_listed", [])
+        if output.is_for_people:
+            for line in history_lines([decoded(each, PastDecision) for each in rows], by, screen_width()):
+                print_line(*line)
+        else:
+            output.print("history", {"decisions": rows, "not_listed": not_listed}, rows)
+        if output.is_for_people or output.form is not None:
+            _show_beside({"not_listed": not_listed})
 
 
 app.add("record", epilog=record.EPILOG)(record.record)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from batchgate.errors import GateError, JobDescriptionError, PolicyError, Problem
+from batchgate.errors import GateError, JobDescriptionError, PolicyError
 from batchgate.jobs.model import DateSurvives, Json, job_from_printed
+from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
-from batchgate_cli.commands import replay
+from batchgate_cli.commands import policy_compile, policy_diff, policy_simulate, replay
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
     Exit,
     notes_of,
+    problems_as_json,
     reported_errors,
     show_notes,
 )
@@ -71,7 +73,7 @@ def check(
                 error.add_note("findings are reported when there are no more problems")
             if output is Output.TEXT:
                 raise
-            result = {"valid": False, "problems": _problems_as_json(error), "notes": notes_of(error), "findings": []}
+            result = {"valid": False, "problems": problems_as_json(error), "notes": notes_of(error), "findings": []}
             print(json.dumps(result, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
@@ -173,6 +175,19 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             " 2026-11-22T22:30Z.",
         ),
     ] = None,
+    approved_by: Annotated[
+        list[str] | None,
+        option(
+            metavar="ARN",
+            help="Somebody who approved the job as it is, such as"
+            " arn:aws:sts::111122223333:assumed-role/lake-oncall/ana; repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
+    requester: Annotated[
+        str | None,
+        option(metavar="ARN", help="Who created the job; not known if not given.", show_default=False),
+    ] = None,
     suspended_date_survives: Annotated[
         DateSurvives,
         option(
@@ -206,11 +221,16 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         raise click.UsageError("the AWS options apply to --job-id only; remove them, or replace --job by --job-id")
     if job_id is not None and tags is not None:
         raise click.UsageError("--tags applies to --job only: with --job-id the tags are read from AWS")
+    for name, arn in [*(("--approved-by", each) for each in approved_by or ()), ("--requester", requester)]:
+        if arn is not None and not arn.startswith("arn:"):
+            example = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"
+            raise click.UsageError(f"{name}: expected an ARN such as {example}, got {arn}")
     instant = _instant(at)
     from batchgate.policy.evaluate import evaluate_job
+    from batchgate.policy.explanation import decision_as_json
     from batchgate.policy.reason import status_update_reason
     from batchgate_cli.authoring import policy_file
-    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, decision_as_json, done_instead, show_tree
+    from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, done_instead, show_tree
 
     with reported_errors():
         policies = policy_file.load(paths).policies
@@ -224,7 +244,16 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
         asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
         now = instant or datetime.now(UTC)
-        decision = evaluate_job(policies, gather_facts(seen, now, asks=asks, tags=job_tags, manifest_bytes=size))
+        facts = gather_facts(
+            seen,
+            now,
+            asks=asks,
+            tags=job_tags,
+            manifest_bytes=size,
+            approvals=[Approval(who, now, "", digest="") for who in approved_by or ()],
+            requester=requester or Gap(Result.UNMEASURABLE, "--requester is not given"),
+        )
+        decision = evaluate_job(policies, facts)
         instead = done_instead(seen, decision, suspended_date_survives)
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
@@ -271,7 +300,7 @@ def run_cases(
         except PolicyError as error:
             if output is Output.TEXT:
                 raise
-            print(json.dumps({"problems": _problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
+            print(json.dumps({"problems": problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
         for each in tried:
@@ -362,20 +391,6 @@ def _finding_as_json(located: "LocatedFinding") -> Json:
     }
 
 
-def _problems_as_json(error: PolicyError) -> list[Json]:
-    return [_problem_as_json(problem) for problem in error.problems]
-
-
-def _problem_as_json(problem: Problem) -> Json:
-    return {
-        "file": problem.place.file if problem.place else None,
-        "line": problem.place.line if problem.place else None,
-        "column": problem.place.column if problem.place else None,
-        "path": problem.where,
-        "message": problem.message,
-    }
-
-
 def _read_json(source: Path | str, what: str) -> dict[str, Json]:
     text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     try:
@@ -417,3 +432,8 @@ def _instant(text: str | None) -> datetime | None:
     except ValueError as error:
         message = f'expected a date or an instant with its offset such as 2026-11-22T22:30:00Z, got "{text}"'
         raise click.BadParameter(message, param_hint="--at") from error
+
+
+app.add(epilog=POLICY_EXIT_CODES_HELP)(policy_simulate.simulate)
+app.add("compile", epilog=POLICY_EXIT_CODES_HELP)(policy_compile.compile_)
+app.add(epilog=policy_diff.EXIT_CODES_HELP)(policy_diff.diff)

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from batchgate.contract import GATE_PARAMETER
-from batchgate.errors import UnreadableItemError
-from batchgate.gate.state import Phase, State
+from batchgate.errors import GateError
 from batchgate.jobs.model import JobRef, Json
 from batchgate_cli.exits import reported_errors, show_notes
 from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.options import (
+    ApiOptions,
     GateAccessError,
     GateOptions,
     ProfileOption,
@@ -24,12 +24,13 @@ from batchgate_cli.output import Output, OutputOption, printable_line, text_cons
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from batchgate_cli.operating.api_documents import OpenJob
     from batchgate_cli.operating.dead_letters import DeadLetter, DeadLetterQueue
     from batchgate_cli.operating.live_gate import LiveGate
 
 app = command_group()
 
-_States: TypeAlias = Mapping[JobRef, State | UnreadableItemError | None]
+_States: TypeAlias = "Mapping[JobRef, OpenJob | GateError | None]"
 
 
 @app.add()
@@ -45,8 +46,9 @@ def redrive(
     There are two dead-letter queues: `unreviewed` (the gate failed repeatedly) and `undelivered` (EventBridge could not
     put the event into the queue). Fix the cause first. No job depends on this: the sweep finds every job that waits.
     """
+    from batchgate_cli.operating.aws_errors import aws_errors
     from batchgate_cli.operating.dead_letters import with_failures
-    from batchgate_cli.operating.live_gate import aws_errors, find_gate
+    from batchgate_cli.operating.live_gate import find_gate
 
     with reported_errors(), aws_errors():
         live = find_gate(GateOptions(profile, region))
@@ -54,7 +56,7 @@ def redrive(
         letters = [letter for queue in queues for letter in queue.letters()]
         letters, unknown = with_failures(letters, live.session, live.found.functions.get("job_event", ""))
         more = sum(queue.count() for queue in queues) - len(letters)
-        states = _states(live, letters)
+        states = _states(GateOptions(profile, region), live, letters)
         if output is Output.JSON:
             print(json.dumps([_letter_as_json(letter, states) for letter in letters], indent=2))
         else:
@@ -83,28 +85,40 @@ def _queues(live: "LiveGate") -> "tuple[DeadLetterQueue, ...]":
     )
 
 
-def _states(live: "LiveGate", letters: "Sequence[DeadLetter]") -> _States:
-    """What happened to each job anyway; the error if its item in the ledger can't be read."""
-    states: dict[JobRef, State | UnreadableItemError | None] = {}
-    for ref in {letter.ref for letter in letters if letter.ref is not None}:
+def _states(options: GateOptions, live: "LiveGate", letters: "Sequence[DeadLetter]") -> _States:
+    """What the gate says became of each job anyway; the error where it can't say."""
+    from batchgate_cli.operating.api_client import ProblemError, at_once, find_api
+    from batchgate_cli.operating.deciding import read_job
+
+    refs = [*dict.fromkeys(letter.ref for letter in letters if letter.ref is not None)]
+    if not refs:
+        return {}
+    api = find_api(ApiOptions(region=options.region, profile=options.profile, endpoint_url=live.found.api_url or None))
+
+    def state_of(ref: JobRef) -> "OpenJob | GateError | None":
         try:
-            states[ref] = live.ledger.read(ref)
-        except UnreadableItemError as error:
-            states[ref] = error
-    return states
+            document, _ = read_job(api, ref.arn, None)
+        except ProblemError as error:
+            return None if error.kind == "/problems/not-found" else error
+        except GateError as error:
+            return error
+        return document.state
+
+    return dict(zip(refs, at_once(state_of, refs), strict=True))
 
 
 def _became(letter: "DeadLetter", states: _States) -> str:
-    from batchgate_cli.operating.job_view import ended_in_words, obstacle
+    from batchgate_cli.operating.job_view import ended_in_words
+    from batchgate_cli.operating.wording import obstacle
 
     state = states.get(letter.ref) if letter.ref else None
-    if isinstance(state, UnreadableItemError):
-        return printable_line(str(state))
+    if isinstance(state, GateError):
+        return f"what became of the job is not known: {printable_line(str(state))}"
     if state is None:
         return "the gate has no record of the job yet" if letter.ref else "the gate drops it"
-    if state.phase is Phase.SETTLED:
+    if state.phase == "settled":
         return f"the job is settled: {ended_in_words(state)}"
-    if state.phase is Phase.CLAIMED:
+    if state.phase == "claimed":
         return "the job is being decided"
     return f"the job is held: {obstacle(state.reason)}"
 
@@ -149,7 +163,7 @@ def _show_letters(
 def _row(letter: "DeadLetter", states: _States, now: datetime) -> "tuple[Text, Text]":
     from rich.text import Text
 
-    from batchgate_cli.operating.job_view import age
+    from batchgate_cli.operating.wording import age
 
     job = letter.ref.job_id if letter.ref else "no job event"
     left = Text.assemble((job, "bold"), f"\n{printable_line(letter.event)}")

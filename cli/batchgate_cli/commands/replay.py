@@ -74,9 +74,6 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         DateSurvives,
         option(metavar="WORD", help="unknown, true or false: the deployment's setting of this name."),
     ] = DateSurvives.UNKNOWN,
-    table: Annotated[
-        str | None, option(metavar="NAME", help="With --ledger: its table, if it is not looked up.")
-    ] = None,
     calls_per_second: Annotated[
         float, option(metavar="NUMBER", help="With --live: how often S3 is asked at most.")
     ] = 10.0,
@@ -112,7 +109,7 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             found = replaying.recorded_jobs(read_recording(jobs), suspended_date_survives, now)
         elif ledger:
             source = f"the gate's ledger of the last {days} days"
-            found = _of_ledger(GateOptions(profile, region, table=table), timedelta(days=days), now, unread)
+            found = _of_ledger(GateOptions(profile, region), timedelta(days=days), now, unread)
         else:
             source = "the jobs that S3 has"
             aws = AwsOptions(profile, region, endpoint_url, account_id)

@@ -6,7 +6,7 @@ import click
 
 from batchgate_cli.exits import STATUS_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.groups import command_group
-from batchgate_cli.operating.options import GateOptions, ProfileOption, RegionOption
+from batchgate_cli.operating.options import ApiOptions, GateOptions, ProfileOption, RegionOption
 from batchgate_cli.output import Output, OutputOption, print_line
 
 app = command_group()
@@ -24,6 +24,7 @@ def status(
     changes nothing. `batchgate doctor` checks more.
     """
     with reported_errors():
+        from batchgate_cli.operating.api_client import find_api
         from batchgate_cli.operating.check_view import lines_as_json, show_lines
         from batchgate_cli.operating.checks import EXITS, Aws, run_checks, worst
         from batchgate_cli.operating.gate_checks import Deployed
@@ -31,7 +32,8 @@ def status(
         from batchgate_cli.operating.live_gate import find_gate
 
         live = find_gate(GateOptions(profile, region))
-        lines = run_checks(STATUS_CHECKS, Deployed(live, Aws(live.session)))
+        api = find_api(ApiOptions(region=region, profile=profile, endpoint_url=live.found.api_url or None))
+        lines = run_checks(STATUS_CHECKS, Deployed(live, Aws(live.session), api))
         word, sentence, style = VERDICTS[worst(lines)]
         if output is Output.JSON:
             facts = {name: value for line in lines for name, value in line.facts.items()}

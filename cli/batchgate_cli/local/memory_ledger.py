@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from typing import Any
 
 from msgspec.structs import replace
 
 from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
+from batchgate.aws.ledger_items import record_of, review_item
 from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, UnreadableItemError
 from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
 from batchgate.gate.state import Outcome, RequestedAction, State
@@ -25,7 +27,7 @@ def _later(kept: datetime | None, instant: datetime) -> datetime:
 
 @dataclass(slots=True)
 class MemoryLedger:
-    """The `DecisionLedger` port without a table.
+    """The `PeoplesLedger` port without a table.
 
     Attributes:
         unreadable: The jobs whose items are not what this version writes; None for one whose key isn't either.
@@ -127,6 +129,21 @@ class MemoryLedger:
                 and after < each.decided_at <= until
             ]
         return [state for *_, state in sorted(found, key=lambda each: each[:2])]
+
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
+        """The jobs whose end was settled in this time, the latest first; of those of one instant in any order."""
+        with self._lock:
+            found = [
+                (each.decided_at, each)
+                for each in self.states.values()
+                if each.decided_at is not None and since <= each.decided_at < before
+            ]
+        yield from (state for _, state in sorted(found, key=lambda each: each[0], reverse=True))
+
+    def history(self, ref: JobRef) -> list[dict[str, Any]]:
+        """Every review of a job, oldest first, as the ledger's items have them."""
+        records = (record_of(review_item(review, 0)) for review in self.reviews if review.ref == ref)
+        return [record for record in records if record is not None]
 
     def notified(self) -> Notified:
         """What the notices cover."""

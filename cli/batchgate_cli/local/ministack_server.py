@@ -15,7 +15,10 @@ BATCHGATE_LOCAL_TOKEN, as `Authorization: Bearer TOKEN`; without the variable it
     events   an event as EventBridge has it  put on the default bus, whatever its source
     may      {"account_id", "region", "access_key_id", "action", "resource"}; answers {"may": true}
 
-ministack is pinned exactly, because the last three reach into it.
+API Gateway's requests pass a hop that ministack lacks: who calls a route with IAM authorization must have signed the
+request, and IAM must allow them the route, whether callers are otherwise restricted or not.
+
+ministack is pinned exactly, because the last three and the hop reach into it.
 """
 
 import asyncio
@@ -31,6 +34,8 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -50,6 +55,12 @@ _TAKES_TOKEN = re.compile(
     r"/+_(?!aws/|ministack/(?:health|ready)$|ministack/(?:cfn-response|cfn-signal)/).*", re.DOTALL
 )
 """What only the starting process may ask for. Functions call API Gateway's paths (`/_aws/`) and CloudFormation's."""
+
+_JOB_ID = re.compile(rb"<JobId>([^<]+)</JobId>")
+_SIGNED_BY = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/")
+
+_GATEWAY_SAYS = {403: b'{"message":"Forbidden"}', 404: b'{"message":"Not Found"}'}
+"""API Gateway's own answers. *Source*: API Gateway Developer Guide, HTTP APIs."""
 
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length"}
 
@@ -103,6 +114,7 @@ class _Gateway:
         _fill_gaps()
         self._admits = admits
         self._roles = app
+        self._refusal = runpy.run_path(str(Path(__file__).with_name("signed_requests.py")))["refusal"]
         self._ministack = app.app
         self._batch: str | None = None
         # Of its own: while functions wait for S3 Control, ministack's threads may all wait for functions.
@@ -120,6 +132,15 @@ class _Gateway:
         elif path.startswith(PRIVATE) and scope["method"] == "PUT":
             await self._answer_private(path.removeprefix(PRIVATE), receive, send)
         else:
+            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+            if (call := self._roles._parse_execute_api_url(host, path)) is not None:  # noqa: SLF001
+                body = await _body(receive)
+                receive = _again(body)
+                path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+                status = self._refusal(call, scope["method"], path, query, scope["headers"], body)
+                if status is not None:
+                    await _send(send, status, [(b"content-type", b"application/json")], _GATEWAY_SAYS[status])
+                    return
             if self._roles.AUTH:
                 # Where roles count, so do policies that refuse what does not come by TLS; on loopback nothing does.
                 scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
@@ -128,7 +149,11 @@ class _Gateway:
     async def _pass_on(self, batch: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
         body = await _body(receive)
         loop = asyncio.get_running_loop()
-        await _send(send, *await loop.run_in_executor(self._threads, _ask, batch, scope, body))
+        status, headers, answer = await loop.run_in_executor(self._threads, _ask, batch, scope, body)
+        created = _JOB_ID.search(answer) if status == HTTPStatus.OK and scope["path"] == JOB_API else None
+        if created and scope["method"] == "POST":
+            _record_create_job({name.decode().lower(): value.decode() for name, value in scope["headers"]}, created[1])
+        await _send(send, status, headers, answer)
 
     async def _answer_private(self, what: str, receive: "Receive", send: "Send") -> None:
         said = json.loads(await _body(receive))
@@ -164,6 +189,38 @@ def _ask(batch: str, scope: "Scope", body: bytes) -> tuple[int, list[tuple[bytes
         return answer.status, [each for each in headers if each[0] not in _NOT_PASSED_ON], answer.read()
     finally:
         connection.close()
+
+
+def _record_create_job(headers: dict[str, str], job_id: bytes) -> None:
+    """Have LookupEvents find who created a job, at once; on AWS that takes minutes.
+
+    What S3 writes into `responseElements` is not documented.
+    """
+    from ministack.core.iam_evaluator import resolve_caller_identity
+    from ministack.core.responses import set_request_account_id, set_request_region
+    from ministack.services import cloudtrail
+
+    signed = _SIGNED_BY.search(headers.get("authorization", ""))
+    if signed is None:
+        return
+    set_request_account_id(signed["key"])
+    set_request_region(signed["region"])
+    caller = resolve_caller_identity(signed["key"]) or {}
+    cloudtrail.record_event(
+        "s3", "CreateJob", "", signed["key"], [], signed["region"], "", headers.get("user-agent", ""), {}, "POST"
+    )
+    kept = cloudtrail._get_event_queue()[-1]  # noqa: SLF001
+    record = json.loads(kept["CloudTrailEvent"])
+    arn = caller.get("userArn", "")
+    kind = "AssumedRole" if ":assumed-role/" in arn else "Root" if arn.endswith(":root") else "IAMUser"
+    record["userIdentity"] = {
+        "type": kind,
+        "arn": arn,
+        "accountId": caller.get("accountId"),
+        "accessKeyId": signed["key"],
+    }
+    record["responseElements"] = {"jobId": job_id.decode()}
+    kept["CloudTrailEvent"] = json.dumps(record)
 
 
 def _put_event(event: dict[str, Any]) -> dict[str, Any]:
@@ -212,8 +269,8 @@ def _fill_gaps() -> None:
     """Have ministack take what it refuses of the gate's stack.
 
     Saved queries come to nothing. IAM's condition key `events:source` gets its value. IAM's simulation finds the
-    policies of a role that has a path. A function that can't start here fails the stack and says why; ministack would
-    take it, whatever it was built for, and fail at each invocation.
+    policies of a role that has a path. The URL of an API is one that takes no name server. A function that can't start
+    here fails the stack and says why; ministack would take it, whatever it was built for, and fail at each invocation.
     """
     from ministack.core import iam_actions, iam_evaluator
     from ministack.services.cloudformation import provisioners
@@ -226,6 +283,14 @@ def _fill_gaps() -> None:
             "delete": lambda _physical_id, _properties: None,
         },
     )
+    create_api = handlers["AWS::ApiGatewayV2::Api"]["create"]
+
+    def create_reachable_api(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+        api_id, attributes = create_api(logical_id, properties, stack)
+        port = os.environ["GATEWAY_PORT"]
+        return api_id, attributes | {"ApiEndpoint": f"http://127.0.0.1:{port}/_aws/execute-api/{api_id}"}
+
+    handlers["AWS::ApiGatewayV2::Api"]["create"] = create_reachable_api
     functions = handlers["AWS::Lambda::Function"]
     create, update = functions["create"], functions["update"]
 
@@ -291,6 +356,19 @@ async def _body(receive: "Receive") -> bytes:
         body += message.get("body", b"")
         if not message.get("more_body"):
             return bytes(body)
+
+
+def _again(body: bytes) -> "Receive":
+    """What receives a body that was received before."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> "Any":  # noqa: ANN401 - ASGI's own
+        if messages:
+            return messages.pop()
+        await asyncio.Event().wait()  # the client says nothing more
+        return None
+
+    return receive
 
 
 async def _send(send: "Send", status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

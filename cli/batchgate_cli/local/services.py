@@ -39,7 +39,7 @@ REGION = "us-east-1"
 CONTROL_URL = f"http://s3-control.{REGION}.amazonaws.com"
 """S3 Control's endpoint in clients' configuration; the account goes before the host, and the way there is a proxy."""
 
-_SECRET = "local"  # noqa: S105 - what the local AWS takes for one
+_SECRET = "local"  # noqa: S105 - of the account's own key, in the local AWS alone
 PASSING = timedelta(milliseconds=150)
 _ANSWERS_WITHIN_SECONDS = 30.0
 _LOG = logging.getLogger(__name__)
@@ -127,7 +127,11 @@ def running_services(watch: Callable[[Event], None] = discard, *, port: int = 0)
         MinistackError: The local AWS isn't installed, or didn't start.
     """
     token = secrets.token_urlsafe()
-    variables = {"AWS_ENDPOINT_URL_S3_CONTROL": CONTROL_URL, TOKEN_VARIABLE: token}
+    variables = {
+        "AWS_ENDPOINT_URL_S3_CONTROL": CONTROL_URL,
+        "AWS_SECRET_ACCESS_KEY": _SECRET,  # the account's own, by which its requests of the gate's API are verified
+        TOKEN_VARIABLE: token,
+    }
     with running_ministack(port, environment=variables) as url:
 
         def announce(event: Event) -> None:

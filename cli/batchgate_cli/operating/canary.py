@@ -20,6 +20,7 @@ from batchgate.aws.wiring import SystemClock
 from batchgate.errors import GateError
 from batchgate.gate.ports import Clock
 from batchgate_cli.exits import Exit, show_error
+from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.canary_belongings import (
     Belonging,
     Belongings,
@@ -40,7 +41,7 @@ from batchgate_cli.operating.canary_facts import (
 )
 from batchgate_cli.operating.canary_jobs import Aws, Patience, Watch
 from batchgate_cli.operating.confirm import confirm
-from batchgate_cli.operating.live_gate import LiveGate, aws_errors, find_gate, paused_in_words
+from batchgate_cli.operating.live_gate import LiveGate, find_gate, paused_in_words
 from batchgate_cli.operating.options import CANARY_MINUTES, GateAccessError, GateOptions, NoGateError
 from batchgate_cli.output import Output, print_line, printable_line, text_console
 

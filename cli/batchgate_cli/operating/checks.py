@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from batchgate.aws.calls import CallError, make_call
 from batchgate.aws.ledger_items import MALFORMED
 from batchgate.aws.s3control import CONFIG
-from batchgate.errors import GateError, LedgerError
+from batchgate.errors import GateError
 from batchgate.jobs.model import Json
 from batchgate.text import shorten
 from batchgate_cli.exits import Exit
@@ -178,9 +178,7 @@ def lines_of(check: Check[ContextT], context: ContextT) -> list[Line]:
 
 
 def _not_checked(check: str, error: GateError) -> Line:
-    permission, cause = getattr(error, "permission", ""), error.__cause__
-    if isinstance(error, LedgerError) and isinstance(cause, CallError) and cause.code in _DENIED:
-        permission = f"dynamodb:{cause.operation}"
+    permission = getattr(error, "permission", "")
     found = f"your credentials lack {permission}" if permission else shorten(str(error), 300)
     do = f"allow {permission}, then run this again" if permission else ""
     return Line(check, Level.WARN, f"not checked: {found}", do)

@@ -1,17 +1,20 @@
 """Checks of a deployed gate: is what the stack made there, enabled, able, and quiet. All of them only read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Final
 
 from batchgate import __version__
 from batchgate.aws.calls import make_call
-from batchgate.contract import DeployedGate
+from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import PolicyError, Problem
-from batchgate.gate.state import Block, Phase, State
+from batchgate.gate.state import Block
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.deployed import load_deployed
 from batchgate_cli.operating.account_checks import clock_lines
+from batchgate_cli.operating.api_client import GateApi, decoded
+from batchgate_cli.operating.api_documents import GateStatus
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Level, Line, NotCheckedError
 from batchgate_cli.operating.live_gate import LiveGate
@@ -27,7 +30,21 @@ class Deployed:
 
     live: LiveGate
     aws: Aws
+    api: GateApi
     checkout: Checkout | None = None
+    _status: list[GateStatus] = field(default_factory=list)
+    _asking: Lock = field(default_factory=Lock)
+
+    def status(self) -> GateStatus:
+        """What the gate says of itself; asked once.
+
+        Raises:
+            GateAccessError: Its API can't be reached, or refuses.
+        """
+        with self._asking:
+            if not self._status:
+                self._status.append(decoded(self.api.get("/status"), GateStatus))
+            return self._status[0]
 
     @property
     def found(self) -> DeployedGate:
@@ -178,24 +195,29 @@ def roles(deployed: Deployed) -> Iterator[Line]:
     Left out are permissions under conditions (events, keys): the simulation would have to know their values.
     """
     able = bool(deployed.found.roles)
-    for purpose, role in deployed.found.roles.items():
+    for purpose in deployed.found.roles:
         for actions, resource in role_needs(deployed, purpose):
-            results = deployed.aws.ask_all(
-                "iam",
-                "SimulatePrincipalPolicy",
-                "EvaluationResults",
-                PolicySourceArn=role,
-                ActionNames=[*actions],
-                ResourceArns=[resource],
-            )
-            decisions = {each["EvalActionName"]: each for each in results}
-            for action in actions:
-                if decisions[action]["EvalDecision"] != "allowed":
-                    able = False
-                    why = _why_denied(decisions[action])
-                    yield Line("roles", Level.FAIL, f"the role of {purpose} may not {action}: {why}", _ALLOW)
+            for denied in _denied(deployed, purpose, actions, resource):
+                able = False
+                yield Line("roles", Level.FAIL, denied, _ALLOW)
     if able:
-        yield Line("roles", Level.PASS, f"{' and '.join(deployed.found.roles)} may do what they need")
+        yield Line("roles", Level.PASS, f"{', '.join(deployed.found.roles)} may do what they need")
+
+
+def _denied(deployed: Deployed, purpose: str, actions: Sequence[str], resource: str) -> Iterator[str]:
+    """Each action that IAM's simulation does not allow a deciding role, and why."""
+    results = deployed.aws.ask_all(
+        "iam",
+        "SimulatePrincipalPolicy",
+        "EvaluationResults",
+        PolicySourceArn=deployed.found.roles[purpose],
+        ActionNames=[*actions],
+        ResourceArns=[resource],
+    )
+    decisions = {each["EvalActionName"]: each for each in results}
+    for action in actions:
+        if decisions[action]["EvalDecision"] != "allowed":
+            yield f"the role of {purpose} may not {action}: {_why_denied(decisions[action])}"
 
 
 _ALLOW: Final = "change what denies it; docs/permissions.md says what each permission is for"
@@ -214,6 +236,10 @@ def role_needs(deployed: Deployed, purpose: str) -> Iterator[tuple[Sequence[str]
         yield actions, deployed.arn("appconfig", configuration)
     if purpose == "job_event":
         yield ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), deployed.queue_arn
+    if purpose == "api":
+        yield ("dynamodb:Query",), table
+        yield ("dynamodb:Query",), f"{table}/index/open"
+        yield ("dynamodb:Query",), f"{table}/index/day"
     if purpose == "sweep":
         yield ("s3:ListJobs",), "*"
         yield ("dynamodb:Query",), f"{table}/index/open"
@@ -243,7 +269,7 @@ def policies_in_force(deployed: Deployed) -> PolicySet:
     """
     at = deployed.found.appconfig
     if at is None:
-        raise NotCheckedError("--table skips the lookup that finds the policies in force")
+        raise NotCheckedError(f"SSM parameter {GATE_PARAMETER} names no policies")
     try:
         started = deployed.aws.ask(
             "appconfigdata",
@@ -273,6 +299,38 @@ def policies_to_compare(deployed: Deployed) -> PolicySet:
         raise NotCheckedError("no policies that can be loaded are in force") from error
 
 
+def requester(deployed: Deployed) -> Iterator[Line]:
+    """Where policies ask who created a job: whether the roles may look that up, and find it.
+
+    AWS does not document that CloudTrail's event history has S3's CreateJob. The last fifty calls of that name are
+    looked at, which may all be other services'.
+    """
+    if not policies_to_compare(deployed).asks_for("requester"):
+        yield Line("requester", Level.PASS, "no policy asks who created a job")
+        return
+    able = bool(deployed.found.roles)
+    for purpose in deployed.found.roles:
+        for denied in _denied(deployed, purpose, ("cloudtrail:LookupEvents",), "*"):
+            able = False
+            yield Line(
+                "requester",
+                Level.FAIL,
+                f"{denied}; no requester is known, and approvals that exclude them do not count",
+                _ALLOW,
+            )
+    named = [{"AttributeKey": "EventName", "AttributeValue": "CreateJob"}]
+    events = deployed.aws.ask("cloudtrail", "LookupEvents", LookupAttributes=named)["Events"]
+    if not any(each["EventSource"] == "s3.amazonaws.com" for each in events):
+        yield Line(
+            "requester",
+            Level.WARN,
+            "CloudTrail lists no CreateJob of S3: where a policy excludes the requester, approvals may never count",
+            "ignore it if no job was created here for 90 days; else take `not_requester` out of the policies",
+        )
+    elif able:
+        yield Line("requester", Level.PASS, "can be looked up in CloudTrail, which lists S3's CreateJob")
+
+
 # --- Settings at their defaults -----------------------------------------------------------------------
 
 
@@ -300,7 +358,8 @@ def settings(deployed: Deployed) -> Iterator[Line]:
             "policies ask for manifest.bytes, and `manifest_buckets` is empty: their jobs are held as unmeasurable",
             "name the buckets of manifests in the setting, and deploy",
         )
-    adopted = sum(_is_adopted(item) for item in deployed.live.ledger.open_items())
+    pages = deployed.api.pages("/jobs", "jobs", limit=500)
+    adopted = sum(job.get("block") == Block.ADOPTION for page in pages for job in page["jobs"])
     if adopted:
         count = "1 job is" if adopted == 1 else f"{adopted} jobs are"
         yield Line(
@@ -313,7 +372,3 @@ def settings(deployed: Deployed) -> Iterator[Line]:
 
 
 _CANARY: Final = "`batchgate doctor --canary` finds out"
-
-
-def _is_adopted(item: object) -> bool:
-    return isinstance(item, State) and item.phase is Phase.HELD and item.block is Block.ADOPTION

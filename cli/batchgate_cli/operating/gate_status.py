@@ -5,16 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from batchgate.errors import PolicyError
-from batchgate.gate.ports import Unreadable
 from batchgate.gate.protocol import CLOCKS_APART_AT_MOST
-from batchgate.gate.state import Block, Phase, State
 from batchgate.jobs.model import Json
-from batchgate.text import shorten
 from batchgate_cli.operating import gate_checks
-from batchgate_cli.operating.checks import LEVELS, Aws, Check, Level, Line, lines_of
+from batchgate_cli.operating.api_client import decoded
+from batchgate_cli.operating.api_documents import ApiPause
+from batchgate_cli.operating.checks import Check, Level, Line
 from batchgate_cli.operating.gate_checks import Deployed, policies_in_force, policies_to_compare
-from batchgate_cli.operating.job_view import SOON_FAILED, age
-from batchgate_cli.operating.live_gate import LiveGate, paused_in_words
+from batchgate_cli.operating.wording import SOON_FAILED, age
 
 _SWEEP_LATE: Final = timedelta(minutes=6)
 _SWEEP_DEAD: Final = timedelta(minutes=14)
@@ -29,28 +27,26 @@ _READ_LOG: Final = "see docs/operations.md#no-sweep; `batchgate doctor` checks w
 
 def sweep(deployed: Deployed) -> Iterator[Line]:
     """When the last sweep began that did its work: without sweeps the gate is dead, whatever else works."""
-    now, heartbeat = deployed.live.clock.now(), deployed.live.ledger.heartbeat()
-    every = timedelta(minutes=deployed.found.sweep_minutes)
-    if heartbeat is None:
-        deployed_for = now - deployed.live.ledger.opened_at()
-        found = f"none is recorded; the gate was deployed {ago(deployed_for)}"
-        is_new = deployed_for < every + _SWEEP_DEAD
-        do = "wait some minutes, then run this again" if is_new else _READ_LOG
-        yield Line("last sweep", Level.WARN if is_new else Level.FAIL, found, do, {"last_sweep": None})
+    now, status = deployed.live.clock.now(), deployed.status()
+    every = timedelta(minutes=status.sweep_minutes or deployed.found.sweep_minutes)
+    if status.last_sweep is None:
+        level = Level.FAIL if status.warning else Level.WARN
+        do = _READ_LOG if status.warning else "if the gate was deployed just now, wait some minutes and run this again"
+        yield Line("last sweep", level, "none is recorded", do, {"last_sweep": None})
         return
-    facts: dict[str, Json] = {"last_sweep": iso(heartbeat.swept_at), "last_sweep_errors": heartbeat.failed}
-    passed = now - heartbeat.swept_at
-    found = f"{minute(heartbeat.swept_at)}, {ago(passed)}"
+    facts: dict[str, Json] = {"last_sweep": iso(status.last_sweep), "last_sweep_errors": status.last_sweep_errors}
+    passed = now - status.last_sweep
+    found = f"{minute(status.last_sweep)}, {ago(passed)}"
     if passed < -CLOCKS_APART_AT_MOST:
-        found = f"{minute(heartbeat.swept_at)} is not yet by this machine's clock: how long ago it was is not known"
+        found = f"{minute(status.last_sweep)} is not yet by this machine's clock: how long ago it was is not known"
         yield Line("last sweep", Level.WARN, found, "synchronize the clock of this machine (NTP)", facts)
     elif passed > every + _SWEEP_DEAD:
         found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
         yield Line("last sweep", Level.FAIL, found, _READ_LOG, facts)
     elif passed > every + _SWEEP_LATE:
         yield Line("last sweep", Level.WARN, f"{found}, though one is started every {age(every)}", _READ_LOG, facts)
-    elif heartbeat.failed:
-        found += f", with errors ({heartbeat.failed}): the jobs that they are about stay as they are"
+    elif status.last_sweep_errors:
+        found += f", with errors ({status.last_sweep_errors}): the jobs that they are about stay as they are"
         yield Line("last sweep", Level.WARN, found, "see docs/operations.md#sweep-errors", facts)
     else:
         yield Line("last sweep", Level.PASS, found, facts=facts)
@@ -58,7 +54,7 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
 
 def event(deployed: Deployed) -> Iterator[Line]:
     """When a job event last came. There may be none because nobody created a job, so none is no error."""
-    seen = deployed.live.ledger.last_event_at()
+    seen = deployed.status().last_event
     found = f"{minute(seen)}, {ago(deployed.live.clock.now() - seen)}" if seen else "none is recorded"
     yield Line("last event", Level.PASS, found, facts={"last_event": iso(seen)})
 
@@ -68,15 +64,10 @@ def event(deployed: Deployed) -> Iterator[Line]:
 
 def loaded(deployed: Deployed) -> Iterator[Line]:
     """Whether the last sweep could load the policies: without them every job waits."""
-    heartbeat = deployed.live.ledger.heartbeat()
-    if heartbeat is not None and heartbeat.problem:
-        since = heartbeat.problem_since
-        found = f"none could be loaded{_since(since)}, and every job waits: {heartbeat.problem}"
-        yield Line("policies", Level.FAIL, found, _LOAD, {"no_policies_since": iso(since)})
-    elif heartbeat is not None:
-        yield Line("policies", Level.PASS, heartbeat.policy_version)
-    else:
-        yield Line("policies", Level.WARN, "not known: no sweep is recorded")
+    status = deployed.status()
+    if status.problem:
+        found = f"none could be loaded{_since(status.problem_since)}, and every job waits: {status.problem}"
+        yield Line("policies", Level.FAIL, found, _LOAD, {"no_policies_since": iso(status.problem_since)})
 
 
 def _since(instant: datetime | None) -> str:
@@ -88,17 +79,16 @@ _LOAD: Final = "see docs/operations.md#policy-not-loadable"
 
 def policies(deployed: Deployed) -> Iterator[Line]:
     """Which policies are in force, since when, and whether they are the deployed ones."""
-    heartbeat = deployed.live.ledger.heartbeat()
+    status = deployed.status()
     try:
         in_force = policies_in_force(deployed)
     except PolicyError as error:
-        since = heartbeat.problem_since if heartbeat else None
+        since = status.problem_since
         found = f"none that can be loaded are in force{_since(since)}, and every job waits: {error}"
         facts: dict[str, Json] = {"policy_version": None, "no_policies_since": iso(since)}
         yield Line("policies", Level.FAIL, found, _LOAD, facts)
         return
-    known = heartbeat is not None and heartbeat.policy_version == in_force.version
-    since = heartbeat.policy_since if heartbeat and known else None
+    since = status.policy_since if status.policy_version == in_force.version else None
     expected = deployed.found.policy_version
     facts = {
         "policy_version": in_force.version,
@@ -113,7 +103,7 @@ def policies(deployed: Deployed) -> Iterator[Line]:
         yield Line("policies", Level.WARN, found, "see docs/operations.md#unexpected-policy", facts)
     else:
         yield Line("policies", Level.PASS, found, facts=facts)
-    yield from (line for line in loaded(deployed) if line.level is Level.FAIL)
+    yield from loaded(deployed)
 
 
 def policy_files(deployed: Deployed) -> Iterator[Line]:
@@ -139,27 +129,24 @@ def policy_files(deployed: Deployed) -> Iterator[Line]:
 
 def pause(deployed: Deployed) -> Iterator[Line]:
     """Whether a person paused the gate."""
-    paused = deployed.live.ledger.pause()
-    if paused is None:
+    paused = decoded(deployed.api.get("/pause"), ApiPause)
+    if not paused.paused:
         yield Line("paused", Level.PASS, "no", facts={"paused": None})
         return
-    facts: dict[str, Json] = {"paused": {"by": paused.by, "reason": paused.reason, "at": paused.at.isoformat()}}
-    found = paused_in_words(paused).removeprefix("the gate is paused ")
-    yield Line("paused", Level.WARN, found, "`batchgate resume` ends it", facts)
+    facts: dict[str, Json] = {"paused": {"by": paused.by, "reason": paused.reason, "at": iso(paused.at)}}
+    since = f"since {minute(paused.at)} " if paused.at else ""
+    yield Line("paused", Level.WARN, f"{since}by {paused.by}: {paused.reason}", "`batchgate resume` ends it", facts)
 
 
 def held(deployed: Deployed) -> Iterator[Line]:
     """How many jobs are held, since when, and how many of them by the circuit breaker."""
-    now, items = deployed.live.clock.now(), list(deployed.live.ledger.open_items())
-    jobs = [item for item in items if isinstance(item, State) and item.phase is Phase.HELD]
-    since = [item.suspended_at or item.first_held_at for item in jobs]
-    oldest = min((each for each in since if each is not None), default=None)
-    by_breaker = sum(item.block is Block.CIRCUIT_BREAKER for item in jobs)
-    facts: dict[str, Json] = {"held": len(jobs), "oldest_held_since": iso(oldest)}
+    now, status = deployed.live.clock.now(), deployed.status()
+    oldest, by_breaker = status.oldest_held, status.held_by_circuit_breaker
+    facts: dict[str, Json] = {"held": status.held, "oldest_held_since": iso(oldest)}
     if oldest is None:
-        yield Line("held", Level.PASS, "0 jobs", facts=facts)
+        yield Line("held", Level.PASS, f"{status.held} jobs", facts=facts)
     else:
-        count = "1 job, which" if len(jobs) == 1 else f"{len(jobs)} jobs, the oldest"
+        count = "1 job, which" if status.held == 1 else f"{status.held} jobs, the oldest"
         found = f"{count} waits since {minute(oldest)}, for {age(now - oldest)}"
         late = now - oldest >= SOON_FAILED
         do = "decide it: S3 fails a job 30 days after it was suspended" if late else ""
@@ -171,10 +158,10 @@ def held(deployed: Deployed) -> Iterator[Line]:
         yield Line("circuit breaker", Level.WARN, found, "see docs/operations.md#circuit-breaker", breaker)
     else:
         yield Line("circuit breaker", Level.PASS, "holds no job", facts=breaker)
-    broken = [str(item.error) for item in items if isinstance(item, Unreadable)]
-    if broken:
-        found = f"{len(broken)} items of the ledger can't be read; the first: {broken[0]}"
-        yield Line("held", Level.WARN, found, "see docs/operations.md#gate-errors", {"unreadable": len(broken)})
+    if status.unreadable:
+        found = f"{status.unreadable} items of the ledger can't be read; `batchgate jobs held` names them"
+        do = "see docs/operations.md#gate-errors"
+        yield Line("held", Level.WARN, found, do, {"unreadable": status.unreadable})
 
 
 def dead_letters(deployed: Deployed) -> Iterator[Line]:
@@ -240,6 +227,7 @@ DOCTOR_CHECKS: Final = (
     Check("subscribers", gate_checks.subscribers),
     *STATUS_CHECKS,
     Check("policy files", policy_files),
+    Check("requester", gate_checks.requester),
     Check("settings", gate_checks.settings),
 )
 
@@ -250,22 +238,6 @@ VERDICTS: Final[dict[Level, tuple[str, str, str]]] = {
     Level.FAIL: ("not working", "is not working", "bold red"),
 }
 """By the worst line: for programs, for people, and its style."""
-
-_SIGNS_OF_DEATH: Final = (Check("last sweep", sweep), Check("policies", loaded))
-
-
-def warning_of(live: LiveGate) -> str | None:
-    """Why a gate is not working, or may not be, in one line; None for one that works.
-
-    For commands that show jobs: a gate that decides nothing must not look as if it had nothing to do.
-    """
-    deployed = Deployed(live, Aws(live.session))
-    lines = [line for check in _SIGNS_OF_DEATH for line in lines_of(check, deployed)]
-    line = max(lines, key=lambda line: LEVELS.index(line.level))
-    if line.level not in (Level.WARN, Level.FAIL):
-        return None
-    word = "is not" if line.level is Level.FAIL else "may not be"
-    return f"the gate {word} working: {line.check}: {shorten(line.found, 300)}; see `batchgate status`"
 
 
 def minute(instant: datetime) -> str:

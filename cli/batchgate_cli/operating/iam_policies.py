@@ -1,12 +1,21 @@
-"""The policies that a team hands out around the gate: who else may decide jobs, and what deciding them takes."""
+"""The policies that a team hands out around the gate: what only the gate may do, and what people ask it for."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from os.path import commonprefix
 from typing import Final, Literal, Self, TypeAlias
 
-from batchgate.contract import GATE_PARAMETER, ROLE_PATH, DeployedGate, ProfileLocation
+from batchgate.contract import (
+    API_ROUTES,
+    API_STAGE,
+    GATE_PARAMETER,
+    ROLE_PATH,
+    DeployedGate,
+    ProfileLocation,
+)
 from batchgate.errors import GateError
 from batchgate.text import shorten
 
@@ -17,7 +26,7 @@ SCP_CHARACTERS_AT_MOST: Final = 5120
 """White space counts. *Source*: AWS Organizations User Guide, quotas; SCP syntax."""
 
 _ARN_PARTS: Final = 6
-_DECIDING: Final = ("job_event", "sweep")
+_DECIDING: Final = ("job_event", "sweep", "api")
 
 _CHARACTERS_LEFT_OF_A_NAME: Final = 20
 """CloudFormation shortens the stack's name where a resource's would get too long, by a rule that is not documented."""
@@ -31,7 +40,11 @@ CDK_DEPLOYERS: Final = ("cfn-exec", "deploy")
 _CDK_QUALIFIER: Final = "hnb659fds"
 """Of every bootstrap stack that names no other. *Source*: CDK Developer Guide, customizing bootstrapping."""
 
+_API_ID: Final = re.compile(r"https?://(?:[^/]+/_aws/execute-api/)?(?P<id>[a-z0-9]+)(?:\.execute-api\.[^/]+)?")
+"""In the API's URL, as AWS writes it, and as the local AWS does."""
+
 _READING: Final = (
+    "apigateway:GET",
     *("appconfig:Get*", "appconfig:List*", "appconfig:StartConfigurationSession", "appconfig:ValidateConfiguration"),
     *("cloudformation:Describe*", "cloudformation:Detect*", "cloudformation:Get*", "cloudformation:List*"),
     *("cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*"),
@@ -57,12 +70,14 @@ _USING_A_KEY: Final = (
     *("kms:GenerateDataKey*", "kms:Get*", "kms:List*", "kms:ReEncrypt*"),
 )
 
-_WORKING: Final = (
+_WRITING: Final = (
     *("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
     *("dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
-    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"),
 )
-"""What the gate and its operators do to the ledger and the queues, and nobody else should."""
+"""What the gate does to the ledger, and nobody else should."""
+
+_TAKING: Final = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage")
+"""What the gate does to the queues, and operators to dead letters."""
 
 
 class IamPolicyError(GateError):
@@ -77,16 +92,19 @@ class _Place:
     region: str
     account_id: str
     policies: ProfileLocation
+    api_id: str
 
     @classmethod
     def of(cls, gate: DeployedGate) -> Self:
         """Read from the topic's ARN, so that it is the gate's place, whatever Region the command was run for."""
         parts = gate.topic_arn.split(":")
-        if len(parts) != _ARN_PARTS or not gate.appconfig or not gate.functions.keys() >= {*_DECIDING}:
+        api = _API_ID.fullmatch(gate.api_url)
+        is_written = len(parts) == _ARN_PARTS and gate.functions.keys() >= {*_DECIDING}
+        if not is_written or not gate.appconfig or not api:
             raise IamPolicyError(
                 f"the SSM parameter {GATE_PARAMETER} is not what a stack writes: deploy the stack again"
             )
-        return cls(parts[1], parts[3], parts[4], gate.appconfig)
+        return cls(parts[1], parts[3], parts[4], gate.appconfig, api["id"])
 
     def arn(self, service: str, rest: str) -> str:
         """An ARN of this partition, Region and account."""
@@ -95,6 +113,10 @@ class _Place:
     def role(self, path_and_name: str) -> str:
         """The ARN of a role of this account."""
         return f"arn:{self.partition}:iam::{self.account_id}:role/{path_and_name}"
+
+    def route(self, method: str, path: str) -> str:
+        """The ARN that IAM knows a route of the API by. *Source*: API Gateway Developer Guide, execute-api."""
+        return self.arn("execute-api", f"{self.api_id}/{API_STAGE}/{method}{re.sub('{[a-z]+}', '*', path)}")
 
     @property
     def jobs(self) -> str:
@@ -117,21 +139,21 @@ class _Place:
 
 def service_control_policy(
     gate: DeployedGate,
-    operators: Sequence[str],
     *,
+    operators: Sequence[str] = (),
     deployers: Sequence[str] = (),
     cancellers: Sequence[str] = (),
     protect_tags: bool = False,
     taggers: Sequence[str] = (),
 ) -> Document:
-    """What keeps everybody but the gate and the named roles from deciding jobs, and from changing what decides them.
+    """What keeps everybody but the gate from deciding jobs, and from changing what decides them.
 
     It covers the account and Region of the gate. Who decides rests on nothing but who asks, so that what is unknown is
     denied. *Source*: Service Authorization Reference: which actions support which resources and condition keys.
 
     Args:
         gate: What is deployed. Its roles are named by their path, and its resources by the stack's name.
-        operators: ARNs of the roles of the people who decide held jobs; `*` may stand in for what varies.
+        operators: ARNs of the roles of the people who redrive dead letters; `*` may stand in for what varies.
         deployers: ARNs of the roles that deploy the stack; by default those that `cdk bootstrap` has made.
         cancellers: ARNs of the roles that may also cancel jobs that do not wait. They are told from waiting ones by
             the absence of s3:JobSuspendedCause, and not by its value: two spellings are known.
@@ -142,7 +164,7 @@ def service_control_policy(
         IamPolicyError: A role is not one, or the policy gets larger than Organizations takes.
     """
     place = _Place.of(gate)
-    deciders = [place.gate_roles, *_roles(operators)]
+    deciders = [place.gate_roles]
     by_cdk = [
         place.role(f"cdk-{_CDK_QUALIFIER}-{each}-role-{place.account_id}-{place.region}") for each in CDK_DEPLOYERS
     ]
@@ -151,19 +173,23 @@ def service_control_policy(
     table, queues = place.arn("dynamodb", f"table/{everything}"), place.arn("sqs", everything)
     functions = place.arn("lambda", f"function:{everything}")
     statements: list[Json] = [
-        _deny("OnlyGateAndOperatorsDecideJobs", ["s3:UpdateJobStatus"], [place.jobs], [*deciders, *_roles(cancellers)])
+        _deny("OnlyGateDecidesJobs", ["s3:UpdateJobStatus"], [place.jobs], [*deciders, *_roles(cancellers)])
     ]
     if cancellers:
         waits: dict[str, Json] = {"Null": {"s3:JobSuspendedCause": "false"}}
-        statements.append(
-            _deny("OnlyGateAndOperatorsDecideWaitingJobs", ["s3:UpdateJobStatus"], [place.jobs], deciders, waits)
-        )
-    statements.append(_deny("OnlyGateAndOperatorsKeepLedger", _WORKING, [table, queues], deciders))
+        statements.append(_deny("OnlyGateDecidesWaitingJobs", ["s3:UpdateJobStatus"], [place.jobs], deciders, waits))
+    statements += [
+        _deny("OnlyGateKeepsLedger", _WRITING, [table], deciders),
+        _deny("OnlyGateAndOperatorsTakeEvents", _TAKING, [queues], [*deciders, *_roles(operators)]),
+        # Whoever invokes it says who calls. No service control policy applies to API Gateway itself.
+        _deny("OnlyApiGatewayInvokesTheApi", ["lambda:Invoke*"], [place.arn("lambda", _api_function(gate))], ()),
+    ]
     statements.append(
         _deny(
             "OnlyDeployersChangeGate",
-            [*_READING, *_WORKING, *(_USING_A_KEY if gate.key_arn else ())],
+            [*_READING, *_WRITING, *_TAKING, *(_USING_A_KEY if gate.key_arn else ())],
             [
+                f"arn:{place.partition}:apigateway:{place.region}::/apis/{place.api_id}*",
                 *(place.arn("appconfig", f"application/{place.policies.application}{part}") for part in ("", "/*")),
                 place.arn("cloudformation", f"stack/{gate.stack}/*"),
                 place.arn("cloudwatch", f"alarm:{everything}"),
@@ -199,43 +225,60 @@ def service_control_policy(
     return document
 
 
+def _api_function(gate: DeployedGate) -> str:
+    """The API's function, its versions and aliases, without what CloudFormation appends to a name."""
+    return f"function:{gate.functions['api'].rpartition('-')[0]}-*"
+
+
 def compact(document: Document) -> str:
     """As JSON without white space, which would count."""
     return json.dumps(document, separators=(",", ":"))
 
 
-def operators_policy(gate: DeployedGate) -> Document:
-    """What `batchgate jobs`, `pause`, `resume`, `redrive`, `status` and `doctor` take, and nothing else."""
+class People(StrEnum):
+    """What people do with the gate; each is an IAM policy."""
+
+    VIEWER = "viewer"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+
+
+_MORE_ROUTES: Final = {
+    People.VIEWER: {"GET"},
+    People.APPROVER: {"GET", "POST"},
+    People.OPERATOR: {"GET", "PUT", "DELETE"},
+}
+"""The methods of the routes that each calls. Approvers decide jobs, operators pause and resume the gate."""
+
+
+def peoples_policy(gate: DeployedGate, people: People) -> Document:
+    """What the commands of some people take, and nothing else: routes of the API, and for operators dead letters."""
     place = _Place.of(gate)
-    table = place.arn("dynamodb", f"table/{gate.ledger_table}")
+    routes = [place.route(method, path) for method, path in API_ROUTES if method in _MORE_ROUTES[people]]
+    statements: list[Json] = [
+        _allow("FindTheGate", ["ssm:GetParameter"], [place.arn("ssm", f"parameter{GATE_PARAMETER}")]),
+        _allow("AskTheGate", ["execute-api:Invoke"], routes),
+    ]
+    if people is People.OPERATOR:
+        statements += [*_redriving(gate, place), *_checking(gate, place)]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
+    """What `batchgate redrive` takes."""
     queue, *dead_letters = [
         place.arn("sqs", url.rpartition("/")[2]) for url in (gate.queue_url, gate.unreviewed_url, gate.undelivered_url)
     ]
-    statements: list[Json] = [
-        _allow("FindTheGate", ["ssm:GetParameter"], [place.arn("ssm", f"parameter{GATE_PARAMETER}")]),
-        _allow("DecideJobs", ["s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus"], [place.jobs]),
-        _allow(
-            "KeepLedger",
-            [
-                *("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
-            ],
-            [table, f"{table}/index/open"],
-        ),
-    ]
-    statements.append(
-        _allow(
-            "ReadPolicies",
-            ["appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"],
-            [
-                place.arn(
-                    "appconfig",
-                    f"application/{place.policies.application}/environment/*/configuration/{place.policies.profile}",
-                )
-            ],
-        )
-    )
-    statements.append(_allow("HandEventsOverAgain", ["sqs:SendMessage"], [queue]))
-    statements.append(
+    key: list[Json] = []
+    if gate.key_arn:
+        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        through: dict[str, Json] = {"StringLike": {"kms:ViaService": [f"sqs.{place.region}.amazonaws.com*"]}}
+        key.append(_allow("UseKey", actions, [gate.key_arn]) | {"Condition": through})
+    functions = [place.arn("lambda", f"function:{gate.functions[each]}") for each in _DECIDING]
+    groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
+    return [
+        *key,
+        _allow("HandEventsOverAgain", ["sqs:SendMessage"], [queue]),
         _allow(
             "TakeDeadLetters",
             [
@@ -243,35 +286,30 @@ def operators_policy(gate: DeployedGate) -> Document:
                 *("sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             ],
             dead_letters,
-        )
-    )
-    if gate.manifest_buckets:
-        buckets = [f"arn:{place.partition}:s3:::{name}" for name in gate.manifest_buckets]
-        objects = [f"{bucket}/*" for bucket in buckets]
-        statements.append(_allow("AskForManifests", ["s3:GetObject", "s3:GetObjectVersion"], objects))
-        statements.append(_allow("TellMissingManifests", ["s3:ListBucket"], buckets))
-    if gate.key_arn:
-        services = [f"{service}.{place.region}.amazonaws.com*" for service in ("dynamodb", "sqs")]
-        statements.append(
-            _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [gate.key_arn])
-            | {"Condition": {"StringLike": {"kms:ViaService": list[Json](services)}}}
-        )
-    functions = [place.arn("lambda", f"function:{gate.functions[each]}") for each in _DECIDING]
-    statements.append(_allow("FindLogs", ["lambda:GetFunctionConfiguration"], functions))
-    groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
-    statements.append(_allow("ReadLogs", ["logs:FilterLogEvents"], [groups]))
-    statements += [
-        # Reading only; most of these actions support no resources (Service Authorization Reference).
+        ),
+        _allow("FindLogs", ["lambda:GetFunctionConfiguration"], functions),
+        _allow("ReadLogs", ["logs:FilterLogEvents"], [groups]),
+    ]
+
+
+def _checking(gate: DeployedGate, place: _Place) -> list[Json]:
+    """What `batchgate doctor` reads; most of these actions support no resources (Service Authorization Reference)."""
+    in_force = f"application/{place.policies.application}/environment/*/configuration/{place.policies.profile}"
+    return [
+        _allow(
+            "ReadPolicies",
+            ["appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"],
+            [place.arn("appconfig", in_force)],
+        ),
         _allow("CheckTheGate", CHECKING_THE_GATE, ["*"]),
         _allow("CheckTheRoles", ["iam:SimulatePrincipalPolicy"], [*gate.roles.values()]),
-        _allow("CheckTheTable", ["dynamodb:DescribeTable"], [table]),
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
 
 
 CHECKING_THE_GATE: Final = (
     "cloudformation:DescribeStacks",
     *("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "cloudtrail:LookupEvents",
     "cloudwatch:DescribeAlarms",
     *("events:DescribeRule", "events:ListRuleNamesByTarget"),
     *("lambda:GetFunctionConfiguration", "lambda:ListEventSourceMappings"),

@@ -1,278 +1,157 @@
-"""Jobs as the gate's ledger has them, for people and for programs."""
+"""One job for the person who decides it."""
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from batchgate.gate.people import ShownJob
-from batchgate.gate.ports import Review
-from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
-from batchgate.jobs.model import AsksForConfirmation, Job, Json
-from batchgate.policy.evidence import digest_of, evidence_of, job_as_shown
+from batchgate.gate.state import Outcome, RequestedAction
+from batchgate.jobs.model import Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
-from batchgate_cli.output import printable_line
+from batchgate_cli.operating.api_documents import GivenApproval, JobDocument, OpenJob
+from batchgate_cli.operating.evaluation_view import VERDICT_STYLES, evaluation_tree
+from batchgate_cli.operating.held_view import mark_of, until
+from batchgate_cli.operating.wording import age, bare, minute, objects, obstacle, person
+from batchgate_cli.output import Styled, hanging, print_line, print_tree, printable_line, screen_width
 
-WIDE: Final = 150
-"""Columns from which a held job is one row."""
-
-SOON_FAILED: Final = timedelta(days=21)
-"""Held for so long, little is left of the 30 days after which S3 fails a job."""
-
-_HELD_BY = re.compile(r"batchgate: held(?:, | by |: )")
-_SAID_BY = re.compile(r"batchgate: (?:held|approved|cancelled)(?:, | by |: )")
-_VERSIONS = re.compile(r" \[[^\[\]]*\]$")
-_MARKS: Final = {
-    Block.PAUSED: "paused",
-    Block.CIRCUIT_BREAKER: "circuit breaker",
-    Block.ADOPTION: "adoption",
-    Block.CONFLICTING_UPDATE: "conflicting update",
+_WIDTH_OF_NAMES: Final = 12
+_BLOCKS: Final = {
+    "paused": "the gate is paused; `batchgate resume` ends that",
+    "circuit breaker": "the circuit breaker holds what policies cancel",
+    "adoption": "the job is older than the gate, and waits for a person",
+    "conflicting update": "an earlier update the other way may still take effect",
+    "shadow": "the policies are in shadow mode",
+    "claimed": "a review is deciding the job at this moment",
 }
-_WIDTH_OF_NAMES = 12
-_FIRST_OBJECTIONS: Final = 10
-"""So many stand above the question, and the question stays in sight."""
-
-
-# --- What is held -------------------------------------------------------------------------------------
-
-
-def oldest_first(items: Sequence[State]) -> list[State]:
-    """Held jobs by age."""
-    return sorted(items, key=lambda item: (item.first_held_at or datetime.max.replace(tzinfo=UTC), item.ref))
-
-
-def held_as_json(items: Sequence[State]) -> list[Json]:
-    """The stable JSON form: keys may be added, none change their meaning."""
-    return [
-        {
-            "job_id": item.ref.job_id,
-            "job_arn": item.ref.arn,
-            "operation": item.operation or None,
-            "total_tasks": item.total_tasks,
-            "held_since": _iso(item.first_held_at),
-            "suspended_at": _iso(item.suspended_at),
-            "until": _iso(item.until),
-            "cancels_at": _iso(item.cancels_at),
-            "due_at": _iso(item.due_at),
-            "created_at": _iso(item.created_at),
-            "shadow": item.shadow,
-            "block": str(item.block) if item.block else None,
-            "reason": item.reason,
-        }
-        for item in items
-    ]
-
-
-def show_held(console: Console, items: Sequence[State], now: datetime) -> None:
-    """A table, oldest first; narrow terminals get several lines a job."""
-    if not items:
-        console.print("no job is held")
-        return
-    wide = console.width >= WIDE
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, leading=0 if wide else 1)
-    for name in _WIDE_COLUMNS if wide else ("job", "what stands in the way"):
-        table.add_column(
-            name, justify="right" if name == "objects" else "left", no_wrap=name in _WHOLE, overflow="fold"
-        )
-    for item in items:
-        _add_wide(table, item, now) if wide else _add_narrow(table, item, now)
-    console.print(table)
-    oldest = items[0].first_held_at
-    since = f", the oldest for {age(now - oldest)}" if oldest else ""
-    console.print(f"\n{len(items)} held{since}; `batchgate jobs show JOB` says why, `approve` and `cancel` decide")
-
-
-_WIDE_COLUMNS: Final = ("job", "operation", "objects", "held since", "until", "what stands in the way")
-_WHOLE: Final = frozenset({"job", "operation", "objects", "held since", "until"})
-
-
-def _add_wide(table: Table, item: State, now: datetime) -> None:
-    table.add_row(
-        Text(item.ref.job_id, "bold"),
-        _operation(item),
-        f"{item.total_tasks:,}" if item.total_tasks else "unknown",
-        Text(f"{_minute(item.first_held_at)}  {_age_of(item, now)}", _urgency(item, now)),
-        _until(item),
-        _marked(item),
-    )
-
-
-def _add_narrow(table: Table, item: State, now: datetime) -> None:
-    objects = f"{item.total_tasks:,} objects" if item.total_tasks else "unknown size"
-    left = Text("\n").join([Text(item.ref.job_id, "bold"), Text(_operation(item)), Text(objects)])
-    held = Text(f"held {_age_of(item, now)}, since {_minute(item.first_held_at)}", _urgency(item, now))
-    right = Text("\n").join([_marked(item), held, Text(f"until {_until(item)}")])
-    table.add_row(left, right)
-
-
-def _marked(item: State) -> Text:
-    """What stands in the way, with what but the policies makes it a hold."""
-    marks = ["shadow"] if item.shadow else []
-    if item.block is not None:
-        marks.append(_MARKS[item.block])
-    marked = Text()
-    for mark in marks:
-        marked.append(f"[{mark}] ", "magenta")
-    return marked.append(obstacle(item.reason))
-
-
-def obstacle(reason: str) -> str:
-    """A hold's reason without what every hold's begins and ends with."""
-    return _VERSIONS.sub("", _HELD_BY.sub("", printable_line(reason), count=1))
-
-
-def _operation(item: State) -> str:
-    return printable_line(item.operation) or "unknown operation"
-
-
-def _until(item: State) -> str:
-    if item.until is not None:
-        return _minute(item.until)
-    if item.cancels_at is not None:
-        return f"{_minute(item.cancels_at)}, then it will be cancelled"
-    return "the gate is resumed" if item.block is Block.PAUSED else "a person decides"
-
-
-def _urgency(item: State, now: datetime) -> str:
-    """S3's 30 days run from the suspension, however long the gate has held the job."""
-    since = item.suspended_at or item.first_held_at
-    return "bold red" if since is not None and now - since >= SOON_FAILED else ""
-
-
-def _age_of(item: State, now: datetime) -> str:
-    return age(now - item.first_held_at) if item.first_held_at else "?"
-
-
-def age(passed: timedelta) -> str:
-    """A span of time in its two largest units."""
-    minutes = max(0, int(passed.total_seconds()) // 60)
-    days, hours = minutes // 1440, minutes // 60 % 24
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
-
-
-# --- One job ------------------------------------------------------------------------------------------
-
-
-def job_as_json(
-    job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], error: str
-) -> dict[str, Json]:
-    """What S3 says, what the ledger says, and every review."""
-    return {
-        "job": _facts_as_json(job) if job else None,
-        "error": error or None,
-        "state": _state_as_json(state) if state else None,
-        "history": [dict(review) for review in history],
-    }
-
-
-def _facts_as_json(job: Job) -> dict[str, Json]:
-    return {
-        "job_id": job.ref.job_id,
-        "job_arn": job.ref.arn,
-        "status": str(job.status),
-        "operation": job.operation,
-        "total_tasks": job.total_tasks,
-        "confirmation_required": job.confirmation_required,
-        "description": job.description,
-        "priority": job.priority,
-        "role": job.role,
-        "created_at": _iso(job.creation_time),
-        "suspended_at": _iso(job.suspended_date),
-        "status_update_reason": job.status_update_reason,
-    }
-
-
-def _state_as_json(state: State) -> dict[str, Json]:
-    facts: dict[str, Json] = {}
-    for name in state.__struct_fields__:
-        value = getattr(state, name)
-        if name == "ref":
-            continue
-        if isinstance(value, datetime):
-            facts[name] = value.isoformat()
-        elif isinstance(value, timedelta):
-            facts[f"{name}_seconds"] = value.total_seconds()
-        else:
-            facts[name] = str(value) if isinstance(value, str) else value
-    return facts
-
-
-def show_job(
-    console: Console, job: Job | None, state: State | None, history: Sequence[Mapping[str, Any]], error: str
-) -> None:
-    """What S3 says, what the ledger says, and how it came to that."""
-    _heading(console, "S3 says")
-    if job is None:
-        _line(console, "nothing", error)
-    else:
-        _show_facts(console, job)
-    _heading(console, "the gate says")
-    if state is None:
-        _line(console, "nothing", "it has not held or decided this job")
-    else:
-        _show_state(console, state)
-    if history:
-        _heading(console, "how it came to that (UTC)")
-    for review in history:
-        _show_review(console, review)
-
-
-def _show_facts(console: Console, job: Job) -> None:
-    since = (
-        f", since {_minute(job.suspended_date)} UTC" if job.suspended_date and str(job.status) == "Suspended" else ""
-    )
-    _line(console, "status", f"{job.status}{since}", "bold")
-    tasks = f"{job.total_tasks:,} objects" if job.total_tasks else "unknown size"
-    _line(console, "operation", f"{job.operation or 'unknown'}, {tasks}")
-    if job.description:
-        _line(console, "description", job.description)
-    _line(console, "created", f"{_minute(job.creation_time)} UTC")
-    if job.asks_for_confirmation() is AsksForConfirmation.NO:
-        _line(console, "confirmation", "not asked for: the job runs by itself")
-    if job.role:
-        _line(console, "role", job.role)
-    if job.status_update_reason:
-        _line(console, "reason", job.status_update_reason)
-
-
-def _show_state(console: Console, state: State) -> None:
-    if state.phase is Phase.SETTLED:
-        _line(console, "settled", f"{_minute(state.decided_at)} UTC, {ended_in_words(state)}", "bold")
-    elif state.phase is Phase.CLAIMED:
-        until = f"{state.lease_until:%Y-%m-%d %H:%M:%S} UTC" if state.lease_until else "unknown"
-        _line(console, "claimed", f"to {state.direction} it, by {state.decided_by}, until {until}", "bold")
-    else:
-        _line(console, "held", f"since {_minute(state.first_held_at)} UTC, until {_until(state)}", "bold")
-        _line(console, "because", _marked(state).plain)
-        _line(console, "next review", f"{_minute(state.due_at)} UTC at the latest")
-    if state.reason and state.phase is not Phase.HELD:
-        _line(console, "reason", state.reason)
-    if state.claim_id and state.phase is not Phase.SETTLED:
-        sent = f"; to {state.direction} it may have been sent" if state.possibly_sent else ""
-        _line(console, "claim", f"{state.claim_id}, attempt {state.attempt}{sent}")
-    if state.phase is Phase.SETTLED and state.announced_at is None:
-        _line(console, "announced", "not yet; the sweep does it")
-
-
-def ended_in_words(state: State) -> str:
-    """How a settled job ended."""
-    if state.outcome is Outcome.APPLIED and state.direction is not None:
-        by = "; the job does not show by whom" if state.unattributed else f" by {state.decided_by}"
-        return f"{DONE[state.direction]}{by}"
-    return _ENDS[state.outcome] if state.outcome else "ended"
-
-
 DONE: Final = {RequestedAction.APPROVE: "approved", RequestedAction.CANCEL: "cancelled"}
-_ENDS: Final = {
+
+
+def show_job(document: JobDocument, now: datetime) -> None:
+    """Print all that an approver needs."""
+    print_line((document.job_arn, "bold"))
+    _print(_job_lines(document, now))
+    _print(_state_lines(document))
+    _show_evaluation(document)
+    _print(_approval_lines(document))
+    _print(_history_lines(document.history, document.history_left_out))
+
+
+def _print(lines: Iterator[list[Styled]]) -> None:
+    for line in lines:
+        print_line(*line)
+
+
+def _named(name: str, text: str, style: str = "") -> list[list[Styled]]:
+    return hanging(f"  {name:{_WIDTH_OF_NAMES}}  ", text, screen_width(), style)
+
+
+def _bullet(text: str, sign: str = "-") -> list[list[Styled]]:
+    return hanging(f"      {sign} ", text, screen_width())
+
+
+# --- The job ------------------------------------------------------------------------------------------
+
+
+def _job_lines(document: JobDocument, now: datetime) -> Iterator[list[Styled]]:
+    yield [("S3 says", "dim")]
+    job = document.job
+    if job is None:
+        yield from _named("nothing", document.error or "")
+        return
+    yield from _named("status", _status(job, document.state, now), "bold")
+    yield from _named("operation", f"{job.get('operation') or 'unknown'}, {objects(job.get('total_tasks'))}")
+    for name in ("parameters", "tags", "description", "manifest", "generator", "report"):
+        if job.get(name) or (name == "tags" and job.get(name) == {}):
+            yield from _named(name, value_in_words(job[name]) if job[name] else "none")
+    if job.get("priority") is not None:
+        yield from _named("priority", str(job["priority"]))
+    if job.get("role"):
+        yield from _named("role", str(job["role"]))
+    yield from _named("requester", _requester(document))
+    yield from _named("created", f"{_minute_of(job.get('created_at'))} UTC")
+    if job.get("confirmation_required") is False:
+        yield from _named("confirmation", "not asked for: the job runs by itself")
+    if job.get("status_update_reason"):
+        yield from _named("reason", str(job["status_update_reason"]))
+
+
+def _status(job: Mapping[str, Any], state: OpenJob | None, now: datetime) -> str:
+    status = str(job.get("status"))
+    if status != "Suspended" or not job.get("suspended_at"):
+        return status
+    since = datetime.fromisoformat(job["suspended_at"])
+    text = f"{status} since {minute(since)} UTC, for {age(now - since)}"
+    if state is not None and state.fails_at is not None:
+        text += f"; S3 fails it in {age(state.fails_at - now)}"
+    return text
+
+
+def _requester(document: JobDocument) -> str:
+    requester = document.requester
+    if requester.arn:
+        return requester.arn
+    word = {"not_yet": "not known yet", "no": "not found"}.get(requester.known, "not known")
+    why = requester.why or ("no policy asks who it is" if requester.known == "not_asked" else "")
+    return f"{word}: {why}" if why else word
+
+
+def value_in_words(value: Json) -> str:
+    """A value of S3's on one line: `Name=value, Other.Name=value`; what can't be read says why."""
+    pairs = [*_pairs(value, "")]
+    return ", ".join(f"{name}={text}" if name else text for name, text in pairs)
+
+
+def _pairs(value: Json, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for name, each in value.items():
+            yield from _pairs(each, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and value and not any(isinstance(each, dict | list) for each in value):
+        yield path, "/".join(map(str, value))
+    elif isinstance(value, list) and value:
+        for number, each in enumerate(value):
+            yield from _pairs(each, f"{path}[{number}]")
+    elif value is not None:
+        yield path, value if isinstance(value, str) else json.dumps(value)
+
+
+# --- The gate -----------------------------------------------------------------------------------------
+
+
+def _state_lines(document: JobDocument) -> Iterator[list[Styled]]:
+    yield [("the gate says", "dim")]
+    state = document.state
+    if state is None:
+        yield from _named("nothing", "it has not held or decided this job")
+        return
+    if state.phase == "settled":
+        yield from _named("settled", f"{minute(state.decided_at)} UTC, {ended_in_words(state)}", "bold")
+    elif state.phase == "claimed":
+        lease = f"{state.lease_until:%Y-%m-%d %H:%M:%S} UTC" if state.lease_until else "unknown"
+        yield from _named("claimed", f"to {state.direction} it, by {state.decided_by}, until {lease}", "bold")
+    else:
+        yield from _named("held", f"since {minute(state.held_since)} UTC, until {until(state)}", "bold")
+        yield from _named("because", f"{mark_of(state)}{obstacle(state.reason)}")
+        yield from _named("next review", f"{minute(state.due_at)} UTC at the latest")
+    if state.reason and state.phase != "held":
+        yield from _named("reason", state.reason)
+    if state.claim_id and state.phase != "settled":
+        may = state.maybe_sent or state.phase == "claimed"
+        sent = f"; to {state.direction} it may have been sent" if may and state.direction else ""
+        yield from _named("claim", f"{state.claim_id}, attempt {state.attempt}{sent}")
+    if state.phase == "settled" and state.announced_at is None:
+        yield from _named("announced", "not yet; the sweep does it")
+
+
+def ended_in_words(state: OpenJob) -> str:
+    """How a settled job ended."""
+    if state.outcome == Outcome.APPLIED and state.direction in DONE:
+        by = "; the job does not show by whom" if state.unattributed else f" by {state.decided_by}"
+        return f"{DONE[RequestedAction(state.direction)]}{by}"
+    return _ENDS.get(str(state.outcome), "ended")
+
+
+_ENDS: Final[Mapping[str, str]] = {
     Outcome.APPLIED: "decided",
     Outcome.SUPERSEDED: "superseded: it was decided elsewhere, not by the gate",
     Outcome.UNGATED: "ungated: it ran without asking for confirmation",
@@ -281,19 +160,106 @@ _ENDS: Final = {
 }
 
 
-def _show_review(console: Console, review: Mapping[str, Any]) -> None:
-    at = str(review.get("at", ""))[:16].replace("T", " ")
-    shadow = " (shadow)" if review.get("shadow") else ""
-    action = printable_line(f"{review.get('action')}{shadow}")
-    why = _VERSIONS.sub("", _SAID_BY.sub("", printable_line(str(review.get("reason", ""))), count=1))
-    _hanging(console, f"  {printable_line(at)}  ", Text.assemble((action, "bold"), f"  {why}"))
-    evidence = review.get("evidence") or {}
-    if evidence.get("person"):
-        _bullet(console, f"by {evidence['person']}: {evidence.get('why', '')}")
-    for objection in objections_of(evidence):
-        _bullet(console, objection)
-    if left_out_of(evidence):
-        _bullet(console, f"and {left_out_of(evidence)} more, which do not fit in the record")
+def _show_evaluation(document: JobDocument) -> None:
+    evaluation = document.evaluation
+    if evaluation is None:
+        if document.job is not None and document.error:
+            print_line(("not evaluated", "dim"))
+            _print(iter(_bullet(document.error)))
+        return
+    would = document.would or str(evaluation.get("verdict"))
+    label: list[Styled] = [
+        ("the policies say now  ", "dim"),
+        (would.upper(), VERDICT_STYLES.get(would, "")),
+        f"  [policy {evaluation.get('policy_version')}]",
+    ]
+    for name in ("until", "cancels_at"):
+        if evaluation.get(name):
+            word = "until" if name == "until" else "will be cancelled at"
+            label.append(f"  {word} {_minute_of(evaluation[name])} UTC")
+    print_tree(evaluation_tree(label, evaluation))
+    for block in document.blocks:
+        _print(iter(hanging("  but  ", f"[{block}] {_BLOCKS.get(block, '')}".rstrip(), screen_width(), "magenta")))
+
+
+# --- Approvals and history ----------------------------------------------------------------------------
+
+
+def _approval_lines(document: JobDocument) -> Iterator[list[Styled]]:
+    if not document.approvals and not document.awaiting:
+        return
+    yield [("approvals", "dim")]
+    for each in document.approvals:
+        counts = "counts" if each.counts else f"does not count: {each.why_not}"
+        yield from hanging(f"  {minute(each.at)}  ", f"{each.who}: {each.reason} ({counts})", screen_width())
+    if document.awaiting:
+        yield from _named("awaiting", document.awaiting, "bold yellow")
+
+
+def _history_lines(history: Sequence[Mapping[str, Any]], left_out: int) -> Iterator[list[Styled]]:
+    if not history:
+        return
+    yield [("how it came to that (UTC)", "dim")]
+    if left_out:
+        yield [f"  {left_out} older records are left out"]
+    before: Mapping[str, Any] | None = None
+    for record in history:
+        shadow = " (shadow)" if record.get("shadow") else ""
+        head = f"  {_minute_of(record.get('at'))}  "
+        text = f"{record.get('action')}{shadow}  {bare(str(record.get('reason', '')))}"
+        yield from hanging(head, text, screen_width())
+        evidence = record.get("evidence") or {}
+        if evidence.get("person"):
+            yield from _bullet(f"by {evidence['person']}: {evidence.get('why', '')}")
+        else:
+            yield from _people_lines(record, before)
+        if before is None:
+            for objection in objections_of(evidence):
+                yield from _bullet(objection)
+        else:
+            yield from _changed_lines(before, record)
+        if left_out_of(evidence):
+            yield from _bullet(f"and {left_out_of(evidence)} more, which do not fit in the record")
+        before = record if _evaluated(evidence) else before
+
+
+def _people_lines(record: Mapping[str, Any], before: Mapping[str, Any] | None) -> Iterator[list[Styled]]:
+    """Whose approvals decided, and which a hold waits for, where that is news."""
+    for who in record.get("people", ()):
+        yield from _bullet(f"by {who}")
+    awaiting = record.get("awaiting")
+    if awaiting and (before is None or before.get("awaiting") != awaiting):
+        yield from _bullet(f"awaiting {awaiting}")
+
+
+def _changed_lines(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[list[Styled]]:
+    """What is not as in the review before: the policies, the job's facts, the objections, the approvals."""
+    was, now = before.get("evidence") or {}, record.get("evidence") or {}
+    if not _evaluated(now):
+        return
+    if before.get("policy_version") != record.get("policy_version"):
+        yield from _bullet(f"policy: {before.get('policy_version')} -> {record.get('policy_version')}", "*")
+    yield from _changed_facts(_evaluated(was).get("facts") or {}, _evaluated(now).get("facts") or {})
+    objections_before, objections = objections_of(was), objections_of(now)
+    for each in objections:
+        if each not in objections_before:
+            yield from _bullet(each, "+")
+    for each in objections_before:
+        if each not in objections:
+            yield from _bullet(f"no longer: {each}", "-")
+
+
+def _changed_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[list[Styled]]:
+    for name, value in facts.items():
+        if name not in _CHANGE_BY_THEMSELVES and before.get(name) != value:
+            yield from _bullet(f"{name}: {in_short(before.get(name))} -> {in_short(value)}", "*")
+    for each in facts.get("approvals") or ():
+        if each not in (before.get("approvals") or ()):
+            yield from _bullet(f"approval of {each.get('who')}: {each.get('reason')}", "+")
+
+
+_CHANGE_BY_THEMSELVES: Final = frozenset({"now", "ref", "status", "read_at", "approvals"})
+"""Or are shown in another way."""
 
 
 def objections_of(evidence: Mapping[str, Any]) -> list[str]:
@@ -343,115 +309,101 @@ def _objection(entry: Mapping[str, Any]) -> str:
     return f"{entry.get('statement')}: {requirement}{would} -> {entry.get('vote')}"
 
 
-def _heading(console: Console, text: str) -> None:
-    console.print(Text(text, "dim"))
+# --- Before a decision --------------------------------------------------------------------------------
 
 
-def _line(console: Console, name: str, text: str, style: str = "") -> None:
-    _hanging(console, f"  {name:{_WIDTH_OF_NAMES}}  ", Text(printable_line(text), style))
+def plan_lines(document: JobDocument, direction: RequestedAction, reason: str, now: datetime) -> Iterator[list[Styled]]:
+    """What is about to be done to one job, and what the policies say of it."""
+    job = document.job or {}
+    _, _, _, region, account_id, *_ = [*document.job_arn.split(":"), *[""] * 5]
+    yield [(f"{direction} {document.job_id}", "bold"), f"  account {account_id} in {region}"]
+    yield from _named("status", _status(job, document.state, now))
+    yield from _named("operation", f"{document.operation or 'unknown'}, {objects(document.total_tasks)}")
+    for name in ("parameters", "tags", "description", "manifest", "generator", "report", "role"):
+        if job.get(name):
+            yield from _named(name, value_in_words(job[name]))
+    yield from _named("requester", _requester(document))
+    state = document.state
+    if state is not None and state.phase == "held":
+        yield from _named("held", f"{mark_of(state)}{obstacle(state.reason)}")
+    for block in document.blocks:
+        yield from _named("blocked", f"[{block}] {_BLOCKS.get(block, '')}".rstrip(), "magenta")
+    if document.approvals:
+        given = "; ".join(_given(each) for each in document.approvals)
+        yield from _named("approvals", given)
+    if document.awaiting:
+        yield from _named("awaiting", document.awaiting)
+    yield from _named("reason", reason)
+    yield from _objection_lines(document, direction)
 
 
-def _bullet(console: Console, text: str) -> None:
-    _hanging(console, "      - ", Text(printable_line(text)))
-
-
-def _hanging(console: Console, start: str, text: Text) -> None:
-    """Text whose further lines begin where its first does."""
-    table = Table.grid()
-    table.add_column(no_wrap=True, width=len(start))
-    table.add_column(overflow="fold")
-    table.add_row(Text(start), text)
-    console.print(table)
-
-
-# --- A person's decision ------------------------------------------------------------------------------
-
-
-def show_plan(console: Console, proposal: ShownJob, direction: RequestedAction, who: str, why: str, place: str) -> None:
-    """What is about to be done to a job, and what the policies say against it.
-
-    Args:
-        console: Where to.
-        proposal: The job.
-        direction: What is about to be done.
-        who: The caller's ARN.
-        why: The reason given.
-        place: Account and Region.
-    """
-    job, held, decision = proposal.snapshot.job, proposal.state, proposal.decision
-    shown = job_as_shown(job, proposal.snapshot.tags)
-    console.print(Text.assemble((f"{direction} ", "bold"), (job.ref.job_id, "bold"), f"  {place}"))
-    tasks = f"{job.total_tasks:,} objects" if job.total_tasks else "unknown size"
-    _line(console, "operation", f"{job.operation or 'unknown'}, {tasks}")
-    for name in ("parameters", "description", "role", "tags"):
-        if shown[name]:
-            _line(console, name, _in_short(shown[name]))
-    _line(console, "S3 says", f"{job.status}, since {_minute(job.suspended_date)} UTC")
-    if held is not None and held.phase is Phase.HELD:
-        _line(console, "held", _marked(held).plain)
-    _line(console, "as", who)
-    _line(console, "reason", why)
-    if decision is None:
-        _line(console, "overridden", f"not known, the policies can't be read: {proposal.policies}", "yellow")
+def _objection_lines(document: JobDocument, direction: RequestedAction) -> Iterator[list[Styled]]:
+    """What the policies say of a decision."""
+    if document.evaluation is None:
+        yield from _named(
+            "policies", f"not known what they say: {document.error or 'no policies are in force'}", "yellow"
+        )
         return
-    verdict = str(decision.verdict)
-    _line(console, "policies say", f"{verdict} [policy {decision.policy_version}]")
-    evidence = {"person": who, "overridden": evidence_of(decision)}
-    objections = objections_of(evidence)
-    if direction is RequestedAction.APPROVE and objections:
-        _line(console, "overridden", "what the policies say against it:", "bold yellow")
-        is_on_record = held is not None and held.evaluated == digest_of(decision)
-        _show_first(console, objections, left_out_of(evidence), job.ref.job_id, is_on_record=is_on_record)
-    elif direction is RequestedAction.CANCEL and verdict == "approve":
-        _line(console, "overridden", "the policies would approve this job", "bold yellow")
+    yield from _named("policies say", f"{document.would} [policy {document.evaluation.get('policy_version')}]")
+    if direction is RequestedAction.CANCEL and document.would == "approve":
+        yield from _named("overridden", "the policies would approve this job", "bold yellow")
+    unmet = [*objections_now(document.evaluation)] if direction is RequestedAction.APPROVE else []
+    for each in unmet[:_FIRST_OBJECTIONS]:
+        yield from _bullet(each)
+    if len(unmet) > _FIRST_OBJECTIONS:
+        more = len(unmet) - _FIRST_OBJECTIONS
+        yield from _bullet(f"and {more} more; `batchgate jobs show {document.job_id}` lists all")
 
 
-def _show_first(console: Console, objections: Sequence[str], left_out: int, job_id: str, *, is_on_record: bool) -> None:
-    """The first objections, how many more there are, and the command that lists them."""
-    for objection in objections[:_FIRST_OBJECTIONS]:
-        _bullet(console, objection)
-    more = len(objections[_FIRST_OBJECTIONS:]) + left_out
-    if more:
-        show = f"batchgate jobs show {job_id}"
-        explain = f"batchgate policy explain POLICY --job-id {job_id}"
-        _bullet(console, f"and {more} more; `{show if is_on_record and not left_out else explain}` lists all")
+_FIRST_OBJECTIONS: Final = 10
+"""So many stand above the question, and the question stays in sight."""
 
 
-def show_changes(console: Console, before: ShownJob, now: ShownJob) -> None:
-    """What is not any more as it was shown."""
-    console.print()
-    _line(console, "changed", "since it was shown:", "bold yellow")
-    was = job_as_shown(before.snapshot.job, before.snapshot.tags)
-    for name, value in job_as_shown(now.snapshot.job, now.snapshot.tags).items():
-        if value != was[name]:
-            _bullet(console, f"{name}: {_in_short(was[name])} -> {_in_short(value)}")
-    console.print()
+def _given(approval: GivenApproval) -> str:
+    return person(approval.who) + ("" if approval.counts else f" (does not count: {approval.why_not})")
 
 
-def _in_short(value: Json) -> str:
+def objections_now(evaluation: Mapping[str, Any]) -> list[str]:
+    """Every requirement of what governs that asks for more caution than to approve; what decides comes first."""
+    found: list[tuple[bool, str]] = []
+    for statement in evaluation.get("statements", []):
+        if statement.get("governs") is False:
+            continue
+        for each in statement.get("requirements", []):
+            if each.get("vote") in {None, "approve"}:
+                continue
+            own = each.get("condition", {})
+            subject = f"{own['subject']} is " if own.get("subject") else ""
+            text = f"{subject}{each.get('actual')}, want {each.get('expected')}"
+            if own.get("check") == "manual_approval":
+                text = f"manual approval required, {each.get('actual')}"
+            decides = statement.get("mode") != "shadow" and each["vote"] == evaluation.get("verdict")
+            would = " (shadow: would)" if statement.get("mode") == "shadow" else ""
+            found.append((not decides, f"{statement.get('name')}: {text}{would} -> {each['vote']}"))
+    rules = {str(each["rule"]) for each in evaluation.get("deciding", []) if each.get("rule")} - {"shadow"}
+    ordered = sorted(found, key=lambda each: each[0])
+    return [*sorted(_RULES.get(rule, rule) for rule in rules), *(text for _, text in ordered)]
+
+
+def changed_lines(before: JobDocument, now: JobDocument) -> Iterator[list[Styled]]:
+    """What of a job is not any more as it was shown."""
+    yield from _named("changed", f"{now.job_id} since it was shown:", "bold yellow")
+    for name in dict.fromkeys([*before.shown, *now.shown]):
+        was, value = before.shown.get(name), now.shown.get(name)
+        if was != value:
+            yield from _bullet(f"{name}: {in_short(was)} -> {in_short(value)}")
+    if before.would != now.would:
+        yield from _bullet(f"what the policies say: {before.would} -> {now.would}")
+
+
+def in_short(value: Json) -> str:
+    """A value for people, cut where it is long."""
     return shorten(value if isinstance(value, str) else json.dumps(value), TRACED_AT_MOST)
 
 
-def decided_as_json(review: Review) -> dict[str, Json]:
-    """What came of a person's decision."""
-    evidence = review.evidence or {}
-    return {
-        "job_id": review.ref.job_id,
-        "job_arn": review.ref.arn,
-        "action": review.action,
-        "reason": review.reason,
-        "decided_by": review.decided_by,
-        "claim_id": review.claim_id or None,
-        "awaiting": review.awaiting,
-        "people": [*review.people],
-        "overridden": [*objections_of(evidence)],
-        "overridden_left_out": left_out_of(evidence),
-    }
-
-
-def _minute(instant: datetime | None) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}" if instant else "unknown"
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
+def _minute_of(instant: object) -> str:
+    """An instant of a raw document."""
+    try:
+        return minute(datetime.fromisoformat(str(instant)))
+    except ValueError:
+        return printable_line(str(instant or "unknown"))

@@ -1,18 +1,13 @@
-"""The deployed gate, as a person's command works with it: found in the account, on the functions' own adapters."""
+"""The deployed gate by its own resources: for the canary and redrive, which work around the API, and for the checks."""
 
-import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, NoRegionError
-from botocore.exceptions import ConnectionError as AwsConnectionError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from batchgate.aws import appconfig as appconfigs
 from batchgate.aws import ledger as ledgers
@@ -21,15 +16,12 @@ from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
-from batchgate.errors import JobDescriptionError, PolicyUnavailableError, RefusedError
-from batchgate.gate.people import ShownJob, refusal, show_job
+from batchgate.errors import PolicyUnavailableError
 from batchgate.gate.ports import CircuitBreaker, Clock, JobsApi, Pause, PolicySource, Ports, Review
-from batchgate.gate.state import RequestedAction
-from batchgate.jobs.model import DateSurvives, Job, JobRef
+from batchgate.jobs.model import DateSurvives, Job
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap
-from batchgate.text import shorten
-from batchgate_cli.authoring import policy_file
+from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.options import GateAccessError, GateOptions, NoGateError
 
 if TYPE_CHECKING:
@@ -38,7 +30,6 @@ if TYPE_CHECKING:
 A_COMMAND_TAKES_AT_MOST: Final = timedelta(seconds=60)
 """The deadline of a person's decision, as Lambda's is a function's."""
 
-_JOB_ID = re.compile(r"[a-zA-Z0-9_-]{5,36}", re.ASCII)
 _NOT_COUNTED = CircuitBreaker(cancellations=1, within=timedelta(minutes=10))
 """Asked for by the gate, and by nothing that a person does: people are counted, and never stopped_by_breaker."""
 
@@ -62,44 +53,11 @@ class LiveGate:
     policies: PolicySource
     clock: Clock
 
-    def ref(self, job: str) -> JobRef:
-        """A job by its id or ARN.
-
-        Raises:
-            GateAccessError: It is neither, or not a job of this gate's.
-        """
-        if not job.startswith("arn:"):
-            if not _JOB_ID.fullmatch(job):
-                raise GateAccessError(f"expected a job's id or ARN, got {shorten(job, 60)!r}")
-            return JobRef(*self.home, job)
-        try:
-            ref = JobRef.from_arn(job)
-        except JobDescriptionError as error:
-            raise GateAccessError(str(error)) from error
-        if (ref.partition, ref.region, ref.account_id) != self.home:
-            raise GateAccessError(f"{job}: not a job of {self.place}; pass --region or --profile for another gate")
-        return ref
-
     @property
     def place(self) -> str:
         """Account and Region for people."""
         _, region, account_id = self.home
         return f"account {account_id} in {region}"
-
-    def show(self, ref: JobRef, direction: RequestedAction) -> ShownJob:
-        """The job as it is before it is approved or cancelled; nothing is written.
-
-        Raises:
-            RefusedError: It can't be done, and why.
-            GateError: AWS refused or did not answer.
-        """
-        shown = show_job(ref, gate := self.gate())
-        if why := refusal(shown, direction, gate):
-            raise RefusedError(f"{ref.job_id}: {why}")
-        pause = self.ledger.pause()
-        if pause is not None:
-            raise RefusedError(f"{ref.job_id}: {paused_in_words(pause)}; `batchgate resume` ends that")
-        return shown
 
     def gate(self) -> Ports:
         """The ports of a person's decision that begins now."""
@@ -126,18 +84,17 @@ def find_gate(options: GateOptions) -> LiveGate:
 
     Raises:
         GateAccessError: No credentials, no Region, no gate there, or AWS refused.
-        PolicyError: The policy files of the command line are invalid.
     """
     clock = SystemClock()
     with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         only_answers(session.events)
         caller = session.client("sts", config=CONFIG).get_caller_identity()
-        client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
+        client = session.client("s3control", config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
         home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
-        found = DeployedGate(ledger_table=options.table) if options.table else _look_up(session, home)
-        policies = _policies(session, options, found, clock)
+        found = _look_up(session, home)
+        policies = _policies(session, found, clock)
     return LiveGate(
         session=session,
         who=str(caller["Arn"]),
@@ -150,10 +107,8 @@ def find_gate(options: GateOptions) -> LiveGate:
     )
 
 
-def _policies(session: boto3.session.Session, options: GateOptions, found: DeployedGate, clock: Clock) -> PolicySource:
-    """Those of the command line, else those in force."""
-    if options.policies:
-        return _PoliciesOfFiles(policy_file.load(options.policies).policies)
+def _policies(session: boto3.session.Session, found: DeployedGate, clock: Clock) -> PolicySource:
+    """Those in force."""
     if found.appconfig is None:
         return NoPolicies()
     client = session.client("appconfigdata", config=appconfigs.CONFIG)
@@ -177,25 +132,6 @@ def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> Depl
         raise GateAccessError(f"SSM parameter {GATE_PARAMETER}: not what a stack writes: {error}") from error
 
 
-@contextmanager
-def aws_errors() -> Iterator[None]:
-    """Turn what boto3 raises into a message with what to do."""
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise GateAccessError("no AWS credentials; pass --profile, set AWS_PROFILE or run `aws configure`") from error
-    except NoRegionError as error:
-        raise GateAccessError("no Region; pass --region or set AWS_DEFAULT_REGION") from error
-    except ClientError as error:
-        details: Any = error.response.get("Error", {})
-        message = f"{error.operation_name}: {details.get('Code')}: {shorten(str(details.get('Message') or ''), 300)}"
-        raise GateAccessError(message) from error
-    except (AwsConnectionError, HTTPClientError) as error:
-        raise GateAccessError(f"{error}; check the network, --region and AWS_ENDPOINT_URL") from error
-    except (BotoCoreError, ResponseParserError) as error:
-        raise GateAccessError(str(error)) from error
-
-
 # --- The ports ----------------------------------------------------------------------------------------
 
 
@@ -210,25 +146,12 @@ class _LeftToTheSweep:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class _PoliciesOfFiles:
-    """The policies of the command line."""
-
-    policies: PolicySet
-
-    def current(self) -> PolicySet:
-        """As they were read."""
-        return self.policies
-
-
 class NoPolicies:
-    """For a gate that was not looked up."""
+    """For a gate whose parameter names none."""
 
     def current(self) -> PolicySet:
         """Nothing to evaluate by."""
-        raise PolicyUnavailableError(
-            "--table skips the lookup that finds the policies in force; pass --policy PATH to show objections by files"
-        )
+        raise PolicyUnavailableError(f"SSM parameter {GATE_PARAMETER} names no policies")
 
 
 @dataclass(frozen=True, slots=True)

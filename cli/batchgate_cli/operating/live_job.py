@@ -9,7 +9,7 @@ from batchgate.gate.ports import JobSnapshot
 from batchgate.jobs.model import JobRef
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
-from batchgate_cli.operating.live_gate import aws_errors
+from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.options import AwsOptions
 
 

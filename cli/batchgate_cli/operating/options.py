@@ -1,12 +1,16 @@
 """The options of commands that ask AWS. Imports no AWS SDK, so that their help is shown at once."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Final
+
+import click
 
 from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
 from batchgate_cli.groups import option
+from batchgate_cli.output import Color
 
 
 class GateAccessError(GateError):
@@ -17,43 +21,95 @@ class NoGateError(GateAccessError):
     """No gate is deployed in the account and Region."""
 
 
+ProfileOption = Annotated[str | None, option(metavar="NAME", help="The AWS profile.")]
+RegionOption = Annotated[str | None, option(metavar="REGION", help="The gate's Region.")]
+YesOption = Annotated[bool, option("--yes", "-y", help="Do not ask; for scripts.")]
+
+
+_SECONDS: Final = click.IntRange(0)
+
+
+class Format(StrEnum):
+    """How the answers of the gate's API are printed."""
+
+    JSON = "json"
+    TEXT = "text"
+    TABLE = "table"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """Options of the AWS CLI, with the same meaning.
+
+    They say how a command finds and reaches the gate's API, and how it prints the answer; None where not given.
+    """
+
+    output: Annotated[
+        Format | None,
+        option(
+            "--output",
+            "-o",
+            metavar="FORMAT",
+            help="json, text (between tabs) or table, as the AWS CLI prints them, or csv. For people if not given.",
+        ),
+    ] = None
+    query: Annotated[
+        str | None,
+        option(metavar="EXPRESSION", help="Print what this JMESPath expression finds in the JSON output."),
+    ] = None
+    region: RegionOption = None
+    profile: ProfileOption = None
+    endpoint_url: Annotated[
+        str | None,
+        option(metavar="URL", help=f"The gate's API; looked up in the SSM parameter {GATE_PARAMETER} if not given."),
+    ] = None
+    no_verify_ssl: Annotated[bool, option("--no-verify-ssl", help="Do not verify TLS certificates.")] = False
+    ca_bundle: Annotated[str | None, option(metavar="PATH", help="The CA certificates to verify by.")] = None
+    cli_read_timeout: Annotated[
+        int, option(metavar="SECONDS", help="How long to wait for an answer; 0 for no limit.", type=_SECONDS)
+    ] = 35
+    cli_connect_timeout: Annotated[
+        int, option(metavar="SECONDS", help="How long to wait for a connection; 0 for no limit.", type=_SECONDS)
+    ] = 5
+    no_sign_request: Annotated[
+        bool, option("--no-sign-request", help="Do not sign requests; no credentials are loaded.")
+    ] = False
+    debug: Annotated[bool, option("--debug", help="Log what is sent and received to standard error.")] = False
+    color: Annotated[Color, option(metavar="WHEN", help="Colours: on, off, or auto.")] = Color.AUTO
+
+
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """How a command finds the gate; None, or empty, where not given.
-
-    Attributes:
-        endpoint_url: S3 Control's endpoint.
-        table: The ledger's table, where it is not to be looked up.
-        policies: Policy files to evaluate by, where the deployed ones are not to be asked.
-    """
+    """How a command that asks AWS itself finds the gate; None where not given."""
 
     profile: str | None = None
     region: str | None = None
-    endpoint_url: str | None = None
-    table: str | None = None
-    policies: tuple[Path, ...] = ()
+
+
+def instant_of(text: str, name: str, *, last: bool) -> datetime:
+    """A day's beginning, or of the last day its end; or an instant.
+
+    Args:
+        text: What was given.
+        name: The option.
+        last: Whether a day is the last one.
+
+    Raises:
+        click.BadParameter: It is neither.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return instant + timedelta(days=1) if last and len(text) == len("2026-11-29") else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f"expected a day like 2026-11-29 or an instant, got {text!r}", param_hint=name
+        ) from error
 
 
 CANARY_MINUTES: Final = 20
 """How long `doctor --canary` may take, if not told otherwise."""
-
-ProfileOption = Annotated[str | None, option(metavar="NAME", help="The AWS profile.")]
-RegionOption = Annotated[str | None, option(metavar="REGION", help="The gate's Region.")]
-EndpointOption = Annotated[str | None, option(metavar="URL", help="S3 Control's endpoint.")]
-TableOption = Annotated[
-    str | None,
-    option(metavar="NAME", help=f"The ledger's table; looked up in the SSM parameter {GATE_PARAMETER} if not given."),
-]
-YesOption = Annotated[bool, option("--yes", "-y", help="Do not ask; for scripts.")]
-PoliciesOption = Annotated[
-    list[Path] | None,
-    option(
-        "--policy",
-        metavar="PATH",
-        help="Show objections by these policy files; by those in force if not given. Can be given several times.",
-        show_default=False,
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.gate.ports import Clock
 from batchgate_cli.operating.account_checks import clock_lines
+from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, NotCheckedError
-from batchgate_cli.operating.live_gate import aws_errors
 from batchgate_cli.operating.options import GateOptions
 from batchgate_cli.operating.trails import trail_lines
 

@@ -28,7 +28,7 @@ class History(Protocol):
         """What is not settled yet."""
         ...
 
-    def settled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
         """What was settled in this time."""
         ...
 

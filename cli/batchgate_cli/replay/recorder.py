@@ -17,7 +17,7 @@ from batchgate.aws.pace import Evenly, Pace
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.jobs.model import STRUCTURES, JobRef, JobStatus
-from batchgate_cli.operating.live_gate import aws_errors
+from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.options import AwsOptions
 from batchgate_cli.replay.recording import RecordingError, document_of, line_of, read_documents
 from batchgate_cli.replay.redaction import Redaction

@@ -114,7 +114,8 @@ def waiting_in_words(replay: Replay) -> str:
     if not total.jobs:
         return f"waiting: not known of any of {jobs(total.unknown)}"
     change = total.after - total.before
-    way = f"{length(abs(change))} {'more' if change > timedelta(0) else 'less'}" if change else "no change"
+    way = f"{length(abs(change))} {'more' if change > timedelta(0) else 'less'}"
+    way = way if abs(change) >= timedelta(minutes=1) else "no change"
     unknown = f"; not known of {jobs(total.unknown)}" if total.unknown else ""
     return f"waiting: {length(total.after)} instead of {length(total.before)} over {jobs(total.jobs)} ({way}){unknown}"
 

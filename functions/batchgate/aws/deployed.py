@@ -25,7 +25,7 @@ class GateParameter(Struct):
 
     client: Any
     clock: Clock
-    _version: str = ""
+    _found: DeployedGate | None = field(default=None)
     _read_at: datetime | None = field(default=None)
 
     def __post_init__(self) -> None:
@@ -33,17 +33,28 @@ class GateParameter(Struct):
 
     def is_version(self, version: str) -> bool | None:
         """Compare; read the parameter where what is known is old, or another version."""
-        now = self.clock.now()
-        is_fresh = self._read_at is not None and timedelta(0) <= now - self._read_at < READ_EVERY
-        if not is_fresh or version != self._version:
-            self._version, self._read_at = self._read(), now
-        return version == self._version if self._version else None
+        known = self._fresh()
+        found = known if known is not None and known.policy_version == version else self._read()
+        return version == found.policy_version if found.policy_version else None
 
-    def _read(self) -> str:
+    def gate(self) -> DeployedGate:
+        """What is deployed, as it was within `READ_EVERY`.
+
+        Raises:
+            DeploymentError: It can't be known now.
+        """
+        return self._fresh() or self._read()
+
+    def _fresh(self) -> DeployedGate | None:
+        is_fresh = self._read_at is not None and timedelta(0) <= self.clock.now() - self._read_at < READ_EVERY
+        return self._found if is_fresh else None
+
+    def _read(self) -> DeployedGate:
         try:
             parameter = make_call(lambda: self.client.get_parameter(Name=GATE_PARAMETER))["Parameter"]
             if parameter["Name"] != GATE_PARAMETER:
                 raise DeploymentError(f"SSM parameter {GATE_PARAMETER}: the answer is about another one")
-            return DeployedGate.decode(parameter["Value"]).policy_version
+            self._found, self._read_at = DeployedGate.decode(parameter["Value"]), self.clock.now()
         except (CallError, MsgspecError, LookupError, TypeError) as error:
             raise DeploymentError(f"SSM parameter {GATE_PARAMETER}: {shorten(str(error), 200)}") from error
+        return self._found

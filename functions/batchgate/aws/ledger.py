@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from batchgate.aws.answers import only_answers
 from batchgate.aws.calls import CallError, make_call
 from batchgate.aws.ledger_items import (
+    KEPT_BY_DEFAULT,
     MALFORMED,
     OPEN,
     Item,
@@ -75,12 +76,14 @@ class DynamoLedger(Struct):
         client: A client made with `CONFIG`.
         table: The table's name; its keys and indices are those of `batchgate.contract`.
         home: Partition, Region and account: whose gate it is.
+        kept: How long settled states and reviews are kept.
     """
 
     client: DynamoDBClient
     table: str
     home: tuple[str, str, str]
     clock: Clock
+    kept: timedelta = KEPT_BY_DEFAULT
     _opened_at: datetime | None = field(default=None)
     _event_noted_at: datetime | None = field(default=None)
 
@@ -131,7 +134,7 @@ class DynamoLedger(Struct):
         written = replace(state, rev=(replacing.rev if replacing else 0) + 1)
         put: dict[str, Any] = {
             "TableName": self.table,
-            "Item": item_of(written, secrets.token_hex(8)),
+            "Item": item_of(written, secrets.token_hex(8), self.kept),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if replacing is None:
@@ -140,7 +143,7 @@ class DynamoLedger(Struct):
         return written, put | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
 
     def _put_review(self, review: Review, rev: int) -> dict[str, Any]:
-        return {"Put": {"TableName": self.table, "Item": review_item(review, rev)}}
+        return {"Put": {"TableName": self.table, "Item": review_item(review, rev, self.kept)}}
 
     def _not_paused(self) -> dict[str, Any]:
         return {
@@ -207,17 +210,10 @@ class DynamoLedger(Struct):
         return pause_of(self._gate_item("GATE") or {})
 
     def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
-        """Pause or resume the gate, unless another call did either since.
+        """Put the GATE item.
 
         The item counts its writes, so a write whose response was lost and that botocore retries never undoes another
         write in between.
-
-        Args:
-            pause: The pause; None ends it.
-            replacing: The pause that was read and shown to the person; None for a gate that was not paused.
-
-        Raises:
-            LedgerConflictError: The gate's pause is not, or no longer, `replacing`.
         """
         found = self._gate_item("GATE") or {}
         if pause_of(found) != replacing:
@@ -274,45 +270,52 @@ class DynamoLedger(Struct):
 
     def cancelled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
         """The index of what was settled, all pages of each day."""
-        return self._settled(
-            after,
-            until,
-            {":cancel": {"S": str(RequestedAction.CANCEL)}, ":applied": {"S": str(Outcome.APPLIED)}},
-            {"#direction": "direction", "#outcome": "outcome"},
-            FilterExpression="#direction = :cancel AND #outcome = :applied",
-        )
-
-    def settled(self, after: datetime, until: datetime) -> list[State | Unreadable]:
-        """Every job whose end was settled in this time, by the time; a hint as `open_items`."""
-        return self._settled(after, until, {}, {})
-
-    def _settled(
-        self,
-        after: datetime,
-        until: datetime,
-        values: Mapping[str, Any],
-        names: Mapping[str, str],
-        **narrowed: Any,  # noqa: ANN401 - as the API has it
-    ) -> list[State | Unreadable]:
         found: list[State | Unreadable] = []
         if after >= until:
             return found  # which DynamoDB refuses to search
         days = (until.astimezone(UTC).date() - after.astimezone(UTC).date()).days
         for number in range(days + 1):
+            values = {
+                ":day": {"S": f"{after.astimezone(UTC) + timedelta(days=number):%Y-%m-%d}"},
+                ":after": {"S": instant_as_text(after + _MICROSECOND)},
+                ":until": {"S": instant_as_text(until)},
+                ":cancel": {"S": str(RequestedAction.CANCEL)},
+                ":applied": {"S": str(Outcome.APPLIED)},
+            }
             pages = self._pages(
                 IndexName=DAY_INDEX,
                 KeyConditionExpression="#day = :day AND #at BETWEEN :after AND :until",
-                ExpressionAttributeNames={"#day": "day", "#at": "decided_at", **names},
-                ExpressionAttributeValues={
-                    ":day": {"S": f"{after.astimezone(UTC) + timedelta(days=number):%Y-%m-%d}"},
-                    ":after": {"S": instant_as_text(after + _MICROSECOND)},
-                    ":until": {"S": instant_as_text(until)},
-                    **values,
+                FilterExpression="#direction = :cancel AND #outcome = :applied",
+                ExpressionAttributeNames={
+                    "#day": "day",
+                    "#at": "decided_at",
+                    "#direction": "direction",
+                    "#outcome": "outcome",
                 },
-                **narrowed,
+                ExpressionAttributeValues=values,
             )
             found += map(state_or_why_not, pages)
         return found
+
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
+        """The index of what was settled, all pages of each day, backwards."""
+        since, before = since.astimezone(UTC), before.astimezone(UTC)
+        if since >= before:
+            return
+        until = before - _MICROSECOND
+        for number in range((until.date() - since.date()).days + 1):
+            pages = self._pages(
+                IndexName=DAY_INDEX,
+                ScanIndexForward=False,
+                KeyConditionExpression="#day = :day AND #at BETWEEN :since AND :until",
+                ExpressionAttributeNames={"#day": "day", "#at": "decided_at"},
+                ExpressionAttributeValues={
+                    ":day": {"S": f"{until - timedelta(days=number):%Y-%m-%d}"},
+                    ":since": {"S": instant_as_text(since)},
+                    ":until": {"S": instant_as_text(until)},
+                },
+            )
+            yield from map(state_or_why_not, pages)
 
     def notified(self) -> Notified:
         """The instants in the DIGEST item. One that can't be read, or is too far ahead, counts as missing."""

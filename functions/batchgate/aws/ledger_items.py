@@ -22,7 +22,7 @@ from batchgate.text import shorten
 SCHEMA_VERSION: Final = 1
 """Of the items. Code reads older versions before anything writes newer ones."""
 
-KEPT_AFTER_THE_END: Final = timedelta(days=400)
+KEPT_BY_DEFAULT: Final = timedelta(days=400)
 """How long a settled job's state is kept after its announcement, and a review after it was made."""
 
 OPEN: Final = "open"
@@ -99,12 +99,13 @@ def reading(what: str, item: Item | None = None) -> Iterator[None]:
 # --- States -------------------------------------------------------------------------------------------
 
 
-def item_of(state: State, write_id: str) -> dict[str, Any]:
+def item_of(state: State, write_id: str, kept: timedelta = KEPT_BY_DEFAULT) -> dict[str, Any]:
     """A state as an item.
 
     Args:
         state: The state. Texts that are too long are shortened.
         write_id: Recognises this very write.
+        kept: For how long, once the job's end was announced.
     """
     item = {
         name: _attribute(value)
@@ -115,7 +116,7 @@ def item_of(state: State, write_id: str) -> dict[str, Any]:
     if state.due_at is not None:
         item[OPEN] = {"S": OPEN}
     elif state.announced_at is not None:
-        item[EXPIRES_AT] = expiry(state.announced_at + KEPT_AFTER_THE_END)
+        item[EXPIRES_AT] = expiry(state.announced_at + kept)
     if state.decided_at is not None:
         item["day"] = {"S": f"{state.decided_at:%Y-%m-%d}"}
     return item
@@ -135,6 +136,8 @@ def _attribute(value: object) -> dict[str, Any]:
             return {"L": [{"S": msgspec.json.encode(each).decode()} for each in value]}
         case tuple():
             return {"L": [{"S": shorten(each)} for each in first_of(value)]}
+        case Mapping():
+            return {"M": {name: {"S": each} for name, each in value.items()}}
         case _:
             return {"S": shorten(str(value))}
 
@@ -164,6 +167,8 @@ def _value(attribute: Mapping[str, Any]) -> object:
             return int(number)
         case {"L": elements}:
             return [_value(each) for each in elements]
+        case {"M": members}:
+            return {name: _value(each) for name, each in members.items()}
         case {"S": value} | {"BOOL": value}:
             return value
         case _:
@@ -195,6 +200,10 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancels_at: datetime | None = None
     reason: str
     decided_by: str
+    people: list[str] = []
+    lifted: list[str] = []
+    awaiting: str = ""
+    requester: str = ""
     policy_version: str
     claim_id: str
     attempt: int
@@ -206,19 +215,21 @@ class _Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def of(cls, review: Review) -> _Record:
         """What of a review is worth keeping, and fits: the evidence is cut where it is made."""
         kept: dict[str, Any] = {name: getattr(review, name) for name in cls.__struct_fields__}
-        for name in ("reason", "decided_by", "alarm"):
+        for name in ("reason", "decided_by", "awaiting", "requester", "alarm"):
             kept[name] = shorten(kept[name])
+        for name in ("people", "lifted"):
+            kept[name] = [shorten(each) for each in first_of(kept[name])]
         return cls(**kept | {"status": str(review.status)})
 
 
-def review_item(review: Review, rev: int) -> dict[str, Any]:
+def review_item(review: Review, rev: int, kept: timedelta = KEPT_BY_DEFAULT) -> dict[str, Any]:
     """A review as an item of the job's history."""
     return {
         PARTITION_KEY: {"S": partition_of(review.ref)},
         SORT_KEY: {"S": f"REVIEW#{instant_as_text(review.at)}#{rev:06}"},
         "schema_version": {"N": str(SCHEMA_VERSION)},
         "review": {"S": msgspec.json.encode(_Record.of(review)).decode()},
-        EXPIRES_AT: expiry(review.at + KEPT_AFTER_THE_END),
+        EXPIRES_AT: expiry(review.at + kept),
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from msgspec import Struct, field
 
 from batchgate.aws.answers import only_answers
@@ -16,7 +17,7 @@ from batchgate.text import shorten
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-    from batchgate.gate.ports import Clock
+    from batchgate.gate.ports import Clock, Notice
 
 SUBJECT_AT_MOST: Final = 99
 """Characters of an e-mail's subject: fewer than 100. *Source*: SNS API, Publish."""
@@ -26,25 +27,34 @@ COUNTED_EVERY: Final = timedelta(minutes=15)
 
 
 class TopicNotices(Struct):
-    """The `Notices` port on SNS."""
+    """The `Notices` port on SNS.
+
+    Attributes:
+        chat: Subscriptions by HTTPS receive the message in the schema of `_for_chat`, all others as text.
+    """
 
     client: SNSClient
     topic_arn: str
     clock: Clock
+    chat: bool = False
     _subscribers: int = 0
     _counted_at: datetime | None = field(default=None)
 
     def __post_init__(self) -> None:
         only_answers(self.client.meta.events)
 
-    def send(self, subject: str, message: str) -> None:
-        """Publish."""
+    def send(self, notice: Notice) -> None:
+        """Publish, once for all subscriptions.
+
+        *Source*: SNS API, Publish: with the structure `json` each protocol gets the text under its name, or `default`.
+        """
+        subject = shorten(printable(notice.subject), SUBJECT_AT_MOST)
+        message: Any = {"Message": notice.text}
+        if self.chat:
+            texts = {"default": notice.text, "https": _for_chat(subject, notice)}
+            message = {"Message": msgspec.json.encode(texts).decode(), "MessageStructure": "json"}
         try:
-            answer = make_call(
-                lambda: self.client.publish(
-                    TopicArn=self.topic_arn, Subject=shorten(printable(subject), SUBJECT_AT_MOST), Message=message
-                )
-            )
+            answer = make_call(lambda: self.client.publish(TopicArn=self.topic_arn, Subject=subject, **message))
         except CallError as error:
             raise AnnounceError(f"Publish to {self.topic_arn}: {error}") from error
         if not answer.get("MessageId"):
@@ -70,3 +80,14 @@ class TopicNotices(Struct):
                 f"GetTopicAttributes of {self.topic_arn}: the answer has no number of its subscriptions"
             )
         return int(confirmed)
+
+
+def _for_chat(title: str, notice: Notice) -> str:
+    """The notice as Amazon Q Developer in chat applications shows it; a text in any other form it drops.
+
+    *Source*: Amazon Q Developer in chat applications Administrator Guide, "Custom notifications", event schema.
+    """
+    content = {"textType": "client-markdown", "title": title, "description": notice.summary}
+    steps = {"nextSteps": notice.next_steps} if notice.next_steps else {}
+    document = {"version": "1.0", "source": "custom", "content": content | steps, "metadata": {"summary": title}}
+    return msgspec.json.encode(document).decode()

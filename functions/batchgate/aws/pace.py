@@ -1,5 +1,6 @@
 """The rate of calls to S3 Control, which publishes no limits: the sweep keeps to a rate of its own."""
 
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -47,12 +48,19 @@ class Evenly(Struct):
 
     def take(self) -> None:
         """Wait for this call's turn."""
+        self.take_within(math.inf)
+
+    def take_within(self, seconds: float) -> bool:
+        """Wait for this call's turn if it comes within so many seconds; False, at once, if it does not."""
         with self._lock:
             now = self.monotonic()
             wait = max(0.0, self._free_at - now)
+            if wait > seconds:
+                return False
             self._free_at = now + wait + 1 / self.per_second
         if wait:
             self.sleep(wait)
+        return True
 
     def owe(self) -> None:
         """Delay every later call."""

@@ -8,6 +8,7 @@ from typing import Self, get_args
 
 from msgspec import Struct
 
+from batchgate.aws.ledger_items import KEPT_BY_DEFAULT
 from batchgate.contract import ProfileLocation, Unverified, Variable
 from batchgate.errors import GateError
 from batchgate.gate.ports import CircuitBreaker
@@ -26,22 +27,26 @@ class Settings(Struct, frozen=True):
         policies: BATCHGATE_APPCONFIG, APPLICATION/ENVIRONMENT/PROFILE; or BATCHGATE_POLICY_FILE, a file of policy JSON
             where there is no AppConfig.
         ledger_table: BATCHGATE_LEDGER_TABLE: the ledger's table.
+        ledger_kept: BATCHGATE_LEDGER_RETENTION_DAYS: how long settled jobs and reviews are kept; 400 days by default.
         adopt_existing: BATCHGATE_ADOPT_EXISTING: `evaluate`, or `report` by default.
         suspended_date_survives: BATCHGATE_SUSPENDED_DATE_SURVIVES: `true`, `false`, or `unknown` by default.
         breaker: BATCHGATE_CIRCUIT_BREAKER: cancellations/minutes; 20/10 by default.
         event_bus: BATCHGATE_EVENT_BUS: the bus that receives decision events; none by default.
         topic_arn: BATCHGATE_TOPIC_ARN: the topic that receives the digest of holds; none by default.
+        chat: BATCHGATE_CHAT is `true`: HTTPS subscriptions of the topic are chat applications; `false` by default.
         sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 by default.
         untagged_lacks_tags: BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS is `true`. `false` and `unknown` are treated alike.
     """
 
     policies: ProfileLocation | Path
     ledger_table: str
+    ledger_kept: timedelta
     adopt_existing: bool
     suspended_date_survives: DateSurvives
     breaker: CircuitBreaker
     event_bus: str
     topic_arn: str
+    chat: bool
     sweep_calls_per_second: float
     untagged_lacks_tags: bool
 
@@ -62,11 +67,13 @@ class Settings(Struct, frozen=True):
         return cls(
             policies=_policies(variables.get(Variable.APPCONFIG), variables.get(Variable.POLICY_FILE)),
             ledger_table=table,
+            ledger_kept=_retention(variables),
             adopt_existing=_choice(variables, Variable.ADOPT_EXISTING, "report", "evaluate") == "evaluate",
             suspended_date_survives=DateSurvives(survives),
             breaker=breaker,
             event_bus=variables.get(Variable.EVENT_BUS) or "",
             topic_arn=variables.get(Variable.TOPIC_ARN) or "",
+            chat=_choice(variables, Variable.CHAT, "false", "true") == "true",
             sweep_calls_per_second=calls_per_second,
             untagged_lacks_tags=lacks_tags == "true",
         )
@@ -89,6 +96,20 @@ def _limits(variables: Mapping[str, str]) -> tuple[CircuitBreaker, float]:
             f"{Variable.CIRCUIT_BREAKER} {limit} and {Variable.SWEEP_CALLS_PER_SECOND} {rate}: expected above 0"
         )
     return CircuitBreaker(cancellations, timedelta(minutes=minutes)), calls_per_second
+
+
+def _retention(variables: Mapping[str, str]) -> timedelta:
+    days = variables.get(Variable.LEDGER_RETENTION_DAYS) or str(KEPT_BY_DEFAULT.days)
+    if not (days.isascii() and days.isdecimal() and len(days) <= _DIGITS_AT_MOST and 0 < int(days) <= _DAYS_AT_MOST):
+        raise SettingError(
+            f"{Variable.LEDGER_RETENTION_DAYS}: expected a number of days up to {_DAYS_AT_MOST}, got "
+            f"{shorten(days, 40)!r}"
+        )
+    return timedelta(days=int(days))
+
+
+_DAYS_AT_MOST = 3653
+_DIGITS_AT_MOST = 4
 
 
 def _choice(variables: Mapping[str, str], name: str, *choices: str) -> str:

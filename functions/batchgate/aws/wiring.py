@@ -15,7 +15,7 @@ from botocore.config import Config
 from msgspec import Struct
 
 from batchgate import __version__
-from batchgate.aws import announcements, appconfig, notices, s3control
+from batchgate.aws import announcements, appconfig, cloudtrail, notices, policy_versions, s3control
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy
 from batchgate.aws.deployed import GateParameter
@@ -23,19 +23,19 @@ from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly, Pace, Unhurried
 from batchgate.aws.s3control import S3Control
 from batchgate.aws.settings import Settings
-from batchgate.contract import SERVICE
+from batchgate.contract import SERVICE, ProfileLocation
 from batchgate.gate.ports import (
     Announcer,
-    DecisionLedger,
-    DeployedPolicy,
     JobsApi,
     ManifestsApi,
     Notices,
+    PeoplesLedger,
     PolicySource,
     Ports,
+    Requesters,
 )
 from batchgate.gate.sweep import Plan
-from batchgate.jobs.model import Job
+from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.facts import Gap
 from batchgate.policy.wording import printable
 
@@ -95,6 +95,7 @@ def open_ports(home: Home, time_left: timedelta, *, paced: bool = False) -> Port
         new_claim_id=lambda: secrets.token_hex(4),
         deadline=clock.now() + time_left,
         breaker=settings.breaker,
+        requesters=_LazyRequesters(),
         notices=_notices(),
         deployed=_deployed() if paced else None,
         adopt_existing=settings.adopt_existing,
@@ -167,6 +168,20 @@ def _manifests() -> ManifestsApi:
     return StoredManifests(_client("s3", s3control.CONFIG))
 
 
+class _LazyRequesters:
+    """Makes the client of CloudTrail when a requester is asked for: few policies need it."""
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+        """As `CloudTrailRequesters`."""
+        return _requesters().find(ref, created_at)
+
+
+@cache
+def _requesters() -> Requesters:
+    client = _client("cloudtrail", cloudtrail.CONFIG)
+    return cloudtrail.CloudTrailRequesters(client, SystemClock(), Evenly(cloudtrail.CALLS_PER_SECOND))
+
+
 @cache
 def _policies() -> PolicySource:
     where = _settings().policies
@@ -175,20 +190,42 @@ def _policies() -> PolicySource:
     return AppConfigPolicy(_client("appconfigdata", appconfig.CONFIG), where, SystemClock(), _warn_of_policies)
 
 
+def find_policies(version: str) -> dict[str, Any] | None:
+    """The policy document of a version that a decision names; None where it is not kept.
+
+    Raises:
+        PolicyUnavailableError: AppConfig could not be asked.
+    """
+    where = _settings().policies
+    if isinstance(where, Path):
+        return policy_versions.documents_of(where.read_bytes()).get(version)
+    return _hosted_policies(where).find(version)
+
+
+@cache
+def _hosted_policies(where: ProfileLocation) -> policy_versions.HostedPolicies:
+    return policy_versions.HostedPolicies(_client("appconfig", policy_versions.CONFIG), where)
+
+
 def _warn_of_policies(problem: str) -> None:
     logger.warning("policies unavailable", extra={"error": printable(problem)})
 
 
-def open_ledger(home: Home) -> DecisionLedger:
-    """The ledger alone, for functions that only read it."""
+def open_ledger(home: Home) -> PeoplesLedger:
+    """The ledger alone, with what only people ask of it."""
     return _ledger(home)
 
 
+def open_deployed() -> GateParameter | None:
+    """What is deployed; None where no stack has written it."""
+    return _deployed()
+
+
 @cache
-def _ledger(home: Home) -> DecisionLedger:
+def _ledger(home: Home) -> PeoplesLedger:
     client = _client("dynamodb", ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
-    return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock())
+    return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock(), _settings().ledger_kept)
 
 
 @cache
@@ -204,11 +241,11 @@ def _notices() -> Notices | None:
     topic_arn = _settings().topic_arn
     if not topic_arn:
         return None
-    return notices.TopicNotices(_client("sns", announcements.CONFIG), topic_arn, SystemClock())
+    return notices.TopicNotices(_client("sns", announcements.CONFIG), topic_arn, SystemClock(), chat=_settings().chat)
 
 
 @cache
-def _deployed() -> DeployedPolicy | None:
+def _deployed() -> GateParameter | None:
     """The parameter that a stack has written, where the policies come from the stack's AppConfig profile."""
     if isinstance(_settings().policies, Path):
         return None

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from batchgate.gate.ports import Ports, Unreadable
+from batchgate.gate.ports import Notice, Ports, Unreadable
 from batchgate.gate.state import Block, Phase, State
 from batchgate.jobs.model import JobRef
 from batchgate.policy.reason import REASON_AT_MOST
@@ -28,6 +29,12 @@ _LISTED: Final = 40
 _IDS_LISTED: Final = 1000
 _ID_AT_MOST: Final = 64
 _OPERATION_AT_MOST: Final = 64
+_CHAT_AT_MOST: Final = 2_500
+"""Characters: Slack takes 3,000 in one block of text. No limit of Amazon Q Developer's own is known."""
+
+_STEPS: Final = 5
+_AS_IN_CHAT: Final = str.maketrans({"<": "\u2039", ">": "\u203a", "&": "+", "`": "'"})
+
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What SNS can't deliver to every kind of subscriber. *Source*: SQS API, SendMessage; XML 1.0, Char."""
 
@@ -72,8 +79,7 @@ def notify_people(waiting: Sequence[State], account_id: str, region: str, ports:
     since = max(told.cancelled_until or sure - LOOKS_BACK, sure - LOOKS_BACK_AT_MOST)
     cancelled = ports.ledger.cancelled(since, sure)
     if new or cancelled:
-        subject, message = digest(waiting if new else (), new, cancelled, account_id, region, read_at)
-        ports.notices.send(subject, message)
+        ports.notices.send(digest(waiting if new else (), new, cancelled, account_id, region, read_at))
         ports.ledger.set_notified(max(since, sure), sure)  # an earlier instant than the recorded one is not written
         return True
     if sure - since >= EVERY:  # so that nobody reads the same days each minute
@@ -92,8 +98,8 @@ def digest(
     account_id: str,
     region: str,
     now: datetime,
-) -> tuple[str, str]:
-    """The message's subject, printable ASCII, and its text.
+) -> Notice:
+    """The message; its subject is printable ASCII.
 
     Args:
         waiting: The holds that need a person; none if none of them is new.
@@ -103,36 +109,90 @@ def digest(
         region: Where.
         now: The present instant.
     """
+    fresh = {item.ref for item in new}
+    holds = sorted(waiting, key=lambda item: (item.ref not in fresh, item.first_held_at or now, item.ref))
     subjects, sections = [], []
-    if waiting:
-        subjects.append(f"{_jobs(waiting, 'S3 Batch ')} wait{'' if len(waiting) > 1 else 's'} for a decision")
-        sections.append(_of_holds(waiting, new, account_id, region, now))
+    if holds:
+        subjects.append(f"{_jobs(holds, 'S3 Batch ')} wait{'' if len(holds) > 1 else 's'} for a decision")
+        sections.append(_of_holds(holds, fresh, account_id, region))
     if cancelled:
         subjects.append(f"{_jobs(cancelled, 'S3 Batch ')} cancelled")
         sections.append(_of_cancellations(cancelled, account_id, region))
     sections.append(["`batchgate jobs show JOB` says why."])
-    return f"batchgate: {', '.join(subjects)}", "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    text = "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    summary, next_steps = _for_chat(holds, fresh, cancelled, account_id, region)
+    return Notice(f"batchgate: {', '.join(subjects)}", text, summary, next_steps)
 
 
-def _of_holds(waiting: Sequence[State], new: Sequence[State], account_id: str, region: str, now: datetime) -> list[str]:
+def _of_holds(holds: Sequence[State], fresh: AbstractSet[JobRef], account_id: str, region: str) -> list[str]:
     """Each job, what it waits for, and the commands that decide it."""
-    fresh = {item.ref for item in new}
-    ordered = sorted(waiting, key=lambda item: (item.ref not in fresh, item.first_held_at or now, item.ref))
     lines = [
-        f"batchgate holds {_jobs(ordered)} of account {account_id} in {region} for a person, {len(fresh)} new.",
+        f"batchgate holds {_jobs(holds)} of account {account_id} in {region} for a person, {len(fresh)} new.",
         "S3 fails a job that is not confirmed within 30 days. `batchgate jobs cancel JOB` cancels it instead.",
     ]
-    for item in ordered[:_LISTED]:
+    for item in holds[:_LISTED]:
         lines += [
             "",
             f"{'NEW ' if item.ref in fresh else ''}{_job(item)}, held since {_minute(item.first_held_at)}",
             _reason(item),
-            *([f"  {_NOT_IN_XML.sub('?', item.missing_approvals)}"] if item.missing_approvals else []),
-            f'  batchgate jobs approve {_id(item.ref)} --region {region} --reason "..."',
+            *(
+                [f"  Missing: {shorten(printable(item.missing_approvals), REASON_AT_MOST)}"]
+                if item.missing_approvals
+                else []
+            ),
+            f"  {_approve(item, region)}",
         ]
-    if len(ordered) > _LISTED:
-        lines += ["", f"and {len(ordered) - _LISTED} more: batchgate jobs held --region {region}"]
+    if len(holds) > _LISTED:
+        lines += ["", f"and {len(holds) - _LISTED} more: batchgate jobs held --region {region}"]
     return lines
+
+
+def _for_chat(
+    holds: Sequence[State],
+    fresh: AbstractSet[JobRef],
+    cancelled: Sequence[State | Unreadable],
+    account_id: str,
+    region: str,
+) -> tuple[str, tuple[str, ...]]:
+    """What fits of it into a chat, and the commands for the first jobs. What comes of a job stands in code spans."""
+    lines = [f"Account {account_id}, {region}"]
+    listed = [
+        *(f"{'*NEW* ' if item.ref in fresh else ''}{_code(_job(item))}\n{_code(_missing(item))}" for item in holds),
+        *(f"cancelled {_code(_id(item.ref))}\n{_code(_why(item))}" for item in cancelled),
+    ]
+    room = _CHAT_AT_MOST - len(lines[0])
+    for position, each in enumerate(listed):
+        room -= len(each) + 1
+        if room < 0:
+            lines.append(f"and {len(listed) - position} more")
+            break
+        lines.append(each)
+    decide = [_code(_approve(item, region)) for item in holds[:_STEPS]]
+    look = "held" if holds else "show JOB"
+    return "\n".join(lines), (*decide, _code(f"batchgate jobs {look} --region {region}"))
+
+
+def _approve(item: State, region: str) -> str:
+    return f"batchgate jobs approve {_id(item.ref)} --region {region} --reason '...'"
+
+
+def _missing(item: State) -> str:
+    """Which approvals a hold waits for; why it is held, where none are asked for."""
+    return printable(shorten(item.awaiting, REASON_AT_MOST)) or _why(item)
+
+
+def _why(item: State | Unreadable) -> str:
+    if isinstance(item, Unreadable):
+        return printable(str(item.error))
+    return printable(shorten(item.reason, REASON_AT_MOST)).removeprefix("batchgate: ") or "no reason on the job"
+
+
+def _code(text: str) -> str:
+    """Any text as a code span of a chat's Markdown: it mentions nobody, links to nothing and ends no span.
+
+    *Source*: Slack, "Formatting text for app surfaces": `<`, `>` and `&` are its only control characters, also in code.
+    """
+    return f"`{text.translate(_AS_IN_CHAT)}`"
 
 
 def _of_cancellations(cancelled: Sequence[State | Unreadable], account_id: str, region: str) -> list[str]:

@@ -36,13 +36,13 @@ TRIES_ON_CONFLICT = 3
 T = TypeVar("T")
 
 
-def retry_on_conflict(review: Callable[[], T]) -> T:
+def retry_on_conflict(review: Callable[[], T], tries: int = TRIES_ON_CONFLICT) -> T:
     """Review or approve a job, and again if another call wrote first; it then starts from what the other one wrote.
 
     Raises:
         LedgerConflictError: Other calls wrote first each time.
     """
-    for _ in range(TRIES_ON_CONFLICT - 1):
+    for _ in range(tries - 1):
         try:
             return review()
         except LedgerConflictError:

@@ -1,6 +1,6 @@
 """The heartbeat: what a sweep leaves in the ledger, and the jobs that no event announced."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from batchgate.gate.ports import Heartbeat, Ports
@@ -9,6 +9,13 @@ from batchgate.gate.sweep import SweepReport
 
 ANNOUNCED_WITHIN: Final = timedelta(minutes=15)
 """How late an event may come. CloudTrail publishes no bound; this is what it used to state for its log files."""
+
+SWEEP_LATE: Final = timedelta(minutes=6)
+SWEEP_DEAD: Final = timedelta(minutes=14)
+"""How late a sweep is, after which people should look; the latter as the alarm no-sweep.
+
+A sweep that has much to do takes five minutes by default. It reports when it ends, and no other runs meanwhile.
+"""
 
 _NOTED_LATE: Final = timedelta(minutes=2)
 """The last event is recorded to the minute, by a clock of another function."""
@@ -55,3 +62,27 @@ def _policies(before: Heartbeat | None, report: SweepReport) -> tuple[str, datet
     if before is not None and report.policy_version in (None, before.policy_version):
         return before.policy_version, before.policy_since
     return report.policy_version or "", report.at if report.policy_version else None
+
+
+def warning_of(found: Heartbeat | None, opened_at: datetime, now: datetime, every: timedelta) -> str | None:
+    """Why a gate is not working, or may not be, in one line; None for one that works.
+
+    A gate that decides nothing must not look as if it had nothing to do.
+
+    Args:
+        found: The last heartbeat.
+        opened_at: Since when the gate has been deployed.
+        now: The present instant.
+        every: How often a sweep is started.
+    """
+    if found is None:
+        return None if now - opened_at < every + SWEEP_DEAD else "the gate is not working: no sweep is recorded"
+    if found.problem:
+        return f"the gate is not working: no policies could be loaded: {found.problem}"
+    passed = now - found.swept_at
+    at = f"{found.swept_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if passed > every + SWEEP_DEAD:
+        return f"the gate is not working: no sweep has succeeded since {at}"
+    if passed > every + SWEEP_LATE:
+        return f"the gate may not be working: the last sweep that succeeded began at {at}"
+    return None

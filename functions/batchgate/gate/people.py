@@ -1,6 +1,7 @@
 """What people do about one job: they approve it, which a review counts, or cancel it, which is claimed at once."""
 
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +22,9 @@ from batchgate.policy.evaluate import Decision, who_may_approve
 from batchgate.policy.evidence import digest_of, digest_of_job, evidence_of
 from batchgate.policy.reason import personal_reason
 from batchgate.text import shorten
+
+APPEND_TRIES: Final = 10
+"""More than a review has, as each of several people who approve at once makes a review."""
 
 
 class ShownJob(Struct, frozen=True, dict=True):
@@ -117,7 +121,7 @@ def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -
     """Put a person's approval on record, and review the job at once.
 
     Once it is on record the job is due: if this review fails, the next sweep makes another one. The same approval again
-    is reviewed again, and is recorded once.
+    is recorded once, and returns what came of it.
 
     Args:
         ref: The job.
@@ -137,7 +141,7 @@ def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -
         PolicyUnavailableError: There are no policies by which approvals count.
         GateError: The gate or a service failed. The approval may be on record.
     """
-    retry_on_conflict(lambda: _append_approval(ref, shorten(who), reason, digest, ports))
+    retry_on_conflict(lambda: _append_approval(ref, shorten(who), reason, digest, ports), APPEND_TRIES)
     review = review_job(ref, ports)
     if review.action is not Action.NOTHING:
         return review
@@ -147,12 +151,13 @@ def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -
 
 def _append_approval(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -> None:
     shown = show_job(ref, ports)
+    state, now = shown.state, ports.clock.now()
+    recorded = [(each.who, each.digest) for each in state.approvals] if state else []
+    if digest == shown.digest and (who, digest) in recorded:
+        return
     _check(shown, RequestedAction.APPROVE, digest, ports)
     if isinstance(shown.policies, PolicyUnavailableError):
         raise shown.policies
-    state, now = shown.state, ports.clock.now()
-    if any((each.who, each.digest) == (who, digest) for each in (state.approvals if state else ())):
-        return
     if shown.decision is not None and (why := who_may_approve(shown.decision, who)):
         raise NotAllowedError(f"{ref.job_id}: {why}")
     approval = Approval(who, now, shorten(reason, APPROVAL_REASON_AT_MOST), digest)
@@ -194,7 +199,8 @@ def _cancel(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -> Re
 
 
 def _cancellation(shown: ShownJob, who: str, why: str, ports: Ports) -> UpdateRequest:
-    action, job, decision = RequestedAction.CANCEL, shown.snapshot.job, shown.decision
+    action, decision = RequestedAction.CANCEL, shown.decision
+    job, requester = shown.snapshot.job, shown.snapshot.requester
     version = decision.policy_version if decision else ""
     review = Review(
         ref=job.ref,
@@ -204,7 +210,7 @@ def _cancellation(shown: ShownJob, who: str, why: str, ports: Ports) -> UpdateRe
         verdict=str(action),
         decided_by=who,
         people=(who,),
-        requester=shown.state.requester if shown.state else "",
+        requester=requester if isinstance(requester, str) else "",
         policy_version=version,
         governing=decision.governing_names if decision else (),
         operation=job.operation or "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -317,6 +317,30 @@ class DecisionLedger(Protocol):
         ...
 
 
+class PeoplesLedger(DecisionLedger, Protocol):
+    """The ledger with what people ask of it through the API."""
+
+    def set_pause(self, pause: Pause | None, *, replacing: Pause | None) -> None:
+        """Pause or resume the gate, unless another call did either since.
+
+        Args:
+            pause: The pause; None ends it.
+            replacing: The pause that was read and shown to the person; None for a gate that was not paused.
+
+        Raises:
+            LedgerConflictError: The gate's pause is not, or no longer, `replacing`.
+        """
+        ...
+
+    def history(self, ref: JobRef) -> list[dict[str, Any]]:
+        """Every review of a job that is kept and can be read, oldest first, as plain data."""
+        ...
+
+    def settled(self, since: datetime, before: datetime) -> Iterator[State | Unreadable]:
+        """The jobs whose end was settled in this time, the latest first; a hint as `open_items`."""
+        ...
+
+
 class Review(Struct, frozen=True):
     """The result of one review: what `review_job` returns, what is announced, and what the history keeps.
 
@@ -381,11 +405,27 @@ class Announcer(Protocol):
         ...
 
 
+class Notice(Struct, frozen=True):
+    """One message to people.
+
+    Attributes:
+        subject: What it is about, in one line.
+        text: All of it, any text.
+        summary: What of it fits into a chat, in Markdown that mentions nobody and links to nothing.
+        next_steps: What to do, likewise: one line each.
+    """
+
+    subject: str
+    text: str
+    summary: str
+    next_steps: tuple[str, ...]
+
+
 class Notices(Protocol):
     """Messages to people."""
 
-    def send(self, subject: str, message: str) -> None:
-        """Send one message, of any text.
+    def send(self, notice: Notice) -> None:
+        """Send one message.
 
         Raises:
             AnnounceError: As far as is known, it was not sent.

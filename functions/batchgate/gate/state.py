@@ -1,5 +1,6 @@
 """The state of one job: the ledger's item `STATE`."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -130,6 +131,7 @@ class State(Struct, frozen=True):
         approvals: People's approvals of this job, the earliest first, whether they count or not.
         awaiting: Which approvals the last review still waited for, in words; "" where none would help or are wanted.
         requester: Who created the job, as CloudTrail has it; "" where that is not known.
+        tags: The job's tags as the last hold's review read them, for people; None where no policy asked for them.
     """
 
     ref: JobRef
@@ -170,6 +172,7 @@ class State(Struct, frozen=True):
     approvals: tuple[Approval, ...] = ()
     awaiting: str = ""
     requester: str = ""
+    tags: Mapping[str, str] | None = None
 
     def lease_is_live(self, now: datetime) -> bool:
         """Whether only the claim's owner may act. A lease that ends too far ahead was written by no gate."""

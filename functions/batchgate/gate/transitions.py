@@ -18,6 +18,7 @@ from batchgate.policy.approvals import Approval
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
+from batchgate.policy.facts import Gap
 from batchgate.policy.reason import status_update_reason
 
 FACTS_STAY_FRESH = timedelta(seconds=5)
@@ -157,6 +158,7 @@ def hold(
         cancels_at=cancels_at,
         block=block,
         shadow=decision.policies.shadow,
+        tags=None if isinstance(decision.facts.tags, Gap) else decision.facts.tags,
         evaluated=digest_of(decision),
         governing=decision.governing_names,
         awaiting=awaiting,

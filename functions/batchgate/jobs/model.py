@@ -144,7 +144,7 @@ class Job(Struct, frozen=True):
         status: Where the job is in its life.
         operation: The operation's name; None when S3 names several, or one that the SDK could not tell (an
             operation newer than its service model is dropped from the answer).
-        parameters: The operation's own parameters, as S3 reports them.
+        parameters: The operation's own parameters, as S3 reports them; without its name the whole of Operation.
         confirmation_required: What the requester asked for; None when not said. The service has said it in no
             recorded answer (tests/recorded/README.md), though its model has the member.
         total_tasks: Objects in the manifest (a count, not bytes); None when S3 does not report it.
@@ -223,7 +223,7 @@ class Job(Struct, frozen=True):
             ref=JobRef.from_arn(read.required_text("JobArn")),
             status=JobStatus(read.required_text("Status")),
             operation=name,
-            parameters=_Members(operations, "Operation.").structure(name) or {} if name else {},
+            parameters=_Members(operations, "Operation.").structure(name) or {} if name else operations,
             confirmation_required=read.flag("ConfirmationRequired"),
             total_tasks=progress.whole_number("TotalNumberOfTasks"),
             tasks_ended=sum(

@@ -25,6 +25,10 @@ class Approval(Struct, frozen=True):
     digest: str
 
 
+APPROVALS_AT_MOST: Final = 50
+"""So many approvals of one job are kept."""
+
+
 def fresh(approvals: Iterable[Approval], digest: str) -> tuple[Approval, ...]:
     """The approvals of the job as it is: those whose digest is the job's."""
     return tuple(each for each in approvals if digest and each.digest == digest)
@@ -32,12 +36,12 @@ def fresh(approvals: Iterable[Approval], digest: str) -> tuple[Approval, ...]:
 
 _ACCOUNT: Final = r"arn:(?P<account>aws[a-z-]{{0,30}}:{service}::[0-9]{{12}})"
 _NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,128}"
-_SESSION: Final = re.compile(_ACCOUNT.format(service="sts") + rf":assumed-role/(?P<role>{_NAME})/(?P<name>{_NAME})")
-_USER: Final = re.compile(_ACCOUNT.format(service="iam") + rf":user/(?:[!-.0-~]+/)*(?P<name>{_NAME})")
-_ROOT: Final = re.compile(_ACCOUNT.format(service="iam") + ":root")
-_IDENTITY_CENTER: Final = re.compile(r"AWSReservedSSO_[A-Za-z0-9_+=,.@-]{1,32}_[0-9a-f]{16}")
+_SESSION: Final = _ACCOUNT.format(service="sts") + rf":assumed-role/(?P<role>{_NAME})/(?P<name>{_NAME})"
+_USER: Final = _ACCOUNT.format(service="iam") + rf":user/(?:[!-.0-~]+/)*(?P<name>{_NAME})"
+_ROOT: Final = _ACCOUNT.format(service="iam") + ":root"
+_IDENTITY_CENTER: Final = r"AWSReservedSSO_[A-Za-z0-9_+=,.@-]{1,32}_[0-9a-f]{16}"
 """A role that IAM Identity Center made for a permission set. Source: IAM Identity Center User Guide, referencing
-permission sets in resource policies."""
+permission sets in resource policies. Like the others it is compiled where an approval is looked at: not at a start."""
 
 
 def person_of(arn: str, *, trust_session_names: bool) -> str:
@@ -56,17 +60,17 @@ def person_of(arn: str, *, trust_session_names: bool) -> str:
         for the session chooses; a service; what is no such ARN.
     """
     folded = arn.lower()
-    if session := _SESSION.fullmatch(arn):
+    if session := re.fullmatch(_SESSION, arn):
         name = session["name"].lower()
         if trust_session_names:
             return f"name {name}"
-        if _IDENTITY_CENTER.fullmatch(session["role"]):
+        if re.fullmatch(_IDENTITY_CENTER, session["role"]):
             return f"user {name}"
         return folded[: session.start("name") - 1]
-    if user := _USER.fullmatch(arn):
+    if user := re.fullmatch(_USER, arn):
         name = user["name"].lower()
         return f"name {name}" if trust_session_names else f"{user['account'].lower()}:user/{name}"
-    return folded if _ROOT.fullmatch(arn) else ""
+    return folded if re.fullmatch(_ROOT, arn) else ""
 
 
 def short_name(arn: str) -> str:

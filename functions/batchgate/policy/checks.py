@@ -18,6 +18,7 @@ from batchgate.policy.calendars import Calendar, parse_zone
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.patterns import Pattern
 from batchgate.policy.wall_clock import end_of_day
+from batchgate.text import shorten
 
 Value: TypeAlias = "Json | Collection[str | Gap] | Gap"
 """What a measure reads: a value, None where S3 answered and there is none, or a gap."""
@@ -359,6 +360,9 @@ def _duration(duration: timedelta) -> str:
     return f"{duration.days}d" if duration == timedelta(duration.days) else f"{duration // timedelta(seconds=1)}s"
 
 
+_CALLERS_AT_MOST = 400
+"""Characters of the patterns of those who may approve, in words about missing approvals."""
+
 ANYBODY: Final[frozenset[Pattern]] = frozenset({"*"})
 """Who may approve where nothing is said: whoever may call the gate's API."""
 
@@ -513,17 +517,21 @@ class ManualApproval(Struct, frozen=True):
     def counted(self, facts: JobFacts) -> Mapping[str, str]:
         """Those whose approvals count: each person once, with the ARN of the earliest approval."""
         people: dict[str, str] = {}
+        may = Matches(self.by).predicate()
         for approval in sorted(facts.approvals, key=lambda each: (each.at, each.who)):
-            if not self.why_not(approval.who, facts):
+            if not self._why_not(approval.who, facts, may):
                 people.setdefault(self.person(approval.who), approval.who)
         return people
 
     def why_not(self, arn: str, facts: JobFacts) -> str:
         """Why a caller's approval does not count; "" where it does, once."""
+        return self._why_not(arn, facts, Matches(self.by).predicate())
+
+    def _why_not(self, arn: str, facts: JobFacts, may: Predicate) -> str:
         person = self.person(arn)
         if not person:
             return "AWS's name for this caller does not identify a person; call as a role or an IAM user"
-        if not Matches(self.by).predicate()(arn, facts):
+        if not may(arn, facts):
             return f"approvals of {self.by_whom} are wanted"
         if not self.not_requester:
             return ""
@@ -550,8 +558,8 @@ class ManualApproval(Struct, frozen=True):
 
     @property
     def by_whom(self) -> str:
-        """The patterns, in one fixed order."""
-        return Matches(self.by).wanted
+        """The patterns, in one fixed order; of many those that come first."""
+        return shorten(Matches(self.by).wanted, _CALLERS_AT_MOST, sentence=True)
 
     @property
     def wanted(self) -> str:

@@ -16,7 +16,8 @@ from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import evaluate
 from batchgate.policy.outlook import NOTHING_AHEAD, Untouched, first_change, look_ahead
 from batchgate.policy.trace import Rows, StatementTrace, short_of_cancelling, trace_checks, trace_statements
-from batchgate.policy.wording import first_of
+from batchgate.policy.wording import TRACED_AT_MOST, first_of
+from batchgate.text import shorten
 
 SUSPENDED_FOR_AT_MOST = timedelta(days=30)
 """S3 fails a job that stays Suspended longer. Source: S3 User Guide, job statuses."""
@@ -160,7 +161,7 @@ class Decision(Struct, frozen=True, dict=True):
     @property
     def awaiting(self) -> str:
         """The same in words: `1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*`; "" for none."""
-        return "; ".join(each.missing(self.facts) for each in self.awaited)
+        return shorten("; ".join(each.missing(self.facts) for each in self.awaited), TRACED_AT_MOST, sentence=True)
 
     @property
     def _governing_approvals(self) -> tuple[ManualApproval, ...]:
@@ -186,9 +187,19 @@ def who_may_approve(decision: Decision, arn: str) -> str:
     asked = decision.awaited or (policies.approvals, *decision._governing_approvals)  # noqa: SLF001 - of this module
     reasons = dict.fromkeys(each.why_not(arn, facts) for each in asked)
     if "" not in reasons:
-        return "; ".join(reasons)
+        return shorten("; ".join(reasons), TRACED_AT_MOST, sentence=True)
     new = any(not each.why_not(arn, facts) and each.person(arn) not in each.counted(facts) for each in asked)
     return "" if new else "the same person has approved this job already"
+
+
+def why_not_counted(decision: Decision, arn: str) -> str:
+    """Why an approval that was given of the job as it is does not count now; "" if it does."""
+    facts = decision.facts
+    asked = (decision.policies.approvals, *decision._governing_approvals)  # noqa: SLF001 - of this module
+    if any(arn in each.counted(facts).values() for each in asked):
+        return ""
+    reasons = dict.fromkeys(each.why_not(arn, facts) for each in asked)
+    return "; ".join(filter(None, reasons)) or "the same person has approved this job already"
 
 
 class _Count(Struct, frozen=True):
@@ -209,8 +220,10 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
     count = _count_votes(policies, results, facts)
     verdict, votes = count.verdict, count.votes
     lifted: tuple[Vote, ...] = ()
-    by_people = bool(facts.approvals) and policies.approvals.read(facts) is True
-    lifts = by_people and all(results[each] is Result.MET for each in _approvals_of(count.governing, results))
+    by_people = lifts = False
+    if facts.approvals:
+        by_people = policies.approvals.read(facts) is True
+        lifts = by_people and _are_given(count.governing, results)
     if lifts:
         lifted, votes = _without_holds(votes)
         verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
@@ -224,7 +237,9 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         verdict = Verdict.APPROVE if lifts else Verdict.HOLD
         shadow = (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
         lifted, votes = (lifted + shadow, votes) if lifts else (lifted, votes + shadow)
-    untouched = _untouched_by_the_clock(policies, count, results, facts, by_people=by_people)
+    untouched = _untouched_by_the_clock(policies, count, facts)
+    if by_people:
+        untouched = replace(untouched, lifts=_lifts_untouched(policies, count, results))
     holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
     ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
     return Decision(
@@ -263,6 +278,11 @@ def _approvals_of(governing: Iterable[Statement], results: Sequence[Result]) -> 
                 evaluate(lift.condition, results) is Result.MET for lift in requirement.lifts
             ):
                 yield from requirement.approvals
+
+
+def _are_given(governing: Iterable[Statement], results: Sequence[Result]) -> bool:
+    """Whether every `manual_approval` of governing statements is met that nothing lifts."""
+    return all(results[each] is Result.MET for each in _approvals_of(governing, results))
 
 
 def evaluate_checks(policies: PolicySet, facts: JobFacts) -> list[Result]:
@@ -358,10 +378,15 @@ def _rules_of_the_set(
         yield Vote(Verdict.HOLD, rule=Rule.UNKNOWN_OPERATION)
 
 
-def _untouched_by_the_clock(
-    policies: PolicySet, count: _Count, results: Sequence[Result], facts: JobFacts, *, by_people: bool
-) -> Untouched:
-    """The part of a count that does not depend on time; `by_people`: as far as `approvals` says, people lift holds."""
+def _lifts_untouched(policies: PolicySet, count: _Count, results: Sequence[Result]) -> bool:
+    """Whether approvals that satisfy `approvals` lift all holds of the statements that do not depend on time."""
+    votes = (vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time)
+    governing = (statement for statement in count.governing if not statement.depends_on_time)
+    return (policies.shadow or all(map(_is_lifted_by_people, votes))) and _are_given(governing, results)
+
+
+def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:
+    """The part of a count that does not depend on time."""
     votes: list[Vote] = []
     if len(policies.time_dependent) < len(policies.enforced):
         votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time]
@@ -380,12 +405,6 @@ def _untouched_by_the_clock(
         governs=bool(governing),
         names=any(facts.operation in policy.names_operations for policy in governing),
         may_match=bool(governing) or doubted,
-        lifts=by_people
-        and (policies.shadow or all(map(_is_lifted_by_people, votes)))
-        and all(
-            results[each] is Result.MET
-            for each in _approvals_of((each for each in count.governing if not each.depends_on_time), results)
-        ),
     )
 
 

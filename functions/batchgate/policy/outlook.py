@@ -131,7 +131,7 @@ class _Outlook:
         self.names = self.everything if untouched.names else 0
         self.unmatched = 0 if untouched.may_match else self.everything
         self.cancels = 0 if untouched.grace is None else self._over(untouched.grace)
-        self.lifted = self.everything if untouched.lifts else 0
+        self.lifts = untouched.lifts
 
     def outcome(self) -> tuple[int, int]:
         """When the job is approved, and when it is cancelled."""
@@ -139,38 +139,37 @@ class _Outlook:
         known = facts.operation in KNOWN_OPERATIONS
         may_cancel = bool(policies.time_dependent_graces) or (known and policies.unmatched is Verdict.CANCEL)
         for statement in policies.time_dependent:
-            if not self.fine and not may_cancel and not self.lifted:
+            if not self.fine and not may_cancel:
                 break  # no later time changes the outcome
             if self.timeline is None and self.cancels:
                 break  # without a timeline only whether it ever cancels matters
-            met, violated = self._match(statement)
+            met, violated = self.everything, 0
+            if self.timeline is None and statement.match_depends_only_on_time:
+                violated = self.everything
+            elif statement.match.parts:
+                met = bits(statement.match, self.met, self.everything)
+                violated = self.everything ^ bits(statement.match, self.not_violated, self.everything)
             if statement.kind is Kind.POLICY:
                 self.governs |= met
                 self.unmatched &= violated
                 if facts.operation in statement.names_operations:
                     self.names |= met
-            if self.lifted:
-                self.lifted &= ~self._stays(statement, met)
             # Without a timeline a check of the clock is both met and violated.
             requirements = statement.beyond_time if self.timeline is None else statement.requirements
             content = self._content(met, requirements, cancels=statement.cancels) if met and requirements else met
             self.fine &= violated | content
         if known and policies.unmatched is Verdict.CANCEL:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
-            if self._cancellations_count:
-                self.lifted &= ~self.unmatched
-        if policies.shadow or facts.unknown_members:  # then only people approve
-            return self.lifted, self.cancels
-        return (self.fine & (self.governs if known else self.names)) | self.lifted, self.cancels
+        approves = self.fine & (self.governs if known else self.names)
+        return approves | self._lifted(known=known) if self.lifts else approves, self.cancels
 
-    def _match(self, statement: Statement) -> tuple[Bits, Bits]:
-        """When a statement's match is met, and when it is violated; without a timeline it may be both."""
-        if self.timeline is None and statement.match_depends_only_on_time:
-            return self.everything, self.everything
-        if not statement.match.parts:
-            return self.everything, 0
-        met = bits(statement.match, self.met, self.everything)
-        return met, self.everything ^ bits(statement.match, self.not_violated, self.everything)
+    def _lifted(self, *, known: bool) -> Bits:
+        """When people's approvals lift all holds, and nothing else stands in the way; needs a timeline."""
+        lifted, everything = self.everything, self.everything
+        for statement in self.policies.time_dependent:
+            lifted &= ~self._stays(statement, bits(statement.match, self.met, everything))
+        cancels = known and self.policies.unmatched is Verdict.CANCEL and self._cancellations_count
+        return lifted & ~self.unmatched if cancels else lifted
 
     def _stays(self, statement: Statement, met: Bits) -> Bits:
         """When a vote of a statement stays that no approvals lift, or its own `manual_approval` is not satisfied."""

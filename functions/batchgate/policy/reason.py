@@ -180,9 +180,7 @@ def _approval_by_people(decision: Decision, head: str, room: int) -> str:
     count = len(decision.lifted)
     start = f"{head} by {names}, lifting {count} hold{'' if count == 1 else 's'}"
     objections = sorted({_objection(vote, decision) for vote in decision.lifted})
-    parts = [
-        f"by {shorten(each.name, NAME_AT_MOST)}: {each.phrase}" if each.name else each.phrase for each in objections
-    ]
+    parts = [f"{shorten(each.name, NAME_AT_MOST)}: {each.phrase}" if each.name else each.phrase for each in objections]
     return _fitted(f"{start}: ", parts, len(parts), room) or start
 
 
@@ -203,7 +201,7 @@ def _approval(decision: Decision, head: str, room: int) -> str:
         first, *others = sorted({shorten(printable(name), NAME_AT_MOST) for name in lifted})
         met += f", {len(lifted)} lifted by {first}" + (f" and {len(others)} more" if others else "")
     if decision.verdict is Verdict.APPROVE and decision.approvers:
-        met += f", approved by {_people(decision)}"
+        met += f", approval{'' if len(decision.approvers) == 1 else 's'} of {_people(decision)}"
     names = [shorten(printable(name), NAME_AT_MOST) for name in policies]
     return _fitted(f"{head} by ", names, len(names), room - len(met), ", ") + met
 

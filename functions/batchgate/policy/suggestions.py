@@ -140,15 +140,20 @@ def boolean_meant(value: object) -> str:
     return "false" if folded in ("false", "no", "off", "n", "0", "disabled") else ""
 
 
-def counts_approvers(value: object) -> bool:
-    """Whether a value asks for several approvals, or for certain people: one approval is all that there is."""
-    if isinstance(value, dict):
-        return not set(value) <= {"required", "enabled"} or any(
-            type(each) is int and each > 1 for each in value.values()
-        )
-    if isinstance(value, list | tuple):
-        return True
-    return str(value).casefold() in ("two", "twice", "both", "three") or (str(value).isdigit() and str(value) > "1")
+def approvals_meant(value: object) -> int:
+    """How many approvals a value means; 0 where it means no number."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int):
+        return max(value, 0)
+    return _NUMBERS_OF_PEOPLE.get(str(value).casefold(), 0)
+
+
+_NUMBERS_OF_PEOPLE: Mapping[str, int] = {
+    **dict.fromkeys(("1", "one", "once", "yes", "on", "true", "always"), 1),
+    **dict.fromkeys(("2", "two", "twice", "both"), 2),
+    **dict.fromkeys(("3", "three"), 3),
+}
 
 
 def number_meant(value: object) -> str:
@@ -267,17 +272,11 @@ WISHES: tuple[Wish, ...] = (
         "list the buckets' names in destination_buckets: {only: [...]}",
     ),
     Wish(
-        "two approvers, or who may approve",
-        ("approvals", "approvers", "approved_by", "approval", "reviewers", "approver"),
-        "manual_approval takes one decision by any operator and can't require two approvers",
-        "write manual_approval: required, and define in IAM who may decide",
-        ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
-    ),
-    Wish(
         "who created the job",
         ("requester", "requesters", "user", "users", "principal", "created_by", "creator", "caller", "owner"),
         "S3 does not report who created a job",
-        "use role (the job's own IAM role) or account; tags contain only what the requester wrote",
+        "use role (the job's own IAM role) or account; to keep whoever created a job from approving it, write"
+        " not_requester: true in approvals or manual_approval",
         ("requester", "requested", "requestor", "user", "principal", "creator", "submitter", "submitted"),
     ),
     Wish(
@@ -351,6 +350,15 @@ WISHES: tuple[Wish, ...] = (
     ),
 )
 """In the order in which the reference lists them."""
+
+_APPROVERS: Final = Wish(
+    "two approvers, or who may approve",
+    ("approvers", "approved_by", "approval", "reviewers", "approver"),
+    "manual_approval says how many people must approve, and who",
+    "write manual_approval: {by: [...], at_least: 2} in require",
+    ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
+)
+"""What the language can express, in other words."""
 
 _OTHER_WORDS: Mapping[str, str] = {
     "and": "remove it: all conditions of a list must be met; inside any, write all",
@@ -427,7 +435,7 @@ def other_word(key: str) -> str | None:
         return f"write {check}: {{{below}: ...}}"
     if folded in _OTHER_WORDS:
         return _OTHER_WORDS[folded]
-    wish = next((wish for wish in WISHES if folded in wish.keys), None)
+    wish = next((wish for wish in (*WISHES, _APPROVERS) if folded in wish.keys), None)
     if wish:
         return _in_words(wish)
     of, _, member = folded.partition("_")
@@ -439,7 +447,7 @@ def other_word(key: str) -> str | None:
 def wish_in(key: str) -> str | None:
     """What to write instead of a key with a word for what the language can't express, as cost in max_cost."""
     words = {_stem(word) for word in _snake(key).split("_")}
-    wish = next((wish for wish in WISHES if words.intersection(map(_stem, wish.stems))), None)
+    wish = next((wish for wish in (*WISHES, _APPROVERS) if words.intersection(map(_stem, wish.stems))), None)
     return _in_words(wish) if wish else None
 
 

@@ -43,7 +43,7 @@ policies:
 guardrails:
   - name: by-hand
     require:
-      - any: [{total_tasks: {at_most: 1000}}, {manual_approval: required}]
+      - {manual_approval: required, unless: [{total_tasks: {at_most: 1000}}]}
 exceptions:
   - name: migration
     lifts: [copies]
@@ -52,6 +52,7 @@ exceptions:
     expires: 2027-03-31
     because: CHG-1
 """
+ANA = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"
 GOOD: dict[str, Any] = {
     "name": "one",
     "job": {"operation": "S3PutObjectCopy", "total_tasks": 5, "region": "eu-west-1"},
@@ -115,7 +116,22 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         r'\.until: expected a date or an instant with its offset such as \S+, got "never"',
     ),
     "a reason that is no text": ({"reason": ["x"]}, r"\.reason: expected text, got a list of 1"),
-    "approval in words": ({"manually_approved": "yes"}, r'\.manually_approved: expected true or false, got "yes"'),
+    "approval in words": ({"approvals": "yes"}, r'\.approvals: expected a list such as .*, got "yes"'),
+    "an approval that is a caller": (
+        {"approvals": [ANA]},
+        r"\.approvals\[0\]: expected a mapping .*; write \{who: arn:",
+    ),
+    "an approval of nobody": ({"approvals": [{"reason": "x"}]}, r"\.approvals\[0\]: who is missing; write the ARN"),
+    "an approval of a name": ({"approvals": [{"who": "ana"}]}, r'\.approvals\[0\]\.who: expected an ARN .*, got "ana"'),
+    "an approval in time to come": (
+        {"approvals": [{"who": ANA, "at": "2099-01-01"}]},
+        r"\.approvals\[0\]\.at: expected an instant not after the review's",
+    ),
+    "an approval with a digest": (
+        {"approvals": [{"who": ANA, "digest": "x"}]},
+        r"\.approvals\[0\]\.digest: unknown key; ",
+    ),
+    "a requester that is a name": ({"requester": "ana"}, r'\.requester: expected an ARN .*, got "ana"'),
     "a list of tags": ({"tags": ["a"]}, r"\.tags: expected a mapping .* or unmeasurable, got a list of 1"),
     "a tag that is a number": ({"tags": {"a": 7}}, r'\.tags\.a: expected text, got the number 7; write it in .* "7"'),
     "facts that are none": ({"facts": 5}, r"\.facts: expected a mapping with manifest_bytes, .*, got the number 5"),
@@ -290,7 +306,7 @@ plain = st.recursive(
     max_leaves=6,
 )
 case_keys = st.sampled_from(
-    ["name", "job", "at", "expect", "tags", "facts", "until", "reason", "decided_by", "manually_approved"]
+    ["name", "job", "at", "expect", "tags", "facts", "until", "reason", "decided_by", "approvals", "requester"]
 )
 job_keys = st.sampled_from(
     [*JOB_MEMBERS, "operation", "total_tasks", "account", "region", "role", "status", "priority"]
@@ -375,11 +391,13 @@ def test_a_status_in_which_the_gate_decides_or_waits_is_no_warning(tmp_path: Pat
 # --- what the cases exercise ----------------------------------------------------------------------------
 
 
-def exercised(folder: Path, *cases: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+def exercised(folder: Path, *cases: dict[str, Any], policy: str = POLICY) -> dict[str, tuple[str, ...]]:
     """Run cases whatever they expect; give what each part never was."""
     coverage = Coverage()
     named = [{**GOOD, **case, "name": str(number)} for number, case in enumerate(cases)]
-    list(run_file(write(folder, *named), coverage))
+    file = write(folder, *named)
+    (folder / "policy.yaml").write_text(policy)
+    list(run_file(file, coverage))
     parts = list(coverage.parts())
     assert len({(part.where, part.what) for part in parts}) == len(parts)
     return {part.where: part.never for part in parts}
@@ -410,9 +428,8 @@ def test_every_part_of_a_policy_set_is_to_be_exercised(tmp_path: Path) -> None:
         (What.ALTERNATIVE, "copies.require[2].unless[0].any[0]"): 22,
         (What.ALTERNATIVE, "copies.require[2].unless[0].any[1]"): 23,
         (What.STATEMENT, "by-hand"): 25,
-        (What.REQUIREMENT, "by-hand.any"): 27,
-        (What.ALTERNATIVE, "by-hand.require[0].any[0]"): 27,
-        (What.ALTERNATIVE, "by-hand.require[0].any[1]"): 27,
+        (What.REQUIREMENT, "by-hand.manual_approval"): 27,
+        (What.UNLESS, "by-hand.manual_approval.unless"): 27,
         (What.EXCEPTION, "migration"): 29,
         (What.ALTERNATIVE, "migration.match[0].any[0]"): 32,
         (What.ALTERNATIVE, "migration.match[0].any[1]"): 32,
@@ -467,11 +484,22 @@ def test_an_exception_is_exercised_by_any_requirement_that_it_may_lift(tmp_path:
 def test_a_persons_approval_is_waited_for_and_never_violated(tmp_path: Path) -> None:
     """So that is what a case has to show of it."""
     never = exercised(tmp_path, job())
-    assert never["by-hand.any"] == ("unmeasurable",)
-    assert never["by-hand.require[0].any[1]"] == ("met",)
-    never = exercised(tmp_path, job(total_tasks=5000), {**job(total_tasks=5000), "manually_approved": True})
-    assert never["by-hand.any"] == never["by-hand.require[0].any[1]"] == ()
-    assert never["by-hand.require[0].any[0]"] == ("met",)
+    assert never["by-hand.manual_approval"] == ("unmeasurable",)
+    never = exercised(tmp_path, job(total_tasks=5000), {**job(total_tasks=5000), "approvals": [{"who": ANA}]})
+    assert never["by-hand.manual_approval"] == ()
+    assert never["by-hand.manual_approval.unless"] == ("lifting the requirement",)
+
+
+def test_approvals_that_are_written_are_to_lift_a_hold_and_to_be_waited_for(tmp_path: Path) -> None:
+    """Where the document says whose they are."""
+    large = job(operation="S3PutObjectCopy", total_tasks=500)
+    asked = f"{POLICY}approvals: {{at_least: 2}}\n"
+    assert "approvals" not in exercised(tmp_path, large)
+    never = exercised(tmp_path, job(), policy=asked)
+    assert never["approvals"] == ("lifting a hold", "waited for")
+    assert exercised(tmp_path, large, policy=asked)["approvals"] == ("lifting a hold",)
+    both = [{"who": ANA}, {"who": "arn:aws:iam::111122223333:user/ben"}]
+    assert exercised(tmp_path, large, {**large, "approvals": both}, policy=asked)["approvals"] == ()
 
 
 def test_a_set_in_shadow_is_tried_as_if_enforced(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def calling(*functions: object) -> Written:
     return {"operation_parameters": {FUNCTION: functions[0] if len(functions) == 1 else list(functions)}}
 
 
+def asking(**words: object) -> Written:
+    """An approval of certain people."""
+    return {"manual_approval": words}
+
+
 def two_policies(match: list[Written], require: list[Written], other: list[Written], asks: list[Written]) -> Written:
     """A document of two policies."""
     return {
@@ -82,6 +87,9 @@ STORAGE_CLASS = "S3PutObjectCopy.StorageClass"
 ABSENT_OR_SOON: tuple[Written, ...] = ({"present": False}, {"within": "365d"})
 ENCRYPTED = "Filter.MatchAnyObjectEncryption"
 BY_HAND: Written = {"manual_approval": "required"}
+OWNERS, ONCALL = "*:assumed-role/prod-owner/*", "arn:aws:sts::*:assumed-role/lake-oncall/*"
+SSO_ROLE, OWN = "AWSReservedSSO_Owner_0123456789abcdef", "arn:${partition}:sts::${account}:assumed-role/*"
+TRUSTED: Written = {"session_names": "trusted"}
 UNTIL, PREFIXES = "S3PutObjectRetention.Retention.RetainUntilDate", "Filter.KeyNameConstraint.MatchAnyPrefix"
 RETAIN: Written = {"operation": "S3PutObjectRetention"}
 TAG: Written = {"operation": "S3PutObjectTagging"}
@@ -901,6 +909,79 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         ("policies", 1, "require", 1, "manual_approval"),
     ),
     (
+        "two approvals of one statement, one of them of anybody",
+        "one-approval-for-both",
+        copies(BY_HAND, asking(by=OWNERS)),
+        (*REQUIRE, "manual_approval"),
+    ),
+    (
+        "an approval where two are wanted of the same people",
+        "one-approval-for-both",
+        copies(asking(at_least=2, not_requester=True), asking(not_requester=True)),
+        ("policies", 0, "require", 1, "manual_approval"),
+    ),
+    (
+        "two approvals of one role",
+        "too-many-approvals",
+        copies(asking(by=OWNERS, at_least=2)),
+        (*REQUIRE, "manual_approval"),
+    ),
+    (
+        "two approvals of one role, in one account and in any",
+        "too-many-approvals",
+        copies(asking(by=[OWNERS, "arn:aws:sts::111122223333:assumed-role/Prod-Owner/ana"], at_least=2)),
+        (*REQUIRE, "manual_approval"),
+    ),
+    (
+        "two approvals of one user of Identity Center",
+        "too-many-approvals",
+        copies(asking(by=[f"*:assumed-role/{SSO_ROLE}/ana", f"*:assumed-role/{SSO_ROLE}/ana*"][:1], at_least=2)),
+        (*REQUIRE, "manual_approval"),
+    ),
+    (
+        "three approvals of two users",
+        "too-many-approvals",
+        copies(SMALL, approvals={"by": ["*:user/ana", "*:user/ben"], "at_least": 3}),
+        ("approvals",),
+    ),
+    (
+        "two approvals of one name that is trusted",
+        "too-many-approvals",
+        copies(SMALL, approvals={"by": ["*:user/ana", "*:a*:assumed-role/x/ana"], "at_least": 2, **TRUSTED}),
+        ("approvals",),
+    ),
+    ("more approvals than are kept", "too-many-approvals", copies(SMALL, approvals={"at_least": 51}), ("approvals",)),
+    (
+        "names that are trusted whatever the role",
+        "trusted-names-of-any-role",
+        copies(SMALL, approvals=TRUSTED),
+        ("approvals", "session_names"),
+    ),
+    (
+        "a role as an approver",
+        "impossible-value",
+        copies(asking(by="arn:aws:iam::*:role/prod-owner")),
+        (*REQUIRE, "manual_approval", "by"),
+    ),
+    (
+        "a role with its path as an approver",
+        "impossible-value",
+        copies(SMALL, approvals={"by": [ONCALL, "arn:aws:sts::*:assumed-role/batchgate/prod-owner/ana"]}),
+        ("approvals", "by", 1),
+    ),
+    (
+        "a name as an approver",
+        "impossible-value",
+        copies(asking(by=[{"glob": "prod-[a-z]*"}])),
+        (*REQUIRE, "manual_approval", "by", 0, "glob"),
+    ),
+    (
+        "a federated user as an approver",
+        "impossible-value",
+        copies(asking(by="arn:aws:sts::*:federated-user/*")),
+        (*REQUIRE, "manual_approval", "by"),
+    ),
+    (
         "the name of a list as an account",
         "list-name-as-text",
         copies({"account": {"not": "ours"}}, {"account": {"list": "ours"}}, lists={"ours": ["111111111111"]}),
@@ -1481,7 +1562,7 @@ FINE: list[tuple[str, Written]] = [
     ),
     (
         "a function with a version or a person",
-        policy(LAMBDA, require=[{"any": [{"manual_approval": "required"}, calling("*:function:clean:7")]}]),
+        policy(LAMBDA, require=[{"manual_approval": "required", "unless": [calling("*:function:clean:7")]}]),
     ),
     (
         "a function without version, where only its version may be called",
@@ -1530,7 +1611,18 @@ FINE: list[tuple[str, Written]] = [
         policy(TAG, require=[parameters(**{TAG_SET: {"any": {"Key": "team", "Value": {"not": "x"}}}})]),
     ),
     ("tags one of which is named Key", copies({"tags": {"Key": "a", "Value": "b", "team": "c"}})),
-    ("an approval or another thing", copies(BY_HAND, {"any": [BY_HAND, ROLE]})),
+    ("approvals of people of two roles", copies(asking(by=OWNERS), asking(by=ONCALL))),
+    ("two people of two roles", copies(asking(by=[OWNERS, ONCALL], at_least=2))),
+    ("two people of Identity Center", copies(asking(by="*:assumed-role/AWSReservedSSO_Owner_*/*", at_least=2))),
+    ("two people of one role of Identity Center", copies(asking(by=f"*:assumed-role/{SSO_ROLE}/*", at_least=2))),
+    ("two users, by a pattern", copies(asking(by="*:user/owners/*", at_least=2))),
+    ("two people, whoever they are", copies(asking(at_least=2), approvals={"at_least": 3})),
+    (
+        "two people of one role whose names are trusted",
+        copies(asking(by=OWNERS, at_least=2), approvals={"by": OWNERS, "session_names": "trusted"}),
+    ),
+    ("callers of the job's own account, in a list", copies(asking(by={"list": "own"}), lists={"own": [OWN]})),
+    ("a user, and the account's root", copies(asking(by=["arn:aws:iam::111122223333:root", "*:user/ana"]))),
     ("approvals that something lifts", copies({**BY_HAND, "unless": [ROLE]}, {**BY_HAND, "unless": [ACCOUNT]})),
     (
         "approvals for jobs that are not all the same",

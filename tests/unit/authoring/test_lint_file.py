@@ -245,6 +245,11 @@ guardrails:
       - operation: [S3PutObjectRetention, S3PutObjectLegalHold]
     require:
       - manual_approval: required
+  - name: two-for-production
+    match:
+      - tags: {stage: prod}
+    require:
+      - manual_approval: {by: ["*:assumed-role/prod-owner/*"], at_least: 2}
   - name: no-bypass
     require:
       - operation_parameters: {S3PutObjectRetention.BypassGovernanceRetention: {not: true}}
@@ -283,13 +288,15 @@ exceptions:
 
 
 def test_in_the_example_of_the_language_only_what_is_true_is_found() -> None:
-    """Two tags that anybody sets, an unused calendar, sandboxes that may call any function, rows that are not read."""
+    """Three tags that anybody sets, two people of one role, an unused calendar, what may call any function, rows."""
     assert found_in(LANGUAGE_EXAMPLE) == [
         (15, "unused-calendar"),
         (28, "claimed-by-requester"),
-        (43, "lambda-without-function"),
-        (53, "not-measured-yet"),
-        (57, "claimed-by-requester"),
+        (36, "dodged-by-requester"),
+        (38, "too-many-approvals"),
+        (48, "lambda-without-function"),
+        (58, "not-measured-yet"),
+        (62, "claimed-by-requester"),
     ]
     later = located_findings(load_text(LANGUAGE_EXAMPLE), date(2027, 1, 3))
     assert {each.finding.lint for each in later} >= {"expired-exception", "closed-dates-past"}

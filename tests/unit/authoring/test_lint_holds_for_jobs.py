@@ -429,7 +429,7 @@ def test_any_but_is_met_by_whatever_has_one_element_more(test: Written, elements
 def test_one_approval_meets_both_where_they_are_found(rng: Random) -> None:
     """No job that one person approved waits for the other approval, and all that the one governs the other does."""
     document = written_with_all_lists(rng)
-    twin = {"name": "twin", "require": [{"manual_approval": "required"}]}
+    twin = {"name": "twin", "require": [{"manual_approval": {"by": "*", "not_requester": False}}]}
     owner = rng.choice([*document.get("guardrails", ()), {"name": "alone"}])
     twin |= {"match": owner["match"]} if "match" in owner else {}
     written = {**document, "guardrails": [*document.get("guardrails", ()), twin, {**twin, "name": "other"}]}
@@ -474,7 +474,7 @@ REQUIRED: tuple[list[Written], ...] = (
     [calling({"not": NAMED})],
     [{"any": [calling(NAMED), SMALL]}],
     [{"any": [calling(NAMED), calling("*:function:*")]}],
-    [{"any": [calling(NAMED), BY_HAND]}],
+    [{**BY_HAND, "unless": [calling(NAMED)]}],
     [{"any": [calling(NAMED), {"operation": "S3PutObjectCopy"}]}],
     [BY_HAND],
     [{"operation": {"not": "LambdaInvoke"}}],

@@ -444,6 +444,23 @@ def test_both_endings_are_read_from_a_directory(suffix: str, tmp_path: Path) -> 
     assert len(policy_file.load([tmp_path]).policies.statements) == 1
 
 
+def test_every_setting_of_one_file_of_a_directory_is_the_sets(tmp_path: Path) -> None:
+    """None is lost where the files are put together."""
+    settings = {"mode": "shadow", "unmatched": "cancel", "ungated_jobs": "cancel", "cancel_grace": "1h"}
+    settings |= {"cancel_held_after": "21d", "approvals": "{at_least: 7}"}
+    written = "".join(f"{key}: {value}\n" for key, value in settings.items())
+    (tmp_path / "a.yaml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(VERSION + written, encoding="utf-8")
+    whole = policy_file.load([tmp_path]).document
+    alone = policy_file.load([tmp_path / "b.yaml"]).document
+    default = policy_file.load([tmp_path / "a.yaml"]).document
+    plain = [key for key in default.__struct_fields__ if key not in ("version", "policies")]
+    assert {key for key in plain if getattr(alone, key) != getattr(default, key)} == set(settings)
+    assert {key: getattr(whole, key) for key in plain} == {key: getattr(alone, key) for key in plain}
+    kept = {"version", "lists", "calendars", "guardrails", "policies", "exceptions"}
+    assert set(default.__struct_fields__) == kept | set(settings)  # a new setting has to stand here, too
+
+
 CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "a name twice": (
         (GOOD, GOOD),
@@ -458,10 +475,11 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
         [r"^b\.yaml:2:\d+: mode: also set in another file \(a\.yaml:6:\d+\); set it once"],
     ),
     "every setting twice": (
-        tuple(VERSION + "mode: shadow\nunmatched: hold\nungated_jobs: report\ncancel_held_after: 21d\n" for _ in "ab"),
+        (VERSION + "mode: shadow\nunmatched: hold\nungated_jobs: report\ncancel_held_after: 21d\napprovals: {by: x}\n",)
+        * 2,
         [
             rf"^b\.yaml:{line}:\d+: {key}: also set in another file \(a\.yaml:{line}"
-            for line, key in enumerate(("mode", "unmatched", "ungated_jobs", "cancel_held_after"), 2)
+            for line, key in enumerate(("mode", "unmatched", "ungated_jobs", "cancel_held_after", "approvals"), 2)
         ],
     ),
     "a setting thrice": (

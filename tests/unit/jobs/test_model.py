@@ -187,7 +187,11 @@ class TestFromDescription:
             ({"S3NewOperation": {"A": [1]}}, "S3NewOperation", {"A": [1]}),
             ({}, None, {}),
             (None, None, {}),
-            ({"S3ReplicateObject": {}, "S3PutObjectCopy": {}}, None, {}),
+            (
+                {"S3ReplicateObject": {}, "S3PutObjectCopy": {"A": 1}},
+                None,
+                {"S3ReplicateObject": {}, "S3PutObjectCopy": {"A": 1}},
+            ),
         ],
     )
     def test_the_operation_is_the_one_member_of_its_structure(

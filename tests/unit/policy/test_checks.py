@@ -876,9 +876,9 @@ def test_all_and_any_join_results_as_the_language_says(results: list[Result], ev
         assert result_of({"all": [{"any": parts}]}, about) is some
 
 
-def test_manual_approval_may_stand_beside_another_way() -> None:
-    """`any` with a person's decision in it: the other way is enough."""
-    either = {"any": [{"tags": {"ticket": "CHG-*"}}, {"manual_approval": "required"}]}
+def test_an_unless_is_another_way_than_manual_approval() -> None:
+    """Either is enough."""
+    either = {"manual_approval": "required", "unless": [{"tags": {"ticket": "CHG-*"}}]}
     assert result_of(either, facts(tags={"ticket": "CHG-1"})) is MET
     assert result_of(either, facts()) is UNMEASURABLE
     assert result_of(either, facts(approvals=[APPROVAL])) is MET

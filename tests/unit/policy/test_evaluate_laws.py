@@ -139,9 +139,9 @@ def only_exceptions_lower_caution_and_only_in_what_they_name(evaluator: Evaluato
 
 
 def approval_needs_that_everything_is_known_and_met(evaluator: Evaluator, rng: Random) -> None:
-    """Nothing is approved on doubt: enforced, suspended, governed, all matches clear, all requirements met."""
+    """Nothing is approved on doubt but by people: enforced, suspended, governed, all matches clear, all met."""
     written = written_with_all_lists(rng)
-    about = random_facts(rng, written)
+    about = replace(random_facts(rng, written), approvals=())
     decision = evaluator(written, about)
     if decision.verdict is not Verdict.APPROVE:
         return
@@ -265,7 +265,8 @@ def a_set_in_shadow_only_holds_or_waits_and_says_what_it_would(evaluator: Evalua
     shadowed = evaluator({**written, "mode": "shadow"}, about)
     enforced = evaluator({**written, "mode": "enforce"}, about)
     waits = about.asks_for_confirmation is not AsksForConfirmation.NO and about.status.before_suspended
-    assert shadowed.verdict is (Verdict.WAIT if waits else Verdict.HOLD)
+    by_people = Verdict.APPROVE if shadowed.lifted and about.approvals else Verdict.HOLD
+    assert shadowed.verdict is (Verdict.WAIT if waits else by_people)
     assert shadowed.if_enforced is enforced.verdict
     assert enforced.if_enforced is None
     assert shadowed.until is None

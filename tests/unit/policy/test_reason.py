@@ -220,9 +220,9 @@ def test_an_approval_says_what_an_exception_lifted(names: list[str], told: str) 
             ),
         ),
         (
-            document({"any": [{"total_tasks": {"at_most": 5}}, {"manual_approval": "required"}]}),
+            document({"manual_approval": "required", "unless": [{"total_tasks": {"at_most": 5}}]}),
             facts(),
-            "batchgate: held by p: want manual approval or total_tasks at most 5 (is 100)",
+            "batchgate: held by p: needs manual approval (unless total_tasks at most 5: 100)",
         ),
         (
             document(

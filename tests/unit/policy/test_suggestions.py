@@ -56,8 +56,13 @@ def test_days_are_named_in_the_order_of_the_week() -> None:
         ),
         (required({"tags": {"urgent": True}}), 'got true; write it in quotes: "true"'),
         (required({"account": 111122223333}), 'write it in quotes: "111122223333"'),
-        (required({"manual_approval": True}), "expected required, got true; write required"),
-        (required({"manual_approval": {"at_least": 2}}), "manual_approval takes one decision by any operator"),
+        (
+            required({"manual_approval": True}),
+            "expected required or a mapping with by, at_least, not_requester, got true; write required",
+        ),
+        (required({"manual_approval": 2}), "write {at_least: 2}"),
+        (required({"manual_approval": "two"}), "write {at_least: 2}"),
+        (required({"manual_approval": ["*:user/ana", "*:user/ben"]}), 'write {by: ["*:user/ana", "*:user/ben"]}'),
         (
             required(
                 {"region": "eu-*"},
@@ -256,7 +261,10 @@ RIGHT_ADVICE = [
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["Fri to Mon"]}]}}), "write fri, sat, sun, mon"),
     (in_document(calendars={"c": {**OPEN, "open": [{"days": ["weekend"]}]}}), "write sat, sun"),
     (required({"manual_approval": {"required": True}}), "write manual_approval: required"),
-    (required({"manual_approval": {"min_approvals": 2}}), "manual_approval takes one decision by any operator"),
+    (required({"manual_approval": {"min_approvals": 2}}), "unknown key; write at_least"),
+    (required({"manual_approval": {"approvers": "*"}}), "write by"),
+    (required({"approvals": {"at_least": 2}}), "approvals belongs at the top of the file"),
+    (required({"approvers": 2}), "write manual_approval: {by: [...], at_least: 2} in require"),
     (required({"target_bucket": "x"}), "write destination_buckets"),
     (required({"report_bucket": "x"}), "write report: {bucket: ...}"),
     (required({"status": "x"}), "the gate evaluates only jobs that wait for confirmation"),
@@ -434,7 +442,10 @@ def test_the_name_of_a_list_and_tags_of_aws_are_told_with_their_form(check: Writ
             for key in ("monthly_budget", "team_budget", "per_month", "rate_limit", "monthly_tasks")
         ],
         ("total_tasks_per_month", "keeps no totals"),
-        *[(key, "one decision") for key in ("two_approvers", "second_approver", "four_eyes", "min_approvals")],
+        *[
+            (key, "how many people must approve")
+            for key in ("two_approvers", "second_approver", "four_eyes", "min_approvals")
+        ],
         ("requested_by", "S3 does not report who created a job"),
         ("suffix", "does not read the rows of manifests"),
         *[

@@ -307,7 +307,7 @@ def until(*require: Written, about: JobFacts | None = None, **parts: Any) -> dat
         ([{"any": [{"window": "nights"}, {"region": "us-*"}]}], TONIGHT),
         ([{"region": "us-*", "unless": [{"window": "weekend"}]}], SATURDAY),
         ([{"window": "nights"}, {"manual_approval": "required"}], None),
-        ([{"any": [{"window": "nights"}, {"manual_approval": "required"}]}], TONIGHT),
+        ([{"manual_approval": "required", "unless": [{"window": "nights"}]}], TONIGHT),
         ([{"manual_approval": "required"}], None),
         ([{"region": "us-*"}], None),
         ([{"window": "nights", "on_violation": "cancel"}], None),

@@ -282,12 +282,69 @@ ONE_PROBLEM: dict[str, tuple[Any, str, str]] = {
     "manual approval of something": (
         required({"manual_approval": True}),
         f"{R0}.manual_approval",
-        "expected required, got true",
+        "expected required or a mapping with by, at_least, not_requester, got true",
     ),
     "manual approval denied": (
         required({"manual_approval": {"not": "required"}}),
+        f"{R0}.manual_approval.not",
+        "an approval can't be denied",
+    ),
+    "manual approval beside another way": (
+        required({"any": [{"all": [{"manual_approval": "required"}]}, {"region": "x"}]}),
+        f"{R0}.any[0].all[0].manual_approval",
+        "allowed only outside any; make it a requirement of its own, or write the alternative as its unless",
+    ),
+    "manual approval of nobody": (
+        required({"manual_approval": {}}),
         f"{R0}.manual_approval",
-        "expected required, got a mapping",
+        "expected by, at_least or not_requester",
+    ),
+    "no approval": (
+        required({"manual_approval": {"at_least": 0}}),
+        f"{R0}.manual_approval.at_least",
+        "expected a whole number >= 1, got the number 0",
+    ),
+    "approvers that are none": (
+        required({"manual_approval": {"by": []}}),
+        f"{R0}.manual_approval.by",
+        "expected at least one item",
+    ),
+    "approvers denied": (
+        required({"manual_approval": {"by": {"not": "x"}}}),
+        f"{R0}.manual_approval.by.not",
+        "unknown key",
+    ),
+    "approvers of an unknown list": (
+        required({"manual_approval": {"by": {"list": "people"}}}),
+        f"{R0}.manual_approval.by.list",
+        'no list is named "people"',
+    ),
+    "approvers with another placeholder": (
+        required({"manual_approval": {"by": "arn:aws:sts::${owner}:*"}}),
+        f"{R0}.manual_approval.by",
+        r"expected one of \$\{account\}",
+    ),
+    "trusted names in a requirement": (
+        required({"manual_approval": {"session_names": "trusted"}}),
+        f"{R0}.manual_approval.session_names",
+        "session_names belongs in approvals, at the top of the file",
+    ),
+    "approvals of nobody": (document(approvals={}), "approvals", "expected at least one of by, at_least"),
+    "approvals in words": (
+        document(approvals="*:assumed-role/lake-oncall/*"),
+        "approvals",
+        r'write \{by: \["\*:assumed-role/lake-oncall/\*"\]\}',
+    ),
+    "approvals as a number": (document(approvals=2), "approvals", r"write \{at_least: 2\}"),
+    "names trusted by a flag": (
+        document(approvals={"session_names": True}),
+        "approvals.session_names",
+        "expected trusted, got true; write trusted",
+    ),
+    "a requester that may not": (
+        document(approvals={"not_requester": "yes"}),
+        "approvals.not_requester",
+        "write true",
     ),
     # text
     "an account id that is a number": (
@@ -757,7 +814,9 @@ def test_one_mistake_is_told_once(label: str) -> None:
         required({"region": "$account ${"[:8]}),
         required({"any": [{"all": [{"region": "x"}]}]}),
         required({"region": "x", "unless": [{"any": [{"all": [{"region": "x"}]}]}], "message": "~ " * 50}),
-        required({"any": [{"all": [{"manual_approval": "required"}]}, {"region": "x"}]}),
+        required({"all": [{"all": [{"manual_approval": {"at_least": 2}}]}, {"region": "x"}]}),
+        required({"manual_approval": {"by": {"list": "l"}, "not_requester": False}, "unless": [{"region": "x"}]}),
+        document(approvals={"by": [{"glob": "*/[a-z]*"}, "*:user/*"], "session_names": "trusted"}),
         policies({"name": "p", "require": [{"manual_approval": "required"}], "on_violation": "cancel"}),
         required({"region": {"list": "l"}}, {"window": {"list": "w"}}, {"window": {"not": {"list": "w"}}}),
         required({"tags": {"not": "x", "any": "y", "list": {"not": "z"}, "window": {"list": "l"}}}),

@@ -202,7 +202,8 @@ def with_time(value: Plain, created: datetime) -> Plain:
 
 def random_operation(rng: Random, document: Document, partition: str) -> dict[str, Plain]:
     """Choose an operation, by preference one that the document names, and give it some of its parameters."""
-    named = [name for name in (*pools.OPERATIONS, pools.UNKNOWN_OPERATION) if name in named_in(document)]
+    says = named_in(document)
+    named = [name for name in (*pools.OPERATIONS, pools.UNKNOWN_OPERATION) if name in says]
     name = rng.choice(named if named and chance(rng, 0.6) else [*pools.OPERATIONS, pools.UNKNOWN_OPERATION])
     if name == pools.UNKNOWN_OPERATION:
         said = {each: rng.choice(values) for each, values in pools.UNKNOWN_PARAMETERS.items() if chance(rng, 0.75)}

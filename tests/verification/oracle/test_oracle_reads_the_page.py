@@ -26,6 +26,8 @@ UNKNOWN = ANY_TASKS
 
 
 ANA = "arn:aws:sts::111111111111:assumed-role/lake-oncall/ana"
+EVE = "arn:aws:sts::111111111111:assumed-role/lake-oncall/eve"
+BEN = "arn:aws:sts::111111111111:assumed-role/prod-owner/ben"
 
 
 class Read(TypedDict, total=False):
@@ -333,6 +335,32 @@ CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
     ("not leaves unknown", {"total_tasks": {"not": {"at_most": 1}}}, NEW, {}, "unknown"),
     ("manual approval before a person decided", {"manual_approval": "required"}, None, {}, "unmeasurable"),
     ("manual approval after", {"manual_approval": "required"}, None, {"approvals": [ANA]}, "met"),
+    ("two wanted, one given", {"manual_approval": {"at_least": 2}}, None, {"approvals": [ANA]}, "unmeasurable"),
+    ("two wanted, two sessions", {"manual_approval": {"at_least": 2}}, None, {"approvals": [ANA, EVE]}, "unmeasurable"),
+    ("two wanted, two people", {"manual_approval": {"at_least": 2}}, None, {"approvals": [ANA, BEN]}, "met"),
+    ("of another role", {"manual_approval": {"by": "*/prod-owner/*"}}, None, {"approvals": [ANA]}, "unmeasurable"),
+    ("of that role", {"manual_approval": {"by": "*/prod-owner/*"}}, None, {"approvals": [ANA, BEN]}, "met"),
+    (
+        "not of the requester, whatever the session",
+        {"manual_approval": {"not_requester": True}},
+        None,
+        {"approvals": [ANA], "requester": EVE},
+        "unmeasurable",
+    ),
+    (
+        "not of the requester, who is another",
+        {"manual_approval": {"not_requester": True}},
+        None,
+        {"approvals": [ANA], "requester": BEN},
+        "met",
+    ),
+    (
+        "not of the requester, who is not known",
+        {"manual_approval": {"not_requester": True}},
+        None,
+        {"approvals": [ANA, BEN]},
+        "unmeasurable",
+    ),
     ("all: violated if any is", {"all": [UNKNOWN, UNMEASURABLE, VIOLATED]}, NEW, {}, "violated"),
     ("all: else unknown", {"all": [MET, UNMEASURABLE, UNKNOWN]}, NEW, {}, "unknown"),
     ("all: else unmeasurable", {"all": [MET, UNMEASURABLE]}, NEW, {}, "unmeasurable"),
@@ -377,6 +405,38 @@ LIFTS_P: Document = {"name": "e", "lifts": ["p"], "match": [MET], "expires": "20
 IN_SHADOW: Document = {"mode": "shadow"}
 
 VERDICTS: list[tuple[str, Document, Document | None, Read, str]] = [
+    ("a hold is lifted by an approval", requiring(VIOLATED), None, {"approvals": [ANA]}, "approve"),
+    ("a hold of no policy is lifted", {"version": 1}, None, {"approvals": [ANA]}, "approve"),
+    ("a hold of shadow is lifted", {"version": 1, "mode": "shadow"}, None, {"approvals": [ANA]}, "approve"),
+    ("a cancellation is not", requiring({**VIOLATED, "on_violation": "cancel"}), None, {"approvals": [ANA]}, "cancel"),
+    (
+        "a cancellation that waits for its grace is not",
+        requiring({**VIOLATED, "on_violation": "cancel", "grace": "999d"}),
+        None,
+        {"approvals": [ANA]},
+        "hold",
+    ),
+    (
+        "one approval meets what is required, but two are wanted for what else holds",
+        {**requiring(VIOLATED, {"manual_approval": "required"}), "approvals": {"at_least": 2}},
+        None,
+        {"approvals": [ANA]},
+        "hold",
+    ),
+    (
+        "one approval meets what is required, though two are wanted for other holds",
+        {**requiring({"manual_approval": "required"}), "approvals": {"at_least": 2}},
+        None,
+        {"approvals": [ANA]},
+        "approve",
+    ),
+    (
+        "two approvals of others lift nothing while an owner's is wanted",
+        requiring(VIOLATED, {"manual_approval": {"by": "*/prod-owner/*"}}),
+        None,
+        {"approvals": [ANA, EVE]},
+        "hold",
+    ),
     ("a policy may approve the jobs that it matches", {"policies": [APPROVES]}, None, {}, "approve"),
     ("a guardrail never approves", {"guardrails": [{"name": "g", "require": [MET]}]}, None, {}, "hold"),
     (

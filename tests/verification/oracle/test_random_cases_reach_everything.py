@@ -1,7 +1,9 @@
 """The random documents and cases reach what they are there to reach, and repeat from their seed."""
 
 from collections import Counter
+from functools import cache
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from tests.verification.oracle.checks import Situation, condition_holds
 from tests.verification.oracle.language_oracle import evaluate
 from tests.verification.oracle.plain import Document, Plain, Result, listed, mapping
-from tests.verification.oracle.random_cases import Case, random_case
+from tests.verification.oracle.random_cases import Case, Facts, random_case
 from tests.verification.oracle.random_documents import CHECKS, DEEPEST, Dialect, Written, random_document
 from tests.verification.oracle.strategies import documents_with_cases
 
@@ -40,10 +42,40 @@ def test_every_verdict_and_every_result_of_matches_and_requirements_is_common() 
     assert untils > CASES // 100
 
 
+def verdict(document: Document, case: Case, **changed: Any) -> str:
+    """Decide a case with other facts."""
+    facts: Any = {**case.facts, **changed}
+    return evaluate(document, case.job, case.tags, case.now, **facts, with_until=False).verdict
+
+
+def test_approvals_decide_in_every_way_that_they_can() -> None:
+    """What the verdict depends on: each of these in one case of five hundred at least."""
+    reached: Counter[str] = Counter()
+    for document, case in random_questions(7007, CASES):
+        asked = mapping(document.get("approvals"))
+        before, after = verdict(document, case, approvals=[]), verdict(document, case)
+        reached["given"] += bool(case.facts["approvals"])
+        reached["lifts or meets"] += before != after
+        reached["lifts shadow"] += before != after and document.get("mode") == "shadow"
+        reached["is not enough"] += after == "hold" and bool(case.facts["approvals"])
+        for word in ("by", "at_least", "not_requester", "session_names"):
+            without = {key: value for key, value in asked.items() if key != word}
+            changed = {**document, "approvals": without} if without else {**document, "approvals": {"at_least": 1}}
+            reached[word] += word in asked and verdict(changed, case) != after
+        reached["the requester"] += verdict(document, case, requester="unmeasurable") != after
+        reached["a requirement"] += verdict({**document, "approvals": {"at_least": 99}}, case) == "approve" != before
+        here = evaluate(document, case.job, case.tags, case.now, **case.facts)
+        nobody: Facts = {**case.facts, "approvals": []}
+        alone = evaluate(document, case.job, case.tags, case.now, **nobody)
+        reached["until"] += after == "hold" and (here.until, here.cancels_at) != (alone.until, alone.cancels_at)
+    rare = ("lifts shadow", "until", "session_names", "a requirement")
+    assert all(count > CASES // (1_500 if way in rare else 500) for way, count in reached.items()), reached
+
+
 @pytest.mark.parametrize("check", [*CHECKS, "window", "manual_approval"])
 def test_every_check_comes_to_every_result_that_it_can(check: str) -> None:
     """Each check is met and violated somewhere, and unmeasurable or unknown where it can be."""
-    results = {result for name, result in RESULTS_OF_CHECKS if name == check}
+    results = {result for name, result in results_of_checks() if name == check}
     can_be = {
         "operation": {Result.MET, Result.VIOLATED, Result.UNMEASURABLE},
         "total_tasks": set(Result),
@@ -82,6 +114,7 @@ def conditions_of(document: Document) -> list[Plain]:
     return [statement.get(part) for statement in statements for part in ("match", "require")]
 
 
+@cache
 def results_of_checks() -> list[tuple[str, Result]]:
     """Evaluate every check of many random documents by itself."""
     found = []
@@ -103,9 +136,6 @@ def results_of_checks() -> list[tuple[str, Result]]:
             for check, operand in checks_within(conditions):
                 found.append((check, condition_holds({check: operand}, situation)))
     return found
-
-
-RESULTS_OF_CHECKS = results_of_checks()
 
 
 def test_the_same_seed_gives_the_same_questions() -> None:

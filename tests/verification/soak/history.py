@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from batchgate.jobs.model import DateSurvives
 from s3batch_emulator import Delays, ManifestKind, Switches, Vocabulary
-from tests.verification.soak.policy_pool import random_policy
+from tests.verification.soak.people import CALLERS
+from tests.verification.soak.policy_pool import random_policy, random_wishes
 
 KILLS = ("killed before", "killed after")
 FAILURES = ("fails before", "fails after", "goes astray", "refused")
@@ -45,6 +46,9 @@ PORTS = {
 }
 """The gate's calls, and how often trouble is wanted there."""
 
+REQUESTER = "requester"
+"""Another; its trouble is drawn where people decide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -68,9 +72,11 @@ class Invoke:
     """An invocation of the gate.
 
     Attributes:
-        what: event, sweep or hand.
+        what: event, sweep or person.
         picks: Which of the queue's events, or which job.
-        direction: Of a hand: approve or cancel.
+        direction: Of a person: approve or cancel.
+        who: Of a person: which caller.
+        as_before: This person decides the job as somebody was shown it before.
         skew: How many seconds its clock is ahead.
     """
 
@@ -80,6 +86,8 @@ class Invoke:
     troubles: tuple[Trouble, ...] = ()
     seed: int = 0
     skew: float = 0.0
+    who: int = 0
+    as_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Do:
     """Something that happens in the world.
 
     Attributes:
-        what: create, tick, newer (S3 says a member of a job that nobody knows), console, tag,
+        what: create, tick, newer (S3 says a member of a job that nobody knows), console, tag, priority,
             enforce, pause, resume, drop, repeat, forget, hide, show.
         number: Which job, or which of several ways.
         text: A status, a policy's name, or how a job is made.
@@ -165,7 +173,7 @@ def random_history(seed: int) -> History:
     length = rng.randrange(8, 26)
     while len(steps) < length:
         steps += random_plot(rng) if rng.random() < PLOTS else [random_step(rng)]
-    return _as_s3_may_answer(History(seed, setting, tuple(steps)))
+    return _as_people_decide(_as_s3_may_answer(History(seed, setting, tuple(steps))))
 
 
 def _as_s3_may_answer(history: History) -> History:
@@ -180,6 +188,38 @@ def _as_s3_may_answer(history: History) -> History:
         steps = [_with_clock(step, rng) for step in steps]
     setting = replace(history.setting, switches=switches, untagged_known=rng.random() < 0.7)
     return replace(history, setting=setting, steps=tuple(steps))
+
+
+def _as_people_decide(history: History) -> History:
+    """Who they are, what the policies want of them, and what they do about one job; drawn beside all else."""
+    rng = Random(f"people of {history.seed}")
+    wishes = random_wishes(rng) if rng.random() < 0.5 else ""
+    steps = [_with_people(step, wishes, rng) for step in history.steps]
+    for _ in range(rng.choice([0, 0, 1, 1, 2])):
+        at = rng.randrange(1, len(steps) + 1)
+        steps[at:at] = rng.choice((_one_by_one, _one_by_one, _at_once, _while_claimed))(rng)
+    setting = replace(history.setting, policy=_wishing(history.setting.policy, wishes))
+    return replace(history, setting=setting, steps=tuple(steps))
+
+
+def _with_people(step: Step, wishes: str, rng: Random) -> Step:
+    if isinstance(step, Together):
+        return replace(step, parts=tuple(_with_person(part, wishes, rng) for part in step.parts))
+    return _with_person(step, wishes, rng)
+
+
+def _with_person(step: Invoke | Do, wishes: str, rng: Random) -> Invoke | Do:
+    match step:
+        case Invoke(what="person"):
+            return replace(step, who=rng.randrange(len(CALLERS)), as_before=rng.random() < 0.15)
+        case Do(what="enforce") if step.text:
+            return replace(step, text=_wishing(step.text, wishes))
+        case _:
+            return step
+
+
+def _wishing(policy: str, wishes: str) -> str:
+    return policy + wishes if policy else policy
 
 
 SKEWS = (33, -33, 60, -60, 400, -400, 86_400, -86_400)
@@ -266,9 +306,9 @@ def random_troubles(rng: Random) -> tuple[Trouble, ...]:
 
 def random_invoke(rng: Random) -> Invoke:
     """An invocation with its troubles."""
-    what = rng.choice(["event", "event", "event", "sweep", "sweep", "hand"])
+    what = rng.choice(["event", "event", "event", "sweep", "sweep", "person"])
     picks = tuple(rng.randrange(40) for _ in range(rng.choice([1, 1, 1, 2, 4])))
-    direction = rng.choice(["approve", "cancel"]) if what == "hand" else ""
+    direction = rng.choice(["approve", "cancel"]) if what == "person" else ""
     return Invoke(what, picks, direction, random_troubles(rng), rng.getrandbits(32))
 
 
@@ -341,8 +381,8 @@ def _invoked(rng: Random, what: str, *troubles: Trouble, direction: str = "") ->
 
 
 def _somebody(rng: Random, *troubles: Trouble) -> Invoke:
-    what = rng.choice(["event", "sweep", "hand"])
-    return _invoked(rng, what, *troubles, direction=rng.choice(["approve", "cancel"]) if what == "hand" else "")
+    what = rng.choice(["event", "sweep", "person"])
+    return _invoked(rng, what, *troubles, direction=rng.choice(["approve", "cancel"]) if what == "person" else "")
 
 
 def _trouble(rng: Random, port: str, *kinds: str) -> Trouble:
@@ -495,6 +535,101 @@ def _many(rng: Random) -> list[Step]:
     steps.append(Do("tick", seconds=5))
     parts = [_invoked(rng, "sweep", *random_troubles(rng)), _invoked(rng, "event"), _somebody(rng)]
     return [*steps, Together(tuple(parts), rng.getrandbits(32))]
+
+
+# --- People -----------------------------------------------------------------------------------------
+
+
+def _person(rng: Random, direction: str = "approve", *troubles: Trouble, as_before: bool = False) -> Invoke:
+    return Invoke(
+        "person",
+        (-1,),
+        direction,
+        troubles,
+        rng.getrandbits(32),
+        who=rng.randrange(len(CALLERS)),
+        as_before=as_before,
+    )
+
+
+def _troubles_of_people(rng: Random) -> tuple[Trouble, ...]:
+    chosen = rng.random()
+    if chosen < 0.15:
+        return (_trouble(rng, REQUESTER),)
+    return random_troubles(rng) if chosen < 0.5 else ()
+
+
+def _held_for_people(rng: Random) -> list[Step]:
+    """A job under policies that hold it, whatever they want of people."""
+    flags = f"{rng.choice(['', '', 's', 'u', 'g'])}{random_wishes(rng)}"
+    main = rng.choice([1, 4, 4, 5, 8, 12, 2, 6])
+    return [
+        Do("enforce", text=f"{main}//{flags}"),
+        Do("create", rng.randrange(1, 7), f"true csv {rng.choice(['S3PutObjectTagging', 'S3ReplicateObject'])} 1 "),
+        Do("tick", seconds=rng.choice([5, 5, 140])),
+    ]
+
+
+def _change(rng: Random) -> Do:
+    """Something of the job, and sometimes back; or something else."""
+    if rng.random() < 0.6:
+        return rng.choice(
+            [
+                Do("tag", -1, rng.choice(["ticket=CHG-2", "frozen=no", ""])),
+                Do("priority", -1, rng.choice(["1", "2", "7"])),
+                Do("newer", -1, ""),
+            ]
+        )
+    return rng.choice(
+        [
+            _console(rng),
+            _enforce(rng),
+            Do("tick", seconds=rng.choice([5, 70, 400, 1000])),
+            Do(rng.choice(["pause", "resume"])),
+        ]
+    )
+
+
+def _one_by_one(rng: Random) -> list[Step]:
+    """Several people, and what changes between them."""
+    steps = _held_for_people(rng)
+    if rng.random() < 0.6:
+        steps.append(_invoked(rng, "sweep"))
+    for _ in range(rng.choice([1, 2, 2, 3, 4])):
+        if rng.random() < 0.5:
+            steps.append(_change(rng))
+        direction = "cancel" if rng.random() < 0.12 else "approve"
+        steps.append(_person(rng, direction, *_troubles_of_people(rng), as_before=rng.random() < 0.4))
+    if rng.random() < 0.5:
+        steps += [Do("tick", seconds=rng.choice([60, 400, 1000])), _invoked(rng, "sweep")]
+    return steps
+
+
+def _at_once(rng: Random) -> list[Step]:
+    """The same, all at once."""
+    steps = [*_held_for_people(rng), _invoked(rng, "sweep"), _person(rng)]
+    parts: list[Invoke | Do] = [_person(rng, "approve", *_troubles_of_people(rng)), _person(rng)]
+    parts += rng.sample(
+        [_person(rng, "cancel"), _invoked(rng, "sweep"), _invoked(rng, "event"), _change(rng)], rng.choice([0, 1, 2])
+    )
+    return [*steps, Together(tuple(parts), rng.getrandbits(32))]
+
+
+def _while_claimed(rng: Random) -> list[Step]:
+    """People approve a job while a review has claimed it, and its update takes long, or comes to nothing."""
+    lasts = _trouble(rng, "update_status", "slow before", "slow after", "refused", "refused", "fails before", *KILLS)
+    slow = Trouble("update_status", 0, "slow before", rng.random())
+    sweep = _invoked(rng, "sweep", *rng.choice([(lasts,), (slow, lasts)]))
+    parts: list[Invoke | Do] = [sweep, _person(rng), _person(rng, rng.choice(["approve", "approve", "cancel"]))]
+    return [
+        Do("enforce", text=f"{rng.choice([0, 0, 3])}//g{random_wishes(rng).replace('m', '')}"),
+        Do("create", rng.randrange(1, 7), "true csv S3PutObjectTagging 1 "),
+        Do("tick", seconds=rng.choice([5, 140])),
+        Together(tuple(parts), rng.getrandbits(32)),
+        Do("tick", seconds=rng.choice([5, 70, 400])),
+        *([Do("enforce", text=rng.choice(["3//g", "4//", "0//"]))] if rng.random() < 0.4 else []),
+        _invoked(rng, "sweep"),
+    ]
 
 
 def random_plot(rng: Random) -> list[Step]:

@@ -6,6 +6,7 @@ independent evaluator of the policy language, on S3's answers as boto3 gave them
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,15 @@ REVIEW_TAKES = timedelta(minutes=1)
 LATEST_DUE = timedelta(minutes=15)
 MINUTES = timedelta(minutes=5)
 """The least that counts as minutes."""
+
+CHANGES = frozenset(
+    {"JobArn", "JobId", "Status", "StatusUpdateReason", "FailureReasons", "ProgressSummary"}
+    | {"CreationTime", "TerminationDate", "SuspendedDate", "SuspendedCause"}
+)
+"""What changes of a job without its becoming another."""
+
+APPROVALS_AT_MOST = 50
+REFUSED = frozenset({"/problems/job-changed", "/problems/may-not-approve", "/problems/not-decidable"})
 
 ASKED_FOR = {"approve": "Ready", "cancel": "Cancelled"}
 WAITS = frozenset({"New", "Preparing", "Suspended"})
@@ -63,6 +73,14 @@ class _Seen:
     not_found: datetime | None = None
     tags: Mapping[str, str] | None = None
     size: int | None = None
+    requester: str | None = None
+
+    @property
+    def named(self) -> str:
+        """The job as people know it: all that S3 said but its status, dates and progress."""
+        said = _plain(self.looked.job) if self.looked is not None else {}
+        total = said.get("ProgressSummary", {}).get("TotalNumberOfTasks") or None
+        return json.dumps([{key: said[key] for key in said.keys() - CHANGES}, total, self.tags], sort_keys=True)
 
 
 @dataclass(slots=True)
@@ -82,6 +100,7 @@ class _Job:
         owes_chance: The gate has had no chance to approve it since something else held it.
         chance_by: Whose review was that chance, if the last one was; such a review never ends a hold for its age.
         hold: The last hold.
+        counted: The approvals that the review could count that wrote the last claim.
     """
 
     job: records.Job
@@ -97,7 +116,9 @@ class _Job:
     owes_chance: bool = False
     chance_by: int = 0
     hold: Any = None
+    counted: tuple[Any, ...] = ()
     told: list[records.Announced] = field(default_factory=list)
+    appended: list[tuple[int, Any]] = field(default_factory=list)
     settled_rev: int = 0
 
     @property
@@ -127,6 +148,9 @@ class Oracle:
         self.paused = False
         self.swept: records.Swept | None = None
         self.clocks_off: set[int] = set()
+        self.names: dict[str, str] = {}
+        self.asked: dict[int, records.Asked] = {}
+        self.given_by: set[tuple[str, str, str]] = set()
         for record in evidence.log:
             self._read(record)
         self._look_at_the_end()
@@ -155,6 +179,14 @@ class Oracle:
                 self.seen[record.by, record.job_id].tags = record.tags
             case records.SizeRead():
                 self.seen[record.by, record.job_id].size = record.size
+            case records.RequesterRead():
+                self.seen[record.by, record.job_id].requester = record.who
+            case records.Shown():
+                self._shown(record)
+            case records.Asked():
+                self.asked[record.by] = record
+            case records.Answered():
+                self._answered(record)
             case records.Written():
                 self._written(record)
             case records.Sent():
@@ -185,6 +217,64 @@ class Oracle:
         if len({each for _, each, ours in job.effects if ours}) > 1:
             self._wrong("2: one decision", job_id, at, "both approved and cancelled by the gate")
 
+    # --- People -------------------------------------------------------------------------------------
+
+    def _shown(self, record: records.Shown) -> None:
+        """Whether a digest names one job, as it is."""
+        named = self.seen[record.by, record.job_id].named
+        if self.names.setdefault(record.digest, named) != named:
+            self._wrong("people: as shown", record.job_id, record.at, f"{record.digest} names two different jobs")
+
+    def _answered(self, record: records.Answered) -> None:
+        """Whether what a person was told is so."""
+        job, asked = self.jobs[record.job_id], self.asked[record.by]
+        is_kept = (record.job_id, asked.who, asked.digest) in self.given_by
+        item = job.item
+        if record.told in REFUSED and any(by == record.by for by, *_ in job.appended):
+            self._wrong("people: told", record.job_id, record.at, f"{record.told}, and the approval is on record")
+        if asked.action == "approve" and not record.told.startswith("/") and not is_kept:
+            self._wrong("people: told", record.job_id, record.at, f"{record.told}, and the approval is not on record")
+        for told, direction in (("approved", "approve"), ("cancelled", "cancel")):
+            is_so = item is not None and item.phase == "settled" and item.direction == direction
+            if record.told == told and not is_so:
+                self._wrong("people: told", record.job_id, record.at, f"{told}, and the ledger says {item}")
+
+    def _approvals(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        """Whether none is lost, and each is its caller's own, of the job as it was shown."""
+        before, after = _approvals_in(job.item), w.after.approvals
+        job_id = w.after.ref.job_id
+        if not set(before) <= set(after) and len(after) < APPROVALS_AT_MOST:
+            yield "people: kept", f"{set(before) - set(after)} lost by a write of {w.after.phase}"
+        asked, seen = self.asked.get(w.by), self.seen[w.by, job_id]
+        for each in set(after) - set(before):
+            job.appended.append((w.by, each))
+            if asked is None or (asked.job_id, asked.action) != (job_id, "approve"):
+                yield "people: who", f"an approval of {each.who} that nobody gave"
+                continue
+            self.given_by.add((job_id, asked.who, asked.digest))
+            if (each.who, each.digest) != (asked.who, asked.digest):
+                yield "people: who", f"{asked.who} approved {asked.digest}, on record is {each}"
+            if self.names.get(each.digest) != seen.named:
+                yield "people: as shown", f"approved what was {self.names.get(each.digest)}, and is {seen.named}"
+            if seen.looked is None or seen.looked.job["Status"] != "Suspended":
+                yield "people: as shown", "an approval of a job that was not Suspended"
+            if w.after.due_at is None or w.after.due_at > w.at:
+                yield "3: due", f"approved, and due at {w.after.due_at}"
+
+    def _fresh(self, by: int, job_id: str, approvals: Any) -> list[str]:
+        """Who truly gave those of the approvals that are of the job as this invocation saw it."""
+        named = self.seen[by, job_id].named
+        return [
+            each.who
+            for each in approvals
+            if self.names.get(each.digest) == named and (job_id, each.who, each.digest) in self.given_by
+        ]
+
+    def _are_enough(self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime) -> bool:
+        """Whether the approvals are as many as the policies want of people in any case."""
+        alone = {"version": 1, **{key: document[key] for key in ("approvals",) if key in document}}
+        return self._evaluate(by, looked, alone, at).verdict == "approve"
+
     # --- The ledger ---------------------------------------------------------------------------------
 
     def _written(self, w: records.Written) -> None:  # noqa: C901 - one write, step by step
@@ -197,10 +287,11 @@ class Oracle:
             self._wrong("1: clock", job_id, w.at, f"wrote {after.phase} by a clock that is far from S3's")
         if self.seen[w.by, job_id].looked is not None:
             job.not_found = None
-        for rule, what in self._wrongly_written(job, w):
+        is_appended = w.after.phase == "held" and _only_approved(before, after)
+        for rule, what in (*self._approvals(job, w), *self._wrongly_written(job, w)):
             self._wrong(rule, job_id, w.at, what)
         if after.phase == "claimed" and w.is_claim:
-            job.claimer, job.sends = w.by, []
+            job.claimer, job.sends, job.counted = w.by, [], after.approvals
             if after.direction == "cancel":
                 self.cancels.append(w.at)
         if after.phase != "settled":
@@ -210,7 +301,7 @@ class Oracle:
             looked = self.seen[w.by, job_id].looked
             job.seen_waiting |= looked is not None and looked.job["Status"] == "Suspended"
         if after.phase == "held":
-            if not _shown_again(before, after):
+            if not _shown_again(before, after) and not is_appended:
                 self._count_known_time(job, before, w)
             job.hold = after
         if after.phase == "settled" and not job.settled_rev:
@@ -286,7 +377,8 @@ class Oracle:
             yield rule, f"{before.outcome} became {w.after.phase} after {job.hands} that may have arrived"
         if before.announced_at is None:
             yield "5: announced", f"{before.outcome} became {w.after.phase} and was never announced"
-        if not _by_person(w.after) and (looked is None or looked.at - before.decided_at < MINUTES):
+        by_person = _by_person(w.after) or len(w.after.approvals) > len(before.approvals)
+        if not by_person and (looked is None or looked.at - before.decided_at < MINUTES):
             yield rule, f"{before.outcome} became {w.after.phase} at once"
 
     def _after_a_claim(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
@@ -314,17 +406,26 @@ class Oracle:
         if w.review is None or w.review.evidence is None or w.review.claim_id != after.claim_id:
             yield "1: recorded", "a claim without its review"
         if _by_person(after):
+            if after.direction == "approve":
+                yield "people: who", f"{after.decided_by} alone claims to approve"
             return
         if after.direction == "cancel":
             recent = [each for each in self.cancels if each > w.at - CIRCUIT_BREAKER_WITHIN]
             if w.breaker is None or len(recent) >= w.breaker:
                 yield "circuit breaker", f"the {len(recent) + 1}th cancellation in ten minutes, {w.breaker} are allowed"
-        if job.job.created < self.evidence.opened and not self.evidence.adopts:
+        given, looked = self.given.get(w.by), self.seen[w.by, job.job.ref.job_id].looked
+        by_people = (
+            after.direction == "approve"
+            and looked is not None
+            and given is not None
+            and given.document is not None
+            and self._are_enough(w.by, looked, given.document, w.at)
+        )
+        if job.job.created < self.evidence.opened and not self.evidence.adopts and not by_people:
             yield "adoption", "the policies claimed a job that is older than the gate"
-        given = self.given.get(w.by)
         if given is None or given.document is None:
             yield "policies", "claimed without policies"
-        elif given.document.get("mode") == "shadow":
+        elif given.document.get("mode") == "shadow" and not by_people:
             yield "shadow", "claimed in shadow mode"
         elif after.policy_version != given.version:
             yield "policies", f"claimed by {after.policy_version}, given was {given.version}"
@@ -349,10 +450,25 @@ class Oracle:
             if known and not gap and facts[name] != value:
                 yield "1: recorded", f"recorded {name} {facts[name]}, S3 said {value}"
         objections: Any = [each for each in evidence["objections"] if each["enforced"]]
-        if w.after.direction == "approve" and (objections or evidence["verdict"] != "approve"):
+        yield from self._recorded_people(w, evidence)
+        is_lifted = bool(evidence["lifted"])
+        if w.after.direction == "approve" and ((objections and not is_lifted) or evidence["verdict"] != "approve"):
             yield "1: recorded", f"approves with {evidence['verdict']} and {objections} on record"
         if w.after.direction == "cancel" and not objections and "unmatched" not in evidence["rules"]:
             yield "1: recorded", "cancels with no objection on record"
+
+    def _recorded_people(self, w: records.Written, evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Whether those are on record whose approvals are fresh, and that they decided."""
+        facts: Any = evidence["facts"]
+        fresh = self._fresh(w.by, w.after.ref.job_id, w.after.approvals)
+        counted: Any = facts["approvals"]
+        if isinstance(counted, list) and sorted(each["who"] for each in counted) != sorted(fresh):
+            yield "people: fresh", f"recorded approvals of {counted}, fresh are those of {fresh}"
+        people = w.after.people
+        if not set(people) <= set(fresh) or w.after.decided_by != ", ".join((w.after.policy_version, *people)):
+            yield "people: who", f"decided by {w.after.decided_by}, for {people}, with approvals of {fresh}"
+        if w.after.direction == "approve" and evidence["lifted"] and not people:
+            yield "people: who", f"{evidence['lifted']} lifted by nobody"
 
     def _settled(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
         after = w.after
@@ -460,7 +576,7 @@ class Oracle:
             yield "1: policies", f"sent {s.status} without policies"
             return
         for at in (s.at, s.at + UPDATE_TAKES):
-            evaluated = self._evaluate(s.by, looked, given.document, at)
+            evaluated = self._evaluate(s.by, looked, given.document, at, approvals=job.counted)
             asks = self._asks(job, looked.job)
             if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.asks):
                 yield "4: ungated", f"cancelled a job that is {looked.job['Status']}, whether it asks is {asks}"
@@ -484,10 +600,19 @@ class Oracle:
                 )
 
     def _evaluate(
-        self, by: int, looked: records.Looked, document: Mapping[str, Any], at: datetime, *, with_until: bool = False
+        self,
+        by: int,
+        looked: records.Looked,
+        document: Mapping[str, Any],
+        at: datetime,
+        *,
+        with_until: bool = False,
+        approvals: Any = None,
     ) -> OracleResult:
         seen = self.seen[by, looked.job_id]
         size = seen.size
+        item = self.jobs[looked.job_id].item
+        requester = (item.requester if item is not None else "") or seen.requester
         said = _plain(looked.job)
         if self._asks(self.jobs[looked.job_id], looked.job) == "no":
             said["ConfirmationRequired"] = False  # also where only the missing date and the setting say so
@@ -496,6 +621,8 @@ class Oracle:
             said,
             "unmeasurable" if seen.tags is None else seen.tags,
             at,
+            approvals=self._fresh(by, looked.job_id, _approvals_in(item) if approvals is None else approvals),
+            requester=requester or "unmeasurable",
             manifest_bytes="unmeasurable" if size is None else size,
             with_until=with_until,
         )
@@ -586,7 +713,10 @@ class Oracle:
         is_expired = self._is_expired(job, self.swept.by, given.document, now, looked, looked.at)
         if job.chance_by != self.swept.by and is_expired:
             direction = "cancel"
-        if direction is None or self.paused or (job.job.created < self.evidence.opened and not self.evidence.adopts):
+        if direction is None or self.paused:
+            return
+        by_people = direction == "approve" and self._are_enough(self.swept.by, looked, given.document, looked.at)
+        if job.job.created < self.evidence.opened and not self.evidence.adopts and not by_people:
             return
         item = job.item
         if item.maybe_sent and item.direction not in (None, direction):
@@ -636,7 +766,16 @@ def _by_person(item: Any) -> bool:
 
 
 def _but_when(item: Any) -> Any:
-    return replace(item, rev=0, due_at=None, missing_since=None, known_at=None, owes_chance=False)
+    return replace(item, rev=0, due_at=None, missing_since=None, known_at=None, owes_chance=False, approvals=())
+
+
+def _approvals_in(item: Any) -> tuple[Any, ...]:
+    return item.approvals if item is not None else ()
+
+
+def _only_approved(before: Any, after: Any) -> bool:
+    """Whether all that was written is that a person approves an item that is there."""
+    return before is not None and before.phase != "settled" and len(after.approvals) > len(before.approvals)
 
 
 def _shown_again(before: Any, after: Any) -> bool:

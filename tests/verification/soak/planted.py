@@ -25,12 +25,16 @@ from batchgate.gate import (
 from batchgate.gate.held_time import HeldTime
 from batchgate.gate.protocol import Settle, Step
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
+from batchgate.handlers import api
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
+from batchgate.policy import evaluate
+from batchgate.policy.checks import ANYBODY, ManualApproval
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.evidence import evidence_of
 from batchgate.policy.facts import JobFacts, Result
 from batchgate_cli.local.memory_ledger import MemoryLedger
+from tests.verification.soak.people import FORGED_HEADER
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 PLANTS: dict[str, Plant] = {}
@@ -535,6 +539,143 @@ def adopt_existing(patch: pytest.MonkeyPatch) -> None:
         return None if found is Block.ADOPTION else found
 
     patch.setattr(review, "_block", greedy)
+
+
+# --- People -----------------------------------------------------------------------------------------
+
+
+@plant
+def count_a_stale_approval(patch: pytest.MonkeyPatch) -> None:
+    """Who approved it once approves it as it is."""
+    patch.setattr(observation, "current_approvals", lambda state, _: state.approvals if state is not None else ())
+
+
+@plant
+def count_one_person_twice(patch: pytest.MonkeyPatch) -> None:
+    """Two sessions are two people."""
+    patch.setattr(ManualApproval, "person", lambda self, arn: arn)
+
+
+@plant
+def count_whoever_calls(patch: pytest.MonkeyPatch) -> None:
+    """Who may call the API may approve."""
+    _count_unless(patch, lambda asked: replace(asked, by=ANYBODY))
+
+
+@plant
+def count_the_requester(patch: pytest.MonkeyPatch) -> None:
+    """Who created the job is as good as others."""
+    _count_unless(patch, lambda asked: replace(asked, not_requester=False))
+
+
+@plant
+def count_while_nobody_knows_the_requester(patch: pytest.MonkeyPatch) -> None:
+    """It will have been somebody else."""
+    patch.setattr(ManualApproval, "requester_unknown", lambda self, facts: "")
+
+
+def _count_unless(patch: pytest.MonkeyPatch, asked: Callable[[ManualApproval], ManualApproval]) -> None:
+    why_not: Any = ManualApproval.why_not
+    patch.setattr(ManualApproval, "why_not", lambda self, arn, facts: why_not(asked(self), arn, facts))
+
+
+@plant
+def believe_who_the_caller_says_that_calls(patch: pytest.MonkeyPatch) -> None:
+    """A header names the caller."""
+    patch.setattr(api, "caller_of", lambda event, account_id: event["headers"][FORGED_HEADER])
+
+
+@plant
+def approve_what_was_never_shown(patch: pytest.MonkeyPatch) -> None:
+    """The digest that the caller sends is not looked at."""
+    append: Any = people._append_approval
+    patch.setattr(
+        people,
+        "_append_approval",
+        lambda ref, who, reason, _, ports: append(ref, who, reason, people.show_job(ref, ports).digest, ports),
+    )
+
+
+@plant
+def approve_what_has_changed(patch: pytest.MonkeyPatch) -> None:
+    """The digest that the caller sends is kept, and not compared."""
+    check: Any = people._check
+    patch.setattr(people, "_check", lambda shown, action, _, ports: check(shown, action, shown.digest, ports))
+
+
+@plant
+def lose_an_approval_of_the_time_of_a_lease(patch: pytest.MonkeyPatch) -> None:
+    """The claim's owner writes what it knows over what is there."""
+    end_claim: Any = execution._end_claim
+
+    def forgetful(claim: Any, end: Any, ports: Any) -> Any:
+        def ended(found: Any) -> Any:
+            made = end(found)
+            return replace(made, state=replace(made.state, approvals=claim.approvals))
+
+        return end_claim(claim, ended, ports)
+
+    patch.setattr(execution, "_end_claim", forgetful)
+
+
+@plant
+def lose_approvals_by_a_hold(patch: pytest.MonkeyPatch) -> None:
+    """A hold begins anew."""
+    hold: Any = transitions.hold
+
+    def anew(*args: Any, **named: Any) -> Any:
+        made = hold(*args, **named)
+        return replace(made, state=replace(made.state, approvals=()))
+
+    patch.setattr(transitions, "hold", anew)
+
+
+@plant
+def end_a_lease_by_an_approval(patch: pytest.MonkeyPatch) -> None:
+    """What is approved is held until it is reviewed."""
+    approve: Any = transitions.approve
+    patch.setattr(transitions, "approve", lambda *args: replace(approve(*args), phase=Phase.HELD))
+
+
+@plant
+def let_an_approval_wait_for_the_next_review(patch: pytest.MonkeyPatch) -> None:
+    """It is due when it was due."""
+    approve: Any = transitions.approve
+    later = timedelta(minutes=10)
+    patch.setattr(
+        transitions,
+        "approve",
+        lambda state, approval, job, now: replace(
+            approve(state, approval, job, now), due_at=state.due_at if state is not None else now + later
+        ),
+    )
+
+
+@plant
+def lift_a_cancellation(patch: pytest.MonkeyPatch) -> None:
+    """Enough people approve whatever the policies say."""
+    patch.setattr(evaluate, "_is_lifted_by_people", lambda vote: True)
+
+
+@plant
+def lift_a_cancellation_in_its_grace(patch: pytest.MonkeyPatch) -> None:
+    """It is a hold, as long as it is."""
+    patch.setattr(evaluate, "_is_lifted_by_people", lambda vote: vote.verdict is Verdict.HOLD)
+
+
+@plant
+def never_lift_what_shadow_holds(patch: pytest.MonkeyPatch) -> None:
+    """In shadow nobody decides."""
+    direction: Any = review.requested_action
+    patch.setattr(
+        review, "requested_action", lambda decision: None if decision.policies.shadow else direction(decision)
+    )
+
+
+@plant
+def leave_the_people_out_of_the_record(patch: pytest.MonkeyPatch) -> None:
+    """The policies decided."""
+    patch.setattr(Decision, "approvers", property(lambda self: ()))
 
 
 # --- What is left over ------------------------------------------------------------------------------

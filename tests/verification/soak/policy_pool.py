@@ -56,8 +56,25 @@ def random_policy(rng: Random) -> str | None:
     return f"{main}/{guard}/{flags}"
 
 
+def random_wishes(rng: Random) -> str:
+    """More flags: what the policies want of people's approvals."""
+    return "".join(flag for flag, share in _WISHES.items() if rng.random() < share)
+
+
 _FLAGS = {"s": 0.12, "u": 0.25, "c": 0.4, "e": 0.35, "n": 0.1, "x": 0.15, "g": 0.5}
 """Shadow, unmatched: cancel, ungated_jobs: cancel, cancel_held_after, no policy, an exception, no grace."""
+
+
+_WISHES = {"2": 0.5, "b": 0.25, "r": 0.4, "t": 0.2, "m": 0.25}
+"""Two people, certain people, not the requester, trusted names of sessions, a guardrail that wants people."""
+
+
+APPROVALS: Mapping[str, tuple[str, Any]] = {
+    "2": ("at_least", 2),
+    "b": ("by", ["*:assumed-role/prod-owner/*", "*:assumed-role/AWSReservedSSO_*", "*:user/*"]),
+    "r": ("not_requester", True),
+    "t": ("session_names", "trusted"),
+}
 
 
 @cache
@@ -89,7 +106,11 @@ def document(name: str) -> Document:
             ]
     if guard and REQUIREMENTS[int(guard)]:
         made["guardrails"] = [{"name": "guard", "require": list(REQUIREMENTS[int(guard)])}]
-    return made
+    if "m" in flags:
+        people = {"name": "people", "require": [{"manual_approval": {"by": ["*/ana", "*:assumed-role/prod-owner/*"]}}]}
+        made["guardrails"] = [*made.get("guardrails", []), people]
+    wanted = {word: value for flag, (word, value) in APPROVALS.items() if flag in flags}
+    return {**made, "approvals": wanted} if wanted else made
 
 
 @lru_cache(maxsize=512)

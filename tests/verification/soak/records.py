@@ -78,6 +78,54 @@ class SizeRead:
 
 
 @dataclass(frozen=True, slots=True)
+class RequesterRead:
+    """Who created the job, as CloudTrail has it; None where it does not, or not yet."""
+
+    at: datetime
+    by: int
+    job_id: str
+    who: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A person was shown a job: it has this digest."""
+
+    at: datetime
+    by: int
+    job_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person asks the gate to decide a job.
+
+    Attributes:
+        who: The caller, as AWS says.
+        action: approve or cancel.
+        digest: The job as this person was shown it.
+    """
+
+    at: datetime
+    by: int
+    job_id: str
+    who: str
+    action: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the person was told: the action, or the type of a problem."""
+
+    at: datetime
+    by: int
+    job_id: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """An item of the ledger was written.
 
@@ -180,6 +228,10 @@ Record: TypeAlias = (
     | Listed
     | TagsRead
     | SizeRead
+    | RequesterRead
+    | Shown
+    | Asked
+    | Answered
     | Written
     | Sent
     | CameLate
@@ -197,12 +249,14 @@ class Job:
 
     Attributes:
         asks: ConfirmationRequired was not explicitly false.
+        requester: Who created it.
         history: Every status with its beginning.
         created: When it was created.
     """
 
     ref: JobRef
     asks: bool
+    requester: str
     status: str
     reason: str | None
     history: tuple[tuple[datetime, str], ...]

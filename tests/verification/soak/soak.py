@@ -217,7 +217,7 @@ def fuzz(events: int) -> int:
     return subprocess.run([sys.executable, "-m", "pytest", "-q", test], env=environment, check=False).returncode
 
 
-_GROUPS = frozenset({"announced", "by hand", "came late", "invoked", "sent Cancelled", "sent Ready", "step", "written"})
+_GROUPS = frozenset({"announced", "came late", "invoked", "people", "sent Cancelled", "sent Ready", "step", "written"})
 
 
 def main() -> int:

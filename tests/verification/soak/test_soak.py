@@ -12,6 +12,7 @@ from tests.verification.soak import planted, soak
 from tests.verification.soak.history import KINDS, PORTS, Do, Invoke, Together, Trouble, random_history
 from tests.verification.soak.oracle import violations
 from tests.verification.soak.over_http import over_http
+from tests.verification.soak.people import CALLERS
 from tests.verification.soak.policy_pool import REQUIREMENTS, document
 from tests.verification.soak.world import World, on_stage
 
@@ -23,21 +24,24 @@ troubles = st.lists(
 ).map(tuple)
 invocations = st.builds(
     Invoke,
-    st.sampled_from(["event", "sweep", "hand"]),
+    st.sampled_from(["event", "sweep", "person"]),
     st.lists(small, min_size=1, max_size=4).map(tuple),
     st.sampled_from(["approve", "cancel"]),
     troubles,
     st.integers(0, 2**32),
+    who=st.integers(0, len(CALLERS) - 1),
+    as_before=st.booleans(),
 )
 policies = st.builds(
     lambda main, guard, flags: f"{main}/{guard}/{''.join(sorted(flags))}",
     st.integers(0, len(REQUIREMENTS) - 1),
     st.just("") | st.integers(0, len(REQUIREMENTS) - 1),
-    st.frozensets(st.sampled_from("sucenx")),
+    st.frozensets(st.sampled_from("sucenx2brtm")),
 )
 others = (
     st.builds(Do, st.just("console"), small, st.sampled_from(["Ready", "Cancelled"]))
     | st.builds(Do, st.just("tag"), small, st.sampled_from(["", "ticket=CHG-2", "frozen=no", "urgent="]))
+    | st.builds(Do, st.just("priority"), small, st.sampled_from(["1", "5"]))
     | st.builds(Do, st.just("enforce"), st.just(0), st.just("") | policies)
     | st.builds(Do, st.sampled_from(["pause", "resume", "drop", "repeat", "forget", "show"]), small)
     | st.builds(Do, st.just("hide"), small, st.sampled_from(["describe", "listing"]))
@@ -130,7 +134,14 @@ def test_a_hundred_histories_keep_every_promise() -> None:
         "opened again",
         "announced: with an alarm",
         "came late: Ready, moved",
-        "by hand: RefusedError",
+        "people: approve, approved",
+        "people: approve, held",
+        "people: approve, /problems/job-changed",
+        "people: approve, /problems/may-not-approve",
+        "people: approve, /problems/not-decidable",
+        "people: cancel, cancelled",
+        "people: requester found",
+        "people: requester not known",
         "killed",
         "killed at its deadline",
         "interleaved",
@@ -147,7 +158,7 @@ def test_a_history_depends_on_its_seed_alone() -> None:
 def test_every_policy_of_the_pool_is_valid() -> None:
     """Whatever its flags."""
     for main in range(len(REQUIREMENTS)):
-        for flags in ("", "s", "ucenx", "ucex", "e"):
+        for flags in ("", "s", "ucenx", "ucex", "e", "2brtm", "m", "r"):
             assert document(f"{main}/{main}/{flags}")["version"] == 1
 
 

@@ -33,11 +33,10 @@ from batchgate.errors import (
     ManifestsApiError,
     PolicyUnavailableError,
 )
-from batchgate.gate.people import approve_for, cancel_for, show_job
-from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Pause, Ports, Review, Unreadable
-from batchgate.gate.state import RequestedAction, State
+from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Notice, Pause, Ports, Review, Unreadable
+from batchgate.gate.state import State
 from batchgate.gate.sweep import Memory, Plan
-from batchgate.handlers import job_event
+from batchgate.handlers import api, job_event
 from batchgate.handlers import sweep as sweep_handler
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
 from batchgate.policy.compiled import PolicySet
@@ -60,6 +59,7 @@ from tests.flow.stage import ACCOUNT, REGION
 from tests.verification.soak import records
 from tests.verification.soak.actors import Turns
 from tests.verification.soak.history import Do, History, Invoke, Setting, Step, Together, Trouble
+from tests.verification.soak.people import CALLERS, KIM, request
 from tests.verification.soak.policy_pool import document, policy_set
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ T = TypeVar("T")
 ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, user_agent="soak")
 EVENT_LIFETIME = timedelta(seconds=60)
 SWEEP_LIFETIME = timedelta(seconds=300)
-HAND_LIFETIME = timedelta(seconds=60)
+API_LIFETIME = timedelta(seconds=29)
 TRIES = 3
 """Deliveries of a message until it is a dead letter."""
 
@@ -84,8 +84,7 @@ SIGNATURE_LIVES = 900
 LEASES_ARE_OVER = timedelta(minutes=25)
 """After the last invocation: no lease of any is live, and no update of any is under way."""
 
-KIM = f"arn:aws:iam::{ACCOUNT}:user/kim"
-SAID = ("CHG-7", "", "<b>\x00\n\x1b[2J {'_aws': {}}", "ä" * 300)
+SAID = ("CHG-7", ".", "<b>\x00\n\x1b[2J {'_aws': {}}", "ä" * 300)
 HOSTILE = 'no"thing\n<script>alert(1)</script>{"_aws":{"Timestamp":0}}'
 
 READ_FAULTS = (
@@ -251,7 +250,6 @@ class Invocation:
     kind: str
     deadline: datetime
     rng: Random
-    is_killed_at_deadline: bool = True
     dead: bool = False
     skew: timedelta = timedelta(0)
 
@@ -290,7 +288,7 @@ class Invocation:
         self.world.clock.advance(timedelta(seconds=seconds))
 
     def _die_if(self, killed: bool) -> None:
-        late = self.is_killed_at_deadline and self.world.clock.now() >= self.deadline
+        late = self.world.clock.now() >= self.deadline
         if killed or late:
             self.world.counts["killed at its deadline" if late else "killed"] += 1
             self.dead = True
@@ -514,6 +512,28 @@ class ManifestsPort:
 
 
 @dataclass(slots=True)
+class RequestersPort:
+    """What CloudTrail has of who created jobs: after a while, or never."""
+
+    invocation: Invocation
+
+    def find(self, ref: JobRef, created_at: datetime) -> str | Gap:
+        """Who created it, if that is on record by now."""
+        world = self.invocation.world
+
+        def found(who: str | None) -> str | Gap:
+            world.log.append(records.RequesterRead(world.clock.now(), self.invocation.number, ref.job_id, who))
+            world.counts[f"people: requester {'found' if who else 'not known'}"] += 1
+            return Gap(Result.UNKNOWN, "nothing is recorded yet") if who is None else who
+
+        def effect() -> str | Gap:
+            who, recorded_at = world.requesters[ref.job_id]
+            return found(who if world.clock.now() >= recorded_at else None)
+
+        return self.invocation.perform("requester", effect, lambda *_: found(None))
+
+
+@dataclass(slots=True)
 class PoliciesPort:
     """What is enforced at the moment."""
 
@@ -557,8 +577,6 @@ class AnnouncerPort:
             return True
 
         def fail(trouble: Trouble, effect: Callable[[], bool]) -> bool:
-            if self.invocation.kind == "hand" and trouble.kind == "refused":
-                return False
             if trouble.kind in ("fails after", "goes astray"):
                 effect()
             raise AnnounceError("the bus is away")
@@ -572,13 +590,13 @@ class NoticesPort:
 
     invocation: Invocation
 
-    def send(self, subject: str, message: str) -> None:
+    def send(self, notice: Notice) -> None:
         """Send it."""
         world = self.invocation.world
 
         def effect() -> None:
-            world.check_printable(subject)
-            for line in message.splitlines():
+            world.check_printable(notice.subject)
+            for line in notice.text.splitlines():
                 world.check_printable(line)
 
         def fail(_: Trouble, __: Callable[[], None]) -> None:
@@ -682,6 +700,8 @@ class World:
         self.last_policy = setting.policy
         self.refs: list[JobRef] = []
         self.asks: dict[str, bool] = {}
+        self.requesters: dict[str, tuple[str, datetime]] = {}
+        self.shown: dict[str, list[str]] = {}
         self.hidden: dict[str, str] = {}
         self.ended: set[JobRef] = set()
         self.sizes: dict[str, int] = {}
@@ -693,6 +713,7 @@ class World:
             beside=cast("Any", Inline()),
             untagged_lacks_tags=setting.untagged_known and setting.switches.untagged_lacks_tags,
         )
+        self._seed = seed
         self.newer: dict[str, list[tuple[str, ...]]] = {}
         self._invocations = 0
         self._claim_ids = 0
@@ -790,6 +811,8 @@ class World:
                 self._console(self.refs[step.number % len(self.refs)].job_id, step.text)
             case "tag" if self.refs:
                 self._tag(self.refs[step.number % len(self.refs)].job_id, step.text)
+            case "priority" if self.refs:
+                self._set_priority(self.refs[step.number % len(self.refs)].job_id, int(step.text))
             case "newer" if self.refs:
                 job_id = self.refs[step.number % len(self.refs)].job_id
                 path = NEW_MEMBERS[step.number % len(NEW_MEMBERS)]
@@ -850,6 +873,9 @@ class World:
         job_id = str(self.process.console.create_job(**request)["JobId"])
         self.refs.append(JobRef("aws", REGION, ACCOUNT, job_id))
         self.asks[job_id] = asked != "false"
+        rng = Random(f"requester of {len(self.refs)} in {self._seed}")
+        recorded_after = timedelta(seconds=rng.choice([0, 0, 0, 60, 600, 900, 86_400 * 99]))
+        self.requesters[job_id] = rng.choice(CALLERS), self.clock.now() + recorded_after
         if kind == "csv":
             self.sizes[job_id] = rows * len("data,key0\n")
 
@@ -868,6 +894,10 @@ class World:
             self.process.console.put_job_tagging(
                 AccountId=ACCOUNT, JobId=job_id, Tags=[{"Key": key, "Value": value}] if tag else []
             )
+
+    def _set_priority(self, job_id: str, priority: int) -> None:
+        with contextlib.suppress(self.process.console.exceptions.ClientError):
+            self.process.console.update_job_priority(AccountId=ACCOUNT, JobId=job_id, Priority=priority)
 
     def send_late(self, job_id: str, status: str, reason: str, how: float) -> None:
         """Have a request arrive some time within the life of its signature."""
@@ -888,35 +918,41 @@ class World:
     # --- invocations ----------------------------------------------------------------------------
 
     def invoke(self, step: Invoke) -> None:
-        """Run the gate once."""
-        lifetimes = {"event": EVENT_LIFETIME, "sweep": SWEEP_LIFETIME, "hand": HAND_LIFETIME}
+        """Run the gate once; for a person who looks at a job first, twice."""
+        for trouble in step.troubles:
+            waiting = self.troubles.setdefault(trouble.port, [])
+            if len(waiting) < TROUBLES_AT_MOST:
+                waiting.append([trouble.skip, trouble])
+        match step.what:
+            case "event":
+                with self._invocation(step, EVENT_LIFETIME) as invocation:
+                    self._deliver(step, invocation)
+            case "sweep":
+                with self._invocation(step, SWEEP_LIFETIME) as invocation:
+                    self._sweep(invocation)
+            case _ if self.refs:
+                self._decide(step)
+            case _:
+                pass
+
+    @contextlib.contextmanager
+    def _invocation(self, step: Invoke, lifetime: timedelta) -> Iterator[Invocation]:
         self._invocations += 1
         invocation = Invocation(
             self,
             self._invocations,
             step.what,
-            self.clock.now() + lifetimes[step.what],
+            self.clock.now() + lifetime,
             Random(step.seed),
-            is_killed_at_deadline=step.what != "hand",
             skew=timedelta(seconds=step.skew),
         )
         if step.skew:
             self.log.append(records.ClockIsOff(self.clock.now(), invocation.number, step.skew))
         self.counts[f"invoked: {step.what}"] += 1
-        for trouble in step.troubles:
-            waiting = self.troubles.setdefault(trouble.port, [])
-            if len(waiting) < TROUBLES_AT_MOST:
-                waiting.append([trouble.skip, trouble])
         outer = getattr(_here, "invocation", None)
         _here.invocation = invocation
         try:
-            match step.what:
-                case "event":
-                    self._deliver(step, invocation)
-                case "sweep":
-                    self._sweep(invocation)
-                case _:
-                    self._decide(step, invocation)
+            yield invocation
         finally:
             _here.invocation = outer
 
@@ -947,19 +983,44 @@ class World:
         except Exception as error:  # noqa: BLE001
             self.crashed(invocation.number, f"sweep.handler: {error!r}")
 
-    def _decide(self, step: Invoke, invocation: Invocation) -> None:
-        if not self.refs:
-            return
-        ref = self.refs[step.picks[0] % len(self.refs)]
-        why = SAID[step.seed % len(SAID)]
-        decide = approve_for if RequestedAction(step.direction) is RequestedAction.APPROVE else cancel_for
+    def _decide(self, step: Invoke) -> None:
+        """A person looks at a job, and decides it as it was shown; or as somebody was shown it before."""
+        job_id = self.refs[step.picks[0] % len(self.refs)].job_id
+        who, pretends = (CALLERS[(step.who + shift) % len(CALLERS)] for shift in (0, 1))
+        shown = self.shown.setdefault(job_id, [])
+        if step.as_before and shown:
+            digest = shown[step.seed % len(shown)]
+        else:
+            with self._invocation(step, API_LIFETIME) as invocation:
+                answer = self._call_api(invocation, request("GET", f"/jobs/{job_id}", who, pretends))
+                if answer is None or answer.get("digest") is None:
+                    return
+                digest = str(answer["digest"])
+                self.log.append(records.Shown(self.clock.now(), invocation.number, job_id, digest))
+                shown.append(digest)
+        path = f"/jobs/{job_id}/{'approvals' if step.direction == 'approve' else 'cancellation'}"
+        body = {"reason": SAID[step.seed % len(SAID)], "digest": digest}
+        with self._invocation(step, API_LIFETIME) as invocation:
+            self.log.append(records.Asked(self.clock.now(), invocation.number, job_id, who, step.direction, digest))
+            answer = self._call_api(invocation, request("POST", path, who, pretends, body))
+            if answer is not None:
+                told = str(answer.get("type") or answer["action"])
+                self.counts[f"people: {step.direction}, {told}"] += 1
+                self.log.append(records.Answered(self.clock.now(), invocation.number, job_id, told))
+
+    def _call_api(self, invocation: Invocation, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The document that comes back; None where the function was killed before."""
         try:
-            gate = self.gate(invocation)
-            decide(ref, KIM, why, show_job(ref, gate).digest, gate)
-        except (KilledError, GateError) as error:
-            self.counts[f"by hand: {type(error).__name__}"] += 1
-        except Exception as error:  # noqa: BLE001
-            self.crashed(invocation.number, f"a person's decision: {error!r}")
+            answer = api.handler(cast("Any", event), cast("Any", Context(invocation)))
+        except KilledError:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the gate's fault
+            self.crashed(invocation.number, f"api.handler: {error!r}")
+            return None
+        document: dict[str, Any] = json.loads(answer["body"])
+        if document.get("type") in ("/problems/no-caller", "/problems/invalid"):
+            self.crashed(invocation.number, f"api.handler: {document}")
+        return document
 
     def gate(self, invocation: Invocation) -> Ports:
         """The ports of one invocation."""
@@ -967,6 +1028,7 @@ class World:
         ports: dict[str, Any] = {
             "jobs": JobsPort(invocation, adapter),
             "manifests": ManifestsPort(invocation),
+            "requesters": RequestersPort(invocation),
             "policies": PoliciesPort(invocation),
             "ledger": LedgerPort(invocation, self.ledger),
             "announcer": AnnouncerPort(invocation),
@@ -1027,6 +1089,7 @@ class World:
             records.Job(
                 ref,
                 self.asks[ref.job_id],
+                self.requesters[ref.job_id][0],
                 job.status.value,
                 job.reason,
                 tuple((at, status.value) for at, status in job.history),
@@ -1066,8 +1129,11 @@ def _record(message_id: str, event: Event, deliveries: int) -> dict[str, Any]:
 def on_stage(world: World) -> Iterator[World]:
     """Have the handlers of this process work in a world, and keep what they print."""
     events, sweeps, adapter = cast("Any", job_event), cast("Any", sweep_handler), cast("Any", s3control)
+    people = cast("Any", api)
     before = events.open_ports, sweeps.open_ports, sweeps.sweep_plan, adapter.JOBS_A_PAGE
-    events.open_ports = sweeps.open_ports = lambda home, time_left, **_: world.gate(_invocation())
+    before_people = people.open_ports, people.open_ledger
+    events.open_ports = sweeps.open_ports = people.open_ports = lambda home, time_left, **_: world.gate(_invocation())
+    people.open_ledger = lambda home: LedgerPort(_invocation(), world.ledger)
     sweeps.sweep_plan = lambda home: world.plan()
     adapter.JOBS_A_PAGE = world.setting.page
     log = cast("Any", wiring.logger.registered_handler)
@@ -1080,3 +1146,4 @@ def on_stage(world: World) -> Iterator[World]:
         if stream is not None:
             log.setStream(stream)
         events.open_ports, sweeps.open_ports, sweeps.sweep_plan, adapter.JOBS_A_PAGE = before
+        people.open_ports, people.open_ledger = before_people

@@ -36,7 +36,7 @@ from batchgate_cli.authoring.lint.zones import lint_zones
 __all__ = ["LINTS", "Finding", "lint"]
 
 _ORDER = (
-    *("version", "mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after"),
+    *("version", "mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals"),
     *("lists", "calendars", "guardrails", "policies", "exceptions"),
     *("name", "description", "lifts", "match", "require", "unless", "expires"),
 )
@@ -112,7 +112,7 @@ def _findings(
     yield from lint_elements(located)
     yield from lint_tags(located)
     yield from lint_misread(located)
-    yield from lint_approvals(located)
+    yield from lint_approvals(located, policies)
 
 
 def _first_of_each(found: list[Finding]) -> list[Finding]:

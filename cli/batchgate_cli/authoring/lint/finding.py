@@ -58,7 +58,10 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "claimed-by-requester": "A policy, `unless` or exception that the requester can claim with a tag or the"
         " description.",
         "not-on-tag": "A requirement that a tag does not have a value, which a job without the tag meets.",
-        "one-approval-for-both": "Two manual_approval requirements for the same jobs: one decision meets both.",
+        "one-approval-for-both": "Two manual_approval requirements for the same jobs: the approvals that meet one meet"
+        " both.",
+        "too-many-approvals": "More approvals are wanted than `by` can name people, or than the gate keeps of one job.",
+        "trusted-names-of-any-role": "session_names: trusted where `by` names no role: any role's sessions count.",
         "lambda-without-function": "A policy that approves LambdaInvoke without naming the functions.",
         "lambda-latest": "A pattern of Lambda functions that matches $LATEST, which can change after the approval.",
         "lambda-alias": "An alias of a Lambda function, which can be moved after the approval.",

@@ -282,7 +282,9 @@ def texts_in(operand: object, path: Path, lists: Lists) -> Iterator[tuple[Path, 
                 yield from texts_in(value, (*path, index), lists)
         case Struct():
             name, glob = getattr(operand, "list", UNSET), getattr(operand, "glob", UNSET)
-            inner = getattr(operand, "not_", UNSET)
+            inner, by = getattr(operand, "not_", UNSET), getattr(operand, "by", UNSET)
+            if by is not UNSET:
+                yield from texts_in(by, (*path, "by"), lists)
             if isinstance(name, str) and lists is not None:
                 yield from texts_in(lists[name], ("lists", name), lists)
             if isinstance(glob, str):
@@ -312,7 +314,8 @@ def lists_in_use(located: Located) -> set[str]:
     """The names of the lists that any condition uses, including those of exceptions that lift nothing."""
     # The conditions of an exception that lifts nothing are not among the leaves.
     apart = [exception.form.match for exception in located.exceptions if exception.match is None]
-    return {name for leaf in located.leaves for name in named_lists(leaf.operand)} | set(named_lists(tuple(apart)))
+    operands = (*(leaf.operand for leaf in located.leaves), *apart, located.document.approvals)
+    return {name for operand in operands for name in named_lists(operand)}
 
 
 def named_lists(form: object) -> Iterator[str]:

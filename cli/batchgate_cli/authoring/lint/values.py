@@ -42,6 +42,10 @@ class _Values:
 def lint_values(located: Located) -> Iterator[Finding]:
     """Values that are not of their fact's kind, each reported once."""
     seen: set[tuple[_Values, str]] = set()
+    if located.document.approvals is not UNSET:
+        for place, pattern in texts_in(located.document.approvals, ("approvals",), located.document.lists):
+            if not _is_among(pattern, _CALLERS):
+                yield _impossible(place, pattern, _CALLERS)
     for leaf in located.leaves:
         yield from _empty_ranges(leaf)
         yield from _large_manifest(leaf)
@@ -59,6 +63,8 @@ def _compared(leaf: Leaf) -> Iterator[tuple[Path, object, _Values]]:
     """What a check, or a member of a list's elements, is compared with, and what its values can be where known."""
     measure = leaf.check.measure
     values = _VALUES.get(measure) or _values_of_path(measure)
+    if isinstance(leaf.operand, model.Approvers):
+        values = _CALLERS
     if values is not None:
         yield leaf.path, leaf.operand, values
     members = _VALUES_OF_MEMBERS.get(measure.path, {}) if isinstance(measure, GeneratorMember) else {}
@@ -164,6 +170,11 @@ def _role_instead(pattern: str) -> str:
     return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{_named(name, "NAME")}"'
 
 
+def _caller_instead(pattern: str) -> str:
+    name = _named(pattern.removesuffix("/*").rsplit("/", 1)[-1].rsplit(":", 1)[-1], "ROLE")
+    return f"write a role's sessions, without the role's path, as \"arn:*:sts::*:assumed-role/{name}/*\""
+
+
 _SESSION = re.compile(r":assumed-role/([^/]+)/")
 """An assumed role's ARN has the role's name and then the session's. Source: IAM User Guide, ARNs of principals."""
 
@@ -211,6 +222,20 @@ _ROLES = _Values(
     ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
     "a role ARN",
     _role_instead,
+)
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
+_IN_NAMES = some_of(_NAME_CHARACTERS)
+_CALLERS = _Values(
+    tuple(
+        (*shape("arn:"), *some_but(":"), *shape(service), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(kind), *name)
+        for service, kind, name in (
+            (":sts::", ":assumed-role/", (*_IN_NAMES, *shape("/"), *_IN_NAMES)),
+            (":iam::", ":user/", some_of(f"{_NAME_CHARACTERS}/")),
+            (":iam::", ":root", ()),
+        )
+    ),
+    "the ARN of a caller whose approval may count, as STS names it",
+    _caller_instead,
 )
 _ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
 _BUCKETS = _Values(

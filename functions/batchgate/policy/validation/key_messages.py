@@ -96,7 +96,9 @@ def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
 
 
 def _synonym(key: str, kind: inspect.StructType) -> str | None:
-    """The key of an exception that people call otherwise."""
+    """The key of an exception, or of who may approve, that people call otherwise."""
+    if issubclass(kind.cls, model.Approvers):
+        return _OF_APPROVERS.get(key)
     return _OF_EXCEPTIONS.get(key) if issubclass(kind.cls, model.Exemption) else None
 
 
@@ -104,6 +106,11 @@ _OF_EXCEPTIONS: Mapping[str, str] = {
     **dict.fromkeys(("until", "end", "ends", "expiry", "expiration", "valid_until", "expires_at"), "expires"),
     **dict.fromkeys(("reason", "why", "justification", "ticket"), "because"),
     **dict.fromkeys(("for", "of", "policy", "policies", "guardrail", "guardrails", "statement"), "lifts"),
+}
+_OF_APPROVERS: Mapping[str, str] = {
+    **dict.fromkeys(("who", "approvers", "from", "of", "roles", "role", "users", "groups", "people", "callers"), "by"),
+    **dict.fromkeys(("min", "minimum", "min_approvals", "count", "number", "approvals", "at_minimum"), "at_least"),
+    **dict.fromkeys(("exclude_requester", "not_self", "not_creator", "four_eyes"), "not_requester"),
 }
 _WITH_OTHER_WORDS = (model.Condition, model.Statement, model.PolicyDocument)
 _KEYED = (*_WITH_OTHER_WORDS, model.Exemption, model.CalendarForm, model.OpenRow)
@@ -132,6 +139,14 @@ def unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object],
     return f"unknown key; {hint}"
 
 
+_OF_REQUIRED: Mapping[str, str] = {
+    **dict.fromkeys(("required", "enabled"), "write manual_approval: required"),
+    "not": "an approval can't be denied; write manual_approval: required, or remove it",
+    "session_names": "session_names belongs in approvals, at the top of the file",
+    "at_most": "write at_least: more people may always approve",
+}
+
+
 def _listed(key: str, known: Mapping[str, object]) -> str:
     """The known keys; of many, the most similar ones and how many more there are."""
     if len(known) <= _KEYS_LISTED_AT_MOST:
@@ -146,6 +161,8 @@ def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
         if issubclass(kind.cls, model.PlainRange) and key.isdigit():
             return "a comma separates keys here; write numbers without it, as 1_000"
         return suggestions.word_of_test(key)
+    if issubclass(kind.cls, model.Approvers):
+        return _OF_REQUIRED.get(key)
     if issubclass(kind.cls, model.PlainBuckets):
         return suggestions.word_of_buckets(key)
     if not issubclass(kind.cls, _KEYED):

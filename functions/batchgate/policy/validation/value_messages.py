@@ -250,13 +250,8 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
         case inspect.StructType(cls=form):
             return _other_mapping(value, form, key)
-        case inspect.LiteralType(values=("required",)):
-            counts = suggestions.counts_approvers(value)
-            return (
-                f"; {suggestions.other_word('approvals')}"
-                if counts
-                else f"; write {'manual_approval: ' if isinstance(value, dict) else ''}required"
-            )
+        case inspect.LiteralType(values=(str(only),)):
+            return f"; write {(only == 'required' and _approvers_instead(value)) or only}"
         case _:
             return ""
 
@@ -273,6 +268,9 @@ def _other_mapping(value: object, form: type, key: object) -> str:
         shown = f"[{', '.join(map(as_yaml, names))}]"
         shown = shown if names and len(shown) <= _BRACKETED_AT_MOST else "..."
         return f"; write {{any: {shown}}}, {{only: {shown}}} or {{none: {shown}}}"
+    if issubclass(form, model.Approvals):
+        meant = _approvers_instead(value).replace("required", "{at_least: 1}")
+        return f"; write {meant}" if meant else ""
     if issubclass(form, model.PlainReport) and isinstance(value, bool):
         return f"; write {{enabled: {str(value).lower()}}}"
     if issubclass(form, model.PlainTextTerm) and value is None and key not in _OF_EVERY_JOB:
@@ -280,6 +278,16 @@ def _other_mapping(value: object, form: type, key: object) -> str:
     return _other_condition(value) if issubclass(form, model.Condition) and isinstance(value, str) else ""
 
 
+def _approvers_instead(value: object) -> str:
+    """How to write people, or their number; "" where a value means neither."""
+    if isinstance(value, list | tuple) or (isinstance(value, str) and any(sign in value for sign in ":*/")):
+        names = ", ".join(map(as_yaml, value if isinstance(value, list | tuple) else [value]))
+        return f"{{by: [{names if 0 < len(names) <= _CALLERS_AT_MOST else '...'}]}}"
+    count = suggestions.approvals_meant(value)
+    return f"{{at_least: {count}}}" if count > 1 else "required" if count else ""
+
+
+_CALLERS_AT_MOST = 80
 _OF_EVERY_JOB = ("operation", "role", "account", "region")
 
 

@@ -1,124 +1,30 @@
-"""`batchgate pause`, `resume` and `redrive` on a deployed gate."""
+"""`batchgate redrive` on a deployed gate."""
 
 import json
-import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from batchgate.aws.ledger import DynamoLedger
-from batchgate.aws.wiring import SystemClock
-from batchgate.gate.ports import Pause
-from batchgate.gate.state import Block
 from batchgate_cli.operating import dead_letters
 from batchgate_cli.operating.dead_letters import DeadLetterQueue, RedriveError
-from tests.cli.live import PERSON, LiveStage, batchgate, deploy_function, log, make_unreadable, on_a_terminal
+from tests.cli.api_function import serving_function
+from tests.cli.live import LiveStage, batchgate, deploy_function, log, make_unreadable, on_a_terminal
 from tests.flow.damage import answering
 from tests.flow.deployed import job_event
-from tests.flow.stage import ACCOUNT, APPROVE_ALL, HOLD_ALL, REGION
+from tests.flow.stage import APPROVE_ALL, HOLD_ALL
+
+
+@pytest.fixture
+def live(live: LiveStage, tmp_path: Path) -> Iterator[LiveStage]:
+    """The same with the API, by which the command learns what became of jobs."""
+    with serving_function(live, HOLD_ALL, tmp_path):
+        yield live
+
 
 HOSTILE = "evil\r\n\u009b31m\u202e[bold]"
-PLACE = f"account {ACCOUNT} in {REGION}"
-
-
-# --- Pause --------------------------------------------------------------------------------------------
-
-
-def test_a_paused_gate_holds_what_it_would_decide_until_it_is_resumed(live: LiveStage) -> None:
-    """Who, when and why are told by each command."""
-    live.stage.enforce(APPROVE_ALL)
-    done = batchgate("pause", "--reason", "an incident")
-    assert done.exit_code == 0
-    said = rf"since \d{{4}}-\d\d-\d\d \d\d:\d\d UTC by {re.escape(PERSON)}: an incident\n"
-    assert re.fullmatch(rf"the gate of {PLACE} is paused, {said}", done.stdout)
-    ref = live.stage.create()
-    live.review(ref)
-    assert live.state(ref).block is Block.PAUSED
-    assert re.fullmatch(rf"the gate of {PLACE} is paused, {said}", batchgate("pause", "--status").stdout)
-    assert re.fullmatch(rf"resumed the gate of {PLACE}; it was paused {said}", batchgate("resume").stdout)
-    assert live.review(ref).action == "approved"
-
-
-def test_pausing_and_resuming_twice_changes_nothing(live: LiveStage) -> None:
-    """Who paused it first has paused it."""
-    assert batchgate("resume").stdout == f"the gate of {PLACE} was not paused\n"
-    batchgate("pause", "--reason", "the first")
-    first = live.ledger.pause()
-    again = batchgate("pause", "--reason", "the second")
-    assert (again.exit_code, live.ledger.pause()) == (0, first)
-    assert "was paused already" in again.stdout
-    assert "the first" in again.stdout
-    batchgate("resume")
-    assert batchgate("resume").exit_code == 0
-    assert live.ledger.pause() is None
-
-
-def somebody_pauses_between(live: LiveStage, monkeypatch: pytest.MonkeyPatch, *, ends: bool) -> Pause:
-    """Have another person act right after a command has read the pause."""
-    another = Pause(f"arn:aws:iam::{ACCOUNT}:user/ana", HOSTILE, SystemClock().now())
-    done: list[bool] = []
-
-    def act(**_: Any) -> None:
-        if not done:
-            done.append(True)
-            if ends:
-                live.ledger.set_pause(None, replacing=live.ledger.pause())
-            live.ledger.set_pause(another, replacing=None)
-
-    read = DynamoLedger.pause
-
-    def pause(self: DynamoLedger) -> Pause | None:
-        found = read(self)
-        if self is not live.ledger:
-            act()
-        return found
-
-    monkeypatch.setattr(DynamoLedger, "pause", pause)
-    return another
-
-
-def test_resume_ends_no_pause_but_the_one_that_it_saw(live: LiveStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else's incident has begun meanwhile: the gate stays paused, and the command says by whom."""
-    batchgate("pause", "--reason", "the first")
-    another = somebody_pauses_between(live, monkeypatch, ends=True)
-    result = batchgate("resume")
-    assert result.exit_code != 0
-    assert "not resumed: the gate was paused again meanwhile" in result.output
-    assert_nothing_moves_the_cursor(result.output)
-    monkeypatch.undo()
-    assert live.ledger.pause() == another
-
-
-def test_a_pause_does_not_write_over_one_that_was_set_meanwhile(
-    live: LiveStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who was first has paused it, and stays on record."""
-    another = somebody_pauses_between(live, monkeypatch, ends=False)
-    result = batchgate("pause", "--reason", "the second")
-    assert (result.exit_code, "was paused already" in result.output) == (0, True)
-    monkeypatch.undo()
-    assert live.ledger.pause() == another
-
-
-def test_a_pause_for_programs(live: LiveStage) -> None:
-    """Whether, who, why and since when."""
-    assert json.loads(batchgate("pause", "--status", "-o", "json").stdout) == {"paused": False}
-    batchgate("pause", "--reason", HOSTILE)
-    said = json.loads(batchgate("pause", "--status", "-o", "json").stdout)
-    assert {"paused": True, "by": PERSON, "reason": HOSTILE}.items() <= said.items()
-    assert_nothing_moves_the_cursor(batchgate("pause", "--status").stdout)
-    assert json.loads(batchgate("resume", "-o", "json").stdout)["was"]["by"] == PERSON
-
-
-def test_a_pause_needs_a_reason(live: LiveStage) -> None:
-    """Blanks are none."""
-    assert batchgate("pause").exit_code == 2
-    assert batchgate("pause", "--reason", " ").exit_code == 2
-    assert live.ledger.pause() is None
-
-
-# --- Dead letters -------------------------------------------------------------------------------------
 
 
 def assert_nothing_moves_the_cursor(text: str) -> None:
@@ -329,12 +235,13 @@ def test_a_dead_letter_of_a_job_whose_item_can_not_be_read_is_shown(live: LiveSt
     assert "can't be read" in said
 
 
-@pytest.mark.parametrize("service", ["sts", "ssm", "dynamodb"])
+@pytest.mark.parametrize("service", ["sts", "ssm"])
 @pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"{}", b"[]"])
 def test_an_answer_that_is_none_is_a_message(
     live: LiveStage, monkeypatch: pytest.MonkeyPatch, service: str, body: bytes
 ) -> None:
-    """A proxy's page with 200 says nothing of who asks, where the gate is, or whether it is paused."""
+    """A proxy's page with 200 says nothing of who asks, where the gate is, or what became of a job."""
+    put(live, "unreviewed", json.dumps(job_event(live.held().job_id)))
     make: Any = boto3.session.Session.client
 
     def client(self: Any, name: str, *args: Any, **named: Any) -> Any:
@@ -344,8 +251,8 @@ def test_an_answer_that_is_none_is_a_message(
         return made
 
     monkeypatch.setattr(boto3.session.Session, "client", client)
-    result = batchgate("pause", "--status")
-    assert result.exit_code != 0
+    result = batchgate("redrive", "--show")
     assert "Traceback" not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert "paused" not in result.stdout
+    assert result.exit_code != 0
+    assert "the job is held" not in result.stdout

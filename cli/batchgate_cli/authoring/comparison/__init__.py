@@ -1,0 +1,1 @@
+"""What changes from one policy set to another: as text, and for which jobs."""

@@ -1,0 +1,42 @@
+"""`batchgate policy compile`: the canonical document of a policy set."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from batchgate_cli.exits import reported_errors, show_notes
+from batchgate_cli.groups import argument, option
+
+
+def compile_(
+    paths: Annotated[
+        list[Path],
+        argument(metavar="PATH...", help="Policy files, or directories of them; together they are one policy set."),
+    ],
+    to: Annotated[
+        Path | None,
+        option(metavar="FILE", help="Write the document to this file instead of standard output.", show_default=False),
+    ] = None,
+    pretty: Annotated[
+        bool, option("--pretty", help="Indent the document, for people; its SHA-256 is then not its version's.")
+    ] = False,
+) -> None:
+    """Print the one document that a policy set is deployed as: canonical JSON.
+
+    Named lists are written out and everything is sorted, so that sets that differ only in order, comments, files or
+    notation have the same document. Nothing but the document is printed, without a line break at its end: the first 12
+    hexadecimal digits of its SHA-256 are the policy version, which is reported on standard error. The document is
+    itself a valid policy file (name it *.yaml), and its own canonical form.
+    """
+    from batchgate_cli.authoring import policy_file
+
+    with reported_errors():
+        loaded = policy_file.load(paths)
+        text = loaded.canonical_json.decode("ascii")
+        if pretty:
+            text = json.dumps(json.loads(text), indent=2) + "\n"
+        if to is None:
+            print(text, end="", flush=True)
+        else:
+            to.write_text(text, encoding="ascii")
+        show_notes([f"policy version {loaded.policies.version}{f', wrote {to}' if to else ''}"])
