@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -301,3 +302,32 @@ def _every_set() -> list[str]:
         for held_after in ("", "cancel_held_after: 3d", "cancel_held_after: 21d")
         for unmatched in ("hold", "cancel")
     ]
+
+
+NIGHTS = """
+version: 1
+calendars:
+  nights: {timezone: UTC, open: [{days: [mon, tue, wed, thu, fri, sat, sun], from: "22:00", to: "06:00"}]}
+policies:
+  - name: at-night
+    match: [{operation: S3PutObjectTagging}]
+    require: [{window: nights}]
+"""
+
+
+@pytest.mark.parametrize(("seconds_left", "approved_at"), [(60, "05:59"), (6, "05:59"), (5, "22:00"), (2, "22:00")])
+def test_a_window_that_closes_before_the_update_would_arrive_is_not_used(seconds_left: int, approved_at: str) -> None:
+    """The gate withdraws its claim then, and waits for the next window."""
+    stage = Stage(NIGHTS, delays=AT_ONCE)
+    stage.clock.advance(START.replace(hour=6, minute=0) + timedelta(days=1, seconds=-seconds_left) - stage.clock.now())
+    ref = stage.create(2)
+    stage.review(ref)
+    while (state := stage.state(ref)).phase is Phase.HELD and state.due_at is not None:
+        stage.clock.advance(max(state.due_at - stage.clock.now(), timedelta(seconds=1)))
+        stage.review(ref)
+    with TemporaryDirectory() as folder:
+        [job] = recorded(stage, Path(folder))
+    assert stage.source.enforced is not None
+    fate = follow(stage.source.enforced, job.job, job.known, end=job.ends, claim_id=job.claim_id)
+    assert f"{fate.end.at:%H:%M}" == approved_at
+    assert steps_of(fate)[-1] == reviews_of(stage, ref)[-1]
