@@ -20,7 +20,7 @@ from batchgate_cli.replay.recording import TAGS_NOT_RECORDED, RecordingError, re
 from s3batch_emulator import Effect, Fault
 from tests.cli.live import batchgate
 from tests.flow.deployed import Served
-from tests.flow.stage import ACCOUNT, REGION, Stage
+from tests.flow.stage import ACCOUNT, REGION, UP_TO_THREE, Stage
 
 COPY = {
     "S3PutObjectCopy": {
@@ -206,12 +206,13 @@ def printed(stage: Stage, ref: JobRef) -> dict[str, Any]:
 @pytest.mark.parametrize("indent", [None, 4])
 @pytest.mark.parametrize("compress", [False, True])
 def test_what_the_aws_cli_prints_is_read(tmp_path: Path, indent: int | None, compress: bool) -> None:
-    """One document after the other, each on one line or on many, compressed or not, with empty lines between."""
+    """One document after the other, on one line or on many, compressed or not, with a byte order mark or none."""
     stage = Stage()
     refs = some_jobs(stage)
     text = "\n".join(f"{json.dumps(printed(stage, ref), indent=indent)}\n" for ref in refs)
     file = tmp_path / ("jobs.json.gz" if compress else "jobs.json")
-    file.write_bytes(gzip.compress(text.encode()) if compress else text.encode())
+    content = b"\xef\xbb\xbf" * (indent is None) + text.encode()
+    file.write_bytes(gzip.compress(content) if compress else content)
     found = [*read_recording(file)]
     assert [each.job for each in found] == [stage.s3control.describe(ref) for ref in refs]
     assert {each.recorded_at for each in found} == {None}
@@ -287,6 +288,19 @@ def test_the_command_records(stage: Stage, tmp_path: Path) -> None:
     result = batchgate("jobs", "record", str(file), *ASKED)
     assert (result.exit_code, result.stdout) == (0, f"recorded 3 jobs in {file}\n")
     assert len([*read_recording(file)]) == 3
+
+
+def test_the_command_replaces_names(stage: Stage, tmp_path: Path) -> None:
+    """And a replay of such a recording says that checks of names see replacements."""
+    some_jobs(stage)
+    file = tmp_path / "jobs.ndjson"
+    assert batchgate("jobs", "record", str(file), "--redact", *ASKED).exit_code == 0
+    assert [name for name in NAMES if name in file.read_text()] == []
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(UP_TO_THREE)
+    replayed = batchgate("policy", "replay", str(policy), "--jobs", str(file))
+    assert "names in the recording are replaced: checks of names see the replacements\n" in replayed.stdout
+    assert replayed.stdout.startswith("0 of 3 jobs would be decided otherwise")
 
 
 def test_a_failure_keeps_what_was_recorded(stage: Stage, tmp_path: Path) -> None:

@@ -422,6 +422,22 @@ def test_a_report_is_written_beside_the_answer(stage: Stage, tmp_path: Path) -> 
     assert [word for word in ("http://", "https://", "@import", "url(") if word in page] == []
 
 
+def test_a_report_that_can_not_be_written_costs_no_answer(stage: Stage, tmp_path: Path) -> None:
+    """It is printed first."""
+    stage.review(stage.create(2))
+    replayed = Replayed(stage, tmp_path)
+    asked = (
+        replayed.policies(CANCEL_ALL),
+        "--jobs",
+        str(replayed.file),
+        "--html",
+        str(tmp_path / "no" / "report.html"),
+    )
+    found = batchgate("policy", "replay", *asked)
+    assert (found.exit_code, found.stderr.endswith("No such file or directory\n")) == (1, True)
+    assert found.stdout.startswith("1 of 1 job would be decided otherwise")
+
+
 def test_a_report_of_no_jobs_is_one(tmp_path: Path) -> None:
     """An empty recording is no error."""
     replayed = Replayed(Stage(), tmp_path)

@@ -116,14 +116,14 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             found = _of_s3(aws, calls_per_second, suspended_date_survives, now)
         result = replaying.replay(found, loaded, other, source)
         show_notes([f"not replayed: {each}" for each in unread])
-        if html is not None:
-            from batchgate_cli.replay.report import page
-
-            html.write_text(page(result, now), encoding="utf-8")
         if output is Output.JSON:
             print(json.dumps(as_json(result), indent=2))
         else:
             show(result)
+        if html is not None:
+            from batchgate_cli.replay.report import page
+
+            html.write_text(page(result, now), encoding="utf-8")
         if fail_on is not None and _fails(result, fail_on):
             raise click.exceptions.Exit(Exit.CASE_FAILED)
 

@@ -19,6 +19,9 @@ from batchgate_cli.replay.instants import of_job
 
 TAGS_NOT_RECORDED: Final = Gap(Result.UNMEASURABLE, "the tags are not in the recording")
 
+_TEXT: Final = "utf-8-sig"
+"""UTF-8, with a byte order mark where a shell wrote one."""
+
 _DOCUMENT_AT_MOST: Final = 4_000_000
 """Characters of one job's document: far more than S3 reports of one."""
 
@@ -146,7 +149,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
     if str(path) == "-":
         yield sys.stdin
         return
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as opened:
+    with gzip.open(path, "rt", encoding=_TEXT) if path.suffix == ".gz" else path.open(encoding=_TEXT) as opened:
         yield opened
 
 
