@@ -55,7 +55,7 @@ def test_operators_see_that_the_gate_works(gate: DeployedGate, tmp_path: Path) -
     _, status = wait_for("the gate works", works)
     assert status["last_sweep"] is not None
     code, doctor = run(gate, tmp_path, "doctor", "--output", "json", credentials=operator)
-    # The local IAM allows SimulatePrincipalPolicy on all resources or none, and the operators' policy names three roles.
+    # The local IAM allows SimulatePrincipalPolicy on all resources or none, and the operators' policy names some roles.
     simulated = {"requester", "roles"}
     assert {each["check"] for each in doctor["checks"] if "not checked" in each["found"]} == simulated
     assert wrong(doctor) <= NOT_IN_THE_LOCAL_AWS | simulated | LEFT_BY_OTHER_TESTS, doctor
