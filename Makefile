@@ -127,8 +127,13 @@ model: ## Check the decision protocol exhaustively, and that each of its rules i
 	@python3 docs/protocol/check.py $(if $(QUICK),--quick) $(if $(TRACES),--traces)
 
 .PHONY: pictures
-pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate into build/dashboard.png (needs Chromium)
+pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate, and a replay's report, into build/ (needs Chromium)
 	@$(BIN)/python -m tests.docs.pictures.dashboard
+	@$(BIN)/python -m tests.docs.pictures.replay_report
+
+.PHONY: recordings
+recordings: $(DEV) ## Make the example recordings in docs/examples/replay anew (takes minutes)
+	$(BIN)/python docs/generate/recordings.py
 
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)

@@ -47,6 +47,7 @@ def imports_of(*arguments: str, folder: Path = CHECKOUT) -> set[str]:
         ("policy", "schema"),
         ("policy", "--help"),
         ("jobs", "held", "--help"),
+        ("jobs", "record", "--help"),
         ("redrive", "--help"),
         ("doctor", "--help"),
         ("status", "--help"),

@@ -10,6 +10,7 @@ import click
 
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import Json
+from batchgate_cli.commands import record
 from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, reported_errors, show_error
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.held_view import Sort
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 app = command_group(
     "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
 )
+
+app.add("record", epilog=record.EPILOG)(record.record)
 
 _PAGE = 500
 _WATCHED_EVERY = 5

@@ -13,7 +13,7 @@ from batchgate.jobs.model import DateSurvives, Json, job_from_printed
 from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
 from batchgate.policy.moments import parse_moment
-from batchgate_cli.commands import policy_compile, policy_diff, policy_simulate
+from batchgate_cli.commands import policy_compile, policy_diff, policy_simulate, replay
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.policy_file import LoadedPolicy
 
 app = command_group("Write, check and test policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP)
+
+app.add("replay", epilog=replay.EPILOG)(replay.replay)
 
 DEPLOYMENT = Path("cdk.json")
 

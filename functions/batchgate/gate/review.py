@@ -1,6 +1,9 @@
 """The review of one job, from its event to its announcement."""
 
+from collections.abc import Callable
 from datetime import timedelta
+
+from msgspec import Struct
 
 from batchgate.errors import (
     CircuitBreakerError,
@@ -80,10 +83,8 @@ def _decide(state: State | None, snapshot: JobSnapshot, policies: PolicySet, por
     """Evaluate the policies; then cancel, approve, hold or wait."""
     job = snapshot.job
     decision = evaluate(policies, state, snapshot, ports)
-    held = _held_time(state, decision, ports)
-    ends_after = _ends_after(decision)
-    expired = ends_after if ends_after is not None and held.may_end and held.counted >= ends_after else None
-    action = RequestedAction.CANCEL if expired is not None else requested_action(decision)
+    course = course_of(state, decision, is_paused=lambda: _is_paused(ports))
+    held, ends_after, expired, action = course.held, course.ends_after, course.expired, course.action
     block = _block(state, action, decision, job, ports)
     is_ungated = decision.facts.asks_for_confirmation is AsksForConfirmation.NO
     if is_ungated and (action is None or block in (Block.ADOPTION, Block.CONFLICTING_UPDATE)):
@@ -133,6 +134,37 @@ def _review_missing(ref: JobRef, state: State | None, ports: Ports, error: JobNo
 # --- What a decision leads to -------------------------------------------------------------------------
 
 
+class Course(Struct, frozen=True):
+    """What the policies ask for, whatever may block the gate.
+
+    Attributes:
+        action: The update; None for a hold, and where S3 is waited for.
+        held: How long the job has been held for known reasons.
+        ends_after: After how long of that it is cancelled; None for never, or where it is cancelled sooner.
+        expired: The same where that time is over, so that the job is cancelled now.
+    """
+
+    action: RequestedAction | None
+    held: HeldTime
+    ends_after: timedelta | None
+    expired: timedelta | None
+
+
+def course_of(state: State | None, decision: Decision, *, is_paused: Callable[[], bool]) -> Course:
+    """What a decision leads to, given how long the job was held before.
+
+    Args:
+        state: The job's state before this review.
+        decision: The policies' decision.
+        is_paused: Whether the gate is; asked only where it matters.
+    """
+    held = _held_time(state, decision, is_paused)
+    ends_after = _ends_after(decision)
+    expired = ends_after if ends_after is not None and held.may_end and held.counted >= ends_after else None
+    action = RequestedAction.CANCEL if expired is not None else requested_action(decision)
+    return Course(action, held, ends_after, expired)
+
+
 def requested_action(decision: Decision) -> RequestedAction | None:
     """The update that the verdict asks for; a job that does not ask for confirmation can only be cancelled."""
     asks = decision.facts.asks_for_confirmation is AsksForConfirmation.YES
@@ -157,14 +189,14 @@ def _ends_after(decision: Decision) -> timedelta | None:
     return None if cancels_later else _hold_limit(decision)
 
 
-def _held_time(state: State | None, decision: Decision, ports: Ports) -> HeldTime:
+def _held_time(state: State | None, decision: Decision, is_paused: Callable[[], bool]) -> HeldTime:
     """How long the job has been held for known reasons.
 
     Time in shadow mode, time left to people and time while the gate is paused do not count. Without a limit nothing
     counts, and the pause is not read.
     """
     may_count = _hold_limit(decision) is not None and decision.verdict is Verdict.HOLD and decision.may_expire
-    is_known = may_count and not _is_paused(ports)
+    is_known = may_count and not is_paused()
     return HeldTime.at(decision.facts.now, state, is_known=is_known, until=decision.until)
 
 

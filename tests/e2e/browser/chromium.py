@@ -30,17 +30,17 @@ def chromium() -> str | None:
 
 def draw(url: str, *options: str) -> None:
     """Have it show a page and end, as its options say."""
-    with _command(options, url) as command:
-        subprocess.run(command, check=True, capture_output=True)
+    with command(options, url) as line:
+        subprocess.run(line, check=True, capture_output=True)
 
 
 @contextmanager
 def showing(url: str, *options: str) -> Iterator[None]:
     """Have it show a page for the block."""
     with (
-        _command(options, url) as command,
+        command(options, url) as line,
         subprocess.Popen(
-            command,
+            line,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -54,7 +54,8 @@ def showing(url: str, *options: str) -> Iterator[None]:
 
 
 @contextmanager
-def _command(options: tuple[str, ...], url: str) -> Iterator[list[str]]:
+def command(options: tuple[str, ...], url: str) -> Iterator[list[str]]:
+    """The command line, with a profile of its own for the block."""
     found = chromium()
     if found is None:
         raise SystemExit(MISSING)

@@ -1,0 +1,158 @@
+"""`batchgate policy replay`: what a policy set would have done with jobs of the past."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+
+from batchgate.jobs.model import DateSurvives
+from batchgate_cli.exits import Exit, reported_errors, show_notes
+from batchgate_cli.groups import argument, option
+from batchgate_cli.operating.options import AwsOptions, GateOptions
+from batchgate_cli.output import Output, OutputOption
+
+if TYPE_CHECKING:
+    from batchgate_cli.replay.comparison import Replay
+    from batchgate_cli.replay.replaying import PastJob
+
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a job would be decided as --fail-on says."
+
+
+class FailOn(StrEnum):
+    """What makes the command fail."""
+
+    CHANGE = "change"
+    APPROVE = "approve"
+    CANCEL = "cancel"
+
+
+def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
+    paths: Annotated[
+        list[Path],
+        argument(metavar="PATH...", help="Policy files, or directories of them; together they are one policy set."),
+    ],
+    jobs: Annotated[
+        Path | None,
+        option(
+            metavar="FILE|-",
+            help="The jobs of a recording (`batchgate jobs record`), or as `aws s3control describe-job` prints them;"
+            " - reads standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    ledger: Annotated[
+        bool, option("--ledger", help="The jobs that the deployed gate reviewed, with the facts as it evaluated them.")
+    ] = False,
+    live: Annotated[
+        bool, option("--live", help="The jobs that S3 has now, read as `batchgate jobs record` does.")
+    ] = False,
+    against: Annotated[
+        list[Path] | None,
+        option(
+            metavar="PATH",
+            help="Compare with these policies instead of with what happened. Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, option(metavar="FILE", help="Also write a report, one page that needs no network.")
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        option(
+            metavar="WORD",
+            help="Exit with code 4 if the set changes any decision (change), or would approve (approve) or cancel"
+            " (cancel) a job that was not.",
+        ),
+    ] = None,
+    days: Annotated[int, option(metavar="NUMBER", help="With --ledger: jobs settled in the last so many days.")] = 90,
+    suspended_date_survives: Annotated[
+        DateSurvives,
+        option(metavar="WORD", help="unknown, true or false: the deployment's setting of this name."),
+    ] = DateSurvives.UNKNOWN,
+    calls_per_second: Annotated[
+        float, option(metavar="NUMBER", help="With --live: how often S3 is asked at most.")
+    ] = 10.0,
+    account_id: Annotated[str | None, option(metavar="ID", help="With --live: whose jobs.")] = None,
+    region: Annotated[str | None, option(metavar="REGION", help="With --ledger or --live: the Region.")] = None,
+    profile: Annotated[str | None, option(metavar="NAME", help="With --ledger or --live: the AWS profile.")] = None,
+    endpoint_url: Annotated[str | None, option(metavar="URL", help="With --live: S3 Control's endpoint.")] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what policies would have done with jobs of the past, and which of them they would decide otherwise.
+
+    Each job is evaluated at the instant at which it began to wait, and followed over its hold by the gate's own
+    functions: until its window opens, its grace or its hold ends, or S3 fails it. The result is compared with what
+    happened, or with other policies (--against). What a recording can't say is counted as not known. A policy set in
+    shadow mode is replayed as if enforced.
+    """
+    if sum((jobs is not None, ledger, live)) != 1:
+        raise click.UsageError("expected one of --jobs FILE, --ledger and --live")
+    with reported_errors():
+        from batchgate_cli.authoring import policy_file
+        from batchgate_cli.replay import replaying
+        from batchgate_cli.replay.replay_view import as_json, show
+
+        loaded = policy_file.load(paths)
+        other = policy_file.load(against) if against else None
+        now = datetime.now(UTC)
+        unread: list[str] = []
+        found: Iterator[PastJob]
+        if jobs is not None:
+            from batchgate_cli.replay.recording import read_recording
+
+            source = "standard input" if str(jobs) == "-" else jobs.name
+            found = replaying.recorded_jobs(read_recording(jobs), suspended_date_survives, now)
+        elif ledger:
+            source = f"the gate's ledger of the last {days} days"
+            found = _of_ledger(GateOptions(profile, region), timedelta(days=days), now, unread)
+        else:
+            source = "the jobs that S3 has"
+            aws = AwsOptions(profile, region, endpoint_url, account_id)
+            found = _of_s3(aws, calls_per_second, suspended_date_survives, now)
+        result = replaying.replay(found, loaded, other, source)
+        show_notes([f"not replayed: {each}" for each in unread])
+        if html is not None:
+            from batchgate_cli.replay.report import page
+
+            html.write_text(page(result, now), encoding="utf-8")
+        if output is Output.JSON:
+            print(json.dumps(as_json(result), indent=2))
+        else:
+            show(result)
+        if fail_on is not None and _fails(result, fail_on):
+            raise click.exceptions.Exit(Exit.CASE_FAILED)
+
+
+def _of_ledger(options: GateOptions, back: timedelta, now: datetime, unread: list[str]) -> "Iterator[PastJob]":
+    from batchgate_cli.operating.live_gate import find_gate
+    from batchgate_cli.replay.ledger_jobs import ledger_jobs
+
+    return ledger_jobs(find_gate(options).ledger, now - back, now, unread)
+
+
+def _of_s3(options: AwsOptions, pace: float, survives: DateSurvives, now: datetime) -> "Iterator[PastJob]":
+    from batchgate_cli.replay.recorder import jobs_of
+    from batchgate_cli.replay.recording import line_of, recorded_from
+    from batchgate_cli.replay.replaying import recorded_jobs
+
+    asked = jobs_of(options, pace)
+    documents = asked.documents(asked.listed())
+    recorded = (recorded_from(json.loads(line_of(each))) for each in documents if each is not None)
+    return recorded_jobs(recorded, survives, now)
+
+
+def _fails(result: "Replay", fail_on: FailOn) -> bool:
+    """Whether a decision of the kind is among the changes; one at another time only is none to approve or cancel."""
+    from batchgate_cli.replay.comparison import Change
+    from batchgate_cli.replay.course import End
+
+    if fail_on is FailOn.CHANGE:
+        return bool(result.changed)
+    end = End.APPROVED if fail_on is FailOn.APPROVE else End.CANCELLED
+    others = (Change.OTHERWISE, Change.WITHOUT_PEOPLE)
+    return any(row.change in others and row.after.end is end for row in result.changed)
