@@ -14,7 +14,7 @@ from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate_cli.authoring.comparison.clauses import MET, Numbers, approval_checks, clauses_of
 from batchgate_cli.authoring.comparison.draft import Draft, Example, finished
-from batchgate_cli.authoring.comparison.search import Budget, Outcome, SpentError, Votes, find
+from batchgate_cli.authoring.comparison.search import Budget, Outcome, SpentError, Votes, find, is_possible
 from batchgate_cli.authoring.comparison.space import Option, Space, Universe, universe_of
 
 MORE_PERMISSIVE: Final = (
@@ -32,6 +32,9 @@ DIRECTIONS: Final = (*MORE_PERMISSIVE, *MORE_CAUTIOUS)
 
 JOBS_TRIED: Final = 3_000
 """How many generated jobs are tried where a search could not decide."""
+
+HUNTED_VOTES_AT_MOST: Final = 300_000
+"""Fewer jobs are tried of sets so large that this many votes are worked out before."""
 
 APPROVED_JOBS_TRIED: Final = 300
 """How many jobs that people have approved are tried where rules about people changed."""
@@ -111,7 +114,7 @@ class _Comparer:
     def compared(self) -> Comparison:
         if not self.votes.old and not self.votes.new:
             changes = [Change(before, after, Outcome.NONE) for before, after in DIRECTIONS]
-            universe = Universe([], set(), self.start, self.start, has_clock=False)
+            universe = Universe([], set(), set(), uncertain=False, first=self.start, last=self.start, has_clock=False)
         else:
             universe = universe_of(self.numbers, self.start)
             changes = [self._searched(universe, before, after) for before, after in DIRECTIONS]
@@ -130,8 +133,8 @@ class _Comparer:
         )
 
     def _searched(self, universe: Universe, before: Verdict, after: Verdict) -> Change:
-        budget = Budget() if self.steps is None else Budget(self.steps)
-        surely_none = not universe.gaps
+        budget = self._budget()
+        surely_none = not universe.uncertain
         try:
             for space in universe.spaces:
                 found = find(space, self.numbers.count, self.votes, before, after, budget)
@@ -141,9 +144,15 @@ class _Comparer:
                         return self._simplified(change)
                     self.mistaken += 1
                     surely_none = False
+                if surely_none and universe.gaps:
+                    again = self._budget()
+                    surely_none = not is_possible(space, self.numbers.count, self.votes, before, after, again)
         except SpentError:
             surely_none = False
         return Change(before, after, Outcome.NONE if surely_none else Outcome.UNDECIDED)
+
+    def _budget(self) -> Budget:
+        return Budget() if self.steps is None else Budget(self.steps)
 
     def _change(self, example: Example) -> Change | None:
         """What the evaluation makes of a job; None where both verdicts are the same."""
@@ -175,7 +184,9 @@ class _Comparer:
         """The same changes, where undecided with an example if one turns up among random jobs."""
         found = {(each.before, each.after): each for each in changes if each.outcome is not Outcome.UNDECIDED}
         random = Random(0)  # noqa: S311 - the same jobs each time
-        for _ in range(JOBS_TRIED):
+        clauses = len(self.votes.shared) + len(self.votes.old) + len(self.votes.new)
+        tried = min(JOBS_TRIED, HUNTED_VOTES_AT_MOST // clauses)
+        for _ in range(tried):
             if len(found) == len(DIRECTIONS):
                 break
             space, options = _random_options(universe.spaces, random)
@@ -184,7 +195,7 @@ class _Comparer:
                 change = self._change(_example(space, options))
                 if change:
                     found.setdefault((change.before, change.after), self._simplified(change))
-        return [found.get((each.before, each.after), replace(each, tried=JOBS_TRIED)) for each in changes]
+        return [found.get((each.before, each.after), replace(each, tried=tried)) for each in changes]
 
     def _expected(self, space: Space, options: Sequence[Option]) -> tuple[Verdict, Verdict]:
         """The verdicts that choices come to, by the clauses."""
