@@ -56,7 +56,6 @@ Tests = Sequence[tuple[int, Test]]
 REGIONS: Final = ("eu-central-1", "us-east-1", "eu-west-1", "us-west-2", "ap-southeast-2", "ap-northeast-1",
                   "sa-east-1", "ca-central-1", "cn-north-1", "us-gov-west-1")  # fmt: skip
 ACCOUNT: Final = "111122223333"
-_NO_BUCKET: Final = "arn:{partition}:s3:{region}:{account}:accesspoint/example"
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _EDGE: Final = some_of(_LOWER)[0]
 _INNER: Final = some_of(_LOWER + ".-")
@@ -276,7 +275,7 @@ class _Builder:
         some = dict.fromkeys(atom.patterns for atom in atoms(tests) if isinstance(atom, Matches))
         filled = [[shape(pattern) for pattern in filled_in(each, self.context)] for each in some]
         liked = ["example-bucket", *self._instances(tests)]
-        result = text_regions(filled, [_BUCKET], liked, lambda text: not isinstance(bucket_name(text), NoBucket))
+        result = text_regions(filled, [_BUCKET], liked, _names_bucket)
         if not result.complete:
             self.context.note("patterns of buckets")
         return list(result.texts.values())
@@ -345,8 +344,7 @@ class _Builder:
             yield value, value
 
     def _no_bucket(self) -> str:
-        draft = self.draft
-        return _NO_BUCKET.format(partition=draft.partition, region=draft.region, account=draft.account)
+        return f"arn:{self.draft.partition}:s3:{REGIONS[0]}:{ACCOUNT}:accesspoint/example"
 
     def _graces(self) -> Variable:
         graces = self.known.graces
@@ -415,7 +413,7 @@ class _Builder:
         named = {measure.path.partition(".")[0] for measure in self.by_measure if isinstance(measure, Parameter)}
         domain = some_of(_LOWER + _LOWER.upper())
         tested = [[shape(pattern) for pattern in filled_in(each, self.context)] for each in dict.fromkeys(some)]
-        others = text_regions(tested, [domain], (), lambda text: text not in KNOWN_OPERATIONS)
+        others = text_regions(tested, [domain], (), _is_unknown_operation)
         if not others.searched:
             self.context.note("patterns of operations")
             self.universe.uncertain = True
@@ -501,7 +499,7 @@ class _Builder:
                 (*shape(f"arn:{self.draft.partition}:s3"), ANYTHING, *shape(":"), ANYTHING),
             ],
             (self._no_bucket(), *(f"{each}/path" for each in liked)),
-            lambda text: not _names_bucket(text),
+            _names_no_bucket,
         )
         if not (found.complete and others.complete):
             self.context.note("patterns of ARNs")
@@ -631,6 +629,14 @@ def _as_result(held: Held) -> int:
 
 def _names_bucket(text: str) -> bool:
     return not isinstance(bucket_name(text), NoBucket)
+
+
+def _names_no_bucket(text: str) -> bool:
+    return not _names_bucket(text)
+
+
+def _is_unknown_operation(text: str) -> bool:
+    return text not in KNOWN_OPERATIONS
 
 
 def _below(value: Json, path: tuple[str, ...]) -> Json:
