@@ -40,6 +40,7 @@ APPROVED_JOBS_TRIED: Final = 300
 """How many jobs that people have approved are tried where rules about people changed."""
 
 _TRIES: Final = 20
+_TOO_MANY: Final = "more combinations of values than a search tries"
 
 
 class Change(Struct, frozen=True):
@@ -73,7 +74,7 @@ class Comparison(Struct, frozen=True):
         changes: One for each of `DIRECTIONS`, of jobs that nobody has approved.
         with_approvals: Those that were found for jobs that people have approved, by trying only.
         tried_with_approvals: How many jobs were tried; 0 where no rule about people changed.
-        gaps: Why a search that found nothing proves nothing.
+        gaps: Why a search that found nothing proves nothing, where one is not decided.
         as_if_enforced: Both sets are in shadow mode, so their verdicts are compared as if they were not.
         first, last: The instants that were considered; None where no check is of the clock.
         mistaken: Jobs that a search found and the evaluation decided otherwise.
@@ -110,6 +111,7 @@ class _Comparer:
         self.votes = Votes.of(*both)
         self.start = start.replace(microsecond=0)
         self.mistaken = 0
+        self.spent = False
 
     def compared(self) -> Comparison:
         if not self.votes.old and not self.votes.new:
@@ -121,11 +123,13 @@ class _Comparer:
             if any(change.outcome is Outcome.UNDECIDED for change in changes):
                 changes = self._hunted(universe, changes)
         with_approvals, tried = self._with_approvals(universe)
+        is_undecided = any(change.outcome is Outcome.UNDECIDED for change in changes)
+        reasons = universe.gaps | ({_TOO_MANY} if self.spent else set[str]())
         return Comparison(
             changes=tuple(changes),
             with_approvals=tuple(with_approvals),
             tried_with_approvals=tried,
-            gaps=tuple(sorted(universe.gaps)),
+            gaps=tuple(sorted(reasons)) if is_undecided else (),
             as_if_enforced=self.as_if_enforced,
             first=universe.first if universe.has_clock else None,
             last=universe.last if universe.has_clock else None,
@@ -148,7 +152,7 @@ class _Comparer:
                     again = self._budget()
                     surely_none = not is_possible(space, self.numbers.count, self.votes, before, after, again)
         except SpentError:
-            surely_none = False
+            self.spent, surely_none = True, False
         return Change(before, after, Outcome.NONE if surely_none else Outcome.UNDECIDED)
 
     def _budget(self) -> Budget:
