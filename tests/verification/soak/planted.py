@@ -28,7 +28,7 @@ from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.handlers import api
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
 from batchgate.policy import evaluate
-from batchgate.policy.checks import ANYBODY, ManualApproval
+from batchgate.policy.checks import ManualApproval
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.evidence import evidence_of
@@ -559,24 +559,21 @@ def count_one_person_twice(patch: pytest.MonkeyPatch) -> None:
 @plant
 def count_whoever_calls(patch: pytest.MonkeyPatch) -> None:
     """Who may call the API may approve."""
-    _count_unless(patch, lambda asked: replace(asked, by=ANYBODY))
+    why_not: Any = ManualApproval._why_not
+    patch.setattr(ManualApproval, "_why_not", lambda self, arn, facts, _: why_not(self, arn, facts, lambda *_: True))
 
 
 @plant
 def count_the_requester(patch: pytest.MonkeyPatch) -> None:
     """Who created the job is as good as others."""
-    _count_unless(patch, lambda asked: replace(asked, not_requester=False))
+    why_not: Any = ManualApproval._why_not
+    patch.setattr(ManualApproval, "_why_not", lambda self, *args: why_not(replace(self, not_requester=False), *args))
 
 
 @plant
 def count_while_nobody_knows_the_requester(patch: pytest.MonkeyPatch) -> None:
     """It will have been somebody else."""
     patch.setattr(ManualApproval, "requester_unknown", lambda self, facts: "")
-
-
-def _count_unless(patch: pytest.MonkeyPatch, asked: Callable[[ManualApproval], ManualApproval]) -> None:
-    why_not: Any = ManualApproval.why_not
-    patch.setattr(ManualApproval, "why_not", lambda self, arn, facts: why_not(asked(self), arn, facts))
 
 
 @plant

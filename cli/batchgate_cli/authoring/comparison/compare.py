@@ -14,7 +14,7 @@ from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate_cli.authoring.comparison.clauses import MET, Numbers, approval_checks, clauses_of
 from batchgate_cli.authoring.comparison.draft import Draft, Example, finished
-from batchgate_cli.authoring.comparison.search import Budget, Outcome, SpentError, Votes, find
+from batchgate_cli.authoring.comparison.search import Budget, Outcome, SpentError, Votes, find, is_possible
 from batchgate_cli.authoring.comparison.space import Option, Space, Universe, universe_of
 
 MORE_PERMISSIVE: Final = (
@@ -33,10 +33,14 @@ DIRECTIONS: Final = (*MORE_PERMISSIVE, *MORE_CAUTIOUS)
 JOBS_TRIED: Final = 3_000
 """How many generated jobs are tried where a search could not decide."""
 
+HUNTED_VOTES_AT_MOST: Final = 300_000
+"""Fewer jobs are tried of sets so large that this many votes are worked out before."""
+
 APPROVED_JOBS_TRIED: Final = 300
 """How many jobs that people have approved are tried where rules about people changed."""
 
 _TRIES: Final = 20
+_TOO_MANY: Final = "more combinations of values than a search tries"
 
 
 class Change(Struct, frozen=True):
@@ -70,7 +74,7 @@ class Comparison(Struct, frozen=True):
         changes: One for each of `DIRECTIONS`, of jobs that nobody has approved.
         with_approvals: Those that were found for jobs that people have approved, by trying only.
         tried_with_approvals: How many jobs were tried; 0 where no rule about people changed.
-        gaps: Why a search that found nothing proves nothing.
+        gaps: Why a search that found nothing proves nothing, where one is not decided.
         as_if_enforced: Both sets are in shadow mode, so their verdicts are compared as if they were not.
         first, last: The instants that were considered; None where no check is of the clock.
         mistaken: Jobs that a search found and the evaluation decided otherwise.
@@ -107,22 +111,25 @@ class _Comparer:
         self.votes = Votes.of(*both)
         self.start = start.replace(microsecond=0)
         self.mistaken = 0
+        self.spent = False
 
     def compared(self) -> Comparison:
         if not self.votes.old and not self.votes.new:
             changes = [Change(before, after, Outcome.NONE) for before, after in DIRECTIONS]
-            universe = Universe([], set(), self.start, self.start, has_clock=False)
+            universe = Universe([], set(), set(), uncertain=False, first=self.start, last=self.start, has_clock=False)
         else:
             universe = universe_of(self.numbers, self.start)
             changes = [self._searched(universe, before, after) for before, after in DIRECTIONS]
             if any(change.outcome is Outcome.UNDECIDED for change in changes):
                 changes = self._hunted(universe, changes)
         with_approvals, tried = self._with_approvals(universe)
+        is_undecided = any(change.outcome is Outcome.UNDECIDED for change in changes)
+        reasons = universe.gaps | ({_TOO_MANY} if self.spent else set[str]())
         return Comparison(
             changes=tuple(changes),
             with_approvals=tuple(with_approvals),
             tried_with_approvals=tried,
-            gaps=tuple(sorted(universe.gaps)),
+            gaps=tuple(sorted(reasons)) if is_undecided else (),
             as_if_enforced=self.as_if_enforced,
             first=universe.first if universe.has_clock else None,
             last=universe.last if universe.has_clock else None,
@@ -130,8 +137,8 @@ class _Comparer:
         )
 
     def _searched(self, universe: Universe, before: Verdict, after: Verdict) -> Change:
-        budget = Budget() if self.steps is None else Budget(self.steps)
-        surely_none = not universe.gaps
+        budget = self._budget()
+        surely_none = not universe.uncertain
         try:
             for space in universe.spaces:
                 found = find(space, self.numbers.count, self.votes, before, after, budget)
@@ -141,9 +148,15 @@ class _Comparer:
                         return self._simplified(change)
                     self.mistaken += 1
                     surely_none = False
+                if surely_none and universe.gaps:
+                    again = self._budget()
+                    surely_none = not is_possible(space, self.numbers.count, self.votes, before, after, again)
         except SpentError:
-            surely_none = False
+            self.spent, surely_none = True, False
         return Change(before, after, Outcome.NONE if surely_none else Outcome.UNDECIDED)
+
+    def _budget(self) -> Budget:
+        return Budget() if self.steps is None else Budget(self.steps)
 
     def _change(self, example: Example) -> Change | None:
         """What the evaluation makes of a job; None where both verdicts are the same."""
@@ -175,7 +188,9 @@ class _Comparer:
         """The same changes, where undecided with an example if one turns up among random jobs."""
         found = {(each.before, each.after): each for each in changes if each.outcome is not Outcome.UNDECIDED}
         random = Random(0)  # noqa: S311 - the same jobs each time
-        for _ in range(JOBS_TRIED):
+        clauses = len(self.votes.shared) + len(self.votes.old) + len(self.votes.new)
+        tried = min(JOBS_TRIED, HUNTED_VOTES_AT_MOST // clauses)
+        for _ in range(tried):
             if len(found) == len(DIRECTIONS):
                 break
             space, options = _random_options(universe.spaces, random)
@@ -184,7 +199,7 @@ class _Comparer:
                 change = self._change(_example(space, options))
                 if change:
                     found.setdefault((change.before, change.after), self._simplified(change))
-        return [found.get((each.before, each.after), replace(each, tried=JOBS_TRIED)) for each in changes]
+        return [found.get((each.before, each.after), replace(each, tried=tried)) for each in changes]
 
     def _expected(self, space: Space, options: Sequence[Option]) -> tuple[Verdict, Verdict]:
         """The verdicts that choices come to, by the clauses."""

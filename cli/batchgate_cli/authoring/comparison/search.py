@@ -14,8 +14,8 @@ from msgspec import Struct
 from batchgate_cli.authoring.comparison.clauses import MET, VIOLATED, Clause
 from batchgate_cli.authoring.comparison.space import Option, Space, Variable
 
-STEPS_AT_MOST: Final = 20_000
-"""Assignments that are tried for one pair of verdicts before it is left undecided."""
+VOTES_AT_MOST: Final = 100_000
+"""How many votes are worked out for one pair of verdicts before it is left undecided."""
 
 
 class Outcome(StrEnum):
@@ -45,18 +45,18 @@ class Votes(Struct, frozen=True):
 
 
 class Budget:
-    """How many more assignments may be tried."""
+    """How many more votes may be worked out."""
 
-    def __init__(self, steps: int = STEPS_AT_MOST) -> None:
-        self.left = steps
+    def __init__(self, votes: int = VOTES_AT_MOST) -> None:
+        self.left = votes
 
-    def spend(self) -> None:
-        """Count one.
+    def spend(self, votes: int) -> None:
+        """Count some.
 
         Raises:
             SpentError: There are none left.
         """
-        self.left -= 1
+        self.left -= votes
         if self.left < 0:
             raise SpentError
 
@@ -73,12 +73,16 @@ def find(space: Space, count: int, votes: Votes, before: int, after: int, budget
     Raises:
         SpentError: The budget is spent before all was tried.
     """
-    is_laxer = after < before
-    higher, lower = (votes.old, votes.new) if is_laxer else (votes.new, votes.old)
-    if not higher:
-        return
-    search = _Search(space, count, votes.shared, higher, lower, max(before, after), min(before, after), budget)
-    yield from search.all()
+    yield from _Search(space, count, votes, before, after, budget, exact=True).all()
+
+
+def is_possible(space: Space, count: int, votes: Votes, before: int, after: int, budget: Budget) -> bool:
+    """Whether there may be such choices, if what is not known completely could come to anything.
+
+    Raises:
+        SpentError: The budget is spent before all was tried.
+    """
+    return next(_Search(space, count, votes, before, after, budget, exact=False).all(), None) is not None
 
 
 class _State(Struct):
@@ -93,6 +97,8 @@ class _State(Struct):
 class _Search:
     """One pair of verdicts in one space: some clause of `higher` votes `top`, all others at most what they may.
 
+    Not `exact`: variables whose options are not all known are not tried; what depends on them may come to anything.
+
     Clauses are numbered: those of `higher` first, then those of `lower`, which both sets share or only the other has.
     """
 
@@ -100,17 +106,18 @@ class _Search:
         self,
         space: Space,
         count: int,
-        shared: Sequence[Clause],
-        higher: Sequence[Clause],
-        lower: Sequence[Clause],
-        top: int,
-        bottom: int,
+        votes: Votes,
+        before: int,
+        after: int,
         budget: Budget,
+        *,
+        exact: bool,
     ) -> None:
-        self.clauses = [*higher, *shared, *lower]
+        higher, lower = (votes.old, votes.new) if after < before else (votes.new, votes.old)
+        self.top, self.bottom, self.budget, self.exact = max(before, after), min(before, after), budget, exact
+        self.clauses = [*higher, *votes.shared, *lower]
         self.of_higher = range(len(higher))
         self.of_lower = range(len(higher), len(self.clauses))
-        self.top, self.bottom, self.budget = top, bottom, budget
         self.by_check: list[list[int]] = [[] for _ in range(count)]
         for number, clause in enumerate(self.clauses):
             for check in clause.checks:
@@ -119,9 +126,11 @@ class _Search:
         for check, result in space.fixed.items():
             low[check] = high[check] = result
         for variable in space.variables:
-            _bound(variable, low, high)
-        votes = [clause.votes(low, high) for clause in self.clauses]
-        self.start = _State(low, high, [least for least, _ in votes], [most for _, most in votes], space.variables, ())
+            self._bound(variable, low, high)
+        all_votes = [clause.votes(low, high) for clause in self.clauses]
+        self.start = _State(
+            low, high, [least for least, _ in all_votes], [most for _, most in all_votes], space.variables, ()
+        )
 
     def all(self) -> Iterator[list[Option]]:
         for culprit in self.of_higher:
@@ -136,13 +145,14 @@ class _Search:
             yield [*state.chosen]
             return
         asked = self.clauses[open_clause].checks
-        touching = [each for each in state.waiting if not asked.isdisjoint(each.checks)]
-        if not touching:  # all that it depends on is assigned, and still it may vote one way or the other
+        touching = [each for each in state.waiting if self._is_tried(each) and not asked.isdisjoint(each.checks)]
+        if not touching:
+            if not self.exact:  # it depends on what is not known completely
+                yield [*state.chosen]
             return
         variable = min(touching, key=lambda each: len(each.options))
         rest = tuple(each for each in state.waiting if each is not variable)
         for option in variable.options:
-            self.budget.spend()
             yield from self._below(self._assigned(state, variable, option, rest), culprit)
 
     def _is_possible(self, state: _State, culprit: int) -> bool:
@@ -174,16 +184,22 @@ class _Search:
         for check, result in option.results.items():
             low[check] = high[check] = result
         for each in option.then:
-            _bound(each, low, high)
-        for number in {number for check in variable.checks for number in self.by_check[check]}:
+            self._bound(each, low, high)
+        affected = {number for check in variable.checks for number in self.by_check[check]}
+        self.budget.spend(1 + len(affected))
+        for number in affected:
             least[number], most[number] = self.clauses[number].votes(low, high)
         return _State(low, high, least, most, (*option.then, *rest), (*state.chosen, option))
 
+    def _bound(self, variable: Variable, low: list[int], high: list[int]) -> None:
+        """What each check may come to by any of the variable's options, where those say it themselves."""
+        if not self._is_tried(variable):
+            for check in variable.checks:
+                low[check], high[check] = MET, VIOLATED
+        elif not any(option.then for option in variable.options):
+            for check in variable.checks:
+                results = {option.results[check] for option in variable.options}
+                low[check], high[check] = min(results), max(results)
 
-def _bound(variable: Variable, low: list[int], high: list[int]) -> None:
-    """What each check may come to by any of the variable's options that says so itself."""
-    if any(option.then for option in variable.options):
-        return
-    for check in variable.checks:
-        results = {option.results[check] for option in variable.options}
-        low[check], high[check] = min(results), max(results)
+    def _is_tried(self, variable: Variable) -> bool:
+        return self.exact or variable.complete

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from batchgate.jobs.arns import NoBucket, bucket_name
 from batchgate.jobs.model import KNOWN_OPERATIONS, Json, job_from_printed
@@ -55,7 +56,6 @@ Tests = Sequence[tuple[int, Test]]
 REGIONS: Final = ("eu-central-1", "us-east-1", "eu-west-1", "us-west-2", "ap-southeast-2", "ap-northeast-1",
                   "sa-east-1", "ca-central-1", "cn-north-1", "us-gov-west-1")  # fmt: skip
 ACCOUNT: Final = "111122223333"
-_NO_BUCKET: Final = "arn:{partition}:s3:{region}:{account}:accesspoint/example"
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _EDGE: Final = some_of(_LOWER)[0]
 _INNER: Final = some_of(_LOWER + ".-")
@@ -80,10 +80,16 @@ class Option(Struct, frozen=True):
 
 
 class Variable(Struct, frozen=True, eq=False):
-    """What a job can have in one respect; `checks` are all that depend on it, also by what follows from its values."""
+    """What a job can have in one respect.
+
+    Attributes:
+        checks: All that depend on it, also by what follows from its values.
+        complete: Whether there is surely an option for each combination of results.
+    """
 
     options: tuple[Option, ...]
     checks: frozenset[int]
+    complete: bool = True
 
 
 class Space(Struct, frozen=True):
@@ -104,13 +110,16 @@ class Universe(Struct):
     """All spaces, and what was not covered by them.
 
     Attributes:
-        gaps: What could not be worked out completely, in words; where there is any, that a search finds nothing
-            proves nothing.
+        gaps: What could not be worked out completely, in words.
+        overlapping: The checks whose results may depend on which account a job has.
+        uncertain: Whether there may be jobs in no space, so that no search proves anything.
         first, last: The instants that were considered, where any check is of the clock.
     """
 
     spaces: list[Space]
     gaps: set[str]
+    overlapping: set[int]
+    uncertain: bool
     first: datetime
     last: datetime
     has_clock: bool
@@ -127,15 +136,18 @@ def universe_of(known: Numbers, start: datetime) -> Universe:
         by_measure.setdefault(check.measure, []).append((number, check.test))
     has_clock = any(isinstance(measure, Clock) for measure in by_measure)
     last = start + timedelta(days=DAYS_AHEAD)
-    universe = Universe([], set(), start, last, has_clock)
-    for tests in by_measure.values():
+    universe = Universe([], set(), set(), uncertain=False, first=start, last=last, has_clock=has_clock)
+    for measure, tests in by_measure.items():
         context = Context(_facts(Draft("aws", REGIONS[0], ACCOUNT, start, start)))
         note_placeholders([test for _, test in tests], context)
-        universe.gaps |= context.gaps
+        if context.gaps:
+            universe.gaps |= context.gaps
+            universe.overlapping.update(number for number, _ in tests)
+            universe.uncertain |= isinstance(measure, FromArn)
     grace = max(known.graces, default=timedelta(0))
     created = start - grace - timedelta(hours=1)
     needs_creation = any(getattr(measure, "since_creation", False) for measure in by_measure)
-    for region, account in _places(by_measure, universe.gaps):
+    for region, account in _places(by_measure, universe):
         for creation in (created, None) if needs_creation else (created,):
             builder = _Builder(known, by_measure, universe, _draft(region, account, start, creation))
             universe.spaces.append(builder.space())
@@ -154,7 +166,7 @@ def _facts(draft: Draft) -> JobFacts:
     return gather_facts(job_from_printed(finished(draft).job), draft.now)
 
 
-def _places(by_measure: Mapping[Measure, Tests], gaps: set[str]) -> list[tuple[str, str]]:
+def _places(by_measure: Mapping[Measure, Tests], universe: Universe) -> list[tuple[str, str]]:
     """A Region and an account for each combination of results."""
 
     def found(kind: str, domain: Texts, liked: Sequence[str]) -> list[str]:
@@ -163,7 +175,8 @@ def _places(by_measure: Mapping[Measure, Tests], gaps: set[str]) -> list[tuple[s
         tests = [[shape(pattern) for pattern in each] for each in dict.fromkeys(some)]
         result = text_regions(tests, [domain], liked)
         if not result.complete:
-            gaps.add(f"patterns of the {kind}")
+            universe.gaps.add(f"patterns of the {kind}")
+            universe.uncertain = True
         return list(result.texts.values())
 
     return [
@@ -197,13 +210,11 @@ class _Builder:
         yield self._clock()
         yield self._numbers(Simple("total_tasks"), 1, (1 << 53), 1000, _put_tasks, _put_no_tasks)
         yield self._numbers(Simple("priority"), 0, 2_147_483_647, 10, partial(_put_member, "Priority"), None)
-        yield self._text("description", "Description", [(ANYTHING,)], ("Nightly job",))
-        yield self._text(
-            "role",
-            "RoleArn",
-            [(*shape(f"arn:{self.draft.partition}:iam::"), *_ACCOUNT, *shape(":role/"), _ONE, ANYTHING)],
-            (f"arn:{self.draft.partition}:iam::{self.draft.account}:role/batch-operations",),
-        )
+        yield self._covered(lambda: self._text("description", "Description", [(ANYTHING,)], ("Nightly job",)))
+        partition = self.draft.partition
+        roles = (*shape(f"arn:{partition}:iam::"), *_ACCOUNT, *shape(":role/"), _ONE, ANYTHING)
+        usual = (f"arn:{partition}:iam::{self.draft.account}:role/batch-operations",)
+        yield self._covered(lambda: self._text("role", "RoleArn", [roles], usual))
         yield self._tags()
         yield self._report()
         yield self._manifest()
@@ -215,6 +226,13 @@ class _Builder:
             partial(_put_field, "object_bytes"),
             partial(_put_field, "object_bytes", None),
         )
+
+    def _covered(self, made: Callable[[], Variable]) -> Variable:
+        """A variable, and whether its options are all that there are."""
+        noted = self.context.noted
+        variable = made()
+        is_complete = self.context.noted == noted and self.universe.overlapping.isdisjoint(variable.checks)
+        return variable if is_complete else replace(variable, complete=False)
 
     # --- results ---
 
@@ -257,9 +275,9 @@ class _Builder:
         some = dict.fromkeys(atom.patterns for atom in atoms(tests) if isinstance(atom, Matches))
         filled = [[shape(pattern) for pattern in filled_in(each, self.context)] for each in some]
         liked = ["example-bucket", *self._instances(tests)]
-        result = text_regions(filled, [_BUCKET], liked, lambda text: not isinstance(bucket_name(text), NoBucket))
+        result = text_regions(filled, [_BUCKET], liked, _names_bucket)
         if not result.complete:
-            self.context.gaps.add("patterns of buckets")
+            self.context.note("patterns of buckets")
         return list(result.texts.values())
 
     def _instances(self, tests: Sequence[Test]) -> list[str]:
@@ -272,7 +290,7 @@ class _Builder:
 
     def _tags(self) -> Variable:
         keys = {measure.key: tests for measure, tests in self.by_measure.items() if isinstance(measure, Tag)}
-        each = [self._tag(key, tests) for key, tests in keys.items()]
+        each = [self._covered(partial(self._tag, key, tests)) for key, tests in keys.items()]
         everything = [test for tests in keys.values() for test in tests]
         options = [Option({}, (), tuple(each)), Option(self._results(everything, _GAP), (_put_no_tags,))]
         return _variable(options if keys else [])
@@ -289,13 +307,8 @@ class _Builder:
         shapes = request_shape("Report").members
         for name, of_name in tests.items():
             if name:
-                member = _REPORT_MEMBERS[name]
-                choices = self._report_values(name, shapes[member], of_name)
-                options = [
-                    Option(self._results(of_name, fact), (partial(_put_report, member, value),))
-                    for value, fact in choices
-                ]
-                members.append(_variable(options))
+                form = shapes[_REPORT_MEMBERS[name]]
+                members.append(self._covered(partial(self._report_member, name, form, of_name)))
         report: dict[str, Json] = {} if "enabled" in tests else {"Enabled": True}
         present = Option(
             self._results(tests.get("", ()), {}),
@@ -304,6 +317,12 @@ class _Builder:
         )
         everything = [each for some in tests.values() for each in some]
         return _variable([present, Option(self._results(everything, None), (partial(_put_member, "Report", None),))])
+
+    def _report_member(self, name: str, form: Shape, tests: Tests) -> Variable:
+        return _variable(
+            Option(self._results(tests, fact), (partial(_put_report, _REPORT_MEMBERS[name], value),))
+            for value, fact in self._report_values(name, form, tests)
+        )
 
     def _report_values(self, name: str, form: Shape, tests: Tests) -> Iterator[tuple[Json, object]]:
         asked = [test for _, test in tests]
@@ -325,8 +344,7 @@ class _Builder:
             yield value, value
 
     def _no_bucket(self) -> str:
-        draft = self.draft
-        return _NO_BUCKET.format(partition=draft.partition, region=draft.region, account=draft.account)
+        return f"arn:{self.draft.partition}:s3:{REGIONS[0]}:{ACCOUNT}:accesspoint/example"
 
     def _graces(self) -> Variable:
         graces = self.known.graces
@@ -395,9 +413,10 @@ class _Builder:
         named = {measure.path.partition(".")[0] for measure in self.by_measure if isinstance(measure, Parameter)}
         domain = some_of(_LOWER + _LOWER.upper())
         tested = [[shape(pattern) for pattern in filled_in(each, self.context)] for each in dict.fromkeys(some)]
-        others = text_regions(tested, [domain], (), lambda text: text not in KNOWN_OPERATIONS)
+        others = text_regions(tested, [domain], (), _is_unknown_operation)
         if not others.searched:
-            self.context.gaps.add("patterns of operations")
+            self.context.note("patterns of operations")
+            self.universe.uncertain = True
         return list(dict.fromkeys([
             *liked, *sorted(literal | named | {*self.known.operations}), *others.texts.values()
         ]))  # fmt: skip
@@ -406,15 +425,14 @@ class _Builder:
         self, operation: str, measures: Sequence[tuple[Parameter, Tests]], destinations: Tests
     ) -> Iterator[Variable]:
         form = request_shape("Operation").members.get(operation)
-        if measures and form is None:
-            self.context.gaps.add("parameters of an operation that this version does not know")
         grouped: dict[str, list[tuple[Parameter, Tests]]] = {}
         for measure, tests in measures:
             grouped.setdefault(measure.path.split(".")[1], []).append((measure, tests))
         if destinations or (operation == _COPY and _TARGET in grouped):
-            yield self._arn(grouped.pop(_TARGET, []), destinations, partial(_put_parameter, _TARGET))
+            put = partial(_put_parameter, _TARGET)
+            yield self._covered(partial(self._arn, grouped.pop(_TARGET, []), destinations, put))
         for name, some in grouped.items():
-            yield self._member(form, name, some, 1, partial(_put_parameter, name))
+            yield self._covered(partial(self._member, form, name, some, 1, partial(_put_parameter, name)))
 
     def _member(
         self,
@@ -437,6 +455,8 @@ class _Builder:
             for number, _ in tests
         }
         own = form.members.get(name) if form is not None else None
+        if own is None:
+            self.context.note("parameters of an operation that this version does not know")
         options: list[Option] = []
         for region in regions(own or guessed(asks), asks, self.context):
             results = {number: _as_result(held) for number, held in region.results.items()}
@@ -468,7 +488,7 @@ class _Builder:
         ]
         both = [pattern for some in (*atoms_of_arn, *of_names) for pattern in some]
         if atoms_of_arn and of_names and any(map(has_placeholder, both)):
-            self.context.gaps.add("patterns with ${...} that overlap with others")
+            self.context.note("patterns with ${...} that overlap with others")
         liked = [f"{prefix}{name}" for name in ("example-bucket", *self._instances([test for _, test in buckets]))]
         liked += self._instances([test for _, test in of_arn])
         found = text_regions(shapes, [(*shape(prefix), *_BUCKET)], liked, _names_bucket)
@@ -479,10 +499,10 @@ class _Builder:
                 (*shape(f"arn:{self.draft.partition}:s3"), ANYTHING, *shape(":"), ANYTHING),
             ],
             (self._no_bucket(), *(f"{each}/path" for each in liked)),
-            lambda text: not _names_bucket(text),
+            _names_no_bucket,
         )
         if not (found.complete and others.complete):
-            self.context.gaps.add("patterns of ARNs")
+            self.context.note("patterns of ARNs")
         options: list[Option] = []
         for arn in (*found.texts.values(), *others.texts.values(), *((None,) if optional else ())):
             name = bucket_name(arn)
@@ -499,7 +519,7 @@ class _Builder:
         sources = self._tests(Simple("source_buckets"))
         if not (of_manifest or of_generator or sources):
             return _variable([])
-        rows = self._rows(sources)
+        rows = self._covered(partial(self._rows, sources))
         fixed = self._results([each for tests in of_generator.values() for each in tests], None)
         fixed |= self._stated(of_manifest, generated=False, stored=True)
         location = self._location(of_manifest, request_shape("Manifest").members["Spec"].members["Format"].values)
@@ -526,33 +546,36 @@ class _Builder:
         }
 
     def _location(self, tests: Mapping[str, Tests], formats: Sequence[str]) -> list[Variable]:
-        of_bucket, of_key = tests.get("bucket", ()), tests.get("key", ())
         of_format, of_version, of_bytes = (tests.get(name, ()) for name in ("format", "version", "bytes"))
-        keys = [
+        sizes = numbers([test for _, test in of_bytes], 0, 1 << 60, 1000)
+        found = [
+            self._covered(partial(self._place, tests.get("bucket", ()), tests.get("key", ()))),
+            _variable(
+                Option(self._results(of_format, each), (partial(_put_field, "format", each),)) for each in formats
+            ),
+            self._covered(partial(self._version, of_version)),
+            _variable([Option(self._results(of_bytes, _GAP)), *(self._size(of_bytes, size) for size in sizes)]),
+        ]
+        return [each for each in found if each.checks]
+
+    def _place(self, of_bucket: Tests, of_key: Tests) -> Variable:
+        """The manifest's bucket, and where that is one, the key in it."""
+        key = _variable(
             Option(self._results(of_key, key or _GAP), (partial(_put_field, "key", key),))
             for key in (*self._keys(of_key), "")
-        ]
-        key = _variable(keys)
+        )
         buckets = [
             Option(self._results(of_bucket, bucket), (partial(_put_field, "bucket", bucket),), (key,) if of_key else ())
             for bucket in self._buckets([test for _, test in of_bucket])
         ]
-        no_bucket = Option(
-            self._results((*of_bucket, *of_key), _GAP), (partial(_put_field, "bucket", self._no_bucket()),)
+        put = partial(_put_field, "bucket", self._no_bucket())
+        return _variable([*buckets, Option(self._results((*of_bucket, *of_key), _GAP), (put,))])
+
+    def _version(self, tests: Tests) -> Variable:
+        versions: list[str | None] = [None, *texts([test for _, test in tests], self.context)]
+        return _variable(
+            Option(self._results(tests, each), (partial(_put_field, "version", each),)) for each in versions
         )
-        versions: list[str | None] = [None, *texts([test for _, test in of_version], self.context)]
-        sizes = numbers([test for _, test in of_bytes], 0, 1 << 60, 1000)
-        found = [
-            _variable([*buckets, no_bucket]),
-            _variable(
-                Option(self._results(of_format, each), (partial(_put_field, "format", each),)) for each in formats
-            ),
-            _variable(
-                Option(self._results(of_version, each), (partial(_put_field, "version", each),)) for each in versions
-            ),
-            _variable([Option(self._results(of_bytes, _GAP)), *(self._size(of_bytes, size) for size in sizes)]),
-        ]
-        return [each for each in found if each.checks]
 
     def _size(self, tests: Tests, size: int) -> Option:
         return Option(self._results(tests, size), (partial(_put_field, "manifest_bytes", size),))
@@ -581,9 +604,10 @@ class _Builder:
             grouped.setdefault(measure.path.split(".")[0], []).append((measure, tests))
         grouped.pop("EnableManifestOutput", None)
         put = partial(_put_generated, "SourceBucket")
-        yield self._arn(grouped.pop("SourceBucket", []), sources, put, optional=False)
+        of_bucket = grouped.pop("SourceBucket", [])
+        yield self._covered(partial(self._arn, of_bucket, sources, put, optional=False))
         for name, some in grouped.items():
-            yield self._member(form, name, some, 0, partial(_put_generated, name))
+            yield self._covered(partial(self._member, form, name, some, 0, partial(_put_generated, name)))
 
 
 _GAP: Final = Gap(Result.UNMEASURABLE, "not read")
@@ -605,6 +629,14 @@ def _as_result(held: Held) -> int:
 
 def _names_bucket(text: str) -> bool:
     return not isinstance(bucket_name(text), NoBucket)
+
+
+def _names_no_bucket(text: str) -> bool:
+    return not _names_bucket(text)
+
+
+def _is_unknown_operation(text: str) -> bool:
+    return text not in KNOWN_OPERATIONS
 
 
 def _below(value: Json, path: tuple[str, ...]) -> Json:

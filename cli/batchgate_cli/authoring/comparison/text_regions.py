@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Final, TypeAlias
 
@@ -34,11 +35,16 @@ class TextRegions(Struct, frozen=True):
     searched: bool
 
 
+def anything(_: str) -> bool:
+    """Accept any text."""
+    return True
+
+
 def text_regions(
-    tests: Sequence[Sequence[Shape]],
-    domains: Sequence[Shape],
+    tests: Iterable[Iterable[Shape]],
+    domains: Iterable[Shape],
     liked: Iterable[str] = (),
-    accepts: Callable[[str], bool] = lambda _: True,
+    accepts: Callable[[str], bool] = anything,
 ) -> TextRegions:
     """Find a text for each combination of tests.
 
@@ -48,6 +54,16 @@ def text_regions(
         liked: Texts to prefer where they are in the domain, the first most.
         accepts: What texts must be beside; where it refuses the only text found, the answer is not complete.
     """
+    return _text_regions(tuple(map(tuple, tests)), tuple(domains), tuple(dict.fromkeys(liked)), accepts)
+
+
+@lru_cache(maxsize=512)
+def _text_regions(
+    tests: tuple[tuple[Shape, ...], ...],
+    domains: tuple[Shape, ...],
+    liked: tuple[str, ...],
+    accepts: Callable[[str], bool],
+) -> TextRegions:
     machine = _Machine([*tests, domains])
     found: dict[Vector, str] = {}
     for text in liked:

@@ -61,11 +61,18 @@ class Context:
     Attributes:
         facts: The job's account, Region and creation, which tests may compare with.
         gaps: What could not be worked out completely, in words.
+        noted: How often that was so.
     """
 
     def __init__(self, facts: JobFacts) -> None:
         self.facts = facts
         self.gaps: set[str] = set()
+        self.noted = 0
+
+    def note(self, gap: str) -> None:
+        """Note what could not be worked out completely."""
+        self.gaps.add(gap)
+        self.noted += 1
 
     @property
     def ref(self) -> JobRef:
@@ -146,7 +153,7 @@ def _times(tests: Iterable[Test], context: Context) -> list[Json]:
     found = {context.created}
     dated = [atom for atom in atoms(tests) if isinstance(atom, Dated)]
     if any(atom.within is not None for atom in dated) and any(atom.before or atom.after for atom in dated):
-        context.gaps.add("times that are compared both with a date and with the job's creation")
+        context.note("times that are compared both with a date and with the job's creation")
     for atom in dated:
         for edge in (atom.before, atom.after):
             found |= {edge, edge - _MICROSECOND} if edge else set()
@@ -168,7 +175,7 @@ def texts(
         (*liked, "example", *(instance(pattern) for each in filled for pattern in sorted(each, key=str)[:50])),
     )
     if not found_texts.complete:
-        context.gaps.add("patterns too many or too long to compare")
+        context.note("patterns too many or too long to compare")
     return list(found_texts.texts.values())
 
 
@@ -187,7 +194,7 @@ def note_placeholders(tests: Iterable[Test], context: Context) -> None:
     some = {pattern for atom in atoms(tests) if isinstance(atom, Matches) for pattern in atom.patterns}
     for one in some:
         if patterns.has_placeholder(one) and any(other != one and meet(shape(one), shape(other)) for other in some):
-            context.gaps.add("patterns with ${...} that overlap with others")
+            context.note("patterns with ${...} that overlap with others")
             return
 
 
@@ -223,7 +230,7 @@ def _structures(form: Shape, asks: Sequence[Ask], context: Context) -> list[Regi
             for choice in choices
         ]
         if len(found) > COMBINED_AT_MOST:
-            context.gaps.add("structures with more combinations of members than are looked at")
+            context.note("structures with more combinations of members than are looked at")
             found = found[:COMBINED_AT_MOST]
     return different(
         Region(value, {**results, **{ask.number: holds(ask.test, value, context) for ask in own}})
@@ -284,7 +291,7 @@ def collections(
         if chosen or empty:
             seen[results] = chosen
         if len(seen) > COMBINED_AT_MOST:
-            context.gaps.add("lists with more combinations of elements than are looked at")
+            context.note("lists with more combinations of elements than are looked at")
             break
         for vector, value in different_elements.items():
             joined = tuple(one | {other} for one, other in zip(results, vector, strict=True))

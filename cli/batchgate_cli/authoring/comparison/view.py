@@ -61,8 +61,7 @@ def show_comparison(comparison: Comparison) -> None:
                 _show_change(change)
     if any(change.outcome is Outcome.UNDECIDED for change in comparison.changes):
         print_line()
-        why = "; ".join(comparison.gaps) or "more combinations than a search tries"
-        print_line(("  not decided because of: ", "yellow"), printable_line(why))
+        print_line(("  not decided because of: ", "yellow"), printable_line("; ".join(comparison.gaps)))
     _show_with_approvals(comparison)
 
 
