@@ -254,6 +254,21 @@ def test_a_text_is_found_for_each_combination_of_patterns() -> None:
             assert tuple(matches(text) for matches in matchers) in found.texts
 
 
+def test_a_list_of_thousands_of_names_is_decided() -> None:
+    """One name of a list stands for all that pass the same tests."""
+    names = [f"lake-team-{number:04}-data" for number in range(3000)]
+    old, new = (
+        {**document(policy({"tags": {"team": {"list": "names"}}})), "lists": {"names": each}}
+        for each in (names, [*names[1:], "lake-new"])
+    )
+    found = outcomes(compared(old, new))
+    assert {direction for direction, outcome in found.items() if outcome is Outcome.FOUND} == {
+        (HOLD, APPROVE),
+        (APPROVE, HOLD),
+    }
+    assert Outcome.UNDECIDED not in found.values()
+
+
 def test_patterns_that_take_too_long_are_not_called_complete() -> None:
     """Many stars make many states, and more combinations than are looked for."""
     orders = list(islice(permutations("abcd"), 14))

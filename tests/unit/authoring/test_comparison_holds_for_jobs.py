@@ -56,7 +56,7 @@ def test_examples_are_decided_as_said_and_where_none_is_said_to_exist_none_is_fo
                 verdicts = both_verdicts(as_example(case), comparison, *sets)
                 assert verdicts not in impossible, (seed, case)
     record_property("outcomes", f"{PAIRS} pairs: {dict(outcomes)}; {hunted} jobs")
-    assert set(outcomes) == set(Outcome)
+    assert {Outcome.FOUND, Outcome.NONE} <= set(outcomes)
     assert outcomes[Outcome.UNDECIDED] < outcomes[Outcome.NONE] / 2
     assert hunted > 10 * PAIRS
 

@@ -114,6 +114,7 @@ class Universe(Struct):
         overlapping: The checks whose results may depend on which account a job has.
         uncertain: Whether there may be jobs in no space, so that no search proves anything.
         first, last: The instants that were considered, where any check is of the clock.
+        clock: The choice of an instant, once it is made.
     """
 
     spaces: list[Space]
@@ -123,6 +124,7 @@ class Universe(Struct):
     first: datetime
     last: datetime
     has_clock: bool
+    clock: Variable | None = None
 
 
 DAYS_AHEAD: Final = 366
@@ -207,7 +209,9 @@ class _Builder:
     def _variables(self) -> Iterator[Variable]:
         yield self._operation()
         yield self._graces()
-        yield self._clock()
+        if self.universe.clock is None:  # the same for all spaces
+            self.universe.clock = self._clock()
+        yield self.universe.clock
         yield self._numbers(Simple("total_tasks"), 1, (1 << 53), 1000, _put_tasks, _put_no_tasks)
         yield self._numbers(Simple("priority"), 0, 2_147_483_647, 10, partial(_put_member, "Priority"), None)
         yield self._covered(lambda: self._text("description", "Description", [(ANYTHING,)], ("Nightly job",)))

@@ -64,10 +64,11 @@ def _text_regions(
     liked: tuple[str, ...],
     accepts: Callable[[str], bool],
 ) -> TextRegions:
-    machine = _Machine([*tests, domains])
+    exact = _Exact(tests, domains)
+    machine = _Machine([*exact.reduced, domains])
     found: dict[Vector, str] = {}
     for text in liked:
-        vector = machine.run(text)
+        vector = exact.run(text)
         if vector[-1] and vector[:-1] not in found and accepts(text):
             found[vector[:-1]] = text
     refused: set[Vector] = set()
@@ -76,7 +77,7 @@ def _text_regions(
         state, text = queue.popleft()
         vector = machine.passed(state)
         if vector[-1] and vector[:-1] not in found:
-            if accepts(text):
+            if accepts(text) and exact.run(text) == vector:
                 found[vector[:-1]] = text
             else:
                 refused.add(vector[:-1])
@@ -88,6 +89,40 @@ def _text_regions(
                 seen.add(after)
                 queue.append((after, text + character))
     return TextRegions(found, complete=refused <= found.keys(), searched=True)
+
+
+class _Exact:
+    """Tests of which many shapes may be single texts: one such text stands for all that pass the same tests.
+
+    Attributes:
+        reduced: The tests with those texts only. Another of the texts passes fewer of them than it should.
+    """
+
+    def __init__(self, tests: Sequence[Sequence[Shape]], domains: Sequence[Shape]) -> None:
+        self._single = [{_text(shape) for shape in shapes if _is_text(shape)} for shapes in tests]
+        wild = [[shape for shape in shapes if not _is_text(shape)] for shapes in tests]
+        self._wild = _Machine([*wild, domains])
+        by_vector: dict[Vector, str] = {}
+        for text in sorted(set[str]().union(*self._single)):
+            by_vector.setdefault(self.run(text), text)
+        kept = {*by_vector.values()}
+        self.reduced = [
+            [*some, *(shape for shape in shapes if _is_text(shape) and _text(shape) in kept)]
+            for some, shapes in zip(wild, tests, strict=True)
+        ]
+
+    def run(self, text: str) -> Vector:
+        """Which tests a text passes, and whether it is in the domain."""
+        *passed, is_in_domain = self._wild.run(text)
+        return (*(one or text in some for one, some in zip(passed, self._single, strict=True)), is_in_domain)
+
+
+def _is_text(shape: Shape) -> bool:
+    return all(not symbol.repeated and len(symbol.ranges) == 1 and len({*symbol.ranges[0]}) == 1 for symbol in shape)
+
+
+def _text(shape: Shape) -> str:
+    return "".join(chr(symbol.ranges[0][0]) for symbol in shape)
 
 
 _State: TypeAlias = frozenset[int]
