@@ -498,6 +498,7 @@ def test_whatever_a_job_is_is_in_its_digest() -> None:
         digest({"a": "b"}),
         digest({"a": "c"}),
         digest(UNREAD),
+        digest({"result": str(UNREAD.result), "why": UNREAD.why}),
     ]
     assert len(set(digests)) == len(digests)
     assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in digests)
