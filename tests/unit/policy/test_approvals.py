@@ -263,6 +263,30 @@ def test_every_manual_approval_that_governs_and_that_nothing_lifts_is_wanted() -
     assert decided(nested, *others, BEN).verdict is Verdict.APPROVE
 
 
+@pytest.mark.parametrize("kind", ["guardrails", "policies"])
+def test_doubt_whether_a_statement_governs_takes_no_approval_away(kind: str) -> None:
+    """What can't be read of a job must not let it pass on fewer approvals, or on others', than if it were read."""
+    asks = {"name": "g", "match": [{"tags": {"stage": "prod"}}], "require": [OWNERS]}
+    written = document(LIMIT, approvals={"at_least": 2})
+    written[kind] = [*written.get(kind, []), asks]
+    others = [ANA, f"{SSO}/cem"]
+    doubted = decided(written, *others, tags=UNREAD)
+    assert doubted.verdict is Verdict.HOLD
+    assert doubted.awaiting == "0 of 1 approvals, 1 more of *:assumed-role/prod-owner/*"
+    assert who_may_approve(doubted, f"{SSO}/don")
+    assert not who_may_approve(doubted, BEN)
+    assert decided(written, *others, BEN, tags=UNREAD).approvers == (*others, BEN)
+    assert decided(written, *others, tags={"stage": "dev"}).verdict is Verdict.APPROVE
+    at_night = document(LIMIT, approvals={"at_least": 2})
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    at_night["calendars"] = {"nights": {"timezone": "UTC", "open": [{"days": days, "from": "22:00", "to": "06:00"}]}}
+    at_night[kind] = [*at_night.get(kind, []), {**asks, "match": [*asks["match"], {"window": {"not": "nights"}}]}]
+    timed = decided(at_night, *others, tags=UNREAD)
+    assert timed.verdict is Verdict.HOLD
+    assert timed.until is not None
+    assert timed.until.hour == 22
+
+
 def test_what_is_asked_for_says_whether_the_requester_is_worth_finding() -> None:
     """Only where some approval excludes it."""
 
