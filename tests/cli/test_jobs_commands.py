@@ -762,7 +762,55 @@ def test_what_came_of_it_is_the_exit_code(gate: GateDouble, front: Front, action
     assert name in result.stderr
 
 
+@pytest.mark.parametrize("asked", ["approve", "cancel"])
+@pytest.mark.parametrize("action", ["approved", "cancelled", "lapsed", "nothing", "ungated", "held", "waiting"])
+def test_success_is_what_was_asked_for_or_a_recorded_approval(
+    gate: GateDouble, front: Front, asked: str, action: str
+) -> None:
+    """A job that was cancelled while somebody approved it, or that ended, is no success, whoever has approved it."""
+    name = gate.add(1)
+    answer: dict[str, Any] = {"job_id": name, "job_arn": "", "action": action, "reason": "", "awaiting": ""}
+    answer |= {
+        "decided_by": "",
+        "approvals": [{"who": ANA, "at": datetime.now(UTC).isoformat(), "reason": ""}],
+        "claim_id": None,
+    }
+    front.spoil = lambda request: Answer(200, answer) if request.method == "POST" else None
+    result = batchgate(front, "jobs", asked, name, "--reason", "no", "--yes")
+    succeeds = {"approve": {"approved", "held", "waiting"}, "cancel": {"cancelled"}}
+    assert (result.exit_code == 0) == (action in succeeds[asked])
+    if action in ("approved", "cancelled") and result.exit_code:
+        assert result.exit_code == Exit.REFUSED
+        assert f"{action}, which you did not ask for" in result.stderr
+
+
 # --- Many ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line", ["\x1b[2J\x1b[31m", "x\x9b2J", "\u202e01", "01\x07", "arn:aws:s3:x\x1b[2J", '"a\n01\n\x1b[2J",b']
+)
+def test_no_line_of_a_list_moves_the_cursor_or_is_taken_for_another(
+    gate: GateDouble, front: Front, tmp_path: Path, line: str
+) -> None:
+    """Whoever wrote the list: what is no id fails as it stands, in one piece, and is shown in printable text."""
+    for number in (1, 2):
+        gate.add(number)
+    listing = tmp_path / "jobs"
+    listing.write_bytes(f"02\n{line}\n".encode())
+    done = batchgate(front, "jobs", "cancel", "--from", str(listing), "--reason", "no", "--yes")
+    assert done.exit_code == Exit.FAILED
+    assert [gate.status(job_id(number)) for number in (1, 2)] == ["Suspended", "Cancelled"]
+    assert all(each.isprintable() for each in (done.stdout + done.stderr).splitlines())
+    assert len(re.findall("^  .*(?:expected|no job)", done.stdout, re.MULTILINE)) == 1
+
+
+def test_a_list_with_a_field_that_is_none_decides_nothing(gate: GateDouble, front: Front) -> None:
+    """Megabytes in quotes."""
+    gate.add(1)
+    arguments = ["jobs", "cancel", "--from", "-", "--reason", "no", "--yes"]
+    done = batchgate(front, *arguments, stdin='01\n"' + "x" * 200_000)
+    assert (done.exit_code, "--from" in done.stderr, gate.status(job_id(1))) == (Exit.USAGE, True, "Suspended")
 
 
 def test_many_jobs_are_a_table_and_a_total_and_one_question(gate: GateDouble, front: Front, tmp_path: Path) -> None:
