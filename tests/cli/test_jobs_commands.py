@@ -461,6 +461,16 @@ def test_a_terminal_without_utf_8_gets_other_marks(gate: GateDouble, front: Fron
     assert "x gr??e is 5, want" in terminal.said
 
 
+@pytest.mark.parametrize("command", [["show"], ["approve", "--reason", "agreed", "--yes"]])
+def test_what_of_a_job_can_not_be_shown_is_named(gate: GateDouble, front: Front, command: list[str]) -> None:
+    """An approver must not take what is on the screen for the whole job."""
+    name = gate.add(1)
+    assert "\n  not known  " not in batchgate(front, "jobs", "show", name).stdout
+    gate.change(name, unknown_members=["Operation.S3PutObjectCopy.New", 'Report.ReportScope="\x1b[2J"'])
+    said = batchgate(front, "jobs", command[0], name, *command[1:]).stdout
+    assert '  not known     Operation.S3PutObjectCopy.New, Report.ReportScope="?[2J"' in said
+
+
 def test_what_a_block_hides_is_shown(gate: GateDouble, front: Front) -> None:
     """The objection that would cancel the job once the gate is resumed, and the block beside it."""
     name = gate.add(1, block="paused", reason="batchgate: held, the gate is paused")
