@@ -888,6 +888,25 @@ def test_jobs_that_change_are_asked_about_again_and_the_others_decided(gate: Gat
     assert [gate.status(job_id(number)) for number in (1, 2, 3)] == ["Cancelled", "Suspended", "Cancelled"]
 
 
+@pytest.mark.parametrize("job", [None, {}, [], {"job": {}}, "x"])
+def test_an_answer_that_can_not_be_read_hides_no_other(gate: GateDouble, front: Front, job: Any) -> None:
+    """What was done to the others is told; this one was refused."""
+    for number in (1, 2, 3):
+        gate.add(number)
+    problem = {"type": "/problems/job-changed", "title": "", "status": 409, "detail": ""} | (
+        {"job": job} if job else {}
+    )
+
+    def spoil(request: Request) -> Answer | None:
+        is_second = request.method == "POST" and job_id(2) in request.path
+        return Answer(409, problem, {"Content-Type": "application/problem+json"}) if is_second else None
+
+    front.spoil = spoil
+    done = batchgate(front, "jobs", "cancel", "01", "02", "03", "--reason", "no", "--yes", "-o", "json")
+    assert done.exit_code == Exit.REFUSED
+    assert json.loads(done.stdout)["counts"] == {"cancelled": 2, "refused": 1}
+
+
 def test_an_empty_list_does_nothing(front: Front) -> None:
     """And says so."""
     done = batchgate(front, "jobs", "cancel", "--from", "-", "--reason", "no", "--yes", stdin="# none\n\n")

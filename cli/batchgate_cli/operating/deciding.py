@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -435,8 +435,9 @@ def _failed(job: str, error: GateError) -> Outcome:
         )
     changed = None
     if isinstance(error, ProblemError) and error.kind == "/problems/job-changed":
-        changed = decoded(error.document.get("job", {}), JobDocument)
-        changed = changed if changed.digest is not None else None
+        with suppress(GateAccessError):  # of other jobs what was done must be told whatever this answer is
+            changed = decoded(error.document.get("job", {}), JobDocument)
+        changed = changed if changed is not None and changed.digest is not None else None
         text = f"{job}: the job has changed since it was shown; nothing was done. To see it: batchgate jobs show {job}"
     return Outcome(job, code, text, {}, text, changed)
 
