@@ -164,6 +164,15 @@ def text_console() -> "Console":
     return console
 
 
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet would run. *Source*: OWASP, CSV injection."""
+
+
+def csv_cell(text: str) -> str:
+    """Text that is no formula in a spreadsheet: an apostrophe goes before what would be one."""
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
 def printable_line(text: str) -> str:
     """Text without anything that could move a terminal's cursor or change its colours."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -129,5 +129,18 @@ def test_no_text_breaks_out_of_csv(text: str) -> None:
     value: Any = [{"a": text, "b": [text], "c": None, "d": 4}]
     assert [*csv.reader(io.StringIO(as_csv(value), newline=""))] == [
         ["a", "b", "c", "d"],
-        [text, json.dumps([text]), "", "4"],
+        [f"'{text}" if text[0] == "\t" else text, json.dumps([text]), "", "4"],
     ]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_csv_is_a_formula(sign: str) -> None:
+    """Wherever the text stands: a tag's name, a list of a query's, a reason. Numbers stay numbers."""
+    import csv
+    import io
+
+    text = f"{sign}HYPERLINK(1)"
+    values: list[Any] = [[{text: text, "n": -1}], [[text, -1]], [text, text], text]
+    for value in values:
+        rows = [*csv.reader(io.StringIO(as_csv(value), newline=""))]
+        assert {cell for row in rows for cell in row} <= {f"'{text}", "-1", "n"}

@@ -461,6 +461,16 @@ def test_a_terminal_without_utf_8_gets_other_marks(gate: GateDouble, front: Fron
     assert "x gr??e is 5, want" in terminal.said
 
 
+@pytest.mark.parametrize("command", [["show"], ["approve", "--reason", "agreed", "--yes"]])
+def test_what_of_a_job_can_not_be_shown_is_named(gate: GateDouble, front: Front, command: list[str]) -> None:
+    """An approver must not take what is on the screen for the whole job."""
+    name = gate.add(1)
+    assert "\n  not known  " not in batchgate(front, "jobs", "show", name).stdout
+    gate.change(name, unknown_members=["Operation.S3PutObjectCopy.New", 'Report.ReportScope="\x1b[2J"'])
+    said = batchgate(front, "jobs", command[0], name, *command[1:]).stdout
+    assert '  not known     Operation.S3PutObjectCopy.New, Report.ReportScope="?[2J"' in said
+
+
 def test_what_a_block_hides_is_shown(gate: GateDouble, front: Front) -> None:
     """The objection that would cancel the job once the gate is resumed, and the block beside it."""
     name = gate.add(1, block="paused", reason="batchgate: held, the gate is paused")
@@ -762,7 +772,55 @@ def test_what_came_of_it_is_the_exit_code(gate: GateDouble, front: Front, action
     assert name in result.stderr
 
 
+@pytest.mark.parametrize("asked", ["approve", "cancel"])
+@pytest.mark.parametrize("action", ["approved", "cancelled", "lapsed", "nothing", "ungated", "held", "waiting"])
+def test_success_is_what_was_asked_for_or_a_recorded_approval(
+    gate: GateDouble, front: Front, asked: str, action: str
+) -> None:
+    """A job that was cancelled while somebody approved it, or that ended, is no success, whoever has approved it."""
+    name = gate.add(1)
+    answer: dict[str, Any] = {"job_id": name, "job_arn": "", "action": action, "reason": "", "awaiting": ""}
+    answer |= {
+        "decided_by": "",
+        "approvals": [{"who": ANA, "at": datetime.now(UTC).isoformat(), "reason": ""}],
+        "claim_id": None,
+    }
+    front.spoil = lambda request: Answer(200, answer) if request.method == "POST" else None
+    result = batchgate(front, "jobs", asked, name, "--reason", "no", "--yes")
+    succeeds = {"approve": {"approved", "held", "waiting"}, "cancel": {"cancelled"}}
+    assert (result.exit_code == 0) == (action in succeeds[asked])
+    if action in ("approved", "cancelled") and result.exit_code:
+        assert result.exit_code == Exit.REFUSED
+        assert f"{action}, which you did not ask for" in result.stderr
+
+
 # --- Many ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line", ["\x1b[2J\x1b[31m", "x\x9b2J", "\u202e01", "01\x07", "arn:aws:s3:x\x1b[2J", '"a\n01\n\x1b[2J",b']
+)
+def test_no_line_of_a_list_moves_the_cursor_or_is_taken_for_another(
+    gate: GateDouble, front: Front, tmp_path: Path, line: str
+) -> None:
+    """Whoever wrote the list: what is no id fails as it stands, in one piece, and is shown in printable text."""
+    for number in (1, 2):
+        gate.add(number)
+    listing = tmp_path / "jobs"
+    listing.write_bytes(f"02\n{line}\n".encode())
+    done = batchgate(front, "jobs", "cancel", "--from", str(listing), "--reason", "no", "--yes")
+    assert done.exit_code == Exit.FAILED
+    assert [gate.status(job_id(number)) for number in (1, 2)] == ["Suspended", "Cancelled"]
+    assert all(each.isprintable() for each in (done.stdout + done.stderr).splitlines())
+    assert len(re.findall("^  .*(?:expected|no job)", done.stdout, re.MULTILINE)) == 1
+
+
+def test_a_list_with_a_field_that_is_none_decides_nothing(gate: GateDouble, front: Front) -> None:
+    """Megabytes in quotes."""
+    gate.add(1)
+    arguments = ["jobs", "cancel", "--from", "-", "--reason", "no", "--yes"]
+    done = batchgate(front, *arguments, stdin='01\n"' + "x" * 200_000)
+    assert (done.exit_code, "--from" in done.stderr, gate.status(job_id(1))) == (Exit.USAGE, True, "Suspended")
 
 
 def test_many_jobs_are_a_table_and_a_total_and_one_question(gate: GateDouble, front: Front, tmp_path: Path) -> None:
@@ -828,6 +886,25 @@ def test_jobs_that_change_are_asked_about_again_and_the_others_decided(gate: Gat
         terminal.answer("n")
         assert terminal.end() == Exit.REFUSED
     assert [gate.status(job_id(number)) for number in (1, 2, 3)] == ["Cancelled", "Suspended", "Cancelled"]
+
+
+@pytest.mark.parametrize("job", [None, {}, [], {"job": {}}, "x"])
+def test_an_answer_that_can_not_be_read_hides_no_other(gate: GateDouble, front: Front, job: Any) -> None:
+    """What was done to the others is told; this one was refused."""
+    for number in (1, 2, 3):
+        gate.add(number)
+    problem = {"type": "/problems/job-changed", "title": "", "status": 409, "detail": ""} | (
+        {"job": job} if job else {}
+    )
+
+    def spoil(request: Request) -> Answer | None:
+        is_second = request.method == "POST" and job_id(2) in request.path
+        return Answer(409, problem, {"Content-Type": "application/problem+json"}) if is_second else None
+
+    front.spoil = spoil
+    done = batchgate(front, "jobs", "cancel", "01", "02", "03", "--reason", "no", "--yes", "-o", "json")
+    assert done.exit_code == Exit.REFUSED
+    assert json.loads(done.stdout)["counts"] == {"cancelled": 2, "refused": 1}
 
 
 def test_an_empty_list_does_nothing(front: Front) -> None:

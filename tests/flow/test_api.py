@@ -19,6 +19,7 @@ from batchgate.contract import API_ROUTES
 from batchgate.errors import GateError
 from batchgate.gate.ports import Pause
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
+from batchgate.handlers import api_jobs
 from batchgate.handlers.api import handler
 from batchgate.handlers.api_problems import problem_of
 from batchgate.jobs.model import JobRef
@@ -461,6 +462,27 @@ def test_decisions_are_listed_once_each_over_pages(api: Api) -> None:
     assert at == sorted(at, reverse=True)
 
 
+@pytest.mark.parametrize("apart", [timedelta(0), timedelta(minutes=1)])
+def test_a_request_reads_a_limited_number_of_jobs(api: Api, monkeypatch: pytest.MonkeyPatch, apart: timedelta) -> None:
+    """However few of them are asked for, and if all of them ended at one instant: the next page goes on from there."""
+    monkeypatch.setattr(api_jobs, "_JOBS_A_PAGE", 10)
+    refs = many(45)
+    for number, ref in enumerate(refs):
+        people = (ANA,) if number % 20 == 1 else (BEN,)
+        api.ledger.states[ref] = replace(ended(ref, NOW - timedelta(hours=1) - number * apart), people=people)
+    query: dict[str, object] = {"person": "*/ana"}
+    pages: list[list[str]] = []
+    for _ in range(20):
+        page = api.get("/decisions", **query)
+        pages.append([each["job_id"] for each in page["decisions"]])
+        if page["next"] is None:
+            break
+        query["next"] = page["next"]
+    assert len(pages) == 5
+    assert sorted(each for page in pages for each in page) == [refs[number].job_id for number in (1, 21, 41)]
+    assert [] in pages
+
+
 def test_a_decision_of_long_ago_is_found_over_pages_without_any(api: Api) -> None:
     """A request looks through a limited number of days, and says where the next one goes on."""
     ref, other = many(2)
@@ -659,7 +681,8 @@ def test_bodies_that_are_too_large_are_refused(api: Api) -> None:
         encoded = b64encode(event["body"].encode()).decode()
         assert api.send(event | {"body": encoded, "isBase64Encoded": True})[0] == expected
     assert api.send(api_event("POST", path, body="\u20ac" * 6000))[0] == 413
-    assert api.send(api_event("POST", path, body="?") | {"isBase64Encoded": True})[0] == 422
+    for odd in ("?", "e30", "\u0661", "\ud800"):
+        assert api.send(api_event("POST", path, body=odd) | {"isBase64Encoded": True})[0] == 422
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"])

@@ -208,6 +208,20 @@ def test_the_requester_is_asked_for_where_a_policy_asks_and_kept(stage: Stage) -
     assert stage.state(ref).requester == KIM
 
 
+def test_while_a_review_has_claimed_the_job_the_requester_is_who_is_on_record(stage: Stage) -> None:
+    """Others' approvals are recorded, and the requester's is refused, as at any other time."""
+    ana, ben = (f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("ana", "ben"))
+    stage.requesters = Recorded(KIM)
+    stage.enforce(NOT_THE_REQUESTER)
+    ref = stage.create()
+    stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
+    assert stage.decide(ref, APPROVE, who=ana).action == "left"
+    with pytest.raises(NotAllowedError, match="whoever created the job can't approve it"):
+        stage.decide(ref, APPROVE, who=KIM)
+    assert stage.decide(ref, APPROVE, who=ben).action == "left"
+    assert [each.who for each in stage.state(ref).approvals] == [ana, ben]
+
+
 def test_the_approval_of_who_turns_out_to_be_the_requester_does_not_count(stage: Stage) -> None:
     """The policies of now count it, not those under which it was given."""
     stage.requesters = Recorded(KIM)

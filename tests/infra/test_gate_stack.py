@@ -479,6 +479,16 @@ def test_the_api_is_throttled_and_logs_who_asked_for_what(template: Template) ->
     assert log["RetentionInDays"] == Settings().log_retention_days
 
 
+def test_no_request_writes_another_caller_into_its_line_of_the_log(template: Template) -> None:
+    """As if API Gateway escaped nothing: no header is in the line, and what AWS says comes after the path."""
+    _, stage = named(template, "AWS::ApiGatewayV2::Stage", "People")
+    form: str = stage["AccessLogSettings"]["Format"]
+    assert not re.search("userAgent|header|domainName", form)
+    members = json.loads(form)
+    forged = "".join(f'", "{name}": "forged' for name in members if name != "path")
+    assert json.loads(form.replace("$context.path", f"/jobs{forged}")) == members | {"path": "/jobs"}
+
+
 def test_only_this_api_invokes_its_function(template: Template) -> None:
     """Another API of the account could name any caller. The function ends before API Gateway gives up."""
     api, _ = named(template, "AWS::ApiGatewayV2::Api", "People")

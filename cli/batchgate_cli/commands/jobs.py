@@ -356,13 +356,15 @@ def _named_jobs(
     """
     names = [*jobs, *([job_id] if job_id else [])]
     if from_ is not None:
+        import csv
+
         from batchgate_cli.operating.deciding import listed_jobs
 
         try:
             text = sys.stdin.read() if from_ == "-" else Path(from_).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            names += listed_jobs(text)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise click.BadParameter(f"can't be read: {from_}: {error}", param_hint="--from") from error
-        names += listed_jobs(text)
         if not names:
             raise click.UsageError("nothing to do: the list has no job")
     names = names or ([otherwise] if otherwise else [])

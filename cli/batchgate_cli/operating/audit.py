@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from batchgate import __version__
 from batchgate.errors import GateError
 from batchgate.text import shorten
+from batchgate_cli.output import csv_cell
 
 Decision: TypeAlias = Mapping[str, Any]
 """As GET /decisions has it, with `history`."""
@@ -374,8 +375,6 @@ _COLUMNS: Final = (
     *("operation", "total_tasks", "governing", "requester", "shadow", "claim_id", "unattributed", "created_at"),
     *("suspended_at", "history_left_out", "history"),
 )
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet would run. *Source*: OWASP, CSV injection."""
 
 
 def _ndjson(decisions: Sequence[Decision]) -> bytes:
@@ -398,12 +397,10 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        text = " ".join(value) if value else ""
-        return f"'{text}" if text.startswith(_FORMULAS) else text
+        return csv_cell(" ".join(value))
     if isinstance(value, list | dict):
         return _line(value).decode()
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULAS) and not isinstance(value, int) else text
+    return str(value) if isinstance(value, int) else csv_cell(str(value))
 
 
 def _line(value: object) -> bytes:

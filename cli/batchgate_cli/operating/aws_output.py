@@ -18,7 +18,7 @@ import click
 
 from batchgate.jobs.model import Json
 from batchgate_cli.operating.options import ApiOptions, Format
-from batchgate_cli.output import has_color, printable_in, printable_line, set_color
+from batchgate_cli.output import csv_cell, has_color, printable_in, printable_line, set_color
 
 _WIDTH_OF_FILES: Final = 80
 """What the AWS CLI takes for the width of output that is not a terminal's."""
@@ -329,13 +329,16 @@ def _width() -> int:
 
 
 def as_csv(value: Json) -> str:
-    """A line of names and one line an object; of lists, one line each. What is nested stands as JSON."""
+    """A line of names and one line an object; of lists, one line each. What is nested stands as JSON.
+
+    No cell is a formula.
+    """
     rows = value if isinstance(value, list) else [value]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [*dict.fromkeys(key for each in rows if isinstance(each, dict) for key in each)]
     if names:
-        writer.writerow(names)
+        writer.writerow(map(csv_cell, names))
     for row in rows:
         match row:
             case dict():
@@ -352,6 +355,6 @@ def _cell(value: Json) -> str:
         case None:
             return ""
         case str():
-            return value
+            return csv_cell(value)
         case _:
             return json.dumps(value)

@@ -1,11 +1,13 @@
 """A person's decisions on one job or many: shown, asked about once, and sent with the digest of what was shown."""
 
+import csv
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -29,6 +31,7 @@ from batchgate_cli.output import print_line, printable_line, screen_width
 
 _WORST_LAST: Final = (Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.NOT_KNOWN_YET)
 _PATHS: Final = {RequestedAction.APPROVE: "approvals", RequestedAction.CANCEL: "cancellation"}
+_OPEN: Final = frozenset({"held", "waiting"})
 _ELSEWHERE: Final = frozenset({"superseded", "ungated", "ungated_or_confirmed_elsewhere", "lapsed"})
 _IN_ID: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _ID_AT_MOST: Final = 36
@@ -127,12 +130,17 @@ def read_job(api: GateApi, job: str, account_id: str | None) -> tuple[JobDocumen
 
 
 def listed_jobs(text: str) -> list[str]:
-    """Ids and ARNs of a list: those of a line between spaces or tabs, of CSV the first field. # begins a comment."""
+    """Ids and ARNs of a list: those of a line between spaces or tabs, of CSV the first field. # begins a comment.
+
+    A field in quotes may go over several lines: no text in one is taken for a job.
+
+    Raises:
+        csv.Error: A field is too long to be one.
+    """
     found: list[str] = []
-    for line in text.splitlines():
-        content = line.partition("#")[0].strip()
-        words = [content.partition(",")[0].strip('" ')] if "," in content else content.split()
-        found += [word for word in words if word and word != "job_id"]
+    for first, *others in filter(None, csv.reader(io.StringIO(text, newline=""))):
+        content = first.partition("#")[0].strip()
+        found += [word for word in ([content] if others else content.split()) if word and word != "job_id"]
     return found
 
 
@@ -404,7 +412,10 @@ def _send(api: GateApi, document: JobDocument, request: Request) -> Outcome:
     if action in _ELSEWHERE:
         text = f"{job_id}: {action}: it was decided outside the gate first"
         return Outcome(job_id, Exit.REFUSED, text, answer, text)
-    if request.direction is RequestedAction.APPROVE and answer.get("approvals"):
+    if action in DONE.values():
+        text = f"{job_id}: {action}, which you did not ask for: {why}"
+        return Outcome(job_id, Exit.REFUSED, text, answer, text)
+    if request.direction is RequestedAction.APPROVE and answer.get("approvals") and action in _OPEN:
         waits = str(answer.get("awaiting") or why)
         return Outcome(
             job_id, Exit.DONE, f"{job_id}: your approval is recorded, and the job is {action}: {waits}", answer
@@ -424,8 +435,9 @@ def _failed(job: str, error: GateError) -> Outcome:
         )
     changed = None
     if isinstance(error, ProblemError) and error.kind == "/problems/job-changed":
-        changed = decoded(error.document.get("job", {}), JobDocument)
-        changed = changed if changed.digest is not None else None
+        with suppress(GateAccessError):  # of other jobs what was done must be told whatever this answer is
+            changed = decoded(error.document.get("job", {}), JobDocument)
+        changed = changed if changed is not None and changed.digest is not None else None
         text = f"{job}: the job has changed since it was shown; nothing was done. To see it: batchgate jobs show {job}"
     return Outcome(job, code, text, {}, text, changed)
 
@@ -445,12 +457,13 @@ def _show_result(outcome: Outcome, number: int, total: int, *, for_people: bool)
     if not for_people and not sys.stderr.isatty():
         return
     about = outcome.text.removeprefix(f"{outcome.job}: ")
-    detail = "" if outcome.answer.get("action") in DONE.values() else f"  {printable_line(about)}"
+    is_done = outcome.code is Exit.DONE and outcome.answer.get("action") in DONE.values()
+    detail = "" if is_done else f"  {printable_line(about)}"
     style = "green" if outcome.code is Exit.DONE else "red"
     print_line(
         f"[{number:>{len(str(total))}}/{total}]  ",
         (outcome.word, style),
-        f"  {outcome.job}{detail}",
+        f"  {printable_line(outcome.job)}{detail}",
         err=not for_people,
     )
     (sys.stderr if not for_people else sys.stdout).flush()
@@ -471,7 +484,9 @@ def _show_summary(outcomes: Sequence[Outcome], *, interrupted: bool) -> None:
         for each in outcomes:
             if each.word == word:
                 detail = each.text.removeprefix(f"{each.job}: ")
-                print_line(f"  {each.job}" + ("" if word == _NOT_SENT_YET else f"  {printable_line(detail)}"))
+                print_line(
+                    f"  {printable_line(each.job)}" + ("" if word == _NOT_SENT_YET else f"  {printable_line(detail)}")
+                )
     counts = ", ".join(f"{count} {word}" for word, count in _counts(outcomes).items())
     head = "interrupted: " if interrupted else ""
     print_line((f"{head}{counts}", "bold"))

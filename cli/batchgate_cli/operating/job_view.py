@@ -64,6 +64,7 @@ def _job_lines(document: JobDocument, now: datetime) -> Iterator[list[Styled]]:
     for name in ("parameters", "tags", "description", "manifest", "generator", "report"):
         if job.get(name) or (name == "tags" and job.get(name) == {}):
             yield from _named(name, value_in_words(job[name]) if job[name] else "none")
+    yield from _not_known(job)
     if job.get("priority") is not None:
         yield from _named("priority", str(job["priority"]))
     if job.get("role"):
@@ -74,6 +75,12 @@ def _job_lines(document: JobDocument, now: datetime) -> Iterator[list[Styled]]:
         yield from _named("confirmation", "not asked for: the job runs by itself")
     if job.get("status_update_reason"):
         yield from _named("reason", str(job["status_update_reason"]))
+
+
+def _not_known(job: Mapping[str, Any]) -> list[list[Styled]]:
+    """What S3 says of the job that this version can't show."""
+    members = job.get("unknown_members")
+    return _named("not known", ", ".join(map(str, members)), "bold yellow") if members else []
 
 
 def _status(job: Mapping[str, Any], state: OpenJob | None, now: datetime) -> str:
@@ -322,6 +329,7 @@ def plan_lines(document: JobDocument, direction: RequestedAction, reason: str, n
     for name in ("parameters", "tags", "description", "manifest", "generator", "report", "role"):
         if job.get(name):
             yield from _named(name, value_in_words(job[name]))
+    yield from _not_known(job)
     yield from _named("requester", _requester(document))
     state = document.state
     if state is not None and state.phase == "held":

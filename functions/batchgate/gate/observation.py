@@ -59,7 +59,8 @@ def take_snapshot(
     if not isinstance(policies, PolicySet) or not any(map(policies.asks_for, ("manifest.bytes", "requester"))):
         return snapshot
     if step_of(reopen_contradicted(state, snapshot), snapshot, policies, ports) is not Step.EVALUATE:
-        return snapshot
+        known = state.requester if state is not None and policies.asks_for("requester") else ""
+        return replace(snapshot, requester=known) if known else snapshot
     manifest_bytes = ports.manifests.size(snapshot.job) if policies.asks_for("manifest.bytes") else NOT_READ
     requester = _requester(state, snapshot.job, ports) if policies.asks_for("requester") else NOT_READ
     if ports.clock.now() - snapshot.read_at > SNAPSHOT_STAYS_FRESH:

@@ -24,6 +24,9 @@ from batchgate.policy.patterns import matcher
 
 _AMBIGUOUS_SHOWN: Final = 20
 _DAYS_A_PAGE: Final = 62
+_JOBS_A_PAGE: Final = 5_000
+"""So many are read for one page, whatever is asked for: a few seconds, of the 30 that API Gateway waits."""
+
 _DAYS_BY_DEFAULT: Final = timedelta(days=7)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _SHORTEST_ID: Final = 5
@@ -219,7 +222,7 @@ def _requester(shown: ShownJob | None, recorded: State | None) -> Json:
 def list_decisions(query: ListDecisions, ledger: PeoplesLedger) -> dict[str, Json]:
     """One page of the jobs that ended in this time, the latest first.
 
-    A page ends where its limit is reached, its histories get too large, or enough days were searched.
+    A page ends where its limit is reached, its histories get too large, or enough days or jobs were searched.
     """
     before = query.to or SystemClock().now()
     since = query.from_ or before - _DAYS_BY_DEFAULT
@@ -240,17 +243,23 @@ _BEFORE_ALL: Final = ""
 def _page(
     query: ListDecisions, ledger: PeoplesLedger, first: datetime, before: datetime, after: tuple[str, ...] | None
 ) -> tuple[list[Json], list[Json], tuple[str, str] | None]:
-    """The decisions of a page, what of it can't be read, and the last one's key where there are more."""
+    """The decisions of a page, what of it can't be read, and the key of the last job of it where there are more."""
     page: list[Json] = []
     broken: list[Json] = []
-    room, last = views.BYTES_AT_MOST, ("", "")
+    room, last, read = views.BYTES_AT_MOST, ("", ""), 0
     wanted = _wanted_decision(query)
     for item in _latest_first(ledger.settled(first, before)):
         if isinstance(item, Unreadable):
             broken.append(views.unreadable(item))
             continue
         key = _end_key(item)
-        if (after is not None and key >= after) or not wanted(item):
+        if after is not None and key >= after:
+            continue
+        if read == _JOBS_A_PAGE:
+            return page, broken, last
+        read += 1
+        if not wanted(item):
+            last = key
             continue
         shown = views.decision(item)
         if query.detail == "full":

@@ -1,6 +1,5 @@
 """Requests of the API: who calls, and parameters and bodies, read as strictly as docs/openapi.yaml describes them."""
 
-import binascii
 import re
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -135,7 +134,7 @@ def body_of(event: Event, wanted: type[_Wanted]) -> _Wanted:
         raise _too_large()
     try:
         content = b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
+    except ValueError as error:
         raise ProblemError(Type.INVALID, "body: expected JSON") from error
     if len(content) > BODY_AT_MOST:
         raise _too_large()

@@ -37,7 +37,9 @@ def fresh(approvals: Iterable[Approval], digest: str) -> tuple[Approval, ...]:
 _ACCOUNT: Final = r"arn:(?P<account>aws[a-z-]{{0,30}}:{service}::[0-9]{{12}})"
 _NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,128}"
 _SESSION: Final = _ACCOUNT.format(service="sts") + rf":assumed-role/(?P<role>{_NAME})/(?P<name>{_NAME})"
-_USER: Final = _ACCOUNT.format(service="iam") + rf":user/(?:[!-.0-~]+/)*(?P<name>{_NAME})"
+_USER: Final = _ACCOUNT.format(service="iam") + rf":user/(?:(?![^/]*assumed-role/)[!-.0-9;-~]+/)*(?P<name>{_NAME})"
+"""IAM takes almost every character in a user's path, which so could pass for another kind of caller:
+`user/:assumed-role/owner/` matches a pattern of a role's sessions. Source: IAM API, CreateUser, Path."""
 _ROOT: Final = _ACCOUNT.format(service="iam") + ":root"
 _IDENTITY_CENTER: Final = r"AWSReservedSSO_[A-Za-z0-9_+=,.@-]{1,32}_[0-9a-f]{16}"
 """A role that IAM Identity Center made for a permission set. Source: IAM Identity Center User Guide, referencing
@@ -57,7 +59,7 @@ def person_of(arn: str, *, trust_session_names: bool) -> str:
 
     Returns:
         "" for a caller that can't be told from others and so never counts: a federated user, whose name whoever asks
-        for the session chooses; a service; what is no such ARN.
+        for the session chooses; a user whose path could pass for a role; a service; what is no such ARN.
     """
     folded = arn.lower()
     if session := re.fullmatch(_SESSION, arn):

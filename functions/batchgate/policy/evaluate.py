@@ -165,8 +165,9 @@ class Decision(Struct, frozen=True, dict=True):
 
     @property
     def _governing_approvals(self) -> tuple[ManualApproval, ...]:
-        """The approvals that governing statements require and nothing lifts, in one fixed order."""
-        measures = (self.policies.checks[each].measure for each in _approvals_of(self.governing, self.results))
+        """The approvals that statements require that govern, or may, and nothing lifts, in one fixed order."""
+        statements = (*self.governing, *_doubted((*self.votes, *self.lifted)))
+        measures = (self.policies.checks[each].measure for each in _approvals_of(statements, self.results))
         return tuple(each for each in measures if isinstance(each, ManualApproval))
 
     @cached_property
@@ -223,7 +224,7 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
     by_people = lifts = False
     if facts.approvals:
         by_people = policies.approvals.read(facts) is True
-        lifts = by_people and _are_given(count.governing, results)
+        lifts = by_people and _are_given((*count.governing, *_doubted(votes)), results)
     if lifts:
         lifted, votes = _without_holds(votes)
         verdict = max((vote.verdict for vote in votes), default=Verdict.APPROVE)
@@ -270,9 +271,14 @@ def _without_holds(votes: Sequence[Vote]) -> tuple[tuple[Vote, ...], tuple[Vote,
     return lifted, tuple(vote for vote in votes if not _is_lifted_by_people(vote))
 
 
-def _approvals_of(governing: Iterable[Statement], results: Sequence[Result]) -> Iterator[int]:
+def _doubted(votes: Iterable[Vote]) -> Iterator[Statement]:
+    """The statements whose match is in doubt: whether they govern, and so ask for approvals, is not known."""
+    return (vote.statement for vote in votes if vote.statement is not None and vote.requirement is None)
+
+
+def _approvals_of(statements: Iterable[Statement], results: Sequence[Result]) -> Iterator[int]:
     """The numbers of the checks of `manual_approval` in requirements of these statements that nothing lifts."""
-    for statement in governing:
+    for statement in statements:
         for requirement in statement.requirements:
             if requirement.approvals and not any(
                 evaluate(lift.condition, results) is Result.MET for lift in requirement.lifts
@@ -280,9 +286,9 @@ def _approvals_of(governing: Iterable[Statement], results: Sequence[Result]) -> 
                 yield from requirement.approvals
 
 
-def _are_given(governing: Iterable[Statement], results: Sequence[Result]) -> bool:
-    """Whether every `manual_approval` of governing statements is met that nothing lifts."""
-    return all(results[each] is Result.MET for each in _approvals_of(governing, results))
+def _are_given(statements: Iterable[Statement], results: Sequence[Result]) -> bool:
+    """Whether every `manual_approval` of these statements is met that nothing lifts."""
+    return all(results[each] is Result.MET for each in _approvals_of(statements, results))
 
 
 def evaluate_checks(policies: PolicySet, facts: JobFacts) -> list[Result]:
@@ -380,9 +386,10 @@ def _rules_of_the_set(
 
 def _lifts_untouched(policies: PolicySet, count: _Count, results: Sequence[Result]) -> bool:
     """Whether approvals that satisfy `approvals` lift all holds of the statements that do not depend on time."""
-    votes = (vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time)
-    governing = (statement for statement in count.governing if not statement.depends_on_time)
-    return (policies.shadow or all(map(_is_lifted_by_people, votes))) and _are_given(governing, results)
+    votes = [vote for vote in count.votes if vote.statement is not None and not vote.statement.depends_on_time]
+    governing = [statement for statement in count.governing if not statement.depends_on_time]
+    is_given = _are_given([*governing, *_doubted(votes)], results)
+    return (policies.shadow or all(map(_is_lifted_by_people, votes))) and is_given
 
 
 def _untouched_by_the_clock(policies: PolicySet, count: _Count, facts: JobFacts) -> Untouched:

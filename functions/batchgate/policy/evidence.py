@@ -51,9 +51,13 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
 
 
 def job_as_shown(job: Job, tags: Mapping[str, str] | Gap) -> dict[str, Json]:
-    """A job as plain data: all that S3 reports except status, dates and progress, which change by themselves."""
+    """A job as plain data: all that S3 reports except status, dates and progress, which change by themselves.
+
+    Why its tags can't be read stands apart from them: no tags that somebody writes are the same.
+    """
     members = {name: getattr(job, name) for name in job.__struct_fields__ if name not in _CHANGES_BY_ITSELF}
-    shown: dict[str, Json] = to_builtins({**members, "tags": _plain(tags)})
+    name = "tags_not_read" if isinstance(tags, Gap) else "tags"
+    shown: dict[str, Json] = to_builtins({**members, name: _plain(tags)})
     return shown
 
 

@@ -174,10 +174,11 @@ class _Outlook:
     def _stays(self, statement: Statement, met: Bits) -> Bits:
         """When a vote of a statement stays that no approvals lift, or its own `manual_approval` is not satisfied."""
         stays, everything = 0, self.everything
+        may_govern = bits(statement.match, self.not_violated, everything)
         for requirement in statement.requirements:
             whole = requirement.whole
             if any(self.results[number] is not Result.MET for number in requirement.approvals):
-                stays |= met & ~bits(whole, self.met, everything)
+                stays |= may_govern & ~bits(whole, self.met, everything)
             if requirement.on_violation is Verdict.CANCEL and self._cancellations_count:
                 stays |= met & ~bits(whole, self.not_violated, everything)
         if Result.UNKNOWN in self.results and not self.policies.shadow:

@@ -37,6 +37,8 @@ def person(caller: str, trusted: bool) -> tuple[str, ...] | None:
     steps = named.split("/")
     if service == "iam" and named == "root":
         return ("root", partition, account)
+    if any(step.endswith("assumed-role") for step in steps[1:-1]):
+        return None
     if service == "iam" and steps[0] == "user" and len(steps) > 1:
         return ("name", steps[-1]) if trusted else ("user", partition, account, steps[-1])
     if service != "sts" or steps[0] != "assumed-role" or len(steps) != 3:

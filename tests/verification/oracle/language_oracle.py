@@ -197,10 +197,10 @@ def outcome_of(document: Document, found: Sequence[Statement], situation: Situat
 
 
 def people_lift_holds(document: Document, found: Sequence[Statement], situation: Situation) -> bool:
-    """Say whether `approvals` is satisfied, and every `manual_approval` that governs and that nothing lifts."""
+    """Say whether `approvals` is satisfied, and every `manual_approval` that governs, or may, and nothing lifts."""
     wanted = [document.get("approvals", "required")]
     for statement in found:
-        if statement.match is Result.MET:
+        if statement.match is not Result.VIOLATED:
             for requirement in map(mapping, listed(statement.written.get("require"))):
                 if Result.MET not in ways_around(document, statement.written, requirement, situation):
                     wanted += wanted_in(requirement)
