@@ -103,8 +103,8 @@ def held_lines(
         lines.append([(header[0].rstrip(), "dim")])
     for group in grouped(jobs):
         count = counted(len(group.jobs), "job")
-        room = None if width is None else width - len(count) - len(group.mark) - 3
-        lines.append([(group.mark, "magenta"), (_cut(group.obstacle, room, sentence=True), "bold"), f" ({count})"])
+        head = hanging(group.mark, f"{group.obstacle} ({count})", width, "bold")
+        lines += [[(group.mark, "magenta"), *head[0][1:]], *head[1:]]
         for job in group.jobs:
             cells = rows[job.job_id]
             text = _padded(cells, columns) if columns is not None else _GAP.join(cells.values())
