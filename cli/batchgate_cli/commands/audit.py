@@ -34,7 +34,9 @@ app = command_group("Export the record of decisions for auditors, and check an e
 @app.add(epilog=_EXPORT_EXIT_CODES)
 def export(
     api: ApiOptions,
-    from_: Annotated[str, option("--from", metavar="DAY", help="The first day, or instant.", show_default=False)],
+    from_: Annotated[
+        str, option("--from", metavar="DAY", help="The first day, or the instant to begin at.", show_default=False)
+    ],
     to: Annotated[
         str | None,
         option(
@@ -47,13 +49,15 @@ def export(
         Path | None,
         option(
             metavar="DIR",
-            help="Where; must not exist. batchgate-audit-FROM-TO if not given.",
+            help="The directory to write; it must not exist yet. batchgate-audit-FROM-TO if not given.",
             show_default=False,
         ),
     ] = None,
-    form: Annotated[Form, option("--format", metavar="FORMAT", help="Of the decisions: ndjson or csv.")] = Form.NDJSON,
+    form: Annotated[
+        Form, option("--format", metavar="FORMAT", help="The format of the decisions: ndjson or csv.")
+    ] = Form.NDJSON,
 ) -> None:
-    """Export every decision of a time with its history, and the policies by version.
+    """Export all decisions of a period with their history, and the policies that they name.
 
     The directory has a file for each day (UTC), one for each version of the policies that a decision names, and a
     manifest with the number of decisions of each day and the SHA-256 of each file. It appears when all of it is
@@ -62,7 +66,7 @@ def export(
     begin, end = instant_of(from_, "--from", last=False), _end(to)
     now = datetime.now(UTC)
     if not begin < end <= now:
-        ends = "ends before it begins" if end <= begin else "is not over yet"
+        ends = "is empty" if end <= begin else "is not over yet"
         raise click.BadParameter(
             f"{begin.isoformat()} to {end.isoformat()} {ends}; to export today's decisions, too, end at an "
             f"instant that has passed: --to {now:%Y-%m-%dT%H:%M}Z",

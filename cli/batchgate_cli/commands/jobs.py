@@ -26,8 +26,6 @@ app = command_group(
     "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
 )
 
-app.add("record", epilog=record.EPILOG)(record.record)
-
 _PAGE = 500
 _WATCHED_EVERY = 5
 _SPAN = re.compile(r"(\d+)\s*(d|h|min|m)", re.ASCII)
@@ -57,7 +55,8 @@ FromOption = Annotated[
     option(
         "--from",
         metavar="FILE",
-        help="Also the jobs that this file lists, one or more a line; - for standard input. Of CSV the first column.",
+        help="Also the jobs that this file lists, one or more a line, or in the first column of CSV. - reads standard "
+        "input.",
         show_default=False,
     ),
 ]
@@ -275,9 +274,8 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Approve held jobs, as they are shown; your identity and reason are recorded.
 
-    An approval counts if the policies allow it of you, and lifts what holds the job once there are enough. Shows what
-    will be done and asks once. A job that changes before you confirm is shown again and asked about again; with --yes
-    its approval is refused.
+    The policies say whose approvals count, and how many lift what holds the job. Shows what will be done and asks once.
+    A job that changes before you confirm is shown again and asked about again; with --yes its approval is refused.
     """
     _decide(
         RequestedAction.APPROVE,
@@ -449,7 +447,7 @@ def history(
         ),
     ] = None,
     to: Annotated[
-        str | None, option(metavar="DAY", help="The last day, or until which instant.", show_default=False)
+        str | None, option(metavar="DAY", help="The last day, or the instant to end at.", show_default=False)
     ] = None,
     policy: Annotated[
         str | None,
@@ -461,13 +459,14 @@ def history(
         str | None,
         option(
             metavar="END",
-            help="Only these: approved, cancelled, superseded, ungated, ungated_or_confirmed_elsewhere, lapsed.",
+            help="Only jobs that ended so: approved, cancelled, superseded, ungated, "
+            "ungated_or_confirmed_elsewhere or lapsed.",
             show_default=False,
         ),
     ] = None,
     person: Annotated[
         str | None,
-        option(metavar="PATTERN", help="Only what people of these ARNs decided: */ana.", show_default=False),
+        option(metavar="PATTERN", help="Only jobs decided by people whose ARNs match: */ana.", show_default=False),
     ] = None,
     by: Annotated[GroupBy, option(metavar="GROUP", help="Group by day, policy, verdict or person.")] = GroupBy.DAY,
 ) -> None:
@@ -494,3 +493,6 @@ def history(
             output.print("history", {"decisions": rows, "not_listed": not_listed}, rows)
         if output.is_for_people or output.form is not None:
             _show_beside({"not_listed": not_listed})
+
+
+app.add("record", epilog=record.EPILOG)(record.record)
