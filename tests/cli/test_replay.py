@@ -199,7 +199,12 @@ VERSIONS = " [policy 0123456789ab claim 5f3a91c2]"
         ("cancelled by a: tag b is c, lifting 2 holds", False, DecidedBy.POLICY),
         ("approved by lake/ana, lifting 1 hold: x", True, DecidedBy.PEOPLE),
         ("approved by 2 people (lake/ana, lake/bo), lifting 2 holds", True, DecidedBy.PEOPLE),
-        ("approved by a, b, 2 requirements met, approved by lake/ana", True, DecidedBy.PEOPLE),
+        ("approved by a, b, 2 requirements met, approval of lake/ana", True, DecidedBy.PEOPLE),
+        (
+            "approved by a, 1 requirement met, 1 lifted by e, approvals of 2 people (lake/ana, x)",
+            True,
+            DecidedBy.PEOPLE,
+        ),
         ("cancelled by arn:aws:iam::1:user/kim: why", False, DecidedBy.PEOPLE),
     ],
 )

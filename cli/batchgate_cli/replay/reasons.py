@@ -51,7 +51,9 @@ _GATE: Final = re.compile(
     r"\[(?:policy (?P<version>[0-9a-f]{12}) )?claim (?P<claim>[0-9a-zA-Z]{8})\]"
 )
 _ONE_PERSON: Final = re.compile(r" by arn:[^ ]*: ")
-_APPROVALS: Final = re.compile(r" by .*(?:, lifting [0-9]+ holds?(?::|$)| met(?:, [0-9]+ lifted by .*)?, approved by )")
+_APPROVALS: Final = re.compile(
+    r" by .*(?:, lifting [0-9]+ holds?(?::|$)| met(?:, [0-9]+ lifted by .*)?, approvals? of )",
+)
 
 
 def read_reason(text: str | None) -> Reason | None:
