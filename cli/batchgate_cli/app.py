@@ -23,7 +23,7 @@ class _Entry(NamedTuple):
 
 
 COMMANDS: Final = {
-    "policy": _Entry("policy", "Write, check and test policies, and show how and why they decide a job."),
+    "policy": _Entry("policy", "Write, check, test and compare policies, and show how and why they decide a job."),
     "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
     "jobs": _Entry("jobs", "List the jobs that the deployed gate holds, and why; approve or cancel them."),
     "audit": _Entry("audit", "Export the record of decisions for auditors, and check an export."),
@@ -40,7 +40,9 @@ COMMANDS: Final = {
     "doctor": _Entry(
         "doctor", "Check an account before the first deployment (--preflight), and the deployed gate after it."
     ),
-    "iam": _Entry("iam", "Print the AWS policies that restrict who else may decide jobs, for the deployed gate."),
+    "iam": _Entry(
+        "iam", "Print IAM policies for the deployed gate: what people need to use it, and who else may decide jobs."
+    ),
     "emulator": _Entry("emulator", "Run the S3 Batch Operations job API on this machine."),
     "local": _Entry("local", "Run the gate's own stack in a local AWS, on this machine."),
     "demo": _Entry("demo", "Decide nine jobs on this machine, without an AWS account; no traffic leaves the machine."),

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ def test_people_are_told_what_was_exported_and_how_to_check_it(record: GateDoubl
     done = batchgate(front, "audit", "export", *PERIOD, "--output-dir", "november", "--format", "csv")
     assert done.exit_code == 0
     [first, second, _] = done.stdout.splitlines()
-    assert first == "november: 4 decisions, 2 versions of the policies"
+    assert first == "november: 4 decisions, 2 policy versions"
     hashed = second.rpartition(" ")[2]
     assert Path("november/decisions/2026-11-03.csv").exists()
     period = "2026-11-01T00:00:00+00:00 to 2026-11-04T00:00:00+00:00"
@@ -88,6 +90,24 @@ def verified(*arguments: str) -> tuple[int, str]:
 
     done = CliRunner().invoke(app, ["audit", "verify", *arguments])
     return done.exit_code, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("period", "why"),
+    [
+        (("--from", "2999-01-01", "--to", "2999-01-02"), "is not over yet"),
+        (("--from", "2026-11-03", "--to", "2026-11-01"), "is empty"),
+    ],
+)
+def test_a_time_that_is_not_over_is_refused(front: Front, period: tuple[str, ...], why: str) -> None:
+    """And an instant that can be exported up to is named."""
+    done = batchgate(front, "audit", "export", *period)
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == 2
+    assert why in said
+    to = re.search(r"--to (\S+Z)", said)
+    assert to is not None
+    assert datetime.fromisoformat(to[1]) <= datetime.now(UTC)
 
 
 def test_a_change_is_found(record: GateDouble, front: Front) -> None:

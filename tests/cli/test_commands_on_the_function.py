@@ -80,7 +80,7 @@ def test_two_people_approve_a_job(live: LiveStage, front: Front, monkeypatch: py
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ANA")
     elsewhere = ("--endpoint-url", front.url)  # the local SSM takes an access key for an account
     second = batchgate("jobs", "approve", ref.job_id, "--reason", "so do I", "--yes", *elsewhere)
-    assert "approved; the next sweep announces it" in second.stdout
+    assert "approved; the next sweep reports it (decision event, metrics)" in second.stdout
     assert live.stage.status(ref) == "Ready"
     decided = batchgate("jobs", "show", ref.job_id, *elsewhere).stdout.split("how it came to that")[1]
     assert re.search(r"- awaiting 1 of 2 approvals", decided)

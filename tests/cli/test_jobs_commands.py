@@ -17,9 +17,11 @@ import pytest
 
 from batchgate.text import MARK
 from batchgate_cli.exits import Exit
-from batchgate_cli.operating.api_documents import OpenJob
+from batchgate_cli.operating.api_client import decoded
+from batchgate_cli.operating.api_documents import OpenJob, PastDecision
 from batchgate_cli.operating.held_view import Sort, beginnings, grouped, held_lines, in_order
-from batchgate_cli.operating.wording import age, obstacle
+from batchgate_cli.operating.history_view import GroupBy, history_lines
+from batchgate_cli.operating.wording import age, manual_approval, obstacle
 from tests.cli.api_double import (
     ANA,
     POLICY,
@@ -221,6 +223,19 @@ def test_a_job_is_one_line_whatever_the_width(width: int) -> None:
     names = [row.split()[0] for row in rows]
     assert all(sum(job.job_id.startswith(name) for job in JOBS) == 1 for name in names)
     assert (len(names[0]) == 36) is (width >= 132)
+
+
+def test_what_stands_in_the_way_is_shown_whole() -> None:
+    """Which approvals a hold waits for stands at the end: a narrow terminal gets lines, not a part of it."""
+    awaiting = (
+        "0 of 1 approvals, 1 more of *:assumed-role/lake-oncall/*; 0 of 1 approvals, 1 more of *:assumed-role/owner/*"
+    )
+    reason = f"batchgate: held by production: needs manual approval; {awaiting[:70]}..."
+    lines = drawn([open_job(1, 1, reason=reason, awaiting=awaiting, block="paused")], 80)
+    assert max(map(len, lines)) <= 80
+    head = " ".join(" ".join(lines[1:-4]).split())
+    assert head.startswith("[paused] production: needs manual approval; 0 of 1")
+    assert awaiting in " ".join(" ".join(lines).split())
 
 
 def test_the_columns_say_how_long_is_left() -> None:
@@ -525,6 +540,38 @@ def record(at: str, policy: str, tasks: int, *objections: str) -> dict[str, Any]
     }
 
 
+def test_approvals_of_a_decided_job_are_not_said_to_count_or_not(gate: GateDouble, front: Front) -> None:
+    """The policies have no say any more; the job may have been approved by these very approvals."""
+    name = gate.add(1)
+    gate.jobs[name]["approvals"] = [
+        {
+            "who": ANA,
+            "at": "2026-11-22T12:00:00Z",
+            "reason": "planned",
+            "counts": False,
+            "why_not": "no policies decide it",
+        }
+    ]
+    gate.jobs[name]["evaluation"] = None
+    said = batchgate(front, "jobs", "show", name).stdout
+    assert f"{ANA}: planned\n" in said
+    assert "count" not in said
+
+
+@pytest.mark.parametrize(
+    ("actual", "text"),
+    [
+        ("0 of 1 given", "manual approval: 0 of 1 given, want 1 approval of */owner/*"),
+        ("1 of 1 given", "manual approval: 1 of 1 given, want 1 approval of */owner/*"),
+        ("not given yet", "manual approval required, not given yet"),
+        ("given", "manual approval given"),
+    ],
+)
+def test_an_approval_says_of_whom_it_is_wanted(actual: str, text: str) -> None:
+    """Two requirements of different roles are not the same line twice."""
+    assert manual_approval(actual, "1 approval of */owner/*") == text
+
+
 def test_the_history_shows_what_changed_between_reviews(gate: GateDouble, front: Front) -> None:
     """Not what stayed as it was."""
     name = gate.add(1)
@@ -634,7 +681,7 @@ def test_a_person_decides_a_held_job(
     digest = gate.jobs[name]["digest"]
     result = batchgate(front, "jobs", command, *how, "--reason", "agreed with lake", "--yes")
     assert result.exit_code == 0, result.output
-    assert f"{name}: {action}; the next sweep announces it" in result.stdout
+    assert f"{name}: {action}; the next sweep reports it (decision event, metrics)" in result.stdout
     assert gate.status(name) == status
     [sent] = front.sent("POST")
     assert json.loads(sent.body) == {"reason": "agreed with lake", "digest": digest}
@@ -1079,6 +1126,20 @@ def test_the_history_is_grouped(gate: GateDouble, front: Front, by: str, heading
     assert [line for line in said.splitlines() if line and not line.startswith(" ")][:-1] == headings
     assert "4 objects  assumed-role/lake-oncall/ana: wrong prefix" in said
     assert said.splitlines()[-1].startswith("2 jobs: 1 cancelled, 1 approved")
+
+
+def test_a_narrow_history_has_whole_ids_and_reasons() -> None:
+    """A decided job is found by its whole id only, so `jobs show` needs all of it."""
+    reason = f"batchgate: cancelled by {ANA}: the prefix is that of another team's bucket [claim 5f3a91c2]"
+    row = decoded(decision(2, action="cancelled", people=[ANA], reason=reason), PastDecision)
+    for by in GroupBy:
+        lines = [
+            "".join(part if isinstance(part, str) else part[0] for part in line)
+            for line in history_lines([row], by, 80)
+        ]
+        assert max(map(len, lines[:-1])) <= 80
+        assert any(job_id(2) in line for line in lines)
+        assert "the prefix is that of another team's bucket" in " ".join(" ".join(lines).split())
 
 
 def test_the_history_of_days_includes_the_last(gate: GateDouble, front: Front) -> None:

@@ -98,7 +98,9 @@ def test_two_people_approve_a_job(gate: DeployedGate, ana: dict[str, str], ben: 
     first = run(ana, "jobs", "approve", held, "--reason", "planned", "--yes")
     assert "your approval is recorded, and the job is held: 1 of 2 approvals" in first
     assert re.search(r"assumed-role/prod-owner/ana: planned \(counts\)", run(ben, "jobs", "show", held))
-    assert "approved; the next sweep announces it" in run(ben, "jobs", "approve", held, "--reason", "ok", "--yes")
+    assert "approved; the next sweep reports it (decision event, metrics)" in run(
+        ben, "jobs", "approve", held, "--reason", "ok", "--yes"
+    )
     assert not gate.is_suspended(held)
     refused = run(ana, "jobs", "cancel", held, "--reason", "after all not", "--yes", code=Exit.REFUSED)
     assert "this job ended at" in refused

@@ -130,9 +130,9 @@ class Recorded:
 @pytest.mark.parametrize(
     ("who", "why"),
     [
-        (f"{ROLES}/reader/ana", "approvals of .* are wanted"),
-        (KIM, "approvals of .* are wanted"),
-        ("arn:aws:iam::999999999999:user/on-call", "approvals of .* are wanted"),
+        (f"{ROLES}/reader/ana", "only approvals of .* count"),
+        (KIM, "only approvals of .* count"),
+        ("arn:aws:iam::999999999999:user/on-call", "only approvals of .* count"),
         (f"{ROLES}/lake-on-call/ben", "has approved this job already"),
         (f"{ROLES}/on-call/ana x", "does not identify a person"),
     ],

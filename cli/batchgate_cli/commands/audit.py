@@ -13,6 +13,7 @@ from batchgate_cli.exits import Exit, reported_errors, show_notes
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.audit import Form
 from batchgate_cli.operating.options import ApiOptions, GateAccessError, instant_of
+from batchgate_cli.operating.wording import counted
 from batchgate_cli.output import Output, OutputOption, print_line, printable_line
 
 if TYPE_CHECKING:
@@ -33,31 +34,42 @@ app = command_group("Export the record of decisions for auditors, and check an e
 @app.add(epilog=_EXPORT_EXIT_CODES)
 def export(
     api: ApiOptions,
-    from_: Annotated[str, option("--from", metavar="DAY", help="The first day, or instant.", show_default=False)],
+    from_: Annotated[
+        str, option("--from", metavar="DAY", help="The first day, or the instant to begin at.", show_default=False)
+    ],
     to: Annotated[
         str | None,
-        option(metavar="DAY", help="The last day, or until which instant; yesterday if not given.", show_default=False),
+        option(
+            metavar="DAY",
+            help="The last day, or an instant that has passed; yesterday if not given.",
+            show_default=False,
+        ),
     ] = None,
     output_dir: Annotated[
         Path | None,
         option(
             metavar="DIR",
-            help="Where; must not exist. batchgate-audit-FROM-TO if not given.",
+            help="The directory to write; it must not exist yet. batchgate-audit-FROM-TO if not given.",
             show_default=False,
         ),
     ] = None,
-    form: Annotated[Form, option("--format", metavar="FORMAT", help="Of the decisions: ndjson or csv.")] = Form.NDJSON,
+    form: Annotated[
+        Form, option("--format", metavar="FORMAT", help="The format of the decisions: ndjson or csv.")
+    ] = Form.NDJSON,
 ) -> None:
-    """Export every decision of a time with its history, and the policies by version.
+    """Export all decisions of a period with their history, and the policies that they name.
 
     The directory has a file for each day (UTC), one for each version of the policies that a decision names, and a
     manifest with the number of decisions of each day and the SHA-256 of each file. It appears when all of it is
     written. An export that was interrupted continues where it was if the same command is run again.
     """
     begin, end = instant_of(from_, "--from", last=False), _end(to)
-    if not begin < end <= datetime.now(UTC):
+    now = datetime.now(UTC)
+    if not begin < end <= now:
+        ends = "is empty" if end <= begin else "is not over yet"
         raise click.BadParameter(
-            f"expected a time that is over, from --from to --to, got {begin.isoformat()} to {end.isoformat()}",
+            f"{begin.isoformat()} to {end.isoformat()} {ends}; to export today's decisions, too, end at an "
+            f"instant that has passed: --to {now:%Y-%m-%dT%H:%M}Z",
             param_hint="--from, --to",
         )
     directory = output_dir or Path(f"batchgate-audit-{from_}-{to or end.date()}".replace(":", ""))
@@ -114,7 +126,8 @@ def verify(
         else:
             for problem in problems:
                 print_line(("wrong  ", "bold red"), printable_line(problem))
-            where = f"{manifest['gate']}, {manifest['from']} to {manifest['to']}: {manifest['decisions']} decisions"
+            count = counted(manifest["decisions"], "decision")
+            where = f"{manifest['gate']}, {manifest['from']} to {manifest['to']}: {count}"
             print_line(printable_line(f"{where}, {len(problems) or 'nothing'} wrong"))
             show_notes([f"when it was written, the gate could not give {gap}" for gap in gaps])
     if problems:
@@ -169,7 +182,7 @@ def _show_progress(line: str) -> None:
 
 
 def _counts(done: "Export") -> str:
-    return f"{done.decisions} decisions, {done.policies} versions of the policies"
+    return f"{counted(done.decisions, 'decision')}, {counted(done.policies, 'policy version')}"
 
 
 def _export_as_json(done: "Export") -> dict[str, Any]:

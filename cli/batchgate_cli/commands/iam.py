@@ -20,7 +20,8 @@ from batchgate_cli.operating.iam_policies import (
 from batchgate_cli.operating.options import GateAccessError, ProfileOption, RegionOption
 
 app = command_group(
-    "Print the AWS policies that restrict who else may decide jobs, for the deployed gate.", PLAIN_EXIT_CODES_HELP
+    "Print IAM policies for the deployed gate: what people need to use it, and who else may decide jobs.",
+    PLAIN_EXIT_CODES_HELP,
 )
 
 

@@ -55,7 +55,8 @@ FromOption = Annotated[
     option(
         "--from",
         metavar="FILE",
-        help="Also the jobs that this file lists, one or more a line; - for standard input. Of CSV the first column.",
+        help="Also the jobs that this file lists, one or more a line, or in the first column of CSV. - reads standard "
+        "input.",
         show_default=False,
     ),
 ]
@@ -273,9 +274,8 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Approve held jobs, as they are shown; your identity and reason are recorded.
 
-    An approval counts if the policies allow it of you, and lifts what holds the job once there are enough. Shows what
-    will be done and asks once. A job that changes before you confirm is shown again and asked about again; with --yes
-    its approval is refused.
+    The policies say whose approvals count, and how many lift what holds the job. Shows what will be done and asks once.
+    A job that changes before you confirm is shown again and asked about again; with --yes its approval is refused.
     """
     _decide(
         RequestedAction.APPROVE,
@@ -449,7 +449,7 @@ def history(
         ),
     ] = None,
     to: Annotated[
-        str | None, option(metavar="DAY", help="The last day, or until which instant.", show_default=False)
+        str | None, option(metavar="DAY", help="The last day, or the instant to end at.", show_default=False)
     ] = None,
     policy: Annotated[
         str | None,
@@ -461,13 +461,14 @@ def history(
         str | None,
         option(
             metavar="END",
-            help="Only these: approved, cancelled, superseded, ungated, ungated_or_confirmed_elsewhere, lapsed.",
+            help="Only jobs that ended so: approved, cancelled, superseded, ungated, "
+            "ungated_or_confirmed_elsewhere or lapsed.",
             show_default=False,
         ),
     ] = None,
     person: Annotated[
         str | None,
-        option(metavar="PATTERN", help="Only what people of these ARNs decided: */ana.", show_default=False),
+        option(metavar="PATTERN", help="Only jobs decided by people whose ARNs match: */ana.", show_default=False),
     ] = None,
     by: Annotated[GroupBy, option(metavar="GROUP", help="Group by day, policy, verdict or person.")] = GroupBy.DAY,
 ) -> None:

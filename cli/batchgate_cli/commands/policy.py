@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.lint_file import LocatedFinding
     from batchgate_cli.authoring.policy_file import LoadedPolicy
 
-app = command_group("Write, check and test policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP)
+app = command_group(
+    "Write, check, test and compare policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP
+)
 
 DEPLOYMENT = Path("cdk.json")
 
@@ -437,3 +439,4 @@ def _instant(text: str | None) -> datetime | None:
 app.add(epilog=POLICY_EXIT_CODES_HELP)(policy_simulate.simulate)
 app.add("compile", epilog=POLICY_EXIT_CODES_HELP)(policy_compile.compile_)
 app.add(epilog=policy_diff.EXIT_CODES_HELP)(policy_diff.diff)
+app.add("replay", epilog=replay.EPILOG)(replay.replay)

@@ -65,10 +65,10 @@ def diff(
     First the text: settings, statements, exceptions and calendars that were added, removed or changed. Order, comments,
     files and named lists are no change.
 
-    Then the verdicts. The language is closed, so the jobs that it can tell apart can be searched. For each way in which
-    a verdict can change, such as held to approved, you see a job for which it does, as both sets decide it, or that
-    there is no such job. More permissive changes come first. Where a search can't decide, it says so and why, and
-    generated jobs are tried instead.
+    Then the verdicts. Policies can distinguish finitely many kinds of jobs, so all of them can be searched. For each
+    way in which a verdict can change, such as held to approved, you see a job for which it does, as both sets decide
+    it, or that there is no such job. More permissive changes come first. Where a search can't decide, it says so and
+    why, and generated jobs are tried instead.
 
     The statement "no job" is about Suspended jobs that nobody has approved, with one operation, with a manifest or a
     generator, and with nothing in them that this version does not know.

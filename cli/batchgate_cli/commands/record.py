@@ -27,7 +27,7 @@ def record(
         ),
     ] = False,
     calls_per_second: Annotated[
-        float, option(metavar="NUMBER", help="How often S3 is asked at most; the sweep of a gate asks, too.")
+        float, option(metavar="NUMBER", help="At most so many calls of S3 a second; a gate's sweep calls S3, too.")
     ] = 10.0,
     account_id: Annotated[
         str | None, option(metavar="ID", help="Whose jobs; those of the caller's own account if not given.")
@@ -39,7 +39,7 @@ def record(
     """Record the jobs that S3 still has, with their tags, one JSON document a line.
 
     S3 keeps a job for 90 days after it ended. Nothing is changed; ListJobs, DescribeJob and GetJobTagging are called.
-    An interrupted recording is kept beside FILE, and the same command goes on with it. `batchgate policy replay`
+    An interrupted recording is kept beside FILE, and the same command continues it. `batchgate policy replay`
     shows what policies would have done with the recorded jobs.
     """
     if calls_per_second <= 0:

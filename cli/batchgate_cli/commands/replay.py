@@ -69,13 +69,13 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             " (cancel) a job that was not.",
         ),
     ] = None,
-    days: Annotated[int, option(metavar="NUMBER", help="With --ledger: jobs settled in the last so many days.")] = 90,
+    days: Annotated[int, option(metavar="NUMBER", help="With --ledger: how many days back to read settled jobs.")] = 90,
     suspended_date_survives: Annotated[
         DateSurvives,
         option(metavar="WORD", help="unknown, true or false: the deployment's setting of this name."),
     ] = DateSurvives.UNKNOWN,
     calls_per_second: Annotated[
-        float, option(metavar="NUMBER", help="With --live: how often S3 is asked at most.")
+        float, option(metavar="NUMBER", help="With --live: at most so many calls of S3 a second.")
     ] = 10.0,
     account_id: Annotated[str | None, option(metavar="ID", help="With --live: whose jobs.")] = None,
     region: Annotated[str | None, option(metavar="REGION", help="With --ledger or --live: the Region.")] = None,

@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from batchgate import __version__
 from batchgate.errors import GateError
 from batchgate.text import shorten
+from batchgate_cli.operating.wording import counted
 from batchgate_cli.output import csv_cell
 
 Decision: TypeAlias = Mapping[str, Any]
@@ -140,10 +141,10 @@ def export_record(
     days = list(period.days())
     for number, day in enumerate(days, 1):
         fetched[day] = _day(record, day, partial / "days" / f"{day.begin.date()}.json", now)
-        note(f"day {number} of {len(days)}, {day.begin.date()}: {len(fetched[day]['decisions'])} decisions")
+        note(f"day {number} of {len(days)}, {day.begin.date()}: {counted(len(fetched[day]['decisions']), 'decision')}")
     versions = sorted({version for each in fetched.values() for version in _versions(each["decisions"])})
     policies = {version: _policies(record, version, partial / "policies" / f"{version}.json") for version in versions}
-    note(f"{len(versions)} versions of the policies")
+    note(counted(len(versions), "policy version"))
     return _publish(record, period, form, directory, partial, fetched, policies, now())
 
 

@@ -400,7 +400,9 @@ def _send(api: GateApi, document: JobDocument, request: Request) -> Outcome:
         return _failed(job_id, error)
     action = str(answer.get("action"))
     if action == DONE[request.direction]:
-        return Outcome(job_id, Exit.DONE, f"{job_id}: {action}; the next sweep announces it", answer)
+        return Outcome(
+            job_id, Exit.DONE, f"{job_id}: {action}; the next sweep reports it (decision event, metrics)", answer
+        )
     why = bare(str(answer.get("reason") or ""))
     if action == "left":
         text = (

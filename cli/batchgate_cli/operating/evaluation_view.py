@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from batchgate_cli.operating.wording import minute
+from batchgate_cli.operating.wording import manual_approval, minute
 from batchgate_cli.output import Styled, Tree, printable_line
 
 _MARKS: Final = {
@@ -108,6 +108,5 @@ def _parts(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _line(check: Mapping[str, Any]) -> str:
     """What a check came to."""
     if check.get("check") == "manual_approval":
-        actual = check.get("actual") or "not given yet"
-        return "manual approval given" if check.get("result") == "met" else f"manual approval required, {actual}"
+        return manual_approval(check.get("actual") or "not given yet", check.get("expected"))
     return f"{check.get('subject')} is {check.get('actual')}, want {check.get('expected')}"

@@ -18,6 +18,8 @@ ID_AT_LEAST: Final = 8
 
 _GAP: Final = "  "
 _ACTUAL: Final = re.compile(r' is (?:"[^"]*"|[^,;()"]*), want ')
+_AWAITING_BEGINS: Final = len("0 of 1 approvals")
+"""So much of the approvals is in every reason that has room for any of them."""
 _CANCELS: Final = re.compile(r"(?:will|to) be cancelled at [^,]*, by ")
 _COLUMNS: Final = ("job", "held", "fails in", "objects", "operation", "until")
 _AT_RIGHT: Final = frozenset({"held", "fails in", "objects"})
@@ -70,8 +72,11 @@ def grouped(jobs: Sequence[OpenJob]) -> list[Group]:
 
 
 def _obstacle(job: OpenJob) -> str:
-    """Without the instant of a cancellation, which stands in the job's own line."""
-    return _CANCELS.sub("", obstacle(job.reason))
+    """Without the instant of a cancellation, which stands in the job's own line; with all missing approvals."""
+    text = _CANCELS.sub("", obstacle(job.reason))
+    awaiting = printable_line(job.awaiting or "")
+    before, found, _ = text.rpartition(f"; {awaiting[:_AWAITING_BEGINS]}") if awaiting else (text, "", "")
+    return f"{before}; {awaiting}" if found else text
 
 
 def mark_of(job: OpenJob) -> str:
@@ -103,8 +108,8 @@ def held_lines(
         lines.append([(header[0].rstrip(), "dim")])
     for group in grouped(jobs):
         count = counted(len(group.jobs), "job")
-        room = None if width is None else width - len(count) - len(group.mark) - 3
-        lines.append([(group.mark, "magenta"), (_cut(group.obstacle, room, sentence=True), "bold"), f" ({count})"])
+        head = hanging(group.mark, f"{group.obstacle} ({count})", width, "bold")
+        lines += [[(group.mark, "magenta"), *head[0][1:]], *head[1:]]
         for job in group.jobs:
             cells = rows[job.job_id]
             text = _padded(cells, columns) if columns is not None else _GAP.join(cells.values())

@@ -1,15 +1,13 @@
 """Decisions of the past for people: a block for each day, policy, verdict or person, a line a job."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from enum import StrEnum
 from typing import Final
 
-from batchgate.text import shorten
 from batchgate_cli.operating.api_documents import PastDecision
-from batchgate_cli.operating.held_view import beginnings
 from batchgate_cli.operating.wording import bare, counted, minute, objects, person
-from batchgate_cli.output import Styled, printable_line
+from batchgate_cli.output import Styled, hanging, printable_line
 
 _STYLES: Final = {"approved": "green", "cancelled": "red"}
 
@@ -29,7 +27,7 @@ def history_lines(decisions: Sequence[PastDecision], by: GroupBy, width: int | N
     Args:
         decisions: The latest first.
         by: A decision with several policies or people stands under each.
-        width: Of the terminal; None where there is none: then nothing is cut.
+        width: Of the terminal; None where there is none: then a decision is one line.
     """
     if not decisions:
         return [["no job was decided in this time"]]
@@ -37,11 +35,11 @@ def history_lines(decisions: Sequence[PastDecision], by: GroupBy, width: int | N
     for each in decisions:
         for name in _names(each, by):
             groups.setdefault(name, []).append(each)
-    short = beginnings([*{each.job_id for each in decisions}]) if width is not None else {}
     lines: list[list[Styled]] = []
     for name, members in groups.items():
         lines.append([(name, "bold"), f"  {_summary(members)}"])
-        lines += [[*_line(each, by, short, width)] for each in members]
+        for each in members:
+            lines += _lines(each, by, width)
     return [
         *lines,
         [""],
@@ -68,21 +66,16 @@ def _summary(decisions: Sequence[PastDecision]) -> str:
     return ", ".join(f"{count:,} {action}" for action, count in counts.items())
 
 
-def _line(decision: PastDecision, by: GroupBy, short: dict[str, str], width: int | None) -> Iterator[Styled]:
+def _lines(decision: PastDecision, by: GroupBy, width: int | None) -> list[list[Styled]]:
+    """With the whole id: a decided job is found by nothing less."""
     at = minute(decision.decided_at)
     reason = bare(decision.reason)
     for each in decision.people:
         reason = reason.replace(each, person(each))
-    yield f"  {at[11:] if by is GroupBy.DAY else at}  "
-    yield decision.action, _STYLES.get(decision.action, "")
-    text = "  ".join(
-        [
-            "",
-            short.get(decision.job_id, decision.job_id),
-            printable_line(decision.operation or "unknown operation"),
-            objects(decision.total_tasks),
-            reason,
-        ]
-    )
-    room = None if width is None else width - len(at[11:] if by is GroupBy.DAY else at) - 4 - len(decision.action)
-    yield text if room is None else shorten(text, room, sentence=True)
+    start = f"  {at[11:] if by is GroupBy.DAY else at}  "
+    line: list[Styled] = [start, (decision.action, _STYLES.get(decision.action, "")), f"  {decision.job_id}"]
+    text = "  ".join([printable_line(decision.operation or "unknown operation"), objects(decision.total_tasks), reason])
+    used = len(start) + len(decision.action) + 2 + len(decision.job_id)
+    if width is None or used + 2 + len(text) <= width:
+        return [[*line, f"  {text}"]]
+    return [line, *hanging("      ", text, width)]

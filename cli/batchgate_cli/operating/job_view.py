@@ -12,7 +12,7 @@ from batchgate.text import shorten
 from batchgate_cli.operating.api_documents import GivenApproval, JobDocument, OpenJob
 from batchgate_cli.operating.evaluation_view import VERDICT_STYLES, evaluation_tree
 from batchgate_cli.operating.held_view import mark_of, until
-from batchgate_cli.operating.wording import age, bare, minute, objects, obstacle, person
+from batchgate_cli.operating.wording import age, bare, manual_approval, minute, objects, obstacle, person
 from batchgate_cli.output import Styled, hanging, print_line, print_tree, printable_line, screen_width
 
 _WIDTH_OF_NAMES: Final = 12
@@ -197,8 +197,10 @@ def _approval_lines(document: JobDocument) -> Iterator[list[Styled]]:
         return
     yield [("approvals", "dim")]
     for each in document.approvals:
-        counts = "counts" if each.counts else f"does not count: {each.why_not}"
-        yield from hanging(f"  {minute(each.at)}  ", f"{each.who}: {each.reason} ({counts})", screen_width())
+        text = f"{each.who}: {each.reason}"
+        if document.evaluation is not None:  # else the policies have no say any more, and so nothing counts now
+            text += " (counts)" if each.counts else f" (does not count: {each.why_not})"
+        yield from hanging(f"  {minute(each.at)}  ", text, screen_width())
     if document.awaiting:
         yield from _named("awaiting", document.awaiting, "bold yellow")
 
@@ -312,7 +314,7 @@ def _objection(entry: Mapping[str, Any]) -> str:
     would = "" if entry.get("enforced", True) else " (shadow: would)"
     requirement = f"{subject}{entry.get('actual')}, want {entry.get('wanted')}"
     if entry.get("kind") == "manual_approval":
-        requirement = f"manual approval required, {entry.get('actual')}"
+        requirement = manual_approval(entry.get("actual"), entry.get("wanted"))
     return f"{entry.get('statement')}: {requirement}{would} -> {entry.get('vote')}"
 
 
@@ -384,7 +386,7 @@ def objections_now(evaluation: Mapping[str, Any]) -> list[str]:
             subject = f"{own['subject']} is " if own.get("subject") else ""
             text = f"{subject}{each.get('actual')}, want {each.get('expected')}"
             if own.get("check") == "manual_approval":
-                text = f"manual approval required, {each.get('actual')}"
+                text = manual_approval(each.get("actual"), each.get("expected"))
             decides = statement.get("mode") != "shadow" and each["vote"] == evaluation.get("verdict")
             would = " (shadow: would)" if statement.get("mode") == "shadow" else ""
             found.append((not decides, f"{statement.get('name')}: {text}{would} -> {each['vote']}"))

@@ -51,7 +51,7 @@ class ApiOptions:
             "--output",
             "-o",
             metavar="FORMAT",
-            help="json, text (between tabs) or table, as the AWS CLI prints them, or csv. For people if not given.",
+            help="json, text (tab-separated) or table, as the AWS CLI prints them; or csv. For people if not given.",
         ),
     ] = None
     query: Annotated[

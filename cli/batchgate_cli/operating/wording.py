@@ -58,6 +58,13 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def manual_approval(actual: object, expected: object) -> str:
+    """How many approvals there are, and of whom they are wanted where a policy names people."""
+    if actual in {"given", "not given yet"}:
+        return f"manual approval {'required, ' if actual != 'given' else ''}{actual}"
+    return f"manual approval: {actual}, want {expected}"
+
+
 def person(arn: str) -> str:
     """A caller's ARN without what is the same for all: `assumed-role/lake-oncall/ana`."""
     return printable_line(arn.rpartition(":")[2] if arn.startswith("arn:") else arn)

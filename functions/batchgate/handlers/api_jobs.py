@@ -110,7 +110,8 @@ def find_job(named: JobRef, ledger: PeoplesLedger) -> JobRef:
         ids: list[Json] = [ref.job_id for ref in begin_so[:_AMBIGUOUS_SHOWN]]
         raise ProblemError(Type.AMBIGUOUS, detail, {"jobs": ids})
     if not begin_so and len(job_id) < _SHORTEST_ID:
-        raise ProblemError(Type.NOT_FOUND, f"no open job has an id that begins with {job_id}")
+        detail = f"no open job has an id that begins with {job_id}; name a decided job by its whole id"
+        raise ProblemError(Type.NOT_FOUND, detail)
     return begin_so[0] if begin_so else named
 
 

@@ -532,11 +532,11 @@ class ManualApproval(Struct, frozen=True):
         if not person:
             return "AWS's name for this caller does not identify a person; call as a role or an IAM user"
         if not may(arn, facts):
-            return f"approvals of {self.by_whom} are wanted"
+            return f"only approvals of {self.by_whom} count"
         if not self.not_requester:
             return ""
         if unknown := self.requester_unknown(facts):
-            return f"approvals of anybody but the requester are wanted, and {unknown}"
+            return f"the requester's approval does not count, and {unknown}"
         return "whoever created the job can't approve it" if person == self.person(str(facts.requester)) else ""
 
     def requester_unknown(self, facts: JobFacts) -> str:

@@ -451,7 +451,7 @@ def test_every_reason_fits_whoever_approved(about: JobFacts, rng: Random) -> Non
         ({"at_least": 2}, [ANA], BEN, ""),
         ({"at_least": 2}, [ANA], ANA, "the same person has approved"),
         ({"at_least": 2}, [ANA], ANA.replace("ana", "eve"), "the same person has approved"),
-        ({"by": "*:assumed-role/prod-owner/*"}, [], ANA, "approvals of *:assumed-role/prod-owner/* are wanted"),
+        ({"by": "*:assumed-role/prod-owner/*"}, [], ANA, "only approvals of *:assumed-role/prod-owner/* count"),
         ({"not_requester": True}, [], f"{SSO}/req", "whoever created the job can't approve it"),
         ({"not_requester": True}, [], ANA, ""),
         ({"at_least": 2}, [], f"{STS}:federated-user/ana", "does not identify a person"),
