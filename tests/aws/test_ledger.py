@@ -178,6 +178,7 @@ states = st.builds(
     missing_since=st.none() | instants,
     approvals=st.lists(st.builds(Approval, who=texts, at=instants, reason=texts, digest=texts), max_size=3).map(tuple),
     awaiting=texts,
+    tags=st.none() | st.dictionaries(texts, texts, max_size=3),
     people=st.lists(texts, max_size=3).map(tuple),
     requester=texts,
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from threading import Lock
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -396,6 +397,10 @@ def at_once(call: Callable[[ValueT], ResultT], values: Iterable[ValueT]) -> Iter
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+_decoding_lock: Final = Lock()
+"""While msgspec builds its description of a type, another thread that decodes to it crashes the process."""
+
+
 def decoded(document: Mapping[str, Any], kind: type[DocumentT]) -> DocumentT:
     """A document as a value with types.
 
@@ -403,6 +408,7 @@ def decoded(document: Mapping[str, Any], kind: type[DocumentT]) -> DocumentT:
         GateAccessError: It is not one of this kind.
     """
     try:
-        return msgspec.convert(document, kind)
+        with _decoding_lock:
+            return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise GateAccessError(f"the API's answer is not as this version expects it: {error}") from error

@@ -4,6 +4,7 @@ import re
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -161,9 +162,14 @@ def reason_in(body: Decide | PauseGate) -> str:
     return reason
 
 
+_decoding_lock: Final = Lock()
+"""While msgspec builds its description of a type, another thread that decodes to it crashes the process."""
+
+
 def _converted(found: object, wanted: type[_Wanted], where: str, *, strict: bool = False) -> _Wanted:
     try:
-        read = msgspec.convert(found, wanted, strict=strict)
+        with _decoding_lock:
+            read = msgspec.convert(found, wanted, strict=strict)
     except msgspec.ValidationError as error:
         raise ProblemError(Type.INVALID, _in_words(str(error), where)) from error
     for name in getattr(wanted, "__struct_fields__", ()):
