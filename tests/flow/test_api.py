@@ -306,9 +306,10 @@ def test_jobs_that_there_are_not(api: Api) -> None:
     """404 for an id of no job of this account, for a beginning of none, and for whoever would decide it."""
     nobody = "99999999-9999-9999-9999-999999999999"
     api.held_job()
-    for job_id in (nobody, "zz", "zzzzzzz"):
+    for job_id in (nobody, "zz", "zzzzzzz", "zzzzzzzz", "zzzzzzzz-0000"):
         status, problem = api.ask("GET", f"/jobs/{job_id}")
         assert (status, problem["type"]) == (404, "/problems/not-found")
+        assert ("by its whole id" in problem["detail"]) is (job_id != nobody)
     for action in ("approvals", "cancellation"):
         status, problem = api.ask("POST", f"/jobs/{nobody}/{action}", {"reason": "r", "digest": "0" * 64})
         assert (status, problem["type"]) == (404, "/problems/not-found")

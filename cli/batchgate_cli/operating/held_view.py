@@ -75,7 +75,7 @@ def _obstacle(job: OpenJob) -> str:
     """Without the instant of a cancellation, which stands in the job's own line; with all missing approvals."""
     text = _CANCELS.sub("", obstacle(job.reason))
     awaiting = printable_line(job.awaiting or "")
-    before, found, _ = text.rpartition(f"; {awaiting[:_AWAITING_BEGINS]}") if awaiting else (text, "", "")
+    before, found, _ = text.partition(f"; {awaiting[:_AWAITING_BEGINS]}") if awaiting else (text, "", "")
     return f"{before}; {awaiting}" if found else text
 
 

@@ -110,10 +110,12 @@ def find_job(named: JobRef, ledger: PeoplesLedger) -> JobRef:
         ids: list[Json] = [ref.job_id for ref in begin_so[:_AMBIGUOUS_SHOWN]]
         raise ProblemError(Type.AMBIGUOUS, detail, {"jobs": ids})
     if not begin_so and len(job_id) < _SHORTEST_ID:
-        detail = f"no open job has an id that begins with {job_id}; name a decided job by its whole id"
-        raise ProblemError(Type.NOT_FOUND, detail)
+        raise ProblemError(Type.NOT_FOUND, f"{_NO_OPEN_JOB} {job_id}; {_WHOLE_ID}")
     return begin_so[0] if begin_so else named
 
+
+_NO_OPEN_JOB: Final = "no open job has an id that begins with"
+_WHOLE_ID: Final = "name a decided job by its whole id"
 
 _UUID: Final = "00000000-0000-0000-0000-000000000000"
 """As S3 makes ids, which may have fewer characters. *Source*: S3 Control API, JobId."""
@@ -131,6 +133,7 @@ def job_document(ref: JobRef, ports: Ports, ledger: PeoplesLedger) -> dict[str, 
 
     Raises:
         JobNotFoundError: Neither S3 nor the gate knows it.
+        ProblemError: The same, and the id may be the beginning of one.
         GateError: The gate or a service failed.
     """
     recorded = ledger.read(ref)
@@ -139,6 +142,8 @@ def job_document(ref: JobRef, ports: Ports, ledger: PeoplesLedger) -> dict[str, 
         shown = show_job(ref, ports)
     except (JobsApiError, ManifestsApiError, ClockError) as failure:
         if recorded is None:
+            if isinstance(failure, JobNotFoundError) and len(ref.job_id) < len(_UUID):
+                raise ProblemError(Type.NOT_FOUND, f"{_NO_OPEN_JOB} {ref.job_id}; {_WHOLE_ID}") from failure
             raise
         error = "S3 does not know this job any more" if isinstance(failure, JobNotFoundError) else str(failure)
     history, left_out, _ = views.latest(ledger.history(ref))
