@@ -125,7 +125,7 @@ def as_operations_says(services: LocalServices, directory: Path, aws_cli: str, s
     `make deploy` is the cdk command alone, which synthesizes as well.
     """
     [functions] = re.findall(r"```console[^\n]*\n\$ GATE=[^\n]*\n\$ gate\(\) \{\n.*?```", PAGE, re.DOTALL)
-    steps = PAGE.split("\n## Rolling policies back\n")[1].split("\n## Destroying the gate\n")[0]
+    steps = PAGE.split("\n## Rolling policies back\n")[1].split("\n## Who created a job\n")[0]
     text = re.sub(r"(?m)^( *```console) not run: .*$", r"\1", f"{functions}\n\n{steps}")
     tools = directory / "bin"
     tools.mkdir()
