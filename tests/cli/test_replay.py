@@ -278,9 +278,9 @@ def test_a_job_is_evaluated_at_its_creation_where_nothing_else_is_known(tmp_path
     ("after", "codes"),
     [
         (UP_TO_THREE, {"change": 0, "approve": 0, "cancel": 0}),
-        (APPROVE_ALL, {"change": 4, "approve": 4, "cancel": 0}),
-        (CANCEL_ALL, {"change": 4, "approve": 0, "cancel": 4}),
-        (HOLD_ALL, {"change": 4, "approve": 0, "cancel": 0}),
+        (APPROVE_ALL, {"change": 8, "approve": 8, "cancel": 0}),
+        (CANCEL_ALL, {"change": 8, "approve": 0, "cancel": 8}),
+        (HOLD_ALL, {"change": 8, "approve": 0, "cancel": 0}),
     ],
 )
 def test_changes_can_fail_the_command(stage: Stage, tmp_path: Path, after: str, codes: Mapping[str, int]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchgate_cli.replay.comparison import Replay
     from batchgate_cli.replay.replaying import PastJob
 
-EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a job would be decided as --fail-on says."
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 8 a job would be decided as --fail-on says."
 
 
 class FailOn(StrEnum):
@@ -125,7 +125,7 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 
             html.write_text(page(result, now), encoding="utf-8")
         if fail_on is not None and _fails(result, fail_on):
-            raise click.exceptions.Exit(Exit.CASE_FAILED)
+            raise click.exceptions.Exit(Exit.CHECK_FAILED)
 
 
 def _of_ledger(options: GateOptions, back: timedelta, now: datetime, unread: list[str]) -> "Iterator[PastJob]":
