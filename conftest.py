@@ -3,6 +3,8 @@
 import functools
 import gc
 import os
+import signal
+import threading
 import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,10 @@ zoneinfo.reset_tzpath(())
 
 # A command that a test runs and that a signal kills prints where each of its threads was.
 os.environ["PYTHONFAULTHANDLER"] = "1"
+
+# Whatever runs the tests (nohup, a job in the background) may ignore Ctrl-C, and every program would inherit that.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every session would read botocore's descriptions of the services anew: a quarter of the time of whatever makes many.
 botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)

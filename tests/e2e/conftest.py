@@ -14,7 +14,11 @@ from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, running
 from tests.e2e.deployed_gate import BUCKET, DeployedGate, client_of
 
 POLICY = Path(__file__).with_name("policy.yaml")
-SETTINGS = {"policy_files": [str(POLICY)], "max_concurrency": 2}
+SETTINGS = {
+    "policy_files": [str(POLICY)],
+    "max_concurrency": 2,
+    "circuit_breaker_cancellations": 1000,  # all tests share the gate, and one lets a person cancel 200 jobs
+}
 DECISIONS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:decisions"
 
 
