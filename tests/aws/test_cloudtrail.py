@@ -187,7 +187,7 @@ def test_a_record_without_an_arn_is_unmeasurable(identity: object) -> None:
 
 
 def test_a_repeated_call_is_one_requester_only_if_it_is_the_same() -> None:
-    """A client that repeats its CreateJob with its token gets the same job; another caller's is not told apart."""
+    """A repeated CreateJob with the same token gets the same job; another caller's makes the requester unknown."""
     assert found(record(), record()) == ANA
     assert found(record(), record(BEN)) == SEVERAL
     assert found(record(), record(userIdentity={"type": "AWSService"})) == SEVERAL

@@ -159,7 +159,7 @@ def test_explain_shows_what_approvals_would_lead_to(
 
 @pytest.mark.parametrize("option", ["--approved-by", "--requester"])
 def test_explain_takes_no_name_for_a_caller(option: str) -> None:
-    """Callers are told apart by their ARNs."""
+    """Callers are distinguished by their ARNs."""
     result = batchgate("policy", "explain", SMALL_JOBS, "--job", JOB, option, "ana")
     assert result.exit_code == 2
     assert f"{option}: expected an ARN such as" in result.stderr

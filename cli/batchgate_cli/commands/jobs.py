@@ -35,6 +35,10 @@ AccountOption = Annotated[
     str | None,
     option("--account-id", "--account", metavar="ID", help="Only jobs of this account.", show_default=False),
 ]
+PolicyOption = Annotated[
+    str | None,
+    option(metavar="PATTERN", help="Only jobs that a policy or guardrail of this name governs.", show_default=False),
+]
 JobIdOption = Annotated[str | None, option("--job-id", metavar="JOB", help="The same as JOB.", show_default=False)]
 JobArgument = Annotated[str | None, argument(metavar="[JOB]", help="The job's id, the beginning of it, or its ARN.")]
 JobsArgument = Annotated[
@@ -92,12 +96,7 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     operation: Annotated[
         str | None, option(metavar="PATTERN", help="Only these operations: S3Put*.", show_default=False)
     ] = None,
-    policy: Annotated[
-        str | None,
-        option(
-            metavar="PATTERN", help="Only jobs that a policy or guardrail of this name governs.", show_default=False
-        ),
-    ] = None,
+    policy: PolicyOption = None,
     tag: Annotated[
         list[str] | None,
         option("--tag", metavar="KEY=VALUE", help="Only jobs with this tag. Can be given several times."),
@@ -451,12 +450,7 @@ def history(
     to: Annotated[
         str | None, option(metavar="DAY", help="The last day, or the instant to end at.", show_default=False)
     ] = None,
-    policy: Annotated[
-        str | None,
-        option(
-            metavar="PATTERN", help="Only jobs that a policy or guardrail of this name governed.", show_default=False
-        ),
-    ] = None,
+    policy: PolicyOption = None,
     verdict: Annotated[
         str | None,
         option(

@@ -57,9 +57,8 @@ def record(
 
             try:
                 done = record_jobs(source, file, redact=redact, watch=watch)
-            except BaseException:
-                _note_kept(unfinished(file), redact=redact)
-                raise
+            finally:
+                _note_kept(unfinished(file), redact=redact)  # there is none after a whole recording
     if done.gone:
         show_notes([f"{done.gone} jobs were listed and not there any more when S3 was asked for them"])
     print_line(f"recorded {done.done} job{'' if done.done == 1 else 's'} in {file}")

@@ -430,6 +430,5 @@ def _write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).replace(path)
-        except BaseException:
+        finally:
             Path(file.name).unlink(missing_ok=True)
-            raise

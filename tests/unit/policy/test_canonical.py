@@ -372,7 +372,7 @@ def test_what_is_nearly_the_same_has_another_version(one: Written, other: Writte
 
 
 def test_a_policy_turned_guardrail_is_another_set() -> None:
-    """The two kinds of statement are told apart."""
+    """The two kinds of statement are distinguished."""
     moved = everything()
     moved["guardrails"].append(moved["policies"].pop())
     assert version(moved) != version(EVERYTHING)

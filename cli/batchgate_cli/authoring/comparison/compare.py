@@ -255,7 +255,7 @@ def _random_options(spaces: Sequence[Space], random: Random) -> tuple[Space, lis
 
 
 def _callers(asked: Sequence[ManualApproval]) -> list[str]:
-    """Callers that the rules about people tell apart."""
+    """Callers that the rules about people distinguish."""
     from batchgate_cli.authoring.comparison.space import ACCOUNT
     from batchgate_cli.authoring.comparison.text_regions import text_regions
     from batchgate_cli.authoring.lint.pattern_sets import shape, some_of

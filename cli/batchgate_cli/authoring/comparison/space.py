@@ -1,4 +1,4 @@
-"""All Suspended jobs that two policy sets tell apart, as choices of values for what their checks look at."""
+"""All Suspended jobs that two policy sets distinguish, as choices of values for what their checks look at."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -132,7 +132,7 @@ DAYS_AHEAD: Final = 366
 
 
 def universe_of(known: Numbers, start: datetime) -> Universe:
-    """The jobs that two sets, all of whose checks are known, tell apart."""
+    """The jobs that two sets, all of whose checks are known, distinguish."""
     by_measure: dict[Measure, list[tuple[int, Test]]] = {}
     for check, number in known.checks.items():
         by_measure.setdefault(check.measure, []).append((number, check.test))
@@ -275,7 +275,7 @@ class _Builder:
         return _variable(Option(self._results(tests, text), (partial(_put_member, member, text),)) for text in found)
 
     def _buckets(self, tests: Sequence[Test]) -> list[str]:
-        """Names of buckets that the patterns tell apart."""
+        """Names of buckets that the patterns distinguish."""
         some = dict.fromkeys(atom.patterns for atom in atoms(tests) if isinstance(atom, Matches))
         filled = [[shape(pattern) for pattern in filled_in(each, self.context)] for each in some]
         liked = ["example-bucket", *self._instances(tests)]
@@ -588,7 +588,7 @@ class _Builder:
         return texts([test for _, test in tests], self.context, ("manifest.csv",), [(_ONE, ANYTHING)])
 
     def _rows(self, tests: Tests) -> Variable:
-        """The buckets of a manifest's rows: not read, or any that the tests tell apart."""
+        """The buckets of a manifest's rows: not read, or any that the tests distinguish."""
         inner = list(dict.fromkeys(elements_in(test for _, test in tests)))
         names: list[object] = [*self._buckets([test for _, test in tests]), _GAP]
         vectors = [

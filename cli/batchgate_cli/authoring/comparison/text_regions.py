@@ -1,4 +1,4 @@
-"""The texts that several patterns tell apart: one for each combination of those that match."""
+"""The texts that several patterns distinguish: one for each combination of those that match."""
 
 from bisect import bisect_right
 from collections import deque
@@ -190,7 +190,7 @@ def _has(symbol: Symbol, code: int) -> bool:
 
 
 def _characters(symbols: Iterable[Symbol]) -> list[str]:
-    """One character for each set that the symbols tell apart, those first that read best."""
+    """One character for each set that the symbols distinguish, those first that read best."""
     different = {symbol.ranges for symbol in symbols}
     edges = sorted({0, *(edge for ranges in different for low, high in ranges for edge in (low, high + 1))})
     places = {bisect_right(edges, ord(character)) - 1: character for character in reversed(_PREFERRED)}

@@ -1,4 +1,4 @@
-"""Values of a job's members that tests tell apart: one for each combination of tests that some value passes."""
+"""Values of a job's members that tests distinguish: one for each combination of tests that some value passes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -119,7 +119,7 @@ def _tested(found: Iterable[Json], asks: Sequence[Ask], context: Context) -> lis
 
 
 def values(form: Shape, tests: Sequence[Test], context: Context) -> list[Json]:
-    """Values of a form that has no members, which the tests tell apart."""
+    """Values of a form that has no members, which the tests distinguish."""
     match form.kind:
         case Kind.BOOLEAN:
             return [True, False]
@@ -166,7 +166,7 @@ def _times(tests: Iterable[Test], context: Context) -> list[Json]:
 def texts(
     tests: Iterable[Test], context: Context, liked: Iterable[str] = (), domain: Sequence[Form] = ((ANYTHING,),)
 ) -> list[str]:
-    """Texts that the patterns tell apart."""
+    """Texts that the patterns distinguish."""
     found = {atom.patterns: None for atom in atoms(tests) if isinstance(atom, Matches)}
     filled = [filled_in(each, context) for each in found]
     found_texts = text_regions(
@@ -277,7 +277,7 @@ def _leaves(test: Test) -> Iterator[tuple[str, Test]]:
 def collections(
     elements: Sequence[tuple[Json, tuple[Held, ...]]], context: Context, *, empty: bool = True
 ) -> list[Json]:
-    """Lists that `any`, `only` and `none` tell apart: one for each set of results that elements may have together."""
+    """Lists that `any`, `only` and `none` distinguish: one for each set of results that elements may have together."""
     different_elements = {vector: value for value, vector in reversed(elements)}
     seen: dict[tuple[frozenset[Held], ...], list[Json]] = {}
     waiting: list[tuple[tuple[frozenset[Held], ...], list[Json]]] = []
