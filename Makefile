@@ -9,6 +9,8 @@ POLICY ?= policies/demo.yaml
 STACK ?= --all
 TESTS ?= tests emulator/tests
 MODULES ?= evaluate checks calendars
+# One more than there are cores on the smallest machine: a third of the time a worker waits for other programs.
+WORKERS_OF_TESTS := 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Some machines set it: then every process compiles its modules anew, which took a third of the tests' time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,7 +55,7 @@ local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -q -n $(WORKERS_OF_TESTS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 .PHONY: quick
 quick: $(DEV) ## Run the tests that need only Python and are fast: an answer within a minute
@@ -97,7 +99,7 @@ reference: $(DEV) $(NODE) ## Write what is generated anew: the policy reference,
 	$(BIN)/python -m tests.infra.snapshot
 
 .PHONY: bench
-bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, the cold start and the command beside their peers, and the emulator (OUTPUT=json)
+bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, reading manifests, the cold start and the command beside their peers, and the emulator (OUTPUT=json)
 	@missed=0; \
 	PYTHONPATH=functions .venv-peers/bin/python -m benchmarks.evaluation --output $(or $(OUTPUT),table) || missed=1; \
 	PYTHONPATH=functions $(BIN)/python benchmarks/worst_document.py || missed=1; \
@@ -105,12 +107,13 @@ bench: $(PEERS) $(CLI) $(AWSCLI) ## Measure evaluating, the sweep, the cold star
 	$(BIN)/python benchmarks/emulator.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/sweep.py --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/replay.py --output $(or $(OUTPUT),table) || missed=1; \
+	$(BIN)/python benchmarks/manifests.py --peers .venv-peers/bin/python --output $(or $(OUTPUT),table) || missed=1; \
 	$(BIN)/python benchmarks/cold_start.py --output $(or $(OUTPUT),table) || missed=1; \
 	exit $$missed
 
 .PHONY: oracle
 oracle: $(DEV) ## Compare the evaluating core with the independent reading of the language on 100,000 random jobs
-	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 tests/unit/test_language_agrees_with_oracle.py
+	ORACLE_DOCUMENTS=6250 $(BIN)/python -m pytest -q -n 2 --timeout 0 tests/unit/policy/test_language_agrees_with_oracle.py
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under faults (HISTORIES=1000 SEED=0 WORKERS=2 SLOW=1)
@@ -118,7 +121,7 @@ soak: $(DEV) $(MINISTACK) ## Drive the whole gate through random histories under
 		$(if $(KEEP),--keep $(KEEP)) $(if $(SLOW),--slow) --part $(or $(PART),histories)
 
 .PHONY: mutate
-mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 1,380 small ways and see that a test fails each time (MODULES="evaluate checks")
+mutate: $(DEV) $(MUTATE) ## Change the evaluating core in some 1,650 small ways and see that a test fails each time (MODULES="evaluate checks")
 	@mkdir -p build
 	@$(foreach module,$(MODULES),.venv-mutate/bin/python tests/verification/mutation/mutants.py functions/batchgate/policy/$(module).py >build/$(module).mutants &&) \
 	PYTHONHASHSEED=0 $(BIN)/python tests/verification/mutation/run.py $(MODULES:%=build/%.mutants)
@@ -133,8 +136,9 @@ pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate, and a re
 	@$(BIN)/python -m tests.docs.pictures.replay_report
 
 .PHONY: recordings
-recordings: $(DEV) ## Make the example recordings in docs/examples/replay anew (takes minutes)
+recordings: $(DEV) ## Make the example recordings and their report in docs/examples/replay anew (takes minutes)
 	$(BIN)/python docs/generate/recordings.py
+	cd docs/examples/replay && $(CURDIR)/$(BIN)/batchgate policy replay stricter.yaml --jobs quarter.ndjson.gz --against in-force.yaml --html report.html
 
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)
@@ -179,10 +183,10 @@ clean: ## Remove everything that these commands made
 
 compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) --custom-compile-command "make lock" --group pyproject.toml:$(1) -o $(2)
 
-# $(call install,ENVIRONMENT,REQUIREMENTS,OPTIONS): with uv because it takes seconds; with pip where uv is not to be had.
-# Bytecode is compiled here, so that no first command waits for it, nor each where PYTHONDONTWRITEBYTECODE is set.
+# $(call install,ENVIRONMENT,REQUIREMENTS,OPTIONS,BYTECODE): with uv because it takes seconds; with pip where uv is not to
+# be had. Bytecode is compiled here, so that no first command waits for it, nor each where PYTHONDONTWRITEBYTECODE is set.
 define install
-$(BIN)/uv pip install -q --compile-bytecode --python $(1)/bin/python --require-hashes $(3) -r $(2) \
+$(BIN)/uv pip install -q $(or $(4),--compile-bytecode) --python $(1)/bin/python --require-hashes $(3) -r $(2) \
 	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --compile --require-hashes $(3) -r $(2); }
 endef
 
@@ -220,7 +224,8 @@ $(CLI): $(PYTHON_ENV) requirements/cli.txt pyproject.toml
 
 $(DEV): $(CLI) requirements-dev.txt
 	@echo "Installing what tests, checks and synth need into .venv"
-	@$(call install,.venv,requirements-dev.txt)
+	@# Compiling all of it takes 43 s of the processor, most of them for parts of aws_cdk that nothing imports.
+	@$(call install,.venv,requirements-dev.txt,,--no-compile-bytecode)
 	@touch $@
 
 # Both pin botocore, so neither can live beside the gate; ministack runs functions in its own interpreter, so the same one.

@@ -34,7 +34,11 @@ CHECKOUT = Path(__file__).resolve().parent
 settings.register_profile("dev", deadline=None)
 # The same examples every time, so that a red build means a change and not luck; luck is for `dev` and `soak`.
 settings.register_profile(
-    "ci", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "ci",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 # For `make quick`: enough to notice what is plainly wrong.
 settings.register_profile(
@@ -59,25 +63,32 @@ MADE_ONCE = {"asset", "gate"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, so that what they share is made once; slow ones start first.
+    """Keep the tests of a file on one worker, so that what they share is made once; the longest groups start first.
 
     pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
     writes the name where pytest 9.2 no longer reads it.
     """
+    places: dict[int, int] = {}
     for item in items:
         file = item.location[0]
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
         slow = item.get_closest_marker("slow") is not None
-        group = file
-        if shared := MADE_ONCE & fixtures:
-            group = f"{item.path.parent.name}: {min(shared)}"
-        elif slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures:
+        group, places[id(item)] = file, 1 if slow else 2
+        if shared := {name for name in MADE_ONCE & fixtures if _has_session_scope(item, name)}:
+            group, places[id(item)] = f"{item.path.parent.name}: {min(shared)}", 0
+        elif item.get_closest_marker("alone") or (slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures):
             group = item.nodeid
         if config.getoption("loadgroup", default=False):  # in a worker
             item._id = type(item.id).parse(f"{item.nodeid}@{group}")
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: places[id(item)])
+
+
+def _has_session_scope(item: pytest.Item, fixture: str) -> bool:
+    """Whether this fixture of a test is made once for all tests; some tests have one of the same name of their own."""
+    definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+    return bool(definitions[fixture][-1].scope == "session")
 
 
 def pytest_collection_finish() -> None:

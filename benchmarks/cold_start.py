@@ -26,7 +26,7 @@ from typing import Any
 from cold_start_network import ACCOUNT, COLD_CALLS, HOSTS, REGION, WARM_CALLS, Network
 
 from batchgate_cli.authoring import policy_file
-from infra.gate_asset import CHECKOUT, PYTHON_VERSION, _compile_bytecode, _python_of_lambda, build_asset
+from infra.gate_asset import CHECKOUT, LAMBDA_PYTHON, build_asset, compile_bytecode, find_python
 from infra.settings import Architecture
 
 HERE = Path(__file__).resolve().parent
@@ -180,13 +180,13 @@ def prepare(root: Path, python: str) -> None:
     build_asset(gate, architecture=Architecture.ARM64 if platform.machine() == "aarch64" else Architecture.X86_64)
     requirements = CHECKOUT / "requirements" / "cold-start.txt"
     install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--system-certs", "--link-mode", "copy"]
-    install += ["--target", str(packages), "--python-version", ".".join(map(str, PYTHON_VERSION)), "--require-hashes"]
+    install += ["--target", str(packages), "--python-version", ".".join(map(str, LAMBDA_PYTHON)), "--require-hashes"]
     subprocess.run([*install, "--only-binary", ":all:", "--requirement", str(requirements)], check=True)
     _move(packages, RUNTIME_PACKAGES, root / "runtime")
     _move(packages, BARE_PACKAGES, root / "bare")
     shutil.copy(HERE / "cold_start_bare.py", root / "bare")
     for made in ("runtime", "bare"):
-        _compile_bytecode(root / made, python)
+        compile_bytecode(root / made, python)
     subprocess.run(
         [python, "-m", "trustme", "--quiet", "--dir", str(root), "--identities", *HOSTS],
         env={"PYTHONPATH": str(packages)},
@@ -315,7 +315,7 @@ def main() -> int:
     options.add_argument("--output", choices=["table", "json"], default="table")
     options.add_argument("--keep", type=Path, help="measure what is in this directory; made ready there if nothing is")
     chosen = options.parse_args()
-    python = _python_of_lambda()
+    python = find_python(LAMBDA_PYTHON)
     if sys.platform != "linux" or python is None:
         print("The cold start is measured on Linux with Python 3.13, as Lambda has them.", file=sys.stderr)
         return 1

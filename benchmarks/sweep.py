@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from threading import Lock
 from typing import Any, cast
 
@@ -89,7 +90,8 @@ class Network:
         time.sleep(self.latency)
         *_, operation = event_name.split(".")
         body = self._body(operation, request.url)
-        return AWSResponse(request.url, 200, {"x-amzn-requestid": "bench"}, cast("Any", Raw(body)))
+        headers = {"x-amzn-requestid": "bench", "date": formatdate(usegmt=True)}
+        return AWSResponse(request.url, 200, headers, cast("Any", Raw(body)))
 
     def _body(self, operation: str, url: str) -> bytes:
         asked = url.partition("/jobs/")[2].partition("/")[0].partition("?")[0]

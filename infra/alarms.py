@@ -16,6 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from batchgate.contract import Metric
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
+from infra.manifest_reading import ManifestReading
 from infra.metrics import FIVE_MINUTES, HOUR_SECONDS, MINUTE, gate_metric
 from infra.people_api import PeopleApi
 
@@ -93,9 +94,10 @@ def alarms_of_policies() -> tuple[AlarmSpec, ...]:
         AlarmSpec(
             name="unexpected-policy",
             missing=_UNCHANGED,
-            means="The policies in force are not those of the last deployment: AppConfig rolled them back, or a person "
-            "changed them.",
-            do="Look at AppConfig's deployments. If an alarm rolled the policies back, fix them; then deploy again.",
+            means="The policies in force are not those that were deployed last: AppConfig rolled them back, or a "
+            "person changed them. Or none were deployed yet, and every job waits.",
+            do="Look at AppConfig's deployments. If an alarm rolled the policies back, fix them; then deploy again, or "
+            "`batchgate policy push` them.",
             metric=gate_metric(Metric.UNEXPECTED_POLICY, "Minimum"),
             of=2,
             out_of=3,
@@ -226,6 +228,37 @@ def alarms_of_api(people_api: PeopleApi) -> tuple[AlarmSpec, ...]:
             metric=people_api.api.metric_server_error(period=FIVE_MINUTES, statistic="Sum"),
             of=2,
             out_of=3,
+        ),
+    )
+
+
+def alarms_of_manifests(reading: ManifestReading | None) -> tuple[AlarmSpec, ...]:
+    """Manifests that can't be read, or of which S3 counts other rows; none where no manifest may be read."""
+    if reading is None:
+        return ()
+    do = (
+        "Look for 'error of the gate' in the log of the function that reads manifests. Another attempt begins by "
+        "itself after an hour, later ones after up to a day; until then people may decide the job."
+    )
+    return (
+        AlarmSpec(
+            name="manifest-not-read",
+            means="A large manifest could not be read after every retry: what policies ask of it is unmeasurable.",
+            do=do,
+            metric=reading.machine.metric_failed(period=FIVE_MINUTES),
+        ),
+        AlarmSpec(
+            name="manifest-not-read-in-time",
+            means="The reading of a large manifest was ended after six hours.",
+            do=do,
+            metric=reading.machine.metric_timed_out(period=FIVE_MINUTES),
+        ),
+        AlarmSpec(
+            name="manifest-rows-differ",
+            means="The gate counts other rows in a manifest than S3 counts tasks: one of the two is wrong, and the job "
+            "is not decided by what is in its manifest.",
+            do="The job's reason has both numbers. Count the rows yourself, decide the job, and report it as a bug.",
+            metric=gate_metric(Metric.MANIFEST_ROWS_DIFFER),
         ),
     )
 

@@ -6,7 +6,7 @@ from typing import Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
-from batchgate.contract import Metric
+from batchgate.contract import BUDGET_DIMENSION, METRIC_NAMESPACE, Metric
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
 from infra.metrics import FIVE_MINUTES, HOUR_SECONDS, gate_metric
@@ -88,6 +88,22 @@ def rows_of_widgets(
         ],
         [
             _graph(
+                "How full is each budget? The fullest account of those that jobs took of",
+                [
+                    cloudwatch.MathExpression(
+                        expression=(
+                            f"SEARCH('{{{METRIC_NAMESPACE},service,{BUDGET_DIMENSION}}}"
+                            f" MetricName=\"{Metric.BUDGET_USED}\"', 'Maximum', {FIVE_MINUTES.to_seconds()})"
+                        ),
+                        using_metrics={},
+                        label="",
+                        period=FIVE_MINUTES,
+                    )
+                ],
+                units=("percent", ""),
+                width=12,
+            ),
+            _graph(
                 "What people ask for: requests to the API",
                 [
                     people_api.api.metric_count(label="requests", statistic="Sum"),
@@ -96,7 +112,7 @@ def rows_of_widgets(
                 ],
                 [people_api.api.metric_latency(label="p90", statistic="p90")],
                 units=("requests", "milliseconds"),
-                width=24,
+                width=12,
             ),
         ],
         [

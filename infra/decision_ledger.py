@@ -3,18 +3,25 @@
 from collections.abc import Sequence
 from typing import Final, cast
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from batchgate.contract import DAY_INDEX, EXPIRES_AT, INDICES, OPEN_INDEX, PARTITION_KEY, SORT_KEY
+from batchgate.contract import DAY_INDEX, EXPIRES_AT, INDICES, MANIFESTS, OPEN_INDEX, PARTITION_KEY, SORT_KEY
 from infra.encryption import GateKey
 from infra.settings import Settings
 
 _READ: Final = ("dynamodb:GetItem",)
-_REVIEW: Final = (*_READ, "dynamodb:ConditionCheckItem", "dynamodb:DescribeTable", "dynamodb:PutItem")
-_SWEEP: Final = (*_REVIEW, "dynamodb:BatchGetItem", "dynamodb:DeleteItem")
+_REVIEW: Final = (
+    *_READ,
+    "dynamodb:BatchGetItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DescribeTable",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+)
+_SWEEP: Final = (*_REVIEW, "dynamodb:DeleteItem")
 """The permissions of the calls in batchgate.aws.ledger; a transaction needs those of its parts."""
 
 
@@ -86,6 +93,20 @@ class DecisionLedger(Construct):
         self._grant("SeePause", _READ, (self.table.table_arn,), function)
         self._grant("FindWhatIsOpen", ("dynamodb:Query",), (self._open_index,), function)
         self._grant_key(function, writing=False)
+
+    def grant_reading_manifests(self, function: iam.IGrantable) -> None:
+        """Grant what the steps of a reading need, on the items of manifests alone: their bytes are other people's."""
+        stack = Stack.of(self)
+        items = f"{stack.partition}:{stack.region}:{stack.account}:{MANIFESTS}:*"
+        function.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                sid="KeepWhatIsInManifests",
+                actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+                resources=[self.table.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [items]}},
+            )
+        )
+        self._grant_key(function, writing=True)
 
     @property
     def _open_index(self) -> str:

@@ -71,6 +71,13 @@ class GateKey(Construct):
         """
         self._grant("KeyForQueue", "sqs", ["kms:Decrypt"], function)
 
+    def grant_sending_to_queue(self, function: iam.IGrantable) -> None:
+        """Grant sending to an encrypted queue, through SQS only.
+
+        *Source*: SQS Developer Guide, "Key management", permissions of a producer.
+        """
+        self._grant("KeyForQueue", "sqs", ["kms:Decrypt", "kms:GenerateDataKey"], function)
+
     def grant_use_for_topic(self, function: iam.IGrantable) -> None:
         """Grant publishing to an encrypted topic, through SNS only.
 

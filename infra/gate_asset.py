@@ -1,7 +1,7 @@
 """The asset of the functions: the gate, its pinned packages for Lambda's platform, and bytecode.
 
-It is built without containers. The same inputs make the same bytes, whatever Python synthesizes, so that an unchanged
-gate is not deployed again.
+It is built without containers. The same inputs make the same bytes, whichever machine or Python builds them, so that an
+unchanged gate is not deployed again.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from batchgate.errors import GateError
 from infra.service_data import cut_service_data
@@ -19,7 +19,10 @@ from infra.settings import Architecture
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 FUNCTIONS: Final = CHECKOUT / "functions"
 LAMBDA_ROOT: Final = "/var/task"
-PYTHON_VERSION: Final = (3, 13)
+PythonVersion: TypeAlias = tuple[int, int]
+
+LAMBDA_PYTHON: Final[PythonVersion] = (3, 13)
+"""The Python of Lambda's runtime that the functions use."""
 
 _UV_PLATFORMS: Final = {Architecture.ARM64: "aarch64-manylinux2014", Architecture.X86_64: "x86_64-manylinux2014"}
 _PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architecture.X86_64: "manylinux2014_x86_64"}
@@ -29,31 +32,36 @@ class AssetError(GateError):
     """The asset can't be built on this machine; the message says why."""
 
 
-def build_asset(output: Path, *, architecture: Architecture) -> bool:
-    """Fill the empty directory `output` with everything that ships to Lambda.
+def build_asset(output: Path, *, architecture: Architecture, version: PythonVersion = LAMBDA_PYTHON) -> bool:
+    """Fill the empty directory `output` with everything that the functions need.
+
+    Args:
+        output: The directory.
+        architecture: The processor that runs the functions.
+        version: The Python that runs them.
 
     Returns:
-        Whether it holds bytecode, which needs a Python of Lambda's version on this machine. Without it the gate works,
+        Whether it holds bytecode, which needs a Python of that version on this machine. Without it the gate works,
         but its cold starts take more than twice as long.
 
     Raises:
         AssetError: The packages can't be installed, or the sources don't compile.
         ServiceDataError: The pinned botocore lacks an operation that the gate calls.
     """
-    _install_packages(output, architecture)
+    _install_packages(output, architecture, version)
     shutil.copytree(FUNCTIONS / "batchgate", output / "batchgate", ignore=shutil.ignore_patterns("__pycache__"))
     cut_service_data(output / "botocore" / "data")
-    python = _python_of_lambda()
+    python = find_python(version)
     if python is None:
         return False
-    _compile_bytecode(output, python)
+    compile_bytecode(output, python)
     return True
 
 
 def asset_hash(asset: Path) -> str:
     """What identifies a built asset: every file except bytecode, and whether it has bytecode.
 
-    The bytes of bytecode may differ between two patch releases of Python 3.13 that behave the same.
+    The bytes of bytecode may differ between two patch releases of Python that behave the same.
     """
     digest = hashlib.sha256()
     files = sorted((path.relative_to(asset).as_posix(), path) for path in asset.rglob("*") if path.is_file())
@@ -65,9 +73,16 @@ def asset_hash(asset: Path) -> str:
     return digest.hexdigest()
 
 
-def _install_packages(output: Path, architecture: Architecture) -> None:
-    version = ".".join(map(str, PYTHON_VERSION))
-    common = ["--target", str(output), "--python-version", version, "--only-binary", ":all:", "--require-hashes"]
+def _install_packages(output: Path, architecture: Architecture, version: PythonVersion) -> None:
+    common = [
+        "--target",
+        str(output),
+        "--python-version",
+        ".".join(map(str, version)),
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+    ]
     common += ["--requirement", str(FUNCTIONS / "requirements.txt")]
     python = sys.executable
     with_uv = [
@@ -97,9 +112,11 @@ def _install_packages(output: Path, architecture: Architecture) -> None:
         for path in output.glob(f"*.dist-info/{record}"):
             path.unlink()
     (output / ".lock").unlink(missing_ok=True)
+    for path in (output / "dateutil" / "zoneinfo").glob("*.tar.gz"):  # zones; the gate has tzdata
+        path.unlink()
 
 
-def _compile_bytecode(output: Path, python: str) -> None:
+def compile_bytecode(output: Path, python: str) -> None:
     """Compile everything as Lambda imports it: unchecked, because a zip loses the sources' times.
 
     In one process with a fixed hash seed, because the order of sets and shared constants change the bytes.
@@ -116,11 +133,11 @@ def _compile_bytecode(output: Path, python: str) -> None:
         raise AssetError(message)
 
 
-def _python_of_lambda() -> str | None:
-    """A Python of Lambda's version, whose bytecode Lambda can read; None if this machine has none."""
-    if sys.version_info[:2] == PYTHON_VERSION:
+def find_python(version: PythonVersion) -> str | None:
+    """An interpreter of this version, which compiles bytecode for it; None if this machine has none."""
+    if sys.version_info[:2] == version:
         return sys.executable
-    name = f"python{PYTHON_VERSION[0]}.{PYTHON_VERSION[1]}"
+    name = f"python{version[0]}.{version[1]}"
     for directory in os.get_exec_path():
         candidate = Path(directory, name)
         # A version manager's shim may be there and fail to run.

@@ -14,6 +14,8 @@ from constructs import Construct
 from batchgate.contract import METRIC_NAMESPACE, SERVICE, Variable
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
+from infra.gate_asset import PythonVersion
+from infra.job_events import JobEvents
 from infra.notices import Notices
 from infra.policy_store import PolicyStore
 from infra.settings import Architecture, Settings
@@ -23,6 +25,12 @@ VALIDATOR_SECONDS: Final = 15
 """AppConfig's own limit. *Source*: AppConfig User Guide, "Understanding validators"."""
 
 WIDGET_SECONDS: Final = 30
+
+READ_MANIFEST_SECONDS: Final = 900
+"""The longest of Lambda's timeouts: a file of an inventory is read in one invocation, however large it is."""
+
+READ_MANIFEST_MB: Final = 1769
+"""One processor. *Source*: Lambda Developer Guide, "Configure Lambda function memory"."""
 
 API_SECONDS: Final = 29
 """API Gateway waits for 30 seconds at most. *Source*: API Gateway quotas, HTTP APIs, maximum integration timeout."""
@@ -37,7 +45,7 @@ _ARCHITECTURES: Final = {
 
 
 class GateFunctions(Construct):
-    """The functions of the gate: three decide jobs, by events, every minute and for people; two support them.
+    """The functions of the gate: three decide jobs, by events, every minute and for people; the others support them.
 
     No reserved concurrency: below the event source's maximum concurrency it would throttle, and throttled events end up
     in the dead-letter queue.
@@ -47,17 +55,20 @@ class GateFunctions(Construct):
         sweep: Reviews jobs that are due, and jobs that no event announced.
         api: Answers the API that people decide jobs through.
         held_jobs_widget: Renders the dashboard's table of held jobs.
+        read_manifest: Makes the steps by which large manifests are read; None where no manifest may be read.
         validate_policy: Called by AppConfig before a policy goes live.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a construct of its own
         self,
         scope: Construct,
         construct_id: str,
         *,
         settings: Settings,
         code: lambda_.Code,
+        python: PythonVersion,
         key: GateKey | None,
+        job_events: JobEvents,
         ledger: DecisionLedger,
         policies: PolicyStore,
         notices: Notices,
@@ -65,6 +76,9 @@ class GateFunctions(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._code = code
+        self._runtime = lambda_.Runtime(
+            f"python{python[0]}.{python[1]}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True
+        )
         self._key = key
         breaker = f"{settings.circuit_breaker_cancellations}/{settings.circuit_breaker_minutes}"
         to_decide = {
@@ -75,6 +89,7 @@ class GateFunctions(Construct):
             Variable.EVENT_BUS.value: DECISION_BUS,
             Variable.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
             Variable.LEDGER_TABLE.value: ledger.table.table_name,
+            Variable.MANIFEST_BYTES_AT_MOST.value: str(settings.manifest_bytes_at_most),
             Variable.SWEEP_CALLS_PER_SECOND.value: str(settings.sweep_calls_per_second),
             Variable.UNTAGGED_ANSWER_LACKS_TAGS.value: settings.untagged_answer_lacks_tags_word,
         }
@@ -110,6 +125,18 @@ class GateFunctions(Construct):
             WIDGET_SECONDS,
             to_decide,
         )
+        self.read_manifest = (
+            self._function(
+                "ReadManifest",
+                "batchgate.handlers.read_manifest.handler",
+                "Reads a part of a large manifest",
+                READ_MANIFEST_SECONDS,
+                to_decide | {Variable.QUEUE_URL.value: job_events.queue.queue_url},
+                memory_mb=max(settings.memory_mb, READ_MANIFEST_MB),
+            )
+            if settings.manifest_buckets
+            else None
+        )
         self.validate_policy = self._function(
             "ValidatePolicy",
             "batchgate.handlers.validate_policy.handler",
@@ -126,10 +153,18 @@ class GateFunctions(Construct):
     @property
     def all(self) -> tuple[lambda_.Function, ...]:
         """Every function of the gate."""
-        return *self.deciding, self.held_jobs_widget, self.validate_policy
+        support = (self.held_jobs_widget, self.read_manifest, self.validate_policy)
+        return *self.deciding, *(each for each in support if each is not None)
 
     def _function(
-        self, name: str, handler: str, description: str, timeout_seconds: int, environment: dict[str, str]
+        self,
+        name: str,
+        handler: str,
+        description: str,
+        timeout_seconds: int,
+        environment: dict[str, str],
+        *,
+        memory_mb: int | None = None,
     ) -> lambda_.Function:
         """A function with a role and a log group of its own."""
         log_group = logs.LogGroup(
@@ -149,9 +184,9 @@ class GateFunctions(Construct):
             description=description,
             handler=handler,
             code=self._code,
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=self._runtime,
             architecture=_ARCHITECTURES[self._settings.architecture],
-            memory_size=self._settings.memory_mb,
+            memory_size=memory_mb or self._settings.memory_mb,
             timeout=Duration.seconds(timeout_seconds),
             role=role,
             log_group=log_group,
@@ -199,6 +234,14 @@ class GateFunctions(Construct):
             max_concurrency=self._settings.max_concurrency,
             report_batch_item_failures=True,
         )
+
+    def grant_asking_for_reviews(self, queue: sqs.IQueue, function: lambda_.Function) -> None:
+        """Grant a function that may ask for the review of a job by a message, as an event does."""
+        function.add_to_role_policy(
+            iam.PolicyStatement(sid="HaveJobsReviewed", actions=["sqs:SendMessage"], resources=[queue.queue_arn])
+        )
+        if self._key:
+            self._key.grant_sending_to_queue(function)
 
     def schedule_sweep(self) -> Construct:
         """Invoke the sweep every minute, or every five minutes where idle; returns the rule.

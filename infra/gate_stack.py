@@ -16,9 +16,11 @@ from batchgate.contract import GATE_PARAMETER, ROLE_PATH, SERVICE, DeployedGate
 from batchgate.policy.deployed import load_deployed
 from infra.decision_ledger import DecisionLedger
 from infra.encryption import GateKey
+from infra.gate_asset import LAMBDA_PYTHON, PythonVersion
 from infra.gate_functions import DECISION_BUS, GateFunctions
 from infra.in_force import DESCRIPTION, UnknownInForceError, deployment_description
 from infra.job_events import JobEvents
+from infra.manifest_reading import ManifestReading
 from infra.monitoring import Monitoring
 from infra.notices import Notices
 from infra.packaging import check_policies, gate_code, load_policies
@@ -51,7 +53,13 @@ class GateStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, code: lambda_.Code | None = None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        code: lambda_.Code | None = None,
+        python: PythonVersion = LAMBDA_PYTHON,
     ) -> None:
         """Compose the stack.
 
@@ -60,6 +68,7 @@ class GateStack(Stack):
             construct_id: The stack's name.
             settings: The settings of the deployment.
             code: The code of the functions; None builds the asset.
+            python: The Python that runs the functions.
 
         Raises:
             PolicyError: A policy file is invalid; the message has file, line and reason.
@@ -67,12 +76,12 @@ class GateStack(Stack):
             SettingsError: A policy file can't be read.
             AssetError: The asset can't be built here.
         """
-        loaded = load_policies(settings)
+        loaded = load_policies(settings) if settings.owns_policies else None
         super().__init__(
             scope, construct_id, description="batchgate: approves S3 Batch Operations jobs by written policies"
         )
-        check_policies(self, settings, loaded, datetime.now(UTC).date())  # before anything is built
-        policy = loaded.canonical_json
+        if loaded is not None:
+            check_policies(self, settings, loaded, datetime.now(UTC).date())  # before anything is built
         key = GateKey(self, "Encryption", settings=settings) if settings.customer_key else None
         job_events = JobEvents(self, "JobEvents", settings=settings, key=key)
         ledger = DecisionLedger(self, "Ledger", settings=settings, key=key)
@@ -82,8 +91,10 @@ class GateStack(Stack):
             self,
             "Functions",
             settings=settings,
-            code=gate_code(self, settings) if code is None else code,
+            code=gate_code(self, settings, python) if code is None else code,
+            python=python,
             key=key,
+            job_events=job_events,
             ledger=ledger,
             policies=policies,
             notices=notices,
@@ -98,16 +109,17 @@ class GateStack(Stack):
         self._grant_reading_parameter(functions.sweep)
         self._grant_reading_parameter(functions.api)
         policies.grant_reading_versions(functions.api)
+        if loaded is None:
+            policies.grant_reading_deployments(functions.sweep)
+            policies.grant_reading_deployments(functions.api)
         people_api = PeopleApi(self, "People", settings=settings, key=key, function=functions.api)
         for function in functions.deciding:
             policies.grant_reading(function)
             self._grant_deciding(function)
             self._grant_announcing(function)
             self._grant_finding_requesters(function)
-            if settings.manifest_buckets:
-                self._grant_reading_manifests(function, settings.manifest_buckets)
-            if settings.manifest_keys:
-                self._grant_reading_encrypted_manifests(function, settings.manifest_keys)
+            self._grant_reading_manifests(function, settings)
+        manifest_reading = self._read_large_manifests(functions, job_events, ledger, settings)
         monitoring = Monitoring(
             self,
             "Monitoring",
@@ -115,12 +127,12 @@ class GateStack(Stack):
             job_events=job_events,
             functions=functions,
             people_api=people_api,
+            manifest_reading=manifest_reading,
             topic=notices.topic,
         )
         policies.validate_with(functions.validate_policy)
         policies.roll_back_on(monitoring.of_harmful_policies)
         ledger.table.node.add_dependency(*monitoring.of_harmful_policies)
-        version = load_deployed(policy).version
         chosen = DeployedGate(
             stack=self.stack_name,
             version=__version__,
@@ -128,18 +140,18 @@ class GateStack(Stack):
             untagged_answer_lacks_tags=settings.untagged_answer_lacks_tags_word,
             sweep_minutes=settings.sweep_minutes,
             ledger_table=ledger.table.table_name,
-            policy_version=version,
+            policy_version=load_deployed(loaded.canonical_json).version if loaded else "",
+            policy_owner=settings.policy_owner,
             manifest_buckets=settings.manifest_buckets,
             key_arn=key.key.key_arn if key else UNSET,
         )
         here = self._write_parameter(chosen, job_events, policies, notices, functions, people_api)
-        in_force = policies.deploy(
-            policy,
-            description=self._description_of(policy),
-            after=[functions.validate_policy, monitoring, here],
-        )
+        before: list[Construct] = [functions.validate_policy, monitoring, here]
+        if loaded is not None:
+            description = self._description_of(loaded.canonical_json)
+            before = [policies.deploy(loaded.canonical_json, description=description, after=before)]
         for each in starts:
-            each.node.add_dependency(in_force)
+            each.node.add_dependency(*before)
         if settings.trail:
             JobEventTrail(self, "Trail")
         Aspects.of(self).add(_PathOfRoles(f"{ROLE_PATH}{self.region}/"))
@@ -189,13 +201,15 @@ class GateStack(Stack):
                         "api": functions.api.function_name,
                         "held_jobs_widget": functions.held_jobs_widget.function_name,
                         "validate_policy": functions.validate_policy.function_name,
-                    },
+                    }
+                    | _named("read_manifest", functions.read_manifest),
                     roles={
                         "job_event": _role_arn(functions.job_event),
                         "sweep": _role_arn(functions.sweep),
                         "api": _role_arn(functions.api),
                     },
                     appconfig=policies.ids,
+                    strategies=policies.strategies,
                     topic_arn=notices.topic.topic_arn,
                 ).encode()
             ),
@@ -268,22 +282,53 @@ class GateStack(Stack):
             iam.PolicyStatement(sid="FindRequesters", actions=["cloudtrail:LookupEvents"], resources=["*"])
         )
 
-    def _grant_reading_manifests(self, function: lambda_.Function, buckets: tuple[str, ...]) -> None:
-        """Grant HeadObject. With ListBucket, a missing manifest is a 404 and not a 403.
+    def _read_large_manifests(
+        self, functions: GateFunctions, job_events: JobEvents, ledger: DecisionLedger, settings: Settings
+    ) -> ManifestReading | None:
+        """What reads manifests that are larger than a review reads, where any manifest may be read."""
+        function = functions.read_manifest
+        if function is None:
+            return None
+        self._grant_reading_manifests(function, settings)
+        ledger.grant_reading_manifests(function)
+        functions.grant_asking_for_reviews(job_events.queue, function)
+        reading = ManifestReading(self, "ManifestReading", function=function)
+        for each in functions.deciding:
+            reading.start_from(each)
+        return reading
 
-        *Source*: S3 API, HeadObject, permissions.
+    def _grant_reading_manifests(self, function: lambda_.Function, settings: Settings) -> None:
+        """Grant reading manifests where they may be: HeadObject and GetObject, and decrypting through S3 only.
+
+        With ListBucket, a missing manifest is a 404 and not a 403.
+
+        *Source*: S3 API, HeadObject and GetObject, permissions; S3 User Guide, "Using server-side encryption with AWS
+        KMS keys".
         """
-        named = [self.format_arn(service="s3", region="", account="", resource=bucket) for bucket in buckets]
+        named = [
+            self.format_arn(service="s3", region="", account="", resource=bucket)
+            for bucket in settings.manifest_buckets
+        ]
         objects = [f"{arn}/*" for arn in named]
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                sid="AskForManifests", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects
+        if named:
+            function.add_to_role_policy(
+                iam.PolicyStatement(
+                    sid="AskForManifests", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects
+                )
             )
-        )
-        function.add_to_role_policy(
-            iam.PolicyStatement(sid="TellMissingManifests", actions=["s3:ListBucket"], resources=named)
-        )
-        for bucket in buckets:
+            function.add_to_role_policy(
+                iam.PolicyStatement(sid="TellMissingManifests", actions=["s3:ListBucket"], resources=named)
+            )
+        if settings.manifest_keys:
+            function.add_to_role_policy(
+                iam.PolicyStatement(
+                    sid="AskForEncryptedManifests",
+                    actions=["kms:Decrypt"],
+                    resources=[*settings.manifest_keys],
+                    conditions={"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}},
+                )
+            )
+        for bucket in settings.manifest_buckets:
             Validations.of(function.role or function).acknowledge(
                 Acknowledgment(
                     id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/*]",
@@ -291,19 +336,9 @@ class GateStack(Stack):
                 )
             )
 
-    def _grant_reading_encrypted_manifests(self, function: lambda_.Function, keys: tuple[str, ...]) -> None:
-        """Grant HeadObject of objects that are encrypted with these keys: decrypting, through S3 only.
 
-        *Source*: S3 API, HeadObject, permissions; S3 User Guide, "Using server-side encryption with AWS KMS keys".
-        """
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                sid="AskForEncryptedManifests",
-                actions=["kms:Decrypt"],
-                resources=[*keys],
-                conditions={"StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"}},
-            )
-        )
+def _named(what: str, function: lambda_.Function | None) -> dict[str, str]:
+    return {what: function.function_name} if function else {}
 
 
 def _role_arn(function: lambda_.Function) -> str:

@@ -7,17 +7,20 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from batchgate.contract import BUDGET_DIMENSION, Metric
 from infra.alarms import (
     AlarmSpec,
     alarms_of_api,
     alarms_of_decisions,
     alarms_of_events,
     alarms_of_functions,
+    alarms_of_manifests,
     alarms_of_policies,
 )
 from infra.dashboard import rows_of_widgets
 from infra.gate_functions import GateFunctions
 from infra.job_events import JobEvents
+from infra.manifest_reading import ManifestReading
 from infra.people_api import PeopleApi
 from infra.settings import Settings
 
@@ -40,6 +43,7 @@ class Monitoring(Construct):
         job_events: JobEvents,
         functions: GateFunctions,
         people_api: PeopleApi,
+        manifest_reading: ManifestReading | None,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -50,6 +54,7 @@ class Monitoring(Construct):
             *alarms_of_events(job_events),
             *alarms_of_functions(functions),
             *alarms_of_api(people_api),
+            *alarms_of_manifests(manifest_reading),
             *alarms_of_decisions(settings.held_alarm_hours, idle=settings.idle),
         )
         specs = tuple(each for each in specs if each.when_idle or not settings.idle)
@@ -118,6 +123,16 @@ class Monitoring(Construct):
                 },
             ),
             (
+                "Budgets",
+                "how full is each budget",
+                {
+                    "filter_statements": [f"ispresent({Metric.BUDGET_USED})"],
+                    "stats_statements": [
+                        f"max({Metric.BUDGET_USED}) as percent, count(*) as reviews by {BUDGET_DIMENSION}, bin(1h)"
+                    ],
+                },
+            ),
+            (
                 "WhatWentWrong",
                 "what went wrong, by message",
                 {
@@ -131,6 +146,6 @@ class Monitoring(Construct):
                 self,
                 f"{construct_id}Query",
                 query_definition_name=f"{self._settings.stack_name}/{name}",
-                query_string=logs.QueryString(limit=200, **lines),  # type: ignore[arg-type]
+                query_string=logs.QueryString(limit=200, **lines),
                 log_groups=groups,
             )

@@ -16,7 +16,7 @@ from batchgate_cli.authoring import cases, policy_file
 from batchgate_cli.authoring.case_file import read_case_file
 from batchgate_cli.authoring.lint_file import located_findings
 from batchgate_cli.authoring.policy_file import LoadedPolicy
-from infra.gate_asset import CHECKOUT, asset_hash, build_asset
+from infra.gate_asset import CHECKOUT, PythonVersion, asset_hash, build_asset
 from infra.settings import Settings, SettingsError
 
 
@@ -24,23 +24,25 @@ class PolicyCheckError(GateError):
     """The policies are valid, but have findings or failing test cases that the settings say not to deploy."""
 
 
-def gate_code(scope: IConstruct, settings: Settings) -> lambda_.Code:
+def gate_code(scope: IConstruct, settings: Settings, python: PythonVersion) -> lambda_.Code:
     """Build the code that every function of the gate runs.
 
     Args:
         scope: Where warnings about the asset are added.
         settings: Their architecture is built for.
+        python: The Python that runs the functions.
 
     Raises:
         AssetError: The asset can't be built on this machine.
     """
     directory = tempfile.mkdtemp(prefix="batchgate-asset-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    if not build_asset(Path(directory), architecture=settings.architecture):
+    if not build_asset(Path(directory), architecture=settings.architecture, version=python):
         Annotations.of(scope).add_warning_v2(
             "batchgate:no-bytecode",
-            "There is no Python 3.13 to compile for Lambda: the gate works, but its cold starts take twice as long. "
-            "`uv python install 3.13` provides one",
+            f"Python {python[0]}.{python[1]} is not installed, so the functions are deployed without bytecode: they "
+            "work, but cold starts take more than twice as long. "
+            f"`uv python install {python[0]}.{python[1]}` installs it",
         )
     return lambda_.Code.from_asset(directory, asset_hash=asset_hash(Path(directory)))
 
@@ -122,6 +124,6 @@ def _tries_one_of(file: Path, settings: Settings) -> bool:
     """Whether a file of cases is about the policies of the settings; one that does not say so may be."""
     policy = read_case_file(file).policy
     named = (policy,) if isinstance(policy, str) else policy
-    deployed = [path.resolve() for path in _paths(settings)]
-    tried = [(file.parent / name).resolve() for name in named or ()]
-    return named is None or any(path in deployed or path.parent in deployed for path in tried)
+    deployed = [os.path.realpath(path) for path in _paths(settings)]
+    tried = [os.path.realpath(file.parent / name) for name in named or ()]
+    return named is None or any({path, str(Path(path).parent)} & {*deployed} for path in tried)

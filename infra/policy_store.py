@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from batchgate.contract import ProfileLocation
+from batchgate.contract import ProfileLocation, Strategies
 from infra.settings import Settings, SettingsError
 
 DOCUMENT_CHARACTERS_AT_MOST: Final = 900_000
@@ -66,6 +66,10 @@ class PolicyStore(Construct):
                 deletion_protection_check=_BYPASS,
             )
         )
+        self._first = self._strategy("First", "first", "All at once, without a bake time", 0)
+        self._later = self._strategy(
+            "AllAtOnce", "all-at-once", "All at once, then the bake time", settings.policy_bake_minutes
+        )
         self._environment = appconfig.CfnEnvironment(
             self,
             "Environment",
@@ -84,6 +88,11 @@ class PolicyStore(Construct):
     def ids(self) -> ProfileLocation:
         """The profile as the `batchgate` command gets it: all three by their ids."""
         return ProfileLocation(self._application.ref, self._environment.ref, self._profile.ref)
+
+    @property
+    def strategies(self) -> Strategies:
+        """How policies are deployed: the first, and all later ones."""
+        return Strategies(self._first.ref, self._later.ref)
 
     def grant_reading(self, function: lambda_.Function) -> None:
         """Grant polling this configuration.
@@ -135,6 +144,32 @@ class PolicyStore(Construct):
                 f"<{self._id_of(self._application)}>/configurationprofile/<{self._id_of(self._profile)}>/"
                 "hostedconfigurationversion/*]",
                 reason="A decision may name any version that was ever deployed, whose numbers AppConfig assigns.",
+            )
+        )
+
+    def grant_reading_deployments(self, function: lambda_.Function) -> None:
+        """Grant finding out which version was pushed last, and whether a person rolled it back.
+
+        *Source*: Service Authorization Reference, AWS AppConfig: these actions support these resources.
+        """
+        here = Stack.of(self)
+        resources = [
+            here.format_arn(service="appconfig", resource="application", resource_name=name)
+            for name in (self._application.ref, f"{self._application.ref}/environment/*")
+        ]
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="ReadDeployments",
+                actions=["appconfig:GetDeployment", "appconfig:ListDeployments"],
+                resources=resources,
+            )
+        )
+        Validations.of(function.role or function).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:appconfig:<AWS::Region>:<AWS::AccountId>:application/"
+                f"<{self._id_of(self._application)}>/environment/*]",
+                reason="The application has one environment, whose id would make a circle, and AppConfig numbers its "
+                "deployments.",
             )
         )
 
@@ -214,10 +249,6 @@ class PolicyStore(Construct):
             description=description,
         )
         _kept(version)
-        unwatched = self._strategy("First", "first", "All at once, without a bake time", 0)
-        watched = self._strategy(
-            "AllAtOnce", "all-at-once", "All at once, then the bake time", self._settings.policy_bake_minutes
-        )
         deployment = appconfig.CfnDeployment(
             self,
             "InForce",
@@ -226,7 +257,7 @@ class PolicyStore(Construct):
             configuration_profile_id=self._profile.ref,
             configuration_version=version.ref,
             description=description,
-            deployment_strategy_id=_first_or_later(version.ref, unwatched.ref, watched.ref),
+            deployment_strategy_id=_first_or_later(version.ref, self._first.ref, self._later.ref),
         )
         _kept(deployment)  # to delete it is to stop it, which only one that failed should be
         deployment.node.add_dependency(*after)

@@ -14,17 +14,23 @@ from typing import Any, Final
 from batchgate.errors import GateError
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
-    "appconfig": frozenset({"GetHostedConfigurationVersion", "ListHostedConfigurationVersions"}),
+    "appconfig": frozenset(
+        {"GetDeployment", "GetHostedConfigurationVersion", "ListDeployments", "ListHostedConfigurationVersions"}
+    ),
     "appconfigdata": frozenset({"GetLatestConfiguration", "StartConfigurationSession"}),
     "cloudtrail": frozenset({"LookupEvents"}),
     "dynamodb": frozenset(
         {"BatchGetItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "TransactWriteItems"}
     ),
     "events": frozenset({"PutEvents"}),
-    "s3": frozenset({"HeadObject", "HeadBucket"}),  # botocore's own HeadBucket finds the Region of a bucket elsewhere
+    "s3": frozenset(
+        {"GetObject", "HeadObject", "HeadBucket"}
+    ),  # botocore's own HeadBucket finds the Region of a bucket elsewhere
     "s3control": frozenset({"DescribeJob", "GetJobTagging", "ListJobs", "UpdateJobStatus"}),
     "sns": frozenset({"GetTopicAttributes", "Publish"}),
+    "sqs": frozenset({"SendMessage"}),
     "ssm": frozenset({"GetParameter"}),
+    "stepfunctions": frozenset({"StartExecution"}),
 }
 """Every call of the gate, by botocore's name of the service."""
 

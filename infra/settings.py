@@ -5,13 +5,14 @@ import platform
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from batchgate.contract import Unverified
+from batchgate.contract import MANIFEST_BYTES_AT_MOST, PolicyOwner, Unverified
 from batchgate.errors import GateError
 from batchgate.text import shorten
 
@@ -46,8 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         stack_name: The name of the CloudFormation stack; unique in account and Region.
         policy_files: The policy files, or directories of policy files, to enforce; relative to the checkout.
-        manifest_buckets: The buckets whose manifests the gate may ask S3 about (HeadObject), for policies on
-            `manifest.bytes`.
+        manifest_buckets: The buckets whose manifests the gate may read, for policies on `manifest` and on what is in
+            it.
+        manifest_bytes_at_most: How many bytes of one manifest are read; more makes its contents unmeasurable.
         manifest_keys: The KMS keys (ARNs) that encrypt the objects of those buckets.
         architecture: The processor architecture of the functions.
         memory_mb: The memory of each function in MiB; Lambda allots processor time in proportion.
@@ -74,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         policy_bake_minutes: How long AppConfig watches a new policy, and rolls it back if an alarm becomes active; 0
             for not at all. One to five minutes are refused: the alarms need longer to notice. The first policies of a
             stack are not watched.
+        policy_owner: Who deploys the policies: `stack` deploys `policy_files`; with `repository` a team does from a
+            repository of its own, by `batchgate policy push`, and the stack deploys none.
         policy_findings: What the lint's findings about the policies do to a synthesis: `warn`, `fail` or `ignore`.
         policy_cases: What failing test cases of the policies do to a synthesis: `fail`, `warn` or `ignore` (not run).
             They are in `cases/` beside the policy files.
@@ -94,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     manifest_buckets: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...], Meta(max_length=25)
     ] = ()
+    manifest_bytes_at_most: Annotated[int, Meta(ge=64 * 1024**2, le=10 * 1024**4)] = MANIFEST_BYTES_AT_MOST
     manifest_keys: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+$")], ...],
         Meta(max_length=30),
@@ -117,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sweep_calls_per_second: Annotated[int, Meta(ge=1, le=1000)] = 20
     sweep_timeout_seconds: Annotated[int, Meta(ge=60, le=540)] = 300
     policy_bake_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    policy_owner: PolicyOwner = "stack"
     policy_findings: Hardness = "warn"
     policy_cases: Hardness = "fail"
     notify_email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
@@ -126,6 +132,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle: bool = False
     customer_key: bool = False
     trail: bool = False
+
+    @property
+    def owns_policies(self) -> bool:
+        """Whether the stack deploys policies."""
+        return self.policy_owner == "stack"
 
     @property
     def sweep_minutes(self) -> int:
@@ -153,21 +164,18 @@ def _word(*, setting: bool | Unverified) -> Unverified:
     return setting
 
 
-def read_settings(
-    context: object, own: Mapping[str, object] | None = None, endpoint_url: str | None = None
-) -> Settings:
+def read_settings(context: object, own: Mapping[str, object] | None = None, local: str | None = None) -> Settings:
     """The settings that the CDK context's `batchgate` key holds; None (no such key) means all defaults.
 
     Args:
         context: An object, as cdk.json has it, or the same as JSON text, as `cdk -c batchgate='{...}'` has it.
         own: What cdk.json says; CDK has the text of the command line in its place, which here only adds to it.
-        endpoint_url: Where AWS clients go instead of AWS. A local AWS runs functions on the processor of this machine,
-            so there that is the default architecture, and no other is accepted.
+        local: What `local_endpoint` returns. For a local AWS the processor of this machine is the default architecture,
+            and no other is accepted.
 
     Raises:
         SettingsError: An unknown setting, or one with a value that it can't have; the message says which.
     """
-    local = endpoint_url if urlsplit(endpoint_url or "").hostname in _LOOPBACK else None
     try:
         if isinstance(context, str):
             context = {**(own or {}), **msgspec.json.decode(context, type=dict[str, object])}
@@ -179,6 +187,13 @@ def read_settings(
     if local:
         said = {"architecture": PROCESSOR} | said
     problems = [problem for name, value in said.items() if (problem := _problem_with(name, value, kinds))]
+    if said.get("policy_owner") == "repository":
+        problems += [
+            f"{name}: has no effect, because the policies are pushed from a team's own repository (policy_owner); "
+            "leave it out"
+            for name in ("policy_files", "policy_findings", "policy_cases")
+            if name in said
+        ]
     if local and not problems and said["architecture"] != PROCESSOR:
         problems.append(
             f"architecture: the local AWS at {local} runs functions on this machine's processor, {PROCESSOR}; "
@@ -190,10 +205,34 @@ def read_settings(
     return msgspec.convert(said, Settings)
 
 
+def local_endpoint(environment: Mapping[str, str]) -> str | None:
+    """The URL of the local AWS, if AWS_ENDPOINT_URL is that of an address of this machine; else None.
+
+    A local AWS runs functions with this machine's processor and Python. *Source*: AWS SDKs and Tools Reference Guide,
+    "Service-specific endpoints".
+
+    Raises:
+        SettingsError: It is no URL.
+    """
+    url = environment.get("AWS_ENDPOINT_URL", "")
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    try:
+        host = (urlsplit(url).hostname or "").removesuffix(".")
+    except ValueError as error:
+        raise SettingsError(f"AWS_ENDPOINT_URL: {error}: expected a URL such as http://127.0.0.1:4566") from error
+    return url if host == "localhost" or _is_loopback(host) else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 PROCESSOR: Final = Architecture.ARM64 if platform.machine() in {"aarch64", "arm64"} else Architecture.X86_64
 """Of this machine."""
-
-_LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 
 
 def _problem_with(name: str, value: object, kinds: Mapping[str, object]) -> str:

@@ -1,6 +1,8 @@
 # What `app` in cdk.json runs: app.py, with the first Python that can. Tried are .venv (make setup), the activated
 # environment, python3 and python. Only Python itself and the packages of requirements.txt are needed.
 
+unset PYTHONDONTWRITEBYTECODE # some machines set it: then every synth would compile aws_cdk anew
+
 checks='
 import sys
 from importlib.util import find_spec

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,34 @@ def path_of(target: str) -> str | None:
     return None
 
 
+def _undescribed(value: Any, schema: Any, where: str) -> Iterator[str]:
+    """Members that are answered and that nobody who reads the description learns of."""
+    schemas = [*_alternatives(schema)]
+    if isinstance(value, list):
+        items = [each["items"] for each in schemas if "items" in each]
+        for number, each in enumerate(value):
+            yield from _undescribed(each, {"anyOf": items}, f"{where}[{number}]")
+    described: dict[str, list[Any]] = {}
+    for each in schemas:
+        for name, member in each.get("properties", {}).items():
+            described.setdefault(name, []).append(member)
+    is_open = not described or any("additionalProperties" in each for each in schemas)
+    for name, each in value.items() if isinstance(value, dict) else ():
+        if name in described:
+            yield from _undescribed(each, {"anyOf": described[name]}, f"{where}.{name}")
+        elif not is_open:
+            yield f"{where}.{name}"
+
+
+def _alternatives(schema: Any) -> Iterator[Any]:
+    """A schema, and those that it is made of."""
+    schema = _resolved(schema)
+    yield schema
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for each in schema.get(keyword, ()):
+            yield from _alternatives(each)
+
+
 def check(method: str, target: str, status: int, content_type: str, body: str) -> Any:
     """The document that was answered; fails where it is not as described."""
     path = path_of(target)
@@ -55,7 +84,10 @@ def check(method: str, target: str, status: int, content_type: str, body: str) -
     if path is None or method.lower() not in description()["paths"][path]:
         assert (status, kind) in ((404, "application/problem+json"), (405, "application/problem+json"))
         return document
-    _validator(method, path, status, kind).validate(document)
+    validator = _validator(method, path, status, kind)
+    validator.validate(document)
+    unknown = [*_undescribed(document, validator.schema, "")]
+    assert not unknown, f"{method} {path} answers what is not described: {unknown}"
     if kind == "application/problem+json":
         assert document["status"] == status
     return document

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from batchgate import __version__
-from batchgate_cli.exits import ALL_EXIT_CODES_HELP, Exit, error_as_json
+from batchgate_cli.exits import ALL_EXIT_CODES_HELP, Exit, error_as_json, show_interrupted
 from batchgate_cli.groups import PlainGroup
 from batchgate_cli.interrupt import quiet_interrupt
 
@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "policy": _Entry("policy", "Write, check, test and compare policies, and show how and why they decide a job."),
     "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
     "jobs": _Entry("jobs", "List the jobs that the deployed gate holds, and why; approve or cancel them."),
+    "budgets": _Entry("budgets", "List what is used of each budget in its period, what is reserved, and what is left."),
     "audit": _Entry("audit", "Export the record of decisions for auditors, and check an export."),
     "pause": _Entry(
         "pause",
@@ -49,6 +50,10 @@ COMMANDS: Final = {
 }
 
 
+_AS_JSON: Final = object()
+"""In the context of a command whose output is JSON."""
+
+
 class _LazyGroup(PlainGroup):
     """A group that knows names and one line of help of each command, and imports the one that is called."""
 
@@ -65,7 +70,7 @@ class _LazyGroup(PlainGroup):
         if not asks_for_json(words):
             return super().main(args, *rest, **how)
         try:
-            code = super().main(args, *rest, **{**how, "standalone_mode": False})
+            code = super().main(args, *rest, **{**how, "standalone_mode": False, "obj": _AS_JSON})
         except click.ClickException as error:
             click.echo(error_as_json(error.format_message(), error.exit_code), err=True)
             code = error.exit_code
@@ -73,6 +78,17 @@ class _LazyGroup(PlainGroup):
             click.echo(error_as_json("aborted", Exit.FAILED), err=True)
             code = Exit.FAILED
         sys.exit(int(code or 0))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - Click's own
+        """Run the command; Ctrl-C ends it with a report and an exit code of its own."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, RuntimeError) as error:
+            # Within a lock's wait, Ctrl-C makes the lock's own clean-up fail: "cannot release un-acquired lock".
+            if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            show_interrupted(as_json=ctx.obj is _AS_JSON)
+            raise click.exceptions.Exit(Exit.INTERRUPTED) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -28,9 +28,9 @@ class Exit(IntEnum):
 
 
 ALL_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed or a replay changed what "
-    "--fail-on names, 5 a decision was refused, "
-    "6 the outcome of a decision is not known yet, 7 a check warned, 8 a check failed, 130 interrupted."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
+    "6 the outcome of a decision is not known yet, 7 a check warned, a list is incomplete or a comparison is "
+    "undecided, 8 a check failed or there is what --fail-on names, 130 interrupted."
 )
 PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage."
 POLICY_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy."
@@ -39,9 +39,14 @@ GATE_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 5 a decision was refused, 6 the outcome of a "
     "decision is not known yet."
 )
+LISTING_EXIT_CODES_HELP = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 7 jobs are missing from the list, as their items in the ledger can't "
+    "be read."
+)
 DECIDING_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 failed (nothing was done to the job), 2 wrong usage, 3 invalid policy, 5 refused (the "
-    "message says why), 6 the outcome is not known yet."
+    "Exit codes: 0 done (other approvals may still be missing), 1 failed (the job was not changed; the message says "
+    "whether your approval was recorded), 2 wrong usage, 5 refused (the message says why), 6 the outcome is not known "
+    "yet."
 )
 
 CHECKS_EXIT_CODES_HELP = (
@@ -108,6 +113,11 @@ def error_as_json(message: str, code: int, **members: Json) -> str:
     return json.dumps({"error": {"message": message, "exit_code": int(code), **members}}, indent=2)
 
 
+def os_error_in_words(error: OSError) -> str:
+    """Which file can't be opened, read or written, and why; without the number that Python puts before that."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+
+
 class OutcomeUnknownError(GateError):
     """What was asked for may have been done, or still be done: the answer was lost."""
 
@@ -143,8 +153,15 @@ def reported_errors() -> Iterator[None]:
     except BrokenPipeError as error:  # whoever read the output has seen enough
         raise click.exceptions.Exit(Exit.FAILED) from error
     except OSError as error:
-        text = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-        raise _reported(GateError(text), Exit.FAILED) from error
+        raise _reported(GateError(os_error_in_words(error)), Exit.FAILED) from error
+
+
+def show_interrupted(*, as_json: bool) -> None:
+    """Report that Ctrl-C ended the command."""
+    if as_json:
+        click.echo(error_as_json("interrupted", Exit.INTERRUPTED), err=True)
+    else:
+        click.echo("\nbatchgate: interrupted", err=True)
 
 
 def _reported(error: GateError, code: Exit) -> click.exceptions.Exit:

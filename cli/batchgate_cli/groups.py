@@ -4,18 +4,15 @@ A parameter whose type is a dataclass stands for the options that its fields dec
 first line of the class is their heading in the help.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from inspect import Parameter, getdoc, signature
 from pathlib import Path
 from types import NoneType
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
 import click
-
-from batchgate_cli.interrupt import INTERRUPTED
 
 _WHOLE = 10_000
 """Longer than any first sentence."""
@@ -39,6 +36,13 @@ def option(*names: str, help: str, **attributes: Any) -> Declared:  # noqa: A002
 def argument(*, metavar: str, help: str) -> Declared:  # noqa: A002 - Click's own
     """An argument."""
     return Declared(click.Argument, (), {"metavar": metavar, "help": help})
+
+
+PolicyPaths = Annotated[
+    list[Path],
+    argument(metavar="PATH...", help="Policy files, or directories of them; together they are one policy set."),
+]
+"""The argument of every command that reads a policy set."""
 
 
 class _Choice(click.Choice[str]):
@@ -110,11 +114,7 @@ def _command(function: Callable[..., None], name: str, epilog: str | None) -> cl
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
         for key, kind in shared.items():
             values[key] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
-        try:
-            function(**values)
-        except KeyboardInterrupt as error:
-            sys.stderr.write("\nbatchgate: interrupted\n")
-            raise click.exceptions.Exit(INTERRUPTED) from error
+        function(**values)
 
     parameters = [option for each in declared for option in _parameters(each)]
     sections = {

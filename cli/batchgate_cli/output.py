@@ -34,6 +34,27 @@ class Output(StrEnum):
 OutputOption = Annotated[Output, option("--output", "-o", metavar="FORMAT", help="text for people, json for programs.")]
 
 
+class ReviewOutput(StrEnum):
+    """How what is wrong with policies is printed: for people, programs, or code review."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    GITHUB = "github"
+
+
+ReviewOutputOption = Annotated[
+    ReviewOutput,
+    option(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        help="text for people, json for programs; for code review sarif, junit (XML) or github (annotations).",
+    ),
+]
+
+
 class Color(StrEnum):
     """When output has colours."""
 
@@ -164,13 +185,17 @@ def text_console() -> "Console":
     return console
 
 
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet would run. *Source*: OWASP, CSV injection."""
+_FORMULAS: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""How a formula begins in a spreadsheet; the last four are full-width. *Source*: OWASP, CSV injection."""
+
+_CONTROLS: Final = ("\t", "\r", "\n", "\0")
+"""What a spreadsheet may drop before a formula. *Source*: as above."""
 
 
 def csv_cell(text: str) -> str:
-    """Text that is no formula in a spreadsheet: an apostrophe goes before what would be one."""
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    """Text for a cell of CSV; an apostrophe goes before what a spreadsheet would read as a formula."""
+    is_formula = text.startswith(_CONTROLS) or text.lstrip().startswith(_FORMULAS)
+    return f"'{text}" if is_formula else text
 
 
 def printable_line(text: str) -> str:

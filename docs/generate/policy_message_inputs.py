@@ -222,7 +222,7 @@ POLICIES: Sequence[Input] = (
     _document("A misspelled key, and a mistake below it", "polices:\n  - name: p\n    require: [{regio: []}]"),
     _document("An unknown key", "zzz: 1"),
     _document("A key in the wrong place", "policies: [{name: p, region: eu-*, require: []}]"),
-    _document("Something that the language can't express", "budgets: [{name: b}]"),
+    _document("Something that the language can't express", "concurrency: 5"),
     _required("Another word for a key of the language", "objects: {at_most: 5}"),
     _required("A key that is no check", "owner: ana"),
     _required("A test in other words", "total_tasks: {less_than: 5}"),
@@ -283,6 +283,35 @@ POLICIES: Sequence[Input] = (
     _required("Approvals of none", "manual_approval: {by: [], at_least: 0}"),
     _required("manual_approval as an alternative", "any: [{manual_approval: required}, {region: eu-*}]"),
     _required("Trusted names in a requirement", "manual_approval: {session_names: trusted}"),
+    _document("A budget without a limit", "budgets: [{name: b, per: month}]"),
+    _document("A budget of no period", "budgets: [{name: b, jobs: 5}]"),
+    _document("A budget for each value of a tag", "budgets: [{name: b, per: month, each: team, jobs: 5}]"),
+    _document("A budget in no zone", "budgets: [{name: b, per: month, timezone: Berlin, jobs: 5}]"),
+    _document("A budget for each of nothing", "budgets: [{name: b, per: month, each: {}, jobs: 5}]"),
+    _document(
+        "A budget as an alternative",
+        "budgets: [{name: b, per: month, jobs: 5}]\n"
+        "policies: [{name: p, require: [{any: [{budget: b}, {region: eu-*}]}]}]",
+    ),
+    _document(
+        "A budget where it can't stand",
+        "budgets: [{name: b, per: month, jobs: 5}]\npolicies: [{name: p, match: [{budget: b}], require: []}]",
+    ),
+    _document(
+        "A budget that something lifts",
+        "budgets: [{name: b, per: month, jobs: 5}]\n"
+        "policies: [{name: p, require: [{budget: b, unless: [{region: eu-*}]}]}]\n"
+        "exceptions: [{name: e, lifts: [b], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
+    ),
+    _document(
+        "A budget that there is not",
+        "budgets: [{name: team-month, per: month, jobs: 5}]\npolicies: [{name: p, require: [{budget: team-moth}]}]",
+    ),
+    _file(
+        "Too many budgets",
+        "version: 1\nbudgets:\n" + "".join(f"  - {{name: b{number}, per: day, jobs: 1}}\n" for number in range(46)),
+        "version: 1\nbudgets:\n  - {name: b0, per: day, jobs: 1}\n... # 46 budgets",
+    ),
     _document("approvals of nobody", "approvals: {}"),
     _document("approvals in another form", 'approvals: ["*:user/ana"]'),
     _document("Names that are trusted by a flag", "approvals: {session_names: true}"),
@@ -354,6 +383,18 @@ POLICIES: Sequence[Input] = (
     _excepted("An exception whose end does not exist", expires="2027-02-29"),
     _excepted("An exception whose end is in another form", expires="2027/3/31"),
     _file("A file of test cases", "policy: p.yaml\ncases: []\n"),
+    _document("Prices of nothing, and too exact", "prices: {job: 0.25001, million_objects: $1, million_requests: {}}"),
+    _document(
+        "Prices of what S3 does not have",
+        "prices:\n  million_requests: {S3PutObjectTaging: 5, S3InitiateRestoreObject.BULK: 5}\n"
+        "  gibibyte: {S3InitiateRestoreObject.BULC: 1, S3PutObjectCopy.BULK: 1}",
+    ),
+    _document(
+        "One price, and one for each tier",
+        "prices: {gibibyte: {S3InitiateRestoreObject: 0.01, S3InitiateRestoreObject.BULK: 0.0025}}",
+    ),
+    _required("A cost that is no range", "cost: $1,500"),
+    _required("A cost with too many decimals", "cost: {at_most: 0.00001}"),
 )
 
 
@@ -526,8 +567,14 @@ FINDINGS: Sequence[Input] = (
         "unreadable-manifest-holds, setting-off",
         "guardrails:\n  - name: g\n    require: [{manifest: {bytes: {at_most: 1_000}}}]",
     ),
-    _required("not-measured-yet: objects' sizes", "object_bytes: {at_most: 5}"),
-    _required("not-measured-yet: buckets of rows", "source_buckets: {only: lake-*}"),
+    _required("setting-off, sizes-written-by-requester", "object_bytes: {at_most: 5}"),
+    _required("setting-off: buckets of rows", "source_buckets: {only: lake-*}"),
+    _required("missing-price", "cost: {at_most: 5}"),
+    _required(
+        "missing-price: requests of the operation",
+        "cost: {at_most: 500}",
+        "prices:\n  job: 0.25\n  million_objects: 1\n  million_requests: {S3PutObjectTagging: 5}\n",
+    ),
     _document("approves-everything", "policies: [{name: p, require: []}]"),
     _document(
         "contradicts-statement",
@@ -608,6 +655,20 @@ FINDINGS: Sequence[Input] = (
         f"policies:\n  - {{name: {'long-' * 12}, match: [{{operation: S3PutObjectCopy}}], require: []}}\n  - {{name: für-alle, match: [{{operation: S3PutObjectCopy}}], require: []}}",
     ),
     _document(
+        "unused-budget, budget-of-requesters-tag",
+        "budgets:\n  - {name: a, per: day, jobs: 5}\n  - {name: b, per: day, each: {tag: team}, jobs: 5}\n"
+        "guardrails: [{name: g, require: [{budget: b}]}]",
+    ),
+    _document(
+        "matches-nothing: a budget",
+        "budgets: [{name: b, per: day, jobs: 0}]\nguardrails: [{name: g, require: [{budget: b}]}]",
+    ),
+    _document(
+        "lifts-nothing: a budget",
+        "budgets: [{name: b, per: day, jobs: 5}]\nguardrails: [{name: g, require: [{budget: b}]}]\n"
+        "exceptions: [{name: e, lifts: [g], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
+    ),
+    _document(
         "unused-list, unused-calendar", "lists: {l: [x]}\ncalendars: {c: {timezone: UTC, open: [{days: [mon]}]}}"
     ),
     _document(
@@ -672,6 +733,12 @@ CASES: Sequence[Input] = (
     _case("A tag that is a number", "tags: {n: 5}\ndecided_by: [5]"),
     _case("Facts that are no mapping", "facts: [5]\napprovals: yes"),
     _case("A fact that is no number", "facts: {object_bytes: many, size: 5}"),
+    _case("Budgets that are no mapping", "facts: {budgets: [5]}"),
+    _case(
+        "What is used of a budget, in other words",
+        "facts: {budgets: {a: 5, b: {tasks: 5}, c: {jobs: -1, cost: 0.00001}}}",
+    ),
+    _case("What is used of a budget that no policy names", "facts: {budgets: {team-month: {jobs: 5}}}"),
     _case("Approvals that are none", "approvals: [ana, {who: ana}]\nrequester: eve"),
     _case(
         "An approval after the review, and one of nobody",
@@ -699,11 +766,6 @@ CASES: Sequence[Input] = (
     ),
     _case("A member of another type", "", "{operation: S3PutObjectCopy, CreationTime: yesterday}"),
     _case("An unknown operation", "expect: hold", "{operation: S3DeleteObject, total_tasks: 10}"),
-    _case(
-        "A fact that the gate does not read",
-        "expect: hold\nfacts: {object_bytes: 9, source_buckets: [lake]}",
-        "{operation: S3PutObjectCopy, total_tasks: 10, region: eu-west-1}",
-    ),
     _case(
         "Expectations that are not met",
         "expect: approve\ndecided_by: [g]\nuntil: 2026-12-01T00:00:00Z\ncancels_at: 2026-12-01T00:00:00Z\nreason: approved",

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-MODEL = HERE / "gate.pml"
+GATE, BUDGET = "gate.pml", "budget.pml"
 KEPT_IN = HERE.parents[1] / ".spin"
 COMPILERS = ("cc", "gcc", "clang")
 SAFETY = ("-O2", "-w", "-DSAFETY", "-DNOFAIR")
@@ -37,6 +37,7 @@ class Configuration:
     has: str
     switches: str = ""
     quick: bool = False
+    model: str = GATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Rule:
     name: str
     says: str
     switches: str = ""
+    model: str = GATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Outcome:
 CORE = "-DMARKS=0 -DBARS=0 -DPERSON=0"
 ALONE = f"-DREVIEWS=1 {CORE}"
 APPROVED = f"-DAPPROVALS=1 -DCONSOLE=0 -DENDS=0 {CORE}"
+POLICIES_ALONE = "-DPEOPLE=0 -DHIDES=0"
 TWO_CALLERS = f"-DREVIEWS=1 -DCONSOLE=0 -DENDS=0 {CORE} -DAPPROVALS=2"
 
 CONFIGURATIONS = (
@@ -118,7 +121,28 @@ CONFIGURATIONS = (
     ),
     Configuration("no late effects", "and then no alarm", f"-DON_TIME=1 {CORE}"),
     Configuration("effects after 15 minutes", "the settled row's alarm", f"-DTOO_LATE=1 {CORE}"),
+    Configuration(
+        "a budget, policies alone", "two jobs, one budget; one job in full", POLICIES_ALONE, quick=True, model=BUDGET
+    ),
+    Configuration("a budget, people", "people approve, too; no console", "-DHIDES=0 -DCONSOLE=0", model=BUDGET),
+    Configuration(
+        "a budget, job not shown",
+        "S3 does not show one job for long; no console",
+        "-DPEOPLE=0 -DCONSOLE=0",
+        model=BUDGET,
+    ),
+    Configuration(
+        "a budget, two reviews",
+        "of one job at once; no console",
+        f"{POLICIES_ALONE} -DREVIEWS=2 -DCONSOLE=0",
+        model=BUDGET,
+    ),
 )
+
+
+def _budget(name: str, says: str, switches: str = POLICIES_ALONE) -> Rule:
+    return Rule(name, says, switches, BUDGET)
+
 
 RULES = (
     Rule("CLAIM_FIRST", "A claim is written before anything is sent", CORE),
@@ -131,16 +155,22 @@ RULES = (
     Rule("SEND_IN_LEASE", "Nothing is sent after one's lease", CORE),
     Rule("EVALUATE_AGAIN", "An expired claim is evaluated afresh, never simply finished", ALONE),
     Rule("MAYBE_SENT", "Whoever takes over an expired claim sets maybe_sent", ALONE),
-    Rule("ONE_WAY", "A verdict against the direction of a claim that may have been sent is a hold", ALONE),
+    Rule("ONE_WAY", "A verdict against the requested action of a claim that may have been sent is a hold", ALONE),
     Rule("ONE_WAY_PEOPLE", "... for people's cancellations too", "-DREVIEWS=1 -DMARKS=0 -DBARS=0"),
-    Rule("KEEP_DIRECTION", "A withdrawal keeps the direction while an earlier claim may have been sent", ALONE),
+    Rule(
+        "KEEP_REQUESTED_ACTION",
+        "A withdrawal keeps the requested action while an earlier claim may have been sent",
+        ALONE,
+    ),
     Rule("LEFT_TO_LEASE", "After an unclear answer the claim is left to its lease, not withdrawn", ALONE),
     Rule("CERTAIN_ONLY", "After an unclear cancel, a running job is not settled by the owner", ALONE),
     Rule("WAIT_AS_OWNER", "After a refusal, a running job is not settled while an earlier cancel may come", ALONE),
     Rule("HELD_REASON", "The held row looks at the reason on the job", ALONE),
-    Rule("BY_DIRECTION", "Applied takes its verdict from direction, not from the last review", ALONE),
+    Rule("BY_REQUESTED_ACTION", "Applied takes its verdict from the requested action, not from the last review", ALONE),
     Rule(
-        "UNATTRIBUTED", "The matching direction without a reason is applied, unattributed", f"-DREASONS_KEPT=0 {ALONE}"
+        "UNATTRIBUTED",
+        "The matching requested action without a reason is applied, unattributed",
+        f"-DREASONS_KEPT=0 {ALONE}",
     ),
     Rule("WAIT_15", "A running job is superseded only 15 minutes after the last lease of a cancel", ALONE),
     Rule("CLOCK_FIRST", "... by a clock that was read before the job was described", ALONE),
@@ -203,6 +233,22 @@ RULES = (
     Rule("NOT_REQUESTER", "The requester does not count where the policies say so ...", TWO_CALLERS),
     Rule("REQUESTER_KNOWN", "... and nobody does until it is known who that is", TWO_CALLERS),
     Rule("HOLDS_ONLY", "Approvals lift holds, and no cancellation", f"-DREVIEWS=1 {APPROVED}"),
+    _budget("RESERVED_IN_CLAIM", "A budget is reserved in the claim's transaction ..."),
+    _budget("LIMIT_IN_CLAIM", "... on condition that it stays within its limit"),
+    _budget("ONCE", "A job reserves once, however many claims it makes ..."),
+    _budget("FIRST_PERIOD", "... in the period of its first claim that may have been sent ..."),
+    _budget("CLAIMS_PERIOD", "... and not in that of its settlement"),
+    _budget("OWN_USE", "What a job has reserved does not stand in its own way"),
+    _budget("BACK_WITHDRAWN", "A withdrawal gives back ..."),
+    _budget("KEPT_MAYBE_SENT", "... unless an earlier claim may have been sent"),
+    _budget("KEPT_BY_HOLD", "A hold keeps what a claim that may have been sent reserved"),
+    _budget("BACK_SETTLED", "An end in which nothing of ours was applied gives back ..."),
+    _budget("KEPT_UNSURE", "... if that is sure"),
+    _budget("BACK_IN_WRITE", "It is given back in the transaction of that write ..."),
+    _budget("BACK_ON_REV", "... and on its condition", f"{POLICIES_ALONE} -DREVIEWS=2"),
+    _budget("PEOPLE_UNLIMITED", "What people approve is not limited ...", "-DHIDES=0"),
+    _budget("PEOPLE_COUNT", "... and counts", "-DHIDES=0"),
+    _budget("LIMITED_AGAIN", "What people approved must fit before policies alone approve it", "-DHIDES=0"),
 )
 QUICK_RULES = (
     "CLAIM_FIRST",
@@ -213,6 +259,9 @@ QUICK_RULES = (
     "PAUSE_IN_CLAIM",
     "BY_DIGEST",
     "KEPT_BY_OWNER",
+    "LIMIT_IN_CLAIM",
+    "KEPT_MAYBE_SENT",
+    "BACK_IN_WRITE",
 )
 
 
@@ -279,23 +328,22 @@ class Checker:
 
     def exhaust(self, configuration: Configuration) -> Outcome:
         """Visit every state that the configuration can reach; of a failure, find the shortest way to it."""
-        outcome = self._run(configuration.switches, ("-DCOLLAPSE",))
+        outcome = self._run(configuration.model, configuration.switches, ("-DCOLLAPSE",))
         if outcome.broken:
-            return self._run(configuration.switches, ("-DBFS", "-DCOLLAPSE"))
+            return self._run(configuration.model, configuration.switches, ("-DBFS", "-DCOLLAPSE"))
         return outcome
 
     def without(self, rule: Rule) -> Outcome:
         """Look for the shortest way into the hole that the rule closes, breadth first."""
-        return self._run(f"{rule.switches} -DWITHOUT={rule.name}", ("-DBFS",))
+        return self._run(rule.model, f"{rule.switches} -DWITHOUT={rule.name}", ("-DBFS",))
 
-    def _run(self, switches: str, search: Sequence[str]) -> Outcome:
+    def _run(self, model: str, switches: str, search: Sequence[str]) -> Outcome:
         KEPT_IN.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="run-", dir=KEPT_IN) as place:
-            return self._run_in(Path(place), switches, search)
+            return self._run_in(Path(place), [*switches.split(), model], search)
 
-    def _run_in(self, place: Path, switches: str, search: Sequence[str]) -> Outcome:
-        shutil.copy(MODEL, place)
-        model = [*switches.split(), MODEL.name]
+    def _run_in(self, place: Path, model: Sequence[str], search: Sequence[str]) -> Outcome:
+        shutil.copy(HERE / model[-1], place)
         began = time.monotonic()
         for command in (
             [self.spin, "-a", *model],
@@ -362,10 +410,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ToolMissingError as missing:
         print(f"model: {missing}", file=sys.stderr)
         return 2
-    named = set(re.findall(r"^#define ([A-Z0-9_]+) +\d+$", MODEL.read_text(), re.MULTILINE)) - {"WITHOUT"}
-    unchecked = named ^ {rule.name for rule in RULES}
+    rule_of = re.compile(r"^#define ([A-Z0-9_]+) +\d+$", re.MULTILINE)
+    named = {(name, model) for model in (GATE, BUDGET) for name in rule_of.findall((HERE / model).read_text())}
+    unchecked = {name for name, _ in named ^ {(rule.name, rule.model) for rule in RULES}} - {"WITHOUT"}
     if unchecked:
-        print(f"model: {', '.join(sorted(unchecked))}: named in one of gate.pml and check.py only", file=sys.stderr)
+        print(f"model: {', '.join(sorted(unchecked))}: named in one of a model and check.py only", file=sys.stderr)
         return 1
     os.nice(15)
     configurations = [each for each in CONFIGURATIONS if asked.only in each.name and (each.quick or not asked.quick)]

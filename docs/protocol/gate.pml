@@ -85,12 +85,12 @@
 #define MAYBE_SENT         7
 #define ONE_WAY            8
 #define ONE_WAY_PEOPLE     9
-#define KEEP_DIRECTION    10
+#define KEEP_REQUESTED_ACTION    10
 #define LEFT_TO_LEASE     11
 #define CERTAIN_ONLY      12
 #define WAIT_AS_OWNER     13
 #define HELD_REASON       14
-#define BY_DIRECTION      15
+#define BY_REQUESTED_ACTION      15
 #define UNATTRIBUTED      16
 #define WAIT_15           17
 #define CLOCK_FIRST       18
@@ -142,7 +142,7 @@
 #define HOLDS_ONLY        64
 
 mtype = { none, held, claimed, settled };                 /* STATE's state; none: there is no item */
-mtype = { nothing, approve, cancel, hold };               /* directions and verdicts */
+mtype = { nothing, approve, cancel, hold };               /* requested actions and verdicts */
 mtype = { applied, superseded, lapsed, leave };           /* outcomes; leave: no end yet */
 mtype = { ran_ungated, ran_unknown };                     /* outcomes of jobs that did not ask, and that may not have */
 mtype = { asks, asks_not, asks_unknown };                 /* what the gate knows of that */
@@ -153,8 +153,8 @@ mtype = { done_200, refused, throttled };                 /* what S3 answered */
 mtype = { sweep, event_review, person };
 mtype = { colleague, same_person, requester, outsider };  /* who the second caller is */
 
-/* STATE in the ledger. `direction` is nothing unless an update may have been sent. */
-mtype state = none, direction = nothing, outcome = nothing, verdict = nothing;
+/* STATE in the ledger. `requested_action` is nothing unless an update may have been sent. */
+mtype state = none, requested_action = nothing, outcome = nothing, verdict = nothing;
 bit maybe_sent, lease_live, over_15, unattributed, announced, due;
 byte held_for;                       /* for known reasons: 0 never, 1 held, 2 longer than cancel_held_after; 3: not all of it known */
 bit owes_chance;                     /* the last hold was not for known reasons: no time counts until a review holds for such */
@@ -183,10 +183,10 @@ bit busy[3];
 byte stale[3];                       /* 1: only approvals were appended to p's own claim; 2: whatever else was written */
 bit owns[3];                         /* p wrote a claim, and no end or hold over it yet */
 bit own_lease[3];                    /* p claimed, and its own lease is not over */
-typedef Read { mtype state, direction, job, reason; bit lease_live, over_15, date, digest, counted };
+typedef Read { mtype state, requested_action, job, reason; bit lease_live, over_15, date, digest, counted };
 Read read[3];                        /* what p read of STATE and of S3 */
 #define s_state     read[p].state
-#define s_direction read[p].direction
+#define s_requested_action read[p].requested_action
 #define s_lease_live read[p].lease_live
 #define s_over_15   read[p].over_15
 #define d_job       read[p].job
@@ -246,7 +246,7 @@ bit given_up;                        /* an owner knew S3's answer, and did not w
   || (outcome == lapsed && (HIDES == 3 && unseen || job == Gone || job == Failed && !we_cancelled && (!we_readied || !REASONS_KEPT))))
 
 #define CONTRADICTS(j, r) (j == Suspended || j == Cancelled && r == ours && !(outcome == applied && verdict == cancel))
-#define CANCEL_MAY_COME (job == Running && direction == cancel && !over_15)
+#define CANCEL_MAY_COME (job == Running && requested_action == cancel && !over_15)
 #define LEASE_OVER (state == claimed && !lease_live)
 #define ENDED (RAN(job) && gated || job == Finished || job == Cancelled || job == Failed || job == Gone)
 
@@ -268,7 +268,7 @@ bit given_up;                        /* an owner knew S3's answer, and did not w
 /* Whoever else is at work will find its condition failed: it can do nothing more, so what it read is forgotten. */
 #define CONDITIONS_HOLD (RULE(ON_REV) && RULE(OWN_ID))
 inline forget(q) {
-  read[q].state = 0; read[q].direction = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0;
+  read[q].state = 0; read[q].requested_action = 0; read[q].lease_live = 0; read[q].over_15 = 0; read[q].job = 0; read[q].reason = 0;
   read[q].date = 0; read[q].digest = 0; read[q].counted = 0
 }
 inline overtake(q, only_appended) {
@@ -302,13 +302,13 @@ inline describe() {
 inline read_end() {
   un = 0; end_verdict = nothing;
   if
-  :: d_reason == ours && s_direction != nothing && (s_state != held || RULE(HELD_REASON)) ->
-     end = applied; end_verdict = (RULE(BY_DIRECTION) || s_state == claimed -> s_direction : nothing)
+  :: d_reason == ours && s_requested_action != nothing && (s_state != held || RULE(HELD_REASON)) ->
+     end = applied; end_verdict = (RULE(BY_REQUESTED_ACTION) || s_state == claimed -> s_requested_action : nothing)
   :: else ->
      if
-     :: d_reason == no_reason && s_direction != nothing && MOVED_AS(d_job) == s_direction && RULE(UNATTRIBUTED) ->
-        end = applied; end_verdict = s_direction; un = 1
-     :: d_job == Running && s_direction == cancel && !s_over_15 && RULE(WAIT_15) -> end = leave
+     :: d_reason == no_reason && s_requested_action != nothing && MOVED_AS(d_job) == s_requested_action && RULE(UNATTRIBUTED) ->
+        end = applied; end_verdict = s_requested_action; un = 1
+     :: d_job == Running && s_requested_action == cancel && !s_over_15 && RULE(WAIT_15) -> end = leave
      :: else -> end = (d_job == Gone || d_job == Failed && D_ASKS == asks -> lapsed : BY_OTHERS)
      fi
   fi
@@ -348,7 +348,7 @@ idle: /* 1. read STATE */
   atomic {
     !(state == settled && announced && !(TOO_LATE && CONTRADICTS(job, reason) && !alarm) && job != Suspended) &&
       (!SWEEP_ALONE || WORK) ->
-    busy[p] = 1; acted = 0; s_state = state; s_direction = direction;
+    busy[p] = 1; acted = 0; s_state = state; s_requested_action = requested_action;
     if :: !RULE(OWN_SNAPSHOT) -> d_counted = digest :: else fi;
     if :: PERSON -> who = person :: skip fi
   };
@@ -428,7 +428,7 @@ idle: /* 1. read STATE */
     v = hold; lifted = (ENOUGH(d_counted) && D_ASKS == asks && (d_facts != forbidden || !RULE(HOLDS_ONLY)));
     if
     :: who == person -> v = cancel
-    :: who != person && s_state == claimed && !RULE(EVALUATE_AGAIN) -> v = s_direction
+    :: who != person && s_state == claimed && !RULE(EVALUATE_AGAIN) -> v = s_requested_action
     :: else ->
        if
        :: d_facts == forbidden && (grace_over || D_ASKS == asks_not || !RULE(GRACE_FIRST)) -> v = cancel
@@ -457,7 +457,7 @@ idle: /* 1. read STATE */
     if
     :: v == hold -> marked = !(d_facts == violated || d_facts == window_closed || d_facts == forbidden);
        unasked = (D_ASKS == asks_not); forget(p); goto write_hold
-    :: v != hold && s_direction != nothing && s_direction != v && RULE(ONE_WAY) &&
+    :: v != hold && s_requested_action != nothing && s_requested_action != v && RULE(ONE_WAY) &&
          (who != person || RULE(ONE_WAY_PEOPLE)) ->
        printf("%e: not against what may have been sent; alarm\n", who); marked = 1;
        PROMISE(!given_up, "BROKEN 2 a job is held for an update that was surely not sent\n");
@@ -497,7 +497,7 @@ idle: /* 1. read STATE */
     if :: !RULE(CLAIM_FIRST) -> goto send :: else fi;
     d_step {
       maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT)); reopen();
-      state = claimed; direction = v; ungated = unasked && GATING == 2; missing = 0; lease_live = 1; own_lease[p] = 1; over_15 = 0; due = RULE(DUE_CLAIM); wrote();
+      state = claimed; requested_action = v; ungated = unasked && GATING == 2; missing = 0; lease_live = 1; own_lease[p] = 1; over_15 = 0; due = RULE(DUE_CLAIM); wrote();
       owns[p] = (APPROVALS > 0); due_now = 0; not_counted = 0; given_up = 0;
       printf("%e: claims %e\n", who, v)
     }
@@ -571,7 +571,7 @@ withdraw: /* surely not sent, or surely refused: the claim is given back, due no
     :: !OVERTAKEN -> d_step {
          if :: stale[p] && !RULE(KEPT_BY_OWNER) -> drop_approvals() :: else fi;
          state = held; lease_live = 0; due = RULE(DUE_HOLD); due_now = (APPROVALS > 0); owns[p] = 0;
-         if :: maybe_sent && RULE(KEEP_DIRECTION) :: else -> direction = nothing; maybe_sent = 0; over_15 = 0 fi;
+         if :: maybe_sent && RULE(KEEP_REQUESTED_ACTION) :: else -> requested_action = nothing; maybe_sent = 0; over_15 = 0 fi;
          if :: EXPIRY -> owes_chance = 1 :: else fi;
          wrote()
        };
@@ -599,7 +599,7 @@ write_hold:
     :: stale[p] && RULE(ON_REV) && who != person -> printf("%e: somebody else wrote first\n", who); goto rest
     :: (!stale[p] || !RULE(ON_REV)) && who != person -> d_step {
          maybe_sent = maybe_sent || (state == claimed && RULE(MAYBE_SENT)); reopen();
-         if :: !maybe_sent -> direction = nothing; over_15 = 0 :: else fi;
+         if :: !maybe_sent -> requested_action = nothing; over_15 = 0 :: else fi;
          state = held; lease_live = 0; due = RULE(DUE_HOLD); missing = 0; ungated = unasked && GATING == 2;
          due_now = 0; not_counted = 0; if :: !RULE(APPROVALS_KEPT) -> drop_approvals() :: else fi;
          if
@@ -635,7 +635,7 @@ settle: /* 4. conditional, and final */
        d_step {
          from_claim = (state == claimed);
          state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
-         direction = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0;
+         requested_action = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0;
          lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0; owes_chance = 0;
          owns[p] = 0; due_now = 0; not_counted = 0; given_up = 0; digest = 0; drop_approvals();   /* kept, and of no more use */
          first_saw[0] = 0; first_saw[1] = 0; second_saw[0] = 0; second_saw[1] = 0;
@@ -678,7 +678,7 @@ proctype Approval(byte p) {
 
 idle: /* reads STATE and describes: the job is the one that the caller was shown */
   atomic {
-    job == Suspended && state != settled -> busy[p] = 1; s_state = state; s_direction = direction; d_digest = digest
+    job == Suspended && state != settled -> busy[p] = 1; s_state = state; s_requested_action = requested_action; d_digest = digest
   };
 
   atomic {
@@ -686,7 +686,7 @@ idle: /* reads STATE and describes: the job is the one that the caller was shown
     :: stale[p] && RULE(APPENDED_ON_REV) -> printf("%e: somebody else wrote first\n", who)
     :: !stale[p] || !RULE(APPENDED_ON_REV) -> d_step {
          if
-         :: stale[p] -> state = (s_state == none -> held : s_state); direction = s_direction
+         :: stale[p] -> state = (s_state == none -> held : s_state); requested_action = s_requested_action
          :: !stale[p] && (state == none || !RULE(CLAIM_UNTOUCHED)) -> state = held; lease_live = 0
          :: else
          fi
@@ -777,7 +777,7 @@ end: do
   :: d_step { state == claimed && lease_live &&
          !(ON_TIME && (late_ready || late_cancel || ASKED(0) || ASKED(1) || ASKED(2))) ->
        lease_live = 0; own_lease[0] = 0; own_lease[1] = 0; own_lease[2] = 0; ACTED; printf("clock: the lease ends\n") }
-  :: d_step { !over_15 && !lease_live && direction == cancel &&
+  :: d_step { !over_15 && !lease_live && requested_action == cancel &&
          (TOO_LATE || !(late_cancel || asked[0] == cancel || asked[1] == cancel || asked[2] == cancel)) ->
        over_15 = 1; ACTED; printf("clock: 15 minutes after the lease\n") }
   od;

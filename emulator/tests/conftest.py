@@ -106,7 +106,7 @@ def moto_s3() -> Iterator[str]:
         return answered
 
     server = make_server("127.0.0.1", 0, guarded, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

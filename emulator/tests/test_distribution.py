@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -57,8 +56,8 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tmp_path_factory.mktemp("sdist")
     run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", built, directory=PROJECT)
     (archive,) = built.glob("*.tar.gz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(built, filter="data")
+    # tarfile of Python 3.11.2, which Debian 12 has, knows no filters.
+    run("tar", "-xzf", archive, "-C", built, directory=built)
     return next(each for each in built.iterdir() if each.is_dir())
 
 

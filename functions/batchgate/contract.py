@@ -29,6 +29,7 @@ API_ROUTES: Final = (
     ("POST", "/jobs/{id}/cancellation"),
     ("GET", "/decisions"),
     ("GET", "/policies/{version}"),
+    ("GET", "/budgets"),
     ("GET", "/pause"),
     ("PUT", "/pause"),
     ("DELETE", "/pause"),
@@ -38,6 +39,20 @@ API_ROUTES: Final = (
 
 Unverified: TypeAlias = Literal["unknown", "true", "false"]
 """A setting about something that AWS does not document: `unknown` until it was tried in an account."""
+
+
+PolicyOwner: TypeAlias = Literal["stack", "repository"]
+"""Who deploys the policies: the stack, from its checkout's files; or a team, by `batchgate policy push`."""
+
+PUSHED: Final = "batchgate policy push, version "
+"""How the description of a pushed deployment begins; the policies' version follows."""
+
+
+class Strategies(Struct, frozen=True):
+    """The ids of AppConfig's deployment strategies: of the first policies of a gate, and of all later ones."""
+
+    first: str
+    later: str
 
 
 class ProfileLocation(Struct, frozen=True):
@@ -81,7 +96,9 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
         roles: The ARNs of the roles that decide jobs, by function.
         appconfig: The policies in force; None where they are not to be looked up.
         policy_version: The version of the policies that the deployment put in force, as decisions name it; "" where
-            that is not known.
+            that is not known, and where a team's own repository owns the policies.
+        policy_owner: The deployment's setting.
+        strategies: How policies are deployed; None where they are not to be.
         topic_arn: The topic that notices are published to.
         manifest_buckets: The buckets whose manifests the gate may read.
         key_arn: The customer's KMS key; missing where AWS's own keys encrypt.
@@ -101,6 +118,8 @@ class DeployedGate(Struct, frozen=True, kw_only=True):
     roles: dict[str, str] = {}
     appconfig: ProfileLocation | None = None
     policy_version: str = ""
+    policy_owner: PolicyOwner = "stack"
+    strategies: Strategies | None = None
     topic_arn: str = ""
     manifest_buckets: tuple[str, ...] = ()
     key_arn: str | UnsetType = UNSET
@@ -132,11 +151,24 @@ class Variable(StrEnum):
     EVENT_BUS = "BATCHGATE_EVENT_BUS"
     LEDGER_RETENTION_DAYS = "BATCHGATE_LEDGER_RETENTION_DAYS"
     LEDGER_TABLE = "BATCHGATE_LEDGER_TABLE"
+    MANIFEST_BYTES_AT_MOST = "BATCHGATE_MANIFEST_BYTES_AT_MOST"
+    MANIFEST_MACHINE = "BATCHGATE_MANIFEST_MACHINE"
     POLICY_FILE = "BATCHGATE_POLICY_FILE"
+    QUEUE_URL = "BATCHGATE_QUEUE_URL"
     SUSPENDED_DATE_SURVIVES = "BATCHGATE_SUSPENDED_DATE_SURVIVES"
     SWEEP_CALLS_PER_SECOND = "BATCHGATE_SWEEP_CALLS_PER_SECOND"
     TOPIC_ARN = "BATCHGATE_TOPIC_ARN"
     UNTAGGED_ANSWER_LACKS_TAGS = "BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"
+
+
+MANIFEST_BYTES_AT_MOST: Final = 100 * 1024**3
+"""How many bytes of one manifest are read, unless a deployment says otherwise."""
+
+MANIFEST_READING_SECONDS: Final = 6 * 3600
+"""How long the reading of one manifest may take."""
+
+MANIFEST_READ_DETAIL_TYPE: Final = "S3 Batch Job Manifest Read"
+"""Of the message, as `SERVICE`, by which the end of a reading has its job reviewed."""
 
 
 # --- Events and metrics -------------------------------------------------------------------------------
@@ -168,7 +200,9 @@ DECISION_DETAIL_TYPE: Final = "S3 Batch Job Decision"
 """Of the gate's own events, whose source is `SERVICE`; docs/decisions.md."""
 
 METRIC_NAMESPACE: Final = "batchgate"
-"""The gate's metrics have one dimension: `service`, which is `SERVICE`."""
+"""The gate's metrics have one dimension: `service`, which is `SERVICE`. `BudgetUsed` has the budget's name, too."""
+
+BUDGET_DIMENSION: Final = "budget"
 
 
 class Metric(StrEnum):
@@ -202,7 +236,9 @@ class Metric(StrEnum):
     FOUND_BY_SWEEP = "FoundBySweep"
     NOTICES_FAILED = "NoticesFailed"
     SUBSCRIBERS = "Subscribers"
+    BUDGET_USED = "BudgetUsed"
     UNEXPECTED_POLICY = "UnexpectedPolicy"
+    MANIFEST_ROWS_DIFFER = "ManifestRowsDiffer"
 
 
 # --- The ledger's table -------------------------------------------------------------------------------
@@ -211,6 +247,10 @@ PARTITION_KEY: Final = "pk"
 SORT_KEY: Final = "sk"
 EXPIRES_AT: Final = "expires_at"
 """The time-to-live attribute, epoch seconds; never set on an open item."""
+
+MANIFESTS: Final = "manifest"
+"""In the partition keys of what is known of manifests: `PARTITION:REGION:ACCOUNT:manifest:ID`. No job's id has a colon,
+so no item of a job is among them."""
 
 OPEN_INDEX: Final = "open"
 """Sparse: what is not settled and announced. Its partition key is the attribute of the same name."""

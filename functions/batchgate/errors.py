@@ -94,6 +94,10 @@ class PolicyUnavailableError(GateError):
     """No policy document could be had that may be decided by: nothing is decided."""
 
 
+class NoPolicyDeployedError(PolicyUnavailableError):
+    """No policy document is deployed, as in a new gate whose policies a team has yet to push."""
+
+
 class JobsApiError(GateError):
     """S3 Control did not do what it was asked; the subclasses say what is known of the job then."""
 
@@ -156,6 +160,10 @@ class GatePausedError(LedgerError):
 
 class CircuitBreakerError(LedgerError):
     """There were too many cancellations in too short a time: nothing was claimed."""
+
+
+class BudgetExceededError(LedgerError):
+    """Other jobs have used up a budget since it was read: nothing was claimed."""
 
 
 class OutOfTimeError(GateError):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchgate.aws.announcements import Announcements, DecisionEvent, count_error, count_sweep
-from batchgate.errors import AnnounceError, JobsApiThrottledError, PolicyUnavailableError
+from batchgate.errors import AnnounceError, JobsApiThrottledError, NoPolicyDeployedError, PolicyUnavailableError
 from batchgate.gate.ports import Review
 from batchgate.gate.state import Action, Block
 from batchgate.gate.sweep import SweepReport
@@ -60,7 +60,7 @@ def names(line: dict[str, Any]) -> set[str]:
     """The metrics of one line."""
     [directive] = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "batchgate"
-    assert directive["Dimensions"] == [["service"]]
+    assert [sorted(each) for each in directive["Dimensions"]] == [["service"]] or "budget" in line
     assert line["service"] == "batchgate"
     return {each["Name"] for each in directive["Metrics"]}
 
@@ -193,6 +193,7 @@ def test_whatever_others_wrote_stays_in_its_field(reason: str, operation: str, d
             replace(APPROVED, action=Action.HELD, alarm="too many", block=Block.CIRCUIT_BREAKER),
             {"Held", "CircuitBreakerHolds"},
         ),
+        (replace(APPROVED, action=Action.HELD, rows_differ=True), {"Held", "ManifestRowsDiffer"}),
         (replace(APPROVED, action=Action.SUPERSEDED), {"Superseded"}),
         (replace(APPROVED, action=Action.NOTHING, alarm="settled, and S3 says Suspended"), {"Contradictions"}),
     ],
@@ -207,10 +208,27 @@ def test_a_decision_is_counted(review: Review, expected: set[str], capsys: pytes
     assert REF.job_id not in json.dumps(line)
 
 
+@pytest.mark.parametrize(("action", "written"), [(Action.APPROVED, 2), (Action.HELD, 2), (Action.SUPERSEDED, 0)])
+def test_budgets_are_measured_by_their_names_alone(
+    action: Action, written: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One metric a budget, whatever accounts there are; so their number is that of the budgets."""
+    review = replace(APPROVED, action=action, budgets={"team-month": 83.5, "daily": 120.0})
+    Announcements(a_logger(io.StringIO())).announce(review)
+    lines = [each for each in metric_lines(capsys.readouterr().out) if "BudgetUsed" in names(each)]
+    assert [(each["budget"], each["BudgetUsed"]) for each in lines] == [("team-month", [83.5]), ("daily", [120.0])][
+        :written
+    ]
+    for line in lines:
+        assert sorted(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == ["budget", "service"]
+        assert names(line) == {"BudgetUsed"}
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (PolicyUnavailableError("x"), {"Errors", "PolicyLoadErrors"}),
+        (NoPolicyDeployedError("x"), {"Errors"}),
         (JobsApiThrottledError("x"), {"Errors", "Throttled"}),
         (AnnounceError("x"), {"Errors"}),
         (KeyError("x"), {"Errors", "UnexpectedErrors"}),

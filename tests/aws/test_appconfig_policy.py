@@ -9,11 +9,10 @@ from botocore.exceptions import IncompleteReadError
 
 from batchgate.aws import appconfig as appconfig_module
 from batchgate.contract import ProfileLocation
-from batchgate.errors import PolicyUnavailableError
+from batchgate.errors import NoPolicyDeployedError, PolicyUnavailableError
 from tests.aws.stubbed import Stubbed, document, stubbed
 
 NOT_A_POLICY = (
-    b"",
     b"{}",
     b"not json",
     b"\xff\xfe",
@@ -241,3 +240,55 @@ def test_a_location_is_three_names(text: str) -> None:
     with pytest.raises(ValueError, match="APPLICATION/ENVIRONMENT/PROFILE"):
         ProfileLocation.parse(text)
     assert str(ProfileLocation.parse("a/b/c")) == "a/b/c"
+
+
+def test_that_nothing_is_deployed_is_told_from_what_can_not_be_loaded(appconfig: Stubbed) -> None:
+    """By AppConfig's word for it, or by a session that begins with nothing; any other answer is a failure to load."""
+    appconfig.stub.add_client_error(
+        "start_configuration_session",
+        "ResourceNotFoundException",
+        "so it says",
+        404,
+        modeled_fields={"ResourceType": "Deployment"},
+    )
+    with pytest.raises(NoPolicyDeployedError):
+        appconfig.source.current()
+    appconfig.clock.step(minutes=1)
+    appconfig.begins("t0")
+    appconfig.answers("t0", b"", "t1")
+    with pytest.raises(NoPolicyDeployedError, match="no policies are deployed"):
+        appconfig.source.current()
+    appconfig.clock.step(minutes=1)
+    appconfig.answers("t1", document(1), "t2")
+    assert appconfig.limit == 1
+    appconfig.clock.step(hours=25)
+    appconfig.refuses("t2", "BadRequestException")
+    appconfig.begins("u0")
+    appconfig.answers("u0", b"", "u1")
+    with pytest.raises(PolicyUnavailableError, match="invalid policy document") as raised:
+        appconfig.source.current()
+    assert not isinstance(raised.value, NoPolicyDeployedError)
+    appconfig.answers("u1", document(1), "t2")
+    appconfig.clock.step(minutes=1)
+    assert appconfig.limit == 1
+    appconfig.clock.step(minutes=16)
+    appconfig.stub.add_client_error(
+        "get_latest_configuration",
+        "ResourceNotFoundException",
+        "so it says",
+        404,
+        modeled_fields={"ResourceType": "Application"},
+    )
+    with pytest.raises(PolicyUnavailableError) as raised:
+        appconfig.source.current()
+    assert not isinstance(raised.value, NoPolicyDeployedError)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"not json"])
+def test_a_document_that_does_not_load_is_deployed(appconfig: Stubbed, content: bytes) -> None:
+    """It is a failure to load, by which AppConfig rolls it back."""
+    appconfig.begins("t0")
+    appconfig.answers("t0", content, "t1")
+    with pytest.raises(PolicyUnavailableError) as raised:
+        appconfig.source.current()
+    assert not isinstance(raised.value, NoPolicyDeployedError)

@@ -14,6 +14,7 @@ from io import StringIO
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from aws_lambda_powertools import Logger
 from botocore.config import Config
@@ -22,14 +23,16 @@ from hypothesis import strategies as st
 
 from batchgate.aws import announcements, cloudtrail, notices
 from batchgate.aws.appconfig import AppConfigPolicy
-from batchgate.aws.deployed import GateParameter
+from batchgate.aws.deployed import GateParameter, PushedPolicies
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import item_of
+from batchgate.aws.manifest_ledger import DynamoManifestLedger
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly
 from batchgate.aws.policy_versions import HostedPolicies
+from batchgate.aws.reading_machine import JobEventQueue, StateMachine
 from batchgate.aws.s3control import S3Control
-from batchgate.contract import ProfileLocation
+from batchgate.contract import PUSHED, ProfileLocation
 from batchgate.errors import (
     AnnounceError,
     ClockError,
@@ -42,9 +45,13 @@ from batchgate.errors import (
     PolicyUnavailableError,
     UpdateUnclearError,
 )
+from batchgate.gate.manifest_reading import Reading, ReadingRequest
 from batchgate.gate.ports import CircuitBreaker, Notice, Pause, Review, Unreadable
 from batchgate.gate.state import Action, Phase, RequestedAction, State
 from batchgate.jobs.model import STRUCTURES, Job, JobRef, JobStatus, RequestedStatus
+from batchgate.jobs.named_manifest import NamedManifest
+from batchgate.manifest.counts import PartCounts
+from batchgate.manifest.plan import Columns, CsvRange, Plan, Source
 from batchgate.policy.facts import Gap
 from infra.service_data import OPERATIONS
 from s3batch_emulator import SteppedClock
@@ -324,7 +331,7 @@ STATE = State(
     first_held_at=NOW,
     claim_id="5f3a91c2",
     attempt=1,
-    direction=RequestedAction.APPROVE,
+    requested_action=RequestedAction.APPROVE,
     maybe_sent=True,
     lease_until=NOW + timedelta(minutes=1),
     governing=("small", "large"),
@@ -338,6 +345,16 @@ REVIEW = Review(ref=REF, at=NOW, action=Action.APPROVED, status=JobStatus.SUSPEN
 def ledger() -> DynamoLedger:
     """On a table that is not there."""
     return DynamoLedger(client("dynamodb"), "ledger", ("aws", REGION, ACCOUNT), SteppedClock(NOW))
+
+
+def manifests() -> DynamoManifestLedger:
+    """On the same."""
+    return DynamoManifestLedger(client("dynamodb"), "ledger", ("aws", REGION, ACCOUNT), SteppedClock(NOW))
+
+
+BEGUN = Reading(attempt=1, began_at=NOW, ends_at=NOW)
+READING: Any = {"reading": {"S": msgspec.json.encode(BEGUN).decode()}, "rev": {"N": "1"}}
+PART: Any = {"sk": {"S": "PART#00000"}, "counts": {"S": "{}"}}
 
 
 def _announced() -> bool:
@@ -435,6 +452,25 @@ SAID = (
         lambda: ledger().opened_at(),
         {"Table": {"TableName": "ledger", "CreationDateTime": 1767312000.0}},
         (LedgerError,),
+    ),
+    Said("dynamodb", "GetItem", lambda: manifests().reading("m"), {"Item": READING}, (LedgerError,)),
+    Said("dynamodb", "Query", lambda: [*manifests().parts("m")], {"Items": [PART], "Count": 1}, (LedgerError,)),
+    Said("dynamodb", "Query", lambda: manifests().parts_read("m"), {"Count": 1, "ScannedCount": 1}, (LedgerError,)),
+    Said(
+        "stepfunctions",
+        "StartExecution",
+        lambda: StateMachine(client("stepfunctions"), "arn:aws:states:us-east-1:123456789012:stateMachine:m").start(
+            ReadingRequest(NamedManifest("b", "k", "e"), 1, REF.arn)
+        ),
+        {"executionArn": "arn", "startDate": 1767312000.0},
+        (ManifestsApiError,),
+    ),
+    Said(
+        "sqs",
+        "SendMessage",
+        lambda: JobEventQueue(client("sqs"), "https://sqs.us-east-1.amazonaws.com/123456789012/q").send(REF.arn),
+        {"MessageId": "m"},
+        (ManifestsApiError,),
     ),
     Said("events", "PutEvents", _announced, {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}, (AnnounceError,)),
 )
@@ -620,7 +656,7 @@ def is_deployed(body: bytes, *, headers: Mapping[str, str] = HEADERS) -> Any:
     """What becomes of the version that should be in force."""
     answering(client("ssm"), lambda operation: (200, {**headers}, body))
     try:
-        return GateParameter(client("ssm"), SteppedClock(NOW)).is_version("7c41f09be2aa")
+        return GateParameter(client("ssm"), SteppedClock(NOW), lambda: client("appconfig")).is_version("7c41f09be2aa")
     except DeploymentError as error:
         return error
 
@@ -702,6 +738,21 @@ def test_a_head_that_says_no_size_is_no_answer(changes: dict[str, str]) -> None:
         StoredManifests(client("s3")).size(job)
 
 
+@pytest.mark.parametrize(
+    "headers", [{"x-amz-request-id": "", "x-amzn-RequestId": ""}, {"Content-Length": "x"}], ids=str
+)
+def test_an_object_that_names_no_request_is_no_answer(headers: dict[str, str]) -> None:
+    """A proxy's page is no manifest: not one of its rows is counted."""
+    source = Source("b", Columns(2, 0, 1), "k", "e")
+    plan = Plan(source, (CsvRange(0, 4, 4),))
+    good = {**HEADERS, "Content-Length": "4", "ETag": '"e"'}
+    answering(client("s3"), lambda operation: (200, good, b"b,k\n"))
+    assert StoredManifests(client("s3")).count(plan, plan.parts[0]) == PartCounts(1, 1, {"b": 1}, None, 0, 4)
+    answering(client("s3"), lambda operation: (200, {**good, **headers}, b"b,k\n"))
+    with pytest.raises(ManifestsApiError):
+        StoredManifests(client("s3")).count(plan, plan.parts[0])
+
+
 POLICY = b'{"policies":[{"name":"all","match":[{"operation":"S3PutObjectTagging"}],"require":[]}],"version":1}'
 TOKENS = {
     "Next-Poll-Configuration-Token": "t2",
@@ -771,11 +822,37 @@ def test_policies_of_the_past_come_of_whole_answers_alone() -> None:
             assert document_of(version, listed, (got[0], got[1], body)) is None, name
 
 
+def pushed_of(listed: Answer, got: Answer) -> Any:
+    """The version that was pushed last, or why that is not known."""
+    answers = {"ListDeployments": listed, "GetDeployment": got}
+    answering(client("appconfig"), lambda operation: answers[operation])
+    try:
+        return PushedPolicies(client("appconfig"), ProfileLocation("app", "env", "profile")).newest()
+    except DeploymentError as error:
+        return error
+
+
+def test_what_was_pushed_is_known_from_whole_answers_alone() -> None:
+    """A damaged one about the last deployment does not make the one before it the last."""
+    listed: Answer = (200, HEADERS, b'{"Items": [{"DeploymentNumber": 3}]}')
+    deployment = {"DeploymentNumber": 3, "Description": f"{PUSHED}7c41f09be2aa", "State": "COMPLETE", "EventLog": []}
+    got: Answer = (200, HEADERS, json.dumps(deployment).encode())
+    assert pushed_of(listed, got) == "7c41f09be2aa"
+    assert isinstance(pushed_of(listed, (200, {}, got[2])), DeploymentError)
+    assert isinstance(pushed_of((200, {}, listed[2]), got), DeploymentError)
+    other = json.dumps(deployment | {"DeploymentNumber": 2}).encode()
+    assert isinstance(pushed_of(listed, (200, HEADERS, other)), DeploymentError)
+    for name, damaged in damage.BODIES.items():
+        for answers in ((listed, (200, HEADERS, damaged(got[2]))), ((200, HEADERS, damaged(listed[2])), got)):
+            if answers != (listed, got):
+                assert isinstance(pushed_of(*answers), DeploymentError), name
+
+
 def test_every_call_of_the_gate_is_damaged_here() -> None:
     """As the asset's service data names them; HeadBucket is botocore's own."""
     here = {*CALLS, *(said.operation for said in SAID), "Publish", "HeadObject", "StartConfigurationSession"}
-    here |= {"GetTopicAttributes", "GetParameter", "LookupEvents"}
-    here |= {"ListHostedConfigurationVersions", "GetHostedConfigurationVersion"}
+    here |= {"GetObject", "GetTopicAttributes", "GetParameter", "LookupEvents"}
+    here |= {"ListHostedConfigurationVersions", "GetHostedConfigurationVersion", "ListDeployments", "GetDeployment"}
     called = {name for names in OPERATIONS.values() for name in names}
     assert called == here | {"GetLatestConfiguration", "HeadBucket"}
 

@@ -1,5 +1,6 @@
 """The ledger's promises, kept by the one on DynamoDB and by its double alike."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -17,9 +18,16 @@ from msgspec.structs import replace
 
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
-from batchgate.aws.ledger_items import item_of
+from batchgate.aws.ledger_items import count_key, item_of
 from batchgate.contract import create_table_arguments
-from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError, UnreadableItemError
+from batchgate.errors import (
+    BudgetExceededError,
+    CircuitBreakerError,
+    GatePausedError,
+    LedgerConflictError,
+    LedgerError,
+    UnreadableItemError,
+)
 from batchgate.gate.ports import (
     CircuitBreaker,
     FoundJob,
@@ -32,6 +40,7 @@ from batchgate.gate.ports import (
 )
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef, JobStatus
+from batchgate.policy.amounts import Amounts, BudgetAccount, Limits, Reservation
 from batchgate.policy.approvals import Approval
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import SteppedClock
@@ -99,14 +108,14 @@ def held(ref: JobRef, **changes: Any) -> State:
     return replace(state, **changes)
 
 
-def claimed(ref: JobRef, direction: RequestedAction = RequestedAction.APPROVE) -> State:
+def claimed(ref: JobRef, requested_action: RequestedAction = RequestedAction.APPROVE) -> State:
     """A claim that lives a minute."""
     return held(
         ref,
         phase=Phase.CLAIMED,
         claim_id="5f3a91c2",
         attempt=1,
-        direction=direction,
+        requested_action=requested_action,
         lease_until=NOW + timedelta(minutes=1),
         due_at=NOW + timedelta(minutes=1),
     )
@@ -157,7 +166,7 @@ states = st.builds(
     first_held_at=st.none() | instants,
     claim_id=st.none() | texts,
     attempt=st.integers(0, 10**6),
-    direction=st.none() | st.sampled_from(RequestedAction),
+    requested_action=st.none() | st.sampled_from(RequestedAction),
     maybe_sent=st.booleans(),
     lease_until=st.none() | instants,
     outcome=st.none() | st.sampled_from(Outcome),
@@ -181,6 +190,16 @@ states = st.builds(
     tags=st.none() | st.dictionaries(texts, texts, max_size=3),
     people=st.lists(texts, max_size=3).map(tuple),
     requester=texts,
+    reservations=st.lists(
+        st.builds(
+            Reservation,
+            account=st.builds(BudgetAccount, budget=texts, account=texts, period_start=instants),
+            amounts=st.builds(Amounts, *[st.integers(0, 2**63)] * 4),
+            limits=st.just(Limits()),
+        ),
+        max_size=3,
+        unique_by=lambda each: each.account,
+    ).map(tuple),
 )
 
 
@@ -333,6 +352,8 @@ def test_a_table_that_is_away_is_the_ledgers_error(on_dynamodb: DynamoLedger) ->
         gone.pause,
         lambda: list(gone.open_items()),
         lambda: gone.ended([ref]),
+        lambda: gone.used([BudgetAccount("daily", "", NOW)]),
+        lambda: gone.counts("daily", NOW, after=None, at_most=3),
         lambda: gone.cancelled(NOW - timedelta(days=1), NOW),
         gone.notified,
         lambda: gone.set_notified(NOW, NOW),
@@ -427,6 +448,275 @@ def test_a_refused_cancellation_does_not_count(ledger: PeoplesLedger) -> None:
         ledger.claim(
             claimed(other, RequestedAction.CANCEL), replacing=None, review=review(other), breaker=CIRCUIT_BREAKER
         )
+
+
+# --- Budgets ----------------------------------------------------------------------------------------
+
+TEN = Limits(jobs=10, objects=100)
+
+
+def new_account(name: str = "", start: datetime = NOW) -> BudgetAccount:
+    """An account that no other test takes from."""
+    return BudgetAccount(f"budget-{next(numbers)}", name, start)
+
+
+def reserving(ref: JobRef, account: BudgetAccount, objects: int, limits: Limits = TEN) -> State:
+    """A claim that takes so many objects of an account."""
+    amounts = Amounts(jobs=1, objects=objects, object_bytes=7, cost=2**80)
+    return replace(claimed(ref), reservations=(Reservation(account, amounts, limits),))
+
+
+def claim(ledger: PeoplesLedger, state: State, replacing: State | None = None) -> State:
+    """Claim a job."""
+    return ledger.claim(state, replacing=replacing, review=review(state.ref), breaker=CIRCUIT_BREAKER)
+
+
+def used(ledger: PeoplesLedger, account: BudgetAccount) -> tuple[int, int]:
+    """The jobs and objects of an account."""
+    found = ledger.used([account, new_account()])[account]
+    return found.jobs, found.objects
+
+
+def test_claims_reserve_of_a_budget_up_to_its_limit_and_not_beyond(ledger: PeoplesLedger) -> None:
+    """A claim that does not fit writes nothing and counts nothing; one that fits exactly is made."""
+    account = new_account("team lake")
+    assert ledger.used([account]) == {account: Amounts()}
+    claim(ledger, reserving(new_job(), account, 60))
+    refused = new_job()
+    for _ in range(2):
+        with pytest.raises(BudgetExceededError):
+            claim(ledger, reserving(refused, account, 41))
+    assert ledger.read(refused) is None
+    assert ledger.history(refused) == []
+    claim(ledger, reserving(refused, account, 40))
+    assert ledger.used([account]) == {account: Amounts(2, 100, 14, 2**81)}
+    with pytest.raises(BudgetExceededError):
+        claim(ledger, reserving(new_job(), account, 101))
+
+
+def test_one_claim_reserves_of_every_budget_or_of_none(ledger: PeoplesLedger) -> None:
+    """One transaction."""
+    roomy, full = new_account(), new_account()
+    claim(ledger, reserving(new_job(), full, 100))
+    ref = new_job()
+    both = (*reserving(ref, roomy, 1).reservations, *reserving(ref, full, 1).reservations)
+    with pytest.raises(BudgetExceededError):
+        claim(ledger, replace(claimed(ref), reservations=both))
+    assert (used(ledger, roomy), used(ledger, full)) == ((0, 0), (1, 100))
+
+
+def test_accounts_and_periods_count_by_themselves(ledger: PeoplesLedger) -> None:
+    """Also those of names that are longer than a key, or that contain what separates its parts."""
+    one = new_account()
+    names = ["", "#", "ä" * 256, "ä" * 255 + "b", "\U0001f600" * 256]
+    others = [BudgetAccount(one.budget, name, start) for name in names for start in (NOW, NOW + timedelta(days=1))]
+    for number, account in enumerate(others, start=1):
+        claim(ledger, reserving(new_job(), account, number))
+    assert [ledger.used(others)[each].objects for each in others] == [*range(1, len(others) + 1)]
+
+
+def test_a_job_reserves_once_however_many_claims_it_makes(ledger: PeoplesLedger) -> None:
+    """What is in its state is counted, so nothing of it is counted again, nor has to fit again."""
+    account, ref = new_account(), new_job()
+    first = claim(ledger, reserving(ref, account, 100))
+    again = claim(ledger, replace(first, attempt=2), first)
+    held_again = ledger.write(replace(again, phase=Phase.HELD, maybe_sent=True), replacing=again)
+    claim(ledger, replace(held_again, phase=Phase.CLAIMED), held_again)
+    assert used(ledger, account) == (1, 100)
+
+
+@pytest.mark.parametrize("with_review", [True, False])
+def test_what_a_state_does_not_reserve_any_more_is_given_back_with_its_write(
+    ledger: PeoplesLedger, with_review: bool
+) -> None:
+    """And by nobody whose write comes too late."""
+    account, ref = new_account(), new_job()
+    first = claim(ledger, reserving(ref, account, 60))
+    back = replace(first, phase=Phase.HELD, reservations=())
+    written = ledger.write(back, replacing=first, review=review(ref) if with_review else None)
+    assert used(ledger, account) == (0, 0)
+    for late in (first, replace(first, rev=7)):
+        with pytest.raises(LedgerConflictError):
+            ledger.write(back, replacing=late)
+    claim(ledger, reserving(ref, account, 100), written)
+    assert used(ledger, account) == (1, 100)
+
+
+def test_the_accounts_of_a_period_are_listed_in_one_order_part_by_part(ledger: PeoplesLedger) -> None:
+    """Each once; those of other periods and budgets, also of one whose name begins so, are not."""
+    one = new_account()
+    names = ["", "#", "lake", "shop", "ä" * 256]
+    claims = [replace(one, account=name) for name in names]
+    others = [replace(one, period_start=NOW + timedelta(days=1)), replace(one, budget=f"{one.budget}#")]
+    for account in (*claims, *others):
+        claim(ledger, reserving(new_job(), account, 5))
+    found: list[BudgetAccount] = []
+    while True:
+        part = ledger.counts(one.budget, NOW, after=found[-1].account if found else None, at_most=2)
+        assert len(part) <= 2
+        assert {amounts.objects for _, amounts in part} <= {5}
+        found += [account for account, _ in part]
+        if not part:
+            break
+    assert sorted(account.account for account in found) == sorted(names)
+    assert [account for account, _ in ledger.counts(one.budget, NOW, after=None, at_most=99)] == found
+
+
+def test_what_people_approve_counts_and_is_not_limited(ledger: PeoplesLedger) -> None:
+    """By policy nothing is approved beyond it; nor the same job, unless it fits then."""
+    account, ref = new_account(), new_job()
+    other = claim(ledger, reserving(new_job(), account, 60))
+    persons = claim(ledger, reserving(ref, account, 41, Limits()))
+    assert used(ledger, account) == (2, 101)
+    by_policy = replace(persons, reservations=reserving(ref, account, 41).reservations)
+    with pytest.raises(BudgetExceededError):
+        claim(ledger, by_policy, persons)
+    ledger.write(replace(other, phase=Phase.HELD, reservations=()), replacing=other)
+    claim(ledger, by_policy, persons)
+    assert used(ledger, account) == (1, 41)
+
+
+def test_of_many_jobs_at_once_as_many_are_claimed_as_fit(ledger: PeoplesLedger) -> None:
+    """Eight threads with a job each, and room for three."""
+    account, barrier = new_account(), Barrier(8)
+    outcomes: list[str] = []
+
+    def claim_one() -> None:
+        barrier.wait()
+        try:
+            claim(ledger, reserving(new_job(), account, 30))
+        except LedgerError as error:
+            outcomes.append(type(error).__name__)
+        else:
+            outcomes.append("claimed")
+
+    threads = [Thread(target=claim_one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["BudgetExceededError"] * 5 + ["claimed"] * 3
+    assert used(ledger, account) == (3, 90)
+
+
+def test_a_reservation_whose_answer_was_lost_counts_once(
+    on_dynamodb: DynamoLedger, lose_answers: Callable[[int], None]
+) -> None:
+    """Also where nothing would fit any more, and what is given back is given back once."""
+    account, ref = new_account(), new_job()
+    lose_answers(2)
+    first = claim(on_dynamodb, reserving(ref, account, 100))
+    assert used(on_dynamodb, account) == (1, 100)
+    claim(on_dynamodb, reserving(new_job(), account, 1, Limits()))
+    lose_answers(2)
+    on_dynamodb.write(replace(first, phase=Phase.HELD, reservations=()), replacing=first)
+    assert used(on_dynamodb, account) == (1, 1)
+
+
+@pytest.fixture
+def conflict(dynamodb: Any) -> Iterator[Callable[..., None]]:
+    """Have DynamoDB cancel the next transactions for other ones that write the same items."""
+    left: list[bytes] = []
+
+    def cancel(request: Any, **_: Any) -> AWSResponse | None:
+        if not left or b"TransactWriteItems" not in bytes(request.headers["X-Amz-Target"]):
+            return None
+        return AWSResponse(request.url, 400, cast("Any", {}), cast("Any", Page(left.pop())))
+
+    def cue(times: int, *codes: str) -> None:
+        reasons = [{"Code": code} for code in codes]
+        name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
+        left[:] = [json.dumps({"__type": name, "CancellationReasons": reasons, "Message": "busy"}).encode()] * times
+
+    dynamodb.meta.events.register("before-send.dynamodb", cancel)
+    yield cue
+    dynamodb.meta.events.unregister("before-send.dynamodb", cancel)
+
+
+def test_a_transaction_that_conflicts_with_another_is_tried_again_for_a_while(
+    on_dynamodb: DynamoLedger, conflict: Callable[..., None]
+) -> None:
+    """A busy budget; then it is the ledger's error, as any other, and nothing was written."""
+    slept: list[float] = []
+    ledger = replace(on_dynamodb, sleep=slept.append)
+    account, ref = new_account(), new_job()
+    codes = ("None", "TransactionConflict", "None", "None")
+    conflict(4, *codes)
+    claim(ledger, reserving(ref, account, 1))
+    assert len(slept) == 4
+    assert all(0 <= wait <= 0.4 for wait in slept)
+    conflict(5, *codes)
+    with pytest.raises(LedgerError, match="same time") as failed:
+        claim(ledger, reserving(new_job(), account, 1))
+    assert not isinstance(failed.value, BudgetExceededError | LedgerConflictError)
+    conflict(1, "None", "ThrottlingError", "None", "None")
+    with pytest.raises(LedgerError, match="ThrottlingError"):
+        claim(ledger, reserving(new_job(), account, 1))
+    assert used(ledger, account) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("codes", "error"),
+    [
+        (("ConditionalCheckFailed",) * 4, LedgerConflictError),
+        (("None", *("ConditionalCheckFailed",) * 3), GatePausedError),
+        (("None", "ConditionalCheckFailed", "None", "TransactionConflict"), BudgetExceededError),
+    ],
+)
+def test_of_several_conditions_that_do_not_hold_the_job_s_own_is_reported_first(
+    on_dynamodb: DynamoLedger, conflict: Callable[..., None], codes: tuple[str, ...], error: type[Exception]
+) -> None:
+    """Whoever reviewed another state of the job starts over."""
+    conflict(1, *codes)
+    with pytest.raises(error):
+        claim(on_dynamodb, reserving(new_job(), new_account(), 1))
+
+
+def test_counts_that_dynamodb_leaves_out_are_asked_for_again(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """A count that was not read is not none; after some tries it is an error."""
+    account = new_account()
+    claim(on_dynamodb, reserving(new_job(), account, 5))
+    left = [0]
+    ledger = replace(on_dynamodb, sleep=lambda _: None)
+
+    def leave_out(parsed: Any, **_: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            keys = [{name: item[name] for name in ("pk", "sk")} for item in parsed["Responses"].pop(ledger.table)]
+            parsed["UnprocessedKeys"] = {ledger.table: {"Keys": keys, "ConsistentRead": True}}
+
+    dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_out)
+    try:
+        left[0] = 4
+        assert ledger.used([account])[account].objects == 5
+        left[0] = 5
+        with pytest.raises(LedgerError, match="did not process"):
+            ledger.used([account])
+    finally:
+        dynamodb.meta.events.unregister("after-call.dynamodb.BatchGetItem", leave_out)
+
+
+def test_a_count_that_can_not_be_read_is_never_taken_for_none(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Whatever is wrong with it."""
+    account = new_account()
+    claim(on_dynamodb, reserving(new_job(), account, 5))
+    key = count_key(HOME, account)
+    dynamodb.update_item(
+        TableName=on_dynamodb.table,
+        Key=key,
+        UpdateExpression="REMOVE #name",
+        ExpressionAttributeNames={"#name": "objects"},
+    )
+    with pytest.raises(UnreadableItemError, match="BUDGET"):
+        on_dynamodb.used([account])
+
+
+def test_a_count_expires_long_after_its_period(on_dynamodb: DynamoLedger, dynamodb: Any) -> None:
+    """Not before any job that took of it can have ended, however short the record is kept."""
+    account = new_account()
+    claim(replace(on_dynamodb, kept=timedelta(days=1)), reserving(new_job(), account, 5))
+    item = dynamodb.get_item(TableName=on_dynamodb.table, Key=count_key(HOME, account))["Item"]
+    assert int(item["expires_at"]["N"]) == int((NOW + timedelta(days=32 + 60 + 1)).timestamp())
 
 
 # --- What is open -----------------------------------------------------------------------------------
@@ -596,7 +886,7 @@ UNREADABLE: list[dict[str, Any]] = [
     {"rev": None},
     {"rev": {"S": "1"}},
     {"rev": {"N": "1.5"}},
-    {"direction": {"S": "both"}},
+    {"requested_action": {"S": "both"}},
     {"block": {"S": "tired"}},
     {"first_held_at": {"S": "yesterday"}},
     {"first_held_at": {"S": "2026-03-27T12:00:00"}},
@@ -716,8 +1006,8 @@ def test_what_was_cancelled_in_a_time_is_found(ledger: PeoplesLedger) -> None:
         state = ledger.write(cancelled(new_job(), at), replacing=None)
         expected += [state] * (at in inside)
         for changes in (
-            {"direction": RequestedAction.APPROVE},
-            {"outcome": Outcome.SUPERSEDED, "direction": None},
+            {"requested_action": RequestedAction.APPROVE},
+            {"outcome": Outcome.SUPERSEDED, "requested_action": None},
             {"outcome": Outcome.SUPERSEDED},
         ):
             ledger.write(replace(cancelled(new_job(), at), **changes), replacing=None)
@@ -733,8 +1023,8 @@ def test_what_was_settled_in_a_time_is_found_the_latest_first(ledger: PeoplesLed
     outside = [begins - timedelta(microseconds=1), ends, ends + timedelta(days=1)]
     ended: tuple[dict[str, Any], ...] = (
         {},
-        {"direction": RequestedAction.APPROVE},
-        {"outcome": Outcome.LAPSED, "direction": None},
+        {"requested_action": RequestedAction.APPROVE},
+        {"outcome": Outcome.LAPSED, "requested_action": None},
     )
     expected = set()
     for at in (*inside, *outside):

@@ -104,13 +104,13 @@ def in_chat(notice: Notice) -> dict[str, Any]:
 
 def waiting(reason: str = "needs manual approval", number: int = 1, **changes: Any) -> State:
     """A job that is held."""
-    decided = {"phase": Phase.HELD, "verdict": "hold", "direction": None, "decided_at": None, "decided_by": ""}
+    decided = {"phase": Phase.HELD, "verdict": "hold", "requested_action": None, "decided_at": None, "decided_by": ""}
     return replace(cancelled(reason, number), **(decided | changes))
 
 
 def test_a_chat_application_gets_job_what_is_missing_and_the_command() -> None:
     """In the schema of Amazon Q Developer in chat applications, which drops every other text."""
-    held, new = waiting(awaiting="1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*"), waiting(number=2)
+    held, new = waiting(awaiting="1 of 2 approvals, 1 more needed from *:assumed-role/prod-owner/*"), waiting(number=2)
     notice = digest([held, new], [new], [cancelled("batchgate: too large", 3)], ACCOUNT, REGION, NOW)
     title = "batchgate: 2 S3 Batch jobs wait for a decision, 1 S3 Batch job cancelled"
     assert in_chat(notice) == {
@@ -123,7 +123,7 @@ def test_a_chat_application_gets_job_what_is_missing_and_the_command() -> None:
             f"*NEW* `{new.ref.job_id}  S3PutObjectTagging, 12 objects`\n"
             "`needs manual approval`\n"
             f"`{held.ref.job_id}  S3PutObjectTagging, 12 objects`\n"
-            "`1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*`\n"
+            "`1 of 2 approvals, 1 more needed from *:assumed-role/prod-owner/*`\n"
             "cancelled `00000000-0000-4000-8000-000000000003`\n"
             "`too large`",
             "nextSteps": [
@@ -201,11 +201,11 @@ def test_people_hear_of_new_holds_in_one_message() -> None:
 def test_a_hold_that_waits_for_approvals_says_which() -> None:
     """Where somebody has approved and the reason does not say it; whatever is in it stays on its line."""
     given = Approval("arn:aws:sts::123456789012:assumed-role/owner/ana", NOW, "asked for", "0" * 64)
-    missing = "1 of 2 approvals\n1 more of *:assumed-role/prod-owner/*"
+    missing = "1 of 2 approvals\n1 more needed from *:assumed-role/prod-owner/*"
     hold = waiting("two must approve", awaiting=missing, approvals=(given,))
     text = digest([hold], [hold], [], ACCOUNT, REGION, NOW).text
     assert "Missing" not in digest([replace(hold, approvals=())], [hold], [], ACCOUNT, REGION, NOW).text
-    assert "  two must approve\n  Missing: 1 of 2 approvals?1 more of *:assumed-role/prod-owner/*\n" in text
+    assert "  two must approve\n  Missing: 1 of 2 approvals?1 more needed from *:assumed-role/prod-owner/*\n" in text
 
 
 def test_holds_that_come_one_by_one_are_told_together() -> None:
@@ -240,7 +240,7 @@ def test_people_hear_which_approvals_are_missing() -> None:
     assert room.minutes(20) == 1
     [_, (_, message)] = room.sent.messages
     older = "  held, the job is older than the gate, and the setting adopt_existing leaves such jobs to people"
-    missing = "\n  Missing: 1 of 2 approvals, 1 more\n  batchgate jobs"
+    missing = "\n  Missing: 1 of 2 approvals, 1 more needed\n  batchgate jobs"
     assert re.search(rf"{re.escape(older)} \[policy [0-9a-f]+\]{missing}", message)
     assert message.count("approvals") == 1
 
@@ -544,7 +544,7 @@ def cancelled(reason: str, number: int = 1) -> State:
         decided_by="7c41f09be2aa",
         policy_version="7c41f09be2aa",
         due_at=None,
-        direction=RequestedAction.CANCEL,
+        requested_action=RequestedAction.CANCEL,
         operation="S3PutObjectTagging",
         total_tasks=12,
         decided_at=NOW,

@@ -180,10 +180,10 @@ def test_of_an_approval_and_a_cancellation_at_once_one_decides(gate: Gate, _: in
     review_job(ref, gate.ports)
     state = gate.state(ref)
     assert (state.phase, state.outcome) == (Phase.SETTLED, Outcome.APPLIED)
-    assert state.direction is not None
+    assert state.requested_action is not None
     winner = PEOPLE[1] if gate.stage.status(ref) == "Cancelled" else PEOPLE[0]
     assert state.people == (winner,)
-    assert told[winner] == state.direction.done
+    assert told[winner] == state.requested_action.done
     assert len(gate.stage.updates) == 1
 
 

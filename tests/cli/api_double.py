@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from batchgate import __version__
 from batchgate_cli.app import app
+from tests.api_description import description
 from tests.cli.api_front import Answer, Front, Request, serving, values_of
 
 ACCOUNT = "111122223333"
@@ -38,6 +39,7 @@ class GateDouble:
         needed: So many approvals confirm a job.
         decisions: What GET /decisions lists.
         policies: What GET /policies/VERSION shows.
+        budgets: What GET /budgets lists.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class GateDouble:
         self.needed = 1
         self.decisions: list[dict[str, Any]] = []
         self.policies: dict[str, dict[str, Any]] = {}
+        self.budgets: list[dict[str, Any]] = []
         self.pause: dict[str, Any] | None = None
         self.warning: str | None = None
         self.not_listed: list[dict[str, Any]] = []
@@ -86,7 +89,7 @@ class GateDouble:
             "verdict": "hold",
             "decided_by": POLICY,
             "outcome": None,
-            "direction": None,
+            "requested_action": None,
             "decided_at": None,
             "announced_at": None,
             "claim_id": None,
@@ -94,6 +97,9 @@ class GateDouble:
             "lease_until": None,
             "maybe_sent": False,
             "unattributed": False,
+            "held_for_known_seconds": 0.0,
+            "known_at": None,
+            "owes_chance": False,
             **changes,
         }
         job = {
@@ -122,6 +128,7 @@ class GateDouble:
             "digest": digest_of(job),
             "requester": {"arn": None, "known": "not_asked", "why": ""},
             "approvals": [],
+            "your_approval": {"counts": True, "why_not": ""},
             "awaiting": state["awaiting"],
             "evaluation": evaluation or evaluation_of(arn),
             "blocks": [],
@@ -151,6 +158,8 @@ class GateDouble:
                 return self._list(request)
             if request.path == "/decisions":
                 return self._decisions(request)
+            if request.path == "/budgets":
+                return self._budgets(request)
             if request.path.startswith("/policies/"):
                 return self._policies(request.path.removeprefix("/policies/"))
             if request.path == "/status":
@@ -175,10 +184,27 @@ class GateDouble:
         ]
         start = int((values_of(request, "next") or ["0"])[0])
         size = min(self.page, int((values_of(request, "limit") or ["100"])[0]))
-        page = states[start : start + size]
+        page = [{name: state[name] for name in _SUMMARY} for state in states[start : start + size]]
         following = str(start + size) if start + size < len(states) else None
-        listed = {"jobs": page, "next": following, "not_listed": self.not_listed, "warning": self.warning}
+        pause = self.pause and {name: self.pause[name] for name in ("by", "reason", "at")}
+        beside = {"not_listed": self.not_listed, "pause": pause, "warning": self.warning}
+        listed = {"jobs": page, "next": following, **beside}
         return Answer(200, deepcopy(listed))
+
+    def _budgets(self, request: Request) -> Answer:
+        account, at = values_of(request, "account"), values_of(request, "at")
+        pattern = (values_of(request, "budget") or ["*"])[0]
+        found = [
+            each
+            for each in self.budgets
+            if fnmatchcase(each["budget"], pattern)
+            and (not account or each["account"] == account[0])
+            and (not at or each["period_start"] <= at[0] < each["period_end"])
+        ]
+        start = int((values_of(request, "next") or ["0"])[0])
+        following = str(start + self.page) if start + self.page < len(found) else None
+        page = deepcopy(found[start : start + self.page])
+        return Answer(200, {"budgets": page, "next": following, "policy_version": POLICY})
 
     def _show(self, beginning: str) -> Answer:
         found = [name for name in self.jobs if name.startswith(beginning)]
@@ -204,7 +230,7 @@ class GateDouble:
             if any(each["who"] == request.caller for each in state["approvals"]):
                 return problem(403, "may-not-approve", f"{name}: {request.caller} has approved it already")
             state["approvals"].append(given)
-            document["approvals"].append({**given, "counts": True, "why_not": ""})
+            document["approvals"].append({**given, "counts": True, "why_not": "", "is_current": True})
             missing = self.needed - len(state["approvals"])
             if missing > 0:
                 document["awaiting"] = state["awaiting"] = f"{len(state['approvals'])} of {self.needed} approvals"
@@ -212,8 +238,13 @@ class GateDouble:
         action, status = ("approved", "Ready") if route == "approvals" else ("cancelled", "Cancelled")
         job["status"], document["awaiting"], state["awaiting"] = status, "", ""
         reason = f"batchgate: {action} by {request.caller}: {body['reason']} [claim 5f3a91c2]"
-        state |= {"phase": "settled", "outcome": "applied", "direction": action[:7].rstrip("ed"), "reason": reason}
-        state |= {"direction": "approve" if route == "approvals" else "cancel", "decided_by": request.caller}
+        state |= {
+            "phase": "settled",
+            "outcome": "applied",
+            "requested_action": action[:7].rstrip("ed"),
+            "reason": reason,
+        }
+        state |= {"requested_action": "approve" if route == "approvals" else "cancel", "decided_by": request.caller}
         state |= {"decided_at": given["at"], "claim_id": "5f3a91c2", "attempt": 1}
         return self._decided(document, action, reason)
 
@@ -283,6 +314,9 @@ class GateDouble:
                 return problem(412, "another-pause", "The gate was paused again by another caller meanwhile.")
             already, self.pause = self.pause is None, None
         return Answer(200, {"paused": self.pause is not None, "already": already, **(self.pause or {})})
+
+
+_SUMMARY: tuple[str, ...] = tuple(description()["components"]["schemas"]["Summary"]["required"])
 
 
 def digest_of(job: dict[str, Any]) -> str:

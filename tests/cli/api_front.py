@@ -168,7 +168,7 @@ def serving(front: Front, tls: ssl.SSLContext | None = None) -> Iterator[Front]:
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     front.url = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield front
     finally:

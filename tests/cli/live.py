@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import boto3
@@ -247,9 +247,9 @@ class Terminal:
     screen: int
     said: str = ""
 
-    def read_until(self, text: str) -> str:
-        """Wait until it has printed a text."""
-        while text not in self.said:
+    def read_until(self, text: str, *, times: int = 1) -> str:
+        """Wait until it has printed a text, so many times in all."""
+        while self.said.count(text) < times:
             assert self._read(), f"it ended without {text!r}: {self.said}"
         return self.said
 
@@ -260,7 +260,7 @@ class Terminal:
             got = os.read(self.screen, 65536)
         except OSError:  # how Linux tells that nobody has the other end open any more
             return False
-        self.said += got.decode().replace("\r\n", "\n")
+        self.said += got.decode(errors="replace").replace("\r\n", "\n")
         return bool(got)
 
     def answer(self, text: str) -> None:
@@ -281,8 +281,10 @@ def _begin(terminal: int) -> None:
 
 
 @contextmanager
-def on_a_terminal(*arguments: str, columns: int = 80, stdin: str | None = None, **variables: str) -> Iterator[Terminal]:
-    """Run the command with a terminal of 80 columns, without colours; with other standard input, if there is some.
+def on_a_terminal(
+    *arguments: str, columns: int = 80, stdin: str | None = None, stderr: IO[str] | None = None, **variables: str
+) -> Iterator[Terminal]:
+    """Run the command with a terminal of 80 columns, without colours; with other standard input or errors, if given.
 
     Signals end it as where a person types, also when whatever runs the tests (nohup, a job in the background) ignores
     some of them.
@@ -294,7 +296,7 @@ def on_a_terminal(*arguments: str, columns: int = 80, stdin: str | None = None, 
         command,
         stdin=terminal if stdin is None else subprocess.PIPE,
         stdout=terminal,
-        stderr=terminal,
+        stderr=stderr or terminal,
         env=environment,
         start_new_session=True,
         preexec_fn=lambda: _begin(terminal),  # noqa: PLW1509 nothing in it can lock

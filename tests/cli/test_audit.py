@@ -1,5 +1,6 @@
 """The record of decisions as files: all of it or nothing, the same each time, and every change is noticed."""
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -164,6 +165,13 @@ def test_csv_has_a_row_for_each_decision_and_no_formula(tmp_path: Path) -> None:
         "false",
         "",
     )
+
+
+def test_csv_with_the_longest_history_is_read_back(tmp_path: Path) -> None:
+    """Python's csv refuses fields of more than 131,072 characters unless the limit is raised."""
+    long = decision("2026-11-01T08:00:00", 9, history=[{"what": "held", "reason": "x" * 200}] * 1000)
+    done = export(Gate(made=[long]), tmp_path / "audit", Form.CSV)
+    assert verify_export(tmp_path / "audit", done.sums_hash)[1] == []
 
 
 def test_a_policy_is_written_in_the_form_whose_hash_is_its_version(tmp_path: Path) -> None:
@@ -393,8 +401,60 @@ def test_what_is_no_export_is_an_error(tmp_path: Path, content: bytes | None) ->
     if content is not None:
         (tmp_path / MANIFEST).write_bytes(content)
         (tmp_path / SUMS).write_bytes(b"")
-    with pytest.raises(AuditError, match="no export that can be read"):
+    expected = "no export that can be read" if content is not None else "expected the directory that `batchgate audit"
+    with pytest.raises(AuditError, match=expected):
         verify_export(tmp_path)
+
+
+MEMBERS = (
+    "gate",
+    "from",
+    "to",
+    "format",
+    "exported_at",
+    "decisions",
+    "days",
+    "policies",
+    "policies_not_found",
+    "files",
+)
+MEMBERS_OF_A_DAY = ("day", "decisions", "file", "not_listed", "records_left_out")
+
+
+@pytest.mark.parametrize("wrong", ["gone", 0.5, ["x"], {"x": "x"}, "x", None], ids=str)
+@pytest.mark.parametrize("name", [*((None, each) for each in MEMBERS), *((0, each) for each in MEMBERS_OF_A_DAY)])
+def test_a_manifest_that_is_none_is_an_error_or_a_problem(
+    tmp_path: Path, name: tuple[int | None, str], wrong: object
+) -> None:
+    """Whichever member is missing or of another kind, although all hashes agree."""
+    export(Gate(), tmp_path / "audit")
+    manifest = json.loads((tmp_path / "audit" / MANIFEST).read_bytes())
+    day, member = name
+    within = manifest if day is None else manifest["days"][day]
+    if wrong == "gone":
+        del within[member]
+    else:
+        within[member] = wrong
+    content = json.dumps(manifest).encode()
+    (tmp_path / "audit" / MANIFEST).write_bytes(content)
+    sums = (tmp_path / "audit" / SUMS).read_text("utf-8").splitlines()
+    hashed = [each for each in sums if not each.endswith(MANIFEST)]
+    hashed.append(f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}")
+    (tmp_path / "audit" / SUMS).write_text("".join(f"{each}\n" for each in sorted(hashed, key=lambda x: x[66:])))
+    problems: list[str] = []
+    with contextlib.suppress(AuditError):
+        _, problems = verify_export(tmp_path / "audit")
+        assert problems or member in ("gate", "exported_at", "policies_not_found", "not_listed")  # nowhere else
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000 + b"\n", b"[]\n", b"7\n", b"{}\n", b"\xff\n", b'{"a": 1\n'])
+def test_decisions_that_are_none_are_a_problem(tmp_path: Path, content: bytes) -> None:
+    """Although all hashes agree."""
+    export(Gate(), tmp_path / "audit")
+    (tmp_path / "audit" / "decisions/2026-11-01.ndjson").write_bytes(content)
+    _rewrite_manifest(_nothing)(tmp_path / "audit")
+    _, problems = verify_export(tmp_path / "audit")
+    assert problems[0].startswith("decisions/2026-11-01.ndjson: can't be read: ")
 
 
 def test_files_are_found_damaged_in_csv_too(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What is printed for programs, compared with the formatters of the unmodified AWS CLI."""
 
+import io
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgate_cli.operating.aws_output import as_csv, as_table, as_text, found_by
+from batchgate_cli.operating.aws_output import Printer, as_csv, as_table, as_text, found_by
+from batchgate_cli.operating.options import Format
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -119,7 +122,7 @@ def test_any_table_is_the_aws_clis(aws_cli: AwsCli, value: Any, width: int) -> N
     assert as_table("held", value, width) == aws_cli("table", value, width=width)
 
 
-@given(st.text("ab\t\n|", min_size=1))
+@given(st.text('ab\t\n,"|', min_size=1))
 @settings(deadline=None)
 def test_no_text_breaks_out_of_csv(text: str) -> None:
     """Quotes, commas and line ends stay in their field."""
@@ -129,18 +132,44 @@ def test_no_text_breaks_out_of_csv(text: str) -> None:
     value: Any = [{"a": text, "b": [text], "c": None, "d": 4}]
     assert [*csv.reader(io.StringIO(as_csv(value), newline=""))] == [
         ["a", "b", "c", "d"],
-        [f"'{text}" if text[0] == "\t" else text, json.dumps([text]), "", "4"],
+        [f"'{text}" if text[0] in "\t\n" else text, json.dumps([text]), "", "4"],
     ]
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_of_csv_is_a_formula(sign: str) -> None:
+@pytest.mark.parametrize("before", ["", " ", "\u00a0", "\t", "\r", "\n", "\0", " \n "])
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20")
+def test_no_cell_of_csv_is_a_formula(before: str, sign: str) -> None:
     """Wherever the text stands: a tag's name, a list of a query's, a reason. Numbers stay numbers."""
     import csv
     import io
 
-    text = f"{sign}HYPERLINK(1)"
+    text = f"{before}{sign}HYPERLINK(1)"
     values: list[Any] = [[{text: text, "n": -1}], [[text, -1]], [text, text], text]
     for value in values:
         rows = [*csv.reader(io.StringIO(as_csv(value), newline=""))]
         assert {cell for row in rows for cell in row} <= {f"'{text}", "-1", "n"}
+
+
+class Terminal(io.StringIO):
+    """Standard output that is a terminal's."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("expression", [None, "rows"])
+def test_nothing_that_is_printed_to_a_terminal_moves_its_cursor(
+    monkeypatch: pytest.MonkeyPatch, form: Format, expression: str | None
+) -> None:
+    """Whatever requesters write into tags, names and descriptions."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    rows: list[Any] = [{"account": "lake\x1b[2J\r\x9b31m", "\x1b]0;name\x07": 1}]
+    Printer(form, expression).print("budgets", {"rows": rows}, rows)
+    shown = terminal.getvalue().replace("\n", "").replace("\t", "")
+    for style in ("\x1b[1m", "\x1b[34m", "\x1b[2m", "\x1b[33m", "\x1b[0m"):
+        shown = shown.replace(style, "")
+    assert "lake" in shown
+    assert shown.isprintable(), ascii(shown)

@@ -139,6 +139,7 @@ def simulated(decision: str, **detail: Any) -> Callable[[Any], Any]:
     actions = [
         *("s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus", "s3:ListJobs", "sns:Publish"),
         *("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
+        *("dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
         *("appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"),
         *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "cloudtrail:LookupEvents"),
     ]

@@ -9,12 +9,13 @@ import pytest
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate_cli.authoring.explain_view import decision_as_tree
 from batchgate_cli.output import print_tree
-from tests.unit.examples import APPROVAL, Written, document, facts, outcome
+from tests.unit.examples import APPROVAL, Written, document, facts, outcome, used
 
 CALENDARS: Written = {
     "fridays": {"timezone": "UTC", "open": [{"days": ["fri"]}]},
     "weekend": {"timezone": "UTC", "open": [{"days": ["sat", "sun"]}]},
 }
+BUDGETS = [{"name": "b", "per": "month", "each": {"tag": "team"}, "jobs": 5, "cost": 12.5}]
 DENIED = Gap(Result.UNMEASURABLE, "access denied")
 
 
@@ -44,6 +45,22 @@ def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list
             {"tags": {"stage": "prod"}},
             '✗ tag stage is "prod", want neither live nor prod  -> hold',
         ),
+        (
+            {"budget": "b"},
+            {"tags": {"team": "ads"}, "budgets": used("b", "ads", jobs=5)},
+            (
+                '✗ budget b is at 5 of 5 jobs, with this job 6, for tag team="ads",'
+                " want at most 5 jobs until 2026-04-01T00:00:00Z  -> hold"
+            ),
+        ),
+        (
+            {"budget": "b"},
+            {"tags": {"team": "ads"}, "budgets": used("b", "ads", jobs=3)},
+            (
+                "✓ budget b is at 3 of 5 jobs, with this job 4; at $0.00 of $12.50, with this job $0.25,"
+                ' for tag team="ads", want at most 5 jobs and $12.50 until 2026-04-01T00:00:00Z'
+            ),
+        ),
         ({"source_buckets": {"none": "lake"}}, {}, '✗ source_buckets is "lake", want none of lake  -> hold'),
         (
             {"tags": {"team": {"present": True}}},
@@ -54,7 +71,9 @@ def lines(written: Written, about: JobFacts, *, everything: bool = True) -> list
 )
 def test_a_check_reads_as_what_is_so_and_what_is_wanted(requirement: Written, about: Any, expected: str) -> None:
     """No check shows the name of a test or of a result where the state has words of its own."""
-    assert expected in lines(document(requirement, calendars=CALENDARS), facts(**about))
+    prices = {"job": 0.25, "million_objects": 0, "million_requests": {"S3ComputeObjectChecksum": 0}}
+    written = document(requirement, calendars=CALENDARS, budgets=BUDGETS, prices=prices)
+    assert expected in lines(written, facts(**about))
 
 
 @pytest.mark.parametrize(("tasks", "why"), [(5, "not needed"), (1000, "does not apply")])

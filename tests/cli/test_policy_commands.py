@@ -132,10 +132,14 @@ ANA, BEN = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana", "arn:aws:ia
 @pytest.mark.parametrize(
     ("options", "verdict", "said"),
     [
-        ((), "hold", "0 of 2 approvals, not of the requester; none counts yet: "),
-        (("--approved-by", ANA), "hold", "none counts yet: the requester is not known (--requester is not given)"),
-        (("--approved-by", ANA, "--requester", BEN), "hold", "1 of 2 approvals, 1 more, not of the requester"),
-        (("--approved-by", ANA, "--approved-by", BEN, "--requester", BEN), "hold", "1 of 2 approvals, 1 more"),
+        ((), "hold", "no approval counts yet, 2 needed, not from the requester: "),
+        (
+            ("--approved-by", ANA),
+            "hold",
+            "not from the requester: the requester is not known (--requester is not given)",
+        ),
+        (("--approved-by", ANA, "--requester", BEN), "hold", "1 of 2 approvals, 1 more needed, not from the requester"),
+        (("--approved-by", ANA, "--approved-by", BEN, "--requester", BEN), "hold", "1 of 2 approvals, 1 more needed"),
         (
             ("--approved-by", ANA, "--approved-by", BEN, "--requester", f"{BEN}ny"),
             "approve",
@@ -155,6 +159,62 @@ def test_explain_shows_what_approvals_would_lead_to(
     assert said in f"{shown['awaiting']} {shown['reason']}"
     assert (shown["approvers"], len(shown["lifted"])) == (([BEN, ANA], 1) if verdict == "approve" else ([], 0))
     assert bool(shown["awaiting"]) is (verdict == "hold")
+
+
+BUDGETED = """\
+version: 1
+prices: {job: 0.25, million_objects: 0, million_requests: {S3DeleteObjectTagging: 0}}
+budgets: [{name: all-day, per: day, jobs: 5, cost: 1.25}]
+policies: [{name: p, require: [{budget: all-day}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("stated", "verdict", "said"),
+    [
+        ("", "hold", "budget all-day is unmeasurable (what is used is not known, see --facts), want at most 5 jobs"),
+        ("budgets: {all-day: {jobs: 4}}", "approve", "approved by p"),
+        ("budgets: {all-day: {cost: 1.0001}}", "hold", "at $1.0001 of $1.25, with this job $1.2501"),
+        ("budgets: {all-day: {jobs: 5}}", "hold", "at 5 of 5 jobs, with this job 6"),
+    ],
+)
+def test_explain_takes_what_is_used_of_budgets(tmp_path: Path, stated: str, verdict: str, said: str) -> None:
+    """A budget of which nothing is stated holds the job: only the ledger knows it."""
+    policy = write(tmp_path, BUDGETED)
+    options = ("--facts", write(tmp_path, stated, "facts.yaml")) if stated else ()
+    shown = json.loads(batchgate("policy", "explain", policy, "--job", JOB, *options, "-o", "json").stdout)
+    assert shown["verdict"] == verdict
+    assert said in shown["reason"]
+
+
+def test_a_budget_that_no_statement_names_is_noted(tmp_path: Path) -> None:
+    """It may be one of another set."""
+    facts = write(tmp_path, "budgets: {al-day: {jobs: 5}}", "facts.yaml")
+    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job", JOB, "--facts", facts)
+    assert result.exit_code == 0
+    assert "no statement names the budget al-day; known: all-day" in " ".join(result.stderr.split())
+
+
+def test_of_a_live_job_only_budgets_are_stated(tmp_path: Path) -> None:
+    """Its manifest is read."""
+    facts = write(tmp_path, "{budgets: {all-day: {jobs: 5}}, object_bytes: 5}", "facts.yaml")
+    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job-id", "x", "--facts", facts)
+    assert result.exit_code == 1
+    assert "only budgets can be stated" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["version: 1\nbudgets: []", "policy: p.yaml\ncases: []", "facts: {budgets: {all-day: {jobs: 5}}}"],
+)
+def test_a_file_of_another_kind_is_no_file_of_facts(tmp_path: Path, text: str) -> None:
+    """A policy, test cases, or facts as a case has them: one problem says what is expected."""
+    facts = write(tmp_path, text, "facts.yaml")
+    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job", JOB, "--facts", facts)
+    assert result.exit_code == 3
+    said = " ".join(result.stderr.split())
+    assert "expected a file of facts: a mapping with manifest_bytes, " in said
+    assert said.endswith("write what a test case has below facts")
 
 
 @pytest.mark.parametrize("option", ["--approved-by", "--requester"])

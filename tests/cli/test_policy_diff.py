@@ -20,13 +20,15 @@ policies:
       - tags: {team: "*"}
 """
 HIGHER = OLD.replace("1_000", "2_000")
+BOTH = HIGHER.replace('"*"', '"lake-*"')
 STRICTER = OLD.replace('"*"', '"lake-*"')
 
 
 @pytest.fixture
 def sets(tmp_path: Path) -> dict[str, str]:
     """Policy files by name."""
-    files = {"old": OLD, "higher": HIGHER, "stricter": STRICTER, "same": f"# a comment\n{OLD}cancel_grace: 300s\n"}
+    same = f"# a comment\n{OLD}cancel_grace: 300s\n"
+    files = {"old": OLD, "higher": HIGHER, "stricter": STRICTER, "both": BOTH, "same": same}
     for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     return {name: str(tmp_path / f"{name}.yaml") for name in files}
@@ -57,12 +59,25 @@ def test_a_difference_is_shown_as_text_and_by_examples(sets: dict[str, str]) -> 
     ]
 
 
-def test_what_only_reads_otherwise_changes_nothing(sets: dict[str, str]) -> None:
+def test_another_notation_changes_nothing(sets: dict[str, str]) -> None:
     """And fails no pipeline."""
     result = batchgate("policy", "diff", sets["old"], sets["same"], "--fail-on", "change")
     assert result.exit_code == 0
-    assert "no setting, statement, exception or calendar changed" in result.stdout
+    assert "no setting, statement, exception, budget or calendar changed" in result.stdout
     assert result.stdout.count(": no job") == 6
+
+
+def test_each_changed_part_of_a_statement_has_one_heading(sets: dict[str, str]) -> None:
+    """However many of its requirements changed."""
+    lines = batchgate("policy", "diff", sets["old"], sets["both"]).stdout.splitlines()
+    assert lines[1:7] == [
+        "policy small-tagging: changed",
+        "  require",
+        "    - total_tasks: {at_most: 1000}, on_violation: cancel",
+        "    + total_tasks: {at_most: 2000}, on_violation: cancel",
+        '    - tags: {team: "*"}',
+        '    + tags: {team: "lake-*"}',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +116,22 @@ def test_examples_are_files_that_explain_reads(sets: dict[str, str], tmp_path: P
     verdicts = [json.loads(batchgate(*shlex.split(command), "-o", "json").stdout)["verdict"] for command in commands]
     assert {*zip(verdicts[::2], verdicts[1::2], strict=True)} == said
     assert len(said) == 3  # before the grace is over the old set holds the job
+
+
+def test_an_example_says_what_is_used_of_budgets_and_read_of_the_manifest(tmp_path: Path) -> None:
+    """In a file of facts, also of a budget that only one of the sets has."""
+    sets = []
+    for jobs in (5, 4):
+        policy = {"name": "p", "require": [{"budget": "b"}, {"object_bytes": {"at_most": 5 * jobs}}]}
+        budgets = [{"name": "b", "per": "day", "jobs": jobs}]
+        file = tmp_path / f"{jobs}.yaml"
+        file.write_text(json.dumps({"version": 1, "budgets": budgets, "policies": [policy]}))
+        sets.append(str(file))
+    result = batchgate("policy", "diff", *sets, "--examples", str(tmp_path / "examples"), "-o", "json")
+    said = {(each["old"], each["new"]) for each in json.loads(result.stdout)["verdicts"] if each["outcome"] == "found"}
+    commands = [line.removeprefix("note: batchgate ") for line in result.stderr.splitlines()]
+    verdicts = [json.loads(batchgate(*shlex.split(command), "-o", "json").stdout)["verdict"] for command in commands]
+    assert {*zip(verdicts[::2], verdicts[1::2], strict=True)} == said == {("approve", "hold")}
 
 
 def test_the_answer_as_json_has_everything(sets: dict[str, str]) -> None:

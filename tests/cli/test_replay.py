@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,19 +14,24 @@ import pytest
 from batchgate.aws.pace import Unhurried
 from batchgate.gate.people import approve_for
 from batchgate.gate.state import RequestedAction
-from batchgate.jobs.model import DateSurvives
-from batchgate.policy.evidence import digest_of_job
-from batchgate.policy.facts import gather_facts
+from batchgate.jobs.manifest_contents import BUCKETS_AT_MOST, ManifestContents
+from batchgate.jobs.model import DateSurvives, Job
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.evaluate import evaluate_job
+from batchgate.policy.evidence import digest_of_job, evidence_of
+from batchgate.policy.facts import Gap, Result, gather_facts
 from batchgate_cli.replay.ledger_jobs import facts_of
 from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recorder import Source, record
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED
-from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED
+from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, ROWS_NOT_RECORDED
 from s3batch_emulator import Delays, Switches
-from tests.cli.live import PERSON, LiveStage, batchgate
+from tests.cli.live import PERSON, LiveStage, batchgate, on_a_terminal
 from tests.flow.deployed import Served
 from tests.flow.stage import ACCOUNT, APPROVE_ALL, CANCEL_ALL, HOLD_ALL, REGION, UP_TO_THREE, Stage
+from tests.unit.examples import NOW, description
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 NIGHTS = """
 version: 1
 calendars:
@@ -111,8 +118,8 @@ def test_the_policies_that_decided_change_nothing(stage: Stage, tmp_path: Path) 
     replayed = Replayed(stage, tmp_path)
     found = replayed.run(UP_TO_THREE)
     assert {*changes(found).values()} == {"same"}
-    assert found["summary"] == "0 of 2 jobs would be decided otherwise"
-    assert replayed.text(UP_TO_THREE).startswith("0 of 2 jobs would be decided otherwise\n")
+    assert found["summary"] == "0 of 2 jobs would be decided differently"
+    assert replayed.text(UP_TO_THREE).startswith("0 of 2 jobs would be decided differently\n")
 
 
 def test_other_policies_change_what_they_decide_otherwise(stage: Stage, tmp_path: Path) -> None:
@@ -229,7 +236,7 @@ def test_what_was_not_recorded_is_not_known(stage: Stage, tmp_path: Path) -> Non
     replayed = Replayed(stage, tmp_path)
     found = replayed.run(BY_BYTES)
     assert {*changes(found).values()} == {"unknown"}
-    assert found["jobs"][0]["after"]["why_unknown"] == "it depends on what was not recorded: manifest.bytes"
+    assert found["jobs"][0]["after"]["why_unknown"] == "it depends on what is not known here: manifest.bytes"
 
 
 def test_tags_that_are_not_there_are_not_known(stage: Stage, tmp_path: Path) -> None:
@@ -372,8 +379,36 @@ def test_facts_are_read_back_as_they_were() -> None:
         assert isinstance(kept, dict)
         facts = facts_of(json.loads(json.dumps(kept)))
         snapshot = stage.s3control.snapshot(ref, with_tags=False)
-        expected = gather_facts(snapshot.job, facts.now, tags=TAGS_NOT_RECORDED, manifest_bytes=MANIFEST_NOT_RECORDED)
+        expected = gather_facts(
+            snapshot.job,
+            facts.now,
+            tags=TAGS_NOT_RECORDED,
+            manifest_bytes=MANIFEST_NOT_RECORDED,
+            contents=ROWS_NOT_RECORDED,
+        )
         assert facts == expected
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        ManifestContents(100, 7, {"lake": 99, "x-s3alias": 1}, 10**15),
+        ManifestContents(100, 0, {f"{number:063}": 1 for number in range(BUCKETS_AT_MOST)}, None),
+        ManifestContents(100, 100, None, 0),
+        ManifestContents(99, 0, {}, 0),
+        Gap(Result.UNKNOWN, "it is being read"),
+    ],
+)
+def test_what_was_counted_in_the_rows_is_read_back_as_it_was(contents: ManifestContents | Gap) -> None:
+    """So that a replay of the ledger evaluates the same rows, also of as many buckets as are counted."""
+    facts = gather_facts(Job.from_description(description()), NOW, contents=contents, tags={}, manifest_bytes=5)
+    policies = compile_policies({"version": 1})
+    kept = json.loads(json.dumps(evidence_of(evaluate_job(policies, facts))["facts"]))
+    again = facts_of(kept)
+    assert evidence_of(evaluate_job(policies, again))["facts"] == kept
+    for name in ("manifest_rows", "rows_without_version", "source_buckets", "object_bytes"):
+        was, now = getattr(facts, name), getattr(again, name)
+        assert (now.result, now.why) == (was.result, was.why) if isinstance(was, Gap) else now == was
 
 
 def test_facts_that_were_cut_are_not_known(live: LiveStage, tmp_path: Path) -> None:
@@ -416,8 +451,8 @@ def test_a_report_is_written_beside_the_answer(stage: Stage, tmp_path: Path) -> 
     report = tmp_path / "report.html"
     said = replayed.text(CANCEL_ALL, "--html", str(report))
     page = report.read_text()
-    assert "1 of 1 job would be decided otherwise" in said
-    assert '<p class="answer">1 of 1 job would be decided otherwise</p>' in page
+    assert "1 of 1 job would be decided differently" in said
+    assert '<p class="answer">1 of 1 job would be decided differently</p>' in page
     assert "default-src 'none'" in page
     assert [word for word in ("http://", "https://", "@import", "url(") if word in page] == []
 
@@ -435,12 +470,36 @@ def test_a_report_that_can_not_be_written_costs_no_answer(stage: Stage, tmp_path
     )
     found = batchgate("policy", "replay", *asked)
     assert (found.exit_code, found.stderr.endswith("No such file or directory\n")) == (1, True)
-    assert found.stdout.startswith("1 of 1 job would be decided otherwise")
+    assert found.stdout.startswith("1 of 1 job would be decided differently")
 
 
 def test_a_report_of_no_jobs_is_one(tmp_path: Path) -> None:
     """An empty recording is no error."""
     replayed = Replayed(Stage(), tmp_path)
     report = tmp_path / "report.html"
-    assert "0 of 0 jobs would be decided otherwise" in replayed.text(APPROVE_ALL, "--html", str(report))
+    assert "0 of 0 jobs would be decided differently" in replayed.text(APPROVE_ALL, "--html", str(report))
     assert "0 of 0 jobs" in report.read_text()
+
+
+def test_a_narrow_terminal_gets_two_lines_a_job(tmp_path: Path) -> None:
+    """The beginning of its id, what changes, and the check that decides: nothing is broken into columns of words."""
+    policy, recording = tmp_path / "p.yaml", CHECKOUT / "docs" / "examples" / "replay" / "quarter.ndjson.gz"
+    stricter = recording.with_name("stricter.yaml").read_text()
+    policy.write_text(stricter)
+    with on_a_terminal("policy", "replay", str(policy), "--jobs", str(recording), columns=80) as terminal:
+        assert terminal.end() == 0
+    lines = terminal.said.splitlines()
+    start = lines.index("429817c5  07-01 07:02  S3PutObjectTagging: approved by policy -> held until it expired")
+    assert lines[start + 1] == "          small-jobs: total_tasks is 4600, want at most 1000"
+
+
+def test_a_report_is_written_whoever_reads_the_rest(tmp_path: Path) -> None:
+    """As `| head` does, which ends before all is printed."""
+    report, replays = tmp_path / "report.html", CHECKOUT / "docs" / "examples" / "replay"
+    arguments = [str(replays / "stricter.yaml"), "--jobs", str(replays / "quarter.ndjson.gz"), "--html", str(report)]
+    command = [str(Path(sys.executable).with_name("batchgate")), "policy", "replay", *arguments, "--output", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as replaying:
+        assert replaying.stdout is not None
+        replaying.stdout.read(10)
+        replaying.stdout.close()
+    assert report.read_text().rstrip().endswith("</html>")

@@ -205,7 +205,7 @@ def test_it_offers_only_checks_in_match(editor: Editor, workspace: Path) -> None
     """A person can't be asked there, and nothing follows from a violation."""
     text = "version: 1\npolicies:\n  - name: p\n    match:\n      - |\n    require: []\n"
     found = editor.ask_at("completion", workspace / "complete-match.yaml", MODELINE + text)
-    assert {item["label"] for item in found["items"]} == {*CHECKS, *JOINING} - {"manual_approval"}
+    assert {item["label"] for item in found["items"]} == {*CHECKS, *JOINING} - {"manual_approval", "budget"}
 
 
 def test_it_explains_every_check(editor: Editor, workspace: Path) -> None:

@@ -62,6 +62,7 @@ NOT_BY_AUTHORS: Mapping[str, str] = {
     "together or neither, got": "rows are made of what was read",
     "to differ, got": "rows are made of what was read",
     "expected either days or dates, got {'both'": "rows are made of what was read",
+    "write what a test case has below facts": "a file of --facts, tried in tests/cli/test_policy_commands.py",
     "expected YAML, got what its reader calls": "no input is known that leads here",
     "_UnreadableError(_INVALID_ESCAPE)": "the same words once more, for an error of the reader without a place",
 }

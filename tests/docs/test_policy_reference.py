@@ -36,6 +36,7 @@ KINDS = ("", "refused", "condition", "conditions", "requirement", "calendar", "c
 YAML_BLOCKS = list(blocks(TEXT, "yaml"))
 AROUND: Mapping[str, Any] = {
     "lists": {"sandboxes": ["111111111111"]},
+    "budgets": [{"name": "team-month", "per": "month", "jobs": 5}],
     "calendars": {
         "nights": {"timezone": "UTC", "open": [{"days": ["mon"], "from": "22:00", "to": "06:00"}]},
         "freeze": {"timezone": "UTC", "open": [{"dates": ["12-20..01-06"]}]},

@@ -51,6 +51,11 @@ def written(*require: Any, **parts: Any) -> dict[str, Any]:
     return {"version": 1, "policies": [{"name": "p", "require": list(require)}], **parts}
 
 
+def budgeted(**parts: Any) -> dict[str, Any]:
+    """A document with a budget that its policy requires."""
+    return written({"budget": "b"}, budgets=[{"name": "b", "per": "month", "jobs": 5, **parts}])
+
+
 def row(**parts: Any) -> dict[str, Any]:
     """A document with a calendar of one row."""
     return written(calendars={"c": {"timezone": "UTC", "open": [{"days": ["mon"], **parts}]}})
@@ -226,6 +231,24 @@ WRONG: dict[str, Any] = {
         "policies": [{"name": "p", "match": [{"manual_approval": "required"}], "require": []}],
     },
     "a person asked for in unless": written({"region": "x", "unless": [{"manual_approval": "required"}]}),
+    "a budget in match": {
+        **budgeted(),
+        "policies": [{"name": "p", "match": [{"budget": "b"}], "require": []}],
+    },
+    "a budget in unless": {**budgeted(), **written({"region": "x", "unless": [{"budget": "b"}]})},
+    "a budget as an alternative": {**budgeted(), **written({"any": [{"budget": "b"}, {"region": "x"}]})},
+    "unless beside a budget": {**budgeted(), **written({"budget": "b", "unless": [{"region": "x"}]})},
+    "several budgets in one item": {**budgeted(), **written({"budget": ["b"]})},
+    "a budget without a limit": written(budgets=[{"name": "b", "per": "month"}]),
+    "a budget without a period": written(budgets=[{"name": "b", "jobs": 5}]),
+    "a budget of a year": budgeted(per="year"),
+    "a budget for each of another thing": budgeted(each="team"),
+    "a budget for each of two tags": budgeted(each={"tag": "team", "tags": "x"}),
+    "a budget below zero": budgeted(jobs=-1),
+    "a budget in no zone": budgeted(timezone="Europe/New York"),
+    "more budgets than there may be": written(
+        budgets=[{"name": f"b{number}", "per": "day", "jobs": 1} for number in range(65)]
+    ),
     "days and dates": row(dates=["2026-12-24"]),
     "from alone": row(**{"from": "22:00"}),
     "to alone": row(to="22:00"),

@@ -1,6 +1,7 @@
 """The example recordings are what their script makes, and what their policies decided."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +50,17 @@ def test_the_quarters_recording_is_made_again() -> None:
         was = recorded[job.job_id]
         for member in ("creation_time", "suspended_date", "operation", "priority", "total_tasks"):
             assert getattr(was, member) == getattr(described, member)
+
+
+def test_the_report_is_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make recordings` writes exactly this file, apart from the time of writing."""
+    monkeypatch.chdir(EXAMPLES)
+    policies = ("stricter.yaml", "--jobs", "quarter.ndjson.gz", "--against", "in-force.yaml")
+    report = tmp_path / "report.html"
+    assert batchgate("policy", "replay", *policies, "--html", str(report)).exit_code == 0
+    written = re.compile(r"Written [0-9 :-]+ UTC")
+    there = (EXAMPLES / "report.html").read_text(encoding="utf-8")
+    assert written.sub("", report.read_text(encoding="utf-8")) == written.sub("", there)
 
 
 @pytest.mark.parametrize(

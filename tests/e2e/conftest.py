@@ -1,11 +1,13 @@
-"""One synthesized app for the whole run; one local AWS with the gate deployed for each worker that needs it."""
+"""Each app is synthesized once in a run; each worker that needs it gets a local AWS with the gate deployed."""
 
 import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +23,29 @@ SETTINGS = {
 }
 DECISIONS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:decisions"
 
+OWNED_BY_REPOSITORY = {"policy_owner": "repository"}
 
-def synthesized(shared: Path) -> Path:
-    """The app, synthesized by the first who comes; the others wait for it."""
-    assembly = shared / "e2e" / "cdk.out"
-    assembly.parent.mkdir(exist_ok=True)
-    with (assembly.parent / "lock").open("w") as lock:
+
+def synthesized(shared: Path, settings: Mapping[str, Any] = SETTINGS) -> Path:
+    """Synthesize the app with these settings, once in a run; workers that need it meanwhile wait."""
+    here = shared / f"e2e-{hashlib.sha256(repr(settings).encode()).hexdigest()[:8]}"
+    here.mkdir(exist_ok=True)
+    assembly, made = here / "cdk.out", here / "made"
+    with (here / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (assembly.parent / "made").exists():
-            Deployment("http://127.0.0.1:9", assembly, SETTINGS).synthesize()
-            (assembly.parent / "made").touch()
+        if not made.exists():
+            Deployment("http://127.0.0.1:9", assembly, settings).synthesize()
+            made.touch()
     return assembly
+
+
+def ready_to_deploy(services: LocalServices, shared: Path, settings: Mapping[str, Any] = SETTINGS) -> Deployment:
+    """Bootstrap an empty local AWS and synthesize the app, side by side."""
+    with ThreadPoolExecutor(1) as aside:
+        bootstrapped = aside.submit(Deployment(services.url, shared / "none").bootstrap)
+        deployment = Deployment(services.url, synthesized(shared, settings), settings)
+        bootstrapped.result()
+    return deployment
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +64,8 @@ def assembly(shared_directory: Path) -> Path:
 @pytest.fixture(scope="session")
 def gate(shared_directory: Path, aws_cli: str) -> Iterator[DeployedGate]:
     """The gate, deployed by the real cdk command; callers may then do what IAM allows them, and nothing else."""
-    with running_services() as services, ThreadPoolExecutor(1) as aside:
-        bootstrapped = aside.submit(Deployment(services.url, shared_directory / "none").bootstrap)
-        deployment = Deployment(services.url, synthesized(shared_directory), SETTINGS)
-        bootstrapped.result()
-        outputs = deployment.deploy()
+    with running_services() as services:
+        outputs = ready_to_deploy(services, shared_directory).deploy()
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
         decisions_url = _listen_for_decisions(services)
         roles = {

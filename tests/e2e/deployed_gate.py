@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, TypeVar
 
@@ -38,8 +38,13 @@ def wait_for(what: str, look: Callable[[], Found | None]) -> Found:
 
 def client_of(services: LocalServices, service: str, account: str = ACCOUNT) -> Any:
     """A client of an account's owner, to whom nothing is refused."""
+    return _client(services.url, service, account)
+
+
+@cache
+def _client(url: str, service: str, account: str) -> Any:
     owner = {"aws_access_key_id": account, "aws_secret_access_key": "local"}
-    return session().client(service, endpoint_url=services.url, **owner)  # type: ignore[call-overload]
+    return session().client(service, endpoint_url=url, **owner)  # type: ignore[call-overload]
 
 
 @dataclass

@@ -79,6 +79,7 @@ def _calls(gate: DeployedGate, clients: Clients) -> dict[str, Callable[[], Any]]
         "s3:ListJobs": lambda: control.list_jobs(AccountId=ACCOUNT),
         "dynamodb:GetItem": lambda: dynamodb.get_item(**table, Key=KEY),
         "dynamodb:PutItem": lambda: dynamodb.put_item(**table, **PUT),
+        "dynamodb:UpdateItem": lambda: dynamodb.update_item(**table, Key=KEY),
         "dynamodb:ConditionCheckItem": lambda: dynamodb.transact_write_items(TransactItems=[check]),
         "dynamodb:DescribeTable": lambda: dynamodb.describe_table(**table),
         "dynamodb:BatchGetItem": lambda: dynamodb.batch_get_item(RequestItems={table["TableName"]: {"Keys": [KEY]}}),

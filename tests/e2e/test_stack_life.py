@@ -59,6 +59,7 @@ def left(services: LocalServices, of: dict[str, tuple[str, str]]) -> set[tuple[s
     return {(kind, name) for kind, listed in found.items() for name in listed if name in names}
 
 
+@pytest.mark.alone
 def test_deployed_twice_destroyed_and_deployed_anew(assembly: Path) -> None:
     """A second deployment changes nothing; destroying leaves what says why jobs were decided; then all works again."""
     said: list[str] = []
@@ -139,7 +140,7 @@ def as_operations_says(services: LocalServices, directory: Path, aws_cli: str, s
     return differences(text, directory, environment | {"AWS_CONFIG_FILE": os.devnull, "COLUMNS": "200"})
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_policies_that_were_rolled_back_are_deployed_again_from_the_same_files(tmp_path: Path, aws_cli: str) -> None:
     """By each step of the runbook. The first policies did not bake; all later ones did; then there are no changes."""
     said: list[str] = []

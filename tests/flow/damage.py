@@ -17,7 +17,7 @@ Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 
 
 class Raw:
-    """An answer's bytes, with the one method of urllib3's that botocore calls."""
+    """An answer's bytes, with the methods of urllib3's that botocore calls."""
 
     def __init__(self, body: bytes) -> None:
         """Keep them."""
@@ -31,6 +31,9 @@ class Raw:
         """The same; afterwards there is no more."""
         body, self.body = self.body, b""
         return body
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def answering(client: Any, answer: Callable[[str], Answer]) -> None:

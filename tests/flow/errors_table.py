@@ -13,7 +13,7 @@ from batchgate.gate.ports import CircuitBreaker, Pause
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Effect, SteppedClock
-from tests.flow.stage import CANCEL_ALL, HOLD_ALL, UP_TO_THREE
+from tests.flow.stage import CANCEL_ALL, HOLD_ALL, KIM, UP_TO_THREE
 from tests.flow.troubled import BROKEN, DENIED, GARBLED, LOST, RESET, THROTTLED, Trouble, World
 
 Happens: TypeAlias = Callable[[World, JobRef], object]
@@ -30,6 +30,14 @@ policies:
     require: [{tags: {ticket: {present: true}}}]
     on_violation: cancel
 """
+WITHIN_BUDGET: Final = """
+version: 1
+budgets: [{name: daily, per: day, timezone: UTC, jobs: 1}]
+policies:
+  - name: within-budget
+    match: [{operation: S3PutObjectTagging}]
+    require: [{budget: daily}]
+"""
 WANTS_SMALL_MANIFEST: Final = """
 version: 1
 cancel_grace: 0s
@@ -37,6 +45,15 @@ policies:
   - name: small-manifests
     match: [{operation: S3PutObjectTagging}]
     require: [{manifest: {bytes: {at_most: 40}}}]
+    on_violation: cancel
+"""
+WANTS_OUR_BUCKETS: Final = """
+version: 1
+cancel_grace: 0s
+policies:
+  - name: our-buckets
+    match: [{operation: S3PutObjectTagging}]
+    require: [{source_buckets: {only: [data]}}]
     on_violation: cancel
 """
 
@@ -109,6 +126,10 @@ def _stopped_by_breaker(world: World, ref: JobRef) -> None:
     world.deliver(world.job(6))
 
 
+def _a_faster_job(world: World, ref: JobRef) -> None:
+    world.deliver(world.job())
+
+
 def _cancelled_by_a_person(world: World, ref: JobRef) -> None:
     world.stage.update_as_a_person(ref, "Cancelled")
 
@@ -139,6 +160,14 @@ def _of_another_version(world: World, ref: JobRef) -> None:
 
 def _unknown(world: World, ref: JobRef) -> None:
     world.s3control("DescribeJob", Effect.ERROR, "NoSuchJobException")
+
+
+def _unlisted(world: World, ref: JobRef) -> None:
+    world.requester = ""
+
+
+def _created_by_kim(world: World, ref: JobRef) -> None:
+    world.requester = KIM
 
 
 _S3_TROUBLES: Final = (
@@ -233,6 +262,8 @@ def _rows() -> Iterator[Row]:
         tags=(("ticket", "CHG-1"),),
     )
     yield from _manifest_rows()
+    yield from _content_rows()
+    yield from _requester_rows()
     yield from _ledger_rows()
     yield from _update_rows()
     yield from _announce_rows()
@@ -258,6 +289,36 @@ def _manifest_rows() -> Iterator[Row]:
     yield row("returns 404", _aws("HeadObject", Trouble("", 404, body=b"")), DONE, "held", "Held")
     yield row("is throttled", _aws("HeadObject", Trouble("", 503, body=b"")), AGAIN, "nothing", "Errors")
     yield row("connection is reset", _aws("HeadObject", RESET), AGAIN, "nothing", "Errors")
+
+
+def _content_rows() -> Iterator[Row]:
+    def row(call: str, fails: str, happens: Happens, message: str, ledger: str, counted: str) -> Row:
+        return Row(call, fails, happens, message, "Suspended", ledger, counted, "approved", policy=WANTS_OUR_BUCKETS)
+
+    for fails, status in (("is denied", 403), ("returns 404", 404), ("returns 412: another ETag", 412)):
+        yield row("GetObject", fails, _aws("GetObject", Trouble("", status, body=b"")), DONE, "held", "Held")
+    yield row("GetObject", "is throttled", _aws("GetObject", Trouble("", 503, body=b"")), AGAIN, "nothing", "Errors")
+    yield row("GetObject", "connection is reset", _aws("GetObject", RESET), AGAIN, "nothing", "Errors")
+    for operation in ("GetItem", "PutItem"):
+        for fails, trouble in (("is denied", DENIED), ("is throttled", THROTTLED), ("connection is reset", RESET)):
+            happens = _item_of(operation, "READING", trouble)
+            yield row(f"{operation} of READING", fails, happens, AGAIN, "nothing", "Errors")
+
+
+def _item_of(operation: str, containing: str, trouble: Trouble) -> Happens:
+    return lambda world, ref: world.aws(operation, trouble, containing=containing)
+
+
+def _requester_rows() -> Iterator[Row]:
+    def row(fails: str, happens: Happens) -> Row:
+        policy = f"{UP_TO_THREE}approvals: {{not_requester: true}}"
+        return Row(
+            "LookupEvents", fails, happens, DONE, "Ready", "settled applied", "Approved", "approved", policy=policy
+        )
+
+    for fails, trouble in _AWS_TROUBLES:
+        yield row(fails, _aws("LookupEvents", trouble))
+    yield row("does not list the CreateJob", _unlisted)
 
 
 def _ledger_rows() -> Iterator[Row]:
@@ -327,6 +388,29 @@ def _ledger_rows() -> Iterator[Row]:
         "cancelled",
         policy=CANCEL_ALL,
     )
+    yield Row(
+        "TransactWriteItems of a claim",
+        "fails because a faster job used up the budget",
+        _before("TransactWriteItems", _a_faster_job),
+        DONE,
+        "Suspended",
+        "held",
+        "Approved, BudgetUsed, Held",
+        "held",
+        policy=WITHIN_BUDGET,
+    )
+    for fails, trouble in _AWS_TROUBLES:
+        yield Row(
+            "BatchGetItem of what is used of budgets",
+            fails,
+            _aws("BatchGetItem", trouble),
+            AGAIN,
+            "Suspended",
+            "nothing",
+            "Errors",
+            "approved",
+            policy=WITHIN_BUDGET,
+        )
     for fails, trouble in (*_AWS_TROUBLES, ("is applied, but the response is lost", LOST)):
         written = "held" if trouble is LOST else "nothing"
         yield Row(
@@ -558,6 +642,13 @@ def _person_rows() -> Iterator[PersonRow]:
         yield row("the ledger can't be read", _aws("GetItem", BROKEN), "LedgerError", nothing, held, action=action)
         yield row("DescribeJob is throttled", throttled, "JobsApiThrottledError", nothing, held, action=action)
     yield row("this person's approval does not count", _nothing, "NotAllowedError", nothing, held, policy=_BY_OTHERS)
+    for fails, happens in (
+        ("this person created the job", _created_by_kim),
+        *((f"LookupEvents {fails}", _aws("LookupEvents", trouble)) for fails, trouble in _AWS_TROUBLES),
+        ("LookupEvents does not list the CreateJob", _unlisted),
+    ):
+        what = f"{fails}, and the requester's approval does not count"
+        yield row(what, happens, "NotAllowedError", nothing, held, policy=_NOT_BY_REQUESTER)
     yield row("the policies cannot be loaded", _policies_gone, "PolicyUnavailableError", nothing, held)
     yield row("PutItem of the approval fails", _aws("PutItem", BROKEN), "LedgerError", nothing, held)
     kept = {"recorded": True}
@@ -587,6 +678,7 @@ def _person_rows() -> Iterator[PersonRow]:
 
 _BY_OTHERS: Final = HOLD_ALL.replace("required", "{by: ['*:assumed-role/prod-owner/*']}")
 _BY_TWO: Final = HOLD_ALL.replace("required", "{at_least: 2}")
+_NOT_BY_REQUESTER: Final = HOLD_ALL.replace("required", "{not_requester: true}")
 
 
 def _nothing(world: World, ref: JobRef) -> None:

@@ -12,7 +12,9 @@ import boto3
 from botocore.config import Config
 
 from batchgate.aws.s3control import CONFIG, S3Control
+from batchgate.contract import MANIFEST_BYTES_AT_MOST
 from batchgate.errors import LedgerError, PolicyUnavailableError
+from batchgate.gate.manifest_reading import ManifestReadings, ReadingSteps
 from batchgate.gate.people import approve_for, cancel_for
 from batchgate.gate.ports import (
     CircuitBreaker,
@@ -31,12 +33,16 @@ from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.sweep import Memory, Plan, SweepReport, sweep_jobs
 from batchgate.jobs.events import parse_job_event
+from batchgate.jobs.manifest_contents import ManifestContents
 from batchgate.jobs.model import DateSurvives, Job, JobRef, JobStatus, RequestedStatus
+from batchgate.manifest.plan import RANGE_BYTES
+from batchgate.policy.amounts import Amounts, BudgetAccount
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.evidence import digest_of_job
-from batchgate.policy.facts import Gap, Result, manifest_location, manifest_place
+from batchgate.policy.facts import Gap
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.local.memory_ledger import MemoryLedger
+from batchgate_cli.local.memory_manifests import MemoryMachine, MemoryManifestLedger, MemoryManifestReader
 from s3batch_emulator import Delays, Emulator, Event, MemoryObjects, SteppedClock, Switches, connect
 from s3batch_emulator import JobSnapshot as EmulatedJob
 from s3batch_emulator.testing import START
@@ -184,6 +190,11 @@ class RecordedLedger:
         with self.script.write("claim"):
             return self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
 
+    def used(self, accounts: Sequence[BudgetAccount]) -> Mapping[BudgetAccount, Amounts]:
+        """As the ledger."""
+        self.script.reached("used")
+        return self.ledger.used(accounts)
+
     def opened_at(self) -> datetime:
         """As the ledger."""
         return self.ledger.opened_at()
@@ -279,21 +290,20 @@ class RecordedJobs:
 
 @dataclass(slots=True)
 class RecordedManifests:
-    """The `ManifestsApi` port before the objects of this process."""
+    """The `ManifestsApi` port: the real readings of the objects of this process."""
 
     script: Script
-    objects: MemoryObjects
+    readings: ManifestReadings
 
     def size(self, job: Job) -> int | Gap:
         """The size of the object whose ETag the job names."""
         self.script.reached("size")
-        place, location = manifest_place(job), manifest_location(job)
-        if isinstance(place, Gap) or location is None:
-            return place if isinstance(place, Gap) else Gap(Result.UNMEASURABLE, "no manifest is stored")
-        opened = self.objects.open(place.bucket, place.key)
-        if opened.etag != location["ETag"]:
-            return Gap(Result.UNMEASURABLE, "the manifest is another by now")
-        return len(opened.body.read())
+        return self.readings.size(job)
+
+    def contents(self, job: Job) -> ManifestContents | Gap:
+        """What is in it."""
+        self.script.reached("contents")
+        return self.readings.contents(job)
 
 
 @dataclass(slots=True)
@@ -333,6 +343,8 @@ class Stage:
         switches: Switches | None = None,
         delays: Delays | None = None,
         running_slots: int | None = None,
+        range_bytes: int = RANGE_BYTES,
+        bytes_at_most: int = MANIFEST_BYTES_AT_MOST,
     ) -> None:
         """Enforce policies before an S3 without jobs."""
         self.clock = SteppedClock(START)
@@ -358,7 +370,12 @@ class Stage:
             clock=self.clock,
         )
         self.jobs = RecordedJobs(self.script, self.s3control)
-        self.manifests = RecordedManifests(self.script, self.objects)
+        reader, kept = MemoryManifestReader(self.objects, range_bytes), MemoryManifestLedger()
+        self.machine = MemoryMachine()
+        self.reading_steps = ReadingSteps(reader, kept, self.clock)
+        self.manifests = RecordedManifests(
+            self.script, ManifestReadings(reader, kept, self.clock, bytes_at_most, self.machine)
+        )
         self.time_left = timedelta(seconds=60)
         self.breaker = CircuitBreaker(20, timedelta(minutes=10))
         self.requesters: Requesters = NoRequesters()
@@ -435,10 +452,10 @@ class Stage:
         return self.review(parse_job_event(event))
 
     def decide(
-        self, ref: JobRef, direction: RequestedAction, why: str = "looked at it myself", *, who: str = KIM
+        self, ref: JobRef, requested_action: RequestedAction, why: str = "looked at it myself", *, who: str = KIM
     ) -> Review:
         """Approve or cancel a job as it is."""
-        decide = approve_for if direction is RequestedAction.APPROVE else cancel_for
+        decide = approve_for if requested_action is RequestedAction.APPROVE else cancel_for
         return decide(ref, who, why, self.digest(ref), self.gate)
 
     def digest(self, ref: JobRef) -> str:

@@ -61,13 +61,13 @@ def test_a_job_as_old_as_the_gate_is_the_gates(stage: Stage) -> None:
     assert stage.review(other).action == "held"
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_a_person_decides_older_jobs(old: Stage, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_a_person_decides_older_jobs(old: Stage, requested_action: RequestedAction) -> None:
     """By command, as any other."""
     ref = old.create()
     old.review(ref)
-    old.decide(ref, direction)
-    assert old.updates == [direction.requested_status]
+    old.decide(ref, requested_action)
+    assert old.updates == [requested_action.requested_status]
     assert old.state(ref).outcome is Outcome.APPLIED
 
 
@@ -86,8 +86,8 @@ def test_an_older_job_that_the_policies_would_approve_waits_for_as_many_people_a
     old.enforce(TWO)
     ref = old.create()
     old.review(ref)
-    assert old.state(ref).awaiting == "0 of 2 approvals, 2 more"
-    assert old.decide(ref, RequestedAction.APPROVE).awaiting == "1 of 2 approvals, 1 more"
+    assert old.state(ref).awaiting == "no approval yet, 2 needed"
+    assert old.decide(ref, RequestedAction.APPROVE).awaiting == "1 of 2 approvals, 1 more needed"
     assert (old.state(ref).block, old.updates) == (Block.ADOPTION, [])
     ben = f"arn:aws:iam::{ACCOUNT}:user/ben"
     old.advance(minutes=1)

@@ -1,7 +1,6 @@
 """The API's function with real Powertools: every answer is one that docs/openapi.yaml describes."""
 
 import json
-import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -225,7 +224,8 @@ def test_two_people_approve_a_job(api: Api) -> None:
     [decision] = api.get("/decisions")["decisions"]
     assert (decision["action"], decision["people"]) == ("approved", [ANA, BEN])
     [full] = api.get("/decisions", detail="full")["decisions"]
-    assert full["history"][-1]["action"] == "approved"
+    last = full["history"][-1]
+    assert (last["action"], last["people"], last["lifted"]) == ("approved", [ANA, BEN], ["by-hand"])
 
 
 def test_one_person_with_two_session_names_is_one_person(api: Api) -> None:
@@ -332,6 +332,41 @@ def test_a_unique_beginning_of_an_open_jobs_id_is_enough(api: Api) -> None:
     assert api.ask("POST", "/jobs/abc2-6/approvals", body)[0] == 404
 
 
+@pytest.mark.parametrize("job_id", ["-", "_", "-----", "_____", "-_-_-_-_", "-" * 36, "-" * 35 + "a", "a----"])
+def test_an_id_of_any_characters_that_ids_have_names_no_job(api: Api, job_id: str) -> None:
+    """Like every other id that no job has, whoever asks for it."""
+    api.held_job()
+    assert api.ask("GET", f"/jobs/{job_id}")[0] == 404
+    if len(job_id) >= 5:
+        for action in ("approvals", "cancellation"):
+            body = {"reason": "r", "digest": "0" * 64}
+            assert api.ask("POST", f"/jobs/{job_id}/{action}", body)[0] == 404
+
+
+@pytest.mark.parametrize("who", [ANA, ANA.replace("/ana", "/other"), BEN, KIM])
+def test_a_job_says_whether_the_callers_approval_would_count(api: Api, who: str) -> None:
+    """As the approval itself is answered: at first, once Ana has approved, and when the job is decided."""
+
+    def agrees(expected: bool) -> None:
+        shown = api.ask("GET", f"/jobs/{ref.job_id}", who=who)[1]
+        yours = shown["your_approval"]
+        assert (yours["counts"], bool(yours["why_not"])) == (expected, not expected)
+        if not expected:
+            body = {"reason": "r", "digest": shown["digest"]}
+            status, problem = api.ask("POST", f"/jobs/{ref.job_id}/approvals", body, who=who)
+            again = status == 200 and who in approved
+            assert again or (status in (403, 409) and yours["why_not"] in problem["detail"])
+
+    ref, approved = api.held_job(), set[str]()
+    expected = who != KIM
+    for each in (ANA, BEN):
+        agrees(expected)
+        api.approve(ref, each)
+        approved.add(each)
+        expected = who == BEN and each == ANA
+    agrees(expected)
+
+
 @pytest.mark.parametrize("job_id", ["a%20b", "a.b", "a:b", "x" * 37, "\u00e4bcde", "a+b"])
 def test_ids_that_no_job_can_have_are_refused(api: Api, job_id: str) -> None:
     """Before anything is asked for them."""
@@ -369,14 +404,12 @@ def many(count: int) -> list[JobRef]:
 
 
 def test_five_hundred_held_jobs_are_listed_at_once_and_page_by_page(api: Api) -> None:
-    """All in one answer, and each once over pages of any size, the longest held first, within two seconds."""
+    """All in one answer, and each once over pages of any size, the longest held first."""
     refs = many(500)
     for number, ref in enumerate(refs):
         held_at = NOW - timedelta(minutes=number // 3)  # several of them at one instant
         api.ledger.states[ref] = a_hold(ref, first_held_at=held_at)
-    began = time.monotonic()
     everything = api.get("/jobs", limit=500)
-    assert time.monotonic() - began < 2
     assert everything["next"] is None
     ages = [(job["held_since"], job["job_id"]) for job in everything["jobs"]]
     assert len(ages) == 500
@@ -403,7 +436,7 @@ def test_jobs_are_filtered(api: Api) -> None:
         first: a_hold(first, operation="S3PutObjectCopy", governing=("copies", "all"), tags={"team": "lake", "a": ""}),
         second: a_hold(second, tags={"team": "other=b"}),
         third: a_hold(third, first_held_at=NOW - timedelta(days=3), block=Block.CIRCUIT_BREAKER),
-        claimed: a_hold(claimed, phase=Phase.CLAIMED, direction=RequestedAction.CANCEL, claim_id="0a1b2c3d"),
+        claimed: a_hold(claimed, phase=Phase.CLAIMED, requested_action=RequestedAction.CANCEL, claim_id="0a1b2c3d"),
         broken: a_hold(broken),
     }
     api.ledger.unreadable.add(broken)
@@ -431,7 +464,7 @@ def ended(ref: JobRef, decided_at: datetime, **changes: Any) -> State:
     end: dict[str, Any] = {
         "phase": Phase.SETTLED,
         "outcome": Outcome.APPLIED,
-        "direction": RequestedAction.APPROVE,
+        "requested_action": RequestedAction.APPROVE,
         "decided_by": "0123456789ab",
         "decided_at": decided_at,
         "announced_at": decided_at,
@@ -519,10 +552,10 @@ def test_decisions_are_filtered(api: Api) -> None:
         by_policy: ended(by_policy, NOW - timedelta(hours=4), governing=("small",)),
         by_two: ended(by_two, NOW - timedelta(hours=3), people=two, decided_by=f"0123456789ab, {ANA}, {BEN}"),
         by_kim: ended(
-            by_kim, NOW - timedelta(hours=2), direction=RequestedAction.CANCEL, decided_by=KIM, people=(KIM,)
+            by_kim, NOW - timedelta(hours=2), requested_action=RequestedAction.CANCEL, decided_by=KIM, people=(KIM,)
         ),
         elsewhere: ended(
-            elsewhere, NOW - timedelta(hours=1), outcome=Outcome.SUPERSEDED, direction=None, claim_id=None
+            elsewhere, NOW - timedelta(hours=1), outcome=Outcome.SUPERSEDED, requested_action=None, claim_id=None
         ),
         old: ended(old, NOW - timedelta(days=8)),
     }

@@ -27,6 +27,7 @@ from batchgate.gate.people import approve_for, cancel_for, show_job
 from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Ports
 from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
+from batchgate.jobs.manifest_contents import BUCKETS_AT_MOST, ManifestContents
 from batchgate.jobs.model import Job, JobRef, JobStatus, Json, RequestedStatus
 from batchgate.policy.canonical import DOCUMENT_BYTES_AT_MOST, canonical_json
 from batchgate.policy.compile import compile_policies
@@ -163,6 +164,11 @@ class OneJob:
     def size(self, _job: Job) -> int | Gap:
         """The `ManifestsApi` port, too."""
         return 1
+
+    def contents(self, _job: Job) -> ManifestContents | Gap:
+        """As many buckets as are counted one by one."""
+        buckets = {f"{number:063}": 10**9 for number in range(BUCKETS_AT_MOST)}
+        return ManifestContents(10**12, 10**12, buckets, 10**18)
 
     def now(self) -> datetime:
         """And the clock."""
@@ -315,14 +321,16 @@ def test_what_a_review_writes_and_sends_fits(world: World, document: str, job: s
     assert len(review.governing) < NAMES_AT_MOST or last.endswith(" more")
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_what_a_person_writes_and_sends_fits(world: World, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_what_a_person_writes_and_sends_fits(world: World, requested_action: RequestedAction) -> None:
     """However much they say, and however long their names are."""
     ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
     arn = f"arn:aws:sts::123456789012:assumed-role/{'r' * 64}/{'s' * 64}"
-    decide = approve_for if direction is RequestedAction.APPROVE else cancel_for
+    decide = approve_for if requested_action is RequestedAction.APPROVE else cancel_for
     review = decide(ref, arn, WIDE * 500_000, show_job(ref, gate).digest, gate)
-    assert review.action == ("held" if direction is RequestedAction.APPROVE else "cancelled")  # policies cancel it
+    assert review.action == (
+        "held" if requested_action is RequestedAction.APPROVE else "cancelled"
+    )  # policies cancel it
     world.sent.must_fit()
 
 

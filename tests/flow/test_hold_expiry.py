@@ -570,4 +570,4 @@ def test_a_hold_that_somebody_approved_expires_like_any_other() -> None:
         stage.clock.advance(QUARTER)
         stage.sweep()
     state = stage.state(ref)
-    assert (state.outcome, state.direction, state.people) == (Outcome.APPLIED, RequestedAction.CANCEL, ())
+    assert (state.outcome, state.requested_action, state.people) == (Outcome.APPLIED, RequestedAction.CANCEL, ())

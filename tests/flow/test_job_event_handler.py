@@ -204,6 +204,15 @@ def test_the_time_of_the_last_event_is_recorded_whatever_comes_of_it(function: D
     assert before <= noted <= wiring.SystemClock().now()
 
 
+def test_a_request_of_the_gates_own_is_reviewed_and_is_no_event(function: Deployed) -> None:
+    """It comes from what has read the job's manifest, and says nothing of whether S3's events arrive."""
+    ref = function.stage.create(2)
+    request: Json = {"source": "batchgate", "detail-type": "S3 Batch Job Manifest Read", "detail": {"job_arn": ref.arn}}
+    assert function.receive(sqs_record(request)) == []
+    assert function.stage.status(ref) == "Ready"
+    assert function.ledger.last_event_at() is None
+
+
 def test_a_review_stands_although_its_event_can_not_be_recorded(
     function: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:

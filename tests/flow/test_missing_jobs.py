@@ -231,12 +231,14 @@ def test_the_sweep_finds_a_job_that_is_open_again(held: Stage) -> None:
     assert held.state(ref).phase is Phase.HELD
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_a_person_may_decide_a_job_that_was_taken_for_gone_at_once(held: Stage, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_a_person_may_decide_a_job_that_was_taken_for_gone_at_once(
+    held: Stage, requested_action: RequestedAction
+) -> None:
     """S3 says Suspended: nobody is told that it ended."""
     ref = hold_for_a_day(held)
     lapse(held, ref)
-    assert held.decide(ref, direction).action == direction.done
+    assert held.decide(ref, requested_action).action == requested_action.done
     assert held.state(ref).outcome is Outcome.APPLIED
 
 
@@ -266,9 +268,9 @@ def test_an_end_after_an_update_that_may_have_been_sent_is_never_opened_again(he
     before = len(held.updates)
     review = held.review(ref)
     assert (review.action, review.alarm) == ("nothing", "settled as lapsed, and S3 says Suspended")
-    for direction in RequestedAction:
+    for requested_action in RequestedAction:
         with pytest.raises(RefusedError, match="ended without a decision"):
-            held.decide(ref, direction)
+            held.decide(ref, requested_action)
     assert len(held.updates) == before
 
 

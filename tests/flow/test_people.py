@@ -55,7 +55,7 @@ def test_an_approval_lifts_what_holds_a_job(stage: Stage, text: str, held_before
     review = stage.decide(ref, APPROVE, "CHG-7 says so")
     state = stage.state(ref)
     assert stage.status(ref) == "Ready"
-    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, APPROVE)
+    assert (state.phase, state.outcome, state.requested_action) == (Phase.SETTLED, Outcome.APPLIED, APPROVE)
     assert state.decided_by == review.decided_by == f"{state.policy_version}, {KIM}"
     assert state.people == review.people == stage.told.reviews[-1].people == (KIM,)
     assert [(each.who, each.reason) for each in state.approvals] == [(KIM, "CHG-7 says so")]
@@ -75,7 +75,7 @@ def test_who_approved_is_in_the_record_of_the_claim(stage: Stage) -> None:
     records = [record_of(review_item(each, 1)) for each in stage.recorded]
     held, claimed = [{name: (each or {}).get(name) for name in _NEW_IN_RECORDS} for each in records]
     requester = f"arn:aws:iam::{ACCOUNT}:user/ana"
-    awaiting = "0 of 1 approvals, 1 more, not of the requester"
+    awaiting = "no approval yet, 1 needed, not from the requester"
     assert held == {"people": None, "lifted": None, "awaiting": awaiting, "requester": requester}
     assert claimed == {"people": [KIM], "lifted": ["unmatched"], "awaiting": None, "requester": requester}
 
@@ -142,7 +142,7 @@ def test_an_approval_that_would_not_count_is_refused(stage: Stage, who: str, why
     stage.enforce(TWO_OF_ON_CALL)
     ref = stage.create()
     review = stage.decide(ref, APPROVE, who=f"{ROLES}/lake-on-call/ana")
-    assert (review.action, "1 of 2 approvals, 1 more of" in review.awaiting) == ("held", True)
+    assert (review.action, "1 of 2 approvals, 1 more needed from" in review.awaiting) == ("held", True)
     before = stage.state(ref)
     with pytest.raises(NotAllowedError, match=why):
         stage.decide(ref, APPROVE, who=who)
@@ -289,7 +289,7 @@ def test_a_person_cancels_whatever_the_policies_say(stage: Stage, text: str, hel
     review = stage.decide(ref, CANCEL, "CHG-7 says so")
     state = stage.state(ref)
     assert stage.status(ref) == "Cancelled"
-    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, CANCEL)
+    assert (state.phase, state.outcome, state.requested_action) == (Phase.SETTLED, Outcome.APPLIED, CANCEL)
     assert (state.decided_by, review.decided_by) == (KIM, KIM)
     assert state.people == review.people == (KIM,)
     assert stage.job(ref).reason == state.reason == review.reason
@@ -309,13 +309,13 @@ def test_a_person_cancels_without_policies_too(stage: Stage) -> None:
     assert "policy" not in stage.job(ref).reason.partition("[")[2]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("why", ["x" * 5000, "<b>\x00\n\r\t\x1b[2J", "näh 🙂", "", '"] claim 00000000]'])
-def test_what_a_person_says_fits_and_is_clean(stage: Stage, direction: RequestedAction, why: str) -> None:
+def test_what_a_person_says_fits_and_is_clean(stage: Stage, requested_action: RequestedAction, why: str) -> None:
     """1 to 256 printable ASCII characters, the claim at the end."""
     stage.enforce(HOLD_ALL)
     ref = stage.create()
-    stage.decide(ref, direction, why)
+    stage.decide(ref, requested_action, why)
     reason = stage.job(ref).reason
     assert reason is not None
     assert 1 <= len(reason) <= 256
@@ -345,7 +345,7 @@ def running(stage: Stage, ref: JobRef) -> None:
 
 
 @pytest.mark.parametrize(
-    ("direction", "before", "said"),
+    ("requested_action", "before", "said"),
     [
         (APPROVE, settled, "this job was approved already at "),
         (CANCEL, settled, "this job was approved already at "),
@@ -355,14 +355,14 @@ def running(stage: Stage, ref: JobRef) -> None:
     ],
 )
 def test_a_person_is_refused_where_it_can_not_be(
-    stage: Stage, direction: RequestedAction, before: Callable[[Stage, JobRef], None], said: str
+    stage: Stage, requested_action: RequestedAction, before: Callable[[Stage, JobRef], None], said: str
 ) -> None:
     """With the reason; nothing is written or sent."""
     ref = stage.create()
     before(stage, ref)
     there, sent = stage.ledger.read(ref), stage.count("UpdateJobStatus")
     with pytest.raises(RefusedError, match=said):
-        stage.decide(ref, direction)
+        stage.decide(ref, requested_action)
     assert (stage.ledger.read(ref), stage.count("UpdateJobStatus")) == (there, sent)
 
 
@@ -385,32 +385,34 @@ def test_a_running_job_that_did_not_ask_can_be_cancelled_and_not_approved(stage:
     assert stage.status(ref) == "Cancelling"
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 def test_a_running_job_that_may_have_been_confirmed_elsewhere_is_not_decided(
-    stage: Stage, direction: RequestedAction
+    stage: Stage, requested_action: RequestedAction
 ) -> None:
     """Nobody knows whether it ever asked; it is said so, and the console is left."""
     ref = stage.create(ConfirmationRequired=False, until="Active")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
     with pytest.raises(RefusedError, match="S3 says Active, and not whether this job is ungated or was confirmed"):
-        stage.decide(ref, direction)
+        stage.decide(ref, requested_action)
     assert stage.review(ref).action == "ungated_or_confirmed_elsewhere"
     with pytest.raises(RefusedError, match="is ungated, or was confirmed outside the gate"):
-        stage.decide(ref, direction)
+        stage.decide(ref, requested_action)
     assert stage.updates == []
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_the_other_way_is_refused_once_an_update_may_have_been_sent(stage: Stage, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_the_other_way_is_refused_once_an_update_may_have_been_sent(
+    stage: Stage, requested_action: RequestedAction
+) -> None:
     """The same way can be repeated."""
-    stage.enforce(APPROVE_ALL if direction is APPROVE else CANCEL_ALL)
+    stage.enforce(APPROVE_ALL if requested_action is APPROVE else CANCEL_ALL)
     ref = stage.create()
     claimed(stage, ref)
     stage.outlive_the_lease(ref)
-    other = CANCEL if direction is APPROVE else APPROVE
-    with pytest.raises(RefusedError, match=f"an earlier {direction} may have been sent"):
+    other = CANCEL if requested_action is APPROVE else APPROVE
+    with pytest.raises(RefusedError, match=f"an earlier {requested_action} may have been sent"):
         stage.decide(ref, other)
-    assert stage.decide(ref, direction).action == ("approved" if direction is APPROVE else "cancelled")
+    assert stage.decide(ref, requested_action).action == ("approved" if requested_action is APPROVE else "cancelled")
 
 
 def test_an_unknown_job_is_not_found(stage: Stage) -> None:
@@ -433,58 +435,58 @@ def test_what_s3_refuses_gives_the_claim_back(stage: Stage, code: str, error: ty
     with pytest.raises(error):
         stage.decide(ref, APPROVE)
     state = stage.state(ref)
-    assert (state.phase, state.direction, state.maybe_sent) == (Phase.HELD, None, False)
+    assert (state.phase, state.requested_action, state.maybe_sent) == (Phase.HELD, None, False)
     assert stage.decide(ref, CANCEL).action == "cancelled"
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("after_change", [False, True])
 def test_an_unclear_answer_is_settled_if_certain_and_left_otherwise(
-    stage: Stage, direction: RequestedAction, after_change: bool
+    stage: Stage, requested_action: RequestedAction, after_change: bool
 ) -> None:
     """`left` says that nobody knows yet; the next review finds out."""
     stage.enforce(HOLD_ALL)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus", after_change=after_change))
-    assert stage.decide(ref, direction).action == (direction.done if after_change else "left")
+    assert stage.decide(ref, requested_action).action == (requested_action.done if after_change else "left")
     stage.advance(minutes=5)
     stage.sweep()
     state = stage.state(ref)
-    is_settled = after_change or direction is APPROVE  # an approval is counted again, a cancellation is not
+    is_settled = after_change or requested_action is APPROVE  # an approval is counted again, a cancellation is not
     assert state.phase is (Phase.SETTLED if is_settled else Phase.HELD)
-    assert state.possibly_sent is direction or is_settled
+    assert state.possibly_sent is requested_action or is_settled
     assert state.people == (KIM,)
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_a_person_s_update_that_comes_late_is_the_person_s(stage: Stage, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_a_person_s_update_that_comes_late_is_the_person_s(stage: Stage, requested_action: RequestedAction) -> None:
     """It is applied in their name, with an alarm, though the job was held since."""
     stage.enforce(HOLD_ALL)
     ref = stage.create(tags={"team": "lake"})
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    stage.decide(ref, direction)
+    stage.decide(ref, requested_action)
     claim = stage.state(ref)
     stage.outlive_the_lease(ref)
     retagged(stage, ref)  # an approval of the job as it was counts no more
     assert stage.review(ref).action == "held"
-    stage.update_as_a_person(ref, str(direction.requested_status), claim.reason)  # as if it had been under way
+    stage.update_as_a_person(ref, str(requested_action.requested_status), claim.reason)  # as if it had been under way
     review = stage.review(ref)
-    assert (review.action, review.decided_by, review.people) == (direction.done, claim.decided_by, (KIM,))
+    assert (review.action, review.decided_by, review.people) == (requested_action.done, claim.decided_by, (KIM,))
     assert stage.state(ref).outcome is Outcome.APPLIED
     assert "after the gate had decided to hold" in review.alarm
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_a_decision_with_too_little_time_claims_nothing(stage: Stage, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_a_decision_with_too_little_time_claims_nothing(stage: Stage, requested_action: RequestedAction) -> None:
     """It must be able to end what it begins; an approval is kept, and counted by the next review."""
     stage.enforce(HOLD_ALL)
     ref = stage.create()
     time_left, stage.time_left = stage.time_left, stage.time_left * 0
     with pytest.raises(OutOfTimeError):
-        stage.decide(ref, direction)
+        stage.decide(ref, requested_action)
     assert "claim" not in stage.script.effects
     stage.time_left = time_left
-    if direction is APPROVE:
+    if requested_action is APPROVE:
         stage.sweep()
         assert stage.status(ref) == "Ready"
     else:
@@ -544,17 +546,17 @@ def reprioritized(stage: Stage, ref: JobRef) -> None:
     stage.person.update_job_priority(AccountId=ACCOUNT, JobId=ref.job_id, Priority=7)
 
 
-def decide(stage: Stage, ref: JobRef, direction: RequestedAction, digest: str) -> Review:
+def decide(stage: Stage, ref: JobRef, requested_action: RequestedAction, digest: str) -> Review:
     """Decide a job as it was shown."""
-    how = approve_for if direction is APPROVE else cancel_for
+    how = approve_for if requested_action is APPROVE else cancel_for
     return how(ref, KIM, "looked at it", digest, stage.gate)
 
 
 @pytest.mark.parametrize("text", [BY_TEAM, HOLD_ALL], ids=["looks at tags", "looks at none"])
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("change", [retagged, reprioritized])
 def test_a_job_that_changed_since_it_was_shown_is_not_decided(
-    stage: Stage, text: str, direction: RequestedAction, change: Callable[[Stage, JobRef], None]
+    stage: Stage, text: str, requested_action: RequestedAction, change: Callable[[Stage, JobRef], None]
 ) -> None:
     """Whatever of it changed, and whether the policies look at that or not: nothing is written and nothing sent."""
     stage.enforce(text)
@@ -562,10 +564,10 @@ def test_a_job_that_changed_since_it_was_shown_is_not_decided(
     shown = show_job(ref, stage.gate)
     change(stage, ref)
     with pytest.raises(ChangedError, match="has changed since it was shown; nothing was done"):
-        decide(stage, ref, direction, shown.digest)
+        decide(stage, ref, requested_action, shown.digest)
     assert stage.ledger.read(ref) is None
     assert stage.updates == []
-    assert decide(stage, ref, direction, show_job(ref, stage.gate).digest).action == direction.done
+    assert decide(stage, ref, requested_action, show_job(ref, stage.gate).digest).action == requested_action.done
 
 
 def test_other_policies_are_no_change_of_the_job(stage: Stage) -> None:
@@ -576,8 +578,8 @@ def test_other_policies_are_no_change_of_the_job(stage: Stage) -> None:
     assert decide(stage, ref, CANCEL, shown.digest).action == "cancelled"
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage, direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage, requested_action: RequestedAction) -> None:
     """Time, and what the gate did meanwhile, change nothing of the job."""
     stage.enforce(BY_TEAM)
     ref = stage.create(tags={"team": "web"})
@@ -585,7 +587,7 @@ def test_a_job_that_only_waited_is_decided_as_it_was_shown(stage: Stage, directi
     assert stage.ledger.read(ref) is None
     stage.advance(hours=3)
     stage.review(ref)
-    assert decide(stage, ref, direction, shown.digest).action == direction.done
+    assert decide(stage, ref, requested_action, shown.digest).action == requested_action.done
 
 
 def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: Stage) -> None:
@@ -600,9 +602,9 @@ def test_a_running_job_that_makes_progress_is_cancelled_as_it_was_shown(stage: S
     assert decide(stage, ref, CANCEL, shown.digest).action == "cancelled"
 
 
-@pytest.mark.parametrize(("direction", "effect"), [(APPROVE, "write held"), (CANCEL, "claim")])
+@pytest.mark.parametrize(("requested_action", "effect"), [(APPROVE, "write held"), (CANCEL, "claim")])
 def test_a_change_between_two_tries_of_a_decision_is_seen(
-    stage: Stage, direction: RequestedAction, effect: str
+    stage: Stage, requested_action: RequestedAction, effect: str
 ) -> None:
     """Another one's write begins it anew, and what it then finds is what counts."""
     stage.enforce(BY_TEAM)
@@ -615,6 +617,6 @@ def test_a_change_between_two_tries_of_a_decision_is_seen(
 
     stage.script.before(effect, meanwhile)
     with pytest.raises(ChangedError):
-        decide(stage, ref, direction, shown.digest)
+        decide(stage, ref, requested_action, shown.digest)
     assert stage.updates == []
     assert stage.state(ref).approvals == ()

@@ -51,14 +51,14 @@ def let_it_end(stage: Stage) -> None:
         stage.sweep()
 
 
-def assert_decided_once(stage: Stage, ref: JobRef, direction: RequestedAction) -> State:
+def assert_decided_once(stage: Stage, ref: JobRef, requested_action: RequestedAction) -> State:
     """One end, of which S3, the ledger and all announcements agree."""
     state = stage.state(ref)
-    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, direction)
+    assert (state.phase, state.outcome, state.requested_action) == (Phase.SETTLED, Outcome.APPLIED, requested_action)
     assert state.announced_at is not None
-    assert set(sent(stage)) == {STATUS[direction]}
+    assert set(sent(stage)) == {STATUS[requested_action]}
     ends = {(told.id, told.action) for told in stage.told.reviews if told.action in ("approved", "cancelled")}
-    assert [action for _, action in ends] == [direction.done]
+    assert [action for _, action in ends] == [requested_action.done]
     return state
 
 
@@ -183,10 +183,10 @@ def test_an_approval_and_a_cancellation_at_once_decide_a_job_once(
 
 @pytest.mark.parametrize("number", range(EFFECTS))
 @pytest.mark.parametrize(
-    ("text", "direction"), [(APPROVE_ALL, APPROVE), (CANCEL_ALL, CANCEL), (HOLD_ALL, APPROVE)], ids=str
+    ("text", "requested_action"), [(APPROVE_ALL, APPROVE), (CANCEL_ALL, CANCEL), (HOLD_ALL, APPROVE)], ids=str
 )
 def test_an_approval_while_a_review_runs_loses_nothing(
-    stage: Stage, text: str, direction: RequestedAction, number: int
+    stage: Stage, text: str, requested_action: RequestedAction, number: int
 ) -> None:
     """Wherever it comes: the owner of a claim keeps it, and no outcome is lost by it."""
     stage.enforce(text)
@@ -197,20 +197,20 @@ def test_an_approval_while_a_review_runs_loses_nothing(
     stage.script.forget()
     if not told:
         told.append(attempt(lambda: stage.decide(ref, APPROVE, who=ANA)))
-    assert review.action in (direction.done, "held", "nothing")
+    assert review.action in (requested_action.done, "held", "nothing")
     let_it_end(stage)
-    state = assert_decided_once(stage, ref, direction)
+    state = assert_decided_once(stage, ref, requested_action)
     assert_heard(told[0], ANA, state)
-    assert sent(stage) == [STATUS[direction]]
+    assert sent(stage) == [STATUS[requested_action]]
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("attempts", [0, 5])
 def test_an_approval_of_a_claim_that_is_withdrawn_is_counted_at_once(
-    stage: Stage, direction: RequestedAction, attempts: int
+    stage: Stage, requested_action: RequestedAction, attempts: int
 ) -> None:
     """However often the claim was tried before, and whatever it was to do."""
-    stage.enforce(APPROVE_ALL if direction is APPROVE else CANCEL_ALL)
+    stage.enforce(APPROVE_ALL if requested_action is APPROVE else CANCEL_ALL)
     ref = stage.create()
 
     def throttled() -> None:

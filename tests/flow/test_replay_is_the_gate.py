@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -22,7 +22,7 @@ from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import DateSurvives, JobRef
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.replay.comparison import Change, Row
-from batchgate_cli.replay.course import End, Fate, follow
+from batchgate_cli.replay.course import End, Fate, course_of_job, follow
 from batchgate_cli.replay.ledger_jobs import ledger_jobs
 from batchgate_cli.replay.reasons import DecidedBy
 from batchgate_cli.replay.recorder import Source, record
@@ -97,6 +97,21 @@ exceptions:
 )
 
 
+BUDGETED = """
+version: 1
+budgets:
+  - {name: team-week, each: {tag: team}, per: week, timezone: Europe/Berlin, jobs: 1, objects: 7}
+  - {name: all-month, per: month, timezone: America/New_York, objects: 15}
+guardrails:
+  - name: everything
+    require: [{budget: all-month}]
+policies:
+  - name: teams
+    match: [{operation: S3PutObjectTagging}]
+    require: [{budget: team-week}, {total_tasks: {at_most: 6}}]
+"""
+
+
 def policies_of(choose: random.Random) -> str:
     """A policy set with some limits of time."""
     return choose.choice(SETS).format(
@@ -133,10 +148,10 @@ class History(NamedTuple):
     remembered: bool
 
 
-def history(choose: random.Random) -> History:
+def history(choose: random.Random, text: str = "") -> History:
     """The gate reviews each job when it is Suspended and whenever it is due; people decide some."""
     remembered = choose.random() < 0.5
-    stage = Stage(policies_of(choose), delays=AT_ONCE, switches=Switches(suspension_remembered=remembered))
+    stage = Stage(text or policies_of(choose), delays=AT_ONCE, switches=Switches(suspension_remembered=remembered))
     stage.breaker = replace(stage.breaker, cancellations=1000)
     again = choose.choice([timedelta(hours=31), timedelta(days=31)])
     refs: list[JobRef] = []
@@ -218,7 +233,9 @@ def test_a_replay_comes_to_what_the_gate_came_to(seed: int) -> None:
             assert not remembered
             assert stage.status(ref) in ("Cancelled", "Failed")
             continue
-        fate = follow(policies, job.job, job.known, end=job.ends, claim_id=job.claim_id, review_again_after=again)
+        fate = follow(
+            course_of_job(policies, job.job, job.known, end=job.ends, claim_id=job.claim_id, review_again_after=again)
+        )
         real, replayed = reviews_of(stage, ref), steps_of(fate)
         if ref in by_people:
             before = [each for each in real if each[0] < by_people[ref]]
@@ -226,7 +243,7 @@ def test_a_replay_comes_to_what_the_gate_came_to(seed: int) -> None:
             assert replayed[: len(before)] == before
         else:
             assert replayed == real
-        seldom = follow(policies, job.job, job.known, end=job.ends, claim_id=job.claim_id)
+        seldom = follow(course_of_job(policies, job.job, job.known, end=job.ends, claim_id=job.claim_id))
         assert (seldom.end.end, seldom.steps[0]) == (fate.end.end, fate.steps[0])
         assert seldom.end.end is End.HELD or seldom.end == fate.end
 
@@ -287,6 +304,23 @@ def test_the_ledger_is_replayed_exactly(seed: int) -> None:
             assert row.after.by is (DecidedBy.PEOPLE if state.people else DecidedBy.POLICY)
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32))
+@example(seed=274101198)  # two jobs of one account, reviewed at one instant
+def test_budgets_are_summed_up_as_the_gate_did(seed: int) -> None:
+    """From the ledger exactly: each end, reason and instant, whatever others decided in between."""
+    stage, refs, _, _, _ = history(random.Random(seed), BUDGETED)
+    loaded, now = policy_file.load_text(BUDGETED), stage.clock.now()
+    rows = replay(ledger_jobs(KeptLedger(stage), START, now + timedelta(seconds=1), []), loaded, None, "test").rows
+    assert {row.job_id for row in rows} == {ref.job_id for ref in refs}
+    for row in rows:
+        state = stage.state(next(ref for ref in refs if ref.job_id == row.job_id))
+        outside = state.outcome is Outcome.SUPERSEDED
+        assert row.change is (Change.UNKNOWN if outside else Change.SAME)
+        if state.outcome is Outcome.APPLIED and state.decided_by.startswith(state.policy_version):
+            assert (row.after.reason, row.after.at) == (state.reason, row.before.at)
+
+
 def _text_of(stage: Stage) -> str:
     """The policies of a history as they were written."""
     assert stage.source.enforced is not None
@@ -328,6 +362,6 @@ def test_a_window_that_closes_before_the_update_would_arrive_is_not_used(seconds
     with TemporaryDirectory() as folder:
         [job] = recorded(stage, Path(folder))
     assert stage.source.enforced is not None
-    fate = follow(stage.source.enforced, job.job, job.known, end=job.ends, claim_id=job.claim_id)
+    fate = follow(course_of_job(stage.source.enforced, job.job, job.known, end=job.ends, claim_id=job.claim_id))
     assert f"{fate.end.at:%H:%M}" == approved_at
     assert steps_of(fate)[-1] == reviews_of(stage, ref)[-1]

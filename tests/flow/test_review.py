@@ -165,7 +165,7 @@ def test_a_hold_is_written_told_and_due_again(stage: Stage) -> None:
     state = stage.state(ref)
     assert (state.phase, state.verdict, state.first_held_at) == (Phase.HELD, "hold", now)
     assert state.due_at == now + timedelta(minutes=15)
-    assert (state.claim_id, state.direction, state.attempt, state.maybe_sent) == (None, None, 0, False)
+    assert (state.claim_id, state.requested_action, state.attempt, state.maybe_sent) == (None, None, 0, False)
     assert state.reason.startswith("batchgate: held by by-hand")
     assert state.policy_version == state.decided_by == held_policies(stage).version
     assert (review.action, review.alarm, review.reason) == ("held", "", state.reason)
@@ -259,11 +259,11 @@ def test_shadow_holds_and_never_claims(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "action", "status", "direction"),
+    ("rows", "action", "status", "requested_action"),
     [(2, "approved", "Ready", RequestedAction.APPROVE), (5, "cancelled", "Cancelled", RequestedAction.CANCEL)],
 )
 def test_a_decision_is_claimed_before_it_is_sent_and_settled_before_it_is_told(
-    stage: Stage, rows: int, action: str, status: str, direction: RequestedAction
+    stage: Stage, rows: int, action: str, status: str, requested_action: RequestedAction
 ) -> None:
     """The order of effects is what makes it safe."""
     ref = stage.create(rows)
@@ -271,14 +271,14 @@ def test_a_decision_is_claimed_before_it_is_sent_and_settled_before_it_is_told(
 
     def look_at_the_ledger() -> None:
         claim = stage.state(ref)
-        assert (claim.phase, claim.direction, claim.attempt, claim.claim_id) == (
+        assert (claim.phase, claim.requested_action, claim.attempt, claim.claim_id) == (
             Phase.CLAIMED,
-            direction,
+            requested_action,
             1,
             "5f3a91c2",
         )
         assert claim.lease_until == claim.due_at == now + stage.time_left + timedelta(seconds=5 + 30)
-        assert (claim.verdict, claim.maybe_sent) == (direction.value, False)
+        assert (claim.verdict, claim.maybe_sent) == (requested_action.value, False)
         assert stage.status(ref) == "Suspended"
 
     stage.script.before("update_status", look_at_the_ledger)
@@ -293,7 +293,7 @@ def test_a_decision_is_claimed_before_it_is_sent_and_settled_before_it_is_told(
         "write settled",
     ]
     state = stage.state(ref)
-    assert (state.phase, state.outcome, state.direction) == (Phase.SETTLED, Outcome.APPLIED, direction)
+    assert (state.phase, state.outcome, state.requested_action) == (Phase.SETTLED, Outcome.APPLIED, requested_action)
     assert (state.due_at, state.announced_at, state.unattributed) == (None, now, False)
     assert state.decided_by == held_policies(stage).version
     assert (review.action, review.reason, review.claim_id) == (action, state.reason, "5f3a91c2")
@@ -368,7 +368,7 @@ def assert_withdrawn(stage: Stage, ref: JobRef, review: Review) -> None:
     assert review.action == "held"
     assert stage.count("UpdateJobStatus") == 0
     assert stage.status(ref) == "Suspended"
-    assert (state.phase, state.due_at, state.direction, state.maybe_sent) == (
+    assert (state.phase, state.due_at, state.requested_action, state.maybe_sent) == (
         Phase.HELD,
         stage.clock.now(),
         None,

@@ -56,9 +56,9 @@ def lost_claim(stage: Stage, rows: int) -> JobRef:
     return ref
 
 
-def arrive_late(stage: Stage, ref: JobRef, direction: RequestedAction, reason: str) -> None:
+def arrive_late(stage: Stage, ref: JobRef, requested_action: RequestedAction, reason: str) -> None:
     """Have the update that was lost take its effect now."""
-    stage.s3control.update_status(ref, direction.requested_status, reason)
+    stage.s3control.update_status(ref, requested_action.requested_status, reason)
 
 
 # --- Unclear ----------------------------------------------------------------------------------------
@@ -177,11 +177,11 @@ def test_a_late_cancel_within_the_15_minutes_is_recognised_as_ours(stage: Stage)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "direction"),
+    ("first", "second", "requested_action"),
     [(APPROVE_ALL, CANCEL_ALL, RequestedAction.APPROVE), (CANCEL_ALL, APPROVE_ALL, RequestedAction.CANCEL)],
 )
 def test_a_verdict_against_an_update_that_may_have_been_sent_is_a_hold_and_an_alarm(
-    stage: Stage, first: str, second: str, direction: RequestedAction
+    stage: Stage, first: str, second: str, requested_action: RequestedAction
 ) -> None:
     """Else a late Ready and a newer Cancel, both ours, would meet. It stays so, review after review."""
     stage.enforce(first)
@@ -191,8 +191,8 @@ def test_a_verdict_against_an_update_that_may_have_been_sent_is_a_hold_and_an_al
         review = stage.review(ref)
         state = stage.state(ref)
         assert review.action == "held"
-        assert f"an earlier {direction} may have been sent" in review.alarm
-        assert (state.phase, state.direction, state.maybe_sent) == (Phase.HELD, direction, True)
+        assert f"an earlier {requested_action} may have been sent" in review.alarm
+        assert (state.phase, state.requested_action, state.maybe_sent) == (Phase.HELD, requested_action, True)
         assert (state.claim_id, state.attempt) == ("5f3a91c2", 1)
         assert stage.status(ref) == "Suspended"
         stage.advance(minutes=15)
@@ -213,9 +213,7 @@ def test_the_hand_moves_one_way_for_ever(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("text", "action", "status"), [(APPROVE_ALL, "approved", "Ready"), (CANCEL_ALL, "cancelled", "Cancelled")]
 )
-def test_a_verdict_in_the_same_direction_again_is_carried_out(
-    stage: Stage, text: str, action: str, status: str
-) -> None:
+def test_a_verdict_for_the_same_action_again_is_carried_out(stage: Stage, text: str, action: str, status: str) -> None:
     """After a hold in between, under the same claim id, as the next attempt."""
     stage.enforce(text)
     ref = lost_claim(stage, 2)
@@ -232,11 +230,11 @@ def test_a_verdict_in_the_same_direction_again_is_carried_out(
 
 
 @pytest.mark.parametrize(
-    ("text", "direction", "action"),
+    ("text", "requested_action", "action"),
     [(APPROVE_ALL, RequestedAction.APPROVE, "approved"), (CANCEL_ALL, RequestedAction.CANCEL, "cancelled")],
 )
 def test_a_late_effect_after_a_hold_is_applied_with_an_alarm(
-    stage: Stage, text: str, direction: RequestedAction, action: str
+    stage: Stage, text: str, requested_action: RequestedAction, action: str
 ) -> None:
     """Recognised by the claim id in the reason; the verdict is the claims' and not the hold's."""
     stage.enforce(text)
@@ -244,14 +242,14 @@ def test_a_late_effect_after_a_hold_is_applied_with_an_alarm(
     sent = stage.state(ref).reason
     stage.enforce(HOLD_ALL)
     assert stage.review(ref).action == "held"
-    arrive_late(stage, ref, direction, sent)
+    arrive_late(stage, ref, requested_action, sent)
     review = stage.review(ref)
     state = stage.state(ref)
-    assert (review.action, state.outcome, state.verdict, state.direction) == (
+    assert (review.action, state.outcome, state.verdict, state.requested_action) == (
         action,
         Outcome.APPLIED,
-        direction.value,
-        direction,
+        requested_action.value,
+        requested_action,
     )
     assert "after the gate had decided to hold" in review.alarm
     assert stage.review(ref).action == "nothing"
@@ -275,8 +273,8 @@ def test_a_late_effect_without_a_hold_between_is_applied_without_an_alarm(
     """It is what the gate wanted."""
     ref = lost_claim(stage, rows)
     claim = stage.state(ref)
-    assert claim.direction is not None
-    arrive_late(stage, ref, claim.direction, claim.reason)
+    assert claim.requested_action is not None
+    arrive_late(stage, ref, claim.requested_action, claim.reason)
     review = stage.review(ref)
     assert (review.action, review.alarm, stage.state(ref).unattributed) == (action, "", False)
 
@@ -288,9 +286,9 @@ def test_a_late_effect_between_our_describe_and_our_second_update_is_one_decisio
     """The second update is refused with JobStatusException; the reason on the job carries the same claim id."""
     ref = lost_claim(stage, rows)
     claim = stage.state(ref)
-    direction = claim.direction
-    assert direction is not None
-    stage.script.before("update_status", lambda: arrive_late(stage, ref, direction, claim.reason))
+    requested_action = claim.requested_action
+    assert requested_action is not None
+    stage.script.before("update_status", lambda: arrive_late(stage, ref, requested_action, claim.reason))
     review = stage.review(ref)
     state = stage.state(ref)
     assert (review.action, state.outcome, state.unattributed) == (action, Outcome.APPLIED, False)
@@ -329,7 +327,7 @@ def test_a_lost_approval_whose_reason_s3_forgot_is_unattributed(late_status: str
 @pytest.mark.parametrize(
     ("first", "second", "action"), [(APPROVE_ALL, CANCEL_ALL, "cancelled"), (CANCEL_ALL, APPROVE_ALL, "approved")]
 )
-def test_a_refused_update_gives_the_claim_back_and_forgets_its_direction(
+def test_a_refused_update_gives_the_claim_back_and_forgets_its_requested_action(
     stage: Stage, code: str, error: type[JobsApiError], first: str, second: str, action: str
 ) -> None:
     """It surely had no effect: trouble is raised, the job is due at once, and may go either way."""
@@ -339,7 +337,7 @@ def test_a_refused_update_gives_the_claim_back_and_forgets_its_direction(
     with pytest.raises(error):
         stage.review(ref)
     state = stage.state(ref)
-    assert (state.phase, state.due_at, state.direction, state.maybe_sent) == (
+    assert (state.phase, state.due_at, state.requested_action, state.maybe_sent) == (
         Phase.HELD,
         stage.clock.now(),
         None,
@@ -352,7 +350,7 @@ def test_a_refused_update_gives_the_claim_back_and_forgets_its_direction(
     assert stage.state(ref).claim_id == "5f3a91c2"
 
 
-def test_a_refused_update_after_one_that_may_have_been_sent_remembers_the_direction(stage: Stage) -> None:
+def test_a_refused_update_after_one_that_may_have_been_sent_remembers_the_requested_action(stage: Stage) -> None:
     """Only the second was surely refused."""
     stage.enforce(APPROVE_ALL)
     ref = lost_claim(stage, 2)
@@ -360,7 +358,7 @@ def test_a_refused_update_after_one_that_may_have_been_sent_remembers_the_direct
     with pytest.raises(UpdateRefusedError):
         stage.review(ref)
     state = stage.state(ref)
-    assert (state.phase, state.direction, state.maybe_sent) == (Phase.HELD, RequestedAction.APPROVE, True)
+    assert (state.phase, state.requested_action, state.maybe_sent) == (Phase.HELD, RequestedAction.APPROVE, True)
     stage.enforce(CANCEL_ALL)
     assert stage.review(ref).alarm
     assert stage.count("UpdateJobStatus") == 2
@@ -427,7 +425,7 @@ def test_a_throttled_update_gives_the_claim_back(stage: Stage, code: str, first:
     with pytest.raises(JobsApiThrottledError):
         stage.review(ref)
     state = stage.state(ref)
-    assert (state.phase, state.due_at, state.direction) == (Phase.HELD, stage.clock.now(), None)
+    assert (state.phase, state.due_at, state.requested_action) == (Phase.HELD, stage.clock.now(), None)
     assert stage.count("DescribeJob") == 1
     assert stage.count("UpdateJobStatus") == 1
     stage.enforce(second)

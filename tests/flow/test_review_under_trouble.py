@@ -330,7 +330,7 @@ def test_the_lease_of_another_invocation_is_left_alone_whatever_happens_to_the_j
         due_at=now + timedelta(minutes=1),
         claim_id="0badcafe",
         attempt=1,
-        direction=RequestedAction.APPROVE,
+        requested_action=RequestedAction.APPROVE,
         lease_until=now + timedelta(minutes=1),
     )
     written = stage.ledger.ledger.write(claim, replacing=None)

@@ -55,7 +55,7 @@ def test_an_ungated_job_that_is_known_to_violate_is_cancelled_at_once(how: str, 
     assert stage.review(ref).action == "cancelled"
     stage.emulator.settle_until(ref.job_id, "Cancelled")
     assert stage.job(ref).reason == stage.state(ref).reason
-    assert stage.state(ref).direction is RequestedAction.CANCEL
+    assert stage.state(ref).requested_action is RequestedAction.CANCEL
     assert stage.review(ref).action == "nothing"
 
 

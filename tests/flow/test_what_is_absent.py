@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from batchgate.contract import GATE_PARAMETER
+from batchgate.errors import NoPolicyDeployedError
+from batchgate.policy.compiled import PolicySet
 from tests.flow.stage import HOLD_ALL, UP_TO_THREE, policies
 from tests.flow.troubled import BROKEN, DENIED, World
 
@@ -76,6 +78,21 @@ def test_policies_that_were_never_replaced_by_the_deployed_ones_are_reported(gat
     gate.deploys(HOLD_ALL)
     gate.stage.advance(minutes=15)
     assert gate.gauges()["UnexpectedPolicy"] == 1
+
+
+def test_a_gate_into_which_nobody_has_put_policies_is_reported(
+    gate: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every job waits; by an alarm that does not roll the first policies back."""
+
+    class NothingYet:
+        def current(self) -> PolicySet:
+            raise NoPolicyDeployedError("no policies are deployed")
+
+    monkeypatch.setattr(gate.stage, "source", NothingYet())
+    for _ in range(3):
+        assert gate.gauges()["UnexpectedPolicy"] == 1
+        gate.stage.advance(minutes=1)
 
 
 def test_nothing_is_reported_of_what_is_not_known(gate: Deployment) -> None:

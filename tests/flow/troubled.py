@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import timedelta
 from functools import cache
 from typing import Any, cast
@@ -19,13 +20,17 @@ from msgspec.structs import replace
 
 from batchgate.aws import wiring
 from batchgate.aws.announcements import Announcements
+from batchgate.aws.cloudtrail import CloudTrailRequesters
 from batchgate.aws.deployed import GateParameter
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.ledger_items import SCHEMA_VERSION
+from batchgate.aws.manifest_ledger import DynamoManifestLedger
 from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.notices import TopicNotices
-from batchgate.contract import GATE_PARAMETER, create_table_arguments
+from batchgate.aws.pace import Evenly
+from batchgate.contract import GATE_PARAMETER, MANIFEST_BYTES_AT_MOST, create_table_arguments
 from batchgate.errors import UnreadableItemError
+from batchgate.gate.manifest_reading import ManifestReadings
 from batchgate.gate.ports import Ports
 from batchgate.gate.state import Phase, State
 from batchgate.gate.sweep import Memory, Plan
@@ -75,6 +80,7 @@ class World:
     Attributes:
         stage: The emulated S3 Control, the policies, the clock.
         ledger: On a table of its own.
+        requester: The ARN of who created all jobs, as CloudTrail lists them; "" where it does not list them.
     """
 
     def __init__(self, endpoint_url: str, patch: pytest.MonkeyPatch) -> None:
@@ -87,6 +93,9 @@ class World:
             _client("dynamodb", endpoint_url), f"errors-{uuid4().hex[:12]}", ("aws", REGION, ACCOUNT), self.stage.clock
         )
         self.ledger.client.create_table(**create_table_arguments(self.ledger.table))
+        self.manifest_ledger = DynamoManifestLedger(
+            self.ledger.client, self.ledger.table, self.ledger.home, self.stage.clock
+        )
         self._s3 = _client("s3", endpoint_url)
         self._s3.create_bucket(Bucket=_BUCKET)
         self._announcer = Announcements(wiring.logger, "default", _client("events", endpoint_url))
@@ -94,9 +103,15 @@ class World:
         self._notices = TopicNotices(sns, sns.create_topic(Name="errors")["TopicArn"], self.stage.clock)
         ssm = _client("ssm", endpoint_url)
         ssm.put_parameter(Name=GATE_PARAMETER, Type="String", Overwrite=True, Value='{"ledger_table": "errors"}')
-        self._deployed = GateParameter(ssm, self.stage.clock)
-        for service in ("dynamodb", "s3", "events", "sns", "ssm"):
+        self._deployed = GateParameter(ssm, self.stage.clock, lambda: _client("appconfig", endpoint_url))
+        self.requester = f"arn:aws:iam::{ACCOUNT}:user/ana"
+        self._created: list[JobRef] = []
+        cloudtrail = _client("cloudtrail", endpoint_url)
+        self._requesters = CloudTrailRequesters(cloudtrail, self.stage.clock, Evenly(1000))
+        for service in ("dynamodb", "s3", "events", "sns", "ssm", "cloudtrail"):
             self._lay_in_wait(_client(service, endpoint_url))
+        cloudtrail.meta.events.unregister("before-send", unique_id="trail")
+        cloudtrail.meta.events.register("before-send", self._list_requesters, unique_id="trail")
         self._context = Context()
         patch.setattr(job_event_handler, "open_ports", lambda home, time_left: self.gate)
         patch.setattr(sweep_handler, "open_ports", lambda home, time_left, paced: self.gate)
@@ -109,10 +124,13 @@ class World:
         return replace(
             self.stage.gate,
             ledger=self.ledger,
-            manifests=StoredManifests(self._s3),
+            manifests=ManifestReadings(
+                StoredManifests(self._s3), self.manifest_ledger, self.stage.clock, MANIFEST_BYTES_AT_MOST
+            ),
             announcer=self._announcer,
             notices=self._notices,
             deployed=self._deployed,
+            requesters=self._requesters,
         )
 
     # --- what goes wrong ------------------------------------------------------------------------------
@@ -122,7 +140,7 @@ class World:
         self.stage.emulator.faults.add(Fault(effect, code, operation=operation, **changes))
 
     def aws(self, operation: str, trouble: Trouble, *, containing: str = "") -> None:
-        """Have the next call of DynamoDB, S3, EventBridge, SNS or SSM fail whose request has this text."""
+        """Have the next call of DynamoDB, S3, EventBridge, SNS, SSM or CloudTrail fail whose request has this text."""
         self._troubles.append((operation, containing, trouble))
 
     def write_item_of_another_version(self, ref: JobRef) -> None:
@@ -174,13 +192,30 @@ class World:
         client.meta.events.unregister("before-send", unique_id="troubled")
         client.meta.events.register_first("before-send", intercept, unique_id="troubled")
 
+    def _list_requesters(self, request: Any, **_: object) -> AWSResponse:
+        """CloudTrail's answer, as it lists all jobs that were made here."""
+        events = [
+            {
+                "eventName": "CreateJob",
+                "eventSource": "s3.amazonaws.com",
+                "awsRegion": ref.region,
+                "recipientAccountId": ref.account_id,
+                "responseElements": {"jobId": ref.job_id},
+                "userIdentity": {"arn": self.requester},
+            }
+            for ref in (self._created if self.requester else ())
+        ]
+        answer = {"Events": [{"CloudTrailEvent": json.dumps(each)} for each in events]}
+        return _answered(request, Trouble(status=200, body=json.dumps(answer).encode()))
+
     # --- what is done ---------------------------------------------------------------------------------
 
     def job(self, rows: int = 2, **changes: Any) -> JobRef:
         """A Suspended job whose manifest lies in the local S3 too."""
         body = "".join(f"data,key{row}\n" for row in range(rows)).encode()
         self._s3.put_object(Bucket=_BUCKET, Key=f"{rows}.csv", Body=body)
-        return self.stage.create(rows, **changes)
+        self._created.append(self.stage.create(rows, **changes))
+        return self._created[-1]
 
     def deliver(self, ref: JobRef, *, deliveries: int = 1, body: str | None = None) -> bool:
         """Hand an event of a job to the gate function; whether the message is to come again."""
@@ -247,10 +282,14 @@ def _fail(client: Any, request: Any, trouble: Trouble) -> AWSResponse:
     body = trouble.body if trouble.body is not None else json.dumps({"__type": trouble.code, "message": "no"}).encode()
     if client.meta.service_model.service_name == "s3":
         body = b""  # to HEAD there is no other answer
+    return _answered(request, replaced(trouble, body=body))
+
+
+def _answered(request: Any, answer: Trouble) -> AWSResponse:
     headers = HTTPHeaders()
-    headers["x-amzn-ErrorType"] = trouble.code
-    headers["x-amz-request-id"] = "1"
-    return AWSResponse(request.url, trouble.status, headers, _Raw(body))
+    headers["x-amzn-ErrorType"] = answer.code
+    headers["x-amz-request-id"] = headers["x-amzn-RequestId"] = "1"
+    return AWSResponse(request.url, answer.status, headers, _Raw(answer.body or b""))
 
 
 @dataclass(slots=True)

@@ -85,6 +85,9 @@ STORIES: Final = {
     "unexpected-policy": Story(
         usual=always(0), cause=always(1), quiet=first(8, 1, then=0), within=10, over=16, gauge=True
     ),
+    "manifest-not-read": Story(cause=ONCE, moment=True, within=1),
+    "manifest-not-read-in-time": Story(cause=ONCE, moment=True, within=1),
+    "manifest-rows-differ": Story(cause=ONCE, moment=True, within=1),
     "events-dropped": Story(cause=ONCE, moment=True, within=1),
     "found-by-sweep": Story(usual=always(0), cause=first(1, 1, then=0), moment=True, within=1, over=60),
     "unreviewed-events": Story(usual=always(0), cause=always(2), quiet=always(0), within=1, over=6, gauge=True),
@@ -138,7 +141,7 @@ STORIES: Final = {
     ),
 }
 
-ALARMS: Final = alarms_of(synthesize(Settings()).to_json())
+ALARMS: Final = alarms_of(synthesize(Settings(manifest_buckets=("manifests",))).to_json())
 IDLE: Final = alarms_of(synthesize(Settings(idle=True)).to_json())
 
 

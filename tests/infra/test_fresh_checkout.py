@@ -112,7 +112,7 @@ def test_without_a_python_that_can_it_says_what_to_do(clone: Path, tmp_path: Pat
     assert "make setup" in nothing.stderr
 
     own = tmp_path / "own"
-    subprocess.run([sys.executable, "-m", "uv", "venv", "-q", str(own)], check=True)
+    subprocess.run([sys.executable, "-m", "uv", "venv", "-q", "--python", sys.executable, str(own)], check=True)
     lacking = synthesize(VIRTUAL_ENV=str(own))
     assert lacking.returncode == 1
     assert f"{own}/bin/python: lacks aws_cdk, cdk_nag, msgspec, botocore, ruamel, uv" in lacking.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.gate_asset import FUNCTIONS, PYTHON_VERSION, build_asset
+from infra.gate_asset import FUNCTIONS, LAMBDA_PYTHON, build_asset, find_python
 from infra.service_data import OPERATIONS
 from infra.settings import PROCESSOR, Architecture
 
@@ -35,6 +35,7 @@ def test_it_holds_the_gate_and_its_packages(asset: Path) -> None:
         "batchgate",
         "botocore",
         "dateutil",
+        "isal",
         "jmespath",
         "msgspec",
         "six.py",
@@ -52,10 +53,11 @@ def test_of_botocores_services_only_those_that_are_called_are_in_it(asset: Path)
 
 
 def test_it_holds_nothing_but_code_and_what_code_reads(asset: Path) -> None:
-    """By kind of file; a new kind fails the test. Scripts and styles are of Powertools' OpenAPI page."""
+    """By kind of file; a new kind fails the test. Scripts and styles are of Powertools' OpenAPI page, notes of isal."""
     kinds = {path.suffix for path in asset.rglob("*") if path.is_file() and "tzdata" not in path.parts}
     kinds -= {path.suffix for path in asset.glob("*.dist-info/**/*")}
-    assert kinds == {".css", ".gz", ".js", ".json", ".pem", ".py", ".pyc", ".pyi", ".so", ".typed"}
+    bytecode = {".pyc"} if find_python(LAMBDA_PYTHON) else set()
+    assert kinds == {".css", ".js", ".json", ".md", ".pem", ".py", ".pyi", ".so", ".typed"} | bytecode
 
 
 def test_it_is_small_when_zipped(asset: Path) -> None:
@@ -84,14 +86,14 @@ def test_the_gate_is_in_it_file_by_file(asset: Path) -> None:
 
 def test_every_module_of_the_gate_can_be_imported_from_it_alone(asset: Path) -> None:
     """In a Python that sees nothing but the standard library and the asset."""
-    if sys.version_info[:2] != PYTHON_VERSION:
+    if sys.version_info[:2] != LAMBDA_PYTHON:
         pytest.skip("compiled extensions in the asset are for Lambda's Python")
     modules = [
         ".".join(path.relative_to(FUNCTIONS).with_suffix("").parts).removesuffix(".__init__")
         for path in sorted((FUNCTIONS / "batchgate").rglob("*.py"))
     ]
     assert "batchgate.errors" in modules
-    modules += ["botocore.session", "msgspec", "aws_lambda_powertools"]
+    modules += ["botocore.session", "isal.isal_zlib", "msgspec", "aws_lambda_powertools"]
     program = f"import sys; sys.path.insert(0, {str(asset)!r})\nimport importlib, zoneinfo\n" + "\n".join(
         f"importlib.import_module({name!r})" for name in modules
     )
@@ -108,7 +110,7 @@ def test_every_module_of_the_gate_can_be_imported_from_it_alone(asset: Path) -> 
 
 def test_all_of_it_is_compiled_for_lambda(asset: Path) -> None:
     """Each source has bytecode of Lambda's version that is never checked against the source's time."""
-    if sys.version_info[:2] != PYTHON_VERSION:
+    if sys.version_info[:2] != LAMBDA_PYTHON:
         pytest.skip("bytecode is compiled by Lambda's Python")
     sources = list(asset.rglob("*.py"))
     assert len(sources) > 100

@@ -144,7 +144,9 @@ class Things:
             "s3:UpdateJobStatus": JOBS,
             "dynamodb:GetItem": self.table,
             "dynamodb:PutItem": self.table,
+            "dynamodb:BatchGetItem": self.table,
             "dynamodb:ConditionCheckItem": self.table,
+            "dynamodb:UpdateItem": self.table,
             "dynamodb:DescribeTable": self.table,
             "appconfig:StartConfigurationSession": self.configuration,
             "appconfig:GetLatestConfiguration": self.configuration,
@@ -172,7 +174,6 @@ def test_the_sweep_may_do_exactly_this(template: Template, things: Things) -> No
     """What deciding needs, finding jobs in S3 and in the ledger, and notifying people."""
     assert allowed(template, "SweepRole") == things.deciding | things.own_log("Sweep") | {
         "s3:ListJobs": "*",
-        "dynamodb:BatchGetItem": things.table,
         "dynamodb:DeleteItem": things.table,
         "dynamodb:Query": [things.day_index, things.open_index],
         "sns:GetTopicAttributes": things.topic,
@@ -409,6 +410,7 @@ def test_settings_reach_the_functions() -> None:
             ledger_retention_days=3653,
             chat=True,
             untagged_answer_lacks_tags="true",
+            manifest_bytes_at_most=2**40,
         )
     )
     function = function_named(template, "Sweep")
@@ -421,6 +423,7 @@ def test_settings_reach_the_functions() -> None:
     assert said["BATCHGATE_SWEEP_CALLS_PER_SECOND"] == "7"
     assert said["BATCHGATE_LEDGER_RETENTION_DAYS"] == "3653"
     assert said["BATCHGATE_CHAT"] == "true"
+    assert said["BATCHGATE_MANIFEST_BYTES_AT_MOST"] == str(2**40)
     assert said["BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS"] == "true"
     [parameter] = template.find_resources("AWS::SSM::Parameter").values()
     assert '"untagged_answer_lacks_tags":"true"' in json.dumps(parameter["Properties"]["Value"]).replace("\\", "")
@@ -768,6 +771,7 @@ LONGEST = {
     "AWS::ApiGatewayV2::Api": len("https://a1b2c3d4e5.execute-api.cn-northwest-1.amazonaws.com.cn"),
     "AWS::AppConfig::Application": 7,
     "AWS::AppConfig::ConfigurationProfile": 7,
+    "AWS::AppConfig::DeploymentStrategy": 7,
     "AWS::AppConfig::Environment": 7,
     "AWS::DynamoDB::GlobalTable": len(f"{STACK}-LedgerTable12345678-") + 13,
     "AWS::IAM::Role": len("arn:aws-us-gov:iam::123456789012:role/batchgate/ap-southeast-1/") + 64,
@@ -1001,6 +1005,47 @@ def test_the_template_is_as_reviewed() -> None:
     assert json.loads(snapshot.text()) == json.loads(snapshot.SNAPSHOT.read_text())
 
 
+def test_policies_of_a_teams_own_repository_are_not_the_stacks(template: Template, things: Things) -> None:
+    """Nothing that a deployment of the stack could put in force; sweep and API may see what was pushed, and no more."""
+    pushed = synthesize(Settings(policy_owner="repository"))
+    before, after = (each.to_json()["Resources"] for each in (template, pushed))
+    assert sorted(before[name]["Type"] for name in before.keys() - after.keys()) == [
+        "AWS::AppConfig::Deployment",
+        "AWS::AppConfig::HostedConfigurationVersion",
+    ]
+    assert after.keys() <= before.keys()
+    application = things.configuration["Fn::Join"][1][:8]
+    deployments = [{"Fn::Join": ["", [*application, *rest]]} for rest in (["/environment/*"], [])]
+    for role in ("SweepRole", "FunctionsApiRole"):
+        more = {"appconfig:GetDeployment": deployments, "appconfig:ListDeployments": deployments}
+        assert allowed(pushed, role) == allowed(template, role) | more
+    assert allowed(pushed, "JobEventRole") == allowed(template, "JobEventRole")
+    parameter = json.dumps(named(pushed, "AWS::SSM::Parameter", "Gate")[1]["Value"])
+    assert '\\"policy_owner\\":\\"repository\\"' in parameter
+    assert '\\"policy_version\\":\\"\\"' in parameter
+
+
+def test_a_teams_own_policies_need_no_files(tmp_path: Path) -> None:
+    """Those of the checkout are not even read."""
+    missing = str(tmp_path / "missing.yaml")
+    synthesize(Settings(policy_owner="repository", policy_files=(missing,)))
+    with pytest.raises(SettingsError, match="policy_files"):
+        synthesize(Settings(policy_files=(missing,)))
+
+
+def test_whatever_decides_starts_after_what_the_policies_need() -> None:
+    """Also where the stack deploys none: a second gate fails on the parameter before it reviews a job."""
+    pushed = synthesize(Settings(policy_owner="repository")).to_json()["Resources"]
+    [parameter] = [name for name, each in pushed.items() if each["Type"] == "AWS::SSM::Parameter"]
+    starts = [
+        each
+        for each in pushed.values()
+        if each["Type"] == "AWS::Lambda::EventSourceMapping" or "ScheduleExpression" in each.get("Properties", {})
+    ]
+    assert len(starts) == 2
+    assert all(parameter in each["DependsOn"] for each in starts)
+
+
 def test_optional_parts_add_and_change_exactly_this(template: Template) -> None:
     """What each of them looks like is asserted above; here, that they touch nothing else."""
     before, after = template.to_json(), synthesize(EVERYTHING).to_json()
@@ -1011,10 +1056,16 @@ def test_optional_parts_add_and_change_exactly_this(template: Template) -> None:
     assert plain.keys() <= optional.keys()
     assert sorted(optional[name]["Type"] for name in optional.keys() - plain.keys()) == [
         "AWS::CloudTrail::Trail",
+        *["AWS::CloudWatch::Alarm"] * 3,  # of manifests, as what follows
+        *["AWS::IAM::Policy"] * 3,
+        *["AWS::IAM::Role"] * 2,
         "AWS::KMS::Key",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
         "AWS::S3::Bucket",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
+        "AWS::StepFunctions::StateMachine",
     ]
     changed: dict[str, set[str]] = {}
     for name, resource in plain.items():
@@ -1025,8 +1076,11 @@ def test_optional_parts_add_and_change_exactly_this(template: Template) -> None:
         if differ:
             changed.setdefault(resource["Type"], set()).update(differ)
     assert changed == {
+        "AWS::AppConfig::Deployment": {"DependsOn"},  # on more alarms
+        "AWS::CloudWatch::Dashboard": {"DashboardBody"},
         "AWS::DynamoDB::GlobalTable": {"DeletionPolicy", "Replicas", "SSESpecification", "UpdateReplacePolicy"},
         "AWS::IAM::Policy": {"PolicyDocument"},
+        "AWS::Lambda::Function": {"Environment"},
         "AWS::Logs::LogGroup": {"KmsKeyId"},
         "AWS::SNS::Topic": {"KmsMasterKeyId"},
         "AWS::SQS::Queue": {"KmsMasterKeyId", "SqsManagedSseEnabled"},

@@ -177,7 +177,7 @@ def test_what_is_no_answer_of_aws_is_an_error_too(
             """Nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Proxy)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     try:
         with pytest.raises(UnknownInForceError) as error:

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from batchgate.aws import announcements, appconfig, cloudtrail, policy_versions
+from batchgate.aws import announcements, appconfig, cloudtrail, policy_versions, reading_machine
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.s3control import CONFIG
 from infra.gate_asset import FUNCTIONS
@@ -69,6 +69,12 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         {"Bucket": "manifests", "Key": "a b/c.csv", "VersionId": "v1"},
         {"ETag": '"60e460c9d1046e73f7dde5043ac3ae85"', "Content-Length": "17"},
         "",
+    ),
+    ("s3", "get_object"): (
+        CONFIG,
+        {"Bucket": "manifests", "Key": "a b/c.csv", "VersionId": "v1", "Range": "bytes=7-8", "IfMatch": "e"},
+        {"ETag": '"60e460c9d1046e73f7dde5043ac3ae85"', "Content-Length": "2"},
+        "\n,",
     ),
     ("dynamodb", "get_item"): (
         ledgers.CONFIG,
@@ -155,6 +161,18 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
         {"Version-Number": "7", "Content-Type": "application/json"},
         '{"version": 1}',
     ),
+    ("appconfig", "list_deployments"): (
+        policy_versions.CONFIG,
+        {"ApplicationId": "app1234", "EnvironmentId": "env1234"},
+        {},
+        '{"Items": [{"DeploymentNumber": 7, "State": "BAKING"}], "NextToken": "m"}',
+    ),
+    ("appconfig", "get_deployment"): (
+        policy_versions.CONFIG,
+        {"ApplicationId": "app1234", "EnvironmentId": "env1234", "DeploymentNumber": 7},
+        {},
+        '{"DeploymentNumber": 7, "Description": "x", "EventLog": [{"TriggeredBy": "USER"}]}',
+    ),
     ("appconfigdata", "start_configuration_session"): (
         appconfig.CONFIG,
         {
@@ -196,6 +214,18 @@ CALLS: Mapping[tuple[str, str], tuple[Config, dict[str, Any], dict[str, str], st
             "<Attributes><entry><key>SubscriptionsConfirmed</key><value>1</value></entry></Attributes>"
             "</GetTopicAttributesResult></GetTopicAttributesResponse>"
         ),
+    ),
+    ("sqs", "send_message"): (
+        reading_machine.CONFIG,
+        {"QueueUrl": f"https://sqs.eu-central-1.amazonaws.com/{ACCOUNT}/q", "MessageBody": "{}"},
+        {},
+        '{"MessageId": "m", "MD5OfMessageBody": "99914b932bd37a50b983c5e7c90ae93b"}',
+    ),
+    ("stepfunctions", "start_execution"): (
+        reading_machine.CONFIG,
+        {"stateMachineArn": f"arn:aws:states:eu-central-1:{ACCOUNT}:stateMachine:m", "name": "n-1", "input": "{}"},
+        {},
+        '{"executionArn": "arn", "startDate": 1774591420.0}',
     ),
     ("ssm", "get_parameter"): (
         announcements.CONFIG,
@@ -256,7 +286,7 @@ def speak(
     client.meta.events.register_first("before-send", answer)  # type: ignore[arg-type]
     try:
         came: Any = getattr(client, operation)(**arguments)
-        for streamed in ("Configuration", "Content"):
+        for streamed in ("Body", "Configuration", "Content"):
             if streamed in came:
                 came[streamed] = came[streamed].read()
     except ClientError as error:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from batchgate_cli.operating.canary_facts import SETTINGS, Finding, settings_of
-from infra.settings import PROCESSOR, Architecture, Settings, SettingsError, read_settings
+from infra.settings import PROCESSOR, Architecture, Settings, SettingsError, local_endpoint, read_settings
 
 
 @pytest.mark.parametrize("context", [None, {}, "{}"])
@@ -35,6 +35,7 @@ def test_a_policy_bakes_not_at_all_or_long_enough_for_its_alarms(minutes: int) -
         ({"architecture": "riscv"}, r"architecture"),
         ({"max_concurrency": 1}, r"max_concurrency"),
         ({"manifest_buckets": ["arn:aws:s3:::b"]}, r"manifest_buckets\[0\]"),
+        ({"manifest_bytes_at_most": 1000}, "manifest_bytes_at_most: expected `int` >= 67108864"),
         ({"max_concurrency": "2"}, r"max_concurrency"),
         ({"max_receive_count": 4}, r"max_receive_count"),
         ({"max_receive_count": 51}, r"max_receive_count"),
@@ -48,6 +49,11 @@ def test_a_policy_bakes_not_at_all_or_long_enough_for_its_alarms(minutes: int) -
         ({"chat": "true"}, r"chat"),
         ({"log_level": "info"}, r"log_level"),
         ({"policy_files": []}, r"policy_files"),
+        ({"policy_owner": "team"}, r"policy_owner"),
+        *(
+            ({"policy_owner": "repository", name: value}, rf"{name}: has no effect")
+            for name, value in (("policy_files", ["p.yaml"]), ("policy_findings", "fail"), ("policy_cases", "warn"))
+        ),
         ({"policy_files": "policies/approval.yaml"}, r"policy_files"),
         ({"policy_bake_minutes": -1}, r"policy_bake_minutes"),
         ({"policy_bake_minutes": 1}, r"policy_bake_minutes: expected 0 .* or 6 to 1440, got 1"),
@@ -128,17 +134,42 @@ def test_the_command_lines_settings_add_to_cdk_jsons() -> None:
     assert (settings.customer_key, settings.memory_mb, settings.trail) == (True, 256, True)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:4566",
+        "http://localhost:4566",
+        "http://LOCALHOST.:4566",
+        "http://[::1]:4566",
+        "http://127.8.0.2:4566",
+    ],
+)
 def test_for_a_local_aws_functions_are_built_for_this_machines_processor(url: str) -> None:
     """It runs them as processes; built for another, they could not start, and nothing would say so."""
     other = Architecture.X86_64 if PROCESSOR is Architecture.ARM64 else Architecture.ARM64
-    assert read_settings({}, endpoint_url=url).architecture is PROCESSOR
-    assert read_settings({"architecture": PROCESSOR}, endpoint_url=url).architecture is PROCESSOR
+    local = local_endpoint({"AWS_ENDPOINT_URL": url})
+    assert read_settings({}, local=local).architecture is PROCESSOR
+    assert read_settings({"architecture": PROCESSOR}, local=local).architecture is PROCESSOR
     with pytest.raises(SettingsError, match=r"architecture: the local AWS at .* they could not start"):
-        read_settings({"architecture": other}, endpoint_url=url)
+        read_settings({"architecture": other}, local=local)
 
 
-@pytest.mark.parametrize("url", [None, "", "https://cloudformation.eu-central-1.amazonaws.com", "https://vpce.example"])
-def test_for_aws_the_architecture_is_the_settings(url: str | None) -> None:
+def test_an_endpoint_that_is_no_url_is_an_error() -> None:
+    """With what it should be."""
+    with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL: Invalid IPv6 URL: expected a URL such as"):
+        local_endpoint({"AWS_ENDPOINT_URL": "http://[::1:4566"})
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"AWS_ENDPOINT_URL": ""},
+        {"AWS_ENDPOINT_URL": "https://cloudformation.eu-central-1.amazonaws.com"},
+        {"AWS_ENDPOINT_URL": "https://vpce.example"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"},
+    ],
+)
+def test_for_aws_the_architecture_is_the_settings(environment: dict[str, str]) -> None:
     """Whatever this machine is."""
-    assert read_settings({}, endpoint_url=url).architecture is Architecture.ARM64
+    assert read_settings({}, local=local_endpoint(environment)).architecture is Architecture.ARM64

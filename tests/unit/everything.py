@@ -35,6 +35,25 @@ EVERYTHING: Written = {
         },
         "freeze": {"timezone": "UTC", "open": [{"dates": ["12-20..01-06"]}]},
     },
+    "budgets": [
+        {
+            "name": "team-month",
+            "each": {"tag": "team"},
+            "per": "month",
+            "timezone": "Europe/Berlin",
+            "jobs": 300,
+            "objects": 100_000_000,
+            "object_bytes": 10_000_000_000_000,
+            "cost": 5_000.25,
+        },
+        {"name": "role-day", "each": "role", "per": "day", "jobs": 5},
+    ],
+    "prices": {
+        "job": 0.25,
+        "million_objects": 1,
+        "million_requests": {"S3PutObjectTagging": 5, "S3PutObjectCopy": 5.0005},
+        "gibibyte": {"S3InitiateRestoreObject.BULK": 0.0025, "S3InitiateRestoreObject.STANDARD": 0.01},
+    },
     "guardrails": [
         {
             "name": "everywhere",
@@ -54,6 +73,8 @@ EVERYTHING: Written = {
                 {"report": {"present": True}},
                 {"manual_approval": "required"},
                 {"manual_approval": {"by": {"list": "people"}, "at_least": 2, "not_requester": False}},
+                {"budget": "team-month"},
+                {"all": [{"budget": "role-day"}, {"priority": {"at_most": 1_000}}]},
             ],
         },
         {
@@ -120,10 +141,14 @@ EVERYTHING: Written = {
                         "generated": False,
                         "stored": True,
                         "bytes": {"at_most": 1_000_000},
+                        "rows": {"at_least": 5},
+                        "rows_without_version": {"not": {"at_least": 1}},
                     }
                 },
                 {"manifest": {"not": {"bucket": "open"}}},
                 {"object_bytes": {"at_most": 10_000_000}},
+                {"cost": {"at_most": 500.25}},
+                {"cost": {"not": {"at_least": 5, "at_most": 0.0001}}},
                 {"source_buckets": {"any": "lake-*", "only": ["lake-*", "raw"], "none": {"list": "sandboxes"}}},
                 {"destination_buckets": {"not": {"any": "public-*"}}},
                 {"tags": {"team": {"present": True}, "not": {"not": "x"}}},

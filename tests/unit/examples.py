@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from batchgate.jobs.model import Job, Json
+from batchgate.policy.amounts import Amounts, BudgetAccount, BudgetUse
 from batchgate.policy.approvals import Approval
 from batchgate.policy.compile import compile_document, compile_policies
 from batchgate.policy.evaluate import Decision, evaluate_job
-from batchgate.policy.facts import NOT_READ, Gap, JobFacts, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts
 from batchgate.policy.validation import read_document
 from batchgate_cli.authoring.lint import Finding, lint
+from batchgate_cli.authoring.stated_facts import StatedContents, gather_stated
 
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
@@ -66,21 +68,40 @@ def facts(
     approvals: Iterable[Approval] = (),
     requester: str | Gap = NOT_READ,
     manifest_bytes: int | Gap = 4096,
+    manifest_rows: int | Gap | None = None,
+    rows_without_version: int | Gap = 0,
     source_buckets: Iterable[str] | Gap = frozenset({"lake"}),
     object_bytes: int | Gap = 1_000_000,
+    budgets: Mapping[str, BudgetUse | Gap] = {},
     **members: Json,
 ) -> JobFacts:
     """Gather the facts of `description(**members)`, with everything readable that is not said otherwise."""
-    return gather_facts(
-        Job.from_description(description(**members)),
+    job = Job.from_description(description(**members))
+    return gather_stated(
+        job,
         now,
+        StatedContents(
+            manifest_rows=(job.total_tasks or 0) if manifest_rows is None else manifest_rows,
+            rows_without_version=rows_without_version,
+            source_buckets=source_buckets,
+            object_bytes=object_bytes,
+        ),
         tags={} if tags is None else tags,
         manifest_bytes=manifest_bytes,
-        source_buckets=source_buckets,
-        object_bytes=object_bytes,
         approvals=approvals,
         requester=requester,
+        budgets=budgets,
     )
+
+
+MONTH = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+"""The month of `NOW`."""
+
+
+def used(budget: str, account: str = "", *, own: bool = False, **amounts: int) -> dict[str, BudgetUse]:
+    """How much of one account of a budget is used in the month of `NOW`."""
+    start, end = MONTH
+    return {budget: BudgetUse(BudgetAccount(budget, account, start), end, Amounts(**amounts), own)}
 
 
 def document(*require: Written, **parts: Any) -> Written:

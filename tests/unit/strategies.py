@@ -3,16 +3,23 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
 from batchgate.policy.approvals import Approval
-from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
+from batchgate.policy.budgets import Amounts, BudgetAccount, BudgetUse, account_of, period
+from batchgate.policy.compile import compile_policies
+from batchgate.policy.costs import units
+from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate_cli.authoring.stated_facts import StatedContents, gather_stated
 from tests.unit.examples import Written
 from tests.verification.oracle.plain import Unavailable
+from tests.verification.oracle.pools import BUDGETS
 from tests.verification.oracle.random_cases import Case, random_case
 from tests.verification.oracle.random_documents import LISTS, Dialect, Writer, random_document
 
@@ -95,6 +102,8 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
             for name in ("format", "bucket", "key", "version", "generated", "stored")
         },
         manifest_bytes=draw(st.integers() | gaps),
+        manifest_rows=draw(st.integers() | gaps),
+        rows_without_version=draw(st.integers() | gaps),
         object_bytes=draw(st.integers() | gaps),
         generator=draw(st.none() | gaps | st.dictionaries(any_text, json_values, max_size=4) | known_members()),
         role=draw(texts),
@@ -119,7 +128,15 @@ def wild_facts(draw: st.DrawFn) -> JobFacts:
         now=now,
         approvals=draw(st.lists(approvals(), max_size=4).map(tuple)),
         requester=draw(gaps | callers | any_text),
+        budgets=draw(st.dictionaries(st.sampled_from(BUDGETS), gaps | uses(), max_size=3)),
     )
+
+
+def uses() -> st.SearchStrategy[BudgetUse]:
+    """Draw how much is used of an account, whosever it is."""
+    account = st.builds(BudgetAccount, st.sampled_from(BUDGETS), any_text, aware_datetimes)
+    amounts = st.builds(Amounts, st.integers(), st.integers(), st.integers(), st.integers())
+    return st.builds(BudgetUse, account, aware_datetimes, amounts, st.booleans())
 
 
 def known_parameters() -> st.SearchStrategy[dict[str, Json]]:
@@ -133,21 +150,47 @@ def known_members() -> st.SearchStrategy[dict[str, Json]]:
     return st.dictionaries(st.sampled_from(["ExpectedBucketOwner", "SourceBucket", "Filter"]), json_values, max_size=3)
 
 
-def facts_of(case: Case, **members: Json) -> JobFacts:
-    """Gather the facts of an oracle's case, with members of the job's description replaced."""
+def facts_of(case: Case, written: Written, **members: Json) -> JobFacts:
+    """Gather the facts of an oracle's case and its document, with members of the job's description replaced."""
     measured = case.facts
     tags: Mapping[str, str] | Gap = _gap(case.tags) if isinstance(case.tags, str) else dict(case.tags)
     buckets = measured["source_buckets"]
-    return gather_facts(
+    facts = gather_stated(
         Job.from_description({**json.loads(json.dumps(case.job)), **members}),
         case.now,
+        StatedContents(
+            manifest_rows=_number(measured["manifest_rows"]),
+            rows_without_version=_number(measured["rows_without_version"]),
+            source_buckets=_gap(buckets) if isinstance(buckets, str) else buckets,
+            object_bytes=_number(measured["object_bytes"]),
+        ),
         tags=tags,
         manifest_bytes=_number(measured["manifest_bytes"]),
-        source_buckets=_gap(buckets) if isinstance(buckets, str) else buckets,
-        object_bytes=_number(measured["object_bytes"]),
         approvals=[Approval(who, case.now, "", "") for who in measured["approvals"]],
         requester=_gap(measured["requester"]) if measured["requester"] == "unmeasurable" else measured["requester"],
     )
+    return with_use(facts, written, {name: _amounts(used) for name, used in measured["budgets_used"].items()})
+
+
+def _amounts(used: Mapping[str, int | float]) -> Amounts:
+    return Amounts(
+        **{name: units(Decimal(str(amount))) if name == "cost" else int(amount) for name, amount in used.items()}
+    )
+
+
+def with_use(facts: JobFacts, written: Written, used: Mapping[str, Amounts]) -> JobFacts:
+    """The same facts with so much used of the job's account of each budget of a document."""
+    budgets = written.get("budgets", [])
+    require = [{"budget": budget["name"]} for budget in budgets]
+    uses: dict[str, BudgetUse | Gap] = {}
+    for budget in (
+        compile_policies({"version": 1, "budgets": budgets, "guardrails": [{"name": "-", "require": require}]}).budgets
+        if budgets
+        else ()
+    ):
+        account, (_, end) = account_of(budget, facts), period(budget, facts.now)
+        uses[budget.name] = account if isinstance(account, Gap) else BudgetUse(account, end, used[budget.name])
+    return replace(facts, budgets=uses)
 
 
 def _number(value: int | Unavailable) -> int | Gap:
@@ -167,6 +210,7 @@ def written_with_all_lists(rng: Random, dialect: Dialect = RICH_DIALECT) -> Writ
 def random_statement(rng: Random, written: Written, name: str, *, approving: bool) -> Written:
     """Make one more statement for a document, over the calendars that it has."""
     writer = Writer(rng, RICH_DIALECT, sorted(written.get("calendars", {})))
+    writer.budgets = tuple(budget["name"] for budget in written.get("budgets", ()))
     return writer.statement(name, approving=approving)
 
 
@@ -179,7 +223,7 @@ def random_exception(rng: Random, written: Written, name: str) -> Written:
 
 def random_facts(rng: Random, written: Written) -> JobFacts:
     """Make facts with an eye on the document."""
-    return facts_of(random_case(rng, written))
+    return facts_of(random_case(rng, written), written)
 
 
 def randoms() -> st.SearchStrategy[Random]:

@@ -80,6 +80,10 @@ WITHOUT_LOSS = {
     ("cli/batchgate_cli/authoring/comparison/values.py", "sorted(each, key=str)[:50]"),
     # searched for in a reason
     ("cli/batchgate_cli/operating/held_view.py", "awaiting[:_AWAITING_BEGINS]"),
+    # with how many more there are behind it
+    ("cli/batchgate_cli/authoring/lint/unmeasured.py", "missing[:_NAMED]"),
+    ("cli/batchgate_cli/local/memory_ledger.py", "sorted(found, key=lambda each: each[0])[:at_most]"),  # a page
+    ("cli/batchgate_cli/operating/budgets_view.py", "cents[:2]"),  # with the others behind it, unless they are zeros
     ("cli/batchgate_cli/local/demo_jobs.py", "arguments[:2]"),  # the command of the AWS CLI, without its options
 }
 

@@ -66,14 +66,14 @@ def decision(at_most: int = 9, on_violation: str = "hold", **changes: Any) -> De
     return evaluate_job(compile_policies(document), facts)
 
 
-def request(direction: RequestedAction = APPROVE) -> UpdateRequest:
+def request(requested_action: RequestedAction = APPROVE) -> UpdateRequest:
     """The update that the policies ask for."""
-    return update_by_policy(decision(), direction, job(), now=NOW, breaker=BREAKER)
+    return update_by_policy(decision(), requested_action, job(), now=NOW, breaker=BREAKER)
 
 
-def claimed(state: State | None = None, direction: RequestedAction = APPROVE) -> State:
+def claimed(state: State | None = None, requested_action: RequestedAction = APPROVE) -> State:
     """A claim as the ledger has it."""
-    made = claim(state, request(direction), job(), claim_id="5f3a91c2", lease_until=NOW + timedelta(minutes=1))
+    made = claim(state, request(requested_action), job(), claim_id="5f3a91c2", lease_until=NOW + timedelta(minutes=1))
     return replace(made.state, rev=made.state.rev + 1)
 
 
@@ -138,7 +138,7 @@ def test_a_claim_is_its_owner_s_while_nothing_but_approvals_was_written() -> Non
         "phase": Phase.HELD,
         "attempt": claim.attempt + 1,
         "claim_id": "0badcafe",
-        "direction": CANCEL,
+        "requested_action": CANCEL,
         "maybe_sent": True,
         "lease_until": NOW,
         "missing_since": NOW,
@@ -158,7 +158,7 @@ def test_a_withdrawn_claim_that_was_approved_meanwhile_is_due_at_once() -> None:
 
 def test_a_hold_that_waits_for_other_approvals_than_before_is_news() -> None:
     """An approval that is not enough is in the history."""
-    before = replace(held(), awaiting="2 of 3 approvals, 1 more")
+    before = replace(held(), awaiting="2 of 3 approvals, 1 more needed")
     made = hold(before, decision(at_most=3), job(), now=NOW, held=NOT_COUNTING, review_again_after=AGAIN)
     assert made.is_news
     assert made.state.awaiting == made.review.awaiting != before.awaiting
@@ -206,7 +206,7 @@ def test_a_hold_that_repeats_the_one_before_is_no_news() -> None:
 def test_a_hold_after_a_claim_keeps_that_it_may_have_been_sent() -> None:
     """With whose decision that was: S3 may still apply it."""
     kept = held(replace(claimed(), decided_by="arn:aws:iam::111122223333:user/kim"))
-    assert (kept.maybe_sent, kept.direction, kept.claim_id) == (True, APPROVE, "5f3a91c2")
+    assert (kept.maybe_sent, kept.requested_action, kept.claim_id) == (True, APPROVE, "5f3a91c2")
     assert kept.decided_by == "arn:aws:iam::111122223333:user/kim"
     assert not held().maybe_sent
 
@@ -217,7 +217,7 @@ def test_a_hold_after_a_claim_keeps_that_it_may_have_been_sent() -> None:
 def test_a_claim_says_what_is_tried_until_when_and_in_which_words() -> None:
     """Due when its lease is over; the reason on the job carries the claim."""
     made = claimed()
-    assert (made.phase, made.direction, made.attempt, made.maybe_sent) == (Phase.CLAIMED, APPROVE, 1, False)
+    assert (made.phase, made.requested_action, made.attempt, made.maybe_sent) == (Phase.CLAIMED, APPROVE, 1, False)
     assert made.due_at == made.lease_until == NOW + timedelta(minutes=1)
     assert "claim 5f3a91c2]" in made.reason
 
@@ -259,7 +259,7 @@ def test_a_withdrawn_claim_is_a_hold_that_forgets_its_action_unless_an_earlier_o
         now=NOW,
         review_again_after=AGAIN,
     )
-    assert (made.state.phase, made.state.direction) == (Phase.HELD, APPROVE if maybe_sent else None)
+    assert (made.state.phase, made.state.requested_action) == (Phase.HELD, APPROVE if maybe_sent else None)
     assert (made.state.known_at, made.state.owes_chance, made.state.evaluated) == (None, True, "")
     assert made.review.action is Action.HELD
     assert made.review.id == f"{REF.job_id}.{made.state.rev + 1}"
@@ -286,18 +286,18 @@ def test_a_claim_that_is_left_to_its_lease_is_reported_as_it_stands() -> None:
 # --- Ends ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("on_job", [None, "looked at it myself"])
 def test_an_applied_end_has_the_reason_on_the_job_or_else_the_claim_s(
-    direction: RequestedAction, on_job: str | None
+    requested_action: RequestedAction, on_job: str | None
 ) -> None:
     """And whose decision it was."""
-    before = claimed(direction=direction)
-    made = settle(before, Settle(Outcome.APPLIED, direction), request().review, now=NOW, reason_on_job=on_job)
+    before = claimed(requested_action=requested_action)
+    made = settle(before, Settle(Outcome.APPLIED, requested_action), request().review, now=NOW, reason_on_job=on_job)
     assert made.state.reason == (on_job or before.reason)
     assert made.state.decided_by == before.decided_by
-    assert (made.state.phase, made.state.verdict, made.state.decided_at) == (Phase.SETTLED, str(direction), NOW)
-    assert made.review.action is direction.done
+    assert (made.state.phase, made.state.verdict, made.state.decided_at) == (Phase.SETTLED, str(requested_action), NOW)
+    assert made.review.action is requested_action.done
 
 
 @pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.APPLIED])
@@ -307,7 +307,12 @@ def test_an_end_that_is_not_the_gate_s_names_no_decision_of_the_gate_s(state: St
     state = replace(state, people=("arn:aws:iam::111122223333:user/ana",)) if state else None
     made = settle(state, Settle(outcome), review_of_state(state, job(), NOW), now=NOW, reason_on_job=None)
     assert made.state.people == made.review.people == ()
-    assert (made.state.reason, made.state.decided_by, made.state.direction, made.state.verdict) == ("", "", None, "")
+    assert (made.state.reason, made.state.decided_by, made.state.requested_action, made.state.verdict) == (
+        "",
+        "",
+        None,
+        "",
+    )
     assert made.state.maybe_sent == (state is not None and state.possibly_sent is not None)
     assert made.review.action.value == outcome.value
     assert made.state.due_at == NOW
@@ -333,10 +338,10 @@ def test_an_announcement_has_the_same_id_each_time_and_then_nothing_is_due() -> 
 
 
 def test_what_became_of_a_settled_job_is_an_action() -> None:
-    """Of an item without its direction, nothing."""
+    """Of an item without its requested action, nothing."""
     end = settle(claimed(), Settle(Outcome.APPLIED, CANCEL), request().review, now=NOW, reason_on_job=None).state
     assert settled_action(end) is Action.CANCELLED
-    assert settled_action(replace(end, direction=None)) is Action.NOTHING
+    assert settled_action(replace(end, requested_action=None)) is Action.NOTHING
     assert settled_action(held()) is Action.NOTHING
 
 
@@ -345,7 +350,7 @@ def test_what_became_of_a_settled_job_is_an_action() -> None:
 
 def test_a_running_job_is_due_when_a_cancellation_can_no_longer_arrive() -> None:
     """A signature's life after the lease."""
-    state = claimed(direction=CANCEL)
+    state = claimed(requested_action=CANCEL)
     assert state.lease_until is not None
     assert review_later(state, NOW).due_at == state.lease_until + SIGNATURE_LIVES
 

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
 
@@ -14,12 +15,16 @@ from msgspec.structs import replace
 from batchgate.errors import JobDescriptionError, Place, PolicyError, Problem
 from batchgate.jobs.model import Job, JobStatus, Json
 from batchgate.policy import calendars, suggestions
+from batchgate.policy.amounts import Amounts
 from batchgate.policy.approvals import Approval
+from batchgate.policy.costs import units
 from batchgate.policy.moments import parse_duration, parse_moment
+from batchgate.policy.validation.kinds import is_money
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.case_members import Mistake, case_shapes, mistakes
 from batchgate_cli.authoring.policy_file import DocumentPath, Plain
+from batchgate_cli.authoring.stated_facts import StatedContents
 
 V = TypeVar("V")
 
@@ -27,11 +32,24 @@ Verdicts = Literal["approve", "hold", "cancel", "wait"]
 
 
 class CaseFacts(Struct, frozen=True):
-    """What the gate would read from the manifest."""
+    """What the gate would read from the manifest, and in the ledger.
+
+    Attributes:
+        budgets: How much is used of the job's account of each budget; nothing of those that are not there.
+    """
 
     manifest_bytes: int | UnsetType = UNSET
+    manifest_rows: int | UnsetType = UNSET
+    rows_without_version: int | UnsetType = UNSET
     source_buckets: tuple[str, ...] | UnsetType = UNSET
     object_bytes: int | UnsetType = UNSET
+    budgets: Mapping[str, Amounts] = {}
+
+    @property
+    def contents(self) -> StatedContents:
+        """What is stated of the manifest's rows."""
+        names = StatedContents.__struct_fields__
+        return StatedContents(**{name: value for name in names if (value := getattr(self, name)) is not UNSET})
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -106,6 +124,26 @@ def read_case_file(file: Path) -> ReadCaseFile:
     )
 
 
+def read_facts(file: Path) -> CaseFacts:
+    """Read a file of facts, YAML or JSON, as a case states them.
+
+    Raises:
+        PolicyError: The file has problems; all of them, in the order of the lines.
+        OSError: It can't be read.
+    """
+    plain = policy_file.read_yaml(policy_file.read_file(file), str(file))
+    reader = _Reader(plain, file, list(plain.problems))
+    if isinstance(plain.data, dict) and not _OF_OTHER_FILES.isdisjoint(plain.data):
+        keys = ", ".join(_FACTS_KEYS)
+        got = f"expected a file of facts: a mapping with {keys}; got {_show(plain.data)}"
+        reader.wrong((), f"{got}; write what a test case has below facts")
+        raise PolicyError(reader.problems)
+    facts = CaseFacts() if plain.unreadable else reader.facts(plain.data, ())
+    if reader.problems:
+        raise PolicyError(sorted(reader.problems, key=lambda problem: problem.place or Place(str(file), 1, 1)))
+    return facts
+
+
 def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
     """Read a file of cases that must have no problems.
 
@@ -125,6 +163,8 @@ _FILE_KEYS = ("policy", "cases")
 _CASE_KEYS = Case.__struct_fields__
 _CASE_REQUIRES = ("name", "job", "at", "expect")
 _FACTS_KEYS = CaseFacts.__struct_fields__
+_OF_OTHER_FILES = frozenset({"version", "policy", "cases", "facts"})
+_AMOUNTS = Amounts.__struct_fields__
 _APPROVAL_KEYS = ("who", "at", "reason")
 _SOME_CALLER = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"
 _JOB_KEYS = (
@@ -264,7 +304,7 @@ class _Reader:
             job=job or Job.from_description(_defaults({}, at)),
             tags=self.tags(mapping, path),
             at=at,
-            facts=self.facts(mapping, path),
+            facts=self.facts(mapping.get("facts", {}), (*path, "facts")),
             approvals=self.approvals(mapping, path, at),
             requester=self.caller(mapping, "requester", path, UNSET),
             expect=self.choice(mapping, "expect", path, get_args(Verdicts), "hold"),
@@ -284,17 +324,44 @@ class _Reader:
             return {}
         return {key: self.text(value, key, path, "") for key in value}
 
-    def facts(self, mapping: _Keys, path: DocumentPath) -> CaseFacts:
-        value, path = mapping.get("facts", {}), (*path, "facts")
+    def facts(self, value: Plain, path: DocumentPath) -> CaseFacts:
         if not isinstance(value, dict):
             self.wrong(path, f"expected a mapping with {', '.join(_FACTS_KEYS)}, got {_show(value)}")
             return CaseFacts()
         self.keys(value, _FACTS_KEYS, path)
         return CaseFacts(
             manifest_bytes=self.count(value, "manifest_bytes", path, UNSET),
+            manifest_rows=self.count(value, "manifest_rows", path, UNSET),
+            rows_without_version=self.count(value, "rows_without_version", path, UNSET),
             source_buckets=self.texts(value, "source_buckets", path, what="a list of bucket names"),
             object_bytes=self.count(value, "object_bytes", path, UNSET),
+            budgets=self.budgets(value, path),
         )
+
+    def budgets(self, mapping: _Keys, path: DocumentPath) -> Mapping[str, Amounts]:
+        """How much is used of each budget."""
+        value, path = mapping.get("budgets", {}), (*path, "budgets")
+        if not isinstance(value, dict):
+            self.wrong(path, f"expected a mapping such as {{team-month: {{jobs: 290}}}}, got {_show(value)}")
+            return {}
+        return {name: self.amounts(value, name, path) for name in value}
+
+    def amounts(self, mapping: _Keys, name: str, path: DocumentPath) -> Amounts:
+        value, path = mapping[name], (*path, name)
+        if not isinstance(value, dict):
+            self.wrong(path, f"expected a mapping with {', '.join(_AMOUNTS)}, got {_show(value)}")
+            return Amounts()
+        self.keys(value, _AMOUNTS, path)
+        jobs, objects, object_bytes = (self.count(value, key, path, 0) for key in _AMOUNTS if key != "cost")
+        return Amounts(jobs, objects, object_bytes, self.money(value, "cost", path))
+
+    def money(self, mapping: _Keys, key: str, path: DocumentPath) -> int:
+        """US dollars in units; 0 where nothing is written."""
+        value = mapping.get(key, 0)
+        if isinstance(value, int | float) and not isinstance(value, bool) and is_money(value):
+            return units(Decimal(str(value)))
+        self.wrong((*path, key), f"expected US dollars with up to four decimals, such as 12.50, got {_show(value)}")
+        return 0
 
     def approvals(self, mapping: _Keys, path: DocumentPath, at: datetime) -> tuple[Approval, ...]:
         listed, path = mapping.get("approvals", []), (*path, "approvals")

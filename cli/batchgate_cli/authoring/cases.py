@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from batchgate.errors import Place, PolicyError, Problem
 from batchgate.gate.protocol import Step, next_step
 from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy import suggestions
+from batchgate.policy.budgets import Amounts
 from batchgate.policy.compile import compile_document
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.evaluate import Decision, Rule, Vote, evaluate_job
-from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap, Result
 from batchgate.policy.reason import status_update_reason
 from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
@@ -25,6 +27,7 @@ from batchgate_cli.authoring.case_file import Case, CaseFile, read_case_file, re
 from batchgate_cli.authoring.coverage import Part, SetCoverage
 from batchgate_cli.authoring.lint.operation_names import what_to_write
 from batchgate_cli.authoring.policy_file import DocumentPath
+from batchgate_cli.authoring.stated_facts import gather_stated, with_used
 
 __all__ = ["Case", "CaseFile", "Coverage", "Failure", "Outcome", "Tried", "load_cases", "read_cases", "run", "run_file"]
 
@@ -73,7 +76,7 @@ class Tried:
 class Coverage:
     """What the cases exercised of each policy set, by the set's paths."""
 
-    sets: dict[tuple[Path, ...], SetCoverage] = field(default_factory=dict)
+    sets: dict[tuple[str, ...], SetCoverage] = field(default_factory=dict)
 
     def of(self, file: Path, policy: str | tuple[str, ...]) -> SetCoverage:
         """The coverage of the set that a file of cases tries, which `policy` names.
@@ -83,7 +86,7 @@ class Coverage:
             OSError: A file can't be read.
         """
         named = (policy,) if isinstance(policy, str) else policy
-        paths = tuple((file.parent / name).resolve() for name in named)
+        paths = tuple(os.path.realpath(file.parent / name) for name in named)
         if paths not in self.sets:
             loaded = policy_file.load([_shortest(file.parent / name) for name in named])
             enforced = compile_document(replace(loaded.document, mode="enforce"))
@@ -147,7 +150,7 @@ def run(tried: Tried) -> Iterator[Outcome]:
             (
                 *_warnings(case, tried, ("cases", number, "job")),
                 *_warnings_on_status(case, tried, ("cases", number, "job")),
-                *_warnings_on_facts(case, tried, ("cases", number, "facts")),
+                *_warnings_on_budgets(case, tried, ("cases", number, "facts", "budgets")),
             ),
         )
 
@@ -157,19 +160,16 @@ _NO_REQUESTER: Final = Gap(Result.UNMEASURABLE, "the case has none")
 
 def _decide(case: Case, policies: PolicySet) -> Decision:
     facts = case.facts
-    return evaluate_job(
-        policies,
-        gather_facts(
-            case.job,
-            case.at,
-            tags=Gap(Result.UNMEASURABLE, "as the case says") if isinstance(case.tags, str) else case.tags,
-            manifest_bytes=facts.manifest_bytes if facts.manifest_bytes is not UNSET else NOT_READ,
-            source_buckets=frozenset(facts.source_buckets) if facts.source_buckets is not UNSET else NOT_READ,
-            object_bytes=facts.object_bytes if facts.object_bytes is not UNSET else NOT_READ,
-            approvals=case.approvals,
-            requester=case.requester if case.requester is not UNSET else _NO_REQUESTER,
-        ),
+    gathered = gather_stated(
+        case.job,
+        case.at,
+        facts.contents,
+        tags=Gap(Result.UNMEASURABLE, "as the case says") if isinstance(case.tags, str) else case.tags,
+        manifest_bytes=facts.manifest_bytes if facts.manifest_bytes is not UNSET else NOT_READ,
+        approvals=case.approvals,
+        requester=case.requester if case.requester is not UNSET else _NO_REQUESTER,
     )
+    return evaluate_job(policies, with_used(gathered, policies.budgets, facts.budgets, otherwise=Amounts()))
 
 
 def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
@@ -204,26 +204,15 @@ def _warnings_on_status(case: Case, tried: Tried, job: DocumentPath) -> Iterator
     yield Problem(path, message, tried.places.get(path))
 
 
-def _warnings_on_facts(case: Case, tried: Tried, facts: DocumentPath) -> Iterator[Problem]:
-    """Facts that a case gives, the policies ask for, and the gate does not have of any live job like this."""
-    for name, ask, is_given in (
-        ("object_bytes", "the objects' sizes", case.facts.object_bytes is not UNSET),
-        (
-            "source_buckets",
-            "the buckets of a manifest's rows",
-            case.facts.source_buckets is not UNSET and case.job.manifest_generator is None,
-        ),
-    ):
-        if is_given and tried.policies.asks_for(name):
-            path = (*facts, name)
-            message = (
-                f"this version of the gate does not read {ask}: a live job like this is held where the policies"
-                f" check {name}, whatever this case expects"
-            )
-            yield Problem(path, message, tried.places.get(path))
-
-
-# --- Comparing ----------------------------------------------------------------------------------------
+def _warnings_on_budgets(case: Case, tried: Tried, path: DocumentPath) -> Iterator[Problem]:
+    """Budgets of which a case says how much is used, and that no statement names."""
+    known = [budget.name for budget in tried.policies.budgets]
+    for name in case.facts.budgets:
+        if name not in known:
+            near = suggestions.nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"known: {', '.join(known)}" if known else "they name none"
+            message = f'no statement of the policies names a budget "{shorten(name, 60)}"; {hint}'
+            yield Problem((*path, name), message, tried.places.get((*path, name)))
 
 
 def _failures(case: Case, decision: Decision, coverage: SetCoverage) -> Iterator[Failure]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from batchgate.jobs.manifest_contents import BUCKETS_AT_MOST
+
 
 @dataclass(frozen=True, slots=True)
 class CheckDescription:
@@ -44,24 +46,33 @@ LINTS_OF_ALL_CHECKS = (
     "contradicts-requirement",
     "contradicts-statement",
 )
-"""They compare whole conditions, so they look at every check but `manual_approval`."""
+"""They compare whole conditions, so they look at every check but `manual_approval` and `budget`."""
 
 LINTS_OF_TEXTS = ("regular-expression", "list-name-as-text", "word-as-text")
 """They look at the texts that any check is compared with."""
 
 TEXT = "text"
 RANGE = "a range"
+MONEY_RANGE = "a range of US dollars"
 BUCKETS = "bucket tests"
 NEVER = "never"
 NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
 DESCRIBED = "only DescribeJob, which every review calls"
 PARAMETERS = "tests by path"
+COUNTING = "while the rows are being counted, or S3 has not counted the tasks"
+UNCOUNTED = "the manifest can't be counted exactly, or its number of rows differs from S3's number of tasks"
+MANIFEST_SETTING = (
+    "the setting [`manifest_buckets`](settings.md), which is empty by default, and `manifest_keys` if the manifests are"
+    " encrypted with a customer key. Without them, every job that it governs is held"
+)
 
 FORMS: Mapping[str, str] = MappingProxyType(
     {
         TEXT: "a pattern (`*` and `?`), `{glob: ...}`, a list of them (any), `{list: NAME}`, `{not: ...}` or"
         " `{present: true|false}`",
         RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`",
+        MONEY_RANGE: "`{at_least: N}`, `{at_most: N}`, both (each included), or `{not: ...}`; N has up to four"
+        " decimals",
         BUCKETS: "`any` (at least one bucket), `only` (every bucket), `none`, or several of these, which must all be"
         " met;"
         " each with a bucket name or pattern, `{glob: ...}`, a list (any of them) or `{list: NAME}`; or `{not: ...}`",
@@ -138,20 +149,22 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
         ),
         "manifest": CheckDescription(
             looks_at="The list of objects: `format`, `bucket`, `key` and `version` of the manifest, whether S3"
-            " `generated` it, whether it is `stored`, and its own size in `bytes`. If several keys are given, all"
-            " must be met.",
+            " `generated` it, whether it is `stored`, its own size in `bytes`, and the numbers of its `rows` and of its"
+            " `rows_without_version`. If several keys are given, all must be met.",
             source="DescribeJob, Manifest, ManifestGenerator and GeneratedManifestDescriptor; for `bytes` HeadObject"
-            " of the object whose ETag and version the job names",
-            takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`: a"
-            " range; or `not` around them together",
+            " of the object whose ETag and version the job names; for `rows` and `rows_without_version` its rows",
+            takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`,"
+            " `rows`, `rows_without_version`: a range; or `not` around them together",
             absent="S3 describes the manifest without that member: `version` if the job names none",
-            unknown="`bucket`, `key`, `version`, `bytes`, and `format` if S3 does not report it: before Suspended,"
-            " while a manifest that will be stored is not generated yet",
+            unknown="all keys but `generated` and `stored`, and `format` only if S3 does not report it: before"
+            " Suspended, while a manifest that will be stored is not generated yet; `rows` and `rows_without_version`"
+            " also while the rows are being counted, or S3 has not counted the tasks",
             unmeasurable="the same keys if no manifest is stored; all keys if S3 reports both a manifest and a"
             " generator; `bucket`, `key` and `bytes` if the manifest is not in a general-purpose bucket"
-            f" ({NO_BUCKET}); `key` if the ARN has none; `bytes` also if the object can't be read or has been"
-            " replaced",
-            example='manifest: {stored: true, bucket: "manifests-${account}-${region}"}',
+            f" ({NO_BUCKET}); `key` if the ARN has none; `bytes`, `rows` and `rows_without_version` also if the object"
+            " can't be read or has been replaced, and the last two if the number of rows differs from S3's number of"
+            " tasks",
+            example='manifest:\n  bucket: "manifests-${account}-${region}"\n  rows_without_version: {at_most: 0}',
             lints=(
                 "impossible-value",
                 "empty-range",
@@ -162,9 +175,9 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             ),
             remark="A manifest that the requester supplied is `stored`. For a generated one `stored` is the"
             " generator's EnableManifestOutput.",
-            needs="for `bytes` the setting [`manifest_buckets`](settings.md), which is empty by default, and"
-            " `manifest_keys` if the manifests are encrypted with a customer key. Without them, every job that"
-            " `bytes` governs is held. The other keys need only DescribeJob",
+            needs="for `bytes`, `rows` and `rows_without_version` the setting [`manifest_buckets`](settings.md), which"
+            " is empty by default, and `manifest_keys` if the manifests are encrypted with a customer key. Without"
+            " them, every job that these keys govern is held. The other keys need only DescribeJob",
         ),
         "manifest_generator": CheckDescription(
             looks_at="Members of the generator that lists the objects, each by a dotted path. If several paths"
@@ -185,31 +198,48 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             needs=DESCRIBED,
         ),
         "object_bytes": CheckDescription(
-            looks_at="The total size of the objects, in bytes.",
-            source="the manifest's rows, if they contain sizes (those of inventory reports do)",
+            looks_at="The sum of the objects' sizes, in bytes.",
+            source="the manifest's rows, if every row has its object's size (an inventory report with Size)",
             takes=RANGE,
             absent=NEVER,
-            unknown=NEVER,
-            unmeasurable="the manifest can't be read, or its rows contain no sizes",
+            unknown=COUNTING,
+            unmeasurable=f"a row has no size, as in every CSV manifest; {UNCOUNTED}",
             example="object_bytes: {at_most: 10_000_000_000}",
-            lints=("empty-range", "unreadable-manifest-holds", "not-measured-yet"),
-            needs="the rows of manifests, which this version does not read: **every job that it governs is held**",
+            lints=("empty-range", "unreadable-manifest-holds", "setting-off", "sizes-written-by-requester"),
+            needs=MANIFEST_SETTING,
         ),
         "source_buckets": CheckDescription(
             looks_at="Every bucket that the job reads or changes.",
             source="the generator's SourceBucket, or the Bucket column of the manifest's rows",
             takes=BUCKETS,
             absent=NEVER,
-            unknown=NEVER,
-            unmeasurable="S3 does not generate the manifest from one bucket, and the manifest can't be read; S3 reports"
-            " both a manifest and a generator; a bucket is not a general-purpose bucket"
-            f" ({NO_BUCKET}), unless another bucket already decides the check",
+            unknown=COUNTING,
+            unmeasurable=f"S3 does not generate the manifest from one bucket, and {UNCOUNTED}; the rows name more than"
+            f" {BUCKETS_AT_MOST} different buckets; S3 reports both a manifest and a generator; a bucket is not a"
+            f" general-purpose bucket ({NO_BUCKET}), unless another bucket already decides the check",
             example="source_buckets: {only: [lake-prod, archive]}",
-            lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "not-measured-yet"),
+            lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "setting-off"),
             remark="The bucket in which the manifest is stored is not counted: it does not show which buckets the rows"
             " name.",
-            needs="a manifest that S3 generates from one bucket. This version does not read the rows of manifests:"
-            " **every other job that it governs is held**",
+            needs=f"nothing for a manifest that S3 generates from one bucket; for every other {MANIFEST_SETTING}",
+        ),
+        "cost": CheckDescription(
+            looks_at="What the job costs, estimated in US dollars: the job, its objects, its requests (one for each"
+            " object) and, where the operation is priced by size, its bytes.",
+            source="the document's `prices`; DescribeJob, ProgressSummary.TotalNumberOfTasks; for bytes the manifest's"
+            " rows",
+            takes=MONEY_RANGE,
+            absent=NEVER,
+            unknown="before Suspended, as long as S3 reports 0 tasks or no value; for an operation priced by size also"
+            " while the rows are being counted",
+            unmeasurable="`prices` has no `job`, `million_objects` or `million_requests` of the job's operation (write"
+            " 0 for what is free); `total_tasks` is unmeasurable; for an operation priced by size also if"
+            " `object_bytes` is, or if the job has no tier or a tier without a price",
+            example="cost: {at_most: 500}",
+            lints=("empty-range", "missing-price", "setting-off", "sizes-written-by-requester"),
+            needs="[`prices`](#prices); for operations priced by size also what `object_bytes` needs",
+            remark="The estimate does not include retries, discounts, data transfer, early deletion or later storage."
+            " `batchgate policy prices` prints every price to fill in.",
         ),
         "destination_buckets": CheckDescription(
             looks_at="The bucket that a copy goes to. The report's bucket is not counted.",
@@ -360,6 +390,28 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             " also inside `all`; not in `any`, `match`, `unless` or exceptions.",
             needs="people who may call the gate's API, see [operations.md](operations.md): until they approve, every"
             " job that it governs is held",
+        ),
+        "budget": CheckDescription(
+            looks_at="What is used of a budget in this period, in the account in which the job counts, and what the"
+            " job adds.",
+            source="the ledger, in which each approval reserves its amounts",
+            takes="the name of one of the document's `budgets`",
+            absent=NEVER,
+            unknown="S3 has not counted the objects, or an amount that the budget limits is not known yet",
+            unmeasurable="an amount that the budget limits can't be measured, or the job has no value for `each`, even"
+            " if another limit is exceeded",
+            example="budget: team-month",
+            lints=("unused-budget", "budget-of-requesters-tag", "sizes-written-by-requester"),
+            remark="Met if both together stay within every limit of the [budget](#budgets), or reach it exactly. A job"
+            " counts once against each budget that a requirement of a governing statement names. If two jobs fit"
+            " individually but not together, one is approved and the other is held. A job that only a budget holds is"
+            " approved when the next period begins, if it fits then and if that is within the 30 days after which S3"
+            " fails a Suspended job. Jobs that people approve count, too, and are not limited; an amount that is not"
+            " known then counts as zero. In shadow mode nothing counts. Allowed only in `require`, also inside `all`;"
+            " not in `any`, `match`, `unless` or exceptions. `unless` beside it is an error, and no exception lifts a"
+            " requirement that names a budget.",
+            needs="for a limit of `object_bytes` what the check `object_bytes` needs; for a limit of `cost` what `cost`"
+            " needs",
         ),
     }
 )

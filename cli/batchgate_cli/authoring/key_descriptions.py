@@ -35,8 +35,8 @@ _ELEMENTS = (
 )
 
 _STATEMENT = {
-    "name": "Unique among policies, guardrails and exceptions, at most 64 characters. It is written into the reason on"
-    " the job.",
+    "name": "Unique among policies, guardrails, exceptions and budgets, at most 64 characters. It is written into the"
+    " reason on the job.",
     "description": "A text for readers; it does not affect the verdict.",
     "mode": "`shadow`: the statement counts as absent, and the trace shows what it would do. `enforce` does not"
     " override a set in shadow mode.",
@@ -63,6 +63,9 @@ _MANIFEST = {
     "generated": "`true`: S3 generates the manifest. `false`: the requester supplied it.",
     "stored": "Whether the manifest is stored in a bucket. One that the requester supplied is.",
     "bytes": "The size of the manifest object itself, not of the objects it lists.",
+    "rows": "How many rows the manifest has, counted.",
+    "rows_without_version": "How many rows name no version of their object: the VersionId is empty, or there is no such"
+    " column. The text `null` is a version.",
 }
 _BUCKETS = {"any": _ANY_BUCKET, "only": _ONLY_BUCKET, "none": _NO_BUCKET}
 _NAMES = {"list": _TEXT_LIST, "glob": _GLOB}
@@ -76,6 +79,10 @@ _APPROVERS = {
 }
 _TEXT_TERM = {**_NAMES, "present": _PRESENT}
 _RANGE = {"at_least": _AT_LEAST, "at_most": _AT_MOST}
+_MONEY_RANGE = {
+    "at_least": "The lowest cost that is allowed, in US dollars.",
+    "at_most": "The highest cost that is allowed, in US dollars.",
+}
 _ELEMENT_TERM = {**_RANGE, **_TEXT_TERM, "before": _BEFORE, "after": _AFTER, "within": _WITHIN}
 _PARAMETER_TERM = {
     **_ELEMENT_TERM,
@@ -98,6 +105,8 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.TextTerm: {**_TEXT_TERM, "not": _NOT},
         model.PlainRange: _RANGE,
         model.Range: {**_RANGE, "not": _NOT},
+        model.PlainMoneyRange: _MONEY_RANGE,
+        model.MoneyRange: {**_MONEY_RANGE, "not": _NOT},
         model.PlainElementTerm: _ELEMENT_TERM,
         model.ElementTerm: {**_ELEMENT_TERM, "not": _NOT},
         model.PlainParameterTerm: _PARAMETER_TERM,
@@ -134,12 +143,26 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "require": "All of these must be met, or the job is not approved, whatever policies allow.",
         },
         model.Exemption: {
-            "name": "Unique among policies, guardrails and exceptions, at most 64 characters.",
+            "name": "Unique among policies, guardrails, exceptions and budgets, at most 64 characters.",
             "lifts": "Names of policies and guardrails; the exception lifts each of their requirements.",
             "match": "The jobs to which the exception applies: those that meet all of these conditions.",
             "expires": "The last day on which the exception applies, `YYYY-MM-DD`, until its end in `timezone`.",
             "because": "Why the exception exists, for readers: a ticket, a name.",
             "timezone": "The IANA time zone in which the last day ends, such as `Europe/Berlin`. Default: UTC.",
+        },
+        model.EachTag: {"tag": "The tag's key."},
+        model.Budget: {
+            "name": "Unique among budgets, policies, guardrails and exceptions, at most 64 characters. What is used is"
+            " recorded by this name: a budget that is renamed begins anew.",
+            "per": "`day`, `week` (from Monday) or `month`, in the calendar of `timezone`.",
+            "each": "What has an account of its own: `account`, `region`, `role`, `operation`, or each value of a tag,"
+            " as `{tag: team}`. Default: one account for all jobs.",
+            "timezone": "The IANA time zone at whose midnight periods begin, such as `Europe/Berlin`. Default: UTC.",
+            "jobs": "At most this many jobs in a period.",
+            "objects": "At most this many objects in the manifests of a period's jobs.",
+            "object_bytes": "At most this many bytes of objects in a period.",
+            "cost": "At most this many US dollars in a period, as `cost` estimates them by `prices`; up to four"
+            " decimals.",
         },
         model.OpenRow: {
             "days": "Weekdays, by local date. A row has `days` or `dates`.",
@@ -153,6 +176,15 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "timezone": "The IANA time zone of the rows, such as `Europe/Berlin`.",
             "open": "Rows; the calendar is open while any of them is.",
             "closed": "Dates and ranges on which no window starts and the calendar is never open.",
+        },
+        model.Prices: {
+            "job": "For one job.",
+            "million_objects": "For a million objects that S3 Batch Operations processes.",
+            "million_requests": "For a million requests of an operation, by the operation's name. One request is"
+            " counted for each object.",
+            "gibibyte": "For a gibibyte of the objects' own sizes, by the operation's name or, for"
+            " `S3InitiateRestoreObject`, by operation and tier: `S3InitiateRestoreObject.BULK`. An operation that is"
+            " not named here is not priced by size.",
         },
         model.PolicyDocument: {
             "version": "The version of the policy language: 1.",
@@ -171,7 +203,9 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             "approvals": "Whose approvals lift a hold, and what `manual_approval` does not say itself. Default: one"
             " approval of anybody who may call the gate's API.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
+            "prices": "US dollars, with which `cost` and budgets estimate what a job costs. Up to four decimals.",
             "calendars": "Named time windows, used by `window`.",
+            "budgets": f"How much may be approved in a period, used by `budget`; at most {model.BUDGETS_AT_MOST}.",
             "guardrails": "Statements that restrict what they match and never approve.",
             "policies": "Statements that may approve the jobs they match.",
             "exceptions": "Exceptions from requirements, each with an end date and a reason.",

@@ -1,5 +1,6 @@
 """Reads policy files, YAML 1.2, into a policy set with the place (file, line, column) of every value."""
 
+import os
 import re
 import shlex
 import stat
@@ -21,6 +22,7 @@ from batchgate.policy import model
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.compile import compile_document
 from batchgate.policy.compiled import PolicySet
+from batchgate.policy.deployed import EXACT_DIGITS
 from batchgate.policy.validation import find_problems, find_reference_problems, read_document
 from batchgate.text import shorten
 from batchgate_cli.authoring.yaml_messages import in_plain_words
@@ -44,11 +46,11 @@ FOREIGN_AT_MOST = 3
 VALUES_AT_MOST = 100_000
 """Values in a file, with all aliases resolved."""
 
-SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals")
+SETTINGS = ("mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals", "prices")
 """Settings, which only one file of a policy set may contain."""
 
 _NAMED = ("lists", "calendars")
-_LISTED = ("guardrails", "policies", "exceptions")
+_LISTED = ("budgets", "guardrails", "policies", "exceptions")
 _SUFFIXES = (".yaml", ".yml")
 _SILENCE = re.compile(r"#\s*batchgate:\s*allow\((?P<lint>[a-z0-9-]*)\)(?:\s+because\s+(?P<because>\S.*))?")
 
@@ -56,7 +58,7 @@ _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Source: YAML 1.2.2, 5.1, c-printable."""
@@ -309,10 +311,10 @@ def _holds_policies(path: Path) -> bool:
 
 def _reject_duplicates(paths: Sequence[Path]) -> None:
     """Reject a file that is given twice, also through its directory or a link: its statements would be duplicates."""
-    first: dict[Path, Path] = {}
+    first: dict[str, Path] = {}
     problems: list[Problem] = []
     for path in paths:
-        earlier = first.setdefault(path.resolve(), path)
+        earlier = first.setdefault(os.path.realpath(path), path)  # Path.resolve raises for a loop before Python 3.13
         if earlier is not path:
             other = f" (as {earlier})" if str(earlier) != str(path) else ""
             problems.append(Problem((), f"this file is given twice{other}; name it once", Place(str(path), 1, 1)))
@@ -617,7 +619,15 @@ class _NodeReader:
                 return 0
             return int(text.replace("_", ""), 0)
         if _FLOAT.fullmatch(text):
-            return float(re.sub(r"\.(?=[iInN])", "", text))
+            digits = re.sub(r"[eE].*|[^0-9]", "", text).strip("0")
+            if len(digits) > EXACT_DIGITS:
+                self._add_problem(
+                    path,
+                    f"expected at most {EXACT_DIGITS} digits in a number with decimals, got {len(digits)}; put text in"
+                    " quotes",
+                    self._place(node),
+                )
+            return float(re.sub(r"\.(?=[iInN])|_", "", text))
         return text
 
     def _place(self, node: Node) -> Place:

@@ -20,6 +20,7 @@ from batchgate.jobs.request_model import Kind, Shape
 from batchgate.policy import model, parameters
 from batchgate.policy.model import MAX_NESTING, PLACEHOLDERS, TAG_VALUE_AT_MOST
 from batchgate.policy.validation.parameters import ClosedSet, closed_set
+from batchgate.policy.validation.prices import priced_by_size
 from batchgate_cli.authoring.check_descriptions import CHECKS, FORMS
 from batchgate_cli.authoring.key_descriptions import JOINING, KEYS
 from batchgate_cli.authoring.operations import (
@@ -36,6 +37,7 @@ Scalar: TypeAlias = bool | int | str | None
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 
 _UNDERSCORED = r"^\+?[1-9][0-9]*(_[0-9]+)+$"
+_UNDERSCORED_MONEY = rf"^\+?[1-9][0-9]*(_[0-9]+)+(\.[0-9]{{0,{model.MONEY_DECIMALS}}}0*)?$"
 _WANTED_GLOB = "expected classes that are closed, as [0-9], and ${account}, ${region} or ${partition} outside of them"
 _WANTED_NUMBER = "expected a whole number such as 5_000_000"
 _PLACEHOLDER = rf"^([^$]|\$(?!\{{)|\$\{{({'|'.join(PLACEHOLDERS)})\}})*$"
@@ -53,6 +55,10 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {"operation": sorted(KNOWN_OPERATIONS)}
 }
 """What editors offer for a text, by the keys that lead to it; of `_CLOSED` it is all that S3 has."""
 
+_PRICED: Mapping[str, Sequence[str]] = {
+    "million_requests": sorted(KNOWN_OPERATIONS),
+    "gibibyte": sorted(priced_by_size()),
+}
 _ZONES = ("UTC", "America/Los_Angeles", "America/New_York", "Asia/Kolkata", "Asia/Tokyo", "Europe/Berlin")
 
 
@@ -113,8 +119,8 @@ class _Writer:
                 return self.union(types, where)
             case inspect.StructType() as struct:
                 return self.struct(struct, where)
-            case inspect.VarTupleType(item_type=item, min_length=fewest):
-                return {"type": "array", "items": self.of(item, where), **_limits(minItems=fewest)}
+            case inspect.VarTupleType(item_type=item, min_length=fewest, max_length=most):
+                return {"type": "array", "items": self.of(item, where), **_limits(minItems=fewest, maxItems=most)}
             case inspect.DictType(key_type=key, value_type=value, min_length=fewest, max_length=most):
                 keys = self.of(key, where)
                 return {
@@ -128,8 +134,8 @@ class _Writer:
             case inspect.StrType(min_length=fewest, max_length=most, pattern=pattern):
                 limits = _limits(minLength=fewest, maxLength=most, pattern=pattern)
                 return self.pattern(where) if extra == model.PATTERN else {"type": "string", **limits}
-            case inspect.IntType(ge=lowest):
-                return self.number(lowest)
+            case inspect.IntType() | inspect.DecimalType() as number:
+                return self.any_number(number)
             case inspect.BoolType():
                 return {"type": "boolean"}
             case unforeseen:
@@ -160,6 +166,10 @@ class _Writer:
         if where.keys == "tags":
             part["maxLength"] = TAG_VALUE_AT_MOST
         return self.define(f"pattern{_suffix(where)}", lambda: part)
+
+    def any_number(self, kind: inspect.IntType | inspect.DecimalType) -> Part:
+        """A whole number, or an amount of dollars."""
+        return self.number(kind.ge) if isinstance(kind, inspect.IntType) else self.define("us-dollars", _money)
 
     def number(self, lowest: int | None) -> Part:
         """A whole number, also with underscores, which editors read as a text."""
@@ -198,6 +208,8 @@ class _Writer:
         }
         if kind.cls is model.OpenRow:
             return {**part, "oneOf": _one_of("days", "dates"), "dependencies": {"from": ["to"], "to": ["from"]}}
+        if kind.cls is model.Budget:
+            return {**part, "anyOf": _one_of(*model.LIMITS)}
         if not required and kind.cls is not model.PolicyDocument:
             return {**part, "minProperties": 1, **_standing_alone([member.encode_name for member in members])}
         return part
@@ -210,7 +222,10 @@ class _Writer:
         else:
             keys = where.keys if key == "not" else f"{where.keys}.{key}"
             inner = replace(where, denied=where.denied or key == "not", keys=keys)
-        return _described(_narrowed(self.of(member.type, inner), _TEXTS.get((form, key))), KEYS[form][key])
+        part = self.of(member.type, inner)
+        if form is model.Prices and part.get("type") == "object":
+            part = {**part, "title": "prices by operation", "propertyNames": {"enum": list(_PRICED[key])}}
+        return _described(_narrowed(part, _TEXTS.get((form, key))), KEYS[form][key])
 
     def condition(self, kind: inspect.StructType, where: _Where) -> Part:
         """One check or one joining of conditions, and, for a requirement, what follows from its violation."""
@@ -224,7 +239,7 @@ class _Writer:
         consequences: Part = {}
         for member in kind.fields:
             key = member.encode_name
-            if (key in JOINING and where.nesting >= MAX_NESTING) or (key == "manual_approval" and not where.asking):
+            if (key in JOINING and where.nesting >= MAX_NESTING) or (key in _ASKED_FOR and not where.asking):
                 continue
             inner = replace(where, keys=key)
             if key in JOINING:
@@ -247,10 +262,7 @@ class _Writer:
             **part,
             "if": {"propertyNames": {"enum": list(consequences)}},
             "then": {"required": ["operation"], "errorMessage": "expected one check, any or all"},
-            "dependencies": {
-                **_only_one_of(list(questions)),
-                "manual_approval": {"properties": {"on_violation": False}},
-            },
+            "dependencies": _with_denied(_only_one_of(list(questions))),
         }
 
     def check(self, key: str, kind: inspect.Type, where: _Where) -> Part:
@@ -407,6 +419,20 @@ class _Writer:
         return {"anyOf": [*names, denied]}
 
 
+def _money() -> Part:
+    """US dollars, also with underscores; JSON Schema can't count decimals without rounding."""
+    return {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": model.MONEY_AT_MOST},
+            {
+                "type": "string",
+                "pattern": _UNDERSCORED_MONEY,
+                "patternErrorMessage": "expected dollars such as 5_000.25",
+            },
+        ]
+    }
+
+
 # --- the reader's rules -------------------------------------------------------------------------------
 
 
@@ -431,6 +457,16 @@ def _only_one_of(keys: Sequence[str]) -> Part:
         for place, key in enumerate(keys, 1)
     }
 
+
+def _with_denied(by_key: Part) -> Part:
+    """What stands beside each check, without the consequence that it can't have."""
+    return by_key | {
+        key: {"allOf": [by_key[key], {"properties": {denied: False}}]} for key, denied in _ASKED_FOR.items()
+    }
+
+
+_ASKED_FOR: Mapping[str, str] = {"manual_approval": "on_violation", "budget": "unless"}
+"""The checks that stand in `require` only, and what may not stand beside each."""
 
 _ALONE = ("list", "glob", "not", "present")
 
@@ -478,6 +514,7 @@ _TEXTS: Mapping[tuple[type, str], Part] = {
     (model.CalendarForm, "closed"): {"pattern": _DATES, "patternErrorMessage": _WANTED_DATES},
     (model.CalendarForm, "timezone"): _ZONE,
     (model.Exemption, "timezone"): _ZONE,
+    (model.Budget, "timezone"): _ZONE,
     (model.PolicyDocument, "cancel_held_after"): {
         "patternErrorMessage": "expected a duration such as 21d, 5m, 2h or 1d",
         "examples": ["21d"],
@@ -500,6 +537,7 @@ _TITLES: Mapping[type, str] = {
     model.Approvals: "approvals",
     model.Approvers: "approvers",
     model.Buckets: "bucket tests",
+    model.Budget: "budget",
     model.CalendarForm: "calendar",
     model.Condition: "condition",
     model.Exemption: "exception",
@@ -508,6 +546,10 @@ _TITLES: Mapping[type, str] = {
     model.NamesTerm: "named list or glob",
     model.Manifest: "manifest words",
     model.OpenRow: "row",
+    model.MoneyRange: "range of US dollars",
+    model.PlainMoneyRange: "range of US dollars",
+    model.Prices: "prices",
+    model.EachTag: "tag",
     model.ElementTerm: "test",
     model.ParameterTerm: "test",
     model.PlainElementTerm: "test",

@@ -88,7 +88,7 @@ def demo(
         loaded = policy_file.load([path])
         console.print(f"Evaluating by {_relative(path)} (policy version {loaded.policies.version})", soft_wrap=True)
         _run(console, loaded)
-        console.print(_what_next(path, is_own=path.resolve() == _own_policy()), markup=False, soft_wrap=True)
+        console.print(_what_next(path, is_own=path.samefile(_own_policy())), markup=False, soft_wrap=True)
 
 
 def _own_policy() -> Path:

@@ -15,6 +15,7 @@ from batchgate_cli.operating.iam_policies import (
     People,
     compact,
     peoples_policy,
+    pushers_policy,
     service_control_policy,
 )
 from batchgate_cli.operating.options import GateAccessError, ProfileOption, RegionOption
@@ -26,7 +27,7 @@ app = command_group(
 
 
 @app.add(epilog=PLAIN_EXIT_CODES_HELP)
-def scp(
+def scp(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     operators: Annotated[
         list[str] | None,
         option(
@@ -75,6 +76,15 @@ def scp(
             show_default=False,
         ),
     ] = None,
+    pushers: Annotated[
+        list[str] | None,
+        option(
+            "--pusher",
+            metavar="ARN",
+            help="A role that deploys policies by `batchgate policy push`; can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     parameter: Annotated[
         Path | None,
         option(
@@ -109,6 +119,7 @@ def scp(
             cancellers=cancellers or (),
             protect_tags=protect_tags,
             taggers=taggers or (),
+            pushers=pushers or (),
         )
         if not operators:
             click.echo(
@@ -147,10 +158,21 @@ def operators(
         click.echo(json.dumps(peoples_policy(_look_up(profile, region), people), indent=2))
 
 
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
+def pusher(profile: ProfileOption = None, region: RegionOption = None) -> None:
+    """Print the IAM policy that `batchgate policy push` and `policy preview` need.
+
+    It deploys policies to this gate and rolls them back, sees what a viewer sees, lists jobs, and does nothing else.
+    Give it to the role of the pipeline of the repository that owns the policies (setting policy_owner).
+    """
+    with reported_errors():
+        click.echo(json.dumps(pushers_policy(_look_up(profile, region)), indent=2))
+
+
 def _read(parameter: Path) -> DeployedGate:
     try:
         return DeployedGate.decode(parameter.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+    except (UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise GateAccessError(
             f"{parameter}: expected the value of the SSM parameter {GATE_PARAMETER}, as `aws ssm get-parameter --name "
             f"{GATE_PARAMETER} --query Parameter.Value --output text` prints it: {error}"

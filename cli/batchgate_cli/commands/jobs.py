@@ -11,7 +11,15 @@ import click
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.model import Json
 from batchgate_cli.commands import record
-from batchgate_cli.exits import DECIDING_EXIT_CODES_HELP, GATE_EXIT_CODES_HELP, reported_errors, show_error
+from batchgate_cli.exits import (
+    DECIDING_EXIT_CODES_HELP,
+    GATE_EXIT_CODES_HELP,
+    LISTING_EXIT_CODES_HELP,
+    Exit,
+    os_error_in_words,
+    reported_errors,
+    show_error,
+)
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.held_view import Sort
 from batchgate_cli.operating.history_view import GroupBy
@@ -42,7 +50,7 @@ PolicyOption = Annotated[
 JobIdOption = Annotated[str | None, option("--job-id", metavar="JOB", help="The same as JOB.", show_default=False)]
 JobArgument = Annotated[str | None, argument(metavar="[JOB]", help="The job's id, the beginning of it, or its ARN.")]
 JobsArgument = Annotated[
-    list[str] | None, argument(metavar="[JOB]...", help="The jobs' ids, the beginnings of them, or their ARNs.")
+    list[str] | None, argument(metavar="[JOB]...", help="Job ids, unique beginnings of them, or ARNs.")
 ]
 ReasonOption = Annotated[
     str | None,
@@ -90,7 +98,7 @@ SkeletonOption = Annotated[
 # --- held ---------------------------------------------------------------------------------------------
 
 
-@app.add()
+@app.add(epilog=LISTING_EXIT_CODES_HELP)
 def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     api: ApiOptions,
     operation: Annotated[
@@ -123,8 +131,9 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     """List the held jobs by what stands in their way: since when, and how long until S3 fails them.
 
     A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
-    (too many cancellations in a short time), [adoption] (the job is older than the gate), [conflicting update] (an
-    opposite decision may still be taking effect). A gate that is not working is a warning above the list.
+    (too many cancellations in a short time), [adoption] (the job is older than the gate), [budget]
+    (other jobs used it up while this one was reviewed), [conflicting update] (an opposite decision may still be taking
+    effect). A gate that is paused or not working says so above the list.
 
     Where the terminal is narrow, the beginnings of the jobs' ids are shown; all commands take them.
     """
@@ -133,7 +142,8 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         if not each.partition("=")[0] or "=" not in each:
             raise click.BadParameter(f"expected KEY=VALUE, got {each!r}", param_hint="--tag")
     with reported_errors():
-        from batchgate_cli.operating.api_client import find_api
+        from batchgate_cli.operating.api_client import decoded, find_api
+        from batchgate_cli.operating.api_documents import PauseFacts
         from batchgate_cli.operating.aws_output import printer
         from batchgate_cli.operating.held_view import held_lines, in_order
 
@@ -156,17 +166,18 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
                 raw = {each["job_id"]: each for each in answer["jobs"]}
                 rows = [raw[each.job_id] for each in jobs]
                 output.print("held", {**answer, "jobs": rows}, rows)
-                if output.form is not None:
-                    _show_beside(answer)
-                return
-            lines = held_lines(jobs, now, screen_width(), details=details)
+                _show_beside(answer)
+                break
+            pause = decoded(answer["pause"], PauseFacts) if answer["pause"] else None
+            lines = held_lines(jobs, now, screen_width(), details=details, pause=pause)
             if watch is None:
                 _show_beside(answer)
                 for line in lines:
                     print_line(*line)
-                return
+                break
             _show_screen(answer, lines, now)
             _wait(watch)
+    _end_listing(answer)
 
 
 def _held(gate: "GateApi", query: dict[str, Any]) -> "tuple[dict[str, Any], list[OpenJob]]":
@@ -177,7 +188,7 @@ def _held(gate: "GateApi", query: dict[str, Any]) -> "tuple[dict[str, Any], list
     answer: dict[str, Any] = {}
     for page in gate.pages("/jobs", "jobs", **query, limit=_PAGE):
         if not answer:
-            answer = {"warning": page.get("warning"), "jobs": [], "not_listed": []}
+            answer = {"warning": page.get("warning"), "pause": page.get("pause"), "jobs": [], "not_listed": []}
         answer["jobs"] += page["jobs"]
         answer["not_listed"] += page.get("not_listed", [])
     return answer, [decoded(each, OpenJob) for each in answer["jobs"]]
@@ -188,6 +199,12 @@ def _show_beside(answer: dict[str, Any]) -> None:
     show_warning(answer.get("warning"))
     for each in answer.get("not_listed", []):
         show_error(f"not listed: {each.get('error')}")
+
+
+def _end_listing(answer: dict[str, Any]) -> None:
+    """With another exit code where jobs are missing from the list."""
+    if answer["not_listed"]:
+        raise click.exceptions.Exit(Exit.WARNED)
 
 
 def show_warning(warning: str | None) -> None:
@@ -273,7 +290,7 @@ def approve(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Approve held jobs, as they are shown; your identity and reason are recorded.
 
-    The policies say whose approvals count, and how many lift what holds the job. Shows what will be done and asks once.
+    The policies say whose approvals count, and how many are needed. Shows what will be done and asks once.
     A job that changes before you confirm is shown again and asked about again; with --yes its approval is refused.
     """
     _decide(
@@ -313,7 +330,7 @@ def cancel(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 
 
 def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
-    direction: RequestedAction,
+    requested_action: RequestedAction,
     api: ApiOptions,
     jobs: list[str] | None,
     reason: str | None,
@@ -325,9 +342,9 @@ def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
     skeleton: str | None,
 ) -> None:
     if skeleton:
-        _print_skeleton(direction, skeleton)
+        _print_skeleton(requested_action, skeleton)
         return
-    given = _input(cli_input_json, direction)
+    given = _input(cli_input_json, requested_action)
     names = _named_jobs(jobs or [], job_id, from_, only=False, otherwise=given.get("JobId"))
     why = reason if reason is not None else given.get("StatusUpdateReason", "")
     if not why.strip():
@@ -340,7 +357,7 @@ def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
         from batchgate_cli.operating.deciding import Request, decide
 
         output = printer(api)
-        request = Request(direction, why, account_id or given.get("AccountId"), yes, stdin_is_read=from_ == "-")
+        request = Request(requested_action, why, account_id or given.get("AccountId"), yes, stdin_is_read=from_ == "-")
         code = decide(find_api(api), names, request, output, lambda: datetime.now(UTC))
     raise click.exceptions.Exit(code)
 
@@ -362,7 +379,9 @@ def _named_jobs(
         try:
             text = sys.stdin.read() if from_ == "-" else Path(from_).read_text(encoding="utf-8")
             names += listed_jobs(text)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except OSError as error:
+            raise click.BadParameter(os_error_in_words(error), param_hint="--from") from error
+        except (UnicodeDecodeError, csv.Error) as error:
             raise click.BadParameter(f"can't be read: {from_}: {error}", param_hint="--from") from error
         if not names:
             raise click.UsageError("nothing to do: the list has no job")
@@ -380,7 +399,7 @@ _MEMBERS = ("AccountId", "JobId", "RequestedJobStatus", "StatusUpdateReason")
 """Of UpdateJobStatus. *Source*: S3 Control's model."""
 
 
-def _input(text: str | None, direction: RequestedAction) -> dict[str, str]:
+def _input(text: str | None, requested_action: RequestedAction) -> dict[str, str]:
     """What --cli-input-json gives; what is given beside it comes first.
 
     Raises:
@@ -395,23 +414,25 @@ def _input(text: str | None, direction: RequestedAction) -> dict[str, str]:
         if text.startswith("file://"):
             text = Path(text.removeprefix("file://")).read_text(encoding="utf-8")
         given = json.loads(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise click.BadParameter(os_error_in_words(error), param_hint=hint) from error
+    except ValueError as error:
         raise click.BadParameter(f"expected JSON: {error}", param_hint=hint) from error
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise click.BadParameter(f"expected an object of texts with {', '.join(_MEMBERS)}", param_hint=hint)
     unknown = [*given.keys() - {*_MEMBERS}]
     if unknown:
         raise click.BadParameter(f"unknown: {unknown[0]}; expected {', '.join(_MEMBERS)}", param_hint=hint)
-    status = direction.requested_status
+    status = requested_action.requested_status
     if given.get("RequestedJobStatus", status) != status:
         raise click.BadParameter(
-            f"RequestedJobStatus: expected {status} of `{direction}`, got {given['RequestedJobStatus']!r}",
+            f"RequestedJobStatus: expected {status} of `{requested_action}`, got {given['RequestedJobStatus']!r}",
             param_hint=hint,
         )
     return given
 
 
-def _print_skeleton(direction: RequestedAction, kind: str) -> None:
+def _print_skeleton(requested_action: RequestedAction, kind: str) -> None:
     import json
 
     sample: Json
@@ -419,17 +440,17 @@ def _print_skeleton(direction: RequestedAction, kind: str) -> None:
         job: dict[str, Json] = {
             "job_id": "",
             "job_arn": "",
-            "action": str(direction.done),
+            "action": str(requested_action.done),
             "reason": "",
             "exit_code": 0,
             "error": None,
         }
-        sample = {"jobs": [job], "counts": {str(direction.done): 1}}
+        sample = {"jobs": [job], "counts": {str(requested_action.done): 1}}
     else:
         sample = {
             "AccountId": "",
             "JobId": "",
-            "RequestedJobStatus": str(direction.requested_status),
+            "RequestedJobStatus": str(requested_action.requested_status),
             "StatusUpdateReason": "",
         }
     print(json.dumps(sample, indent=4))
@@ -438,7 +459,7 @@ def _print_skeleton(direction: RequestedAction, kind: str) -> None:
 # --- history ------------------------------------------------------------------------------------------
 
 
-@app.add()
+@app.add(epilog=LISTING_EXIT_CODES_HELP)
 def history(
     api: ApiOptions,
     from_: Annotated[
@@ -487,8 +508,9 @@ def history(
                 print_line(*line)
         else:
             output.print("history", {"decisions": rows, "not_listed": not_listed}, rows)
-        if output.is_for_people or output.form is not None:
-            _show_beside({"not_listed": not_listed})
+        answer = {"not_listed": not_listed}
+        _show_beside(answer)
+    _end_listing(answer)
 
 
 app.add("record", epilog=record.EPILOG)(record.record)

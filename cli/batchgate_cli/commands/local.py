@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import tempfile
-import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +83,8 @@ def up(
                     publish(Running(os.getpid(), since, services.url, STACK))
                 console.print(_what_next(services.url, deployed=deploy), markup=False)
                 with contextlib.suppress(KeyboardInterrupt):
-                    threading.Event().wait()
+                    while True:  # Ctrl-C just before a wait without a limit would have no effect
+                        time.sleep(0.5)
     console.print("ended")
 
 
@@ -129,7 +130,7 @@ def _deploy(services: "LocalServices", policies: list[Path], console: "Console")
     """Synthesize, bootstrap and deploy; on a terminal, cdk's last line is shown."""
     from batchgate_cli.local.deployment import STACK, Deployment
 
-    settings = {"policy_files": [str(path.resolve()) for path in policies]} if policies else {}
+    settings = {"policy_files": [os.path.realpath(path) for path in policies]} if policies else {}
     with tempfile.TemporaryDirectory(prefix="batchgate-cdk-") as directory, console.status("") as waiting:
 
         def show(line: str) -> None:

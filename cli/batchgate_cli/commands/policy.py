@@ -4,16 +4,17 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+from msgspec import UnsetType
 
 from batchgate.errors import GateError, JobDescriptionError, PolicyError
-from batchgate.jobs.model import DateSurvives, Json, job_from_printed
+from batchgate.jobs.model import DateSurvives, Job, Json, job_from_printed
 from batchgate.policy.approvals import Approval
-from batchgate.policy.facts import NOT_READ, Gap, Result, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
 from batchgate.policy.moments import parse_moment
-from batchgate_cli.commands import policy_compile, policy_diff, policy_simulate, replay
+from batchgate_cli.commands import policy_compile, policy_diff, policy_preview, policy_push, policy_simulate, replay
 from batchgate_cli.exits import (
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
@@ -23,14 +24,27 @@ from batchgate_cli.exits import (
     reported_errors,
     show_notes,
 )
-from batchgate_cli.groups import argument, command_group, option
+from batchgate_cli.groups import PolicyPaths, argument, command_group, option
 from batchgate_cli.operating.options import AwsOptions
-from batchgate_cli.output import Output, OutputOption, print_line, printable_line
+from batchgate_cli.output import (
+    Output,
+    OutputOption,
+    ReviewOutput,
+    ReviewOutputOption,
+    print_line,
+    printable_line,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batchgate.policy.compiled import PolicySet
+    from batchgate_cli.authoring.case_file import CaseFacts
     from batchgate_cli.authoring.cases import Outcome
+    from batchgate_cli.authoring.coverage import Part
     from batchgate_cli.authoring.lint_file import LocatedFinding
     from batchgate_cli.authoring.policy_file import LoadedPolicy
+    from batchgate_cli.authoring.review_formats import Checked, Remark
 
 app = command_group(
     "Write, check, test and compare policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP
@@ -43,20 +57,11 @@ class InputError(GateError):
     """A file named on the command line is missing or of another kind."""
 
 
-PolicyPaths = Annotated[
-    list[Path],
-    argument(
-        metavar="PATH...",
-        help="Policy files, or directories of them; together they are one policy set.",
-    ),
-]
-
-
 @app.add(epilog=POLICY_EXIT_CODES_HELP)
 def check(
     paths: PolicyPaths,
     strict: Annotated[bool, option("--strict", help="Exit with code 3 if there are findings, too.")] = False,
-    output: OutputOption = Output.TEXT,
+    output: ReviewOutputOption = ReviewOutput.TEXT,
 ) -> None:
     """Validate and lint policy files: report all problems at once, with file, line and what was expected.
 
@@ -73,19 +78,51 @@ def check(
         except PolicyError as error:
             if any(problem.path for problem in error.problems):
                 error.add_note("findings are reported when there are no more problems")
-            if output is Output.TEXT:
+            if output is ReviewOutput.TEXT:
                 raise
+            if output is not ReviewOutput.JSON:
+                _show_review(output, paths, error=error)
+                raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
             result = {"valid": False, "problems": problems_as_json(error), "notes": notes_of(error), "findings": []}
             print(json.dumps(result, indent=2))
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         findings = located_findings(loaded, datetime.now(UTC).date(), _manifest_buckets())
-        if output is Output.JSON:
+        if output is ReviewOutput.JSON:
             print(json.dumps(_checked_as_json(loaded, findings), indent=2))
+        elif output is not ReviewOutput.TEXT:
+            _show_review(output, paths, findings=findings, strict=strict)
         else:
             show_notes(_not_read(loaded))
             _show_checked(loaded, findings)
         if strict and findings:
             raise click.exceptions.Exit(Exit.INVALID_POLICY)
+
+
+def _show_review(
+    output: ReviewOutput,
+    paths: list[Path],
+    *,
+    error: PolicyError | None = None,
+    findings: "Sequence[LocatedFinding]" = (),
+    strict: bool = False,
+) -> None:
+    from batchgate_cli.authoring import review_formats as formats
+
+    remarks = formats.of_problems(error.problems) if error else formats.of_findings(findings, strict=strict)
+    _print_review(output, remarks, formats.checked_files(map(str, paths), remarks))
+
+
+def _print_review(output: ReviewOutput, remarks: "list[Remark]", tests: "list[Checked]") -> None:
+    from batchgate_cli.authoring import review_formats as formats
+
+    match output:
+        case ReviewOutput.SARIF:
+            print(json.dumps(formats.sarif(remarks), indent=2))
+        case ReviewOutput.JUNIT:
+            print(formats.junit(tests))
+        case _:
+            for line in formats.annotations(remarks):
+                print(line)
 
 
 def _manifest_buckets() -> list[str] | None:
@@ -103,6 +140,7 @@ def _counts(loaded: "LoadedPolicy") -> dict[str, int]:
         "policies": len(document.policies or ()),
         "guardrails": len(document.guardrails or ()),
         "exceptions": len(document.exceptions or ()),
+        "budgets": len(document.budgets or ()),
     }
 
 
@@ -140,7 +178,7 @@ def _show_checked(loaded: "LoadedPolicy", findings: "list[LocatedFinding]") -> N
     print_line(f"valid: {summary}; mode {mode}, policy version {version}{listed}")
 
 
-_SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception"}
+_SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exception", "budgets": "budget"}
 
 
 @app.add(epilog=POLICY_EXIT_CODES_HELP)
@@ -158,6 +196,15 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         Path | None,
         option(
             metavar="FILE", help="The job's tags, as `aws s3control get-job-tagging` prints them.", show_default=False
+        ),
+    ] = None,
+    facts: Annotated[
+        Path | None,
+        option(
+            metavar="FILE",
+            help="What the gate would read of the manifest, and how much is used of budgets, as a test case states it"
+            " in facts; with --job-id only budgets. A budget that is not stated holds the job.",
+            show_default=False,
         ),
     ] = None,
     job_id: Annotated[
@@ -213,7 +260,9 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
 ) -> None:
     """Show how the policies decide one job and why: each statement, each requirement, the reason on the job.
 
-    The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed.
+    The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed. If the policies test what
+    is in the manifest of a live job, the whole manifest is read, with your credentials. What a file can't show, the
+    contents of the manifest and what is used of budgets, comes from --facts.
     """
     if (job is None) == (job_id is None):
         got = "neither" if job is None else "both"
@@ -233,29 +282,37 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     from batchgate.policy.reason import status_update_reason
     from batchgate_cli.authoring import policy_file
     from batchgate_cli.authoring.explain_view import INSTEAD_IN_WORDS, done_instead, show_tree
+    from batchgate_cli.authoring.stated_facts import with_used
 
     with reported_errors():
         policies = policy_file.load(paths).policies
-        size: int | Gap = NOT_READ
+        stated = _read_facts(facts, policies, only_budgets=job_id is not None)
+        now = instant or datetime.now(UTC)
+        known: dict[str, Any] = {
+            "approvals": [Approval(who, now, "", digest="") for who in approved_by or ()],
+            "requester": requester or Gap(Result.UNMEASURABLE, "--requester is not given"),
+        }
         if job_id is not None:
             from batchgate_cli.operating.live_job import read_live_job
 
-            snapshot, size = read_live_job(job_id, policies, aws)
-            seen, job_tags = snapshot.job, snapshot.tags
+            snapshot = read_live_job(job_id, policies, aws)
+            seen = snapshot.job
+            asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
+            gathered = gather_facts(
+                seen,
+                now,
+                asks=asks,
+                tags=snapshot.tags,
+                manifest_bytes=snapshot.manifest_bytes,
+                contents=snapshot.contents,
+                **known,
+            )
         else:
-            seen, job_tags = job_from_printed(_read_job(str(job))), _read_tags(tags)
-        asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
-        now = instant or datetime.now(UTC)
-        facts = gather_facts(
-            seen,
-            now,
-            asks=asks,
-            tags=job_tags,
-            manifest_bytes=size,
-            approvals=[Approval(who, now, "", digest="") for who in approved_by or ()],
-            requester=requester or Gap(Result.UNMEASURABLE, "--requester is not given"),
-        )
-        decision = evaluate_job(policies, facts)
+            seen = job_from_printed(_read_job(str(job)))
+            asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
+            gathered = _gather_given(seen, now, stated, asks=asks, tags=_read_tags(tags), **known)
+        not_stated = Gap(Result.UNMEASURABLE, "what is used is not known, see --facts")
+        decision = evaluate_job(policies, with_used(gathered, policies.budgets, stated.budgets, not_stated))
         instead = done_instead(seen, decision, suspended_date_survives)
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
@@ -265,6 +322,43 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             print_line(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}")
         else:
             print_line(f"reason: {status_update_reason(decision)}")
+
+
+def _read_facts(file: Path | None, policies: "PolicySet", *, only_budgets: bool) -> "CaseFacts":
+    from batchgate_cli.authoring.case_file import CaseFacts, read_facts
+
+    stated = CaseFacts() if file is None else read_facts(file)
+    if only_budgets and stated != CaseFacts(budgets=stated.budgets):
+        raise InputError(f"{file}: with --job-id only budgets can be stated: the manifest is read from AWS")
+    named = [budget.name for budget in policies.budgets]
+    known = ", ".join(named) or "none"
+    show_notes(
+        [
+            f"{file}: no statement names the budget {each}; known: {known}"
+            for each in stated.budgets
+            if each not in named
+        ]
+    )
+    return stated
+
+
+def _gather_given(job: Job, now: datetime, stated: "CaseFacts", **known: Any) -> JobFacts:  # noqa: ANN401 - of gather_facts
+    """The facts of a job from a file, with those of its manifest that another file states."""
+    from batchgate_cli.authoring.stated_facts import gather_stated
+
+    size = NOT_READ if isinstance(stated.manifest_bytes, UnsetType) else stated.manifest_bytes
+    return gather_stated(job, now, stated.contents, manifest_bytes=size, **known)
+
+
+@app.add()
+def prices() -> None:
+    """Print every price that `cost` and budgets may need, to fill in, with where AWS publishes each.
+
+    Paste it into a policy file. batchgate has no prices of its own: they differ by Region and contract, and change.
+    """
+    from batchgate_cli.authoring.price_list import price_list
+
+    print(price_list(), end="")
 
 
 DEFAULT_CASES = Path("policies/cases")
@@ -280,19 +374,13 @@ def run_cases(
         bool,
         option("--require-coverage", help="Exit with code 4 if no case exercises a statement or requirement, too."),
     ] = False,
-    output: OutputOption = Output.TEXT,
+    output: ReviewOutputOption = ReviewOutput.TEXT,
 ) -> None:
     """Run test cases against policies: jobs and the verdicts expected of them.
 
     Each file names the policies it tries. A policy set in shadow mode is tried as if enforced.
     """
-    from batchgate_cli.authoring.case_view import (
-        gaps_as_json,
-        outcome_as_json,
-        part_as_json,
-        show_coverage,
-        show_outcome,
-    )
+    from batchgate_cli.authoring.case_view import show_outcome
     from batchgate_cli.authoring.cases import Coverage, load_cases, run
 
     with reported_errors():
@@ -300,34 +388,61 @@ def run_cases(
         try:
             tried = load_cases(_case_files(paths or [DEFAULT_CASES]), coverage)
         except PolicyError as error:
-            if output is Output.TEXT:
+            if output is ReviewOutput.TEXT:
                 raise
-            print(json.dumps({"problems": problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
+            _show_invalid_cases(output, error)
             raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
         outcomes: list[Outcome] = []
         for each in tried:
-            if output is Output.TEXT:
+            if output is ReviewOutput.TEXT:
                 print_line((str(each.file), "bold"))
             for outcome in run(each):
                 outcomes.append(outcome)
-                if output is Output.TEXT:
+                if output is ReviewOutput.TEXT:
                     show_outcome(outcome)
         parts = list(coverage.parts())
-        gaps = [gap for part in parts for gap in gaps_as_json(part)]
         failed = sum(1 for outcome in outcomes if outcome.failures)
-        if output is Output.JSON:
+        _show_tested(output, outcomes, parts, failed, require_coverage=require_coverage)
+        if failed or (require_coverage and any(part.missing for part in parts)):
+            raise click.exceptions.Exit(Exit.CASE_FAILED)
+
+
+def _show_invalid_cases(output: ReviewOutput, error: PolicyError) -> None:
+    from batchgate_cli.authoring import review_formats as formats
+
+    if output is ReviewOutput.JSON:
+        print(json.dumps({"problems": problems_as_json(error), "notes": notes_of(error), "cases": []}, indent=2))
+        return
+    remarks = formats.of_problems(error.problems)
+    _print_review(output, remarks, formats.tested_cases([], remarks))
+
+
+def _show_tested(
+    output: ReviewOutput,
+    outcomes: "Sequence[Outcome]",
+    parts: "Sequence[Part]",
+    failed: int,
+    *,
+    require_coverage: bool,
+) -> None:
+    from batchgate_cli.authoring import review_formats as formats
+    from batchgate_cli.authoring.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage
+
+    match output:
+        case ReviewOutput.TEXT:
+            show_coverage(parts)
+            print_line(f"{len(outcomes) - failed} passed, {failed} failed")
+        case ReviewOutput.JSON:
             result = {
                 "problems": [],
                 "cases": [outcome_as_json(outcome) for outcome in outcomes],
                 "coverage": [part_as_json(part) for part in parts],
-                "unexercised": gaps,
+                "unexercised": [gap for part in parts for gap in gaps_as_json(part)],
             }
             print(json.dumps(result, indent=2))
-        else:
-            show_coverage(parts)
-            print_line(f"{len(outcomes) - failed} passed, {failed} failed")
-        if failed or (require_coverage and gaps):
-            raise click.exceptions.Exit(Exit.CASE_FAILED)
+        case _:
+            found = [*formats.of_outcomes(outcomes), *formats.of_coverage(parts, required=require_coverage)]
+            _print_review(output, found, formats.tested_cases(outcomes, found))
 
 
 def _case_files(paths: list[Path]) -> list[Path]:
@@ -345,9 +460,6 @@ def _case_files(paths: list[Path]) -> list[Path]:
 def _beside(path: Path) -> str:
     cases = path / "cases"
     return f"; name {cases}" if cases.is_dir() else ""
-
-
-app.add("replay", epilog=replay.EPILOG)(replay.replay)
 
 
 @app.add()
@@ -440,3 +552,5 @@ app.add(epilog=POLICY_EXIT_CODES_HELP)(policy_simulate.simulate)
 app.add("compile", epilog=POLICY_EXIT_CODES_HELP)(policy_compile.compile_)
 app.add(epilog=policy_diff.EXIT_CODES_HELP)(policy_diff.diff)
 app.add("replay", epilog=replay.EPILOG)(replay.replay)
+app.add(epilog=policy_preview.EPILOG)(policy_preview.preview)
+app.add(epilog=policy_push.EPILOG)(policy_push.push)

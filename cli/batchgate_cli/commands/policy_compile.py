@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 from batchgate_cli.exits import reported_errors, show_notes
-from batchgate_cli.groups import argument, option
+from batchgate_cli.groups import PolicyPaths, option
 
 
 def compile_(
-    paths: Annotated[
-        list[Path],
-        argument(metavar="PATH...", help="Policy files, or directories of them; together they are one policy set."),
-    ],
+    paths: PolicyPaths,
     to: Annotated[
         Path | None,
         option(metavar="FILE", help="Write the document to this file instead of standard output.", show_default=False),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from batchgate.jobs.model import Json
 from batchgate_cli.commands.policy_simulate import parse_from
 from batchgate_cli.exits import Exit, reported_errors, show_notes
 from batchgate_cli.groups import argument, option
@@ -136,6 +137,12 @@ def _written(change: "Change", folder: Path, sets: list[Path]) -> list[str]:
         tags.write_text(json.dumps({"Tags": tags_as_printed(example)}, indent=2) + "\n", encoding="utf-8")
         command += f" --tags {tags}"
     command += f" --at {example.at.isoformat().replace('+00:00', 'Z')}"
-    if example.facts:
-        return [f"wrote {job}; explain can't be given what was read beside it: {', '.join(example.facts)}"]
+    decisions = [decision for decision in (change.old, change.new) if decision is not None]
+    budgets: dict[str, Json] = {each.name: {} for decision in decisions for each in decision.policies.budgets}
+    budgets |= example.used_as_written
+    stated = {**example.facts, **({"budgets": budgets} if budgets else {})}
+    if stated:
+        facts = folder / f"{name}.facts.json"
+        facts.write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
+        command += f" --facts {facts}"
     return [f"batchgate policy explain {each} {command}" for each in sets]

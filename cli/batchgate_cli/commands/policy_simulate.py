@@ -8,17 +8,14 @@ from typing import Annotated
 import click
 
 from batchgate_cli.exits import reported_errors, show_notes
-from batchgate_cli.groups import argument, option
+from batchgate_cli.groups import PolicyPaths, option
 from batchgate_cli.output import Output, OutputOption, print_line
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9900
 
 
 def simulate(
-    paths: Annotated[
-        list[Path],
-        argument(metavar="PATH...", help="Policy files, or directories of them; together they are one policy set."),
-    ],
+    paths: PolicyPaths,
     from_: Annotated[
         str | None,
         option(

@@ -11,7 +11,7 @@ import click
 
 from batchgate.jobs.model import DateSurvives
 from batchgate_cli.exits import Exit, reported_errors, show_notes
-from batchgate_cli.groups import argument, option
+from batchgate_cli.groups import PolicyPaths, option
 from batchgate_cli.operating.options import AwsOptions, GateOptions
 from batchgate_cli.output import Output, OutputOption
 
@@ -31,10 +31,7 @@ class FailOn(StrEnum):
 
 
 def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
-    paths: Annotated[
-        list[Path],
-        argument(metavar="PATH...", help="Policy files, or directories of them; together they are one policy set."),
-    ],
+    paths: PolicyPaths,
     jobs: Annotated[
         Path | None,
         option(
@@ -65,8 +62,8 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         FailOn | None,
         option(
             metavar="WORD",
-            help="Exit with code 4 if the set changes any decision (change), or would approve (approve) or cancel"
-            " (cancel) a job that was not.",
+            help="Exit with code 8 if the set changes any decision or its time (change), or would approve (approve) or"
+            " cancel (cancel) a job that was not approved or cancelled.",
         ),
     ] = None,
     days: Annotated[int, option(metavar="NUMBER", help="With --ledger: how many days back to read settled jobs.")] = 90,
@@ -83,7 +80,7 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     endpoint_url: Annotated[str | None, option(metavar="URL", help="With --live: S3 Control's endpoint.")] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show what policies would have done with jobs of the past, and which of them they would decide otherwise.
+    """Show what policies would have done with jobs of the past, and which of them they would decide differently.
 
     Each job is evaluated at the instant at which it began to wait, and followed over its hold by the gate's own
     functions: until its window opens, its grace or its hold ends, or S3 fails it. The result is compared with what
@@ -116,16 +113,27 @@ def replay(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             found = _of_s3(aws, calls_per_second, suspended_date_survives, now)
         result = replaying.replay(found, loaded, other, source)
         show_notes([f"not replayed: {each}" for each in unread])
+        # Before anything is printed, of which a pager may take the beginning only.
+        failure = _write_report(result, html, now) if html is not None else None
         if output is Output.JSON:
             print(json.dumps(as_json(result), indent=2))
         else:
             show(result)
-        if html is not None:
-            from batchgate_cli.replay.report import page
-
-            html.write_text(page(result, now), encoding="utf-8")
-        if fail_on is not None and _fails(result, fail_on):
+        if failure is not None:
+            raise failure
+        if fail_on is not None and fails(result, fail_on):
             raise click.exceptions.Exit(Exit.CHECK_FAILED)
+
+
+def _write_report(result: "Replay", html: Path, now: datetime) -> OSError | None:
+    """Write it; or why it could not be written, which costs nobody the answer."""
+    from batchgate_cli.replay.report import page
+
+    try:
+        html.write_text(page(result, now), encoding="utf-8")
+    except OSError as error:
+        return error
+    return None
 
 
 def _of_ledger(options: GateOptions, back: timedelta, now: datetime, unread: list[str]) -> "Iterator[PastJob]":
@@ -146,13 +154,13 @@ def _of_s3(options: AwsOptions, pace: float, survives: DateSurvives, now: dateti
     return recorded_jobs(recorded, survives, now)
 
 
-def _fails(result: "Replay", fail_on: FailOn) -> bool:
+def fails(result: "Replay", fail_on: FailOn) -> bool:
     """Whether a decision of the kind is among the changes; one at another time only is none to approve or cancel."""
     from batchgate_cli.replay.comparison import Change
     from batchgate_cli.replay.course import End
 
     if fail_on is FailOn.CHANGE:
         return bool(result.changed)
-    end = End.APPROVED if fail_on is FailOn.APPROVE else End.CANCELLED
+    ends = (End.APPROVED,) if fail_on is FailOn.APPROVE else (End.CANCELLED, End.EXPIRED)
     others = (Change.OTHERWISE, Change.WITHOUT_PEOPLE)
-    return any(row.change in others and row.after.end is end for row in result.changed)
+    return any(row.change in others and row.after.end in ends for row in result.changed)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
+from batchgate.gate.manifest_reading import read_here
 from batchgate.gate.ports import CircuitBreaker, Ports, Review
 from batchgate.gate.review import review_job
 from batchgate.jobs.events import parse_job_event
+from batchgate.jobs.manifest_contents import ManifestContents
 from batchgate.jobs.model import Job
 from batchgate.policy.compiled import PolicySet
-from batchgate.policy.facts import Gap, Result, manifest_place
+from batchgate.policy.facts import Gap, named_manifest
 from batchgate_cli.local.memory_ledger import MemoryLedger
+from batchgate_cli.local.memory_manifests import MemoryManifestReader
 from batchgate_cli.local.services import CONTROL_URL, PASSING, REGION, environment, session
 from s3batch_emulator import Delays, Emulator, MemoryObjects, RealClock, application, over_http, running_server
 from s3batch_emulator.events import Event
@@ -110,8 +113,9 @@ class DemoGate:
 
     def size(self, job: Job) -> int | Gap:
         """The size of a job's manifest in bytes."""
-        place = manifest_place(job)
-        if isinstance(place, Gap):
-            return place
-        sizes = [each.size for each in self.s3.objects.listing(place.bucket) if each.key == place.key]
-        return sizes[0] if sizes else Gap(Result.UNMEASURABLE, "the manifest is not there")
+        return MemoryManifestReader(self.s3.objects).size(job)
+
+    def contents(self, job: Job) -> ManifestContents | Gap:
+        """What is in a job's manifest."""
+        manifest = named_manifest(job)
+        return manifest if isinstance(manifest, Gap) else read_here(manifest, MemoryManifestReader(self.s3.objects))

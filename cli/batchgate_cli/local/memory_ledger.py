@@ -1,6 +1,6 @@
 """A decision ledger in this process's memory: what the one on DynamoDB does, for tests that take thousands of steps."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -9,15 +9,29 @@ from typing import Any
 from msgspec.structs import replace
 
 from batchgate.aws.ledger import A_SWEEP_TAKES_AT_MOST, FAR_AHEAD
-from batchgate.aws.ledger_items import record_of, review_item
-from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, UnreadableItemError
+from batchgate.aws.ledger_items import count_key, record_of, review_item
+from batchgate.contract import SORT_KEY
+from batchgate.errors import (
+    BudgetExceededError,
+    CircuitBreakerError,
+    GatePausedError,
+    LedgerConflictError,
+    UnreadableItemError,
+)
+from batchgate.gate.budget_use import count_changes
 from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
 from batchgate.gate.state import Outcome, RequestedAction, State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.amounts import Amounts, BudgetAccount
 
 
 def _unreadable(ref: JobRef | None) -> UnreadableItemError:
     return UnreadableItemError(f"STATE {ref}: can't be read: <b>of another version</b>")
+
+
+def _key(account: str) -> str:
+    """What accounts are sorted by."""
+    return str(count_key((), BudgetAccount("", account, datetime.min.replace(tzinfo=UTC)))[SORT_KEY]["S"])
 
 
 def _later(kept: datetime | None, instant: datetime) -> datetime:
@@ -39,6 +53,7 @@ class MemoryLedger:
     reviews: list[Review] = field(default_factory=list)
     paused: Pause | None = None
     cancellations: list[datetime] = field(default_factory=list)
+    counted: dict[BudgetAccount, Amounts] = field(default_factory=dict)
     sweep: tuple[str, datetime] | None = None
     holds_notified: datetime | None = None
     cancelled_notified: datetime | None = None
@@ -58,13 +73,18 @@ class MemoryLedger:
         """Write, unless another call wrote since."""
         return self._write(state, replacing, review, lambda: None)
 
+    def used(self, accounts: Sequence[BudgetAccount]) -> Mapping[BudgetAccount, Amounts]:
+        """What is reserved."""
+        with self._lock:
+            return {each: self.counted.get(each, Amounts()) for each in accounts}
+
     def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
         """Write a claim, unless the gate is paused or the circuit breaker holds."""
 
         def may_claim() -> None:
             if self.paused is not None:
                 raise GatePausedError("the gate is paused")
-            if state.direction is RequestedAction.CANCEL:
+            if state.requested_action is RequestedAction.CANCEL:
                 self._count(breaker)
 
         return self._write(state, replacing, review, may_claim)
@@ -75,6 +95,12 @@ class MemoryLedger:
             if (here.rev if here else None) != (replacing.rev if replacing else None):
                 raise LedgerConflictError(f"{state.ref}: another call wrote first")
             check()
+            counts = dict(self.counted)
+            for change in count_changes(replacing, state):
+                counts[change.account] = counts.get(change.account, Amounts()) + change.amounts
+                if not change.limits.admit(counts[change.account]):
+                    raise BudgetExceededError(f"{state.ref}: no room left in budget {change.account.budget}")
+            self.counted = counts
             written = replace(state, rev=(here.rev if here else 0) + 1)
             self.states[state.ref] = written
             if review is not None:
@@ -88,6 +114,19 @@ class MemoryLedger:
         if breaker is not None and len(self.cancellations) >= breaker.cancellations:
             raise CircuitBreakerError(f"{len(self.cancellations)} cancellations in {within}")
         self.cancellations.append(now)
+
+    def counts(
+        self, budget: str, period_start: datetime, *, after: str | None, at_most: int
+    ) -> list[tuple[BudgetAccount, Amounts]]:
+        """What is reserved of a budget's accounts, in the order of their keys."""
+        with self._lock:
+            found = [
+                (_key(account.account), account, amounts)
+                for account, amounts in self.counted.items()
+                if account.budget == budget and account.period_start == period_start
+            ]
+        found = [each for each in found if after is None or each[0] > _key(after)]
+        return [(account, amounts) for _, account, amounts in sorted(found, key=lambda each: each[0])[:at_most]]
 
     def opened_at(self) -> datetime:
         """Since when this ledger is kept."""
@@ -124,7 +163,7 @@ class MemoryLedger:
                 (each.decided_at, each.ref, each)
                 for each in self.states.values()
                 if each.outcome is Outcome.APPLIED
-                and each.direction is RequestedAction.CANCEL
+                and each.requested_action is RequestedAction.CANCEL
                 and each.decided_at is not None
                 and after < each.decided_at <= until
             ]

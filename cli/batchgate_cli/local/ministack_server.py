@@ -337,7 +337,7 @@ def _check_that_it_starts(function: dict[str, Any]) -> None:
         instead = "synthesize with AWS_ENDPOINT_URL set to the local AWS, or with the setting architecture " + here
     elif runtime != version:
         reason = f"it was built for {runtime}, and the local AWS runs on {version}"
-        instead = f"make .venv and .venv-ministack with {runtime}: make clean setup PYTHON={runtime}"
+        instead = "synthesize with AWS_ENDPOINT_URL set to the local AWS, using the Python of the local AWS"
     else:
         return
     raise ValueError(f"The function could not start in this local AWS: {reason}. Instead: {instead}")

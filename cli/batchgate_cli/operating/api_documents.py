@@ -10,11 +10,19 @@ from batchgate.jobs.model import Json
 
 
 class GivenApproval(Struct, frozen=True, kw_only=True):
-    """An approval that a person gave; `counts` and `why_not` are known of one job only."""
+    """An approval that a person gave; whether it counts, and is of the job as it is, is known of one job only."""
 
     who: str
     at: datetime
     reason: str = ""
+    counts: bool = True
+    why_not: str = ""
+    is_current: bool = True
+
+
+class YourApproval(Struct, frozen=True, kw_only=True):
+    """Whether an approval that the caller gives now would count."""
+
     counts: bool = True
     why_not: str = ""
 
@@ -50,11 +58,30 @@ class OpenJob(Struct, frozen=True, kw_only=True):
     decided_at: datetime | None = None
     claim_id: str | None = None
     attempt: int = 0
-    direction: str | None = None
+    requested_action: str | None = None
     lease_until: datetime | None = None
     maybe_sent: bool = False
     unattributed: bool = False
     announced_at: datetime | None = None
+    held_for_known_seconds: float = 0.0
+    known_at: datetime | None = None
+    owes_chance: bool = False
+
+
+class BudgetAccount(Struct, frozen=True, kw_only=True):
+    """What is used of one account of a budget in one period; costs are US dollars as decimal text."""
+
+    budget: str
+    each: str | None = None
+    account: str = ""
+    per: str
+    timezone: str
+    period_start: datetime
+    period_end: datetime
+    limits: dict[str, int | str]
+    used: dict[str, int | str]
+    reserved: dict[str, int | str]
+    left: dict[str, int | str]
 
 
 class JobRequester(Struct, frozen=True, kw_only=True):
@@ -74,6 +101,7 @@ class JobDocument(Struct, frozen=True, kw_only=True):
     digest: str | None
     requester: JobRequester = JobRequester()
     approvals: tuple[GivenApproval, ...] = ()
+    your_approval: YourApproval = YourApproval()
     awaiting: str | None = None
     evaluation: dict[str, Any] | None
     blocks: tuple[str, ...]
@@ -138,6 +166,14 @@ class PastDecision(Struct, frozen=True, kw_only=True):
     total_tasks: int | None = None
     governing: tuple[str, ...] = ()
     requester: str | None = None
+
+
+class PauseFacts(Struct, frozen=True, kw_only=True):
+    """By whom, why and since when the gate is paused."""
+
+    by: str
+    reason: str
+    at: datetime
 
 
 class ApiPause(Struct, frozen=True, kw_only=True):

@@ -18,11 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Protocol, TypeAlias
+
+import msgspec
 
 from batchgate import __version__
 from batchgate.errors import GateError
 from batchgate.text import shorten
+from batchgate_cli.exits import os_error_in_words
 from batchgate_cli.operating.wording import counted
 from batchgate_cli.output import csv_cell
 
@@ -271,6 +274,36 @@ def _versions(decisions: Sequence[Decision]) -> Iterator[str]:
 # --- Checking -----------------------------------------------------------------------------------------
 
 
+class _File(msgspec.Struct):
+    sha256: str
+
+
+class _DayOfManifest(msgspec.Struct):
+    day: str
+    decisions: int
+    file: str | None
+    not_listed: list[Any]
+    records_left_out: int
+
+
+class _Manifest(msgspec.Struct, rename={"from_": "from"}):
+    """What of an export's manifest is read."""
+
+    gate: str
+    from_: Annotated[datetime, msgspec.Meta(tz=True)]
+    to: Annotated[datetime, msgspec.Meta(tz=True)]
+    format: Form
+    exported_at: str
+    decisions: int
+    days: list[_DayOfManifest]
+    policies: list[str]
+    policies_not_found: list[str]
+    files: dict[str, _File]
+
+
+_MANIFEST: Final = msgspec.json.Decoder(_Manifest)
+
+
 def verify_export(directory: Path, sums_hash: str | None = None) -> tuple[dict[str, Any], list[str]]:
     """Check an export by itself: that each file is as it was written, that none is missing, and that the counts agree.
 
@@ -287,12 +320,14 @@ def verify_export(directory: Path, sums_hash: str | None = None) -> tuple[dict[s
     try:
         sums, manifest_text = (directory / SUMS).read_bytes(), (directory / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(manifest_text)
-        listed: dict[str, str] = {name: each["sha256"] for name, each in manifest["files"].items()}
-        days: list[dict[str, Any]] = list(manifest["days"])
-        period = Period(datetime.fromisoformat(manifest["from"]), datetime.fromisoformat(manifest["to"]))
-        form = Form(manifest["format"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        known = _MANIFEST.decode(manifest_text)
+    except OSError as error:
+        expected = "expected the directory that `batchgate audit export` wrote"
+        raise AuditError(f"{os_error_in_words(error)}; {expected}") from error
+    except (ValueError, RecursionError) as error:  # those of msgspec are ValueErrors
         raise AuditError(f"{directory}: no export that can be read: {shorten(str(error), 200)}") from error
+    listed = {name: each.sha256 for name, each in known.files.items()}
+    days: list[dict[str, Any]] = manifest["days"]
     problems = []
     if sums_hash is not None and _hash(sums) != sums_hash.lower():
         problems.append(f"{SUMS}: another file than the one whose hash was given")
@@ -311,14 +346,21 @@ def verify_export(directory: Path, sums_hash: str | None = None) -> tuple[dict[s
             problems.append(f"{name}: was changed")
         else:
             contents[name] = content
-    problems += _wrong_days(days, period)
+    problems += _wrong_days(days, Period(known.from_, known.to))
+    problems += [f"{MANIFEST}: does not list the file {name}" for name in _named_files(known) if name not in listed]
     named: set[str] = set()
     for day in days:
-        problems += _wrong_day(day, contents, form, named)
+        problems += _wrong_day(day, contents, known.format, named)
     problems += _wrong_policies(manifest, contents, named)
     if sum(day["decisions"] for day in days) != manifest["decisions"]:
         problems.append(f"{MANIFEST}: the days' decisions do not add up to {manifest['decisions']}")
     return manifest, problems
+
+
+def _named_files(manifest: _Manifest) -> Iterator[str]:
+    """The files that days and policies must have."""
+    yield from (day.file for day in manifest.days if day.file is not None)
+    yield from (f"policies/{version}.json" for version in manifest.policies)
 
 
 def _wrong_days(days: Sequence[Mapping[str, Any]], period: Period) -> Iterator[str]:
@@ -341,7 +383,7 @@ def _wrong_day(day: Mapping[str, Any], contents: Mapping[str, bytes], form: Form
         keys = [(str(row["decided_at"]), str(row["job_arn"])) for row in rows]
         strays = [at for at, _ in keys if str(datetime.fromisoformat(at).astimezone(UTC).date()) != day["day"]]
         named |= set(_versions(rows))
-    except (ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         yield f"{name}: can't be read: {shorten(str(error), 200)}"
         return
     if len(rows) != day["decisions"]:
@@ -356,8 +398,12 @@ def _rows(content: bytes, form: Form) -> Iterator[Decision]:
     if form is Form.NDJSON:
         yield from map(json.loads, content.decode().splitlines())
         return
-    for row in csv.DictReader(io.StringIO(content.decode(), newline="")):
-        yield {**row, "history": json.loads(row["history"])}
+    limit = csv.field_size_limit(max(len(content), csv.field_size_limit()))  # a long history is one field
+    try:
+        for row in csv.DictReader(io.StringIO(content.decode(), newline="")):
+            yield {**row, "history": json.loads(row["history"])}
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _wrong_policies(manifest: Mapping[str, Any], contents: Mapping[str, bytes], named: set[str]) -> Iterator[str]:

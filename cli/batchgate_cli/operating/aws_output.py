@@ -9,7 +9,7 @@ import json
 import struct
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
@@ -52,6 +52,8 @@ class Printer:
         value: Json = {**answer}
         if self.expression is not None:
             value = found_by(self.expression, value)
+        elif self.form is Format.CSV and rows is not None:
+            value = [*rows]
         if sys.stdout.isatty():
             value = _printable(value)
         match self.form:
@@ -60,8 +62,7 @@ class Printer:
             case Format.TABLE:
                 text = as_table(title, value, _width(), color=has_color())
             case Format.CSV:
-                in_csv: Json = [*rows] if rows is not None and self.expression is None else value
-                text = as_csv(in_csv)
+                text = as_csv(value)
             case _:
                 text = json.dumps(value, indent=2) + "\n"
         click.echo(printable_in(text, sys.stdout.encoding), nl=False, color=True)
@@ -334,20 +335,24 @@ def as_csv(value: Json) -> str:
     No cell is a formula.
     """
     rows = value if isinstance(value, list) else [value]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     names = [*dict.fromkeys(key for each in rows if isinstance(each, dict) for key in each)]
-    if names:
-        writer.writerow(map(csv_cell, names))
+    lines = [_line(map(csv_cell, names))] if names else []
     for row in rows:
         match row:
             case dict():
-                writer.writerow([_cell(row.get(name)) for name in names])
+                lines.append(_line(_cell(row.get(name)) for name in names))
             case list():
-                writer.writerow([_cell(each) for each in row])
+                lines.append(_line(map(_cell, row)))
             case _:
-                writer.writerow([_cell(row)])
-    return out.getvalue()
+                lines.append(_line([_cell(row)]))
+    return "".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    """One line. Before Python 3.13, `csv` quotes a carriage return only if the line terminator has one."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _cell(value: Json) -> str:

@@ -410,8 +410,10 @@ def _gate(seen: Observations) -> Iterator[Finding]:
             yield Finding(name, why_not="the gate wrote nothing about the job: `batchgate doctor`, `batchgate status`")
         return
     decided = state.phase is Phase.SETTLED
-    applied = state.outcome is Outcome.APPLIED and state.direction is not None
-    word = state.direction.done if applied and state.direction is not None else state.outcome or state.phase
+    applied = state.outcome is Outcome.APPLIED and state.requested_action is not None
+    word = (
+        state.requested_action.done if applied and state.requested_action is not None else state.outcome or state.phase
+    )
     yield Finding("gate_decision", answer=str(word))
     if decided and state.decided_at is not None and job.suspended_at is not None:
         yield Finding("gate_seconds", answer=round((state.decided_at - job.suspended_at).total_seconds(), 1))

@@ -1,9 +1,20 @@
 """Asking a person before something is done that can't be undone."""
 
+import contextlib
+import os
+import select
 import sys
+import termios
 from pathlib import Path
+from typing import Final
 
 import click
+
+_POLL_SECONDS: Final = 0.2
+"""How long one wait for the answer lasts. If Ctrl-C is pressed just before a wait without a limit begins, Python
+notices it only at the next key."""
+
+_ANSWER_BYTES: Final = 1024
 
 
 def confirm(question: str, *, yes: bool, stdin_is_read: bool = False) -> None:
@@ -22,31 +33,51 @@ def confirm(question: str, *, yes: bool, stdin_is_read: bool = False) -> None:
     if yes:
         return
     if not stdin_is_read and sys.stdin.isatty():
-        try:
-            click.confirm(question, abort=True, err=True)
-        except click.Abort as answer:
-            if isinstance(answer.__context__, KeyboardInterrupt):  # which Click takes for a no
-                raise KeyboardInterrupt from None
-            raise
-    elif not stdin_is_read or not _terminal_says_yes(question):
+        _ask(question, sys.stdin.fileno())
+    elif not stdin_is_read or not _terminal_is_asked(question):
         raise click.BadParameter(
             "stdin is not a terminal; nothing was changed. Pass --yes to skip the prompt.",
             param_hint="--yes",
         )
 
 
-def _terminal_says_yes(question: str) -> bool:
-    """The answer of the terminal that the command runs on; False where there is none.
+def _terminal_is_asked(question: str) -> bool:
+    """Whether the command runs on a terminal, which answers yes.
 
     Raises:
-        click.Abort: It was no.
+        click.Abort: The answer was no.
     """
     try:
-        with Path("/dev/tty").open(encoding="utf-8") as terminal:
-            click.echo(f"{question} [y/N]: ", nl=False, err=True)
-            answer = terminal.readline()
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
         return False
-    if answer.strip().lower() not in {"y", "yes"}:
-        raise click.Abort
+    try:
+        _ask(question, terminal)
+    finally:
+        os.close(terminal)
     return True
+
+
+def _ask(question: str, terminal: int) -> None:
+    """Ask without Python's line editing, which would ignore Ctrl-C while it starts.
+
+    What was typed before the question is no answer to it.
+
+    Raises:
+        click.Abort: The answer was not yes.
+    """
+    termios.tcflush(terminal, termios.TCIFLUSH)
+    _show(f"{question} [y/N]: ", terminal)
+    while not select.select([terminal], [], [], _POLL_SECONDS)[0]:
+        pass
+    if os.read(terminal, _ANSWER_BYTES).strip().lower() not in {b"y", b"yes"}:
+        raise click.Abort
+
+
+def _show(prompt: str, terminal: int) -> None:
+    """Print on the terminal, also if standard error is a file; on standard error if the terminal has no name here."""
+    if not sys.stderr.isatty():
+        with contextlib.suppress(OSError), Path(os.ttyname(terminal)).open("w", encoding="utf-8") as screen:
+            screen.write(prompt)
+            return
+    click.echo(prompt, nl=False, err=True)

@@ -36,6 +36,7 @@ _ELSEWHERE: Final = frozenset({"superseded", "ungated", "ungated_or_confirmed_el
 _IN_ID: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _ID_AT_MOST: Final = 36
 _NOT_SENT_YET: Final = "not sent"
+_NAMES_AT_MOST: Final = 200
 _LOOKS_EVERY: Final = 0.2
 """Seconds between looks whether Ctrl-C was pressed."""
 
@@ -81,7 +82,7 @@ class Request:
         stdin_is_read: Standard input was the list.
     """
 
-    direction: RequestedAction
+    requested_action: RequestedAction
     reason: str
     account_id: str | None
     yes: bool
@@ -165,14 +166,16 @@ def decide(api: GateApi, jobs: Sequence[str], request: Request, printer: Printer
         _show_plan(shown, request, now(), len(unique), for_people=for_people)
         for each in done:
             show_error(each.text)
-        confirm(f"{request.direction} {_these(len(shown))}?", yes=request.yes, stdin_is_read=request.stdin_is_read)
+        confirm(
+            f"{request.requested_action} {_these(len(shown))}?", yes=request.yes, stdin_is_read=request.stdin_is_read
+        )
         results, interrupted = _send_until_settled(api, shown, request, now, for_people=for_people)
         done += results
     if len(unique) == 1 and done[0].error:
         show_error(done[0].text)
     if not for_people:
         rows: list[Json] = [each.as_json() for each in done]
-        printer.print(str(request.direction), {"jobs": rows, "counts": {**_counts(done)}}, rows)
+        printer.print(str(request.requested_action), {"jobs": rows, "counts": {**_counts(done)}}, rows)
     elif len(unique) > 1:
         _show_summary(done, interrupted=interrupted)
     worst = max((each.code for each in done), key=_WORST_LAST.index, default=Exit.DONE)
@@ -203,7 +206,9 @@ def _send_until_settled(
             for line in changed_lines(shown[job_id], document):
                 print_line(*line, err=not for_people)
         _show_plan(changed, request, now(), len(changed), for_people=for_people)
-        question = f"{request.direction} {_these(len(changed))} as {'it is' if len(changed) == 1 else 'they are'} now?"
+        question = (
+            f"{request.requested_action} {_these(len(changed))} as {'it is' if len(changed) == 1 else 'they are'} now?"
+        )
         try:
             confirm(question, yes=False, stdin_is_read=request.stdin_is_read)
         except click.Abort:
@@ -286,7 +291,7 @@ def _show_plan(
     err = not for_people
     if asked == 1:
         [document] = shown.values()
-        for line in plan_lines(document, request.direction, request.reason, now):
+        for line in plan_lines(document, request.requested_action, request.reason, now):
             print_line(*line, err=err)
         return
     width = screen_width()
@@ -307,7 +312,20 @@ def _show_plan(
     verdicts = [document.would or "nothing" for document in shown.values()]
     says = ", ".join(f"{verdict} ({verdicts.count(verdict)})" for verdict in dict.fromkeys(verdicts))
     reason = f"; the policies say {says}; reason: {printable_line(request.reason)}"
-    print_line((f"{request.direction} {total}", "bold"), reason, err=err)
+    print_line((f"{request.requested_action} {total}", "bold"), reason, err=err)
+    if request.requested_action is RequestedAction.APPROVE:
+        _show_not_counted(shown, short, err=err)
+
+
+def _show_not_counted(shown: Mapping[str, JobDocument], short: Mapping[str, str], *, err: bool) -> None:
+    """Of which jobs the caller's approval would not count, by why."""
+    found: dict[str, list[str]] = {}
+    for job_id, document in shown.items():
+        if not document.your_approval.counts:
+            found.setdefault(document.your_approval.why_not, []).append(short[job_id])
+    for why_not, names in found.items():
+        of = f" of {counted(len(names), 'job')} ({shorten(', '.join(names), _NAMES_AT_MOST, sentence=True)})"
+        print_line(("your approval would not count", "bold yellow"), f"{of}: {printable_line(why_not)}", err=err)
 
 
 def _plan_row(name: str, document: JobDocument) -> tuple[str, ...]:
@@ -395,11 +413,11 @@ def _send(api: GateApi, document: JobDocument, request: Request) -> Outcome:
     job_id = document.job_id
     body: dict[str, Json] = {"reason": request.reason, "digest": document.digest}
     try:
-        answer = api.send("POST", f"/jobs/{job_id}/{_PATHS[request.direction]}", body)
+        answer = api.send("POST", f"/jobs/{job_id}/{_PATHS[request.requested_action]}", body)
     except GateError as error:
         return _failed(job_id, error)
     action = str(answer.get("action"))
-    if action == DONE[request.direction]:
+    if action == DONE[request.requested_action]:
         return Outcome(
             job_id, Exit.DONE, f"{job_id}: {action}; the next sweep reports it (decision event, metrics)", answer
         )
@@ -417,7 +435,7 @@ def _send(api: GateApi, document: JobDocument, request: Request) -> Outcome:
     if action in DONE.values():
         text = f"{job_id}: {action}, which you did not ask for: {why}"
         return Outcome(job_id, Exit.REFUSED, text, answer, text)
-    if request.direction is RequestedAction.APPROVE and answer.get("approvals") and action in _OPEN:
+    if request.requested_action is RequestedAction.APPROVE and answer.get("approvals") and action in _OPEN:
         waits = str(answer.get("awaiting") or why)
         return Outcome(
             job_id, Exit.DONE, f"{job_id}: your approval is recorded, and the job is {action}: {waits}", answer

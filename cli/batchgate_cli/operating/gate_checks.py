@@ -228,7 +228,8 @@ def role_needs(deployed: Deployed, purpose: str) -> Iterator[tuple[Sequence[str]
     found = deployed.found
     yield ("s3:DescribeJob", "s3:GetJobTagging", "s3:UpdateJobStatus"), deployed.arn("s3", f"job/{_SOME_JOB}")
     table = deployed.arn("dynamodb", f"table/{found.ledger_table}")
-    yield ("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem"), table
+    names = ("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem")
+    yield [f"dynamodb:{each}" for each in names], table
     if found.appconfig is not None:
         at = found.appconfig
         configuration = f"application/{at.application}/environment/{at.environment}/configuration/{at.profile}"
@@ -284,7 +285,10 @@ def policies_in_force(deployed: Deployed) -> PolicySet:
         if error.code == "ResourceNotFoundException":
             raise PolicyError([Problem((), f"AppConfig has no policies deployed: {error}")]) from error
         raise
-    return load_deployed(make_call(answer["Configuration"].read))
+    content = make_call(answer["Configuration"].read)
+    if not content:
+        raise PolicyError([Problem((), "AppConfig has no policies deployed")])
+    return load_deployed(content)
 
 
 def policies_to_compare(deployed: Deployed) -> PolicySet:

@@ -7,6 +7,7 @@ from typing import Final
 from batchgate.errors import PolicyError
 from batchgate.gate.protocol import CLOCKS_APART_AT_MOST
 from batchgate.jobs.model import Json
+from batchgate_cli.exits import os_error_in_words
 from batchgate_cli.operating import gate_checks
 from batchgate_cli.operating.api_client import decoded
 from batchgate_cli.operating.api_documents import ApiPause
@@ -74,6 +75,7 @@ def _since(instant: datetime | None) -> str:
     return f", since {minute(instant)}" if instant else ""
 
 
+_PUSH: Final = "`batchgate policy push PATH` puts policies in force"
 _LOAD: Final = "see docs/operations.md#policy-not-loadable"
 
 
@@ -86,20 +88,23 @@ def policies(deployed: Deployed) -> Iterator[Line]:
         since = status.problem_since
         found = f"none that can be loaded are in force{_since(since)}, and every job waits: {error}"
         facts: dict[str, Json] = {"policy_version": None, "no_policies_since": iso(since)}
-        yield Line("policies", Level.FAIL, found, _LOAD, facts)
+        are_pushed = deployed.found.policy_owner == "repository"
+        yield Line("policies", Level.FAIL, found, _PUSH if are_pushed else _LOAD, facts)
         return
     since = status.policy_since if status.policy_version == in_force.version else None
-    expected = deployed.found.policy_version
+    expected = status.policy_expected
     facts = {
         "policy_version": in_force.version,
         "policy_since": iso(since),
-        "policy_version_deployed": expected or None,
+        "policy_version_deployed": expected,
+        "policy_owner": deployed.found.policy_owner,
         "shadow": in_force.shadow,
     }
     mode = "in shadow mode: nothing is decided" if in_force.shadow else "enforced"
     found = f"{in_force.version}, {mode}{_since(since)}"
     if expected and in_force.version != expected:
-        found += f"; the stack deployed {expected}, which was rolled back or replaced by hand"
+        by = "the stack deployed" if deployed.found.policy_owner == "stack" else "the last push was of"
+        found += f"; {by} {expected}, which was rolled back or replaced by hand"
         yield Line("policies", Level.WARN, found, "see docs/operations.md#unexpected-policy", facts)
     else:
         yield Line("policies", Level.PASS, found, facts=facts)
@@ -107,14 +112,18 @@ def policies(deployed: Deployed) -> Iterator[Line]:
 
 
 def policy_files(deployed: Deployed) -> Iterator[Line]:
-    """Whether the policies in force are those of the checkout's files."""
+    """Whether the policies in force are those of the checkout's files, where the stack deploys these."""
+    if deployed.found.policy_owner == "repository":
+        yield Line("policy files", Level.HINT, "not compared: policies are pushed from a team's own repository")
+        return
     if deployed.checkout is None:
         yield Line("policy files", Level.HINT, "not compared: this directory is in no checkout of batchgate")
         return
     try:
         files = deployed.checkout.policies()
     except (PolicyError, OSError) as error:
-        yield Line("policy files", Level.WARN, f"can't be read: {error}", "`batchgate policy check` your files")
+        why = os_error_in_words(error) if isinstance(error, OSError) else str(error)
+        yield Line("policy files", Level.WARN, f"can't be read: {why}", "`batchgate policy check` your files")
         return
     in_force = policies_to_compare(deployed)
     if files.version == in_force.version:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from batchgate.gate.state import Block
 from batchgate.text import MARK, shorten
-from batchgate_cli.operating.api_documents import OpenJob
+from batchgate_cli.operating.api_documents import OpenJob, PauseFacts
 from batchgate_cli.operating.wording import MARKS, SOON_FAILED, age, counted, minute, objects, obstacle, person
 from batchgate_cli.output import Styled, hanging, printable_line
 
@@ -18,8 +18,6 @@ ID_AT_LEAST: Final = 8
 
 _GAP: Final = "  "
 _ACTUAL: Final = re.compile(r' is (?:"[^"]*"|[^,;()"]*), want ')
-_AWAITING_BEGINS: Final = len("0 of 1 approvals")
-"""So much of the approvals is in every reason that has room for any of them."""
 _CANCELS: Final = re.compile(r"(?:will|to) be cancelled at [^,]*, by ")
 _COLUMNS: Final = ("job", "held", "fails in", "objects", "operation", "until")
 _AT_RIGHT: Final = frozenset({"held", "fails in", "objects"})
@@ -75,7 +73,8 @@ def _obstacle(job: OpenJob) -> str:
     """Without the instant of a cancellation, which stands in the job's own line; with all missing approvals."""
     text = _CANCELS.sub("", obstacle(job.reason))
     awaiting = printable_line(job.awaiting or "")
-    before, found, _ = text.partition(f"; {awaiting[:_AWAITING_BEGINS]}") if awaiting else (text, "", "")
+    count = awaiting.partition(",")[0]  # never cut in a reason
+    before, found, _ = text.partition(f"; {count},") if awaiting else (text, "", "")
     return f"{before}; {awaiting}" if found else text
 
 
@@ -88,7 +87,12 @@ def mark_of(job: OpenJob) -> str:
 
 
 def held_lines(
-    jobs: Sequence[OpenJob], now: datetime, width: int | None, *, details: bool = False
+    jobs: Sequence[OpenJob],
+    now: datetime,
+    width: int | None,
+    *,
+    details: bool = False,
+    pause: PauseFacts | None = None,
 ) -> list[list[Styled]]:
     """The view.
 
@@ -97,7 +101,12 @@ def held_lines(
         now: What ages are counted to.
         width: Of the terminal; None where there is none: then nothing is cut or padded.
         details: Print all that is known of each.
+        pause: Of the gate; None where it is not paused.
     """
+    if pause is not None:
+        facts = f"since {minute(pause.at)} UTC, by {person(pause.by)}: {pause.reason}"
+        head = hanging("[paused] ", f"{facts}; `batchgate resume` ends that", width, "bold")
+        return [[("[paused] ", "magenta"), *head[0][1:]], *head[1:], *held_lines(jobs, now, width, details=details)]
     if not jobs:
         return [["no job is held"]]
     rows = {job.job_id: _row(job, now, is_file=width is None) for job in jobs}

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from os.path import commonprefix
@@ -80,6 +81,14 @@ _TAKING: Final = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:Recei
 """What the gate does to the queues, and operators to dead letters."""
 
 
+_PUSHING: Final = (
+    "appconfig:CreateHostedConfigurationVersion",
+    "appconfig:StartDeployment",
+    "appconfig:StopDeployment",
+)
+"""What deploys policies, and rolls them back."""
+
+
 class IamPolicyError(GateError):
     """The policy can't be written from what was given."""
 
@@ -145,6 +154,7 @@ def service_control_policy(
     cancellers: Sequence[str] = (),
     protect_tags: bool = False,
     taggers: Sequence[str] = (),
+    pushers: Sequence[str] = (),
 ) -> Document:
     """What keeps everybody but the gate from deciding jobs, and from changing what decides them.
 
@@ -159,6 +169,7 @@ def service_control_policy(
             the absence of s3:JobSuspendedCause, and not by its value: two spellings are known.
         protect_tags: Whether tags of jobs are to be left alone, too, as policies may rest on them.
         taggers: ARNs of the roles that may set them all the same.
+        pushers: ARNs of the roles that deploy policies from a repository of their own.
 
     Raises:
         IamPolicyError: A role is not one, or the policy gets larger than Organizations takes.
@@ -168,10 +179,12 @@ def service_control_policy(
     by_cdk = [
         place.role(f"cdk-{_CDK_QUALIFIER}-{each}-role-{place.account_id}-{place.region}") for each in CDK_DEPLOYERS
     ]
-    changers = [place.gate_roles, *(_roles(deployers) or by_cdk)]
+    who_deploys = _roles(deployers) or by_cdk
+    changers = [place.gate_roles, *who_deploys]
     everything = f"{_beginning_of_names(gate)}*"
     table, queues = place.arn("dynamodb", f"table/{everything}"), place.arn("sqs", everything)
     functions = place.arn("lambda", f"function:{everything}")
+    of_appconfig = [place.arn("appconfig", f"application/{place.policies.application}{part}") for part in ("", "/*")]
     statements: list[Json] = [
         _deny("OnlyGateDecidesJobs", ["s3:UpdateJobStatus"], [place.jobs], [*deciders, *_roles(cancellers)])
     ]
@@ -187,10 +200,14 @@ def service_control_policy(
     statements.append(
         _deny(
             "OnlyDeployersChangeGate",
-            [*_READING, *_WRITING, *_TAKING, *(_USING_A_KEY if gate.key_arn else ())],
+            [
+                *(*_READING, *_WRITING, *_TAKING),
+                *(_USING_A_KEY if gate.key_arn else ()),
+                *(_PUSHING if pushers else ()),
+            ],
             [
                 f"arn:{place.partition}:apigateway:{place.region}::/apis/{place.api_id}*",
-                *(place.arn("appconfig", f"application/{place.policies.application}{part}") for part in ("", "/*")),
+                *of_appconfig,
                 place.arn("cloudformation", f"stack/{gate.stack}/*"),
                 place.arn("cloudwatch", f"alarm:{everything}"),
                 table,
@@ -208,6 +225,8 @@ def service_control_policy(
             element="NotAction",
         )
     )
+    if pushers:
+        statements.append(_deny("OnlyPushersPush", _PUSHING, of_appconfig, [*who_deploys, *_roles(pushers)]))
     # The ARNs of event source mappings are random, and creating one supports no resource.
     mappings = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
     of_the_gate: dict[str, Json] = {"ArnLike": {"lambda:FunctionArn": functions}}
@@ -254,14 +273,47 @@ _MORE_ROUTES: Final = {
 def peoples_policy(gate: DeployedGate, people: People) -> Document:
     """What the commands of some people take, and nothing else: routes of the API, and for operators dead letters."""
     place = _Place.of(gate)
-    routes = [place.route(method, path) for method, path in API_ROUTES if method in _MORE_ROUTES[people]]
     statements: list[Json] = [
         _allow("FindTheGate", ["ssm:GetParameter"], [place.arn("ssm", f"parameter{GATE_PARAMETER}")]),
-        _allow("AskTheGate", ["execute-api:Invoke"], routes),
+        _allow("AskTheGate", ["execute-api:Invoke"], _routes(place, _MORE_ROUTES[people])),
     ]
     if people is People.OPERATOR:
         statements += [*_redriving(gate, place), *_checking(gate, place)]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def pushers_policy(gate: DeployedGate) -> Document:
+    """What `batchgate policy push` and `preview` take, and nothing else.
+
+    To see what would happen they ask the gate's API, as a viewer does, and S3 which jobs wait.
+    *Source*: Service Authorization Reference, AWS AppConfig and Amazon S3: which actions support which resources.
+    """
+    place = _Place.of(gate)
+    if gate.strategies is None:
+        raise IamPolicyError(f"the SSM parameter {GATE_PARAMETER} names no strategies: deploy the stack again")
+    at = place.policies
+    application = f"application/{at.application}"
+    here = f"{application}/environment/{at.environment}"
+    profile = f"{application}/configurationprofile/{at.profile}"
+    strategies = [f"deploymentstrategy/{each}" for each in (gate.strategies.first, gate.strategies.later)]
+
+    def arns(*names: str) -> list[str]:
+        return [place.arn("appconfig", name) for name in names]
+
+    following = ["appconfig:GetDeployment", "appconfig:ListDeployments", "appconfig:StopDeployment"]
+    statements: list[Json] = [
+        _allow("FindTheGate", ["ssm:GetParameter"], [place.arn("ssm", f"parameter{GATE_PARAMETER}")]),
+        _allow("StorePolicies", ["appconfig:CreateHostedConfigurationVersion"], arns(application, profile)),
+        _allow("DeployPolicies", ["appconfig:StartDeployment"], arns(application, profile, here, *strategies)),
+        _allow("FollowAndRollBack", following, arns(application, here, f"{here}/deployment/*")),
+        _allow("SeeWhatWouldHappen", ["execute-api:Invoke"], _routes(place, {"GET"})),
+        _allow("SeeWhichJobsWait", ["s3:ListJobs"], ["*"]),
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _routes(place: _Place, methods: AbstractSet[str]) -> list[str]:
+    return [place.route(method, path) for method, path in API_ROUTES if method in methods]
 
 
 def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:

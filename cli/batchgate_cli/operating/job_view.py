@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from batchgate.gate.state import Outcome, RequestedAction
+from batchgate.gate.state import Outcome, RequestedAction, who_decided
 from batchgate.jobs.model import Json
 from batchgate.policy.wording import TRACED_AT_MOST
 from batchgate.text import shorten
@@ -20,6 +20,7 @@ _BLOCKS: Final = {
     "paused": "the gate is paused; `batchgate resume` ends that",
     "circuit breaker": "the circuit breaker holds what policies cancel",
     "adoption": "the job is older than the gate, and waits for a person",
+    "budget": "other jobs used up its budget while it was reviewed; it is reviewed again soon",
     "conflicting update": "an earlier update the other way may still take effect",
     "shadow": "the policies are in shadow mode",
     "claimed": "a review is deciding the job at this moment",
@@ -135,7 +136,7 @@ def _state_lines(document: JobDocument) -> Iterator[list[Styled]]:
         yield from _named("settled", f"{minute(state.decided_at)} UTC, {ended_in_words(state)}", "bold")
     elif state.phase == "claimed":
         lease = f"{state.lease_until:%Y-%m-%d %H:%M:%S} UTC" if state.lease_until else "unknown"
-        yield from _named("claimed", f"to {state.direction} it, by {state.decided_by}, until {lease}", "bold")
+        yield from _named("claimed", f"to {state.requested_action} it, by {_who_decided(state)}, until {lease}", "bold")
     else:
         yield from _named("held", f"since {minute(state.held_since)} UTC, until {until(state)}", "bold")
         yield from _named("because", f"{mark_of(state)}{obstacle(state.reason)}")
@@ -144,7 +145,7 @@ def _state_lines(document: JobDocument) -> Iterator[list[Styled]]:
         yield from _named("reason", state.reason)
     if state.claim_id and state.phase != "settled":
         may = state.maybe_sent or state.phase == "claimed"
-        sent = f"; to {state.direction} it may have been sent" if may and state.direction else ""
+        sent = f"; to {state.requested_action} it may have been sent" if may and state.requested_action else ""
         yield from _named("claim", f"{state.claim_id}, attempt {state.attempt}{sent}")
     if state.phase == "settled" and state.announced_at is None:
         yield from _named("announced", "not yet; the sweep does it")
@@ -152,10 +153,14 @@ def _state_lines(document: JobDocument) -> Iterator[list[Styled]]:
 
 def ended_in_words(state: OpenJob) -> str:
     """How a settled job ended."""
-    if state.outcome == Outcome.APPLIED and state.direction in DONE:
-        by = "; the job does not show by whom" if state.unattributed else f" by {state.decided_by}"
-        return f"{DONE[RequestedAction(state.direction)]}{by}"
+    if state.outcome == Outcome.APPLIED and state.requested_action in DONE:
+        by = "; the job does not show by whom" if state.unattributed else f" by {_who_decided(state)}"
+        return f"{DONE[RequestedAction(state.requested_action)]}{by}"
     return _ENDS.get(str(state.outcome), "ended")
+
+
+def _who_decided(state: OpenJob) -> str:
+    return who_decided(state.decided_by or "", state.policy_version)
 
 
 _ENDS: Final[Mapping[str, str]] = {
@@ -267,7 +272,7 @@ def _changed_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> Itera
             yield from _bullet(f"approval of {each.get('who')}: {each.get('reason')}", "+")
 
 
-_CHANGE_BY_THEMSELVES: Final = frozenset({"now", "ref", "status", "read_at", "approvals"})
+_CHANGE_BY_THEMSELVES: Final = frozenset({"now", "ref", "status", "read_at", "approvals", "budgets"})
 """Or are shown in another way."""
 
 
@@ -321,11 +326,13 @@ def _objection(entry: Mapping[str, Any]) -> str:
 # --- Before a decision --------------------------------------------------------------------------------
 
 
-def plan_lines(document: JobDocument, direction: RequestedAction, reason: str, now: datetime) -> Iterator[list[Styled]]:
+def plan_lines(
+    document: JobDocument, requested_action: RequestedAction, reason: str, now: datetime
+) -> Iterator[list[Styled]]:
     """What is about to be done to one job, and what the policies say of it."""
     job = document.job or {}
     _, _, _, region, account_id, *_ = [*document.job_arn.split(":"), *[""] * 5]
-    yield [(f"{direction} {document.job_id}", "bold"), f"  account {account_id} in {region}"]
+    yield [(f"{requested_action} {document.job_id}", "bold"), f"  account {account_id} in {region}"]
     yield from _named("status", _status(job, document.state, now))
     yield from _named("operation", f"{document.operation or 'unknown'}, {objects(document.total_tasks)}")
     for name in ("parameters", "tags", "description", "manifest", "generator", "report", "role"):
@@ -343,11 +350,15 @@ def plan_lines(document: JobDocument, direction: RequestedAction, reason: str, n
         yield from _named("approvals", given)
     if document.awaiting:
         yield from _named("awaiting", document.awaiting)
+    if requested_action is RequestedAction.APPROVE and not document.your_approval.counts:
+        yield from _named(
+            "as approver", f"your approval would not count: {document.your_approval.why_not}", "bold yellow"
+        )
     yield from _named("reason", reason)
-    yield from _objection_lines(document, direction)
+    yield from _objection_lines(document, requested_action)
 
 
-def _objection_lines(document: JobDocument, direction: RequestedAction) -> Iterator[list[Styled]]:
+def _objection_lines(document: JobDocument, requested_action: RequestedAction) -> Iterator[list[Styled]]:
     """What the policies say of a decision."""
     if document.evaluation is None:
         yield from _named(
@@ -355,9 +366,9 @@ def _objection_lines(document: JobDocument, direction: RequestedAction) -> Itera
         )
         return
     yield from _named("policies say", f"{document.would} [policy {document.evaluation.get('policy_version')}]")
-    if direction is RequestedAction.CANCEL and document.would == "approve":
+    if requested_action is RequestedAction.CANCEL and document.would == "approve":
         yield from _named("overridden", "the policies would approve this job", "bold yellow")
-    unmet = [*objections_now(document.evaluation)] if direction is RequestedAction.APPROVE else []
+    unmet = [*objections_now(document.evaluation)] if requested_action is RequestedAction.APPROVE else []
     for each in unmet[:_FIRST_OBJECTIONS]:
         yield from _bullet(each)
     if len(unmet) > _FIRST_OBJECTIONS:

@@ -17,10 +17,12 @@ from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.errors import PolicyUnavailableError
+from batchgate.gate.manifest_reading import read_here
 from batchgate.gate.ports import CircuitBreaker, Clock, JobsApi, Pause, PolicySource, Ports, Review
+from batchgate.jobs.manifest_contents import ManifestContents
 from batchgate.jobs.model import DateSurvives, Job
 from batchgate.policy.compiled import PolicySet
-from batchgate.policy.facts import Gap
+from batchgate.policy.facts import Gap, named_manifest
 from batchgate_cli.operating.aws_errors import aws_errors
 from batchgate_cli.operating.options import GateAccessError, GateOptions, NoGateError
 
@@ -93,7 +95,7 @@ def find_gate(options: GateOptions) -> LiveGate:
         client = session.client("s3control", config=CONFIG)
         dynamodb = session.client("dynamodb", config=ledgers.CONFIG)
         home = (client.meta.partition, client.meta.region_name, str(caller["Account"]))
-        found = _look_up(session, home)
+        found = look_up(session, home)
         policies = _policies(session, found, clock)
     return LiveGate(
         session=session,
@@ -115,7 +117,14 @@ def _policies(session: boto3.session.Session, found: DeployedGate, clock: Clock)
     return appconfigs.AppConfigPolicy(client, found.appconfig, clock, lambda _error: None)
 
 
-def _look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> DeployedGate:
+def look_up(session: boto3.session.Session, home: tuple[str, str, str]) -> DeployedGate:
+    """What the stack wrote about itself.
+
+    Raises:
+        NoGateError: There is no stack.
+        GateAccessError: The parameter is not what one writes.
+        ClientError: AWS refused.
+    """
     _, region, account_id = home
     try:
         answer = session.client("ssm", config=CONFIG).get_parameter(Name=GATE_PARAMETER)
@@ -162,7 +171,16 @@ class _Manifests:
 
     def size(self, job: Job) -> int | Gap:
         """As `StoredManifests`."""
-        return StoredManifests(self.session.client("s3", config=CONFIG)).size(job)
+        return self._stored.size(job)
+
+    def contents(self, job: Job) -> ManifestContents | Gap:
+        """All of it, read here and now."""
+        manifest = named_manifest(job)
+        return manifest if isinstance(manifest, Gap) else read_here(manifest, self._stored)
+
+    @property
+    def _stored(self) -> StoredManifests:
+        return StoredManifests(self.session.client("s3", config=CONFIG))
 
 
 def paused_in_words(pause: Pause) -> str:

@@ -18,6 +18,7 @@ MARKS: Final = {
     Block.PAUSED: "paused",
     Block.CIRCUIT_BREAKER: "circuit breaker",
     Block.ADOPTION: "adoption",
+    Block.BUDGET: "budget",
     Block.CONFLICTING_UPDATE: "conflicting update",
 }
 

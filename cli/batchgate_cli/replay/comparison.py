@@ -52,7 +52,8 @@ class Ending(Struct, frozen=True):
         reason: The status update reason, or the hold's.
         statements: By policies: who decides.
         check: By policies: the first check that objects, as `total_tasks is 12, want at most 5`.
-        until: Of a hold: when it would have been approved, as far as was known.
+        until: Of a hold that goes on: when it would be approved, as far as is known.
+        cancels_at: Likewise: when it would be cancelled.
         why_unknown: Why the end is not known; "" where it is.
     """
 
@@ -63,6 +64,8 @@ class Ending(Struct, frozen=True):
     reason: str = ""
     statements: tuple[str, ...] = ()
     check: str = ""
+    until: datetime | None = None
+    cancels_at: datetime | None = None
     why_unknown: str = ""
 
 
@@ -109,7 +112,7 @@ def as_replayed(fate: Fate, missing: Sequence[Gap] = ()) -> Ending:
     """A replayed end; unknown where it rests on facts that are missing only because nobody recorded them."""
     end, decision = fate.end, fate.decision
     if subjects := _rests_on(decision, missing):
-        why = f"it depends on what was not recorded: {', '.join(subjects)}"
+        why = f"it depends on what is not known here: {', '.join(subjects)}"
         return Ending(End.UNKNOWN, DecidedBy.UNKNOWN, reason=end.reason, why_unknown=why)
     by = DecidedBy.UNKNOWN
     if end.end in (*_DECIDED, End.EXPIRED):
@@ -262,7 +265,7 @@ class Replay(Struct):
 
     @property
     def changed(self) -> list[Row]:
-        """The jobs that are decided otherwise, or at another time; other ends first."""
+        """The jobs that are decided differently, or at another time; other ends first."""
         order = [*Change]
         found = [row for row in self.rows if row.change in CHANGED]
         return sorted(found, key=lambda row: (order.index(row.change), row.since is not None, row.since))

@@ -3,16 +3,16 @@
 The gate's own functions decide each step; only the clock and what S3 would have answered are replayed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.gate.review import course_of
-from batchgate.gate.state import RequestedAction
+from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.transitions import UPDATE_TAKES_AT_MOST, hold
 from batchgate.jobs.model import AsksForConfirmation, Job
 from batchgate.policy.compiled import PolicySet, Verdict
@@ -77,17 +77,35 @@ class Fate(Struct, frozen=True):
         return self.steps[-1]
 
 
-def follow(
+Course: TypeAlias = Generator[JobFacts, JobFacts, Fate]
+"""Yields a job's facts at each of its reviews, and is sent those that it is evaluated by."""
+
+
+def follow(course: Course) -> Fate:
+    """The end of a job that is alone: nothing else changes what it is evaluated by."""
+    facts = next(course)
+    while True:
+        try:
+            facts = course.send(facts)
+        except StopIteration as ended:
+            fate: Fate = ended.value
+            return fate
+
+
+def course_of_job(
     policies: PolicySet,
     job: Job,
     known: Sequence[JobFacts],
     *,
     end: datetime | None,
     claim_id: str,
+    state: State | None = None,
     watch: Callable[[Decision], object] = lambda _: None,
     review_again_after: timedelta = _LONGER_THAN_ANY_HOLD,
-) -> Fate:
-    """Evaluate a job and follow it until it is decided, or until `end`.
+) -> Course:
+    """Evaluate a job and follow it until it is decided, or until `end`: yields its facts at each of its reviews.
+
+    What is sent is what it is evaluated by: the same facts, with what is used of budgets then.
 
     Args:
         policies: The policies.
@@ -95,18 +113,19 @@ def follow(
         known: Its facts, at least once; each counts from its own `now` on, so they are in the order of time.
         end: When S3 fails it, or until when something is known of it; None for 30 days after the first facts.
         claim_id: What the reason of a final decision names as the claim.
+        state: The job's state before; None where no review was before.
         watch: Called with every decision.
         review_again_after: How long a hold lasts at most until it is looked at again. A gate looks often, and then
             knows other reasons for the same hold; how the hold ends is the same.
     """
     end = end or known[0].now + SUSPENDED_FOR_AT_MOST
     now, later = known[0].now, list(known[1:])
-    facts, state, first = known[0], None, None
+    facts, first = known[0], None
     steps: list[Step] = []
     while True:
         while later and later[0].now <= now:
             facts = later.pop(0)
-        decision = evaluate_job(policies, replace(facts, now=now))
+        decision = evaluate_job(policies, (yield replace(facts, now=now)))
         watch(decision)
         first = first or decision
         course = course_of(state, decision, is_paused=_never)
@@ -136,7 +155,7 @@ def follow(
                 ends_after=course.ends_after,
             )
             state = transition.state
-            if transition.is_news:
+            if transition.is_news or not steps:
                 steps.append(Step(now, End.HELD, state.reason, state.until, state.cancels_at))
             changes = state.due_at
         coming = [each for each in (changes, later[0].now if later else None) if each is not None]

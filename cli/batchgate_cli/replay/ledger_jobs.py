@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from msgspec import convert
+
 from batchgate.errors import JobDescriptionError
 from batchgate.gate.ports import Unreadable
 from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.policy.amounts import BudgetUse
 from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result
 from batchgate_cli.replay.course import End
@@ -15,7 +18,7 @@ from batchgate_cli.replay.happened import Happened
 from batchgate_cli.replay.instants import of_generator, of_parameters
 from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED
-from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, PastJob
+from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, ROWS_NOT_RECORDED, PastJob
 
 KEPT: Final = timedelta(days=400)
 """How long the ledger keeps what was settled."""
@@ -77,7 +80,7 @@ def _past(state: State, history: Iterable[Mapping[str, Any]], now: datetime) -> 
         ends=None if state.phase is Phase.SETTLED else now,
         happened=_happened(state, decided_at),
         claim_id=state.claim_id or "",
-        missing=(MANIFEST_NOT_RECORDED, TAGS_NOT_RECORDED),
+        missing=(MANIFEST_NOT_RECORDED, ROWS_NOT_RECORDED, TAGS_NOT_RECORDED),
         why_not=why_not,
     )
 
@@ -88,7 +91,7 @@ def _happened(state: State, decided_at: datetime | None) -> Happened:
         case Phase.SETTLED, Outcome.APPLIED:
             reason = read_reason(state.reason)
             ended = End.EXPIRED if reason is not None and reason.expired else End.CANCELLED
-            end = End.APPROVED if state.direction is RequestedAction.APPROVE else ended
+            end = End.APPROVED if state.requested_action is RequestedAction.APPROVE else ended
             return Happened(end, people, decided_at, at_latest=state.decided_at, reason=state.reason)
         case Phase.SETTLED, Outcome.UNGATED:
             return Happened(End.UNGATED)
@@ -96,7 +99,8 @@ def _happened(state: State, decided_at: datetime | None) -> Happened:
             return Happened(End.HELD, DecidedBy.S3, at_latest=state.decided_at)
         case Phase.SETTLED, _:
             why = "it was decided outside the gate, and the ledger does not have how"
-            return Happened(End.UNKNOWN, DecidedBy.OTHERS, reason=state.reason, why_unknown=why)
+            latest = state.decided_at
+            return Happened(End.UNKNOWN, DecidedBy.OTHERS, at_latest=latest, reason=state.reason, why_unknown=why)
         case _:
             return Happened(End.HELD, reason=state.reason)
 
@@ -140,7 +144,12 @@ def facts_of(kept: Mapping[str, Any]) -> JobFacts:
         values["tags"] = TAGS_NOT_RECORDED
     if values.get("manifest_bytes") == NOT_READ:
         values["manifest_bytes"] = MANIFEST_NOT_RECORDED
+    not_read = [name for name in _OF_ROWS if values.get(name) == NOT_READ]
+    values.update(dict.fromkeys(not_read, ROWS_NOT_RECORDED))
     return JobFacts(**values)
+
+
+_OF_ROWS: Final = ("manifest_rows", "rows_without_version", "source_buckets", "object_bytes")
 
 
 def _value(name: str, kept: Any) -> Any:  # noqa: ANN401 - of whatever type the fact is
@@ -171,6 +180,10 @@ def _approvals(kept: Iterable[Mapping[str, Any]]) -> tuple[Approval, ...]:
     return tuple(Approval(**{**each, "at": datetime.fromisoformat(each["at"])}) for each in kept)
 
 
+def _uses(kept: Mapping[str, Any]) -> dict[str, BudgetUse | Gap]:
+    return {name: _gap(each) or convert(each, BudgetUse) for name, each in kept.items()}
+
+
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "ref": JobRef.from_arn,
     "status": JobStatus,
@@ -185,4 +198,5 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "now": datetime.fromisoformat,
     "approvals": _approvals,
     "unknown_members": tuple,
+    "budgets": _uses,
 }

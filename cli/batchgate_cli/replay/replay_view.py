@@ -1,20 +1,24 @@
 """A replay for people and for programs."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import to_builtins
 
 from batchgate.jobs.model import Json
-from batchgate_cli.output import print_line, printable_line, text_console
+from batchgate_cli.operating.held_view import beginnings
+from batchgate_cli.output import hanging, print_line, printable_line, screen_width, text_console
 from batchgate_cli.replay.comparison import Change, Ending, Replay, Row
 from batchgate_cli.replay.course import End
 from batchgate_cli.replay.reasons import DecidedBy
 
 ROWS_SHOWN: Final = 40
 """Jobs in the terminal's table; the JSON and the report have all."""
+
+_TABLE_AT_LEAST: Final = 140
+"""Columns of a terminal: ids, operations and checks in one line each."""
 
 _HOUR: Final = timedelta(hours=1)
 _STYLES: Final = {End.APPROVED: "green", End.CANCELLED: "red", End.HELD: "yellow", End.EXPIRED: "yellow"}
@@ -26,8 +30,11 @@ def show(replay: Replay) -> None:
     for line in notes(replay):
         print_line(printable_line(line))
     if replay.changed:
-        _show_changed(replay)
-    _show_totals(replay)
+        print_line()
+        show_rows(replay.changed, "--output json and --html have all")
+        print_line()
+    show_totals(replay)
+    print_line(waiting_in_words(replay))
     _show_use(replay)
 
 
@@ -40,7 +47,7 @@ def headline(replay: Replay) -> str:
     """The answer in one line."""
     counts = replay.changes()
     otherwise = counts[Change.OTHERWISE]
-    of = f"{otherwise} of {jobs(len(replay.rows))} would be decided otherwise"
+    of = f"{otherwise} of {jobs(len(replay.rows))} would be decided differently"
     more = [
         f"{counts[change]} {words}"
         for change, words in (
@@ -81,7 +88,7 @@ def in_words(ending: Ending) -> str:
         case End.HELD, DecidedBy.S3:
             return "held until S3 failed it"
         case End.HELD, DecidedBy.UNKNOWN:
-            return "held for people"
+            return _held(ending)
         case End.EXPIRED, _:
             return "held until it expired"
         case End.HELD | End.UNGATED | End.UNKNOWN | End.PREPARING, _:
@@ -96,10 +103,16 @@ def in_words(ending: Ending) -> str:
             return str(ending.end)
 
 
+def _held(ending: Ending) -> str:
+    until, cancels = ending.until, ending.cancels_at
+    if cancels is not None and (until is None or cancels < until):
+        return f"held, cancelled at {_instant(cancels)} UTC"
+    return f"held until {_instant(until)} UTC" if until is not None else "held for people"
+
+
 def decided_in_words(row: Row) -> str:
     """By which statement, and the check that objects."""
-    names = ", ".join(row.after.statements)
-    return f"{names}: {row.after.check}" if row.after.check else names
+    return ": ".join(filter(None, (", ".join(row.after.statements), row.after.check)))
 
 
 def length(span: timedelta) -> str:
@@ -120,14 +133,46 @@ def waiting_in_words(replay: Replay) -> str:
     return f"waiting: {length(total.after)} instead of {length(total.before)} over {jobs(total.jobs)} ({way}){unknown}"
 
 
-def _show_changed(replay: Replay) -> None:
+def show_rows(rows: Sequence[Row], whole: str) -> None:
+    """Print jobs as a table; where a terminal has no room for one, two lines a job, with the beginnings of their ids.
+
+    Args:
+        rows: The jobs.
+        whole: What has those for which there is no room.
+    """
+    width = screen_width()
+    if width is None or width >= _TABLE_AT_LEAST:
+        _show_table(rows[:ROWS_SHOWN])
+    else:
+        _show_lines(rows[:ROWS_SHOWN], width)
+    if len(rows) > ROWS_SHOWN:
+        print_line(f"... and {len(rows) - ROWS_SHOWN} more; {whole}")
+
+
+def _show_lines(rows: Sequence[Row], width: int) -> None:
+    short = beginnings([row.job_id for row in rows])
+    for row in rows:
+        job = short[row.job_id]
+        since = f"{row.since:%m-%d %H:%M}" if row.since else "?"
+        print_line(
+            printable_line(f"{job}  {since}  {row.operation}: "),
+            (in_words(row.before), _STYLES.get(row.before.end, "")),
+            " -> ",
+            (f"{in_words(row.after)}{_when(row)}", _STYLES.get(row.after.end, "")),
+        )
+        if why := decided_in_words(row):
+            for line in hanging(" " * (len(job) + 2), why, width, "dim"):
+                print_line(*line)
+
+
+def _show_table(rows: Sequence[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("job", "waited since", "operation", "before", "after", "decided by"):
         table.add_column(name, overflow="fold")
-    for row in replay.changed[:ROWS_SHOWN]:
+    for row in rows:
         table.add_row(
             *(
                 Text(printable_line(text), style)
@@ -141,12 +186,7 @@ def _show_changed(replay: Replay) -> None:
                 )
             )
         )
-    print_line()
     text_console().print(table)
-    left = len(replay.changed) - ROWS_SHOWN
-    if left > 0:
-        print_line(f"... and {left} more; --output json and --html have all")
-    print_line()
 
 
 def _when(row: Row) -> str:
@@ -160,12 +200,12 @@ def _instant(when: datetime | None) -> str:
     return f"{when:%Y-%m-%d %H:%M}" if when else "?"
 
 
-def _show_totals(replay: Replay) -> None:
+def show_totals(replay: Replay) -> None:
+    """Print how many jobs end how, and before."""
     before, after = totals(row.before for row in replay.rows), totals(row.after for row in replay.rows)
     for end in End:
         if before[end] or after[end]:
             print_line((f"{end}", _STYLES.get(end, "")), f": {after[end]}, before {before[end]}")
-    print_line(waiting_in_words(replay))
 
 
 def totals(endings: Iterable[Ending]) -> Counter[End]:

@@ -1,9 +1,9 @@
 """Replaying jobs: each evaluated by one policy set or two, and compared."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job
@@ -26,13 +26,15 @@ from batchgate_cli.replay.comparison import (
     not_replayed,
     trace_of,
 )
-from batchgate_cli.replay.course import Fate, follow
+from batchgate_cli.replay.course import End, Fate, course_of_job
 from batchgate_cli.replay.happened import Happened, happened, start_of, waited
 from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED, RecordedJob
+from batchgate_cli.replay.sums import Followed, follow_together, used_before
 from batchgate_cli.replay.usage import Usage
 
 MANIFEST_NOT_RECORDED = Gap(Result.UNMEASURABLE, "the manifest's size is not in the recording")
+ROWS_NOT_RECORDED = Gap(Result.UNMEASURABLE, "the manifest's rows are not in the recording")
 _NO_CLAIM = "replayed"
 
 
@@ -80,7 +82,14 @@ def past_job(recorded: RecordedJob, survives: DateSurvives, now: datetime) -> Pa
     if start is None or asks is AsksForConfirmation.UNKNOWN:
         why = what.why_unknown or "S3 reports no date of it"
         return PastJob(job, (), None, what, since_is_exact=False, why_not=why, redacted=recorded.redacted)
-    facts = gather_facts(start.job, start.at, asks=asks, tags=recorded.tags, manifest_bytes=MANIFEST_NOT_RECORDED)
+    facts = gather_facts(
+        start.job,
+        start.at,
+        asks=asks,
+        tags=recorded.tags,
+        manifest_bytes=MANIFEST_NOT_RECORDED,
+        contents=ROWS_NOT_RECORDED,
+    )
     reason = read_reason(job.status_update_reason)
     still_waits = job.status.value == "Suspended"
     return PastJob(
@@ -90,7 +99,7 @@ def past_job(recorded: RecordedJob, survives: DateSurvives, now: datetime) -> Pa
         happened=what,
         since_is_exact=start.is_exact,
         claim_id=reason.claim_id if reason else "",
-        missing=(MANIFEST_NOT_RECORDED, TAGS_NOT_RECORDED),
+        missing=(MANIFEST_NOT_RECORDED, ROWS_NOT_RECORDED, TAGS_NOT_RECORDED),
         redacted=recorded.redacted,
     )
 
@@ -118,10 +127,60 @@ def replay(jobs: Iterable[PastJob], loaded: LoadedPolicy, against: LoadedPolicy 
         against=against.policies.version if against is not None else "",
         was_shadow=loaded.policies.shadow or (against is not None and against.policies.shadow),
     )
-    for job in jobs:
+    for job, one, another in _courses(jobs, policies, other):
         result.redacted |= job.redacted
-        result.rows.append(_row(job, policies, other, result.usage))
+        result.usage.count(one.seen)
+        result.rows.append(_row(job, one.fate, None if another is None else another.fate, compares=against is not None))
     return result
+
+
+class _Course(Struct):
+    """What a policy set does with a job.
+
+    Attributes:
+        fate: Its course; None where it can't be evaluated.
+        seen: Every decision on it.
+    """
+
+    fate: Fate | None = None
+    seen: list[Decision] = field(default_factory=list)
+
+
+def _courses(
+    jobs: Iterable[PastJob], policies: PolicySet, against: PolicySet | None
+) -> Iterator[tuple[PastJob, _Course, _Course | None]]:
+    """Each job with its course by one set and, where there is one, by the other.
+
+    Budgets join jobs, so where there are any all jobs are followed at once.
+    """
+    if policies.budgets or (against is not None and against.budgets):
+        jobs = list(jobs)
+        ones = _followed(jobs, policies)
+        others = _followed(jobs, against) if against is not None else [None] * len(jobs)
+        yield from zip(jobs, ones, others, strict=True)
+        return
+    for job in jobs:
+        [one] = _followed([job], policies)
+        yield job, one, None if against is None else _followed([job], against)[0]
+
+
+def _followed(jobs: Sequence[PastJob], policies: PolicySet) -> list[_Course]:
+    courses = [_Course() for _ in jobs]
+    followed: list[tuple[_Course, Followed]] = []
+    for past, course in zip(jobs, courses, strict=True):
+        if past.known:
+            claim, watch = past.claim_id or _NO_CLAIM, course.seen.append
+            run = course_of_job(policies, past.job, past.known, end=past.ends, claim_id=claim, watch=watch)
+            what = past.happened
+            is_of_others = what.by in (DecidedBy.PEOPLE, DecidedBy.OTHERS)
+            left_at = (what.at or what.at_latest) if is_of_others else None
+            by_people = what.by is DecidedBy.PEOPLE and what.end is End.APPROVED
+            followed.append((course, Followed(run, left_at, by_people, next(run))))
+    known = [facts for past in jobs for facts in past.known]
+    follow_together(policies, [each for _, each in followed], used_before(known))
+    for course, each in followed:
+        course.fate = each.fate
+    return courses
 
 
 def _enforced(loaded: LoadedPolicy) -> PolicySet:
@@ -130,23 +189,17 @@ def _enforced(loaded: LoadedPolicy) -> PolicySet:
     return compile_document(replace(loaded.document, mode="enforce"))
 
 
-def _row(past: PastJob, policies: PolicySet, against: PolicySet | None, usage: Usage) -> Row:
+def _row(past: PastJob, fate: Fate | None, other: Fate | None, *, compares: bool) -> Row:
+    """What a set does with a job, beside what another does or, without, what happened."""
     job = past.job
-    fate: Fate | None = None
-    if past.known:
-        seen: list[Decision] = []
-        fate = _follow(past, policies, seen)
-        usage.count(seen)
-        after = as_replayed(fate, past.missing)
-    else:
-        after = not_replayed(past.why_not)
-    if against is None:
+    after = not_replayed(past.why_not) if fate is None else as_replayed(fate, past.missing)
+    if not compares:
         before = as_it_was(past.happened)
         change = compare_with_what_happened(before, after, past.known[0].now if past.known else None)
         if change is Change.SAME and is_of_people(before) and after.by is not DecidedBy.PEOPLE:
             after = held_for_people(after, fate)
     else:
-        before = as_replayed(_follow(past, against, []), past.missing) if past.known else after
+        before = after if other is None else as_replayed(other, past.missing)
         change = compare_with_replay(before, after)
     return Row(
         job_id=job.ref.job_id,
@@ -161,7 +214,3 @@ def _row(past: PastJob, policies: PolicySet, against: PolicySet | None, usage: U
         change=change,
         trace=trace_of(fate) if fate is not None and change in CHANGED else None,
     )
-
-
-def _follow(past: PastJob, policies: PolicySet, seen: list[Decision]) -> Fate:
-    return follow(policies, past.job, past.known, end=past.ends, claim_id=past.claim_id or _NO_CLAIM, watch=seen.append)

@@ -14,8 +14,14 @@ from msgspec import Struct
 
 from batchgate.aws.answers import only_answers
 from batchgate.aws.calls import CallError, make_call
-from batchgate.contract import DECISION_DETAIL_TYPE, METRIC_NAMESPACE, SERVICE, Metric
-from batchgate.errors import AnnounceError, GateError, JobsApiThrottledError, PolicyUnavailableError
+from batchgate.contract import BUDGET_DIMENSION, DECISION_DETAIL_TYPE, METRIC_NAMESPACE, SERVICE, Metric
+from batchgate.errors import (
+    AnnounceError,
+    GateError,
+    JobsApiThrottledError,
+    NoPolicyDeployedError,
+    PolicyUnavailableError,
+)
 from batchgate.gate.state import Block
 from batchgate.policy.wording import first_of, logged, printable
 from batchgate.text import shorten
@@ -178,6 +184,7 @@ class Announcements(Struct):
         write = self.logger.warning if review.alarm else self.logger.info
         write(f"job {review.action}", extra={"decision": msgspec.to_builtins(event)})
         _count_review(review)
+        _measure_budgets(review)
         return True
 
     def _put(self, event: DecisionEvent) -> None:
@@ -208,6 +215,8 @@ def _count_review(review: Review) -> None:
     counted = {_COUNTED[review.action]: 1.0} if review.action in _COUNTED else {}
     if review.alarm:
         counted[Metric.CIRCUIT_BREAKER_HOLDS if review.block == Block.CIRCUIT_BREAKER else Metric.CONTRADICTIONS] = 1.0
+    if review.rows_differ:
+        counted[Metric.MANIFEST_ROWS_DIFFER] = 1.0
     metrics = _metrics(counted)
     waited = _seconds_to_decision(review)
     if waited is not None:
@@ -217,6 +226,17 @@ def _count_review(review: Review) -> None:
     _write(metrics)
 
 
+def _measure_budgets(review: Review) -> None:
+    """Write how much is used of each budget that the job takes of; whatever accounts it has, as one metric."""
+    if review.action not in ("approved", "held"):
+        return
+    for name, percent in review.budgets.items():
+        metrics = _metrics({})
+        metrics.add_dimension(name=BUDGET_DIMENSION, value=printable(name))
+        metrics.add_metric(name=Metric.BUDGET_USED, unit=MetricUnit.Percent, value=percent)
+        _write(metrics)
+
+
 def _seconds_to_decision(review: Review) -> float | None:
     if review.action not in ("approved", "cancelled") or review.suspended_at is None:
         return None
@@ -224,9 +244,12 @@ def _seconds_to_decision(review: Review) -> float | None:
 
 
 def count_error(error: Exception) -> None:
-    """Count an error of the gate in the metrics that the alarms use."""
+    """Count an error of the gate in the metrics that the alarms use.
+
+    That no policies are deployed yet is no error in loading them: it would roll back the first ones.
+    """
     counted = {Metric.ERRORS: 1.0}
-    if isinstance(error, PolicyUnavailableError):
+    if isinstance(error, PolicyUnavailableError) and not isinstance(error, NoPolicyDeployedError):
         counted[Metric.POLICY_LOAD_ERRORS] = 1.0
     if isinstance(error, JobsApiThrottledError):
         counted[Metric.THROTTLED] = 1.0

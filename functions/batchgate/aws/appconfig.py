@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from batchgate.aws.answers import only_answers
 from batchgate.aws.calls import CallError, make_call
 from batchgate.contract import ProfileLocation
-from batchgate.errors import PolicyError, PolicyUnavailableError
+from batchgate.errors import NoPolicyDeployedError, PolicyError, PolicyUnavailableError
 from batchgate.gate.ports import Clock
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.deployed import load_deployed
@@ -64,6 +64,7 @@ class AppConfigPolicy(Struct):
     _policies: PolicySet | None = None
     _confirmed_at: datetime | None = None
     _problem: str = ""
+    _none_deployed: bool = False
     _token: str = ""
     _polled_at: datetime | None = None
     _interval: timedelta = timedelta(0)
@@ -75,6 +76,7 @@ class AppConfigPolicy(Struct):
         """The document that is in force, or was within the last 15 minutes.
 
         Raises:
+            NoPolicyDeployedError: AppConfig has none.
             PolicyUnavailableError: It can't be had, is invalid, or could not be confirmed for too long.
         """
         with self._lock:
@@ -82,7 +84,7 @@ class AppConfigPolicy(Struct):
             if self._is_due(now):
                 self._poll(now)
             if self._policies is None or self._confirmed_at is None:
-                raise PolicyUnavailableError(self._problem)
+                raise (NoPolicyDeployedError if self._none_deployed else PolicyUnavailableError)(self._problem)
             if not self._may_decide(self.clock.now()):
                 raise PolicyUnavailableError(
                     f"AppConfig has not confirmed since {self._confirmed_at:%Y-%m-%dT%H:%M:%SZ} that policy "
@@ -117,6 +119,7 @@ class AppConfigPolicy(Struct):
             begun, content, next_token, self._interval = make_call(lambda: self._ask(token))
         except CallError as error:
             self._problem = f"AppConfig {self.location}: {shorten(str(error), _PROBLEMS_TOLD)}"
+            self._none_deployed = _is_of_no_deployment(error)
             self.warn(self._problem)
             return ""
         if content or begun:
@@ -152,12 +155,26 @@ class AppConfigPolicy(Struct):
     def _take_in(self, content: bytes) -> None:
         """Load a document. Even if that fails, the document before it decides nothing any more."""
         self._policies = None
+        self._none_deployed = not content and self._confirmed_at is None
+        if self._none_deployed:
+            self._problem = f"AppConfig {self.location}: no policies are deployed"
+            self.warn(self._problem)
+            return
         self._problem = f"AppConfig {self.location}: the document could not be read"
         try:
             self._policies = load_deployed(content)
         except PolicyError as error:
             self._problem = f"AppConfig {self.location}: invalid policy document: {shorten(str(error), _PROBLEMS_TOLD)}"
             self.warn(self._problem)
+
+
+def _is_of_no_deployment(error: CallError) -> bool:
+    """Whether what AppConfig does not find is a deployment. *Source*: AppConfig Data API, ResourceNotFoundException.
+
+    Not verified on AWS: an environment without a deployment may answer otherwise, as the local one does. What is not
+    recognized counts as policies that could not be loaded.
+    """
+    return error.code == "ResourceNotFoundException" and error.response.get("ResourceType") == "Deployment"
 
 
 class PackagedPolicy(Struct):

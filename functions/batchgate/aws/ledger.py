@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -18,6 +20,10 @@ from batchgate.aws.ledger_items import (
     MALFORMED,
     OPEN,
     Item,
+    account_of,
+    amounts_of,
+    count_attributes,
+    count_key,
     heartbeat_of,
     instant_as_text,
     instant_of,
@@ -33,11 +39,13 @@ from batchgate.aws.ledger_items import (
     state_of,
     state_or_why_not,
 )
-from batchgate.contract import DAY_INDEX, OPEN_INDEX
-from batchgate.errors import CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError
+from batchgate.contract import DAY_INDEX, OPEN_INDEX, PARTITION_KEY, SORT_KEY
+from batchgate.errors import BudgetExceededError, CircuitBreakerError, GatePausedError, LedgerConflictError, LedgerError
+from batchgate.gate.budget_use import CountChange, count_changes
 from batchgate.gate.ports import CircuitBreaker, Clock, Heartbeat, Notified, Pause, Review, Unreadable
 from batchgate.gate.state import Outcome, RequestedAction, State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.amounts import Amounts, BudgetAccount
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,6 +60,10 @@ CONFIG = Config(
 """A retried write whose first attempt took effect is recognised by its own id."""
 
 _TRIES_FOR_THE_CIRCUIT_BREAKER = 5
+_WAITS_FOR_A_CONFLICT: Final = (0.05, 0.1, 0.2, 0.4)
+"""At most so many seconds, by chance less, before a transaction is tried again that conflicted with another one."""
+
+_RANDOM: Final = secrets.SystemRandom()
 _CANCELLATIONS_KEPT = 5_000
 """Times in the circuit breaker's item. Its limit is at most 1,000: people's cancellations count, none is refused."""
 _KEYS_A_BATCH = 100
@@ -77,6 +89,7 @@ class DynamoLedger(Struct):
         table: The table's name; its keys and indices are those of `batchgate.contract`.
         home: Partition, Region and account: whose gate it is.
         kept: How long settled states and reviews are kept.
+        sleep: Waits for seconds.
     """
 
     client: DynamoDBClient
@@ -84,6 +97,7 @@ class DynamoLedger(Struct):
     home: tuple[str, str, str]
     clock: Clock
     kept: timedelta = KEPT_BY_DEFAULT
+    sleep: Callable[[float], None] = time.sleep
     _opened_at: datetime | None = field(default=None)
     _event_noted_at: datetime | None = field(default=None)
 
@@ -99,13 +113,13 @@ class DynamoLedger(Struct):
         return state_of(item) if item else None
 
     def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
-        """PutItem on condition; with a review one transaction of both."""
+        """PutItem on condition; with a review, or what changes the counts of budgets, one transaction of all."""
         written, put = self._put_state(state, replacing)
-        if review is not None:
+        changes = count_changes(replacing, state)
+        if review is not None or changes:
+            writes = [{"Put": put}, *map(self._count_budget, changes)]
             return self._transact(
-                written,
-                [{"Put": put}, self._put_review(review, written.rev)],
-                put,
+                written, writes if review is None else [*writes, self._put_review(review, written.rev)], put
             )
         try:
             self._call(lambda: self.client.put_item(**put))
@@ -114,14 +128,18 @@ class DynamoLedger(Struct):
         return written
 
     def claim(self, state: State, *, replacing: State | None, review: Review, breaker: CircuitBreaker | None) -> State:
-        """One transaction: the claim, its review, that the gate is not paused, and the circuit breaker's count."""
+        """One transaction: the claim, its review, that the gate is not paused, and what is counted.
+
+        Those are the budgets that it reserves, and by the circuit breaker a cancellation.
+        """
         written, put = self._put_state(state, replacing)
         writes: list[Any] = [
             {"Put": put},
+            *map(self._count_budget, count_changes(replacing, state)),
             self._put_review(review, written.rev),
             self._not_paused(),
         ]
-        if state.direction is not RequestedAction.CANCEL:
+        if state.requested_action is not RequestedAction.CANCEL:
             return self._transact(written, writes, put)
         for _ in range(_TRIES_FOR_THE_CIRCUIT_BREAKER - 1):
             try:
@@ -154,6 +172,31 @@ class DynamoLedger(Struct):
             }
         }
 
+    def _count_budget(self, change: CountChange) -> dict[str, Any]:
+        """Add to the count of a budget's account, on condition that it stays within the limits."""
+        names = Amounts.__struct_fields__
+        room = {name: getattr(change.limits, name) - getattr(change.amounts, name) for name in change.limits.named}
+        if any(left < 0 for left in room.values()):
+            raise BudgetExceededError(f"budget {change.account.budget} has no room for this job alone")
+        others = count_attributes(change.account, self.kept)
+        values = {f":{name}": {"N": str(getattr(change.amounts, name))} for name in names}
+        update: dict[str, Any] = {
+            "TableName": self.table,
+            "Key": count_key(self.home, change.account),
+            "UpdateExpression": (
+                f"SET {', '.join(f'#{name} = :{name}' for name in others)} "
+                f"ADD {', '.join(f'#{name} :{name}' for name in names)}"
+            ),
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*others, *names)},
+            "ExpressionAttributeValues": values
+            | {f":{name}": value for name, value in others.items()}
+            | {f":{name}_left": {"N": str(left)} for name, left in room.items()},
+        }
+        if room:
+            conditions = (f"(attribute_not_exists(#{name}) OR #{name} <= :{name}_left)" for name in room)
+            update["ConditionExpression"] = " AND ".join(conditions)
+        return {"Update": update}
+
     def _count(self, breaker: CircuitBreaker | None) -> dict[str, Any]:
         """Add this cancellation to those of the last minutes; the item's own `rev` keeps two from counting as one."""
         now = self.clock.now()
@@ -176,24 +219,89 @@ class DynamoLedger(Struct):
         values = {":rev": {"N": str(rev)}}
         return {"Put": put | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}}
 
-    def _transact(self, written: State, writes: list[Any], put: Mapping[str, Any]) -> State:
-        """TransactWriteItems: the state first, then its review, then perhaps the pause and the circuit breaker."""
+    def _transact(
+        self,
+        written: State,
+        writes: list[Any],
+        put: Mapping[str, Any],
+        waits: tuple[float, ...] = _WAITS_FOR_A_CONFLICT,
+    ) -> State:
+        """TransactWriteItems: the state first, then what it counts of budgets, its review, and what else is checked.
+
+        Of two transactions that write one count at the same time, DynamoDB cancels one. It is tried again.
+        """
         try:
             self._call(lambda: self.client.transact_write_items(TransactItems=writes))
         except _TransactionCancelledError as cancelled:
-            if len(cancelled.reasons) != len(writes):
-                raise LedgerError(f"{written.ref}: the transaction was cancelled without reasons") from cancelled
-            state, _, *others = cancelled.reasons
-            if state.get("Code") == _FAILED:
-                _must_be_own(state.get("Item"), put, written.ref)
+            if self._was_made(cancelled, written, writes, put):
                 return written
-            if others and others[0].get("Code") == _FAILED:
-                raise GatePausedError("the gate is paused") from cancelled
-            if len(others) > 1 and others[1].get("Code") == _FAILED:
-                raise _CircuitBreakerMovedError from cancelled
-            codes = ", ".join(str(each.get("Code")) for each in cancelled.reasons)
-            raise LedgerError(f"{written.ref}: the transaction was cancelled: {codes}") from cancelled
+            if not waits:
+                raise LedgerError(f"{written.ref}: other transactions wrote at the same time each time") from cancelled
+            self.sleep(_RANDOM.uniform(0, waits[0]))
+            return self._transact(written, writes, put, waits[1:])
         return written
+
+    @staticmethod
+    def _was_made(
+        cancelled: _TransactionCancelledError, written: State, writes: Sequence[Any], put: Mapping[str, Any]
+    ) -> bool:
+        """Whether a cancelled transaction had been made, and its response was lost; False if it may be tried again."""
+        if len(cancelled.reasons) != len(writes):
+            raise LedgerError(f"{written.ref}: the transaction was cancelled without reasons") from cancelled
+        reasons = [each.get("Code") for each in cancelled.reasons]
+        if reasons[0] == _FAILED:
+            _must_be_own(cancelled.reasons[0].get("Item"), put, written.ref)
+            return True
+        failed = [write for write, code in zip(writes, reasons, strict=True) if code == _FAILED]
+        if any("ConditionCheck" in write for write in failed):
+            raise GatePausedError("the gate is paused") from cancelled
+        if any("Put" in write for write in failed):
+            raise _CircuitBreakerMovedError from cancelled
+        if failed:
+            budgets = ", ".join(each["Update"]["ExpressionAttributeValues"][":budget"]["S"] for each in failed)
+            raise BudgetExceededError(f"{written.ref}: no room left in budget {budgets}") from cancelled
+        if _CONFLICT not in reasons:
+            codes = ", ".join(map(str, reasons))
+            raise LedgerError(f"{written.ref}: the transaction was cancelled: {codes}") from cancelled
+        return False
+
+    # --- Budgets ------------------------------------------------------------------------------------
+
+    def used(self, accounts: Sequence[BudgetAccount]) -> Mapping[BudgetAccount, Amounts]:
+        """BatchGetItem, strongly consistent; again what DynamoDB left out."""
+        found = dict.fromkeys(accounts, Amounts())
+        by_key = {count_key(self.home, account)[SORT_KEY]["S"]: account for account in accounts}
+        keys = [count_key(self.home, account) for account in accounts]
+        for longest_wait in (*_WAITS_FOR_A_CONFLICT, None):
+            if not keys:
+                break
+            wanted: Any = {self.table: {"Keys": keys, "ConsistentRead": True}}
+            answer = self._call(lambda wanted=wanted: self.client.batch_get_item(RequestItems=wanted))  # type: ignore[misc]
+            for item in answer.get("Responses", {}).get(self.table, []):
+                with reading("BUDGET", item):
+                    account = by_key[item[SORT_KEY]["S"]]
+                found[account] = amounts_of(item)
+            keys = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+            if keys and longest_wait is None:
+                raise LedgerError(f"{len(keys)} counts of budgets could not be read: DynamoDB did not process them")
+            if keys and longest_wait:
+                self.sleep(_RANDOM.uniform(0, longest_wait))
+        return found
+
+    def counts(
+        self, budget: str, period_start: datetime, *, after: str | None, at_most: int
+    ) -> list[tuple[BudgetAccount, Amounts]]:
+        """The counts' partition, by budget and period."""
+        first = count_key(self.home, BudgetAccount(budget, after or "", period_start))
+        prefix = first[SORT_KEY]["S"].rpartition("#")[0]
+        pages = self._pages(
+            ConsistentRead=True,
+            Limit=at_most,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": first[PARTITION_KEY], ":prefix": {"S": f"{prefix}#"}},
+            **({} if after is None else {"ExclusiveStartKey": first}),
+        )
+        return [(account_of(item), amounts_of(item)) for item in islice(pages, at_most)]
 
     # --- The gate -----------------------------------------------------------------------------------
 
@@ -285,11 +393,11 @@ class DynamoLedger(Struct):
             pages = self._pages(
                 IndexName=DAY_INDEX,
                 KeyConditionExpression="#day = :day AND #at BETWEEN :after AND :until",
-                FilterExpression="#direction = :cancel AND #outcome = :applied",
+                FilterExpression="#requested_action = :cancel AND #outcome = :applied",
                 ExpressionAttributeNames={
                     "#day": "day",
                     "#at": "decided_at",
-                    "#direction": "direction",
+                    "#requested_action": "requested_action",
                     "#outcome": "outcome",
                 },
                 ExpressionAttributeValues=values,
@@ -451,6 +559,7 @@ def _from_to(first: datetime, last: datetime) -> dict[str, Any]:
 # --- What DynamoDB refuses ------------------------------------------------------------------------------
 
 _FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
 
 
 class _ConditionFailedError(LedgerError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -15,6 +16,7 @@ from batchgate.errors import UnreadableItemError
 from batchgate.gate.ports import Heartbeat, Pause, Review, Unreadable
 from batchgate.gate.state import Action, State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.amounts import Amounts, BudgetAccount, Reservation
 from batchgate.policy.approvals import Approval
 from batchgate.policy.wording import first_of
 from batchgate.text import shorten
@@ -156,6 +158,8 @@ def state_of(item: Item) -> State:
         fields |= {name: _value(item[name]) for name in State.__struct_fields__ if name in item}
         if "approvals" in item:
             fields["approvals"] = [msgspec.json.decode(each, type=Approval) for each in fields["approvals"]]
+        if "reservations" in item:
+            fields["reservations"] = [msgspec.json.decode(each, type=Reservation) for each in fields["reservations"]]
         if "held_for_known" in item:
             fields["held_for_known"] = int(item["held_for_known"]["N"]) * _MICROSECOND
         return msgspec.convert(fields, State)
@@ -184,6 +188,59 @@ def state_or_why_not(item: Item) -> State | Unreadable:
             return Unreadable(ref_of(item), error)
         except MALFORMED:
             return Unreadable(None, error)
+
+
+# --- Budgets ------------------------------------------------------------------------------------------
+
+_LONGEST_PERIOD: Final = timedelta(days=32)
+"""Of a budget: a month, and the hour of a clock that is put back."""
+
+_JOBS_LIVE_AT_MOST: Final = timedelta(days=60)
+"""A job may give back what it reserved after it waited for 30 days. Longer than that, and the sweep's delays."""
+
+
+def count_key(home: Sequence[str], account: BudgetAccount) -> dict[str, Any]:
+    """The key of an account's count. The account's name is the requester's text, and may be longer than a key."""
+    name = hashlib.sha256(account.account.encode()).hexdigest()
+    return {
+        PARTITION_KEY: {"S": counts_partition(home)},
+        SORT_KEY: {"S": f"{account.budget}#{instant_as_text(account.period_start)}#{name}"},
+    }
+
+
+def counts_partition(home: Sequence[str]) -> str:
+    """The partition key of all counts of budgets."""
+    return f"{':'.join(home)}:BUDGETS"
+
+
+def count_attributes(account: BudgetAccount, kept: timedelta = KEPT_BY_DEFAULT) -> dict[str, Any]:
+    """What a count has beside its amounts."""
+    return {
+        "budget": {"S": account.budget},
+        "account": {"S": account.account},
+        "period_start": {"S": instant_as_text(account.period_start)},
+        EXPIRES_AT: expiry(account.period_start + _LONGEST_PERIOD + _JOBS_LIVE_AT_MOST + kept),
+    }
+
+
+def amounts_of(item: Item) -> Amounts:
+    """The amounts of a count.
+
+    Raises:
+        UnreadableItemError: It is none.
+    """
+    with reading("BUDGET", item):
+        return Amounts(*(int(item[name]["N"]) for name in Amounts.__struct_fields__))
+
+
+def account_of(item: Item) -> BudgetAccount:
+    """The account of a count.
+
+    Raises:
+        UnreadableItemError: It is none.
+    """
+    with reading("BUDGET", item):
+        return BudgetAccount(item["budget"]["S"], item["account"]["S"], instant_of(item["period_start"]["S"]))
 
 
 # --- Reviews and pauses -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Self, get_args
 from msgspec import Struct
 
 from batchgate.aws.ledger_items import KEPT_BY_DEFAULT
-from batchgate.contract import ProfileLocation, Unverified, Variable
+from batchgate.contract import MANIFEST_BYTES_AT_MOST, ProfileLocation, Unverified, Variable
 from batchgate.errors import GateError
 from batchgate.gate.ports import CircuitBreaker
 from batchgate.jobs.model import DateSurvives
@@ -34,6 +34,11 @@ class Settings(Struct, frozen=True):
         event_bus: BATCHGATE_EVENT_BUS: the bus that receives decision events; none by default.
         topic_arn: BATCHGATE_TOPIC_ARN: the topic that receives the digest of holds; none by default.
         chat: BATCHGATE_CHAT is `true`: HTTPS subscriptions of the topic are chat applications; `false` by default.
+        manifest_bytes_at_most: BATCHGATE_MANIFEST_BYTES_AT_MOST: how many bytes of one manifest are read; 100 GiB by
+            default.
+        manifest_machine: BATCHGATE_MANIFEST_MACHINE: the ARN of the state machine that reads large manifests; none by
+            default.
+        queue_url: BATCHGATE_QUEUE_URL: the queue of job events, for what asks for a review; none by default.
         sweep_calls_per_second: BATCHGATE_SWEEP_CALLS_PER_SECOND; 20 by default.
         untagged_lacks_tags: BATCHGATE_UNTAGGED_ANSWER_LACKS_TAGS is `true`. `false` and `unknown` are treated alike.
     """
@@ -47,6 +52,9 @@ class Settings(Struct, frozen=True):
     event_bus: str
     topic_arn: str
     chat: bool
+    manifest_bytes_at_most: int
+    manifest_machine: str
+    queue_url: str
     sweep_calls_per_second: float
     untagged_lacks_tags: bool
 
@@ -74,6 +82,9 @@ class Settings(Struct, frozen=True):
             event_bus=variables.get(Variable.EVENT_BUS) or "",
             topic_arn=variables.get(Variable.TOPIC_ARN) or "",
             chat=_choice(variables, Variable.CHAT, "false", "true") == "true",
+            manifest_bytes_at_most=_bytes_at_most(variables),
+            manifest_machine=variables.get(Variable.MANIFEST_MACHINE) or "",
+            queue_url=variables.get(Variable.QUEUE_URL) or "",
             sweep_calls_per_second=calls_per_second,
             untagged_lacks_tags=lacks_tags == "true",
         )
@@ -98,6 +109,13 @@ def _limits(variables: Mapping[str, str]) -> tuple[CircuitBreaker, float]:
     return CircuitBreaker(cancellations, timedelta(minutes=minutes)), calls_per_second
 
 
+def _bytes_at_most(variables: Mapping[str, str]) -> int:
+    count = variables.get(Variable.MANIFEST_BYTES_AT_MOST) or str(MANIFEST_BYTES_AT_MOST)
+    if not (count.isascii() and count.isdecimal() and len(count) <= _DIGITS_OF_BYTES_AT_MOST):
+        raise SettingError(f"{Variable.MANIFEST_BYTES_AT_MOST}: expected a number of bytes, got {shorten(count, 40)!r}")
+    return int(count)
+
+
 def _retention(variables: Mapping[str, str]) -> timedelta:
     days = variables.get(Variable.LEDGER_RETENTION_DAYS) or str(KEPT_BY_DEFAULT.days)
     if not (days.isascii() and days.isdecimal() and len(days) <= _DIGITS_AT_MOST and 0 < int(days) <= _DAYS_AT_MOST):
@@ -109,6 +127,7 @@ def _retention(variables: Mapping[str, str]) -> timedelta:
 
 
 _DAYS_AT_MOST = 3653
+_DIGITS_OF_BYTES_AT_MOST = 18
 _DIGITS_AT_MOST = 4
 
 

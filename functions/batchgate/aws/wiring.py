@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import botocore
 import botocore.session
@@ -19,7 +19,6 @@ from batchgate.aws import announcements, appconfig, cloudtrail, notices, policy_
 from batchgate.aws import ledger as ledgers
 from batchgate.aws.appconfig import AppConfigPolicy, PackagedPolicy
 from batchgate.aws.deployed import GateParameter
-from batchgate.aws.manifests import StoredManifests
 from batchgate.aws.pace import Evenly, Pace, Unhurried
 from batchgate.aws.s3control import S3Control
 from batchgate.aws.settings import Settings
@@ -38,6 +37,12 @@ from batchgate.gate.sweep import Plan
 from batchgate.jobs.model import Job, JobRef
 from batchgate.policy.facts import Gap
 from batchgate.policy.wording import printable
+
+if TYPE_CHECKING:
+    from batchgate.aws.manifests import StoredManifests
+    from batchgate.aws.reading_machine import JobEventQueue
+    from batchgate.gate.manifest_reading import ManifestLedger, ReadingSteps
+    from batchgate.jobs.manifest_contents import ManifestContents
 
 SWEEP_WORKERS = 16
 _CALLS_BESIDE = SWEEP_WORKERS + 4
@@ -70,13 +75,14 @@ class Home(Struct, frozen=True):
         return cls(partition, region, account_id)
 
 
-def open_ports(home: Home, time_left: timedelta, *, paced: bool = False) -> Ports:
+def open_ports(home: Home, time_left: timedelta, *, paced: bool = False, for_people: bool = False) -> Ports:
     """The ports of one invocation.
 
     Args:
         home: Whose jobs are decided.
         time_left: How long Lambda lets this invocation run.
         paced: For the sweep: S3 Control's calls keep to its rate.
+        for_people: For the API: what is unknown is told with its progress.
 
     Raises:
         SettingError: The environment is incomplete.
@@ -87,7 +93,7 @@ def open_ports(home: Home, time_left: timedelta, *, paced: bool = False) -> Port
     _beside().submit(policies.current)  # polled while the ledger is read; the review waits for this poll
     return Ports(
         jobs=_jobs(paced=paced),
-        manifests=_LazyManifests(),
+        manifests=_LazyManifests(home, for_people),
         policies=policies,
         ledger=_ledger(home),
         announcer=_announcer(),
@@ -155,17 +161,66 @@ def _jobs(*, paced: bool) -> JobsApi:
     )
 
 
-class _LazyManifests:
-    """Makes the client of S3 when a size is asked for: few policies need it."""
+class _LazyManifests(Struct, frozen=True):
+    """Loads what reads manifests, and makes its clients, when one is asked for: few policies do."""
+
+    home: Home
+    for_people: bool
 
     def size(self, job: Job) -> int | Gap:
         """As `StoredManifests`."""
-        return _manifests().size(job)
+        return _stored_manifests().size(job)
+
+    def contents(self, job: Job) -> "ManifestContents | Gap":
+        """As `ManifestReadings`."""
+        return _manifests(self.home, for_people=self.for_people).contents(job)
 
 
 @cache
-def _manifests() -> ManifestsApi:
+def _manifests(home: Home, *, for_people: bool) -> ManifestsApi:
+    from batchgate.aws import reading_machine
+    from batchgate.gate.manifest_reading import ManifestReadings
+
+    arn = _settings().manifest_machine
+    machine = reading_machine.StateMachine(_client("stepfunctions", reading_machine.CONFIG), arn) if arn else None
+    return ManifestReadings(
+        _stored_manifests(),
+        _manifest_ledger(home),
+        SystemClock(),
+        _settings().manifest_bytes_at_most,
+        machine,
+        counts_parts=for_people,
+    )
+
+
+def open_reading_steps(home: Home) -> "ReadingSteps":
+    """What the executions of the state machine do."""
+    from batchgate.gate.manifest_reading import ReadingSteps
+
+    return ReadingSteps(_stored_manifests(), _manifest_ledger(home), SystemClock())
+
+
+@cache
+def open_job_event_queue() -> "JobEventQueue":
+    """The queue that has jobs reviewed."""
+    from batchgate.aws import reading_machine
+
+    return reading_machine.JobEventQueue(_client("sqs", reading_machine.CONFIG), _settings().queue_url)
+
+
+@cache
+def _stored_manifests() -> "StoredManifests":
+    from batchgate.aws.manifests import StoredManifests
+
     return StoredManifests(_client("s3", s3control.CONFIG))
+
+
+@cache
+def _manifest_ledger(home: Home) -> "ManifestLedger":
+    from batchgate.aws.manifest_ledger import DynamoManifestLedger
+
+    whose = (home.partition, home.region, home.account_id)
+    return DynamoManifestLedger(_dynamodb(), _settings().ledger_table, whose, SystemClock(), _settings().ledger_kept)
 
 
 class _LazyRequesters:
@@ -223,9 +278,13 @@ def open_deployed() -> GateParameter | None:
 
 @cache
 def _ledger(home: Home) -> PeoplesLedger:
-    client = _client("dynamodb", ledgers.CONFIG)
     whose = (home.partition, home.region, home.account_id)
-    return ledgers.DynamoLedger(client, _settings().ledger_table, whose, SystemClock(), _settings().ledger_kept)
+    return ledgers.DynamoLedger(_dynamodb(), _settings().ledger_table, whose, SystemClock(), _settings().ledger_kept)
+
+
+@cache
+def _dynamodb() -> Any:  # noqa: ANN401 - as `_client`
+    return _client("dynamodb", ledgers.CONFIG)
 
 
 @cache
@@ -245,8 +304,13 @@ def _notices() -> Notices | None:
 
 
 @cache
+def _deployments() -> Any:  # noqa: ANN401 - botocore makes its clients' classes when it runs
+    return _client("appconfig", policy_versions.CONFIG)
+
+
+@cache
 def _deployed() -> GateParameter | None:
     """The parameter that a stack has written, where the policies come from the stack's AppConfig profile."""
     if isinstance(_settings().policies, Path):
         return None
-    return GateParameter(_client("ssm", announcements.CONFIG), SystemClock())
+    return GateParameter(_client("ssm", announcements.CONFIG), SystemClock(), _deployments)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from batchgate.errors import (
+    BudgetExceededError,
     JobNotFoundError,
     JobsApiDeniedError,
     JobsApiThrottledError,
@@ -88,7 +89,7 @@ def apply_update(state: State | None, request: UpdateRequest, snapshot: JobSnaps
 
     Raises:
         OutOfTimeError: Too little time is left; nothing was claimed.
-        GatePausedError, CircuitBreakerError: Nothing was claimed.
+        GatePausedError, CircuitBreakerError, BudgetExceededError: Nothing was claimed.
         JobsApiError: Either the update certainly had no effect and the claim was withdrawn, or its effect is not known
             and the claim stays until its lease ends.
         LedgerConflictError: Another review wrote first; nothing was sent.
@@ -99,7 +100,7 @@ def apply_update(state: State | None, request: UpdateRequest, snapshot: JobSnaps
     try:
         if not transitions.may_send(claim, request, snapshot.read_at, ports.clock.now()):
             return _withdraw(claim, review, ports, "the facts or the lease grew too old before the update was sent")
-        ports.jobs.update_status(claim.ref, request.direction.requested_status, claim.reason)
+        ports.jobs.update_status(claim.ref, request.requested_action.requested_status, claim.reason)
     except JobsApiThrottledError:
         _withdraw(claim, review, ports, "S3 is throttling")
         raise
@@ -107,7 +108,7 @@ def apply_update(state: State | None, request: UpdateRequest, snapshot: JobSnaps
         return _after_refusal(claim, review, ports, refusal)
     except UpdateUnclearError:
         return _after_unclear(claim, review, ports)
-    return _settle_own(claim, Settle(Outcome.APPLIED, request.direction), review, ports, claim.reason)
+    return _settle_own(claim, Settle(Outcome.APPLIED, request.requested_action), review, ports, claim.reason)
 
 
 def _claim(state: State | None, request: UpdateRequest, job: Job, ports: Ports) -> tuple[State, Review]:
@@ -118,6 +119,8 @@ def _claim(state: State | None, request: UpdateRequest, job: Job, ports: Ports) 
         claim_id=(state.claim_id if state else None) or ports.new_claim_id(),
         lease_until=ports.deadline + UPDATE_TAKES_AT_MOST + LEASE_MARGIN,
     )
+    if len(claimed.state.reservations) > transitions.RESERVATIONS_AT_MOST:
+        raise BudgetExceededError(f"{job.ref}: it would reserve of {len(claimed.state.reservations)} budgets")
     claim = ports.ledger.claim(claimed.state, replacing=state, review=claimed.review, breaker=request.breaker)
     return claim, claimed.review
 

@@ -13,7 +13,7 @@ from batchgate.gate.observation import evaluate, note_shown, policies_in_force, 
 from batchgate.gate.ports import JobSnapshot, Ports, Review
 from batchgate.gate.protocol import Step, asks_for_confirmation, may_reopen, next_step, reopened
 from batchgate.gate.review import review_job
-from batchgate.gate.state import Action, Outcome, Phase, RequestedAction, State
+from batchgate.gate.state import Action, Outcome, Phase, RequestedAction, State, who_decided
 from batchgate.gate.transitions import APPROVAL_REASON_AT_MOST, UpdateRequest
 from batchgate.jobs.model import AsksForConfirmation, JobRef, JobStatus
 from batchgate.policy.approvals import Approval
@@ -88,13 +88,21 @@ def refusal(shown: ShownJob, action: RequestedAction, ports: Ports) -> str:
     return ""
 
 
+def why_approval_not_counted(shown: ShownJob, who: str, ports: Ports) -> str:
+    """Why an approval that this caller gives now would be refused; "" where it would count."""
+    if why := refusal(shown, RequestedAction.APPROVE, ports):
+        return why
+    if isinstance(shown.policies, PolicyUnavailableError):
+        return str(shown.policies)
+    return who_may_approve(shown.decision, shorten(who)) if shown.decision is not None else ""
+
+
 def _how_it_ended(state: State) -> str:
     at = f" at {state.decided_at:%Y-%m-%d %H:%M} UTC" if state.decided_at else ""
-    match state.outcome, state.direction:
+    match state.outcome, state.requested_action:
         case Outcome.APPLIED, RequestedAction() as action:
-            policy = "policy " if state.policy_version and state.decided_by.startswith(state.policy_version) else ""
-            by = f"by {policy}{state.decided_by or 'a caller that is not on record'}"
-            return f"this job was {action.done} already{at}, {by}"
+            by = who_decided(state.decided_by, state.policy_version) or "a caller that is not on record"
+            return f"this job was {action.done} already{at}, by {by}"
         case Outcome.LAPSED, _:
             return f"this job ended without a decision{at}"
         case Outcome.UNGATED, _:
@@ -224,7 +232,7 @@ def _cancellation(shown: ShownJob, who: str, why: str, ports: Ports) -> UpdateRe
     )
     asks = asks_for_confirmation(shown.state, job, ports.suspended_date_survives)
     return UpdateRequest(
-        direction=action,
+        requested_action=action,
         verdict=str(action),
         decided_by=who,
         policy_version=version,

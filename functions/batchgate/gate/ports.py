@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from batchgate.errors import UnreadableItemError
 from batchgate.gate.state import Action, State
+from batchgate.jobs.manifest_contents import ManifestContents
 from batchgate.jobs.model import DateSurvives, Instant, Job, JobRef, JobStatus, Json, RequestedStatus
+from batchgate.policy.amounts import Amounts, BudgetAccount
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import NOT_READ, Gap
 
@@ -36,6 +38,7 @@ class JobSnapshot(Struct, frozen=True):
         tags: The job's tags; a gap where they were not asked for or may not be read.
         read_at: An instant before the first call: the facts are at least this fresh.
         manifest_bytes: The size of the manifest; a gap where it was not asked for or can't be had.
+        contents: What is in the manifest; likewise. A gap that is unknown is filled once the manifest is read.
         requester: Who created the job, as CloudTrail has it; a gap where that was not asked for or is not known.
     """
 
@@ -43,6 +46,7 @@ class JobSnapshot(Struct, frozen=True):
     tags: Mapping[str, str] | Gap
     read_at: datetime
     manifest_bytes: int | Gap = NOT_READ
+    contents: ManifestContents | Gap = NOT_READ
     requester: str | Gap = NOT_READ
 
 
@@ -96,6 +100,15 @@ class ManifestsApi(Protocol):
 
         Raises:
             ManifestsApiError: S3 or the network failed; nothing is known.
+        """
+        ...
+
+    def contents(self, job: Job) -> ManifestContents | Gap:
+        """What is in it, counted over all its rows; a gap that is unknown is filled once it is read.
+
+        Raises:
+            ManifestsApiError: As `size`.
+            LedgerError: What is kept of it could not be read or written.
         """
         ...
 
@@ -229,6 +242,8 @@ class DecisionLedger(Protocol):
     def write(self, state: State, *, replacing: State | None, review: "Review | None" = None) -> State:
         """Write `state` if nothing was written since `replacing` was read; return it with its new `rev`.
 
+        What `replacing` has reserved of budgets and `state` has not is given back in the same transaction.
+
         A write whose response was lost, and that is found to have been made, is a success.
 
         Args:
@@ -247,6 +262,8 @@ class DecisionLedger(Protocol):
     ) -> State:
         """`write` of a claim, the right to try; its transaction checks the pause and counts for the circuit breaker.
 
+        What it reserves of budgets is counted in the same transaction, within the reservations' limits.
+
         Args:
             state: The claim.
             replacing: What was read.
@@ -256,7 +273,17 @@ class DecisionLedger(Protocol):
         Raises:
             GatePausedError: The gate is paused.
             CircuitBreakerError: There were as many cancellations as the circuit breaker allows.
+            BudgetExceededError: A budget has no room for it.
             LedgerConflictError, LedgerError: As `write`.
+        """
+        ...
+
+    def used(self, accounts: Sequence[BudgetAccount]) -> Mapping[BudgetAccount, Amounts]:
+        """How much of each account is reserved by approvals that were applied or may have been sent.
+
+        Raises:
+            UnreadableItemError: A count is broken.
+            LedgerError: They could not be read.
         """
         ...
 
@@ -332,6 +359,19 @@ class PeoplesLedger(DecisionLedger, Protocol):
         """
         ...
 
+    def counts(
+        self, budget: str, period_start: datetime, *, after: str | None, at_most: int
+    ) -> list[tuple[BudgetAccount, Amounts]]:
+        """The accounts of a budget in one period of which something is counted, in a fixed order.
+
+        Args:
+            budget: The budget's name.
+            period_start: When the period began.
+            after: Only accounts behind this one; None for the first ones.
+            at_most: So many.
+        """
+        ...
+
     def history(self, ref: JobRef) -> list[dict[str, Any]]:
         """Every review of a job that is kept and can be read, oldest first, as plain data."""
         ...
@@ -362,6 +402,9 @@ class Review(Struct, frozen=True):
         shadow: The policies are in shadow mode: nothing was or will be done by them.
         alarm: What a person must look into; "" for nothing.
         block: Why it is held whatever the policies say; "" where the policies hold it.
+        rows_differ: The manifest's rows were counted, and S3 counts another number of tasks.
+        budgets: How much is used of the job's account of each budget, with the job if it is approved, in percent of
+            the limit that is reached first; by the budget's name.
         evidence: The facts of the verdict, as plain data; None where nothing was evaluated.
     """
 
@@ -390,6 +433,8 @@ class Review(Struct, frozen=True):
     shadow: bool = False
     alarm: str = ""
     block: str = ""
+    rows_differ: bool = False
+    budgets: Mapping[str, float] = {}
     evidence: Mapping[str, Json] | None = None
 
 
@@ -442,10 +487,10 @@ class Notices(Protocol):
 
 
 class DeployedPolicy(Protocol):
-    """The policies that the deployment put in force."""
+    """The policies that should be in force: those that were deployed last."""
 
     def is_version(self, version: str) -> bool | None:
-        """Whether they are of this version; None where the deployment names none.
+        """Whether they are of this version; None where it is not known which should be.
 
         Raises:
             DeploymentError: It can't be known now.

@@ -80,14 +80,17 @@ class Settle(Struct, frozen=True):
     """The job has ended, and the ledger does not have its end yet.
 
     Attributes:
-        direction: The gate's update that was applied; None for none.
+        requested_action: The gate's update that was applied; None for none.
         after_hold: An update took effect after the gate had decided to hold: an alarm.
+        maybe_approved: An approval of the gate's may have been applied, though what S3 shows does not say so: what it
+            takes of budgets stays reserved.
     """
 
     outcome: Outcome
-    direction: RequestedAction | None = None
+    requested_action: RequestedAction | None = None
     unattributed: bool = False
     after_hold: bool = False
+    maybe_approved: bool = False
 
 
 NextStep: TypeAlias = Step | Settle
@@ -163,7 +166,7 @@ def reopened(state: State) -> State:
         state,
         phase=Phase.HELD,
         outcome=None,
-        direction=None,
+        requested_action=None,
         unattributed=False,
         decided_at=None,
         announced_at=None,
@@ -188,12 +191,12 @@ def _moved_on(state: State | None, job: Job, now: datetime, asks: AsksForConfirm
 def _end(state: State, job: Job, now: datetime, asks: AsksForConfirmation) -> NextStep:
     """The step for a job that the gate held or claimed, and that has left Suspended."""
     if is_ours(state, job):
-        return Settle(Outcome.APPLIED, state.direction, after_hold=state.phase is Phase.HELD)
+        return Settle(Outcome.APPLIED, state.requested_action, after_hold=state.phase is Phase.HELD)
     if not job.status_update_reason and _moved_as(job.status) is state.possibly_sent is not None:
-        return Settle(Outcome.APPLIED, state.direction, unattributed=True)
+        return Settle(Outcome.APPLIED, state.requested_action, unattributed=True)
     if job.status in _RUNS and state.possibly_sent is RequestedAction.CANCEL and now < arrives_until(state, now):
         return Step.REVIEW_LATER
-    return Settle(_without_us(job, asks))
+    return Settle(_without_us(job, asks), maybe_approved=maybe_approved(state, job))
 
 
 def _without_us(job: Job, asks: AsksForConfirmation) -> Outcome:
@@ -207,9 +210,24 @@ def _without_us(job: Job, asks: AsksForConfirmation) -> Outcome:
             return Outcome.LAPSED if job.status in _FAILS else Outcome.SUPERSEDED
 
 
+def maybe_approved(state: State, job: Job | None = None, *, sent: bool = True) -> bool:
+    """Whether an approval of the gate's may have been applied to a job that has ended otherwise.
+
+    It was not if the job runs or has finished: S3 confirms a job once, and the reason is that of whoever did. A job
+    that was cancelled, failed or is gone may have run before.
+
+    Args:
+        state: The job's state.
+        job: S3's description; None where S3 does not know the job.
+        sent: Whether any update may have had an effect.
+    """
+    shows_who = job is not None and job.status in _RUNS | _FINISHES
+    return sent and state.possibly_sent is RequestedAction.APPROVE and not shows_who
+
+
 def is_ours(state: State, job: Job) -> bool:
     """Whether the reason on the job carries this job's claim."""
-    return state.direction is not None and _carries_claim(state, job)
+    return state.requested_action is not None and _carries_claim(state, job)
 
 
 def _carries_claim(state: State, job: Job) -> bool:
@@ -223,7 +241,7 @@ def contradiction(state: State | None, job: Job) -> str:
     if job.status is JobStatus.SUSPENDED:
         return f"settled as {state.outcome}, and S3 says Suspended"
     cancelled_by_us = job.status in _IS_CANCELLED and _carries_claim(state, job)
-    if cancelled_by_us and (state.outcome, state.direction) != (Outcome.APPLIED, RequestedAction.CANCEL):
+    if cancelled_by_us and (state.outcome, state.requested_action) != (Outcome.APPLIED, RequestedAction.CANCEL):
         return f"settled as {state.outcome}, and a cancellation of the gate took effect later"
     return ""
 
@@ -280,7 +298,7 @@ def conclude_unclear(state: State, job: Job, survives: DateSurvives = DateSurviv
     Only what is certain is settled. Otherwise the claim is left to its lease.
     """
     ended = job.status in _FINISHES | _IS_CANCELLED | _FAILS
-    refused_for_good = job.status in _RUNS and state.direction is RequestedAction.APPROVE
+    refused_for_good = job.status in _RUNS and state.requested_action is RequestedAction.APPROVE
     if is_ours(state, job) or ended or refused_for_good:
         return _end_for_owner(state, job, asks_for_confirmation(state, job, survives), sent=True)
     return Step.LEAVE_CLAIM
@@ -295,7 +313,7 @@ def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurviv
     asks = asks_for_confirmation(state, job, survives)
     if is_ours(state, job) or job.status in _FINISHES | _IS_CANCELLED | _FAILS:
         return _end_for_owner(state, job, asks, sent=state.maybe_sent)
-    may_come = state.maybe_sent and state.direction is RequestedAction.CANCEL
+    may_come = state.maybe_sent and state.requested_action is RequestedAction.CANCEL
     if job.status in _RUNS and asks is not AsksForConfirmation.NO and not may_come:
         return _end_for_owner(state, job, asks, sent=state.maybe_sent)
     return Step.WITHDRAW
@@ -303,7 +321,7 @@ def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurviv
 
 def _end_for_owner(state: State, job: Job, asks: AsksForConfirmation, *, sent: bool) -> Settle:
     if is_ours(state, job):
-        return Settle(Outcome.APPLIED, state.direction)
-    if sent and not job.status_update_reason and _moved_as(job.status) is state.direction:
-        return Settle(Outcome.APPLIED, state.direction, unattributed=True)
-    return Settle(_without_us(job, asks))
+        return Settle(Outcome.APPLIED, state.requested_action)
+    if sent and not job.status_update_reason and _moved_as(job.status) is state.requested_action:
+        return Settle(Outcome.APPLIED, state.requested_action, unattributed=True)
+    return Settle(_without_us(job, asks), maybe_approved=maybe_approved(state, job, sent=sent))

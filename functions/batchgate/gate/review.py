@@ -6,6 +6,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from batchgate.errors import (
+    BudgetExceededError,
     CircuitBreakerError,
     GatePausedError,
     JobNotFoundError,
@@ -33,6 +34,7 @@ from batchgate.gate.protocol import (
     contradiction,
     find_missing,
     leave_ungated,
+    maybe_approved,
 )
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.gate.transitions import update_by_policy
@@ -42,6 +44,8 @@ from batchgate.policy.evaluate import Decision
 
 ONE_REVIEW_TAKES_AT_MOST = timedelta(seconds=15)
 """With less time left, no review begins. One that takes longer may be cut off anywhere; the protocol allows that."""
+
+TRIES_FOR_A_BUDGET = 3
 
 
 def review_job(ref: JobRef, ports: Ports) -> Review:
@@ -79,8 +83,13 @@ def _review_once(ref: JobRef, ports: Ports) -> Review:
     return finish(step, note_shown(state, ports), snapshot.job, ports, alarm=alarm)
 
 
-def _decide(state: State | None, snapshot: JobSnapshot, policies: PolicySet, ports: Ports) -> Review:
-    """Evaluate the policies; then cancel, approve, hold or wait."""
+def _decide(
+    state: State | None, snapshot: JobSnapshot, policies: PolicySet, ports: Ports, *, tries: int = TRIES_FOR_A_BUDGET
+) -> Review:
+    """Evaluate the policies; then cancel, approve, hold or wait.
+
+    If another job is faster to take what is left of a budget, evaluate them again with what is left then.
+    """
     job = snapshot.job
     decision = evaluate(policies, state, snapshot, ports)
     course = course_of(state, decision, is_paused=lambda: _is_paused(ports))
@@ -99,6 +108,10 @@ def _decide(state: State | None, snapshot: JobSnapshot, policies: PolicySet, por
             block = Block.PAUSED
         except CircuitBreakerError:
             block = Block.CIRCUIT_BREAKER
+        except BudgetExceededError:
+            if tries > 1:
+                return _decide(state, snapshot, policies, ports, tries=tries - 1)
+            block = Block.BUDGET
     return hold(state, decision, job, ports, held=held, ends_after=ends_after, block=block)
 
 
@@ -124,7 +137,7 @@ def _review_missing(ref: JobRef, state: State | None, ports: Ports, error: JobNo
     since = step.since
     if step.listing_decides and ports.listed is not None:
         if ref not in ports.listed:
-            return finish(Settle(Outcome.LAPSED), state, ref, ports)
+            return finish(Settle(Outcome.LAPSED, maybe_approved=maybe_approved(state)), state, ref, ports)
         since = now
     if since != state.missing_since:
         state = ports.ledger.write(transitions.missing(state, since, now), replacing=state)

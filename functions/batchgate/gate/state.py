@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from batchgate.jobs.model import Instant, JobRef, RequestedStatus
+from batchgate.policy.amounts import Reservation
 from batchgate.policy.approvals import Approval
 from batchgate.policy.wording import printable
 
@@ -62,6 +63,8 @@ class Block(StrEnum):
     """Too many cancellations within the circuit breaker's time."""
     ADOPTION = "adoption"
     """The job is older than the gate, and the setting `adopt_existing` leaves such jobs to people."""
+    BUDGET = "budget"
+    """Other jobs used up a budget each time that this one was about to be approved."""
     CONFLICTING_UPDATE = "conflicting update"
     """An earlier update with the other action may have been sent, and may still take effect."""
 
@@ -107,7 +110,7 @@ class State(Struct, frozen=True):
         claim_id: The job's own, made with its first claim and kept ever after; part of every
             reason; None before.
         attempt: How many claims there were.
-        direction: The claims' own; None where no claim may have been sent.
+        requested_action: The claims' own; None where no claim may have been sent.
         maybe_sent: A claim's lease ended before it was known whether its update was applied. Kept when the job is
             settled.
         lease_until: Until when only the last claim's owner acts.
@@ -131,6 +134,8 @@ class State(Struct, frozen=True):
         approvals: People's approvals of this job, the earliest first, whether they count or not.
         awaiting: Which approvals the last review still waited for, in words; "" where none would help or are wanted.
         requester: Who created the job, as CloudTrail has it; "" where that is not known.
+        reservations: What an approval that was applied, or may have been sent, takes of budgets: one of each budget,
+            that of the first claim.
         tags: The job's tags as the last hold's review read them, for people; None where no policy asked for them.
     """
 
@@ -148,7 +153,7 @@ class State(Struct, frozen=True):
     owes_chance: bool = False
     claim_id: str | None = None
     attempt: int = 0
-    direction: RequestedAction | None = None
+    requested_action: RequestedAction | None = None
     maybe_sent: bool = False
     lease_until: Instant | None = None
     outcome: Outcome | None = None
@@ -172,6 +177,7 @@ class State(Struct, frozen=True):
     approvals: tuple[Approval, ...] = ()
     awaiting: str = ""
     requester: str = ""
+    reservations: tuple[Reservation, ...] = ()
     tags: Mapping[str, str] | None = None
 
     def lease_is_live(self, now: datetime) -> bool:
@@ -193,4 +199,12 @@ class State(Struct, frozen=True):
     @property
     def possibly_sent(self) -> RequestedAction | None:
         """The action of an update that may have been sent and may still take effect; None if there is none."""
-        return self.direction if self.maybe_sent or self.phase is Phase.CLAIMED else None
+        return self.requested_action if self.maybe_sent or self.phase is Phase.CLAIMED else None
+
+
+def who_decided(decided_by: str, policy_version: str | None) -> str:
+    """A state's `decided_by` in words: `policy 7c41f09be2aa, with approvals of ARN, ARN`; a person's ARN as it is."""
+    version, between, people = decided_by.partition(", ")
+    if not version or version != policy_version:
+        return decided_by
+    return f"policy {version}" + (f", with approvals of {people}" if between else "")

@@ -9,16 +9,19 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from batchgate.gate.budget_use import percents
 from batchgate.gate.held_time import HeldTime
 from batchgate.gate.ports import CircuitBreaker, Review
 from batchgate.gate.protocol import MISSING_FOR, Settle, arrives_until
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
+from batchgate.policy.amounts import BudgetUse, Reservation
 from batchgate.policy.approvals import Approval
+from batchgate.policy.budgets import reservations_of
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision
 from batchgate.policy.evidence import digest_of, evidence_of
-from batchgate.policy.facts import Gap
+from batchgate.policy.facts import Gap, RowsDiffer
 from batchgate.policy.reason import status_update_reason
 
 FACTS_STAY_FRESH = timedelta(seconds=5)
@@ -42,11 +45,18 @@ APPROVALS_AT_MOST = 50
 APPROVAL_REASON_AT_MOST = 500
 """Characters of an approval's reason, for the same cause."""
 
+RESERVATIONS_AT_MOST = 90
+"""Of one job. One transaction counts them all, beside the state, its review, the pause and the circuit breaker.
+
+*Source*: DynamoDB API, TransactWriteItems: at most 100 actions.
+"""
+
 _BLOCK_REASONS = {
     Block.PAUSED: "the gate is paused",
     Block.CIRCUIT_BREAKER: (
         "there were too many cancellations in a short time; it waits for a person, or until there are fewer"
     ),
+    Block.BUDGET: "other jobs used up its budget while it was reviewed",
     Block.ADOPTION: "the job is older than the gate, and the setting adopt_existing leaves such jobs to people",
 }
 _ALARMING = frozenset({Block.CIRCUIT_BREAKER, Block.CONFLICTING_UPDATE})
@@ -70,7 +80,7 @@ class UpdateRequest(Struct, frozen=True):
     """The status update that the policies or a person ask for, and why.
 
     Attributes:
-        direction: Approve or cancel.
+        requested_action: Approve or cancel.
         verdict: The policies' verdict; for a person's decision, approve or cancel.
         decided_by: The policy version, with the ARNs of those whose approvals it counted; or the ARN of the person who
             decides alone.
@@ -81,9 +91,10 @@ class UpdateRequest(Struct, frozen=True):
         reason: Returns the status update reason for a claim id.
         review: The record for the history and the announcement, still without the claim.
         breaker: The limit on cancellations; None for a person's decision.
+        reservations: What an approval takes of budgets.
     """
 
-    direction: RequestedAction
+    requested_action: RequestedAction
     verdict: str
     decided_by: str
     policy_version: str
@@ -93,6 +104,7 @@ class UpdateRequest(Struct, frozen=True):
     reason: Callable[[str], str]
     review: Review
     breaker: CircuitBreaker | None
+    reservations: tuple[Reservation, ...] = ()
 
 
 # --- Holds --------------------------------------------------------------------------------------------
@@ -148,7 +160,7 @@ def hold(
         decided_by=state.decided_by if state and maybe_sent else decision.policy_version,
         people=state.people if state and maybe_sent else (),
         policy_version=decision.policy_version,
-        due_at=_due_at(now, again, job, (until, cancels_at, decision.searched_until, ends)),
+        due_at=_due_at(now, again, job, (until, cancels_at, decision.searched_until, ends, *_periods_end(decision))),
         first_held_at=(state.first_held_at if state else None) or now,
         held_for_known=held.counted,
         known_at=now if held.counts_on else None,
@@ -182,7 +194,7 @@ def hold(
 def _why_blocked(block: Block | None, state: State | None, decision: Decision) -> str:
     """Why the policies' verdict is not applied, in words; "" if it is."""
     if block is Block.CONFLICTING_UPDATE and state is not None:
-        return f"the verdict is now {decision.verdict}, but an earlier {state.direction} may have been sent"
+        return f"the verdict is now {decision.verdict}, but an earlier {state.requested_action} may have been sent"
     return _BLOCK_REASONS[block] if block is not None else ""
 
 
@@ -190,6 +202,11 @@ def _due_at(now: datetime, again: timedelta, job: Job, changes: Iterable[datetim
     """The next review: after `again`, or earlier if something is known to change or S3 fails the job before."""
     fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
     return min([now + again, *(each for each in (*changes, fails) if each is not None and each > now)])
+
+
+def _periods_end(decision: Decision) -> list[datetime]:
+    """When the periods end of the budgets that were read."""
+    return [use.period_end for use in decision.facts.budgets.values() if isinstance(use, BudgetUse)]
 
 
 def _identity(state: State) -> tuple[object, ...]:
@@ -235,7 +252,7 @@ def was_only_approved(claim: State, found: State) -> bool:
 
 def update_by_policy(
     decision: Decision,
-    direction: RequestedAction,
+    requested_action: RequestedAction,
     job: Job,
     *,
     now: datetime,
@@ -246,18 +263,19 @@ def update_by_policy(
 
     Args:
         decision: The policies' decision.
-        direction: The update that its verdict asks for.
+        requested_action: The update that its verdict asks for.
         job: S3's description of the job.
         now: The present instant.
         breaker: The limit on cancellations.
         expired: The time for which the job may be held, where it is cancelled because it was held for longer.
     """
-    people = decision.approvers if direction is RequestedAction.APPROVE else ()
+    people = decision.approvers if requested_action is RequestedAction.APPROVE else ()
     decided_by = ", ".join([decision.policy_version, *people])
+    reservations = reservations_of(decision) if requested_action is RequestedAction.APPROVE else ()
     lifted = dict.fromkeys(str(vote.statement.name if vote.statement else vote.rule) for vote in decision.lifted)
     return UpdateRequest(
-        direction=direction,
-        verdict=str(direction) if expired else str(decision.verdict),
+        requested_action=requested_action,
+        verdict=str(requested_action) if expired else str(decision.verdict),
         decided_by=decided_by,
         policy_version=decision.policy_version,
         ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO,
@@ -265,12 +283,14 @@ def update_by_policy(
         valid_until=decision.until if expired else decision.valid_until,
         reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
         review=replace(
-            review_of(decision, job, direction.done, now),
+            review_of(decision, job, requested_action.done, now),
             decided_by=decided_by,
             people=people,
             lifted=tuple(lifted) if people else (),
+            budgets=percents(decision.budgets, decision.facts.budgets, reservations),
         ),
         breaker=breaker,
+        reservations=reservations,
     )
 
 
@@ -287,7 +307,7 @@ def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: st
         due_at=lease_until,
         claim_id=claim_id,
         attempt=(state.attempt if state else 0) + 1,
-        direction=request.direction,
+        requested_action=request.requested_action,
         maybe_sent=_maybe_sent(state),
         lease_until=lease_until,
         until=None,
@@ -297,9 +317,28 @@ def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: st
         evaluated=request.evaluated,
         governing=request.review.governing,
         awaiting="",
+        reservations=_reservations(state.reservations if state else (), request.reservations),
     )
     review = replace(request.review, reason=claimed.reason, claim_id=claim_id, attempt=claimed.attempt)
     return Transition(claimed, review)
+
+
+def _reservations(kept: tuple[Reservation, ...], wanted: tuple[Reservation, ...]) -> tuple[Reservation, ...]:
+    """What a claim reserves of budgets: what earlier claims did that may have been sent, and what is not reserved yet.
+
+    What people's approvals reserved without a limit, or what was reserved within limits of other amounts, and the
+    policies approve now, is reserved as they found it to fit: what was not known, or not limited, counted as none.
+    """
+    limited = {each.account: each for each in wanted if each.limits.named}
+    budgets = {each.account.budget for each in kept}
+    return (
+        *(_limited(each, limited.get(each.account)) for each in kept),
+        *(each for each in wanted if each.account.budget not in budgets),
+    )
+
+
+def _limited(before: Reservation, now: Reservation | None) -> Reservation:
+    return before if now is None or now.limits.named == before.limits.named else now
 
 
 def may_send(claim: State, request: UpdateRequest, read_at: datetime, now: datetime) -> bool:
@@ -326,7 +365,8 @@ def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_ag
         known_at=None,
         owes_chance=True,
         due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE or was_approved else now + wait,
-        direction=claim.direction if claim.maybe_sent else None,
+        requested_action=claim.requested_action if claim.maybe_sent else None,
+        reservations=claim.reservations if claim.maybe_sent else (),
         evaluated="",
     )
     held = replace(review, at=now, action=Action.HELD, alarm="", reason=reason, id=_next_id(withdrawn))
@@ -358,12 +398,13 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         before,
         phase=Phase.SETTLED,
         outcome=end.outcome,
-        verdict=str(end.direction or ""),
+        verdict=str(end.requested_action or ""),
         reason=reason_on_job or (claimed_reason if applied else ""),
         decided_by=before.decided_by if applied else "",
         people=before.people if applied else (),
-        direction=end.direction,
+        requested_action=end.requested_action,
         maybe_sent=before.possibly_sent is not None,
+        reservations=before.reservations if applied or end.maybe_approved else (),
         unattributed=end.unattributed,
         missing_since=None,
         decided_at=now,
@@ -400,7 +441,7 @@ def settled_action(settled: State) -> Action:
     """How a settled job ended."""
     match settled.outcome:
         case Outcome.APPLIED:
-            return settled.direction.done if settled.direction else Action.NOTHING
+            return settled.requested_action.done if settled.requested_action else Action.NOTHING
         case None:
             return Action.NOTHING
         case outcome:
@@ -452,6 +493,8 @@ def review_of(decision: Decision, job: Job, action: Action, now: datetime) -> Re
         total_tasks=job.total_tasks,
         suspended_at=job.suspended_date,
         shadow=decision.policies.shadow,
+        budgets=percents(decision.budgets, decision.facts.budgets),
+        rows_differ=isinstance(decision.facts.manifest_rows, RowsDiffer),
         evidence=evidence_of(decision),
     )
 

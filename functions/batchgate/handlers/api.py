@@ -18,10 +18,11 @@ from batchgate.contract import API_ROUTES
 from batchgate.errors import ChangedError, GateError
 from batchgate.gate.people import approve_for, cancel_for
 from batchgate.gate.state import Action
-from batchgate.handlers import api_gate, api_jobs, collecting_after_first_response
+from batchgate.handlers import api_budgets, api_gate, api_jobs, collecting_after_first_response
 from batchgate.handlers.api_problems import CONTENT_TYPE, ProblemError, Type, problem_of
 from batchgate.handlers.api_requests import (
     Decide,
+    ListBudgets,
     ListDecisions,
     ListJobs,
     NoQuery,
@@ -69,12 +70,21 @@ def _require_caller(app: APIGatewayHttpResolver, next_middleware: NextMiddleware
 app.use(middlewares=[_require_caller])
 
 
+def _caller() -> str:
+    """Who calls, from the request that the app holds: Lambda gives a process one request at a time.
+
+    Each route still reads it before its first call to AWS. What is read later, the function's ARN, never changes.
+    """
+    return str(app.context["who"])
+
+
 def _home() -> Home:
     return Home.of_function(app.lambda_context.invoked_function_arn)
 
 
 def _ports() -> Ports:
-    return open_ports(_home(), timedelta(milliseconds=app.lambda_context.get_remaining_time_in_millis()))
+    time_left = timedelta(milliseconds=app.lambda_context.get_remaining_time_in_millis())
+    return open_ports(_home(), time_left, for_people=True)
 
 
 def _ledger() -> PeoplesLedger:
@@ -105,9 +115,9 @@ def list_jobs() -> Response[str]:
 def get_job(job_id: str) -> Response[str]:
     """One job, with all that an approver needs."""
     query_of(app.current_event.raw_event, NoQuery)
-    home = _home()
+    home, who, ports = _home(), _caller(), _ports()
     ref = api_jobs.find_job(JobRef(home.partition, home.region, home.account_id, job_id), _ledger())
-    return _answer(api_jobs.job_document(ref, _ports(), _ledger()))
+    return _answer(api_jobs.job_document(ref, who, ports, _ledger()))
 
 
 @app.post("/jobs/<job_id>/approvals")
@@ -123,16 +133,16 @@ def cancel_job(job_id: str) -> Response[str]:
 
 
 def _decide(job_id: str, decide: Callable[[JobRef, str, str, str, Ports], Review]) -> Response[str]:
-    event, home, ports = app.current_event.raw_event, _home(), _ports()
+    event, who, home, ports = app.current_event.raw_event, _caller(), _home(), _ports()
     query_of(event, NoQuery)
     body = body_of(event, Decide)
     if not _WHOLE_ID.fullmatch(job_id):
         raise ProblemError(Type.INVALID, "path: expected a job's whole id, 5 to 36 of A-Z, a-z, 0-9, - and _")
     ref = JobRef(home.partition, home.region, home.account_id, job_id)
     try:
-        review = decide(ref, app.context["who"], reason_in(body), body.digest, ports)
+        review = decide(ref, who, reason_in(body), body.digest, ports)
     except ChangedError as changed:
-        shown = api_jobs.job_document(ref, ports, _ledger())
+        shown = api_jobs.job_document(ref, who, ports, _ledger())
         raise ProblemError(Type.JOB_CHANGED, str(changed), {"job": shown}) from changed
     status = HTTPStatus.ACCEPTED if review.action is Action.LEFT else HTTPStatus.OK
     return _answer(decided(review, ports.ledger.read(ref)), status)
@@ -162,6 +172,16 @@ def get_policies(version: str) -> Response[str]:
     return _answer({"version": version, "document": document})
 
 
+# --- Budgets --------------------------------------------------------------------------------------------
+
+
+@app.get("/budgets")
+def list_budgets() -> Response[str]:
+    """One page of budgets' accounts."""
+    query, ports = query_of(app.current_event.raw_event, ListBudgets), _ports()
+    return _answer(api_budgets.list_budgets(query, ports.policies.current(), _ledger(), ports.clock.now()))
+
+
 # --- The gate -------------------------------------------------------------------------------------------
 
 
@@ -178,7 +198,7 @@ def pause_gate() -> Response[str]:
     event = app.current_event.raw_event
     query_of(event, NoQuery)
     reason = reason_in(body_of(event, PauseGate))
-    found = api_gate.pause_gate(app.context["who"], reason, _ledger())
+    found = api_gate.pause_gate(_caller(), reason, _ledger())
     logger.info("pause", extra={"pause": found})
     return _answer_pause(found)
 
@@ -187,8 +207,9 @@ def pause_gate() -> Response[str]:
 def resume_gate() -> Response[str]:
     """End the pause that the caller names."""
     query_of(app.current_event.raw_event, NoQuery)
+    who = _caller()
     found = api_gate.resume_gate(app.current_event.headers.get("if-match"), _ledger())
-    logger.info("resume", extra={"pause": found, "by": app.context["who"]})
+    logger.info("resume", extra={"pause": found, "by": who})
     return _answer_pause(found)
 
 

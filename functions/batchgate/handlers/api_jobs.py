@@ -1,5 +1,6 @@
 """What the API says of jobs: those that are open, one of them in full, and those that were decided."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -7,7 +8,7 @@ from typing import Final
 
 from batchgate.aws.wiring import SystemClock
 from batchgate.errors import ClockError, JobNotFoundError, JobsApiError, ManifestsApiError, UnreadableItemError
-from batchgate.gate.people import ShownJob, show_job
+from batchgate.gate.people import ShownJob, show_job, why_approval_not_counted
 from batchgate.gate.ports import PeoplesLedger, Ports, Unreadable
 from batchgate.gate.protocol import Step, next_step
 from batchgate.gate.state import Block, Phase, State
@@ -53,6 +54,7 @@ def list_jobs(query: ListJobs, ledger: PeoplesLedger) -> dict[str, Json]:
         "jobs": [views.summary(state) for _, state in page],
         "next": cursor(*page[-1][0]) if len(found) > len(page) else None,
         "not_listed": broken if after is None else [],
+        "pause": views.pause_facts(pause) if (pause := ledger.pause()) is not None else None,
         "warning": api_gate.warning(ledger),
     }
 
@@ -99,7 +101,7 @@ def find_job(named: JobRef, ledger: PeoplesLedger) -> JobRef:
         ProblemError: No job can have this id, or several open ones have ids that begin so.
     """
     job_id = named.job_id
-    if not job_id.isascii() or not job_id.replace("-", "").replace("_", "").isalnum() or len(job_id) > len(_UUID):
+    if not _ID.fullmatch(job_id):
         raise ProblemError(Type.INVALID, "path: expected a job's id, or its beginning: A-Z, a-z, 0-9, - and _")
     if len(job_id) == len(_UUID) or (len(job_id) >= _SHORTEST_ID and _is_recorded(named, ledger)):
         return named
@@ -117,6 +119,9 @@ def find_job(named: JobRef, ledger: PeoplesLedger) -> JobRef:
 _NO_OPEN_JOB: Final = "no open job has an id that begins with"
 _WHOLE_ID: Final = "name a decided job by its whole id"
 
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
+"""An id or its beginning. *Source*: S3 Control API, JobId."""
+
 _UUID: Final = "00000000-0000-0000-0000-000000000000"
 """As S3 makes ids, which may have fewer characters. *Source*: S3 Control API, JobId."""
 
@@ -128,8 +133,14 @@ def _is_recorded(ref: JobRef, ledger: PeoplesLedger) -> bool:
         return True
 
 
-def job_document(ref: JobRef, ports: Ports, ledger: PeoplesLedger) -> dict[str, Json]:
+def job_document(ref: JobRef, who: str, ports: Ports, ledger: PeoplesLedger) -> dict[str, Json]:
     """All that an approver needs. Where S3 can't show a job that the gate knows, the gate's record alone.
+
+    Args:
+        ref: The job.
+        who: The caller's ARN.
+        ports: The ports.
+        ledger: The ledger.
 
     Raises:
         JobNotFoundError: Neither S3 nor the gate knows it.
@@ -153,6 +164,7 @@ def job_document(ref: JobRef, ports: Ports, ledger: PeoplesLedger) -> dict[str, 
         "state": views.full_state(recorded) if recorded else None,
         "digest": shown.digest if shown else None,
         **_evaluated(shown, recorded, ports),
+        "your_approval": _approval_by(who, shown, ports),
         "history": history,
         "history_left_out": left_out,
         "warning": api_gate.warning(ledger),
@@ -206,6 +218,13 @@ def _counts(given: Approval, shown: ShownJob | None, decision: Decision | None) 
         why_not = "no policies decide this job now"
     else:
         why_not = why_not_counted(decision, given.who)
+    is_current = shown is not None and given.digest == shown.digest
+    return {"counts": not why_not, "why_not": why_not, "is_current": is_current}
+
+
+def _approval_by(who: str, shown: ShownJob | None, ports: Ports) -> Json:
+    """Whether an approval that the caller gives now would count."""
+    why_not = why_approval_not_counted(shown, who, ports) if shown else "S3 does not show the job"
     return {"counts": not why_not, "why_not": why_not}
 
 

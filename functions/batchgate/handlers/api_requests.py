@@ -29,7 +29,7 @@ _LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _Pattern: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 _Reason: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1000)]
 _Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500)]
-_Next: TypeAlias = Annotated[str, Meta(max_length=400, pattern="^[A-Za-z0-9_-]+$")]
+_Next: TypeAlias = Annotated[str, Meta(max_length=2000, pattern="^[A-Za-z0-9_-]+$")]
 
 
 class Decide(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +69,16 @@ class ListDecisions(Struct, frozen=True, forbid_unknown_fields=True, rename={"fr
     ) = None
     person: _Pattern | None = None
     detail: Literal["summary", "full"] = "summary"
+    limit: _Limit = 100
+    next: _Next | None = None
+
+
+class ListBudgets(Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of GET /budgets."""
+
+    budget: _Pattern | None = None
+    account: Annotated[str, Meta(max_length=256)] | None = None
+    at: Instant | None = None
     limit: _Limit = 100
     next: _Next | None = None
 

@@ -7,10 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
+from batchgate.gate.budget_use import minus
 from batchgate.gate.ports import JobSnapshot, Pause, Review, Unreadable
 from batchgate.gate.state import Outcome, State
 from batchgate.jobs.model import Json
+from batchgate.policy.amounts import COST_UNITS, Amounts, BudgetAccount
 from batchgate.policy.approvals import Approval
+from batchgate.policy.budgets import Budget
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST
 from batchgate.policy.facts import Gap
 
@@ -53,7 +56,7 @@ def full_state(state: State) -> dict[str, Json]:
         "verdict": state.verdict,
         "decided_by": state.decided_by,
         "outcome": str(state.outcome) if state.outcome else None,
-        "direction": str(state.direction) if state.direction else None,
+        "requested_action": str(state.requested_action) if state.requested_action else None,
         "decided_at": iso(state.decided_at),
         "announced_at": iso(state.announced_at),
         "claim_id": state.claim_id,
@@ -61,6 +64,9 @@ def full_state(state: State) -> dict[str, Json]:
         "lease_until": iso(state.lease_until),
         "maybe_sent": state.maybe_sent,
         "unattributed": state.unattributed,
+        "held_for_known_seconds": state.held_for_known.total_seconds(),
+        "known_at": iso(state.known_at),
+        "owes_chance": state.owes_chance,
     }
 
 
@@ -132,9 +138,48 @@ def decision(state: State) -> dict[str, Json]:
 
 def end_of(state: State) -> str:
     """How a settled job ended."""
-    if state.outcome is Outcome.APPLIED and state.direction is not None:
-        return str(state.direction.done)
+    if state.outcome is Outcome.APPLIED and state.requested_action is not None:
+        return str(state.requested_action.done)
     return str(state.outcome or Outcome.SUPERSEDED)
+
+
+def budget_account(
+    budget: Budget, account: BudgetAccount, end: datetime, counted: Amounts, reserved: Amounts
+) -> dict[str, Json]:
+    """What is used of one account in one period.
+
+    The counts and the open jobs are not read at one instant: what is used is never shown as less than nothing.
+    """
+    limits = {name: getattr(budget.limits, name) for name in budget.limits.named}
+    used = {name: max(0, each) for name, each in _amounts(minus(counted, reserved)).items()}
+    left = {name: max(0, limit - getattr(counted, name)) for name, limit in limits.items()}
+    return {
+        "budget": budget.name,
+        "each": f"tag {budget.tag}" if budget.tag else budget.each or None,
+        "account": account.account,
+        "per": str(budget.per),
+        "timezone": budget.zone,
+        "period_start": iso(account.period_start),
+        "period_end": iso(end),
+        "limits": _in_dollars(limits),
+        "used": _in_dollars(used),
+        "reserved": _in_dollars(_amounts(reserved)),
+        "left": _in_dollars(left),
+    }
+
+
+def _amounts(amounts: Amounts) -> dict[str, int]:
+    return {name: getattr(amounts, name) for name in Amounts.__struct_fields__}
+
+
+def _in_dollars(amounts: Mapping[str, int]) -> dict[str, Json]:
+    """Costs are decimal text: exact, whatever reads it."""
+    return {name: _dollars(each) if name == "cost" else each for name, each in amounts.items()}
+
+
+def _dollars(amount: int) -> str:
+    whole, rest = divmod(amount, COST_UNITS)
+    return f"{whole}.{rest:010}".rstrip("0").rstrip(".")
 
 
 def unreadable(item: Unreadable) -> dict[str, Json]:
@@ -160,8 +205,12 @@ def pause(found: Pause | None, *, already: bool = False) -> dict[str, Json]:
     """Whether the gate is paused."""
     if found is None:
         return {"paused": False, "already": already}
-    facts: dict[str, Json] = {"by": found.by, "reason": found.reason, "at": found.at.isoformat()}
-    return {"paused": True, **facts, "etag": etag(found), "already": already}
+    return {"paused": True, **pause_facts(found), "etag": etag(found), "already": already}
+
+
+def pause_facts(found: Pause) -> dict[str, Json]:
+    """Who paused the gate, why and when."""
+    return {"by": found.by, "reason": found.reason, "at": found.at.isoformat()}
 
 
 def etag(found: Pause) -> str:

@@ -30,6 +30,7 @@ _NOTES: Final = {
     Block.PAUSED: "the gate is paused",
     Block.CIRCUIT_BREAKER: "the circuit breaker holds",
     Block.ADOPTION: "older than the gate",
+    Block.BUDGET: "other jobs were faster",
     Block.CONFLICTING_UPDATE: "look into it",
 }
 

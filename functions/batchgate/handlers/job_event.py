@@ -13,7 +13,7 @@ from batchgate.contract import Metric
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
 from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
 from batchgate.handlers import collecting_after_first_response
-from batchgate.jobs.events import parse_job_event
+from batchgate.jobs.events import is_own_request, parse_job_event
 from batchgate.policy.wording import logged, printable
 from batchgate.text import shorten
 
@@ -128,7 +128,8 @@ def review_event(event: Json, context: LambdaContext) -> None:
     try:
         review_job(ref, ports)
     finally:
-        _note_event(ports)
+        if not is_own_request(event):
+            _note_event(ports)
 
 
 def _drop(why: str, **details: str) -> None:

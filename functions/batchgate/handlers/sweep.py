@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from batchgate.aws.announcements import count, count_error, count_sweep
 from batchgate.aws.wiring import Home, logger, open_ports, sweep_plan
 from batchgate.contract import Metric
-from batchgate.errors import GateError
+from batchgate.errors import GateError, NoPolicyDeployedError
 from batchgate.gate.digest import notify_people
 from batchgate.gate.heartbeat import beat
 from batchgate.gate.sweep import Memory, SweepReport, sweep_jobs
@@ -72,7 +72,10 @@ def _report(report: SweepReport, home: Home, ports: Ports) -> None:
 
 
 def _compare_policies(report: SweepReport, ports: Ports) -> None:
-    """Count whether other policies are in force than the deployment's; nothing where either is not known."""
+    """Count whether other policies are in force than should be, or none; nothing where either is not known."""
+    if any(isinstance(failure, NoPolicyDeployedError) for _, failure in report.errors):
+        count(Metric.UNEXPECTED_POLICY)
+        return
     in_force = report.policy_version
     is_expected = ports.deployed.is_version(in_force) if ports.deployed is not None and in_force else None
     if is_expected is None:

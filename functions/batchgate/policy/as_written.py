@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from batchgate.text import shorten
@@ -11,6 +12,7 @@ NUMBER_AT_MOST: Final = 2**63 - 1
 
 _TEXT_AT_MOST = 56
 _KEYS_AT_MOST = 120
+_DIGITS_AT_MOST = 24
 
 
 def show(value: object) -> str:
@@ -27,9 +29,16 @@ def show(value: object) -> str:
         case int() if abs(value) > NUMBER_AT_MOST:
             return "a very large number"
         case int() | float():
-            return f"the number {value}"
+            return f"the number {_digits(value)}"
         case _:
             return json.dumps(shorten(str(value), _TEXT_AT_MOST))
+
+
+def _digits(value: float) -> str:
+    """A number without an exponent, as people write small ones, unless that is long."""
+    text = str(value)
+    plain = format(Decimal(text), "f") if "e-" in text else text
+    return plain if len(plain) <= _DIGITS_AT_MOST else text
 
 
 def keys(value: Mapping[str, object]) -> str:

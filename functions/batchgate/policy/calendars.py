@@ -7,6 +7,7 @@ at which the calendar opens or closes. So `is_open`, `changes` and `opening_inte
 import re
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -231,10 +232,6 @@ class OpenRow(Struct, frozen=True):
             clock = f"{self.opens // 60:02}:{self.opens % 60:02}"
             raise CalendarValueError(f'expected "from" and "to" to differ, got "{clock}" twice')
 
-    def applies_to(self, day: date) -> bool:
-        """Whether the row has a window (or the whole day) on this local date."""
-        return day.weekday() in self.days or any(dates.contains(day) for dates in self.dates)
-
 
 class _DateSet:
     """A set of dates with a fast `contains`, whose time hardly grows with the number of ranges."""
@@ -268,14 +265,13 @@ class _DateSet:
     @property
     def edges_of_year(self) -> list[int]:
         """The same for ranges of every year, as days of a leap year counted from 0."""
-        of_year = self._of_year
-        return [place for place in range(1, _DATES_OF_EVERY_YEAR) if of_year[place] != of_year[place - 1]]
+        return [place for place, (before, after) in enumerate(pairwise(self._of_year), 1) if before != after]
 
     def contains(self, ordinal: int, of_year: int) -> bool:
         """Whether the set has the date with this ordinal, which is day `of_year` of a leap year, counted from 0."""
         if self._of_year[of_year]:
             return True
-        place = bisect_right(self._starts, ordinal) if self._starts else 0
+        place = bisect_right(self._starts, ordinal)
         return place > 0 and ordinal < self._ends[place - 1]
 
 
@@ -284,19 +280,13 @@ _DATES_OF_EVERY_YEAR = 366
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """The same instants as the fewest spans, in order. Sorts its argument in place."""
-    spans.sort()
+    """The same instants as the fewest spans, in order; an empty span, whose end is not after its start, has none."""
     joined: list[Span] = []
-    first, end = 0, 0
-    for next_first, next_end in spans:
-        if next_first <= end and first < end:
-            end = max(end, next_end)
-        else:
-            if first < end:
-                joined.append((first, end))
-            first, end = next_first, next_end
-    if first < end:
-        joined.append((first, end))
+    for first, end in sorted(spans):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        elif first < end:
+            joined.append((first, end))
     return joined
 
 
@@ -338,23 +328,16 @@ class _Rows:
     __slots__ = ("_alike", "_closed", "_dated", "_fixed", "_found", "_weekly", "_yearly")
 
     def __init__(self, rows: Iterable[OpenRow], closed: Iterable[DateRange]) -> None:
-        weekly: list[list[Span]] = [[] for _ in range(7)]
-        whole = [False] * 7
-        dated: dict[tuple[DateRange, ...], list[Span | None]] = {}
+        weekly: dict[int, list[Span | None]] = defaultdict(list)
+        dated: dict[tuple[DateRange, ...], list[Span | None]] = defaultdict(list)
         for row in rows:
             window = _window(row)
             for weekday in row.days:
-                if window is None:
-                    whole[weekday] = True
-                else:
-                    weekly[weekday].append(window)
+                weekly[weekday].append(window)
             if row.dates:
-                dated.setdefault(row.dates, []).append(window)
-        self._weekly = [_DayRows.of(whole[weekday], weekly[weekday]) for weekday in range(7)]
-        self._dated = [
-            _DatedRows(_DateSet(dates), None in windows, _joined([each for each in windows if each is not None]))
-            for dates, windows in dated.items()
-        ]
+                dated[row.dates].append(window)
+        self._weekly = [_DayRows.of(*_whole_and_windows(weekly[weekday])) for weekday in range(7)]
+        self._dated = [_DatedRows(_DateSet(dates), *_whole_and_windows(found)) for dates, found in dated.items()]
         self._alike = [self._weekly.index(each) for each in self._weekly]
         # All dates between two neighbouring edges have the same dated rows.
         self._fixed = sorted({edge for each in self._dated for edge in each.dates.edges})
@@ -388,8 +371,6 @@ class _Rows:
 
     def _joined_with_dated(self, ordinal: int, of_year: int, weekly: _DayRows) -> _DayRows:
         found = [each for each in self._dated if each.dates.contains(ordinal, of_year)]
-        if not found:
-            return weekly
         windows = weekly.windows.copy()
         for each in found:
             windows += each.windows
@@ -407,6 +388,11 @@ def _window(row: OpenRow) -> Span | None:
     if row.opens is None or row.closes is None:
         return None
     return 60 * row.opens, 60 * (row.closes if row.opens < row.closes else row.closes + MINUTES_A_DAY)
+
+
+def _whole_and_windows(windows: list[Span | None]) -> tuple[bool, list[Span]]:
+    """Whether the whole day is among them, and the others."""
+    return None in windows, _joined([each for each in windows if each is not None])
 
 
 class _LocalDate(Struct, frozen=True):
@@ -521,7 +507,7 @@ class Calendar:
         edges = self._edges(earliest // _SECOND, latest // _SECOND) if earliest < latest else []
         clipped = (
             (max(timedelta(seconds=opens), earliest), min(timedelta(seconds=closes), latest))
-            for opens, closes in zip(edges[::2], edges[1::2], strict=True)
+            for opens, closes in _intervals(edges)
         )
         return tuple((_EPOCH + opens, _EPOCH + closes) for opens, closes in clipped if opens < closes)
 
@@ -534,10 +520,9 @@ class Calendar:
         latest = min(earliest + timedelta(days=366 * years), _LATEST)
         for step in _steps(earliest // _SECOND, latest // _SECOND + 1):
             edges = self._flips(*step)
-            for opens, closes in zip(edges[::2], edges[1::2], strict=True):
-                if timedelta(seconds=closes) > earliest:
-                    found = max(timedelta(seconds=opens), earliest)
-                    return _EPOCH + found if found < latest else None
+            if edges:
+                found = max(timedelta(seconds=edges[0]), earliest)
+                return _EPOCH + found if found < latest else None
         return None
 
     def _edges(self, first: int, last: int) -> list[int]:
@@ -596,6 +581,10 @@ def _steps(begin: int, end: int) -> Iterator[Span]:
         begin, step = begin + step, min(2 * step, _LONGEST_STEP)
 
 
+def _intervals(edges: list[int]) -> Iterator[Span]:
+    return zip(edges[::2], edges[1::2], strict=True)
+
+
 def _concatenated(edges: list[int], more: list[int]) -> list[int]:
     """The edges of two neighbouring stretches together; each was computed as if closed outside."""
     return edges[:-1] + more[1:] if edges and more and edges[-1] == more[0] else edges + more
@@ -607,7 +596,7 @@ def _clipped(edges: list[int], begin: int, end: int) -> list[int]:
         return edges
     first, last = bisect_right(edges, begin), bisect_left(edges, end)
     clipped = edges[first:last]
-    if first % 2 and first < len(edges):
+    if first % 2:
         clipped.insert(0, begin)
     if last % 2:
         clipped.append(end)
@@ -630,10 +619,8 @@ def _open_on(edges: list[int], more: list[int], midnight: int, begin: int, end: 
         first = bisect_right(more, begin - midnight) // 2 * 2
         last = (bisect_left(more, end - midnight) + 1) // 2 * 2
         more = more[first:last]
-        if not more:
-            return
     shifted = [midnight + edge for edge in more]
-    if edges and shifted[0] <= edges[-1]:
+    if edges and shifted and shifted[0] <= edges[-1]:
         place = bisect_right(shifted, edges[-1])
         if place % 2:
             edges[-1] = shifted[place]
@@ -653,10 +640,9 @@ def _around_change(
         if found is None:
             shut += labelled(within, each.label, each.label + _DAY)
             continue
-        if found.windows:
-            opening = first_instants(within, [each.label + opens for opens, _ in found.windows])
-            closing = last_instants(within, [each.label + closes for _, closes in found.windows])
-            spans += zip(opening, closing, strict=True)
+        opening = first_instants(within, [each.label + opens for opens, _ in found.windows])
+        closing = last_instants(within, [each.label + closes for _, closes in found.windows])
+        spans += zip(opening, closing, strict=True)
         if found.whole:
             spans += labelled(within, each.label, each.label + _DAY)
     return edges[:-2] + _flat(_without(_joined(spans), _joined(shut)))
@@ -668,9 +654,6 @@ _LAST_DAY = date.max.toordinal() - _EPOCH_ORDINAL
 
 def _without(spans: list[Span], shut: list[Span]) -> Iterator[Span]:
     """The parts of the spans outside the shut ones; both are sorted, and no two touch."""
-    if not shut:
-        yield from spans
-        return
     place = 0
     for opens, closes in spans:
         first = opens

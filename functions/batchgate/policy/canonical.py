@@ -17,7 +17,7 @@ from batchgate.policy.parameters import CHECKS, ELEMENT_WORDS, text_term
 DOCUMENT_BYTES_AT_MOST: Final = 1 << 20
 """Of a whole document in its canonical form."""
 
-Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _TEXTS = ("operation", "role", "description", "account", "region", "window")
 _MAPS_OF_TESTS = ("tags", *CHECKS)
@@ -93,6 +93,8 @@ def _document(document: model.PolicyDocument, lists: _Lists) -> Plain:
     for key in _STATEMENTS:
         if key in whole:
             whole[key] = _sorted_items(whole[key], lambda item: _statement(item, lists))
+    if "budgets" in whole:
+        whole["budgets"] = _sorted_items(whole["budgets"], _sort_inside)
     if "approvals" in whole:
         whole["approvals"] = _approvers(whole["approvals"], lists)
     for calendar in _mapping(whole.get("calendars", {})).values():
@@ -177,8 +179,17 @@ def _sort_inside(value: Plain) -> Plain:
 
 
 def _plain(form: msgspec.Struct) -> Plain:
-    plain: Plain = msgspec.json.decode(msgspec.json.encode(form))
+    plain: Plain = json.loads(_ENCODER.encode(form), parse_float=_number)
     return plain
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def _number(text: str) -> int | float:
+    """A number with decimals, which has so few digits that it is written again as it was read; 5.00 is 5."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _mapping(value: Plain) -> dict[str, Plain]:

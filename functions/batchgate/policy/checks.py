@@ -14,13 +14,15 @@ from msgspec import Struct
 from batchgate.jobs.model import Json
 from batchgate.policy import moments, patterns
 from batchgate.policy.approvals import person_of
+from batchgate.policy.budgets import Amounts, Budget, BudgetUse, account_of, amounts_of, most_binding
 from batchgate.policy.calendars import Calendar, parse_zone
-from batchgate.policy.facts import Gap, JobFacts, Result
+from batchgate.policy.costs import Cost, Prices, cost_of, dollars
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result
 from batchgate.policy.patterns import Pattern
 from batchgate.policy.wall_clock import end_of_day
 from batchgate.text import shorten
 
-Value: TypeAlias = "Json | Collection[str | Gap] | Gap"
+Value: TypeAlias = "Json | Collection[str | Gap] | Cost | Gap"
 """What a measure reads: a value, None where S3 answered and there is none, or a gap."""
 
 Held: TypeAlias = "bool | None"
@@ -102,6 +104,25 @@ class Between(Struct, frozen=True):
         if self.at_most is None:
             return f"at least {self.at_least}"
         return f"{self.at_least} to {self.at_most}"
+
+
+class Costs(Between, frozen=True):
+    """An estimated cost within both ends, in units of 10**-10 dollars."""
+
+    def predicate(self) -> Predicate:
+        """Both ends included."""
+        low, high = self.at_least, self.at_most
+        return lambda value, _: (
+            isinstance(value, Cost) and (low is None or low <= value.total) and (high is None or value.total <= high)
+        )
+
+    @property
+    def wanted(self) -> str:
+        """The ends, as text; whole dollars without decimals."""
+        low, high = (None if end is None else dollars(end).removesuffix(".00") for end in (self.at_least, self.at_most))
+        if low is None:
+            return f"at most {high}"
+        return f"at least {low}" if high is None else f"{low} to {high}"
 
 
 class Present(Struct, frozen=True):
@@ -299,13 +320,21 @@ class Not(Struct, frozen=True):
 
 
 Test: TypeAlias = (
-    Matches | Equals | Between | Present | Elements | Below | Dated | InWindow | Through | OneOf | Every | Not
+    Matches | Equals | Between | Costs | Present | Elements | Below | Dated | InWindow | Through | OneOf | Every | Not
 )
 
 
 def every(tests: Sequence[Test]) -> Test:
     """All of these tests as one."""
     return tests[0] if len(tests) == 1 else Every(frozenset(tests))
+
+
+def violating(test: Test, value: Collection[str | Gap], facts: JobFacts) -> list[str]:
+    """Those of several values that by themselves violate a test of every one of them, in one fixed order."""
+    if not isinstance(test, Elements) or test.word == "any":
+        return []
+    passes, wanted = test.test.predicate(), test.word == "only"
+    return sorted(each for each in value if isinstance(each, str) and passes(each, facts) is not wanted)
 
 
 def _any_of(results: Iterable[Held]) -> Held:
@@ -371,7 +400,16 @@ ANYBODY: Final[frozenset[Pattern]] = frozenset({"*"})
 #     none, or why it can't be had. `kind` is the check's key in the policy document, `subject` what people call it.
 
 
-class _Plain(Struct, frozen=True):
+class _Measured(Struct, frozen=True):
+    """What all measures have in common."""
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether it may look at what is counted in the manifest's rows."""
+        return False
+
+
+class _Plain(_Measured, frozen=True):
     """A measure that people call by the check's key in the policy document."""
 
     kind: str
@@ -384,6 +422,11 @@ class _Plain(Struct, frozen=True):
 
 class Simple(_Plain, frozen=True):
     """A fact that stands by itself: the check's key is the fact's name."""
+
+    @property
+    def of_rows(self) -> bool:
+        """Those two that no other call reports."""
+        return self.kind in ("source_buckets", "object_bytes")
 
     def read(self, facts: JobFacts) -> Value:
         """The fact of that name."""
@@ -399,7 +442,7 @@ class FromArn(_Plain, frozen=True):
         return facts.ref.account_id if self.kind == "account" else facts.ref.region
 
 
-class Tag(Struct, frozen=True):
+class Tag(_Measured, frozen=True):
     """One tag of the job. Source: GetJobTagging."""
 
     key: str
@@ -415,7 +458,7 @@ class Tag(Struct, frozen=True):
         return f"tag {self.key}"
 
 
-class Parameter(Struct, frozen=True):
+class Parameter(_Measured, frozen=True):
     """One member of the job's operation, by a dotted path. Source: DescribeJob Operation.
 
     Attributes:
@@ -439,7 +482,7 @@ class Parameter(Struct, frozen=True):
         return self.path
 
 
-class GeneratorMember(Struct, frozen=True):
+class GeneratorMember(_Measured, frozen=True):
     """One member of the job's manifest generator, by a dotted path. Source: DescribeJob ManifestGenerator.
 
     Attributes:
@@ -463,25 +506,60 @@ class GeneratorMember(Struct, frozen=True):
         return f"{self.kind}.{self.path}"
 
 
-class Member(Struct, frozen=True):
+_COUNTED: Mapping[str, str] = {
+    "bytes": "manifest_bytes",
+    "rows": "manifest_rows",
+    "rows_without_version": "rows_without_version",
+}
+"""Members of the manifest that are read or counted by themselves, and their facts."""
+
+
+class Member(_Measured, frozen=True):
     """One member of the manifest or of the report; `name` empty for the structure itself."""
 
     kind: str
     name: str
+
+    @property
+    def of_rows(self) -> bool:
+        """What is counted in them."""
+        return self.kind == "manifest" and self.name in ("rows", "rows_without_version")
 
     def read(self, facts: JobFacts) -> Value:
         """The member's value; a structure that is not there has none."""
         structure = facts.manifest if self.kind == "manifest" else facts.report
         if structure is None:
             return None
-        if self.name == "bytes":
-            return facts.manifest_bytes
+        if self.name in _COUNTED:
+            counted: int | Gap = getattr(facts, _COUNTED[self.name])
+            return counted
         return structure[self.name] if self.name else dict[str, Json]()
 
     @property
     def subject(self) -> str:
         """Structure and member."""
         return f"{self.kind}.{self.name}" if self.name else self.kind
+
+
+class CostOf(_Measured, frozen=True):
+    """What the job will cost, by the document's prices."""
+
+    prices: Prices
+    kind = "cost"
+
+    @property
+    def of_rows(self) -> bool:
+        """Where an operation is priced by size."""
+        return bool(self.prices.gibibyte)
+
+    def read(self, facts: JobFacts) -> Value:
+        """The estimate, with its parts."""
+        return cost_of(self.prices, facts)
+
+    @property
+    def subject(self) -> str:
+        """The check's key."""
+        return self.kind
 
 
 class Clock(_Plain, frozen=True):
@@ -492,7 +570,7 @@ class Clock(_Plain, frozen=True):
         return facts.now
 
 
-class ManualApproval(Struct, frozen=True):
+class ManualApproval(_Measured, frozen=True):
     """Whether enough people have approved who may. Source: the ledger.
 
     Attributes:
@@ -563,9 +641,9 @@ class ManualApproval(Struct, frozen=True):
 
     @property
     def wanted(self) -> str:
-        """How many approvals, and of whom."""
+        """How many approvals, and from whom."""
         count = "1 approval" if self.at_least == 1 else f"{self.at_least} approvals"
-        return f"{count}{self._of_whom}"
+        return f"{count}{self._from_whom}"
 
     def given(self, facts: JobFacts) -> str:
         """How many of them count, and why none can where that is so."""
@@ -581,13 +659,14 @@ class ManualApproval(Struct, frozen=True):
         if count >= self.at_least:
             return ""
         if unknown := self.requester_unknown(facts):
-            return f"{count} of {self.at_least} approvals{self._of_whom}; none counts yet: {unknown}"
-        return f"{count} of {self.at_least} approvals, {self.at_least - count} more{self._of_whom}"
+            return f"no approval counts yet, {self.at_least} needed{self._from_whom}: {unknown}"
+        given = f"{count} of {self.at_least} approvals" if count else "no approval yet"
+        return f"{given}, {self.at_least - count}{' more' if count else ''} needed{self._from_whom}"
 
     @property
-    def _of_whom(self) -> str:
-        of = "" if self.by == ANYBODY else f" of {self.by_whom}"
-        return f"{of}, not of the requester" if self.not_requester else of
+    def _from_whom(self) -> str:
+        callers = "" if self.by == ANYBODY else f" from {self.by_whom}"
+        return f"{callers}, not from the requester" if self.not_requester else callers
 
     @property
     def subject(self) -> str:
@@ -595,9 +674,51 @@ class ManualApproval(Struct, frozen=True):
         return self.kind
 
 
-Measure: TypeAlias = Simple | FromArn | Tag | Parameter | GeneratorMember | Member | Clock | ManualApproval
+class WithinBudget(_Measured, frozen=True):
+    """Whether what was approved in this period and the job stay within a budget. Source: the ledger."""
+
+    budget: Budget
+    kind = "budget"
+
+    @property
+    def of_rows(self) -> bool:
+        """Where it limits the objects' sizes, or costs that depend on them."""
+        return self.budget.of_rows
+
+    def read(self, facts: JobFacts) -> Value:
+        """True or false; a gap where an amount, or the account, is not known."""
+        found = self.found(facts)
+        if isinstance(found, Gap):
+            return found
+        use, amounts = found
+        return use.own or self.budget.limits.admit(use.used + amounts)
+
+    def room_from(self, facts: JobFacts) -> datetime | None:
+        """From when on a job that does not fit fits: the next period, of which nothing is used; None for never."""
+        found = self.found(facts)
+        return found[0].period_end if not isinstance(found, Gap) and self.budget.limits.admit(found[1]) else None
+
+    def found(self, facts: JobFacts) -> tuple[BudgetUse, Amounts] | Gap:
+        """What is used, and what the job takes."""
+        account, amounts = account_of(self.budget, facts), amounts_of(self.budget, facts)
+        use = facts.budgets.get(self.budget.name, NOT_READ)
+        if isinstance(account, Gap) or isinstance(amounts, Gap) or isinstance(use, Gap):
+            return most_binding(each for each in (account, amounts, use) if isinstance(each, Gap))
+        is_its = use.account.account == account.account if use.own else use.account == account
+        return (use, amounts) if is_its else _OF_ANOTHER
+
+    @property
+    def subject(self) -> str:
+        """The check's key and the budget's name."""
+        return f"{self.kind} {self.budget.name}"
 
 
+Measure: TypeAlias = (
+    Simple | FromArn | Tag | Parameter | GeneratorMember | Member | CostOf | Clock | ManualApproval | WithinBudget
+)
+
+
+_OF_ANOTHER = Gap(Result.UNMEASURABLE, "what is used was read of another account or period")
 _WAITS_FOR_APPROVAL = Gap(Result.UNMEASURABLE, "waits for approval")
 
 

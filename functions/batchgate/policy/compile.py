@@ -8,7 +8,8 @@ from operator import attrgetter, itemgetter
 
 from msgspec import UNSET, Struct
 
-from batchgate.policy import checks, model, moments, parameters, patterns
+from batchgate.policy import checks, costs, model, moments, parameters, patterns
+from batchgate.policy.budgets import Budget
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.clock import ClockChecks
 from batchgate.policy.compiled import (
@@ -23,7 +24,7 @@ from batchgate.policy.compiled import (
     Verdict,
 )
 from batchgate.policy.formulas import AllOf, AnyOf, Formula, checks_in
-from batchgate.policy.operands import Operands, Text, range_test
+from batchgate.policy.operands import Operands, Text, money_test, prices_of, range_test
 from batchgate.policy.validation import read_document
 from batchgate.policy.wording import printable
 
@@ -45,7 +46,9 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
     """
     canonical = canonical_json(document)  # first: what is too large is not worked on
     operands = Operands.of(document)
-    compiler = _Compiler(document, operands, approvals=operands.approvals(document.approvals))
+    compiler = _Compiler(
+        document, operands, approvals=operands.approvals(document.approvals), prices=prices_of(document.prices)
+    )
     statements = tuple(compiler.statements())
     found = tuple(compiler.numbers)
     enforced = sorted((each for each in statements if each.enforced), key=attrgetter("name"))
@@ -77,6 +80,10 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
         exemptions=tuple(compiler.exemptions),
         questions=_questions(found),
         clock=ClockChecks.of(found, compiler.time_conditions),
+        budgets=tuple(
+            sorted({budget for statement in statements for budget in statement.budgets}, key=attrgetter("name"))
+        ),
+        budget_checks=tuple(sorted(compiler.budget_checks)),
         approvals=compiler.approvals,
         asks_for_approvals=document.approvals is not UNSET
         or any(isinstance(each.measure, checks.ManualApproval) and not each.measure.is_plain for each in found),
@@ -128,8 +135,10 @@ class _Compiler(Struct):
     exemptions: list[Exemption] = []
     time_checks: set[int] = set()
     approval_checks: set[int] = set()
+    budget_checks: dict[int, Budget] = {}
     time_conditions: int = 0
     approvals: checks.ManualApproval = checks.ManualApproval()
+    prices: costs.Prices = costs.Prices()
 
     def statements(self) -> list[Statement]:
         lifts: dict[str, list[Lift]] = {}
@@ -160,7 +169,8 @@ class _Compiler(Struct):
 
     def _finish(self, draft: _Draft, lifts: list[Lift] | None) -> Statement:
         form, match = draft.form, draft.match
-        exemption = self._exemption(lifts) if lifts and draft.conditions else None
+        lifted = lifts and any(self.budget_checks.keys().isdisjoint(checks_in(own)) for own, _ in draft.conditions)
+        exemption = self._exemption(lifts) if lifts and lifted else None
         requirements = tuple(
             self._requirement(form, own, unless, exemption, position)
             for position, (own, unless) in enumerate(draft.conditions)
@@ -168,7 +178,7 @@ class _Compiler(Struct):
         places = tuple(self.requirements.setdefault(each, len(self.requirements)) for each in requirements)
         asked = [*checks_in(match), *(number for own, _ in draft.conditions for number in checks_in(own))]
         lifting = (number for _, unless in draft.conditions if unless for number in checks_in(unless.condition))
-        of_time = sum(number in self.time_checks for number in (*asked, *lifting))
+        of_time = sum(number in self.time_checks or number in self.budget_checks for number in (*asked, *lifting))
         self.time_conditions += of_time
         return Statement(
             name=form.name,
@@ -184,6 +194,7 @@ class _Compiler(Struct):
             names_operations=frozenset(self._named_operations(form.match or ())),
             depends_on_time=of_time > 0 or exemption is not None,
             cancels=any(each.on_violation is Verdict.CANCEL for each in requirements),
+            budgets=tuple(dict.fromkeys(budget for each in requirements for budget in each.budgets)),
             match_depends_only_on_time=_consists_of(match, self.time_checks),
             beyond_time=tuple(
                 each
@@ -203,6 +214,8 @@ class _Compiler(Struct):
         self, form: model.Statement, own: Formula, unless: Lift | None, exemption: Exemption | None, position: int
     ) -> Requirement:
         written = form.require[position]
+        budgets = tuple(self.budget_checks[number] for number in checks_in(own) if number in self.budget_checks)
+        exemption = None if budgets else exemption  # no exception lifts a budget
         lifted = [*([unless.condition] if unless else []), *([exemption.number] if exemption else [])]
         return Requirement(
             own=own,
@@ -215,6 +228,7 @@ class _Compiler(Struct):
             message=written.message or None,
             position=position,
             approvals=tuple(sorted({number for number in checks_in(own) if number in self.approval_checks})),
+            budgets=budgets,
         )
 
     def _conditions(self, conditions: tuple[model.Condition, ...]) -> AllOf:
@@ -237,6 +251,8 @@ class _Compiler(Struct):
             self.time_checks.add(number)
         elif isinstance(measure, checks.ManualApproval):
             self.approval_checks.add(number)
+        elif isinstance(measure, checks.WithinBudget):
+            self.budget_checks[number] = measure.budget
         return number
 
     # Each of these turns one operand into a formula.
@@ -262,6 +278,9 @@ class _Compiler(Struct):
 
     def range(self, kind: str, operand: model.Range) -> Formula:
         return self._number(checks.Simple(kind), range_test(operand))
+
+    def cost(self, _kind: str, operand: model.MoneyRange) -> Formula:
+        return self._number(checks.CostOf(self.prices), money_test(operand))
 
     def members(self, kind: str, operand: "model.PlainReport | model.PlainManifest") -> Formula:
         inner = getattr(operand, "not_", UNSET)
@@ -301,6 +320,9 @@ class _Compiler(Struct):
         asked = model.Approvers() if isinstance(operand, str) else operand
         return self._number(self.operands.manual_approval(asked, self.approvals), checks.Equals(value=True))
 
+    def budget(self, _kind: str, operand: str) -> Formula:
+        return self._number(checks.WithinBudget(self.operands.budgets[operand]), checks.Equals(value=True))
+
     def _named_operations(self, conditions: tuple[model.Condition, ...]) -> Iterator[str]:
         for condition in conditions:
             yield from self._named_operations(condition.any or ())
@@ -319,6 +341,7 @@ _TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {
     "object_bytes": _Compiler.range,
     "source_buckets": _Compiler.buckets,
     "destination_buckets": _Compiler.buckets,
+    "cost": _Compiler.cost,
     "tags": _Compiler.tags,
     "role": _Compiler.simple,
     "priority": _Compiler.range,
@@ -328,6 +351,7 @@ _TRANSLATIONS: Mapping[str, Callable[..., Formula]] = {
     "region": _Compiler.from_arn,
     "window": _Compiler.window,
     "manual_approval": _Compiler.manual_approval,
+    "budget": _Compiler.budget,
 }
 """How each check's operand becomes a formula; the operand's type is that of `model.Condition`."""
 

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from batchgate.policy import checks
-from batchgate.policy.checks import ManualApproval
+from batchgate.policy.budgets import Budget
+from batchgate.policy.checks import ManualApproval, WithinBudget
 from batchgate.policy.clock import ClockChecks
 from batchgate.policy.facts import JobFacts, Result
 from batchgate.policy.formulas import AllOf, AnyOf, Formula
@@ -88,6 +89,7 @@ class Requirement(Struct, frozen=True):
         message: The author's message, for the reason; None if there is none.
         position: Its place in the statement's `require`, counted from 0.
         approvals: The numbers of its checks of `manual_approval`.
+        budgets: The budgets that it names.
     """
 
     own: Formula
@@ -100,6 +102,7 @@ class Requirement(Struct, frozen=True):
     message: str | None
     position: int
     approvals: tuple[int, ...] = ()
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def lifts(self) -> tuple[Lift, ...]:
@@ -134,6 +137,7 @@ class Statement:
         names_operations: The operations that match names literally.
         depends_on_time: Whether its vote may change with time alone, apart from the end of a grace.
         cancels: Whether a violation of any of its requirements cancels.
+        budgets: The budgets that its requirements name.
         match_depends_only_on_time: Whether its match consists of checks of the clock only.
         beyond_time: Its requirements, except those that only hold and consist of checks of the clock only.
     """
@@ -151,6 +155,7 @@ class Statement:
     depends_on_time: bool
     cancels: bool
     match_depends_only_on_time: bool
+    budgets: tuple[Budget, ...]
     beyond_time: tuple[Requirement, ...] = field(compare=False, repr=False)
     pick_requirements: Picker = field(compare=False, repr=False)
 
@@ -190,6 +195,8 @@ class PolicySet(Struct, frozen=True):
         exemptions: What lifts statements, in the order of their results behind those of the checks.
         questions: The checks by measure, so that each measure is read once.
         clock: The checks of the clock.
+        budgets: The budgets that statements name, by name.
+        budget_checks: The numbers of the checks of them.
         approvals: Whose approvals lift holds.
         asks_for_approvals: Whether the document says so, or any statement wants more than any one person's approval.
     """
@@ -210,12 +217,24 @@ class PolicySet(Struct, frozen=True):
     exemptions: tuple[Exemption, ...]
     questions: tuple[Question, ...]
     clock: ClockChecks
+    budgets: tuple[Budget, ...]
+    budget_checks: tuple[int, ...]
     approvals: ManualApproval
     asks_for_approvals: bool
 
     def asks_for(self, what: str) -> bool:
-        """Whether the set looks at this, so that it is worth fetching: a kind of check, one subject, or `requester`."""
+        """Whether the set looks at this, so that it is worth fetching.
+
+        Args:
+            what: A kind of check, one subject, `requester`, or `manifest.contents`: anything counted in its rows.
+        """
+        if what == "manifest.contents":
+            return any(question.measure.of_rows for question in self.questions)
         if what == "requester":
             asked = (self.approvals, *(question.measure for question in self.questions))
             return any(isinstance(each, ManualApproval) and each.not_requester for each in asked)
-        return any(what in (question.measure.kind, question.subject) for question in self.questions)
+        return any(
+            what in (question.measure.kind, question.subject)
+            or (what == "tags" and isinstance(question.measure, WithinBudget) and question.measure.budget.each == "tag")
+            for question in self.questions
+        )

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from batchgate.jobs.model import KNOWN_OPERATIONS, AsksForConfirmation
+from batchgate.policy.budgets import Budget
 from batchgate.policy.checks import Clock, ManualApproval
 from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, PolicySet, Requirement, Statement, Verdict, after_grace
 from batchgate.policy.facts import Gap, JobFacts, Result
@@ -98,6 +99,12 @@ class Decision(Struct, frozen=True, dict=True):
         """Which policies evaluated: 12 hex digits."""
         return self.policies.version
 
+    @cached_property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Each budget that a requirement of a governing statement names, once, by name; none in shadow."""
+        named = {budget.name: budget for statement in self.governing for budget in statement.budgets}
+        return () if self.policies.shadow else tuple(budget for _, budget in sorted(named.items()))
+
     @property
     def deciding(self) -> tuple[Vote, ...]:
         """The votes that ask for what the verdict is."""
@@ -160,7 +167,7 @@ class Decision(Struct, frozen=True, dict=True):
 
     @property
     def awaiting(self) -> str:
-        """The same in words: `1 of 2 approvals, 1 more of *:assumed-role/prod-owner/*`; "" for none."""
+        """The same in words: `1 of 2 approvals, 1 more needed from *:assumed-role/prod-owner/*`; "" for none."""
         return shorten("; ".join(each.missing(self.facts) for each in self.awaited), TRACED_AT_MOST, sentence=True)
 
     @property
@@ -238,11 +245,15 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         verdict = Verdict.APPROVE if lifts else Verdict.HOLD
         shadow = (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
         lifted, votes = (lifted + shadow, votes) if lifts else (lifted, votes + shadow)
-    untouched = _untouched_by_the_clock(policies, count, facts)
-    if by_people:
-        untouched = replace(untouched, lifts=_lifts_untouched(policies, count, results))
+    ahead, valid_until = NOTHING_AHEAD, None
     holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
-    ahead = look_ahead(policies, untouched, results, facts, _ends(facts)) if holds else NOTHING_AHEAD
+    if holds or policies.clock or policies.budget_checks:
+        untouched = _untouched_by_the_clock(policies, count, facts)
+        if by_people:
+            untouched = replace(untouched, lifts=_lifts_untouched(policies, count, results))
+        if holds:
+            ahead = look_ahead(policies, untouched, results, facts, _ends(facts))
+        valid_until = first_change(policies, untouched, results, facts, verdict)
     return Decision(
         verdict=verdict,
         votes=votes,
@@ -251,7 +262,7 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         until=ahead.until,
         cancels_at=ahead.cancels_at,
         searched_until=ahead.searched_until,
-        valid_until=first_change(policies, untouched, results, facts, verdict),
+        valid_until=valid_until,
         policies=policies,
         facts=facts,
         results=results,

@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from msgspec.json import encode as json_bytes
 
 from batchgate.jobs.model import Job, JobRef, Json
+from batchgate.policy.amounts import Amounts, BudgetAccount, BudgetUse
 from batchgate.policy.approvals import Approval
 from batchgate.policy.evaluate import Decision, Vote
 from batchgate.policy.facts import Gap
@@ -21,6 +22,9 @@ from batchgate.text import shorten
 OBJECTIONS_CHARACTERS_KEPT: Final = 150_000
 FACT_CHARACTERS_KEPT: Final = 10_000
 """DynamoDB takes 400 KB an item, and a job must be held or cancelled whatever its policies and its requester wrote."""
+
+BUCKETS_CHARACTERS_KEPT: Final = 70_000
+"""As many buckets as are counted one by one, with the longest names."""
 
 
 def evidence_of(decision: Decision) -> dict[str, Json]:
@@ -46,7 +50,7 @@ def evidence_of(decision: Decision) -> dict[str, Json]:
         "approvers": [*decision.approvers],
         "awaiting": decision.awaiting,
         "rules": [*sorted(str(vote.rule) for vote in decision.votes if vote.rule is not None)],
-        "facts": {name: _kept(_plain(getattr(facts, name))) for name in facts.__struct_fields__},
+        "facts": {name: _kept(name, _plain(getattr(facts, name))) for name in facts.__struct_fields__},
     }
 
 
@@ -118,10 +122,11 @@ def _how_many_fit(objections: Sequence[Json]) -> int:
     return len(objections)
 
 
-def _kept(fact: Json) -> Json:
+def _kept(name: str, fact: Json) -> Json:
     """A fact; of one that would take up the whole record its two ends, as text."""
     text = json.dumps(fact)
-    return fact if len(text) <= FACT_CHARACTERS_KEPT else {"too_long": shorten(text, TRACED_AT_MOST)}
+    most = BUCKETS_CHARACTERS_KEPT if name == "source_buckets" else FACT_CHARACTERS_KEPT
+    return fact if len(text) <= most else {"too_long": shorten(text, TRACED_AT_MOST)}
 
 
 def _gaps(buckets: frozenset[str | Gap]) -> list[Gap]:
@@ -134,7 +139,7 @@ def _plain(value: object) -> Json:
             return {"result": str(result), "why": why}
         case JobRef():
             return value.arn
-        case Approval():
+        case Approval() | BudgetUse() | BudgetAccount() | Amounts():
             return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
         case datetime():
             return value.isoformat()

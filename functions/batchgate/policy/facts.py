@@ -8,7 +8,10 @@ from typing import TypeAlias, TypeVar
 from msgspec import Struct
 
 from batchgate.jobs.arns import NoBucket, ObjectPlace, bucket_name, object_place
+from batchgate.jobs.manifest_contents import BUCKETS_AT_MOST, ManifestContents
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus, Json
+from batchgate.jobs.named_manifest import NamedManifest
+from batchgate.policy.amounts import BudgetUse
 from batchgate.policy.approvals import Approval
 
 
@@ -38,6 +41,10 @@ class Gap(Struct, frozen=True):
     why: str
 
 
+class RowsDiffer(Gap, frozen=True):
+    """The manifest's rows that were counted are not as many as S3's tasks: one of the two counts is wrong."""
+
+
 T = TypeVar("T")
 Fact: TypeAlias = T | Gap | None
 """A value; None where S3 answered and there is none; or a gap."""
@@ -62,6 +69,8 @@ class JobFacts(Struct, frozen=True):
         destination_buckets: The same of the buckets that the job copies to.
         manifest: Format, bucket, key, version, generated, stored; each value None where S3 reports none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
+        manifest_rows: Rows counted in the manifest, as many as S3 reports tasks.
+        rows_without_version: Those of them that name no version of their object.
         object_bytes: Sizes of all objects of the manifest added up.
         generator: Members of the generator that lists the objects; None for a job with a manifest of its own.
             Source: DescribeJob ManifestGenerator.S3JobManifestGenerator.
@@ -76,6 +85,7 @@ class JobFacts(Struct, frozen=True):
         unknown_members: What this version does not know of the job's request; nothing decides such a job but people.
         approvals: People's approvals of the job as it is at this instant.
         requester: Who created the job: the ARN in CloudTrail's record.
+        budgets: How much of the job's account of each budget is used, by the budget's name. Source: the ledger.
     """
 
     ref: JobRef
@@ -89,6 +99,8 @@ class JobFacts(Struct, frozen=True):
     destination_buckets: frozenset[str | Gap] | Gap
     manifest: Mapping[str, Fact[str | bool]]
     manifest_bytes: int | Gap
+    manifest_rows: int | Gap
+    rows_without_version: int | Gap
     object_bytes: int | Gap
     generator: Mapping[str, Json] | Gap | None
     role: str | None
@@ -102,6 +114,7 @@ class JobFacts(Struct, frozen=True):
     unknown_members: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
     requester: str | Gap = NOT_READ
+    budgets: Mapping[str, BudgetUse | Gap] = {}
 
     def ends(self, grace: timedelta) -> datetime | None:
         """When a grace ends; None for never, where S3 does not report since when the job is Suspended."""
@@ -127,10 +140,10 @@ def gather_facts(  # noqa: PLR0913 - each is read elsewhere
     asks: AsksForConfirmation | None = None,
     tags: Mapping[str, str] | Gap = NOT_READ,
     manifest_bytes: int | Gap = NOT_READ,
-    source_buckets: Iterable[str] | Gap = NOT_READ,
-    object_bytes: int | Gap = NOT_READ,
+    contents: ManifestContents | Gap = NOT_READ,
     approvals: Iterable[Approval] = (),
     requester: str | Gap = NOT_READ,
+    budgets: Mapping[str, BudgetUse | Gap] = {},
 ) -> JobFacts:
     """Gather what the checks may read; never fails, whatever S3 reported.
 
@@ -140,12 +153,12 @@ def gather_facts(  # noqa: PLR0913 - each is read elsewhere
         asks: Whether the job asks for confirmation, where more is known of it than the job itself shows.
         tags: The answer of GetJobTagging, or why there is none.
         manifest_bytes: Size of the manifest object whose ETag and version the job names.
-        source_buckets: The buckets of the manifest's rows, as they stand there, or why they were not
-            read; where a generator names its bucket, that is taken instead.
-        object_bytes: The sum of the sizes in the manifest's rows.
+        contents: What was counted in the manifest that the job names, or why nothing was.
         approvals: People's approvals of the job as it is (`approvals.fresh`).
         requester: The ARN of whoever created the job, or why it is not known.
+        budgets: How much is used of the job's account of each budget, or why that is not known.
     """
+    counted = _counted(job, contents)
     return JobFacts(
         ref=job.ref,
         status=job.status,
@@ -155,11 +168,13 @@ def gather_facts(  # noqa: PLR0913 - each is read elsewhere
         parameters=job.parameters,
         total_tasks=_total_tasks(job),
         tags=tags,
-        source_buckets=_source_buckets(job, source_buckets),
+        source_buckets=_source_buckets(job, counted),
         destination_buckets=_destination_buckets(job),
         manifest=_manifest(job),
         manifest_bytes=_manifest_bytes(job, manifest_bytes),
-        object_bytes=_both(job) or object_bytes,
+        manifest_rows=counted if isinstance(counted, Gap) else counted.rows,
+        rows_without_version=counted if isinstance(counted, Gap) else counted.rows_without_version,
+        object_bytes=_object_bytes(counted),
         generator=_generator_members(job),
         role=job.role,
         priority=job.priority,
@@ -172,6 +187,7 @@ def gather_facts(  # noqa: PLR0913 - each is read elsewhere
         unknown_members=job.unknown_members,
         approvals=tuple(approvals),
         requester=requester,
+        budgets=budgets,
     )
 
 
@@ -212,7 +228,20 @@ def _both(job: Job) -> Gap | None:
     return Gap(Result.UNMEASURABLE, "both a manifest and a generator")
 
 
-def _source_buckets(job: Job, of_rows: Iterable[str] | Gap) -> frozenset[str | Gap] | Gap:
+def _counted(job: Job, contents: ManifestContents | Gap) -> ManifestContents | Gap:
+    """The contents, if S3 counted as many tasks: other rows are not what the job will do."""
+    gap = _not_generated(job)
+    if gap is not None or isinstance(contents, Gap):
+        return gap or contents
+    tasks = _total_tasks(job)
+    if isinstance(tasks, Gap):
+        return Gap(tasks.result, f"total_tasks: {tasks.why}")
+    if contents.rows != tasks:
+        return RowsDiffer(Result.UNMEASURABLE, f"its rows are {contents.rows}, S3 counts {tasks} tasks")
+    return contents
+
+
+def _source_buckets(job: Job, counted: ManifestContents | Gap) -> frozenset[str | Gap] | Gap:
     """The one bucket that a generator lists, else those of the manifest's rows.
 
     Source: S3JobManifestGenerator.SourceBucket (an ARN).
@@ -221,7 +250,19 @@ def _source_buckets(job: Job, of_rows: Iterable[str] | Gap) -> frozenset[str | G
         return gap
     if (bucket := _generator(job).get("SourceBucket")) is not None:
         return frozenset({_bucket(bucket)})
-    return of_rows if isinstance(of_rows, Gap) else frozenset(map(_bucket, of_rows))
+    if isinstance(counted, Gap):
+        return counted
+    if counted.buckets is None:
+        return Gap(Result.UNMEASURABLE, f"more than {BUCKETS_AT_MOST} different buckets")
+    return frozenset(map(_bucket, counted.buckets))
+
+
+def _object_bytes(counted: ManifestContents | Gap) -> int | Gap:
+    if isinstance(counted, Gap):
+        return counted
+    if counted.object_bytes is None:
+        return Gap(Result.UNMEASURABLE, "not every row of the manifest gives its object's size")
+    return counted.object_bytes
 
 
 def manifest_location(job: Job) -> Mapping[str, Json] | None:
@@ -256,6 +297,30 @@ def manifest_place(job: Job) -> ObjectPlace | Gap:
         return Gap(Result.UNMEASURABLE, "no manifest is stored")
     place = object_place(location.get("ObjectArn"))
     return _none_of_ours(place) if isinstance(place, NoBucket) else place
+
+
+def named_manifest(job: Job) -> NamedManifest | Gap:
+    """The stored manifest that a job names, or why it names none that can be read."""
+    if gap := _not_generated(job):
+        return gap
+    place, location = manifest_place(job), manifest_location(job) or {}
+    if isinstance(place, Gap):
+        return place
+    if not place.key:
+        return Gap(Result.UNMEASURABLE, "an ARN without a key")
+    etag, version = (location.get(name) for name in ("ETag", "ObjectVersionId"))
+    if not isinstance(etag, str) or not etag.strip('"'):
+        return Gap(Result.UNMEASURABLE, "the job names no ETag of its manifest")
+    spec = (job.manifest or {}).get("Spec")
+    fields = spec.get("Fields") if isinstance(spec, dict) else None
+    return NamedManifest(
+        bucket=place.bucket,
+        key=place.key,
+        etag=etag.strip('"'),
+        version=version if isinstance(version, str) else "",
+        format=_manifest_format(job) or "",
+        fields=tuple(map(str, fields)) if isinstance(fields, list) else (),
+    )
 
 
 def _manifest(job: Job) -> Mapping[str, Fact[str | bool]]:

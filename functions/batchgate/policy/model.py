@@ -7,6 +7,7 @@ Every struct forbids unknown fields: whatever is not defined here is an error.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -14,11 +15,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 CALENDARS_AT_MOST = 256
 """Whether each is open is looked up for every job."""
 
+BUDGETS_AT_MOST = 45
+"""A job may still have reserved of as many budgets that the policies named before; see `RESERVATIONS_AT_MOST`."""
+
 MAX_NESTING = 2
 """How deep `any` and `all` may stand in one another."""
 
 PLACEHOLDERS = ("account", "region", "partition")
 """What `${...}` may name; the values come from the job's ARN."""
+
+MONEY_AT_MOST = 10**9
+"""US dollars. With their decimals they have fewer than 15 digits, so that every reader of JSON has them exactly."""
+
+MONEY_DECIMALS = 4
 
 TAG_VALUE_AT_MOST = 256
 """Characters of a tag's value. Source: S3 User Guide, S3 Batch Operations tags; S3 API, Tag."""
@@ -28,6 +37,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=64, description="A name, uni
 TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
 """Source: S3 User Guide, S3 Batch Operations tags; S3 API, Tag."""
 Count = Annotated[int, Meta(ge=0)]
+Money = Annotated[Decimal, Meta(extra={"money": True})]
+"""US dollars, up to MONEY_AT_MOST, with at most MONEY_DECIMALS decimals."""
 Message = Annotated[
     str,
     Meta(
@@ -56,6 +67,8 @@ Mode = Literal["enforce", "shadow"]
 OnViolation = Literal["hold", "cancel"]
 UngatedJobs = Literal["report", "cancel"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Each = Literal["account", "region", "role", "operation"]
+Per = Literal["day", "week", "month"]
 
 _ONE_KEY = {"minProperties": 1, "maxProperties": 1}
 _ANY_KEY = {"minProperties": 1}
@@ -111,6 +124,19 @@ class Range(PlainRange, frozen=True):
     """A range of whole numbers, or {not: RANGE}."""
 
     not_: PlainRange | UnsetType = field(name="not", default=UNSET)
+
+
+class PlainMoneyRange(_Form, frozen=True):
+    """A range of US dollars, both ends included."""
+
+    at_least: Money | UnsetType = UNSET
+    at_most: Money | UnsetType = UNSET
+
+
+class MoneyRange(PlainMoneyRange, frozen=True):
+    """A range of US dollars, or {not: RANGE}."""
+
+    not_: PlainMoneyRange | UnsetType = field(name="not", default=UNSET)
 
 
 Scalar = bool | int | Pattern
@@ -208,6 +234,8 @@ class PlainManifest(_Form, frozen=True):
     generated: bool | UnsetType = UNSET
     stored: bool | UnsetType = UNSET
     bytes: Range | UnsetType = UNSET
+    rows: Range | UnsetType = UNSET
+    rows_without_version: Range | UnsetType = UNSET
 
 
 class Manifest(PlainManifest, frozen=True):
@@ -289,6 +317,7 @@ class Condition(_Form, frozen=True):
     manifest_generator: Parameters | UnsetType = UNSET
     object_bytes: Range | UnsetType = UNSET
     source_buckets: Buckets | UnsetType = UNSET
+    cost: MoneyRange | UnsetType = UNSET
     destination_buckets: Buckets | UnsetType = UNSET
     tags: Annotated[dict[TagKey, Text], Meta(min_length=1)] | UnsetType = UNSET
     role: Text | UnsetType = UNSET
@@ -299,6 +328,7 @@ class Condition(_Form, frozen=True):
     region: Text | UnsetType = UNSET
     window: Text | UnsetType = UNSET
     manual_approval: Literal["required"] | Approvers | UnsetType = UNSET
+    budget: str | UnsetType = UNSET
 
 
 Conditions = Annotated[tuple[Condition, ...], Meta(min_length=1)]
@@ -345,6 +375,32 @@ class Exemption(_Form, frozen=True):
     timezone: Annotated[str, Meta(description="An IANA time zone; UTC if not given.")] | UnsetType = UNSET
 
 
+# --- Budgets --------------------------------------------------------------------------------------
+
+
+class EachTag(_Form, frozen=True):
+    """A tag of the job, of which a budget has an account for each value."""
+
+    tag: TagKey
+
+
+class Budget(_Form, frozen=True):
+    """How much may be approved in a period."""
+
+    name: Name
+    per: Per
+    each: EachTag | Each | UnsetType = UNSET
+    timezone: Annotated[str, Meta(description="An IANA time zone; UTC if not given.")] | UnsetType = UNSET
+    jobs: Count | UnsetType = UNSET
+    objects: Count | UnsetType = UNSET
+    object_bytes: Count | UnsetType = UNSET
+    cost: Money | UnsetType = UNSET
+
+
+LIMITS = ("jobs", "objects", "object_bytes", "cost")
+"""What a budget may limit."""
+
+
 # --- Calendars and the whole ----------------------------------------------------------------------
 
 
@@ -365,6 +421,15 @@ class CalendarForm(_Form, frozen=True):
     closed: Dates | UnsetType = UNSET
 
 
+class Prices(_Form, frozen=True):
+    """US dollars, by which the cost of a job is estimated."""
+
+    job: Annotated[Money, Meta(description="For one job.")] | UnsetType = UNSET
+    million_objects: Annotated[Money, Meta(description="For a million objects.")] | UnsetType = UNSET
+    million_requests: Annotated[Mapping[str, Money], Meta(min_length=1)] | UnsetType = UNSET
+    gibibyte: Annotated[Mapping[str, Money], Meta(min_length=1)] | UnsetType = UNSET
+
+
 class PolicyDocument(_Form, frozen=True):
     """One policy set."""
 
@@ -376,7 +441,9 @@ class PolicyDocument(_Form, frozen=True):
     cancel_held_after: LongerDuration | UnsetType = UNSET
     approvals: Approvals | UnsetType = UNSET
     lists: dict[Name, Patterns] = {}
+    prices: Prices | UnsetType = UNSET
     calendars: Annotated[dict[Name, CalendarForm], Meta(max_length=CALENDARS_AT_MOST)] = {}
+    budgets: Annotated[tuple[Budget, ...], Meta(min_length=1, max_length=BUDGETS_AT_MOST)] | UnsetType = UNSET
     guardrails: Annotated[tuple[Guardrail, ...], Meta(min_length=1)] | UnsetType = UNSET
     policies: Annotated[tuple[Policy, ...], Meta(min_length=1)] | UnsetType = UNSET
     exceptions: Annotated[tuple[Exemption, ...], Meta(min_length=1)] | UnsetType = UNSET

@@ -1,12 +1,13 @@
 """What an operand of a document asks for: the test that it becomes."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from batchgate.policy import calendars, checks, model, moments, parameters, patterns
+from batchgate.policy import budgets, calendars, checks, costs, model, moments, parameters, patterns
 
 Value: TypeAlias = "str | model.GlobTerm"
 Text: TypeAlias = "str | tuple[Value, ...] | model.TextTerm | model.PlainTextTerm | model.NamesTerm"
@@ -21,15 +22,21 @@ class Operands(Struct, frozen=True):
     Attributes:
         lists: The document's named lists.
         calendars: Its calendars.
+        budgets: Its budgets.
     """
 
     lists: Mapping[str, tuple[Value, ...]]
     calendars: Mapping[str, calendars.Calendar]
+    budgets: Mapping[str, budgets.Budget]
 
     @classmethod
     def of(cls, document: model.PolicyDocument) -> "Operands":
         """Those of a document, whose calendars are read once."""
-        return cls(document.lists, {name: _calendar(form) for name, form in document.calendars.items()})
+        return cls(
+            document.lists,
+            {name: _calendar(form) for name, form in document.calendars.items()},
+            {form.name: _budget(form, prices_of(document.prices)) for form in document.budgets or ()},
+        )
 
     def patterns(
         self, operand: "Value | tuple[Value, ...] | model.NamesTerm | model.PlainTextTerm | model.PlainElementTerm"
@@ -137,11 +144,60 @@ def range_test(operand: model.PlainRange) -> checks.Test:
     )
 
 
+def money_test(operand: model.PlainMoneyRange) -> checks.Test:
+    """The test of a range of dollars, or `not` of it."""
+    if isinstance(operand, model.MoneyRange) and operand.not_ is not UNSET:
+        return checks.Not(money_test(operand.not_))
+    return checks.Costs(
+        None if operand.at_least is UNSET else costs.units(operand.at_least),
+        None if operand.at_most is UNSET else costs.units(operand.at_most),
+    )
+
+
+def prices_of(form: model.Prices | UnsetType) -> costs.Prices:
+    """The prices of a document."""
+    if form is UNSET:
+        return costs.Prices()
+    return costs.Prices(
+        job=None if form.job is UNSET else costs.units(form.job),
+        million_objects=None if form.million_objects is UNSET else costs.units(form.million_objects),
+        million_requests=_sorted_prices(form.million_requests),
+        gibibyte=_sorted_prices(form.gibibyte),
+    )
+
+
+def _sorted_prices(prices: Mapping[str, Decimal] | UnsetType) -> tuple[costs.Price, ...]:
+    return tuple(sorted(costs.Price(of, costs.units(amount)) for of, amount in (prices or {}).items()))
+
+
 def _calendar(form: model.CalendarForm) -> calendars.Calendar:
     return calendars.Calendar(
         zone=calendars.parse_zone(form.timezone),
         rows=tuple(_open_row(row) for row in form.open),
         closed=tuple(calendars.parse_dates(text) for text in form.closed or ()),
+    )
+
+
+def _budget(form: model.Budget, prices: costs.Prices) -> budgets.Budget:
+    limits = budgets.Limits(
+        jobs=None if form.jobs is UNSET else form.jobs,
+        objects=None if form.objects is UNSET else form.objects,
+        object_bytes=None if form.object_bytes is UNSET else form.object_bytes,
+        cost=None if form.cost is UNSET else costs.units(form.cost),
+    )
+    each, tag = (
+        ("tag", form.each.tag)
+        if isinstance(form.each, model.EachTag)
+        else ("" if form.each is UNSET else form.each, "")
+    )
+    return budgets.Budget(
+        name=form.name,
+        per=budgets.Per(form.per),
+        zone="UTC" if form.timezone is UNSET else form.timezone,
+        limits=limits,
+        prices=costs.Prices() if form.cost is UNSET else prices,
+        each=each,
+        tag=tag,
     )
 
 

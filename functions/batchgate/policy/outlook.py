@@ -1,7 +1,7 @@
 """How a verdict will change with time alone, all other facts unchanged."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import MAXYEAR, datetime, timedelta
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
+from batchgate.policy.checks import WithinBudget
 from batchgate.policy.clock import Timeline
 from batchgate.policy.compiled import Kind, PolicySet, Requirement, Statement, Verdict
 from batchgate.policy.facts import JobFacts, Result
@@ -68,14 +69,16 @@ def look_ahead(
         facts: The job.
         end: When S3 fails it; None where that is not known.
     """
-    asked = bool(policies.clock) or untouched.grace is not None or policies.unmatched is Verdict.CANCEL
+    renewals = _renewals(policies, results, facts)
+    asked = bool(policies.clock or renewals) or untouched.grace is not None or policies.unmatched is Verdict.CANCEL
     if not asked or end is None or end <= facts.now:
         return NOTHING_AHEAD
     # A job with a violation that time does not change needs no search through the calendars of a month.
-    if not untouched.lifts and not any(_Outlook(policies, untouched, facts, results, None).outcome()):
+    if not untouched.lifts and not any(_Outlook(policies, untouched, facts, results, renewals, None).outcome()):
         return NOTHING_AHEAD
-    timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
-    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).outcome()
+    others = (*_ends_of_graces(policies, untouched, facts), *renewals.values())
+    timeline = policies.clock.timeline(facts.now, end, others)
+    approves, cancels = _Outlook(policies, untouched, facts, results, renewals, timeline).outcome()
     until, cancels_at = timeline.first(approves), timeline.first(cancels)
     if until is not None and (cancels_at is None or until < cancels_at):
         return Ahead(until=until)
@@ -91,13 +94,28 @@ def first_change(
 
     What lies further ahead than a day is None, too.
     """
-    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= MAXYEAR or not policies.clock:
+    if verdict not in (Verdict.APPROVE, Verdict.CANCEL) or facts.now.year >= MAXYEAR:
+        return None
+    renewals = _renewals(policies, results, facts)
+    if not policies.clock and not renewals:
         return None
     end = facts.now + _CHANGES_WITHIN
-    timeline = policies.clock.timeline(facts.now, end, _ends_of_graces(policies, untouched, facts))
-    approves, cancels = _Outlook(policies, untouched, facts, results, timeline).outcome()
+    others = (*_ends_of_graces(policies, untouched, facts), *renewals.values())
+    timeline = policies.clock.timeline(facts.now, end, others)
+    approves, cancels = _Outlook(policies, untouched, facts, results, renewals, timeline).outcome()
     stays = approves if verdict is Verdict.APPROVE else cancels
     return timeline.first(timeline.everything & ~stays) or (timeline.end if timeline.end < end else None)
+
+
+def _renewals(policies: PolicySet, results: Sequence[Result], facts: JobFacts) -> Mapping[int, datetime]:
+    """When each budget that is exceeded is met, by the check's number; none for a job that is too large for it."""
+    measures = {each: policies.checks[each].measure for each in policies.budget_checks}
+    found = {
+        number: measure.room_from(facts)
+        for number, measure in measures.items()
+        if isinstance(measure, WithinBudget) and results[number] is Result.VIOLATED
+    }
+    return {number: at for number, at in found.items() if at is not None}
 
 
 def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) -> Iterator[datetime]:
@@ -112,8 +130,9 @@ def _ends_of_graces(policies: PolicySet, untouched: Untouched, facts: JobFacts) 
 class _Outlook:
     """When the verdict is approve, and when it is cancel: a bit for each segment of a timeline.
 
-    Without a timeline there is one segment, in which each check of the clock is both met and violated, and every
-    grace that ends is over: what is never approved or cancelled there is never approved or cancelled at all.
+    Without a timeline there is one segment, in which each check of the clock, and of a budget that will be met, is both
+    met and violated, and every grace that ends is over: what is never approved or cancelled there is never approved
+    or cancelled at all.
     """
 
     def __init__(
@@ -122,9 +141,11 @@ class _Outlook:
         untouched: Untouched,
         facts: JobFacts,
         results: Sequence[Result],
+        renewals: Mapping[int, datetime],
         timeline: Timeline | None,
     ) -> None:
         self.policies, self.facts, self.results, self.timeline = policies, facts, results, timeline
+        self.renewals = renewals
         self.everything = timeline.everything if timeline else 1
         self.fine = 0 if untouched.objects else self.everything
         self.governs = self.everything if untouched.governs else 0
@@ -244,6 +265,8 @@ class _Outlook:
         holds = self.timeline.holds if self.timeline else [of_clock] * len(numbers)
         for number, when in zip(numbers, holds, strict=True):
             found[number] = when
+        for number, at in self.renewals.items():
+            found[number] = self.timeline.from_on(at) if self.timeline else of_clock
         for exemption in self.policies.exemptions:
             found[exemption.number] = bits(exemption.any_of, found, self.everything)
         return found

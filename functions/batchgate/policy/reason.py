@@ -192,18 +192,21 @@ def _people(decision: Decision) -> str:
 
 
 def _approval(decision: Decision, head: str, room: int) -> str:
-    policies = [statement.name for statement in decision.governing if statement.kind is Kind.POLICY]
-    asked = [requirement for statement in decision.governing for requirement in statement.requirements]
-    lifted = [name for name in [_exception_for(each, decision.results) for each in asked] if name]
-    count = len(asked) - len(lifted)
+    governing = decision.governing
+    policies = [statement.name for statement in governing if statement.kind is Kind.POLICY]
+    lifted: list[str] = []
+    if decision.policies.exemptions:
+        asked = (each for statement in governing for each in statement.requirements)
+        lifted = list(filter(None, (_exception_for(each, decision.results) for each in asked)))
+    count = sum([len(statement.requirements) for statement in governing]) - len(lifted)
     met = f", {count} requirement{'' if count == 1 else 's'} met"
     if lifted:
         first, *others = sorted({shorten(printable(name), NAME_AT_MOST) for name in lifted})
         met += f", {len(lifted)} lifted by {first}" + (f" and {len(others)} more" if others else "")
     if decision.verdict is Verdict.APPROVE and decision.approvers:
         met += f", approval{'' if len(decision.approvers) == 1 else 's'} of {_people(decision)}"
-    names = [shorten(printable(name), NAME_AT_MOST) for name in policies]
-    return _fitted(f"{head} by ", names, len(names), room - len(met), ", ") + met
+    names = (shorten(printable(name), NAME_AT_MOST) for name in policies)  # of many, only those that fit
+    return _fitted(f"{head} by ", names, len(policies), room - len(met), ", ") + met
 
 
 def _exception_for(requirement: Requirement, results: Sequence[Result]) -> str | None:
@@ -272,6 +275,8 @@ def _unmet(trace: ConditionTrace, room: _Room) -> str:
         if trace.named_window:
             return f"{shorten(trace.named_window, room.wanted or NAME_AT_MOST)} is {trace.brief}, want closed"
         wanted = f"want {_wanted(trace, room)}" if room.wanted != len(MARK) else MARK
+        if trace.violating:
+            return f"{_cut_quoted(trace.violating, room)}, {wanted}"
         return f"{_subject(trace, room)} is {_actual(trace, room)}, {wanted}"
     parts = [part for part in trace.parts if part.result is not Result.MET]
     if len(parts) == 1:
@@ -313,10 +318,15 @@ def _between(trace: ConditionTrace) -> str:
 
 
 def _actual(trace: ConditionTrace, room: _Room) -> str:
-    """What the job has. Only the requester's text is quoted, and only that can be long."""
+    """What the job has. Only the requester's text is quoted; a cost that does not fit is without its parts."""
+    is_short = trace.kind == "cost" and room != _Room()
+    return _cut_quoted(trace.brief.partition(" (")[0] if is_short and trace.brief[:1] == "$" else trace.brief, room)
+
+
+def _cut_quoted(text: str, room: _Room) -> str:
     if room.actual >= QUOTED_AT_MOST:
-        return trace.brief
-    return _QUOTED.sub(lambda found: f'"{shorten(found[1], room.actual)}"', trace.brief)
+        return text
+    return _QUOTED.sub(lambda found: f'"{shorten(found[1], room.actual)}"', text)
 
 
 def _subject(trace: ConditionTrace, room: _Room) -> str:

@@ -11,7 +11,15 @@ _COMPARED_AT_MOST = 64
 _SHORT, _LONG = 4, 12
 _EDITS_OF_SHORT, _EDITS, _EDITS_OF_LONG = 1, 2, 3
 _CLOSED_SETS: Mapping[frozenset[object], tuple[str, ...]] = {
-    frozenset(get_args(kind)): get_args(kind) for kind in (model.Mode, model.OnViolation, model.UngatedJobs, model.Day)
+    frozenset(get_args(kind)): get_args(kind)
+    for kind in (
+        model.Mode,
+        model.OnViolation,
+        model.UngatedJobs,
+        model.Day,
+        model.Each,
+        model.Per,
+    )
 }
 _WEEK: Final = get_args(model.Day)
 _NUMBER = re.compile(
@@ -238,32 +246,11 @@ class Wish(NamedTuple):
 
 WISHES: tuple[Wish, ...] = (
     Wish(
-        "what a job costs",
-        ("cost", "costs", "price", "prices", "usd", "dollars"),
-        "this version does not estimate costs",
-        "limit total_tasks, which determines most of a job's price",
-        ("cost", "price", "usd", "dollar", "spend", "spending", "euro", "eur"),
-    ),
-    Wish(
-        "budgets, and so many jobs or objects a day, week or month",
-        ("budget", "budgets", "quota", "quotas", "rate", "per", "per_day", "jobs_per_day", "daily", "monthly", "limit"),
-        "this version evaluates one job at a time and keeps no totals",
-        "limit total_tasks of each job, and require manual_approval above that limit",
-        ("budget", "quota", "rate", "per", "daily", "weekly", "monthly", "yearly", "month", "week"),
-    ),
-    Wish(
         "how many jobs may run at once",
         ("concurrency", "concurrent_jobs", "parallel", "max_jobs"),
         "this version evaluates one job at a time",
         "limit priority, or the window in which jobs may start",
         ("concurrency", "concurrent", "parallel"),
-    ),
-    Wish(
-        "the totals of a team or of a period",
-        ("team_tasks", "sum_total_tasks", "sum", "sum_at_most", "period", "amount", "total"),
-        "this version evaluates one job at a time and keeps no totals",
-        "limit total_tasks of each job, and require manual_approval above that limit",
-        ("sum", "amount", "period"),
     ),
     Wish(
         "the owner of a copy's destination",
@@ -280,31 +267,9 @@ WISHES: tuple[Wish, ...] = (
         ("requester", "requested", "requestor", "user", "principal", "creator", "submitter", "submitted"),
     ),
     Wish(
-        "the bytes of the objects",
-        ("bytes", "total_bytes", "object_size", "object_sizes", "size_bytes", "gb", "tb"),
-        "this version does not read the rows of manifests, so no sizes are known and object_bytes holds every job",
-        "limit total_tasks",
-        (
-            "byte",
-            "size",
-            "volume",
-            "kilobyte",
-            "megabyte",
-            "gigabyte",
-            "terabyte",
-            "petabyte",
-            "kb",
-            "mb",
-            "gb",
-            "tb",
-            "gib",
-            "tib",
-        ),
-    ),
-    Wish(
         "keys and prefixes of the objects",
         ("prefix", "prefixes", "key", "keys", "object_keys", "rows", "paths", "objects_in"),
-        "this version does not read the rows of manifests",
+        "the gate counts the rows of manifests and compares no keys",
         "use manifest: {bucket: ..., key: ...} for where the manifest itself is stored, or require manual_approval",
         ("prefix", "suffix", "extension", "row", "path"),
     ),
@@ -351,12 +316,44 @@ WISHES: tuple[Wish, ...] = (
 )
 """In the order in which the reference lists them."""
 
-_APPROVERS: Final = Wish(
-    "two approvers, or who may approve",
-    ("approvers", "approved_by", "approval", "reviewers", "approver"),
-    "manual_approval says how many people must approve, and who",
-    "write manual_approval: {by: [...], at_least: 2} in require",
-    ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
+_CAN_BE_SAID: tuple[Wish, ...] = (
+    Wish(
+        "two approvers, or who may approve",
+        ("approvers", "approved_by", "approval", "reviewers", "approver"),
+        "manual_approval says how many people must approve, and who",
+        "write manual_approval: {by: [...], at_least: 2} in require",
+        ("approval", "approver", "approve", "approved", "reviewer", "eyes", "quorum"),
+    ),
+    Wish(
+        "what a job costs",
+        ("costs", "price", "usd", "dollars", "max_cost"),
+        "cost is an estimate in US dollars, by the prices at the top of the file",
+        "write cost: {at_most: ...}, and prices",
+        ("cost", "price", "usd", "dollar", "spend", "spending", "euro", "eur"),
+    ),
+    Wish(
+        "the bytes of the objects",
+        ("bytes", "total_bytes", "object_size", "object_sizes", "size_bytes", "gb", "tb"),
+        "object_bytes is the objects' sizes added up",
+        "write object_bytes: {at_most: ...}",
+        (
+            *("byte", "size", "volume", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"),
+            *("kb", "mb", "gb", "tb", "gib", "tib"),
+        ),
+    ),
+    Wish(
+        "budgets, the totals of a team or of a period",
+        (
+            *("quota", "quotas", "rate", "per_day", "jobs_per_day", "daily", "monthly", "limit", "team_tasks"),
+            *("sum_total_tasks", "sum", "sum_at_most", "period", "amount", "total"),
+        ),
+        "totals are kept by budgets",
+        "define one under budgets, and write budget: NAME in require",
+        (
+            *("budget", "quota", "rate", "per", "daily", "weekly", "monthly", "yearly", "month", "week"),
+            *("sum", "amount", "period"),
+        ),
+    ),
 )
 """What the language can express, in other words."""
 
@@ -435,7 +432,7 @@ def other_word(key: str) -> str | None:
         return f"write {check}: {{{below}: ...}}"
     if folded in _OTHER_WORDS:
         return _OTHER_WORDS[folded]
-    wish = next((wish for wish in (*WISHES, _APPROVERS) if folded in wish.keys), None)
+    wish = next((wish for wish in (*WISHES, *_CAN_BE_SAID) if folded in wish.keys), None)
     if wish:
         return _in_words(wish)
     of, _, member = folded.partition("_")
@@ -447,7 +444,7 @@ def other_word(key: str) -> str | None:
 def wish_in(key: str) -> str | None:
     """What to write instead of a key with a word for what the language can't express, as cost in max_cost."""
     words = {_stem(word) for word in _snake(key).split("_")}
-    wish = next((wish for wish in (*WISHES, _APPROVERS) if words.intersection(map(_stem, wish.stems))), None)
+    wish = next((wish for wish in (*WISHES, *_CAN_BE_SAID) if words.intersection(map(_stem, wish.stems))), None)
     return _in_words(wish) if wish else None
 
 
@@ -488,6 +485,18 @@ def word_of_buckets(key: str) -> str | None:
     if folded in ("list", "glob"):
         return f"write {{only: {{{folded}: ...}}}}, or any or none"
     return other_word("destination_owner") if folded.endswith(("owner", "account")) else None
+
+
+def money_meant(value: object) -> str:
+    """An amount of dollars as YAML and this language write it, where a value means one; "" otherwise."""
+    found = _MONEY.fullmatch(str(value).strip()) if isinstance(value, int | float | str) else None
+    amount = re.sub(r"[_, ]", "", found["amount"]) if found and len(found["amount"]) <= _SHORT + _LONG else ""
+    return amount.rstrip("0").rstrip(".") if "." in amount else amount
+
+
+_MONEY = re.compile(
+    r"(?:<=?\s*)?(?:\$|USD|US\$)?\s*(?P<amount>[0-9]+(?:[_, ][0-9]{3})*(?:\.[0-9]{1,4})?)\s*(?:\$|USD)?", re.IGNORECASE
+)
 
 
 def range_meant(value: object) -> str:

@@ -13,12 +13,20 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchgate.policy.checks import ManualApproval, Not
+from batchgate.policy.checks import ManualApproval, Not, WithinBudget, violating
 from batchgate.policy.compiled import VOTES_OF_DOUBT, Kind, Lift, PolicySet, Requirement, Statement, Verdict
-from batchgate.policy.facts import JobFacts, Result
+from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.formulas import AllOf, Formula, evaluate, join
 from batchgate.policy.patterns import fill_placeholders
-from batchgate.policy.wording import QUOTED_AT_MOST, printable, shown
+from batchgate.policy.wording import (
+    QUOTED_AT_MOST,
+    bucket_names,
+    buckets_shown,
+    budget_use,
+    budget_wanted,
+    printable,
+    shown,
+)
 
 
 class ConditionTrace(Struct, frozen=True, gc=False):
@@ -30,6 +38,7 @@ class ConditionTrace(Struct, frozen=True, gc=False):
         actual: What the job has.
         brief: The same, as short as a reason has it.
         expected: What the check wants, with the job's own account, Region and partition filled in.
+        violating: Which of several buckets violate the check, as a reason names them; "" for any other check.
         joined: "all" or "any" over `parts`; "" for a single check.
     """
 
@@ -40,6 +49,7 @@ class ConditionTrace(Struct, frozen=True, gc=False):
     brief: str = ""
     expected: str = ""
     joined: str = ""
+    violating: str = ""
     parts: tuple["ConditionTrace", ...] = ()
 
     @property
@@ -117,22 +127,44 @@ def trace_checks(policies: PolicySet, results: Sequence[Result], facts: JobFacts
     for question in policies.questions:
         measure, subject, kind = question.measure, question.subject, question.measure.kind
         words = _IN_WORDS.get(kind)
-        value = None if words or isinstance(measure, ManualApproval) else measure.read(facts)
+        approval = measure if isinstance(measure, ManualApproval) else None
+        budget = measure if isinstance(measure, WithinBudget) else None
+        value = None if words or approval or budget else measure.read(facts)
         actual = brief = "" if words else shown(measure, value)
         if len(actual) > QUOTED_AT_MOST:
             brief = shown(measure, value, QUOTED_AT_MOST)
         for number, wanted in question.wanted:
             expected = wanted
-            if isinstance(measure, ManualApproval):
-                expected, actual = (printable(each) for each in (measure.wanted, measure.given(facts)))
+            if approval:
+                expected, actual = (printable(each) for each in (approval.wanted, approval.given(facts)))
                 brief = actual
+            elif budget:
+                expected, actual = budget_wanted(budget, facts), budget_use(budget, facts)
+                brief = budget_use(budget, facts, QUOTED_AT_MOST)
             elif words:
                 denied = isinstance(policies.checks[number].test, Not)
                 actual = brief = words[(results[number] is Result.MET) is not denied]
             elif "${" in wanted:
                 expected = fill_placeholders(wanted, facts.ref)
-            rows[number] = ConditionTrace(results[number], subject, kind, actual, brief, expected)
+            result = results[number]
+            row = ConditionTrace(result, subject, kind, actual, brief, expected)
+            if result is Result.VIOLATED and isinstance(value, frozenset):
+                row = _with_violating(row, violating(policies.checks[number].test, value, facts), value)
+            rows[number] = row
     return rows
+
+
+def _with_violating(row: ConditionTrace, names: Sequence[str], value: frozenset[str | Gap]) -> ConditionTrace:
+    """A row that names first which of several buckets violate the check, where it is about each of them."""
+    if not names:
+        return row
+    rest = value.difference(names)
+    return replace(
+        row,
+        actual=buckets_shown(names, rest),
+        brief=buckets_shown(names, rest, QUOTED_AT_MOST),
+        violating=f"{row.subject.removesuffix('s').replace('_', ' ')} {bucket_names(names)}",
+    )
 
 
 def trace_condition(formula: Formula, rows: Rows, result: Result | None = None) -> ConditionTrace:

@@ -7,6 +7,7 @@ shown 1970-01-01 00:00; one label may name two instants (a repeat, when clocks g
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,8 @@ _DAY_SECONDS = 24 * 60 * 60
 # At datetime's own ends a local time might not be representable.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC) - _EPOCH
+_FIRST = datetime.min.replace(tzinfo=UTC) - _EPOCH
+_LAST = datetime.max.replace(tzinfo=UTC, microsecond=0) - _EPOCH
 
 
 class Stretch(NamedTuple):
@@ -80,6 +83,14 @@ def last_instants(within: list[Stretch], labels: list[int]) -> list[int]:
         found = [min(label - offset, end) for label in labels[first:place]] + found
         place = first
     return [within[0].begin] * place + found
+
+
+@lru_cache(maxsize=1_024)
+def beginning_of_day(zone: ZoneInfo, day: date) -> datetime:
+    """The first instant (UTC) at which the zone's clock shows that date or a later one; at datetime's ends, the end."""
+    midnight = (day.toordinal() - _EPOCH.toordinal()) * _DAY_SECONDS
+    around = stretches(zone, midnight - PROBE_SECONDS, midnight + PROBE_SECONDS)
+    return _EPOCH + min(max(timedelta(seconds=first_instants(around, [midnight])[0]), _FIRST), _LAST)
 
 
 def end_of_day(zone: ZoneInfo, day: date) -> datetime | None:

@@ -12,7 +12,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -58,8 +58,17 @@ class Drawn:
     def values(self, metric: Sequence[Any], statistic: str, period: int) -> list[float | None]:
         """One value a period; None where nothing was counted."""
         namespace, name = metric[:2]
+        return self._in_periods(self._samples(namespace, name, metric), statistic, period)
+
+    def budgets(self, period: int) -> Iterator[tuple[str, list[float | None]]]:
+        """Each budget with the largest percentage of a period."""
+        for name in dict.fromkeys(name for _, name, _ in self.day.budgets):
+            samples = [(at, percent) for at, budget, percent in self.day.budgets if budget == name]
+            yield name, self._in_periods(samples, "Maximum", period)
+
+    def _in_periods(self, samples: Iterable[tuple[datetime, float]], statistic: str, period: int) -> list[float | None]:
         bins: list[list[float]] = [[] for _ in range(max(1, self.minutes * 60 // period))]
-        for at, value in self._samples(namespace, name, metric):
+        for at, value in samples:
             place = int((at - self.day.begin) // timedelta(seconds=period))
             if 0 <= place < len(bins):
                 bins[place].append(value)
@@ -156,20 +165,10 @@ def page(template: dict[str, Any], day: Day, minutes: int) -> str:
 def chart(properties: dict[str, Any], drawn: Drawn) -> dict[str, Any]:
     """One graph in Chart.js's words."""
     datasets = []
-    hidden = {each[-1]["id"]: each for each in properties["metrics"] if isinstance(each[-1], dict) and "id" in each[-1]}
-    for given, colour in zip(properties["metrics"], COLOURS * 3, strict=False):
-        metric, divisor = given, 1.0
-        options = metric[-1] if isinstance(metric[-1], dict) else {}
-        if options.get("visible") is False:
-            continue
-        if "expression" in options:  # of one kind only: a metric divided by a number
-            of, _, number = options["expression"].partition(" / ")
-            metric, divisor = hidden[of], float(number)
-            options = metric[-1] | options
+    for (given, options, values), colour in zip(_lines(properties, drawn), COLOURS * 3, strict=False):
         period = int(options.get("period", 300))
-        values = [value and value / divisor for value in drawn.values(metric, str(options["stat"]), period)]
         points = [{"x": place * period / 3600, "y": value} for place, value in enumerate(values) if value is not None]
-        name = str(options.get("label", metric[1])) + ("" if points else " (no data here)")
+        name = given + ("" if points else " (no data here)")
         axis = "y1" if options.get("yAxis") == "right" else "y"
         datasets.append(
             {
@@ -199,6 +198,26 @@ def chart(properties: dict[str, Any], drawn: Drawn) -> dict[str, Any]:
         "plugins": {"legend": legend},
     }
     return {"type": "line", "data": {"datasets": datasets}, "options": options}
+
+
+def _lines(properties: dict[str, Any], drawn: Drawn) -> Iterator[tuple[str, dict[str, Any], list[float | None]]]:
+    """The label of each line of a graph, its options, and its values."""
+    metrics = [(each, each[-1] if isinstance(each[-1], dict) else {}) for each in properties["metrics"]]
+    hidden = {options["id"]: metric for metric, options in metrics if "id" in options}
+    for metric, options in metrics:
+        expression = str(options.get("expression", ""))
+        if options.get("visible") is False:
+            continue
+        if expression.startswith("SEARCH("):  # one metric for each budget
+            yield from ((budget, options, values) for budget, values in drawn.budgets(int(options.get("period", 300))))
+        elif expression:  # else of one kind only: a metric divided by a number
+            of, _, number = expression.partition(" / ")
+            merged = hidden[of][-1] | options
+            values = drawn.values(hidden[of], str(merged["stat"]), int(merged.get("period", 300)))
+            yield str(merged["label"]), merged, [value and value / float(number) for value in values]
+        else:
+            values = drawn.values(metric, str(options["stat"]), int(options.get("period", 300)))
+            yield str(options.get("label", metric[1])), options, values
 
 
 def _words(properties: dict[str, Any], side: str) -> dict[str, Any]:

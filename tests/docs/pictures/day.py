@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger
 from msgspec.structs import replace
 
 from batchgate.aws.announcements import Announcements, count_sweep
+from batchgate.contract import BUDGET_DIMENSION, Metric
 from batchgate.gate.ports import Ports
 from batchgate.jobs.model import JobRef
 from batchgate_cli.local.memory_ledger import MemoryLedger
@@ -26,7 +27,13 @@ POLICY = """
 version: 1
 calendars:
   nights: {timezone: Europe/Berlin, open: [{days: [mon, tue, wed, thu, fri, sat, sun], from: "22:00", to: "06:00"}]}
+budgets:
+  - {name: team-day, per: day, each: {tag: team}, jobs: 80}
+  - {name: all-objects, per: day, objects: 500}
 guardrails:
+  - name: shares
+    match: [{operation: S3PutObjectTagging}, {tags: {team: {present: true}}}]
+    require: [{budget: team-day}, {budget: all-objects}]
   - name: ticket-above-five
     match: [{operation: S3PutObjectTagging}]
     require: [{total_tasks: {at_most: 5}, unless: [{tags: {ticket: "CHG-*"}}]}]
@@ -49,6 +56,7 @@ class Day:
     Attributes:
         begin: Its first instant.
         metrics: When, and one line's metrics.
+        budgets: When, which budget, and how many percent of its fullest account were used.
         decisions: The decision lines.
         calls: When a function was called, by its name.
         ledger: As it is in the end.
@@ -57,6 +65,7 @@ class Day:
     begin: datetime
     ledger: MemoryLedger
     metrics: list[tuple[datetime, dict[str, float]]] = field(default_factory=list)
+    budgets: list[tuple[datetime, str, float]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     calls: dict[str, list[datetime]] = field(default_factory=lambda: {"events": [], "sweep": []})
 
@@ -112,7 +121,10 @@ def _told(stage: Stage, day: Day, lines: io.StringIO) -> Iterator[None]:
     for line in map(json.loads, printed.getvalue().splitlines()):
         [directive] = line["_aws"]["CloudWatchMetrics"]
         names = [each["Name"] for each in directive["Metrics"]]
-        day.metrics.append((stage.clock.now(), {name: line[name][0] for name in names}))
+        if BUDGET_DIMENSION in line:
+            day.budgets.append((stage.clock.now(), line[BUDGET_DIMENSION], line[Metric.BUDGET_USED][0]))
+        else:
+            day.metrics.append((stage.clock.now(), {name: line[name][0] for name in names}))
     said = [json.loads(line) for line in lines.getvalue().splitlines()]
     day.decisions += [line["decision"] for line in said if "decision" in line]
     lines.seek(0)

@@ -25,3 +25,5 @@ def test_every_widget_is_drawn_from_what_the_functions_printed() -> None:
     assert len(news) >= len(held)
     assert sum(point["y"] for point in points["Held"]) == len(news)
     assert points["held jobs"][-1]["y"] == len(held)
+    assert points["all-objects"]
+    assert points["team-day"]

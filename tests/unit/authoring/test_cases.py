@@ -115,6 +115,23 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         {"until": "never"},
         r'\.until: expected a date or an instant with its offset such as \S+, got "never"',
     ),
+    "budgets in words": ({"facts": {"budgets": "all"}}, r'\.facts\.budgets: expected a mapping such as .*, got "all"'),
+    "a budget that is a number": (
+        {"facts": {"budgets": {"b": 5}}},
+        r"\.facts\.budgets\.b: expected a mapping with jobs, objects, object_bytes, cost, got the number 5",
+    ),
+    "an amount that nobody counts": (
+        {"facts": {"budgets": {"b": {"tasks": 5}}}},
+        r"\.facts\.budgets\.b\.tasks: unknown key; known here: jobs",
+    ),
+    "fewer jobs than none": (
+        {"facts": {"budgets": {"b": {"jobs": -1}}}},
+        r"\.facts\.budgets\.b\.jobs: expected a whole number >= 0, got the number -1",
+    ),
+    "dollars in five decimals": (
+        {"facts": {"budgets": {"b": {"cost": 0.00001}}}},
+        r"\.facts\.budgets\.b\.cost: expected US dollars with up to four decimals, such as 12.50",
+    ),
     "a reason that is no text": ({"reason": ["x"]}, r"\.reason: expected text, got a list of 1"),
     "approval in words": ({"approvals": "yes"}, r'\.approvals: expected a list such as .*, got "yes"'),
     "an approval that is a caller": (
@@ -352,6 +369,30 @@ def test_an_operation_like_no_other_is_a_warning_with_all_that_are_known(tmp_pat
     [warning] = warnings(write(tmp_path, {**GOOD, "job": {"Operation": {"Defrost": {}}}, "expect": "hold"}))
     assert "cases[0].job.Operation" in warning
     assert "write one of LambdaInvoke, S3ComputeObjectChecksum, " in warning
+
+
+def test_a_budget_that_no_statement_names_is_a_warning(tmp_path: Path) -> None:
+    """With the one that is near, or all that there are."""
+    policy = {
+        "version": 1,
+        "budgets": [{"name": "team-month", "per": "month", "jobs": 5}],
+        "policies": [{"name": "p", "require": [{"budget": "team-month"}]}],
+    }
+    (tmp_path / "budgeted.yaml").write_text(json.dumps(policy))
+
+    def said(name: str, jobs: int, expect: str) -> list[str]:
+        case = {**GOOD, "facts": {"budgets": {name: {"jobs": jobs}}}, "expect": expect}
+        file = write(tmp_path, case, policy="budgeted.yaml")
+        [outcome] = run_file(file, Coverage())
+        assert not outcome.failures
+        return [warning.message for warning in outcome.warnings]
+
+    assert said("team-month", 4, "approve") == []
+    assert said("team-month", 5, "hold") == []
+    assert said("team-moth", 5, "approve") == [
+        'no statement of the policies names a budget "team-moth"; did you mean team-month?'
+    ]
+    assert said("x", 5, "approve") == ['no statement of the policies names a budget "x"; known: team-month']
 
 
 def test_an_operation_that_is_new_on_purpose_is_no_warning(tmp_path: Path) -> None:

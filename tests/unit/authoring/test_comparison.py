@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from batchgate.policy import model, patterns
+from batchgate.policy.amounts import COST_UNITS
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
+from batchgate.policy.costs import Cost, cost_of
+from batchgate.policy.operands import prices_of
 from batchgate.policy.patterns import Glob, Pattern
 from batchgate.policy.validation import read_document
-from batchgate_cli.authoring.comparison.changes import TextChange, as_text, changes_between
+from batchgate_cli.authoring.comparison.changes import Detail, TextChange, as_text, changes_between
 from batchgate_cli.authoring.comparison.compare import Change, Comparison, compare
 from batchgate_cli.authoring.comparison.search import Outcome
 from batchgate_cli.authoring.comparison.text_regions import text_regions
@@ -96,6 +99,24 @@ def test_a_requirement_that_another_implies_changes_no_verdict() -> None:
         ({"manifest": {"key": "a/*"}}, {"manifest": {"key": ["a/*", "b/?"]}}, "manifest"),
         ({"manifest": {"format": "S3BatchOperations*"}}, {"manifest": {"format": "*"}}, "manifest"),
         ({"source_buckets": {"only": "a*"}}, {"source_buckets": {"any": "a*"}}, "source_buckets"),
+        ({"object_bytes": {"at_most": 5}}, {"object_bytes": {"at_most": 6}}, "object_bytes"),
+        ({"manifest": {"rows": {"at_most": 5}}}, {"manifest": {"rows": {"at_most": 6}}}, "manifest_rows"),
+        (
+            {"manifest": {"rows_without_version": {"at_most": 0}}},
+            {"manifest": {"rows_without_version": {"at_most": 1}}},
+            "rows_without_version",
+        ),
+        (
+            {
+                "all": [
+                    {"total_tasks": {"at_most": 5}},
+                    {"object_bytes": {"at_least": 9}},
+                    {"source_buckets": {"any": "aaa"}},
+                ]
+            },
+            {"all": [{"object_bytes": {"at_least": 9}}, {"source_buckets": {"any": "aaa"}}]},
+            "total_tasks",
+        ),
         (
             {"operation_parameters": {"S3PutObjectTagging.TagSet": {"none": {"Key": "a*"}}}},
             {"operation_parameters": {"S3PutObjectTagging.TagSet": {"none": {"Key": "a?"}}}},
@@ -118,6 +139,57 @@ def test_a_weaker_check_of_any_kind_has_an_example(narrow: Any, wide: Any, membe
     assert outcomes(stricter)[APPROVE, HOLD] is Outcome.FOUND
     [example] = [change for change in laxer.changes if (change.before, change.after) == (HOLD, APPROVE)]
     assert fact(example, member) is not None
+
+
+PRICES: dict[str, Any] = {
+    "job": 0.25,
+    "million_objects": 1,
+    "million_requests": {"S3PutObjectTagging": 5, "S3InitiateRestoreObject": 50},
+    "gibibyte": {"S3InitiateRestoreObject.BULK": 0.0025, "S3InitiateRestoreObject.STANDARD": 0.01},
+}
+
+
+@pytest.mark.parametrize("operation", PRICES["million_requests"])
+def test_a_higher_cost_has_an_example_between_the_two(operation: str) -> None:
+    """By objects, or by bytes; and no job is decided differently."""
+    parts = [{"operation": operation}], [{"cost": {"at_most": 100}}], [{"cost": {"at_most": 100.0001}}]
+    old, new = (
+        document({"name": "p", "match": parts[0], "require": each}, prices=PRICES) for each in (parts[1], parts[2])
+    )
+    change = only_change(old, new)
+    assert (change.before, change.after) == (HOLD, APPROVE)
+    assert change.example is not None
+    cost = cost_of(prices_of(read_document(old).prices), change.example.gathered)
+    assert isinstance(cost, Cost)
+    assert 100 * COST_UNITS < cost.total <= 100.0001 * COST_UNITS
+
+
+def test_a_cost_by_the_tier_of_a_restore_and_the_tier_itself_are_one() -> None:
+    """No job of a tier is dearer than that tier's price makes it: the search does not mix the two."""
+    require = [{"operation_parameters": {"S3InitiateRestoreObject.GlacierJobTier": "BULK"}}]
+    dear = {**PRICES, "gibibyte": {**PRICES["gibibyte"], "S3InitiateRestoreObject.STANDARD": 1}}
+    written = {
+        "name": "p",
+        "match": [{"operation": "S3InitiateRestoreObject"}],
+        "require": [*require, {"cost": {"at_most": 9}}],
+    }
+    comparison = compared(document(written, prices=PRICES), document(written, prices=dear))
+    found = {change.outcome for change in comparison.changes}
+    assert found <= {Outcome.NONE, Outcome.UNDECIDED}
+    assert comparison.mistaken == 0
+
+
+def test_changed_prices_are_named_one_by_one() -> None:
+    """Such as what a document says of them."""
+    old, new = (
+        read_document(document(policy(LIMIT), prices={"job": 5.00, "gibibyte": {"S3PutObjectCopy": each}}))
+        for each in (0.01, 0.02)
+    )
+    [change] = changes_between(old, new)
+    assert (change.name, change.details) == (
+        "prices.gibibyte.S3PutObjectCopy",
+        (Detail("gibibyte.S3PutObjectCopy", 0.01, 0.02),),
+    )
 
 
 def test_a_window_that_opens_for_longer_has_an_instant_for_example() -> None:
@@ -210,12 +282,12 @@ def test_a_large_set_with_a_small_change_is_decided() -> None:
 
 
 def _plain_policies(rng: Random) -> list[Any]:
-    """Policies without names of calendars and lists."""
+    """Policies without names of calendars, lists and budgets, and without prices."""
     written: Any = random_document(rng).get("policies", [])
     return [
         each
         for each in written
-        if "'window'" not in repr(each) and "'list'" not in repr(each) and "${" not in repr(each)
+        if not any(name in repr(each) for name in ("'window'", "'list'", "${", "'budget'", "'cost'"))
     ]
 
 
@@ -254,6 +326,45 @@ def test_a_text_is_found_for_each_combination_of_patterns() -> None:
             assert tuple(matches(text) for matches in matchers) in found.texts
 
 
+def budgeted(**limits: Any) -> dict[str, Any]:
+    """A policy that requires a budget."""
+    budgets = [{"name": "b", "per": "month", **limits}]
+    return {**document(policy({"operation": "S3PutObjectTagging"}, require=[{"budget": "b"}])), "budgets": budgets}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "directions"),
+    [
+        ({"jobs": 300}, {"jobs": 250}, {(APPROVE, HOLD)}),
+        ({"jobs": 300}, {"jobs": 301}, {(HOLD, APPROVE)}),
+        ({"jobs": 5, "each": "account"}, {"jobs": 0, "each": "account"}, {(APPROVE, HOLD)}),
+    ],
+)
+def test_another_limit_of_jobs_is_decided(
+    old: dict[str, Any], new: dict[str, Any], directions: set[tuple[Verdict, Verdict]]
+) -> None:
+    """By an example with as many jobs as the two limits tell apart; no job is decided in any other way."""
+    found = outcomes(compared(budgeted(**old), budgeted(**new)))
+    assert {direction for direction, outcome in found.items() if outcome is Outcome.FOUND} == directions
+    assert Outcome.UNDECIDED not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"objects": 5_000_000}, {"objects": 4_999_999}),
+        ({"jobs": 5, "each": {"tag": "team"}}, {"jobs": 4, "each": {"tag": "team"}}),
+        ({"object_bytes": 10**12}, {"object_bytes": 10**11}),
+        ({"jobs": 5}, {"jobs": 5, "objects": 10_000}),
+    ],
+)
+def test_another_limit_has_an_example_and_no_proof(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """What is used is found; that nothing else changes depends on what jobs take, and is not claimed."""
+    found = outcomes(compared(budgeted(**old), budgeted(**new)))
+    assert found[APPROVE, HOLD] is Outcome.FOUND
+    assert found[HOLD, APPROVE] is not Outcome.FOUND
+
+
 def test_a_list_of_thousands_of_names_is_decided() -> None:
     """One name of a list stands for all that pass the same tests."""
     names = [f"lake-team-{number:04}-data" for number in range(3000)]
@@ -277,6 +388,19 @@ def test_patterns_that_take_too_long_are_not_called_complete() -> None:
 
 
 # --- documents ------------------------------------------------------------------------------------------
+
+
+def test_budgets_are_named_with_what_changed() -> None:
+    """Another limit, period, zone or account."""
+    old = budgeted(jobs=300, each="role")
+    assert changes_between(read(old), read(budgeted(jobs=300, each="role", timezone="UTC"))) == []
+    change = only(old, budgeted(jobs=250, cost=12.5, each={"tag": "team"}))
+    assert (change.kind, change.name, change.what) == ("budget", "b", "changed")
+    assert {(each.part, as_text(each.old), as_text(each.new)) for each in change.details} == {
+        ("each", "role", "tag: team"),
+        ("jobs", "300", "250"),
+        ("cost", "null", "12.5"),
+    }
 
 
 def only(old: dict[str, Any], new: dict[str, Any]) -> TextChange:

@@ -25,11 +25,11 @@ from tests.verification.oracle.plain import Plain
 from tests.verification.oracle.random_cases import Case, random_case
 from tests.verification.oracle.random_documents import Written, random_document
 
-pytestmark = pytest.mark.slow
-
 PAIRS = int(os.environ.get("COMPARED_PAIRS", "40"))
 FIRST = int(os.environ.get("COMPARED_FROM", "0"))
 JOBS_EACH = 70
+
+pytestmark = [pytest.mark.slow, *([pytest.mark.timeout(0)] if "COMPARED_PAIRS" in os.environ else [])]
 
 
 def test_examples_are_decided_as_said_and_where_none_is_said_to_exist_none_is_found(
@@ -72,6 +72,9 @@ def pair(rng: Random) -> tuple[Written, Written]:
     for key in ("unmatched", "cancel_grace", "mode"):
         if rng.random() < 0.2 and key in other:
             new[key] = other[key]
+    budgets = {each["name"]: each for each in [*other.get("budgets", []), *new.get("budgets", [])]}
+    if budgets:
+        new["budgets"] = list(budgets.values())
     for key in ("lists", "calendars"):
         if named := {**other.get(key, {}), **new.get(key, {})}:
             new[key] = named
@@ -113,6 +116,9 @@ def as_example(case: Case) -> Example:
         "manifest_bytes": case.facts["manifest_bytes"],
         "source_buckets": case.facts["source_buckets"],
         "object_bytes": case.facts["object_bytes"],
+        "manifest_rows": case.facts["manifest_rows"],
+        "rows_without_version": case.facts["rows_without_version"],
+        "budgets": case.facts["budgets_used"],
     }
     facts: Any = {name: value for name, value in read.items() if not isinstance(value, str)}
     job: Any = case.job

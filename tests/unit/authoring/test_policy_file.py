@@ -447,7 +447,7 @@ def test_both_endings_are_read_from_a_directory(suffix: str, tmp_path: Path) -> 
 def test_every_setting_of_one_file_of_a_directory_is_the_sets(tmp_path: Path) -> None:
     """None is lost where the files are put together."""
     settings = {"mode": "shadow", "unmatched": "cancel", "ungated_jobs": "cancel", "cancel_grace": "1h"}
-    settings |= {"cancel_held_after": "21d", "approvals": "{at_least: 7}"}
+    settings |= {"cancel_held_after": "21d", "approvals": "{at_least: 7}", "prices": "{job: 0.25}"}
     written = "".join(f"{key}: {value}\n" for key, value in settings.items())
     (tmp_path / "a.yaml").write_text(GOOD, encoding="utf-8")
     (tmp_path / "b.yaml").write_text(VERSION + written, encoding="utf-8")
@@ -457,7 +457,7 @@ def test_every_setting_of_one_file_of_a_directory_is_the_sets(tmp_path: Path) ->
     plain = [key for key in default.__struct_fields__ if key not in ("version", "policies")]
     assert {key for key in plain if getattr(alone, key) != getattr(default, key)} == set(settings)
     assert {key: getattr(whole, key) for key in plain} == {key: getattr(alone, key) for key in plain}
-    kept = {"version", "lists", "calendars", "guardrails", "policies", "exceptions"}
+    kept = {"version", "lists", "calendars", "budgets", "guardrails", "policies", "exceptions"}
     assert set(default.__struct_fields__) == kept | set(settings)  # a new setting has to stand here, too
 
 

@@ -23,6 +23,7 @@ from batchgate.gate.protocol import (
     is_open_again,
     leave_ungated,
     may_reopen,
+    maybe_approved,
     next_step,
     reopened,
 )
@@ -80,8 +81,8 @@ def job(status: JobStatus, reason: str | None = None, *, confirmation_required: 
     )
 
 
-def held(direction: RequestedAction | None = None) -> State:
-    """Hold a job; with a direction, after a claim that may have been sent and whose lease ran out a minute ago."""
+def held(requested_action: RequestedAction | None = None) -> State:
+    """Hold a job; with an action, after a claim that may have been sent and whose lease ran out a minute ago."""
     return State(
         ref=REF,
         rev=3,
@@ -92,25 +93,32 @@ def held(direction: RequestedAction | None = None) -> State:
         policy_version="7c41f09be2aa",
         due_at=NOW,
         first_held_at=NOW - timedelta(minutes=30),
-        claim_id=CLAIM if direction else None,
-        attempt=1 if direction else 0,
-        direction=direction,
-        maybe_sent=direction is not None,
-        lease_until=NOW - timedelta(minutes=1) if direction else None,
+        claim_id=CLAIM if requested_action else None,
+        attempt=1 if requested_action else 0,
+        requested_action=requested_action,
+        maybe_sent=requested_action is not None,
+        lease_until=NOW - timedelta(minutes=1) if requested_action else None,
     )
 
 
-def claimed(direction: RequestedAction, lease_left: timedelta) -> State:
+def claimed(requested_action: RequestedAction, lease_left: timedelta) -> State:
     """Claim a job, for the first time."""
     lease_until = NOW + lease_left
-    first = replace(held(direction), maybe_sent=False, first_held_at=None, verdict=direction.value, reason=OURS)
+    first = replace(
+        held(requested_action), maybe_sent=False, first_held_at=None, verdict=requested_action.value, reason=OURS
+    )
     return replace(first, phase=CLAIMED, lease_until=lease_until, due_at=lease_until)
 
 
-def settled(outcome: Outcome, direction: RequestedAction | None, *, announced: bool) -> State:
+def settled(outcome: Outcome, requested_action: RequestedAction | None, *, announced: bool) -> State:
     """Settle a job."""
     return replace(
-        held(direction), phase=SETTLED, outcome=outcome, verdict="", announced_at=NOW if announced else None, due_at=NOW
+        held(requested_action),
+        phase=SETTLED,
+        outcome=outcome,
+        verdict="",
+        announced_at=NOW if announced else None,
+        due_at=NOW,
     )
 
 
@@ -197,7 +205,12 @@ def test_every_cell_of_the_table_is_as_written(
 ) -> None:
     """A job that asks for confirmation, or does not say, is treated by the table whatever the setting."""
     seen = job(status, reason, confirmation_required=confirmation_required)
-    assert next_step(state, seen, NOW, cancel_ungated=cancel_ungated) == expected
+    assert _end(next_step(state, seen, NOW, cancel_ungated=cancel_ungated)) == expected
+
+
+def _end(step: NextStep) -> NextStep:
+    """The step without what only budgets ask for."""
+    return replace(step, maybe_approved=False) if isinstance(step, Settle) else step
 
 
 def test_the_table_has_every_status_that_s3_documents() -> None:
@@ -246,7 +259,7 @@ def test_a_finished_job_is_superseded_at_once_although_a_cancel_may_have_been_se
 
 @pytest.mark.parametrize("status", RUNS)
 def test_a_cancel_that_was_surely_not_sent_delays_nothing(status: JobStatus) -> None:
-    """Its owner's withdrawal forgot the direction."""
+    """Its owner's withdrawal forgot the requested action."""
     withdrawn = replace(held(), claim_id=CLAIM, attempt=1, lease_until=NOW - timedelta(minutes=1))
     assert next_step(withdrawn, job(status, A_PERSONS), NOW, cancel_ungated=False) == superseded
 
@@ -282,13 +295,54 @@ def test_a_cancelled_job_without_a_reason_is_ours_but_unattributed(state: State,
         (claimed(CANCEL, OVER), FAILS, lapsed),
     ],
 )
-def test_without_a_reason_only_a_matching_direction_is_ours(
+def test_without_a_reason_only_a_matching_requested_action_is_ours(
     state: State, statuses: tuple[JobStatus, ...], expected: NextStep
 ) -> None:
     """What went the other way was somebody else, or nobody."""
-    assert [next_step(state, job(status), NOW, cancel_ungated=False) for status in statuses] == [expected] * len(
-        statuses
+    steps = [next_step(state, job(status), NOW, cancel_ungated=False) for status in statuses]
+    assert [*map(_end, steps)] == [expected] * len(statuses)
+
+
+@pytest.mark.parametrize("reason", [None, A_PERSONS, ANOTHER_JOBS])
+@pytest.mark.parametrize("status", FINISHES + RUNS + IS_CANCELLED + FAILS)
+def test_what_has_ended_otherwise_may_have_been_approved_before_unless_it_shows_who_confirmed_it(
+    status: JobStatus, reason: str | None
+) -> None:
+    """A job that runs was confirmed by whoever the reason names; a cancelled or failed one may have run by ours.
+
+    An owner knows of a refused update that it had no effect; an earlier one may have had one.
+    """
+    shows_who = status in RUNS + FINISHES
+    for state in (held(APPROVE), claimed(APPROVE, OVER)):
+        step = next_step(state, job(status, reason), NOW, cancel_ungated=False)
+        assert isinstance(step, Settle)
+        assert step.maybe_approved is (step.outcome is not APPLIED and not shows_who)
+    owned = claimed(APPROVE, LIVE)
+    unclear, refused, again = (
+        conclude_unclear(owned, job(status, reason)),
+        conclude_refused(owned, job(status, reason)),
+        conclude_refused(replace(owned, maybe_sent=True), job(status, reason)),
     )
+    for step, sent in ((unclear, True), (refused, False), (again, True)):
+        assert isinstance(step, Settle)
+        assert step.maybe_approved is (step.outcome is not APPLIED and sent and not shows_who)
+
+
+@pytest.mark.parametrize("status", FINISHES + IS_CANCELLED + FAILS)
+@pytest.mark.parametrize("state", [None, held(), held(CANCEL), claimed(CANCEL, OVER)])
+def test_without_an_approval_that_may_have_been_sent_nothing_was_approved(
+    state: State | None, status: JobStatus
+) -> None:
+    """Cancellations, holds and jobs that the ledger does not have take nothing of budgets."""
+    step = next_step(state, job(status, A_PERSONS), NOW, cancel_ungated=False)
+    assert not (isinstance(step, Settle) and step.maybe_approved)
+    assert not (state is not None and maybe_approved(state))
+
+
+def test_a_job_that_is_gone_may_have_been_approved_before() -> None:
+    """S3 shows nothing of it."""
+    assert maybe_approved(held(APPROVE))
+    assert maybe_approved(claimed(APPROVE, OVER))
 
 
 def test_an_empty_reason_is_no_reason() -> None:
@@ -431,9 +485,9 @@ def test_an_end_without_us_that_s3_contradicts_for_minutes_is_open_again(outcome
 @pytest.mark.parametrize(
     "end",
     [
-        ended(APPLIED, direction=APPROVE),
-        ended(APPLIED, direction=CANCEL),
-        ended(APPLIED, direction=APPROVE, unattributed=True),
+        ended(APPLIED, requested_action=APPROVE),
+        ended(APPLIED, requested_action=CANCEL),
+        ended(APPLIED, requested_action=APPROVE, unattributed=True),
         *[ended(outcome, maybe_sent=True) for outcome in WITHOUT_US],
         *[ended(outcome, announced_at=None) for outcome in WITHOUT_US],
         held(),
@@ -476,30 +530,30 @@ UNCLEAR: dict[RequestedAction, dict[str, tuple[JobStatus, ...]]] = {
 
 
 @pytest.mark.parametrize(
-    ("direction", "word", "status"),
+    ("requested_action", "word", "status"),
     [
-        (direction, word, status)
-        for direction, ends in UNCLEAR.items()
+        (requested_action, word, status)
+        for requested_action, ends in UNCLEAR.items()
         for word, statuses in ends.items()
         for status in statuses
     ],
 )
 @pytest.mark.parametrize("reason", [A_PERSONS, ANOTHER_JOBS])
 def test_after_an_unclear_update_only_certainty_is_settled(
-    direction: RequestedAction, word: str, status: JobStatus, reason: str
+    requested_action: RequestedAction, word: str, status: JobStatus, reason: str
 ) -> None:
     """An end, or a Ready where we approved, can't be changed by our update any more; else the claim stays."""
     expected = {"left": Step.LEAVE_CLAIM, "superseded": superseded, "lapsed": lapsed}[word]
-    assert conclude_unclear(claimed(direction, LIVE), job(status, reason)) == expected
+    assert _end(conclude_unclear(claimed(requested_action, LIVE), job(status, reason))) == expected
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("status", RUNS + FINISHES + IS_CANCELLED + FAILS)
 def test_after_an_unclear_update_our_reason_on_the_job_is_certainty(
-    direction: RequestedAction, status: JobStatus
+    requested_action: RequestedAction, status: JobStatus
 ) -> None:
     """Whatever has become of the job since."""
-    assert conclude_unclear(claimed(direction, LIVE), job(status, OURS)) == Settle(APPLIED, direction)
+    assert conclude_unclear(claimed(requested_action, LIVE), job(status, OURS)) == Settle(APPLIED, requested_action)
 
 
 def test_after_an_unclear_update_a_status_that_we_do_not_know_is_left_to_the_lease() -> None:
@@ -507,37 +561,39 @@ def test_after_an_unclear_update_a_status_that_we_do_not_know_is_left_to_the_lea
     assert conclude_unclear(claimed(APPROVE, LIVE), job(S.UNRECOGNISED, A_PERSONS)) is Step.LEAVE_CLAIM
 
 
-@pytest.mark.parametrize(("direction", "status"), [(APPROVE, S.READY), (APPROVE, S.COMPLETE), (CANCEL, S.CANCELLED)])
+@pytest.mark.parametrize(
+    ("requested_action", "status"), [(APPROVE, S.READY), (APPROVE, S.COMPLETE), (CANCEL, S.CANCELLED)]
+)
 def test_after_an_unclear_update_a_matching_end_without_a_reason_is_ours_but_unattributed(
-    direction: RequestedAction, status: JobStatus
+    requested_action: RequestedAction, status: JobStatus
 ) -> None:
     """We asked for exactly this a moment ago, and S3 does not say who did it."""
-    expected = Settle(APPLIED, direction, unattributed=True)
-    assert conclude_unclear(claimed(direction, LIVE), job(status)) == expected
+    expected = Settle(APPLIED, requested_action, unattributed=True)
+    assert conclude_unclear(claimed(requested_action, LIVE), job(status)) == expected
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize("maybe_sent", [False, True])
 @pytest.mark.parametrize("status", [*BEFORE, S.SUSPENDED])
 def test_after_a_refusal_a_job_that_still_waits_is_to_be_decided_again(
-    direction: RequestedAction, maybe_sent: bool, status: JobStatus
+    requested_action: RequestedAction, maybe_sent: bool, status: JobStatus
 ) -> None:
     """The claim is withdrawn."""
-    state = replace(claimed(direction, LIVE), maybe_sent=maybe_sent)
+    state = replace(claimed(requested_action, LIVE), maybe_sent=maybe_sent)
     assert conclude_refused(state, job(status)) is Step.WITHDRAW
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
+@pytest.mark.parametrize("requested_action", RequestedAction)
 @pytest.mark.parametrize(
     ("statuses", "expected"), [(FINISHES + IS_CANCELLED, superseded), (FAILS, lapsed)], ids=["decided", "failed"]
 )
 def test_after_a_refusal_of_a_first_claim_whatever_moved_the_job_was_not_us(
-    direction: RequestedAction, statuses: tuple[JobStatus, ...], expected: NextStep
+    requested_action: RequestedAction, statuses: tuple[JobStatus, ...], expected: NextStep
 ) -> None:
     """Also where S3 gives no reason: our only update surely had no effect."""
-    state = claimed(direction, LIVE)
+    state = claimed(requested_action, LIVE)
     for reason in (None, A_PERSONS, ANOTHER_JOBS):
-        assert [conclude_refused(state, job(status, reason)) for status in statuses] == [expected] * len(statuses)
+        assert [_end(conclude_refused(state, job(status, reason))) for status in statuses] == [expected] * len(statuses)
 
 
 @pytest.mark.parametrize("status", RUNS)
@@ -546,14 +602,14 @@ def test_after_a_refused_approval_a_running_job_was_confirmed_by_somebody_else(s
     assert conclude_refused(claimed(APPROVE, LIVE), job(status, A_PERSONS)) == superseded
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_after_a_refusal_an_earlier_update_may_be_why(direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_after_a_refusal_an_earlier_update_may_be_why(requested_action: RequestedAction) -> None:
     """A claim that was taken over may have been carried out: by its reason, or unattributed without one."""
-    state = replace(claimed(direction, LIVE), maybe_sent=True)
-    status = S.READY if direction is APPROVE else S.CANCELLED
-    assert conclude_refused(state, job(status, OURS)) == Settle(APPLIED, direction)
-    assert conclude_refused(state, job(status)) == Settle(APPLIED, direction, unattributed=True)
-    assert conclude_refused(state, job(status, A_PERSONS)) == superseded
+    state = replace(claimed(requested_action, LIVE), maybe_sent=True)
+    status = S.READY if requested_action is APPROVE else S.CANCELLED
+    assert conclude_refused(state, job(status, OURS)) == Settle(APPLIED, requested_action)
+    assert conclude_refused(state, job(status)) == Settle(APPLIED, requested_action, unattributed=True)
+    assert _end(conclude_refused(state, job(status, A_PERSONS))) == superseded
 
 
 def test_a_refused_cancel_does_not_settle_a_running_job_while_an_earlier_cancel_may_still_arrive() -> None:
@@ -562,10 +618,10 @@ def test_a_refused_cancel_does_not_settle_a_running_job_while_an_earlier_cancel_
     assert not isinstance(conclude_refused(state, job(S.ACTIVE, A_PERSONS)), Settle)
 
 
-@pytest.mark.parametrize("direction", RequestedAction)
-def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(direction: RequestedAction) -> None:
+@pytest.mark.parametrize("requested_action", RequestedAction)
+def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(requested_action: RequestedAction) -> None:
     """Settled is final, and nobody can say what the status means."""
-    assert not isinstance(conclude_refused(claimed(direction, LIVE), job(S.UNRECOGNISED)), Settle)
+    assert not isinstance(conclude_refused(claimed(requested_action, LIVE), job(S.UNRECOGNISED)), Settle)
 
 
 @pytest.mark.parametrize("status", RUNS)
@@ -600,10 +656,10 @@ instants = st.integers(-3000, 3000).map(lambda seconds: NOW + timedelta(seconds=
 def states(draw: st.DrawFn) -> State:
     """Draw any state that the ledger may keep."""
     phase = draw(st.sampled_from(Phase))
-    direction = draw(
+    requested_action = draw(
         st.sampled_from(RequestedAction) if phase is CLAIMED else st.none() | st.sampled_from(RequestedAction)
     )
-    ever_claimed = phase is CLAIMED or direction is not None or draw(st.booleans())
+    ever_claimed = phase is CLAIMED or requested_action is not None or draw(st.booleans())
     outcome = draw(st.sampled_from(Outcome)) if phase is SETTLED else None
     return State(
         ref=REF,
@@ -617,8 +673,8 @@ def states(draw: st.DrawFn) -> State:
         first_held_at=draw(st.none() | instants) if phase is CLAIMED else draw(instants),
         claim_id=CLAIM if ever_claimed else None,
         attempt=draw(st.integers(1, 5)) if ever_claimed else 0,
-        direction=direction,
-        maybe_sent=direction is not None and (phase is HELD or draw(st.booleans())),
+        requested_action=requested_action,
+        maybe_sent=requested_action is not None and (phase is HELD or draw(st.booleans())),
         lease_until=draw(instants) if ever_claimed else None,
         outcome=outcome,
         announced_at=draw(st.none() | instants) if phase is SETTLED else None,
@@ -674,18 +730,18 @@ def test_only_a_suspended_job_is_evaluated_but_for_the_one_exception(sight: Sigh
 
 @given(sights())
 def test_nothing_is_claimed_as_ours_that_was_not_asked_for(sight: Sight) -> None:
-    """Applied rests on our claim in the reason, or on a matching direction that may have been sent and no reason."""
+    """Applied rests on our claim in the reason, or on a matching action that may have been sent and no reason."""
     step, state = sight.step, sight.state
     if not isinstance(step, Settle) or step.outcome is not APPLIED:
         return
     assert state is not None
-    assert step.direction is state.direction is not None
+    assert step.requested_action is state.requested_action is not None
     assert step.after_hold == (state.phase is HELD and sight.job.status_update_reason == OURS)
     if step.unattributed:
-        moved = IS_CANCELLED if step.direction is CANCEL else RUNS + FINISHES
+        moved = IS_CANCELLED if step.requested_action is CANCEL else RUNS + FINISHES
         assert sight.job.status_update_reason is None
         assert sight.job.status in moved
-        assert state.possibly_sent is step.direction
+        assert state.possibly_sent is step.requested_action
     else:
         assert sight.job.status_update_reason == OURS
 
@@ -718,8 +774,10 @@ def test_an_open_state_finds_its_end_in_time(state: State, status: JobStatus, re
 
 
 @pytest.mark.parametrize(
-    ("direction", "requested"), [(APPROVE, RequestedStatus.READY), (CANCEL, RequestedStatus.CANCELLED)]
+    ("requested_action", "requested"), [(APPROVE, RequestedStatus.READY), (CANCEL, RequestedStatus.CANCELLED)]
 )
-def test_each_direction_asks_for_its_own_status(direction: RequestedAction, requested: RequestedStatus) -> None:
+def test_each_requested_action_asks_for_its_own_status(
+    requested_action: RequestedAction, requested: RequestedStatus
+) -> None:
     """To approve is Ready, to cancel is Cancelled."""
-    assert direction.requested_status is requested
+    assert requested_action.requested_status is requested

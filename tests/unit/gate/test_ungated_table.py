@@ -74,7 +74,7 @@ def state_of(row: str) -> State | None:
         due_at=NOW,
         first_held_at=NOW - timedelta(hours=1),
         claim_id="5f3a91c2" if is_claimed else None,
-        direction=RequestedAction.CANCEL if is_claimed else None,
+        requested_action=RequestedAction.CANCEL if is_claimed else None,
         lease_until=NOW - timedelta(minutes=30) if is_claimed else None,
         outcome=Outcome.SUPERSEDED if phase is Phase.SETTLED else None,
         announced_at=NOW if phase is Phase.SETTLED else None,

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgate.errors import EventError
-from batchgate.jobs.events import parse_job_event
+from batchgate.jobs.events import is_own_request, parse_job_event
 from batchgate.jobs.model import JobRef, Json
 from tests.unit.examples import ARN, JOB_ID
 from tests.unit.strategies import any_text, json_values
@@ -156,3 +156,24 @@ def test_an_event_with_any_json_in_it_is_read_or_refused(value: Json, path: tupl
     with pytest.raises(EventError) as refused:
         parse_job_event(with_value(value, *path)(event()))
     assert len(str(refused.value)) < 1000
+
+
+def test_the_gate_asks_for_a_review_itself_by_the_jobs_arn() -> None:
+    """Once the manifest is read. It is no event of S3's: that none arrives would go unnoticed."""
+    request: dict[str, Json] = {
+        "source": "batchgate",
+        "detail-type": "S3 Batch Job Manifest Read",
+        "detail": {"job_arn": ARN},
+    }
+    assert parse_job_event(request) == JobRef.from_arn(ARN)
+    assert is_own_request(request)
+    assert not is_own_request(event())
+    wrong: dict[str, list[Json]] = {
+        "source": ["aws.s3"],
+        "detail-type": ["S3 Batch Job Decision"],
+        "detail": [{}, None],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(EventError):
+                parse_job_event({**request, name: value})

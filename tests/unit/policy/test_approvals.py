@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from batchgate.jobs.model import Job, Json
 from batchgate.policy.approvals import Approval, fresh, person_of
+from batchgate.policy.checks import ManualApproval
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
-from batchgate.policy.evaluate import Decision, evaluate_job, who_may_approve
+from batchgate.policy.evaluate import Decision, evaluate_job, who_may_approve, why_not_counted
 from batchgate.policy.evidence import digest_of_job, evidence_of
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.reason import REASON_AT_MOST, status_update_reason
+from batchgate.text import MARK
 from tests.unit.examples import ACCOUNT, NOW, SUSPENDED, Written, description, document, facts
 from tests.unit.strategies import approvals as some_approval
 from tests.unit.strategies import callers, random_facts, randoms, wild_facts, written_with_all_lists
@@ -28,6 +30,11 @@ LIMIT: Written = {"total_tasks": {"at_most": 5}}
 """Which a job of `facts` violates."""
 OWNERS: Written = {"manual_approval": {"by": "*:assumed-role/prod-owner/*"}}
 UNREAD = Gap(Result.UNMEASURABLE, "denied")
+SMALL_PRIORITY: Written = {"priority": {"at_most": 1}}
+"""Which a job of `facts` violates, too."""
+SAME_PERSON = "the same person has approved this job already"
+ONLY_OWNERS = "only approvals of *:assumed-role/prod-owner/* count"
+REQUESTER = "whoever created the job can't approve it"
 
 
 def by(*who: str) -> list[Approval]:
@@ -242,7 +249,7 @@ def test_one_approval_meets_what_is_required_and_two_lift_what_else_holds() -> N
     decision = decided(required, ANA)
     assert (decision.verdict, decision.lifted, decision.approvers) == (Verdict.APPROVE, (), (ANA,))
     both = document({"manual_approval": "required"}, LIMIT, approvals=approvals)
-    assert decided(both, ANA).awaiting == "1 of 2 approvals, 1 more"
+    assert decided(both, ANA).awaiting == "1 of 2 approvals, 1 more needed"
     assert decided(both, ANA, BEN).verdict is Verdict.APPROVE
 
 
@@ -272,7 +279,7 @@ def test_doubt_whether_a_statement_governs_takes_no_approval_away(kind: str) -> 
     others = [ANA, f"{SSO}/cem"]
     doubted = decided(written, *others, tags=UNREAD)
     assert doubted.verdict is Verdict.HOLD
-    assert doubted.awaiting == "0 of 1 approvals, 1 more of *:assumed-role/prod-owner/*"
+    assert doubted.awaiting == "no approval yet, 1 needed from *:assumed-role/prod-owner/*"
     assert who_may_approve(doubted, f"{SSO}/don")
     assert not who_may_approve(doubted, BEN)
     assert decided(written, *others, BEN, tags=UNREAD).approvers == (*others, BEN)
@@ -358,16 +365,16 @@ def test_an_approval_is_the_verdict_until_another_one_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("written", "who", "awaiting"),
     [
-        (document(LIMIT), [], "0 of 1 approvals, 1 more"),
-        (document(LIMIT, approvals={"at_least": 3}), [ANA], "1 of 3 approvals, 2 more"),
-        (document(OWNERS), [ANA], "0 of 1 approvals, 1 more of *:assumed-role/prod-owner/*"),
+        (document(LIMIT), [], "no approval yet, 1 needed"),
+        (document(LIMIT, approvals={"at_least": 3}), [ANA], "1 of 3 approvals, 2 more needed"),
+        (document(OWNERS), [ANA], "no approval yet, 1 needed from *:assumed-role/prod-owner/*"),
         (
             document(LIMIT, OWNERS),
             [],
-            "0 of 1 approvals, 1 more; 0 of 1 approvals, 1 more of *:assumed-role/prod-owner/*",
+            "no approval yet, 1 needed; no approval yet, 1 needed from *:assumed-role/prod-owner/*",
         ),
         (document(LIMIT, OWNERS), [BEN], ""),
-        (document(OWNERS, OWNERS), [], "0 of 1 approvals, 1 more of *:assumed-role/prod-owner/*"),
+        (document(OWNERS, OWNERS), [], "no approval yet, 1 needed from *:assumed-role/prod-owner/*"),
         (document({**LIMIT, "on_violation": "cancel", "grace": "1d"}), [], ""),
         (document({**LIMIT, "on_violation": "cancel"}), [], ""),
     ],
@@ -384,14 +391,14 @@ def test_a_hold_says_which_approvals_are_missing(written: Written, who: list[str
         (
             document(LIMIT, approvals={"at_least": 2}),
             [],
-            "batchgate: held by p: total_tasks is 100, want at most 5; 0 of 2 approvals, 2 more",
+            "batchgate: held by p: total_tasks is 100, want at most 5; no approval yet, 2 needed",
         ),
         (
             document({**OWNERS, "message": "ask the owners"}),
             [ANA],
             (
-                "batchgate: held by p: needs manual approval; 0 of 1 approvals, 1 more of *:assumed-role/prod-owner/*"
-                " | ask the owners"
+                "batchgate: held by p: needs manual approval; "
+                "no approval yet, 1 needed from *:assumed-role/prod-owner/* | ask the owners"
             ),
         ),
         (
@@ -479,6 +486,148 @@ def test_an_approval_that_would_count_is_counted_and_no_other(rng: Random, arn: 
         assert any(fewer) is not bool(who_may_approve(before, arn))
 
 
+UNKNOWN = Gap(Result.UNKNOWN, "not counted yet")
+
+
+LATER: Written = {"on_violation": "cancel", "grace": "12h"}
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "about", "awaited"),
+    [
+        (document(LIMIT), [], {}, "no approval yet, 1 needed"),
+        (document(LIMIT, approvals={"at_least": 2}), [ANA], {}, "1 of 2 approvals, 1 more needed"),
+        (document(LIMIT), [ANA], {}, ""),  # approved by people
+        (document({"total_tasks": {"at_most": 5000}}), [], {}, ""),  # approved by the policies
+        (document(LIMIT, OWNERS), [], {"Status": "Preparing", "SuspendedDate": None}, ""),  # waits
+        (document({**LIMIT, "on_violation": "cancel"}, OWNERS), [], {}, ""),  # cancelled
+        (document({**LIMIT, **LATER}, OWNERS), [], {}, ""),  # held, and cancelled later
+        (document(LIMIT, {**SMALL_PRIORITY, **LATER}), [], {}, ""),
+        (document(LIMIT, {**SMALL_PRIORITY, **LATER}, mode="shadow"), [], {}, "no approval yet, 1 needed"),
+        (document(LIMIT, mode="shadow"), [], {}, "no approval yet, 1 needed"),
+    ],
+)
+def test_approvals_are_awaited_where_they_lift_the_hold(
+    written: Written, given: list[str], about: dict[str, Any], awaited: str
+) -> None:
+    """And nowhere else: not beside a vote that they can't lift, except in shadow mode, where nothing is acted on."""
+    assert decided(written, *given, **about).awaiting == awaited
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "has_all"),
+    [
+        (document(LIMIT), [], False),
+        (document(LIMIT), [ANA], True),
+        (document(LIMIT, approvals={"at_least": 2}), [ANA], False),
+        (document(LIMIT, approvals={"at_least": 2}), [ANA, BEN], True),
+        (document(LIMIT, OWNERS), [ANA], True),  # all that `approvals` wants
+        (document(LIMIT, approvals={"not_requester": True}), [ANA], None),  # by whom it was created is not known
+    ],
+)
+def test_all_approvals_are_there_if_as_many_people_as_wanted_gave_one(
+    written: Written, given: list[str], has_all: bool | None
+) -> None:
+    """Doubt is not enough."""
+    assert decided(written, *given, requester=UNKNOWN).has_all_approvals is bool(has_all)
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "arn", "why"),
+    [
+        (document(LIMIT), [ANA], ANA, ""),
+        (document(LIMIT), [ANA, BEN], BEN, ""),
+        (document(LIMIT), [ANA, ANA.replace("ana", "eve")], ANA.replace("ana", "eve"), SAME_PERSON),
+        (document(LIMIT, approvals={"by": "*:assumed-role/prod-owner/*"}), [ANA], ANA, ONLY_OWNERS),
+        (document(LIMIT, approvals={"by": "*:assumed-role/prod-owner/*"}), [ANA, BEN], BEN, ""),
+        (document(LIMIT, OWNERS), [ANA], ANA, ""),
+        (
+            document(LIMIT, OWNERS, approvals={"by": "*:user/*"}),
+            [ANA],
+            ANA,
+            f"only approvals of *:user/* count; {ONLY_OWNERS}",
+        ),
+        (document(LIMIT, OWNERS, approvals={"by": "*:user/*"}), [BEN], BEN, ""),
+        (document(LIMIT, approvals={"not_requester": True}), [f"{SSO}/req"], f"{SSO}/req", REQUESTER),
+    ],
+)
+def test_why_an_approval_that_was_given_does_not_count(written: Written, given: list[str], arn: str, why: str) -> None:
+    """By what the document asks of all, and by what a governing statement asks; "" where it counts for either."""
+    assert why_not_counted(decided(written, *given, requester=f"{SSO}/req"), arn) == why
+
+
+FEDERATED = f"{STS}:federated-user/ana"
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_plain", "wanted", "given"),
+    [
+        (
+            ManualApproval(),
+            True,
+            "1 approval",
+            {(): "not given yet", (ANA,): "given", (FEDERATED,): "not given yet"},
+        ),
+        (
+            ManualApproval(at_least=2),
+            False,
+            "2 approvals",
+            {(): "0 of 2 given", (ANA,): "1 of 2 given", (ANA, BEN): "2 of 2 given"},
+        ),
+        (
+            ManualApproval(by=frozenset({"*:assumed-role/prod-owner/*"})),
+            False,
+            "1 approval from *:assumed-role/prod-owner/*",
+            {(): "0 of 1 given", (ANA,): "0 of 1 given", (BEN,): "1 of 1 given"},
+        ),
+        (
+            ManualApproval(not_requester=True),
+            False,
+            "1 approval, not from the requester",
+            {(): "0 of 1 given", (f"{SSO}/req",): "0 of 1 given", (ANA,): "1 of 1 given"},
+        ),
+        (ManualApproval(trust_session_names=True), True, "1 approval", {(): "0 of 1 given", (ANA,): "1 of 1 given"}),
+    ],
+)
+def test_what_an_approval_is_called_and_how_much_of_it_is_given(
+    asked: ManualApproval, is_plain: bool, wanted: str, given: dict[tuple[str, ...], str]
+) -> None:
+    """One approval of anybody is given or not; of any other how many count."""
+    assert (asked.is_plain, asked.wanted) == (is_plain, wanted)
+    for who, words in given.items():
+        assert asked.given(facts(approvals=by(*who), requester=f"{SSO}/req")) == words
+
+
+def test_nobodys_approval_counts_while_the_requester_is_not_known() -> None:
+    """What is given and what is missing say why."""
+    asked, about = ManualApproval(not_requester=True), facts(approvals=by(ANA), requester=UNREAD)
+    assert asked.given(about) == "0 of 1 given; the requester is not known (denied)"
+    assert asked.missing(about) == (
+        "no approval counts yet, 1 needed, not from the requester: the requester is not known (denied)"
+    )
+
+
+def test_of_many_callers_the_first_are_named() -> None:
+    """As many as fit into 400 characters."""
+    named = ManualApproval(by=frozenset(f"*:user/{number:03}-*" for number in range(500))).by_whom
+    assert len(named) == 400
+    assert named.startswith("*:user/000-*")
+    assert named.endswith(MARK)
+    assert "499" not in named
+
+
+def test_long_lists_of_who_may_approve_keep_their_beginning() -> None:
+    """The end of the last name would say nothing."""
+    asked = [{"manual_approval": {"by": [f"*:user/{n}-{m}-*" for m in range(500)]}} for n in range(40)]
+    decision = decided(document(*asked))
+    said = decision.awaiting, who_may_approve(decision, ANA)
+    assert [each.partition("*")[0] for each in said] == ["no approval yet, 1 needed from ", "only approvals of "]
+    for each in said:
+        assert "*:user/0-0-*" in each
+        assert "39-" not in each
+        assert each.endswith(MARK)
+
+
 def test_the_evidence_has_approvals_requester_and_what_they_lifted() -> None:
     """Enough to see who decided, and what."""
     evidence: Any = evidence_of(decided(document(LIMIT), ANA, requester=BEN))
@@ -486,7 +635,7 @@ def test_the_evidence_has_approvals_requester_and_what_they_lifted() -> None:
     assert evidence["lifted"] == [{"statement": "p", "requirement": 0, "rule": None}]
     assert evidence["facts"]["requester"] == BEN
     assert [each["who"] for each in evidence["facts"]["approvals"]] == [ANA]
-    assert evidence_of(decided(document(LIMIT)))["awaiting"] == "0 of 1 approvals, 1 more"
+    assert evidence_of(decided(document(LIMIT)))["awaiting"] == "no approval yet, 1 needed"
 
 
 # --- the digest -------------------------------------------------------------------------------------

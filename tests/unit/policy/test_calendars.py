@@ -1,10 +1,12 @@
 """Calendars by example, one for each sentence of the language's rules, and the laws that hold for all of them."""
 
 import os
+import re
 import struct
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from batchgate.policy.calendars import (
     CalendarValueError,
     DateRange,
     OpenRow,
+    parse_date,
     parse_dates,
     parse_time,
     parse_zone,
@@ -117,6 +120,19 @@ def test_windows_that_touch_or_overlap_are_one_interval() -> None:
     )
 
 
+TWO_WINDOWS = [("09:00", "10:00"), ("12:00", "13:00")]
+
+
+def test_a_step_of_a_long_search_may_end_where_a_window_opens() -> None:
+    """With another window before it on that date, and none on the next."""
+    subject = calendar("UTC", *(row("2026-06-10", *times) for times in TWO_WINDOWS))
+    windows = tuple((utc(f"2026-06-10T{opens}"), utc(f"2026-06-10T{closes}")) for opens, closes in TWO_WINDOWS)
+    for days in range(1, 8):
+        for hour in (9, 10, 12, 13):
+            start = utc(f"2026-06-10T{hour:02}:00") - timedelta(days=days)
+            assert subject.opening_intervals(start, start + timedelta(days=4_000)) == windows
+
+
 def test_rows_of_dates_may_have_times() -> None:
     """Each date of the range has its own window."""
     days = calendar("UTC", row("12-30..01-01", "10:00", "12:00"))
@@ -169,6 +185,7 @@ def test_a_calendar_without_rows_never_opens() -> None:
         ("America/Sao_Paulo", row("sat", "22:00", "24:00"), "2018-11-04", ["11-03 22:00 -0300 .. 11-04 01:00 -0200"]),
         ("America/Sao_Paulo", row("sat"), "2018-02-17", ["02-17 00:00 -0200 .. 02-18 00:00 -0300"]),
         ("America/Sao_Paulo", row("sat", "23:00", "24:00"), "2018-02-18", ["02-17 23:00 -0200 .. 02-18 00:00 -0300"]),
+        ("America/Sao_Paulo", row("fri", "23:45", "23:15"), "2018-02-17", ["02-16 23:45 -0200 .. 02-17 23:15 -0300"]),
         # Cairo and Beirut have no midnight in spring either.
         ("Africa/Cairo", row("fri"), "2024-04-25", ["04-26 01:00 +0300 .. 04-27 00:00 +0300"]),
         ("Asia/Beirut", row("sun", "00:30", "02:00"), "2024-03-30", ["03-31 01:00 +0300 .. 03-31 02:00 +0300"]),
@@ -225,6 +242,41 @@ def test_an_hour_that_repeats_at_midnight_in_utc_opens_once() -> None:
     assert early.is_open(utc("2005-09-30T00:10"))
 
 
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Europe/Berlin", "2026-10-25T01:00"),
+        ("Europe/Berlin", "2026-03-29T01:00"),
+        ("America/Havana", "2024-11-03T05:00"),
+        ("America/St_Johns", "2010-11-07T02:31"),
+        ("Australia/Lord_Howe", "2026-04-04T15:00"),
+        ("Antarctica/Troll", "2026-10-25T01:00"),
+        ("Asia/Pyongyang", "2015-08-14T15:00"),
+        ("Pacific/Apia", "2011-12-30T10:00"),
+        ("UTC", "2026-10-25T00:00"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("opens", "closes"), [("02:15", "02:45"), ("00:10", "23:50"), ("23:15", "00:45"), ("23:45", "23:15")]
+)
+def test_a_question_that_begins_near_a_change_of_clocks_knows_what_came_before(
+    zone: str, change: str, opens: str, closes: str
+) -> None:
+    """A calendar that was asked nothing yet answers as one that was asked about days."""
+    subject, fresh = (calendar(zone, row(EVERY_DAY, opens, closes), closed="10-23") for _ in range(2))
+    middle = utc(change)
+    intervals = subject.opening_intervals(middle - timedelta(days=9), middle + timedelta(days=9))
+    for minutes in (*range(-26 * 60, -120, 120), *range(-120, 120, 15), *range(120, 26 * 60, 120)):
+        instant = middle + timedelta(minutes=minutes)
+        wanted = any(begin <= instant < end for begin, end in intervals)
+        fresh.forget()
+        assert fresh.is_open(instant) == wanted, instant
+        fresh.forget()
+        later = instant + timedelta(minutes=7)
+        within = ((max(begin, instant), min(end, later)) for begin, end in intervals)
+        assert fresh.opening_intervals(instant, later) == tuple(each for each in within if each[0] < each[1]), instant
+
+
 def test_a_day_may_be_an_interval_and_an_afterthought() -> None:
     """Saturday's second half hour before midnight in St. John's is Saturday, though Sunday had begun."""
     saturday = calendar("America/St_Johns", row("sat"))
@@ -275,6 +327,17 @@ def test_closed_dates_without_a_year_come_every_year() -> None:
         assert always.changes(*around_new_year) == (utc(f"{year}-12-31"), utc(f"{year + 1}-01-02"))
 
 
+def test_a_range_of_every_year_may_have_all_its_days() -> None:
+    """From a day to the day before it: as closed dates nothing is open, as dates of a row everything."""
+    day = date(2000, 1, 1)
+    while day.year == 2000:
+        whole = f"{day:%m-%d}..{day - timedelta(days=1):%m-%d}"
+        start, end = utc("2025-12-20"), utc("2026-01-10")
+        assert calendar("UTC", row(EVERY_DAY), closed=whole).opening_intervals(start, end) == ()
+        assert calendar("UTC", row(whole)).opening_intervals(start, end) == ((start, end),)
+        day += timedelta(days=29)
+
+
 def test_a_closed_date_that_a_zone_skipped_still_keeps_its_window_shut() -> None:
     """Samoa's 2011-12-30: the window that would start on it begins on the 31st, and does not open."""
     window = row("fri", "22:00", "06:00")
@@ -292,6 +355,36 @@ def test_a_repeated_hour_of_a_closed_date_is_shut_both_times() -> None:
         "11-06 22:00 -0230 .. 11-07 00:00 -0230",
         "11-06 23:01 -0330 .. 11-07 00:00 -0330",
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "subject", "closed", "wanted"),
+    [
+        # The next date, on which clocks change, is open.
+        (
+            "Europe/Berlin",
+            row(EVERY_DAY, "02:15", "02:45"),
+            "2026-10-24",
+            ["2026-10-23T00:15", "2026-10-23T00:45", "2026-10-25T00:15", "2026-10-25T01:45"],
+        ),
+        # Sunday began, Saturday came again, and then Sunday: Saturday is closed both times.
+        (
+            "America/St_Johns",
+            row("sun", "00:00", "01:00"),
+            "2010-11-06",
+            ["2010-11-07T02:30", "2010-11-07T02:31", "2010-11-07T03:30", "2010-11-07T04:30"],
+        ),
+        # Friday's window opens where the gap ends, which is on Saturday.
+        ("Asia/Pyongyang", row("fri", "23:45", "01:00"), "2018-05-05", []),
+        # Thursday's window closes where Friday, which is closed, ends.
+        ("Asia/Pyongyang", row("thu", "23:50", "23:40"), "2018-05-04", ["2018-05-03T15:20", "2018-05-03T15:30"]),
+    ],
+)
+def test_closed_dates_where_clocks_change(zone: str, subject: OpenRow, closed: str, wanted: list[str]) -> None:
+    """Nothing changes but at the edges of what is open."""
+    day = utc(closed)
+    found = calendar(zone, subject, closed=closed).changes(day - timedelta(days=1), day + timedelta(days=2))
+    assert [f"{instant:%Y-%m-%dT%H:%M}" for instant in found] == wanted
 
 
 # Dates, times and zones as they are written
@@ -312,6 +405,7 @@ def test_a_repeated_hour_of_a_closed_date_is_shut_both_times() -> None:
         ("02-29", ["2024-02-29", "2000-02-29"], ["2025-02-28", "2025-03-01", "2024-02-28"]),
         ("02-29..03-01", ["2024-02-29", "2025-03-01"], ["2025-02-28", "2025-03-02"]),
         ("03-01..02-28", ["2025-03-01", "2025-02-28", "2024-07-01"], ["2024-02-29"]),
+        ("03-02..03-01", ["2025-03-01", "2025-03-02", "2024-02-29", "2025-12-31"], []),
     ],
 )
 def test_a_range_of_dates_has_both_ends(text: str, inside: list[str], outside: list[str]) -> None:
@@ -506,6 +600,15 @@ def test_the_next_opening_is_the_first_open_instant_from_there() -> None:
     assert nine.next_opening(utc("2026-01-15T17:00"), years=0) is None
 
 
+def test_an_opening_within_the_last_second_that_is_asked_for_is_found() -> None:
+    """Where the steps of the search end exactly there, too: 9 years of 366 days are a whole number of steps."""
+    asked = utc("2026-01-01") + 500_000 * MICROSECOND
+    last = utc("2026-01-01") + timedelta(days=9 * 366)
+    subject = calendar("UTC", row(f"{last:%Y-%m-%d}"))
+    assert subject.next_opening(asked, years=9) == last
+    assert subject.next_opening(utc("2026-01-01"), years=9) is None
+
+
 def test_a_calendar_whose_dates_are_past_has_no_next_opening() -> None:
     """Nor has one whose rows are always closed, or whose date comes after the years asked about."""
     asked = utc("2026-01-15")
@@ -533,6 +636,53 @@ def test_what_is_kept_is_bounded() -> None:
         now += timedelta(days=1)
         [kept] = never._kept
         assert kept.end - kept.begin <= 128 * 86_400
+
+
+def test_the_dates_that_are_kept_are_bounded_and_can_be_forgotten() -> None:
+    """A calendar of many dates keeps at most sixteen kinds of dates, and answers the same of the others."""
+    dates = " ".join(f"{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29, 9))
+    of_dates, now = calendar("UTC", row(dates, "10:00", "12:00")), utc("2026-01-01T11:00")
+    kept = set[int]()
+    for _ in range(800):
+        is_wanted = f"{now:%m-%d}" in dates.split()
+        assert (of_dates.is_open(now), of_dates.is_open(now + timedelta(hours=1))) == (is_wanted, False)
+        kept.add(len(of_dates._rows._found))
+        now += timedelta(days=1)
+    assert max(kept) == 16
+    of_dates.forget()
+    [kept_of_time] = of_dates._kept
+    assert (of_dates._rows._found, kept_of_time.begin, kept_of_time.end) == ({}, 0, 0)
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 30])
+def test_what_is_kept_is_not_taken_for_what_comes_after_it(minutes: int) -> None:
+    """Nor for what was before: an open calendar is open at every instant that is asked about next."""
+    always, begin = calendar("UTC", row(EVERY_DAY)), utc("2026-01-15") + timedelta(minutes=minutes)
+    for seconds in range(-2 * 86_400, 2 * 86_400, 1800):
+        always.forget()
+        assert always.is_open(begin)
+        assert always.is_open(begin + timedelta(seconds=seconds))
+
+
+def test_what_is_kept_answers_shorter_questions_from_its_very_beginning() -> None:
+    """As a calendar does that was asked nothing before."""
+    asked, fresh = (calendar("Europe/Berlin", row(EVERY_DAY, "22:00", "06:00")) for _ in range(2))
+    begin = utc("2026-01-15T23:00")
+    for hours in (200, 150, 60, 30, 2, 90, 1, 240):
+        end = begin + timedelta(hours=hours)
+        fresh.forget()
+        assert asked.opening_intervals(begin, end) == fresh.opening_intervals(begin, end)
+        assert asked.is_open(end) == fresh.is_open(end)
+
+
+@pytest.mark.parametrize("days", [2, 6, 14, 30, 62, 64, 94, 126, 128, 158])
+@pytest.mark.parametrize("seconds", [-2, -1, 0, 1, 2])
+def test_where_one_step_of_a_long_computation_ends_nothing_changes(days: int, seconds: int) -> None:
+    """An open calendar has no changes, and one interval, whatever is asked for."""
+    always, start = calendar("UTC", row(EVERY_DAY)), utc("2026-01-15T10:20:30")
+    end = start + timedelta(days=days, seconds=seconds)
+    assert always.changes(start, end) == ()
+    assert always.opening_intervals(start, end) == ((start, end),)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
@@ -646,6 +796,121 @@ spans = st.builds(
 )
 
 
+# Around 2000, in which dates of every year are stored, and around a leap year's end.
+dates_around_2000 = st.one_of(
+    st.dates(date(1996, 1, 1), date(2004, 12, 31)),
+    st.builds(
+        date, st.sampled_from([1999, 2000, 2001, 2004]), st.sampled_from([1, 12]), st.sampled_from([1, 2, 30, 31])
+    ),
+    st.builds(date, st.sampled_from([1999, 2000, 2001, 2004]), st.sampled_from([2, 3]), st.sampled_from([1, 2, 28])),
+)
+
+
+@st.composite
+def ranges_around_2000(draw: st.DrawFn) -> DateRange:
+    """Any range: of given years, of every year, or of every year across New Year."""
+    first, last = draw(dates_around_2000), draw(dates_around_2000)
+    if draw(st.booleans()):
+        return DateRange(min(first, last), max(first, last))
+    return DateRange(first.replace(year=2000), last.replace(year=2000), every_year=True)
+
+
+@st.composite
+def rows_around_2000(draw: st.DrawFn) -> OpenRow:
+    """Rows of weekdays or of up to three ranges; times on both sides of midnight, so that many windows touch."""
+    days = draw(st.frozensets(st.integers(0, 6), max_size=3))
+    dates = () if days else tuple(draw(st.lists(ranges_around_2000(), min_size=1, max_size=3)))
+    opens, closes = draw(st.sampled_from([(None, None), *((a, b) for a in HOURS[:-1] for b in HOURS if a != b)]))
+    return OpenRow(days, dates, opens, closes)
+
+
+HOURS = [0, 60, 719, 720, 1380, 1439, 1440]
+
+
+def has(ranges: Iterable[DateRange], day: date) -> bool:
+    """Whether a date is in one of them, by month and day where they are of every year."""
+    found = False
+    for each in ranges:
+        first, last, asked = (
+            (each.first.timetuple()[1:3], each.last.timetuple()[1:3], day.timetuple()[1:3])
+            if each.every_year
+            else (each.first.timetuple()[:3], each.last.timetuple()[:3], day.timetuple()[:3])
+        )
+        found |= (first <= asked <= last) if first <= last else not (last < asked < first)
+    return found
+
+
+def is_open_by_the_rules(subject: Calendar, instant: datetime) -> bool:
+    """The language's rules, read literally; for zones whose clocks never change."""
+    label = instant.astimezone(subject.zone).replace(tzinfo=None)
+    if has(subject.closed, label.date()):
+        return False
+    for row in subject.rows:
+        for day in (label.date(), label.date() - timedelta(days=1)):
+            if has(subject.closed, day) or not (day.weekday() in row.days or has(row.dates, day)):
+                continue
+            minutes = (label - datetime.combine(day, time())) / timedelta(minutes=1)
+            if row.opens is None or row.closes is None:
+                opens, closes = 0, 1440
+            else:
+                opens, closes = row.opens, row.closes if row.opens < row.closes else row.closes + 1440
+            if opens <= minutes < closes:
+                return True
+    return False
+
+
+@given(
+    st.builds(
+        Calendar,
+        zone=st.sampled_from(["UTC", "Etc/GMT+12", "Etc/GMT-14", "Asia/Tokyo"]).map(parse_zone),
+        rows=st.lists(rows_around_2000(), max_size=4).map(tuple),
+        closed=st.lists(ranges_around_2000(), max_size=2).map(tuple),
+    ),
+    st.data(),
+)
+def test_where_clocks_never_change_a_calendar_is_its_rules(subject: Calendar, data: st.DataObject) -> None:
+    """At the edges of its dates and windows, and a minute before, in any order; also what was asked before."""
+    ranges = [*subject.closed, *(each for row in subject.rows for each in row.dates)]
+    edges = [day for each in ranges for day in (each.first, each.last, each.last + timedelta(days=1))]
+    days = st.one_of(dates_around_2000, *([st.sampled_from(edges)] if edges else []))
+    labels = st.builds(
+        lambda day, minutes: datetime.combine(day, time()) + timedelta(minutes=minutes),
+        days,
+        st.builds(lambda minutes, shift: minutes + shift, st.sampled_from(HOURS), st.sampled_from([-1, 0, 30])),
+    )
+    for label in data.draw(st.lists(labels, min_size=4, max_size=4)):
+        instant = label.replace(tzinfo=subject.zone).astimezone(UTC)
+        assert subject.is_open(instant) == is_open_by_the_rules(subject, instant), instant
+        hours = [instant + timedelta(hours=hour) for hour in range(-26, 28)]
+        intervals = subject.opening_intervals(hours[0], hours[-1])
+        for opens, closes in intervals:
+            assert is_open_by_the_rules(subject, opens)
+            assert not is_open_by_the_rules(subject, opens - MICROSECOND) or opens == hours[0]
+            assert is_open_by_the_rules(subject, closes - MICROSECOND)
+            assert not is_open_by_the_rules(subject, closes) or closes == hours[-1]
+        for hour in hours[:-1]:
+            is_within = any(opens <= hour < closes for opens, closes in intervals)
+            assert is_within == is_open_by_the_rules(subject, hour), hour
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ((), 1),
+        ((row("mon"),), 1),
+        ((row("mon", "01:00", "02:00"), row("tue", "01:00", "02:00")), 2),
+        ((row("mon", "01:00", "02:00"), row("mon tue", "03:00", "04:00"), row("mon", "03:30", "05:00")), 3),
+        ((row("12-24"),), 2),
+        ((row("12-24", "01:00", "02:00"),), 3),
+        ((row("12-24", "01:00", "02:00"), row("12-24", "03:00", "04:00")), 4),
+        ((row("12-24", "01:00", "02:00"), row("12-25", "03:00", "04:00"), row("mon", "01:00", "02:00")), 6),
+    ],
+)
+def test_what_a_day_of_a_calendar_costs_is_known(rows: tuple[OpenRow, ...], count: int) -> None:
+    """One for the day, one for each window of its fullest weekday, and of all dates that have rows of their own."""
+    assert calendar("UTC", *rows).windows_a_day == count
+
+
 @given(calendars, spans, st.data())
 def test_an_instant_is_open_exactly_where_an_interval_has_it(
     subject: Calendar, span: tuple[datetime, datetime], data: st.DataObject
@@ -732,6 +997,21 @@ def test_the_next_opening_starts_the_next_interval(subject: Calendar, after: dat
     """It is where the first interval of the same years begins, or there is none."""
     intervals = subject.opening_intervals(after, after + timedelta(days=366))
     assert subject.next_opening(after, years=1) == (intervals[0][0] if intervals else None)
+
+
+@given(st.dates())
+def test_a_date_reads_back_as_it_is_written(day: date) -> None:
+    """All dates from the year 1 on can be said."""
+    assert parse_date(day.isoformat()) == day
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12-24", "2026-12-24..2026-12-25", "2026-12-24 ", "26-12-24", "2026-1-1", "today"]
+)
+def test_what_is_not_one_date_is_refused(text: str) -> None:
+    """With the form that was expected."""
+    with pytest.raises(CalendarValueError, match=re.escape(f'expected a date in the form YYYY-MM-DD, got "{text}"')):
+        parse_date(text)
 
 
 @given(date_ranges())

@@ -252,8 +252,9 @@ def other_values(value: Any) -> Iterator[Any]:
         case str():
             yield f"{value}x"
             yield f"{value}*"
-            words = ("shadow", "cancel", "hold", "report", "enforce", "8d", "thu", "12-25", "23:59", "03:17")
-            yield from (word for word in (*words, "Asia/Kolkata", "2026-04-01") if word != value)
+            words = ("shadow", "cancel", "hold", "report", "enforce", "8d", "thu", "12-25", "23:59", "03:17", "week")
+            names = ("Asia/Kolkata", "2026-04-01", "region", "role-day", "team-month")
+            yield from (word for word in (*words, *names) if word != value)
         case _:
             pass
 

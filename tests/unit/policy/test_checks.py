@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from batchgate.jobs.model import Json
 from batchgate.policy import checks, model
+from batchgate.policy.budgets import Budget, Limits, Per
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
+from batchgate.policy.costs import Price, Prices
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.facts import Gap, JobFacts, Result
-from tests.unit.examples import APPROVAL, NOW, Written, document, facts, outcome
+from tests.unit.examples import APPROVAL, NOW, Written, document, facts, outcome, used
 
 MET, VIOLATED, UNKNOWN, UNMEASURABLE = Result.MET, Result.VIOLATED, Result.UNKNOWN, Result.UNMEASURABLE
 
@@ -36,6 +38,7 @@ CALENDARS = {
     "open": {"timezone": "UTC", "open": [{"days": ["fri"]}]},
     "shut": {"timezone": "UTC", "open": [{"days": ["sat"]}]},
 }
+BUDGETS = [{"name": "b", "per": "month", "jobs": 5, "objects": 1_000}]
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,15 @@ def result_of(condition: Written, about: JobFacts) -> Result:
 
 def trace_of(condition: Written, about: JobFacts) -> Decision:
     """Decide by one required condition."""
-    return outcome(document(condition, lists=LISTS, calendars=CALENDARS), about)
+    return outcome(document(condition, lists=LISTS, calendars=CALENDARS, budgets=BUDGETS, prices=PRICES), about)
+
+
+PRICES: Written = {
+    "job": 0.25,
+    "million_objects": 1,
+    "million_requests": {"S3ComputeObjectChecksum": 5.00, "S3InitiateRestoreObject": 5, "S3PutObjectCopy": 0},
+    "gibibyte": {"S3InitiateRestoreObject.BULK": 0.0025, "S3PutObjectCopy": 0.01},
+}
 
 
 def text_rows(check: str, right: str, like: str, wrong: str, *, member: str = "", **absent: Any) -> Iterator[Row]:
@@ -447,6 +458,54 @@ GENERATOR_ROWS = [
     ),
 ]
 
+RANGES: list[Any] = [{"at_most": 5}, {"not": {"at_most": 5}}]
+
+
+def of_rows(member: str, gap: Gap) -> dict[str, Any]:
+    """Why one number of the rows is not known."""
+    return {"manifest_rows" if member == "rows" else member: gap}
+
+
+STANDARD: Json = {"S3InitiateRestoreObject": {"ExpirationInDays": 7, "GlacierJobTier": "STANDARD"}}
+NO_TIER: Json = {"S3InitiateRestoreObject": {"ExpirationInDays": 7}}
+GIB = 1 << 30
+
+
+def cost_rows(cost: float, **about: Any) -> Iterator[Row]:
+    """Show every form of a range of dollars on a job whose cost is this."""
+    less, more = round(cost - 0.0001, 4), round(cost + 0.0001, 4)
+    for operand, result, form in (
+        ({"at_most": cost}, MET, "range"),
+        ({"at_most": less}, VIOLATED, "range"),
+        ({"at_least": cost}, MET, "range"),
+        ({"at_least": more}, VIOLATED, "range"),
+        ({"at_least": less, "at_most": more}, MET, "range"),
+        ({"not": {"at_most": less}}, MET, "not"),
+        ({"not": {"at_least": less, "at_most": cost}}, VIOLATED, "not"),
+    ):
+        yield Row("cost", operand, result, form, "", about)  # type: ignore[arg-type]
+
+
+COST_ROWS: list[Row] = [
+    *cost_rows(0.2506),
+    *cost_rows(0.2506, object_bytes=DENIED),
+    *cost_rows(6.25, ProgressSummary={"TotalNumberOfTasks": 1_000_000}),
+    *cost_rows(0.2506 + 0.0025, Operation=RESTORE, object_bytes=GIB),
+    *cost_rows(0.2501 + 10.24, Operation=COPY_TO_LAKE, object_bytes=1024 * GIB),
+    Row("cost", {"at_most": 0.2501}, VIOLATED, "range", "", {"Operation": COPY_TO_LAKE, "object_bytes": 1}),
+    Row("cost", {"at_most": 0.2501}, MET, "range", "", {"Operation": COPY_TO_LAKE, "object_bytes": 0}),
+    *gap_rows("cost", RANGES, UNMEASURABLE, Operation=COPY_TO_LAKE, object_bytes=DENIED),
+    *gap_rows("cost", RANGES, UNKNOWN, Operation=COPY_TO_LAKE, object_bytes=NOT_YET),
+    *gap_rows("cost", RANGES, UNMEASURABLE, Operation=STANDARD),
+    *gap_rows("cost", RANGES, UNMEASURABLE, Operation=NO_TIER),
+    *gap_rows("cost", RANGES, UNMEASURABLE, Operation=TAGGING),
+    *gap_rows("cost", RANGES, UNMEASURABLE, Operation=NEW_OPERATION),
+    *gap_rows("cost", RANGES, UNMEASURABLE, Operation={}),
+    *gap_rows("cost", RANGES, UNMEASURABLE, ProgressSummary={}),
+    *gap_rows("cost", RANGES, UNKNOWN, ProgressSummary={}, Status="Preparing"),
+    *gap_rows("cost", RANGES, UNKNOWN, ProgressSummary={}, Status="Preparing", Operation=TAGGING),
+]
+
 ROWS: list[Row] = [
     *text_rows("operation", "S3ComputeObjectChecksum", "S3*Checksum", "S3Put*"),
     *gap_rows("operation", ["*", {"not": "S3*"}, {"present": True}], UNMEASURABLE, Operation={}),
@@ -508,6 +567,24 @@ ROWS: list[Row] = [
     ),
     *gap_rows("manifest", [{"at_most": 5}], UNMEASURABLE, member="bytes", **NEVER_STORED),
     *gap_rows("manifest", [{"at_most": 5}, {"not": {"at_most": 5}}], UNKNOWN, member="bytes", **NOT_GENERATED),
+    *range_rows("manifest", 100, member="rows"),
+    *(
+        Row(row.check, row.operand, row.result, row.form, row.member, {"rows_without_version": 7})
+        for row in range_rows("manifest", 7, member="rows_without_version")
+    ),
+    *(
+        row
+        for member in ("rows", "rows_without_version")
+        for row in (
+            *gap_rows("manifest", RANGES, UNMEASURABLE, member=member, **of_rows(member, DENIED)),
+            *gap_rows("manifest", RANGES, UNKNOWN, member=member, **of_rows(member, NOT_YET)),
+            *gap_rows("manifest", RANGES, UNMEASURABLE, member=member, manifest_rows=99),
+            *gap_rows("manifest", RANGES, UNMEASURABLE, member=member, Manifest=None, ManifestGenerator=UNSTORED),
+            *gap_rows("manifest", RANGES, UNKNOWN, member=member, **NOT_GENERATED),
+            *gap_rows("manifest", RANGES, UNMEASURABLE, member=member, ProgressSummary={}),
+            *gap_rows("manifest", RANGES, UNKNOWN, member=member, ProgressSummary={}, Status="Preparing"),
+        )
+    ),
     Row("manifest", {"not": {"generated": True}}, MET, "not", "not"),
     Row("manifest", {"not": {"generated": False, "stored": True}}, VIOLATED, "not", "not"),
     Row("manifest", {"not": {"generated": False, "stored": False}}, MET, "not", "not"),
@@ -515,6 +592,11 @@ ROWS: list[Row] = [
     *range_rows("object_bytes", 1_000_000),
     *gap_rows("object_bytes", [{"at_most": 5}, {"not": {"at_most": 5}}], UNMEASURABLE, object_bytes=DENIED),
     *gap_rows("object_bytes", [{"at_most": 5}, {"not": {"at_most": 5}}], UNKNOWN, object_bytes=NOT_YET),
+    *gap_rows("object_bytes", RANGES, UNMEASURABLE, manifest_rows=101),
+    *gap_rows("object_bytes", RANGES, UNMEASURABLE, Manifest=None, ManifestGenerator=UNSTORED),
+    *COST_ROWS,
+    *gap_rows("source_buckets", BUCKET_OPERANDS, UNMEASURABLE, manifest_rows=101),
+    *gap_rows("source_buckets", BUCKET_OPERANDS, UNKNOWN, ProgressSummary={}, Status="Preparing"),
     *bucket_rows("source_buckets", source_buckets=frozenset({"lake", "archive"})),
     *gap_rows("source_buckets", BUCKET_OPERANDS, UNMEASURABLE, source_buckets=DENIED),
     *gap_rows("source_buckets", BUCKET_OPERANDS, UNKNOWN, source_buckets=NOT_YET),
@@ -601,6 +683,15 @@ ROWS: list[Row] = [
     Row("window", {"not": {"list": "calendar names"}}, VIOLATED, "list"),
     Row("manual_approval", "required", MET, "value", "", {"approvals": [APPROVAL]}),
     Row("manual_approval", "required", UNMEASURABLE, "value", "", {"approvals": []}),
+    Row("budget", "b", MET, "value", "", {"budgets": used("b", jobs=4, objects=900)}),
+    Row("budget", "b", MET, "value", "", {"budgets": used("b", jobs=5, objects=1_000, own=True)}),
+    Row("budget", "b", VIOLATED, "value", "", {"budgets": used("b", jobs=4, objects=901)}),
+    Row("budget", "b", VIOLATED, "value", "", {"budgets": used("b", jobs=5)}),
+    Row("budget", "b", UNKNOWN, "value", "", {"Status": "Preparing", "ProgressSummary": None}),
+    Row("budget", "b", UNMEASURABLE, "value", "", {"ProgressSummary": None, "budgets": used("b", jobs=9)}),
+    Row("budget", "b", UNMEASURABLE, "value", "", {"budgets": {"b": DENIED}}),
+    Row("budget", "b", UNMEASURABLE, "value", ""),
+    Row("budget", "b", UNMEASURABLE, "value", "", {"budgets": used("b", "of another")}),
 ]
 LISTS["calendar names"] = ["open", "shut"]
 
@@ -620,6 +711,7 @@ CAN_BE: dict[str, set[Result]] = {
     "manifest": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
     "object_bytes": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
     "source_buckets": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
+    "cost": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
     "destination_buckets": {MET, VIOLATED, UNMEASURABLE},
     "tags": {MET, VIOLATED, UNMEASURABLE},
     "role": {MET, VIOLATED},
@@ -630,6 +722,7 @@ CAN_BE: dict[str, set[Result]] = {
     "region": {MET, VIOLATED},
     "window": {MET, VIOLATED},
     "manual_approval": {MET, UNMEASURABLE},
+    "budget": {MET, VIOLATED, UNKNOWN, UNMEASURABLE},
 }
 TEXT_FORMS: set[Form] = {"value", "pattern", "any of", "list", "not", "present", "placeholder"}
 FORMS: dict[str, set[Form]] = {
@@ -640,6 +733,7 @@ FORMS: dict[str, set[Form]] = {
     "manifest": {*TEXT_FORMS, "range"},
     "object_bytes": {"range", "not"},
     "source_buckets": TEXT_FORMS - {"present"},
+    "cost": {"range", "not"},
     "destination_buckets": TEXT_FORMS - {"present"},
     "tags": TEXT_FORMS,
     "role": TEXT_FORMS,
@@ -650,6 +744,7 @@ FORMS: dict[str, set[Form]] = {
     "region": TEXT_FORMS,
     "window": {"value", "any of", "list", "not"},
     "manual_approval": {"value"},
+    "budget": {"value"},
 }
 
 
@@ -693,7 +788,7 @@ def denials(check: str, operand: Any) -> Iterator[Any]:
             [(key, test)] = operand.items()
             if "'not':" not in repr(test):
                 yield {key: {"not": test}}
-    elif check != "manual_approval" and not (isinstance(operand, dict) and "not" in operand):
+    elif check not in ("manual_approval", "budget") and not (isinstance(operand, dict) and "not" in operand):
         inner = operand.values() if isinstance(operand, dict) else ()
         if not any(isinstance(test, dict) and "not" in test for test in inner):
             yield {"not": operand}
@@ -968,6 +1063,7 @@ def test_what_is_wanted_is_said_in_words(test: checks.Test, words: str) -> None:
         (checks.Member("report", ""), "report"),
         (checks.Clock("window"), "window"),
         (checks.ManualApproval(), "manual_approval"),
+        (checks.WithinBudget(Budget("b", Per.DAY, "UTC", Limits(jobs=1))), "budget b"),
     ],
 )
 def test_what_is_looked_at_has_a_name(measure: checks.Measure, words: str) -> None:
@@ -1011,3 +1107,32 @@ def test_every_kind_of_check_has_all_its_parts() -> None:
     made = {each for each in vars(checks).values() if isinstance(each, type) and each.__module__ == checks.__name__}
     assert {each for each in made if hasattr(each, "predicate")} == set(tests)
     assert {each for each in made if hasattr(each, "read")} == set(measures)
+
+
+OF_ROWS: dict[checks.Measure, bool] = {
+    checks.Simple("source_buckets"): True,
+    checks.Simple("object_bytes"): True,
+    checks.Simple("total_tasks"): False,
+    checks.Member("manifest", "rows"): True,
+    checks.Member("manifest", "rows_without_version"): True,
+    checks.Member("manifest", "bucket"): False,
+    checks.Member("report", "rows"): False,
+    checks.FromArn("account"): False,
+    checks.Tag("team"): False,
+    checks.Parameter("S3PutObjectTagging.TagSet"): False,
+    checks.ManualApproval(): False,
+    checks.CostOf(Prices()): False,
+    checks.CostOf(Prices(gibibyte=(Price("S3PutObjectCopy", 1),))): True,
+    checks.WithinBudget(Budget("b", Per.DAY, "UTC", Limits(objects=1))): False,
+    checks.WithinBudget(Budget("b", Per.DAY, "UTC", Limits(object_bytes=1))): True,
+    checks.WithinBudget(Budget("b", Per.DAY, "UTC", Limits(cost=1))): False,
+    checks.WithinBudget(
+        Budget("b", Per.DAY, "UTC", Limits(cost=1), prices=Prices(gibibyte=(Price("S3PutObjectCopy", 1),)))
+    ): True,
+}
+
+
+@pytest.mark.parametrize(("measure", "is_of_rows"), OF_ROWS.items(), ids=str)
+def test_which_measures_look_into_the_manifests_rows(measure: checks.Measure, is_of_rows: bool) -> None:
+    """A manifest is read only if one of them is asked for."""
+    assert measure.of_rows is is_of_rows

@@ -1,11 +1,13 @@
 """What a test asks for, in words, and the clock's tests one by one: what traces, reasons and `explain` show."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from batchgate.policy import checks
 from batchgate.policy.calendars import Calendar
+from batchgate.policy.costs import units
 from tests.unit.examples import facts
 from tests.unit.policy.test_calendars import calendar, row
 
@@ -39,6 +41,9 @@ def within(**duration: float) -> checks.Test:
         (within(hours=36), "within 129600s of the job's creation"),
         (within(seconds=1), "within 1s of the job's creation"),
         (within(seconds=0), "within 0d of the job's creation"),
+        (checks.Costs(None, units(Decimal(5))), "at most $5"),
+        (checks.Costs(units(Decimal("0.5")), None), "at least $0.50"),
+        (checks.Costs(units(Decimal(5)), units(Decimal("7.25"))), "$5 to $7.25"),
         (
             checks.Dated(MIDNIGHT + timedelta(days=1), MIDNIGHT, timedelta(days=2)),
             "after 2026-01-01T00:00:00Z and before 2026-01-02T00:00:00Z and within 2d of the job's creation",

@@ -114,6 +114,14 @@ def test_an_approval_names_policies_and_counts_requirements() -> None:
     )
 
 
+PRICES: Written = {
+    "job": 0.25,
+    "million_objects": 1,
+    "million_requests": {"S3ComputeObjectChecksum": 5, "S3InitiateRestoreObject": 5},
+    "gibibyte": {"S3InitiateRestoreObject": 0.01},
+}
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [
@@ -162,23 +170,53 @@ def test_an_approval_says_what_an_exception_lifted(names: list[str], told: str) 
         (
             document({"source_buckets": {"none": "lake"}}),
             facts(source_buckets=frozenset({"aaa", "bbb", "ccc", "ddd", "lake"})),
-            'batchgate: held by p: source_buckets is "aaa", "bbb", "ccc", "ddd", "lake", want none of lake',
+            "batchgate: held by p: source bucket lake, want none of lake",
         ),
         (
-            document({"source_buckets": {"none": "lake"}}),
+            document({"source_buckets": {"only": ["lake-*", "ddd"]}}),
+            facts(source_buckets=frozenset({"lake-raw", "other-team", "ddd", "aaa"})),
+            "batchgate: held by p: source bucket aaa and 1 more, want only ddd or lake-*",
+        ),
+        (
+            document({"source_buckets": {"any": "x"}}),
+            facts(source_buckets=frozenset({"aaa", "bbb", "ccc", "ddd", "lake"})),
+            'batchgate: held by p: source_buckets is "aaa", "bbb", "ccc", "ddd", "lake", want at least one x',
+        ),
+        (
+            document({"source_buckets": {"any": "x"}}),
             facts(source_buckets=frozenset(f"{letter}-{'x' * 20}" for letter in "abcde") | {"lake"}),
             (
                 f'batchgate: held by p: source_buckets is "a-{"x" * 20}", "b-{"x" * 20}", "c-{"x" * 20}" and 3 more, '
-                "want none of lake"
+                "want at least one x"
+            ),
+        ),
+        (
+            document({"source_buckets": {"any": "x"}}),
+            facts(source_buckets=frozenset({"aaa", "bbb", "lake", "x-s3alias", "y-s3alias", "Z.mrap"})),
+            (
+                'batchgate: held by p: source_buckets is "aaa", "bbb", "lake", unmeasurable (a Multi-Region Access '
+                "Point) and 1 more, want at least one x"
             ),
         ),
         (
             document({"source_buckets": {"none": "lake"}}),
-            facts(source_buckets=frozenset({"aaa", "bbb", "lake", "x-s3alias", "y-s3alias", "Z.mrap"})),
-            (
-                'batchgate: held by p: source_buckets is "aaa", "bbb", "lake", unmeasurable (a Multi-Region Access '
-                "Point) and 1 more, want none of lake"
-            ),
+            facts(source_buckets=frozenset({"aaa", "lake", "x-s3alias"})),
+            "batchgate: held by p: source bucket lake, want none of lake",
+        ),
+        (
+            document({"cost": {"at_most": 20}}, prices=PRICES),
+            facts(ProgressSummary={"TotalNumberOfTasks": 4_200_000}),
+            "batchgate: held by p: cost is $25.45 ($0.25 job + $4.20 objects + $21.00 requests), want at most $20",
+        ),
+        (
+            document({"cost": {"at_most": 20.5, "at_least": 0.0001}}, prices=PRICES),
+            facts(ProgressSummary={}),
+            "batchgate: held by p: cost is unmeasurable (S3 does not report it), want $0.0001 to $20.50",
+        ),
+        (
+            document({"cost": {"at_most": 20}}),
+            facts(),
+            "batchgate: held by p: cost is unmeasurable (no prices.job), want at most $20",
         ),
         (
             document({"source_buckets": {"only": "lake"}}),
@@ -506,11 +544,15 @@ def test_the_requesters_text_is_quoted_cut_and_stripped(text: str, tag: str, val
             reason(document({"any": [condition]}, guardrails=[{"name": "g", "require": [condition]}]), about)
         )
         told = [
-            part.partition(" is ")[2].removesuffix(", want never so").removesuffix(", want only never so")
+            part.replace("source bucket ", "source_buckets is ")
+            .partition(" is ")[2]
+            .removesuffix(", want never so")
+            .removesuffix(", want only never so")
             for part in said.split("; ")
         ]
         enumeration = condition.get("operation_parameters") and re.fullmatch("[A-Z][A-Z0-9_]{0,39}", shown)
-        assert all(each == (shown if enumeration else quoted(shown)) for each in told if each), said
+        name = condition.get("source_buckets") and re.fullmatch("[a-z0-9.-]{3,40}", shown)
+        assert all(each == (shown if enumeration or name else quoted(shown)) for each in told if each), said
 
 
 @given(any_text, st.sampled_from([20, 40, 1024]))

@@ -390,6 +390,25 @@ def test_a_key_of_an_exception_in_other_words_is_one_problem(word: str, key: str
 
 
 @pytest.mark.parametrize(
+    ("word", "key", "value"),
+    [
+        *[(word, "per", "month") for word in ("period", "every", "interval", "duration", "reset")],
+        *[(word, "each", "role") for word in ("by", "for_each", "group_by", "of", "scope")],
+        *[(word, "objects", 5) for word in ("tasks", "total_tasks", "max_objects", "count")],
+        *[(word, "object_bytes", 5) for word in ("bytes", "size", "total_bytes", "max_bytes")],
+        *[(word, "cost", 5) for word in ("dollars", "usd", "money", "amount", "max_cost", "price")],
+        *[(word, "timezone", "Europe/Berlin") for word in ("zone", "tz", "time_zone")],
+    ],
+)
+def test_a_key_of_a_budget_in_other_words_is_named(word: str, key: str, value: str | int) -> None:
+    """Whatever it limits, and however long a period is called."""
+    budget = {"name": "b", "per": "month", "jobs": 5, key: value}
+    renamed = {word if name == key else name: each for name, each in budget.items()}
+    [message] = messages(in_document(budgets=[renamed]))
+    assert message.endswith(f"{word}: unknown key; write {key}")
+
+
+@pytest.mark.parametrize(
     ("written", "count"),
     [
         ({"window": ["nights", {"not": "freeze"}]}, 1),
@@ -434,22 +453,22 @@ def test_the_name_of_a_list_and_tags_of_aws_are_told_with_their_form(check: Writ
     ("key", "why"),
     [
         *[
-            (key, "does not estimate costs")
+            (key, "write cost: {at_most: ...}")
             for key in ("max_cost", "cost_limit", "estimated_cost", "cost_usd", "spend", "maxCost")
         ],
         *[
-            (key, "keeps no totals")
+            (key, "define one under budgets")
             for key in ("monthly_budget", "team_budget", "per_month", "rate_limit", "monthly_tasks")
         ],
-        ("total_tasks_per_month", "keeps no totals"),
+        ("total_tasks_per_month", "define one under budgets"),
         *[
             (key, "how many people must approve")
             for key in ("two_approvers", "second_approver", "four_eyes", "min_approvals")
         ],
         ("requested_by", "S3 does not report who created a job"),
-        ("suffix", "does not read the rows of manifests"),
+        ("suffix", "compares no keys"),
         *[
-            (key, "no sizes are known")
+            (key, "write object_bytes: {at_most: ...}")
             for key in ("size", "max_size", "data_size", "terabytes", "bytes_total", "total_size", "volume")
         ],
         ("age", "nothing about single objects"),

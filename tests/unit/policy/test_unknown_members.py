@@ -80,7 +80,7 @@ def test_no_policies_at_all_approve_or_cancel_such_a_job(seed: int, path: str) -
     rng = Random(seed)
     document = random_document(rng)
     case = random_case(rng, document)
-    known = replace(facts_of(case), approvals=())  # people may approve it
+    known = replace(facts_of(case, document), approvals=())  # people may approve it
     new = replace(known, unknown_members=(f"{path}.NewMember",))
     policies = compile_policies(document)
     decision, before = evaluate_job(policies, new), evaluate_job(policies, known)

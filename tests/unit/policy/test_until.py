@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from batchgate.jobs.model import AsksForConfirmation
+from batchgate.policy.budgets import Amounts, BudgetUse, period
 from batchgate.policy.calendars import Calendar
 from batchgate.policy.clock import ClockChecks, Timeline
 from batchgate.policy.compile import compile_policies
@@ -17,7 +18,7 @@ from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import SUSPENDED_FOR_AT_MOST, Decision, evaluate_job
 from batchgate.policy.facts import Gap, JobFacts, Result
 from batchgate.policy.moments import parse_duration
-from tests.unit.examples import NOW, Written, document, facts, outcome
+from tests.unit.examples import APPROVAL, NOW, SUSPENDED, Written, document, facts, outcome
 from tests.unit.strategies import random_facts, randoms, written_with_all_lists
 from tests.verification.oracle import pools
 from tests.verification.oracle.random_documents import random_calendar
@@ -121,6 +122,18 @@ def boundaries(written: Written, about: JobFacts, after: datetime, before: datet
     return {each.astimezone(UTC) for each in found}
 
 
+def at(policies: PolicySet, about: JobFacts, instant: datetime) -> JobFacts:
+    """The same job at another instant; in a budget's next period nothing is used yet."""
+    budgets: dict[str, BudgetUse | Gap] = {}
+    for budget in policies.budgets:
+        use = about.budgets[budget.name]
+        if isinstance(use, BudgetUse) and instant >= use.period_end:
+            begins, ends = period(budget, instant)
+            use = BudgetUse(replace(use.account, period_start=begins), ends, Amounts())
+        budgets[budget.name] = use
+    return replace(about, now=instant, budgets=budgets)
+
+
 def samples(written: Written, about: JobFacts, after: datetime, before: datetime) -> Iterator[datetime]:
     """Give instants strictly between: at, just before and just after every boundary, and every eleven hours."""
     if after >= before:
@@ -145,7 +158,7 @@ def a_hold_ends_with_the_first_approval_or_cancellation(decide_: Evaluate, writt
     end = (about.suspended_since or about.now) + SUSPENDED_FOR_AT_MOST
 
     def verdict_at(instant: datetime) -> Verdict:
-        return evaluate_job(policies, replace(about, now=instant)).verdict
+        return evaluate_job(policies, at(policies, about, instant)).verdict
 
     decided = (Verdict.APPROVE, Verdict.CANCEL)
     assert decision.searched_until is None
@@ -168,7 +181,7 @@ def valid_until_is_the_first_change(decide_: Evaluate, written: Written, about: 
     decision = decide_(policies, about)
 
     def verdict_at(instant: datetime) -> Verdict:
-        return evaluate_job(policies, replace(about, now=instant)).verdict
+        return evaluate_job(policies, at(policies, about, instant)).verdict
 
     if decision.verdict not in (Verdict.APPROVE, Verdict.CANCEL):
         assert decision.valid_until is None
@@ -573,3 +586,28 @@ def test_no_calendar_is_followed_for_a_job_with_another_fault(monkeypatch: pytes
     assert drawn == []
     assert outcome(document({"window": "nights"}, calendars=CALENDARS), about).until == TONIGHT
     assert drawn == [about]
+
+
+LARGE: Written = {"total_tasks": {"at_most": 5}}
+OF_OWNERS: Written = {"manual_approval": {"by": "*:assumed-role/prod-owner/*"}}
+LATER: Written = {"on_violation": "cancel", "grace": "48h"}
+
+
+@pytest.mark.parametrize(
+    ("require", "until_when", "cancels_at"),
+    [
+        ([LARGE], TONIGHT, None),
+        ([OF_OWNERS], None, None),
+        ([LARGE, OF_OWNERS], None, None),
+        ([{**LARGE, **LATER}], None, SUSPENDED + timedelta(hours=48)),
+        ([{**LARGE, **LATER}, OF_OWNERS], None, SUSPENDED + timedelta(hours=48)),
+    ],
+)
+def test_an_approval_counts_once_a_window_makes_another_needless(
+    require: list[Written], until_when: datetime | None, cancels_at: datetime | None
+) -> None:
+    """If it lifts all that no time changes, and nothing of that wants an approval that is not given."""
+    timed = {"name": "timed", "require": [{**OF_OWNERS, "unless": [{"window": "nights"}]}]}
+    policies = [timed, {"name": "untimed", "require": require}]
+    decision = outcome({"version": 1, "calendars": CALENDARS, "policies": policies}, facts(approvals=[APPROVAL]))
+    assert (decision.verdict, decision.until, decision.cancels_at) == (Verdict.HOLD, until_when, cancels_at)

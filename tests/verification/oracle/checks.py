@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -50,25 +51,37 @@ class Situation:
 
     Attributes:
         manifest_bytes: Size of the manifest object, or why it is not known.
+        manifest_rows: Rows counted in the manifest; None for as many as S3 counts.
+        rows_without_version: Those of them without a version.
         row_buckets: What the manifest's rows say in place of a bucket, or why that is not known.
         object_bytes: The objects' own sizes added up, or why they are not known.
         approvals: The ARNs of those who approved the job as it is.
         requester: The ARN of who created it.
         approvals_asked: The document's `approvals`.
+        prices: The document's `prices`.
         now: Aware instant at which everything is evaluated.
+        budgets: The document's `budgets`.
+        used: How much is used of the job's account of each, by name.
+        read_at: When that was read.
     """
 
     job: Job
     tags: Tags
     manifest_bytes: int | Unavailable
+    manifest_rows: int | Unavailable | None
+    rows_without_version: int | Unavailable
     row_buckets: Sequence[str] | Unavailable
     object_bytes: int | Unavailable
     approvals: Sequence[str]
     requester: str | Unavailable
     approvals_asked: Document
+    prices: Document
     lists: Document
     calendars: Document
     now: datetime
+    budgets: Plain
+    used: Mapping[str, Plain]
+    read_at: datetime
 
 
 def all_of(results: Iterable[Result]) -> Result:
@@ -127,14 +140,13 @@ def check_holds(check: str, operand: Plain, situation: Situation) -> Result:
     match check:
         case "window":
             return any_of(met_if(window_is_open(text(name), situation)) for name in listed(operand))
-        case "manual_approval":
-            from tests.verification.oracle.approvals import enough
-
-            return Result.MET if enough(operand, situation) else Result.UNMEASURABLE
-        case "source_buckets":
-            return buckets_hold(mapping(operand), source_buckets(situation), situation)
-        case "destination_buckets":
-            return buckets_hold(mapping(operand), destination_buckets(situation), situation)
+        case "manual_approval" | "budget":
+            return ledger_holds(check, operand, situation)
+        case "cost":
+            return cost_holds(mapping(operand), estimated_cost(situation))
+        case "source_buckets" | "destination_buckets":
+            found = source_buckets(situation) if check == "source_buckets" else destination_buckets(situation)
+            return buckets_hold(mapping(operand), found, situation)
         case "operation_parameters" if isinstance(operation_name(situation.job), Result):
             return Result.UNMEASURABLE
         case "operation_parameters" | "manifest_generator":
@@ -144,6 +156,16 @@ def check_holds(check: str, operand: Plain, situation: Situation) -> Result:
                 fact_holds(test, part_of(check, part, situation), situation) for part, test in mapping(operand).items()
             )
     return fact_holds(operand, fact_of(check, situation), situation)
+
+
+def ledger_holds(check: str, operand: Plain, situation: Situation) -> Result:
+    """Evaluate what the ledger knows of: approvals, and what is used of a budget."""
+    from tests.verification.oracle.approvals import enough
+    from tests.verification.oracle.budgets import budget_holds
+
+    if check == "budget":
+        return budget_holds(text(operand), situation)
+    return Result.MET if enough(operand, situation) else Result.UNMEASURABLE
 
 
 def window_is_open(calendar: str, situation: Situation) -> bool:
@@ -347,7 +369,7 @@ def fact_of(check: str, situation: Situation) -> Fact:
         case "total_tasks":
             return total_tasks(job)
         case "object_bytes":
-            return of_stored_manifest(job, situation.object_bytes)
+            return of_rows(situation, situation.object_bytes)
         case "account":
             return arn_parts(job)[2]
         case "region":
@@ -381,6 +403,11 @@ def part_of(check: str, part: str, situation: Situation) -> Fact:
         if part == "bucket":
             return bucket_in(report["Bucket"]) if "Bucket" in report else None
         return report.get(REPORT_MEMBERS[part])
+    if part == "rows":
+        rows = situation.manifest_rows
+        return of_rows(situation, total_tasks(job) if rows is None else rows)
+    if part == "rows_without_version":
+        return of_rows(situation, situation.rows_without_version)
     if part == "bytes":
         return of_stored_manifest(job, situation.manifest_bytes)
     return manifest_part(job, part)
@@ -444,6 +471,21 @@ def of_stored_manifest(job: Job, fact: int | Unavailable) -> Fact:
     return Result(fact) if isinstance(fact, str) else fact
 
 
+def of_rows(situation: Situation, fact: "Fact | Sequence[str]") -> "Fact | Sequence[str]":
+    """Give what was read from the rows of the manifest, which are compared with the tasks that S3 counts."""
+    job, rows = situation.job, situation.manifest_rows
+    trouble = manifest_trouble(job)
+    if trouble is not None:
+        return trouble
+    if isinstance(fact, str):
+        return Result(fact)
+    if isinstance(total := total_tasks(job), Result):
+        return total
+    if isinstance(rows, int) and rows != total:
+        return Result.UNMEASURABLE
+    return fact
+
+
 def source_buckets(situation: Situation) -> list[str | Result] | Result:
     """Give every bucket the job reads or changes: the generator's SourceBucket, or the manifest's rows."""
     if says_its_objects_twice(situation.job):
@@ -451,8 +493,47 @@ def source_buckets(situation: Situation) -> list[str | Result] | Result:
     source = at_path(situation.job, ["ManifestGenerator", "S3JobManifestGenerator", "SourceBucket"])
     if source is not None:
         return [bucket_in(source)]
-    rows = situation.row_buckets
-    return Result(rows) if isinstance(rows, str) else [bucket_in(row) for row in rows]
+    rows = of_rows(situation, situation.row_buckets)
+    if isinstance(rows, Result):
+        return rows
+    return [bucket_in(row) for row in set(listed(rows))] if len(set(listed(rows))) <= 1_000 else Result.UNMEASURABLE
+
+
+def cost_holds(test: Document, cost: "Fraction | Result") -> Result:
+    """Evaluate a range of dollars, both ends included."""
+    if isinstance(cost, Result):
+        return cost
+    low, high = (amount(test[end]) if end in test else cost for end in ("at_least", "at_most"))
+    return met_if(low <= cost <= high)
+
+
+def estimated_cost(situation: Situation) -> "Fraction | Result":
+    """Estimate what the job costs: job, objects, requests, one an object, and bytes where it is priced by size."""
+    prices, job, operation = situation.prices, situation.job, operation_name(situation.job)
+    if isinstance(operation, Result):
+        return operation
+    parts: list[Fact] = [total_tasks(job), *(prices.get(each) for each in ("job", "million_objects"))]
+    parts.append(mapping(prices.get("million_requests")).get(operation))
+    of_size = {
+        name: price for name, price in mapping(prices.get("gibibyte")).items() if name.split(".")[0] == operation
+    }
+    size: Fact = 0
+    price: Fact = 0
+    if of_size:
+        size = of_rows(situation, situation.object_bytes)
+        tier = at_path(job, ["Operation", operation, "GlacierJobTier"])
+        price = of_size.get(operation, of_size.get(f"{operation}.{tier}"))
+    needed = [Result.UNMEASURABLE if part is None else part for part in (*parts, size, price)]
+    missing = {part for part in needed if isinstance(part, Result)}
+    if missing:
+        return first_of((Result.UNKNOWN, Result.UNMEASURABLE), missing, Result.UNMEASURABLE)
+    objects, of_job, of_objects, of_requests, gibibytes, of_gibibyte = map(amount, needed)
+    return of_job + objects * (of_objects + of_requests) / 10**6 + gibibytes / 2**30 * of_gibibyte
+
+
+def amount(written: Fact) -> Fraction:
+    """Read a number as people write it, exactly."""
+    return Fraction(str(written))
 
 
 def destination_buckets(situation: Situation) -> list[str | Result] | Result:

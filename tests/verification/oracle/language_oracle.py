@@ -49,13 +49,14 @@ Readings chosen where the description leaves room (those of calendars stand in `
 27. A cancellation ends the search for `until`, whatever brings it: the end of a grace, a window that closes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
 from tests.verification.oracle.approvals import enough, wanted_in
+from tests.verification.oracle.budgets import beginnings, names_budget
 from tests.verification.oracle.checks import (
     BEFORE_SUSPENDED,
     KNOWN_OPERATIONS,
@@ -142,8 +143,11 @@ def evaluate(
     approvals: Sequence[str] = (),
     requester: str | Unavailable = "unmeasurable",
     manifest_bytes: int | Unavailable = "unmeasurable",
+    manifest_rows: int | Unavailable | None = None,
+    rows_without_version: int | Unavailable = "unmeasurable",
     source_buckets: Sequence[str] | Unavailable = "unmeasurable",
     object_bytes: int | Unavailable = "unmeasurable",
+    budgets_used: Mapping[str, Plain] | None = None,
     with_until: bool = True,
 ) -> OracleResult:
     """Evaluate one job by one valid document.
@@ -156,22 +160,31 @@ def evaluate(
         approvals: The ARNs of those who approved the job as it is.
         requester: The ARN of who created it, or that this is not known.
         manifest_bytes: Size of the manifest object.
+        manifest_rows: Rows counted in the manifest; None for as many as S3 counts.
+        rows_without_version: Those of them without a version.
         source_buckets: Buckets that the manifest's rows name; used where the job has no generator.
         object_bytes: The objects' own sizes added up.
+        budgets_used: How much is used of the job's account of each budget in this period, by name.
         with_until: Whether to search for `until`; it is None otherwise.
     """
     situation = Situation(
         job=job,
         tags=tags,
         manifest_bytes=manifest_bytes,
+        manifest_rows=manifest_rows,
+        rows_without_version=rows_without_version,
         row_buckets=source_buckets,
         object_bytes=object_bytes,
         approvals=approvals,
         requester=requester,
         approvals_asked=mapping(document.get("approvals")),
+        prices=mapping(document.get("prices")),
         lists=mapping(document.get("lists")),
         calendars=mapping(document.get("calendars")),
         now=now,
+        budgets=document.get("budgets"),
+        used=budgets_used or {},
+        read_at=now,
     )
     statements = tuple(found_statements(document, situation))
     enforced, deciding = outcome_of(document, statements, situation)
@@ -329,8 +342,10 @@ def requirement_holds(document: Document, statement: Document, requirement: Docu
 def ways_around(
     document: Document, statement: Document, requirement: Document, situation: Situation
 ) -> Sequence[Result]:
-    """Evaluate what may lift a requirement: its `unless`, and each exception."""
-    ways = []
+    """Evaluate what may lift a requirement: its `unless`, and each exception; nothing does where it names a budget."""
+    ways: list[Result] = []
+    if names_budget(requirement):
+        return ways
     if "unless" in requirement:
         ways.append(conditions_hold(requirement["unless"], situation))
     for exception in map(mapping, listed(document.get("exceptions"))):
@@ -380,6 +395,8 @@ def what_time_brings(document: Document, situation: Situation) -> tuple[Verdict,
         instants |= change_instants(mapping(calendar), situation.now, lapses)
     statements = [*listed(document.get("policies")), *listed(document.get("guardrails"))]
     written = [one for statement in statements for one in listed(mapping(statement).get("require"))]
+    for budget in map(mapping, listed(document.get("budgets"))):
+        instants |= set(beginnings(budget, situation.now.date(), lapses.date() + timedelta(days=1)))
     graces = (end_of_grace(document, mapping(one), situation.job) for one in ({}, *written))
     instants |= {end for end in graces if end is not None}
     for instant in sorted(instants):

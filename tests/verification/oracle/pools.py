@@ -29,6 +29,9 @@ ZONES: Mapping[str, tuple[date, ...]] = {
 
 CALENDARS = ("nights", "freeze", "weekend")
 
+BUDGETS = ("team-month", "hourly", "all")
+BUDGETS_JOBS = (0, 1, 2, 300)
+
 PARTITION_OF_REGION: Mapping[str, str] = {
     "eu-central-1": "aws",
     "eu-west-1": "aws",
@@ -77,7 +80,15 @@ OPERATION_PATTERNS = (
 )
 UNKNOWN_OPERATION = "S3NewOperation"
 TASK_COUNTS = (1, 99, 100, 101, 1_000_000, 1_000_001, 10_000_000)
-BYTE_COUNTS = (0, 1, 4_096, 4_097, 1_000_000_000)
+BYTE_COUNTS = (0, 1, 4_096, 4_097, 1_000_000_000, 1 << 40)
+PRICES: tuple[Plain, ...] = (0, 0.25, 1, 5, 0.0025, 0.01)
+COSTS: tuple[Plain, ...] = (0, 0.25, 0.2506, 0.25, 6.25, 6.25, 62.5, 10.24, 500)
+PRICED_BY_SIZE = (
+    "S3PutObjectCopy",
+    "S3InitiateRestoreObject",
+    "S3InitiateRestoreObject.BULK",
+    "S3InitiateRestoreObject.STANDARD",
+)
 PRIORITIES = (0, 1, 10, 11, 2_147_483_647)
 ROLE_PATHS = ("migrator", "batch/nightly", "Admin")
 ROLE_PATTERNS = (

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypedDict
 from zoneinfo import ZoneInfo
 
 from tests.verification.oracle import pools
-from tests.verification.oracle.plain import Document, Plain, Tags, Unavailable, listed, mapping, text
+from tests.verification.oracle.plain import Document, Plain, Tags, Unavailable, listed, mapping, number, text
 from tests.verification.oracle.pools import chance
 from tests.verification.oracle.windows import wall_instant
 
@@ -48,8 +48,11 @@ class Facts(TypedDict):
     approvals: list[str]
     requester: str | Unavailable
     manifest_bytes: int | Unavailable
+    manifest_rows: int | Unavailable
+    rows_without_version: int | Unavailable
     source_buckets: list[str] | Unavailable
     object_bytes: int | Unavailable
+    budgets_used: dict[str, dict[str, int | float]]
 
 
 class Case(NamedTuple):
@@ -79,10 +82,35 @@ def random_case(rng: Random, document: Document) -> Case:
         approvals=random_approvals(rng),
         requester="unmeasurable" if chance(rng, 0.3) else rng.choice(pools.CALLERS),
         manifest_bytes=rng.choice(pools.BYTE_COUNTS) if manifest_there and chance(rng, 0.85) else not_there,
+        manifest_rows=count_rows(rng, job) if readable else not_there,
+        rows_without_version=rng.choice((0, 0, 1)) if readable else not_there,
         source_buckets=rows,
         object_bytes=rng.choice(pools.BYTE_COUNTS) if readable and chance(rng, 0.8) else not_there,
+        budgets_used=random_use(rng, document, job),
     )
     return Case(job, random_tags(rng), now, facts)
+
+
+def random_use(rng: Random, document: Document, job: Document) -> dict[str, dict[str, int | float]]:
+    """Choose how much is used of each budget: nothing, or about as much as the job leaves."""
+    takes = number(mapping(job.get("ProgressSummary")).get("TotalNumberOfTasks", 0))
+    used: dict[str, dict[str, int | float]] = {}
+    for budget in map(mapping, listed(document.get("budgets"))):
+        near: dict[str, int | float] = {
+            limit: max(0, number(budget[limit]) - takes_ + rng.choice([0, 0, 1, -1]))
+            for limit, takes_ in (("jobs", 1), ("objects", takes), ("object_bytes", rng.choice(pools.BYTE_COUNTS)))
+            if limit in budget
+        }
+        if "cost" in budget:
+            near["cost"] = rng.choice([0, 0.25, 1, 6, 62.5, 499.75])
+        used[text(budget["name"])] = near if chance(rng, 0.7) else {}
+    return used
+
+
+def count_rows(rng: Random, job: Document) -> int:
+    """Count the rows: nearly always as many as S3 counts tasks."""
+    tasks = number(mapping(job.get("ProgressSummary")).get("TotalNumberOfTasks", 0))
+    return tasks + rng.choice([1, -1]) if chance(rng, 0.04) and tasks else tasks
 
 
 def random_approvals(rng: Random) -> list[str]:
@@ -94,6 +122,12 @@ def random_now(rng: Random, document: Document) -> datetime:
     """Choose an instant on or near an edge of something that the document says."""
     calendars = [mapping(calendar) for calendar in mapping(document.get("calendars")).values()]
     exceptions = [mapping(exception) for exception in listed(document.get("exceptions"))]
+    budgets = [mapping(budget) for budget in listed(document.get("budgets"))]
+    if budgets and chance(rng, 0.4):
+        zone = text(rng.choice(budgets).get("timezone", "UTC"))
+        day = rng.choice(pools.ZONES[zone])
+        first = rng.choice([day, day - timedelta(days=day.weekday()), day.replace(day=1)])
+        return wall_instant(ZoneInfo(zone), first, "00:00", closing=chance(rng, 0.5)) + rng.choice(JITTER)
     if exceptions and (not calendars or chance(rng, 0.4)):
         last_day = date.fromisoformat(text(rng.choice(exceptions)["expires"]))
         edge = datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(days=1)

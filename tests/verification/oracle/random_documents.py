@@ -10,7 +10,7 @@ from random import Random
 from typing import TypeAlias
 
 from tests.verification.oracle import pools
-from tests.verification.oracle.plain import Plain
+from tests.verification.oracle.plain import Plain, listed, mapping
 from tests.verification.oracle.pools import chance, some
 
 Written: TypeAlias = dict[str, Plain]
@@ -53,6 +53,9 @@ def random_document(rng: Random, dialect: Dialect = PLAIN_DIALECT) -> Written:
     writer = Writer(rng, dialect, sorted(rng.sample(pools.CALENDARS, rng.randint(0, 3))))
     if writer.calendars:
         document["calendars"] = {name: random_calendar(rng) for name in writer.calendars}
+    if chance(rng, 0.4):
+        document["budgets"] = [random_budget(rng, name) for name in some(rng, pools.BUDGETS, 3)]
+        writer.budgets = tuple(str(mapping(budget)["name"]) for budget in listed(document["budgets"]))
     policies = [writer.statement(f"policy-{place}", approving=True) for place in range(rng.choice([1, 2, 3, 2, 1, 0]))]
     guardrails = [writer.statement(f"guardrail-{place}", approving=False) for place in range(rng.choice([0, 0, 1, 2]))]
     if policies:
@@ -64,6 +67,15 @@ def random_document(rng: Random, dialect: Dialect = PLAIN_DIALECT) -> Written:
         document["exceptions"] = [writer.exception(place, names) for place in range(rng.randint(1, 2))]
     if chance(rng, 0.35):
         document["approvals"] = {**writer.approvers(), **({"session_names": "trusted"} if chance(rng, 0.3) else {})}
+    if chance(
+        rng,
+        0.9
+        if mentions(
+            [*policies, *guardrails, *listed(document.get("exceptions")), *listed(document.get("budgets"))], "cost"
+        )
+        else 0.05,
+    ):
+        document["prices"] = random_prices(rng)
     if writer.lists_used or chance(rng, 0.1):
         document["lists"] = {name: LISTS[name] for name in sorted(writer.lists_used or {"tickets"})}
     return document
@@ -85,6 +97,19 @@ def random_settings(rng: Random) -> Written:
     return document
 
 
+def random_prices(rng: Random) -> Written:
+    """Make prices, nearly all that a cost needs."""
+    prices: Written = {each: rng.choice(pools.PRICES) for each in ("job", "million_objects") if chance(rng, 0.95)}
+    operations = [each for each in pools.OPERATIONS if each != pools.UNKNOWN_OPERATION and chance(rng, 0.9)]
+    if operations or not prices:
+        prices["million_requests"] = {each: rng.choice(pools.PRICES) for each in operations or ["LambdaInvoke"]}
+    by_size = some(rng, pools.PRICED_BY_SIZE, 3)
+    with_tiers = {each.partition(".")[0] for each in by_size if "." in each}
+    if chance(rng, 0.6):
+        prices["gibibyte"] = {each: rng.choice(pools.PRICES) for each in by_size if each not in with_tiers}
+    return prices
+
+
 def random_calendar(rng: Random) -> Written:
     """Make one calendar, its dates around those at which its zone is interesting."""
     zone = rng.choice(list(pools.ZONES))
@@ -92,6 +117,23 @@ def random_calendar(rng: Random) -> Written:
     if chance(rng, 0.3):
         calendar["closed"] = [random_dates(rng, zone) for _ in range(rng.randint(1, 2))]
     return calendar
+
+
+def random_budget(rng: Random, name: str) -> Written:
+    """Make one budget, its limits on both sides of what jobs take."""
+    limits: Written = {
+        "jobs": rng.choice(pools.BUDGETS_JOBS),
+        "objects": rng.choice(pools.TASK_COUNTS),
+        "object_bytes": rng.choice(pools.BYTE_COUNTS),
+        "cost": rng.choice(pools.COSTS),
+    }
+    budget: Written = {"name": name, "per": rng.choice(["day", "week", "month"])}
+    if chance(rng, 0.6):
+        budget["each"] = rng.choice(["account", "region", "role", "operation", {"tag": "team"}, {"tag": "ticket"}])
+    if chance(rng, 0.8):
+        budget["timezone"] = rng.choice(list(pools.ZONES))
+    chosen = ("jobs",) if chance(rng, 0.5) else some(rng, tuple(limits), 3)
+    return budget | {limit: limits[limit] for limit in chosen}
 
 
 def random_row(rng: Random, zone: str) -> Written:
@@ -131,6 +173,7 @@ class Writer:
         self.rng = rng
         self.dialect = dialect
         self.calendars = tuple(calendars)
+        self.budgets: tuple[str, ...] = ()
         self.lists_used: set[str] = set()
 
     def statement(self, name: str, *, approving: bool) -> Written:
@@ -178,7 +221,7 @@ class Writer:
     def requirement(self) -> Written:
         """Write a requirement with what may stand beside its condition."""
         requirement = dict(self.condition(in_require=True))
-        if chance(self.rng, 0.25):
+        if not mentions(requirement, "budget") and chance(self.rng, 0.25):
             requirement["unless"] = self.conditions(2)
         if not mentions(requirement, "manual_approval") and chance(self.rng, 0.3):
             requirement["on_violation"] = self.rng.choice(["hold", "cancel"])
@@ -199,6 +242,8 @@ class Writer:
             return {word: [self.condition(depth + 1, in_require=asking) for _ in range(rng.randint(1, 3))]}
         if in_require and (depth == 0 or self.dialect.manual_approval_nested) and chance(rng, 0.05):
             return {"manual_approval": "required" if chance(rng, 0.4) else self.approvers()}
+        if in_require and self.budgets and chance(rng, 0.25):
+            return {"budget": rng.choice(self.budgets)}
         if self.calendars and chance(rng, 0.25):
             return {"window": self.negatable(self.some_or_one(self.calendars))}
         check = rng.choice(list(CHECKS))
@@ -257,6 +302,13 @@ class Writer:
         written: list[Plain] = [{"at_most": high}, {"at_most": high}, {"at_least": low}]
         return self.negatable(self.rng.choice([*written, {"at_least": low, "at_most": high}]))
 
+    def cost(self) -> Plain:
+        """Write a range of dollars."""
+        low, high = sorted(self.rng.sample(pools.COSTS, 2), key=lambda each: float(str(each)))
+        return self.negatable(
+            self.rng.choice([{"at_most": high}, {"at_least": low}, {"at_least": low, "at_most": high}])
+        )
+
     def buckets(self) -> Plain:
         """Write bucket words, one or two side by side."""
         words = some(self.rng, ("any", "only", "none"), 2 if chance(self.rng, 0.2) else 1)
@@ -273,6 +325,8 @@ class Writer:
             "generated": chance(self.rng, 0.5),
             "stored": chance(self.rng, 0.5),
             "bytes": {"at_most": self.rng.choice(pools.BYTE_COUNTS)},
+            "rows": self.numbers(pools.TASK_COUNTS),
+            "rows_without_version": self.numbers((0, 1)),
         }
         return self.structure({part: parts[part] for part in some(self.rng, tuple(parts), 2)})
 
@@ -315,6 +369,7 @@ CHECKS: dict[str, Callable[[Writer], Plain]] = {
     "manifest": Writer.manifest,
     "manifest_generator": Writer.manifest_generator,
     "object_bytes": lambda writer: writer.numbers(pools.BYTE_COUNTS),
+    "cost": Writer.cost,
     "source_buckets": Writer.buckets,
     "destination_buckets": Writer.buckets,
     "role": lambda writer: writer.text_of(pools.ROLE_PATTERNS),
@@ -322,7 +377,7 @@ CHECKS: dict[str, Callable[[Writer], Plain]] = {
     "description": lambda writer: writer.text_of(pools.DESCRIPTION_PATTERNS),
     "report": Writer.report,
 }
-"""How the operand of each check is written; windows and manual approval apart."""
+"""How the operand of each check is written; windows, manual approval and budgets apart."""
 
 
 def mentions(written: Plain, check: str) -> bool:

@@ -38,7 +38,10 @@ class Read(TypedDict, total=False):
     approvals: list[str]
     requester: str | Unavailable
     manifest_bytes: int | Unavailable
+    manifest_rows: int | Unavailable | None
+    rows_without_version: int | Unavailable
     source_buckets: list[str] | Unavailable
+    budgets_used: dict[str, dict[str, int | float]]
     object_bytes: int | Unavailable
 
 
@@ -119,11 +122,23 @@ def requiring(*requirements: Document, **words: Plain) -> Document:
 def check_result(condition: Document, evaluated: Document | None = None, **read: Unpack[Read]) -> str:
     """Give what one condition comes to."""
     [statement] = outcome(
-        {**requiring(condition), "lists": {"mine": ["111111111111", "222222222222"]}}, evaluated, **read
+        {**requiring(condition), "lists": {"mine": ["111111111111", "222222222222"]}, "prices": PRICES},
+        evaluated,
+        **read,
     ).statements
     [result] = statement.requirements
     return result.value
 
+
+RESTORING = job(Operation=RESTORE)
+WITHOUT_TIER = job(Operation={"S3InitiateRestoreObject": {"ExpirationInDays": 7}})
+TAGGING: Document = {"S3PutObjectTagging": {"TagSet": []}}
+PRICES: Document = {
+    "job": 0.25,
+    "million_objects": 1,
+    "million_requests": {"S3ComputeObjectChecksum": 5, "S3InitiateRestoreObject": 25},
+    "gibibyte": {"S3InitiateRestoreObject.STANDARD": 0.01},
+}
 
 CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
     ("* is any run of characters and crosses / and :", {"role": "arn:*/migrator"}, None, {}, "met"),
@@ -181,6 +196,58 @@ CHECKS: list[tuple[str, Document, Document | None, Read, str]] = [
         {"object_bytes": 10},
         "violated",
     ),
+    ("rows counted in it", {"manifest": {"rows": {"at_least": 100}}}, None, {"manifest_rows": 100}, "met"),
+    (
+        "other rows than S3's tasks",
+        {"manifest": {"rows": {"at_least": 1}}},
+        None,
+        {"manifest_rows": 99},
+        "unmeasurable",
+    ),
+    (
+        "nor bytes of them",
+        {"object_bytes": {"at_most": 9}},
+        None,
+        {"manifest_rows": 99, "object_bytes": 5},
+        "unmeasurable",
+    ),
+    (
+        "empty is no version",
+        {"manifest": {"rows_without_version": {"at_most": 0}}},
+        None,
+        {"rows_without_version": 1},
+        "violated",
+    ),
+    (
+        "rows without S3's count are unknown before Suspended",
+        {"object_bytes": {"at_most": 9}},
+        job(Status="New", ProgressSummary=None),
+        {"object_bytes": 5},
+        "unknown",
+    ),
+    (
+        "a thousand buckets",
+        {"source_buckets": {"only": "b*"}},
+        None,
+        {"source_buckets": [f"b{number:03}" for number in range(1000)]},
+        "met",
+    ),
+    (
+        "one more is unmeasurable",
+        {"source_buckets": {"only": "b*"}},
+        None,
+        {"source_buckets": [f"b{number:04}" for number in range(1001)]},
+        "unmeasurable",
+    ),
+    ("a cost: the job, its objects, its requests", {"cost": {"at_most": 0.2506}}, None, {}, "met"),
+    ("and not less", {"cost": {"at_most": 0.2505}}, None, {}, "violated"),
+    ("both ends are included", {"cost": {"at_least": 0.2506, "at_most": 0.2506}}, None, {}, "met"),
+    ("a cost by the tier of a restore", {"cost": {"at_most": 0.2626}}, RESTORING, {"object_bytes": 1 << 30}, "met"),
+    ("its bytes count", {"cost": {"at_most": 0.2625}}, RESTORING, {"object_bytes": 1 << 30}, "violated"),
+    ("unknown bytes are never free", {"cost": {"at_most": 500}}, RESTORING, {}, "unmeasurable"),
+    ("a tier that the job does not say", {"cost": {"at_most": 500}}, WITHOUT_TIER, {"object_bytes": 1}, "unmeasurable"),
+    ("a price that is not there", {"cost": {"at_most": 500}}, job(Operation=TAGGING), {}, "unmeasurable"),
+    ("tasks that are not counted", {"cost": {"at_most": 500}}, job(Status="New", ProgressSummary=None), {}, "unknown"),
     ("any: at least one bucket", {"source_buckets": {"any": "a*"}}, None, {"source_buckets": ["abc", "bcd"]}, "met"),
     ("only: every bucket", {"source_buckets": {"only": "a*"}}, None, {"source_buckets": ["abc", "bcd"]}, "violated"),
     ("none: no bucket", {"source_buckets": {"none": "a*"}}, None, {"source_buckets": ["abc", "bcd"]}, "violated"),
@@ -404,6 +471,26 @@ MATCHES_NOTHING: Document = {"name": "p", "match": [VIOLATED], "require": []}
 LIFTS_P: Document = {"name": "e", "lifts": ["p"], "match": [MET], "expires": "2026-03-27", "because": "c"}
 IN_SHADOW: Document = {"mode": "shadow"}
 
+
+def _used(**amounts: float) -> Read:
+    """Say how much is used of the budget."""
+    return Read(budgets_used={"b": {**amounts}})
+
+
+def _budgeted(*more: Document, on_violation: str = "hold", exceptions: Plain = None, **changed: Plain) -> Document:
+    """Make a document whose policy requires a budget."""
+    budget: Document = {"name": "b", "per": "month", "jobs": 5, "objects": 1000, **changed}
+    prices: Document = {"job": 0.25, "million_objects": 0, "million_requests": {"S3ComputeObjectChecksum": 0}}
+    document = {
+        **requiring({"budget": "b", "on_violation": on_violation}, *more),
+        "budgets": [budget],
+        "prices": prices,
+    }
+    return document if exceptions is None else {**document, "exceptions": exceptions}
+
+
+BUDGETED = _budgeted()
+
 VERDICTS: list[tuple[str, Document, Document | None, Read, str]] = [
     ("a hold is lifted by an approval", requiring(VIOLATED), None, {"approvals": [ANA]}, "approve"),
     ("a hold of no policy is lifted", {"version": 1}, None, {"approvals": [ANA]}, "approve"),
@@ -626,6 +713,17 @@ VERDICTS: list[tuple[str, Document, Document | None, Read, str]] = [
         {},
         "cancel",
     ),
+    ("what is used and the job stay within every limit", BUDGETED, None, _used(jobs=4, objects=900), "approve"),
+    ("nothing is used where nothing is said", BUDGETED, None, _used(), "approve"),
+    ("one job more than the limit", BUDGETED, None, _used(jobs=5), "hold"),
+    ("one object more than the limit", BUDGETED, None, _used(objects=901), "hold"),
+    ("a job without a value for each", _budgeted(each={"tag": "team"}), None, _used(), "hold"),
+    ("a violated budget cancels as any requirement", _budgeted(on_violation="cancel"), None, _used(jobs=5), "cancel"),
+    ("people lift a budget", BUDGETED, None, {**_used(jobs=5), "approvals": [ANA]}, "approve"),
+    ("no exception lifts a budget", {**BUDGETED, "exceptions": [LIFTS_P]}, None, _used(jobs=5), "hold"),
+    ("but what stands beside it", _budgeted(VIOLATED, exceptions=[LIFTS_P]), None, _used(jobs=4), "approve"),
+    ("dollars are added up exactly", _budgeted(cost=1.25), None, _used(cost=0.9999), "approve"),
+    ("and so is a hundredth of a cent", _budgeted(cost=1.25), None, _used(cost=1.0001), "hold"),
     ("match means all of its conditions", {"policies": [{**APPROVES, "match": [MET, VIOLATED]}]}, None, {}, "hold"),
 ]
 
@@ -737,6 +835,16 @@ UNTILS: list[tuple[str, Document, Document | None, Read, datetime | None]] = [
         None,
         {},
         FRIDAY_NIGHT,
+    ),
+    ("the next month begins", BUDGETED, None, _used(jobs=5), datetime(2026, 4, 1, tzinfo=UTC)),
+    ("the next week, on Monday", _budgeted(per="week"), None, _used(jobs=5), datetime(2026, 3, 30, tzinfo=UTC)),
+    ("never where the job is too large", _budgeted(objects=99), None, _used(), None),
+    (
+        "the next day by the zone's clock",
+        _budgeted(per="day", timezone="Europe/Berlin"),
+        None,
+        _used(jobs=5),
+        datetime(2026, 3, 27, 23, tzinfo=UTC),
     ),
     ("a policy that comes to govern", {"policies": [{**APPROVES, "match": [IN_NIGHTS]}]}, None, {}, FRIDAY_NIGHT),
 ]

@@ -185,7 +185,7 @@ def _check(stage: Stage, rows: dict[str, int], came_to: Flooded, again: set[JobR
         settled = state is not None and state.phase is Phase.SETTLED and state.announced_at is not None
         if moves != expected or settled is (wanted == "hold") or state is None or state.attempt > 1:
             came_to.wrong.append(f"{job.job_id}: {wanted}, S3 moved it {moves}, the ledger says {state}")
-        came_to.ends[f"{state.phase} {state.direction or ''}".rstrip() if state else "unknown"] += 1
+        came_to.ends[f"{state.phase} {state.requested_action or ''}".rstrip() if state else "unknown"] += 1
     if again:
         came_to.wrong.append(f"{len(again)} jobs were told of twice")
     if came_to.calls_per_second > CALLS_PER_SECOND * 1.1:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from batchgate.jobs.model import DateSurvives
 from s3batch_emulator import Delays, ManifestKind, Switches, Vocabulary
 from tests.verification.soak.people import CALLERS
-from tests.verification.soak.policy_pool import random_policy, random_wishes
+from tests.verification.soak.policy_pool import random_budgets, random_policy, random_wishes
 
 KILLS = ("killed before", "killed after")
 FAILURES = ("fails before", "fails after", "goes astray", "refused")
@@ -74,7 +74,7 @@ class Invoke:
     Attributes:
         what: event, sweep or person.
         picks: Which of the queue's events, or which job.
-        direction: Of a person: approve or cancel.
+        requested_action: Of a person: approve or cancel.
         who: Of a person: which caller.
         as_before: This person decides the job as somebody was shown it before.
         skew: How many seconds its clock is ahead.
@@ -82,7 +82,7 @@ class Invoke:
 
     what: str
     picks: tuple[int, ...] = ()
-    direction: str = ""
+    requested_action: str = ""
     troubles: tuple[Trouble, ...] = ()
     seed: int = 0
     skew: float = 0.0
@@ -173,7 +173,7 @@ def random_history(seed: int) -> History:
     length = rng.randrange(8, 26)
     while len(steps) < length:
         steps += random_plot(rng) if rng.random() < PLOTS else [random_step(rng)]
-    return _as_people_decide(_as_s3_may_answer(History(seed, setting, tuple(steps))))
+    return _within_budgets(_as_people_decide(_as_s3_may_answer(History(seed, setting, tuple(steps)))))
 
 
 def _as_s3_may_answer(history: History) -> History:
@@ -220,6 +220,34 @@ def _with_person(step: Invoke | Do, wishes: str, rng: Random) -> Invoke | Do:
 
 def _wishing(policy: str, wishes: str) -> str:
     return policy + wishes if policy else policy
+
+
+BUDGETED = (4, 2)
+"""Of so many histories the one with this remainder has budgets; the others are what they were without."""
+
+
+def _within_budgets(history: History) -> History:
+    """What may be approved at most, and what happens at the limit; drawn beside all else."""
+    rng = Random(f"budgets of {history.seed}")
+    every, remainder = BUDGETED
+    if history.seed % every != remainder:
+        return history
+    flags = random_budgets(rng)
+    steps = [_with_budgets(step, flags, rng) for step in history.steps]
+    for _ in range(rng.choice([1, 1, 2])):
+        at = rng.randrange(1, len(steps) + 1)
+        steps[at:at] = [
+            _with_budgets(step, flags, rng)
+            for step in rng.choice((_at_the_limit, _at_the_limit, _across_periods, _given_back, _after_people))(rng)
+        ]
+    setting = replace(history.setting, policy=_wishing(history.setting.policy, flags))
+    return replace(history, setting=setting, steps=tuple(steps))
+
+
+def _with_budgets(step: Step, flags: str, rng: Random) -> Step:
+    if isinstance(step, Do) and step.what == "enforce" and step.text and rng.random() < 0.9:
+        return replace(step, text=step.text + (flags if rng.random() < 0.8 else random_budgets(rng)))
+    return step
 
 
 SKEWS = (33, -33, 60, -60, 400, -400, 86_400, -86_400)
@@ -308,8 +336,8 @@ def random_invoke(rng: Random) -> Invoke:
     """An invocation with its troubles."""
     what = rng.choice(["event", "event", "event", "sweep", "sweep", "person"])
     picks = tuple(rng.randrange(40) for _ in range(rng.choice([1, 1, 1, 2, 4])))
-    direction = rng.choice(["approve", "cancel"]) if what == "person" else ""
-    return Invoke(what, picks, direction, random_troubles(rng), rng.getrandbits(32))
+    requested_action = rng.choice(["approve", "cancel"]) if what == "person" else ""
+    return Invoke(what, picks, requested_action, random_troubles(rng), rng.getrandbits(32))
 
 
 def _tick(rng: Random) -> Do:
@@ -376,13 +404,15 @@ PLOTS = 0.18
 """The share of steps that are the beginning of one."""
 
 
-def _invoked(rng: Random, what: str, *troubles: Trouble, direction: str = "") -> Invoke:
-    return Invoke(what, (rng.randrange(40),), direction, troubles, rng.getrandbits(32))
+def _invoked(rng: Random, what: str, *troubles: Trouble, requested_action: str = "") -> Invoke:
+    return Invoke(what, (rng.randrange(40),), requested_action, troubles, rng.getrandbits(32))
 
 
 def _somebody(rng: Random, *troubles: Trouble) -> Invoke:
     what = rng.choice(["event", "sweep", "person"])
-    return _invoked(rng, what, *troubles, direction=rng.choice(["approve", "cancel"]) if what == "person" else "")
+    return _invoked(
+        rng, what, *troubles, requested_action=rng.choice(["approve", "cancel"]) if what == "person" else ""
+    )
 
 
 def _trouble(rng: Random, port: str, *kinds: str) -> Trouble:
@@ -540,11 +570,11 @@ def _many(rng: Random) -> list[Step]:
 # --- People -----------------------------------------------------------------------------------------
 
 
-def _person(rng: Random, direction: str = "approve", *troubles: Trouble, as_before: bool = False) -> Invoke:
+def _person(rng: Random, requested_action: str = "approve", *troubles: Trouble, as_before: bool = False) -> Invoke:
     return Invoke(
         "person",
         (-1,),
-        direction,
+        requested_action,
         troubles,
         rng.getrandbits(32),
         who=rng.randrange(len(CALLERS)),
@@ -598,8 +628,8 @@ def _one_by_one(rng: Random) -> list[Step]:
     for _ in range(rng.choice([1, 2, 2, 3, 4])):
         if rng.random() < 0.5:
             steps.append(_change(rng))
-        direction = "cancel" if rng.random() < 0.12 else "approve"
-        steps.append(_person(rng, direction, *_troubles_of_people(rng), as_before=rng.random() < 0.4))
+        requested_action = "cancel" if rng.random() < 0.12 else "approve"
+        steps.append(_person(rng, requested_action, *_troubles_of_people(rng), as_before=rng.random() < 0.4))
     if rng.random() < 0.5:
         steps += [Do("tick", seconds=rng.choice([60, 400, 1000])), _invoked(rng, "sweep")]
     return steps
@@ -628,6 +658,74 @@ def _while_claimed(rng: Random) -> list[Step]:
         Together(tuple(parts), rng.getrandbits(32)),
         Do("tick", seconds=rng.choice([5, 70, 400])),
         *([Do("enforce", text=rng.choice(["3//g", "4//", "0//"]))] if rng.random() < 0.4 else []),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _two_jobs(rng: Random) -> list[Step]:
+    """Two jobs that policies without any other objection approve."""
+    return [
+        Do("enforce", text="0//g"),
+        Do("create", rng.randrange(1, 7), "true csv S3PutObjectTagging 1 ticket=CHG-1"),
+        Do("create", rng.randrange(1, 7), "true csv S3PutObjectTagging 1 ticket=CHG-1"),
+        Do("tick", seconds=5),
+    ]
+
+
+def _at_the_limit(rng: Random) -> list[Step]:
+    """Two jobs at once, for each of which there is room."""
+    kinds = ("slow before", "slow after", "refused", "fails before", "goes astray", *KILLS)
+    troubles = ((), (), (_trouble(rng, "update_status", *kinds),))
+    parts: list[Invoke | Do] = [
+        Invoke("event", (at,), "", rng.choice(troubles), rng.getrandbits(32)) for at in (-1, -2, -3, -4, -5)
+    ]
+    return [
+        *_two_jobs(rng),
+        Together(tuple(parts), rng.getrandbits(32)),
+        Do("tick", seconds=rng.choice([5, 400, 900])),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _across_periods(rng: Random) -> list[Step]:
+    """A claim of one period whose update comes, or whose end is found, in another."""
+    kinds = ("goes astray", "fails before", "killed before", "killed after", "fails after")
+    trouble = _trouble(rng, rng.choice(["update_status", "update_status", "write settled"]), *kinds)
+    return [
+        *_two_jobs(rng),
+        _invoked(rng, "sweep", trouble),
+        Do("tick", seconds=rng.choice([600, 86_400, 86_400, 86_400 * 8])),
+        *([rng.choice([_console, _tag])(rng)] if rng.random() < 0.3 else []),
+        _invoked(rng, "sweep", *rng.choice([(), (_trouble(rng, "update_status", *kinds, "refused"),)])),
+        Do("tick", seconds=rng.choice([400, 86_400])),
+        _somebody(rng),
+    ]
+
+
+def _given_back(rng: Random) -> list[Step]:
+    """Updates that come to nothing, and people in the console who are faster, or slower."""
+    first = _invoked(rng, "sweep", _trouble(rng, "update_status", "refused", "refused", "goes astray", "fails before"))
+    return [
+        *_two_jobs(rng),
+        Together((first, _console(rng)), rng.getrandbits(32)) if rng.random() < 0.5 else first,
+        *([_console(rng)] if rng.random() < 0.4 else []),
+        Do("tick", seconds=rng.choice([60, 400, 400])),
+        _invoked(rng, "sweep", *rng.choice([(), (_trouble(rng, "update_status", "refused"),)])),
+        Do("tick", seconds=400),
+        _invoked(rng, "sweep"),
+    ]
+
+
+def _after_people(rng: Random) -> list[Step]:
+    """People approve beyond a limit, with an update that is lost; then the job changes, or the limit."""
+    lost = _trouble(rng, "update_status", "goes astray", "fails before", "killed before", "refused")
+    return [
+        *_two_jobs(rng),
+        _invoked(rng, "sweep"),
+        _person(rng, "approve", *rng.choice([(), (lost,)])),
+        *([_change(rng)] if rng.random() < 0.6 else []),
+        Do("tick", seconds=rng.choice([60, 400])),
+        *([Do("enforce", text="0//g")] if rng.random() < 0.5 else []),
         _invoked(rng, "sweep"),
     ]
 

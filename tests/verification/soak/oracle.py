@@ -19,6 +19,7 @@ from tests.verification.oracle.checks import KNOWN_OPERATIONS, operation_name
 from tests.verification.oracle.language_oracle import SECONDS, OracleResult, evaluate
 from tests.verification.oracle.plain import Result
 from tests.verification.soak import records
+from tests.verification.soak.budgets import Budgets
 from tests.verification.soak.records import Evidence
 
 FRESH = timedelta(seconds=5)
@@ -91,7 +92,7 @@ class _Job:
         item: What the ledger says.
         claimer: Whose claim it is, if it is claimed.
         sends: Of the present claim.
-        hands: Directions that the gate asked for and that were not surely refused.
+        hands: Actions that the gate asked for and that were not surely refused.
         effects: What changed S3's status by request: when, which way, and whether by the gate.
         seen_waiting: The ledger had a hold or claim of it that was made while S3 said Suspended, and has.
         not_found: When S3 said first that there is no such job, and has shown it to no review since that wrote.
@@ -101,6 +102,7 @@ class _Job:
         chance_by: Whose review was that chance, if the last one was; such a review never ends a hold for its age.
         hold: The last hold.
         counted: The approvals that the review could count that wrote the last claim.
+        must_reserve: The budgets that were reserved when an approval was sent that was not surely refused.
     """
 
     job: records.Job
@@ -120,6 +122,7 @@ class _Job:
     told: list[records.Announced] = field(default_factory=list)
     appended: list[tuple[int, Any]] = field(default_factory=list)
     settled_rev: int = 0
+    must_reserve: set[str] = field(default_factory=set)
 
     @property
     def asks(self) -> bool:
@@ -151,6 +154,7 @@ class Oracle:
         self.names: dict[str, str] = {}
         self.asked: dict[int, records.Asked] = {}
         self.given_by: set[tuple[str, str, str]] = set()
+        self.budgets = Budgets()
         for record in evidence.log:
             self._read(record)
         self._look_at_the_end()
@@ -181,6 +185,8 @@ class Oracle:
                 self.seen[record.by, record.job_id].size = record.size
             case records.RequesterRead():
                 self.seen[record.by, record.job_id].requester = record.who
+            case records.UseRead():
+                self.budgets.read[record.by, record.job_id] = record.counts
             case records.Shown():
                 self._shown(record)
             case records.Asked():
@@ -208,12 +214,13 @@ class Oracle:
                 pass
 
     def _effect(self, job_id: str, at: datetime, status: str, *, by_gate: bool) -> None:
-        direction = "approve" if status == "Ready" else "cancel"
+        requested_action = "approve" if status == "Ready" else "cancel"
         job = self.jobs[job_id]
-        job.effects.append((at, direction, by_gate))
+        job.effects.append((at, requested_action, by_gate))
+        self._covered(job, at)
         item = job.item
-        if by_gate and item is not None and item.phase == "settled" and item.direction != direction:
-            self._wrong("2: settled is final", job_id, at, f"{direction} took effect, settled as {item.outcome}")
+        if by_gate and item is not None and item.phase == "settled" and item.requested_action != requested_action:
+            self._wrong("2: settled is final", job_id, at, f"{requested_action} took effect, settled as {item.outcome}")
         if len({each for _, each, ours in job.effects if ours}) > 1:
             self._wrong("2: one decision", job_id, at, "both approved and cancelled by the gate")
 
@@ -234,8 +241,8 @@ class Oracle:
             self._wrong("people: told", record.job_id, record.at, f"{record.told}, and the approval is on record")
         if asked.action == "approve" and not record.told.startswith("/") and not is_kept:
             self._wrong("people: told", record.job_id, record.at, f"{record.told}, and the approval is not on record")
-        for told, direction in (("approved", "approve"), ("cancelled", "cancel")):
-            is_so = item is not None and item.phase == "settled" and item.direction == direction
+        for told, requested_action in (("approved", "approve"), ("cancelled", "cancel")):
+            is_so = item is not None and item.phase == "settled" and item.requested_action == requested_action
             if record.told == told and not is_so:
                 self._wrong("people: told", record.job_id, record.at, f"{told}, and the ledger says {item}")
 
@@ -288,11 +295,11 @@ class Oracle:
         if self.seen[w.by, job_id].looked is not None:
             job.not_found = None
         is_appended = w.after.phase == "held" and _only_approved(before, after)
-        for rule, what in (*self._approvals(job, w), *self._wrongly_written(job, w)):
+        for rule, what in (*self._approvals(job, w), *self._wrongly_written(job, w), *self._reserved(job, w)):
             self._wrong(rule, job_id, w.at, what)
         if after.phase == "claimed" and w.is_claim:
             job.claimer, job.sends, job.counted = w.by, [], after.approvals
-            if after.direction == "cancel":
+            if after.requested_action == "cancel":
                 self.cancels.append(w.at)
         if after.phase != "settled":
             if before is not None and before.phase == "settled":
@@ -307,6 +314,45 @@ class Oracle:
         if after.phase == "settled" and not job.settled_rev:
             job.settled_rev = after.rev
         job.item = after
+        self._covered(job, w.at)
+
+    def _reserved(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
+        """Whether what is reserved of budgets is what was applied, or may have been sent."""
+        before, after, job_id = job.item, w.after, w.after.ref.job_id
+        seen, given = self.seen[w.by, job_id], self.given.get(w.by)
+        if after.phase == "claimed" and w.is_claim:
+            if seen.looked is None or given is None or given.document is None:
+                yield from self.budgets.written(w, keeps=bool(before and before.maybe_sent))
+                return
+            alone = self._evaluate(w.by, seen.looked, given.document, _evaluated_at(w), approvals=())
+            limited = alone.verdict == "approve" or not _lifted(w)
+            yield from self.budgets.claimed(w, seen.looked, given.document, seen.tags, limited=limited)
+            return
+        yield from self.budgets.written(w, keeps=self._keeps_reservations(job, w))
+
+    def _keeps_reservations(self, job: _Job, w: records.Written) -> bool:
+        """Whether an approval was applied, or may be or have been."""
+        before, after = job.item, w.after
+        if after.phase == "claimed" or before is None:
+            return before is not None
+        if after.phase == "held":
+            return bool(after.maybe_sent and after.requested_action == "approve")
+        if before.phase == "settled" or after.outcome == "applied":
+            return True
+        refused = w.by == job.claimer and job.sends != [] and all(send.answer == "refused" for send in job.sends)
+        sent = before.requested_action == "approve" and (
+            before.maybe_sent or (before.phase == "claimed" and not refused)
+        )
+        looked = self.seen[w.by, after.ref.job_id].looked
+        return sent and not (looked is not None and looked.job["Status"] in READY_AND_BEYOND)
+
+    def _covered(self, job: _Job, at: datetime) -> None:
+        """Whether an approval of the gate's that took effect is still counted in full."""
+        if any(way == "approve" and ours for _, way, ours in job.effects):
+            job_id = job.job.ref.job_id
+            recorded = {each.account.budget for each in job.item.reservations} if job.item is not None else set()
+            if job.must_reserve - recorded:
+                self._wrong("budget: covered", job_id, at, f"approved, and of {job.must_reserve} only {recorded} left")
 
     def _count_known_time(self, job: _Job, before: Any, w: records.Written) -> None:
         """Only between two holds for known reasons, and after anything else not before the gate had its chance."""
@@ -388,8 +434,11 @@ class Oracle:
             yield "lease", f"written by {w.by} under the live lease of {job.claimer}"
         if after.phase == "settled":
             return
-        if not own and not (after.maybe_sent and after.direction == before.direction):
-            yield "memory", f"took over a claim as maybe_sent {after.maybe_sent}, direction {after.direction}"
+        if not own and not (after.maybe_sent and after.requested_action == before.requested_action):
+            yield (
+                "memory",
+                f"took over a claim as maybe_sent {after.maybe_sent}, requested_action {after.requested_action}",
+            )
         if own and any(send.answer != "refused" for send in job.sends):
             yield "unclear", f"{after.phase} by its owner after an update that may have arrived"
 
@@ -399,23 +448,26 @@ class Oracle:
             yield "claim", f"not a claim: by transaction {w.is_claim}, lease until {after.lease_until}"
         if self.paused:
             yield "pause", "claimed while the gate was paused"
-        if before is not None and before.maybe_sent and before.direction != after.direction:
-            yield "2: one hand", f"claims to {after.direction} after a {before.direction} that may have been sent"
+        if before is not None and before.maybe_sent and before.requested_action != after.requested_action:
+            yield (
+                "2: one hand",
+                f"claims to {after.requested_action} after a {before.requested_action} that may have been sent",
+            )
         if after.attempt != (before.attempt if before else 0) + 1:
             yield "claim", f"attempt {after.attempt}"
         if w.review is None or w.review.evidence is None or w.review.claim_id != after.claim_id:
             yield "1: recorded", "a claim without its review"
         if _by_person(after):
-            if after.direction == "approve":
+            if after.requested_action == "approve":
                 yield "people: who", f"{after.decided_by} alone claims to approve"
             return
-        if after.direction == "cancel":
+        if after.requested_action == "cancel":
             recent = [each for each in self.cancels if each > w.at - CIRCUIT_BREAKER_WITHIN]
             if w.breaker is None or len(recent) >= w.breaker:
                 yield "circuit breaker", f"the {len(recent) + 1}th cancellation in ten minutes, {w.breaker} are allowed"
         given, looked = self.given.get(w.by), self.seen[w.by, job.job.ref.job_id].looked
         by_people = (
-            after.direction == "approve"
+            after.requested_action == "approve"
             and looked is not None
             and given is not None
             and given.document is not None
@@ -452,9 +504,11 @@ class Oracle:
         objections: Any = [each for each in evidence["objections"] if each["enforced"]]
         yield from self._recorded_people(w, evidence)
         is_lifted = bool(evidence["lifted"])
-        if w.after.direction == "approve" and ((objections and not is_lifted) or evidence["verdict"] != "approve"):
+        if w.after.requested_action == "approve" and (
+            (objections and not is_lifted) or evidence["verdict"] != "approve"
+        ):
             yield "1: recorded", f"approves with {evidence['verdict']} and {objections} on record"
-        if w.after.direction == "cancel" and not objections and "unmatched" not in evidence["rules"]:
+        if w.after.requested_action == "cancel" and not objections and "unmatched" not in evidence["rules"]:
             yield "1: recorded", "cancels with no objection on record"
 
     def _recorded_people(self, w: records.Written, evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -467,7 +521,7 @@ class Oracle:
         people = w.after.people
         if not set(people) <= set(fresh) or w.after.decided_by != ", ".join((w.after.policy_version, *people)):
             yield "people: who", f"decided by {w.after.decided_by}, for {people}, with approvals of {fresh}"
-        if w.after.direction == "approve" and evidence["lifted"] and not people:
+        if w.after.requested_action == "approve" and evidence["lifted"] and not people:
             yield "people: who", f"{evidence['lifted']} lifted by nobody"
 
     def _settled(self, job: _Job, w: records.Written) -> Iterator[tuple[str, str]]:
@@ -484,8 +538,10 @@ class Oracle:
         effects = [effect for effect in job.effects if effect[0] <= until]
         if after.outcome == "applied":
             by_gate = [True] if not after.unattributed else [True, False]
-            if not any(direction == after.direction and ours in by_gate for _, direction, ours in effects):
-                yield rule, f"settled as applied {after.direction}, which never took effect; S3 says {status}"
+            if not any(
+                requested_action == after.requested_action and ours in by_gate for _, requested_action, ours in effects
+            ):
+                yield rule, f"settled as applied {after.requested_action}, which never took effect; S3 says {status}"
             return
         if status in WAITS and not (status != "Suspended" and not job.job.asks):
             yield rule, f"settled as {after.outcome} while S3 says {status}"
@@ -526,7 +582,7 @@ class Oracle:
             yield rule, "taken for gone without a look at the listing, or against it"
 
     def _is_told(self, job: _Job) -> bool:
-        wanted = TOLD_AS.get((str(job.item.outcome), job.item.direction), set())
+        wanted = TOLD_AS.get((str(job.item.outcome), job.item.requested_action), set())
         decision = f"{job.job.ref.job_id}.{job.settled_rev}"
         return any(each.review.action in wanted and each.review.id == decision for each in job.told)
 
@@ -536,40 +592,44 @@ class Oracle:
         job = self.jobs[s.job_id]
         for rule, what in self._wrongly_sent(job, s):
             self._wrong(rule, s.job_id, s.at, what)
-        direction = "approve" if s.status == "Ready" else "cancel"
+        requested_action = "approve" if s.status == "Ready" else "cancel"
         if s.answer != "refused":
-            job.hands.add(direction)
+            job.hands.add(requested_action)
+            if requested_action == "approve" and job.item is not None:
+                job.must_reserve |= {each.account.budget for each in job.item.reservations}
         job.sends.append(s)
         if s.moved:
             self._effect(s.job_id, s.at, s.status, by_gate=True)
 
     def _wrongly_sent(self, job: _Job, s: records.Sent) -> Iterator[tuple[str, str]]:
         item = job.item
-        direction = "approve" if s.status == "Ready" else "cancel"
+        requested_action = "approve" if s.status == "Ready" else "cancel"
         yield from self._bad_text(s.reason, "a reason")
         if item is None or item.phase != "claimed" or job.claimer != s.by:
             yield "5: claim before", f"sent {s.status} without a claim"
             return
         if item.reason != s.reason or f"claim {item.claim_id}]" not in s.reason:
             yield "5: claim before", f"sent with another reason than the claim's: {s.reason!r}"
-        if item.direction != direction:
-            yield "5: claim before", f"sent {s.status} with a claim to {item.direction}"
+        if item.requested_action != requested_action:
+            yield "5: claim before", f"sent {s.status} with a claim to {item.requested_action}"
         if s.at + UPDATE_TAKES >= item.lease_until:
             yield "lease", f"sent at {s.at} with a lease until {item.lease_until}"
         if any(send.answer != "refused" for send in job.sends):
             yield "unclear", "sent again under the same claim"
-        if job.hands - {direction}:
+        if job.hands - {requested_action}:
             yield "2: one hand", f"sent {s.status} after {job.hands} that may have arrived"
         looked = self.seen[s.by, s.job_id].looked
         if looked is None or s.at - looked.at > FRESH:
             yield "1: fresh", f"sent {s.status} on facts of {looked.at if looked else None}"
             return
-        if direction == "approve" and looked.job["Status"] != "Suspended":
+        if requested_action == "approve" and looked.job["Status"] != "Suspended":
             yield "1: Suspended", f"confirmed a job that was {looked.job['Status']}"
         if not _by_person(item):
-            yield from self._unjust(job, s, looked, direction)
+            yield from self._unjust(job, s, looked, requested_action)
 
-    def _unjust(self, job: _Job, s: records.Sent, looked: records.Looked, direction: str) -> Iterator[tuple[str, str]]:
+    def _unjust(
+        self, job: _Job, s: records.Sent, looked: records.Looked, requested_action: str
+    ) -> Iterator[tuple[str, str]]:
         """Whether the verdict is what was sent, now and when it can have arrived at the latest."""
         given = self.given.get(s.by)
         if given is None or given.document is None:
@@ -578,9 +638,9 @@ class Oracle:
         for at in (s.at, s.at + UPDATE_TAKES):
             evaluated = self._evaluate(s.by, looked, given.document, at, approvals=job.counted)
             asks = self._asks(job, looked.job)
-            if direction == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.asks):
+            if requested_action == "cancel" and looked.job["Status"] != "Suspended" and (asks != "no" or job.asks):
                 yield "4: ungated", f"cancelled a job that is {looked.job['Status']}, whether it asks is {asks}"
-            if direction == "approve":
+            if requested_action == "approve":
                 if evaluated.verdict != "approve":
                     yield (
                         "1: met",
@@ -624,6 +684,7 @@ class Oracle:
             approvals=self._fresh(by, looked.job_id, _approvals_in(item) if approvals is None else approvals),
             requester=requester or "unmeasurable",
             manifest_bytes="unmeasurable" if size is None else size,
+            budgets_used=self.budgets.used(by, looked, document, seen.tags),
             with_until=with_until,
         )
 
@@ -663,6 +724,8 @@ class Oracle:
     # --- The end ------------------------------------------------------------------------------------
 
     def _look_at_the_end(self) -> None:
+        for what in self.budgets.at_rest(self.evidence.counts):
+            self._wrong("budget: at rest", "", self.evidence.end, what)
         for job_id, job in self.jobs.items():
             item = self.evidence.items.get(job.job.ref)
             if item != job.item:
@@ -709,21 +772,21 @@ class Oracle:
         ))  # fmt: skip
         if now.verdict != later.verdict:
             return
-        direction: str | None = {"approve": "approve", "cancel": "cancel"}.get(now.verdict)
+        requested_action: str | None = {"approve": "approve", "cancel": "cancel"}.get(now.verdict)
         is_expired = self._is_expired(job, self.swept.by, given.document, now, looked, looked.at)
         if job.chance_by != self.swept.by and is_expired:
-            direction = "cancel"
-        if direction is None or self.paused:
+            requested_action = "cancel"
+        if requested_action is None or self.paused:
             return
-        by_people = direction == "approve" and self._are_enough(self.swept.by, looked, given.document, looked.at)
+        by_people = requested_action == "approve" and self._are_enough(self.swept.by, looked, given.document, looked.at)
         if job.job.created < self.evidence.opened and not self.evidence.adopts and not by_people:
             return
         item = job.item
-        if item.maybe_sent and item.direction not in (None, direction):
+        if item.maybe_sent and item.requested_action not in (None, requested_action):
             return
-        if direction == "cancel" and item.block == "circuit breaker":
+        if requested_action == "cancel" and item.block == "circuit breaker":
             return
-        yield "3: at rest", f"held though the verdict is {now.verdict} ({direction}): {item.reason}"
+        yield "3: at rest", f"held though the verdict is {now.verdict} ({requested_action}): {item.reason}"
 
     # --- Texts --------------------------------------------------------------------------------------
 
@@ -757,6 +820,17 @@ def _all_known(evaluated: OracleResult, looked: records.Looked) -> bool:
     )
 
 
+def _lifted(w: records.Written) -> bool:
+    """Whether people lifted what the policies objected to; it is wrong elsewhere if they did not."""
+    return bool(w.review is not None and w.review.evidence is not None and w.review.evidence.get("lifted"))
+
+
+def _evaluated_at(w: records.Written) -> datetime:
+    evidence = w.review.evidence if w.review is not None else None
+    facts: Any = evidence["facts"] if evidence is not None and "facts" in evidence else None
+    return datetime.fromisoformat(facts["now"]) if facts is not None else w.at
+
+
 def _passed(until: datetime | None, at: datetime) -> bool:
     return until is not None and until <= at
 
@@ -786,7 +860,15 @@ def _shown_again(before: Any, after: Any) -> bool:
 
 
 def _end(item: Any) -> tuple[Any, ...]:
-    return item.outcome, item.direction, item.verdict, item.reason, item.decided_by, item.claim_id, item.decided_at
+    return (
+        item.outcome,
+        item.requested_action,
+        item.verdict,
+        item.reason,
+        item.decided_by,
+        item.claim_id,
+        item.decided_at,
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchgate.aws import answers, s3control
+from batchgate.aws import answers, ledger, s3control
 from batchgate.aws.s3control import S3Control
 from batchgate.errors import GateError, LedgerError
 from batchgate.gate import (
@@ -22,17 +22,21 @@ from batchgate.gate import (
     sweep,
     transitions,
 )
+from batchgate.gate.budget_use import CountChange, count_changes, uses
 from batchgate.gate.held_time import HeldTime
 from batchgate.gate.protocol import Settle, Step
 from batchgate.gate.state import Block, Outcome, Phase, RequestedAction, State
 from batchgate.handlers import api
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, JobStatus
 from batchgate.policy import evaluate
+from batchgate.policy.amounts import BudgetUse, Limits, Reservation
+from batchgate.policy.budgets import reservations_of
 from batchgate.policy.checks import ManualApproval
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate.policy.evidence import evidence_of
 from batchgate.policy.facts import JobFacts, Result
+from batchgate_cli.local import memory_ledger
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from tests.verification.soak.people import FORGED_HEADER
 
@@ -100,10 +104,10 @@ def finish_an_expired_approve_without_evaluating(patch: pytest.MonkeyPatch) -> N
     decide: Any = review._decide
 
     def finish(state: Any, snapshot: Any, policies: Any, ports: Any) -> Any:
-        if state is None or state.phase is not Phase.CLAIMED or state.direction is not RequestedAction.APPROVE:
+        if state is None or state.phase is not Phase.CLAIMED or state.requested_action is not RequestedAction.APPROVE:
             return decide(state, snapshot, policies, ports)
-        ports.jobs.update_status(state.ref, state.direction.requested_status, state.reason)
-        end = Settle(Outcome.APPLIED, state.direction)
+        ports.jobs.update_status(state.ref, state.requested_action.requested_status, state.reason)
+        end = Settle(Outcome.APPLIED, state.requested_action)
         return execution.finish(end, state, snapshot.job, ports)
 
     patch.setattr(review, "_decide", finish)
@@ -220,10 +224,10 @@ def retry_an_unclear_update(patch: pytest.MonkeyPatch) -> None:
 
     def retry(claim: Any, told: Any, gate: Any) -> Any:
         try:
-            gate.jobs.update_status(claim.ref, claim.direction.requested_status, claim.reason)
+            gate.jobs.update_status(claim.ref, claim.requested_action.requested_status, claim.reason)
         except GateError:
             return unclear(claim, told, gate)
-        return execution._settle(claim, Settle(Outcome.APPLIED, claim.direction), told, gate, claim.reason)
+        return execution._settle(claim, Settle(Outcome.APPLIED, claim.requested_action), told, gate, claim.reason)
 
     patch.setattr(execution, "_after_unclear", retry)
 
@@ -246,7 +250,7 @@ def take_a_server_error_for_a_refusal(patch: pytest.MonkeyPatch) -> None:
 @plant
 def settle_an_unclear_update_as_applied(patch: pytest.MonkeyPatch) -> None:
     """It will have arrived."""
-    patch.setattr(execution, "conclude_unclear", lambda state, *_: Settle(Outcome.APPLIED, state.direction))
+    patch.setattr(execution, "conclude_unclear", lambda state, *_: Settle(Outcome.APPLIED, state.requested_action))
 
 
 @plant
@@ -267,12 +271,12 @@ def do_not_look_for_the_claim_id(patch: pytest.MonkeyPatch) -> None:
 @plant
 def approve_on_unknown(patch: pytest.MonkeyPatch) -> None:
     """What can't be read forbids nothing."""
-    direction: Any = review.requested_action
+    requested_action: Any = review.requested_action
 
     def trusting(decision: Decision) -> RequestedAction | None:
         if decision.verdict is Verdict.HOLD and Result.VIOLATED not in decision.results:
             return RequestedAction.APPROVE
-        found: RequestedAction | None = direction(decision)
+        found: RequestedAction | None = requested_action(decision)
         return found
 
     patch.setattr(review, "requested_action", trusting)
@@ -663,9 +667,9 @@ def lift_a_cancellation_in_its_grace(patch: pytest.MonkeyPatch) -> None:
 @plant
 def never_lift_what_shadow_holds(patch: pytest.MonkeyPatch) -> None:
     """In shadow nobody decides."""
-    direction: Any = review.requested_action
+    requested_action: Any = review.requested_action
     patch.setattr(
-        review, "requested_action", lambda decision: None if decision.policies.shadow else direction(decision)
+        review, "requested_action", lambda decision: None if decision.policies.shadow else requested_action(decision)
     )
 
 
@@ -750,3 +754,122 @@ def a_reason_without_end(patch: pytest.MonkeyPatch) -> None:
         "personal_reason",
         lambda did, who, why, version, claim_id: f"batchgate: {did} by {who}: {why} [claim {claim_id}]",
     )
+
+
+# --- Budgets ----------------------------------------------------------------------------------------
+
+
+def _counting(patch: pytest.MonkeyPatch, changed: Callable[[State | None, State], tuple[CountChange, ...]]) -> None:
+    for module in (memory_ledger, ledger):
+        patch.setattr(module, "count_changes", changed)
+
+
+@plant
+def give_nothing_back(patch: pytest.MonkeyPatch) -> None:
+    """What was counted stays counted."""
+
+    def changed(before: State | None, after: State) -> tuple[CountChange, ...]:
+        return tuple(each for each in count_changes(before, after) if each.amounts.jobs >= 0)
+
+    _counting(patch, changed)
+
+
+@plant
+def reserve_with_each_claim(patch: pytest.MonkeyPatch) -> None:
+    """A claim is a claim."""
+    _counting(
+        patch,
+        lambda before, after: count_changes(before if after.phase is not Phase.CLAIMED else None, after),
+    )
+
+
+@plant
+def give_back_what_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
+    """A withdrawn claim takes nothing."""
+    withdraw: Any = transitions.withdraw
+
+    def freely(*args: Any, **named: Any) -> Any:
+        made = withdraw(*args, **named)
+        return replace(made, state=replace(made.state, reservations=()))
+
+    patch.setattr(transitions, "withdraw", freely)
+
+
+@plant
+def give_back_by_a_hold(patch: pytest.MonkeyPatch) -> None:
+    """A job that is held takes nothing."""
+    hold: Any = transitions.hold
+
+    def anew(*args: Any, **named: Any) -> Any:
+        made = hold(*args, **named)
+        return replace(made, state=replace(made.state, reservations=()))
+
+    patch.setattr(transitions, "hold", anew)
+
+
+@plant
+def give_back_what_may_have_been_approved(patch: pytest.MonkeyPatch) -> None:
+    """Nothing of ours shows, so nothing was."""
+    for module in (protocol, review):
+        patch.setattr(module, "maybe_approved", lambda *_, **__: False)
+
+
+@plant
+def count_in_the_period_of_the_settlement(patch: pytest.MonkeyPatch) -> None:
+    """It is approved when it is settled."""
+    settle: Any = transitions.settle
+
+    def late(state: Any, end: Any, told: Any, *, now: Any, reason_on_job: Any) -> Any:
+        made = settle(state, end, told, now=now, reason_on_job=reason_on_job)
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        moved = [
+            replace(each, account=replace(each.account, period_start=max(each.account.period_start, today)))
+            for each in made.state.reservations
+        ]
+        return replace(made, state=replace(made.state, reservations=tuple(moved)))
+
+    patch.setattr(transitions, "settle", late)
+
+
+@plant
+def check_no_limit_in_the_claim(patch: pytest.MonkeyPatch) -> None:
+    """There was room when it was evaluated."""
+    _counting(
+        patch, lambda before, after: tuple(replace(each, limits=Limits()) for each in count_changes(before, after))
+    )
+
+
+@plant
+def limit_people(patch: pytest.MonkeyPatch) -> None:
+    """A limit is a limit."""
+    reservations: Any = reservations_of
+
+    def strict(decision: Decision) -> tuple[Reservation, ...]:
+        limits = {each.name: each.limits for each in decision.budgets}
+        return tuple(replace(each, limits=limits[each.account.budget]) for each in reservations(decision))
+
+    patch.setattr(transitions, "reservations_of", strict)
+
+
+@plant
+def count_nothing_of_people(patch: pytest.MonkeyPatch) -> None:
+    """Budgets are the policies'."""
+    reservations: Any = reservations_of
+    patch.setattr(transitions, "reservations_of", lambda decision: () if decision.approvers else reservations(decision))
+
+
+@plant
+def take_what_people_approved_for_what_fits(patch: pytest.MonkeyPatch) -> None:
+    """It is reserved already."""
+    patch.setattr(transitions, "_limited", lambda before, now: before)
+    told: Any = uses
+
+    def own(*args: Any) -> Any:
+        *_, state = args
+        mine = {each.account.budget for each in state.reservations} if state else set()
+        return {
+            name: replace(use, own=True) if name in mine and isinstance(use, BudgetUse) else use
+            for name, use in told(*args).items()
+        }
+
+    patch.setattr(observation, "uses", own)

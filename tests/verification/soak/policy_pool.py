@@ -46,6 +46,20 @@ REQUIREMENTS: tuple[tuple[dict[str, Any], ...], ...] = (
 )
 
 
+BUDGETS: Mapping[str, dict[str, Any]] = {
+    "J": {"name": "jobs", "per": "day", "timezone": "Europe/Berlin", "jobs": 1},
+    "K": {"name": "jobs", "per": "day", "timezone": "Europe/Berlin", "jobs": 3},
+    "O": {"name": "objects", "per": "week", "timezone": "UTC", "objects": 6},
+    "P": {"name": "operations", "per": "day", "timezone": "UTC", "each": "operation", "objects": 4, "jobs": 2},
+    "Q": {"name": "tickets", "per": "month", "timezone": "UTC", "each": {"tag": "ticket"}, "jobs": 1},
+}
+
+
+def random_budgets(rng: Random) -> str:
+    """More flags: the budgets of which every job takes."""
+    return rng.choice(["J", "K", "O", "P", "JO", "KO", "JP", "KP", "OP", "JQ", "KOP"])
+
+
 def random_policy(rng: Random) -> str | None:
     """A policy's name, or None for one that can't be read."""
     if rng.random() < 0.06:
@@ -110,7 +124,16 @@ def document(name: str) -> Document:
         people = {"name": "people", "require": [{"manual_approval": {"by": ["*/ana", "*:assumed-role/prod-owner/*"]}}]}
         made["guardrails"] = [*made.get("guardrails", []), people]
     wanted = {word: value for flag, (word, value) in APPROVALS.items() if flag in flags}
-    return {**made, "approvals": wanted} if wanted else made
+    return _limited({**made, "approvals": wanted} if wanted else made, flags)
+
+
+def _limited(made: Document, flags: str) -> Document:
+    """The same with the budgets that the flags name."""
+    budgets = [budget for flag, budget in BUDGETS.items() if flag in flags]
+    if not budgets:
+        return made
+    limits = {"name": "budgets", "require": [{"budget": budget["name"]} for budget in budgets]}
+    return {**made, "budgets": budgets, "guardrails": [*made.get("guardrails", []), limits]}
 
 
 @lru_cache(maxsize=512)

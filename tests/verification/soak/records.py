@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from batchgate.gate.ports import Review
 from batchgate.gate.state import State
 from batchgate.jobs.model import JobRef
+from batchgate.policy.amounts import Amounts, BudgetAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,16 @@ class RequesterRead:
 
 
 @dataclass(frozen=True, slots=True)
+class UseRead:
+    """What the ledger counts of budgets' accounts, as a review was told that evaluates a job."""
+
+    at: datetime
+    by: int
+    job_id: str
+    counts: Mapping[BudgetAccount, Amounts]
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A person was shown a job: it has this digest."""
 
@@ -132,6 +143,7 @@ class Written:
     Attributes:
         breaker: Of a claim: how many cancellations by policy there may be; None where it was not asked.
         is_claim: By the transaction that checks pause and breaker.
+        counts: What the ledger counts then of the accounts that the item reserves of, or did before.
     """
 
     at: datetime
@@ -141,6 +153,7 @@ class Written:
     review: Review | None
     is_claim: bool
     breaker: int | None
+    counts: Mapping[BudgetAccount, Amounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +242,7 @@ Record: TypeAlias = (
     | TagsRead
     | SizeRead
     | RequesterRead
+    | UseRead
     | Shown
     | Asked
     | Answered
@@ -271,6 +285,7 @@ class Evidence:
         log: Everything that happened.
         jobs: As S3 has them in the end.
         items: As the ledger has them in the end.
+        counts: What it counts of budgets' accounts, likewise.
         opened: Since when the ledger is kept.
         adopts: Jobs that are older are decided.
         reason_survives: S3 keeps the reason through later statuses.
@@ -280,6 +295,7 @@ class Evidence:
     log: list[Record]
     jobs: list[Job]
     items: Mapping[JobRef, State]
+    counts: Mapping[BudgetAccount, Amounts]
     opened: datetime
     adopts: bool
     survives: bool

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from batchgate.aws import s3control, wiring
 from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.errors import (
     AnnounceError,
+    BudgetExceededError,
     DeploymentError,
     GateError,
     JobsApiThrottledError,
@@ -38,9 +39,11 @@ from batchgate.gate.state import State
 from batchgate.gate.sweep import Memory, Plan
 from batchgate.handlers import api, job_event
 from batchgate.handlers import sweep as sweep_handler
+from batchgate.jobs.manifest_contents import ManifestContents
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
+from batchgate.policy.amounts import Amounts, BudgetAccount
 from batchgate.policy.compiled import PolicySet
-from batchgate.policy.facts import Gap, Result
+from batchgate.policy.facts import NOT_READ, Gap, Result
 from batchgate_cli.local.memory_ledger import MemoryLedger
 from s3batch_emulator import (
     Effect,
@@ -426,6 +429,25 @@ class LedgerPort:
 
     invocation: Invocation
     ledger: Any
+    job_id: str = ""
+
+    def read(self, ref: JobRef) -> State | None:
+        """As the ledger."""
+        self.job_id = ref.job_id
+        state: State | None = self.invocation.perform("read", lambda: self.ledger.read(ref), _ledger_fails)
+        return state
+
+    def used(self, accounts: Sequence[BudgetAccount]) -> Mapping[BudgetAccount, Amounts]:
+        """As the ledger."""
+
+        def effect() -> Mapping[BudgetAccount, Amounts]:
+            counts: Mapping[BudgetAccount, Amounts] = self.ledger.used(accounts)
+            world = self.invocation.world
+            world.log.append(records.UseRead(world.clock.now(), self.invocation.number, self.job_id, counts))
+            world.counts["budgets: read"] += 1
+            return counts
+
+        return self.invocation.perform("used", effect, _ledger_fails)
 
     def write(self, state: State, *, replacing: State | None, review: Review | None = None) -> State:
         """As the ledger."""
@@ -441,7 +463,11 @@ class LedgerPort:
         """As the ledger."""
 
         def effect() -> State:
-            written: State = self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
+            try:
+                written: State = self.ledger.claim(state, replacing=replacing, review=review, breaker=breaker)
+            except BudgetExceededError:
+                self.invocation.world.counts["budgets: used up by a faster job"] += 1
+                raise
             self._note(replacing, written, review, is_claim=True, breaker=breaker.cancellations if breaker else None)
             return written
 
@@ -469,8 +495,15 @@ class LedgerPort:
         self, before: State | None, after: State, review: Review | None, *, is_claim: bool, breaker: int | None
     ) -> None:
         world = self.invocation.world
+        reservations = (*(before.reservations if before else ()), *after.reservations)
+        counts = self.ledger.used(tuple({each.account for each in reservations})) if reservations else {}
+        world.accounts |= counts.keys()
+        if is_claim:
+            world.counts["budgets: reserved"] += bool(after.reservations)
+        elif before is not None and before.reservations and not after.reservations:
+            world.counts["budgets: given back"] += 1
         world.log.append(
-            records.Written(world.clock.now(), self.invocation.number, before, after, review, is_claim, breaker)
+            records.Written(world.clock.now(), self.invocation.number, before, after, review, is_claim, breaker, counts)
         )
         world.counts[f"written: {after.phase}{f' {after.outcome}' if after.outcome else ''}"] += 1
         if after.phase == "settled":
@@ -509,6 +542,10 @@ class ManifestsPort:
             return Gap(Result.UNMEASURABLE, "the gate may not read the manifest")
 
         return self.invocation.perform("size", effect, fail)
+
+    def contents(self, job: Job) -> ManifestContents | Gap:
+        """Not read: the soak's policies ask for nothing of it."""
+        return NOT_READ
 
 
 @dataclass(slots=True)
@@ -705,6 +742,7 @@ class World:
         self.hidden: dict[str, str] = {}
         self.ended: set[JobRef] = set()
         self.sizes: dict[str, int] = {}
+        self.accounts: set[BudgetAccount] = set()
         self.printed = Printed()
         self.troubles: dict[str, list[list[Any]]] = {}
         self.adapter = S3Control(
@@ -998,14 +1036,16 @@ class World:
                 digest = str(answer["digest"])
                 self.log.append(records.Shown(self.clock.now(), invocation.number, job_id, digest))
                 shown.append(digest)
-        path = f"/jobs/{job_id}/{'approvals' if step.direction == 'approve' else 'cancellation'}"
+        path = f"/jobs/{job_id}/{'approvals' if step.requested_action == 'approve' else 'cancellation'}"
         body = {"reason": SAID[step.seed % len(SAID)], "digest": digest}
         with self._invocation(step, API_LIFETIME) as invocation:
-            self.log.append(records.Asked(self.clock.now(), invocation.number, job_id, who, step.direction, digest))
+            self.log.append(
+                records.Asked(self.clock.now(), invocation.number, job_id, who, step.requested_action, digest)
+            )
             answer = self._call_api(invocation, request("POST", path, who, pretends, body))
             if answer is not None:
                 told = str(answer.get("type") or answer["action"])
-                self.counts[f"people: {step.direction}, {told}"] += 1
+                self.counts[f"people: {step.requested_action}, {told}"] += 1
                 self.log.append(records.Answered(self.clock.now(), invocation.number, job_id, told))
 
     def _call_api(self, invocation: Invocation, event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -1104,6 +1144,7 @@ class World:
             log=self.log,
             jobs=jobs,
             items=items,
+            counts=self.ledger.used(tuple(self.accounts)),
             opened=opened,
             adopts=self.setting.adopts,
             survives=self.setting.survives == "true",

@@ -12,7 +12,7 @@ from batchgate.policy import model
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.moments import parse_duration
 
-Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 Written: TypeAlias = dict[str, Plain]
 
 DEFAULTS: Final[Mapping[str, Plain]] = {
@@ -40,10 +40,10 @@ class Detail(Struct, frozen=True):
 
 
 class TextChange(Struct, frozen=True):
-    """What changed in one setting, statement, exception or calendar.
+    """What changed in one setting, statement, exception, budget or calendar.
 
     Attributes:
-        kind: `setting`, `policy`, `guardrail`, `exception` or `calendar`.
+        kind: `setting`, `policy`, `guardrail`, `exception`, `budget` or `calendar`.
         what: `added`, `removed` or `changed`.
     """
 
@@ -54,13 +54,15 @@ class TextChange(Struct, frozen=True):
 
 
 def changes_between(old: model.PolicyDocument, new: model.PolicyDocument) -> list[TextChange]:
-    """All changes: settings, then statements, exceptions and calendars, each in the order of names."""
+    """All changes: settings, then statements, exceptions, budgets and calendars, each in the order of names."""
     before, after = _plain(old), _plain(new)
     return [
         *_settings(before, after),
+        *_prices(_mapping(before.get("prices")), _mapping(after.get("prices"))),
         *_named("policy", _by_name(before, "policies"), _by_name(after, "policies"), _of_statement),
         *_named("guardrail", _by_name(before, "guardrails"), _by_name(after, "guardrails"), _of_statement),
         *_named("exception", _by_name(before, "exceptions"), _by_name(after, "exceptions"), _of_exception),
+        *_named("budget", _by_name(before, "budgets"), _by_name(after, "budgets"), _of_budget),
         *_named("calendar", _mapping(before.get("calendars")), _mapping(after.get("calendars")), _of_calendar),
     ]
 
@@ -107,6 +109,24 @@ def _settings(old: Written, new: Written) -> Iterator[TextChange]:
             yield TextChange("setting", name, "changed", (Detail(name, before, after),))
 
 
+def _prices(old: Written, new: Written) -> Iterator[TextChange]:
+    """What costs are estimated by."""
+    before, after = _flat(old), _flat(new)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            detail = Detail(name, before.get(name), after.get(name))
+            yield TextChange("setting", f"prices.{name}", "changed", (detail,))
+
+
+def _flat(prices: Written) -> Written:
+    """Each price by its path."""
+    found: Written = {}
+    for name, price in prices.items():
+        inner = price.items() if isinstance(price, dict) else ()
+        found.update({f"{name}.{of}": each for of, each in inner} if inner else {name: price})
+    return found
+
+
 _Details: TypeAlias = Callable[[Written, Written], Iterator[Detail]]
 
 
@@ -131,6 +151,14 @@ def _of_exception(old: Written, new: Written) -> Iterator[Detail]:
     yield from _of_sets("lifts", _list(old.get("lifts")), _list(new.get("lifts")))
     yield from _of_sets("match", _flattened(old.get("match")), _flattened(new.get("match")))
     for part, default in (("expires", None), ("timezone", "UTC"), ("because", None)):
+        before, after = old.get(part, default if old else None), new.get(part, default if new else None)
+        if before != after and not (part == "timezone" and default in (before, after) and None in (before, after)):
+            yield Detail(part, before, after)
+
+
+def _of_budget(old: Written, new: Written) -> Iterator[Detail]:
+    for part in ("each", "per", "timezone", *model.LIMITS):
+        default = "UTC" if part == "timezone" else None
         before, after = old.get(part, default if old else None), new.get(part, default if new else None)
         if before != after and not (part == "timezone" and default in (before, after) and None in (before, after)):
             yield Detail(part, before, after)

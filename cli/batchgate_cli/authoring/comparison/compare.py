@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchgate.policy.checks import ManualApproval, Matches
+from batchgate.policy.checks import ManualApproval, Matches, WithinBudget
 from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision
 from batchgate_cli.authoring.comparison.clauses import MET, Numbers, approval_checks, clauses_of
@@ -77,7 +77,7 @@ class Comparison(Struct, frozen=True):
         gaps: Why a search that found nothing proves nothing, where one is not decided.
         as_if_enforced: Both sets are in shadow mode, so their verdicts are compared as if they were not.
         first, last: The instants that were considered; None where no check is of the clock.
-        mistaken: Jobs that a search found and the evaluation decided otherwise.
+        mistaken: Jobs that a search found and the evaluation decided differently.
     """
 
     changes: tuple[Change, ...]
@@ -146,7 +146,7 @@ class _Comparer:
                     change = self._change(_example(space, options))
                     if change and (change.before, change.after) == (before, after):
                         return self._simplified(change)
-                    self.mistaken += 1
+                    self.mistaken += not _counts_budgets(self.numbers)
                     surely_none = False
                 if surely_none and universe.gaps:
                     again = self._budget()
@@ -233,6 +233,11 @@ class _Comparer:
             if change and (change.before, change.after) not in found:
                 found[change.before, change.after] = self._simplified(change)
         return [found[direction] for direction in DIRECTIONS if direction in found], APPROVED_JOBS_TRIED
+
+
+def _counts_budgets(numbers: Numbers) -> bool:
+    """Whether what is found may not be so: what a job takes of a budget is left to the evaluation."""
+    return any(isinstance(check.measure, WithinBudget) for check in numbers.checks)
 
 
 def _example(space: Space, options: Sequence[Option]) -> Example:

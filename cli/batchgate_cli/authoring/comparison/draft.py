@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from msgspec import Struct, field
 
 from batchgate.jobs.model import Json, job_from_printed
+from batchgate.policy.amounts import COST_UNITS, Amounts
 from batchgate.policy.approvals import Approval
 from batchgate.policy.compiled import PolicySet
+from batchgate.policy.costs import units
 from batchgate.policy.evaluate import Decision, evaluate_job
-from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
+from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result
+from batchgate_cli.authoring.stated_facts import StatedContents, gather_stated, with_used
 
 JOB_ID = "8d9a18fe-c303-4d39-8ccc-860d372da386"
 
@@ -22,7 +27,8 @@ class Draft(Struct):
         tags: The job's tags; None where they can't be read.
         age: How long the job is suspended; None where S3 does not report since when.
         rows: The buckets of the manifest's rows, where they could be read.
-        manifest_bytes, object_bytes: Likewise.
+        used: How much of each budget is used with this job, by its name.
+        manifest_bytes, object_bytes, manifest_rows, rows_without_version: Likewise.
     """
 
     partition: str
@@ -44,6 +50,9 @@ class Draft(Struct):
     rows: list[str] | None = None
     manifest_bytes: int | None = None
     object_bytes: int | None = None
+    manifest_rows: int | None = None
+    rows_without_version: int | None = None
+    used: dict[str, Amounts] = field(default_factory=dict)
 
 
 class Example(Struct, frozen=True):
@@ -53,7 +62,7 @@ class Example(Struct, frozen=True):
         job: As `aws s3control describe-job` prints it, `{"Job": {...}}`.
         tags: Its tags; None where they can't be read.
         at: The instant of the decision.
-        facts: What else was read: `manifest_bytes`, `source_buckets`, `object_bytes`.
+        facts: What else was read, as a test case says it: `manifest_bytes`, members of `StatedContents`, `budgets`.
         approvals: The ARNs of those who approved it.
         requester: Who created it; None where that is not known.
     """
@@ -68,21 +77,54 @@ class Example(Struct, frozen=True):
     @property
     def gathered(self) -> JobFacts:
         """The job as the policies see it."""
-        rows, size, total = (self.facts.get(name) for name in ("source_buckets", "manifest_bytes", "object_bytes"))
-        return gather_facts(
+        size = self.facts.get("manifest_bytes")
+        stated: dict[str, Any] = {
+            name: self.facts[name] for name in StatedContents.__struct_fields__ if name in self.facts
+        }
+        return gather_stated(
             job_from_printed(self.job),
             self.at,
+            StatedContents(**stated),
             tags=Gap(Result.UNMEASURABLE, "not read") if self.tags is None else self.tags,
             manifest_bytes=size if isinstance(size, int) else NOT_READ,
-            source_buckets=[str(row) for row in rows] if isinstance(rows, list) else NOT_READ,
-            object_bytes=total if isinstance(total, int) else NOT_READ,
             approvals=[Approval(who, self.at, "", "") for who in self.approvals],
             requester=self.requester or NOT_READ,
         )
 
     def decided_by(self, policies: PolicySet) -> Decision:
         """The decision on it."""
-        return evaluate_job(policies, self.gathered)
+        return evaluate_job(policies, with_used(self.gathered, policies.budgets, self.used, otherwise=Amounts()))
+
+    @property
+    def used_as_written(self) -> Mapping[str, Json]:
+        """How much is used of each budget, as a test case says it."""
+        budgets = self.facts.get("budgets")
+        return budgets if isinstance(budgets, dict) else {}
+
+    @property
+    def used(self) -> Mapping[str, Amounts]:
+        """The same as amounts."""
+        return {name: _amounts(used) for name, used in self.used_as_written.items()}
+
+
+def _amounts(written: Json) -> Amounts:
+    stated = {name: Decimal(str(amount)) for name, amount in written.items()} if isinstance(written, dict) else {}
+    counts = {name: int(amount) for name, amount in stated.items() if name != "cost"}
+    return Amounts(**counts, cost=units(stated.get("cost", Decimal(0))))
+
+
+def _written(amounts: Amounts) -> Json:
+    return {
+        name: amount / COST_UNITS if name == "cost" else amount
+        for name in amounts.__struct_fields__
+        if (amount := getattr(amounts, name))
+    }
+
+
+def _without(total: Amounts, taken: Amounts) -> Amounts:
+    """What is used by other jobs."""
+    names = total.__struct_fields__
+    return Amounts(*(max(0, getattr(total, name) - getattr(taken, name)) for name in names))
 
 
 def finished(draft: Draft) -> Example:
@@ -113,8 +155,15 @@ def finished(draft: Draft) -> Example:
         "manifest_bytes": draft.manifest_bytes,
         "source_buckets": None if draft.rows is None else [*draft.rows],
         "object_bytes": draft.object_bytes,
+        "manifest_rows": draft.manifest_rows,
+        "rows_without_version": draft.rows_without_version,
     }
     facts = {name: value for name, value in read.items() if value is not None}
+    if draft.used:
+        summary = job["ProgressSummary"]
+        tasks = summary["TotalNumberOfTasks"] if isinstance(summary, dict) else 0
+        taken = Amounts(1, tasks if isinstance(tasks, int) else 0, draft.object_bytes or 0)
+        facts["budgets"] = {name: _written(_without(total, taken)) for name, total in draft.used.items()}
     present: dict[str, Json] = {name: value for name, value in job.items() if value is not None}
     described: dict[str, Json] = {"Job": present}
     return Example(described, draft.tags, draft.now, facts)

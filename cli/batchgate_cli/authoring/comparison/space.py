@@ -11,8 +11,11 @@ from msgspec.structs import replace
 from batchgate.jobs.arns import NoBucket, bucket_name
 from batchgate.jobs.model import KNOWN_OPERATIONS, Json, job_from_printed
 from batchgate.jobs.request_model import Shape, request_shape
+from batchgate.policy.budgets import Amounts, Budget, Limits
 from batchgate.policy.checks import (
     Clock,
+    CostOf,
+    Costs,
     FromArn,
     GeneratorMember,
     Held,
@@ -27,7 +30,9 @@ from batchgate.policy.checks import (
     Tag,
     Test,
     Through,
+    WithinBudget,
 )
+from batchgate.policy.costs import OPERATION_WITH_TIERS, TIER, Cost, cost_of
 from batchgate.policy.facts import Gap, JobFacts, Result, gather_facts
 from batchgate.policy.patterns import has_placeholder, is_literal
 from batchgate_cli.authoring.comparison.clauses import MET, UNMEASURABLE, VIOLATED, Numbers
@@ -192,6 +197,11 @@ class _Builder:
     def __init__(self, known: Numbers, by_measure: Mapping[Measure, Tests], universe: Universe, draft: Draft) -> None:
         self.known, self.by_measure, self.universe, self.draft = known, by_measure, universe, draft
         self.context = Context(_facts(draft))
+        self.costs = {measure: tests for measure, tests in by_measure.items() if isinstance(measure, CostOf)}
+        of_rows = [tests for measure, tests in by_measure.items() if measure.of_rows]
+        of_tasks = (*self.costs, Simple("total_tasks"), Member("manifest", "rows"))
+        self.rows_follow_tasks = bool(of_rows) and any(measure in by_measure for measure in of_tasks)
+        self.manifests: dict[tuple[int | None, _Priced | None], Variable] = {}
 
     def space(self) -> Space:
         fixed: dict[int, int] = {}
@@ -212,7 +222,10 @@ class _Builder:
         if self.universe.clock is None:  # the same for all spaces
             self.universe.clock = self._clock()
         yield self.universe.clock
-        yield self._numbers(Simple("total_tasks"), 1, (1 << 53), 1000, _put_tasks, _put_no_tasks)
+        if not self.costs:
+            yield self._tasks(None)
+        if not self.rows_follow_tasks:
+            yield self._manifest(_USUAL_TASKS, None)
         yield self._numbers(Simple("priority"), 0, 2_147_483_647, 10, partial(_put_member, "Priority"), None)
         yield self._covered(lambda: self._text("description", "Description", [(ANYTHING,)], ("Nightly job",)))
         partition = self.draft.partition
@@ -221,15 +234,7 @@ class _Builder:
         yield self._covered(lambda: self._text("role", "RoleArn", [roles], usual))
         yield self._tags()
         yield self._report()
-        yield self._manifest()
-        yield self._numbers(
-            Simple("object_bytes"),
-            0,
-            1 << 60,
-            1000,
-            partial(_put_field, "object_bytes"),
-            partial(_put_field, "object_bytes", None),
-        )
+        yield from self._budgets()
 
     def _covered(self, made: Callable[[], Variable]) -> Variable:
         """A variable, and whether its options are all that there are."""
@@ -265,9 +270,125 @@ class _Builder:
             Option(self._results(tests, number), (partial(put, number),))
             for number in numbers([test for _, test in tests], lowest, highest, usual)
         ]
-        if measure == Simple("total_tasks"):
-            options.append(options.pop(0))  # what is not known comes last, but for what no command can be given
         return _variable(options)
+
+    # --- tasks, rows, costs ---
+
+    def _tasks(self, priced: "_Priced | None") -> Variable:
+        """How many tasks S3 counts, what that costs, and what was counted in as many rows."""
+        tests, rows = self._tests(Simple("total_tasks")), self._tests(Member("manifest", "rows"))
+        usual = numbers([test for _, test in (*tests, *rows)], 1, _TASKS_AT_MOST, _USUAL_TASKS)
+        options: list[Option] = []
+        for count in (*dict.fromkeys((*usual, *self._tasks_by_cost(priced))), None):  # not known: comes last
+            results = self._results(tests, _GAP if count is None else count)
+            if priced is not None and not self._by_size(priced):
+                results |= self._costs(priced, count, 0)
+            then = (self._manifest_of(count, priced),) if self.rows_follow_tasks else ()
+            put: Put = _put_no_tasks if count is None else partial(_put_tasks, count)
+            options.append(Option(results, (put,), then))
+        return _variable(options)
+
+    def _manifest_of(self, tasks: int | None, priced: "_Priced | None") -> Variable:
+        by_size = priced if priced is not None and self._by_size(priced) else None
+        key = (tasks, by_size)
+        if key not in self.manifests:
+            self.manifests[key] = self._manifest(tasks, by_size)
+        return self.manifests[key]
+
+    def _by_size(self, priced: "_Priced") -> bool:
+        return any(measure.prices.prices_by_size(priced.operation) for measure in self.costs)
+
+    def _costs(self, priced: "_Priced", tasks: int | None, size: int | None) -> dict[int, int]:
+        results: dict[int, int] = {}
+        for measure, tests in self.costs.items():
+            results |= self._results(tests, self._cost(measure, priced, tasks, size))
+        return results
+
+    def _cost(self, measure: CostOf, priced: "_Priced", tasks: int | None, size: int | None) -> Cost | Gap:
+        about = replace(
+            self.context.facts,
+            operation=priced.operation,
+            parameters={} if priced.tier is None else {TIER: priced.tier},
+            total_tasks=_GAP if tasks is None else tasks,
+            object_bytes=_GAP if size is None else size,
+        )
+        return cost_of(measure.prices, about)
+
+    def _tasks_by_cost(self, priced: "_Priced | None") -> list[int]:
+        """The numbers of tasks beside which the cost passes an end of a range, whatever size is asked for."""
+        sizes = [0]
+        if priced is not None and self._by_size(priced):
+            sizes = numbers([test for _, test in self._tests(Simple("object_bytes"))], 0, _BYTES_AT_MOST, 0)
+        return [
+            count
+            for measure, end in self._ends(priced)
+            for size in sizes
+            for count in _beside(partial(self._total, measure, priced, size=size), end, 1, _TASKS_AT_MOST)
+        ]
+
+    def _ends(self, priced: "_Priced | None") -> Iterator[tuple[CostOf, int]]:
+        """The last cost within each range, and the last below it."""
+        for measure, tests in self.costs.items() if priced is not None else ():
+            for atom in atoms(test for _, test in tests):
+                if isinstance(atom, Costs):
+                    if atom.at_most is not None:
+                        yield measure, atom.at_most
+                    if atom.at_least is not None:
+                        yield measure, atom.at_least - 1
+
+    def _total(self, measure: CostOf, priced: "_Priced | None", tasks: int, size: int) -> int | None:
+        cost = None if priced is None else self._cost(measure, priced, tasks, size)
+        return cost.total if isinstance(cost, Cost) else None
+
+    def _bytes(self, tasks: int, priced: "_Priced | None") -> Variable:
+        """The objects' sizes added up, and what they cost."""
+        tests = self._tests(Simple("object_bytes"))
+        if priced is not None and len(self.costs) > 1:
+            self.context.note("costs by size at different prices")
+        ends = [
+            size
+            for measure, end in self._ends(priced)
+            for size in _beside(partial(self._total, measure, priced, tasks), end, 0, _BYTES_AT_MOST)
+        ]
+        found: list[int | None] = [None, *numbers([test for _, test in tests], 0, _BYTES_AT_MOST, 1000), *ends]
+        return _variable(
+            Option(
+                self._results(tests, _GAP if size is None else size)
+                | (self._costs(priced, tasks, size) if priced is not None else {}),
+                (partial(_put_field, "object_bytes", size),),
+            )
+            for size in dict.fromkeys(found)
+        )
+
+    def _contents(self, tasks: int, sources: Tests, priced: "_Priced | None") -> list[Variable]:
+        """What was counted in the rows, each of it or not."""
+        rows, versions = (self._tests(Member("manifest", name)) for name in ("rows", "rows_without_version"))
+        found: list[int | None] = [None, *numbers([test for _, test in versions], 0, tasks, 0)]
+        return [
+            self._covered(partial(self._rows, sources)),
+            _variable(
+                Option(
+                    self._results(rows, _GAP if count is None else count),
+                    (partial(_put_field, "manifest_rows", count),),
+                )
+                for count in (None, tasks)
+            ),
+            _variable(
+                Option(
+                    self._results(versions, _GAP if count is None else count),
+                    (partial(_put_field, "rows_without_version", count),),
+                )
+                for count in found
+            ),
+            self._covered(partial(self._bytes, tasks, priced)),
+        ]
+
+    def _no_contents(self, priced: "_Priced | None") -> dict[int, int]:
+        """What the checks come to where no rows are read."""
+        measures = (Member("manifest", "rows"), Member("manifest", "rows_without_version"), Simple("object_bytes"))
+        return self._results(self._tests(*measures), _GAP) | (
+            self._costs(priced, _USUAL_TASKS, None) if priced is not None else {}
+        )
 
     def _text(self, kind: str, member: str, domain: Sequence[Texts], liked: Sequence[str]) -> Variable:
         tests = self._tests(Simple(kind))
@@ -383,6 +504,52 @@ class _Builder:
         )
         return _variable(options if tests else [])
 
+    # --- budgets ---
+
+    def _budgets(self) -> Iterator[Variable]:
+        """How much is used of each budget; the same of those of one name in both sets."""
+        named: dict[str, dict[WithinBudget, Tests]] = {}
+        for measure, tests in self.by_measure.items():
+            if isinstance(measure, WithinBudget):
+                named.setdefault(measure.budget.name, {})[measure] = tests
+        for name, measures in named.items():
+            variable = self._budget(name, measures)
+            accounts = {(each.budget.each, each.budget.per, each.budget.zone) for each in measures}
+            if len(accounts) > 1 or not all(_is_of_jobs_alone(measure.budget) for measure in measures):
+                self.context.note("how much is used of a budget, beside what a job takes")
+                variable = replace(variable, complete=False)
+            yield variable
+
+    def _budget(self, name: str, measures: Mapping[WithinBudget, Tests]) -> Variable:
+        """What is used with a job that takes little: what is within all limits, and what is just above each."""
+        limits = [measure.budget.limits for measure in measures]
+        ends = {
+            field: sorted({end for each in limits if (end := getattr(each, field)) is not None})
+            for field in Limits.__struct_fields__
+        }
+        above = {field: _CENT_OF_A_CENT if field == "cost" else 1 for field in ends}
+        totals = [Amounts(1)]
+        totals += [
+            replace(Amounts(1), **{field: max(end + above[field], 1)}) for field, some in ends.items() for end in some
+        ]
+        tags = [
+            each.budget.tag
+            for each in measures
+            if each.budget.each == "tag" and Tag(each.budget.tag) not in self.by_measure
+        ]
+        needs_size = Simple("object_bytes") not in self.by_measure and any(measure.of_rows for measure in measures)
+        return _variable(
+            Option(
+                {
+                    number: MET if measure.budget.limits.admit(total) else VIOLATED
+                    for measure, tests in measures.items()
+                    for number, _ in tests
+                },
+                (partial(_put_used, name, total, tags, needs_size),),
+            )
+            for total in totals
+        )
+
     # --- the operation ---
 
     def _operation(self) -> Variable:
@@ -404,6 +571,8 @@ class _Builder:
                 else:
                     results |= self._results(tests, None)
             then = list(self._parameters(operation, below, () if operation != _COPY else destinations))
+            if self.costs and operation != OPERATION_WITH_TIERS:
+                then.append(self._tasks(_Priced(operation)))
             if operation != _COPY:
                 no_destination = known and operation != "S3ReplicateObject"
                 results |= self._results(destinations, frozenset[str]() if no_destination else _GAP)
@@ -435,8 +604,22 @@ class _Builder:
         if destinations or (operation == _COPY and _TARGET in grouped):
             put = partial(_put_parameter, _TARGET)
             yield self._covered(partial(self._arn, grouped.pop(_TARGET, []), destinations, put))
+        if self.costs and operation == OPERATION_WITH_TIERS:
+            yield self._tiers([each for _, tests in grouped.pop(TIER, []) for each in tests])
         for name, some in grouped.items():
             yield self._covered(partial(self._member, form, name, some, 1, partial(_put_parameter, name)))
+
+    def _tiers(self, tests: Tests) -> Variable:
+        """The tier of a restore, on which its price may depend."""
+        values = request_shape("Operation").members[OPERATION_WITH_TIERS].members[TIER].values
+        return _variable(
+            Option(
+                self._results(tests, tier),
+                (partial(_put_parameter, TIER, tier),),
+                (self._tasks(_Priced(OPERATION_WITH_TIERS, tier)),),
+            )
+            for tier in (*values, None)
+        )
 
     def _member(
         self,
@@ -517,17 +700,21 @@ class _Builder:
 
     # --- the manifest ---
 
-    def _manifest(self) -> Variable:
+    def _manifest(self, tasks: int | None, priced: "_Priced | None") -> Variable:
+        """The manifest of a job of so many tasks; None where S3 does not report how many, so that no rows count."""
         of_manifest = {m.name: t for m, t in self.by_measure.items() if isinstance(m, Member) and m.kind == "manifest"}
         of_generator = {m: t for m, t in self.by_measure.items() if isinstance(m, GeneratorMember)}
         sources = self._tests(Simple("source_buckets"))
-        if not (of_manifest or of_generator or sources):
+        if not (of_manifest or of_generator or any(measure.of_rows for measure in self.by_measure)):
             return _variable([])
-        rows = self._covered(partial(self._rows, sources))
+        no_contents = self._no_contents(priced)
         fixed = self._results([each for tests in of_generator.values() for each in tests], None)
         fixed |= self._stated(of_manifest, generated=False, stored=True)
         location = self._location(of_manifest, request_shape("Manifest").members["Spec"].members["Format"].values)
-        supplied = Option(fixed, (), (*location, rows))
+        if tasks is None:
+            fixed |= no_contents | self._results(sources, _GAP)
+        rows = [] if tasks is None else self._contents(tasks, sources, priced)
+        supplied = Option(fixed, (), (*location, *rows))
         options: list[Option] = []
         formats = request_shape("GeneratedManifestDescriptor").members["Format"].values
         for stored, described in ((True, True), (True, False), (False, False), (None, False)):
@@ -536,9 +723,12 @@ class _Builder:
             if not described:
                 for name in ("format", "bucket", "key", "version", "bytes"):
                     results |= self._results(of_manifest.get(name, ()), _GAP)
+            if not described or tasks is None:
+                results |= no_contents
+            rows = self._contents(tasks, (), priced) if described and tasks is not None else []
             location = self._location(of_manifest, formats) if described else []
             put = partial(_put_generator, stored, described, formats[0])
-            options.append(Option(results, (put,), (*location, *self._generator(of_generator, sources))))
+            options.append(Option(results, (put,), (*location, *rows, *self._generator(of_generator, sources))))
         # A generator names its bucket; the rows of a manifest have to be read.
         return _variable([*options, supplied] if sources else [supplied, *options])
 
@@ -612,6 +802,37 @@ class _Builder:
         yield self._covered(partial(self._arn, of_bucket, sources, put, optional=False))
         for name, some in grouped.items():
             yield self._covered(partial(self._member, form, name, some, 0, partial(_put_generated, name)))
+
+
+class _Priced(Struct, frozen=True):
+    """What the price of a job depends on beside its tasks and bytes; `tier` is None where the job says none."""
+
+    operation: str
+    tier: str | None = None
+
+
+_CENT_OF_A_CENT: Final = 10**6
+_USUAL_TASKS: Final = 1000
+_USUAL_BYTES: Final = 1000
+_TASKS_AT_MOST: Final = 1 << 53
+_BYTES_AT_MOST: Final = 1 << 60
+
+
+def _beside(total: Callable[[int], int | None], end: int, lowest: int, highest: int) -> list[int]:
+    """The last number whose total is within the end, and the next; nothing where there is no total.
+
+    Totals never fall as numbers grow.
+    """
+    if total(lowest) is None:
+        return []
+    low, high = lowest - 1, highest
+    while low < high:
+        middle = (low + high + 1) // 2
+        if (total(middle) or 0) <= end:
+            low = middle
+        else:
+            high = middle - 1
+    return [number for number in (low, low + 1) if lowest <= number <= highest]
 
 
 _GAP: Final = Gap(Result.UNMEASURABLE, "not read")
@@ -691,6 +912,20 @@ def _put_no_tasks(draft: Draft) -> None:
 
 def _put_no_tags(draft: Draft) -> None:
     draft.tags = None
+
+
+def _is_of_jobs_alone(budget: Budget) -> bool:
+    """Whether every job takes as much of it, and of some account."""
+    return budget.limits.named == ("jobs",) and budget.each in ("", "account", "region", "operation")
+
+
+def _put_used(name: str, total: Amounts, tags: Sequence[str], needs_size: bool, draft: Draft) -> None:
+    draft.used[name] = total
+    if needs_size and draft.object_bytes is None:
+        draft.object_bytes = _USUAL_BYTES
+    for tag in tags:
+        if draft.tags is not None:
+            draft.tags.setdefault(tag, "example")
 
 
 def _put_tag(key: str, value: str | None, draft: Draft) -> None:

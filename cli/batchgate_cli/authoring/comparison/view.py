@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from batchgate.jobs.model import Json
@@ -25,7 +26,7 @@ def name_of(change: Change) -> str:
 def show_changes(changes: Sequence[TextChange]) -> None:
     """Print what changed in the documents."""
     if not changes:
-        print_line("no setting, statement, exception or calendar changed")
+        print_line("no setting, statement, exception, budget or calendar changed")
     for change in changes:
         if change.kind == "setting":
             [detail] = change.details
@@ -33,13 +34,14 @@ def show_changes(changes: Sequence[TextChange]) -> None:
             continue
         colour = {"added": "green", "removed": "red"}.get(change.what, "yellow")
         print_line((f"{change.kind} {printable_line(change.name)}: ", "bold"), (change.what, colour))
-        for detail in change.details:
-            _show_detail(detail)
+        for part, details in groupby(change.details, lambda detail: detail.part):
+            note = " (decides nothing)" if part in ("description", "because") else ""
+            print_line(f"  {printable_line(part)}{note}")
+            for detail in details:
+                _show_detail(detail)
 
 
 def _show_detail(detail: Detail) -> None:
-    note = " (decides nothing)" if detail.part in ("description", "because") else ""
-    print_line(f"  {printable_line(detail.part)}{note}")
     if detail.old is not None:
         print_line(("    - ", "red"), (printable_line(as_text(detail.old)), "red"))
     if detail.new is not None:
@@ -74,7 +76,7 @@ def _show_with_approvals(comparison: Comparison) -> None:
     for change in comparison.with_approvals:
         _show_change(change)
     if not comparison.with_approvals:
-        print_line("  none of them is decided otherwise")
+        print_line("  none of them is decided differently")
 
 
 def _show_change(change: Change) -> None:

@@ -12,6 +12,7 @@ from batchgate.policy.compiled import PolicySet
 from batchgate_cli.authoring.lint.absent_parameters import lint_absent
 from batchgate_cli.authoring.lint.approvals import lint_approvals
 from batchgate_cli.authoring.lint.buckets import lint_wide_buckets
+from batchgate_cli.authoring.lint.budgets import lint_budgets
 from batchgate_cli.authoring.lint.contradictions import lint_contradictions
 from batchgate_cli.authoring.lint.destinations import lint_destinations
 from batchgate_cli.authoring.lint.exceptions import lint_exceptions
@@ -23,12 +24,12 @@ from batchgate_cli.authoring.lint.misread import lint_misread
 from batchgate_cli.authoring.lint.names import lint_names, lint_unused
 from batchgate_cli.authoring.lint.operations import lint_functions, lint_operation_names, lint_parameters
 from batchgate_cli.authoring.lint.regular_expressions import lint_expressions
-from batchgate_cli.authoring.lint.requester import lint_requesters_words
+from batchgate_cli.authoring.lint.requester import lint_requesters_sizes, lint_requesters_words
 from batchgate_cli.authoring.lint.statements import lint_statements, lint_unreadable_manifests
 from batchgate_cli.authoring.lint.tags import lint_tags
 from batchgate_cli.authoring.lint.times import lint_times
 from batchgate_cli.authoring.lint.unmatched import lint_unmatched
-from batchgate_cli.authoring.lint.unmeasured import lint_unmeasured
+from batchgate_cli.authoring.lint.unmeasured import lint_prices, lint_unmeasured
 from batchgate_cli.authoring.lint.values import lint_values
 from batchgate_cli.authoring.lint.windows import lint_either_window
 from batchgate_cli.authoring.lint.zones import lint_zones
@@ -37,7 +38,7 @@ __all__ = ["LINTS", "Finding", "lint"]
 
 _ORDER = (
     *("version", "mode", "unmatched", "ungated_jobs", "cancel_grace", "cancel_held_after", "approvals"),
-    *("lists", "calendars", "guardrails", "policies", "exceptions"),
+    *("lists", "prices", "calendars", "budgets", "guardrails", "policies", "exceptions"),
     *("name", "description", "lifts", "match", "require", "unless", "expires"),
 )
 """The order in which a document's keys are usually written; all others keep the order in which they are found."""
@@ -106,13 +107,16 @@ def _findings(
     yield from lint_parameters(located)
     yield from lint_unreadable_manifests(located)
     yield from lint_unmeasured(located, manifest_buckets)
+    yield from lint_prices(located)
     yield from lint_functions(located)
     yield from lint_requesters_words(located)
+    yield from lint_requesters_sizes(located)
     yield from lint_absent(located)
     yield from lint_elements(located)
     yield from lint_tags(located)
     yield from lint_misread(located)
     yield from lint_approvals(located, policies)
+    yield from lint_budgets(located)
 
 
 def _first_of_each(found: list[Finding]) -> list[Finding]:

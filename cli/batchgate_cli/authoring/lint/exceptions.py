@@ -43,7 +43,7 @@ def _for_every_job(
         return
     for index, lifted in enumerate(exception.form.lifts):
         governed = statements[lifted]
-        if governed.requirements and not is_impossible(governed.match) and implies(governed.match, match):
+        if _is_lifted_whole(governed) and not is_impossible(governed.match) and implies(governed.match, match):
             yield Finding(
                 "lifts-for-every-job",
                 (*exception.path, "lifts", index),
@@ -51,3 +51,8 @@ def _for_every_job(
                 f" {expires}",
                 f"match fewer jobs; to disable {lifted}, write mode: shadow in it",
             )
+
+
+def _is_lifted_whole(statement: LocatedStatement) -> bool:
+    """Whether nothing of a statement remains required, as a budget does."""
+    return bool(statement.requirements) and all(each.lifted for each in statement.requirements)

@@ -57,6 +57,7 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "dodged-by-requester": "A guardrail that the requester can avoid with a tag or the description.",
         "claimed-by-requester": "A policy, `unless` or exception that the requester can claim with a tag or the"
         " description.",
+        "sizes-written-by-requester": "A check of sizes that requesters can decide with an inventory of their own.",
         "not-on-tag": "A requirement that a tag does not have a value, which a job without the tag meets.",
         "one-approval-for-both": "Two manual_approval requirements for the same jobs: the approvals that meet one meet"
         " both.",
@@ -70,7 +71,7 @@ LINTS: Mapping[str, str] = MappingProxyType(
         " operations violate.",
         "unreadable-manifest-holds": "A statement that holds every job whose manifest can't be read, whatever its"
         " operation.",
-        "not-measured-yet": "A check that this version of the gate can't measure, so that it holds jobs.",
+        "missing-price": "A cost check without a price that it needs for an operation that it governs.",
         "manifest-size": "A limit on the manifest's own size that no manifest reaches.",
         "setting-off": "A check that needs a setting of the deployment that is off, so that it holds jobs.",
         "approves-everything": "A policy that approves every job.",
@@ -83,6 +84,8 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "slow-clock": "So many calendars or windows that the end of a hold is not searched for in all 30 days.",
         "name-without-room": "A name that is shortened, or has characters that can't be printed, in the reason on the"
         " job.",
+        "budget-of-requesters-tag": "A budget with an account for each value of a tag, which the requester chooses.",
+        "unused-budget": "A budget that is not used.",
         "unused-list": "A list that is not used.",
         "unused-calendar": "A calendar that is not used.",
     }

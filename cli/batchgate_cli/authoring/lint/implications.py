@@ -13,6 +13,7 @@ from batchgate.policy.checks import (
     Below,
     Between,
     Check,
+    CostOf,
     Dated,
     Elements,
     Equals,
@@ -28,6 +29,7 @@ from batchgate.policy.checks import (
     Present,
     Simple,
     Test,
+    WithinBudget,
 )
 from batchgate_cli.authoring.lint.located import Group, Leaf, Node
 from batchgate_cli.authoring.lint.pattern_sets import all_within, any_meet
@@ -41,8 +43,16 @@ _NUMBERS: dict[Measure, Interval] = {
     Simple("object_bytes"): (0, _ENDLESS),
     Simple("priority"): (0, 2_147_483_647),
     Member("manifest", "bytes"): (0, _ENDLESS),
+    Member("manifest", "rows"): (1, _ENDLESS),  # as many as tasks
+    Member("manifest", "rows_without_version"): (0, _ENDLESS),
 }
 """The ranges of the numbers that every job has. Source: S3 Control API, JobPriority, JobTotalNumberOfTasks."""
+
+
+def _domain(measure: Measure) -> Interval | None:
+    """The range of a number that every job has; None for anything else."""
+    return (0, _ENDLESS) if isinstance(measure, CostOf) else _NUMBERS.get(measure)
+
 
 OPERATION = Simple("operation")
 _TEXTS_OF_EVERY_JOB: frozenset[Measure] = frozenset({OPERATION, FromArn("account"), FromArn("region"), Simple("role")})
@@ -88,6 +98,8 @@ def is_never(check: Check) -> bool:
     numbers = _numbers(check)
     if numbers is not None:
         return not numbers
+    if isinstance(check.measure, WithinBudget):
+        return 0 in (check.measure.budget.limits.jobs, check.measure.budget.limits.objects)
     test = plain(check.test)
     if _is_impossible_test(test):
         return True
@@ -105,7 +117,7 @@ def is_never(check: Check) -> bool:
 
 def is_always(check: Check) -> bool:
     """Whether every value meets the check."""
-    domain = _NUMBERS.get(check.measure)
+    domain = _domain(check.measure)
     if domain is not None:
         return _numbers(check) == [domain]
     test = plain(check.test)
@@ -147,7 +159,7 @@ def _is_source(check: Check) -> bool:
 
 def _numbers(check: Check) -> list[Interval] | None:
     """The numbers that meet a check of a number that every job has; None for other checks."""
-    domain = _NUMBERS.get(check.measure)
+    domain = _domain(check.measure)
     test = check.test
     inner = test.test if isinstance(test, Not) else test
     if domain is None or not isinstance(inner, Between):

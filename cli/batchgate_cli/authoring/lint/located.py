@@ -81,10 +81,25 @@ class LocatedStatement:
         for requirement in self.requirements:
             yield requirement.own
 
+    @property
+    def conditions(self) -> Iterator[Node]:
+        """Its match, its requirements, and what lifts them in `unless`."""
+        yield self.match
+        for requirement in self.requirements:
+            yield requirement.own
+            if requirement.unless:
+                yield requirement.unless
+
+    @property
+    def leaves(self) -> Iterator[Leaf]:
+        """All checks of its conditions."""
+        for condition in self.conditions:
+            yield from leaves(condition)
+
 
 @dataclass(frozen=True, slots=True)
 class LocatedException:
-    """An exception; `match` is None if none of the statements that it lifts has requirements."""
+    """An exception; `match` is None if none of the statements that it lifts has a requirement that it can lift."""
 
     path: Path
     form: model.Exemption
@@ -119,7 +134,7 @@ def locate(document: model.PolicyDocument, policies: PolicySet) -> Located:
     lifts = {
         lift.exception: lift.condition
         for statement in policies.statements
-        for requirement in statement.requirements[:1]
+        for requirement in statement.requirements
         for lift in requirement.lifts
         if lift.exception is not None
     }
@@ -138,11 +153,7 @@ def locate(document: model.PolicyDocument, policies: PolicySet) -> Located:
 
 def _conditions(statements: list[LocatedStatement], exceptions: list[LocatedException]) -> Iterator[Node]:
     for statement in statements:
-        yield statement.match
-        for requirement in statement.requirements:
-            yield requirement.own
-            if requirement.unless:
-                yield requirement.unless
+        yield from statement.conditions
     for exception in exceptions:
         if exception.match:
             yield exception.match
@@ -249,7 +260,8 @@ def joined(node: Node) -> Iterator[Node]:
 def in_words(node: Node) -> str:
     """A condition as part of a sentence, shortened if it is long."""
     if isinstance(node, Leaf):
-        return shorten(f"{node.check.measure.subject} {printable(node.check.test.wanted)}", _WORDS_AT_MOST)
+        wanted = "" if isinstance(node.check.measure, checks.WithinBudget) else f" {printable(node.check.test.wanted)}"
+        return shorten(f"{printable(node.check.measure.subject)}{wanted}", _WORDS_AT_MOST)
     between = " or " if node.any_of else " and "
     return shorten(between.join(map(in_words, node.parts)), _WORDS_AT_MOST)
 
@@ -269,7 +281,8 @@ def texts(leaf: Leaf, lists: Lists = None) -> Iterator[tuple[Path, Pattern]]:
         leaf: The check.
         lists: The document's lists, to include the values of those that the check names; None to leave those out.
     """
-    yield from texts_in(leaf.operand, leaf.path, lists)
+    if not isinstance(leaf.check.measure, checks.WithinBudget):  # whose name is no pattern
+        yield from texts_in(leaf.operand, leaf.path, lists)
 
 
 def texts_in(operand: object, path: Path, lists: Lists) -> Iterator[tuple[Path, Pattern]]:

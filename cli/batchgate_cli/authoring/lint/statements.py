@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from batchgate.policy.checks import Matches, Measure, Member, Simple
+from batchgate.policy.checks import Matches, Measure, Member, Simple, WithinBudget
 from batchgate.text import shorten
 from batchgate_cli.authoring.lint.finding import Finding
 from batchgate_cli.authoring.lint.implications import (
@@ -87,7 +87,10 @@ def _lint_requirements(statement: LocatedStatement) -> Iterator[Finding]:
         if is_impossible(requirement.own):
             if not requirement.lifted:
                 why = f"no job can meet this, so {statement.name} {_consequence(statement)} every job that it governs"
-                yield Finding("matches-nothing", requirement.own.path, why, "require something that jobs can meet")
+                instead = "require something that jobs can meet"
+                if isinstance(measure := _measure(requirement.own), WithinBudget):
+                    instead = f"raise the limits of 0 in the budget {measure.budget.name}, or require something else"
+                yield Finding("matches-nothing", requirement.own.path, why, instead)
         elif match_can_hold and not may_approve_all:
             yield from _beside_match(requirement, statement)
         if requirement.unless:
@@ -174,12 +177,18 @@ def _lint_exceptions(located: Located) -> Iterator[Finding]:
         for index, lifted in enumerate(exception.form.lifts):
             statement = statements[lifted]
             path = (*exception.path, "lifts", index)
-            if not statement.requirements:
+            if not any(_can_be_lifted(each.own) for each in statement.requirements):
                 why = f"{lifted} has no requirement to lift, and an exception never approves a job"
+                if statement.requirements:
+                    why = f"{lifted} requires budgets only, and no exception lifts a budget"
                 yield Finding("lifts-nothing", path, why, "lift the statement that objects, or remove the exception")
             elif match and not found and not _are_too_many(match, statement.match) and exclude(match, statement.match):
                 why = f"no job that {lifted} matches can meet the match of {name}"
                 yield Finding("lifts-nothing", path, why, f"remove {lifted} here, or match jobs that it governs")
+
+
+def _can_be_lifted(own: Node) -> bool:
+    return not any(isinstance(leaf.check.measure, WithinBudget) for leaf in leaves(own))
 
 
 # --- what has to be read ------------------------------------------------------------------------------
@@ -214,5 +223,8 @@ def _is_trivial(node: Node) -> bool:
 
 
 _FROM_MANIFEST: frozenset[Measure] = frozenset(
-    {Simple("source_buckets"), Simple("object_bytes"), Member("manifest", "bytes")}
+    {
+        *(Simple(name) for name in ("source_buckets", "object_bytes")),
+        *(Member("manifest", name) for name in ("bytes", "rows", "rows_without_version")),
+    }
 )

@@ -103,7 +103,7 @@ def _is_among(pattern: Pattern, values: _Values) -> bool:
 
 def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
     for path, operand in _terms(leaf.operand, leaf.path):
-        if isinstance(operand, model.PlainRange):
+        if isinstance(operand, model.PlainRange | model.PlainMoneyRange):
             low, high = operand.at_least, operand.at_most
             if low is not UNSET and high is not UNSET and low > high:
                 why = f"no number is at least {low} and at most {high}"
@@ -127,7 +127,7 @@ def _large_manifest(leaf: Leaf) -> Iterator[Finding]:
             why = (
                 "no manifest is that large: bytes is the size of the manifest itself, not of the objects that it lists"
             )
-            yield Finding("manifest-size", path, why, "limit total_tasks; objects' sizes can't be measured yet")
+            yield Finding("manifest-size", path, why, "limit object_bytes for what the job moves, or total_tasks")
 
 
 _MANIFEST_BYTES = Member("manifest", "bytes")

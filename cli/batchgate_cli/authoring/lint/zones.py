@@ -13,7 +13,7 @@ _HOURS = {"EST": -5, "MST": -7, "HST": -10}
 
 
 def lint_zones(located: Located) -> Iterator[Finding]:
-    """Zones of calendars and exceptions at a fixed offset other than UTC."""
+    """Zones of calendars, exceptions and budgets at a fixed offset other than UTC."""
     document = located.document
     zones: list[tuple[Path, str]] = [
         (("calendars", name, "timezone"), form.timezone) for name, form in document.calendars.items()
@@ -21,6 +21,11 @@ def lint_zones(located: Located) -> Iterator[Finding]:
     zones += [
         (("exceptions", index, "timezone"), each.timezone)
         for index, each in enumerate(document.exceptions or ())
+        if each.timezone
+    ]
+    zones += [
+        (("budgets", index, "timezone"), each.timezone)
+        for index, each in enumerate(document.budgets or ())
         if each.timezone
     ]
     for path, zone in zones:

@@ -14,7 +14,7 @@ from batchgate.policy.validation.parameter_messages import element_instead
 from batchgate.policy.validation.parameters import NoSuchParameterError, shape_at
 from batchgate.policy.validation.value_messages import as_yaml
 
-_KEYS_LISTED_AT_MOST = 12
+_KEYS_LISTED_AT_MOST = 14
 
 
 def keys_meant(value: Mapping[str, object], kind: inspect.StructType, known: Mapping[str, object]) -> dict[str, str]:
@@ -96,9 +96,11 @@ def _elsewhere(key: str, kind: inspect.StructType) -> str | None:
 
 
 def _synonym(key: str, kind: inspect.StructType) -> str | None:
-    """The key of an exception, or of who may approve, that people call otherwise."""
+    """The key of an exception, of a budget, or of who may approve, for another word for it."""
     if issubclass(kind.cls, model.Approvers):
         return _OF_APPROVERS.get(key)
+    if issubclass(kind.cls, model.Budget):
+        return _OF_BUDGETS.get(key)
     return _OF_EXCEPTIONS.get(key) if issubclass(kind.cls, model.Exemption) else None
 
 
@@ -107,13 +109,21 @@ _OF_EXCEPTIONS: Mapping[str, str] = {
     **dict.fromkeys(("reason", "why", "justification", "ticket"), "because"),
     **dict.fromkeys(("for", "of", "policy", "policies", "guardrail", "guardrails", "statement"), "lifts"),
 }
+_OF_BUDGETS: Mapping[str, str] = {
+    **dict.fromkeys(("period", "every", "interval", "duration", "reset", "resets"), "per"),
+    **dict.fromkeys(("by", "for_each", "group_by", "of", "scope"), "each"),
+    **dict.fromkeys(("tasks", "total_tasks", "max_objects", "count"), "objects"),
+    **dict.fromkeys(("bytes", "size", "total_bytes", "max_bytes"), "object_bytes"),
+    **dict.fromkeys(("dollars", "usd", "money", "amount", "max_cost", "price"), "cost"),
+    **dict.fromkeys(("zone", "tz", "time_zone"), "timezone"),
+}
 _OF_APPROVERS: Mapping[str, str] = {
     **dict.fromkeys(("who", "approvers", "from", "of", "roles", "role", "users", "groups", "people", "callers"), "by"),
     **dict.fromkeys(("min", "minimum", "min_approvals", "count", "number", "approvals", "at_minimum"), "at_least"),
     **dict.fromkeys(("exclude_requester", "not_self", "not_creator", "four_eyes"), "not_requester"),
 }
 _WITH_OTHER_WORDS = (model.Condition, model.Statement, model.PolicyDocument)
-_KEYED = (*_WITH_OTHER_WORDS, model.Exemption, model.CalendarForm, model.OpenRow)
+_KEYED = (*_WITH_OTHER_WORDS, model.Exemption, model.Budget, model.CalendarForm, model.OpenRow)
 _PLACES: Mapping[type[Struct], str] = {
     model.PolicyDocument: "at the top of the file",
     model.Policy: "in an item of policies or guardrails",
@@ -190,6 +200,8 @@ _TO_WRITE: Mapping[str, str] = {
     "expires": "write its last day, such as expires: 2026-12-31",
     "because": "write why there is an exception, such as a ticket",
     "timezone": "write an IANA time zone, such as Europe/Berlin",
+    "per": "write how long a period is: day, week or month",
+    "tag": "write the tag's key, as {tag: team}",
     "open": "write when it is open, such as open: [{days: [sat, sun]}]",
     "glob": 'write the pattern, such as {glob: "CHG-[0-9][0-9]"}',
 }

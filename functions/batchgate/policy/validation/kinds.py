@@ -1,5 +1,7 @@
 """The model's types as the walk and its messages tell them apart."""
 
+from decimal import Decimal
+
 from msgspec import inspect
 
 from batchgate.policy import model
@@ -13,6 +15,8 @@ FORMS_OF_TESTS = (
     model.PlainElementTerm,
     model.Range,
     model.PlainRange,
+    model.MoneyRange,
+    model.PlainMoneyRange,
     model.NamesTerm,
 )
 """The mappings that are one test: words of one kind."""
@@ -34,6 +38,8 @@ def same_family(value: object, kind: inspect.Type) -> bool:
             return isinstance(value, bool)
         case inspect.IntType():
             return isinstance(value, int) and not isinstance(value, bool)
+        case inspect.DecimalType():
+            return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
         case inspect.StrType():
             return isinstance(value, str)
         case inspect.LiteralType(values=values):
@@ -45,3 +51,11 @@ def same_family(value: object, kind: inspect.Type) -> bool:
 def has_length(text: str, kind: inspect.StrType) -> bool:
     """Whether a text is as long as a type wants it."""
     return len(text) >= (kind.min_length or 0) and (kind.max_length is None or len(text) <= kind.max_length)
+
+
+def is_money(value: object) -> bool:
+    """Whether a number is an amount of US dollars that is read and written exactly."""
+    amount = Decimal(str(value))
+    if not (amount.is_finite() and 0 <= amount <= model.MONEY_AT_MOST):
+        return False
+    return amount == round(amount, model.MONEY_DECIMALS)

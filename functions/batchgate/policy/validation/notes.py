@@ -19,13 +19,14 @@ class Notes(Struct):
         nesting: How many `any` and `all` stand around the current condition.
         asking: Whether the current condition is a requirement's own (not of match or unless).
         in_any: Whether an `any` stands around it.
-        names: The names of statements and exceptions.
+        names: The names of statements, exceptions and budgets.
         liftable: Those of statements.
         lifted: The names that exceptions lift.
         list_uses: The lists that tests name, and whether as a list of calendars.
         tag_lists: Of these, those that tags are compared with.
         closed_uses: Those that are compared with what S3 chooses from a closed set, and that set.
         window_uses: The calendars that windows name.
+        budget_uses: The budgets that requirements name.
     """
 
     problems: list[Problem] = field(default_factory=list)
@@ -39,8 +40,10 @@ class Notes(Struct):
     tag_lists: set[str] = field(default_factory=set)
     closed_uses: list[tuple[Path, str, tuple[str, ...]]] = field(default_factory=list)
     window_uses: list[tuple[Path, str]] = field(default_factory=list)
+    budget_uses: list[tuple[Path, str]] = field(default_factory=list)
     lists: dict[str, object] = field(default_factory=dict)
     calendars: set[str] = field(default_factory=set)
+    budgets: set[str] = field(default_factory=set)
 
     def wrong(self, path: Path, message: str) -> None:
         """Add a problem."""

@@ -10,8 +10,8 @@ from msgspec import inspect
 from batchgate.policy import model, patterns
 from batchgate.policy.as_written import NUMBER_AT_MOST, show
 from batchgate.policy.parameters import CHECKS, ELEMENT_WORDS, text_term
-from batchgate.policy.validation import operands, parameters, statements, times
-from batchgate.policy.validation.kinds import FORMS_OF_TESTS, has_length, plain, same_family
+from batchgate.policy.validation import operands, parameters, prices, statements, times
+from batchgate.policy.validation.kinds import FORMS_OF_TESTS, has_length, is_money, plain, same_family
 from batchgate.policy.validation.notes import Notes, Path
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
@@ -148,7 +148,8 @@ class Reader(Notes):
             self.wrong(path, wrong_mapping(value, kind, path))
             return
         if kind.min_length and not value:
-            self.wrong(path, "expected at least one key, got none; add one, or remove the check")
+            what = "the key" if path[0] == "prices" else "the check"
+            self.wrong(path, f"expected at least one key, got none; add one, or remove {what}")
         if path[-1] == "tags" and (key := operands.key_of_aws_tags(value)) is not None:
             from batchgate.policy.validation.value_messages import wrong_tags
 
@@ -199,6 +200,10 @@ class Reader(Notes):
                     from batchgate.policy.validation.value_messages import wrong_number
 
                     self.wrong(path, wrong_number(value, kind))
+            case inspect.DecimalType() if not is_money(value):
+                from batchgate.policy.validation.value_messages import wrong_type
+
+                self.wrong(path, wrong_type(kind, value))
             case inspect.StrType() if isinstance(value, str):
                 self._read_text(value, kind, path)
             case _:
@@ -259,6 +264,7 @@ def _is_encodable(text: str) -> bool:
 
 _RULES: Mapping[type, Callable[[Notes, Mapping[str, Any], Path], None]] = {
     model.PolicyDocument: statements.check_document,
+    model.Budget: statements.check_budget,
     model.Policy: statements.check_statement,
     model.Guardrail: statements.check_statement,
     model.Exemption: statements.check_exception,
@@ -271,6 +277,7 @@ _RULES: Mapping[type, Callable[[Notes, Mapping[str, Any], Path], None]] = {
     model.PlainManifest: operands.check_group,
     model.Buckets: operands.check_group,
     model.PlainBuckets: operands.check_group,
+    model.Prices: prices.check_prices,
     model.OpenRow: times.check_open_row,
     model.CalendarForm: times.check_calendar,
 }

@@ -11,7 +11,12 @@ from batchgate.policy.validation.notes import Notes, Path
 from batchgate.policy.validation.operands import NO_GLOB_IN_WINDOW, check_tags
 
 _NAMES_NAMED = 12
-_DEFINED = {"list": "lists", "calendar": "calendars", "policy or guardrail": "policies or guardrails"}
+_DEFINED = {
+    "list": "lists",
+    "calendar": "calendars",
+    "budget": "budgets",
+    "policy or guardrail": "policies or guardrails",
+}
 
 
 def check_references(notes: Notes) -> None:
@@ -20,7 +25,9 @@ def check_references(notes: Notes) -> None:
     for path, name in notes.names:
         if name in seen:
             first = Problem(seen[name], "").where
-            message = f"the name {show(name)} is already used by {first}; every statement needs a unique name"
+            message = (
+                f"the name {show(name)} is already used by {first}; every statement and budget needs a unique name"
+            )
             notes.problems.append(Problem(path, message, related=seen[name]))
         else:
             seen[name] = path
@@ -32,6 +39,8 @@ def check_references(notes: Notes) -> None:
     _check_closed_sets(notes)
     for path, name in notes.window_uses:
         _must_be_known(notes, path, name, notes.calendars, "calendar")
+    for path, name in notes.budget_uses:
+        _must_be_known(notes, path, name, notes.budgets, "budget")
     for name in sorted(notes.tag_lists & notes.lists.keys()):
         check_tags(notes, notes.lists[name], ("lists", name))
 
@@ -79,6 +88,8 @@ def _must_be_known(notes: Notes, path: Path, name: str, known: Mapping[str, obje
     hint = f"did you mean {near}?" if near else f"known: {names}" if known else f"define it under {_DEFINED[what]}"
     if what == "policy or guardrail" and name in ("all", "*"):
         hint = f"there is no {name}; name the statements"
+    if what == "policy or guardrail" and name in notes.budgets:
+        hint = "it is a budget, which no exception lifts"
     if what == "calendar" and name[:1].isdigit():
         hint = "define a calendar with these times under calendars, and write its name here"
     if what == "calendar" and name in notes.lists:

@@ -13,7 +13,10 @@ _REQUIREMENT_KEYS = frozenset(model.Requirement.__struct_encode_fields__)
 
 
 def check_document(notes: Notes, value: Mapping[str, object], _path: Path) -> None:
-    """Note the named lists and calendars, and their number; an approval is wanted of somebody."""
+    """Note the named lists and calendars, and their number, and that of budgets; an approval is wanted of somebody."""
+    budgets, most = value.get("budgets"), model.BUDGETS_AT_MOST
+    if isinstance(budgets, list | tuple) and len(budgets) > most:
+        notes.wrong(("budgets",), f"expected at most {most} budgets, got {len(budgets)}; combine some of them")
     if value.get("approvals") == {}:
         notes.wrong(("approvals",), "expected at least one of by, at_least, not_requester and session_names; got none")
     for key in ("lists", "calendars"):
@@ -27,6 +30,19 @@ def check_document(notes: Notes, value: Mapping[str, object], _path: Path) -> No
                 most = model.CALENDARS_AT_MOST
                 if len(names) > most:
                     notes.wrong((key,), f"expected at most {most} calendars, got {len(names)}; combine some of them")
+
+
+def check_budget(notes: Notes, value: Mapping[str, object], path: Path) -> None:
+    """Note the name; something is limited, and periods begin by the clock of a zone."""
+    name = value.get("name")
+    if isinstance(name, str):
+        notes.names.append(((*path, "name"), name))
+        notes.budgets.add(name)
+    if not any(limit in value for limit in model.LIMITS):
+        notes.wrong(
+            path, f"expected at least one limit of {', '.join(model.LIMITS)}; got none; write one, as jobs: 300"
+        )
+    check_zone(notes, value, path)
 
 
 def check_statement(notes: Notes, value: Mapping[str, object], path: Path) -> None:
@@ -77,6 +93,8 @@ def check_condition(notes: Notes, value: Mapping[str, object], path: Path) -> No
             )
     if "manual_approval" in value:
         _check_approval(notes, value["manual_approval"], (*path, "manual_approval"))
+    if "budget" in value:
+        _check_budget_use(notes, value["budget"], (*path, "budget"))
     if "tags" in value:
         check_tags(notes, value["tags"], (*path, "tags"))
     if "window" in value:
@@ -94,9 +112,34 @@ def _check_approval(notes: Notes, value: object, path: Path) -> None:
         notes.wrong(path, "expected by, at_least or not_requester; got none; write manual_approval: required")
 
 
+def _check_budget_use(notes: Notes, value: object, path: Path) -> None:
+    if isinstance(value, str):
+        notes.budget_uses.append((path, value))
+    if not notes.asking:
+        notes.wrong(path, "allowed only in require, not in match, unless or exceptions; move it to require")
+    elif notes.in_any:
+        notes.wrong(
+            path, "not allowed in any: a budget can't be replaced by another condition; make it a separate requirement"
+        )
+
+
+def _names_budget(condition: object, deeper: int = model.MAX_NESTING) -> bool:
+    """Whether a budget stands in a condition, or in an `all` of it as deep as one may stand."""
+    if not isinstance(condition, dict):
+        return False
+    parts = condition.get("all") if deeper else ()
+    found = parts if isinstance(parts, list | tuple) else ()
+    return "budget" in condition or any(_names_budget(part, deeper - 1) for part in found)
+
+
 def check_requirement(notes: Notes, value: Mapping[str, object], path: Path) -> None:
     """A condition; an approval has no violation."""
     check_condition(notes, value, path)
+    if "unless" in value and _names_budget(value):
+        notes.wrong(
+            (*path, "unless"),
+            "only people's approvals lift a budget; remove unless, or narrow the statement's match",
+        )
     if "manual_approval" in value and "on_violation" in value:
         notes.wrong(
             (*path, "on_violation"), "manual_approval is never violated, the job waits for it; remove on_violation"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 from msgspec import inspect
 
@@ -69,6 +70,8 @@ def wrong_choice(value: object, kind: inspect.LiteralType) -> str:
     """A value outside a closed set of the language."""
     meant = suggestions.value_meant(str(value), suggestions.in_order(kind.values))
     hint = f"; write {meant}" if meant and "," in meant else f"; did you mean {meant}?" if meant else ""
+    if set(kind.values) == set(get_args(model.Each)) and not hint:
+        hint = f"; for each value of a tag write {{tag: {as_yaml(shorten(str(value), _BRACKETED_AT_MOST))}}}"
     return expected(_describe(kind), value) + (hint or _other_form(value, kind))
 
 
@@ -161,6 +164,8 @@ def _describe(kind: inspect.Type) -> str:
             return suggestions.one_of(suggestions.in_order(values))
         case inspect.StrType():
             return _describe_text(kind)
+        case inspect.DecimalType():
+            return f"US dollars from 0 to {model.MONEY_AT_MOST}, with at most {model.MONEY_DECIMALS} decimals"
         case inspect.IntType(ge=lowest):
             return "a whole number" if lowest is None else f"a whole number >= {lowest}"
         case _:
@@ -234,12 +239,7 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
         case inspect.StrType(pattern=None) if isinstance(value, bool):
             return f'; write it in quotes: "{str(value).lower()}"'
         case inspect.StrType(pattern=None) if isinstance(value, int | float):
-            if key in ("before", "after"):
-                since = suggestions.instant_meant(value)
-                instead = f"; seconds since 1970 are not read; write {since}" if since else date_instead(value)
-                if instead:
-                    return instead
-            return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else ""
+            return _number_as_text(value, key)
         case inspect.StrType(pattern=str(), max_length=None):
             return _instead(suggestions.duration_meant(value, _UNIT_OF.get(key, "d")), value)
         case inspect.BoolType():
@@ -248,6 +248,8 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             duration = suggestions.duration_meant(value, "") if isinstance(value, str) and value[-1:].isalpha() else ""
             meant = _unquoted(suggestions.number_meant(value), value)
             return meant or (f"; only a time takes a duration, such as {{within: {duration}}}" if duration else "")
+        case inspect.DecimalType():
+            return _unquoted(suggestions.money_meant(value), value) if isinstance(value, str) else ""
         case inspect.StructType(cls=form):
             return _other_mapping(value, form, key)
         case inspect.LiteralType(values=(str(only),)):
@@ -256,13 +258,24 @@ def _other_form(value: object, kind: inspect.Type, key: object = "") -> str:
             return ""
 
 
+def _number_as_text(value: float, key: object) -> str:
+    """How to write a number where text is expected."""
+    if key in ("before", "after"):
+        since = suggestions.instant_meant(value)
+        instead = f"; seconds since 1970 are not read; write {since}" if since else date_instead(value)
+        if instead:
+            return instead
+    return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else ""
+
+
 def _other_mapping(value: object, form: type, key: object) -> str:
     """How to write a value that should be a mapping of one form; "" where that is not clear."""
     if issubclass(form, model.PlainRange):
         meant = suggestions.range_meant(value)
-        if key == "object_bytes":
-            return "; it can't be measured yet, so every job is held for it; limit total_tasks"
         return f"; write {meant}" if meant else ""
+    if issubclass(form, model.PlainMoneyRange):
+        amount = suggestions.money_meant(value)
+        return f"; write {{at_most: {amount}}}" if amount else ""
     if issubclass(form, model.PlainBuckets):
         names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
         shown = f"[{', '.join(map(as_yaml, names))}]"
