@@ -4,16 +4,19 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import count
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 from batchgate_cli.local.services import ACCOUNT, REGION, LocalServices, session
 
 PATIENCE_SECONDS = 90
 _LOOK_EVERY_SECONDS = 0.1
+_SWEEP_EVERY_SECONDS = 2
 BUCKET = "manifests"
 BATCH_ROLE = f"arn:aws:iam::{ACCOUNT}:role/batch-operations"
 
@@ -210,6 +213,24 @@ class DeployedGate:
         said = json.loads(answer["Payload"].read() or b"null")
         assert "FunctionError" not in answer, said
         return said
+
+    @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Sweep all the time meanwhile, and not only every minute."""
+        is_over = Event()
+
+        def sweep() -> None:
+            while not is_over.wait(_SWEEP_EVERY_SECONDS):
+                with suppress(AssertionError):  # the rule's own sweep may be at it
+                    self.invoke("SweepFunction")
+
+        sweeper = Thread(target=sweep)
+        sweeper.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            sweeper.join()
 
     def queue_mapping(self) -> str:
         """The id of the event source mapping that hands events to the gate function."""

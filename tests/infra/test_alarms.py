@@ -6,6 +6,7 @@ However late metrics come, whatever CloudWatch's evaluation range is, and where 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from random import Random
 from typing import Final, TypeAlias
@@ -141,13 +142,22 @@ STORIES: Final = {
     ),
 }
 
-ALARMS: Final = alarms_of(synthesize(Settings(manifest_buckets=("manifests",))).to_json())
-IDLE: Final = alarms_of(synthesize(Settings(idle=True)).to_json())
+
+@cache
+def alarms() -> dict[str, Alarm]:
+    """Of the stack with every alarm; made when a test asks, and not in every process that lists the tests."""
+    return alarms_of(synthesize(Settings(manifest_buckets=("manifests",))).to_json())
+
+
+@cache
+def idle_alarms() -> dict[str, Alarm]:
+    """Of the stack with `idle`."""
+    return alarms_of(synthesize(Settings(idle=True)).to_json())
 
 
 def test_every_alarm_has_a_story_and_no_other() -> None:
     """One more in the template must be shown here, too."""
-    assert STORIES.keys() == ALARMS.keys() > IDLE.keys() > {*BY_SWEEPS}
+    assert STORIES.keys() == alarms().keys() > idle_alarms().keys() > {*BY_SWEEPS}
 
 
 def samples(series: Series, minutes: range, delivery: str, begin: int) -> Iterator[Sample]:
@@ -177,7 +187,7 @@ CASES: Final = [
 @pytest.mark.parametrize(("name", "delivery", "extra"), CASES)
 def test_it_rings_for_its_cause_and_not_before_and_until_that_is_over(name: str, delivery: str, extra: int) -> None:
     """Within its time, from then on without going back and forth, and once it is over, no longer."""
-    alarm, story = ALARMS[name], STORIES[name]
+    alarm, story = alarms()[name], STORIES[name]
     ends = BEFORE + LASTS
     last = ends + story.over + 30
     measured = [
@@ -200,7 +210,7 @@ def test_it_rings_for_its_cause_and_not_before_and_until_that_is_over(name: str,
 @pytest.mark.parametrize(("name", "delivery", "extra"), CASES)
 def test_it_is_quiet_otherwise(name: str, delivery: str, extra: int) -> None:
     """On quiet days, and for the worst that is no reason."""
-    alarm, story = ALARMS[name], STORIES[name]
+    alarm, story = alarms()[name], STORIES[name]
     measured = [
         *samples(story.usual, range(BEFORE), delivery, 0),
         *samples(story.quiet, range(BEFORE, BEFORE + LASTS), delivery, BEFORE),
@@ -229,7 +239,7 @@ BY_SWEEPS: Final = (
 @pytest.mark.parametrize("name", BY_SWEEPS)
 def test_it_does_so_too_where_the_gate_sweeps_every_five_minutes(name: str, extra: int) -> None:
     """As with the setting `idle`: a sweep or two later."""
-    alarm, story = IDLE[name], STORIES[name]
+    alarm, story = idle_alarms()[name], STORIES[name]
 
     def seldom(series: Series) -> Series:
         return lambda minute: series(minute) if minute % 5 == 0 else None
@@ -249,7 +259,7 @@ def test_it_does_so_too_where_the_gate_sweeps_every_five_minutes(name: str, extr
 @pytest.mark.parametrize("name", sorted(STORIES))
 def test_what_it_says_while_there_is_no_data_at_all(name: str) -> None:
     """Only the absence of sweeps is an alarm. What AppConfig watches is OK: INSUFFICIENT_DATA rolls back, too."""
-    [state] = {*ALARMS[name].states([], minutes=60, extra=2)}
+    [state] = {*alarms()[name].states([], minutes=60, extra=2)}
     assert (state is State.ALARM) is (name == "no-sweep")
     if name in rolling_back():
         assert state is State.OK
@@ -260,7 +270,7 @@ def test_what_it_says_while_there_is_no_data_at_all(name: str) -> None:
 )
 def test_it_stays_as_it_was_while_its_metric_is_missing(name: str) -> None:
     """While sweeps fail nobody knows better; and SQS stops to report a queue that nobody asks for."""
-    alarm, story = ALARMS[name], STORIES[name]
+    alarm, story = alarms()[name], STORIES[name]
     before = alarm.states(samples(story.cause, range(60), "on time", 0), minutes=60, extra=2)
     assert before[-1] is State.ALARM
     assert {*alarm.states([], minutes=24 * 60, extra=2, begin=State.ALARM)} == {State.ALARM}
@@ -280,7 +290,7 @@ def test_a_harmful_policy_is_noticed_within_the_bake_time() -> None:
     watched = rolling_back()
     assert watched == {"policy-not-loadable", "circuit-breaker", "contradiction"}
     for name in watched:
-        assert ALARMS[name].metric[0::2] == ("batchgate", '{"service": "batchgate"}')
+        assert alarms()[name].metric[0::2] == ("batchgate", '{"service": "batchgate"}')
         assert STORIES[name].within + LATE_SECONDS / MINUTE < Settings().policy_bake_minutes
 
 
@@ -293,7 +303,7 @@ def test_no_alarm_calculates() -> None:
 def test_all_alarms_are_quiet_on_a_day_of_the_gate() -> None:
     """By the lines that its own code printed; one job in five lost its event, which one alarm is for."""
     day = play(240)
-    for name, alarm in ALARMS.items():
+    for name, alarm in alarms().items():
         namespace, metric, _ = alarm.metric
         measured = [
             Sample(at, values[metric], at)
@@ -328,9 +338,9 @@ def test_definitions_that_were_tried_before_are_found_wanting(
     name: str, changed: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So these stories can fail."""
-    alarm, story = ALARMS[name], STORIES[name]
+    alarm, story = alarms()[name], STORIES[name]
     members = {each: getattr(alarm, each) for each in Alarm.__dataclass_fields__}
-    monkeypatch.setitem(ALARMS, name, Alarm(**{**members, **changed}))
+    monkeypatch.setitem(alarms(), name, Alarm(**{**members, **changed}))
 
     def tell() -> None:
         for delivery in deliveries(story):

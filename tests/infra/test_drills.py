@@ -35,7 +35,7 @@ from tests.flow.stage import ACCOUNT, CANCEL_ALL, HOLD_ALL, UP_TO_THREE
 from tests.flow.test_missing_jobs import hide, hide_from_the_listing
 from tests.flow.troubled import DENIED, World
 from tests.infra.cloudwatch import MINUTE, Sample, State
-from tests.infra.test_alarms import ALARMS, STORIES
+from tests.infra.test_alarms import STORIES, alarms
 
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 PERSON: Final = f"arn:aws:iam::{ACCOUNT}:user/kim"
@@ -80,7 +80,7 @@ class Drill:
 
     def state(self, name: str) -> State:
         """The alarm's, by its own definition."""
-        alarm = ALARMS[name]
+        alarm = alarms()[name]
         return alarm.states(self._samples[alarm.metric[1]], minutes=self.minute, extra=2)[-1]
 
     def shown_by_the_runbook(self, name: str) -> Sequence[dict[str, Any]]:
@@ -406,7 +406,7 @@ def rows() -> dict[str, dict[str, str]]:
 
 def test_the_page_has_a_row_for_every_alarm() -> None:
     """Drilled here or in the deployed gate, or in the simulation, with the time that it takes there."""
-    assert rows().keys() == ALARMS.keys()
+    assert rows().keys() == alarms().keys()
     for name, row in rows().items():
         how = "functions" if name in DRILLS else "deployed gate" if name in DEPLOYED else "simulation"
         assert row["where"] == how, name

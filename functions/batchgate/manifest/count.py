@@ -134,15 +134,17 @@ class _Stored:
 
 
 def _blocks(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
-    """The same bytes in blocks of at least that many, but for the last."""
-    gathered: list[bytes] = []
+    """The same bytes in blocks of about that many, which end with a line if they can: then none is copied again."""
+    gathered: list[bytes | memoryview] = []
     size = 0
     for chunk in chunks:
         gathered.append(chunk)
         size += len(chunk)
         if size >= block_bytes:
-            yield gathered[0] if len(gathered) == 1 else b"".join(gathered)
-            gathered, size = [], 0
+            ends = chunk.rfind(b"\n") + 1 or len(chunk)
+            gathered[-1] = memoryview(chunk)[:ends]
+            yield b"".join(gathered)
+            gathered, size = [chunk[ends:]], len(chunk) - ends
     if size:
         yield b"".join(gathered)
 
