@@ -204,7 +204,8 @@ class GateDouble:
         start = int((values_of(request, "next") or ["0"])[0])
         following = str(start + self.page) if start + self.page < len(found) else None
         page = deepcopy(found[start : start + self.page])
-        return Answer(200, {"budgets": page, "next": following, "policy_version": POLICY})
+        names = [*dict.fromkeys(each["budget"] for each in self.budgets)]
+        return Answer(200, {"budgets": page, "next": following, "names": names, "policy_version": POLICY})
 
     def _show(self, beginning: str) -> Answer:
         found = [name for name in self.jobs if name.startswith(beginning)]

@@ -58,18 +58,25 @@ def test_budgets_are_shown_by_account_and_limit(gate: GateDouble, front: Front) 
         "  (all jobs)  bytes        0         0  1,000,000,000,000  1,000,000,000,000",
         "team-month  each tag team, per month in UTC: 2026-11-01 00:00 to 2026-12-01 00:00 UTC",
         "  lake        jobs        41         1                258                300",
-        "              cost   $211.75     $0.40          $4,787.84          $5,000.00",
+        "              cost  $211.759     $0.40         $4,787.841          $5,000.00",
         "  shop        jobs       299         1                  0                300",
-        "              cost   $211.75     $0.40          $4,787.84          $5,000.00",
+        "              cost  $211.759     $0.40         $4,787.841          $5,000.00",
     ]
 
 
-def test_nothing_to_show_is_said(front: Front) -> None:
+def test_nothing_to_show_is_said_with_why(gate: GateDouble, front: Front) -> None:
     """And is an empty list for programs."""
     result = batchgate(front, "budgets")
-    assert (result.exit_code, result.stdout) == (0, "no account of a budget is used, as far as was asked for\n")
+    assert (result.exit_code, result.stdout) == (0, "the policies in force have no budget\n")
     result = batchgate(front, "budgets", "--output", "json")
-    assert json.loads(result.stdout) == {"budgets": [], "policy_version": POLICY}
+    assert json.loads(result.stdout) == {"budgets": [], "names": [], "policy_version": POLICY}
+    gate.budgets = [one_for_all(), account("lake")]
+    assert batchgate(front, "budgets", "--budget", "team").stdout == (
+        "no budget in force matches team; there are: daily, team-month\n"
+    )
+    assert batchgate(front, "budgets", "--budget", "team-*", "--account", "shop").stdout == (
+        "nothing that was asked for is used or reserved in this period; the budgets in force: daily, team-month\n"
+    )
 
 
 def test_every_page_is_read_and_printed_for_programs(gate: GateDouble, front: Front) -> None:
@@ -77,7 +84,7 @@ def test_every_page_is_read_and_printed_for_programs(gate: GateDouble, front: Fr
     gate.page = 2
     gate.budgets = [account(f"team {number}", number) for number in range(5)]
     shown = json.loads(batchgate(front, "budgets", "--output", "json").stdout)
-    assert shown == {"budgets": gate.budgets, "policy_version": POLICY}
+    assert shown == {"budgets": gate.budgets, "names": ["team-month"], "policy_version": POLICY}
     rows = [*csv.DictReader(io.StringIO(batchgate(front, "budgets", "--output", "csv").stdout))]
     assert [(row["account"], row["used_jobs"], row["left_cost"]) for row in rows] == [
         (f"team {number}", str(number), "4787.841") for number in range(5)

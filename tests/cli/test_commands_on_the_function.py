@@ -104,7 +104,7 @@ def test_a_person_cancels_a_job(live: LiveStage, front: Front) -> None:
     assert live.stage.job(ref).reason == f"batchgate: cancelled by {PERSON}: wrong prefix [{_versions(state)}]"
     again = batchgate("jobs", "cancel", ref.job_id, "--reason", "once more", "--yes")
     assert again.exit_code == Exit.REFUSED
-    assert re.search(r"this job ended at .* UTC: cancelled by", again.stderr)
+    assert re.search(r"this job was settled at .* UTC: cancelled by", again.stderr)
 
 
 def _versions(state: Any) -> str:

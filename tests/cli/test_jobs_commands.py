@@ -684,7 +684,7 @@ def test_a_job_that_was_decided_is_refused_before_anybody_is_asked(gate: GateDou
     batchgate(front, "jobs", "approve", name, "--reason", "agreed", "--yes")
     refused = batchgate(front, "jobs", "cancel", name, "--reason", "no")
     assert refused.exit_code == Exit.REFUSED
-    assert re.search(rf"this job ended at .* UTC: approved by {re.escape(ANA)}", refused.stderr)
+    assert re.search(rf"this job was settled at .* UTC: approved by {re.escape(ANA)}", refused.stderr)
     assert len(front.sent("POST")) == 1
     gate.jobs[name]["job"]["status"] = "Suspended"
     assert batchgate(front, "jobs", "cancel", name, "--reason", "no", "--yes").exit_code == 0

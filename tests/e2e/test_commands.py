@@ -102,7 +102,7 @@ def test_two_people_approve_a_job(gate: DeployedGate, ana: dict[str, str], ben: 
     )
     assert not gate.is_suspended(held)
     refused = run(ana, "jobs", "cancel", held, "--reason", "after all not", "--yes", code=Exit.REFUSED)
-    assert "this job ended at" in refused
+    assert "this job was settled at" in refused
 
 
 def test_a_viewer_sees_and_does_not_decide(gate: DeployedGate, held: str) -> None:

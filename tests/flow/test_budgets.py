@@ -402,6 +402,65 @@ def test_what_counted_as_none_at_the_first_claim_counts_once_it_is_known_and_lim
     assert stage.review(refs[1]).action == "approved"
 
 
+OF_ONE_JOB = """
+version: 1
+prices: {{job: {price}, million_objects: 0, million_requests: {{S3PutObjectTagging: 0}}}}
+budgets:
+  - {{name: daily, per: day, timezone: UTC, {limits}}}
+policies:
+  - name: within-budget
+    match: [{{operation: S3PutObjectTagging}}]
+    require: [{{budget: daily}}]
+"""
+
+
+@pytest.mark.parametrize("day", [0, 1, 3], ids=["same day", "next day", "days later"])
+@pytest.mark.parametrize(
+    ("before", "after", "fits"),
+    [
+        ("objects: 3", "objects: 3", True),
+        ("objects: 3", "objects: 2", True),
+        ("objects: 3", "objects: 1", False),
+        ("objects: 3", "objects: 0", False),
+        ("objects: 3", "objects: 9", True),
+        ("objects: 3", "objects: 3, jobs: 1", True),
+        ("objects: 3", "objects: 3, jobs: 0", False),
+        ("jobs: 1", "jobs: 1, objects: 2", True),
+        ("jobs: 1", "objects: 1", False),
+        ("cost: 1 at 0.25", "cost: 1 at 0.25", True),
+        ("cost: 1 at 0.25", "cost: 1 at 1", True),
+        ("cost: 1 at 0.25", "cost: 1 at 500", False),
+    ],
+)
+def test_a_job_whose_approval_was_lost_must_fit_what_is_in_force_then(
+    stage: Stage, before: str, after: str, fits: bool, day: int
+) -> None:
+    """By its reservation where nothing has changed, else anew; it counts in the first period, and once."""
+
+    def enforce(written: str) -> None:
+        limits, _, price = written.partition(" at ")
+        stage.enforce(OF_ONE_JOB.format(limits=limits, price=price or "0.25"))
+
+    enforce(before)
+    ref = stage.create(rows=2)
+    stage.emulator.faults.add(LOST_BEFORE)
+    assert stage.review(ref).action is Action.LEFT
+    enforce(after)
+    stage.advance(days=day, minutes=10)
+    stage.sweep()
+    state = stage.state(ref)
+    assert is_approved(state) == fits, state.reason
+    assert {each.account for each in state.reservations} == {TODAY}
+    assert stage.ledger.ledger.counted == {TODAY: state.reservations[0].amounts}
+    if fits:
+        limits = state.reservations[0].limits
+        assert limits.admit(state.reservations[0].amounts)
+    else:
+        assert state.until is None
+        assert "in the period that began 2026-01-01T00:00:00Z" in state.reason
+        assert stage.status(ref) == "Suspended"
+
+
 def test_in_shadow_mode_nothing_is_reserved(stage: Stage) -> None:
     """Whoever approves."""
     stage.enforce(POLICY.replace("version: 1", "version: 1\nmode: shadow"))

@@ -101,7 +101,7 @@ MONTH = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 def used(budget: str, account: str = "", *, own: bool = False, **amounts: int) -> dict[str, BudgetUse]:
     """How much of one account of a budget is used in the month of `NOW`."""
     start, end = MONTH
-    return {budget: BudgetUse(BudgetAccount(budget, account, start), end, Amounts(**amounts), own)}
+    return {budget: BudgetUse(BudgetAccount(budget, account, start), end, Amounts(**amounts), own=own, reserved=own)}
 
 
 def document(*require: Written, **parts: Any) -> Written:

@@ -56,13 +56,14 @@ def budgets(
 
         output = printer(api)
         found: list[Any] = []
+        names: list[str] = []
         version: str | None = None
         for page in find_api(api).pages("/budgets", "budgets", budget=budget, account=account, at=instant, limit=_PAGE):
             found += page["budgets"]
-            version = page.get("policy_version")
+            names, version = page.get("names", []), page.get("policy_version")
         if output.is_for_people:
-            for line in budget_lines([decoded(each, BudgetAccount) for each in found]):
+            for line in budget_lines([decoded(each, BudgetAccount) for each in found], names, budget):
                 print_line(*line)
         else:
             rows = [budget_row(decoded(each, BudgetAccount)) for each in found]
-            output.print("budgets", {"budgets": found, "policy_version": version}, rows)
+            output.print("budgets", {"budgets": found, "names": names, "policy_version": version}, rows)

@@ -18,7 +18,7 @@ import click
 from batchgate.text import shorten
 from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, Exit, reported_errors
 from batchgate_cli.groups import command_group, option
-from batchgate_cli.local.running_local import Running, end, only_one, running
+from batchgate_cli.local.running_local import NotAnsweringError, Running, end, only_one, running
 from batchgate_cli.output import Output, OutputOption, printable_line
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def status(
     if exports and found is not None and found.url:
         click.echo(_exports(found.url))
         return
-    jobs = _jobs(found.url) if found and found.url else {}
+    with reported_errors():
+        jobs = _jobs(found.url) if found and found.url else {}
     if output is Output.JSON:
         result = {"running": found is not None, "jobs": jobs}
         if found is not None:
@@ -149,7 +150,13 @@ def _deploy(services: "LocalServices", policies: list[Path], console: "Console")
 
 
 def _jobs(url: str) -> dict[str, int]:
-    """How many jobs there are of each status."""
+    """How many jobs there are of each status.
+
+    Raises:
+        NotAnsweringError: The local AWS does not answer: it is ending, or stopped.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from batchgate_cli.local.services import ACCOUNT, CONTROL_URL, session
     from s3batch_emulator import over_http
 
@@ -157,7 +164,10 @@ def _jobs(url: str) -> dict[str, int]:
     found: Counter[str] = Counter()
     more = {"AccountId": ACCOUNT, "MaxResults": 1000}
     while True:
-        page = client.list_jobs(**more)  # type: ignore[arg-type]
+        try:
+            page = client.list_jobs(**more)  # type: ignore[arg-type]
+        except (BotoCoreError, ClientError) as error:
+            raise NotAnsweringError(f"the local AWS on {url} does not answer; it may be ending: try again") from error
         found.update(str(job["Status"]) for job in page.get("Jobs", []))
         if not page.get("NextToken"):
             return dict(sorted(found.items()))

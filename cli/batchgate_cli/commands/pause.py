@@ -71,6 +71,7 @@ def resume(api: ApiOptions) -> None:
             print(f"the gate of {gate.region} was not paused")
         else:
             print_line(f"resumed the gate of {gate.region}; it was paused {_since(paused)}")
+            print("the next sweep reviews the jobs that the pause held")
 
 
 def _since(paused: "ApiPause") -> str:

@@ -24,6 +24,10 @@ class NotRunningError(GateError):
     """No local AWS of this user's runs."""
 
 
+class NotAnsweringError(GateError):
+    """A local AWS of this user's runs, or did a moment ago, and does not answer."""
+
+
 class NotEndingError(GateError):
     """The local AWS did not end after SIGTERM."""
 

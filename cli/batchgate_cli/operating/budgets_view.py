@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from batchgate.jobs.model import Json
+from batchgate.policy.patterns import matcher
 from batchgate_cli.operating.api_documents import BudgetAccount
 from batchgate_cli.operating.wording import minute
 from batchgate_cli.output import Styled, printable_line
@@ -14,10 +15,18 @@ _ALL: Final = "(all jobs)"
 _NAMES: Final = {"object_bytes": "bytes"}
 
 
-def budget_lines(accounts: Sequence[BudgetAccount]) -> list[list[Styled]]:
-    """The view, in the order in which the accounts are given."""
+def budget_lines(
+    accounts: Sequence[BudgetAccount], names: Sequence[str], asked_for: str | None = None
+) -> list[list[Styled]]:
+    """The view.
+
+    Args:
+        accounts: In their order.
+        names: Of all budgets in force.
+        asked_for: The pattern of the budgets that were asked for.
+    """
     if not accounts:
-        return [["no account of a budget is used, as far as was asked for"]]
+        return [[_none_in_words(names, asked_for)]]
     rows = {id(each): list(_cells(each)) for each in accounts}
     widths = [
         max(len(name), *(len(row[column]) for each in rows.values() for row in each))
@@ -37,6 +46,15 @@ def budget_lines(accounts: Sequence[BudgetAccount]) -> list[list[Styled]]:
                 text = _padded(row, widths)
                 lines.append([(text, "bold red") if full else text])
     return lines
+
+
+def _none_in_words(names: Sequence[str], asked_for: str | None) -> str:
+    if not names:
+        return "the policies in force have no budget"
+    all_names = ", ".join(map(printable_line, names))
+    if asked_for is not None and not any(map(matcher([asked_for]), names)):
+        return f"no budget in force matches {printable_line(asked_for)}; there are: {all_names}"
+    return f"nothing that was asked for is used or reserved in this period; the budgets in force: {all_names}"
 
 
 def _cells(account: BudgetAccount) -> list[tuple[str, ...]]:
@@ -64,11 +82,11 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _amount(what: str, amount: int | str) -> str:
-    """Costs with cents, cut: what is below a cent is of no interest to people."""
+    """Costs exactly, so that what is used and left add up, with two decimals at least."""
     if what != "cost":
         return f"{int(amount):,}"
     whole, _, cents = str(amount).partition(".")
-    return f"${int(whole):,}.{cents[:2]:0<2}"
+    return f"${int(whole):,}.{cents.rstrip('0'):0<2}"
 
 
 def _is_nothing(amount: int | str) -> bool:

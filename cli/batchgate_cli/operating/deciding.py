@@ -242,7 +242,7 @@ def _read_all(
             return job, RefusedError(f"{document.job_id}: S3 does not show it: {document.error}")
         if state is not None and state.phase == "settled" and status != JobStatus.SUSPENDED:
             at = f"at {minute(state.decided_at)} UTC" if state.decided_at else "already"
-            return job, RefusedError(f"{document.job_id}: this job ended {at}: {ended_in_words(state)}")
+            return job, RefusedError(f"{document.job_id}: this job was settled {at}: {ended_in_words(state)}")
         return job, document
 
     with _Progress("reading", len(jobs)) as progress:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from batchgate.gate.state import Block
 from batchgate.text import MARK, shorten
 from batchgate_cli.operating.api_documents import OpenJob, PauseFacts
@@ -22,6 +24,8 @@ _CANCELS: Final = re.compile(r"(?:will|to) be cancelled at [^,]*, by ")
 _COLUMNS: Final = ("job", "held", "fails in", "objects", "operation", "until")
 _AT_RIGHT: Final = frozenset({"held", "fails in", "objects"})
 _FAR_AWAY: Final = timedelta(days=36500)
+_RESUMED: Final = "resumed"
+_PAUSE_ENDED: Final = "the pause that held it has ended; the next sweep reviews it"
 
 
 class Sort(StrEnum):
@@ -103,10 +107,15 @@ def held_lines(
         details: Print all that is known of each.
         pause: Of the gate; None where it is not paused.
     """
-    if pause is not None:
-        facts = f"since {minute(pause.at)} UTC, by {person(pause.by)}: {pause.reason}"
-        head = hanging("[paused] ", f"{facts}; `batchgate resume` ends that", width, "bold")
-        return [[("[paused] ", "magenta"), *head[0][1:]], *head[1:], *held_lines(jobs, now, width, details=details)]
+    if pause is None:
+        jobs = [structs.replace(job, block=_RESUMED, reason=_PAUSE_ENDED) if _is_paused(job) else job for job in jobs]
+        return _lines(jobs, now, width, details=details)
+    facts = f"since {minute(pause.at)} UTC, by {person(pause.by)}: {pause.reason}"
+    head = hanging("[paused] ", f"{facts}; `batchgate resume` ends that", width, "bold")
+    return [[("[paused] ", "magenta"), *head[0][1:]], *head[1:], *_lines(jobs, now, width, details=details)]
+
+
+def _lines(jobs: Sequence[OpenJob], now: datetime, width: int | None, *, details: bool) -> list[list[Styled]]:
     if not jobs:
         return [["no job is held"]]
     rows = {job.job_id: _row(job, now, is_file=width is None) for job in jobs}
@@ -174,7 +183,9 @@ def until(job: OpenJob) -> str:
         return f"{minute(job.until)} UTC"
     if job.cancels_at is not None:
         return f"{minute(job.cancels_at)} UTC, then it will be cancelled"
-    return "the gate is resumed" if job.block == Block.PAUSED else "a person decides"
+    if job.block == _RESUMED:
+        return "the next sweep reviews it"
+    return "the gate is resumed" if _is_paused(job) else "a person decides"
 
 
 def _until_in_short(job: OpenJob, now: datetime) -> str:
@@ -182,7 +193,13 @@ def _until_in_short(job: OpenJob, now: datetime) -> str:
         return f"in {age(job.until - now)}"
     if job.cancels_at is not None:
         return f"cancel in {age(job.cancels_at - now)}"
-    return "resumed" if job.block == Block.PAUSED else "decided"
+    if job.block == _RESUMED:
+        return "next sweep"
+    return "resumed" if _is_paused(job) else "a person"
+
+
+def _is_paused(job: OpenJob) -> bool:
+    return job.block == Block.PAUSED
 
 
 def _is_urgent(job: OpenJob, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from batchgate.gate.state import State
 from batchgate.policy.amounts import Amounts, BudgetAccount, BudgetUse, Limits, Reservation
-from batchgate.policy.budgets import Budget, account_of, period
+from batchgate.policy.budgets import Budget, account_of, amounts_of, period
 from batchgate.policy.facts import Gap, JobFacts
 
 NOTHING = Amounts()
@@ -36,7 +36,7 @@ def count_changes(before: State | None, after: State) -> tuple[CountChange, ...]
 
 def _change(account: BudgetAccount, before: Reservation | None, after: Reservation | None) -> CountChange:
     was, now = (each.amounts if each else NOTHING for each in (before, after))
-    is_new = after is not None and (before is None or before.limits != after.limits)
+    is_new = after is not None and before != after
     return CountChange(account, minus(now, was), after.limits if after and is_new else Limits())
 
 
@@ -74,13 +74,14 @@ def uses(
     budgets: Sequence[Budget],
     accounts: Mapping[str, BudgetAccount | Gap],
     used: Mapping[BudgetAccount, Amounts],
+    facts: JobFacts,
     state: State | None,
 ) -> Mapping[str, BudgetUse | Gap]:
     """How much of each budget is used, as the policies ask for it.
 
-    What this job has reserved within limits of the same amounts is its own. What it has reserved without any, for
-    people who approved it, or when the budget limited other amounts, counts as not reserved: the policies approve it
-    only if it fits.
+    What this job has reserved within the same limits, for the same amounts, is its own. What it has reserved without
+    limits, for people who approved it, within others, or for other amounts (a price has changed), counts as not
+    reserved: the policies approve the job only if it fits now.
     """
     own = _own(state)
     found: dict[str, BudgetUse | Gap] = {}
@@ -90,10 +91,12 @@ def uses(
             found[budget.name] = account
             continue
         count = used[account]
-        is_own = reservation is not None and reservation.limits.named == budget.limits.named
+        amounts = amounts_of(budget, facts)
+        is_own = reservation is not None and isinstance(amounts, Amounts) and reservation.fits(amounts, budget.limits)
         if reservation is not None and not is_own:
             count = minus(count, reservation.amounts)
-        found[budget.name] = BudgetUse(account, period(budget, account.period_start)[1], count, own=is_own)
+        end = period(budget, account.period_start)[1]
+        found[budget.name] = BudgetUse(account, end, count, own=is_own, reserved=reservation is not None)
     return found
 
 

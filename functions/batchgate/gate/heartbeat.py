@@ -77,10 +77,10 @@ def warning_of(found: Heartbeat | None, opened_at: datetime, now: datetime, ever
     """
     if found is None:
         return None if now - opened_at < every + SWEEP_DEAD else "the gate is not working: no sweep is recorded"
-    if found.problem:
-        return f"the gate is not working: no policies could be loaded: {found.problem}"
-    passed = now - found.swept_at
     at = f"{found.swept_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if found.problem:
+        return f"the gate is not working: the last sweep, at {at}, could load no policies: {found.problem}"
+    passed = now - found.swept_at
     if passed > every + SWEEP_DEAD:
         return f"the gate is not working: no sweep has succeeded since {at}"
     if passed > every + SWEEP_LATE:

@@ -125,7 +125,7 @@ def _with_budgets(facts: JobFacts, policies: PolicySet, state: State | None, por
         return facts
     accounts = accounts_asked(policies.budgets, facts, state)
     used = ports.ledger.used([each for each in accounts.values() if isinstance(each, BudgetAccount)])
-    return replace(facts, budgets=uses(policies.budgets, accounts, used, state))
+    return replace(facts, budgets=uses(policies.budgets, accounts, used, facts, state))
 
 
 def current_approvals(state: State | None, snapshot: JobSnapshot) -> tuple[Approval, ...]:

@@ -326,8 +326,8 @@ def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: st
 def _reservations(kept: tuple[Reservation, ...], wanted: tuple[Reservation, ...]) -> tuple[Reservation, ...]:
     """What a claim reserves of budgets: what earlier claims did that may have been sent, and what is not reserved yet.
 
-    What people's approvals reserved without a limit, or what was reserved within limits of other amounts, and the
-    policies approve now, is reserved as they found it to fit: what was not known, or not limited, counted as none.
+    What people's approvals reserved without a limit, or what was reserved within other limits or for other amounts, and
+    the policies approve now, is reserved as they found it to fit: what was not known, or not limited, counted as none.
     """
     limited = {each.account: each for each in wanted if each.limits.named}
     budgets = {each.account.budget for each in kept}
@@ -338,7 +338,7 @@ def _reservations(kept: tuple[Reservation, ...], wanted: tuple[Reservation, ...]
 
 
 def _limited(before: Reservation, now: Reservation | None) -> Reservation:
-    return before if now is None or now.limits.named == before.limits.named else now
+    return before if now is None or before.fits(now.amounts, now.limits) else now
 
 
 def may_send(claim: State, request: UpdateRequest, read_at: datetime, now: datetime) -> bool:

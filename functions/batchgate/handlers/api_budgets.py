@@ -24,6 +24,8 @@ def list_budgets(query: ListBudgets, policies: PolicySet, ledger: PeoplesLedger,
     budgets = [each for each in policies.budgets if matches(each.name) and (after is None or each.name >= after[0])]
     at = query.at or now
     reserved = _reserved(ledger)
+    names: list[Json] = [each.name for each in policies.budgets]
+    of_all: dict[str, Json] = {"names": names, "policy_version": policies.version}
     page: list[Json] = []
     last: tuple[str, str] | None = None
     for budget in budgets:
@@ -31,10 +33,10 @@ def list_budgets(query: ListBudgets, policies: PolicySet, ledger: PeoplesLedger,
         beginning = after[1] if after is not None and after[0] == budget.name else None
         for account, counted in _accounts(query, budget, start, beginning, ledger, query.limit + 1 - len(page)):
             if last is not None and len(page) == query.limit:
-                return {"budgets": page, "next": cursor(*last), "policy_version": policies.version}
+                return {"budgets": page, "next": cursor(*last), **of_all}
             page.append(views.budget_account(budget, account, end, counted, reserved.get(account, Amounts())))
             last = (budget.name, account.account)
-    return {"budgets": page, "next": None, "policy_version": policies.version}
+    return {"budgets": page, "next": None, **of_all}
 
 
 def _accounts(

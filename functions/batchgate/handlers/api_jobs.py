@@ -116,8 +116,8 @@ def find_job(named: JobRef, ledger: PeoplesLedger) -> JobRef:
     return begin_so[0] if begin_so else named
 
 
-_NO_OPEN_JOB: Final = "no open job has an id that begins with"
-_WHOLE_ID: Final = "name a decided job by its whole id"
+_NO_OPEN_JOB: Final = "no job that the gate holds has an id that begins with"
+_WHOLE_ID: Final = "name a job that it has not reviewed yet, or that is decided, by its whole id"
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
 """An id or its beginning. *Source*: S3 Control API, JobId."""

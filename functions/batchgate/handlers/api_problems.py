@@ -9,6 +9,7 @@ from batchgate.errors import (
     ChangedError,
     GateError,
     JobNotFoundError,
+    NoPolicyDeployedError,
     NotAllowedError,
     RefusedError,
     UnreadableItemError,
@@ -103,5 +104,8 @@ def problem_of(error: GateError) -> ProblemError:
             return ProblemError(Type.NOT_FOUND, str(error))
         case UnreadableItemError():
             return ProblemError(Type.ERROR, str(error))
+        case NoPolicyDeployedError():  # no caller need wait for that
+            detail = f"{error}; `batchgate policy push PATH` or a deployment of the stack puts some in force"
+            return ProblemError(Type.UNAVAILABLE, detail)
         case _:
             return ProblemError(Type.UNAVAILABLE, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

@@ -76,13 +76,15 @@ class BudgetUse(Struct, frozen=True):
         account: Which.
         period_end: When its period ends: the first instant of the next.
         used: What was approved in it.
-        own: Whether this job's reservation is part of that already.
+        reserved: Whether this job has a reservation in it, maybe of an earlier period than the present one.
+        own: Whether that reservation is part of what is used: the job fits by it. If not, the job must fit anew.
     """
 
     account: BudgetAccount
     period_end: Instant
     used: Amounts
     own: bool = False
+    reserved: bool = False
 
 
 class Reservation(Struct, frozen=True):
@@ -97,3 +99,8 @@ class Reservation(Struct, frozen=True):
     account: BudgetAccount
     amounts: Amounts
     limits: Limits
+
+    def fits(self, amounts: Amounts, limits: Limits) -> bool:
+        """Whether it was made within just these limits, for just these amounts of what they limit."""
+        same = (getattr(self.amounts, name) == getattr(amounts, name) for name in limits.named)
+        return self.limits == limits and all(same)

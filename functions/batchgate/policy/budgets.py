@@ -205,6 +205,6 @@ def _accounts(budgets: Iterable[Budget], facts: JobFacts) -> Iterator[tuple[Budg
     """The account of each: that of the reservation that the job has already, else that of now; none without a value."""
     for budget in budgets:
         use = facts.budgets.get(budget.name)
-        account = use.account if isinstance(use, BudgetUse) and use.own else account_of(budget, facts)
+        account = use.account if isinstance(use, BudgetUse) and use.reserved else account_of(budget, facts)
         if isinstance(account, BudgetAccount):
             yield budget, account

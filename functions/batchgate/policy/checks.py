@@ -694,9 +694,14 @@ class WithinBudget(_Measured, frozen=True):
         return use.own or self.budget.limits.admit(use.used + amounts)
 
     def room_from(self, facts: JobFacts) -> datetime | None:
-        """From when on a job that does not fit fits: the next period, of which nothing is used; None for never."""
+        """From when on a job that does not fit fits: the next period, of which nothing is used; None for never.
+
+        A job that has a reservation counts in the period of that one, however many begin.
+        """
         found = self.found(facts)
-        return found[0].period_end if not isinstance(found, Gap) and self.budget.limits.admit(found[1]) else None
+        if isinstance(found, Gap) or found[0].reserved:
+            return None
+        return found[0].period_end if self.budget.limits.admit(found[1]) else None
 
     def found(self, facts: JobFacts) -> tuple[BudgetUse, Amounts] | Gap:
         """What is used, and what the job takes."""
@@ -704,7 +709,7 @@ class WithinBudget(_Measured, frozen=True):
         use = facts.budgets.get(self.budget.name, NOT_READ)
         if isinstance(account, Gap) or isinstance(amounts, Gap) or isinstance(use, Gap):
             return most_binding(each for each in (account, amounts, use) if isinstance(each, Gap))
-        is_its = use.account.account == account.account if use.own else use.account == account
+        is_its = use.account.account == account.account if use.reserved else use.account == account
         return (use, amounts) if is_its else _OF_ANOTHER
 
     @property

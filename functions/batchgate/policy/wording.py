@@ -122,6 +122,9 @@ def budget_wanted(measure: WithinBudget, facts: JobFacts) -> str:
     limits = measure.budget.limits
     names = _concerned(measure, measure.found(facts))
     listed = " and ".join(f"{_amount(measure, name, limits)}{_COUNTED[name]}" for name in names)
+    use = facts.budgets.get(measure.budget.name)
+    if isinstance(use, BudgetUse) and use.reserved:
+        return f"at most {listed} in the period that began {instant(use.account.period_start)}"
     return f"at most {listed} until {instant(period(measure.budget, facts.now)[1])}"
 
 

@@ -13,6 +13,7 @@ from batchgate.jobs.model import JobRef
 from batchgate.policy.amounts import Amounts, BudgetAccount, BudgetUse, Limits, Reservation
 from batchgate.policy.budgets import Budget, Per
 from batchgate.policy.facts import Gap, Result
+from tests.unit.examples import facts
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 TODAY = datetime(2026, 3, 27, tzinfo=UTC)
@@ -53,6 +54,7 @@ def test_what_is_counted_is_what_the_last_state_reserves(history: list[tuple[Res
         (None, Limits(jobs=1), Limits(jobs=1)),
         (Limits(jobs=1), None, UNLIMITED),
         (UNLIMITED, Limits(jobs=1), Limits(jobs=1)),
+        (Limits(jobs=2), Limits(jobs=1), Limits(jobs=1)),
         (None, UNLIMITED, UNLIMITED),
     ],
 )
@@ -65,26 +67,35 @@ def test_only_what_is_newly_limited_must_fit(before: Limits | None, after: Limit
 
 
 @pytest.mark.parametrize(
-    ("limits", "own", "used"),
+    ("limits", "objects", "own", "used"),
     [
-        (replace(DAILY.limits, jobs=4), True, 3),
-        (Limits(object_bytes=9), False, 1),
-        (UNLIMITED, False, 1),
-        (None, False, 3),
+        (replace(DAILY.limits, jobs=4), 100, True, 3),
+        (replace(DAILY.limits, jobs=3), 100, False, 2),
+        (replace(DAILY.limits, jobs=5), 100, False, 2),
+        (replace(DAILY.limits, jobs=4), 49, False, 2),
+        (replace(DAILY.limits, jobs=4), 0, False, 2),
+        (Limits(object_bytes=9), 100, False, 2),
+        (UNLIMITED, 100, False, 2),
+        (None, 0, False, 3),
     ],
 )
-def test_a_reservation_within_limits_is_the_job_s_own(limits: Limits | None, own: bool, used: int) -> None:
-    """One without any, or of other amounts, counts as not made, so that it must fit to be approved by policy."""
-    mine = () if limits is None else (Reservation(ACCOUNT, Amounts(jobs=2), limits),)
+def test_a_reservation_within_these_limits_for_these_amounts_is_the_job_s_own(
+    limits: Limits | None, objects: int, own: bool, used: int
+) -> None:
+    """Any other counts as not made, so that the job must fit to be approved by policy."""
+    made = Amounts(jobs=1, objects=objects)
+    mine = () if limits is None else (Reservation(ACCOUNT, made, limits),)
     state = replace(STATE, reservations=mine)
-    found = uses([DAILY], {"daily": ACCOUNT}, {ACCOUNT: Amounts(jobs=3)}, state)
-    assert found == {"daily": BudgetUse(ACCOUNT, TODAY + timedelta(days=1), Amounts(jobs=used), own=own)}
+    found = uses([DAILY], {"daily": ACCOUNT}, {ACCOUNT: Amounts(jobs=3, objects=objects)}, facts(), state)
+    counted = Amounts(jobs=used, objects=objects if own else 0)
+    end = TODAY + timedelta(days=1)
+    assert found == {"daily": BudgetUse(ACCOUNT, end, counted, own=own, reserved=limits is not None)}
 
 
 def test_without_an_account_there_is_no_use() -> None:
     """It says why."""
     gap = Gap(Result.UNMEASURABLE, "the job has no tag team")
-    assert uses([DAILY], {"daily": gap}, {}, None) == {"daily": gap}
+    assert uses([DAILY], {"daily": gap}, {}, facts(), None) == {"daily": gap}
 
 
 @pytest.mark.parametrize(
