@@ -53,14 +53,14 @@ def test_budgets_are_shown_by_account_and_limit(gate: GateDouble, front: Front) 
     result = batchgate(front, "budgets")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
-        "  account               used  reserved               left              limit",
+        "  account                used  reserved               left              limit",
         "daily  per day in UTC: 2026-11-01 00:00 to 2026-12-01 00:00 UTC",
-        "  (all jobs)  bytes        0         0  1,000,000,000,000  1,000,000,000,000",
+        "  (all jobs)  bytes         0         0  1,000,000,000,000  1,000,000,000,000",
         "team-month  each tag team, per month in UTC: 2026-11-01 00:00 to 2026-12-01 00:00 UTC",
-        "  lake        jobs        41         1                258                300",
-        "              cost  $211.759     $0.40         $4,787.841          $5,000.00",
-        "  shop        jobs       299         1                  0                300",
-        "              cost  $211.759     $0.40         $4,787.841          $5,000.00",
+        "  lake        jobs         41         1                258                300",
+        "              cost   $211.759     $0.40         $4,787.841          $5,000.00",
+        "  shop        jobs        299         1                  0                300",
+        "              cost   $211.759     $0.40         $4,787.841          $5,000.00",
     ]
 
 

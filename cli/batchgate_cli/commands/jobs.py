@@ -67,8 +67,8 @@ FromOption = Annotated[
     option(
         "--from",
         metavar="FILE",
-        help="Also the jobs that this file lists, one or more a line, or in the first column of CSV. - reads standard "
-        "input.",
+        help="Also the jobs that this file lists by whole ids or ARNs, one or more a line, or in the first column of "
+        "CSV. - reads standard input.",
         show_default=False,
     ),
 ]
@@ -348,7 +348,7 @@ def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
     names = _named_jobs(jobs or [], job_id, from_, only=False, otherwise=given.get("JobId"))
     why = reason if reason is not None else given.get("StatusUpdateReason", "")
     if not why.strip():
-        raise click.BadParameter("expected why, got nothing", param_hint="--reason")
+        raise click.UsageError(f"--reason is required: say why you {requested_action} the job")
     if any("\ud800" <= character <= "\udfff" for character in why):
         raise click.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
     with reported_errors():

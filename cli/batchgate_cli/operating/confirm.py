@@ -28,17 +28,14 @@ def confirm(question: str, *, yes: bool, stdin_is_read: bool = False) -> None:
     Raises:
         click.Abort: The answer was no.
         KeyboardInterrupt: It was Ctrl-C.
-        click.BadParameter: There is no terminal.
+        click.UsageError: There is no terminal.
     """
     if yes:
         return
     if not stdin_is_read and sys.stdin.isatty():
         _ask(question, sys.stdin.fileno())
     elif not stdin_is_read or not _terminal_is_asked(question):
-        raise click.BadParameter(
-            "stdin is not a terminal; nothing was changed. Pass --yes to skip the prompt.",
-            param_hint="--yes",
-        )
+        raise click.UsageError("stdin is not a terminal; nothing was changed. Pass --yes to skip the prompt.")
 
 
 def _terminal_is_asked(question: str) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,9 @@ _IN_ID: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 _ID_AT_MOST: Final = 36
 _NOT_SENT_YET: Final = "not sent"
 _NAMES_AT_MOST: Final = 200
+_WHOLE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|arn:\S+")
+"""A job id as S3 makes them, or an ARN. *Source*: S3 User Guide, examples of jobs."""
+
 _LOOKS_EVERY: Final = 0.2
 """Seconds between looks whether Ctrl-C was pressed."""
 
@@ -133,15 +137,23 @@ def read_job(api: GateApi, job: str, account_id: str | None) -> tuple[JobDocumen
 def listed_jobs(text: str) -> list[str]:
     """Ids and ARNs of a list: those of a line between spaces or tabs, of CSV the first field. # begins a comment.
 
-    A field in quotes may go over several lines: no text in one is taken for a job.
+    A field in quotes may go over several lines: no text in one is taken for a job. Only whole ids are: any word or
+    number may be the beginning of one.
 
     Raises:
-        csv.Error: A field is too long to be one.
+        csv.Error: A field is too long to be an id, or is none.
     """
     found: list[str] = []
-    for first, *others in filter(None, csv.reader(io.StringIO(text, newline=""))):
+    lines = csv.reader(io.StringIO(text, newline=""))
+    for first, *others in filter(None, lines):
         content = first.partition("#")[0].strip()
-        found += [word for word in ([content] if others else content.split()) if word and word != "job_id"]
+        words = [word for word in ([content] if others else content.split()) if word and word != "job_id"]
+        if wrong := next((word for word in words if not _WHOLE.fullmatch(word)), None):
+            raise csv.Error(
+                f"line {lines.line_num}: expected a whole job id or ARN, got {shorten(printable_line(wrong), 60)!r}; "
+                "nothing was done (`batchgate jobs held -o csv` prints such a list)"
+            )
+        found += words
     return found
 
 

@@ -25,6 +25,7 @@ _COLUMNS: Final = ("job", "held", "fails in", "objects", "operation", "until")
 _AT_RIGHT: Final = frozenset({"held", "fails in", "objects"})
 _FAR_AWAY: Final = timedelta(days=36500)
 _RESUMED: Final = "resumed"
+_BY_PAUSE_ALONE: Final = "the gate is paused"
 _PAUSE_ENDED: Final = "the pause that held it has ended; the next sweep reviews it"
 
 
@@ -108,7 +109,7 @@ def held_lines(
         pause: Of the gate; None where it is not paused.
     """
     if pause is None:
-        jobs = [structs.replace(job, block=_RESUMED, reason=_PAUSE_ENDED) if _is_paused(job) else job for job in jobs]
+        jobs = [_resumed(job) if _is_paused(job) else job for job in jobs]
         return _lines(jobs, now, width, details=details)
     facts = f"since {minute(pause.at)} UTC, by {person(pause.by)}: {pause.reason}"
     head = hanging("[paused] ", f"{facts}; `batchgate resume` ends that", width, "bold")
@@ -196,6 +197,12 @@ def _until_in_short(job: OpenJob, now: datetime) -> str:
     if job.block == _RESUMED:
         return "next sweep"
     return "resumed" if _is_paused(job) else "a person"
+
+
+def _resumed(job: OpenJob) -> OpenJob:
+    """A job that a pause held which is over: the next sweep reviews it."""
+    reason = _PAUSE_ENDED if obstacle(job.reason) == _BY_PAUSE_ALONE else job.reason
+    return structs.replace(job, block=_RESUMED, reason=reason)
 
 
 def _is_paused(job: OpenJob) -> bool:
