@@ -25,13 +25,13 @@ class Kept:
     """What one job takes of one account.
 
     Attributes:
-        limited: It had to fit; what people approve has not.
+        limits: What it had to fit; nothing of what people approve.
     """
 
     account: Account
     jobs: int
     objects: int
-    limited: bool
+    limits: Mapping[str, int]
 
 
 FULL = {"jobs": 10**30, "objects": 10**30}
@@ -66,17 +66,17 @@ class Budgets:
         value = value_of(budget, looked, tags)
         if own is not None and own.account.name != value:
             return FULL  # of another account: not measurable, a hold like this
-        if own is not None and own.limited:
+        if own is not None and own.limits == limits_of(budget):
             return EMPTY
+        starts = {beginning(budget, looked.at + each) for each in (timedelta(0), FAR_FROM_NOW)}
         read = self.read.get((by, looked.job_id), {})
         for account, amounts in read.items():
-            is_own = own is not None and account_of(account) == own.account
-            in_time = account.period_start == beginning(budget, looked.at) or account.period_start == beginning(
-                budget, looked.at + FAR_FROM_NOW
-            )
-            if account.budget == budget["name"] and account.account == value and in_time and (own is None or is_own):
-                mine = own if own is not None else Kept(account_of(account), 0, 0, limited=False)
-                return {"jobs": amounts.jobs - mine.jobs, "objects": amounts.objects - mine.objects}
+            if (account.budget, account.account) != (budget["name"], value):
+                continue
+            if own is not None and account_of(account) == own.account:  # whatever its period
+                return {"jobs": amounts.jobs - own.jobs, "objects": amounts.objects - own.objects}
+            if own is None and account.period_start in starts:
+                return {"jobs": amounts.jobs, "objects": amounts.objects}
         return FULL
 
     # --- Writes -------------------------------------------------------------------------------------
@@ -97,11 +97,9 @@ class Budgets:
                 start = started(budget, looked, w)
                 account = Account(budget["name"], str(value), start)
                 total = looked.job.get("ProgressSummary", {}).get("TotalNumberOfTasks") or 0
-                mine[budget["name"]] = had = Kept(account, 1, total, limited)
-            elif had.limited or not limited:
-                continue
-            had.limited = limited
-            if limited:
+                mine[budget["name"]] = had = Kept(account, 1, total, {})
+            if limited and had.limits != limits_of(budget):
+                had.limits = limits_of(budget)
                 checked.append((budget, had))
         for budget, kept in checked:
             sums = self._sum(kept.account)
@@ -120,7 +118,10 @@ class Budgets:
         mine = self.kept[w.after.ref.job_id]
         recorded = {
             each.account.budget: Kept(
-                account_of(each.account), each.amounts.jobs, each.amounts.objects, limited=bool(each.limits.named)
+                account_of(each.account),
+                each.amounts.jobs,
+                each.amounts.objects,
+                {name: getattr(each.limits, name) for name in each.limits.named},
             )
             for each in w.after.reservations
         }
@@ -143,6 +144,11 @@ class Budgets:
         for account, amounts in counts.items():
             if (amounts.jobs, amounts.objects) != self._sum(account_of(account)):
                 yield f"{amounts} counted of {account}, reserved are {self._sum(account_of(account))}"
+
+
+def limits_of(budget: Mapping[str, Any]) -> Mapping[str, int]:
+    """At most how many of each."""
+    return {name: budget[name] for name in ("jobs", "objects") if name in budget}
 
 
 def value_of(budget: Mapping[str, Any], looked: records.Looked, tags: Any) -> str | None:
