@@ -1,5 +1,6 @@
 """How a manifest is read: by which columns, and in which parts."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Final, TypeAlias
 
@@ -117,7 +118,8 @@ def plan_inventory(document: bytes) -> Plan | Uncountable:
     """
     try:
         read = _DOCUMENTS.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        json.loads(document, object_pairs_hook=_unique)  # msgspec takes the last of several keys, others the first
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return Uncountable("its manifest.json is not the description of an inventory")
     if read.file_format != "CSV":
         named = (
@@ -132,6 +134,11 @@ def plan_inventory(document: bytes) -> Plan | Uncountable:
         return Uncountable(f"the data files of its manifest are in {bucket.what}")
     files = tuple(InventoryFile(each.key, each.size, each.md5.lower()) for each in read.files)
     return Plan(Source(bucket, columns), files)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> None:
+    if len(pairs) != len({name for name, _ in pairs}):
+        raise ValueError("a key stands twice")
 
 
 class _File(Struct):

@@ -3,7 +3,8 @@
 A row ends with a line feed, which a carriage return may precede, or with the data. Fields are separated by commas. A
 field that begins with a quotation mark ends with one and may hold anything between them; a quotation mark of its own is
 doubled (RFC 4180). Empty lines are no rows. Where readers of CSV differ (a quotation mark or a lone carriage return in
-an unquoted field, rows of another length, bytes that are not UTF-8), nothing is counted.
+an unquoted field, a backslash before what it might escape, rows of another length, bytes that are not UTF-8), nothing
+is counted; nor where a reader that ignores quotation marks would take other fields for the bucket, version or size.
 
 A block is counted by a few calls for all its rows, which also prove that it holds nothing but rows. Where they do not,
 it is read row by row, which finds the row that is malformed.
@@ -27,6 +28,8 @@ _SIZE_DIGITS_AT_MOST: Final = 15
 _BUCKET_AND_KEY: Final = 2
 _ALL_BUT_SEPARATORS: Final = bytes(each for each in range(256) if each not in b",\n")
 _FIELD: Final = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)'
+_FIELD_WITHOUT_COMMA: Final = rb'(?:"[^",]*+(?:""[^",]*+)*+"|[^",\r\n]*+)'
+_ESCAPE: Final = re.compile(rb'\\[",\r\n]')
 _QUOTED_FIELD: Final = re.compile(rb'"[^"]*"')
 _EMPTY_LINES: Final = re.compile(rb"(?:\r?\n)++")
 _RECORD: Final = re.compile(rb"(?:%b,)*+%b" % (_FIELD, _FIELD))
@@ -55,14 +58,18 @@ class RowCounter:
         self._is_sorted = True
         self._wanted = sorted(each for each in (columns.bucket, columns.version, columns.size) if each is not None)
         self._shape = b"," * (columns.number - 1) + b"\n"
-        self._row = self._pattern(b"", _FIELD, rb"(?:\r?\n|\Z)")
-        self._rows = self._pattern(b"", _FIELD, rb"\r?\n" + _OR_THE_REST, rb"(?:\r?\n)*+")
-        self._quoted_rows = self._pattern(b'"', rb'[^"]*+', rb"\r?\n" + _OR_THE_REST)
+        self._row = self._pattern(b"", _FIELD, _FIELD, rb"(?:\r?\n|\Z)")
+        self._rows = self._pattern(b"", _FIELD_WITHOUT_COMMA, _FIELD, rb"\r?\n" + _OR_THE_REST, rb"(?:\r?\n)*+")
+        self._quoted_rows = self._pattern(b'"', rb'[^",]*+', rb'[^"]*+', rb"\r?\n" + _OR_THE_REST)
 
-    def _pattern(self, mark: bytes, content: bytes, line_end: bytes, before: bytes = b"") -> re.Pattern[bytes]:
-        """A row of fields between marks. The contents of the wanted ones are its groups."""
-        wanted, other = b"%b(%b)%b" % (mark, content, mark), mark + content + mark
-        fields = (wanted if at in self._wanted else other for at in range(self._columns.number))
+    def _pattern(
+        self, mark: bytes, content: bytes, later_content: bytes, line_end: bytes, before: bytes = b""
+    ) -> re.Pattern[bytes]:
+        """A row of fields between marks. The contents of the wanted ones are its groups, later ones come after."""
+        fields = [mark + content + mark] * (self._wanted[-1] + 1)
+        fields += [mark + later_content + mark] * (self._columns.number - len(fields))
+        for at in self._wanted:
+            fields[at] = b"%b(%b)%b" % (mark, content, mark)
         return re.compile(before + b",".join(fields) + line_end)
 
     def count(self, block: bytes, end: int, *, is_last: bool) -> int:
@@ -95,6 +102,8 @@ class RowCounter:
     def _count_lines(self, lines: bytes) -> int:
         """Count complete lines; returns where the rows end of which that can be said."""
         text = lines if lines.endswith(b"\n") else lines + b"\n"
+        if b"\\" in text and _ESCAPE.search(text):
+            return 0
         if self._count_unquoted(text) or (b"\r" in text and self._count_unquoted(text.replace(b"\r\n", b"\n"))):
             return len(lines)
         if b"\0" in text or not _is_utf8(text):
@@ -192,6 +201,10 @@ class RowCounter:
             raise self._malformed("has a NUL byte")
         if not _is_utf8(row[0]):
             raise self._malformed("is not UTF-8")
+        if _ESCAPE.search(row[0]):
+            raise self._malformed("has a backslash before a comma, a quotation mark or a line break")
+        if block.count(b",", at, row.end(len(self._wanted))) > self._wanted[-1]:
+            raise self._malformed("has a comma within quotation marks that a reader could take for the end of a field")
         self._add_rows([[field] for field in row.groups()])
         return row.end()
 

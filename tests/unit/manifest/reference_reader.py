@@ -17,6 +17,8 @@ class Defect(Enum):
     LONE_RETURN = auto()
     OPEN_QUOTE = auto()
     STRAY_QUOTE = auto()
+    ESCAPE = auto()
+    COMMA = auto()
 
 
 @dataclass
@@ -33,6 +35,11 @@ class Reading:
     defects: set[Defect] = field(default_factory=set)
     has_quoted_line_break: bool = False
 
+    def has_early_comma(self, fields: Sequence[str]) -> bool:
+        """Whether a comma is part of a field that comes before a bucket or version, or of one."""
+        counts = max(fields.index(name) for name in ("Bucket", "VersionId") if name in fields)
+        return any("," in each for row in self.rows for each in row[: counts + 1])
+
     def contents(self, fields: Sequence[str]) -> tuple[int, int, dict[str, int]]:
         """Rows, rows without a version, and rows by bucket."""
         version = fields.index("VersionId") if "VersionId" in fields else None
@@ -40,8 +47,8 @@ class Reading:
         return len(self.rows), without, Counter(row[fields.index("Bucket")] for row in self.rows)
 
 
-def read(data: bytes) -> Reading:
-    """Read a CSV as RFC 4180 has it, with line feeds for line ends, too."""
+def read(data: bytes, fields: Sequence[str]) -> Reading:
+    """Read a CSV with these fields as RFC 4180 has it, with line feeds for line ends, too."""
     reading = Reading()
     if data[:3] == b"\xef\xbb\xbf" or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         reading.defects.add(Defect.MARK)
@@ -51,7 +58,11 @@ def read(data: bytes) -> Reading:
         data.decode()
     except UnicodeDecodeError:
         reading.defects.add(Defect.TEXT)
+    if any(b"\\" + each in data for each in (b",", b'"', b"\r", b"\n")):
+        reading.defects.add(Defect.ESCAPE)
     _read_text(data.decode("utf-8", "replace"), reading)
+    if reading.has_early_comma(fields):
+        reading.defects.add(Defect.COMMA)
     return reading
 
 

@@ -60,6 +60,13 @@ def test_rows_are_counted(
         (b'lake,a\nlake,"b', "row 2 has a quotation mark that is never closed"),
         (b'lake,a\nlake,"b""', "row 2 has a quotation mark that is never closed"),
         (b'lake,a\nlake,b"c"\n', "row 2 has a quotation mark where none may be"),
+        (b'lake,a\nlake,"b\\"\n', "row 2 has a backslash before a comma, a quotation mark or a line break"),
+        (b"lake,a\nlake,b\\\n", "row 2 has a backslash before a comma, a quotation mark or a line break"),
+        (b"lake\\,a\nlake,b\n", "row 1 has a backslash before a comma, a quotation mark or a line break"),
+        (
+            b'lake,a\n"la,ke",b\n',
+            "row 2 has a comma within quotation marks that a reader could take for the end of a field",
+        ),
         (b'lake,a\nlake,"b"c\n', "row 2 has a quotation mark where none may be"),
         (b"lake,a\nlake," + b"b" * 3 * 1024 * 1024 + b"\n", "row 2 is longer than 1,048,576 bytes"),
     ],
@@ -218,6 +225,13 @@ def test_parts_are_added_up_only_where_they_meet(
         (
             manifest_json([]).replace(b"[]", b'[{"key": "a"}]'),
             "its manifest.json is not the description of an inventory",
+        ),
+        *(
+            (
+                manifest_json([]).replace(b"}", b", %b}" % twice),
+                "its manifest.json is not the description of an inventory",
+            )
+            for twice in (b'"files": []', b'"fileSchema": "Key, Bucket"', b'"x": {"y": 1, "y": 1}')
         ),
         (manifest_json([], fileFormat="ORC"), "its manifest is an inventory in the format ORC"),
         (manifest_json([], fileFormat="Parquet"), "its manifest is an inventory in the format Parquet"),
