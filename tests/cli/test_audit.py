@@ -174,6 +174,17 @@ def test_csv_with_the_longest_history_is_read_back(tmp_path: Path) -> None:
     assert verify_export(tmp_path / "audit", done.sums_hash)[1] == []
 
 
+@pytest.mark.parametrize("form", [*Form])
+@pytest.mark.parametrize("history", [[], None, "left out"])
+def test_a_decision_without_a_history_is_read_back(tmp_path: Path, history: Any, form: Form) -> None:
+    """Such as of a job that was confirmed in the console before any review."""
+    made = decision("2026-11-01T08:00:00", 9, history=history, reason="\ud800")
+    if history == "left out":
+        del made["history"]
+    done = export(Gate(made=[made]), tmp_path / "audit", form)
+    assert verify_export(tmp_path / "audit", done.sums_hash)[1] == []
+
+
 def test_a_policy_is_written_in_the_form_whose_hash_is_its_version(tmp_path: Path) -> None:
     """An auditor needs no batchgate for that."""
     export(Gate(), tmp_path / "audit")
@@ -366,6 +377,41 @@ TAMPERED: dict[str, tuple[list[Callable[[Path], None]], str]] = {
             _rewrite_manifest(lambda m: (m["policies"].remove(OLD), m["files"].pop(f"policies/{OLD}.json"))),
         ],
         f"decisions name the policies {OLD}, which it does not list",
+    ),
+    "a folder is added": ([lambda d: (d / "more").mkdir()], "more: is not part of the export"),
+    "a link is added": ([lambda d: (d / "more").symlink_to("/")], "more: is not part of the export"),
+    "a file is a link": (
+        [lambda d: (d / SUMS).rename(d.parent / SUMS), lambda d: (d / SUMS).symlink_to(d.parent / SUMS)],
+        "SHA256SUMS: is a link",
+    ),
+    "the period begins later": (
+        [_rewrite_manifest(lambda m: m.update({"from": "2026-11-01T07:00:00+00:00"}))],
+        "has decisions outside of the export's period: 2026-11-01T06:00:00+00:00",
+    ),
+    "the period ends before it begins": (
+        [_rewrite_manifest(lambda m: m.update({"to": "2026-10-01T00:00:00+00:00"}))],
+        "its period ends before it begins",
+    ),
+    "the period ends on the last of all days": (
+        [_rewrite_manifest(lambda m: m.update({"to": "9999-12-31T23:00:00+00:00"}))],
+        "its days are not those from 2026-11-01 on",
+    ),
+    "an instant has no offset": (
+        [
+            _edit("decisions/2026-11-03.ndjson", lambda c: c.replace(b".999999+00:00", b".999999")),
+            _rewrite_manifest(_nothing),
+        ],
+        "has an instant without a UTC offset",
+    ),
+    "an instant is before all days": (
+        [
+            _edit(
+                "decisions/2026-11-03.ndjson",
+                lambda c: c.replace(b"2026-11-03T23:59:59.999999+00:00", b"0001-01-01T00:00:00+14:00"),
+            ),
+            _rewrite_manifest(_nothing),
+        ],
+        "can't be read",
     ),
     "a file is no JSON, hashes agree": (
         [_edit("decisions/2026-11-01.ndjson", lambda c: c[:-9]), _rewrite_manifest(_nothing)],

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeAlias
@@ -77,9 +77,10 @@ class Period:
 
     def days(self) -> "Iterator[Period]":
         """Its parts, each within one day (UTC)."""
-        begin = self.begin
+        begin = self.begin.astimezone(UTC)
         while begin < self.end:
-            midnight = datetime.combine(begin.date() + timedelta(days=1), time(), UTC)
+            last = begin.date() == date.max
+            midnight = self.end if last else datetime.combine(begin.date() + timedelta(days=1), time(), UTC)
             yield Period(begin, min(midnight, self.end))
             begin = midnight
 
@@ -336,8 +337,11 @@ def verify_export(directory: Path, sums_hash: str | None = None) -> tuple[dict[s
     )
     if sums != expected.encode():
         problems.append(f"{SUMS}: does not agree with {MANIFEST}")
-    there = {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
-    problems += [f"{name}: is not part of the export" for name in sorted(there - {*listed, MANIFEST, SUMS})]
+    there = {str(path.relative_to(directory)) for path in directory.rglob("*")}
+    parts = {*listed, MANIFEST, SUMS}
+    parts |= {str(folder) for name in parts for folder in Path(name).parents if (directory / folder).is_dir()}
+    problems += [f"{name}: is not part of the export" for name in sorted(there - parts)]
+    problems += [f"{name}: is a link" for name in sorted(there & parts) if (directory / name).is_symlink()]
     contents: dict[str, bytes] = {}
     for name, hashed in listed.items():
         if name not in there:
@@ -346,11 +350,12 @@ def verify_export(directory: Path, sums_hash: str | None = None) -> tuple[dict[s
             problems.append(f"{name}: was changed")
         else:
             contents[name] = content
-    problems += _wrong_days(days, Period(known.from_, known.to))
+    period = Period(known.from_, known.to)
+    problems += _wrong_days(days, period)
     problems += [f"{MANIFEST}: does not list the file {name}" for name in _named_files(known) if name not in listed]
     named: set[str] = set()
     for day in days:
-        problems += _wrong_day(day, contents, known.format, named)
+        problems += _wrong_day(day, contents, period, known.format, named)
     problems += _wrong_policies(manifest, contents, named)
     if sum(day["decisions"] for day in days) != manifest["decisions"]:
         problems.append(f"{MANIFEST}: the days' decisions do not add up to {manifest['decisions']}")
@@ -364,12 +369,16 @@ def _named_files(manifest: _Manifest) -> Iterator[str]:
 
 
 def _wrong_days(days: Sequence[Mapping[str, Any]], period: Period) -> Iterator[str]:
+    if period.end < period.begin:
+        yield f"{MANIFEST}: its period ends before it begins"
     expected = [str(day.begin.date()) for day in period.days()]
     if [day["day"] for day in days] != expected:
         yield f"{MANIFEST}: its days are not those from {expected[0] if expected else '?'} on, one after another"
 
 
-def _wrong_day(day: Mapping[str, Any], contents: Mapping[str, bytes], form: Form, named: set[str]) -> Iterator[str]:
+def _wrong_day(
+    day: Mapping[str, Any], contents: Mapping[str, bytes], period: Period, form: Form, named: set[str]
+) -> Iterator[str]:
     """What is wrong with one day's file; adds the versions of the policies that it names."""
     name = day["file"]
     if name is None:
@@ -381,15 +390,22 @@ def _wrong_day(day: Mapping[str, Any], contents: Mapping[str, bytes], form: Form
     try:
         rows = list(_rows(contents[name], form))
         keys = [(str(row["decided_at"]), str(row["job_arn"])) for row in rows]
-        strays = [at for at, _ in keys if str(datetime.fromisoformat(at).astimezone(UTC).date()) != day["day"]]
+        instants = [(at, datetime.fromisoformat(at)) for at, _ in keys]
+        if without_offset := [at for at, instant in instants if instant.tzinfo is None]:
+            yield f"{name}: has an instant without a UTC offset: {without_offset[0]}"
+            return
+        strays = [at for at, instant in instants if str(instant.astimezone(UTC).date()) != day["day"]]
+        outside = [at for at, instant in instants if not period.begin <= instant < period.end]
         named |= set(_versions(rows))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, csv.Error) as error:
         yield f"{name}: can't be read: {shorten(str(error), 200)}"
         return
     if len(rows) != day["decisions"]:
         yield f"{name}: has {len(rows)} decisions, and {MANIFEST} counts {day['decisions']}"
     if strays:
         yield f"{name}: has decisions of another day: {strays[0]}"
+    elif outside:
+        yield f"{name}: has decisions outside of the export's period: {outside[0]}"
     if len(set(keys)) != len(keys) or keys != sorted(keys):
         yield f"{name}: its decisions are not in order, or some are there twice"
 
@@ -434,8 +450,9 @@ def _csv(decisions: Sequence[Decision]) -> bytes:
     rows = csv.DictWriter(written, _COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     rows.writeheader()
     for each in decisions:
-        rows.writerow({name: _cell(each.get(name)) for name in _COLUMNS})
-    return written.getvalue().encode()
+        cells = {name: _cell(each.get(name)) for name in _COLUMNS}
+        rows.writerow({**cells, "history": _line(each.get("history") or []).decode()})
+    return written.getvalue().encode(errors="replace")
 
 
 def _cell(value: object) -> str:
