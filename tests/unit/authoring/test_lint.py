@@ -479,7 +479,42 @@ FIRES: list[tuple[str, str, Written, Path]] = [
     ),
     ("an Availability Zone", "impossible-value", copies({"region": "eu-central-1a"}), (*REQUIRE, "region")),
     ("a Region in capitals", "impossible-value", copies({"region": "EU-*"}), (*REQUIRE, "region")),
-    ("a role's name", "impossible-value", copies({"role": "migrator"}), (*REQUIRE, "role")),
+    *(
+        (f"a role that is {role!r}", "impossible-value", copies({"role": {"not": role}}), (*REQUIRE, "role", "not"))
+        for role in (
+            "migrator",
+            "arn:aws:iam::111122223333:role/migrator ",
+            "arn:aws:iam::111122223333:role//migrator",
+            "arn:aws:iam::111122223333:role/migr*tor!",
+            "arn:aws:iam::111122223333:role/team/",
+            "arn:aws:iam::11112222333:role/migrator",
+        )
+    ),
+    *(
+        (
+            f"a bucket that is {name!r}",
+            "impossible-value",
+            copies({"source_buckets": {"any": name}}),
+            (*REQUIRE, "source_buckets", "any"),
+        )
+        for name in ("lake..prod", "192.168.1.1", "xn--lake", "sthree-lake", "-lake", "la", "lake.")
+    ),
+    *(
+        (
+            f"a copy to {arn!r}",
+            "impossible-value",
+            copies({"operation_parameters": {"S3PutObjectCopy.TargetResource": {"not": arn}}}),
+            (*REQUIRE, "operation_parameters", "S3PutObjectCopy.TargetResource", "not"),
+        )
+        for arn in (
+            "arn:aws:s3:::Public",
+            "arn:aws:s3:::public/*",
+            "arn:aws:s3:::public/key",
+            "arn:aws:s3:us-east-1::public",
+            "arn:aws:s3:::public..prod",
+            "arn:aws:s3:us-east-1:111122223333:public",
+        )
+    ),
     (
         "a role that was assumed",
         "impossible-value",

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from msgspec import UNSET, Struct
 
-from batchgate.jobs.arns import RESERVED_SUFFIXES
+from batchgate.jobs.arns import RESERVED_SUFFIXES, bucket_name
 from batchgate.policy import model
 from batchgate.policy.checks import FromArn, GeneratorMember, Measure, Member, Parameter, Simple
 from batchgate.policy.moments import parse_moment
@@ -19,6 +19,8 @@ from batchgate_cli.authoring.lint.pattern_sets import ANYTHING, DIGIT, Shape, me
 
 _ACCOUNT_DIGITS = 12
 _BEFORE_BUCKET = re.compile(r".*(?::::|://)")
+_WILD = re.compile(r"[*?]|\$\{")
+_OF_BUCKET = re.compile(r"arn:[^:]*:s3:::")
 _REGION_WITH_ZONE = re.compile(r"(?P<region>[a-z]+(?:-[a-z]+)+-[0-9]+)[a-z]")
 
 
@@ -96,8 +98,12 @@ def takes_every(measure: Measure, patterns: frozenset[Pattern]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_among(pattern: Pattern, values: _Values) -> bool:
+    if isinstance(pattern, str) and re.search(r"(?<!\$)\{", pattern):
+        return True  # the lint `braces` tells
     if values is _BUCKETS and isinstance(pattern, str) and pattern.endswith(RESERVED_SUFFIXES):
         return False
+    if isinstance(pattern, str) and not _WILD.search(pattern) and (values is _BUCKETS or _OF_BUCKET.match(pattern)):
+        return isinstance(bucket_name(pattern), str)
     return any(meet(shape(pattern), each) for each in values.shapes)
 
 
@@ -167,6 +173,7 @@ def _region_instead(pattern: str) -> str:
 def _role_instead(pattern: str) -> str:
     session = _SESSION.search(pattern)
     name = session[1] if session else pattern.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    name = "".join(each for each in name if each in f"{_NAME_CHARACTERS}*?")
     return f'write the ARN of an IAM role, such as "arn:*:iam::*:role/{_named(name, "NAME")}"'
 
 
@@ -218,13 +225,28 @@ _REGIONS = _Values(
     "a Region name (lower-case words and a number)",
     _region_instead,
 )
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
+_IN_NAMES = some_of(_NAME_CHARACTERS)
+_PATH_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
+_PATH = (some_of(_PATH_CHARACTERS.replace("/", ""))[0], some_of(_PATH_CHARACTERS)[1], *shape("/"))
+"""Of a role, behind its first slash. Source: IAM API, Role, Path: ! to ~, between slashes."""
+
 _ROLES = _Values(
-    ((*shape("arn:"), *some_but(":"), *shape(":iam::"), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(":role/"), ANYTHING),),
+    tuple(
+        (
+            *shape("arn:"),
+            *some_but(":"),
+            *shape(":iam::"),
+            *(DIGIT,) * _ACCOUNT_DIGITS,
+            *shape(":role/"),
+            *path,
+            *_IN_NAMES,
+        )
+        for path in ((), _PATH)
+    ),
     "a role ARN",
     _role_instead,
 )
-_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
-_IN_NAMES = some_of(_NAME_CHARACTERS)
 _CALLERS = _Values(
     tuple(
         (*shape("arn:"), *some_but(":"), *shape(service), *(DIGIT,) * _ACCOUNT_DIGITS, *shape(kind), *name)
@@ -238,15 +260,18 @@ _CALLERS = _Values(
     _caller_instead,
 )
 _ALPHANUMERIC = some_of(f"{_LETTERS}0123456789")[0]
+_BUCKET = (_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC)
 _BUCKETS = _Values(
-    ((_ALPHANUMERIC, *some_of(f"{_LETTERS}0123456789.-"), _ALPHANUMERIC),),
+    (_BUCKET,),
     "the name of a general-purpose bucket (compared without ARN, scheme and key)",
     _bucket_instead,
 )
 
+_PLACE = (*some_of(f"{_LETTERS}0123456789-"), *shape(":"), *(DIGIT,) * _ACCOUNT_DIGITS)
 _BUCKET_ARNS = (
-    (*shape("arn:"), *some_but(":"), *shape(":s3:"), ANYTHING),
-    (*shape("arn:"), *some_but(":"), *shape(":s3express:"), ANYTHING),
+    (*shape("arn:"), *some_but(":"), *shape(":s3:::"), *_BUCKET),
+    (*shape("arn:"), *some_but(":"), *shape(":s3:"), *_PLACE, *shape(":accesspoint/"), ANYTHING),
+    (*shape("arn:"), *some_but(":"), *shape(":s3express:"), *_PLACE, *shape(":"), ANYTHING),
 )
 _TARGETS, _SOURCES, _MANIFEST_BUCKETS = (
     _Values(_BUCKET_ARNS, "a bucket's ARN, as S3 returns it there", _arn_instead(check))
