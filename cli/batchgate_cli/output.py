@@ -82,7 +82,7 @@ def has_color(*, err: bool = False) -> bool:
 
 
 def print_line(*parts: Styled, err: bool = False) -> None:
-    """Print one line, with styles where it goes to a terminal."""
+    """Print one line, with styles where it goes to a terminal; nothing in the parts themselves moves its cursor."""
     text = printable_in("".join(map(_styled, parts)), (sys.stderr if err else sys.stdout).encoding)
     click.echo(text, err=err, color=has_color(err=err))
 
@@ -101,9 +101,8 @@ def printable_in(text: str, encoding: str | None) -> str:
 
 
 def _styled(part: Styled) -> str:
-    if isinstance(part, str):
-        return part
-    text, style = part
+    text, style = (part, "") if isinstance(part, str) else part
+    text = "\n".join(map(printable_line, text.split("\n")))
     words = {*style.split()}
     effects = {effect: True for effect in ("bold", "dim", "italic") if effect in words}
     colour = next(iter(words - effects.keys()), None)

@@ -149,6 +149,29 @@ def test_cases_that_can_not_be_read_are_errors(here: Path) -> None:
 TEXT = st.text(max_size=40)
 
 
+HOSTILE = "\\x9b31m\\u202e\\u200b\\e[31m"
+"""What a terminal takes for colours or another direction, as YAML writes it."""
+
+
+@pytest.mark.parametrize("output", ["text", "github"])
+def test_no_text_of_a_file_moves_the_cursor(here: Path, output: str) -> None:
+    """Keys, names and values, of files with problems and of those with findings."""
+    Path("bad.yaml").write_text(
+        f'version: 1\n"k{HOSTILE}": 1\nlists: {{"l{HOSTILE}": ["x{HOSTILE}"]}}\n'
+        f'policies:\n  - {{name: "p{HOSTILE}", match: [{{window: "c{HOSTILE}"}}], require: []}}\n'
+    )
+    Path("odd.yaml").write_text(
+        f'version: 1\nlists: {{"l{HOSTILE}": ["x{HOSTILE}"]}}\n'
+        f'policies:\n  - {{name: "p{HOSTILE}", match: [{{role: "r{HOSTILE}"}}], require: []}}\n'
+    )
+    for file in ("bad.yaml", "odd.yaml"):
+        done = batchgate("policy", "check", file, "--strict", "--output", output)
+        assert done.exit_code in {Exit.INVALID_POLICY, Exit.CHECK_FAILED, Exit.FAILED, Exit.WARNED}, done.stderr
+        said = done.stdout + done.stderr
+        assert "31m" in said
+        assert all(line.isprintable() for line in said.splitlines())
+
+
 @given(TEXT, TEXT, TEXT)
 def test_no_text_breaks_a_form(rule: str, message: str, file: str) -> None:
     """An annotation stays one line and ends where it should, XML can be read, and JSON has the text as it is."""

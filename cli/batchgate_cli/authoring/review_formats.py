@@ -15,6 +15,7 @@ from batchgate.jobs.model import Json
 from batchgate_cli.authoring.cases import Outcome
 from batchgate_cli.authoring.coverage import Part
 from batchgate_cli.authoring.lint_file import LocatedFinding
+from batchgate_cli.output import printable_line
 
 
 class Level(StrEnum):
@@ -145,7 +146,7 @@ def _annotation(remark: Remark) -> str:
 
 def _data(text: str) -> str:
     """*Source*: actions/toolkit, packages/core/src/command.ts, escapeData."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable_line(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

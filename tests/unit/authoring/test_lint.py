@@ -18,7 +18,7 @@ from batchgate.policy.validation import read_document
 from batchgate_cli.authoring.lint import LINTS, Finding
 from batchgate_cli.authoring.lint.finding import Path
 from tests.unit.everything import EVERYTHING
-from tests.unit.examples import Written, facts, lint_findings
+from tests.unit.examples import Written, document, facts, lint_findings
 from tests.unit.strategies import RICH_DIALECT, randoms
 from tests.verification.oracle.random_documents import random_document
 
@@ -1541,6 +1541,15 @@ FIRES: list[tuple[str, str, Written, Path]] = [
         "name-without-room",
         {"version": 1, "policies": [{"name": "n" * 61, "match": [COPY], "require": []}]},
         ("policies", 0, "name"),
+    ),
+    *(
+        (
+            f"a budget {name!r}",
+            "name-without-room",
+            document({"budget": name}, budgets=[{"name": name, "per": "day", "timezone": "UTC", "jobs": 1}]),
+            ("budgets", 0, "name"),
+        )
+        for name in ("b" * 61, "b\u00e9", "b\t")
     ),
     (
         "a name that S3 would not show",

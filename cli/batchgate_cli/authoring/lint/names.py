@@ -13,9 +13,11 @@ from batchgate_cli.authoring.lint.located import Leaf, Located, lists_in_use
 
 
 def lint_names(located: Located) -> Iterator[Finding]:
-    """Names of statements and calendars, which people read in the reason on the job."""
+    """Names of statements, calendars and budgets, which people read in the reason on the job."""
     named: list[tuple[Path, str]] = [((*each.path, "name"), each.name) for each in located.statements]
     named += [(("calendars", name), name) for name in located.document.calendars]
+    budgets = () if located.document.budgets is UNSET else located.document.budgets
+    named += [(("budgets", number, "name"), each.name) for number, each in enumerate(budgets)]
     for path, name in named:
         if len(name) > NAME_ALWAYS_WHOLE:
             why = (
