@@ -48,8 +48,11 @@ _EXITS: Mapping[Exit, str] = {
     Exit.FAILED: "failed: for example, a file can't be read, or AWS does not respond",
     Exit.USAGE: "wrong usage of the command",
     Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
-    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`, or a replay "
-    "changed what `--fail-on` names",
+    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",
+    Exit.REFUSED: "AppConfig, or the gate's validator, refused what was pushed",
+    Exit.NOT_KNOWN_YET: "it is not known yet what came of a push",
+    Exit.WARNED: "a comparison is undecided",
+    Exit.CHECK_FAILED: "a comparison, replay or preview found what `--fail-on` names, or a push was rolled back",
     Exit.INTERRUPTED: "interrupted",
 }
 

@@ -151,6 +151,7 @@ def run(tried: Tried) -> Iterator[Outcome]:
                 *_warnings(case, tried, ("cases", number, "job")),
                 *_warnings_on_status(case, tried, ("cases", number, "job")),
                 *_warnings_on_budgets(case, tried, ("cases", number, "facts", "budgets")),
+                *_warnings_on_deciding(case, tried, ("cases", number, "decided_by")),
             ),
         )
 
@@ -213,6 +214,17 @@ def _warnings_on_budgets(case: Case, tried: Tried, path: DocumentPath) -> Iterat
             hint = f"did you mean {near}?" if near else f"known: {', '.join(known)}" if known else "they name none"
             message = f'no statement of the policies names a budget "{shorten(name, 60)}"; {hint}'
             yield Problem((*path, name), message, tried.places.get((*path, name)))
+
+
+def _warnings_on_deciding(case: Case, tried: Tried, path: DocumentPath) -> Iterator[Problem]:
+    """Names of what should decide that no statement or rule has."""
+    known = [*(statement.name for statement in tried.policies.statements), *Rule]
+    for number, name in enumerate(() if case.decided_by is UNSET else case.decided_by):
+        if not any(name == each or name.startswith((f"{each}.", f"{each}[")) for each in known):
+            near = suggestions.nearest(name.partition(".")[0], known)
+            hint = f"did you mean {near}?" if near else f"known: {', '.join(known)}"
+            message = f'no statement or rule is named "{shorten(name, 60)}"; {hint}'
+            yield Problem((*path, number), message, tried.places.get((*path, number)))
 
 
 def _failures(case: Case, decision: Decision, coverage: SetCoverage) -> Iterator[Failure]:

@@ -304,9 +304,15 @@ def _directories_below(path: Path) -> list[Path]:
 
 def _holds_policies(path: Path) -> bool:
     try:
-        return any(_is_named_as_policy(each) and each.is_file() for each in path.iterdir())
+        return any(_is_named_as_policy(each) and each.is_file() and not _has_cases(each) for each in path.iterdir())
     except OSError:
         return False
+
+
+def _has_cases(path: Path) -> bool:
+    """Whether a file has test cases, and so no policies."""
+    with path.open("rb") as file:
+        return any(line.startswith(b"cases:") for line in file)
 
 
 def _reject_duplicates(paths: Sequence[Path]) -> None:

@@ -16,6 +16,7 @@ from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
 from batchgate.policy.moments import parse_moment
 from batchgate_cli.commands import policy_compile, policy_diff, policy_preview, policy_push, policy_simulate, replay
 from batchgate_cli.exits import (
+    ALL_EXIT_CODES_HELP,
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
     Exit,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.review_formats import Checked, Remark
 
 app = command_group(
-    "Write, check, test and compare policies, and show how and why they decide a job.", TEST_EXIT_CODES_HELP
+    "Write, check, test and compare policies, and show how and why they decide a job.", ALL_EXIT_CODES_HELP
 )
 
 DEPLOYMENT = Path("cdk.json")

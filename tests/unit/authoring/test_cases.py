@@ -395,6 +395,29 @@ def test_a_budget_that_no_statement_names_is_a_warning(tmp_path: Path) -> None:
     assert said("x", 5, "approve") == ['no statement of the policies names a budget "x"; known: team-month']
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("{}", None),
+        ("{}.match", None),
+        ("{}.require[0]", None),
+        ("unmatched", None),
+        ("{}x", "did you mean {}?"),
+        ("{}x.require[0]", "did you mean {}?"),
+        ("zzzzzzzzz", "known: {}, "),
+    ],
+)
+def test_a_name_that_can_decide_nothing_is_a_warning(tmp_path: Path, name: str, hint: str | None) -> None:
+    """Whatever decides."""
+    file = write(tmp_path, GOOD)
+    [first] = [each.name for each in load_cases([file], Coverage())[0].policies.statements][:1]
+    [outcome] = run_file(write(tmp_path, {**GOOD, "decided_by": [name.format(first)]}), Coverage())
+    told = [warning.message for warning in outcome.warnings]
+    assert len(told) == (hint is not None)
+    if hint is not None:
+        assert told[0].startswith(f'no statement or rule is named "{name.format(first)}"; {hint.format(first)}')
+
+
 def test_an_operation_that_is_new_on_purpose_is_no_warning(tmp_path: Path) -> None:
     """The case expects it, or the policies name it."""
     job = {"operation": "S3Defrost", "total_tasks": 1}

@@ -72,7 +72,9 @@ def _show_with_approvals(comparison: Comparison) -> None:
         return
     print_line()
     print_line(("Suspended jobs that people have approved", "bold"))
-    print_line(f"  rules about people changed; {comparison.tried_with_approvals} generated jobs were tried, no proof")
+    print_line(
+        f"  what approvals lift may differ; {comparison.tried_with_approvals} generated jobs were tried, no proof"
+    )
     for change in comparison.with_approvals:
         _show_change(change)
     if not comparison.with_approvals:
