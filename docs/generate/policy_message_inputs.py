@@ -284,6 +284,10 @@ POLICIES: Sequence[Input] = (
     _required("manual_approval as an alternative", "any: [{manual_approval: required}, {region: eu-*}]"),
     _required("Trusted names in a requirement", "manual_approval: {session_names: trusted}"),
     _document("A budget without a limit", "budgets: [{name: b, per: month}]"),
+    _document(
+        "A test that is not indented",
+        "policies:\n  - name: p\n    require:\n      - total_tasks:\n        at_most: 5",
+    ),
     _document("A budget of no period", "budgets: [{name: b, jobs: 5}]"),
     _document("A budget for each value of a tag", "budgets: [{name: b, per: month, each: team, jobs: 5}]"),
     _document("A budget in no zone", "budgets: [{name: b, per: month, timezone: Berlin, jobs: 5}]"),
@@ -739,6 +743,7 @@ CASES: Sequence[Input] = (
         "facts: {budgets: {a: 5, b: {tasks: 5}, c: {jobs: -1, cost: 0.00001}}}",
     ),
     _case("What is used of a budget that no policy names", "facts: {budgets: {team-month: {jobs: 5}}}"),
+    _case("A name that decides nothing", "decided_by: [small-job]"),
     _case("Approvals that are none", "approvals: [ana, {who: ana}]\nrequester: eve"),
     _case(
         "An approval after the review, and one of nobody",

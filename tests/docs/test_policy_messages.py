@@ -159,7 +159,7 @@ def test_every_message_says_where_what_and_what_to_do() -> None:
         )
         if line.startswith(("    instead: ", "these ")) or title == "Expectations that are not met":
             continue
-        assert re.match(r"[a-z.]+:\d+:\d+: |expected a directory", line), (title, line)
+        assert re.match(r"[a-z.]+:\d+:\d+: |expected a directory|c: decided_by: ", line), (title, line)
 
 
 def test_every_input_is_told_something() -> None:

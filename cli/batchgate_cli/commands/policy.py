@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.policy_file import LoadedPolicy
     from batchgate_cli.authoring.review_formats import Checked, Remark
 
+_JOB_ID_AT_LEAST = 5
+"""Characters. *Source*: S3 Control API, JobId."""
+
 app = command_group(
     "Write, check, test and compare policies, and show how and why they decide a job.", ALL_EXIT_CODES_HELP
 )
@@ -271,6 +274,8 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     aws = AwsOptions(profile, region, endpoint_url, account_id, untagged_answer_lacks_tags)
     if job is not None and aws != AwsOptions():
         raise click.UsageError("the AWS options apply to --job-id only; remove them, or replace --job by --job-id")
+    if job_id is not None and len(job_id) < _JOB_ID_AT_LEAST:
+        raise click.UsageError(f"--job-id: expected a whole job id, got {job_id!r}")
     if job_id is not None and tags is not None:
         raise click.UsageError("--tags applies to --job only: with --job-id the tags are read from AWS")
     for name, arn in [*(("--approved-by", each) for each in approved_by or ()), ("--requester", requester)]:
@@ -480,6 +485,8 @@ def new(
     from batchgate_cli.authoring.schema import policy_schema
     from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
 
+    if path.suffix not in {".yaml", ".yml"}:
+        raise click.BadParameter(f"expected a name that ends in .yaml or .yml, got {path.name!r}", param_hint="FILE")
     with reported_errors():
         cases = path.parent / "cases" / path.name
         schema_file = path.parent / "policy.schema.json"

@@ -54,7 +54,7 @@ def preview_of(options: GateOptions, policies: PolicySet) -> Previewed:
     notes: list[str] = [status.warning] if status.warning else []
     in_force = _in_force(api, status.policy_version)
     gate = Gate(in_force, status.since, _used(api, policies, in_force, notes))
-    if status.policy_version is None:
+    if status.policy_version is None and (status.problem or "") not in (status.warning or ""):
         notes.append(f"why there are none: {status.problem}")
     with aws_errors():
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)

@@ -453,8 +453,15 @@ def _in_words(wish: Wish) -> str:
 
 
 _WORDS_OF_TESTS: Mapping[str, str] = {
-    **dict.fromkeys(("less_than", "max", "maximum", "lt", "lte", "le", "at_maximum", "up_to"), "write at_most"),
-    **dict.fromkeys(("more_than", "greater_than", "min", "minimum", "gt", "gte", "ge"), "write at_least"),
+    **dict.fromkeys(("max", "maximum", "lte", "le", "at_maximum", "up_to"), "write at_most"),
+    **dict.fromkeys(("min", "minimum", "gte", "ge"), "write at_least"),
+    **dict.fromkeys(
+        ("less_than", "lt", "below", "under"), "write at_most, which includes the number, or {not: {at_least: ...}}"
+    ),
+    **dict.fromkeys(
+        ("more_than", "greater_than", "gt", "above", "over"),
+        "write at_least, which includes the number, or {not: {at_most: ...}}",
+    ),
     **dict.fromkeys(("between", "range"), "write {at_least: ..., at_most: ...}"),
     **dict.fromkeys(("equals", "equal", "eq", "is", "value", "arn", "name", "id"), "write the value itself"),
     **dict.fromkeys(("in", "any_of", "one_of", "values"), "write a list: [..., ...]"),

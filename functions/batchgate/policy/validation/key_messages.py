@@ -8,7 +8,7 @@ from batchgate.jobs.model import KNOWN_OPERATIONS
 from batchgate.jobs.request_model import Kind, Shape
 from batchgate.policy import model, suggestions
 from batchgate.policy.parameters import CHECKS, Check
-from batchgate.policy.validation.kinds import FORMS_OF_TESTS
+from batchgate.policy.validation.kinds import FORMS_OF_TESTS, plain
 from batchgate.policy.validation.notes import Path
 from batchgate.policy.validation.parameter_messages import element_instead
 from batchgate.policy.validation.parameters import NoSuchParameterError, shape_at
@@ -149,6 +149,23 @@ def unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object],
     return f"unknown key; {hint}"
 
 
+def misplaced_key(key: str, value: Mapping[str, object], known: Mapping[str, inspect.Field]) -> str | None:
+    """A key that stands beside the empty one under which it belongs: it was not indented."""
+    for name, content in value.items():
+        if content is None and name in known and _takes(known[name].type, key):
+            return f"{key} belongs to {name}: indent it by two more spaces than {name}"
+    return None
+
+
+def _takes(kind: inspect.Type, key: str) -> bool:
+    kind = plain(kind)
+    if isinstance(kind, inspect.UnionType):
+        return any(_takes(each, key) for each in kind.types)
+    if isinstance(kind, inspect.StructType):
+        return any(each.encode_name == key for each in kind.fields)
+    return isinstance(kind, inspect.DictType)
+
+
 _OF_REQUIRED: Mapping[str, str] = {
     **dict.fromkeys(("required", "enabled"), "write manual_approval: required"),
     "not": "an approval can't be denied; write manual_approval: required, or remove it",
@@ -173,6 +190,8 @@ def _in_other_words(key: str, kind: inspect.StructType) -> str | None:
         return suggestions.word_of_test(key)
     if issubclass(kind.cls, model.Approvers):
         return _OF_REQUIRED.get(key)
+    if issubclass(kind.cls, model.Prices) and key in ("thousand_requests", "thousand_objects"):
+        return f"write {key.replace('thousand', 'million')}, with a thousand times the price"
     if issubclass(kind.cls, model.PlainBuckets):
         return suggestions.word_of_buckets(key)
     if not issubclass(kind.cls, _KEYED):

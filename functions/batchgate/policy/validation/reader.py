@@ -93,9 +93,11 @@ class Reader(Notes):
         for written, content in value.items():
             key = meant.get(written, written)
             if key not in fields or key != written:
-                from batchgate.policy.validation.key_messages import unknown_key
+                from batchgate.policy.validation.key_messages import misplaced_key, unknown_key
 
-                self.wrong((*path, str(written)), unknown_key(str(written), kind, fields, meant.get(written)))
+                above = misplaced_key(str(written), value, fields)
+                wrong = above or unknown_key(str(written), kind, fields, meant.get(written))
+                self.wrong((*path, str(written)), wrong)
             if key in fields:  # the content of a misspelled key is checked, too
                 self._enter(key, kind.cls)
                 if self.nesting <= model.MAX_NESTING:  # what is deeper is reported already, and could go down for ever

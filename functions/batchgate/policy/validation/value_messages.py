@@ -39,7 +39,9 @@ def wrong_list(value: object, kind: inspect.VarTupleType) -> str:
     """A value where a list is expected."""
     hint = _as_items(value, kind.item_type) if isinstance(value, dict) else ""
     if isinstance(value, str | int) and not isinstance(plain(kind.item_type), inspect.StructType):
-        bracketed = as_yaml(value)
+        item = plain(kind.item_type)
+        choices = suggestions.in_order(item.values) if isinstance(item, inspect.LiteralType) else ()
+        bracketed = (choices and suggestions.value_meant(str(value), choices)) or as_yaml(value)
         hint = f"; put it in brackets: [{bracketed}]" if len(bracketed) <= _BRACKETED_AT_MOST else ""
     return expected(_describe(kind), value) + hint
 
@@ -71,7 +73,8 @@ def wrong_choice(value: object, kind: inspect.LiteralType) -> str:
     meant = suggestions.value_meant(str(value), suggestions.in_order(kind.values))
     hint = f"; write {meant}" if meant and "," in meant else f"; did you mean {meant}?" if meant else ""
     if set(kind.values) == set(get_args(model.Each)) and not hint:
-        hint = f"; for each value of a tag write {{tag: {as_yaml(shorten(str(value), _BRACKETED_AT_MOST))}}}"
+        key = re.sub(r"\Atags?\.(?=.)", "", str(value))
+        hint = f"; for each value of a tag write {{tag: {as_yaml(shorten(key, _BRACKETED_AT_MOST))}}}"
     return expected(_describe(kind), value) + (hint or _other_form(value, kind))
 
 
