@@ -306,6 +306,14 @@ def _rewrite_manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[P
     return rewrite
 
 
+def _linked(name: str) -> Callable[[Path], None]:
+    def link(directory: Path) -> None:
+        (directory / name).rename(directory.parent / name)
+        (directory / name).symlink_to(directory.parent / name)
+
+    return link
+
+
 def _nothing(manifest: dict[str, Any]) -> None:
     pass
 
@@ -381,7 +389,7 @@ TAMPERED: dict[str, tuple[list[Callable[[Path], None]], str]] = {
     "a folder is added": ([lambda d: (d / "more").mkdir()], "more: is not part of the export"),
     "a link is added": ([lambda d: (d / "more").symlink_to("/")], "more: is not part of the export"),
     "a file is a link": (
-        [lambda d: (d / SUMS).rename(d.parent / SUMS), lambda d: (d / SUMS).symlink_to(d.parent / SUMS)],
+        [_linked(SUMS)],
         "SHA256SUMS: is a link",
     ),
     "the period begins later": (

@@ -56,7 +56,7 @@ def budgets(
 
         output = printer(api)
         found: list[Any] = []
-        names: list[str] = []
+        names: list[Any] = []
         version: str | None = None
         for page in find_api(api).pages("/budgets", "budgets", budget=budget, account=account, at=instant, limit=_PAGE):
             found += page["budgets"]

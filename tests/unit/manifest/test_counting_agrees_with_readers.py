@@ -14,6 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
+from typing import Literal
 
 import pytest
 
@@ -136,7 +137,12 @@ def check(counted: ManifestContents | Uncountable, reading: Reading, fields: Seq
 
 def assert_other_dialects_agree(counted: ManifestContents, manifest: bytes, fields: Sequence[str]) -> None:
     """A reader that knows backslashes, or no quotation marks, finds other numbers of rows or the same buckets."""
-    for quoting, escape in ((csv.QUOTE_MINIMAL, "\\"), (csv.QUOTE_NONE, None), (csv.QUOTE_NONE, "\\")):
+    dialects: tuple[tuple[Literal[0, 3], str | None], ...] = (
+        (csv.QUOTE_MINIMAL, "\\"),
+        (csv.QUOTE_NONE, None),
+        (csv.QUOTE_NONE, "\\"),
+    )
+    for quoting, escape in dialects:
         text = io.StringIO(manifest.decode(), newline="")
         rows = [row for row in csv.reader(text, quoting=quoting, escapechar=escape) if row]
         if len(rows) != counted.rows or min(map(len, rows), default=len(fields)) < len(fields):

@@ -57,6 +57,7 @@ from s3batch_emulator import (
     connect,
     point_at,
 )
+from s3batch_emulator.exchange import Ending
 from s3batch_emulator.values import with_member
 from tests.flow.stage import ACCOUNT, REGION
 from tests.verification.soak import records
@@ -385,16 +386,19 @@ class JobsPort:
                 else:
                     self.adapter.update_status(ref, status, reason)
             finally:
+                calls = world.emulator.calls[asked:]
                 if not truth:  # no fault: S3's own answer arrived
-                    calls = world.emulator.calls[asked:]
                     truth.append("refused" if not calls or calls[-1].code else "done")
+                elif truth == ["lost"]:  # unless S3 refused it: then there was no change after which to fail
+                    refused = bool(calls) and calls[-1].code == "JobStatusException"
+                    truth[0] = "refused" if refused and calls[-1].ending is Ending.WHOLE else "unclear"
                 moved = world.passed(ref.job_id) > before
                 sent = records.Sent(begun, self.invocation.number, ref.job_id, str(status), reason, truth[0], moved)
                 world.log.append(sent)
                 world.counts[f"sent {status}: {truth[0]}{', moved' if moved else ''}"] += 1
 
         def fail(trouble: Trouble, effect: Callable[[], None]) -> None:
-            truth.append("refused" if trouble.kind == "refused" else "unclear")
+            truth.append({"refused": "refused", "fails after": "lost"}.get(trouble.kind, "unclear"))
             if trouble.kind == "refused":
                 self._with(_pick(REFUSALS, trouble.how), "UpdateJobStatus", effect)
             elif trouble.kind == "fails after":
