@@ -198,7 +198,7 @@ def test_a_budget_that_no_statement_names_is_noted(tmp_path: Path) -> None:
 def test_of_a_live_job_only_budgets_are_stated(tmp_path: Path) -> None:
     """Its manifest is read."""
     facts = write(tmp_path, "{budgets: {all-day: {jobs: 5}}, object_bytes: 5}", "facts.yaml")
-    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job-id", "x", "--facts", facts)
+    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job-id", "8d9a18fe", "--facts", facts)
     assert result.exit_code == 1
     assert "only budgets can be stated" in result.stderr
 

@@ -51,6 +51,7 @@ ROOTS = ("functions/batchgate", "cli", "infra")
 
 WITHOUT_LOSS = {
     ("functions/batchgate/gate/digest.py", "others[:_IDS_LISTED]"),  # with how many more there are behind it
+    ("functions/batchgate/manifest/count.py", "memoryview(chunk)[:ends]"),  # bytes, of which the rest comes next
     ("functions/batchgate/policy/evidence.py", "hashlib.sha256(seen).hexdigest()[:16]"),
     ("functions/batchgate/policy/compile.py", "hashlib.sha256(canonical).hexdigest()[:12]"),
     ("functions/batchgate/policy/validation/value_messages.py", "names[:_KEYS_NAMED]"),  # with its own mark behind it
@@ -83,7 +84,6 @@ WITHOUT_LOSS = {
     # with how many more there are behind it
     ("cli/batchgate_cli/authoring/lint/unmeasured.py", "missing[:_NAMED]"),
     ("cli/batchgate_cli/local/memory_ledger.py", "sorted(found, key=lambda each: each[0])[:at_most]"),  # a page
-    ("cli/batchgate_cli/operating/budgets_view.py", "cents[:2]"),  # with the others behind it, unless they are zeros
     ("cli/batchgate_cli/local/demo_jobs.py", "arguments[:2]"),  # the command of the AWS CLI, without its options
 }
 

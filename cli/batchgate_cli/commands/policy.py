@@ -486,7 +486,7 @@ def new(
     from batchgate_cli.authoring.starter import STARTER_CASES, STARTER_POLICY
 
     if path.suffix not in {".yaml", ".yml"}:
-        raise click.BadParameter(f"expected a name that ends in .yaml or .yml, got {path.name!r}", param_hint="FILE")
+        raise click.BadParameter(f"{path}: expected a name that ends in .yaml or .yml", param_hint="FILE")
     with reported_errors():
         cases = path.parent / "cases" / path.name
         schema_file = path.parent / "policy.schema.json"

@@ -786,7 +786,7 @@ class _Builder:
             for name in names
         ]
         options = [Option(self._results(tests, _GAP))]
-        for several in collections(vectors, self.context):  # type: ignore[arg-type]
+        for several in collections(vectors, self.context, empty=False):  # type: ignore[arg-type]
             rows = [self._no_bucket() if isinstance(each, Gap) else str(each) for each in several]  # type: ignore[union-attr]
             options.append(Option(self._results(tests, frozenset(several)), (partial(_put_field, "rows", rows),)))  # type: ignore[arg-type]
         return _variable(options)
