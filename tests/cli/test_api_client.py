@@ -22,7 +22,7 @@ from tests.flow.stage import REGION as OF_LIVE
 __all__ = ["front", "gate"]
 
 URL = "http://a1b2c3.execute-api.eu-central-1.amazonaws.com"
-CANCEL = ("jobs", "cancel", "01", "--reason", "no", "--yes")
+CANCEL = ("jobs", "cancel", "015d2f34", "--reason", "no", "--yes")
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,9 @@ def test_the_caller_is_who_signs(gate: GateDouble, front: Front, monkeypatch: py
     """Each request is signed anew, by the environment's credentials."""
     gate.needed = 2
     gate.add(1)
-    batchgate(front, "jobs", "approve", "01", "--reason", "agreed", "--yes")
+    batchgate(front, "jobs", "approve", "015d2f34", "--reason", "agreed", "--yes")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "BEN")
-    batchgate(front, "jobs", "approve", "01", "--reason", "agreed", "--yes")
+    batchgate(front, "jobs", "approve", "015d2f34", "--reason", "agreed", "--yes")
     assert [each.caller for each in front.sent("POST")] == [ANA, BEN]
     assert gate.status(job_id(1)) == "Ready"
     assert len({each.headers["authorization"] for each in front.requests}) == len(front.requests)

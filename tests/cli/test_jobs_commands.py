@@ -370,7 +370,7 @@ def test_a_page_that_comes_twice_ends_the_command(gate: GateDouble, front: Front
         ["jobs", "held", "-o", "csv"],
         ["jobs", "show", "01"],
         ["jobs", "history"],
-        ["jobs", "cancel", "01", "02", "--reason", "wrong prefix", "--yes"],
+        ["jobs", "cancel", "015d2f34", "025d2f34", "--reason", "wrong prefix", "--yes"],
     ],
     ids=" ".join,
 )
@@ -747,7 +747,7 @@ def test_what_names_no_job_of_this_gate_is_refused(
 @pytest.mark.parametrize(
     ("command", "action", "status"), [("approve", "approved", "Ready"), ("cancel", "cancelled", "Cancelled")]
 )
-@pytest.mark.parametrize("how", [[job_id(1)], ["01"], [f"arn:aws:s3:eu-central-1:111122223333:job/{job_id(1)}"]])
+@pytest.mark.parametrize("how", [[job_id(1)], ["015d2f34"], [f"arn:aws:s3:eu-central-1:111122223333:job/{job_id(1)}"]])
 def test_a_person_decides_a_held_job(
     gate: GateDouble, front: Front, command: str, action: str, status: str, how: list[str]
 ) -> None:
@@ -1048,6 +1048,19 @@ def test_a_list_with_anything_but_whole_ids_decides_nothing(
         assert "`batchgate jobs held -o csv`" in done.stderr
 
 
+@pytest.mark.parametrize("words", [["01"], ["0"], [job_id(2), "015d2f3"], ["[shadow]", "0", "min", job_id(2)]])
+def test_a_script_names_no_job_by_a_beginning_that_any_number_may_be(
+    gate: GateDouble, front: Front, words: list[str]
+) -> None:
+    """Such as the words of a listing that a shell has split. Whoever is asked sees which job is meant."""
+    for number in (1, 2):
+        gate.add(number)
+    done = batchgate(front, "jobs", "cancel", *words, "--reason", "no", "--yes")
+    assert done.exit_code == Exit.FAILED
+    assert "with --yes at least 8 characters of the id, got" in done.stderr
+    assert [gate.status(job_id(number)) for number in (1, 2)] == ["Suspended", "Suspended"]
+
+
 def test_a_list_with_a_field_that_is_none_decides_nothing(gate: GateDouble, front: Front) -> None:
     """Megabytes in quotes."""
     gate.add(1)
@@ -1065,7 +1078,7 @@ def test_many_jobs_are_a_table_and_a_total_and_one_question(gate: GateDouble, fr
     listing.write_text(
         f"job_id,operation\n{job_id(2)},S3\n# not this: {job_id(5)}\n\n{job_id(3)} {job_id(4)}\t{job_id(6)}\n"
     )
-    arguments = ["jobs", "cancel", "01", job_id(1), "--from", str(listing), "--reason", "wrong prefix"]
+    arguments = ["jobs", "cancel", "015d2f34", job_id(1), "--from", str(listing), "--reason", "wrong prefix"]
     asked = batchgate(front, *arguments)
     assert asked.exit_code == 2
     rows = [line.split()[0] for line in asked.stdout.splitlines() if line.startswith("  0")]
@@ -1089,7 +1102,11 @@ def test_the_exit_code_is_that_of_the_worst(gate: GateDouble, front: Front) -> N
         if request.path.startswith(f"/jobs/{job_id(3)}/"):
             raise Lost
 
-    expected = [(["01", "02"], 5), (["01", "02", "ff"], 1), (["01", "02", "03", "ff"], 6)]
+    expected = [
+        (["015d2f34", "025d2f34"], 5),
+        (["015d2f34", "025d2f34", "ffffffff"], 1),
+        (["015d2f34", "025d2f34", "035d2f34", "ffffffff"], 6),
+    ]
     said = ""
     for jobs, code in expected:
         gate.add(1)
@@ -1098,12 +1115,12 @@ def test_the_exit_code_is_that_of_the_worst(gate: GateDouble, front: Front) -> N
         assert done.exit_code == code, done.output
         said = done.stdout
     assert re.search(rf"^refused:\n  {job_id(2)}  .*already", said, re.MULTILINE)
-    assert re.search(r"^failed:\n  ff  S3 and the gate know no job", said, re.MULTILINE)
+    assert re.search(r"^failed:\n  ffffffff  S3 and the gate know no job", said, re.MULTILINE)
     assert re.search(rf"^not known:\n  {job_id(3)}  .*may have been recorded", said, re.MULTILINE)
-    twice = ["jobs", "cancel", "02", "ff", "02", "ff", "--reason", "no", "--yes", "-o", "json"]
+    twice = ["jobs", "cancel", "025d2f34", "ffffffff", "025d2f34", "ffffffff", "--reason", "no", "--yes", "-o", "json"]
     report = json.loads(batchgate(front, *twice).stdout)
     assert report["counts"] == {"failed": 1, "refused": 1}
-    assert {each["job_id"]: each["exit_code"] for each in report["jobs"]} == {job_id(2): 5, "ff": 1}
+    assert {each["job_id"]: each["exit_code"] for each in report["jobs"]} == {job_id(2): 5, "ffffffff": 1}
 
 
 def test_jobs_that_change_are_asked_about_again_and_the_others_decided(gate: GateDouble, front: Front) -> None:
@@ -1137,7 +1154,9 @@ def test_an_answer_that_can_not_be_read_hides_no_other(gate: GateDouble, front: 
         return Answer(409, problem, {"Content-Type": "application/problem+json"}) if is_second else None
 
     front.spoil = spoil
-    done = batchgate(front, "jobs", "cancel", "01", "02", "03", "--reason", "no", "--yes", "-o", "json")
+    done = batchgate(
+        front, "jobs", "cancel", "015d2f34", "025d2f34", "035d2f34", "--reason", "no", "--yes", "-o", "json"
+    )
     assert done.exit_code == Exit.REFUSED
     assert json.loads(done.stdout)["counts"] == {"cancelled": 2, "refused": 1}
 

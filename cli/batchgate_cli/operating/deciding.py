@@ -24,7 +24,7 @@ from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, a
 from batchgate_cli.operating.api_documents import JobDocument
 from batchgate_cli.operating.aws_output import Printer
 from batchgate_cli.operating.confirm import confirm
-from batchgate_cli.operating.held_view import beginnings
+from batchgate_cli.operating.held_view import ID_AT_LEAST, beginnings
 from batchgate_cli.operating.job_view import DONE, changed_lines, ended_in_words, plan_lines
 from batchgate_cli.operating.options import GateAccessError
 from batchgate_cli.operating.wording import bare, counted, minute, objects, obstacle
@@ -168,6 +168,8 @@ def decide(api: GateApi, jobs: Sequence[str], request: Request, printer: Printer
         GateError: The only job can't be decided.
     """
     unique = [*dict.fromkeys(jobs)]
+    if request.yes:
+        _reject_short(unique)
     for_people = printer.is_for_people
     shown, unread = _read_all(api, unique, request)
     if len(unique) == 1 and unread:
@@ -192,6 +194,19 @@ def decide(api: GateApi, jobs: Sequence[str], request: Request, printer: Printer
         _show_summary(done, interrupted=interrupted)
     worst = max((each.code for each in done), key=_WORST_LAST.index, default=Exit.DONE)
     return Exit.INTERRUPTED if interrupted else worst
+
+
+def _reject_short(jobs: Sequence[str]) -> None:
+    """Reject beginnings that a word or number may be by chance, where nobody looks before the jobs are decided.
+
+    Raises:
+        GateAccessError: One is so short.
+    """
+    if short := next((job for job in jobs if len(job) < ID_AT_LEAST), None):
+        raise GateAccessError(
+            f"expected a job's id or ARN, or with --yes at least {ID_AT_LEAST} characters of the id, got "
+            f"{printable_line(short)!r}; nothing was done"
+        )
 
 
 def _send_until_settled(
