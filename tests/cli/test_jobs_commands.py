@@ -512,6 +512,22 @@ def test_a_job_is_shown_with_all_that_an_approver_needs(gate: GateDouble, front:
     assert len(said.splitlines()) <= 40
 
 
+@pytest.mark.parametrize(("result", "says"), [("met", "unless lifts it"), ("violated", "unless: does not apply")])
+def test_what_would_lift_an_objection_is_shown_with_its_checks(
+    gate: GateDouble, front: Front, result: str, says: str
+) -> None:
+    """Whoever approves sees by what value it is lifted, or why it is not."""
+    name = gate.add(1)
+    requirement = gate.jobs[name]["evaluation"]["statements"][0]["requirements"][0]
+    cost = {"check": "cost", "subject": "cost", "actual": "$25.45", "expected": "at most $500", "result": result}
+    requirement["lifts"] = [
+        {"kind": "unless", "name": None, "because": None, "condition": {"result": result, "all": [cost]}}
+    ]
+    shown = batchgate(front, "jobs", "show", name).stdout
+    assert says in shown
+    assert "cost is $25.45, want at most $500" in shown
+
+
 def test_a_terminal_without_utf_8_gets_other_marks(gate: GateDouble, front: Front) -> None:
     """Of the tree, too."""
     name = gate.add(1)

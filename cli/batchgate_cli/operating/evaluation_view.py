@@ -88,7 +88,9 @@ def _grow_lift(tree: Tree, lift: Mapping[str, Any]) -> None:
     word = {"met": " lifts it", "violated": ": does not apply"}.get(str(result), ": may apply")
     because = f" ({printable_line(str(lift['because']))})" if lift.get("because") else ""
     mark, style = _MARKS["met"] if result == "met" else ("·", "dim")
-    tree.add([(f"{mark} ", style), f"{name}{word}{because}"])
+    branch = tree.add([(f"{mark} ", style), f"{name}{word}{because}"])
+    for part in _parts(lift.get("condition", {})):
+        _grow_condition(branch, part, part.get("result"))
 
 
 def _grow_condition(tree: Tree, condition: Mapping[str, Any], result: object, prefix: str = "") -> Tree:
