@@ -1,7 +1,7 @@
 """The asset of the functions: the gate, its pinned packages for Lambda's platform, and bytecode.
 
 It is built without containers. The same inputs make the same bytes, whichever machine or Python builds them, so that an
-unchanged gate is not deployed again.
+unchanged gate is not deployed again, and not built again in the same checkout.
 """
 
 import hashlib
@@ -9,15 +9,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from batchgate.errors import GateError
-from infra.service_data import cut_service_data
+from infra import service_data
 from infra.settings import Architecture
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 FUNCTIONS: Final = CHECKOUT / "functions"
+BUILT: Final = CHECKOUT / "build"
 LAMBDA_ROOT: Final = "/var/task"
 PythonVersion: TypeAlias = tuple[int, int]
 
@@ -30,6 +33,54 @@ _PIP_PLATFORMS: Final = {Architecture.ARM64: "manylinux2014_aarch64", Architectu
 
 class AssetError(GateError):
     """The asset can't be built on this machine; the message says why."""
+
+
+def built_asset(*, architecture: Architecture, version: PythonVersion = LAMBDA_PYTHON) -> Path:
+    """The asset, built anew only if something of which it is made has changed since. Nobody may write into it.
+
+    Raises:
+        AssetError: It can't be built on this machine, or not be kept in `BUILT`.
+        ServiceDataError: As `build_asset`.
+    """
+    kind = f"asset-{architecture}-python-{'-'.join(map(str, version))}-"  # CDK takes what follows a dot for a suffix
+    place = BUILT / f"{kind}{_hash_of_inputs(version)}"
+    if place.is_dir():
+        return place
+    try:
+        BUILT.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="building-", dir=BUILT) as directory:
+            output = Path(directory, "asset")
+            output.mkdir()
+            build_asset(output, architecture=architecture, version=version)
+            if not place.is_dir():  # or else another process was faster
+                output.rename(place)
+    except OSError as error:
+        if not place.is_dir():
+            raise AssetError(f"the asset can't be kept in {BUILT}: {error}") from error
+    for old in BUILT.glob(f"{kind}*"):
+        if old != place:
+            shutil.rmtree(old, ignore_errors=True)
+    return place
+
+
+def _hash_of_inputs(version: PythonVersion) -> str:
+    """Of all that `build_asset` reads: the gate's sources, the packages' pins with their hashes, what builds and cuts.
+
+    The interpreter counts by its version: it makes the bytecode.
+    """
+    digest = hashlib.sha256()
+    for path in [*_sources(), FUNCTIONS / "requirements.txt", Path(__file__), Path(service_data.__file__)]:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(CHECKOUT)}\0{len(content)}\0".encode() + content)
+    python = find_python(version)
+    digest.update(_run([python, "-VV"]).stdout.encode() if python else b"")
+    return digest.hexdigest()[:32]
+
+
+def _sources() -> Iterator[Path]:
+    for path in sorted((FUNCTIONS / "batchgate").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
 
 
 def build_asset(output: Path, *, architecture: Architecture, version: PythonVersion = LAMBDA_PYTHON) -> bool:
@@ -50,7 +101,7 @@ def build_asset(output: Path, *, architecture: Architecture, version: PythonVers
     """
     _install_packages(output, architecture, version)
     shutil.copytree(FUNCTIONS / "batchgate", output / "batchgate", ignore=shutil.ignore_patterns("__pycache__"))
-    cut_service_data(output / "botocore" / "data")
+    service_data.cut_service_data(output / "botocore" / "data")
     python = find_python(version)
     if python is None:
         return False

@@ -1,9 +1,6 @@
 """The code and the policies of a deployment, as the stack takes them."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from batchgate_cli.authoring import cases, policy_file
 from batchgate_cli.authoring.case_file import read_case_file
 from batchgate_cli.authoring.lint_file import located_findings
 from batchgate_cli.authoring.policy_file import LoadedPolicy
-from infra.gate_asset import CHECKOUT, PythonVersion, asset_hash, build_asset
+from infra.gate_asset import CHECKOUT, PythonVersion, asset_hash, built_asset
 from infra.settings import Settings, SettingsError
 
 
@@ -35,16 +32,15 @@ def gate_code(scope: IConstruct, settings: Settings, python: PythonVersion) -> l
     Raises:
         AssetError: The asset can't be built on this machine.
     """
-    directory = tempfile.mkdtemp(prefix="batchgate-asset-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    if not build_asset(Path(directory), architecture=settings.architecture, version=python):
+    asset = built_asset(architecture=settings.architecture, version=python)
+    if not any(asset.rglob("*.pyc")):
         Annotations.of(scope).add_warning_v2(
             "batchgate:no-bytecode",
             f"Python {python[0]}.{python[1]} is not installed, so the functions are deployed without bytecode: they "
             "work, but cold starts take more than twice as long. "
             f"`uv python install {python[0]}.{python[1]}` installs it",
         )
-    return lambda_.Code.from_asset(directory, asset_hash=asset_hash(Path(directory)))
+    return lambda_.Code.from_asset(str(asset), asset_hash=asset_hash(asset))
 
 
 def load_policies(settings: Settings) -> LoadedPolicy:

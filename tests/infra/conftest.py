@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-from infra.gate_asset import CHECKOUT, build_asset
+from infra.gate_asset import CHECKOUT, built_asset
 from infra.settings import CONTEXT_KEY, PROCESSOR, Settings
 
 EVERYTHING = Settings(
@@ -27,8 +27,6 @@ def an_app(**options: Any) -> App:
 
 
 @pytest.fixture(scope="session")
-def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asset() -> Path:
     """The asset, built for the processor of this machine."""
-    output = tmp_path_factory.mktemp("asset")
-    build_asset(output, architecture=PROCESSOR)
-    return output
+    return built_asset(architecture=PROCESSOR)

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from infra.gate_asset import FUNCTIONS, LAMBDA_PYTHON, build_asset, find_python
+from infra import gate_asset, service_data
+from infra.gate_asset import FUNCTIONS, LAMBDA_PYTHON, AssetError, build_asset, built_asset, find_python
 from infra.service_data import OPERATIONS
 from infra.settings import PROCESSOR, Architecture
 
@@ -118,6 +120,103 @@ def test_all_of_it_is_compiled_for_lambda(asset: Path) -> None:
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
         flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
         assert flags == 0b01, f"{compiled} is checked or timed"
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """A checkout of a few files; the list gets the directories that an asset is built in."""
+    for name in ("functions/batchgate/gate.py", "functions/requirements.txt", "infra/gate_asset.py", "infra/data.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    built: list[Path] = []
+
+    def build(output: Path, **_: object) -> bool:
+        built.append(output)
+        (output / "gate.py").write_bytes((tmp_path / "functions/batchgate/gate.py").read_bytes())
+        return True
+
+    monkeypatch.setattr(gate_asset, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(gate_asset, "FUNCTIONS", tmp_path / "functions")
+    monkeypatch.setattr(gate_asset, "BUILT", tmp_path / "build")
+    monkeypatch.setattr(gate_asset, "__file__", str(tmp_path / "infra/gate_asset.py"))
+    monkeypatch.setattr(service_data, "__file__", str(tmp_path / "infra/data.py"))
+    monkeypatch.setattr(gate_asset, "build_asset", build)
+    return built
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "functions/batchgate/gate.py",
+        "functions/batchgate/other/new.py",
+        "functions/requirements.txt",
+        "infra/gate_asset.py",
+        "infra/data.py",
+    ],
+)
+def test_it_is_built_anew_only_if_something_of_it_has_changed(
+    sources: list[Path], tmp_path: Path, changed: str
+) -> None:
+    """One is kept for each processor and Python; bytecode that importing leaves is none of it."""
+    first = built_asset(architecture=PROCESSOR)
+    (tmp_path / "functions/batchgate/__pycache__").mkdir()
+    (tmp_path / "functions/batchgate/__pycache__/gate.pyc").touch()
+    assert built_asset(architecture=PROCESSOR) == first
+    assert len(sources) == 1
+    (tmp_path / changed).parent.mkdir(exist_ok=True)
+    (tmp_path / changed).write_text("changed")
+    other = next(each for each in Architecture if each != PROCESSOR)
+    of_other = built_asset(architecture=other)
+    second = built_asset(architecture=PROCESSOR)
+    assert len({first, second, of_other}) == len(sources) == 3
+    assert sorted((tmp_path / "build").iterdir()) == sorted([second, of_other])
+    assert "." not in second.name
+
+
+def test_one_that_was_not_finished_is_not_kept(
+    sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, or packages that can't be had."""
+    assert sources == []
+
+    def fail(output: Path, **_: object) -> bool:
+        (output / "half.py").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gate_asset, "build_asset", fail)
+        with pytest.raises(KeyboardInterrupt):
+            built_asset(architecture=PROCESSOR)
+    assert [*(tmp_path / "build").iterdir()] == []
+    assert content(built_asset(architecture=PROCESSOR)).keys() == {"gate.py"}
+
+
+def test_two_processes_may_build_it_at_once(
+    sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one's is kept, and is both's."""
+    build = gate_asset.build_asset
+    places: list[Path] = []
+
+    def build_twice(output: Path, **named: Any) -> bool:
+        with monkeypatch.context() as patch:
+            patch.setattr(gate_asset, "build_asset", build)
+            places.append(built_asset(architecture=PROCESSOR))
+        return build(output, **named)
+
+    monkeypatch.setattr(gate_asset, "build_asset", build_twice)
+    places.append(built_asset(architecture=PROCESSOR))
+    assert len(sources) == 2
+    assert len({*places}) == 1
+    assert [*(tmp_path / "build").iterdir()] == [places[0]]
+
+
+def test_a_checkout_that_can_not_be_written_is_told(sources: list[Path], tmp_path: Path) -> None:
+    """With the place."""
+    (tmp_path / "build").touch()
+    with pytest.raises(AssetError, match=r"can't be kept in .*/build: "):
+        built_asset(architecture=PROCESSOR)
+    assert sources == []
 
 
 def test_two_builds_are_the_same_bytes(asset: Path, tmp_path: Path) -> None:
