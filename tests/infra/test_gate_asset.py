@@ -100,7 +100,7 @@ def test_every_module_of_the_gate_can_be_imported_from_it_alone(asset: Path) -> 
         f"importlib.import_module({name!r})" for name in modules
     )
     imported = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program],
+        [sys.executable, "-I", "-S", "-B", "-c", program],
         capture_output=True,
         text=True,
         check=False,
