@@ -60,7 +60,7 @@ class RowCounter:
         self._shape = b"," * (columns.number - 1) + b"\n"
         self._row = self._pattern(b"", _FIELD, _FIELD, rb"(?:\r?\n|\Z)")
         self._rows = self._pattern(b"", _FIELD_WITHOUT_COMMA, _FIELD, rb"\r?\n" + _OR_THE_REST, rb"(?:\r?\n)*+")
-        self._quoted_rows = self._pattern(b'"', rb'[^",]*+', rb'[^"]*+', rb"\r?\n" + _OR_THE_REST)
+        self._quoted_rows = self._pattern(b'"', rb'[^"]*+', rb'[^"]*+', rb"\r?\n" + _OR_THE_REST)
 
     def _pattern(
         self, mark: bytes, content: bytes, later_content: bytes, line_end: bytes, before: bytes = b""
@@ -108,9 +108,9 @@ class RowCounter:
             return len(lines)
         if b"\0" in text or not _is_utf8(text):
             return 0
-        counted = self._count_matches(self._quoted_rows, text) if text.startswith(b'"') else 0
+        counted = self._count_quoted(text) if text.startswith(b'"') else 0
         if counted < len(text):
-            counted += self._count_matches(self._rows, text[counted:])
+            counted += self._count_found(*_matches(self._rows, text[counted:]))
         return min(counted, len(lines))
 
     def _count_unquoted(self, text: bytes) -> bool:
@@ -155,15 +155,17 @@ class RowCounter:
             self._is_sorted = False
         return text.count(b"\n" + beginning) == rows - 1
 
-    def _count_matches(self, pattern: re.Pattern[bytes], text: bytes) -> int:
-        """Count the rows that the text begins with; returns where they end."""
-        found = pattern.findall(text)
-        rest = found[-1][-1]
-        if rest:
-            found.pop()
+    def _count_quoted(self, text: bytes) -> int:
+        """Count the rows that the text begins with while all fields are quoted, unless any of these has a comma."""
+        found, end = _matches(self._quoted_rows, text)
+        if text.count(b",", 0, end) != len(found) * (self._columns.number - 1):
+            return 0
+        return self._count_found(found, end)
+
+    def _count_found(self, found: list[tuple[bytes, ...]], end: int) -> int:
         if found:
             self._add_rows(list(zip(*found, strict=True)))
-        return len(text) - len(rest)
+        return end
 
     def _add_rows(self, fields: Sequence[Sequence[bytes]]) -> None:
         """Add rows, whose wanted fields are given column by column."""
@@ -261,6 +263,15 @@ def _is_utf8(data: bytes) -> bool:
         except UnicodeDecodeError:
             return False
     return True
+
+
+def _matches(pattern: re.Pattern[bytes], text: bytes) -> tuple[list[tuple[bytes, ...]], int]:
+    """The wanted fields of the rows that the text begins with, and where these end."""
+    found = pattern.findall(text)
+    rest = found[-1][-1]
+    if rest:
+        found.pop()
+    return found, len(text) - len(rest)
 
 
 def _shared_beginning(first: bytes, last: bytes) -> bytes:
