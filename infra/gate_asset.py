@@ -68,13 +68,13 @@ def _hash_of_inputs(version: PythonVersion) -> str:
 
     The interpreter counts by its version: it makes the bytecode.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.blake2b(digest_size=16)
     for path in [*_sources(), FUNCTIONS / "requirements.txt", Path(__file__), Path(service_data.__file__)]:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(CHECKOUT)}\0{len(content)}\0".encode() + content)
     python = find_python(version)
     digest.update(_run([python, "-VV"]).stdout.encode() if python else b"")
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()
 
 
 def _sources() -> Iterator[Path]:
