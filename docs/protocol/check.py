@@ -400,7 +400,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check what is asked for, and print it as tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="a part of it, in a minute or two")
-    parser.add_argument("--memory", type=int, default=6000, help="megabytes that one run may take (default: 6000)")
+    parser.add_argument("--memory", type=int, default=9000, help="megabytes that one run may take (default: 9000)")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="runs at once (default: 2)")
     parser.add_argument("--only", default="", help="configurations and rules whose names contain this")
     parser.add_argument("--traces", action="store_true", help="print how each missing rule breaks a promise")
