@@ -381,8 +381,10 @@ def _named_jobs(
             names += listed_jobs(text)
         except OSError as error:
             raise click.BadParameter(os_error_in_words(error), param_hint="--from") from error
-        except (UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
             raise click.BadParameter(f"can't be read: {from_}: {error}", param_hint="--from") from error
+        except csv.Error as error:
+            raise click.BadParameter(f"{from_}, {error}", param_hint="--from") from error
         if not names:
             raise click.UsageError("nothing to do: the list has no job")
     names = names or ([otherwise] if otherwise else [])

@@ -109,7 +109,8 @@ class Watch(Struct):
 
 def in_words(deployment: Deployment, now: datetime | None) -> str:
     """How far it is; with the minutes of the bake time where the time is known."""
-    begins = f"deployment {deployment.number}: policy version {deployment.version or 'of somebody else'}"
+    what = f"policy version {deployment.version}" if deployment.version else "a version that batchgate did not push"
+    begins = f"deployment {deployment.number}: {what}"
     if deployment.state is not Progress.BAKING:
         return f"{begins} {_DOES.get(deployment.state, f'is {deployment.state}')}"
     watched = f"in force, watched by alarms for {deployment.bake_minutes:g} min"
