@@ -15,10 +15,11 @@ from infra.settings import CONTEXT_KEY, local_endpoint, read_settings
 
 def main() -> None:
     """Synthesize; what the user got wrong ends it with one message and no traceback."""
-    app = App()
     try:
-        own = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"].get(CONTEXT_KEY)
         local = local_endpoint(os.environ)
+        # By AWS's own rules about templates. They take as long as all the rest, and no local AWS keeps to them.
+        app = App(builtin_cloud_formation_validation=not local)
+        own = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"].get(CONTEXT_KEY)
         settings = read_settings(app.node.try_get_context(CONTEXT_KEY), own, local)
         python = sys.version_info[:2] if local else LAMBDA_PYTHON
         stack = GateStack(app, settings.stack_name, settings=settings, python=python)

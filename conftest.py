@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -26,7 +27,7 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every session would read botocore's descriptions of the services anew: a quarter of the time of whatever makes many.
-botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 
 CHECKOUT = Path(__file__).resolve().parent
 

@@ -55,6 +55,8 @@ CLAIM_IDS = ("5f3a91c2", "0badcafe", "cafebabe", "00000001")
 ONCE = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """As `CONFIG`, without its retries and the waits between them."""
 
+BY_A_PERSON = Config(retries={"total_max_attempts": 1})
+
 APPROVE_ALL = """
 version: 1
 policies:
@@ -89,8 +91,9 @@ policies:
 """
 
 
+@cache
 def policies(text: str) -> PolicySet:
-    """Read policies as a team writes them."""
+    """Read policies as a team writes them; each text once."""
     return policy_file.load_text(text).policies
 
 
@@ -364,7 +367,7 @@ class Stage:
         self.ledger = RecordedLedger(self.script, MemoryLedger(self.clock))
         self.source = EnforcedPolicies(policies(text))
         self.told = Told(self.script)
-        self.person = connect(s3control_client(Config(retries={"total_max_attempts": 1})), self.emulator)
+        self.person = connect(s3control_client(BY_A_PERSON), self.emulator)
         self.s3control = S3Control(
             client=connect(s3control_client(ONCE), self.emulator),
             clock=self.clock,

@@ -136,7 +136,7 @@ class History(NamedTuple):
     """Some weeks of a gate.
 
     Attributes:
-        by_people: When people decided some of the jobs, by the gate or outside.
+        by_people: When people first decided some of the jobs, by the gate or outside.
         again: How often the gate looked at its holds.
         remembered: Whether S3 remembers that a job was Suspended.
     """
@@ -175,7 +175,7 @@ def history(choose: random.Random, text: str = "") -> History:
         if due and choose.random() < 0.3:
             ref = choose.choice(due)[1]
             approves = choose.random() < 0.6
-            by_people[ref] = stage.clock.now()
+            by_people.setdefault(ref, stage.clock.now())
             if choose.random() < 0.5:
                 stage.update_as_a_person(ref, "Ready" if approves else "Cancelled")
                 review(ref)

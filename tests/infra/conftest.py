@@ -20,10 +20,14 @@ EVERYTHING = Settings(
 """With every optional part."""
 
 
-def an_app(**options: Any) -> App:
-    """A CDK app with the feature flags that the deployed one has."""
+def an_app(*, validated: bool = False, **options: Any) -> App:
+    """A CDK app with the feature flags that the deployed one has; its template is not validated unless a test wants it.
+
+    Validating takes longer than making one. tests/infra/test_checked_template.py does it.
+    """
     context = json.loads((CHECKOUT / "cdk.json").read_bytes())["context"]
-    return App(context={key: each for key, each in context.items() if key != CONTEXT_KEY}, **options)
+    flags = {key: each for key, each in context.items() if key != CONTEXT_KEY}
+    return App(context=flags, builtin_cloud_formation_validation=validated, **options)
 
 
 @pytest.fixture(scope="session")
