@@ -84,7 +84,10 @@ def _largest_part(document: model.PolicyDocument, lists: _Lists) -> tuple[str | 
 
 
 def _dump(value: Plain) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _WRITER.encode(value)
+
+
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def _document(document: model.PolicyDocument, lists: _Lists) -> Plain:
@@ -105,7 +108,8 @@ def _document(document: model.PolicyDocument, lists: _Lists) -> Plain:
 
 
 def _sorted_items(items: Plain, canonical: Callable[[Plain], Plain]) -> Plain:
-    return sorted((canonical(item) for item in _items(items)), key=_dump)
+    made = [canonical(item) for item in _items(items)]
+    return sorted(made, key=_dump) if len(made) > 1 else made
 
 
 def _statement(statement: Plain, lists: _Lists) -> Plain:
@@ -171,6 +175,8 @@ def _word(word: str, value: Plain, lists: _Lists) -> Plain:
 def _sort_inside(value: Plain) -> Plain:
     """Sort what is a set of values; anything else stays as it is."""
     if isinstance(value, list):
+        if len(value) < 2:  # noqa: PLR2004 - most lists have one value
+            return value
         different = {_dump(item): item for item in value}
         return [different[text] for text in sorted(different)]
     if isinstance(value, dict):

@@ -31,15 +31,15 @@ def test_every_verdict_and_every_result_of_matches_and_requirements_is_common() 
     verdicts: Counter[str] = Counter()
     results: Counter[Result] = Counter()
     untils = 0
-    for document, case in random_questions(20260327, CASES):
+    for document, case in random_questions(20260327, CASES // 3):  # until takes long to compute
         evaluated = evaluate(document, case.job, case.tags, case.now, **case.facts)
         verdicts[evaluated.verdict] += 1
         untils += evaluated.until is not None
         for statement in evaluated.statements:
             results.update([statement.match, *statement.requirements])
-    assert min(verdicts[verdict] for verdict in ("approve", "hold", "cancel", "wait")) > CASES // 25
-    assert min(results[result] for result in Result) > CASES // 100
-    assert untils > CASES // 100
+    assert min(verdicts[verdict] for verdict in ("approve", "hold", "cancel", "wait")) > CASES // 75
+    assert min(results[result] for result in Result) > CASES // 300
+    assert untils > CASES // 300
 
 
 def verdict(document: Document, case: Case, **changed: Any) -> str:

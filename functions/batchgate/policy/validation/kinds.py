@@ -1,5 +1,6 @@
 """The model's types as the walk and its messages tell them apart."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import inspect
@@ -29,23 +30,21 @@ def plain(kind: inspect.Type) -> inspect.Type:
 
 def same_family(value: object, kind: inspect.Type) -> bool:
     """Whether a value is of the same family as a type (mapping, list, boolean, number, text), whatever is in it."""
-    match kind:
-        case inspect.StructType() | inspect.DictType():
-            return isinstance(value, dict)
-        case inspect.VarTupleType():
-            return isinstance(value, list | tuple)
-        case inspect.BoolType():
-            return isinstance(value, bool)
-        case inspect.IntType():
-            return isinstance(value, int) and not isinstance(value, bool)
-        case inspect.DecimalType():
-            return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-        case inspect.StrType():
-            return isinstance(value, str)
-        case inspect.LiteralType(values=values):
-            return type(value) is type(values[0])
-        case _:
-            return False
+    if isinstance(kind, inspect.LiteralType):
+        return type(value) is type(kind.values[0])
+    wanted = _FAMILIES.get(type(kind), ())
+    return isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
+
+
+_FAMILIES: Mapping[type[inspect.Type], tuple[type, ...]] = {
+    inspect.StructType: (dict,),
+    inspect.DictType: (dict,),
+    inspect.VarTupleType: (list, tuple),
+    inspect.BoolType: (bool,),
+    inspect.IntType: (int,),
+    inspect.DecimalType: (int, float, Decimal),
+    inspect.StrType: (str,),
+}
 
 
 def has_length(text: str, kind: inspect.StrType) -> bool:

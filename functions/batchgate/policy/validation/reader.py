@@ -1,7 +1,7 @@
 """The walk over a document along the structs of `model`."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -42,26 +42,16 @@ class Reader(Notes):
 
             self.wrong(path, wrong_form(form, value))
             return
-        match kind:
-            case inspect.UnionType(types=types):
-                self._read_union(value, types, path)
-            case inspect.StructType():
-                self._read_struct(value, kind, path)
-            case inspect.VarTupleType():
-                self._read_list(value, kind, path)
-            case inspect.DictType():
-                self._read_mapping(value, kind, path)
-            case _:
-                self._read_scalar(value, kind, path)
+        _READERS.get(type(kind), Reader._read_scalar)(self, value, kind, path)
 
-    def _read_union(self, value: object, kinds: Sequence[inspect.Type], path: Path) -> None:
-        for kind in kinds:
+    def _read_union(self, value: object, union: inspect.UnionType, path: Path) -> None:
+        for kind in union.types:
             if same_family(value, plain(kind)):
                 self.read(value, kind, path)
                 return
         from batchgate.policy.validation.value_messages import wrong_union
 
-        self.wrong(path, wrong_union(kinds, value, path[-1]))
+        self.wrong(path, wrong_union(union.types, value, path[-1]))
 
     def _read_struct(self, value: object, kind: inspect.StructType, path: Path) -> None:
         if not isinstance(value, dict):
@@ -69,7 +59,7 @@ class Reader(Notes):
 
             self.wrong(path, wrong_type(kind, value, path[-1] if path else ""))
             return
-        fields = {member.encode_name: member for member in kind.fields}
+        fields = _fields(kind)
         meant: dict[str, str] = {}
         if not value.keys() <= fields.keys():
             from batchgate.policy.validation.key_messages import foreign_word, keys_meant
@@ -82,13 +72,17 @@ class Reader(Notes):
         rule = _RULES.get(kind.cls)
         if rule is not None:
             rule(self, {str(meant.get(key, key)): content for key, content in value.items()}, path)
-        self._read_members(value, kind, meant, path)
+        self._read_members(value, kind, fields, meant, path)
         self._require(kind, {*value, *meant.values()}, path)
 
     def _read_members(
-        self, value: Mapping[str, object], kind: inspect.StructType, meant: Mapping[str, str], path: Path
+        self,
+        value: Mapping[str, object],
+        kind: inspect.StructType,
+        fields: Mapping[str, inspect.Field],
+        meant: Mapping[str, str],
+        path: Path,
     ) -> None:
-        fields = {member.encode_name: member for member in kind.fields}
         around = (self.nesting, self.asking, self.in_any)
         for written, content in value.items():
             key = meant.get(written, written)
@@ -244,6 +238,24 @@ class Reader(Notes):
             patterns.check_glob(value)
         except patterns.GlobError as error:
             self.wrong(path, str(error))
+
+
+def _fields(kind: inspect.StructType) -> Mapping[str, inspect.Field]:
+    """A struct's members by their keys; made once for each, as documents have hundreds of structs."""
+    if kind.cls not in _FIELDS:
+        _FIELDS[kind.cls] = {member.encode_name: member for member in kind.fields}
+    return _FIELDS[kind.cls]
+
+
+_FIELDS: dict[type, Mapping[str, inspect.Field]] = {}
+
+_READERS: Mapping[type[inspect.Type], Callable[[Reader, object, Any, Path], None]] = {
+    inspect.UnionType: Reader._read_union,  # noqa: SLF001 - this class's own
+    inspect.StructType: Reader._read_struct,  # noqa: SLF001
+    inspect.VarTupleType: Reader._read_list,  # noqa: SLF001
+    inspect.DictType: Reader._read_mapping,  # noqa: SLF001
+}
+"""Of all other types the values are scalars."""
 
 
 def _at(path: Path, value: object) -> object:
