@@ -26,6 +26,7 @@ BIN := .venv/bin
 PYTHON_ENV := .venv/.made
 CLI := .venv/.made-cli
 DEV := .venv/.made-dev
+COMPILED := .venv/.compiled
 MINISTACK := .venv-ministack/.made
 AWSCLI := .venv-awscli/.made
 AWSCLI2 := .venv-awscli2/.made
@@ -54,7 +55,7 @@ local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve
 	@$(BIN)/batchgate local up $(if $(POLICY),--policy "$(POLICY)") $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
+test: $(COMPILED) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
 	$(BIN)/python -m pytest -q -n $(WORKERS_OF_TESTS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 .PHONY: quick
@@ -226,6 +227,12 @@ $(DEV): $(CLI) requirements-dev.txt
 	@echo "Installing what tests, checks and synth need into .venv"
 	@# Compiling all of it takes 43 s of the processor, most of them for parts of aws_cdk that nothing imports.
 	@$(call install,.venv,requirements-dev.txt,,--no-compile-bytecode)
+	@touch $@
+
+# Listing the tests compiles them and what they import; else each worker of `make test` would.
+$(COMPILED): $(DEV)
+	@echo "Compiling the tests"
+	@$(BIN)/python -m pytest -q --collect-only tests emulator/tests >/dev/null 2>&1 || true # `make test` tells why
 	@touch $@
 
 # Both pin botocore, so neither can live beside the gate; ministack runs functions in its own interpreter, so the same one.

@@ -1,6 +1,6 @@
 """One document that says everything that the language can say."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 
 from tests.unit.examples import Written
@@ -201,19 +201,19 @@ def at(written: Any, path: WrittenPath) -> Any:
 
 
 def with_value(written: Any, path: WrittenPath, value: Any) -> Any:
-    """Put another value at a path of a copy."""
+    """Put another value at a path of a copy, which shares with the original all that is not on the path."""
     if not path:
         return value
-    changed = deepcopy(written)
-    at(changed, path[:-1])[path[-1]] = value
+    changed = copy(written)
+    changed[path[0]] = with_value(written[path[0]], path[1:], value) if path[1:] else value
     return changed
 
 
 def without(written: Any, path: WrittenPath) -> Any:
-    """Take the value at a path out of a copy."""
-    changed = deepcopy(written)
-    del at(changed, path[:-1])[path[-1]]
-    return changed
+    """Take the value at a path out of a copy, which shares with the original all that is not on the path."""
+    rest = copy(at(written, path[:-1]))
+    del rest[path[-1]]
+    return with_value(written, path[:-1], rest)
 
 
 def shown(path: WrittenPath) -> str:
