@@ -64,7 +64,7 @@ quick: $(DEV) ## Run the tests that need only Python and are fast: an answer wit
 	@echo "Not run: tests marked slow, most of the flow, and those of the ports, emulator, stack, commands, documents and a deployed gate (make test)"
 
 .PHONY: check
-check: lint types imports template ## Everything that is not a test: lint, types, imports, the template (-j2: side by side)
+check: lint types imports ## Everything that is not a test: lint, types, imports (-j2: side by side)
 
 .PHONY: lint
 lint: $(DEV)
@@ -83,7 +83,7 @@ imports: $(DEV)
 	$(BIN)/lint-imports
 
 .PHONY: template
-template: synth
+template: synth ## Check the template that your settings make, as tests check that of the defaults
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json
 
 .PHONY: format

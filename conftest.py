@@ -33,8 +33,8 @@ CHECKOUT = Path(__file__).resolve().parent
 
 # No deadline: how long one example takes says more about the machine's other work than about the code.
 settings.register_profile("dev", deadline=None)
-# The same examples every time, so that a red build means a change and not luck; luck is for `dev` and `soak`, and so are
-# more examples.
+# The same examples every time, so that a red build means a change and not luck. Luck is for `dev` and `soak`, and more
+# examples are, too.
 settings.register_profile(
     "ci",
     max_examples=50,
