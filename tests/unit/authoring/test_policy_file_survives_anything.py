@@ -21,7 +21,7 @@ from tests.verification.oracle.random_documents import random_document
 
 pytestmark = pytest.mark.slow
 
-FILES = int(os.environ.get("POLICY_FILES", "4000"))
+FILES = int(os.environ.get("POLICY_FILES", "2000"))
 SEED = int(os.environ.get("POLICY_FILES_SEED", "1"))
 SHARES = 8
 """Tests that the files are spread over, so that they can run side by side."""

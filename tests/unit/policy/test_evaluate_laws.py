@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 Evaluator: TypeAlias = Callable[[Written, JobFacts], Decision]
 Law: TypeAlias = Callable[[Evaluator, Random], None]
 
-EXAMPLES = settings(max_examples=120)
+EXAMPLES = settings(max_examples=60)
 TRIES = 3_000
 """Random cases among which each wrong evaluator has to be caught."""
 

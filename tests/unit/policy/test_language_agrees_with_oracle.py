@@ -19,7 +19,7 @@ from tests.verification.oracle.random_documents import random_document
 pytestmark = pytest.mark.slow
 
 CASES_A_DOCUMENT = 4
-DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "250"))
+DOCUMENTS = int(os.environ.get("ORACLE_DOCUMENTS", "150"))
 """Documents for each seed; `make oracle` runs the 100,000 cases."""
 
 

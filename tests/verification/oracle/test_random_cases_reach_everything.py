@@ -16,7 +16,7 @@ from tests.verification.oracle.random_documents import CHECKS, DEEPEST, Dialect,
 from tests.verification.oracle.strategies import documents_with_cases
 
 EVERYTHING = Dialect(not_around_structures=True, present_anywhere=True)
-CASES = 3_000
+CASES = 2_000
 
 
 def random_questions(seed: int, count: int, dialect: Dialect | None = None) -> list[tuple[Written, Case]]:
