@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
@@ -371,7 +372,8 @@ def _named_files(manifest: _Manifest) -> Iterator[str]:
 def _wrong_days(days: Sequence[Mapping[str, Any]], period: Period) -> Iterator[str]:
     if period.end < period.begin:
         yield f"{MANIFEST}: its period ends before it begins"
-    expected = [str(day.begin.date()) for day in period.days()]
+    # One more than there are tells that one is missing; a period may end in the year 9999.
+    expected = [str(day.begin.date()) for day in islice(period.days(), len(days) + 1)]
     if [day["day"] for day in days] != expected:
         yield f"{MANIFEST}: its days are not those from {expected[0] if expected else '?'} on, one after another"
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple, get_args
 
 from batchgate.policy import model
@@ -40,12 +41,12 @@ def nearest(text: str, known: Iterable[str]) -> str | None:
     One edit in up to four characters, three from twelve on, two between: a typing error, and no other word.
     """
     folded = text[:_COMPARED_AT_MOST].casefold()
-    length = len(folded)
+    length, stem = len(folded), _stem(folded)
     allowed = _EDITS_OF_SHORT if length <= _SHORT else _EDITS if length < _LONG else _EDITS_OF_LONG
     near: tuple[int, str] | None = None
     for name in known:
         other = name.casefold()
-        edits = 0 if _stem(folded) == _stem(other) else _edits(folded, other, allowed)
+        edits = 0 if stem == _stem(other) else _edits(folded, other, allowed)
         if edits <= allowed and (not edits or edits < length) and (near is None or edits < near[0]):
             near = edits, name
     return near and near[1]
@@ -74,6 +75,7 @@ def inflected(text: str, known: Iterable[str]) -> str | None:
     return next((name for name in known if _stem(name.casefold()) == stem), None)
 
 
+@lru_cache(1024)  # the known names, again and again
 def _stem(word: str) -> str:
     """A word without the ending of a plural."""
     if word.endswith("ies"):

@@ -151,8 +151,8 @@ def unknown_key(key: str, kind: inspect.StructType, known: Mapping[str, object],
 
 def misplaced_key(key: str, value: Mapping[str, object], known: Mapping[str, inspect.Field]) -> str | None:
     """A key that stands beside the empty one under which it belongs: it was not indented."""
-    for name, content in value.items():
-        if content is None and name in known and _takes(known[name].type, key):
+    for name, member in known.items():  # those of the value may be thousands
+        if name in value and value[name] is None and _takes(member.type, key):
             return f"{key} belongs to {name}: indent it by two more spaces than {name}"
     return None
 
