@@ -59,12 +59,12 @@ test: $(COMPILED) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all te
 	$(BIN)/python -m pytest -q -n $(WORKERS_OF_TESTS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 .PHONY: quick
-quick: $(DEV) ## Run the tests that need only Python and are fast: an answer within a minute
+quick: $(DEV) ## Run the fast tests that need only Python: about a minute
 	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" tests/unit $(wildcard tests/flow/test_review*.py) tests/flow/test_sweep.py
 	@echo "Not run: tests marked slow, most of the flow, and those of the ports, emulator, stack, commands, documents and a deployed gate (make test)"
 
 .PHONY: check
-check: lint types imports ## Everything that is not a test: lint, types, imports (-j2: side by side)
+check: lint types imports ## Check the code without running it: lint, types, imports (-j2: in parallel)
 
 .PHONY: lint
 lint: $(DEV)
@@ -83,7 +83,7 @@ imports: $(DEV)
 	$(BIN)/lint-imports
 
 .PHONY: template
-template: synth ## Check the template that your settings make, as tests check that of the defaults
+template: synth ## Check the template of the settings in cdk.json (tests check that of the defaults, and that with every option)
 	$(BIN)/cfn-lint --ignore-checks W3005 -- cdk.out/*.template.json
 
 .PHONY: format

@@ -33,8 +33,7 @@ CHECKOUT = Path(__file__).resolve().parent
 
 # No deadline: how long one example takes says more about the machine's other work than about the code.
 settings.register_profile("dev", deadline=None)
-# The same examples every time, so that a red build means a change and not luck. Luck is for `dev` and `soak`, and more
-# examples are, too.
+# The same examples every time, so that a red build means a change and not luck. `dev` draws others each time, and more.
 settings.register_profile(
     "ci",
     max_examples=50,
@@ -46,9 +45,6 @@ settings.register_profile(
 # For `make quick`: enough to notice what is plainly wrong.
 settings.register_profile(
     "quick", deadline=None, max_examples=10, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile(
-    "soak", deadline=None, max_examples=5000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
@@ -66,7 +62,9 @@ MADE_ONCE = {"asset", "gate"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, so that what they share is made once; the longest groups start first.
+    """Keep the tests of a file on one worker, so that what they share is made once.
+
+    Those that share what takes longest start first, then other slow ones.
 
     pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
     writes the name where pytest 9.2 no longer reads it.

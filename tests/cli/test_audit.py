@@ -366,7 +366,7 @@ TAMPERED: dict[str, tuple[list[Callable[[Path], None]], str]] = {
             _edit("decisions/2026-11-01.ndjson", _second_as_first),
             _rewrite_manifest(_nothing),
         ],
-        "some are there twice",
+        "some of them occur twice",
     ),
     "decisions in another order": (
         [
@@ -377,7 +377,7 @@ TAMPERED: dict[str, tuple[list[Callable[[Path], None]], str]] = {
     ),
     "a policy is another's, hashes agree": (
         [_edit(f"policies/{OLD}.json", lambda c: c.replace(b"1", b"2")), _rewrite_manifest(_nothing)],
-        "has another version",
+        "its content is that of another version",
     ),
     "a policy is left out, hashes agree": (
         [
@@ -446,7 +446,7 @@ def test_whoever_knows_the_hash_notices_every_change(tmp_path: Path) -> None:
     export(Gate(made=[]), tmp_path / "audit")
     assert verify_export(tmp_path / "audit")[1] == []
     _, problems = verify_export(tmp_path / "audit", done.sums_hash.upper())
-    assert problems == ["SHA256SUMS: another file than the one whose hash was given"]
+    assert problems == ["SHA256SUMS: its SHA-256 is not the one that was given"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"\xff", b'{"files": 7}'])
@@ -455,7 +455,7 @@ def test_what_is_no_export_is_an_error(tmp_path: Path, content: bytes | None) ->
     if content is not None:
         (tmp_path / MANIFEST).write_bytes(content)
         (tmp_path / SUMS).write_bytes(b"")
-    expected = "no export that can be read" if content is not None else "expected the directory that `batchgate audit"
+    expected = "can't be read as an export" if content is not None else "expected the directory that `batchgate audit"
     with pytest.raises(AuditError, match=expected):
         verify_export(tmp_path)
 

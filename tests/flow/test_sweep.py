@@ -18,7 +18,7 @@ from batchgate.errors import (
     PolicyUnavailableError,
     UnreadableItemError,
 )
-from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST
+from batchgate.gate.review import TIME_FOR_ONE_REVIEW
 from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import JobRef
 from s3batch_emulator import Delays, Effect, Fault, Pace, Switches
@@ -631,7 +631,7 @@ def test_reviews_that_do_not_end_keep_no_sweep_from_writing_what_it_did(stage: S
 def test_what_was_cut_off_or_failed_comes_last_the_next_time(stage: Stage) -> None:
     """Sixteen jobs that fail each time, all due the longest: the seventeenth is decided all the same."""
     stage.enforce(APPROVE_ALL)
-    stage.time_left = ONE_REVIEW_TAKES_AT_MOST + timedelta(seconds=16)
+    stage.time_left = TIME_FOR_ONE_REVIEW + timedelta(seconds=16)
     refs = [stage.create(1) for _ in range(17)]
     bad = set(refs[:16])
 

@@ -59,9 +59,9 @@ def export(
 ) -> None:
     """Export all decisions of a period with their history, and the policies that they name.
 
-    The directory has a file for each day (UTC), one for each version of the policies that a decision names, and a
-    manifest with the number of decisions of each day and the SHA-256 of each file. It appears when all of it is
-    written. An export that was interrupted continues where it was if the same command is run again.
+    The directory has a file for each day (UTC) with decisions, one for each version of the policies that a decision
+    names, and a manifest with the number of decisions of each day and the SHA-256 of each file. It appears when all of
+    it is written. An export that was interrupted continues where it was if the same command is run again.
     """
     begin, end = instant_of(from_, "--from", last=False), _end(to)
     now = datetime.now(UTC)

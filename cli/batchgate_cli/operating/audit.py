@@ -2,7 +2,7 @@
 
 manifest.json             what the export covers: days with their counts, files with their hashes, what is missing
 SHA256SUMS                the same hashes, and that of the manifest, for `sha256sum --check`
-decisions/DAY.ndjson      each decision of a day (UTC) with its history, or .csv
+decisions/DAY.ndjson      the decisions of a day (UTC) that has some, each with its history; or .csv
 policies/VERSION.json     the policies of each version that the decisions name, in the form whose hash is the version
 """
 
@@ -38,7 +38,7 @@ MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 PAGE: Final = 100
 SETTLED_AFTER: Final = timedelta(days=1)
-"""How long after its end a day still changes: what was fetched of it before is fetched again."""
+"""How long after its end a day may still change: a day that was fetched before that is fetched again."""
 
 _VERSION_DIGITS: Final = 12
 
@@ -122,8 +122,8 @@ def export_record(
 ) -> Export:
     """Write the record of a period into a new directory.
 
-    The directory appears when all of it is written. Until then what was fetched is in a directory beside it, and the
-    same export continues there.
+    The directory appears when all of it is written. Until then what was fetched is in a directory beside it, and an
+    export that was interrupted continues from there.
 
     Args:
         record: The gate's.
@@ -131,11 +131,11 @@ def export_record(
         form: How they are written.
         directory: Must not exist.
         now: The clock.
-        note: Receives a line about each day.
+        note: Receives lines about the progress.
 
     Raises:
         AuditError: The directory exists, or what is beside it is of another export.
-        GateError: The gate could not be asked.
+        GateError: The gate's API could not be called.
         OSError: Something could not be written.
     """
     if directory.exists():
@@ -319,20 +319,20 @@ def verify_export(directory: Path, sums_hash: str | None = None) -> tuple[dict[s
     Raises:
         AuditError: There is no export.
     """
+    expected = "expected the directory that `batchgate audit export` wrote"
     try:
         sums, manifest_text = (directory / SUMS).read_bytes(), (directory / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(manifest_text)
         known = _MANIFEST.decode(manifest_text)
     except OSError as error:
-        expected = "expected the directory that `batchgate audit export` wrote"
         raise AuditError(f"{os_error_in_words(error)}; {expected}") from error
     except (ValueError, RecursionError) as error:  # those of msgspec are ValueErrors
-        raise AuditError(f"{directory}: no export that can be read: {shorten(str(error), 200)}") from error
+        raise AuditError(f"{directory}: can't be read as an export: {shorten(str(error), 200)}; {expected}") from error
     listed = {name: each.sha256 for name, each in known.files.items()}
     days: list[dict[str, Any]] = manifest["days"]
     problems = []
     if sums_hash is not None and _hash(sums) != sums_hash.lower():
-        problems.append(f"{SUMS}: another file than the one whose hash was given")
+        problems.append(f"{SUMS}: its SHA-256 is not the one that was given")
     expected = "".join(
         f"{hashed}  {name}\n" for name, hashed in sorted({**listed, MANIFEST: _hash(manifest_text)}.items())
     )
@@ -409,7 +409,7 @@ def _wrong_day(
     elif outside:
         yield f"{name}: has decisions outside of the export's period: {outside[0]}"
     if len(set(keys)) != len(keys) or keys != sorted(keys):
-        yield f"{name}: its decisions are not in order, or some are there twice"
+        yield f"{name}: its decisions are not in order, or some of them occur twice"
 
 
 def _rows(content: bytes, form: Form) -> Iterator[Decision]:
@@ -428,7 +428,7 @@ def _wrong_policies(manifest: Mapping[str, Any], contents: Mapping[str, bytes], 
     for version in manifest["policies"]:
         content = contents.get(f"policies/{version}.json")
         if content is not None and _hash(content.rstrip(b"\n"))[:_VERSION_DIGITS] != version:
-            yield f"policies/{version}.json: has another version"
+            yield f"policies/{version}.json: its content is that of another version"
     for version in sorted(named - {*manifest["policies"], *manifest["policies_not_found"]}):
         yield f"{MANIFEST}: decisions name the policies {version}, which it does not list"
 
@@ -447,7 +447,7 @@ def _ndjson(decisions: Sequence[Decision]) -> bytes:
 
 
 def _csv(decisions: Sequence[Decision]) -> bytes:
-    """A row a decision; lists as words, the history as JSON. No cell is a formula: an apostrophe goes before it."""
+    """A row a decision; lists as words, the history as JSON. What is a formula to a spreadsheet gets an apostrophe."""
     written = io.StringIO(newline="")
     rows = csv.DictWriter(written, _COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     rows.writeheader()

@@ -42,8 +42,8 @@ from batchgate.jobs.model import AsksForConfirmation, Job, JobRef
 from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision
 
-ONE_REVIEW_TAKES_AT_MOST = timedelta(seconds=15)
-"""With less time left, no review begins. One that takes longer may be cut off anywhere; the protocol allows that."""
+TIME_FOR_ONE_REVIEW = timedelta(seconds=15)
+"""With less time left, no review begins. One that takes longer may be cut off anywhere, as the protocol allows."""
 
 TRIES_FOR_A_BUDGET = 3
 
@@ -88,7 +88,7 @@ def _decide(
 ) -> Review:
     """Evaluate the policies; then cancel, approve, hold or wait.
 
-    If another job is faster to take what is left of a budget, evaluate them again with what is left then.
+    If another job uses up a budget first, evaluate them again with what remains.
     """
     job = snapshot.job
     decision = evaluate(policies, state, snapshot, ports)
@@ -126,7 +126,8 @@ def _review_missing(ref: JobRef, state: State | None, ports: Ports, error: JobNo
     """Review a job that S3 reports as unknown.
 
     Raises:
-        JobNotFoundError: It is too early to conclude anything from that.
+        JobNotFoundError: It is too early to conclude that the job is gone, the ledger does not have it, or another
+            review has claimed it.
     """
     now = ports.clock.now()
     step = find_missing(state, now)
@@ -153,7 +154,7 @@ class Course(Struct, frozen=True):
     Attributes:
         action: The update; None for a hold, and where S3 is waited for.
         held: How long the job has been held for known reasons.
-        ends_after: After how long of that it is cancelled; None for never, or where it is cancelled sooner.
+        ends_after: After how long of that it is cancelled; None for never, or if the policies will do it themselves.
         expired: The same where that time is over, so that the job is cancelled now.
     """
 
@@ -169,7 +170,7 @@ def course_of(state: State | None, decision: Decision, *, is_paused: Callable[[]
     Args:
         state: The job's state before this review.
         decision: The policies' decision.
-        is_paused: Whether the gate is; asked only where it matters.
+        is_paused: Whether the gate is paused; called only if the answer matters.
     """
     held = _held_time(state, decision, is_paused)
     ends_after = _ends_after(decision)
@@ -197,7 +198,7 @@ def _hold_limit(decision: Decision) -> timedelta | None:
 
 
 def _ends_after(decision: Decision) -> timedelta | None:
-    """The same limit; None if the policies cancel the job at a later time: the limit never cancels it before that."""
+    """The same limit; None if the policies will cancel the job themselves: the limit must not do it before that."""
     cancels_later = decision.cancels_at is not None or any(vote.grace is not None for vote in decision.votes)
     return None if cancels_later else _hold_limit(decision)
 
@@ -205,7 +206,8 @@ def _ends_after(decision: Decision) -> timedelta | None:
 def _held_time(state: State | None, decision: Decision, is_paused: Callable[[], bool]) -> HeldTime:
     """How long the job has been held for known reasons.
 
-    Time in shadow mode, time left to people and time while the gate is paused do not count. Without a limit nothing
+    Time in shadow mode, time in which something is unknown or people have to approve, and time while the gate is paused
+    do not count. Without a limit nothing
     counts, and the pause is not read.
     """
     may_count = _hold_limit(decision) is not None and decision.verdict is Verdict.HOLD and decision.may_expire

@@ -18,7 +18,7 @@ from batchgate.errors import (
 )
 from batchgate.gate.digest import needs_a_person
 from batchgate.gate.ports import FoundJob, ListedJob, Ports, Review
-from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
+from batchgate.gate.review import TIME_FOR_ONE_REVIEW, review_job
 from batchgate.gate.state import LEASE_AT_MOST, Action, Block, Phase, State
 from batchgate.jobs.model import JobRef, JobStatus
 from batchgate.policy.wording import logged
@@ -364,7 +364,7 @@ def _work_off(work: Iterator[_Work], ports: Ports, plan: Plan, memory: Memory, r
 
 
 def _out_of_time(ports: Ports) -> bool:
-    return ports.clock.now() + ONE_REVIEW_TAKES_AT_MOST >= ports.deadline
+    return ports.clock.now() + TIME_FOR_ONE_REVIEW >= ports.deadline
 
 
 def _collect(

@@ -11,7 +11,7 @@ from batchgate.aws.announcements import count, count_error
 from batchgate.aws.wiring import Home, logger, open_ports
 from batchgate.contract import Metric
 from batchgate.errors import EventError, GateError, JobNotFoundError, OutOfTimeError
-from batchgate.gate.review import ONE_REVIEW_TAKES_AT_MOST, review_job
+from batchgate.gate.review import TIME_FOR_ONE_REVIEW, review_job
 from batchgate.handlers import collecting_after_first_response
 from batchgate.jobs.events import is_own_request, parse_job_event
 from batchgate.policy.wording import logged, printable
@@ -122,7 +122,7 @@ def review_event(event: Json, context: LambdaContext) -> None:
         _drop("the job is not in this account and Region", job_arn=ref.arn)
         return
     time_left = timedelta(milliseconds=context.get_remaining_time_in_millis())
-    if time_left < ONE_REVIEW_TAKES_AT_MOST:
+    if time_left < TIME_FOR_ONE_REVIEW:
         raise OutOfTimeError(f"{ref}: not started with {time_left.total_seconds():.0f} s left of the invocation")
     ports = open_ports(home, time_left)
     try:

@@ -1,4 +1,4 @@
-"""The evaluating core beside the independent reading of the language in tests/oracle."""
+"""The evaluating core beside the independent reading of the language in tests/verification/oracle."""
 
 import json
 import os

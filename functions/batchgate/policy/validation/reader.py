@@ -83,20 +83,20 @@ class Reader(Notes):
         meant: Mapping[str, str],
         path: Path,
     ) -> None:
-        around = (self.nesting, self.asking, self.in_any)
+        outer = (self.nesting, self.asking, self.in_any)
         for written, content in value.items():
             key = meant.get(written, written)
             if key not in fields or key != written:
                 from batchgate.policy.validation.key_messages import misplaced_key, unknown_key
 
-                above = misplaced_key(str(written), value, fields)
-                wrong = above or unknown_key(str(written), kind, fields, meant.get(written))
+                misplaced = misplaced_key(str(written), value, fields)
+                wrong = misplaced or unknown_key(str(written), kind, fields, meant.get(written))
                 self.wrong((*path, str(written)), wrong)
             if key in fields:  # the content of a misspelled key is checked, too
                 self._enter(key, kind.cls)
-                if self.nesting <= model.MAX_NESTING:  # what is deeper is reported already, and could go down for ever
+                if self.nesting <= model.MAX_NESTING:  # what is deeper is reported already, and may have no end
                     self._read_member(content, kind.cls, fields[key], (*path, written))
-                self.nesting, self.asking, self.in_any = around
+                self.nesting, self.asking, self.in_any = outer
 
     def _require(self, kind: inspect.StructType, given: set[str], path: Path) -> None:
         for member in kind.fields:
@@ -107,14 +107,14 @@ class Reader(Notes):
 
     def _read_member(self, content: object, form: type, member: inspect.Field, path: Path) -> None:
         """One member of a struct, which may be a value that S3 chooses from a closed set."""
-        sound = len(self.problems)
+        before = len(self.problems)
         self.read(content, member.type, path)
         closed = _CLOSED_SETS.get((form, member.encode_name))
-        if closed and len(self.problems) == sound:
+        if closed and len(self.problems) == before:
             self._note(parameters.closed_set_mistakes(parameters.closed_set(closed), content), path, content)
 
     def _enter(self, key: str, form: type) -> None:
-        """Note where the conditions below `key` stand."""
+        """Update `nesting`, `asking` and `in_any` for the conditions below `key`."""
         if issubclass(form, model.Condition):
             if key in ("any", "all"):
                 self.nesting += 1
@@ -171,11 +171,11 @@ class Reader(Notes):
 
     def _read_parameter(self, key: str, content: object, kind: inspect.Type, path: Path) -> None:
         """One path into S3's request model with its test; a test that is in form is checked against that model."""
-        sound = len(self.problems)
+        before = len(self.problems)
         operands.check_parameter_path(self, key, (*path, key))
         self.read(content, kind, (*path, key))
         check = next((check for check in CHECKS if check == path[-1]), None)
-        if check and len(self.problems) == sound:
+        if check and len(self.problems) == before:
             self._note(parameters.mistakes_in(check, key, content), (*path, key), content)
 
     def _read_scalar(self, value: object, kind: inspect.Type, path: Path) -> None:
@@ -191,7 +191,9 @@ class Reader(Notes):
                 self.wrong(path, wrong_choice(value, kind))
             case inspect.IntType(ge=lowest) if isinstance(value, int):
                 if abs(value) > NUMBER_AT_MOST:
-                    self.wrong(path, f"expected a whole number up to {NUMBER_AT_MOST}, got a larger one")
+                    self.wrong(
+                        path, f"expected a whole number from -{NUMBER_AT_MOST} to {NUMBER_AT_MOST}, got one beyond"
+                    )
                 elif lowest is not None and value < lowest:
                     from batchgate.policy.validation.value_messages import wrong_number
 
@@ -255,7 +257,7 @@ _READERS: Mapping[type[inspect.Type], Callable[[Reader, object, Any, Path], None
     inspect.VarTupleType: Reader._read_list,  # noqa: SLF001
     inspect.DictType: Reader._read_mapping,  # noqa: SLF001
 }
-"""Of all other types the values are scalars."""
+"""Values of all other types are scalars."""
 
 
 def _at(path: Path, value: object) -> object:
