@@ -8,8 +8,14 @@ from tests.e2e.deployed_gate import DeployedGate, wait_for
 @pytest.mark.parametrize(
     ("tasks", "tags", "action", "statuses", "reason"),
     [
-        (2, {"team": "lake"}, "approved", {"Ready", "Active", "Complete"}, "approved by small-tagging"),
-        (2, {}, "cancelled", {"Cancelled"}, "cancelled by small-tagging: tag team is absent, want present"),
+        (2, {"team": "lake"}, "approved", {"Ready", "Active", "Completing", "Complete"}, "approved by small-tagging"),
+        (
+            2,
+            {},
+            "cancelled",
+            {"Cancelling", "Cancelled"},
+            "cancelled by small-tagging: tag team is absent, want present",
+        ),
         (4, {"team": "lake"}, "held", {"Suspended"}, "held by small-tagging: total_tasks is 4, want at most 3"),
     ],
     ids=["approved", "cancelled", "held"],

@@ -22,6 +22,7 @@ ministack is pinned exactly, because the last three and the hop reach into it.
 """
 
 import asyncio
+import hashlib
 import http.client
 import json
 import os
@@ -31,11 +32,14 @@ import runpy
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -271,9 +275,12 @@ def _fill_gaps() -> None:
     Saved queries come to nothing. IAM's condition key `events:source` gets its value. IAM's simulation finds the
     policies of a role that has a path. The URL of an API is one that takes no name server. A function that can't start
     here fails the stack and says why; ministack would take it, whatever it was built for, and fail at each invocation.
+    And a function's code is unpacked once, not for each process that runs it.
     """
-    from ministack.core import iam_actions, iam_evaluator
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime
     from ministack.services.cloudformation import provisioners
+
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
 
     handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
     handlers.setdefault(
@@ -341,6 +348,27 @@ def _check_that_it_starts(function: dict[str, Any]) -> None:
     else:
         return
     raise ValueError(f"The function could not start in this local AWS: {reason}. Instead: {instead}")
+
+
+class _UnpackedOnce(zipfile.ZipFile):
+    """A function's code: whoever unpacks the same archive again gets a link to what was unpacked first.
+
+    Unpacking the two thousand files of the gate takes longer than its start. As on Lambda, code is not written to.
+    """
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:  # noqa: ANN401 - zipfile's
+        hashed = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        unpacked = Path(tempfile.gettempdir(), f"code-{hashed}")
+        with _unpacking:
+            if not unpacked.exists():
+                partial = unpacked.with_suffix(".partial")
+                super().extractall(partial, members, pwd)
+                partial.rename(unpacked)
+        Path(path).rmdir()
+        Path(path).symlink_to(unpacked)
+
+
+_unpacking = threading.Lock()
 
 
 def _event_source(put_events: bytes) -> dict[str, str]:

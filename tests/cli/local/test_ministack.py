@@ -1,9 +1,12 @@
 """The local AWS comes up empty, answers a real client, and never outlives whoever started it."""
 
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import zipfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,6 +16,7 @@ import boto3
 import pytest
 
 from batchgate_cli.local.ministack import PYTHON_VARIABLE, MinistackError, running_ministack
+from batchgate_cli.local.ministack_server import _UnpackedOnce
 
 PATIENCE_SECONDS = 20
 
@@ -40,6 +44,26 @@ def test_it_ends_with_whoever_started_it(how: signal.Signals) -> None:
                 assert connection.recv(1) == b""
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         pass
+
+
+def test_code_is_unpacked_once_and_other_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever unpacks the same archive again finds the same files; nothing of another archive is among them."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    places = []
+    for number, text in enumerate(("one", "one", "other")):
+        archive, place = tmp_path / f"{number}.zip", tmp_path / str(number)
+        with zipfile.ZipFile(archive, "w") as made:
+            made.writestr("gate/handler.py", text)
+        place.mkdir()
+        with _UnpackedOnce(archive) as code:
+            code.extractall(place)
+        assert (place / "gate" / "handler.py").read_text() == text
+        places.append(place.resolve())
+    assert places[0] == places[1] != places[2]
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "0").rename(tmp_path / "worker" / "code")
+    shutil.rmtree(tmp_path / "worker")  # as ministack does when a process ends
+    assert (tmp_path / "1" / "gate" / "handler.py").read_text() == "one"
 
 
 def test_it_keeps_what_the_real_client_stores(local_s3: str) -> None:
