@@ -64,7 +64,8 @@ MADE_ONCE = {"asset", "gate"}
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, so that what they share is made once.
 
-    Those that share what takes longest start first, then other slow ones.
+    Those that share what takes longest start first, then other slow ones; last come the many short ones, so that all
+    workers end at about the same time.
 
     pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
     writes the name where pytest 9.2 no longer reads it.
@@ -76,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
         slow = item.get_closest_marker("slow") is not None
-        group, places[id(item)] = file, 1 if slow else 2
+        group, places[id(item)] = file, 1 if slow else 3 if file.startswith(PURE) else 2
         if shared := {name for name in MADE_ONCE & fixtures if _has_session_scope(item, name)}:
             group, places[id(item)] = f"{item.path.parent.name}: {min(shared)}", 0
         elif item.get_closest_marker("alone") or (slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures):

@@ -26,6 +26,7 @@ def random_questions(seed: int, count: int, dialect: Dialect | None = None) -> l
     return [(document, random_case(rng, document)) for document in documents]
 
 
+@pytest.mark.slow
 def test_every_verdict_and_every_result_of_matches_and_requirements_is_common() -> None:
     """No verdict is rarer than one case in twenty-five; no result of a match or requirement is rare."""
     verdicts: Counter[str] = Counter()
@@ -48,6 +49,7 @@ def verdict(document: Document, case: Case, **changed: Any) -> str:
     return evaluate(document, case.job, case.tags, case.now, **facts, with_until=False).verdict
 
 
+@pytest.mark.slow
 def test_approvals_decide_in_every_way_that_they_can() -> None:
     """What the verdict depends on: each of these in one case of five hundred at least."""
     reached: Counter[str] = Counter()
@@ -70,6 +72,7 @@ def test_approvals_decide_in_every_way_that_they_can() -> None:
     assert all(count > CASES // (1_500 if way in rare else 500) for way, count in reached.items()), reached
 
 
+@pytest.mark.slow
 def test_approvals_change_until_when_a_job_is_held() -> None:
     """In one case of three thousand at least: something else holds the job, and how long depends on the clock."""
     changed = 0

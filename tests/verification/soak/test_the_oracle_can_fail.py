@@ -8,6 +8,8 @@ from tests.verification.soak import soak
 from tests.verification.soak.history import random_history
 from tests.verification.soak.planted import PLANTS
 
+pytestmark = pytest.mark.slow
+
 SEEDS = {
     "a_new_claim_id_each_time": 9,
     "a_reason_without_end": 10,
