@@ -64,7 +64,7 @@ quick: $(DEV) ## Run the fast tests that need only Python: about a minute
 	@echo "Not run: tests marked slow, most of the flow, and those of the ports, emulator, stack, commands, documents and a deployed gate (make test)"
 
 .PHONY: check
-check: lint types imports ## Check the code without running it: lint, types, imports (-j2: in parallel)
+check: lint types imports ## Check formatting, lint, types and imports (-j2: in parallel)
 
 .PHONY: lint
 lint: $(DEV)
@@ -229,7 +229,7 @@ $(DEV): $(CLI) requirements-dev.txt
 	@$(call install,.venv,requirements-dev.txt,,--no-compile-bytecode)
 	@touch $@
 
-# Listing the tests compiles them and what they import; else each worker of `make test` would.
+# Listing the tests compiles them and what they import. Without this, each worker of `make test` compiles all of it.
 $(COMPILED): $(DEV)
 	@echo "Compiling the tests"
 	@$(BIN)/python -m pytest -q --collect-only tests emulator/tests >/dev/null 2>&1 || true # `make test` tells why

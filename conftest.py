@@ -77,10 +77,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
         slow = item.get_closest_marker("slow") is not None
-        group, places[id(item)] = file, 1 if slow else 3 if file.startswith(PURE) else 2
+        is_pure = file.startswith(PURE)
+        group, places[id(item)] = file, 1 if slow else 2 + is_pure
         if shared := {name for name in MADE_ONCE & fixtures if _has_session_scope(item, name)}:
             group, places[id(item)] = f"{item.path.parent.name}: {min(shared)}", 0
-        elif item.get_closest_marker("alone") or (slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures):
+        elif item.get_closest_marker("alone") or (slow and is_pure and not OTHER_PROGRAMS & fixtures):
             group = item.nodeid
         if config.getoption("loadgroup", default=False):  # in a worker
             item._id = type(item.id).parse(f"{item.nodeid}@{group}")

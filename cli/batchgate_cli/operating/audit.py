@@ -372,7 +372,7 @@ def _named_files(manifest: _Manifest) -> Iterator[str]:
 def _wrong_days(days: Sequence[Mapping[str, Any]], period: Period) -> Iterator[str]:
     if period.end < period.begin:
         yield f"{MANIFEST}: its period ends before it begins"
-    # One more than there are tells that one is missing; a period may end in the year 9999.
+    # A period may end in the year 9999: compare with one day more than are listed, and not with all days of the period.
     expected = [str(day.begin.date()) for day in islice(period.days(), len(days) + 1)]
     if [day["day"] for day in days] != expected:
         yield f"{MANIFEST}: its days are not those from {expected[0] if expected else '?'} on, one after another"
