@@ -29,6 +29,9 @@ if threading.current_thread() is threading.main_thread():
 # Every session would read botocore's descriptions of the services anew: a quarter of the time of whatever makes many.
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 
+# What is made while tests are listed stays until the end; to look through it for garbage takes a quarter of that time.
+gc.disable()
+
 CHECKOUT = Path(__file__).resolve().parent
 
 # No deadline: how long one example takes says more about the machine's other work than about the code.
@@ -97,6 +100,7 @@ def _has_session_scope(item: pytest.Item, fixture: str) -> bool:
 def pytest_collection_finish() -> None:
     """Spare the garbage collector the hundred thousands of objects that stay until the end anyway."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from batchgate.errors import PolicyError
@@ -55,6 +56,12 @@ def messages_markdown() -> str:
     return "\n".join([_HEAD, *(line for part in PARTS for line in _part(part))])
 
 
+@cache
+def messages_by_title() -> Mapping[str, Sequence[str]]:
+    """What is printed about each input, by the input's title."""
+    return {given.title: messages_of(given, checks=part.checks) for part in PARTS for given in part.inputs}
+
+
 def messages_of(given: Input, *, checks: bool) -> list[str]:
     """What is printed about an input; paths as whoever stands in its directory sees them."""
     with tempfile.TemporaryDirectory() as name:
@@ -93,7 +100,7 @@ def _part(part: Part) -> Iterator[str]:
         yield from (f"### {given.title}", "")
         for name, text in _shown(given).items():
             yield from (f"```yml {name}", *text.rstrip("\n").split("\n"), "```", "")
-        yield from ("```text", *messages_of(given, checks=part.checks), "```", "")
+        yield from ("```text", *messages_by_title()[given.title], "```", "")
 
 
 def _shown(given: Input) -> Mapping[str, str]:

@@ -4,7 +4,6 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -39,7 +38,7 @@ from batchgate_cli.authoring.lint import (
 )
 from batchgate_cli.authoring.lint_file import LINTS_OF_FILES
 from docs.generate.policy_message_inputs import FINDINGS
-from docs.generate.policy_messages import PAGE, PARTS, messages_markdown, messages_of
+from docs.generate.policy_messages import PAGE, PARTS, messages_by_title, messages_markdown, messages_of
 
 MODULES: tuple[ModuleType, ...] = (
     *(validation, reader, references, operands, of_statements, of_times, parameters, key_messages, value_messages),
@@ -137,20 +136,9 @@ def test_every_lint_is_on_the_page() -> None:
     assert [lint for lint in LINTS_OF_FILES if not re.search(rf"^\S+:\d+:\d+: {lint}: ", text, re.MULTILINE)] == []
 
 
-@cache
-def told() -> list[tuple[str, str]]:
-    """Each message with its input's title."""
-    return [
-        (given.title, line)
-        for part in PARTS
-        for given in part.inputs
-        for line in messages_of(given, checks=part.checks)
-    ]
-
-
 def test_every_message_says_where_what_and_what_to_do() -> None:
     """With file, line and column; in one line that can be read; and never in a parser's or Python's words."""
-    for title, line in told():
+    for title, line in ((title, line) for title, lines in messages_by_title().items() for line in lines):
         assert line.isprintable()
         assert len(line) < 900, (title, line)
         assert not re.search(r"\b(None|True|str|dict|NoneType|while (parsing|scanning)|token|scalar|<block)\b", line), (
@@ -166,13 +154,13 @@ def test_every_input_is_told_something() -> None:
     """Nothing stands on the page that nothing is wrong with, and no two inputs have one title."""
     titles = [given.title for part in PARTS for given in part.inputs]
     assert len(titles) == len(set(titles))
-    assert {title for title, _ in told()} == set(titles)
+    assert {title for title, lines in messages_by_title().items() if lines} == set(titles)
 
 
 def test_a_finding_is_told_below_its_name() -> None:
     """An input with findings leads to every lint that its title names: none is hidden by a problem in the input."""
     [findings] = [part.inputs for part in PARTS if part.inputs is FINDINGS]
     for given in findings:
-        lines = messages_of(given, checks=True)
+        lines = messages_by_title()[given.title]
         for lint in given.title.split(":")[0].split(", "):
             assert any(f": {lint}: " in line for line in lines), (given.title, lint)
