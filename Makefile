@@ -188,8 +188,12 @@ compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 # be had. Bytecode is compiled here, so that no first command waits for it, nor each where PYTHONDONTWRITEBYTECODE is set.
 define install
 $(BIN)/uv pip install -q $(or $(4),--compile-bytecode) --python $(1)/bin/python --require-hashes $(3) -r $(2) \
-	|| { echo "uv could not install; trying pip"; $(1)/bin/python -m pip install -q --compile --require-hashes $(3) -r $(2); }
+	|| { echo "uv could not install; trying pip"; \
+		$(BIN)/python -m pip --python $(1)/bin/python install -q --compile --require-hashes $(3) -r $(2); }
 endef
+
+# $(call environment,DIRECTORY): without a pip of its own, which takes two seconds to make; that of .venv installs.
+environment = [ -x $(1)/bin/python ] || $(BIN)/python -m venv --without-pip $(1)
 
 # A version manager's shim may stand in the path and refuse to run, so each candidate is run before it is believed.
 $(PYTHON_ENV): requirements/uv.txt
@@ -238,13 +242,13 @@ $(COMPILED): $(DEV)
 # Both pin botocore, so neither can live beside the gate; ministack runs functions in its own interpreter, so the same one.
 $(MINISTACK): $(PYTHON_ENV) requirements/ministack.txt
 	@echo "Installing ministack, the local AWS, into .venv-ministack"
-	@[ -x .venv-ministack/bin/python ] || $(BIN)/python -m venv .venv-ministack
+	@$(call environment,.venv-ministack)
 	@$(call install,.venv-ministack,requirements/ministack.txt)
 	@touch $@
 
 $(AWSCLI): $(PYTHON_ENV) requirements/awscli.txt
 	@echo "Installing the AWS CLI into .venv-awscli"
-	@[ -x .venv-awscli/bin/python ] || $(BIN)/python -m venv .venv-awscli
+	@$(call environment,.venv-awscli)
 	@$(call install,.venv-awscli,requirements/awscli.txt)
 	@touch $@
 
@@ -257,7 +261,7 @@ $(AWSCLI2): emulator/tests/debian_awscli.sh $(wildcard /usr/bin/python3)
 # .venv-rie/missing says why, and its tests are skipped.
 $(RIE): $(PYTHON_ENV) requirements/rie.txt
 	@echo "Installing Lambda's Runtime Interface Emulator into .venv-rie"
-	@[ -x .venv-rie/bin/python ] || $(BIN)/python -m venv .venv-rie
+	@$(call environment,.venv-rie)
 	@rm -f .venv-rie/missing
 	@if .venv-rie/bin/python -c 'import sys; sys.exit(sys.platform != "linux" or sys.version_info[:2] != (3, 13))'; then \
 		$(call install,.venv-rie,requirements/rie.txt,--no-deps); \
@@ -268,13 +272,13 @@ $(RIE): $(PYTHON_ENV) requirements/rie.txt
 
 $(PEERS): $(PYTHON_ENV) requirements/peers.txt
 	@echo "Installing what the benchmarks compare with into .venv-peers"
-	@[ -x .venv-peers/bin/python ] || $(BIN)/python -m venv .venv-peers
+	@$(call environment,.venv-peers)
 	@$(call install,.venv-peers,requirements/peers.txt)
 	@touch $@
 
 $(MUTATE): $(PYTHON_ENV) requirements/mutate.txt
 	@echo "Installing what makes mutants into .venv-mutate"
-	@[ -x .venv-mutate/bin/python ] || $(BIN)/python -m venv .venv-mutate
+	@$(call environment,.venv-mutate)
 	@$(call install,.venv-mutate,requirements/mutate.txt)
 	@touch $@
 

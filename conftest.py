@@ -2,11 +2,14 @@
 
 import functools
 import gc
+import itertools
 import os
 import signal
 import threading
 import zoneinfo
+from collections import defaultdict
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import botocore.loaders
@@ -62,33 +65,50 @@ OTHER_PROGRAMS = {"aws_cli", "local_s3"}
 MADE_ONCE = {"asset", "gate"}
 """Fixtures that take tens of seconds: all tests of a directory that use one run on one worker."""
 
+SLOW_AS_SHORT = 100
+"""A slow test that computes takes about as long as this many short ones."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, so that what they share is made once.
 
-    Those that share what takes longest start first, then other slow ones; last come the many short ones, so that all
-    workers end at about the same time.
+    What shares the fixtures that take longest starts first. Then slow tests, which wait half of the time, take turns
+    with those that keep a processor busy. The smallest files come last, so that all workers end at about the same time.
 
     pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
     writes the name where pytest 9.2 no longer reads it.
     """
-    places: dict[int, int] = {}
+    shared, slow, busy = (defaultdict[str, list[pytest.Item]](list) for _ in range(3))
     for item in items:
         file = item.location[0]
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
-        slow = item.get_closest_marker("slow") is not None
-        is_pure = file.startswith(PURE)
-        group, places[id(item)] = file, 1 if slow else 2 + is_pure
-        if shared := {name for name in MADE_ONCE & fixtures if _has_session_scope(item, name)}:
-            group, places[id(item)] = f"{item.path.parent.name}: {min(shared)}", 0
-        elif item.get_closest_marker("alone") or (slow and is_pure and not OTHER_PROGRAMS & fixtures):
+        is_slow = item.get_closest_marker("slow") is not None
+        kind, group = slow if is_slow else busy, file
+        if made_once := {name for name in MADE_ONCE & fixtures if _has_session_scope(item, name)}:
+            kind, group = shared, f"{item.path.parent.name}: {min(made_once)}"
+        elif item.get_closest_marker("alone"):
             group = item.nodeid
+        elif is_slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures:
+            kind, group = busy, item.nodeid
+        kind[group].append(item)
         if config.getoption("loadgroup", default=False):  # in a worker
             item._id = type(item.id).parse(f"{item.nodeid}@{group}")
-    items.sort(key=lambda item: places[id(item)])
+    waiting = sorted(slow.values(), key=lambda tests: not tests[0].location[0].startswith("tests/e2e"))
+    computing = sorted(busy.values(), key=_size, reverse=True)
+    turns = [(0.8 * turn / len(waiting), tests) for turn, tests in enumerate(waiting)]
+    total, before = sum(map(_size, computing)), 0
+    for tests in computing:
+        turns.append((before / total, tests))
+        before += _size(tests)
+    items[:] = itertools.chain(*shared.values(), *(tests for _, tests in sorted(turns, key=itemgetter(0))))
+
+
+def _size(tests: list[pytest.Item]) -> int:
+    """About how long tests take, in that of a short one."""
+    return sum(SLOW_AS_SHORT if test.get_closest_marker("slow") else 1 for test in tests)
 
 
 def _has_session_scope(item: pytest.Item, fixture: str) -> bool:

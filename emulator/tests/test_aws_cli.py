@@ -19,6 +19,8 @@ from s3batch_emulator.testing import EmulatedBatch
 from .aws_commands import AwsCommand, version_1, version_2, without_settings
 from .job_requests import ACCOUNT, KEY, client, job_request
 
+pytestmark = pytest.mark.slow
+
 REGION = "us-west-2"
 ENDPOINT = f"http://s3-control.{REGION}.amazonaws.com"
 ROWS = b"".join(b"employee-records,key-%d\n" % row for row in range(300))

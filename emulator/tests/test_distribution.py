@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[1]
 TEST_OF_A_USER = """
 def test_a_job_waits_for_its_confirmation(s3batch, s3batch_client):

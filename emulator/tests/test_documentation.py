@@ -13,6 +13,8 @@ from s3batch_emulator.control import _ROUTES, PREFIX
 
 from .aws_commands import without_settings
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text()
 REFERENCE = (PROJECT / "docs" / "reference.md").read_text()

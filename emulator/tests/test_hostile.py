@@ -17,6 +17,8 @@ from s3batch_emulator.testing import EmulatedBatch
 
 from .job_requests import ACCOUNT, client, job_request
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = "{http://awss3control.amazonaws.com/doc/2018-08-20/}"
 PATHS = st.one_of(
     st.sampled_from(

@@ -20,6 +20,8 @@ from .aws_commands import missing
 from .job_requests import ACCOUNT, ANY_CREDENTIALS, BUCKET, CONTROL_TOKEN, KEY, TAGGING, manifest
 from .served import serving
 
+pytestmark = pytest.mark.slow
+
 DRIVER = Path(__file__).with_name("s3_control_client.mjs")
 SDK = Path(__file__).resolve().parents[2] / "node_modules" / "@aws-sdk" / "client-s3-control"
 REGION = "eu-west-1"

@@ -13,6 +13,8 @@ from s3batch_emulator.server import bound_socket
 from .job_requests import ACCOUNT, CONTROL_TOKEN, client, job_request
 from .served import COMMAND, end, serving
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_served_emulator_prints_how_to_reach_it_and_ends_on_ctrl_c() -> None:
     """A free port, a hint that works, a line for each event, exit code 0 and no traceback."""

@@ -32,6 +32,8 @@ from s3batch_emulator import Delays, Switches
 from s3batch_emulator.testing import START
 from tests.flow.stage import ACCOUNT, Stage
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = Delays.every(timedelta(0))
 """The gate reviews a job the instant that it is Suspended, so that its instants are those of S3's dates."""
 

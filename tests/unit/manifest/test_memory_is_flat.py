@@ -10,6 +10,8 @@ import pytest
 from batchgate.manifest.count import BLOCK_BYTES, count
 from batchgate.manifest.plan import Columns, CsvRange, InventoryFile, Part
 
+pytestmark = pytest.mark.slow
+
 MEGABYTES_AT_MOST = 4
 ROWS = {
     "one bucket": b"".join(b"lake,data/%07d.parquet\n" % number for number in range(40_000)),
