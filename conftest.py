@@ -42,7 +42,7 @@ settings.register_profile("dev", deadline=None)
 # The same examples every time, so that a red build means a change and not luck. `dev` draws others each time, and more.
 settings.register_profile(
     "ci",
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     print_blob=True,

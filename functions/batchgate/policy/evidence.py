@@ -124,6 +124,8 @@ def _how_many_fit(objections: Sequence[Json]) -> int:
 
 def _kept(name: str, fact: Json) -> Json:
     """A fact; of one that would take up the whole record its two ends, as text."""
+    if not isinstance(fact, str | list | dict):
+        return fact
     text = json.dumps(fact)
     most = BUCKETS_CHARACTERS_KEPT if name == "source_buckets" else FACT_CHARACTERS_KEPT
     return fact if len(text) <= most else {"too_long": shorten(text, TRACED_AT_MOST)}
@@ -135,6 +137,10 @@ def _gaps(buckets: frozenset[str | Gap]) -> list[Gap]:
 
 def _plain(value: object) -> Json:
     match value:
+        case None | bool() | int() | float():  # what most facts are
+            return value
+        case str():
+            return str(value)
         case Gap(result=result, why=why):
             return {"result": str(result), "why": why}
         case JobRef():
@@ -149,10 +155,6 @@ def _plain(value: object) -> Json:
             return {str(name): _plain(each) for name, each in value.items()}
         case list() | tuple():
             return [_plain(each) for each in value]
-        case str():
-            return str(value)
-        case bool() | int() | float() | None:
-            return value
         case _:
             message = f"a fact of the type {type(value).__name__} can't be recorded"
             raise TypeError(message)

@@ -12,7 +12,7 @@ from batchgate_cli.authoring import policy_file
 from batchgate_cli.replay.recording import read_recording
 from batchgate_cli.replay.replaying import recorded_jobs, replay
 from batchgate_cli.replay.report import page
-from tests.e2e.browser.devtools import driven
+from tests.e2e.browser.devtools import driven, running_browser
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLES = CHECKOUT / "docs" / "examples" / "replay"
@@ -32,7 +32,7 @@ def draw(file: Path) -> None:
     with TemporaryDirectory() as folder:
         written = Path(folder) / "report.html"
         written.write_text(report(), encoding="utf-8")
-        with driven(written, width=1180, height=940) as tab:
+        with running_browser() as browser, driven(browser, written, width=1180, height=940) as tab:
             tab.media(prefers_color_scheme="light")
             file.write_bytes(base64.b64decode(tab.call("Page.captureScreenshot")["data"]))
 

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,32 +27,33 @@ os.execvp(sys.argv[3], sys.argv[3:])
 
 
 @dataclass(slots=True)
-class Tab:
-    """One page.
+class Browser:
+    """A running Chromium.
 
     Attributes:
-        events: What the browser reported meanwhile: requests, errors and violations of the page's policy.
+        commands: The descriptor that it reads.
+        answers: The descriptor that it writes.
+        events: What it reported, by session: requests, errors and violations of a page's policy.
     """
 
     commands: int
     answers: int
-    session: str = ""
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     _number: int = 0
     _read: bytes = b""
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def call(self, method: str, parameters: Mapping[str, Any], session: str = "") -> dict[str, Any]:
         """One command, and its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
-        message |= {"sessionId": self.session} if self.session else {}
+        message |= {"sessionId": session} if session else {}
         os.write(self.commands, json.dumps(message).encode() + _END)
         while True:
             answer = self._next()
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer
                 return dict(answer["result"])
-            self.events.append(answer)
+            self.events[answer.get("sessionId", "")].append(answer)
 
     def _next(self) -> dict[str, Any]:
         while _END not in self._read:
@@ -60,6 +62,23 @@ class Tab:
             self._read += got
         whole, _, self._read = self._read.partition(_END)
         return dict(json.loads(whole))
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One page."""
+
+    browser: Browser
+    session: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the browser reported about this page."""
+        return self.browser.events[self.session]
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command, and its result."""
+        return self.browser.call(method, parameters, self.session)
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; of a promise what it comes to."""
@@ -96,8 +115,8 @@ class Tab:
 
 
 @contextmanager
-def driven(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Tab]:
-    """Show a file, wait until it is loaded, and let a test drive it for the block."""
+def running_browser() -> Iterator[Browser]:
+    """A Chromium for the block."""
     (reads, commands), (answers, writes) = os.pipe(), os.pipe()
     with command(("--remote-debugging-pipe",), "about:blank") as line:
         process = subprocess.Popen(
@@ -111,20 +130,27 @@ def driven(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Tab]
         os.close(reads)
         os.close(writes)
         try:
-            tab = Tab(commands, answers)
-            target = tab.call("Target.createTarget", url="about:blank")["targetId"]
-            tab.session = tab.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            for domain in ("Page", "Runtime", "Network", "Log", "Audits", "Accessibility"):
-                tab.call(f"{domain}.enable")
-            tab.call(
-                "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-            )
-            tab.call("Page.navigate", url=file.as_uri())
-            while tab.run("[location.href, document.readyState]") != [file.as_uri(), "complete"]:
-                time.sleep(0.05)
-            yield tab
+            yield Browser(commands, answers)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             os.close(commands)
             os.close(answers)
+
+
+@contextmanager
+def driven(browser: Browser, file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Tab]:
+    """Show a file as to somebody new, wait until it is loaded, and let a test drive it for the block."""
+    person = browser.call("Target.createBrowserContext", {})["browserContextId"]
+    page = {"url": "about:blank", "browserContextId": person}
+    target = browser.call("Target.createTarget", page)["targetId"]
+    attached = browser.call("Target.attachToTarget", {"targetId": target, "flatten": True})
+    tab = Tab(browser, attached["sessionId"])
+    for domain in ("Page", "Runtime", "Network", "Log", "Audits", "Accessibility"):
+        tab.call(f"{domain}.enable")
+    tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+    tab.call("Page.navigate", url=file.as_uri())
+    while tab.run("[location.href, document.readyState]") != [file.as_uri(), "complete"]:
+        time.sleep(0.05)
+    yield tab
+    browser.call("Target.disposeBrowserContext", {"browserContextId": person})

@@ -18,7 +18,7 @@ from batchgate_cli.replay.replaying import recorded_jobs
 from batchgate_cli.replay.replaying import replay as replay_jobs
 from batchgate_cli.replay.report import page
 from tests.e2e.browser.chromium import MISSING, chromium
-from tests.e2e.browser.devtools import Tab, driven
+from tests.e2e.browser.devtools import Browser, Tab, driven, running_browser
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason=MISSING)
 
@@ -54,10 +54,17 @@ def written(found: Replay, folder: Path) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests, which takes a second to start; each test is somebody new to it."""
+    with running_browser() as made:
+        yield made
+
+
 @pytest.fixture
-def tab(tmp_path: Path) -> Iterator[Tab]:
+def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
     """The demo's report in a browser."""
-    with driven(written(replay(), tmp_path)) as made:
+    with driven(browser, written(replay(), tmp_path)) as made:
         yield made
 
 
@@ -210,13 +217,13 @@ def test_a_printed_page_has_what_matters(tab: Tab) -> None:
     assert pdf.startswith(b"%PDF")
 
 
-def test_a_narrow_screen_scrolls_tables_and_not_the_page(tmp_path: Path) -> None:
+def test_a_narrow_screen_scrolls_tables_and_not_the_page(browser: Browser, tmp_path: Path) -> None:
     """Of a phone."""
-    with driven(written(replay(), tmp_path), width=390, height=800) as tab:
+    with driven(browser, written(replay(), tmp_path), width=390, height=800) as tab:
         assert tab.run("document.documentElement.scrollWidth") <= 390
 
 
-def test_text_of_jobs_is_text(tmp_path: Path) -> None:
+def test_text_of_jobs_is_text(browser: Browser, tmp_path: Path) -> None:
     """Whatever a requester or a policy's author writes is shown, and nothing of it is run or turned around."""
     found = replay()
     found.source = HOSTILE
@@ -224,7 +231,7 @@ def test_text_of_jobs_is_text(tmp_path: Path) -> None:
         replace(row, job_id=HOSTILE, operation=HOSTILE, after=replace(row.after, reason=HOSTILE, check=HOSTILE))
         for row in found.rows
     ]
-    with driven(written(found, tmp_path)) as tab:
+    with driven(browser, written(found, tmp_path)) as tab:
         choose(tab, "change", "")
         tab.run("document.querySelectorAll('#jobs button').forEach((each) => each.click())")
         tab.run("new Promise((done) => setTimeout(done, 100))")
@@ -235,7 +242,7 @@ def test_text_of_jobs_is_text(tmp_path: Path) -> None:
         assert tab.errors() == []
 
 
-def test_ten_thousand_jobs_do_not_stutter(tmp_path: Path) -> None:
+def test_ten_thousand_jobs_do_not_stutter(browser: Browser, tmp_path: Path) -> None:
     """A filter over all of them, a page of them and a trace each take less than what a person notices.
 
     On a machine that does much else, so the bound is wide.
@@ -245,7 +252,7 @@ def test_ten_thousand_jobs_do_not_stutter(tmp_path: Path) -> None:
         replace(row, job_id=f"job-{number:05}", since=row.since + timedelta(minutes=7 * number) if row.since else None)
         for number, row in enumerate(islice(cycle(found.rows), 10_000))
     ]
-    with driven(written(found, tmp_path)) as tab:
+    with driven(browser, written(found, tmp_path)) as tab:
         choose(tab, "change", "")
         assert text(tab, "#shown") == ["1 to 50 of 10000 jobs"]
         took = tab.run(

@@ -126,15 +126,12 @@ def changed_lines() -> Iterator[tuple[int, str]]:
     for number, line in enumerate(LINES, 1):
         text = line.lstrip()
         indent = len(line) - len(text)
-        for by in (-2, -1, 1, 2):
-            if indent + by >= 0:
-                yield number, " " * (indent + by) + text
-        yield number, "\t" + text
+        changed = [" " * (indent + by) + text for by in (-2, -1, 1, 2) if indent + by >= 0]
+        changed.append("\t" + text)
         for char in "\"':,{}[]-*&!|>%@`#?":
-            yield number, line[:indent] + char + text
-            yield number, line + char
-            yield number, line.replace(": ", f": {char}", 1)
-            yield number, line.replace(char, "", 1)
+            changed += (line[:indent] + char + text, line + char)
+            changed += (line.replace(": ", f": {char}", 1), line.replace(char, "", 1))
+        yield from ((number, each) for each in dict.fromkeys(changed) if each != line)
 
 
 @pytest.mark.slow
