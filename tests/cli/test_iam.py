@@ -4,7 +4,8 @@ import fnmatch
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -87,20 +88,35 @@ CAUSES: dict[str, dict[str, Any]] = {
 _EVALUATOR = """
 import json, sys
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
-asked = json.load(sys.stdin)
 everything = parse_policy_document(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
-scp = parse_policy_document(asked["policy"])
-print(json.dumps([
-    evaluate(
-        EvalContext(each["who"], "AssumedRole", asked["account"], each["action"], each["resource"], "eu-central-1",
-                    source_ip="192.0.2.1", secure_transport=True, service_context=each["context"]),
-        [everything, scp],
-    ).decision
-    for each in asked["requests"]
-]))
+for line in sys.stdin:
+    asked = json.loads(line)
+    scp = parse_policy_document(asked["policy"])
+    print(json.dumps([
+        evaluate(
+            EvalContext(each["who"], "AssumedRole", asked["account"], each["action"], each["resource"], "eu-central-1",
+                        source_ip="192.0.2.1", secure_transport=True, service_context=each["context"]),
+            [everything, scp],
+        ).decision
+        for each in asked["requests"]
+    ]), flush=True)
 """
+
+
+@cache
+def evaluator() -> "subprocess.Popen[str]":
+    """Takes a line, answers a line. One for all tests: to start takes it longer than any answer."""
+    command = [str(ministack_python()), "-I", "-c", _EVALUATOR]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_of_the_evaluator() -> Iterator[None]:
+    yield
+    if evaluator.cache_info().currsize:
+        evaluator().communicate()
 
 
 class Asked(NamedTuple):
@@ -119,15 +135,12 @@ def decisions(policy: Document, requests: list[Asked]) -> list[str]:
         "account": ACCOUNT,
         "requests": [each._asdict() | {"context": {**each.context}} for each in requests],
     }
-    answered = subprocess.run(
-        [str(ministack_python()), "-I", "-c", _EVALUATOR],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answered.returncode == 0, answered.stderr
-    said: list[str] = json.loads(answered.stdout)
+    process = evaluator()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{json.dumps(asked)}\n")
+    process.stdin.flush()
+    said: list[str] = json.loads(process.stdout.readline())
     assert len(said) == len(requests)
     return said
 

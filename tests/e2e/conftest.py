@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +38,9 @@ def synthesized(shared: Path, settings: Mapping[str, Any] = SETTINGS) -> Path:
     return assembly
 
 
-def ready_to_deploy(services: LocalServices, shared: Path, settings: Mapping[str, Any] = SETTINGS) -> Deployment:
-    """Bootstrap an empty local AWS and synthesize the app, side by side."""
-    with ThreadPoolExecutor(1) as aside:
-        bootstrapped = aside.submit(Deployment(services.url, shared / "none").bootstrap)
-        deployment = Deployment(services.url, synthesized(shared, settings), settings)
-        bootstrapped.result()
-    return deployment
+def deployed(services: LocalServices, shared: Path, settings: Mapping[str, Any] = SETTINGS) -> dict[str, str]:
+    """Deploy the app with these settings; the stack's outputs by their names."""
+    return Deployment(services.url, synthesized(shared, settings)).deploy_synthesized()
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +60,7 @@ def assembly(shared_directory: Path) -> Path:
 def gate(shared_directory: Path, aws_cli: str) -> Iterator[DeployedGate]:
     """The gate, deployed by the real cdk command; callers may then do what IAM allows them, and nothing else."""
     with running_services() as services:
-        outputs = ready_to_deploy(services, shared_directory).deploy()
+        outputs = deployed(services, shared_directory)
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
         decisions_url = _listen_for_decisions(services)
         roles = {

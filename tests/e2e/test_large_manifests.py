@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -187,11 +186,8 @@ def large(tmp_path_factory: pytest.TempPathFactory, aws_cli: str) -> Iterator[La
     settings = {"policy_files": [str(policy)], "manifest_buckets": [BUCKET], "adopt_existing": "evaluate"}
     patch = pytest.MonkeyPatch()
     patch.setenv("SFN_WAIT_SCALE", "0.05")  # Step Functions' waits before it tries again
-    with patch.context(), running_services() as services, s3_between(services) as s3, ThreadPoolExecutor(1) as aside:
+    with patch.context(), running_services() as services, s3_between(services) as s3:
         deployment = Deployment(services.url, directory / "cdk.out", settings)
-        bootstrapped = aside.submit(deployment.bootstrap)
-        deployment.synthesize()
-        bootstrapped.result()
         outputs = deployment.deploy()
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
         client_of(services, "s3").create_bucket(Bucket="manifests")

@@ -21,7 +21,7 @@ from batchgate_cli.operating.iam_policies import People, peoples_policy, pushers
 from infra.gate_asset import CHECKOUT
 from tests.cli.live import on_a_terminal
 from tests.docs.transcripts import differences
-from tests.e2e.conftest import OWNED_BY_REPOSITORY, ready_to_deploy, synthesized
+from tests.e2e.conftest import OWNED_BY_REPOSITORY, deployed, synthesized
 from tests.e2e.deployed_gate import BUCKET, DeployedGate, client_of, wait_for
 from tests.e2e.signed import OWNER, Person, member_of
 from tests.e2e.test_stack_life import Policies
@@ -43,7 +43,7 @@ TOO_LARGE = 5
 def pushed(shared_directory: Path, aws_cli: str) -> Iterator[DeployedGate]:
     """A new gate, into which nobody has pushed policies; callers may do what IAM allows them."""
     with running_services() as services:
-        outputs = ready_to_deploy(services, shared_directory, OWNED_BY_REPOSITORY).deploy()
+        outputs = deployed(services, shared_directory, OWNED_BY_REPOSITORY)
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
         services.enforce_roles()
         gate = DeployedGate(services, outputs, aws_cli, {}, "")
@@ -62,9 +62,8 @@ REVIEWED = "$ until batchgate policy preview policies 2>&1 | grep -q '^approved:
 def test_the_page_comes_out_as_shown(tmp_path: Path, shared_directory: Path, aws_cli: str) -> None:
     """From the first file to production, on a gate of its own into which nobody has pushed yet."""
     with running_services() as services:
-        gate = DeployedGate(
-            services, ready_to_deploy(services, shared_directory, OWNED_BY_REPOSITORY).deploy(), aws_cli, {}, ""
-        )
+        outputs = deployed(services, shared_directory, OWNED_BY_REPOSITORY)
+        gate = DeployedGate(services, outputs, aws_cli, {}, "")
         client_of(services, "s3").create_bucket(Bucket=BUCKET)
         job = gate.create_job("S3PutObjectTagging", 2)
         wait_for("it is suspended", lambda: gate.is_suspended(job) or None)
@@ -329,7 +328,6 @@ def test_a_change_of_the_owner_changes_no_policy(tmp_path: Path, shared_director
     files = {"policy_files": [written(tmp_path, SMALL)], "policy_findings": "ignore"}
     with running_services() as services:
         stack = Deployment(services.url, tmp_path / "stack", files)
-        stack.prepare()
         stack.deploy()
         policies, small = Policies(services), policy_file.load_text(SMALL).canonical_json
         assert policies.in_force() == small
@@ -337,7 +335,7 @@ def test_a_change_of_the_owner_changes_no_policy(tmp_path: Path, shared_director
         said: list[str] = []
         assembly = synthesized(shared_directory, OWNED_BY_REPOSITORY)
         team = Deployment(services.url, assembly, OWNED_BY_REPOSITORY, show=said.append)
-        outputs = team.deploy()
+        outputs = team.deploy_synthesized()
         assert policies.in_force() == small
         assert len(policies.deployments()) == 1
         owner = Person(outputs["ApiUrl"], OWNER)
@@ -351,7 +349,7 @@ def test_a_change_of_the_owner_changes_no_policy(tmp_path: Path, shared_director
         assert done.returncode == Exit.DONE, done.stderr
         assert policies.in_force() == policy_file.load_text(LARGER).canonical_json
         said.clear()
-        assert team.deploy() == outputs
+        assert team.deploy_synthesized() == outputs
         assert any("(no changes)" in line for line in said), said
         assert policies.in_force() == policy_file.load_text(LARGER).canonical_json
 
@@ -364,7 +362,7 @@ def test_a_change_of_the_owner_changes_no_policy(tmp_path: Path, shared_director
             DeploymentNumber=int(command),
             AllowRevert=True,
         )
-        stack.deploy()
+        stack.deploy_synthesized()
         assert policies.in_force() == small
         refused = run(who, *push)
         assert refused.returncode == Exit.FAILED

@@ -65,8 +65,7 @@ def test_deployed_twice_destroyed_and_deployed_anew(assembly: Path) -> None:
     said: list[str] = []
     with running_services() as services:
         deployment = Deployment(services.url, assembly, SETTINGS, show=said.append)
-        deployment.bootstrap()
-        outputs = deployment.deploy()
+        outputs = deployment.deploy_synthesized()
         first = resources(services)
         of_listed_kinds = left(services, first)
         assert {kind for kind, _ in of_listed_kinds} > KEPT - {
@@ -75,7 +74,7 @@ def test_deployed_twice_destroyed_and_deployed_anew(assembly: Path) -> None:
         }
 
         said.clear()
-        assert deployment.deploy() == outputs
+        assert deployment.deploy_synthesized() == outputs
         assert any("(no changes)" in line for line in said), said
         assert resources(services) == first
 
@@ -86,7 +85,7 @@ def test_deployed_twice_destroyed_and_deployed_anew(assembly: Path) -> None:
         with pytest.raises(ssm.exceptions.ParameterNotFound):
             ssm.get_parameter(Name="/batchgate/gate")
 
-        deployment.deploy()
+        deployment.deploy_synthesized()
         assert {kind for kind, _ in resources(services).values()} == {kind for kind, _ in first.values()}
 
 
@@ -149,14 +148,12 @@ def test_policies_that_were_rolled_back_are_deployed_again_from_the_same_files(t
     settings = {"policy_files": [str(changed)], "policy_findings": "ignore"}
     with running_services() as services:
         deployment = Deployment(services.url, tmp_path / "cdk.out", settings, show=said.append)
-        deployment.prepare()
         deployment.deploy()
         policies, first = Policies(services), policy_file.load([changed]).canonical_json
         assert policies.in_force() == first
 
         changed.write_text(POLICY.read_text().replace("at_most: 3", "at_most: 9"))
         second = policy_file.load([changed]).canonical_json
-        deployment.synthesize()
         deployment.deploy()
         assert policies.in_force() == second != first
 
@@ -165,6 +162,5 @@ def test_policies_that_were_rolled_back_are_deployed_again_from_the_same_files(t
         assert policies.in_force() == second
         assert policies.deployments() == [(0, "COMPLETE"), (10, "REVERTED"), (10, "COMPLETE")]
         said.clear()
-        deployment.synthesize()
         deployment.deploy()
         assert any("(no changes)" in line for line in said), said

@@ -128,7 +128,7 @@ def down() -> None:
 
 
 def _deploy(services: "LocalServices", policies: list[Path], console: "Console") -> None:
-    """Synthesize, bootstrap and deploy; on a terminal, cdk's last line is shown."""
+    """Synthesize and deploy; on a terminal, cdk's last line is shown."""
     from batchgate_cli.local.deployment import STACK, Deployment
 
     settings = {"policy_files": [os.path.realpath(path) for path in policies]} if policies else {}
@@ -139,9 +139,7 @@ def _deploy(services: "LocalServices", policies: list[Path], console: "Console")
                 waiting.update(shorten(printable_line(" ".join(line.split())), max(20, console.width - 4)))
 
         deployment = Deployment(services.url, Path(directory, "cdk.out"), settings=settings, show=show)
-        console.print("synthesizing, and bootstrapping the local account ...")
-        deployment.prepare()
-        console.print("deploying ...")
+        console.print("synthesizing and deploying ...")
         outputs = deployment.deploy()
     evaluated_by = ", ".join(map(str, policies)) or "those of cdk.json"
     console.print(f"deployed the stack {STACK}, policies: {evaluated_by}", markup=False)

@@ -8,16 +8,19 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from batchgate.errors import GateError
 from batchgate_cli.local.ministack import CHECKOUT
-from batchgate_cli.local.services import ACCOUNT, REGION, environment
+from batchgate_cli.local.services import ACCOUNT, REGION, environment, session
 
 STACK = "batchgate"
+QUALIFIER = "hnb659fds"
+BOOTSTRAP_VERSION = 30
+"""The names that every bootstrap has that is not told otherwise, and a version that any cdk takes."""
+
 LINES_OF_A_FAILURE = 30
 _PROXIES = {"HTTP_PROXY", "http_proxy"}
 
@@ -44,48 +47,51 @@ class Deployment:
     checkout: Path = CHECKOUT
     show: Callable[[str], None] = lambda _line: None
 
-    def prepare(self) -> None:
-        """Synthesize, and meanwhile make what cdk wants to find in every account.
-
-        Raises:
-            DeploymentError: Either failed; wrong settings are reported by the former.
-        """
-        with ThreadPoolExecutor(1) as aside:
-            bootstrapped = aside.submit(self.bootstrap)
-            self.synthesize()
-            bootstrapped.result()
-
-    def bootstrap(self) -> None:
-        """Make what cdk wants to find in every account.
-
-        Raises:
-            DeploymentError: It failed.
-        """
-        # In a directory without cdk.json, or it would synthesize for nothing.
-        with tempfile.TemporaryDirectory(prefix="batchgate-") as elsewhere:
-            self._cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", directory=Path(elsewhere))
-
     def synthesize(self) -> None:
         """Make the template and the asset, as for any account.
 
         Raises:
             DeploymentError: It failed.
         """
-        context = f"batchgate={json.dumps({**self.settings})}"
-        self._cdk("synth", "--quiet", "--output", str(self.assembly), "-c", context)
+        self._cdk("synth", "--quiet", *self._synthesis())
 
     def deploy(self) -> dict[str, str]:
-        """Deploy what was synthesized; the stack's outputs by their names.
+        """Synthesize and deploy; the stack's outputs by their names.
+
+        Raises:
+            DeploymentError: It failed; wrong settings are reported so.
+        """
+        return self._deploy(*self._synthesis())
+
+    def deploy_synthesized(self) -> dict[str, str]:
+        """Deploy what was synthesized before; the stack's outputs by their names.
 
         Raises:
             DeploymentError: It failed.
         """
+        return self._deploy("--app", str(self.assembly))
+
+    def _synthesis(self) -> list[str]:
+        return ["--output", str(self.assembly), "-c", f"batchgate={json.dumps({**self.settings})}"]
+
+    def _deploy(self, *source: str) -> dict[str, str]:
+        self._bootstrap()
         with tempfile.TemporaryDirectory(prefix="batchgate-") as directory:
             outputs = Path(directory, "outputs.json")
-            arguments = ["--require-approval", "never", "--outputs-file", str(outputs)]
-            self._cdk("deploy", STACK, "--app", str(self.assembly), *arguments)
+            self._cdk("deploy", STACK, *source, "--require-approval", "never", "--outputs-file", str(outputs))
             deployed: dict[str, dict[str, str]] = json.loads(outputs.read_bytes())
         return deployed[STACK]
+
+    def _bootstrap(self) -> None:
+        """Make what cdk wants to find in every account: the bucket for its assets, and the version of all that.
+
+        `cdk bootstrap` also makes roles, which a local AWS does not need, and takes longer than all the rest.
+        *Source*: CDK Developer Guide, customizing bootstrapping.
+        """
+        own = session()
+        own.client("s3", endpoint_url=self.url).create_bucket(Bucket=f"cdk-{QUALIFIER}-assets-{ACCOUNT}-{REGION}")
+        version = {"Name": f"/cdk-bootstrap/{QUALIFIER}/version", "Value": str(BOOTSTRAP_VERSION), "Type": "String"}
+        own.client("ssm", endpoint_url=self.url).put_parameter(**version, Overwrite=True)
 
     def destroy(self) -> None:
         """Remove the stack, except what its settings keep.
