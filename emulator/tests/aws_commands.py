@@ -1,6 +1,11 @@
 """The unmodified AWS CLIs, and an environment without settings of AWS clients."""
 
+import json
 import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -24,16 +29,72 @@ class AwsCommand:
     Attributes:
         path: Of the command.
         package: Where its Python package `awscli` lies, the examples of its documentation inside.
+        python: The interpreter that it runs on.
     """
 
     path: Path
     package: Path
+    python: Path
+
+    @contextmanager
+    def imported_once(self) -> Iterator["ImportedAws"]:
+        """Run it again and again for the block: what takes most of a command's time, its imports, is done once."""
+        with subprocess.Popen(
+            [self.python, "-s", "-c", _FORKING],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=without_settings() | {"PYTHONPATH": str(self.package.parent)},
+        ) as process:
+            yield ImportedAws(process)
+            process.communicate()
+
+
+_FORKING = """
+import json, os, sys
+import awscli.clidriver
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(asked["output"], os.O_WRONLY), 1)
+        os.dup2(os.open(asked["errors"], os.O_WRONLY), 2)
+        os.environ.update(asked["environment"])
+        sys.argv = ["aws", *asked["arguments"]]
+        sys.exit(awscli.clidriver.main())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAws:
+    """A process that has imported the AWS CLI, and forks one for each command.
+
+    Attributes:
+        process: Takes a command as a line of JSON, answers with its exit code.
+    """
+
+    process: "subprocess.Popen[str]"
+
+    def run(self, *arguments: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+        """What `aws` with these arguments does; the environment is that of `without_settings` and this."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:
+            asked = {"arguments": arguments, "environment": {**environment}}
+            asked |= {"output": output.name, "errors": errors.name}
+            self.process.stdin.write(f"{json.dumps(asked)}\n")
+            self.process.stdin.flush()
+            code = int(self.process.stdout.readline())
+            return subprocess.CompletedProcess(["aws", *arguments], code, output.read(), errors.read())
 
 
 def version_1(path: str) -> AwsCommand:
     """PyPI's, from its own virtual environment."""
     (package,) = Path(path).parents[1].glob("lib/python3*/site-packages/awscli")
-    return AwsCommand(Path(path), package)
+    return AwsCommand(Path(path), package, Path(path).with_name("python"))
 
 
 def version_2() -> AwsCommand:
@@ -43,7 +104,8 @@ def version_2() -> AwsCommand:
         pytest.skip(f"no AWS CLI version 2: {reason.read_text().strip()}")
     if not (directory / ".made").exists():
         missing(directory)
-    return AwsCommand(directory / "aws", directory / "usr" / "lib" / "python3" / "dist-packages" / "awscli")
+    package = directory / "usr" / "lib" / "python3" / "dist-packages" / "awscli"
+    return AwsCommand(directory / "aws", package, Path("/usr/bin/python3"))
 
 
 def without_settings() -> dict[str, str]:

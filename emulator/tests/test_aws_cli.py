@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from s3batch_emulator import connect
 from s3batch_emulator.testing import EmulatedBatch
 
-from .aws_commands import AwsCommand, version_1, version_2, without_settings
+from .aws_commands import AwsCommand, ImportedAws, version_1, version_2, without_settings
 from .job_requests import ACCOUNT, KEY, client, job_request
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ class Ran:
 Aws = Callable[..., Ran]
 
 
-@pytest.fixture(params=["version 1", "version 2"])
+@pytest.fixture(scope="module", params=["version 1", "version 2"])
 def command(request: pytest.FixtureRequest) -> AwsCommand:
     """Each of the two."""
     if request.param == "version 2":
@@ -47,8 +47,15 @@ def command(request: pytest.FixtureRequest) -> AwsCommand:
     return version_1(request.getfixturevalue("aws_cli"))
 
 
+@pytest.fixture(scope="module")
+def imported(command: AwsCommand) -> Iterator[ImportedAws]:
+    """For all tests: to import it takes most of the time of a command."""
+    with command.imported_once() as process:
+        yield process
+
+
 @pytest.fixture
-def aws(command: AwsCommand, base_url: str) -> Aws:
+def aws(imported: ImportedAws, base_url: str) -> Aws:
     """Run `aws s3control` against the emulator."""
     environment = without_settings() | {
         "HTTP_PROXY": base_url,
@@ -59,16 +66,9 @@ def aws(command: AwsCommand, base_url: str) -> Aws:
     }
 
     def run(*arguments: str) -> Ran:
-        done = subprocess.run(
-            [str(command.path), "s3control", "--endpoint-url", ENDPOINT, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        answer = json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
-        return Ran(done.returncode, done.stdout, done.stderr.strip(), answer)
+        done = imported.run("s3control", "--endpoint-url", ENDPOINT, *arguments, environment=environment)
+        code, out = done.returncode, done.stdout
+        return Ran(code, out, done.stderr.strip(), json.loads(out) if code == 0 and out.strip() else None)
 
     return run
 
