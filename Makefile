@@ -43,7 +43,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: $(DEV) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Install everything into this directory: Python environments, the cdk command
+setup: $(NODE) $(AWSCLI2) $(DEV) $(MINISTACK) $(AWSCLI) $(RIE) ## Install everything into this directory: Python environments, the cdk command
 	@echo "Ready: make demo, make test, make check"
 
 .PHONY: demo

@@ -68,6 +68,9 @@ MADE_ONCE = {"asset", "gate"}
 SLOW_AS_SHORT = 100
 """A slow test that computes takes about as long as this many short ones."""
 
+WAITING_ENDS = 0.8
+"""How much of the computing tests has started when the last of those that wait does: the rest evens the workers out."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -79,28 +82,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
     writes the name where pytest 9.2 no longer reads it.
     """
-    shared, slow, busy = (defaultdict[str, list[pytest.Item]](list) for _ in range(3))
+    shared, waiting, computing = (defaultdict[str, list[pytest.Item]](list) for _ in range(3))
     for item in items:
         file = item.location[0]
         fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         if not file.startswith(IN_PROCESS) or OTHER_PROGRAMS & fixtures:
             item.add_marker("slow")
         is_slow = item.get_closest_marker("slow") is not None
-        kind, group = slow if is_slow else busy, file
+        kind, group = waiting if is_slow else computing, file
         if made_once := {name for name in MADE_ONCE & fixtures if _has_session_scope(item, name)}:
             kind, group = shared, f"{item.path.parent.name}: {min(made_once)}"
         elif item.get_closest_marker("alone"):
             group = item.nodeid
         elif is_slow and file.startswith(PURE) and not OTHER_PROGRAMS & fixtures:
-            kind, group = busy, item.nodeid
+            kind, group = computing, item.nodeid
         kind[group].append(item)
         if config.getoption("loadgroup", default=False):  # in a worker
             item._id = type(item.id).parse(f"{item.nodeid}@{group}")
-    waiting = sorted(slow.values(), key=lambda tests: not tests[0].location[0].startswith("tests/e2e"))
-    computing = sorted(busy.values(), key=_size, reverse=True)
-    turns = [(0.8 * turn / len(waiting), tests) for turn, tests in enumerate(waiting)]
-    total, before = sum(map(_size, computing)), 0
-    for tests in computing:
+    gates_first = sorted(waiting.values(), key=lambda tests: not tests[0].location[0].startswith("tests/e2e"))
+    turns = [(WAITING_ENDS * turn / len(gates_first), tests) for turn, tests in enumerate(gates_first)]
+    largest_first = sorted(computing.values(), key=_size, reverse=True)
+    total, before = sum(map(_size, largest_first)), 0
+    for tests in largest_first:
         turns.append((before / total, tests))
         before += _size(tests)
     items[:] = itertools.chain(*shared.values(), *(tests for _, tests in sorted(turns, key=itemgetter(0))))
