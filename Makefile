@@ -42,6 +42,7 @@ CDK := node_modules/.bin/cdk
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
+# What waits for the network is named first, so that `make -j` starts it first.
 .PHONY: setup
 setup: $(NODE) $(AWSCLI2) $(DEV) $(MINISTACK) $(AWSCLI) $(RIE) ## Install everything into this directory: Python environments, the cdk command
 	@echo "Ready: make demo, make test, make check"
@@ -192,7 +193,8 @@ $(BIN)/uv pip install -q $(or $(4),--compile-bytecode) --python $(1)/bin/python 
 		$(BIN)/python -m pip --python $(1)/bin/python install -q --compile --require-hashes $(3) -r $(2); }
 endef
 
-# $(call environment,DIRECTORY): without a pip of its own, which takes two seconds to make; that of .venv installs.
+# $(call environment,DIRECTORY): a virtual environment without pip, which saves two seconds. Where uv fails, the
+# pip of .venv installs into it.
 environment = [ -x $(1)/bin/python ] || $(BIN)/python -m venv --without-pip $(1)
 
 # A version manager's shim may stand in the path and refuse to run, so each candidate is run before it is believed.

@@ -32,14 +32,15 @@ if threading.current_thread() is threading.main_thread():
 # Every session would read botocore's descriptions of the services anew: a quarter of the time of whatever makes many.
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 
-# What is made while tests are listed stays until the end; to look through it for garbage takes a quarter of that time.
+# Objects made during collection live until the end; scanning them takes a quarter of its time. So garbage is collected
+# from `pytest_collection_finish` on. (It stays off in xdist's controller, which collects no tests.)
 gc.disable()
 
 CHECKOUT = Path(__file__).resolve().parent
 
 # No deadline: how long one example takes says more about the machine's other work than about the code.
 settings.register_profile("dev", deadline=None)
-# The same examples every time, so that a red build means a change and not luck. `dev` draws others each time, and more.
+# The same examples every time, so that a red build means a change and not luck; `dev` draws new ones, and more.
 settings.register_profile(
     "ci",
     max_examples=30,
@@ -59,25 +60,25 @@ PURE = ("tests/unit", "tests/verification")
 """Directories whose tests share no fixtures worth sharing."""
 
 IN_PROCESS = (*PURE, "tests/flow", "tests/aws", "emulator/tests")
-"""Directories whose tests need no other program, unless a fixture says so."""
+"""Directories whose tests are slow only if a fixture in OTHER_PROGRAMS or the mark says so."""
 
 OTHER_PROGRAMS = {"aws_cli", "local_s3"}
 MADE_ONCE = {"asset", "gate"}
 """Fixtures that take tens of seconds: all tests of a directory that use one run on one worker."""
 
-SLOW_AS_SHORT = 100
-"""A slow test that computes takes about as long as this many short ones."""
+SHORT_TESTS_PER_SLOW_TEST = 100
+"""About how many of the others take as long as a slow test that computes."""
 
-WAITING_ENDS = 0.8
-"""How much of the computing tests has started when the last of those that wait does: the rest evens the workers out."""
+WAITING_SPREAD_OVER = 0.8
+"""The files of slow tests start while this share of the computing tests does; the rest lets workers finish together."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, so that what they share is made once.
 
-    What shares the fixtures that take longest starts first. Then slow tests, which wait half of the time, take turns
-    with those that keep a processor busy. The smallest files come last, so that all workers end at about the same time.
+    Tests that share a deployed gate or an asset start first. Then files of slow tests, most of which wait for other
+    programs, alternate with files of tests that compute, which include the slow ones of `PURE`.
 
     pytest-xdist groups by what follows `@` in a node's id. Its own mark for this, `xdist_group`, has no effect: 3.8
     writes the name where pytest 9.2 no longer reads it.
@@ -99,19 +100,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kind[group].append(item)
         if config.getoption("loadgroup", default=False):  # in a worker
             item._id = type(item.id).parse(f"{item.nodeid}@{group}")
-    gates_first = sorted(waiting.values(), key=lambda tests: not tests[0].location[0].startswith("tests/e2e"))
-    turns = [(WAITING_ENDS * turn / len(gates_first), tests) for turn, tests in enumerate(gates_first)]
-    largest_first = sorted(computing.values(), key=_size, reverse=True)
-    total, before = sum(map(_size, largest_first)), 0
-    for tests in largest_first:
-        turns.append((before / total, tests))
+    items[:] = itertools.chain(*shared.values(), *_alternating([*waiting.values()], [*computing.values()]))
+
+
+def _alternating(waiting: list[list[pytest.Item]], computing: list[list[pytest.Item]]) -> Iterator[list[pytest.Item]]:
+    """The files of both: end-to-end tests before others that wait, and of those that compute the largest first."""
+    waiting.sort(key=lambda tests: not tests[0].location[0].startswith("tests/e2e"))
+    starts = [(WAITING_SPREAD_OVER * number / len(waiting), tests) for number, tests in enumerate(waiting)]
+    computing.sort(key=_size, reverse=True)
+    total, before = sum(map(_size, computing)), 0
+    for tests in computing:
+        starts.append((before / total, tests))
         before += _size(tests)
-    items[:] = itertools.chain(*shared.values(), *(tests for _, tests in sorted(turns, key=itemgetter(0))))
+    return (tests for _, tests in sorted(starts, key=itemgetter(0)))
 
 
 def _size(tests: list[pytest.Item]) -> int:
-    """About how long tests take, in that of a short one."""
-    return sum(SLOW_AS_SHORT if test.get_closest_marker("slow") else 1 for test in tests)
+    """About how long tests take, in units of one that is not slow."""
+    return sum(SHORT_TESTS_PER_SLOW_TEST if test.get_closest_marker("slow") else 1 for test in tests)
 
 
 def _has_session_scope(item: pytest.Item, fixture: str) -> bool:
@@ -121,7 +127,7 @@ def _has_session_scope(item: pytest.Item, fixture: str) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector the hundred thousands of objects that stay until the end anyway."""
+    """Turn garbage collection on, and exempt from it the hundreds of thousands of objects that collection made."""
     gc.freeze()
     gc.enable()
 

@@ -37,20 +37,20 @@ class AwsCommand:
     python: Path
 
     @contextmanager
-    def imported_once(self) -> Iterator["ImportedAws"]:
-        """Run it again and again for the block: what takes most of a command's time, its imports, is done once."""
+    def fork_server(self) -> Iterator["AwsForkServer"]:
+        """Start a process that imports the CLI once, which takes most of a command's time, and forks for each one."""
         with subprocess.Popen(
-            [self.python, "-s", "-c", _FORKING],
+            [self.python, "-s", "-c", _FORK_SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=without_settings() | {"PYTHONPATH": str(self.package.parent)},
         ) as process:
-            yield ImportedAws(process)
+            yield AwsForkServer(process)
             process.communicate()
 
 
-_FORKING = """
+_FORK_SERVER = """
 import json, os, sys
 import awscli.clidriver
 
@@ -69,17 +69,17 @@ for line in sys.stdin:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedAws:
+class AwsForkServer:
     """A process that has imported the AWS CLI, and forks one for each command.
 
     Attributes:
-        process: Takes a command as a line of JSON, answers with its exit code.
+        process: Reads a command as one line of JSON, and writes its exit code.
     """
 
     process: "subprocess.Popen[str]"
 
     def run(self, *arguments: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-        """What `aws` with these arguments does; the environment is that of `without_settings` and this."""
+        """Run `aws` with these arguments; `environment` is added to that of `without_settings`."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:

@@ -16,7 +16,7 @@ import pytest
 from s3batch_emulator import connect
 from s3batch_emulator.testing import EmulatedBatch
 
-from .aws_commands import AwsCommand, ImportedAws, version_1, version_2, without_settings
+from .aws_commands import AwsCommand, AwsForkServer, version_1, version_2, without_settings
 from .job_requests import ACCOUNT, KEY, client, job_request
 
 pytestmark = pytest.mark.slow
@@ -48,15 +48,15 @@ def command(request: pytest.FixtureRequest) -> AwsCommand:
 
 
 @pytest.fixture(scope="module")
-def imported(command: AwsCommand) -> Iterator[ImportedAws]:
-    """For all tests: to import it takes most of the time of a command."""
-    with command.imported_once() as process:
+def fork_server(command: AwsCommand) -> Iterator[AwsForkServer]:
+    """Shared by all tests of a version, because importing the CLI takes most of a command's time."""
+    with command.fork_server() as process:
         yield process
 
 
 @pytest.fixture
-def aws(imported: ImportedAws, base_url: str) -> Aws:
-    """Run `aws s3control` against the emulator."""
+def aws(fork_server: AwsForkServer, base_url: str) -> Aws:
+    """Run `aws s3control` against the emulator, in a fork of a process that has imported the unmodified CLI."""
     environment = without_settings() | {
         "HTTP_PROXY": base_url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -66,7 +66,7 @@ def aws(imported: ImportedAws, base_url: str) -> Aws:
     }
 
     def run(*arguments: str) -> Ran:
-        done = imported.run("s3control", "--endpoint-url", ENDPOINT, *arguments, environment=environment)
+        done = fork_server.run("s3control", "--endpoint-url", ENDPOINT, *arguments, environment=environment)
         code, out = done.returncode, done.stdout
         return Ran(code, out, done.stderr.strip(), json.loads(out) if code == 0 and out.strip() else None)
 

@@ -107,13 +107,13 @@ for line in sys.stdin:
 
 @cache
 def evaluator() -> "subprocess.Popen[str]":
-    """Takes a line, answers a line. One for all tests: to start takes it longer than any answer."""
+    """A process that reads a request as one line of JSON and prints an answer as one; to start it takes longest."""
     command = [str(ministack_python()), "-I", "-c", _EVALUATOR]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _end_of_the_evaluator() -> Iterator[None]:
+def _stop_evaluator() -> Iterator[None]:
     yield
     if evaluator.cache_info().currsize:
         evaluator().communicate()
@@ -140,9 +140,11 @@ def decisions(policy: Document, requests: list[Asked]) -> list[str]:
     assert process.stdout is not None
     process.stdin.write(f"{json.dumps(asked)}\n")
     process.stdin.flush()
-    said: list[str] = json.loads(process.stdout.readline())
-    assert len(said) == len(requests)
-    return said
+    line = process.stdout.readline()
+    assert line, "the evaluator ended; stderr says why"
+    found: list[str] = json.loads(line)
+    assert len(found) == len(requests)
+    return found
 
 
 def denied(policy: Document, requests: list[Asked]) -> list[Asked]:

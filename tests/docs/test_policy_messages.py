@@ -138,7 +138,8 @@ def test_every_lint_is_on_the_page() -> None:
 
 def test_every_message_says_where_what_and_what_to_do() -> None:
     """With file, line and column; in one line that can be read; and never in a parser's or Python's words."""
-    for title, line in ((title, line) for title, lines in messages_by_title().items() for line in lines):
+    every = [(title, line) for title, lines in messages_by_title().items() for line in lines]
+    for title, line in every:
         assert line.isprintable()
         assert len(line) < 900, (title, line)
         assert not re.search(r"\b(None|True|str|dict|NoneType|while (parsing|scanning)|token|scalar|<block)\b", line), (

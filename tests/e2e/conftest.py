@@ -1,4 +1,4 @@
-"""Each app is synthesized once in a run; each worker that needs it gets a local AWS with the gate deployed."""
+"""What several tests deploy is synthesized once; each worker that needs it gets a local AWS with the gate deployed."""
 
 import fcntl
 import hashlib

@@ -113,4 +113,4 @@ def test_a_wrong_policy_is_refused_before_anything_starts(environment: dict[str,
 def test_a_checkout_without_the_cdk_command_says_what_to_do(tmp_path: Path) -> None:
     """The message names the missing command and `make setup`."""
     with pytest.raises(DeploymentError, match=r"bin/cdk is missing: .*make setup"):
-        Deployment("http://127.0.0.1:9", tmp_path / "cdk.out", checkout=tmp_path).synthesize()
+        Deployment("http://127.0.0.1:9", tmp_path / "cdk.out", checkout=tmp_path).deploy()

@@ -55,7 +55,7 @@ PAGE = CHECKOUT / "docs" / "policies-in-your-repository.md"
 
 
 REVIEWED = "$ until batchgate policy preview policies 2>&1 | grep -q '^approved: 1'; do sleep 3; done\n"
-"""Within a minute the policies that were pushed reach the functions, and a sweep has reviewed the job by them."""
+"""A line of shell that waits until a sweep has reviewed the job by the policies that were pushed, within a minute."""
 
 
 @pytest.mark.alone

@@ -12,21 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from batchgate.errors import GateError
 from batchgate_cli.local.ministack import CHECKOUT
 from batchgate_cli.local.services import ACCOUNT, REGION, environment, session
 
 STACK = "batchgate"
-QUALIFIER = "hnb659fds"
-BOOTSTRAP_VERSION = 30
-"""The names that every bootstrap has that is not told otherwise, and a version that any cdk takes."""
+DEFAULT_QUALIFIER = "hnb659fds"
+"""Part of the names of all that bootstrapping creates. *Source*: CDK Developer Guide, customizing bootstrapping."""
+
+LOCAL_BOOTSTRAP_VERSION = 30
+"""What cdk reads as the version of the local bootstrap; the template asks for at least 6."""
 
 LINES_OF_A_FAILURE = 30
 _PROXIES = {"HTTP_PROXY", "http_proxy"}
 
 
 class DeploymentError(GateError):
-    """The cdk command is missing, or failed; the message ends with its output."""
+    """The cdk command is missing or failed, or the local AWS did not take what it needs; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Deployment:
         """Synthesize and deploy; the stack's outputs by their names.
 
         Raises:
-            DeploymentError: It failed; wrong settings are reported so.
+            DeploymentError: Synthesis, which also reports invalid settings, or the deployment failed.
         """
         return self._deploy(*self._synthesis())
 
@@ -75,6 +79,7 @@ class Deployment:
         return ["--output", str(self.assembly), "-c", f"batchgate={json.dumps({**self.settings})}"]
 
     def _deploy(self, *source: str) -> dict[str, str]:
+        self._find_cdk()
         self._bootstrap()
         with tempfile.TemporaryDirectory(prefix="batchgate-") as directory:
             outputs = Path(directory, "outputs.json")
@@ -83,15 +88,19 @@ class Deployment:
         return deployed[STACK]
 
     def _bootstrap(self) -> None:
-        """Make what cdk wants to find in every account: the bucket for its assets, and the version of all that.
+        """Create what a deployment needs of a bootstrapped account: the bucket for assets and the version parameter.
 
-        `cdk bootstrap` also makes roles, which a local AWS does not need, and takes longer than all the rest.
+        Safe to repeat. `cdk bootstrap` would also create roles, which the local AWS does not need, and takes seconds.
         *Source*: CDK Developer Guide, customizing bootstrapping.
         """
         own = session()
-        own.client("s3", endpoint_url=self.url).create_bucket(Bucket=f"cdk-{QUALIFIER}-assets-{ACCOUNT}-{REGION}")
-        version = {"Name": f"/cdk-bootstrap/{QUALIFIER}/version", "Value": str(BOOTSTRAP_VERSION), "Type": "String"}
-        own.client("ssm", endpoint_url=self.url).put_parameter(**version, Overwrite=True)
+        name, version = f"/cdk-bootstrap/{DEFAULT_QUALIFIER}/version", str(LOCAL_BOOTSTRAP_VERSION)
+        try:
+            s3, ssm = own.client("s3", endpoint_url=self.url), own.client("ssm", endpoint_url=self.url)
+            s3.create_bucket(Bucket=f"cdk-{DEFAULT_QUALIFIER}-assets-{ACCOUNT}-{REGION}")
+            ssm.put_parameter(Name=name, Value=version, Type="String", Overwrite=True)
+        except (BotoCoreError, ClientError) as error:
+            raise DeploymentError(f"the local AWS on {self.url} can't be prepared for a deployment: {error}") from error
 
     def destroy(self) -> None:
         """Remove the stack, except what its settings keep.
@@ -101,15 +110,18 @@ class Deployment:
         """
         self._cdk("destroy", STACK, "--app", str(self.assembly), "--force")
 
-    def _cdk(self, *arguments: str, directory: Path | None = None) -> None:
+    def _find_cdk(self) -> Path:
         command = self.checkout / "node_modules" / ".bin" / "cdk"
         if not command.exists():
             raise DeploymentError(
                 f"{command} is missing: to deploy takes a checkout of batchgate, and `make setup` in it"
             )
+        return command
+
+    def _cdk(self, *arguments: str) -> None:
         with subprocess.Popen(
-            [str(command), *arguments, "--ci"],
-            cwd=directory or self.checkout,
+            [str(self._find_cdk()), *arguments, "--ci"],
+            cwd=self.checkout,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -248,7 +248,7 @@ def _put_event(event: dict[str, Any]) -> dict[str, Any]:
 def _enforce_roles(*, enforced: bool) -> None:
     """As ministack's AUTH does, which it reads when it starts; functions that run already get their role's credentials.
 
-    On after the deployment, because the local account lacks the roles by which CDK deploys.
+    Turned on only after the deployment: cdk assumes roles of the bootstrap stack, which the local account lacks.
     """
     from ministack import app
     from ministack.core import lambda_runtime

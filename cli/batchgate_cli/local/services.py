@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import urllib3
+from botocore.config import Config
 
 from batchgate_cli.local.ministack import MinistackError, running_ministack
 from batchgate_cli.local.ministack_server import TOKEN_VARIABLE
@@ -42,6 +45,13 @@ CONTROL_URL = f"http://s3-control.{REGION}.amazonaws.com"
 _SECRET = "local"  # noqa: S105 - of the account's own key, in the local AWS alone
 PASSING = timedelta(milliseconds=150)
 _ANSWERS_WITHIN_SECONDS = 30.0
+_WITHOUT_FILES: dict[str, tuple[Any, Any, Any, Any]] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Where botocore finds settings: name in the file, environment variable, default, conversion."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -109,8 +119,12 @@ def environment(url: str) -> dict[str, str]:
 
 
 def session() -> boto3.session.Session:
-    """The account's own credentials: nothing is refused to them."""
-    return boto3.session.Session(region_name=REGION, aws_access_key_id=ACCOUNT, aws_secret_access_key=_SECRET)
+    """The account's own credentials, to which nothing is refused; no profile, file or proxy of this machine counts."""
+    own = botocore.session.Session(session_vars=_WITHOUT_FILES)
+    own.set_default_client_config(Config(proxies={}))
+    return boto3.session.Session(
+        region_name=REGION, aws_access_key_id=ACCOUNT, aws_secret_access_key=_SECRET, botocore_session=own
+    )
 
 
 @contextmanager

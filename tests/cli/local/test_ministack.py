@@ -17,6 +17,7 @@ import pytest
 
 from batchgate_cli.local.ministack import PYTHON_VARIABLE, MinistackError, running_ministack
 from batchgate_cli.local.ministack_server import _UnpackedOnce
+from batchgate_cli.local.services import session
 
 PATIENCE_SECONDS = 20
 
@@ -94,6 +95,29 @@ def test_two_of_them_share_nothing() -> None:
         )
         s3.create_bucket(Bucket="mine")
         assert other.list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize("profile", ["", "of-another-account", "none-of-this-name"])
+def test_nothing_that_this_machine_says_of_aws_reaches_it(
+    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own client takes neither settings of a profile nor a proxy."""
+    config = tmp_path / "config"
+    elsewhere = "region = eu-west-1\nendpoint_url = http://127.0.0.1:9\ns3 =\n  addressing_style = virtual\n"
+    config.write_text(f"[default]\n{elsewhere}[profile of-another-account]\n{elsewhere}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    if profile:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    with running_ministack() as url:
+        s3 = session().client("s3", endpoint_url=url)
+        s3.create_bucket(Bucket="mine")
+        s3.put_object(Bucket="mine", Key="key", Body=b"")
+        assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == ["mine"]
 
 
 def test_without_an_installation_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

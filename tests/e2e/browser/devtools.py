@@ -31,8 +31,8 @@ class Browser:
     """A running Chromium.
 
     Attributes:
-        commands: The descriptor that it reads.
-        answers: The descriptor that it writes.
+        commands: The file descriptor of commands to the browser.
+        answers: The file descriptor of its answers.
         events: What it reported, by session: requests, errors and violations of a page's policy.
     """
 
@@ -43,7 +43,7 @@ class Browser:
     _read: bytes = b""
 
     def call(self, method: str, parameters: Mapping[str, Any], session: str = "") -> dict[str, Any]:
-        """One command, and its result."""
+        """Send a command to a tab's session, or without one to the browser itself, and return the result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         message |= {"sessionId": session} if session else {}
@@ -77,7 +77,7 @@ class Tab:
         return self.browser.events[self.session]
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command, and its result."""
+        """Send a command and return its result."""
         return self.browser.call(method, parameters, self.session)
 
     def run(self, script: str) -> Any:
@@ -116,7 +116,7 @@ class Tab:
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """A Chromium for the block."""
+    """Run a Chromium until the block ends."""
     (reads, commands), (answers, writes) = os.pipe(), os.pipe()
     with command(("--remote-debugging-pipe",), "about:blank") as line:
         process = subprocess.Popen(
@@ -140,9 +140,9 @@ def running_browser() -> Iterator[Browser]:
 
 @contextmanager
 def driven(browser: Browser, file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Tab]:
-    """Show a file as to somebody new, wait until it is loaded, and let a test drive it for the block."""
-    person = browser.call("Target.createBrowserContext", {})["browserContextId"]
-    page = {"url": "about:blank", "browserContextId": person}
+    """Open a file in a browser context of its own, wait until it has loaded, and let a test drive it for the block."""
+    context = browser.call("Target.createBrowserContext", {})["browserContextId"]
+    page = {"url": "about:blank", "browserContextId": context}
     target = browser.call("Target.createTarget", page)["targetId"]
     attached = browser.call("Target.attachToTarget", {"targetId": target, "flatten": True})
     tab = Tab(browser, attached["sessionId"])
@@ -152,5 +152,7 @@ def driven(browser: Browser, file: Path, *, width: int = 1280, height: int = 900
     tab.call("Page.navigate", url=file.as_uri())
     while tab.run("[location.href, document.readyState]") != [file.as_uri(), "complete"]:
         time.sleep(0.05)
-    yield tab
-    browser.call("Target.disposeBrowserContext", {"browserContextId": person})
+    try:
+        yield tab
+    finally:
+        browser.call("Target.disposeBrowserContext", {"browserContextId": context})

@@ -56,7 +56,7 @@ def written(found: Replay, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests, which takes a second to start; each test is somebody new to it."""
+    """One for all tests, because it takes a second to start; each test has a browser context of its own."""
     with running_browser() as made:
         yield made
 

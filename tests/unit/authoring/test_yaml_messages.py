@@ -122,7 +122,7 @@ def test_what_is_no_yaml_is_told_in_plain_words(number: int, line: str, place: t
 
 
 def changed_lines() -> Iterator[tuple[int, str]]:
-    """Each line of the file with a little of it changed, in all the ways in which people mistype."""
+    """Each line of the file with a little of it changed, in all the ways in which people mistype; each result once."""
     for number, line in enumerate(LINES, 1):
         text = line.lstrip()
         indent = len(line) - len(text)

@@ -271,7 +271,7 @@ def changed_documents(written: Any, path: WrittenPath) -> Iterator[Any]:
 
 @cache
 def version_of_everything() -> str:
-    """Of the document that has all that the language has."""
+    """Of `EVERYTHING`, computed once."""
     return version(EVERYTHING)
 
 
