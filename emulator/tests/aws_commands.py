@@ -38,7 +38,7 @@ class AwsCommand:
 
     @contextmanager
     def fork_server(self) -> Iterator["AwsForkServer"]:
-        """Start a process that imports the CLI once, which takes most of a command's time, and forks for each one."""
+        """Start a process that imports the CLI once, because that takes longest, and forks for each command."""
         with subprocess.Popen(
             [self.python, "-s", "-c", _FORK_SERVER],
             stdin=subprocess.PIPE,
