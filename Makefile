@@ -195,7 +195,9 @@ endef
 
 # $(call environment,DIRECTORY): a virtual environment without pip, which saves two seconds. Where uv fails, the
 # pip of .venv installs into it.
-environment = [ -x $(1)/bin/python ] || $(BIN)/python -m venv --without-pip $(1)
+# One that is half made, or whose Python is gone, is made anew: the former would install into the Python it was made of.
+environment = $(1)/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null \
+	|| $(BIN)/python -m venv --clear --without-pip $(1)
 
 # A version manager's shim may stand in the path and refuse to run, so each candidate is run before it is believed.
 $(PYTHON_ENV): requirements/uv.txt

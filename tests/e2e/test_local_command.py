@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from batchgate_cli.commands.local import progress_of
 from batchgate_cli.local.deployment import Deployment, DeploymentError
 from tests.e2e.deployed_gate import wait_for
 
@@ -83,6 +87,75 @@ def test_it_is_told_where_it_runs_and_ended_by_another_command(
     assert (ended.returncode, ended.stdout) == (0, f"ended: {url}\n")
     assert batchgate(environment, "status").returncode == 1
     assert up.read_text().endswith("ended\n")
+
+
+@pytest.mark.parametrize("before", [[], ["nohup"]], ids=["plain", "nohup"])
+def test_a_closed_terminal_ends_it_unless_it_runs_by_nohup(
+    environment: dict[str, str], tmp_path: Path, before: list[str]
+) -> None:
+    """And nothing of it is left in the directory for temporary files."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    printed = tmp_path / "printed"
+    with (
+        printed.open("wb") as output,
+        subprocess.Popen(
+            [*before, str(BATCHGATE), "local", "up", "--no-deploy", "--port", "0"],
+            env=environment | {"TMPDIR": str(temporary)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        wait_for("it serves", lambda: "Ctrl-C" in printed.read_text() or process.poll() is not None)
+        process.send_signal(signal.SIGHUP)
+        if before:
+            assert batchgate(environment, "status").returncode == 0
+            process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0
+    assert printed.read_text().endswith("ended\n")
+    assert [*temporary.iterdir()] == []
+
+
+def fake_cdk(checkout: Path, script: str) -> Deployment:
+    """A deployment by a command in the place of cdk."""
+    command = checkout / "node_modules" / ".bin" / "cdk"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    return Deployment("http://127.0.0.1:9", checkout / "cdk.out", checkout=checkout)
+
+
+def test_what_cdk_leaves_behind_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its temporary directories, which stay when it is interrupted."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    def interrupt(_line: str) -> None:
+        assert [*temporary.rglob("jsii-kernel")]
+        raise KeyboardInterrupt
+
+    deployment = fake_cdk(tmp_path, 'mkdir "$TMPDIR/jsii-kernel"; echo started; exec sleep 60')
+    with pytest.raises(KeyboardInterrupt):
+        replace(deployment, show=interrupt).synthesize()
+    assert [*temporary.iterdir()] == []
+
+
+def test_it_is_said_how_cdk_ended(tmp_path: Path) -> None:
+    """By itself or by a signal, and when it printed nothing."""
+    with pytest.raises(DeploymentError, match=r"cdk synth was ended by signal 9. Its output ends:\n\(nothing\)"):
+        fake_cdk(tmp_path / "killed", "kill -9 $$").synthesize()
+    with pytest.raises(DeploymentError, match=r"cdk synth failed. Its output ends:\nno room"):
+        fake_cdk(tmp_path / "failed", "echo no room; exit 1").synthesize()
+
+
+@pytest.mark.parametrize("line", ["reading [/red]/policy.yaml", "[bold]x", ":smile: \x1b[31m"])
+def test_a_line_of_cdk_is_no_markup(line: str) -> None:
+    """A path may have brackets; no control character reaches the terminal."""
+    with Console(file=StringIO()).status("") as waiting:
+        waiting.update(progress_of(line, 80))
+    assert progress_of(line, 80).plain == line.replace("\x1b", "?")
 
 
 def test_a_second_one_says_that_one_runs(environment: dict[str, str], up: Path) -> None:

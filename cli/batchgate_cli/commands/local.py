@@ -23,6 +23,7 @@ from batchgate_cli.output import Output, OutputOption, printable_line
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from batchgate_cli.local.services import LocalServices
     from s3batch_emulator.events import Event
@@ -64,6 +65,8 @@ def up(
 
     console = Console(highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _interrupt)
 
     def show(event: "Event") -> None:
         details = event["detail"]["serviceEventDetails"]
@@ -136,7 +139,7 @@ def _deploy(services: "LocalServices", policies: list[Path], console: "Console")
 
         def show(line: str) -> None:
             if line.strip():
-                waiting.update(shorten(printable_line(" ".join(line.split())), max(20, console.width - 4)))
+                waiting.update(progress_of(line, console.width))
 
         deployment = Deployment(services.url, Path(directory, "cdk.out"), settings=settings, show=show)
         console.print("synthesizing and deploying ...")
@@ -145,6 +148,13 @@ def _deploy(services: "LocalServices", policies: list[Path], console: "Console")
     console.print(f"deployed the stack {STACK}, policies: {evaluated_by}", markup=False)
     for name, value in sorted(outputs.items()):
         console.print(f"  {name:<20} {value}", markup=False)
+
+
+def progress_of(line: str, width: int) -> "Text":
+    """A line of cdk as it is shown while it works, in a terminal of that many columns; brackets in it are no markup."""
+    from rich.text import Text
+
+    return Text(shorten(printable_line(" ".join(line.split())), max(20, width - 4)))
 
 
 def _jobs(url: str) -> dict[str, int]:

@@ -40,7 +40,8 @@ class Deployment:
     Attributes:
         url: The local AWS.
         assembly: The directory of what is synthesized, cdk's "cloud assembly"; may not exist yet.
-        settings: What is chosen otherwise than cdk.json does, as its key `batchgate` has it.
+        settings: What is chosen otherwise than cdk.json does, as its key `batchgate` has it. The stack is called
+            `STACK`, whatever cdk.json says.
         checkout: Whose app and cdk command.
         show: Is handed each line that cdk prints.
     """
@@ -76,7 +77,8 @@ class Deployment:
         return self._deploy("--app", str(self.assembly))
 
     def _synthesis(self) -> list[str]:
-        return ["--output", str(self.assembly), "-c", f"batchgate={json.dumps({**self.settings})}"]
+        settings = {"stack_name": STACK, **self.settings}
+        return ["--output", str(self.assembly), "-c", f"batchgate={json.dumps(settings)}"]
 
     def _deploy(self, *source: str) -> dict[str, str]:
         self._find_cdk()
@@ -119,17 +121,21 @@ class Deployment:
         return command
 
     def _cdk(self, *arguments: str) -> None:
-        with subprocess.Popen(
-            [str(self._find_cdk()), *arguments, "--ci"],
-            cwd=self.checkout,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,  # Ctrl-C is for us; we end it with all that it started
-        ) as process:
+        with (
+            # jsii leaves its own directories behind when it is interrupted.
+            tempfile.TemporaryDirectory(prefix="batchgate-cdk-", ignore_cleanup_errors=True) as temporary,
+            subprocess.Popen(
+                [str(self._find_cdk()), *arguments, "--ci"],
+                cwd=self.checkout,
+                env=self._environment() | {"TMPDIR": temporary},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # Ctrl-C is for us; we end it with all that it started
+            ) as process,
+        ):
             assert process.stdout is not None  # noqa: S101 - it was asked for with PIPE
             last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
             try:
@@ -142,7 +148,8 @@ class Deployment:
                     pass
                 raise
         if process.returncode:
-            raise DeploymentError(f"cdk {arguments[0]} failed. Its output ends:\n{''.join(last).strip()}")
+            how = f"was ended by signal {-process.returncode}" if process.returncode < 0 else "failed"
+            raise DeploymentError(f"cdk {arguments[0]} {how}. Its output ends:\n{''.join(last).strip() or '(nothing)'}")
 
     def _environment(self) -> dict[str, str]:
         """No account but the local one, and no telemetry or version check."""
