@@ -89,7 +89,15 @@ def test_it_is_told_where_it_runs_and_ended_by_another_command(
     assert up.read_text().endswith("ended\n")
 
 
-@pytest.mark.parametrize("before", [[], ["nohup"]], ids=["plain", "nohup"])
+WITH_A_TERMINAL = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""As a shell on a terminal starts programs; what runs the tests may ignore SIGHUP, which programs would inherit."""
+
+
+@pytest.mark.parametrize("before", [WITH_A_TERMINAL, ["nohup"]], ids=["plain", "nohup"])
 def test_a_closed_terminal_ends_it_unless_it_runs_by_nohup(
     environment: dict[str, str], tmp_path: Path, before: list[str]
 ) -> None:
@@ -107,11 +115,15 @@ def test_a_closed_terminal_ends_it_unless_it_runs_by_nohup(
             stderr=subprocess.STDOUT,
         ) as process,
     ):
-        wait_for("it serves", lambda: "Ctrl-C" in printed.read_text() or process.poll() is not None)
-        process.send_signal(signal.SIGHUP)
-        if before:
-            assert batchgate(environment, "status").returncode == 0
-            process.send_signal(signal.SIGTERM)
+        try:
+            wait_for("it serves", lambda: "Ctrl-C" in printed.read_text() or process.poll() is not None)
+            process.send_signal(signal.SIGHUP)
+            if before == ["nohup"]:
+                assert batchgate(environment, "status").returncode == 0
+                process.send_signal(signal.SIGTERM)
+            process.wait(60)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert printed.read_text().endswith("ended\n")
     assert [*temporary.iterdir()] == []
