@@ -76,7 +76,7 @@ def assert_s3_shaped(status: int, body: bytes) -> None:
     assert root.findtext("RequestId")
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(METHODS, PATHS, QUERIES, ACCOUNTS, st.one_of(mutations(), st.binary(max_size=200), st.just(VALID)))
 @example(
     "POST", "/v20180820/jobs", "", ACCOUNT, b"<!DOCTYPE a [<!ENTITY b 'c'>]><CreateJobRequest>&b;</CreateJobRequest>"

@@ -64,7 +64,7 @@ HEADERS = {"x-amz-request-id": "1", "x-amzn-RequestId": "1", "Date": "Fri, 02 Ja
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 REF = JobRef("aws", REGION, ACCOUNT, "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c")
 
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @cache
