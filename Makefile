@@ -193,9 +193,9 @@ $(BIN)/uv pip install -q $(or $(4),--compile-bytecode) --python $(1)/bin/python 
 		$(BIN)/python -m pip --python $(1)/bin/python install -q --compile --require-hashes $(3) -r $(2); }
 endef
 
-# $(call environment,DIRECTORY): a virtual environment without pip, which saves two seconds. Where uv fails, the
-# pip of .venv installs into it.
-# One that is half made, or whose Python is gone, is made anew: the former would install into the Python it was made of.
+# $(call environment,DIRECTORY): a virtual environment without pip, which saves two seconds. Where uv fails, the pip of
+# .venv installs into it. One without pyvenv.cfg, or whose Python is gone, is made anew: to install into the former would
+# change the Python that it links to.
 environment = $(1)/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null \
 	|| $(BIN)/python -m venv --clear --without-pip $(1)
 

@@ -51,13 +51,14 @@ class AwsCommand:
 
 
 _FORK_SERVER = """
-import json, os, sys
+import json, os, signal, sys
 import awscli.clidriver
 
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()
     if not child:
+        signal.alarm(60)  # ends a command that hangs
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(os.open(asked["output"], os.O_WRONLY), 1)
         os.dup2(os.open(asked["errors"], os.O_WRONLY), 2)
@@ -87,8 +88,9 @@ class AwsForkServer:
             asked |= {"output": output.name, "errors": errors.name}
             self.process.stdin.write(f"{json.dumps(asked)}\n")
             self.process.stdin.flush()
-            code = int(self.process.stdout.readline())
-            return subprocess.CompletedProcess(["aws", *arguments], code, output.read(), errors.read())
+            line = self.process.stdout.readline()
+            assert line, "the fork server ended; stderr says why"
+            return subprocess.CompletedProcess(["aws", *arguments], int(line), output.read(), errors.read())
 
 
 def version_1(path: str) -> AwsCommand:

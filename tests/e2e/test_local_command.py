@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -40,14 +41,13 @@ def batchgate(environment: dict[str, str], *arguments: str) -> "subprocess.Compl
     )
 
 
-@pytest.fixture
-def up(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
-    """A local AWS without the gate, as its user started it; the file that it prints to."""
-    printed = tmp_path / "printed"
+@contextmanager
+def started(environment: dict[str, str], printed: Path, *before: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """A local AWS without the gate that serves, and prints to a file; `before` are words before its command."""
     with (
         printed.open("wb") as output,
         subprocess.Popen(
-            [str(BATCHGATE), "local", "up", "--no-deploy", "--port", "0"],
+            [*before, str(BATCHGATE), "local", "up", "--no-deploy", "--port", "0"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -56,10 +56,18 @@ def up(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
     ):
         try:
             wait_for("it serves", lambda: "Ctrl-C" in printed.read_text() or process.poll() is not None)
-            yield printed
+            yield process
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def up(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+    """A local AWS without the gate, as its user started it; the file that it prints to."""
+    printed = tmp_path / "printed"
+    with started(environment, printed):
+        yield printed
 
 
 def test_it_is_told_where_it_runs_and_ended_by_another_command(
@@ -105,25 +113,12 @@ def test_a_closed_terminal_ends_it_unless_it_runs_by_nohup(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     printed = tmp_path / "printed"
-    with (
-        printed.open("wb") as output,
-        subprocess.Popen(
-            [*before, str(BATCHGATE), "local", "up", "--no-deploy", "--port", "0"],
-            env=environment | {"TMPDIR": str(temporary)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            wait_for("it serves", lambda: "Ctrl-C" in printed.read_text() or process.poll() is not None)
-            process.send_signal(signal.SIGHUP)
-            if before == ["nohup"]:
-                assert batchgate(environment, "status").returncode == 0
-                process.send_signal(signal.SIGTERM)
-            process.wait(60)
-        finally:
-            process.kill()
+    with started(environment | {"TMPDIR": str(temporary)}, printed, *before) as process:
+        process.send_signal(signal.SIGHUP)
+        if before == ["nohup"]:
+            assert batchgate(environment, "status").returncode == 0
+            process.send_signal(signal.SIGTERM)
+        process.wait(60)
     assert process.returncode == 0
     assert printed.read_text().endswith("ended\n")
     assert [*temporary.iterdir()] == []

@@ -41,7 +41,7 @@ class Deployment:
         url: The local AWS.
         assembly: The directory of what is synthesized, cdk's "cloud assembly"; may not exist yet.
         settings: What is chosen otherwise than cdk.json does, as its key `batchgate` has it. The stack is called
-            `STACK`, whatever cdk.json says.
+            `STACK`, also if cdk.json names it otherwise.
         checkout: Whose app and cdk command.
         show: Is handed each line that cdk prints.
     """

@@ -207,8 +207,7 @@ def _held_time(state: State | None, decision: Decision, is_paused: Callable[[], 
     """How long the job has been held for known reasons.
 
     Time in shadow mode, time in which something is unknown or people have to approve, and time while the gate is paused
-    do not count. Without a limit nothing
-    counts, and the pause is not read.
+    do not count. Without a limit nothing counts, and the pause is not read.
     """
     may_count = _hold_limit(decision) is not None and decision.verdict is Verdict.HOLD and decision.may_expire
     is_known = may_count and not is_paused()

@@ -137,7 +137,7 @@ def _gaps(buckets: frozenset[str | Gap]) -> list[Gap]:
 
 def _plain(value: object) -> Json:
     match value:
-        case None | bool() | int() | float():  # first, because most facts are
+        case None | bool() | int() | float():  # first, because most facts are such values
             return value
         case str():
             return str(value)
