@@ -149,6 +149,13 @@ def test_what_cdk_leaves_behind_is_removed(tmp_path: Path, monkeypatch: pytest.M
     assert [*temporary.iterdir()] == []
 
 
+def test_the_local_stack_has_one_name(tmp_path: Path) -> None:
+    """Also if cdk.json names it otherwise: what the command line says wins over that."""
+    printed: list[str] = []
+    replace(fake_cdk(tmp_path, 'echo "$@"'), settings={"trail": True}, show=printed.append).synthesize()
+    assert 'batchgate={"stack_name": "batchgate", "trail": true}' in printed[0]
+
+
 def test_it_is_said_how_cdk_ended(tmp_path: Path) -> None:
     """By itself or by a signal, and when it printed nothing."""
     with pytest.raises(DeploymentError, match=r"cdk synth was ended by signal 9. Its output ends:\n\(nothing\)"):
