@@ -58,13 +58,15 @@ def guarded(app: Application) -> Application:
     """An application that responds with 403 to browsers and foreign hosts, and passes other requests to `app`.
 
     `app` gets every target in origin form, with the authority of an absolute one as its Host. Headers of its responses
-    that allow other origins to read them are removed.
+    that allow other origins to read them are removed. No response starts before the whole request has arrived.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await app(scope, receive, send)
             return
+        if scope["type"] == "http":
+            receive, send = _after_the_request(receive, send)
         method = str(scope.get("method", "GET"))
         why = refusal(method, scope["headers"]) or _normalized(scope) or refusal(method, scope["headers"])
         if why is not None:
@@ -120,6 +122,28 @@ def _normalized(scope: Scope) -> str | None:
     authority = (b"host", absolute["authority"].encode("latin-1"))
     scope["headers"] = [*(each for each in scope["headers"] if each[0].lower() != b"host"), authority]
     return None
+
+
+def _after_the_request(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """The same two, except that what is sent waits for the rest of the request's body, and drops it.
+
+    Servers close a connection on which the response came first. The client is told of a broken connection then, while
+    it still sends the body or when it sends its next request.
+    """
+    complete = False
+
+    async def receive_and_note() -> MutableMapping[str, Any]:
+        nonlocal complete
+        message = await receive()
+        complete = message["type"] != "http.request" or not message.get("more_body")
+        return message
+
+    async def send_when_complete(message: MutableMapping[str, Any]) -> None:
+        while not complete:
+            await receive_and_note()
+        await send(message)
+
+    return receive_and_note, send_when_complete
 
 
 async def _refuse(why: str, scope: Scope, receive: Receive, send: Send) -> None:

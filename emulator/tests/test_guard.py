@@ -247,14 +247,18 @@ LET_IN = {
 }
 
 
-def exchanged(url: str, request: bytes) -> bytes:
-    """What a server answers to these bytes."""
+def exchanged(url: str, *parts: bytes) -> bytes:
+    """What a server answers to these bytes; before each further part it has answered another client."""
     target = urlsplit(url)
-    with socket.create_connection((target.hostname or "", target.port or 0), timeout=30) as connection:
-        connection.sendall(request)
+    address = (target.hostname or "", target.port or 0)
+    with socket.create_connection(address, timeout=30) as connection:
+        for number, part in enumerate(parts):
+            if number:
+                assert exchanged(url, LET_IN["as a path"])
+            connection.sendall(part)
         answer = b""
-        while part := connection.recv(65536):
-            answer += part
+        while received := connection.recv(65536):
+            answer += received
     return answer
 
 
@@ -271,6 +275,46 @@ def test_a_server_refuses(base_url: str, batch: EmulatedBatch, name: str) -> Non
 def test_a_server_lets_clients_in(base_url: str, name: str) -> None:
     """By the same requests without what makes them a browser's."""
     assert exchanged(base_url, LET_IN[name]).split(b" ", 2)[1] == b"200"
+
+
+@pytest.mark.parametrize("headers", [["Content-Length: 2"], ["Transfer-Encoding: chunked"]], ids=str)
+def test_a_refusal_waits_for_the_whole_request(base_url: str, headers: list[str]) -> None:
+    """A client that is still sending would be told of a broken connection, not why it was refused."""
+    body = [b"{", b"}"] if "2" in headers[0] else [b"1\r\n{\r\n", b"1\r\n}\r\n0\r\n\r\n"]
+    answer = exchanged(base_url, raw("evil.example", *headers, method="POST"), *body)
+    assert answer.split(b" ", 2)[1] == b"403"
+    assert b"expected a loopback name" in answer
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+@pytest.mark.parametrize("host", ["127.0.0.1", "evil.example"])
+@pytest.mark.parametrize("last", ["http.request", "http.disconnect"])
+def test_a_response_comes_after_the_request(last: str, host: str, read: int) -> None:
+    """However much of the body the application reads, and also if the client leaves."""
+    part = {"type": "http.request", "body": b"{", "more_body": True}
+    messages: list[dict[str, Any]] = [part, part, part, {"type": last}]
+    order: list[str] = []
+
+    async def receive() -> Any:
+        message = messages.pop(0)
+        order.append(message["type"])
+        return message
+
+    async def send(message: Any) -> None:
+        order.append(message["type"])
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(read):
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": sent(host, {})}
+        await guarded(app)(scope, receive, send)
+
+    asyncio.run(ask())
+    assert order == [*["http.request"] * 3, last, "http.response.start", "http.response.body"]
 
 
 def status_of_nodes_fetch(url: str) -> str:

@@ -1,7 +1,9 @@
 """What only the starting process may ask of the local AWS: S3's events, its roles, and ministack's own switches."""
 
 import json
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -43,6 +45,22 @@ def test_control_paths_take_the_token(services: LocalServices, method: str, path
     """However they are written."""
     answer = urllib3.request(method, services.url + path, body="{}", headers=headers, retries=False)
     assert answer.status == 403
+
+
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_batchgate/roles", "/_ministack/health"])
+def test_a_connection_serves_the_next_request(services: LocalServices, path: str) -> None:
+    """Also after a response for which the body was not needed, which came later."""
+    address = urlsplit(services.url)
+    host = f"HTTP/1.1\r\nHost: {address.netloc}\r\n".encode()
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+        connection.sendall(b"POST " + path.encode() + b" " + host + b"Content-Length: 2\r\n\r\n")
+        assert urllib3.request("GET", f"{services.url}/_ministack/health").status == 200  # the headers were served
+        connection.sendall(b"{}" + b"GET /_ministack/health " + host + b"Connection: close\r\n\r\n")
+        answers = b""
+        while received := connection.recv(65536):
+            answers += received
+    assert answers.count(b"HTTP/1.1 ") == 2
+    assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"200 ")
 
 
 def test_the_starting_process_has_it_and_no_function(services: LocalServices) -> None:
