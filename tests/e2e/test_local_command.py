@@ -17,6 +17,7 @@ from rich.console import Console
 
 from batchgate_cli.commands.local import progress_of
 from batchgate_cli.local.deployment import Deployment, DeploymentError
+from batchgate_cli.local.running_local import Running
 from tests.e2e.deployed_gate import wait_for
 
 BATCHGATE = Path(sys.executable).with_name("batchgate")
@@ -170,6 +171,21 @@ def test_a_line_of_cdk_is_no_markup(line: str) -> None:
     with Console(file=StringIO()).status("") as waiting:
         waiting.update(progress_of(line, 80))
     assert progress_of(line, 80).plain == line.replace("\x1b", "?")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (Running(1, "now"), "starting"),
+        (Running(1, "now", "http://127.0.0.1:9"), "none deployed"),
+        (Running(1, "now", "http://127.0.0.1:9", deploying=True), "being deployed"),
+        (Running(1, "now", "http://127.0.0.1:9", "batchgate"), "batchgate"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_status_shows_how_far_the_stack_is(state: Running, words: str) -> None:
+    """A stack that is being deployed is not one that nobody asked for."""
+    assert state.stack_in_words == words
 
 
 def test_a_second_one_says_that_one_runs(environment: dict[str, str], up: Path) -> None:

@@ -80,7 +80,7 @@ def up(
         with only_one() as publish:
             publish(Running(os.getpid(), since))
             with running_services(show, port=port) as services:
-                publish(Running(os.getpid(), since, services.url))
+                publish(Running(os.getpid(), since, services.url, deploying=deploy))
                 if deploy:
                     _deploy(services, policy or [], console)
                     publish(Running(os.getpid(), since, services.url, STACK))
@@ -108,7 +108,8 @@ def status(
     if output is Output.JSON:
         result = {"running": found is not None, "jobs": jobs}
         if found is not None:
-            result |= {"url": found.url, "pid": found.pid, "since": found.since, "stack": found.stack or None}
+            stack = {"stack": found.stack or None, "deploying": found.deploying}
+            result |= {"url": found.url, "pid": found.pid, "since": found.since, **stack}
         click.echo(json.dumps(result, indent=2))
     elif found is None:
         click.echo("no local AWS runs; `batchgate local up` starts one", err=exports)
@@ -116,7 +117,7 @@ def status(
             click.echo("false")  # a script that evals this must not continue with another account's settings
     else:
         click.echo(f"local AWS: {found.url or 'starting'}, since {found.since}, process {found.pid}", err=exports)
-        click.echo(f"stack:     {found.stack or ('starting' if not found.url else 'none deployed')}", err=exports)
+        click.echo(f"stack:     {found.stack_in_words}", err=exports)
         click.echo(f"jobs:      {', '.join(f'{count} {name}' for name, count in jobs.items()) or 'none'}", err=exports)
     if found is None or (exports and not found.url):
         raise click.exceptions.Exit(Exit.FAILED)

@@ -40,12 +40,21 @@ class Running(msgspec.Struct, frozen=True):
         url: Its endpoint; empty while it starts.
         since: ISO 8601, UTC.
         stack: The name of the stack in it; empty where none was deployed, or not yet.
+        deploying: Whether the stack is being deployed.
     """
 
     pid: int
     since: str
     url: str = ""
     stack: str = ""
+    deploying: bool = False
+
+    @property
+    def stack_in_words(self) -> str:
+        """The stack's name, or why there is none."""
+        if self.deploying:
+            return "being deployed"
+        return self.stack or ("none deployed" if self.url else "starting")
 
 
 _RUNNING = msgspec.json.Decoder(Running)
