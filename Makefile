@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 POLICY ?= policies/demo.yaml
 STACK ?= --all
+DIST ?= dist
 TESTS ?= tests emulator/tests
 MODULES ?= evaluate checks calendars
 # Twice as many as there are cores on the smallest machine: half of the time a worker waits for other programs.
@@ -57,6 +58,9 @@ local: $(DEV) $(MINISTACK) $(NODE) ## Deploy the gate into a local AWS and serve
 
 .PHONY: test
 test: $(COMPILED) $(MINISTACK) $(AWSCLI) $(AWSCLI2) $(RIE) $(NODE) ## Run all tests (TESTS=path for some of them)
+	@case " $(TESTS)" in *" -"*) ;; *) for each in $(TESTS); do \
+		[ -e "$${each%%::*}" ] || { echo "make: TESTS: expected paths of tests, and there is no $$each" >&2; exit 2; }; \
+	done ;; esac
 	$(BIN)/python -m pytest -q -n $(WORKERS_OF_TESTS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 .PHONY: quick
@@ -141,6 +145,15 @@ pictures: $(DEV) $(NODE) ## Draw the dashboard after a day of the gate, and a re
 recordings: $(DEV) ## Make the example recordings and their report in docs/examples/replay anew (takes minutes)
 	$(BIN)/python docs/generate/recordings.py
 	cd docs/examples/replay && $(CURDIR)/$(BIN)/batchgate policy replay stricter.yaml --jobs quarter.ndjson.gz --against in-force.yaml --html report.html
+
+.PHONY: wheels
+wheels: $(CLI) ## Build wheels of batchgate and its emulator, for machines without a checkout, into dist/ (DIST=directory)
+	@rm -rf build/sdist && mkdir -p build/sdist "$(DIST)"
+	@cd emulator && $(CURDIR)/$(BIN)/python -m hatchling build -d "$(abspath $(DIST))" -t wheel
+	@$(BIN)/python -m hatchling build -d build/sdist -t sdist
+	@tar -xzf build/sdist/*.tar.gz -C build/sdist --strip-components 1 # a wheel of the checkout would name its directory
+	@cd build/sdist && $(CURDIR)/$(BIN)/python -m hatchling build -d "$(abspath $(DIST))" -t wheel
+	@echo "To install them: pip install --find-links $(DIST) batchgate"
 
 .PHONY: synth
 synth: $(DEV) $(NODE) ## Make the CloudFormation template in cdk.out (needs no account)

@@ -43,7 +43,7 @@ class AlarmSpec:
         metric: On the dimension `service` alone, if the alarm rolls policies back.
         of: How many periods must reach the threshold...
         out_of: ...out of how many.
-        rolls_back: Whether AppConfig rolls a new policy back when this alarm becomes active within the bake time.
+        rolls_back: Whether AppConfig rolls new policies back when this alarm becomes active within the bake time.
         when_idle: Whether a Region that hardly sees a job needs it. Where not, another alarm covers the same, later.
     """
 
@@ -61,7 +61,7 @@ class AlarmSpec:
 
 
 def alarms_of_policies() -> tuple[AlarmSpec, ...]:
-    """Policies that do harm, by which AppConfig rolls a new version back, and a version that nobody deployed.
+    """Policies that do harm, for which AppConfig rolls a new version back, and a version that nobody deployed.
 
     A policy can't keep a function from starting, so none of them watches a function.
     """
@@ -69,7 +69,7 @@ def alarms_of_policies() -> tuple[AlarmSpec, ...]:
         AlarmSpec(
             name="policy-not-loadable",
             rolls_back=True,
-            means="The gate has no policies that it can decide by: every job waits.",
+            means="The gate has no policies that it can decide by, so no job is decided.",
             do="Look for 'policies:' errors in the functions' logs, check what AppConfig has deployed, and deploy "
             "files that `batchgate policy check` accepts.",
             metric=gate_metric(Metric.POLICY_LOAD_ERRORS).with_(period=MINUTE),
@@ -79,7 +79,7 @@ def alarms_of_policies() -> tuple[AlarmSpec, ...]:
         AlarmSpec(
             name="circuit-breaker",
             rolls_back=True,
-            means="Policies would have cancelled more jobs than the circuit breaker allows; further ones are held.",
+            means="Policies would have cancelled more jobs than the circuit breaker allows; further jobs are held.",
             do="`batchgate jobs held` shows them. If a policy cancels what it should not, fix the policy; otherwise "
             "`batchgate jobs cancel` them.",
             metric=gate_metric(Metric.CIRCUIT_BREAKER_HOLDS),
@@ -87,7 +87,8 @@ def alarms_of_policies() -> tuple[AlarmSpec, ...]:
         AlarmSpec(
             name="contradiction",
             rolls_back=True,
-            means="A job is not in the status that the gate gave it, or an update took effect after it was given up.",
+            means="The status of a settled job is not what the gate settled, or an update took effect after the gate "
+            "had assumed that it would not.",
             do="Find the job by 'alarm' in the decision lines of the logs; `batchgate jobs show` it.",
             metric=gate_metric(Metric.CONTRADICTIONS),
         ),
@@ -95,7 +96,7 @@ def alarms_of_policies() -> tuple[AlarmSpec, ...]:
             name="unexpected-policy",
             missing=_UNCHANGED,
             means="The policies in force are not those that were deployed last: AppConfig rolled them back, or a "
-            "person changed them. Or none were deployed yet, and every job waits.",
+            "person changed them. Or none were deployed yet, so no job is decided.",
             do="Look at AppConfig's deployments. If an alarm rolled the policies back, fix them; then deploy again, or "
             "`batchgate policy push` them.",
             metric=gate_metric(Metric.UNEXPECTED_POLICY, "Minimum"),
@@ -116,13 +117,14 @@ def alarms_of_events(job_events: JobEvents) -> tuple[AlarmSpec, ...]:
             name="events-dropped",
             means="The gate dropped an event: it can't read it, the job is of another account or Region, or S3 does "
             "not know the job.",
-            do="Look for 'event dropped' in the log of the function that reviews events. The sweep finds waiting jobs.",
+            do="Look for 'event dropped' in the log of the function that reviews events. The sweep finds "
+            "Suspended jobs.",
             metric=gate_metric(Metric.EVENTS_DROPPED),
         ),
         AlarmSpec(
             name="found-by-sweep",
-            means="The sweep found a waiting job that no event announced. S3 may lose a single event; if this repeats, "
-            "no event arrives, and every decision is a minute late.",
+            means="The sweep found a Suspended job that no event announced. S3 may lose a single event; if this "
+            "repeats, probably no event arrives, and every decision is late by up to one sweep interval.",
             do="Check that a CloudTrail trail logs in this Region, and that the rule of job events is enabled.",
             metric=gate_metric(Metric.FOUND_BY_SWEEP).with_(period=Duration.hours(1)),
         ),
@@ -156,7 +158,7 @@ def alarms_of_events(job_events: JobEvents) -> tuple[AlarmSpec, ...]:
             when_idle=False,
             means="The review of an event has failed three times. SQS no longer counts it among the events that wait.",
             do="Look for 'to be delivered again' in the log of the function that reviews events. After the last retry "
-            "the event is a dead letter; the sweep finds its job.",
+            "the event becomes a dead letter; the sweep finds its job.",
             metric=gate_metric(Metric.EVENTS_RETRIED),
         ),
     )
@@ -168,8 +170,8 @@ def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
         AlarmSpec(
             name="job-event-fails",
             when_idle=False,
-            means="The function that reviews jobs by their events crashed or ran out of time.",
-            do="Read its log. Its events are retried, and the sweep finds their jobs.",
+            means="The function that reviews events crashed or ran out of time.",
+            do="Read its log. The events are redelivered, and the sweep finds their jobs.",
             metric=functions.job_event.metric_errors(period=FIVE_MINUTES),
             of=2,
             out_of=3,
@@ -178,7 +180,8 @@ def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
             name="sweep-fails",
             when_idle=False,
             means="Sweeps fail or run out of time.",
-            do="Read its log: denied, throttled, no policy, no table? Every minute another sweep starts.",
+            do="Read the sweep's log: was a call denied or throttled, are there no policies, is there no table? "
+            "Another sweep starts every minute.",
             metric=functions.sweep.metric_errors(period=FIVE_MINUTES),
             of=2,
             out_of=3,
@@ -187,8 +190,8 @@ def alarms_of_functions(functions: GateFunctions) -> tuple[AlarmSpec, ...]:
             name="no-sweep",
             means=f"No sweep has succeeded for {_NO_SWEEP_MINUTES} minutes: held jobs and jobs without events are not "
             "reviewed, and nothing that only a sweep reports is known.",
-            do="Check that the rule is enabled and the function runs, and read its log. This alarm also becomes active "
-            "once after the first deployment.",
+            do="Check that the rule is enabled and the function runs, and read its log. After the first deployment "
+            "this alarm is active until the first sweep has succeeded.",
             metric=gate_metric(Metric.SWEEPS).with_(period=MINUTE),
             comparison=_BELOW,
             of=_NO_SWEEP_MINUTES,
@@ -224,7 +227,7 @@ def alarms_of_api(people_api: PeopleApi) -> tuple[AlarmSpec, ...]:
             name="api-fails",
             means="The API that people decide through keeps failing: its function crashes, runs out of time, is "
             "throttled, or a service that it needs does not answer. What policies decide is not affected.",
-            do="Read the function's log and the API's access log. People who send their request again lose nothing.",
+            do="Read the function's log and the API's access log. People can repeat their requests.",
             metric=people_api.api.metric_server_error(period=FIVE_MINUTES, statistic="Sum"),
             of=2,
             out_of=3,
@@ -233,30 +236,30 @@ def alarms_of_api(people_api: PeopleApi) -> tuple[AlarmSpec, ...]:
 
 
 def alarms_of_manifests(reading: ManifestReading | None) -> tuple[AlarmSpec, ...]:
-    """Manifests that can't be read, or of which S3 counts other rows; none where no manifest may be read."""
+    """Manifests that can't be read, or whose rows S3 counts otherwise; none if no manifest may be read."""
     if reading is None:
         return ()
     do = (
         "Look for 'error of the gate' in the log of the function that reads manifests. Another attempt begins by "
-        "itself after an hour, later ones after up to a day; until then people may decide the job."
+        "itself after an hour, later ones after up to a day. Until then people can decide the job."
     )
     return (
         AlarmSpec(
             name="manifest-not-read",
-            means="A large manifest could not be read after every retry: what policies ask of it is unmeasurable.",
+            means="A large manifest could not be read after every retry. Checks on its rows are unmeasurable.",
             do=do,
             metric=reading.machine.metric_failed(period=FIVE_MINUTES),
         ),
         AlarmSpec(
             name="manifest-not-read-in-time",
-            means="The reading of a large manifest was ended after six hours.",
+            means="Reading a large manifest took longer than six hours, and Step Functions stopped it.",
             do=do,
             metric=reading.machine.metric_timed_out(period=FIVE_MINUTES),
         ),
         AlarmSpec(
             name="manifest-rows-differ",
-            means="The gate counts other rows in a manifest than S3 counts tasks: one of the two is wrong, and the job "
-            "is not decided by what is in its manifest.",
+            means="The gate's number of rows in a manifest differs from S3's number of tasks, so one of the two counts "
+            "is wrong. Checks on its rows are unmeasurable.",
             do="The job's reason has both numbers. Count the rows yourself, decide the job, and report it as a bug.",
             metric=gate_metric(Metric.MANIFEST_ROWS_DIFFER),
         ),
@@ -276,8 +279,9 @@ def alarms_of_decisions(held_alarm_hours: int, *, idle: bool) -> tuple[AlarmSpec
     return (
         AlarmSpec(
             name="gate-errors",
-            means="Reviews keep failing: denied, throttled, or an error of AWS. Their jobs stay Suspended.",
-            do="Run the saved query 'what went wrong, by message'.",
+            means="Reviews keep failing: calls are denied or throttled, or AWS returns errors. Their jobs stay "
+            "Suspended.",
+            do="Run the saved query 'warnings and errors'.",
             metric=gate_metric(Metric.ERRORS),
             threshold=1 if idle else 3,
             of=3,
@@ -292,8 +296,8 @@ def alarms_of_decisions(held_alarm_hours: int, *, idle: bool) -> tuple[AlarmSpec
         ),
         AlarmSpec(
             name="sweep-errors",
-            means="For more than ten minutes the sweep could not review some jobs.",
-            do="Run the saved query 'what went wrong, by message'.",
+            means="For more than ten minutes the sweep could not review some jobs, or list them.",
+            do="Run the saved query 'warnings and errors'.",
             metric=gate_metric(Metric.SWEEP_ERRORS),
             of=3,
             out_of=4,
@@ -302,7 +306,8 @@ def alarms_of_decisions(held_alarm_hours: int, *, idle: bool) -> tuple[AlarmSpec
             name="sweep-lags",
             missing=_UNCHANGED,
             when_idle=False,
-            means="Reviews start 15 minutes late: there are more jobs than the call rate allows.",
+            means="Reviews of held jobs begin 15 minutes or more after they were due, because there are more held jobs "
+            "than the call rate allows.",
             do="Raise the setting sweep_calls_per_second as long as S3 does not throttle, and decide held jobs.",
             metric=gate_metric(Metric.SWEEP_LAG_SECONDS, "Maximum"),
             threshold=15 * 60,
@@ -313,7 +318,8 @@ def alarms_of_decisions(held_alarm_hours: int, *, idle: bool) -> tuple[AlarmSpec
             name="no-subscriber",
             missing=_UNCHANGED,
             means="Nobody receives notices: the topic has no confirmed subscription.",
-            do="Confirm the subscription by the link in AWS's e-mail, or subscribe somebody to the topic.",
+            do="Confirm the subscription by the link in AWS's e-mail, which expires after two days, or subscribe "
+            "somebody to the topic.",
             metric=gate_metric(Metric.SUBSCRIBERS, "Maximum"),
             comparison=_BELOW,
             of=3,
@@ -322,8 +328,8 @@ def alarms_of_decisions(held_alarm_hours: int, *, idle: bool) -> tuple[AlarmSpec
         AlarmSpec(
             name="notices-failed",
             means="A notice of holds or cancellations could not be published.",
-            do="Look for 'not sent' in the functions' logs: may they publish to the topic and use its key? "
-            "`batchgate jobs held` shows what waits.",
+            do="Look for 'notice not sent' in the log of the sweep: may it publish to the topic and use the topic's "
+            "key? `batchgate jobs held` lists the held jobs.",
             metric=gate_metric(Metric.NOTICES_FAILED),
         ),
         AlarmSpec(

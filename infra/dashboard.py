@@ -88,7 +88,7 @@ def rows_of_widgets(
         ],
         [
             _graph(
-                "How full is each budget? The fullest account of those that jobs took of",
+                "How full is each budget? The fullest of the budget accounts that jobs used",
                 [
                     cloudwatch.MathExpression(
                         expression=(

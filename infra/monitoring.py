@@ -134,7 +134,7 @@ class Monitoring(Construct):
             ),
             (
                 "WhatWentWrong",
-                "what went wrong, by message",
+                "warnings and errors",
                 {
                     "fields": ["@timestamp", "level", "message", "error", "job"],
                     "filter_statements": ['level in ["WARNING", "ERROR", "CRITICAL"]'],

@@ -1,16 +1,18 @@
 """The command line. The module of a command is imported when the command is called."""
 
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TextIO
 
 import click
 
 from batchgate import __version__
-from batchgate_cli.exits import ALL_EXIT_CODES_HELP, Exit, error_as_json, show_interrupted
+from batchgate_cli.exits import ALL_EXIT_CODES_HELP, Exit, error_as_json, show_error, show_interrupted
 from batchgate_cli.groups import PlainGroup
 from batchgate_cli.interrupt import quiet_interrupt
 
@@ -24,7 +26,7 @@ class _Entry(NamedTuple):
 
 COMMANDS: Final = {
     "policy": _Entry("policy", "Write, check, test and compare policies, and show how and why they decide a job."),
-    "status": _Entry("status", "Show whether the deployed gate is working, and since when."),
+    "status": _Entry("status", "Show whether the deployed gate is working."),
     "jobs": _Entry("jobs", "List the jobs that the deployed gate holds, and why; approve or cancel them."),
     "budgets": _Entry("budgets", "List what is used of each budget in its period, what is reserved, and what is left."),
     "audit": _Entry("audit", "Export the record of decisions for auditors, and check an export."),
@@ -80,9 +82,11 @@ class _LazyGroup(PlainGroup):
         sys.exit(int(code or 0))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - Click's own
-        """Run the command; Ctrl-C ends it with a report and an exit code of its own."""
+        """Run the command; Ctrl-C, and a reader that ends first, end it with exit codes of their own."""
         try:
-            return super().invoke(ctx)
+            return _written(lambda: super(_LazyGroup, self).invoke(ctx))
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(Exit.PIPE_CLOSED) from error
         except (KeyboardInterrupt, RuntimeError) as error:
             # Within a lock's wait, Ctrl-C makes the lock's own clean-up fail: "cannot release un-acquired lock".
             if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
@@ -96,6 +100,34 @@ class _LazyGroup(PlainGroup):
         """Import the command that the arguments name."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, imported(name) if name and command else None, rest
+
+
+def _written(run: Callable[[], Any]) -> Any:  # noqa: ANN401 - Click's own
+    """What a command returns, after all of its output is written; what is left of that is dropped if it can't be.
+
+    Raises:
+        BrokenPipeError: Whoever read the output ended.
+        click.exceptions.Exit: It could not be written, as on a full disk.
+    """
+    try:
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        _drop(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        show_error(f"standard output: {error.strerror}")
+        raise click.exceptions.Exit(Exit.FAILED) from error
+
+
+def _drop(stream: TextIO) -> None:
+    """Have Python write nothing more of it as it exits, which would fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError):  # no file, as in tests
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def asks_for_json(words: Sequence[str]) -> bool:
@@ -143,7 +175,8 @@ app = _LazyGroup(
         _eager("--show-completion", _complete, "Show the completion script of that shell."),
     ],
     help="The approval gate for Amazon S3 Batch Operations.\n\n"
-    "Write policies in YAML, check and explain them here, deploy them with `make deploy`.",
+    "Write policies in YAML, check and explain them here. Deploy them with the stack (`cdk deploy`), or with "
+    "`batchgate policy push`.",
     epilog=ALL_EXIT_CODES_HELP,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -36,7 +36,7 @@ def install() -> Path:
     path.write_text(text, encoding="utf-8")
     if shell in _RC_FILES:
         rc, line = Path.home() / _RC_FILES[shell], f'. "{path}"\n'
-        if not rc.exists() or line not in rc.read_text(encoding="utf-8"):
+        if not rc.exists() or line.encode() not in rc.read_bytes():  # in whatever encoding the rest is
             with rc.open("a", encoding="utf-8") as file:
                 file.write(f"\n{line}")
     return path

@@ -25,19 +25,26 @@ class Exit(IntEnum):
     WARNED = 7
     CHECK_FAILED = 8
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
+    """Whoever read the output ended before all of it was written. *Source*: shells, 128 + SIGPIPE."""
 
 
 ALL_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed, 5 a decision was refused, "
     "6 the outcome of a decision is not known yet, 7 a check warned, a list is incomplete or a comparison is "
-    "undecided, 8 a check failed or there is what --fail-on names, 130 interrupted."
+    "undecided, 8 a check failed or there is what --fail-on names, 130 interrupted, 141 the "
+    "reader of the output ended first."
 )
 PLAIN_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage."
 POLICY_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy."
 TEST_EXIT_CODES_HELP = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 4 a test case failed."
-GATE_EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 5 a decision was refused, 6 the outcome of a "
-    "decision is not known yet."
+PAUSE_EXIT_CODES_HELP = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 5 refused: the gate was paused or resumed by another call meanwhile, "
+    "6 the outcome is not known: the gate's response was lost."
+)
+JOBS_EXIT_CODES_HELP = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 5 a decision was refused, 6 the outcome of a decision is not known "
+    "yet, 7 jobs are missing from a list, 130 interrupted."
 )
 LISTING_EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 7 jobs are missing from the list, as their items in the ledger can't "
@@ -46,7 +53,7 @@ LISTING_EXIT_CODES_HELP = (
 DECIDING_EXIT_CODES_HELP = (
     "Exit codes: 0 done (other approvals may still be missing), 1 failed (the job was not changed; the message says "
     "whether your approval was recorded), 2 wrong usage, 5 refused (the message says why), 6 the outcome is not known "
-    "yet."
+    "yet, 130 interrupted (the output lists what was done)."
 )
 
 CHECKS_EXIT_CODES_HELP = (
@@ -150,10 +157,12 @@ def reported_errors() -> Iterator[None]:
         raise click.exceptions.Exit(Exit.INVALID_POLICY) from error
     except GateError as error:
         raise _reported(error, reported_as(error)) from error
-    except BrokenPipeError as error:  # whoever read the output has seen enough
-        raise click.exceptions.Exit(Exit.FAILED) from error
+    except BrokenPipeError:  # whoever read the output has seen enough
+        raise
     except OSError as error:
         raise _reported(GateError(os_error_in_words(error)), Exit.FAILED) from error
+    except OverflowError as error:  # options have ranges; this is a number or an instant in a file or an answer
+        raise _reported(GateError(f"a number or an instant is out of range: {error}"), Exit.FAILED) from error
 
 
 def show_interrupted(*, as_json: bool) -> None:

@@ -45,6 +45,15 @@ PolicyPaths = Annotated[
 """The argument of every command that reads a policy set."""
 
 
+class _Path(click.Path):
+    """A path; never an empty one, which Python takes for the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        if value == "":
+            self.fail("expected a path, got an empty one; is a variable not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class _Choice(click.Choice[str]):
     """One of an enum's values."""
 
@@ -156,5 +165,5 @@ def _type(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - annotations ha
     if get_origin(kind) is list:
         return _type(get_args(kind)[0])[0], True
     if kind is Path:
-        return click.Path(path_type=Path), False
+        return _Path(path_type=Path), False
     return (_Choice(kind), False) if issubclass(kind, StrEnum) else (kind, False)

@@ -87,7 +87,7 @@ def print_line(*parts: Styled, err: bool = False) -> None:
     click.echo(text, err=err, color=has_color(err=err))
 
 
-_IN_ASCII: Final = str.maketrans("├└│─✓✗·", "|`|-+x.")
+_IN_ASCII: Final = str.maketrans("├└│─✓✗·█▒", "|`|-+x.#+")
 
 
 def printable_in(text: str, encoding: str | None) -> str:

@@ -109,11 +109,11 @@ def _slow_clock() -> str:
 FILES: Sequence[Input] = (
     _yaml("A tab", "    match:", "\tmatch:"),
     _file("A tab in a text of several lines", 'version: 1\nmode: "shadow\n\tmode" x\n'),
-    _yaml("Keys of an item that are not indented alike", "    match:", "   match:"),
+    _yaml("Keys of an item with different indentation", "    match:", "   match:"),
     _yaml("A key below a key that has its value", "    match:", "      match:"),
     _yaml("A key of the file that is indented", "policies:", "  policies:"),
     _yaml(
-        "Items of a list that are not indented alike",
+        "Items of a list with different indentation",
         "      - region: eu-*",
         "      - region: eu-*\n     - priority: {at_most: 5}",
     ),
@@ -129,7 +129,7 @@ FILES: Sequence[Input] = (
     _yaml("A bracket that is not closed", "    require:", "    on_violation: [hold\n    require:"),
     _yaml("A brace that is not closed, before more lines", "region: eu-*", "tags: {team: lake"),
     _file("A bracket that is not closed, before items", "version: 1\npolicies: [\n  - name: p\n    require: []\n"),
-    _file("Keys of the file that are not indented alike", "  version: 1\nmode: shadow\n"),
+    _file("Keys of the file with different indentation", "  version: 1\nmode: shadow\n"),
     _yaml("No comma", "region: eu-*", "tags: {team: {present: true} ticket: x}"),
     _yaml("Nothing between commas", "region: eu-*", "region: [eu-*,, us-*]"),
     _yaml("A pattern that begins with a star", "region: eu-*", "region: *-1"),
@@ -144,15 +144,19 @@ FILES: Sequence[Input] = (
     _file("Text after the document", "[version]\nmode: shadow\n"),
     _file("Another version of YAML", "%YAML 3.0\n---\nversion: 1\n"),
     _file("A line that begins with a percent sign", "% policies\nversion: 1\n"),
-    _yaml("An escape that is no character", "see the wiki", '"\\UFFFFFFFF"'),
+    _yaml("An escape that is not a character", "see the wiki", '"\\UFFFFFFFF"'),
     _yaml("A key twice", "        message:", "        message: once\n        message:"),
     _yaml("A tag", "see the wiki", "!text see the wiki"),
     _yaml("A list as a key", "    require:", "    ? [a]\n    : b\n    require:"),
     _yaml("A number that begins with 0", "region: eu-*", "account: 012345678901"),
-    _yaml("A number of too many digits", "region: eu-*", f"priority: {{at_most: {'9' * 20}}}"),
+    _yaml("A number with too many digits", "region: eu-*", f"priority: {{at_most: {'9' * 20}}}"),
+    _yaml(
+        "A number with too many digits where nothing is expected", "    match:", f"    number: {'9' * 20}\n    match:"
+    ),
     _file("An alias inside its own anchor", "version: 1\nlists: &l {a: *l}\n"),
-    _file("An empty file", "# nothing yet\n"),
-    _file("A byte that is no UTF-8", _BASE.encode() + b"# gr\xfcn\n", "version: 1\n...\n# gr\\xfcn"),
+    _file("An empty file", ""),
+    _file("A file with only comments", "# nothing yet\n"),
+    _file("A byte that is not UTF-8", _BASE.encode() + b"# gr\xfcn\n", "version: 1\n...\n# gr\\xfcn"),
     _file("A control character", _BASE + "# \x1b[31m\n", "version: 1\n...\n# \\x1b[31m"),
     _file("No text at all", b"\x7fELF\x02\x01\x01\x00\x00\x00\x00", "the bytes of a program"),
     _file("A file that is too large", "#" * (policy_file.FILE_BYTES_AT_MOST + 1), "# 131,073 characters"),
@@ -172,7 +176,7 @@ FILES: Sequence[Input] = (
 
 POLICIES: Sequence[Input] = (
     *(
-        _required(f"Words of another form: {requirement}", requirement)
+        _required(f"A requirement in a different form: {requirement}", requirement)
         for requirement in (
             "manual_approval: 2",
             "manual_approval: {required: 2}",
@@ -209,13 +213,16 @@ POLICIES: Sequence[Input] = (
             "{dates: [2026-12-24 - 2026-12-31]}",
         )
     ),
+    _document("A policy with nothing required", "policies: [{name: p, match: all, require: {}}]"),
+    _document("A policy with a number for a name", "policies: [{name: 5, require: []}]"),
+    _document("A limit that is a word", "policies: [{name: p, require: [{priority: high}, {cost: high}]}]"),
     _document("A guardrail without requirements", "guardrails: [{name: g, match: [], require: []}]"),
     _document(
         "An exception for all",
         "guardrails: [{name: g, require: [{region: eu-*}]}]\n"
         "exceptions: [{name: e, lifts: [all], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
     ),
-    _file("A file that is no mapping", "- version: 1\n"),
+    _file("A file that is not a mapping", "- version: 1\n"),
     _file("No version", "policies: [{name: p, require: []}]\n"),
     _file("Another version", "version: 2\n"),
     _file("A version in quotes", 'version: "1"\n'),
@@ -223,9 +230,9 @@ POLICIES: Sequence[Input] = (
     _document("An unknown key", "zzz: 1"),
     _document("A key in the wrong place", "policies: [{name: p, region: eu-*, require: []}]"),
     _document("Something that the language can't express", "concurrency: 5"),
-    _required("Another word for a key of the language", "objects: {at_most: 5}"),
-    _required("A key that is no check", "owner: ana"),
-    _required("A test in other words", "total_tasks: {less_than: 5}"),
+    _required("A different word for a key of the language", "objects: {at_most: 5}"),
+    _required("A key that is not a check", "owner: ana"),
+    _required("A test with different words", "total_tasks: {less_than: 5}"),
     _required("A window instead of a calendar", 'window: {from: "22:00", to: "06:00"}'),
     _file("A job instead of a policy", '{"Job": {"JobId": "1"}}\n'),
     _document("A policy without require", "policies: [{name: p}]"),
@@ -260,9 +267,9 @@ POLICIES: Sequence[Input] = (
     _required("A number where text is expected", "account: 111122223333"),
     _required("true where text is expected", "tags: {urgent: true}"),
     _required("A test of two kinds", "tags: {team: {present: true, not: x}}"),
-    _required("A test of no kind", "tags: {team: {}}"),
-    _required("not beside other words", "report: {enabled: true, not: {scope: AllTasks}}"),
-    _required("present beside other words", "report: {enabled: true, present: true}"),
+    _required("A test without a kind", "tags: {team: {}}"),
+    _required("not with other keys", "report: {enabled: true, not: {scope: AllTasks}}"),
+    _required("present with other keys", "report: {enabled: true, present: true}"),
     _required("not inside not", "report: {not: {scope: {not: AllTasks}}}"),
     _required("An unknown placeholder", 'role: "${owner}"'),
     _required("A class that is not closed", 'tags: {ticket: {glob: "CHG-[0-9"}}'),
@@ -272,15 +279,15 @@ POLICIES: Sequence[Input] = (
     _required("A placeholder in a class", 'tags: {ticket: {glob: "[${account}]"}}'),
     _required("A glob without its pattern", "region: [{}]"),
     _required("A parameter without its operation", "operation_parameters: {.FunctionArn: x}"),
-    _required("Half of a character", 'region: "\\uD800"'),
-    _required("Half of a character in a key", 'tags: {"\\uD800": x}'),
+    _required("Half of a surrogate pair", 'region: "\\uD800"'),
+    _required("Half of a surrogate pair in a key", 'tags: {"\\uD800": x}'),
     _required("A message that is too long", f"region: eu-*\nmessage: {'too long ' * 12}"),
     _required("manual_approval of nobody", "manual_approval: {}"),
     _required(
-        "Keys of manual_approval in other words",
+        "Keys of manual_approval with different names",
         'manual_approval: {approvers: ["*:user/ana"], min_approvals: 2}',
     ),
-    _required("Approvals of none", "manual_approval: {by: [], at_least: 0}"),
+    _required("An empty by, and at_least 0", "manual_approval: {by: [], at_least: 0}"),
     _required("manual_approval as an alternative", "any: [{manual_approval: required}, {region: eu-*}]"),
     _required("Trusted names in a requirement", "manual_approval: {session_names: trusted}"),
     _document("A budget without a limit", "budgets: [{name: b, per: month}]"),
@@ -288,10 +295,10 @@ POLICIES: Sequence[Input] = (
         "A test that is not indented",
         "policies:\n  - name: p\n    require:\n      - total_tasks:\n        at_most: 5",
     ),
-    _document("A budget of no period", "budgets: [{name: b, jobs: 5}]"),
+    _document("A budget without a period", "budgets: [{name: b, jobs: 5}]"),
     _document("A budget for each value of a tag", "budgets: [{name: b, per: month, each: team, jobs: 5}]"),
-    _document("A budget in no zone", "budgets: [{name: b, per: month, timezone: Berlin, jobs: 5}]"),
-    _document("A budget for each of nothing", "budgets: [{name: b, per: month, each: {}, jobs: 5}]"),
+    _document("A budget without a valid time zone", "budgets: [{name: b, per: month, timezone: Berlin, jobs: 5}]"),
+    _document("A budget with an empty each", "budgets: [{name: b, per: month, each: {}, jobs: 5}]"),
     _document(
         "A budget as an alternative",
         "budgets: [{name: b, per: month, jobs: 5}]\n"
@@ -308,7 +315,7 @@ POLICIES: Sequence[Input] = (
         "exceptions: [{name: e, lifts: [b], match: [{region: eu-*}], expires: 2026-12-31, because: x}]",
     ),
     _document(
-        "A budget that there is not",
+        "A budget that does not exist",
         "budgets: [{name: team-month, per: month, jobs: 5}]\npolicies: [{name: p, require: [{budget: team-moth}]}]",
     ),
     _file(
@@ -317,7 +324,7 @@ POLICIES: Sequence[Input] = (
         "version: 1\nbudgets:\n  - {name: b0, per: day, jobs: 1}\n... # 46 budgets",
     ),
     _document("approvals of nobody", "approvals: {}"),
-    _document("approvals in another form", 'approvals: ["*:user/ana"]'),
+    _document("approvals in a different form", 'approvals: ["*:user/ana"]'),
     _document("Names that are trusted by a flag", "approvals: {session_names: true}"),
     _required("manual_approval of something else", "manual_approval: yes"),
     _required("manual_approval where it can't stand", "region: eu-*\nunless: [{manual_approval: required}]"),
@@ -344,10 +351,10 @@ POLICIES: Sequence[Input] = (
     _required("A window that is a glob", 'window: {glob: "night[s]"}'),
     _required("A window with a list of globs", "window: {list: l}", 'lists: {l: [{glob: "night[s]"}]}\n'),
     _document("Days without d", "cancel_held_after: 21"),
-    _document("A duration in another form", "cancel_grace: 0.5h"),
+    _document("A duration in a different form", "cancel_grace: 0.5h"),
     _required("A grace where nothing is cancelled", "region: eu-*\ngrace: 1h"),
     _required(
-        "A date of a parameter in another form", f"operation_parameters: {{{_RETAIN_UNTIL}: {{before: 2027/3/31}}}}"
+        "A date of a parameter in a different form", f"operation_parameters: {{{_RETAIN_UNTIL}: {{before: 2027/3/31}}}}"
     ),
     _required(
         "A list with a value that S3 does not have",
@@ -362,18 +369,18 @@ POLICIES: Sequence[Input] = (
     ),
     _document("An unknown time zone", "calendars: {c: {timezone: Europe/Berln, open: [{days: [mon]}]}}"),
     _document(
-        "An unknown time zone that is near no other", "calendars: {c: {timezone: Nowhere, open: [{days: [mon]}]}}"
+        "An unknown time zone that resembles no other", "calendars: {c: {timezone: Nowhere, open: [{days: [mon]}]}}"
     ),
     _document("A calendar without a zone", "calendars: {c: {open: [{days: [mon]}]}}"),
     _document("A calendar without rows", "calendars: {c: {timezone: UTC}}"),
     _open("An unknown day", "{days: [Monday, someday]}"),
     _open("Neither days nor dates", '{from: "22:00", to: "06:00"}'),
-    _open("A time in another form", '{days: [mon], from: "6:00", to: "8pm"}'),
+    _open("A time in a different form", '{days: [mon], from: "6:00", to: "8pm"}'),
     _open("A time that is a number", "{days: [mon], from: 22, to: 23}"),
-    _open("A time of no day", '{days: [mon], from: "25:00", to: "24:01"}'),
+    _open("A time that no day has", '{days: [mon], from: "25:00", to: "24:01"}'),
     _open("from without to", '{days: [mon], from: "22:00"}'),
     _open("from and to that are equal", '{days: [mon], from: "22:00", to: "22:00"}'),
-    _open("Dates in other forms", "{dates: [31.12.2026, 2026-3-1, 20260301]}"),
+    _open("Dates in different forms", "{dates: [31.12.2026, 2026-3-1, 20260301]}"),
     _open("Dates that do not exist", "{dates: [2027-02-29, 2027-04-31, 2027-13-01, 0000-01-01]}"),
     _open("A range that ends before it begins", "{dates: [2027-01-02..2026-12-24]}"),
     _open("A range with one year", "{dates: [2026-12-24..01-02]}"),
@@ -383,11 +390,14 @@ POLICIES: Sequence[Input] = (
     _excepted("An exception without a match", match=""),
     _excepted("An exception without an end", expires=""),
     _excepted("An exception without a reason", because=""),
-    _excepted("An exception in other words", expires="", because="", until="2027-03-31", reason="CHG-1"),
+    _excepted("An exception with different keys", expires="", because="", until="2027-03-31", reason="CHG-1"),
     _excepted("An exception whose end does not exist", expires="2027-02-29"),
-    _excepted("An exception whose end is in another form", expires="2027/3/31"),
+    _excepted("An exception whose end is in a different form", expires="2027/3/31"),
     _file("A file of test cases", "policy: p.yaml\ncases: []\n"),
-    _document("Prices of nothing, and too exact", "prices: {job: 0.25001, million_objects: $1, million_requests: {}}"),
+    _document(
+        "Prices of nothing, and prices with too many decimals",
+        "prices: {job: 0.25001, million_objects: $1, million_requests: {}}",
+    ),
     _document(
         "Prices of what S3 does not have",
         "prices:\n  million_requests: {S3PutObjectTaging: 5, S3InitiateRestoreObject.BULK: 5}\n"
@@ -397,7 +407,7 @@ POLICIES: Sequence[Input] = (
         "One price, and one for each tier",
         "prices: {gibibyte: {S3InitiateRestoreObject: 0.01, S3InitiateRestoreObject.BULK: 0.0025}}",
     ),
-    _required("A cost that is no range", "cost: $1,500"),
+    _required("A cost that is not a range", "cost: $1,500"),
     _required("A cost with too many decimals", "cost: {at_most: 0.00001}"),
 )
 
@@ -434,7 +444,7 @@ FINDINGS: Sequence[Input] = (
     _required("matches-nothing: an alternative", "any: [{operation: S3PutObjectTagging}, {priority: {at_most: 5}}]"),
     _required("matches-nothing: an unless", "priority: {at_most: 5}\nunless: [{region: {not: '*'}}]"),
     _required(
-        "matches-nothing: an unless beside the match",
+        "matches-nothing: an unless that contradicts the match",
         "priority: {at_most: 5}\nunless: [{operation: S3PutObjectTagging}]",
     ),
     _required("contradicts-match", "operation: S3PutObjectTagging"),
@@ -562,7 +572,7 @@ FINDINGS: Sequence[Input] = (
     ),
     _matched("unknown-operation: misspelled", "{operation: S3PutObjectTaging}", "{priority: {at_most: 5}}"),
     _matched("unknown-operation: deletion", "{operation: S3DeleteObject}", "{priority: {at_most: 5}}"),
-    _matched("unknown-operation: like no other", "{operation: S3GetObject*}", "{priority: {at_most: 5}}"),
+    _matched("unknown-operation: similar to no other", "{operation: S3GetObject*}", "{priority: {at_most: 5}}"),
     _file(
         "parameter-of-other-operation",
         "version: 1\npolicies:\n  - name: p\n    match: [{operation: [S3InitiateRestoreObject, S3PutObjectCopy]}]\n    require: [{operation_parameters: {S3InitiateRestoreObject.GlacierJobTier: BULK}}]\n",
@@ -680,7 +690,7 @@ FINDINGS: Sequence[Input] = (
         "lists: {l: [x]} # batchgate: allow(unused-list)\nmode: shadow # batchgate: allow(unused-lists) because x\n"
         "unmatched: hold # batchgate: allow(empty-range) because x\nungated_jobs: report # batchgate: allow() because x",
     ),
-    _document("unknown-lint: like no other", "mode: shadow # batchgate: allow(zzz) because x"),
+    _document("unknown-lint: similar to no other", "mode: shadow # batchgate: allow(zzz) because x"),
 )
 
 
@@ -715,13 +725,15 @@ CASES: Sequence[Input] = (
     ),
     _cases("No mapping", "- a\n"),
     _cases("A policy", "version: 1\npolicies: []\n"),
+    _cases("An empty file of test cases", ""),
+    _case("A number with too many digits in a case", f"facts: {{manifest_bytes: {'9' * 20}}}"),
     _cases("No policy and no cases", "case: []\n"),
     _cases("A policy file that does not exist", "policy: q.yaml\ncases: []\n"),
-    _cases("A policy that is no name", "policy: [5]\ncases: {}\n"),
+    _cases("A policy that is not a path", "policy: [5]\ncases: {}\n"),
     _cases("No policies", "policy: []\ncases: [c]\n"),
     _cases("A case without its keys", "policy: p.yaml\ncases: [{}]\n"),
     _cases(
-        "A name twice, a name that is empty",
+        "A name twice, an empty name",
         "policy: p.yaml\ncases:\n"
         + "".join(
             f"  - {{name: {name}, job: {{operation: S3PutObjectCopy, total_tasks: 10}}, at: 2026-11-20T12:00:00Z, expect: approve}}\n"
@@ -731,30 +743,30 @@ CASES: Sequence[Input] = (
     _case("A key that a case does not have", "expects: hold"),
     _case("An unknown verdict", "expect: aproved"),
     _case("A date that does not exist", "at: 2027-02-29T12:00:00Z"),
-    _case("An instant in another form", "at: tomorrow"),
+    _case("An instant in a different form", "at: tomorrow"),
     _case("An instant without an offset", "at: 2026-11-20T12:00:00"),
-    _case("Tags that are no mapping, text that is a number", "tags: [a]\ndecided_by: p\nreason: 5"),
+    _case("Tags that are not a mapping, text that is a number", "tags: [a]\ndecided_by: p\nreason: 5"),
     _case("A tag that is a number", "tags: {n: 5}\ndecided_by: [5]"),
-    _case("Facts that are no mapping", "facts: [5]\napprovals: yes"),
-    _case("A fact that is no number", "facts: {object_bytes: many, size: 5}"),
-    _case("Budgets that are no mapping", "facts: {budgets: [5]}"),
+    _case("Facts that are not a mapping", "facts: [5]\napprovals: yes"),
+    _case("A fact that is not a number", "facts: {object_bytes: many, size: 5}"),
+    _case("Budgets that are not a mapping", "facts: {budgets: [5]}"),
     _case(
-        "What is used of a budget, in other words",
+        "What is used of a budget, with different keys",
         "facts: {budgets: {a: 5, b: {tasks: 5}, c: {jobs: -1, cost: 0.00001}}}",
     ),
     _case("What is used of a budget that no policy names", "facts: {budgets: {team-month: {jobs: 5}}}"),
     _case("A name that decides nothing", "decided_by: [small-job]"),
-    _case("Approvals that are none", "approvals: [ana, {who: ana}]\nrequester: eve"),
+    _case("Approvals that are not a list of approvals", "approvals: [ana, {who: ana}]\nrequester: eve"),
     _case(
         "An approval after the review, and one of nobody",
         "approvals: [{who: 'arn:aws:iam::111122223333:user/ana', at: 2026-11-21}, {reason: x}]",
     ),
     _case("A flag in words", "", "{operation: S3PutObjectCopy, confirmation_required: yes}"),
-    _case("A job that is no mapping", "", "S3PutObjectCopy"),
+    _case("A job that is not a mapping", "", "S3PutObjectCopy"),
     _case("A job without an operation", "", "{total_tasks: 10}"),
-    _case("An operation that is none", "", "{operation: [S3PutObjectCopy]}"),
+    _case("An operation that is not valid", "", "{operation: [S3PutObjectCopy]}"),
     _case(
-        "An account without quotes, a Region that is none",
+        "An account without quotes, a Region that is not valid",
         "",
         "{operation: S3PutObjectCopy, account: 111122223333, region: 5, status: Suspend}",
     ),

@@ -1,7 +1,7 @@
-"""The page of all messages that a policy author can cause: each input once, with what is printed about it.
+"""The page of all messages that a policy author can cause: each input once, with the messages that it causes.
 
-`docs/policy-messages.md` is written by `make reference`; a test holds that it is current, and that no place in the code
-which makes a message is missing from it.
+`docs/policy-messages.md` is written by `make reference`. A test checks that it is current, and that it has a message
+from every place in the code that makes one.
 """
 
 import tempfile
@@ -23,8 +23,8 @@ TODAY = date(2026, 11, 20)
 _HEAD = """# Every message about a policy
 
 What `batchgate policy check` and `batchgate policy test` print, each message once, below a file that causes it. A
-message begins with file, line and column, then the place in the document; it says what was expected, what is there, and
-what to do. The language itself is in [policy-reference.md](policy-reference.md). This page is made by `make reference`.
+message begins with file, line and column, then the place in the document. It states what was expected, what is there,
+and what to do. [policy-reference.md](policy-reference.md) describes the language. `make reference` generates this page.
 """
 
 
@@ -43,16 +43,16 @@ class Part:
 
 
 PARTS = (
-    Part("What YAML can't read", "A part that can't be read is left out; the rest is still checked.", FILES),
+    Part("What YAML can't read", "A part that can't be read is ignored; the rest is still checked.", FILES),
     Part("What the language does not have", "A problem makes a policy invalid.", POLICIES),
     Part("Several files", "Files that are given together are one policy set.", SETS),
     Part("Valid, but probably a mistake", "A finding makes a policy invalid with `--strict` only.", FINDINGS),
-    Part("Test cases", "`batchgate policy test`; the policy that they try is valid.", CASES, checks=False),
+    Part("Test cases", "Messages of `batchgate policy test`. The tested policy is valid.", CASES, checks=False),
 )
 
 
 def messages_markdown() -> str:
-    """The whole page, made anew."""
+    """The whole page."""
     return "\n".join([_HEAD, *(line for part in PARTS for line in _part(part))])
 
 
@@ -110,7 +110,7 @@ def _shown(given: Input) -> Mapping[str, str]:
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Write the page."""
     PAGE.write_text(messages_markdown(), encoding="utf-8")
 
 

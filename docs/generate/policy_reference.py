@@ -1,7 +1,7 @@
-"""The reference page of the policy language: its prose is written by hand, its tables are made from the code.
+"""The reference page of the policy language: its prose is written by hand, its tables are generated from the code.
 
-`docs/policy-reference.md` holds both. What stands between `<!-- made: NAME -->` and `<!-- end -->` is written anew by
-`make reference`; the rest is left as it is.
+`docs/policy-reference.md` contains both. `make reference` replaces the text between `<!-- made: NAME -->` and
+`<!-- end -->`, and does not change the rest.
 """
 
 import json
@@ -47,13 +47,14 @@ _EXITS: Mapping[Exit, str] = {
     Exit.DONE: "done",
     Exit.FAILED: "failed: for example, a file can't be read, or AWS does not respond",
     Exit.USAGE: "wrong usage of the command",
-    Exit.INVALID_POLICY: "the policy is invalid, or has findings with `--strict`",
-    Exit.CASE_FAILED: "a test case failed, or something is not exercised with `--require-coverage`",
-    Exit.REFUSED: "AppConfig, or the gate's validator, refused what was pushed",
-    Exit.NOT_KNOWN_YET: "it is not known yet what came of a push",
+    Exit.INVALID_POLICY: "the policy is invalid, or, with `--strict`, has findings",
+    Exit.CASE_FAILED: "a test case failed, or, with `--require-coverage`, cases are missing",
+    Exit.REFUSED: "AppConfig or the gate's validator refused the pushed policies",
+    Exit.NOT_KNOWN_YET: "the outcome of a push is not known yet",
     Exit.WARNED: "a comparison is undecided",
     Exit.CHECK_FAILED: "a comparison, replay or preview found what `--fail-on` names, or a push was rolled back",
     Exit.INTERRUPTED: "interrupted",
+    Exit.PIPE_CLOSED: "the reader of the output ended before all of it was written",
 }
 
 
@@ -61,14 +62,14 @@ _LOOKED_AT: Mapping[str, str] = {
     **dict.fromkeys(LINTS_OF_ALL_CHECKS, "all"),
     **dict.fromkeys(LINTS_OF_TEXTS, "all that take text"),
 }
-"""Of lints that belong to no single check."""
+"""The checks of a lint that belongs to no single check, in words."""
 
 
 def reference_markdown() -> str:
-    """The whole page as it should be: its prose as it is written, its tables made anew.
+    """The whole page as it should be: its prose unchanged, its tables generated again.
 
     Raises:
-        KeyError: The page asks for a table that nothing makes.
+        KeyError: The page names a table that is not in `_PARTS`.
         OSError: The page can't be read.
     """
 
@@ -84,12 +85,12 @@ def schema_json() -> str:
 
 
 def main() -> None:
-    """Write the schema and the page anew."""
+    """Write the schema and the page."""
     SCHEMA_FILE.write_text(schema_json(), encoding="utf-8")
     PAGE.write_text(reference_markdown(), encoding="utf-8")
 
 
-# --- the parts that are made --------------------------------------------------------------------------
+# --- the generated parts --------------------------------------------------------------------------
 
 
 def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:

@@ -157,7 +157,7 @@ mtype = { colleague, same_person, requester, outsider };  /* who the second call
 mtype state = none, requested_action = nothing, outcome = nothing, verdict = nothing;
 bit maybe_sent, lease_live, over_15, unattributed, announced, due;
 byte held_for;                       /* for known reasons: 0 never, 1 held, 2 longer than cancel_held_after; 3: not all of it known */
-bit owes_chance;                     /* the last hold was not for known reasons: no time counts until a review holds for such */
+bit needs_review_before_expiry;                     /* the last hold was not for known reasons: no time counts until a review holds for such */
 byte missing;                        /* S3 said NoSuchJob: 1 lately, 2 minutes ago, and has not shown the job since */
 bit ungated;                         /* what is held or claimed did not ask for confirmation */
 bit by_first[2], by_second[2];       /* the approvals, by caller and digest */
@@ -433,7 +433,7 @@ idle: /* 1. read STATE */
        if
        :: d_facts == forbidden && (grace_over || D_ASKS == asks_not || !RULE(GRACE_FIRST)) -> v = cancel
        :: (d_facts == good || lifted) && D_ASKS == asks -> v = approve
-       :: EXPIRY && !lifted && D_ASKS == asks && held_for >= 2 && !(owes_chance && RULE(ONE_CHANCE)) && s_state != none && (d_facts == violated || d_facts == window_closed ||
+       :: EXPIRY && !lifted && D_ASKS == asks && held_for >= 2 && !(needs_review_before_expiry && RULE(ONE_CHANCE)) && s_state != none && (d_facts == violated || d_facts == window_closed ||
             d_facts == unknown && !RULE(EXPIRY_KNOWN) || d_facts == good && !RULE(EXPIRY_FRESH)) ->
           v = cancel; expired = 1
        :: !lifted && d_facts == shadow && !RULE(SHADOW_HOLDS) || !lifted && d_facts == adopted && !RULE(ADOPTED_HELD) ->
@@ -475,7 +475,7 @@ idle: /* 1. read STATE */
     PROMISE(v == approve || who == person || d_facts == forbidden ||
       truly_held && held_for == 2 && (d_facts == violated || d_facts == window_closed),
       "BROKEN 4 a cancellation that the policies do not ask for\n");
-    PROMISE(v == approve || who == person || d_facts == forbidden || !owes_chance,
+    PROMISE(v == approve || who == person || d_facts == forbidden || !needs_review_before_expiry,
       "BROKEN 4 a cancellation for age by the first review after an outage\n");
     expired = expired && d_facts == window_closed;
     unasked = (D_ASKS == asks_not);
@@ -572,7 +572,7 @@ withdraw: /* surely not sent, or surely refused: the claim is given back, due no
          if :: stale[p] && !RULE(KEPT_BY_OWNER) -> drop_approvals() :: else fi;
          state = held; lease_live = 0; due = RULE(DUE_HOLD); due_now = (APPROVALS > 0); owns[p] = 0;
          if :: maybe_sent && RULE(KEEP_REQUESTED_ACTION) :: else -> requested_action = nothing; maybe_sent = 0; over_15 = 0 fi;
-         if :: EXPIRY -> owes_chance = 1 :: else fi;
+         if :: EXPIRY -> needs_review_before_expiry = 1 :: else fi;
          wrote()
        };
        printf("%e: withdraws\n", who); goto rest
@@ -585,7 +585,7 @@ write_missing: /* the first NoSuchJob of a job that was there decides nothing */
     if
     :: stale[p] && RULE(ON_REV) -> printf("%e: somebody else wrote first\n", who); goto rest
     :: !stale[p] || !RULE(ON_REV) -> d_step {
-         missing = 1; if :: EXPIRY -> owes_chance = 1 :: else fi;
+         missing = 1; if :: EXPIRY -> needs_review_before_expiry = 1 :: else fi;
          wrote(); printf("%e: asks again in minutes\n", who)
        };
        goto rest
@@ -603,8 +603,8 @@ write_hold:
          state = held; lease_live = 0; due = RULE(DUE_HOLD); missing = 0; ungated = unasked && GATING == 2;
          due_now = 0; not_counted = 0; if :: !RULE(APPROVALS_KEPT) -> drop_approvals() :: else fi;
          if
-         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1; owes_chance = 0
-         :: EXPIRY && marked -> owes_chance = 1
+         :: EXPIRY && !marked -> if :: held_for == 0 -> held_for = 1 :: else fi; truly_held = 1; needs_review_before_expiry = 0
+         :: EXPIRY && marked -> needs_review_before_expiry = 1
          :: else
          fi;
          wrote()
@@ -636,7 +636,7 @@ settle: /* 4. conditional, and final */
          from_claim = (state == claimed);
          state = settled; outcome = end; verdict = end_verdict; unattributed = un; due = RULE(DUE_END); wrote();
          requested_action = nothing; maybe_sent = HIDES == 3 && (maybe_sent || from_claim); missing = 0; ungated = 0;
-         lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0; owes_chance = 0;
+         lease_live = 0; over_15 = 0; held_for = 0; truly_held = 0; needs_review_before_expiry = 0;
          owns[p] = 0; due_now = 0; not_counted = 0; given_up = 0; digest = 0; drop_approvals();   /* kept, and of no more use */
          first_saw[0] = 0; first_saw[1] = 0; second_saw[0] = 0; second_saw[1] = 0;
          forget(p); d_facts = 0; v = 0; end = 0; end_verdict = 0;
@@ -767,8 +767,8 @@ end: do
   :: d_step { second == requester && !requester_known -> requester_known = 1; ACTED; printf("CloudTrail: has the requester\n") }
 #endif
 #if EXPIRY
-  :: d_step { held_for == 1 && !owes_chance -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
-  :: d_step { held_for == 1 && owes_chance && !RULE(KNOWN_TIME) -> held_for = 3; ACTED;
+  :: d_step { held_for == 1 && !needs_review_before_expiry -> held_for = 2; ACTED; printf("clock: held longer than cancel_held_after\n") }
+  :: d_step { held_for == 1 && needs_review_before_expiry && !RULE(KNOWN_TIME) -> held_for = 3; ACTED;
        printf("clock: held longer than cancel_held_after, with what was not known\n") }
 #endif
 #if GRACE

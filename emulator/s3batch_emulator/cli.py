@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 
 _MAX_PORT = 65535
+_DELAY_MS_AT_MOST = 86_400_000
+_DIGITS_AT_MOST = 18
 
 _DESCRIPTION = """\
 Serve the job API over HTTP on the loopback interface until Ctrl-C.
@@ -52,9 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--region", default="us-east-1", help="Region of requests that name none (default: %(default)s)")
     serve.add_argument(
         "--delay-ms",
-        type=_whole_number(None),
+        type=_whole_number(_DELAY_MS_AT_MOST),
         default=50,
-        help="how long a job stays in a passing status, in milliseconds (default: %(default)s)",
+        help="how long a job stays in a passing status, in milliseconds, at most a day (default: %(default)s)",
     )
     serve.add_argument(
         "--stepped",
@@ -67,11 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole_number(most: int | None) -> Callable[[str], int]:
+def _whole_number(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        expected = "a whole number of 0 or more" if most is None else f"a whole number from 0 to {most}"
-        if not (text.isascii() and text.isdigit()) or (most is not None and int(text) > most):
-            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS_AT_MOST
+        if not is_number or int(text) > most:
+            got = text if len(text) <= _DIGITS_AT_MOST else f"{text[:_DIGITS_AT_MOST]}..."
+            raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {most}, got {got!r}")
         return int(text)
 
     return read

@@ -93,12 +93,13 @@ class HttpSink:
     """Posts each event as JSON to a URL. An event that can't be delivered is logged and lost."""
 
     url: str
-    _pool: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
 
     def __call__(self, event: Event) -> None:
         """Post one event."""
         try:
-            answer = self._pool.request("POST", self.url, json=event, timeout=5.0, retries=False)
+            # A kept connection could be closed by the receiver just when the next event is sent.
+            alone = {"Connection": "close"}
+            answer = urllib3.request("POST", self.url, json=event, headers=alone, timeout=5.0, retries=False)
         except urllib3.exceptions.HTTPError as error:
             _LOG.warning("event %s was lost: %s", event["id"], error)
             return

@@ -7,6 +7,8 @@ Sec-Fetch-Site or a browser's User-Agent.
 Standard library only, for `local.ministack_server` runs this file in ministack's own environment.
 """
 
+import asyncio
+import contextlib
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -50,6 +52,9 @@ _HOST = re.compile(
 _ABSOLUTE_FORM = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<path>/.*)?", re.IGNORECASE)
 """The target in a request to a proxy. S3 Control clients have no other way to reach a loopback port."""
 
+SECONDS_FOR_THE_REST = 10
+"""How long a response waits for the rest of its request."""
+
 _BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
 """Headers that browsers add. Node's `fetch` sends Sec-Fetch-Mode, but not Sec-Fetch-Site."""
 
@@ -58,7 +63,8 @@ def guarded(app: Application) -> Application:
     """An application that responds with 403 to browsers and foreign hosts, and passes other requests to `app`.
 
     `app` gets every target in origin form, with the authority of an absolute one as its Host. Headers of its responses
-    that allow other origins to read them are removed. No response starts before the whole request has arrived.
+    that allow other origins to read them are removed. A response waits for the whole request, at most
+    `SECONDS_FOR_THE_REST`. `app` must not receive and send at the same time.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,10 +131,10 @@ def _normalized(scope: Scope) -> str | None:
 
 
 def _after_the_request(receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """The same two, except that what is sent waits for the rest of the request's body, and drops it.
+    """The same two, except that a response waits for the rest of the request's body, which is dropped.
 
-    Servers close a connection on which the response came first. The client is told of a broken connection then, while
-    it still sends the body or when it sends its next request.
+    A server may close a connection on which the response came first. The client then gets an error instead of the
+    response, while it still sends the body or when it sends its next request.
     """
     complete = False
 
@@ -139,8 +145,12 @@ def _after_the_request(receive: Receive, send: Send) -> tuple[Receive, Send]:
         return message
 
     async def send_when_complete(message: MutableMapping[str, Any]) -> None:
-        while not complete:
-            await receive_and_note()
+        nonlocal complete
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_FOR_THE_REST):
+                while not complete:
+                    await receive_and_note()
+        complete = True
         await send(message)
 
     return receive_and_note, send_when_complete

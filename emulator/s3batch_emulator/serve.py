@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,10 @@ from s3batch_emulator.switches import Delays
 
 TOKEN_VARIABLE = "S3BATCH_CONTROL_TOKEN"  # noqa: S105 -- the name of the variable
 TOKEN_LENGTH = 16
+DELAY_MS_AT_MOST = 86_400_000
+"""A day."""
+
+_REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}")
 
 _READY = """\
 S3 Batch Operations job API on {url}
@@ -76,7 +81,7 @@ class Options:
         port: On 127.0.0.1; 0 takes any free one.
         s3_endpoint: URL of the S3 server that holds the manifests; None for no manifests.
         region: The Region of requests that name none.
-        delay_ms: How long a job stays in a passing status, in milliseconds.
+        delay_ms: How long a job stays in a passing status, in milliseconds; `DELAY_MS_AT_MOST` at most.
         stepped: The clock moves only by requests of the control API.
         events: Print a line for every event.
     """
@@ -96,6 +101,7 @@ def serve(options: Options) -> None:
         OptionError: An option, or the control token in the environment, can't be used.
         ServeError: There are no credentials for `s3_endpoint` (exit code 2), or the port is taken (exit code 1).
     """
+    _check_values(options)
     emulator = Emulator(
         SteppedClock(datetime.now(UTC)) if options.stepped else RealClock(),
         _objects(options),
@@ -119,6 +125,13 @@ def serve(options: Options) -> None:
     finally:
         listening.close()
     print("ended", flush=True)
+
+
+def _check_values(options: Options) -> None:
+    if not 0 <= options.delay_ms <= DELAY_MS_AT_MOST:
+        raise OptionError("--delay-ms", f"expected a number from 0 to {DELAY_MS_AT_MOST}, got {options.delay_ms}")
+    if not _REGION.fullmatch(options.region):
+        raise OptionError("--region", f"expected a Region such as eu-west-1, got {options.region!r}")
 
 
 def _control_token(options: Options) -> str | None:

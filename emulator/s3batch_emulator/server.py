@@ -206,6 +206,7 @@ def uvicorn_server(app: Application) -> uvicorn.Server:
             log_level="critical",
             access_log=False,
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=3600,  # a client could send its next request just when the server closes
             server_header=False,
             date_header=False,  # S3's responses have one, by the emulator's clock
         )

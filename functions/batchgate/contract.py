@@ -215,7 +215,7 @@ class Metric(StrEnum):
     UNGATED_OR_CONFIRMED_ELSEWHERE = "UngatedOrConfirmedElsewhere"
     SUPERSEDED = "Superseded"
     LAPSED = "Lapsed"
-    LEFT = "Left"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
     SECONDS_TO_DECISION = "SecondsToDecision"
     CIRCUIT_BREAKER_HOLDS = "CircuitBreakerHolds"
     CONTRADICTIONS = "Contradictions"

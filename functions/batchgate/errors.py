@@ -1,6 +1,6 @@
 """Every error that batchgate raises on purpose, as one tree.
 
-What becomes of the message, the job and the ledger with each is the table in docs/errors.md, which is run as a test.
+The tables in docs/errors.md list what happens to the message, the job and the ledger; tests run them.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from batchgate.text import shorten
 
-PROBLEMS_TOLD: Final = 100
-"""In the message of a `PolicyError`, which AppConfig and logs take whole."""
+PROBLEMS_LISTED: Final = 100
+"""How many problems the message of a `PolicyError` lists. AppConfig and logs take a message of that length whole."""
 
 
 class GateError(Exception):
-    """The root: catch it to catch whatever batchgate itself reports."""
+    """The root of all errors that batchgate raises on purpose."""
 
 
 class EventError(GateError):
@@ -23,11 +23,11 @@ class EventError(GateError):
 
 
 class JobDescriptionError(GateError):
-    """What claims to be a job's description lacks what every job has, or has it in another shape."""
+    """A job's description lacks a member that every job has, or has it in another shape."""
 
 
 class Place(Struct, frozen=True, order=True):
-    """Where in a file something stands.
+    """A place in a file.
 
     Attributes:
         file: The file's name as it was given.
@@ -49,8 +49,8 @@ class Problem(Struct, frozen=True):
     Attributes:
         path: The keys and indices that lead to it; empty for the document itself.
         message: What was expected and what is there instead.
-        place: Where it stands, when the document came from a file.
-        related: The path of what it collides with, if it does.
+        place: Where it is, if the document came from a file.
+        related: The path of what it contradicts; None if that is nothing.
     """
 
     path: tuple[str | int, ...]
@@ -75,51 +75,51 @@ class Problem(Struct, frozen=True):
 
 
 class PolicyError(GateError):
-    """A policy document says something that we refuse to guess at.
+    """A policy document is invalid.
 
     `problems` lists every problem in document order, for example
     policies[2].require[0].total_tasks.at_most: expected a whole number >= 0, got "1e6"
 
-    The message has the first of many, and how many more there are.
+    The message has the first `PROBLEMS_LISTED`, and how many more there are.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        shown = [str(problem) for problem in problems[:PROBLEMS_TOLD]]
+        shown = [str(problem) for problem in problems[:PROBLEMS_LISTED]]
         more = len(problems) - len(shown)
         super().__init__("\n".join([*shown, f"+{more} more"] if more else shown))
         self.problems = tuple(problems)
 
 
 class PolicyUnavailableError(GateError):
-    """No policy document could be had that may be decided by: nothing is decided."""
+    """The policies can't be loaded, so nothing is decided."""
 
 
 class NoPolicyDeployedError(PolicyUnavailableError):
-    """No policy document is deployed, as in a new gate whose policies a team has yet to push."""
+    """No policy document is deployed, as in a new gate to which the team has not pushed policies yet."""
 
 
 class JobsApiError(GateError):
-    """S3 Control did not do what it was asked; the subclasses say what is known of the job then."""
+    """A call of S3 Control failed. The subclasses say what is then known about the job."""
 
 
 class ListingUnclearError(JobsApiError):
-    """S3 answered a page of jobs without a list, not even an empty one: whether there are any is not known."""
+    """S3 returned a page of jobs without a list, not even an empty one. Whether there are jobs is not known."""
 
 
 class JobNotFoundError(JobsApiError):
-    """S3 knows no such job: not yet registered, gone, or in another account or Region."""
+    """S3 returned NoSuchJob: the job is not registered yet, is gone, or is in another account or Region."""
 
 
 class JobsApiThrottledError(JobsApiError):
-    """S3 refused for the rate alone; the call surely had no effect."""
+    """S3 throttled the call, which certainly had no effect."""
 
 
 class JobsApiDeniedError(JobsApiError):
-    """The caller may not do this; the call surely had no effect."""
+    """The caller lacks the permission; the call certainly had no effect."""
 
 
 class UpdateRefusedError(JobsApiError):
-    """S3 refused the status update; it surely had no effect."""
+    """S3 refused the status update, which certainly had no effect."""
 
 
 class UpdateUnclearError(JobsApiError):
@@ -127,11 +127,11 @@ class UpdateUnclearError(JobsApiError):
 
 
 class ClockError(GateError):
-    """The function's clock and S3's are too far apart, or S3 does not say its time: nothing is decided."""
+    """The function's clock and S3's differ too much, or S3's response has no time. Nothing is decided."""
 
 
 class ManifestsApiError(GateError):
-    """S3 could not say anything about a manifest now; it may later."""
+    """S3 could not return a manifest or its description; a later call may succeed."""
 
 
 class LedgerError(GateError):
@@ -139,15 +139,15 @@ class LedgerError(GateError):
 
 
 class UnreadableItemError(LedgerError):
-    """One item of the ledger is not what this version writes; the others are none the worse for it."""
+    """One item of the ledger is not one that this version writes. Other items are not affected."""
 
 
 class LedgerConflictError(LedgerError):
-    """Another writer was first: read again and start over."""
+    """Another writer was first. Read again and start over."""
 
 
 class AnnounceError(GateError):
-    """The decision stands, and could not be reported everywhere that it should be."""
+    """A decision was made, but could not be announced everywhere."""
 
 
 class DeploymentError(GateError):
@@ -155,28 +155,28 @@ class DeploymentError(GateError):
 
 
 class GatePausedError(LedgerError):
-    """The gate is paused: nothing was claimed."""
+    """The gate is paused, so nothing was claimed."""
 
 
 class CircuitBreakerError(LedgerError):
-    """There were too many cancellations in too short a time: nothing was claimed."""
+    """There were too many cancellations within the circuit breaker's period, so nothing was claimed."""
 
 
 class BudgetExceededError(LedgerError):
-    """Other jobs have used up a budget since it was read: nothing was claimed."""
+    """Other jobs have used up a budget since it was read, so nothing was claimed."""
 
 
 class OutOfTimeError(GateError):
-    """Too little of the invocation's time is left to begin what would have to be finished."""
+    """The invocation has too little time left for the next step."""
 
 
 class RefusedError(GateError):
-    """What a person asked for can't be done; the message says why, and what can."""
+    """A person's request is refused. The message has the reason and what to do instead."""
 
 
 class ChangedError(RefusedError):
-    """The job is not any more what the person was shown: nothing was done."""
+    """The job has changed since the person saw it, so nothing was done."""
 
 
 class NotAllowedError(RefusedError):
-    """This person's approval of the job would not count; the message says why."""
+    """This person's approval of the job would not count. The message has the reason."""

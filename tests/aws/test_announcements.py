@@ -93,7 +93,7 @@ def test_a_decision_is_put_on_the_bus_as_it_is_logged(
     capsys.readouterr()
 
 
-@pytest.mark.parametrize("action", ["waiting", "left", "nothing"])
+@pytest.mark.parametrize("action", ["waiting", "pending", "nothing"])
 def test_what_is_no_decision_is_no_event(events: Any, action: str) -> None:
     """The stub would refuse a call."""
     with Stubber(events):

@@ -14,7 +14,7 @@ from batchgate.aws import ledger as ledgers
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.contract import create_table_arguments
 from batchgate.errors import LedgerConflictError, RefusedError
-from batchgate.gate.people import approve_for, cancel_for
+from batchgate.gate.people import cancel_for, record_approval
 from batchgate.gate.ports import Ports, Review
 from batchgate.gate.review import review_job
 from batchgate.gate.state import Outcome, Phase, State
@@ -50,7 +50,7 @@ class Gate:
 
     def approve(self, ref: JobRef, who: str) -> Review:
         """Approve the job as it is."""
-        return approve_for(ref, who, "looked at it", self.stage.digest(ref), self.ports)
+        return record_approval(ref, who, "looked at it", self.stage.digest(ref), self.ports)
 
     def state(self, ref: JobRef) -> State:
         """The truth of it."""
@@ -124,7 +124,7 @@ def test_another_approval_between_a_lost_answer_and_the_second_try_loses_nothing
         told.append(gate.approve(ref, PEOPLE[1]))
     state = gate.state(ref)
     assert sorted(each.who for each in state.approvals) == PEOPLE[:2]
-    assert first.action in ("approved", "held", "left")
+    assert first.action in ("approved", "held", "pending")
     if state.phase is Phase.CLAIMED:  # the claim's own answer was lost, and its owner could not know it for its own
         gate.stage.advance(minutes=5)
         review_job(ref, gate.ports)
@@ -144,7 +144,7 @@ def test_of_four_people_at_once_all_are_counted_and_the_job_is_approved_once(gat
         ports = gate.ports
         barrier.wait()
         try:
-            approve_for(ref, who, "looked at it", digest, ports)
+            record_approval(ref, who, "looked at it", digest, ports)
         except LedgerConflictError:
             pass  # its review; the approval is on record
         except Exception as error:  # noqa: BLE001 - of another thread
@@ -175,7 +175,7 @@ def test_of_an_approval_and_a_cancellation_at_once_one_decides(gate: Gate, _: in
         except (RefusedError, LedgerConflictError) as error:
             told[who] = error
 
-    _run([Thread(target=decide, args=each) for each in ((approve_for, PEOPLE[0]), (cancel_for, PEOPLE[1]))])
+    _run([Thread(target=decide, args=each) for each in ((record_approval, PEOPLE[0]), (cancel_for, PEOPLE[1]))])
     gate.stage.advance(minutes=5)
     review_job(ref, gate.ports)
     state = gate.state(ref)

@@ -99,7 +99,7 @@ class GateDouble:
             "unattributed": False,
             "held_for_known_seconds": 0.0,
             "known_at": None,
-            "owes_chance": False,
+            "needs_review_before_expiry": False,
             **changes,
         }
         job = {

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.s3control import S3Control
 from batchgate.contract import DeployedGate, create_table_arguments
-from batchgate.gate.people import approve_for, show_job
+from batchgate.gate.people import record_approval, show_job
 from batchgate.gate.ports import Ports, Review
 from batchgate.gate.review import review_job
 from batchgate.jobs.model import JobRef
@@ -80,7 +80,7 @@ class CanaryStage:
         """Have a person approve a job by the gate."""
         assert self.gate is not None
         ref, gate = self.ref(job_id), self.gate.gate()
-        approve_for(ref, self.gate.who, "looked at it", show_job(ref, gate).digest, gate)
+        record_approval(ref, self.gate.who, "looked at it", show_job(ref, gate).digest, gate)
 
     def surroundings(self) -> Surroundings:
         """As the command finds them."""

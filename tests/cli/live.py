@@ -230,9 +230,9 @@ def point_commands(environment: pytest.MonkeyPatch, endpoint_url: str) -> None:
     environment.setenv("NO_PROXY", "127.0.0.1,localhost")
 
 
-def batchgate(*arguments: str) -> Result:
+def batchgate(*arguments: str, stdin: str | None = None) -> Result:
     """Run the command in this process, as a script does: no terminal."""
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(app, list(arguments), input=stdin)
 
 
 @dataclass(slots=True)

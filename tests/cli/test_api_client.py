@@ -83,6 +83,16 @@ def test_temporary_credentials_and_profiles_sign_too(
     assert (nobody.exit_code, "nobody" in nobody.stderr) == (1, True)
 
 
+def test_the_region_of_every_aws_sdk_is_read(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the AWS CLI: the option, AWS_REGION, AWS_DEFAULT_REGION."""
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    assert "/ap-south-1/execute-api/" in (
+        batchgate(front, "jobs", "held").exit_code * " " + front.requests[-1].headers["authorization"]
+    )
+    batchgate(front, "jobs", "held", "--region", "eu-west-3")
+    assert "/eu-west-3/execute-api/" in front.requests[-1].headers["authorization"]
+
+
 def test_without_credentials_or_region_that_is_said(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """And how to give them."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -117,7 +127,7 @@ def test_the_api_is_found_by_the_parameter(live: LiveStage, gate: GateDouble, mo
 def test_what_is_no_url_is_refused(front: Front, url: str) -> None:
     """By name of the option; an empty one is not looked up as if it were not given."""
     result = run("jobs", "held", "--endpoint-url", url)
-    assert (result.exit_code, "expected a URL" in result.stderr) == (1, True)
+    assert (result.exit_code, "'--endpoint-url': expected http" in result.stderr) == (2, True)
 
 
 # --- The way there ------------------------------------------------------------------------------------

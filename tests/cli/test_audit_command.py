@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,27 @@ def test_all_decisions_of_the_days_are_exported_through_the_api(record: GateDoub
     asked = [request.path for request in front.requests]
     assert asked.count(f"/policies/{NEW}") == asked.count(f"/policies/{OLD}") == 1
     assert {request.query["detail"][0] for request in front.requests if request.path == "/decisions"} == {"full"}
+
+
+def test_a_directory_without_a_name_is_named_after_the_first_and_the_last_day(
+    record: GateDouble, front: Front, folder: Path
+) -> None:
+    """The end is the beginning of the day after."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    done = batchgate(front, "audit", "export", "--from", str(yesterday))
+    assert done.exit_code == 0
+    assert [each.name for each in folder.iterdir()] == [f"batchgate-audit-{yesterday}-{yesterday}"]
+
+
+def test_a_directory_that_can_not_be_written_is_refused_before_the_gate_is_asked(
+    record: GateDouble, front: Front, folder: Path
+) -> None:
+    """One that exists, and one below a file."""
+    (folder / "there").mkdir()
+    (folder / "file").touch()
+    for name in ("there", "file/below"):
+        assert batchgate(front, "audit", "export", *PERIOD, "--output-dir", name).exit_code == 1
+    assert front.requests == []
 
 
 def test_people_are_told_what_was_exported_and_how_to_check_it(record: GateDouble, front: Front) -> None:

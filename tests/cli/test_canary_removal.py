@@ -102,7 +102,7 @@ def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
 
 
 def test_a_job_that_cannot_be_cancelled_is_named_with_the_command_that_cancels_it(services: LocalServices) -> None:
-    """A guard rail may deny UpdateJobStatus; the bucket goes all the same."""
+    """A service control policy may deny UpdateJobStatus; the bucket goes all the same."""
     with canary_stage(services) as stage:
         with stage.failing("before-call", "s3-control", "UpdateJobStatus", 1, times=1000):
             outcome = stage.observe()

@@ -56,7 +56,7 @@ def test_each_command_prints_each_form(live: LiveStage, form: list[str]) -> None
         ["jobs", "held"],
         ["jobs", "show", short],
         ["jobs", "approve", short, "--reason", "agreed", "--yes"],
-        ["jobs", "cancel", short, "--reason", "after all not", "--yes"],
+        ["jobs", "cancel", short, "--reason", "not needed any more", "--yes"],
         ["jobs", "history"],
     ):
         result = batchgate(*command, *form)

@@ -45,7 +45,7 @@ def test_the_demo_shows_each_job_with_its_verdict_and_what_the_aws_cli_says(aws_
     assert re.search(r"boto3 +held +Suspended", rows["untag 2,500 objects"])
     assert re.search(r"boto3 +cancelled +Cancelled", rows["restore, standard tier"])
     assert '"StatusUpdateReason": "batchgate: cancelled by small-jobs: tag team is absent' in done.stdout
-    assert "make demo POLICY=my.yaml" in done.stdout
+    assert "make demo POLICY=demo-copy.yaml" in done.stdout
 
 
 def test_the_demo_evaluates_by_the_file_it_is_given(aws_cli: str, tmp_path: Path) -> None:

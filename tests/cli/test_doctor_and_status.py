@@ -155,7 +155,17 @@ def test_without_credentials_that_is_the_one_line(live: LiveStage, monkeypatch: 
         code, doctor = said("doctor", *arguments)
         assert code == Exit.CHECK_FAILED
         [line] = doctor["checks"]
-        assert "no AWS credentials" in line["found"]
+        assert ("no AWS credentials" in line["found"], line["do"]) == (True, None)
+        assert not arguments or line["check"] == "credentials"
+
+
+def test_a_profile_that_is_none_is_named_with_what_lists_them(live: LiveStage) -> None:
+    """The other check of doctor would not get further."""
+    for arguments in ((), ("--preflight",)):
+        _, doctor = said("doctor", *arguments, "--profile", "nope")
+        [line] = doctor["checks"]
+        assert line["found"].endswith("(nope) could not be found; `aws configure list-profiles` lists the profiles")
+        assert line["do"] is None
 
 
 def test_the_region_is_taken_from_what_the_message_names(live: LiveStage, monkeypatch: pytest.MonkeyPatch) -> None:

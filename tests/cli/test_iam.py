@@ -803,7 +803,7 @@ def test_who_would_be_locked_out_is_said(written: str) -> None:
         (("operators",), 2, "viewer|approver|operator"),
         (("operators", "owner"), 2, "is not one of"),
         (("scp",), 1, "no gate is deployed in eu-central-1"),
-        (("scp", "--parameter", "WRITTEN", "--operators", "me"), 1, "expected the ARN of a role"),
+        (("scp", "--parameter", "WRITTEN", "--operators", "me"), 2, "--operators: expected the ARN of a role"),
         (("scp", "--parameter", "WRITTEN", "--tagger", ADMIN), 2, "--protect-tags"),
         (("scp", "--parameter", "WRITTEN", "--region", "us-east-1"), 2, "--parameter"),
         (("scp", "--parameter", "missing.json"), 1, "missing.json: No such file or directory"),

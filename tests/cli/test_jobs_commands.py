@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from batchgate.text import MARK
+from batchgate_cli.commands.jobs import EndedAs
 from batchgate_cli.exits import Exit
 from batchgate_cli.operating import confirm
 from batchgate_cli.operating.api_client import decoded
@@ -23,6 +24,7 @@ from batchgate_cli.operating.api_documents import OpenJob, PastDecision, PauseFa
 from batchgate_cli.operating.held_view import Sort, beginnings, grouped, held_lines, in_order
 from batchgate_cli.operating.history_view import GroupBy, history_lines
 from batchgate_cli.operating.wording import age, manual_approval, obstacle
+from tests.api_description import description
 from tests.cli.api_double import (
     ANA,
     BEN,
@@ -127,6 +129,29 @@ def test_the_list_is_filtered(gate: GateDouble, front: Front, arguments: list[st
     gate.add(4, operation="S3ReplicateObject", governing=["teams"], tags={"why": "a=b, c&d"})
     listed = as_json(front, "jobs", "held", *arguments)["jobs"]
     assert sorted(each["job_id"] for each in listed) == sorted(job_id(number) for number in numbers)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--operation", "nothing"],
+        ["--tag", "team=nope"],
+        ["--policy", "["],
+        ["--account-id", "999988887777"],
+        ["--older-than", "30d"],
+    ],
+)
+def test_a_filter_that_matches_nothing_does_not_say_that_nothing_is_held(
+    gate: GateDouble, front: Front, arguments: list[str]
+) -> None:
+    """A mistyped one must not read as all clear."""
+    assert batchgate(front, "jobs", "held", *arguments).stdout == "no job is held\n"
+    gate.add(1)
+    assert batchgate(front, "jobs", "held", *arguments).stdout == "no held job matches; 1 is held\n"
+    gate.add(2)
+    assert batchgate(front, "jobs", "held", *arguments).stdout == "no held job matches; 2 are held\n"
+    gate.pause = {"by": ANA, "at": NOW.isoformat(), "reason": "look", "etag": '"1"'}
+    assert batchgate(front, "jobs", "held", *arguments).stdout.splitlines()[1:] == ["no held job matches; 2 are held"]
 
 
 @pytest.mark.parametrize(
@@ -740,7 +765,6 @@ def test_a_screen_of_80_columns_wraps_below_the_names(gate: GateDouble, front: F
     [
         ("0", [], f"2 open jobs have ids that begin with 0: {job_id(1)}, {job_id(2)}; give more of the id"),
         ("ff", [], "S3 and the gate know no job ff"),
-        ("../pause", [], "expected a job's id, the beginning of one, or an ARN, got '../pause'"),
         (f"arn:aws:s3:us-east-1:111122223333:job/{job_id(1)}", [], "not a job of eu-central-1; pass --region"),
         (f"arn:aws:s3:eu-central-1:999988887777:job/{job_id(1)}", [], "not a job of the gate of account 111122223333"),
         ("01", ["--account-id", "999988887777"], "a job of account 111122223333, and --account-id is 999988887777"),
@@ -755,6 +779,15 @@ def test_what_names_no_job_of_this_gate_is_refused(
     result = batchgate(front, "jobs", "show", job, *options)
     assert result.exit_code == 1
     assert error in result.stderr
+
+
+@pytest.mark.parametrize("job", ["../pause", "é", "", "0" * 37, "\udcff"])
+@pytest.mark.parametrize("command", [["show"], ["approve", "--reason", "r", "--yes"]])
+def test_what_can_name_no_job_is_wrong_usage(front: Front, command: list[str], job: str) -> None:
+    """Nothing is asked."""
+    result = batchgate(front, "jobs", *command, job)
+    assert (result.exit_code, front.requests) == (2, [])
+    assert "expected a job" in result.stderr
 
 
 # --- approve and cancel -------------------------------------------------------------------------------
@@ -881,21 +914,28 @@ def test_a_question_never_waits_for_long_at_a_time(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_was_typed_before_the_question_is_no_answer(gate: GateDouble, front: Front) -> None:
-    """Nor what is not text, or more than a word."""
+    """What is neither yes nor no is asked again; Enter alone and the end of input are no."""
     name = gate.add(1)
     arguments = ["jobs", "approve", name, "--reason", "agreed", "--endpoint-url", front.url]
-    for answer in (b"\xff\xfe\n", b"yes, please\n", b"\n", b"\x04"):
+    for answer in (b"no\n", b"\n", b"\x04"):
         with on_a_terminal(*arguments) as terminal:
             os.write(terminal.screen, b"y\ny\n")
             terminal.read_until("approve this job? [y/N]")
+            for unclear in (b"\xff\xfe\n", b"yes, please\n"):
+                os.write(terminal.screen, unclear)
+                terminal.read_until("expected y or n. approve this job? [y/N]")
             os.write(terminal.screen, answer)
             assert terminal.end() == 1
+        assert terminal.said.splitlines()[-1].endswith("batchgate: nothing was changed")
     assert front.sent("POST") == []
 
 
 @pytest.mark.parametrize(
     ("jobs", "expected"),
-    [(["01"], "stdin is not a terminal; nothing was changed. Pass --yes"), (["--from", "-"], "the list has no job")],
+    [
+        (["01"], "stdin is not a terminal; nothing was changed. Pass --yes"),
+        (["--from", "-"], "standard input lists no job"),
+    ],
 )
 def test_closed_standard_input_answers_nothing_and_lists_nothing(
     gate: GateDouble, front: Front, jobs: list[str], expected: str
@@ -985,9 +1025,9 @@ def test_an_answer_that_is_lost_is_not_taken_for_nothing_done(gate: GateDouble, 
     assert len(front.sent("POST")) == 1
 
 
-@pytest.mark.parametrize("action", ["left", "superseded", "held", "waiting"])
+@pytest.mark.parametrize("action", ["pending", "superseded", "held", "waiting"])
 def test_what_came_of_it_is_the_exit_code(gate: GateDouble, front: Front, action: str) -> None:
-    """Left: not known yet. Decided elsewhere: refused. A cancellation that was not made: failed."""
+    """Pending: not known yet. Decided elsewhere: refused. A cancellation that was not made: failed."""
     name = gate.add(1)
     answer: dict[str, Any] = {
         "job_id": name,
@@ -999,7 +1039,7 @@ def test_what_came_of_it_is_the_exit_code(gate: GateDouble, front: Front, action
     answer |= {"approvals": [], "decided_by": "", "claim_id": None}
     front.spoil = lambda request: Answer(202, answer) if request.method == "POST" else None
     result = batchgate(front, "jobs", "cancel", name, "--reason", "no", "--yes")
-    codes = {"left": Exit.NOT_KNOWN_YET, "superseded": Exit.REFUSED}
+    codes = {"pending": Exit.NOT_KNOWN_YET, "superseded": Exit.REFUSED}
     assert result.exit_code == codes.get(action, Exit.FAILED)
     assert name in result.stderr
 
@@ -1072,8 +1112,8 @@ def test_a_script_names_no_job_by_a_beginning_that_any_number_may_be(
     for number in (1, 2):
         gate.add(number)
     done = batchgate(front, "jobs", "cancel", *words, "--reason", "no", "--yes")
-    assert done.exit_code == Exit.FAILED
-    assert "with --yes at least 8 characters of the id, got" in done.stderr
+    assert done.exit_code == Exit.USAGE
+    assert re.search("with --yes at least 8 characters of the id, got|beginning of one, or an ARN, got", done.stderr)
     assert [gate.status(job_id(number)) for number in (1, 2)] == ["Suspended", "Suspended"]
 
 
@@ -1180,7 +1220,7 @@ def test_an_answer_that_can_not_be_read_hides_no_other(gate: GateDouble, front: 
 def test_an_empty_list_does_nothing(front: Front) -> None:
     """And says so."""
     done = batchgate(front, "jobs", "cancel", "--from", "-", "--reason", "no", "--yes", stdin="# none\n\n")
-    assert (done.exit_code, "nothing to do: the list has no job" in done.stderr) == (2, True)
+    assert (done.exit_code, "nothing to do: standard input lists no job" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("as_program", [False, True])
@@ -1274,9 +1314,9 @@ def test_the_aws_clis_arguments_mean_the_same(gate: GateDouble, front: Front, tm
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("{", "expected JSON"),
-        ("[]", "expected an object"),
-        ('{"JobID": "1"}', "unknown: JobID; expected AccountId, JobId,"),
+        ("{", "expected a JSON object of texts with AccountId, JobId,"),
+        ("[]", "got an empty list"),
+        ('{"JobID": "1"}', 'got JobID: "1"'),
         ('{"JobId": "01", "RequestedJobStatus": "Ready"}', "RequestedJobStatus: expected Cancelled of `cancel`"),
         ('{"JobId": "01"}', "--reason is required: say why"),
         ('{"StatusUpdateReason": "no"}', "expected a job"),
@@ -1375,3 +1415,42 @@ def test_the_history_of_days_includes_the_last(gate: GateDouble, front: Front) -
     assert asked.query["from"] == ["2026-11-21T00%3A00%3A00%2B00%3A00"]
     assert asked.query["to"] == ["2026-11-23T00%3A00%3A00%2B00%3A00"]
     assert batchgate(front, "jobs", "history", "--from", "yesterday").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            ["--from", "2026-11-30", "--to", "2026-11-01"],
+            "expected --from before --to, got --from 2026-11-30 and --to 2026-11-01",
+        ),
+        (["--from", "2026-11-30T10:00", "--to", "2026-11-30T10:00Z"], "expected --from before --to"),
+        (["--verdict", "foo"], "'approved', 'cancelled', 'superseded', 'ungated', "),
+        (["--person", "x" * 257], "'--person': expected 1 to 256 characters, got 257"),
+        (["--policy", ""], "'--policy': expected 1 to 256 characters, got 0"),
+        (["--from", "0001-01-01"], "--from: expected a day or an instant of the years 2000 to 8999"),
+        (["--to", "9999-12-31"], "--to: expected a day or an instant of the years 2000 to 8999, got '9999-12-31'"),
+    ],
+)
+def test_a_history_that_can_never_be_is_refused_by_its_option(front: Front, arguments: list[str], error: str) -> None:
+    """In the option's words, before the API is asked, which has others."""
+    result = batchgate(front, "jobs", "history", *arguments)
+    assert (result.exit_code, front.requests) == (2, [])
+    assert error in result.stderr
+
+
+def test_the_ends_of_jobs_are_those_of_the_api() -> None:
+    """`--verdict` lists them."""
+    assert sorted(EndedAs) == sorted(description()["components"]["schemas"]["End"]["enum"])
+
+
+@pytest.mark.parametrize("given", [["--reason", "x" * 1001], ["--cli-input-json", "SKELETON"]])
+def test_a_reason_that_is_too_long_is_refused_without_being_printed(
+    gate: GateDouble, front: Front, given: list[str]
+) -> None:
+    """Before the job is shown."""
+    skeleton = json.dumps({"StatusUpdateReason": "x" * 1001})
+    words = [skeleton if each == "SKELETON" else each for each in given]
+    result = batchgate(front, "jobs", "approve", gate.add(1), "--yes", *words)
+    assert (result.exit_code, front.requests, "xx" in result.stderr) == (2, [], False)
+    assert "expected at most 1,000 characters, got 1,001" in result.stderr

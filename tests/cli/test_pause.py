@@ -18,8 +18,9 @@ def test_a_gate_is_paused_until_it_is_resumed(gate: GateDouble, front: Front) ->
     done = batchgate(front, "pause", "--reason", "an incident")
     assert re.fullmatch(rf"the gate of {REGION} is paused, {SINCE}", done.stdout)
     assert re.fullmatch(rf"the gate of {REGION} is paused, {SINCE}", batchgate(front, "pause", "--status").stdout)
-    said = rf"resumed the gate of {REGION}; it was paused {SINCE}the next sweep reviews the jobs that the pause held\n"
-    assert re.fullmatch(said, batchgate(front, "resume").stdout)
+    resumed = rf"resumed the gate of {REGION}; it had been paused {SINCE}"
+    reviewed = r"the next sweep reviews the jobs that the pause held\n"
+    assert re.fullmatch(resumed + reviewed, batchgate(front, "resume").stdout)
     assert gate.pause is None
     assert batchgate(front, "pause", "--status").stdout == f"the gate of {REGION} is not paused\n"
 
@@ -31,7 +32,7 @@ def test_pausing_and_resuming_twice_changes_nothing(gate: GateDouble, front: Fro
     first = gate.pause
     again = batchgate(front, "pause", "--reason", "the second")
     assert (again.exit_code, gate.pause) == (0, first)
-    assert "was paused already" in again.stdout
+    assert "was already paused" in again.stdout
     assert "the first" in again.stdout
 
 
@@ -68,4 +69,7 @@ def test_a_pause_needs_a_reason(front: Front) -> None:
     """Blanks are none."""
     assert batchgate(front, "pause").exit_code == 2
     assert batchgate(front, "pause", "--reason", " ").exit_code == 2
+    for reason in ("x" * 1001, "\udcff"):
+        refused = batchgate(front, "pause", "--reason", reason)
+        assert (refused.exit_code, "'--reason': expected" in refused.stderr, "xx" in refused.stderr) == (2, True, False)
     assert front.requests == []

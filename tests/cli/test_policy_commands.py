@@ -48,7 +48,7 @@ def test_every_problem_is_told_at_once_with_file_and_line(tmp_path: Path) -> Non
     assert result.exit_code == 3
     *problems, note = result.stderr.splitlines()
     assert [line.split(":")[1] for line in problems] == ["1", "4", "6"]
-    assert note == "note: findings are reported when there are no more problems"
+    assert note == "note: findings are reported only for a valid policy set; fix these problems first"
     assert "did you mean require?" in result.stderr
     assert result.stdout == ""
 
@@ -198,7 +198,8 @@ def test_a_budget_that_no_statement_names_is_noted(tmp_path: Path) -> None:
 def test_of_a_live_job_only_budgets_are_stated(tmp_path: Path) -> None:
     """Its manifest is read."""
     facts = write(tmp_path, "{budgets: {all-day: {jobs: 5}}, object_bytes: 5}", "facts.yaml")
-    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job-id", "8d9a18fe", "--facts", facts)
+    job_id = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
+    result = batchgate("policy", "explain", write(tmp_path, BUDGETED), "--job-id", job_id, "--facts", facts)
     assert result.exit_code == 1
     assert "only budgets can be stated" in result.stderr
 
@@ -345,10 +346,17 @@ def test_a_job_can_come_from_standard_input_and_the_clock_from_an_option(tmp_pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "expected JSON"),
-        ("[]", "expected a JSON object"),
+        ("", "prints it, got nothing; did the command that wrote it fail?"),
+        (
+            "Job: {}",
+            ":1:1: expected JSON as `aws s3control describe-job --output json` prints it, got text that is not",
+        ),
+        ("[]", "job.json: expected a JSON object"),
         ("{}", "describe-job"),
-        ('{"Job": {"JobArn": 5}}', "JobArn"),
+        ('{"Job": {"JobArn": 5}}', "job.json: JobArn: expected text, got the number 5"),
+        ('{"Job": {}}', "job.json: JobArn: expected text, got nothing"),
+        ('{"Job": {"JobArn": "arn:x"}}', "job.json: JobArn: expected arn:PARTITION:s3:"),
+        ('{"Job": null}', "job.json: Job: expected a JSON object, got null"),
     ],
 )
 def test_what_is_no_job_is_told_so(text: str, said: str, tmp_path: Path) -> None:
@@ -493,6 +501,17 @@ def test_files_that_are_no_set_together_are_told_how_to_be_checked_alone(tmp_pat
     assert note == f"note: {said}"
 
 
+def test_problems_of_several_files_count_statements_within_their_file(tmp_path: Path) -> None:
+    """As readers of the file do; also the statement that a problem names besides."""
+    first = "version: 1\npolicies:\n  - {name: a, require: []}\n  - {name: b, require: [{window: no}]}\n"
+    second = "version: 1\npolicies:\n  - {name: c, require: [{priority: {at_most: 5}}]}\n  - {name: b, require: []}\n"
+    files = [write(tmp_path, first, "a.yaml"), write(tmp_path, second, "b.yaml")]
+    window, name, *_ = batchgate("policy", "check", *files).stderr.splitlines()
+    assert f"{files[0]}:4:26: policies[1].require[0].window: no calendar" in window
+    assert f'{files[1]}:4:6: policies[1].name: the name "b" is already used by policies[1].name;' in name
+    assert f"({files[0]}:4:6)" in name
+
+
 def test_a_directory_that_is_not_read_is_named_beside_the_output(tmp_path: Path) -> None:
     """The output stays what programs expect."""
     write(tmp_path, Path(SMALL_JOBS).read_text())
@@ -513,6 +532,64 @@ def test_a_pipe_that_nobody_writes_into_is_refused_at_once(command: str, tmp_pat
     result = batchgate("policy", command, str(tmp_path / "pipe.yaml"))
     assert result.exit_code == 3
     assert "expected a file, got a named pipe" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_is_no_file_is_named_alike_alone_and_in_a_directory(command: str, alone: bool, tmp_path: Path) -> None:
+    """With the same exit code."""
+    (tmp_path / "link.yaml").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name, kind in (("link.yaml", "a symbolic link to no file"), ("pipe.yaml", "a named pipe")):
+        result = batchgate("policy", command, str(tmp_path / name if alone else tmp_path))
+        assert result.exit_code == 3
+        assert re.search(rf"{name}:1:1: expected a(?: policy)? file, got {kind};", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check",), "expected a policy document, got {}; `batchgate policy new` writes a first one"),
+        (("test",), "expected a file of test cases, got {}; `batchgate policy new` writes a first one, and a policy"),
+        (("explain", SMALL_JOBS, "--job", JOB, "--facts"), "expected a file of facts, got {}; write what a test case"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("text", "got"), [("", "an empty file"), ("\n  \n", "an empty file"), ("# a\n", "a file with only comments")]
+)
+def test_a_file_without_content_is_told_what_was_expected_of_it(
+    arguments: tuple[str, ...], said: str, text: str, got: str, tmp_path: Path
+) -> None:
+    """Not always a policy."""
+    result = batchgate("policy", *arguments, write(tmp_path, text))
+    assert result.exit_code == 3
+    assert said.format(got) in result.stderr
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_no_cases_where_they_usually_are_is_wrong_usage(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message does not only name a path that nobody typed."""
+    monkeypatch.chdir(tmp_path)
+    result = batchgate("policy", "test", "--output", output)
+    assert result.exit_code == 2
+    assert "no PATH is given, and there is no policies/cases; name them, such as" in result.stderr
+
+
+def test_a_reason_without_all_that_the_gate_reads_is_noted(tmp_path: Path) -> None:
+    """It has the words of this command; nothing is noted of a reason that is the gate's."""
+    policy = write(tmp_path, "version: 1\npolicies:\n  - name: p\n    require: [{tags: {team: x}}]\n")
+    note = "note: the gate's reason will differ, as it has what is missing here; pass --tags\n"
+    for output in ("text", "json"):
+        assert batchgate("policy", "explain", policy, "--job", JOB, "-o", output).stderr == note
+    assert batchgate("policy", "explain", policy, "--job", JOB, "--tags", TAGS).stderr == ""
+
+
+def test_the_commands_are_listed_in_the_order_of_their_use() -> None:
+    """A newcomer begins with the first."""
+    listed = re.findall(r"^  ([a-z]+)  ", batchgate("policy", "--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert listed[:4] == ["new", "check", "test", "explain"]
 
 
 def test_every_command_has_help_that_says_what_it_is_for() -> None:

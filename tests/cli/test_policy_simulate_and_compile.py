@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from batchgate_cli.app import app
+from batchgate_cli.authoring.week_view import LEGEND
+from batchgate_cli.output import printable_in
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEMO = str(CHECKOUT / "policies" / "demo.yaml")
@@ -28,7 +30,7 @@ def test_a_week_is_shown_by_the_zones_clock_with_the_next_openings() -> None:
     assert "clocks go forward on Sun 2026-03-29: 02:00 to 03:00 does not exist" in result.stdout
     assert f"  Mon 03-23  {'·' * 44}████  22:00-24:00" in lines
     assert f"  Sun 03-29  ████--{'█' * 42}  00:00-24:00" in lines
-    assert "    open already, to Fri 2026-03-27 06:00 +0100, 6 h" in lines
+    assert "    already open, to Fri 2026-03-27 06:00 +0100, 6 h" in lines
     assert "    Fri 2026-03-27 22:00 +0100 to Mon 2026-03-30 00:00 +0200, 2 d 1 h" in lines
 
 
@@ -61,10 +63,16 @@ def test_the_picture_is_written_beside_the_output(tmp_path: Path) -> None:
     assert picture.read_text().startswith("<svg ")
 
 
+def test_a_stream_of_ascii_has_signs_for_open_hours() -> None:
+    """Which differ from one another, and from a question mark."""
+    shown = {sign: printable_in(sign, "ascii") for sign in LEGEND if not sign.isascii()}
+    assert shown == {"█": "#", "▒": "+", "·": "."}
+
+
 def test_a_set_without_windows_says_so() -> None:
     """An empty output would leave open whether anything was read."""
     assert batchgate("policy", "simulate", SMALL_JOBS).stdout == (
-        "no condition of this policy set names a calendar: time changes no verdict by a window\n"
+        "no condition of this policy set names a calendar, so no verdict depends on a window\n"
     )
 
 

@@ -221,8 +221,8 @@ def test_a_budget_that_is_not_in_force_yet_counts_as_unused_and_is_named(live: L
         for text in (BY_BUDGET.replace("monthly", "other"), BY_BUDGET.replace("per: month", "per: week")):
             found = previewed(tmp_path, text)
             assert [each["after"]["end"] for each in found["jobs"]] == ["approved"]
-            assert any("is not known, and counts as nothing" in note for note in found["notes"])
-        assert not any("counts as nothing" in note for note in previewed(tmp_path, BY_BUDGET)["notes"])
+            assert any("is not known and counts as zero" in note for note in found["notes"])
+        assert not any("counts as zero" in note for note in previewed(tmp_path, BY_BUDGET)["notes"])
 
 
 def test_what_a_job_may_have_reserved_itself_is_not_guessed(live: LiveStage, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_jobs_that_are_left_to_people_stay_so(live: LiveStage, tmp_path: Path) -
     ref = live.held(2)
     found = previewed(tmp_path, APPROVE_ALL)
     assert ends(found) == {ref.job_id: ("held", "held")}
-    assert found["jobs"][0]["after"]["check"] == "the job is older than the gate, and left to people"
+    assert found["jobs"][0]["after"]["check"] == "the job is older than the gate, so people decide it"
     live.stage.enforce(APPROVE_ALL)
     assert live.review(ref).action == "held"
     unseen = live.stage.create(2)

@@ -47,4 +47,4 @@ def test_the_only_amounts_are_those_of_the_user_guide_with_their_date() -> None:
     """No guess is presented as a price."""
     text = " ".join(batchgate("policy", "prices").stdout.split())
     assert sorted(re.findall(r"[0-9]+\.[0-9]{2}", text)) == ["0.25", "1.00"]
-    assert "named 0.25 a job and 1.00 a million objects in # November 2026" in text
+    assert "named 0.25 per job and 1.00 per million objects in # November 2026" in text

@@ -222,11 +222,14 @@ def test_what_the_aws_cli_prints_is_read(tmp_path: Path, indent: int | None, com
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nonsense\n", "jobs:1: no JSON document"),
-        ("[1]\n", "jobs:1: expected a structure, got list"),
+        ("nonsense\n", "jobs:1:1: got text that is not JSON (Expecting value)"),
+        ("[1]\n", "jobs:1: expected a JSON object, got a list of 1"),
         ("{}\n", "jobs:1: JobArn: expected text"),
-        ('\n{"Job": {\n  "JobArn": 1\n}\n}\n', "jobs:2: "),
-        ('{"Job": 5}\n', "jobs:1: Job: expected a structure, got int"),
+        ('\n{"Job": {\n  "JobArn": 1\n  }\n}\n', "jobs:2: JobArn: expected text, got the number 1"),
+        ('\n{"Job": {\n  "JobArn" 1\n}\n}\n', "jobs:3:12: got text that is not JSON"),
+        ('{"Job": ' + "[" * 100_000 + "}\n", "jobs:1: got JSON that is nested more than 100 levels deep"),
+        ('{"Job": ' + "9" * 5_000 + "}\n", "jobs:1: got JSON with a number that is too long"),
+        ('{"Job": 5}\n', "jobs:1: Job: expected a JSON object, got the number 5"),
     ],
 )
 def test_what_is_no_recording_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -299,7 +302,7 @@ def test_the_command_replaces_names(stage: Stage, tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(UP_TO_THREE)
     replayed = batchgate("policy", "replay", str(policy), "--jobs", str(file))
-    assert "names in the recording are replaced: checks of names see the replacements\n" in replayed.stdout
+    assert "names in the recording are replaced: checks of names are evaluated on the replacements\n" in replayed.stdout
     assert replayed.stdout.startswith("0 of 3 jobs would be decided differently")
 
 
@@ -338,8 +341,29 @@ def test_ctrl_c_keeps_what_was_recorded(stage: Stage, tmp_path: Path) -> None:
     assert 1 <= len([*read_recording(unfinished(file))]) < 9
 
 
-def test_a_pace_of_nothing_is_refused() -> None:
-    """Before anything is asked."""
-    result = batchgate("jobs", "record", "x", "--calls-per-second", "0")
-    assert result.exit_code == 2
-    assert "expected more than 0" in result.stderr
+def test_a_file_that_can_not_be_written_is_refused_before_aws_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name that was given; there are no credentials here."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    there, nowhere = tmp_path / "there.ndjson", tmp_path / "no" / "x.ndjson"
+    there.touch()
+    for file, why in ((there, "exists already"), (nowhere, f"got {nowhere.parent}; create it first")):
+        result = batchgate("jobs", "record", str(file))
+        assert (result.exit_code, why in result.stderr) == (1, True), result.stderr
+
+
+def test_an_endpoint_that_does_not_answer_is_named_with_what_to_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the request's query nor the name of a class; and how to do without STS."""
+    file, nowhere = str(tmp_path / "x"), ("--endpoint-url", "http://127.0.0.1:9", "--region", REGION)
+    for name, value in (("ACCESS_KEY_ID", "A"), ("SECRET_ACCESS_KEY", "B"), ("ENDPOINT_URL_STS", nowhere[1])):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("NO_PROXY", "*")
+    asked = batchgate("jobs", "record", file, "--account-id", ACCOUNT, *nowhere)
+    assert asked.exit_code == 1
+    assert asked.stderr.splitlines()[-1].endswith('jobs"; check the network, --region and --endpoint-url')
+    assert "Error" not in asked.stderr
+    sts = batchgate("jobs", "record", file, *nowhere)
+    assert sts.stderr.endswith("; --account-id makes this call of STS unnecessary\n")

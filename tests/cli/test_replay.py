@@ -1,5 +1,6 @@
 """`batchgate policy replay`: what policies would have done with jobs of the past."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from batchgate.aws.pace import Unhurried
-from batchgate.gate.people import approve_for
+from batchgate.gate.people import record_approval
 from batchgate.gate.state import RequestedAction
 from batchgate.jobs.manifest_contents import BUCKETS_AT_MOST, ManifestContents
 from batchgate.jobs.model import DateSurvives, Job
@@ -20,11 +21,14 @@ from batchgate.policy.compile import compile_policies
 from batchgate.policy.evaluate import evaluate_job
 from batchgate.policy.evidence import digest_of_job, evidence_of
 from batchgate.policy.facts import Gap, Result, gather_facts
+from batchgate_cli.authoring.policy_file import load
 from batchgate_cli.replay.ledger_jobs import facts_of
 from batchgate_cli.replay.reasons import DecidedBy, read_reason
 from batchgate_cli.replay.recorder import Source, record
 from batchgate_cli.replay.recording import TAGS_NOT_RECORDED
-from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, ROWS_NOT_RECORDED
+from batchgate_cli.replay.replay_view import headline
+from batchgate_cli.replay.replaying import MANIFEST_NOT_RECORDED, ROWS_NOT_RECORDED, replay
+from batchgate_cli.replay.report import page
 from s3batch_emulator import Delays, Switches
 from tests.cli.live import PERSON, LiveStage, batchgate, on_a_terminal
 from tests.flow.deployed import Served
@@ -275,7 +279,7 @@ def test_a_job_is_evaluated_at_its_creation_where_nothing_else_is_known(tmp_path
     replayed = Replayed(stage, tmp_path)
     [row] = replayed.run(UP_TO_THREE)["jobs"]
     assert (row["change"], row["since_is_exact"]) == ("same", False)
-    assert "since when they waited: 1 job\n" in replayed.text(UP_TO_THREE)
+    assert "when they began to wait: 1 job\n" in replayed.text(UP_TO_THREE)
 
 
 # --- the command --------------------------------------------------------------------------------------
@@ -300,12 +304,36 @@ def test_changes_can_fail_the_command(stage: Stage, tmp_path: Path, after: str, 
         assert (word, found.exit_code) == (word, code)
 
 
-@pytest.mark.parametrize("options", [(), ("--ledger", "--live"), ("--jobs", "x", "--live")])
-def test_one_source_is_expected(tmp_path: Path, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("options", "got"),
+    [((), "none of them"), (("--ledger", "--live"), "--ledger and --live"), (("--jobs", "x", "--live"), "--jobs and")],
+)
+def test_one_source_is_expected(tmp_path: Path, options: tuple[str, ...], got: str) -> None:
     """None or two are wrong usage."""
     found = batchgate("policy", "replay", str(tmp_path), *options)
     assert found.exit_code == 2
-    assert "expected one of --jobs FILE, --ledger and --live" in found.stderr
+    assert f"expected one of --jobs FILE, --ledger and --live, got {got}" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "option"),
+    [
+        *((("--jobs", "x"), (f"--{name}", "x")) for name in ("region", "profile")),
+        *((("--jobs", "x"), each) for each in (("--days", "5"), ("--calls-per-second", "5"))),
+        (("--jobs", "x"), ("--endpoint-url", "http://x")),
+        (("--ledger",), ("--account-id", ACCOUNT)),
+        (("--ledger",), ("--suspended-date-survives", "true")),
+        (("--live",), ("--days", "90")),
+    ],
+)
+def test_an_option_of_another_source_is_refused(
+    tmp_path: Path, source: tuple[str, ...], option: tuple[str, str]
+) -> None:
+    """It would have no effect, and whoever gave it would believe that it had."""
+    found = batchgate("policy", "replay", str(tmp_path), *source, *option)
+    assert found.exit_code == 2
+    assert f"{option[0]}: for " in found.stderr
+    assert f"only, got {source[0]}; remove {option[0]}" in found.stderr
 
 
 def test_shadow_is_replayed_as_if_enforced(stage: Stage, tmp_path: Path) -> None:
@@ -347,7 +375,7 @@ def test_the_ledger_has_the_facts_as_evaluated(live: LiveStage, tmp_path: Path) 
     for ref in (approved, cancelled, by_people, held):
         live.review(ref)
     shown = live.gate.jobs.snapshot(by_people, with_tags=True)
-    approve_for(by_people, PERSON, "looked at it", digest_of_job(shown.job, shown.tags), live.gate)
+    record_approval(by_people, PERSON, "looked at it", digest_of_job(shown.job, shown.tags), live.gate)
     found = of_ledger(live, tmp_path, BY_TEAM)
     rows = {each["job_id"]: each for each in found["jobs"]}
     assert {name: row["change"] for name, row in rows.items()} == dict.fromkeys(
@@ -458,7 +486,7 @@ def test_a_report_is_written_beside_the_answer(stage: Stage, tmp_path: Path) -> 
 
 
 def test_a_report_that_can_not_be_written_costs_no_answer(stage: Stage, tmp_path: Path) -> None:
-    """It is printed first."""
+    """It is printed first, where the disk is full: any other reason is found before the work."""
     stage.review(stage.create(2))
     replayed = Replayed(stage, tmp_path)
     asked = (
@@ -466,19 +494,39 @@ def test_a_report_that_can_not_be_written_costs_no_answer(stage: Stage, tmp_path
         "--jobs",
         str(replayed.file),
         "--html",
-        str(tmp_path / "no" / "report.html"),
     )
-    found = batchgate("policy", "replay", *asked)
-    assert (found.exit_code, found.stderr.endswith("No such file or directory\n")) == (1, True)
+    found = batchgate("policy", "replay", *asked, "/dev/full")
+    assert (found.exit_code, found.stderr) == (1, "batchgate: No space left on device\n")
     assert found.stdout.startswith("1 of 1 job would be decided differently")
+    refused = batchgate("policy", "replay", *asked, str(tmp_path / "no" / "report.html"))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"expected a directory that exists for {tmp_path}/no/report.html" in refused.stderr
 
 
 def test_a_report_of_no_jobs_is_one(tmp_path: Path) -> None:
-    """An empty recording is no error."""
+    """The ledger of a new gate has none."""
+    policies = tmp_path / "policies.yaml"
+    policies.write_text(APPROVE_ALL)
+    result = replay((), load([policies]), None, "the gate's ledger")
+    assert headline(result) == "0 of 0 jobs would be decided differently"
+    assert "0 of 0 jobs" in page(result, NOW)
+
+
+@pytest.mark.parametrize("source", ["-", "jobs.ndjson", "jobs.ndjson.gz"])
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_recording_without_a_job_is_an_error(tmp_path: Path, source: str, content: str) -> None:
+    """It is what a command that failed leaves: nothing must pass because of it."""
     replayed = Replayed(Stage(), tmp_path)
-    report = tmp_path / "report.html"
-    assert "0 of 0 jobs would be decided differently" in replayed.text(APPROVE_ALL, "--html", str(report))
-    assert "0 of 0 jobs" in report.read_text()
+    opened = gzip.open if source.endswith(".gz") else open
+    file = tmp_path / source
+    with opened(file, "wt") as lines:
+        lines.write(content)
+    name, stdin = ("-", content) if source == "-" else (str(file), None)
+    asked = ("policy", "replay", replayed.policies(APPROVE_ALL), "--fail-on", "change", "--jobs", name)
+    found = batchgate(*asked, stdin=stdin)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "no job in it" in found.stderr
+    assert found.stderr.startswith(f"batchgate: {'standard input' if source == '-' else file}: ")
 
 
 def test_a_narrow_terminal_gets_two_lines_a_job(tmp_path: Path) -> None:

@@ -44,14 +44,9 @@ def output(command: Sequence[str | Path], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the sdist, its wheel, and the emulator's wheel."""
+    """A directory with both wheels, that of batchgate from its sdist."""
     folder = tmp_path_factory.mktemp("built")
-    build = (sys.executable, "-m", "hatchling", "build", "-d", folder, "-t")
-    output([*build, "wheel"], CHECKOUT / "emulator")
-    output([*build, "sdist"], CHECKOUT)
-    sdist = folder / f"batchgate-{__version__}.tar.gz"
-    output(("tar", "-xzf", sdist.name), folder)  # not tarfile: that of Debian 12's Python has no filters
-    output([*build, "wheel"], folder / sdist.name.removesuffix(".tar.gz"))
+    output(("make", "wheels", f"DIST={folder}"), CHECKOUT)
     return folder
 
 

@@ -47,6 +47,6 @@ def test_the_example_rule_matches_the_example_event(local_s3: str) -> None:
 
 def test_every_metric_of_the_code_is_on_the_page() -> None:
     """And no other."""
-    table = PAGE.partition("## Metrics")[2].partition("## The digest")[0]
+    table = PAGE.partition("## Metrics")[2].partition("## Notices")[0]
     told = {name for row in re.findall(r"^\| ([A-Z][^|]*) \|", table, re.MULTILINE) for name in row.split(", ")}
     assert told == {str(each) for each in Metric}

@@ -140,7 +140,7 @@ def test_its_calls_of_aws_exist() -> None:
         assert flags <= members, (service, command, flags - members)
 
 
-def test_the_alarms_that_errors_ring_exist() -> None:
+def test_the_alarms_that_errors_raise_exist() -> None:
     """The table of errors names the stack's."""
     assert set(re.findall(r"`([a-z0-9-]+)`", ERRORS.split("## In a review")[1])) <= alarms()
 
@@ -148,4 +148,4 @@ def test_the_alarms_that_errors_ring_exist() -> None:
 def test_it_explains_every_exit_code_of_a_decision() -> None:
     """But those of other commands."""
     told = {int(code) for code in re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)}
-    assert told == {*Exit} - {Exit.CASE_FAILED, Exit.INTERRUPTED}
+    assert told == {*Exit} - {Exit.INVALID_POLICY, Exit.CASE_FAILED, Exit.INTERRUPTED, Exit.PIPE_CLOSED}

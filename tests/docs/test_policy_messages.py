@@ -52,7 +52,7 @@ MAKERS = {"wrong", "_wrong", "Problem", "Finding", "Mistake", "NotYaml", "here",
 ERRORS = {"CalendarValueError", "GlobError", "_UnreadableError"}
 NOT_BY_AUTHORS: Mapping[str, str] = {
     "expected policy files, got none": "the command wants a path",
-    "expected a policy file, got {_instead_of_a_file(path)}": "a directory's entry that is no file, so it has no text",
+    "expected a policy file, got {kind}": "a directory's entry that is no file, so it has no text",
     "str(error)": "passes on what another place says",
     "expected a text key, got {key!r}": "YAML's keys are text here; a document that is no file may have others",
     "expected dates of every year to be stored": "rows are made of what was read",

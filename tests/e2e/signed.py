@@ -48,7 +48,12 @@ class Sent:
     def send(self) -> tuple[int, Any, str]:
         """Status, document and content type of the answer."""
         answer = urllib3.request(
-            self.method, self.url, headers=dict(self.headers), body=self.body or None, retries=False, timeout=60
+            self.method,
+            self.url,
+            headers={**self.headers, "Connection": "close"},
+            body=self.body or None,
+            retries=False,
+            timeout=60,
         )
         return answer.status, json.loads(answer.data), answer.headers["content-type"].partition(";")[0]
 

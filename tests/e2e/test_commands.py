@@ -101,7 +101,7 @@ def test_two_people_approve_a_job(gate: DeployedGate, ana: dict[str, str], ben: 
         ben, "jobs", "approve", held, "--reason", "ok", "--yes"
     )
     assert not gate.is_suspended(held)
-    refused = run(ana, "jobs", "cancel", held, "--reason", "after all not", "--yes", code=Exit.REFUSED)
+    refused = run(ana, "jobs", "cancel", held, "--reason", "not needed any more", "--yes", code=Exit.REFUSED)
     assert "this job was settled at" in refused
 
 

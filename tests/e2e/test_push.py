@@ -177,7 +177,7 @@ def test_a_team_pushes_its_first_policies(
 
     done = run(pipeline, "policy", "push", written(tmp_path, SMALL), "--yes")
     assert done.returncode == Exit.DONE, done.stderr
-    assert "no policies are in force: every job waits" in done.stdout
+    assert "No policies are in force, so no job is decided" in done.stdout
     assert f"policy version {version_of(SMALL)} is in force in account" in done.stdout
     assert deployments(pushed) == [(version_of(SMALL), "COMPLETE")]
 
@@ -257,7 +257,7 @@ def test_ctrl_c_explains_what_goes_on_and_the_same_command_shows_it_again(
     assert len(deployments(pushed)) == number
     other = run(pipeline, "policy", "push", written(tmp_path, LARGER), "--yes")
     assert other.returncode == Exit.FAILED
-    assert "AppConfig takes one at a time. Nothing was deployed" in other.stderr
+    assert "AppConfig runs one at a time. Nothing was deployed" in other.stderr
     [command] = re.findall(r"`(aws appconfig stop-deployment .*)`", shown.stderr)
     pushed.aws(*command.split()[1:])
     assert deployments(pushed)[-1] == (version_of(LARGEST), "ROLLED_BACK")

@@ -1,12 +1,14 @@
-"""Every call that the gate makes, how it can fail, and what happens to the message, the job and the ledger.
+"""How the calls of reviews, sweeps and people's decisions fail, and what happens to message, job and ledger.
 
 Each row is executed by test_errors_table.py. `python -m tests.flow.errors_table` prints docs/errors.md.
 """
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from io import StringIO
 from typing import Any, Final, TypeAlias
 
 from batchgate.gate.ports import CircuitBreaker, Pause
@@ -123,11 +125,17 @@ def _paused(world: World, ref: JobRef) -> None:
 
 def _stopped_by_breaker(world: World, ref: JobRef) -> None:
     world.stage.breaker = CircuitBreaker(1, timedelta(minutes=10))
-    world.deliver(world.job(6))
+    _deliver_another(world, 6)
 
 
 def _a_faster_job(world: World, ref: JobRef) -> None:
-    world.deliver(world.job())
+    _deliver_another(world, 2)
+
+
+def _deliver_another(world: World, rows: int) -> None:
+    """Review another job; its metrics, which are printed, are not those of the row."""
+    with redirect_stdout(StringIO()):
+        world.deliver(world.job(rows))
 
 
 def _cancelled_by_a_person(world: World, ref: JobRef) -> None:
@@ -268,6 +276,16 @@ def _rows() -> Iterator[Row]:
     yield from _update_rows()
     yield from _announce_rows()
     yield Row(
+        "PutItem of when an event last came",
+        "fails",
+        _item("PutItem", "EVENTS"),
+        DONE,
+        "Ready",
+        "settled applied",
+        "Approved, Errors",
+        "approved",
+    )
+    yield Row(
         "Lambda",
         "has too little time left",
         lambda world, ref: world.little_time(),
@@ -302,7 +320,7 @@ def _content_rows() -> Iterator[Row]:
     for operation in ("GetItem", "PutItem"):
         for fails, trouble in (("is denied", DENIED), ("is throttled", THROTTLED), ("connection is reset", RESET)):
             happens = _item_of(operation, "READING", trouble)
-            yield row(f"{operation} of READING", fails, happens, AGAIN, "nothing", "Errors")
+            yield row(f"{operation} of a manifest's counts", fails, happens, AGAIN, "nothing", "Errors")
 
 
 def _item_of(operation: str, containing: str, trouble: Trouble) -> Happens:
@@ -384,7 +402,7 @@ def _ledger_rows() -> Iterator[Row]:
         DONE,
         "Suspended",
         "held",
-        "Cancelled, CircuitBreakerHolds, Held",
+        "CircuitBreakerHolds, Held",
         "cancelled",
         policy=CANCEL_ALL,
     )
@@ -395,7 +413,7 @@ def _ledger_rows() -> Iterator[Row]:
         DONE,
         "Suspended",
         "held",
-        "Approved, BudgetUsed, Held",
+        "BudgetUsed, Held",
         "held",
         policy=WITHIN_BUDGET,
     )
@@ -467,7 +485,7 @@ def _update_rows() -> Iterator[Row]:
         ("connection is reset", Effect.RESET),
         ("times out", Effect.HANG),
     ):
-        yield row(f"{fails}, not applied", fault(effect), DONE, "Suspended", "claimed", "Left")
+        yield row(f"{fails}, not applied", fault(effect), DONE, "Suspended", "claimed", "OutcomeUnknown")
         yield row(f"{fails}, applied", fault(effect, after_change=True), DONE, "Ready", "settled applied", approved)
     yield row("response is cut short", fault(Effect.HALF_ANSWER), DONE, "Ready", "settled applied", approved)
     for fails, effect in (
@@ -567,15 +585,16 @@ def _sweep_rows() -> Iterator[SweepRow]:
     failed = "Errors, NoticesFailed"
     yield SweepRow("GetItem of what the notices cover", "fails", _item("GetItem", "DIGEST"), False, "both", failed)
     yield SweepRow("Query of cancelled jobs", "fails", _item("Query", "decided_at"), False, "both", failed)
-    yield SweepRow("Publish of a digest", "fails", _aws("Publish", BROKEN), False, "both", failed)
+    yield SweepRow("Publish of a notice", "fails", _aws("Publish", BROKEN), False, "both", failed)
     yield SweepRow("PutItem of what the notices cover", "fails", _item("PutItem", "DIGEST"), False, "both", failed)
     yield SweepRow("GetItem of the heartbeat", "fails", _item("GetItem", "HEARTBEAT"), False, "both", "Errors")
     yield SweepRow("PutItem of the heartbeat", "fails", _item("PutItem", "HEARTBEAT"), False, "both", "Errors")
-    for fails, trouble in (("is denied", DENIED), ("fails", BROKEN)):
-        happens = _aws("GetParameter", trouble)
-        yield SweepRow("GetParameter of the deployed gate", fails, happens, False, "both", "Errors")
-        happens = _aws("GetTopicAttributes", trouble)
-        yield SweepRow("GetTopicAttributes of the topic", fails, happens, False, "both", "Errors")
+    for call, operation in (
+        ("GetParameter of the deployed gate", "GetParameter"),
+        ("GetTopicAttributes of the topic", "GetTopicAttributes"),
+    ):
+        for fails, trouble in (("is denied", DENIED), ("fails", BROKEN)):
+            yield SweepRow(call, fails, _aws(operation, trouble), False, "both", "Errors")
     yield SweepRow("DeleteItem of the sweep's lease", "fails", _aws("DeleteItem", BROKEN), True, "both", "Errors")
     yield SweepRow(
         "a review",
@@ -662,9 +681,9 @@ def _person_rows() -> Iterator[PersonRow]:
     yield row("the claim can't be written", no_claim, "LedgerError", held, "approved", **kept)
     yield row("more approvals are wanted", _nothing, held, held, held, policy=_BY_TWO, **kept)
     yield row("the gate is paused", _paused, held, held, "approved", **kept)
-    yield row("a review has claimed the job to approve it", _claimed, "left", claimed, "approved", **kept)
+    yield row("a review has claimed the job to approve it", _claimed, "pending", claimed, "approved", **kept)
     reset = _s3("UpdateJobStatus", Effect.RESET)
-    yield row("UpdateJobStatus gets no response", reset, "left", claimed, "approved", **kept)
+    yield row("UpdateJobStatus gets no response", reset, "pending", claimed, "approved", **kept)
     done = {"action": cancel, "job": "Cancelled"}
     applied = "settled applied"
     yield row("the policies cannot be loaded", _policies_gone, "cancelled", applied, "cancelled", **done)
@@ -673,7 +692,7 @@ def _person_rows() -> Iterator[PersonRow]:
     yield row(
         "a review has claimed the job to approve it", _claimed, "RefusedError", claimed, "approved", action=cancel
     )
-    yield row("UpdateJobStatus gets no response", reset, "left", claimed, held, action=cancel)
+    yield row("UpdateJobStatus gets no response", reset, "pending", claimed, held, action=cancel)
 
 
 _BY_OTHERS: Final = HOLD_ALL.replace("required", "{by: ['*:assumed-role/prod-owner/*']}")
@@ -756,18 +775,28 @@ def _quoted(names: Sequence[str]) -> str:
 
 _HEAD = """# When a call fails
 
-Every call that the gate makes, how it can fail, and what happens to the message, the job and the ledger. Each row is a
-test; this page is generated from the same table (`python -m tests.flow.errors_table`).
+The calls of a review, a sweep and a person's decision: how each can fail, and what then happens to the message, the job
+and the ledger. Each row is a test; this page is generated from the same table (`python -m tests.flow.errors_table`).
+
+These calls are not in the tables:
+
+* calls that only show something (the API's GET routes);
+* calls of the function that reads large manifests ([manifest-contents.md](manifest-contents.md#what-can-fail)), and the
+  StartExecution with which a review has a manifest read;
+* DescribeTable, with which a review finds out whether a job is older than the gate;
+* the calls of AppConfig with which a sweep finds the last push.
 
 The rule behind the rows: an error of the gate never decides a job. botocore repeats a call that changes nothing a few
 times, with timeouts that fit Lambda. After that the message goes back to its queue, the job stays `Suspended`, and the
-sweep finds it again. UpdateJobStatus is sent only once: if it was neither certainly refused nor certainly applied, the
-claim is kept until its lease ends, and the job is evaluated again after that. After five deliveries a message becomes a
-dead letter. No job waits for that, because the sweep does not need messages.
+sweep finds it again. UpdateJobStatus is sent only once. If it is not certain whether S3 refused or applied it, the
+claim ([glossary](glossary.md#how-each-job-gets-one-decision)) is kept until its lease ends, and the job is evaluated
+again after that. After five deliveries a message becomes a dead letter. No job depends on messages, because the sweep
+does not need them.
 
-The metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)) that are counted, except
-SecondsToDecision. The alarms are raised if the error persists; [operations.md](operations.md) has what to do then. A
-message for a job that S3 does not know yet is redelivered without being counted as an error.
+The metrics are those of the namespace `batchgate` ([decisions.md](decisions.md)) that are counted for this job, except
+SecondsToDecision. The alarms are raised if the error persists. If a message is delivered more than three times,
+`events-retried` is raised, too. [operations.md](operations.md#alarms) has what to do then. A message for a job that S3
+does not know yet is redelivered without being counted as an error.
 
 ## In a review that began with an event
 
@@ -787,9 +816,9 @@ _PEOPLE_HEAD = """
 ## When a person approves or cancels
 
 The job is Suspended, the policies hold it for an approval, and no review has seen it. The result is what the caller of
-`approve_for` or `cancel_for` gets: an error, or what came of the review. An approval that is recorded is counted by the
-next review, and giving it again does no harm. The last column is the decision once the error is over and the sweep has
-run.
+`record_approval` or `cancel_for` gets: an error, or the action of the review. The next review counts an approval that
+is recorded, and giving it again does no harm. The last column is the decision once the error is over and the sweep
+has run.
 
 """
 _PEOPLE_DO: Final = {RequestedAction.APPROVE: "approve", RequestedAction.CANCEL: "cancel"}

@@ -15,7 +15,7 @@ from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.contract import MANIFEST_BYTES_AT_MOST
 from batchgate.errors import LedgerError, PolicyUnavailableError
 from batchgate.gate.manifest_reading import ManifestReadings, ReadingSteps
-from batchgate.gate.people import approve_for, cancel_for
+from batchgate.gate.people import cancel_for, record_approval
 from batchgate.gate.ports import (
     CircuitBreaker,
     Heartbeat,
@@ -458,7 +458,7 @@ class Stage:
         self, ref: JobRef, requested_action: RequestedAction, why: str = "looked at it myself", *, who: str = KIM
     ) -> Review:
         """Approve or cancel a job as it is."""
-        decide = approve_for if requested_action is RequestedAction.APPROVE else cancel_for
+        decide = record_approval if requested_action is RequestedAction.APPROVE else cancel_for
         return decide(ref, who, why, self.digest(ref), self.gate)
 
     def digest(self, ref: JobRef) -> str:

@@ -262,7 +262,7 @@ def test_an_update_that_may_have_been_applied_gives_back_only_if_s3_shows_that_i
     """A job that runs shows who confirmed it; a cancelled one may have run before."""
     ref = stage.create()
     stage.emulator.faults.add(LOST_BEFORE)
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     assert used(stage) == 2
     decide(stage, ref)
     let_it_end(stage)
@@ -364,7 +364,7 @@ def test_what_people_approved_must_fit_before_policies_approve_it_alone(stage: S
     refs = [stage.create(), stage.create()]
     stage.review(refs[0])
     stage.emulator.faults.add(LOST_BEFORE)
-    assert stage.decide(refs[1], RequestedAction.APPROVE).action == "left"
+    assert stage.decide(refs[1], RequestedAction.APPROVE).action == "pending"
     assert used(stage) == 4
     stage.person.update_job_priority(AccountId=refs[1].account_id, JobId=refs[1].job_id, Priority=7)
     stage.advance(minutes=6)
@@ -390,7 +390,7 @@ def test_what_counted_as_none_at_the_first_claim_counts_once_it_is_known_and_lim
         stage.enforce(WITH_COSTS)  # without all prices the cost is unmeasurable
     stage.emulator.faults.add(LOST_BEFORE)
     first = stage.decide(refs[0], RequestedAction.APPROVE) if by_people else stage.review(refs[0])
-    assert first.action == "left"
+    assert first.action == "pending"
     stage.person.update_job_priority(AccountId=refs[0].account_id, JobId=refs[0].job_id, Priority=7)
     stage.advance(minutes=6)
     stage.enforce(WITH_COSTS.replace("job: 0.25", f"job: 0.25, {FREE}"))
@@ -444,7 +444,7 @@ def test_a_job_whose_approval_was_lost_must_fit_what_is_in_force_then(
     enforce(before)
     ref = stage.create(rows=2)
     stage.emulator.faults.add(LOST_BEFORE)
-    assert stage.review(ref).action is Action.LEFT
+    assert stage.review(ref).action is Action.PENDING
     enforce(after)
     stage.advance(days=day, minutes=10)
     stage.sweep()

@@ -49,7 +49,7 @@ def test_a_clock_that_is_ahead_does_not_take_a_live_lease_for_over() -> None:
     stage = Stage(APPROVE_ALL)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     claim = stage.state(ref)
     s3s = stage.clock.now()
     stage.outlive_the_lease(ref)

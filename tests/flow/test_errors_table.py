@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchgate.errors import GateError
-from batchgate.gate.people import approve_for, cancel_for, show_job
+from batchgate.gate.people import cancel_for, record_approval, show_job
 from batchgate.gate.state import Outcome, Phase, RequestedAction
 from tests.flow.errors_table import AGAIN, PERSON_ROWS, ROWS, SWEEP_ROWS, PersonRow, Row, SweepRow, document
 from tests.flow.stage import HOLD_ALL, KIM, UP_TO_THREE, policies
@@ -101,7 +101,7 @@ def test_a_person_s_decision_in_trouble_does_what_the_table_says(world: World, r
     ref = world.job(tags={"team": "lake"})
     digest = show_job(ref, world.gate).digest
     row.happens(world, ref)
-    decide = approve_for if row.action is RequestedAction.APPROVE else cancel_for
+    decide = record_approval if row.action is RequestedAction.APPROVE else cancel_for
     try:
         result = str(decide(ref, KIM, "looked at it", digest, world.gate).action)
     except GateError as error:

@@ -21,9 +21,9 @@ from batchgate.aws.announcements import Announcements
 from batchgate.aws.ledger import DynamoLedger
 from batchgate.aws.notices import TopicNotices
 from batchgate.contract import create_table_arguments
-from batchgate.errors import PROBLEMS_TOLD, PolicyError
+from batchgate.errors import PROBLEMS_LISTED, PolicyError
 from batchgate.gate.digest import digest
-from batchgate.gate.people import approve_for, cancel_for, show_job
+from batchgate.gate.people import cancel_for, record_approval, show_job
 from batchgate.gate.ports import CircuitBreaker, JobSnapshot, ListedJob, Ports
 from batchgate.gate.review import review_job
 from batchgate.gate.state import RequestedAction, State
@@ -326,7 +326,7 @@ def test_what_a_person_writes_and_sends_fits(world: World, requested_action: Req
     """However much they say, and however long their names are."""
     ref, gate = world.gate(DOCUMENTS["wide names that cancel"], HUGE)
     arn = f"arn:aws:sts::123456789012:assumed-role/{'r' * 64}/{'s' * 64}"
-    decide = approve_for if requested_action is RequestedAction.APPROVE else cancel_for
+    decide = record_approval if requested_action is RequestedAction.APPROVE else cancel_for
     review = decide(ref, arn, WIDE * 500_000, show_job(ref, gate).digest, gate)
     assert review.action == (
         "held" if requested_action is RequestedAction.APPROVE else "cancelled"
@@ -378,7 +378,7 @@ def test_ten_thousand_problems_make_a_short_message() -> None:
         compile_policies(data)
     assert len(refused.value.problems) >= 10_000
     assert len(str(refused.value)) <= LINE_BYTES
-    assert str(refused.value).endswith(f"+{len(refused.value.problems) - PROBLEMS_TOLD} more")
+    assert str(refused.value).endswith(f"+{len(refused.value.problems) - PROBLEMS_LISTED} more")
     assert first_of(["x"] * 1_000)[-1] == f"+{1_000 - NAMES_AT_MOST + 1} more"
 
 

@@ -69,7 +69,7 @@ def test_one_answer_that_there_is_no_such_job_is_not_final(held: Stage) -> None:
     """It is kept for later, and due by then; shown again, the job is decided as if nothing had been."""
     ref = hold_for_a_day(held)
     hide(held, ref)
-    assert held.review(ref).action == "left"
+    assert held.review(ref).action == "pending"
     state = held.state(ref)
     assert (state.phase, state.missing_since) == (Phase.HELD, held.clock.now())
     assert state.due_at is not None
@@ -86,7 +86,7 @@ def test_a_job_that_is_really_gone_has_lapsed_minutes_after_s3_said_so_first(hel
     first = held.clock.now()
     for minute in range(10):
         held.clock.advance(first + timedelta(minutes=minute) - held.clock.now())
-        assert dict(held.sweep().did) == {"left": 1}
+        assert dict(held.sweep().did) == {"pending": 1}
         assert held.state(ref).missing_since == first
     assert held.script.effects.count("write held") == 2
     held.clock.advance(first + MISSING_FOR - held.clock.now())
@@ -106,7 +106,7 @@ def test_a_job_younger_than_a_day_is_not_found_and_that_is_an_error(held: Stage)
         held.review(ref)
     assert held.state(ref).missing_since is None
     held.advance(seconds=1)
-    assert held.review(ref).action == "left"
+    assert held.review(ref).action == "pending"
 
 
 def test_a_job_that_is_listed_is_not_gone_however_long_it_is_not_found(held: Stage) -> None:
@@ -116,7 +116,7 @@ def test_a_job_that_is_listed_is_not_gone_however_long_it_is_not_found(held: Sta
     held.review(ref)
     for _ in range(5):
         held.clock.advance(MISSING_FOR)
-        assert dict(held.sweep().did) == {"left": 1}
+        assert dict(held.sweep().did) == {"pending": 1}
         assert held.state(ref).missing_since == held.clock.now()
 
 
@@ -125,7 +125,7 @@ def test_only_the_sweep_takes_a_job_for_gone(held: Stage) -> None:
     ref = hold_for_a_day(held)
     held.emulator.reset()
     for _ in range(3):
-        assert held.review(ref).action == "left"
+        assert held.review(ref).action == "pending"
         held.clock.advance(MISSING_FOR)
     assert held.count("ListJobs") == 0
     assert dict(held.sweep().did) == {"lapsed": 1}
@@ -141,7 +141,7 @@ def test_a_listing_that_can_t_be_had_ends_nothing(held: Stage, failing: int) -> 
     held.advance(minutes=15)
     broken = Fault(Effect.ERROR, "AccessDenied", operation="ListJobs")
     held.script.before("list_jobs", *[lambda: None] * (failing - 1), lambda: held.emulator.faults.add(broken))
-    assert dict(held.sweep().did) == {"left": 1}
+    assert dict(held.sweep().did) == {"pending": 1}
     assert held.state(ref).phase is Phase.HELD
     assert dict(held.sweep().did) == {"lapsed": 1}
 
@@ -151,7 +151,7 @@ def test_a_job_that_was_shown_in_between_is_asked_about_from_the_beginning(held:
     ref = hold_for_a_day(held)
     for _ in range(3):
         hide(held, ref)
-        assert held.review(ref).action == "left"
+        assert held.review(ref).action == "pending"
         held.emulator.faults.clear()
         held.advance(minutes=30)
         assert held.review(ref).action == "held"
@@ -177,7 +177,7 @@ def test_a_claim_whose_job_is_missing_is_left_and_then_gone(held: Stage) -> None
     assert held.state(ref).phase is Phase.CLAIMED
     held.advance(days=1, seconds=10)
     held.emulator.reset()
-    assert held.review(ref).action == "left"
+    assert held.review(ref).action == "pending"
     held.clock.advance(MISSING_FOR)
     assert dict(held.sweep().did) == {"lapsed": 1}
     assert held.state(ref).maybe_sent
@@ -204,7 +204,7 @@ def test_a_job_that_was_taken_for_gone_is_evaluated_again_when_s3_shows_it(held:
     held.clock.advance(CONTRADICTED_FOR)
     assert held.review(ref).action == "held"
     alarms = [told.alarm for told in held.told.reviews if told.alarm]
-    assert alarms == ["settled as lapsed, and S3 says Suspended; it is evaluated again"]
+    assert alarms == ["settled as lapsed, and S3 says Suspended; the job is evaluated again"]
     state = held.state(ref)
     assert (state.phase, state.outcome, state.first_held_at) == (Phase.HELD, None, held.clock.now())
     held.enforce(APPROVE_ALL)

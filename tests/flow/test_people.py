@@ -18,7 +18,7 @@ from batchgate.errors import (
     PolicyUnavailableError,
     RefusedError,
 )
-from batchgate.gate.people import approve_for, cancel_for, show_job
+from batchgate.gate.people import cancel_for, record_approval, show_job
 from batchgate.gate.ports import Review
 from batchgate.gate.state import Outcome, Phase, RequestedAction
 from batchgate.jobs.model import DateSurvives, JobRef
@@ -215,10 +215,10 @@ def test_while_a_review_has_claimed_the_job_the_requester_is_who_is_on_record(st
     stage.enforce(NOT_THE_REQUESTER)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    assert stage.decide(ref, APPROVE, who=ana).action == "left"
+    assert stage.decide(ref, APPROVE, who=ana).action == "pending"
     with pytest.raises(NotAllowedError, match="whoever created the job can't approve it"):
         stage.decide(ref, APPROVE, who=KIM)
-    assert stage.decide(ref, APPROVE, who=ben).action == "left"
+    assert stage.decide(ref, APPROVE, who=ben).action == "pending"
     assert [each.who for each in stage.state(ref).approvals] == [ana, ben]
 
 
@@ -336,7 +336,7 @@ def settled(stage: Stage, ref: JobRef) -> None:
 def claimed(stage: Stage, ref: JobRef) -> None:
     """A review has it."""
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
 
 
 def running(stage: Stage, ref: JobRef) -> None:
@@ -448,7 +448,7 @@ def test_an_unclear_answer_is_settled_if_certain_and_left_otherwise(
     stage.enforce(HOLD_ALL)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus", after_change=after_change))
-    assert stage.decide(ref, requested_action).action == (requested_action.done if after_change else "left")
+    assert stage.decide(ref, requested_action).action == (requested_action.done if after_change else "pending")
     stage.advance(minutes=5)
     stage.sweep()
     state = stage.state(ref)
@@ -548,7 +548,7 @@ def reprioritized(stage: Stage, ref: JobRef) -> None:
 
 def decide(stage: Stage, ref: JobRef, requested_action: RequestedAction, digest: str) -> Review:
     """Decide a job as it was shown."""
-    how = approve_for if requested_action is APPROVE else cancel_for
+    how = record_approval if requested_action is APPROVE else cancel_for
     return how(ref, KIM, "looked at it", digest, stage.gate)
 
 

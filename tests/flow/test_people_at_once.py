@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from batchgate.errors import GateError, LedgerError, RefusedError
-from batchgate.gate.people import approve_for
+from batchgate.gate.people import record_approval
 from batchgate.gate.ports import Pause, Review
 from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import JobRef
@@ -136,7 +136,7 @@ def test_two_approvals_at_once_approve_a_job_once(
     for who, what in told.items():
         assert_heard(what, who, state)
         assert isinstance(what, RefusedError) or (
-            isinstance(what, Review) and what.action in ("approved", "left", "held")
+            isinstance(what, Review) and what.action in ("approved", "pending", "held")
         )
     wanted = 2 if text == TWO else 1
     assert len(state.people) >= wanted
@@ -174,7 +174,7 @@ def test_an_approval_and_a_cancellation_at_once_decide_a_job_once(
     assert winner.action == won.done
     assert state.people == ((ANA,) if won is first else (BEN,))
     loser = told[CANCEL if won is APPROVE else APPROVE]
-    assert isinstance(loser, RefusedError) or (isinstance(loser, Review) and loser.action in (won.done, "left"))
+    assert isinstance(loser, RefusedError) or (isinstance(loser, Review) and loser.action in (won.done, "pending"))
     assert_heard(told[APPROVE], ANA if first is APPROVE else BEN, state)
 
 
@@ -223,7 +223,7 @@ def test_an_approval_of_a_claim_that_is_withdrawn_is_counted_at_once(
     told: list[Review | GateError] = []
     stage.script.before("update_status", lambda: told.append(attempt(lambda: stage.decide(ref, APPROVE, who=ANA))))
     attempt(lambda: stage.review(ref))
-    assert [each.action for each in told if isinstance(each, Review)] == ["left"]
+    assert [each.action for each in told if isinstance(each, Review)] == ["pending"]
     state = stage.state(ref)
     assert (state.phase, state.due_at) == (Phase.HELD, stage.clock.now())
     assert [each.who for each in state.approvals] == [ANA]
@@ -314,13 +314,13 @@ def test_a_crash_at_any_effect_of_an_approval_leaves_it_whole_or_not_begun(
     stage.script.before_number(number, crash)
     digest = stage.digest(ref)
     with suppress(KeyboardInterrupt):
-        approve_for(ref, ANA, "looked at it", digest, stage.gate)
+        record_approval(ref, ANA, "looked at it", digest, stage.gate)
     stage.script.forget()
     state = stage.ledger.ledger.read(ref)
     if state is None or not state.approvals:
         let_it_end(stage)
         assert sent(stage) == []
-        assert approve_for(ref, ANA, "looked at it", digest, stage.gate).action == "approved"
+        assert record_approval(ref, ANA, "looked at it", digest, stage.gate).action == "approved"
     let_it_end(stage)
     assert [each.who for each in assert_decided_once(stage, ref, APPROVE).approvals] == [ANA]
     assert sent(stage) == ["Ready"]
@@ -372,7 +372,7 @@ def test_a_lost_answer_of_any_write_of_an_approval_is_repaired(
     assert isinstance(told, LedgerError) or (isinstance(told, Review) and told.action == "approved")
     if again:
         told = attempt(lambda: stage.decide(ref, APPROVE, who=ANA))
-        assert isinstance(told, RefusedError) or (isinstance(told, Review) and told.action in ("approved", "left"))
+        assert isinstance(told, RefusedError) or (isinstance(told, Review) and told.action in ("approved", "pending"))
     let_it_end(stage)
     assert [each.who for each in assert_decided_once(stage, ref, APPROVE).approvals] == [ANA]
 

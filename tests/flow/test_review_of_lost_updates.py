@@ -50,7 +50,7 @@ def lost_claim(stage: Stage, rows: int) -> JobRef:
     """A job with a claim of ours whose update vanished without a trace, and whose lease is just over."""
     ref = stage.create(rows)
     lose(stage, Fault(Effect.HANG))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.outlive_the_lease(ref)
     assert stage.status(ref) == "Suspended"
     return ref
@@ -87,12 +87,12 @@ def test_an_update_that_did_not_arrive_keeps_its_claim_to_the_end_of_the_lease(
     """It may still come: nobody touches the job before; after it, it is evaluated afresh under the same claim id."""
     ref = stage.create(rows)
     lose(stage, fault)
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     claim = stage.state(ref)
     assert (claim.phase, claim.maybe_sent) == (Phase.CLAIMED, False)
     assert claim.lease_until is not None
     stage.clock.advance(claim.lease_until - stage.clock.now() - timedelta(microseconds=1))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     assert stage.state(ref) == claim
     assert stage.count("UpdateJobStatus") == 1
     stage.advance(microseconds=1)
@@ -116,7 +116,7 @@ def test_an_unclear_update_that_can_not_be_looked_after_keeps_its_claim(
         stage.review(ref)
     claim = stage.state(ref)
     assert (claim.phase, claim.outcome) == (Phase.CLAIMED, None)
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.outlive_the_lease(ref)
     assert stage.review(ref).action == action
     assert stage.status(ref) in (status, "Complete")
@@ -149,12 +149,12 @@ def test_an_unclear_cancellation_of_a_job_that_somebody_confirmed_is_watched_for
     stage.emulator.set_pace(ref.job_id, SLOW)
     lose(stage, Fault(Effect.RESET))
     stage.script.before("describe", lambda: stage.update_as_a_person(ref, "Ready"))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.outlive_the_lease(ref)
     assert stage.status(ref) == "Active"
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.advance(minutes=14, seconds=59)
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     assert stage.state(ref).phase is Phase.CLAIMED
     stage.advance(seconds=1)
     assert stage.review(ref).action == "superseded"
@@ -167,7 +167,7 @@ def test_a_late_cancel_within_the_15_minutes_is_recognised_as_ours(stage: Stage)
     ref = lost_claim(stage, 2)
     stage.emulator.set_pace(ref.job_id, SLOW)
     stage.update_as_a_person(ref, "Ready")
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     arrive_late(stage, ref, RequestedAction.CANCEL, stage.state(ref).reason)
     assert stage.review(ref).action == "cancelled"
     assert stage.state(ref).outcome is Outcome.APPLIED

@@ -202,7 +202,7 @@ def test_a_settlement_that_could_not_be_written_is_written_by_the_next_review(
     with pytest.raises(LedgerError):
         stage.review(ref)
     assert (stage.status(ref), stage.state(ref).phase) == (status, Phase.CLAIMED)
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.outlive_the_lease(ref)
     review = stage.review(ref)
     assert (stage.state(ref).outcome, review.alarm) == (Outcome.APPLIED, "")
@@ -334,9 +334,9 @@ def test_the_lease_of_another_invocation_is_left_alone_whatever_happens_to_the_j
         lease_until=now + timedelta(minutes=1),
     )
     written = stage.ledger.ledger.write(claim, replacing=None)
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.update_as_a_person(ref, "Cancelled")
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     assert stage.state(ref) == written
     stage.outlive_the_lease(ref)
     assert stage.review(ref).action == "superseded"

@@ -106,7 +106,7 @@ def test_a_live_lease_is_left_to_its_owner(stage: Stage) -> None:
     """Also of a job that is not listed any more; when it is over the item is due."""
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     assert stage.sweep().due == 0
     stage.outlive_the_lease(ref)
     assert stage.sweep().due == 1
@@ -382,7 +382,7 @@ def test_a_lease_that_is_longer_than_any_invocation_is_nobody_s(stage: Stage, ta
     """The claim is taken over, as one whose owner is gone, and reported."""
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     claim, ends = stage.state(ref), stage.clock.now() + takes
     stage.ledger.ledger.write(replace(claim, lease_until=ends, due_at=ends), replacing=claim)
     report = stage.sweep()
@@ -395,7 +395,7 @@ def test_a_job_that_runs_under_such_a_lease_to_cancel_is_looked_at_again_soon(st
     stage.enforce(CANCEL_ALL)
     ref = stage.create()
     stage.emulator.faults.add(Fault(Effect.RESET, operation="UpdateJobStatus"))
-    assert stage.review(ref).action == "left"
+    assert stage.review(ref).action == "pending"
     stage.update_as_a_person(ref, "Ready")
     stage.emulator.set_pace(ref.job_id, Pace(tasks_per_second=0.0001))
     claim, ends = stage.state(ref), stage.clock.now() + TEN_YEARS

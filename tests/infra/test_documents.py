@@ -50,7 +50,7 @@ def test_what_it_costs_counts_the_alarms_and_adds_up() -> None:
     table = (CHECKOUT / "README.md").read_text().split("### What it costs")[1].split("\n\n")[2]
     parts = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     for column, settings in ((2, Settings()), (3, Settings(idle=True))):
-        *amounts, total = [each[column] for each in parts if "a trail" not in each[column]]
+        *amounts, total = [each[column] for each in parts if "per trail" not in each[column]]
         dollars = [float(each.removeprefix("$")) for each in amounts if each != "none"]
         assert f"**${sum(dollars):.2f}**" == total
         alarms = synthesize(settings).find_resources("AWS::CloudWatch::Alarm").values()

@@ -220,7 +220,7 @@ MANY_BUCKETS = Settings(
 
 @pytest.mark.parametrize("settings", [Settings(), EVERYTHING, MANY_BUCKETS])
 def test_every_role_and_managed_policy_is_under_the_path_that_guard_rails_name(settings: Settings) -> None:
-    """Whatever makes it; with the Region, because roles are global, and the guard rails of one Region are not."""
+    """Whatever makes it; with the Region: roles are global, and a service control policy is for one Region."""
     template = synthesize(settings)
     made = {kind: template.find_resources(f"AWS::IAM::{kind}") for kind in ("Role", "ManagedPolicy")}
     path = {"Fn::Join": ["", ["/batchgate/", {"Ref": "AWS::Region"}, "/"]]}

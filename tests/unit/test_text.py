@@ -66,7 +66,7 @@ WITHOUT_LOSS = {
     ("cli/batchgate_cli/operating/audit.py", r"_hash(content.rstrip(b'\n'))[:_VERSION_DIGITS]"),
     (  # those that make room for a later one, not shown
         "functions/batchgate/gate/transitions.py",
-        "sorted(approvals, key=lambda each: each.digest == approval.digest)[:over]",
+        "sorted(approvals, key=lambda each: each.digest == approval.digest)[:excess]",
     ),
     ("functions/batchgate/handlers/api_views.py", "hashlib.sha256(content).hexdigest()[:16]"),
     (  # with how many more there are behind it

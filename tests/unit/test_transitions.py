@@ -19,21 +19,21 @@ from batchgate.gate.transitions import (
     FACTS_STAY_FRESH,
     UPDATE_TAKES_AT_MOST,
     UpdateRequest,
-    announced,
-    announcement,
-    approve,
+    announcement_of,
+    append_approval,
     claim,
     hold,
-    leave_claim,
+    keep_claim,
+    mark_announced,
+    mark_missing,
+    mark_shown,
     may_send,
-    missing,
+    only_approvals_were_added,
     review_later,
     review_of_state,
     settle,
     settled_action,
-    shown,
     update_by_policy,
-    was_only_approved,
     withdraw,
 )
 from batchgate.jobs.model import AsksForConfirmation, Job, JobRef, JobStatus
@@ -46,7 +46,7 @@ NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 REF = JobRef("aws", "eu-central-1", "111122223333", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c")
 AGAIN = timedelta(minutes=15)
 BREAKER = CircuitBreaker(20, timedelta(minutes=10))
-NOT_COUNTING = HeldTime(timedelta(0), counts_on=False, owes_chance=True, may_end=False)
+NOT_COUNTING = HeldTime(timedelta(0), counts_on=False, needs_review_before_expiry=True, may_end=False)
 APPROVE, CANCEL = RequestedAction.APPROVE, RequestedAction.CANCEL
 
 
@@ -79,7 +79,7 @@ def claimed(state: State | None = None, requested_action: RequestedAction = APPR
 
 def held(state: State | None = None, **changes: Any) -> State:
     """A hold as the ledger has it."""
-    made = hold(state, decision(at_most=3), job(), now=NOW, held=NOT_COUNTING, review_again_after=AGAIN, **changes)
+    made = hold(state, decision(at_most=3), job(), now=NOW, held_time=NOT_COUNTING, review_again_after=AGAIN, **changes)
     return replace(made.state, rev=made.state.rev + 1)
 
 
@@ -94,21 +94,25 @@ def approval(who: str = "arn:aws:iam::111122223333:user/ana", digest: str = "d1"
 @pytest.mark.parametrize("state", [held(), claimed(), replace(held(), due_at=None), replace(held(), missing_since=NOW)])
 def test_an_approval_changes_nothing_but_that_the_job_is_due_now(state: State) -> None:
     """And that S3 shows it; the phase, the lease and all else stay."""
-    made = approve(state, approval(), job(), NOW)
+    made = append_approval(state, approval(), job(), NOW)
     assert made == replace(state, approvals=(approval(),), due_at=NOW, missing_since=None)
 
 
 def test_an_approval_leaves_a_review_overdue_that_is() -> None:
     """The time of an outage must not count because somebody approved after it."""
     overdue = replace(held(), due_at=NOW - timedelta(days=1))
-    assert approve(overdue, approval(), job(), NOW).due_at == overdue.due_at
+    assert append_approval(overdue, approval(), job(), NOW).due_at == overdue.due_at
 
 
 def test_an_approval_of_a_job_that_the_ledger_does_not_have_is_a_hold() -> None:
     """Due now, and no time counts before a review could have approved it."""
-    made = approve(None, approval(), job(), NOW)
+    made = append_approval(None, approval(), job(), NOW)
     assert (made.phase, made.rev, made.due_at, made.first_held_at) == (Phase.HELD, 0, NOW, NOW)
-    assert (made.total_tasks, made.suspended_at, made.owes_chance) == (5, NOW - timedelta(minutes=1), True)
+    assert (made.total_tasks, made.suspended_at, made.needs_review_before_expiry) == (
+        5,
+        NOW - timedelta(minutes=1),
+        True,
+    )
     assert made.approvals == (approval(),)
 
 
@@ -116,12 +120,12 @@ def test_of_too_many_approvals_the_oldest_of_the_job_as_it_was_go_first() -> Non
     """Then the oldest of all."""
     state, people = held(), [f"arn:aws:iam::111122223333:user/{number:03}" for number in range(80)]
     for who in people[:20]:
-        state = approve(state, approval(who, "before"), job(), NOW)
+        state = append_approval(state, approval(who, "before"), job(), NOW)
     for who in people[20:65]:
-        state = approve(state, approval(who), job(), NOW)
+        state = append_approval(state, approval(who), job(), NOW)
     assert [each.who for each in state.approvals] == people[15:65]
     for who in people[65:]:
-        state = approve(state, approval(who), job(), NOW)
+        state = append_approval(state, approval(who), job(), NOW)
     assert [each.who for each in state.approvals] == people[30:]
     assert len(state.approvals) == APPROVALS_AT_MOST
 
@@ -129,11 +133,13 @@ def test_of_too_many_approvals_the_oldest_of_the_job_as_it_was_go_first() -> Non
 def test_a_claim_is_its_owner_s_while_nothing_but_approvals_was_written() -> None:
     """Any other difference is another review's."""
     claim = claimed()
-    found = replace(approve(claim, approval(), job(), NOW), rev=claim.rev + 1)
-    assert was_only_approved(claim, found)
-    assert was_only_approved(claim, replace(approve(found, approval("arn:b"), job(), NOW), rev=claim.rev + 2))
-    assert not was_only_approved(claim, replace(found, approvals=claim.approvals))
-    assert not was_only_approved(replace(claim, phase=Phase.HELD), replace(found, phase=Phase.HELD))
+    found = replace(append_approval(claim, approval(), job(), NOW), rev=claim.rev + 1)
+    assert only_approvals_were_added(claim, found)
+    assert only_approvals_were_added(
+        claim, replace(append_approval(found, approval("arn:b"), job(), NOW), rev=claim.rev + 2)
+    )
+    assert not only_approvals_were_added(claim, replace(found, approvals=claim.approvals))
+    assert not only_approvals_were_added(replace(claim, phase=Phase.HELD), replace(found, phase=Phase.HELD))
     others = {
         "phase": Phase.HELD,
         "attempt": claim.attempt + 1,
@@ -146,12 +152,12 @@ def test_a_claim_is_its_owner_s_while_nothing_but_approvals_was_written() -> Non
         "people": ("arn:b",),
     }
     for name, value in others.items():
-        assert not was_only_approved(claim, replace(found, **{name: value}))
+        assert not only_approvals_were_added(claim, replace(found, **{name: value}))
 
 
 def test_a_withdrawn_claim_that_was_approved_meanwhile_is_due_at_once() -> None:
     """However many tries there were."""
-    state = approve(replace(claimed(), attempt=9), approval(), job(), NOW)
+    state = append_approval(replace(claimed(), attempt=9), approval(), job(), NOW)
     made = withdraw(state, request().review, "", now=NOW, review_again_after=AGAIN)
     assert (made.state.due_at, made.state.approvals) == (NOW, (approval(),))
 
@@ -159,8 +165,8 @@ def test_a_withdrawn_claim_that_was_approved_meanwhile_is_due_at_once() -> None:
 def test_a_hold_that_waits_for_other_approvals_than_before_is_news() -> None:
     """An approval that is not enough is in the history."""
     before = replace(held(), awaiting="2 of 3 approvals, 1 more needed")
-    made = hold(before, decision(at_most=3), job(), now=NOW, held=NOT_COUNTING, review_again_after=AGAIN)
-    assert made.is_news
+    made = hold(before, decision(at_most=3), job(), now=NOW, held_time=NOT_COUNTING, review_again_after=AGAIN)
+    assert made.is_recorded
     assert made.state.awaiting == made.review.awaiting != before.awaiting
 
 
@@ -171,22 +177,22 @@ def test_a_hold_is_reviewed_again_within_its_time_and_by_what_is_known_to_change
     """The earliest of: the time given, the window, S3's own limit; never an instant that has passed."""
     assert held().due_at == NOW + AGAIN
     soon = job(suspended_date=NOW - SUSPENDED_FOR_AT_MOST + timedelta(minutes=2))
-    made = hold(None, decision(at_most=3), soon, now=NOW, held=NOT_COUNTING, review_again_after=AGAIN)
+    made = hold(None, decision(at_most=3), soon, now=NOW, held_time=NOT_COUNTING, review_again_after=AGAIN)
     assert made.state.due_at == NOW + timedelta(minutes=2)
     late = job(suspended_date=NOW - SUSPENDED_FOR_AT_MOST)
-    made = hold(None, decision(at_most=3), late, now=NOW, held=NOT_COUNTING, review_again_after=AGAIN)
+    made = hold(None, decision(at_most=3), late, now=NOW, held_time=NOT_COUNTING, review_again_after=AGAIN)
     assert made.state.due_at == NOW + AGAIN
 
 
 @pytest.mark.parametrize("block", Block)
 def test_a_blocked_hold_expires_and_opens_by_nothing_that_the_policies_say(block: Block) -> None:
     """Its time does not count, and only what a person must look into is an alarm."""
-    counting = HeldTime(timedelta(hours=1), counts_on=True, owes_chance=False, may_end=True)
+    counting = HeldTime(timedelta(hours=1), counts_on=True, needs_review_before_expiry=False, may_end=True)
     made = hold(
-        claimed(), decision(), job(), now=NOW, held=counting, review_again_after=timedelta(hours=1), block=block
+        claimed(), decision(), job(), now=NOW, held_time=counting, review_again_after=timedelta(hours=1), block=block
     )
     assert (made.state.until, made.state.cancels_at, made.state.known_at) == (None, None, None)
-    assert made.state.owes_chance
+    assert made.state.needs_review_before_expiry
     assert bool(made.review.alarm) == (block in (Block.CIRCUIT_BREAKER, Block.CONFLICTING_UPDATE))
     limit = CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST if block is Block.CIRCUIT_BREAKER else timedelta(hours=1)
     assert made.state.due_at == NOW + limit
@@ -195,12 +201,14 @@ def test_a_blocked_hold_expires_and_opens_by_nothing_that_the_policies_say(block
 def test_a_hold_that_repeats_the_one_before_is_no_news() -> None:
     """The history has one record, and people hear of it once; another block or verdict is news."""
     first = held()
-    again = hold(first, decision(at_most=3), job(), now=NOW + AGAIN, held=NOT_COUNTING, review_again_after=AGAIN)
-    assert not again.is_news
-    assert again.state.news_at == first.news_at == NOW
+    again = hold(first, decision(at_most=3), job(), now=NOW + AGAIN, held_time=NOT_COUNTING, review_again_after=AGAIN)
+    assert not again.is_recorded
+    assert again.state.changed_at == first.changed_at == NOW
     assert again.state.first_held_at == NOW
     for other, block in ((decision(at_most=4), None), (decision(at_most=3), Block.PAUSED)):
-        assert hold(first, other, job(), now=NOW, held=NOT_COUNTING, review_again_after=AGAIN, block=block).is_news
+        assert hold(
+            first, other, job(), now=NOW, held_time=NOT_COUNTING, review_again_after=AGAIN, block=block
+        ).is_recorded
 
 
 def test_a_hold_after_a_claim_keeps_that_it_may_have_been_sent() -> None:
@@ -260,7 +268,7 @@ def test_a_withdrawn_claim_is_a_hold_that_forgets_its_action_unless_an_earlier_o
         review_again_after=AGAIN,
     )
     assert (made.state.phase, made.state.requested_action) == (Phase.HELD, APPROVE if maybe_sent else None)
-    assert (made.state.known_at, made.state.owes_chance, made.state.evaluated) == (None, True, "")
+    assert (made.state.known_at, made.state.needs_review_before_expiry, made.state.evaluated) == (None, True, "")
     assert made.review.action is Action.HELD
     assert made.review.id == f"{REF.job_id}.{made.state.rev + 1}"
 
@@ -279,8 +287,8 @@ def test_a_withdrawn_claim_is_due_at_once_and_after_some_tries_later_each_time()
 
 def test_a_claim_that_is_left_to_its_lease_is_reported_as_it_stands() -> None:
     """Nothing is written."""
-    left = leave_claim(claimed(), request().review, NOW)
-    assert (left.action, left.reason, left.id) == (Action.LEFT, claimed().reason, f"{REF.job_id}.1")
+    left = keep_claim(claimed(), request().review, NOW)
+    assert (left.action, left.reason, left.id) == (Action.PENDING, claimed().reason, f"{REF.job_id}.1")
 
 
 # --- Ends ---------------------------------------------------------------------------------------------
@@ -331,10 +339,10 @@ def test_an_announcement_has_the_same_id_each_time_and_then_nothing_is_due() -> 
     end = replace(
         settle(claimed(), Settle(Outcome.APPLIED, APPROVE), request().review, now=NOW, reason_on_job=None).state, rev=2
     )
-    first = announcement(end, request().review, NOW)
-    later = announcement(end, review_of_state(end, job(), NOW), NOW + AGAIN)
+    first = announcement_of(end, request().review, NOW)
+    later = announcement_of(end, review_of_state(end, job(), NOW), NOW + AGAIN)
     assert first.id == later.id == f"{REF.job_id}.2"
-    assert (announced(end, NOW).announced_at, announced(end, NOW).due_at) == (NOW, None)
+    assert (mark_announced(end, NOW).announced_at, mark_announced(end, NOW).due_at) == (NOW, None)
 
 
 def test_what_became_of_a_settled_job_is_an_action() -> None:
@@ -359,10 +367,10 @@ def test_a_running_job_is_due_when_a_cancellation_can_no_longer_arrive() -> None
 def test_a_job_that_s3_does_not_show_is_due_when_that_may_be_final_and_counts_no_time(minutes: int) -> None:
     """Or earlier, if it was due before; shown again, it begins anew."""
     state = replace(held(), due_at=NOW + timedelta(minutes=minutes), known_at=NOW)
-    gone = missing(state, NOW, NOW)
+    gone = mark_missing(state, NOW, NOW)
     assert gone.due_at == NOW + min(timedelta(minutes=minutes), MISSING_FOR)
-    assert (gone.missing_since, gone.known_at, gone.owes_chance) == (NOW, None, True)
-    assert shown(gone).missing_since is None
+    assert (gone.missing_since, gone.known_at, gone.needs_review_before_expiry) == (NOW, None, True)
+    assert mark_shown(gone).missing_since is None
 
 
 @pytest.mark.parametrize("state", [None, held(), claimed()])
@@ -371,6 +379,6 @@ def test_a_review_without_an_evaluation_has_what_the_ledger_has(state: State | N
     """And of S3's description what people read."""
     review = review_of_state(state, seen, NOW)
     assert (review.ref, review.action) == (REF, Action.NOTHING)
-    assert review.status is (seen.status if isinstance(seen, Job) else JobStatus.UNRECOGNISED)
+    assert review.status is (seen.status if isinstance(seen, Job) else JobStatus.UNRECOGNIZED)
     assert review.reason == (state.reason if state else "")
     assert review.total_tasks == (5 if isinstance(seen, Job) else None)

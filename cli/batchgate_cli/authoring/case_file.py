@@ -109,7 +109,7 @@ def read_case_file(file: Path) -> ReadCaseFile:
         OSError: It can't be read.
     """
     try:
-        plain = policy_file.read_yaml(policy_file.read_file(file), str(file))
+        plain = policy_file.read_yaml(policy_file.read_file(file), str(file), _CASES)
     except PolicyError as error:
         return ReadCaseFile(None, None, {}, error.problems)
     reader = _Reader(plain, file, list(plain.problems))
@@ -131,7 +131,7 @@ def read_facts(file: Path) -> CaseFacts:
         PolicyError: The file has problems; all of them, in the order of the lines.
         OSError: It can't be read.
     """
-    plain = policy_file.read_yaml(policy_file.read_file(file), str(file))
+    plain = policy_file.read_yaml(policy_file.read_file(file), str(file), _FACTS)
     reader = _Reader(plain, file, list(plain.problems))
     if isinstance(plain.data, dict) and not _OF_OTHER_FILES.isdisjoint(plain.data):
         keys = ", ".join(_FACTS_KEYS)
@@ -156,6 +156,11 @@ def read_cases(file: Path) -> tuple[CaseFile, Mapping[DocumentPath, Place]]:
         raise PolicyError(read.problems)
     return read.cases, read.places
 
+
+_CASES = policy_file.FileKind("a file of test cases", "`batchgate policy new` writes a first one, and a policy")
+_FACTS = policy_file.FileKind(
+    "a file of facts", "write what a test case has below facts, such as manifest_bytes: 1000, or {} for none"
+)
 
 # --- the keys of a case ------------------------------------------------------------------------------
 
@@ -209,7 +214,7 @@ _MEMBER_OF_KEY = {
     "status": "Status",
     "confirmation_required": "ConfirmationRequired",
 }
-_STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.UNRECOGNISED)
+_STATUSES = tuple(status.value for status in JobStatus if status is not JobStatus.UNRECOGNIZED)
 _ACCOUNT, _REGION = "111122223333", "us-east-1"
 _ACCOUNT_FORM, _REGION_FORM = re.compile(r"[0-9]{12}"), re.compile(r"[a-z0-9-]+")
 _DURATION_FORM = re.compile(r"(0|[1-9][0-9]{0,8})[smhd]")
@@ -232,7 +237,8 @@ class _Reader:
 
     def wrong(self, path: DocumentPath, message: str) -> None:
         problem = Problem(path, message, self.plain.place_of(path))
-        if self.plain.is_readable(problem):
+        is_reported = path and any(path == each.path for each in self.plain.problems)
+        if self.plain.is_readable(problem) and not is_reported:
             self.problems.append(problem)
 
     # --- the file and its cases -----------------------------------------------------------------------
@@ -415,11 +421,7 @@ class _Reader:
             except JobDescriptionError as error:
                 where, _, what = str(error).partition(": ")
                 steps = where.split(".") if where.split(".")[0] == member else [member]
-                value: Plain = dict(mapping)
-                for step in steps:
-                    value = value.get(step) if isinstance(value, Mapping) else None
-                shown = re.sub(r"got \w+$", f"got {_show(value)}", what or str(error))
-                self.wrong((*path, *steps), f"{shown}; write it as DescribeJob returns it")
+                self.wrong((*path, *steps), f"{what}; write it as DescribeJob returns it")
             else:
                 self.members(member, mapping[member], (*path, member))
         if len(self.problems) > before:

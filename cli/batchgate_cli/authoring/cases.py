@@ -46,7 +46,7 @@ class Outcome:
     """One case, run.
 
     Attributes:
-        warnings: What is surely not meant in the case, whatever came out.
+        warnings: What is certainly not meant in the case, whatever came out.
     """
 
     file: Path

@@ -1,4 +1,4 @@
-"""Every check of the policy language in words: what editors show of it and what the reference page says of it.
+"""Descriptions of every check of the policy language, for editors and for the reference page.
 
 Texts are Markdown. A check that the model has and this table lacks fails a test.
 """
@@ -19,11 +19,11 @@ class CheckDescription:
         source: Where the value comes from: an API member, or what else answers.
         takes: The forms of its operand.
         absent: When there is no value, so that a positive test is violated.
-        unknown: When S3 has not said yet, so that the job waits.
-        unmeasurable: When the value is not to be had, so that the job is held.
+        unknown: When the value is not available yet, so that the job waits.
+        unmeasurable: When the value can't be obtained, so that the job is held.
         example: A condition in YAML.
-        needs: What the gate needs for it, and what happens without.
-        lints: Those that look at this check, beside those of `LINTS_OF_ALL_CHECKS` and `LINTS_OF_TEXTS`.
+        needs: What the gate needs to evaluate it, and what happens if that is missing.
+        lints: Those that look at this check, in addition to `LINTS_OF_ALL_CHECKS` and `LINTS_OF_TEXTS`.
         remark: What else is worth knowing; empty for nothing.
     """
 
@@ -59,11 +59,11 @@ NEVER = "never"
 NO_BUCKET = "an access point or its alias, a directory bucket, a malformed ARN"
 DESCRIBED = "only DescribeJob, which every review calls"
 PARAMETERS = "tests by path"
-COUNTING = "while the rows are being counted, or S3 has not counted the tasks"
+COUNTING = "while the rows are being counted, or while S3 has not counted the tasks"
 UNCOUNTED = "the manifest can't be counted exactly, or its number of rows differs from S3's number of tasks"
 MANIFEST_SETTING = (
     "the setting [`manifest_buckets`](settings.md), which is empty by default, and `manifest_keys` if the manifests are"
-    " encrypted with a customer key. Without them, every job that it governs is held"
+    " encrypted with a customer key. Without them, every job to which the check applies is held"
 )
 
 FORMS: Mapping[str, str] = MappingProxyType(
@@ -94,11 +94,12 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             takes=TEXT,
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="the operation is so new that the gate's AWS SDK can't read it",
+            unmeasurable="the operation is so new that the gate's AWS SDK can't read it, or S3 returns several"
+            " operations",
             example="operation: [S3PutObjectTagging, S3DeleteObjectTagging]",
             lints=("unknown-operation", "lambda-without-function", "parameter-of-other-operation"),
-            remark="An operation that this version does not know is approved only where a governing policy's match"
-            " names it literally, not by a pattern and not inside `not`.",
+            remark="A job with an operation that this version does not know is approved only if a governing policy's"
+            " match names the operation literally, not by a pattern and not inside `not`.",
             needs=DESCRIBED,
         ),
         "operation_parameters": CheckDescription(
@@ -155,10 +156,10 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             " of the object whose ETag and version the job names; for `rows` and `rows_without_version` its rows",
             takes="`format`, `bucket`, `key`, `version`: text; `generated`, `stored`: `true` or `false`; `bytes`,"
             " `rows`, `rows_without_version`: a range; or `not` around them together",
-            absent="S3 describes the manifest without that member: `version` if the job names none",
-            unknown="all keys but `generated` and `stored`, and `format` only if S3 does not report it: before"
-            " Suspended, while a manifest that will be stored is not generated yet; `rows` and `rows_without_version`"
-            " also while the rows are being counted, or S3 has not counted the tasks",
+            absent="S3's description of the manifest does not have the member, such as `version` if the job names none",
+            unknown="before Suspended, while a manifest that will be stored has not been generated yet: all keys except"
+            " `generated` and `stored` (`format` only if S3 does not report it). `rows` and `rows_without_version` also"
+            " while the rows are being counted, or while S3 has not counted the tasks",
             unmeasurable="the same keys if no manifest is stored; all keys if S3 reports both a manifest and a"
             " generator; `bucket`, `key` and `bytes` if the manifest is not in a general-purpose bucket"
             f" ({NO_BUCKET}); `key` if the ARN has none; `bytes`, `rows` and `rows_without_version` also if the object"
@@ -177,7 +178,7 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             " generator's EnableManifestOutput.",
             needs="for `bytes`, `rows` and `rows_without_version` the setting [`manifest_buckets`](settings.md), which"
             " is empty by default, and `manifest_keys` if the manifests are encrypted with a customer key. Without"
-            " them, every job that these keys govern is held. The other keys need only DescribeJob",
+            " them, every job to which these keys apply is held. The other keys need only DescribeJob",
         ),
         "manifest_generator": CheckDescription(
             looks_at="Members of the generator that lists the objects, each by a dotted path. If several paths"
@@ -221,13 +222,14 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             lints=("impossible-value", "unreadable-manifest-holds", "only-in-wide-pattern", "setting-off"),
             remark="The bucket in which the manifest is stored is not counted: it does not show which buckets the rows"
             " name.",
-            needs=f"nothing for a manifest that S3 generates from one bucket; for every other {MANIFEST_SETTING}",
+            needs="nothing for a manifest that S3 generates from one bucket; for every other manifest"
+            f" {MANIFEST_SETTING}",
         ),
         "cost": CheckDescription(
             looks_at="What the job costs, estimated in US dollars: the job, its objects, its requests (one for each"
             " object) and, where the operation is priced by size, its bytes.",
-            source="the document's `prices`; DescribeJob, ProgressSummary.TotalNumberOfTasks; for bytes the manifest's"
-            " rows",
+            source="the policy set's `prices`; DescribeJob, ProgressSummary.TotalNumberOfTasks; for bytes the"
+            " manifest's rows",
             takes=MONEY_RANGE,
             absent=NEVER,
             unknown="before Suspended, as long as S3 reports 0 tasks or no value; for an operation priced by size also"
@@ -272,8 +274,8 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             ),
             remark="These are the tags of the job itself, not those of its objects, which the gate does not read."
             " The requester writes the job's tags, and may change them later. An empty tag is present.",
-            needs="GetJobTagging, which the gate's role may call. If the tags can't be read, every job that it governs"
-            " is held",
+            needs="GetJobTagging, which the gate's role may call. If the tags can't be read, every job to which the"
+            " check applies is held",
         ),
         "role": CheckDescription(
             looks_at="The ARN of the IAM role that the job runs with.",
@@ -324,10 +326,8 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             '  bucket: "audit-${account}-${region}"\n'
             '  expected_bucket_owner: "${account}"',
             lints=("impossible-value", "only-in-wide-pattern"),
-            remark="Bucket names are global: another AWS customer may own the bucket of that name. With"
-            " `expected_bucket_owner` the job itself has to name the owner, and S3 writes the report only into a"
-            " bucket of"
-            " that owner.",
+            remark="With `expected_bucket_owner` the job itself has to name the owner of the bucket, and S3 writes the"
+            " report only into a bucket of that owner. Without it, the bucket may be another AWS customer's.",
             needs=DESCRIBED,
         ),
         "account": CheckDescription(
@@ -375,41 +375,39 @@ CHECKS: Mapping[str, CheckDescription] = MappingProxyType(
             needs="nothing: time-zone data ships with the gate",
         ),
         "manual_approval": CheckDescription(
-            looks_at="Whether enough people have approved this job who may.",
-            source="the ledger, and CloudTrail's CreateJob record where `not_requester` is asked",
+            looks_at="Whether enough people who may approve this job have approved it.",
+            source="the ledger, and CloudTrail's CreateJob record if `not_requester` is true",
             takes="`required`, or `by`, `at_least` and `not_requester`",
             absent=NEVER,
             unknown=NEVER,
-            unmeasurable="until enough people approve, and while `not_requester` is asked and the requester is not"
+            unmeasurable="until enough people approve, and while `not_requester` is true and the requester is not"
             " known. A missing approval is not a violation",
             example='manual_approval: {by: ["*:assumed-role/prod-owner/*"], at_least: 2}',
             lints=("impossible-value", "one-approval-for-both", "too-many-approvals"),
-            remark="`required` means one approval. What `by` and `not_requester` are not given here, `approvals` says."
-            " An approval counts only for the job as the approver saw it. Several `manual_approval` with different"
-            " `by` ask for people of different roles; one person may count for several. Allowed only in `require`,"
-            " also inside `all`; not in `any`, `match`, `unless` or exceptions.",
-            needs="people who may call the gate's API, see [operations.md](operations.md): until they approve, every"
-            " job that it governs is held",
+            remark="`required` means one approval. If `by` or `not_requester` is missing here, the value in `approvals`"
+            " applies. An approval counts only for the job as the approver saw it. Several `manual_approval` with"
+            " different `by` require people of different roles; one person may count for several. Allowed only in"
+            " `require`, also inside `all`; not in `any`, `match`, `unless` or exceptions.",
+            needs="people who may call the gate's API ([operations.md](operations.md)); until they approve, every job"
+            " to which the check applies is held",
         ),
         "budget": CheckDescription(
-            looks_at="What is used of a budget in this period, in the account in which the job counts, and what the"
-            " job adds.",
+            looks_at="How much of a budget is used in this period, in the budget account in which the job counts, plus"
+            " what the job adds.",
             source="the ledger, in which each approval reserves its amounts",
-            takes="the name of one of the document's `budgets`",
+            takes="the name of one of the policy set's `budgets`",
             absent=NEVER,
             unknown="S3 has not counted the objects, or an amount that the budget limits is not known yet",
             unmeasurable="an amount that the budget limits can't be measured, or the job has no value for `each`, even"
             " if another limit is exceeded",
             example="budget: team-month",
             lints=("unused-budget", "budget-of-requesters-tag", "sizes-written-by-requester"),
-            remark="Met if both together stay within every limit of the [budget](#budgets), or reach it exactly. A job"
-            " counts once against each budget that a requirement of a governing statement names. If two jobs fit"
-            " individually but not together, one is approved and the other is held. A job that only a budget holds is"
-            " approved when the next period begins, if it fits then and if that is within the 30 days after which S3"
-            " fails a Suspended job. Jobs that people approve count, too, and are not limited; an amount that is not"
-            " known then counts as zero. In shadow mode nothing counts. Allowed only in `require`, also inside `all`;"
-            " not in `any`, `match`, `unless` or exceptions. `unless` beside it is an error, and no exception lifts a"
-            " requirement that names a budget.",
+            remark="Met if the sum stays within every limit of the [budget](#budgets), or reaches it exactly. A job"
+            " that only a budget holds is approved when the next period begins, if it fits then and if that is within"
+            " the 30 days after which S3 fails a Suspended job. Allowed only in `require`, also inside `all`; not in"
+            " `any`, `match`, `unless` or exceptions. A requirement that names a budget can't have an `unless`, and no"
+            " exception"
+            " lifts it.",
             needs="for a limit of `object_bytes` what the check `object_bytes` needs; for a limit of `cost` what `cost`"
             " needs",
         ),

@@ -1,9 +1,9 @@
-"""A decision for people: a tree; and what the gate does instead of what it says."""
+"""A decision as a tree for people, and what the gate does if it does not apply the verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from batchgate.gate.protocol import Settle, Step, leave_ungated, next_step
+from batchgate.gate.protocol import Settle, Step, next_step, step_of_ungated
 from batchgate.gate.review import requested_action
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job
 from batchgate.policy.approvals import short_name
@@ -51,7 +51,8 @@ INSTEAD_IN_WORDS: Mapping[str, str] = {
     "superseded": "does nothing to it, and reports that it was decided elsewhere: the job is no longer Suspended",
     "ungated": "reports the job as ungated, and does nothing to it: it ran without asking for confirmation",
     "ungated_or_confirmed_elsewhere": (
-        "reports the job as ungated or confirmed elsewhere, and does nothing to it: it ran, and S3 does not say which"
+        "reports the job as ungated or confirmed elsewhere, and does nothing to it: it ran, and S3 does not report"
+        " which"
     ),
 }
 """What the gate does with a job that is not Suspended, and that the policies do not cancel."""
@@ -63,7 +64,7 @@ def done_instead(job: Job, decision: Decision, survives: DateSurvives) -> str:
     asks = decision.facts.asks_for_confirmation
     step = next_step(None, job, now, cancel_ungated=cancels, survives=survives)
     if step is Step.EVALUATE and asks is AsksForConfirmation.NO and requested_action(decision) is None:
-        step = leave_ungated(None, job, now)
+        step = step_of_ungated(None, job, now)
     if isinstance(step, Settle):
         return str(step.outcome)
     if step is Step.WAIT and decision.verdict is not Verdict.WAIT:
@@ -106,13 +107,13 @@ def _headline(decision: Decision, instead: str) -> list[Styled]:
         f"  {decision.facts.ref.job_id}  {decision.facts.status}",
     ]
     if instead:
-        line.append((f"  (the policies would say {decision.verdict})", "dim"))
+        line.append((f"  (verdict of the policies: {decision.verdict})", "dim"))
     if decision.until:
         line.append(f"  until {decision.until:%Y-%m-%d %H:%M} UTC")
     if decision.cancels_at:
         line.append((f"  will be cancelled at {instant(decision.cancels_at)} unless fixed", "red"))
     if decision.searched_until:
-        line.append((f"  (the clock was followed to {instant(decision.searched_until)} only)", "dim"))
+        line.append((f"  (an end was searched for only until {instant(decision.searched_until)})", "dim"))
     if decision.if_enforced is not None:
         line.append((f"  (shadow; enforced: {decision.if_enforced})", "magenta"))
     if decision.approvers:
@@ -159,7 +160,7 @@ def _grow_requirement(tree: Tree, requirement: RequirementTrace, *, counts: bool
         branch.label.append((f"  -> {requirement.vote}", VERDICT_STYLES[str(requirement.vote)]))
         if requirement.grace:
             end = requirement.cancels_from
-            when = f"from {instant(end)} on" if end else "never: S3 does not report since when it is Suspended"
+            when = f"from {instant(end)} on" if end else "never: S3 does not report when it was suspended"
             branch.label.append((f", cancel {when}", "red" if end else "dim"))
     if counts and requirement.message and requirement.vote in (Verdict.CANCEL, Verdict.HOLD):
         branch.add([(printable(requirement.message), "italic")])

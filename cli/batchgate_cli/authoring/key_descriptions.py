@@ -1,4 +1,4 @@
-"""Every key of the policy language but the checks in words, for editors and for the reference page.
+"""Descriptions of every key of the policy language except the checks, for editors and for the reference page.
 
 Texts are Markdown. A key that the model has and this table lacks fails a test.
 """
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from batchgate.policy import model
 
-_TEXT_LIST = "The name of one of the document's `lists`: any of its values."
+_TEXT_LIST = "The name of one of the policy set's `lists`: any of its values."
 _GLOB = (
     "A pattern with the shell's character classes, for values of a fixed form: `[0-9]`, `[a-z]`, `[!x]`, `*` and `?`. A"
     " glob does not count as naming an operation, which matters for operations that this version does not know."
@@ -24,7 +24,7 @@ _ONLY_BUCKET = "Every one of the buckets matches. Met if there are no buckets."
 _NO_BUCKET = "None of the buckets matches. Met if there are no buckets."
 
 _BEFORE = "Earlier than this: a date, which means its first instant in UTC, or an instant with its offset."
-_AFTER = "At this or later, written as for `before`."
+_AFTER = "At this instant or later; written like `before`."
 _WITHIN = (
     "No later than this long after the job's creation, such as `365d`, `12h`, `30m` or `10s`; earlier times meet it,"
     " too."
@@ -97,7 +97,7 @@ JOINING: Mapping[str, str] = MappingProxyType(
         "all": "All of these conditions must be met; needed only inside `any`.",
     }
 )
-"""The keys of a condition that are no checks."""
+"""The keys of a condition that are not checks."""
 
 KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
     {
@@ -153,10 +153,10 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
         model.EachTag: {"tag": "The tag's key."},
         model.Budget: {
             "name": "Unique among budgets, policies, guardrails and exceptions, at most 64 characters. What is used is"
-            " recorded by this name: a budget that is renamed begins anew.",
+            " recorded by this name: a renamed budget starts at zero.",
             "per": "`day`, `week` (from Monday) or `month`, in the calendar of `timezone`.",
-            "each": "What has an account of its own: `account`, `region`, `role`, `operation`, or each value of a tag,"
-            " as `{tag: team}`. Default: one account for all jobs.",
+            "each": "What is counted separately: each `account`, `region`, `role` or `operation`, or each value of a"
+            " tag, as `{tag: team}`. Default: all jobs are counted together.",
             "timezone": "The IANA time zone at whose midnight periods begin, such as `Europe/Berlin`. Default: UTC.",
             "jobs": "At most this many jobs in a period.",
             "objects": "At most this many objects in the manifests of a period's jobs.",
@@ -198,16 +198,16 @@ KEYS: Mapping[type[Struct], Mapping[str, str]] = MappingProxyType(
             " then it is"
             " held, because tags may arrive after the job is suspended. `0s`: it is cancelled at once.",
             "cancel_held_after": "Cancel a job after it has been held this long, for example `21d`. Only time"
-            " during which every reason for the hold was known counts: not time in which something could not be read,"
-            " a pause, nor an outage of the gate. Never before a grace period is over. Default: never.",
-            "approvals": "Whose approvals lift a hold, and what `manual_approval` does not say itself. Default: one"
-            " approval of anybody who may call the gate's API.",
+            " during which every reason for the hold was known counts; time in which something could not be read, a"
+            " pause and an outage of the gate do not count. Never before a grace period is over. Default: never.",
+            "approvals": "Whose approvals lift a hold. A `manual_approval` without its own `by` or `not_requester` uses"
+            " these. Default: one approval of anybody who may call the gate's API.",
             "lists": "Named lists of values, used as `{list: NAME}`; shared by all files of a directory.",
-            "prices": "US dollars, with which `cost` and budgets estimate what a job costs. Up to four decimals.",
+            "prices": "US dollars, by which `cost` and budgets estimate what a job costs. Up to four decimals.",
             "calendars": "Named time windows, used by `window`.",
             "budgets": f"How much may be approved in a period, used by `budget`; at most {model.BUDGETS_AT_MOST}.",
             "guardrails": "Statements that restrict what they match and never approve.",
-            "policies": "Statements that may approve the jobs they match.",
+            "policies": "Statements that may approve the jobs that they match.",
             "exceptions": "Exceptions from requirements, each with an end date and a reason.",
         },
     }

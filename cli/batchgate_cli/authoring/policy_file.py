@@ -1,5 +1,6 @@
 """Reads policy files, YAML 1.2, into a policy set with the place (file, line, column) of every value."""
 
+import errno
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from batchgate.errors import Place, PolicyError, Problem
 from batchgate.policy import model
+from batchgate.policy.as_written import NUMBER_AT_MOST
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.compile import compile_document
 from batchgate.policy.compiled import PolicySet
@@ -74,6 +76,24 @@ _SPECIAL: Mapping[Callable[[int], bool], str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file should contain, in the words of messages.
+
+    Attributes:
+        what: Such as `a policy document`.
+        where_empty: What to do if it contains nothing.
+        where_deep: What to do if it is nested too deeply.
+    """
+
+    what: str
+    where_empty: str
+    where_deep: str = "remove brackets or indentation"
+
+
+POLICY = FileKind("a policy document", "`batchgate policy new` writes a first one", "any and all may be nested twice")
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """A comment `# batchgate: allow(LINT) because REASON`, and its place."""
 
@@ -117,7 +137,7 @@ def load(paths: Sequence[Path | str]) -> LoadedPolicy:
         PolicyError: The set is invalid; with all problems, in the order of the files.
         OSError: A file can't be read.
     """
-    found = list(_files(paths))
+    found = list(files_of(paths))
     _reject_duplicates(found)
     files = [_read(read_file(path), str(path)) for path in found]
     if not files:
@@ -135,13 +155,13 @@ def read_file(path: Path) -> bytes:
     """Read a regular file; reading anything else might never end.
 
     Raises:
-        PolicyError: The path is a pipe, a device or a socket.
+        PolicyError: The path is a pipe, a device, a socket, or a link to no file.
         OSError: It can't be read.
     """
-    mode = path.stat().st_mode
-    kind = next((words for is_one, words in _SPECIAL.items() if is_one(mode)), None)
+    kind = _special(path)
     if kind is not None:
-        message = f"expected a file, got {kind}; write its output to a file and name that file"
+        then = "correct or remove the link" if kind == _BROKEN else "write its output to a file and name that file"
+        message = f"expected a file, got {kind}; {then}"
         raise PolicyError([Problem((), message, Place(str(path), 1, 1))])
     return path.read_bytes()
 
@@ -173,10 +193,11 @@ class PlainFile:
         return _place_of(self.places, path)
 
 
-def read_yaml(content: bytes, name: str) -> PlainFile:
+def read_yaml(content: bytes, name: str, kind: FileKind = POLICY) -> PlainFile:
     """Read any YAML 1.2 file; problems are returned, not raised."""
-    read = _read(content, name)
-    return PlainFile(read.data, read.places, tuple(read.problems), read.unreadable, frozenset(read.left_out))
+    read = _read(content, name, kind)
+    problems = (*read.problems, *read.too_large)
+    return PlainFile(read.data, read.places, problems, read.unreadable, frozenset(read.left_out))
 
 
 def read_plain(content: bytes, name: str) -> tuple[Plain, Mapping[DocumentPath, Place]]:
@@ -203,6 +224,8 @@ def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
             read.problems.append(Problem((), message, read.places[()]))
         elif not read.unreadable:
             read.note(_located(problem, read.places) for problem in find_problems(read.data, references=False))
+            reported = {problem.path for problem in read.problems}
+            read.note(problem for problem in read.too_large if problem.path not in reported)
     whole = files[0] if len(files) == 1 else _merge(files)
     problems = [problem for read in files for problem in read.problems]
     if len(files) > 1:
@@ -210,7 +233,9 @@ def _evaluate(files: Sequence["_Read"]) -> LoadedPolicy:
     if not any(
         read.unreadable or read.left_out for read in files
     ):  # a reference may be to something in a part that was not read
-        problems += [_located(problem, whole.places) for problem in find_reference_problems(whole.data)]
+        problems += [
+            _in_its_file(_located(problem, whole.places), whole) for problem in find_reference_problems(whole.data)
+        ]
     if problems:
         order = {read.places[()].file: number for number, read in enumerate(files)}
         error = PolicyError(sorted(problems, key=lambda problem: _file_order(problem, order)))
@@ -254,11 +279,29 @@ def _located(problem: Problem, places: Mapping[DocumentPath, Place]) -> Problem:
     return structs.replace(problem, place=_place_of(places, problem.path), message=message)
 
 
+def _in_its_file(problem: Problem, whole: "_Read") -> Problem:
+    """The same problem with statements counted within their file, where readers look for them."""
+
+    def counted(path: DocumentPath) -> DocumentPath:
+        return (path[0], whole.indices.get(path[:2], path[1]), *path[2:]) if len(path) > 1 else path
+
+    message = problem.message
+    if problem.related:
+        message = message.replace(Problem(problem.related, "").where, Problem(counted(problem.related), "").where)
+    return structs.replace(problem, path=counted(problem.path), message=message)
+
+
 def _place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place | None:
     return next((places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in places), None)
 
 
-def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
+def files_of(paths: Sequence[Path | str]) -> Iterator[Path]:
+    """The files that `load` reads.
+
+    Raises:
+        PolicyError: A directory has none, or has something else under a policy file's name.
+        OSError: A directory can't be listed.
+    """
     for path in map(Path, paths):
         if path.is_dir():
             found = sorted(each for each in path.iterdir() if _is_named_as_policy(each))
@@ -281,20 +324,30 @@ def _is_named_as_policy(path: Path) -> bool:
 def _reject_non_files(paths: Sequence[Path]) -> None:
     """Reject paths that are named as policy files and are none, such as broken symbolic links."""
     problems = [
-        Problem(
-            (), f"expected a policy file, got {_instead_of_a_file(path)}; remove or rename it", Place(str(path), 1, 1)
-        )
+        Problem((), f"expected a policy file, got {kind}; remove or rename it", Place(str(path), 1, 1))
         for path in paths
-        if not path.is_file()
+        if (kind := "a directory" if path.is_dir() else _special(path)) is not None
     ]
     if problems:
         raise PolicyError(problems)
 
 
-def _instead_of_a_file(path: Path) -> str:
-    if path.is_dir():
-        return "a directory"
-    return "a symbolic link to no file" if path.is_symlink() else "something else"
+def _special(path: Path) -> str | None:
+    """What a path is that is neither a file nor a directory; None for these.
+
+    Raises:
+        OSError: It does not exist, or can't be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if path.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return _BROKEN
+        raise
+    return next((words for is_one, words in _SPECIAL.items() if is_one(mode)), None)
+
+
+_BROKEN = "a symbolic link to no file"
 
 
 def _directories_below(path: Path) -> list[Path]:
@@ -338,14 +391,19 @@ class _Read:
     Attributes:
         unreadable: Whether nothing in the file can be checked.
         left_out: The lines, counted from 1, that could not be parsed and were left out.
+        too_large: Numbers that nothing in a file may have; another number stands for each in the data.
+        indices: For each statement and budget of several files, its index in its own file.
     """
 
+    kind: FileKind = POLICY
     data: Plain = None
     places: dict[DocumentPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     unreadable: bool = False
     left_out: set[int] = field(default_factory=set)
+    too_large: list[Problem] = field(default_factory=list)
+    indices: dict[DocumentPath, int] = field(default_factory=dict)
 
     def note(self, problems: Iterable[Problem]) -> None:
         """Add problems, except those of lines that were left out: the author did not write what replaces them."""
@@ -378,6 +436,7 @@ def _merge_key(
     if key in _LISTED and isinstance(value, list):
         here = data.setdefault(key, [])
         if isinstance(here, list):
+            whole.indices |= {(key, len(here) + index): index for index in range(len(value))}
             _move(places, key, whole.places, offset=len(here))
             here.extend(value)
     elif key in _NAMED and isinstance(value, dict):
@@ -421,8 +480,8 @@ class _UnreadableError(Exception):
         self.line, self.column = line, column
 
 
-def _read(content: bytes, name: str) -> _Read:
-    read = _Read(places={(): Place(name, 1, 1)})
+def _read(content: bytes, name: str, kind: FileKind = POLICY) -> _Read:
+    read = _Read(kind, places={(): Place(name, 1, 1)})
     try:
         text = _decode(content, name, read)
         read.data = _NodeReader(name, read).value(_compose_readable_parts(text, name, read), ())
@@ -435,7 +494,7 @@ def _read(content: bytes, name: str) -> _Read:
         read.problems.append(
             Problem(
                 (),
-                "expected a policy document, got a file that is nested too deeply; any and all may be nested twice",
+                f"expected {kind.what}, got a file that is nested too deeply; {kind.where_deep}",
                 read.places[()],
             )
         )
@@ -481,7 +540,7 @@ def _decode(content: bytes, name: str, read: _Read) -> str:
 def _compose_readable_parts(text: str, name: str, read: _Read) -> ScalarNode | SequenceNode | MappingNode:
     """The file's nodes without the parts that are not YAML, each of which is a problem; raises if nothing is left."""
     try:
-        return _compose(text)
+        return _compose(text, read.kind)
     except _UnreadableError as first:
         found, left, node = [first], text, None
         if any(line.startswith(("---", "...")) for line in text.splitlines()[first.line - 1 : first.line]):
@@ -489,7 +548,7 @@ def _compose_readable_parts(text: str, name: str, read: _Read) -> ScalarNode | S
         while node is None and len(found) <= PARTS_LEFT_OUT_AT_MOST:
             for part in without_part(left, found[-1].line):
                 try:
-                    node = _compose(part.text)
+                    node = _compose(part.text, read.kind)
                 except _UnreadableError as error:
                     if error.line <= found[-1].line:
                         continue  # a larger part has to be left out
@@ -506,7 +565,7 @@ def _compose_readable_parts(text: str, name: str, read: _Read) -> ScalarNode | S
         return node
 
 
-def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
+def _compose(text: str, kind: FileKind) -> ScalarNode | SequenceNode | MappingNode:
     try:
         with catch_warnings():
             simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it; the later anchor counts
@@ -519,9 +578,8 @@ def _compose(text: str) -> ScalarNode | SequenceNode | MappingNode:
     except (YAMLError, ValueError, OverflowError) as error:
         raise _UnreadableError(_INVALID_ESCAPE) from error
     if node is None:
-        raise _UnreadableError(
-            "expected a policy document, got an empty file; `batchgate policy new` writes a first one"
-        )
+        got = "a file with only comments" if text.strip() else "an empty file"
+        raise _UnreadableError(f"expected {kind.what}, got {got}; {kind.where_empty}")
     return node
 
 
@@ -617,20 +675,18 @@ class _NodeReader:
                 )
                 return text
             if len(digits) > _DIGITS_AT_MOST:
-                self._add_problem(
-                    path,
-                    f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}; put text in quotes",
-                    self._place(node),
-                )
-                return 0
+                largest = f"write a number up to {NUMBER_AT_MOST}, or put text in quotes"
+                message = f"expected at most {_DIGITS_AT_MOST} digits, got {len(digits)}; {largest}"
+                self.read.too_large.append(Problem(path, message, self._place(node)))
+                return -NUMBER_AT_MOST - 1 if text[0] == "-" else NUMBER_AT_MOST + 1
             return int(text.replace("_", ""), 0)
         if _FLOAT.fullmatch(text):
             digits = re.sub(r"[eE].*|[^0-9]", "", text).strip("0")
             if len(digits) > EXACT_DIGITS:
                 self._add_problem(
                     path,
-                    f"expected at most {EXACT_DIGITS} digits in a number with decimals, got {len(digits)}; put text in"
-                    " quotes",
+                    f"expected at most {EXACT_DIGITS} digits in a number with decimals, got {len(digits)}; write fewer,"
+                    " or put text in quotes",
                     self._place(node),
                 )
             return float(re.sub(r"\.(?=[iInN])|_", "", text))

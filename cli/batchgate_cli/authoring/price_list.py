@@ -14,7 +14,7 @@ _HEAD = """\
 # AWS publishes them at https://aws.amazon.com/s3/pricing/; choose your Region there. Names in quotes are sections of
 # that page.
 prices:
-  # "Management & insights", S3 Batch Operations. The S3 User Guide named 0.25 a job and 1.00 a million objects in
+  # "Management & insights", S3 Batch Operations. The S3 User Guide named 0.25 per job and 1.00 per million objects in
   # November 2026; compare with your Region.
   # job:
   # million_objects:
@@ -34,8 +34,8 @@ _REQUESTS = {
     "LambdaInvoke": "requests and duration of your function, at https://aws.amazon.com/lambda/pricing/",
     "S3ComputeObjectChecksum": f'{_RETRIEVALS}: GET requests; "Management & insights": checksums',
     "S3DeleteObjectTagging": f"{_RETRIEVALS}: DELETE requests",
-    "S3InitiateRestoreObject": f"{_RETRIEVALS}: restore requests; of the storage classes and tiers that you allow the"
-    " highest price",
+    "S3InitiateRestoreObject": f"{_RETRIEVALS}: restore requests; the highest price of the storage classes and tiers"
+    " that you allow",
     "S3PutObjectCopy": f"{_RETRIEVALS}: COPY requests into the destination's storage class",
     "S3ReplicateObject": '"Replication"; PUT requests into the destination\'s storage class',
 }

@@ -68,7 +68,7 @@ def policy_schema() -> dict[str, Schema]:
     root = writer.of(inspect.type_info(model.PolicyDocument), _Where())
     return {
         "$schema": DRAFT,
-        "description": "What batchgate evaluates S3 Batch Operations jobs by.",
+        "description": "The policies with which batchgate evaluates S3 Batch Operations jobs.",
         **root,
         "definitions": dict(sorted(writer.definitions.items())),
     }
@@ -291,7 +291,7 @@ class _Writer:
             if each.shape.kind is Kind.MAP and each.shape.element is not None
         }
         if key == "operation_parameters":
-            operation = _described(self.test(Shape(kind=Kind.STRUCTURE)), "The operation itself: present or not.")
+            operation = _described(self.test(Shape(kind=Kind.STRUCTURE)), "Whether the operation is present.")
             written |= dict.fromkeys(sorted(KNOWN_OPERATIONS), operation)
             names = "|".join(sorted(KNOWN_OPERATIONS))
             open_paths[rf"^(?!({names})(\.|$))[^.]+(\.[^.]+)*$"] = part["additionalProperties"]

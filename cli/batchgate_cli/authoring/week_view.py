@@ -45,7 +45,7 @@ def clock_lines(week: CalendarWeek) -> Iterator[str]:
         for first, last in day.skipped:
             yield f"clocks go forward on {_named(day.day)}: {clock_time(first)} to {clock_time(last)} does not exist"
         for first, last in day.repeated:
-            yield f"clocks go back on {_named(day.day)}: {clock_time(first)} to {clock_time(last)} comes twice"
+            yield f"clocks go back on {_named(day.day)}: {clock_time(first)} to {clock_time(last)} occurs twice"
     if week.next_change:
         yield f"next change of clocks: {_named(week.next_change)}; see it with --from {week.next_change}"
     elif not week.has_change:
@@ -130,7 +130,7 @@ def _show_openings(week: CalendarWeek) -> None:
 def opening_text(opening: Opening, zone: ZoneInfo) -> str:
     """One opening by the zone's clock, with its length."""
     opens, closes = opening.opens.astimezone(zone), opening.closes.astimezone(zone)
-    begun = "open already," if opening.is_open_before else f"{_moment(opens)} {opens:%z}"
+    begun = "already open," if opening.is_open_before else f"{_moment(opens)} {opens:%z}"
     length = _length(opening.closes - opening.opens)
     return f"{begun} to {_moment(closes)} {closes:%z}, {length}"
 

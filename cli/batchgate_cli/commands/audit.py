@@ -3,13 +3,14 @@
 import json
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
 
 from batchgate_cli.exits import Exit, reported_errors, show_notes
+from batchgate_cli.files import check_output_directory
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.audit import Form
 from batchgate_cli.operating.options import ApiOptions, GateAccessError, instant_of
@@ -72,12 +73,15 @@ def export(
             f"instant that has passed: --to {now:%Y-%m-%dT%H:%M}Z",
             param_hint="--from, --to",
         )
-    directory = output_dir or Path(f"batchgate-audit-{from_}-{to or end.date()}".replace(":", ""))
+    last_day = (end - timedelta.resolution).date()
+    directory = output_dir or Path(f"batchgate-audit-{from_}-{to or last_day}".replace(":", ""))
     with reported_errors():
         from batchgate_cli.operating.api_client import find_api
-        from batchgate_cli.operating.audit import Period, export_record
+        from batchgate_cli.operating.audit import Period, check_new, export_record
         from batchgate_cli.operating.aws_output import printer
 
+        check_new(directory)
+        check_output_directory(directory, "--output-dir")
         output = printer(api)
         record = _ApiRecord(find_api(api))
         try:

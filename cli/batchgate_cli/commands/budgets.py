@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from batchgate_cli.exits import GATE_EXIT_CODES_HELP, reported_errors
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.groups import command_group, option
-from batchgate_cli.operating.options import ApiOptions, instant_of
+from batchgate_cli.operating.options import ACCOUNT_NAME, PATTERN, ApiOptions, instant_of
 from batchgate_cli.output import print_line
 
 app = command_group()
@@ -12,13 +12,16 @@ app = command_group()
 _PAGE = 500
 
 
-@app.add(epilog=GATE_EXIT_CODES_HELP)
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def budgets(
     api: ApiOptions,
     budget: Annotated[
         str | None,
         option(
-            metavar="PATTERN", help="Only budgets whose name matches this pattern, such as team-*.", show_default=False
+            metavar="PATTERN",
+            help="Only budgets whose name matches this pattern, such as team-*.",
+            type=PATTERN,
+            show_default=False,
         ),
     ] = None,
     account: Annotated[
@@ -26,6 +29,7 @@ def budgets(
         option(
             metavar="NAME",
             help="Only this account of a budget with `each`, such as a team; listed even if nothing of it is used.",
+            type=ACCOUNT_NAME,
             show_default=False,
         ),
     ] = None,

@@ -138,25 +138,30 @@ def _run(console: "Console", loaded: "LoadedPolicy") -> None:
         _show_one(console, rows, s3)
 
 
+_COPY = "demo-copy.yaml"
+"""The file for one's own changes; not my.yaml, which `batchgate policy new` may have written."""
+
+
 def _what_next(policy: Path, *, is_own: bool) -> str:
     """Commands to try, as this installation has them."""
     from batchgate_cli.local.ministack import CHECKOUT
 
     in_checkout = (CHECKOUT / "Makefile").exists()
     command = ".venv/bin/batchgate" if in_checkout else "batchgate"
-    again = "make demo POLICY=my.yaml" if in_checkout else "batchgate demo --policy my.yaml"
+    again = f"make demo POLICY={_COPY}" if in_checkout else f"batchgate demo --policy {_COPY}"
     shown = shlex.quote(str(_relative(policy)))
     change = (
-        f"cp {shown} my.yaml, change a limit, and: {again}"
+        f"cp {shown} {_COPY}, change a limit, and: {again}"
         if is_own
         else f"change a limit in {shown}, and run it again"
     )
+    checked = f"{command} policy check {_COPY if is_own else shown}"
     whole = """
   make local                                       the whole stack, for your own `aws` commands"""
     return f"""
 What to try next
   {change}
-  {f"{command} policy check my.yaml":<48} what is wrong in it, with line and column
+  {checked:<48} what is wrong in it, with line and column
   {f"{command} policy explain --help":<48} how a job would be decided, and why{whole if in_checkout else ""}
 """
 

@@ -13,9 +13,11 @@ from batchgate_cli.operating.options import (
     ApiOptions,
     GateAccessError,
     GateOptions,
+    NoGateError,
     ProfileOption,
     RegionOption,
 )
+from batchgate_cli.option_types import Tag, Whole
 from batchgate_cli.output import Output, OutputOption
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             "--tag",
             metavar="KEY=VALUE",
             help="With --canary: a tag of its jobs, if the policies require one. Can be given several times.",
+            type=Tag(),
             show_default=False,
         ),
     ] = None,
@@ -65,7 +68,7 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         option(
             metavar="MINUTES",
             help=f"With --canary: how long everything may take; {CANARY_MINUTES} if not given.",
-            type=click.IntRange(1, 1440),
+            type=Whole(1, 1440),
             show_default=False,
         ),
     ] = None,
@@ -96,9 +99,6 @@ def doctor(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     astray = [name for name, given in (of_canary if not canary else {"--preflight": preflight}).items() if given]
     if astray:
         raise click.UsageError(f"{astray[0]} {'does not go' if canary else 'goes'} with --canary")
-    for each in tag or ():
-        if not each.partition("=")[0] or "=" not in each:
-            raise click.BadParameter(f"expected KEY=VALUE, got {each!r}", param_hint="--tag")
     if canary:
         with reported_errors():
             from batchgate_cli.operating.canary import CanaryOptions, run_canary
@@ -147,5 +147,6 @@ def _of_deployment(options: GateOptions) -> "Sequence[Line]":
             ApiOptions(region=options.region, profile=options.profile, endpoint_url=live.found.api_url or None)
         )
     except GateAccessError as error:
-        return [line_of_no_access("gate", error, "`batchgate doctor --preflight` checks the account")]
+        do = "`batchgate doctor --preflight` checks the account" if isinstance(error, NoGateError) else ""
+        return [line_of_no_access("gate", error, do)]
     return run_checks(DOCTOR_CHECKS, Deployed(live, Aws(live.session), api, find_checkout(Path.cwd())))

@@ -6,14 +6,15 @@ import click
 
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, show_error
 from batchgate_cli.groups import command_group, option
+from batchgate_cli.option_types import Url, Whole
 
 app = command_group("Run the S3 Batch Operations job API on this machine.", PLAIN_EXIT_CODES_HELP)
 
 
-@app.add()
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def serve(
     port: Annotated[
-        int, option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))
+        int, option(metavar="NUMBER", help="Port on 127.0.0.1; 0 takes any free one.", type=Whole(0, 65535))
     ] = 0,
     s3_endpoint: Annotated[
         str | None,
@@ -21,6 +22,7 @@ def serve(
             "--s3-endpoint",
             metavar="URL",
             help="The S3 server with the manifests; none can be read if not given.",
+            type=Url(),
         ),
     ] = None,
     region: Annotated[str, option(metavar="REGION", help="Region of requests that name none.")] = "us-east-1",
@@ -29,8 +31,8 @@ def serve(
         option(
             "--delay-ms",
             metavar="NUMBER",
-            help="Milliseconds that a job stays in a transient status.",
-            type=click.IntRange(0),
+            help="Milliseconds that a job stays in a transient status; at most a day.",
+            type=Whole(0, 86_400_000),
         ),
     ] = 50,
     *,

@@ -1,6 +1,7 @@
 """`batchgate iam`: AWS policies around the gate, filled in for the gate that is deployed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,16 @@ import msgspec
 
 from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors
+from batchgate_cli.files import read_text
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.iam_policies import (
     SCP_CHARACTERS_AT_MOST,
+    IamPolicyError,
     People,
     compact,
     peoples_policy,
     pushers_policy,
+    roles,
     service_control_policy,
 )
 from batchgate_cli.operating.options import GateAccessError, ProfileOption, RegionOption
@@ -111,6 +115,15 @@ def scp(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             raise click.BadParameter("has no effect without --protect-tags", param_hint="--tagger")
         if parameter and (profile or region):
             raise click.BadParameter("nothing is looked up with --profile or --region then", param_hint="--parameter")
+        _check_roles(
+            {
+                "--operators": operators,
+                "--deployer-role": deployers,
+                "--canceller": cancellers,
+                "--tagger": taggers,
+                "--pusher": pushers,
+            }
+        )
         gate = _read(parameter) if parameter else _look_up(profile, region)
         policy = service_control_policy(
             gate,
@@ -169,10 +182,20 @@ def pusher(profile: ProfileOption = None, region: RegionOption = None) -> None:
         click.echo(json.dumps(pushers_policy(_look_up(profile, region)), indent=2))
 
 
+def _check_roles(given: Mapping[str, list[str] | None]) -> None:
+    """Reject what is no role, by the option that names it, before anything is looked up."""
+    for name, arns in given.items():
+        try:
+            roles(arns or ())
+        except IamPolicyError as error:
+            raise click.BadParameter(str(error), param_hint=name) from error
+
+
 def _read(parameter: Path) -> DeployedGate:
+    text = read_text(parameter, f"the value of the SSM parameter {GATE_PARAMETER}")
     try:
-        return DeployedGate.decode(parameter.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, msgspec.MsgspecError) as error:
+        return DeployedGate.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise GateAccessError(
             f"{parameter}: expected the value of the SSM parameter {GATE_PARAMETER}, as `aws ssm get-parameter --name "
             f"{GATE_PARAMETER} --query Parameter.Value --output text` prints it: {error}"
@@ -180,14 +203,14 @@ def _read(parameter: Path) -> DeployedGate:
 
 
 def _look_up(profile: str | None, region: str | None) -> DeployedGate:
-    import boto3
     from botocore.exceptions import ClientError
 
     from batchgate.aws.s3control import CONFIG
     from batchgate_cli.operating.aws_errors import aws_errors
+    from batchgate_cli.operating.aws_session import open_session
 
     with aws_errors():
-        client = boto3.session.Session(profile_name=profile, region_name=region).client("ssm", config=CONFIG)
+        client = open_session(profile, region).client("ssm", config=CONFIG)
         try:
             text = str(client.get_parameter(Name=GATE_PARAMETER)["Parameter"]["Value"])
         except ClientError as error:

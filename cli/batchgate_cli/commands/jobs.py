@@ -1,29 +1,34 @@
 """`batchgate jobs`: what the deployed gate holds and decided, and a person's own decisions."""
 
-import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
 from batchgate.gate.state import RequestedAction
-from batchgate.jobs.model import Json
+from batchgate.jobs.model import Json, in_words
 from batchgate_cli.commands import record
 from batchgate_cli.exits import (
     DECIDING_EXIT_CODES_HELP,
-    GATE_EXIT_CODES_HELP,
+    JOBS_EXIT_CODES_HELP,
     LISTING_EXIT_CODES_HELP,
+    PLAIN_EXIT_CODES_HELP,
     Exit,
     os_error_in_words,
     reported_errors,
     show_error,
 )
+from batchgate_cli.files import STANDARD_INPUT, InputError, JsonError, name_of, parse_json, read_json, read_text
 from batchgate_cli.groups import argument, command_group, option
 from batchgate_cli.operating.held_view import Sort
 from batchgate_cli.operating.history_view import GroupBy
-from batchgate_cli.operating.options import ApiOptions, YesOption, instant_of
+from batchgate_cli.operating.job_names import is_name
+from batchgate_cli.operating.options import ACCOUNT_ID, PATTERN, REASON, ApiOptions, YesOption, instant_of
+from batchgate_cli.option_types import Span, Tag, Whole, shown
 from batchgate_cli.output import print_line, printable_line, screen_width
 
 if TYPE_CHECKING:
@@ -31,21 +36,31 @@ if TYPE_CHECKING:
     from batchgate_cli.operating.api_documents import OpenJob
 
 app = command_group(
-    "List the jobs that the deployed gate holds, and why; approve or cancel them.", GATE_EXIT_CODES_HELP
+    "List the jobs that the deployed gate holds, and why; approve or cancel them.", JOBS_EXIT_CODES_HELP
 )
 
 _PAGE = 500
 _WATCHED_EVERY = 5
-_SPAN = re.compile(r"(\d+)\s*(d|h|min|m)", re.ASCII)
-_UNITS = {"d": "days", "h": "hours", "min": "minutes", "m": "minutes"}
 
 AccountOption = Annotated[
     str | None,
-    option("--account-id", "--account", metavar="ID", help="Only jobs of this account.", show_default=False),
+    option(
+        "--account-id",
+        "--account",
+        metavar="ID",
+        help="Only jobs of this account.",
+        type=ACCOUNT_ID,
+        show_default=False,
+    ),
 ]
 PolicyOption = Annotated[
     str | None,
-    option(metavar="PATTERN", help="Only jobs that a policy or guardrail of this name governs.", show_default=False),
+    option(
+        metavar="PATTERN",
+        help="Only jobs that a policy or guardrail of this name governs.",
+        type=PATTERN,
+        show_default=False,
+    ),
 ]
 JobIdOption = Annotated[str | None, option("--job-id", metavar="JOB", help="The same as JOB.", show_default=False)]
 JobArgument = Annotated[str | None, argument(metavar="[JOB]", help="The job's id, the beginning of it, or its ARN.")]
@@ -58,17 +73,19 @@ ReasonOption = Annotated[
         "--reason",
         "--status-update-reason",
         metavar="TEXT",
-        help="Why; shown on the job and kept in its history. Required.",
+        help="Why, in at most 1000 characters; kept in the job's history, and for `cancel` also shown on the job. "
+        "Required.",
+        type=REASON,
         show_default=False,
     ),
 ]
 FromOption = Annotated[
-    str | None,
+    Path | None,
     option(
         "--from",
         metavar="FILE",
-        help="Also the jobs that this file lists by whole ids or ARNs, one or more a line, or in the first column of "
-        "CSV. - reads standard input.",
+        help="Also the jobs that this file lists by whole ids or ARNs: one or more on each line, or in the first "
+        "column of CSV. - reads standard input.",
         show_default=False,
     ),
 ]
@@ -77,7 +94,7 @@ CliInputOption = Annotated[
     option(
         "--cli-input-json",
         metavar="JSON",
-        help="Arguments as `aws s3control update-job-status` takes them; file://PATH reads them from a file.",
+        help="Arguments in the form of `aws s3control update-job-status`; file://PATH reads them from a file.",
         show_default=False,
     ),
 ]
@@ -102,16 +119,17 @@ SkeletonOption = Annotated[
 def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     api: ApiOptions,
     operation: Annotated[
-        str | None, option(metavar="PATTERN", help="Only these operations: S3Put*.", show_default=False)
+        str | None, option(metavar="PATTERN", help="Only these operations: S3Put*.", type=PATTERN, show_default=False)
     ] = None,
     policy: PolicyOption = None,
     tag: Annotated[
         list[str] | None,
-        option("--tag", metavar="KEY=VALUE", help="Only jobs with this tag. Can be given several times."),
+        option("--tag", metavar="KEY=VALUE", help="Only jobs with this tag. Can be given several times.", type=Tag()),
     ] = None,
     account_id: AccountOption = None,
     older_than: Annotated[
-        str | None, option(metavar="TIME", help="Only jobs held for longer: 3d, 12h, 30min.", show_default=False)
+        timedelta | None,
+        option(metavar="TIME", help="Only jobs held for longer: 3d, 12h, 30min.", type=Span(), show_default=False),
     ] = None,
     sort: Annotated[Sort, option(metavar="BY", help="held, fails, objects, operation or job.")] = Sort.HELD,
     details: Annotated[bool, option("--details", "-d", help="Print all that is known of each job.")] = False,
@@ -122,25 +140,21 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
             metavar="[SECONDS]",
             is_flag=False,
             flag_value=_WATCHED_EVERY,
-            type=click.IntRange(1),
-            help=f"Show the list anew every so many seconds ({_WATCHED_EVERY} if not given), until Ctrl-C.",
+            type=Whole(1, 86_400),
+            help=f"Refresh the list at this interval ({_WATCHED_EVERY} if not given), until Ctrl-C.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """List the held jobs by what stands in their way: since when, and how long until S3 fails them.
+    """List the held jobs, grouped by the cause of the hold: how long they have been held, and when S3 fails them.
 
     A mark shows a reason for the hold other than the policies: [shadow] mode, [paused], [circuit breaker]
     (too many cancellations in a short time), [adoption] (the job is older than the gate), [budget]
     (other jobs used it up while this one was reviewed), [conflicting update] (an opposite decision may still be taking
     effect). A gate that is paused or not working says so above the list.
 
-    Where the terminal is narrow, the beginnings of the jobs' ids are shown; all commands take them.
+    On a narrow terminal only the beginning of each id is shown; all commands accept it.
     """
-    at_least = _span(older_than)
-    for each in tag or ():
-        if not each.partition("=")[0] or "=" not in each:
-            raise click.BadParameter(f"expected KEY=VALUE, got {each!r}", param_hint="--tag")
     with reported_errors():
         from batchgate_cli.operating.api_client import decoded, find_api
         from batchgate_cli.operating.api_documents import PauseFacts
@@ -159,7 +173,7 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
                 each
                 for each in jobs
                 if (not account_id or each.account_id == account_id)
-                and (at_least is None or (each.held_since is not None and now - each.held_since > at_least))
+                and (older_than is None or (each.held_since is not None and now - each.held_since > older_than))
             ]
             jobs = in_order(jobs, sort, now)
             if not output.is_for_people:
@@ -169,7 +183,9 @@ def held(  # noqa: PLR0913, PLR0917 - a command has the options that it has
                 _show_beside(answer)
                 break
             pause = decoded(answer["pause"], PauseFacts) if answer["pause"] else None
-            lines = held_lines(jobs, now, screen_width(), details=details, pause=pause)
+            is_filtered = any((operation, policy, tag, account_id, older_than is not None))
+            others = _count_of_all(gate) if is_filtered and not jobs else 0
+            lines = held_lines(jobs, now, screen_width(), details=details, pause=pause, others=others)
             if watch is None:
                 _show_beside(answer)
                 for line in lines:
@@ -192,6 +208,11 @@ def _held(gate: "GateApi", query: dict[str, Any]) -> "tuple[dict[str, Any], list
         answer["jobs"] += page["jobs"]
         answer["not_listed"] += page.get("not_listed", [])
     return answer, [decoded(each, OpenJob) for each in answer["jobs"]]
+
+
+def _count_of_all(gate: "GateApi") -> int:
+    """How many jobs are held: where none matches, a mistyped filter must not look as if there were none."""
+    return sum(len(page["jobs"]) for page in gate.pages("/jobs", "jobs", limit=_PAGE))
 
 
 def _show_beside(answer: dict[str, Any]) -> None:
@@ -233,19 +254,10 @@ def _wait(seconds: int) -> None:
     time.sleep(seconds)
 
 
-def _span(text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    parts = _SPAN.fullmatch(text.strip())
-    if parts is None:
-        raise click.BadParameter(f"expected a time like 3d, 12h or 30min, got {text!r}", param_hint="--older-than")
-    return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
-
-
 # --- show ---------------------------------------------------------------------------------------------
 
 
-@app.add()
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def show(
     api: ApiOptions,
     job: JobArgument = None,
@@ -335,7 +347,7 @@ def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
     jobs: list[str] | None,
     reason: str | None,
     yes: bool,
-    from_: str | None,
+    from_: Path | None,
     job_id: str | None,
     account_id: str | None,
     cli_input_json: str | None,
@@ -349,21 +361,20 @@ def _decide(  # noqa: PLR0913, PLR0917 - the options of the two commands
     why = reason if reason is not None else given.get("StatusUpdateReason", "")
     if not why.strip():
         raise click.UsageError(f"--reason is required: say why you {requested_action} the job")
-    if any("\ud800" <= character <= "\udfff" for character in why):
-        raise click.BadParameter("expected text in UTF-8, got other bytes", param_hint="--reason")
     with reported_errors():
         from batchgate_cli.operating.api_client import find_api
         from batchgate_cli.operating.aws_output import printer
         from batchgate_cli.operating.deciding import Request, decide
 
         output = printer(api)
-        request = Request(requested_action, why, account_id or given.get("AccountId"), yes, stdin_is_read=from_ == "-")
+        account, is_piped = account_id or given.get("AccountId"), from_ == STANDARD_INPUT
+        request = Request(requested_action, why, account, yes, stdin_is_read=is_piped)
         code = decide(find_api(api), names, request, output, lambda: datetime.now(UTC))
     raise click.exceptions.Exit(code)
 
 
 def _named_jobs(
-    jobs: list[str], job_id: str | None, from_: str | None, *, only: bool, otherwise: str | None = None
+    jobs: list[str], job_id: str | None, from_: Path | None, *, only: bool, otherwise: str | None = None
 ) -> list[str]:
     """The jobs of all ways to name them.
 
@@ -377,21 +388,22 @@ def _named_jobs(
         from batchgate_cli.operating.deciding import listed_jobs
 
         try:
-            text = sys.stdin.read() if from_ == "-" else Path(from_).read_text(encoding="utf-8")
-            names += listed_jobs(text)
+            names += listed_jobs(read_text(from_, "a list of jobs"))
         except OSError as error:
             raise click.BadParameter(os_error_in_words(error), param_hint="--from") from error
-        except UnicodeDecodeError as error:
-            raise click.BadParameter(f"can't be read: {from_}: {error}", param_hint="--from") from error
+        except InputError as error:
+            raise click.BadParameter(str(error), param_hint="--from") from error
         except csv.Error as error:
-            raise click.BadParameter(f"{from_}, {error}", param_hint="--from") from error
+            raise click.BadParameter(f"{name_of(from_)}, {error}", param_hint="--from") from error
         if not names:
-            raise click.UsageError("nothing to do: the list has no job")
+            raise click.UsageError(f"nothing to do: {name_of(from_)} lists no job")
     names = names or ([otherwise] if otherwise else [])
     if not names:
         raise click.UsageError("expected a job: its id, the beginning of it, or its ARN")
     if only and len({*names}) > 1:
         raise click.UsageError(f"expected one job, got {len(names)}")
+    if wrong := [each for each in names if not is_name(each)]:
+        raise click.UsageError(f"expected a job's id, the beginning of one, or an ARN, got {shown(wrong[0])}")
     return names
 
 
@@ -409,29 +421,44 @@ def _input(text: str | None, requested_action: RequestedAction) -> dict[str, str
     """
     if text is None:
         return {}
-    import json
-
-    hint = "--cli-input-json"
+    hint, expected = "--cli-input-json", f"a JSON object of texts with {', '.join(_MEMBERS)}"
+    file, start = text.removeprefix("file://"), ""
     try:
-        if text.startswith("file://"):
-            text = Path(text.removeprefix("file://")).read_text(encoding="utf-8")
-        given = json.loads(text)
+        if file != text:
+            start = f"{file}: "
+            found = read_json(Path(file), expected)
+        else:
+            found = parse_json(text)
     except OSError as error:
         raise click.BadParameter(os_error_in_words(error), param_hint=hint) from error
-    except ValueError as error:
-        raise click.BadParameter(f"expected JSON: {error}", param_hint=hint) from error
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        raise click.BadParameter(f"expected an object of texts with {', '.join(_MEMBERS)}", param_hint=hint)
-    unknown = [*given.keys() - {*_MEMBERS}]
-    if unknown:
-        raise click.BadParameter(f"unknown: {unknown[0]}; expected {', '.join(_MEMBERS)}", param_hint=hint)
+    except InputError as error:
+        raise click.BadParameter(str(error), param_hint=hint) from error
+    except JsonError as error:
+        raise click.BadParameter(f"expected {expected}, got {error}", param_hint=hint) from error
+    if not isinstance(found, dict):
+        raise click.BadParameter(f"{start}expected {expected}, got {in_words(found)}", param_hint=hint)
+    given = {name: value for name, value in found.items() if isinstance(value, str)}
+    if wrong := [name for name in found if name not in _MEMBERS or name not in given]:
+        got = f"{wrong[0]}: {in_words(found[wrong[0]])}"
+        raise click.BadParameter(f"{start}expected {expected}, got {got}", param_hint=hint)
     status = requested_action.requested_status
     if given.get("RequestedJobStatus", status) != status:
         raise click.BadParameter(
             f"RequestedJobStatus: expected {status} of `{requested_action}`, got {given['RequestedJobStatus']!r}",
             param_hint=hint,
         )
+    _check_member("AccountId", ACCOUNT_ID, given)
+    _check_member("StatusUpdateReason", REASON, given)
     return given
+
+
+def _check_member(name: str, kind: click.ParamType[str], given: Mapping[str, str]) -> None:
+    """Check it like the option; one that is empty counts as not given."""
+    try:
+        if given.get(name):
+            kind.convert(given[name], None, None)
+    except click.BadParameter as error:
+        raise click.BadParameter(f"{name}: {error.message}", param_hint="--cli-input-json") from error
 
 
 def _print_skeleton(requested_action: RequestedAction, kind: str) -> None:
@@ -461,6 +488,17 @@ def _print_skeleton(requested_action: RequestedAction, kind: str) -> None:
 # --- history ------------------------------------------------------------------------------------------
 
 
+class EndedAs(StrEnum):
+    """How a job ended for the gate. *Source*: docs/openapi.yaml, GET /decisions."""
+
+    APPROVED = "approved"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    UNGATED = "ungated"
+    UNGATED_OR_CONFIRMED_ELSEWHERE = "ungated_or_confirmed_elsewhere"
+    LAPSED = "lapsed"
+
+
 @app.add(epilog=LISTING_EXIT_CODES_HELP)
 def history(
     api: ApiOptions,
@@ -475,7 +513,7 @@ def history(
     ] = None,
     policy: PolicyOption = None,
     verdict: Annotated[
-        str | None,
+        EndedAs | None,
         option(
             metavar="END",
             help="Only jobs that ended so: approved, cancelled, superseded, ungated, "
@@ -485,13 +523,20 @@ def history(
     ] = None,
     person: Annotated[
         str | None,
-        option(metavar="PATTERN", help="Only jobs decided by people whose ARNs match: */ana.", show_default=False),
+        option(
+            metavar="PATTERN",
+            help="Only jobs decided by people whose ARNs match: */ana.",
+            type=PATTERN,
+            show_default=False,
+        ),
     ] = None,
     by: Annotated[GroupBy, option(metavar="GROUP", help="Group by day, policy, verdict or person.")] = GroupBy.DAY,
 ) -> None:
     """List what was decided, the latest first: by day, policy, verdict or person. All instants are UTC."""
-    beginning = instant_of(from_, "--from", last=False).isoformat() if from_ is not None else None
-    end = instant_of(to, "--to", last=True).isoformat() if to is not None else None
+    begin = instant_of(from_, "--from", last=False) if from_ is not None else None
+    end = instant_of(to, "--to", last=True) if to is not None else None
+    if begin is not None and end is not None and begin >= end:
+        raise click.UsageError(f"expected --from before --to, got --from {from_} and --to {to}")
     with reported_errors():
         from batchgate_cli.operating.api_client import decoded, find_api
         from batchgate_cli.operating.api_documents import PastDecision
@@ -499,10 +544,11 @@ def history(
         from batchgate_cli.operating.history_view import history_lines
 
         output = printer(api)
-        query = {"to": end, "policy": policy, "verdict": verdict, "person": person, "limit": _PAGE}
+        query = {"policy": policy, "verdict": verdict, "person": person, "limit": _PAGE}
+        period = {"from": begin.isoformat() if begin else None, "to": end.isoformat() if end else None}
         rows: list[Any] = []
         not_listed: list[Any] = []
-        for page in find_api(api).pages("/decisions", "decisions", **{"from": beginning, **query}):
+        for page in find_api(api).pages("/decisions", "decisions", **period, **query):
             rows += page["decisions"]
             not_listed += page.get("not_listed", [])
         if output.is_for_people:

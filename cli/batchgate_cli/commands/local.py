@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from batchgate.text import shorten
-from batchgate_cli.exits import POLICY_EXIT_CODES_HELP, Exit, reported_errors
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, POLICY_EXIT_CODES_HELP, Exit, reported_errors
 from batchgate_cli.groups import command_group, option
 from batchgate_cli.local.running_local import NotAnsweringError, Running, end, only_one, running
+from batchgate_cli.option_types import Whole
 from batchgate_cli.output import Output, OutputOption, printable_line
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ app = command_group("Run the gate's own stack in a local AWS, on this machine.",
 
 @app.add(epilog=POLICY_EXIT_CODES_HELP)
 def up(
-    port: Annotated[int, option(help="Port on 127.0.0.1; 0 takes any free one.", type=click.IntRange(0, 65535))] = 0,
+    port: Annotated[
+        int, option(help="Port on 127.0.0.1; 0 takes any free one.", type=Whole(0, 65535), metavar="NUMBER")
+    ] = 0,
     policy: Annotated[
         list[Path] | None,
         option(
@@ -91,7 +94,7 @@ def up(
     console.print("ended")
 
 
-@app.add(epilog=f"{POLICY_EXIT_CODES_HELP} For `status`: 0 running, 1 not running.")
+@app.add(epilog="Exit codes: 0 a local AWS is running, 1 none is running, or failed, 2 wrong usage.")
 def status(
     exports: Annotated[
         bool, option("--exports", help='Print the shell settings alone: eval "$(batchgate local status --exports)".')
@@ -123,7 +126,7 @@ def status(
         raise click.exceptions.Exit(Exit.FAILED)
 
 
-@app.add(epilog=POLICY_EXIT_CODES_HELP)
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def down() -> None:
     """Stop the local AWS that runs on this machine; everything in it is deleted."""
     with reported_errors():
@@ -185,17 +188,21 @@ def _jobs(url: str) -> dict[str, int]:
 
 def _exports(url: str) -> str:
     """Shell settings: these commands, this local AWS, and no real credentials."""
+    from batchgate_cli.local.ministack import CHECKOUT
     from batchgate_cli.local.services import environment
 
     commands = shlex.quote(str(Path(sys.executable).parent))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(url).items()]
-    return "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, f'export PATH={commands}:"$PATH"'])
+    aws = CHECKOUT / ".venv-awscli" / "bin"  # after the path's own
+    last = f":{shlex.quote(str(aws))}" if aws.is_dir() else ""
+    return "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, f'export PATH={commands}:"$PATH"{last}'])
 
 
 def _what_next(url: str, *, deployed: bool) -> str:
     from batchgate_cli.local.services import ACCOUNT
 
     exports = "\n".join(f"  {line}" for line in _exports(url).splitlines())
+    command = shlex.quote(str(Path(sys.executable).with_name("batchgate")))  # not in the path before the exports
     gate = (
         """
   batchgate jobs held                              what the gate holds, and why; `jobs show JOB`, `jobs approve JOB`
@@ -208,7 +215,7 @@ A local AWS is on {url}. In another shell, whose AWS commands then reach only th
 
 {exports}
 
-(the same: eval "$(batchgate local status --exports)"). Then, for example:
+(the same: eval "$({command} local status --exports)"). Then, for example:
 
   cd "$(mktemp -d)" && seq -f 'data,key%g' 2500 > many.csv && aws s3 mb s3://manifests
   ETAG=$(aws s3api put-object --bucket manifests --key many.csv --body many.csv --query ETag --output text)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from batchgate_cli.exits import GATE_EXIT_CODES_HELP, reported_errors
+from batchgate_cli.exits import PAUSE_EXIT_CODES_HELP, reported_errors
 from batchgate_cli.groups import command_group, option
-from batchgate_cli.operating.options import ApiOptions
+from batchgate_cli.operating.options import REASON, ApiOptions
 from batchgate_cli.output import print_line, printable_line
 
 if TYPE_CHECKING:
@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 app = command_group()
 
 
-@app.add(epilog=GATE_EXIT_CODES_HELP)
+@app.add(epilog=PAUSE_EXIT_CODES_HELP)
 def pause(
     api: ApiOptions,
     reason: Annotated[
-        str | None, option(metavar="TEXT", help="Why; shown by `batchgate pause --status`.", show_default=False)
+        str | None,
+        option(
+            metavar="TEXT",
+            help="Why, in at most 1000 characters; shown by `batchgate pause --status`.",
+            type=REASON,
+            show_default=False,
+        ),
     ] = None,
     status: Annotated[bool, option("--status", help="Only print whether the gate is paused.")] = False,
 ) -> None:
     """Pause the deployed gate: it still evaluates jobs but holds all of them; an alarm is active until you resume.
 
-    Decisions already in progress may still take effect for five seconds. If the gate is already paused, the first pause
-    stays on record.
+    A decision that was claimed before the pause may still be sent for about five seconds. If S3's response to an update
+    was lost, that update may take effect later, up to 15 minutes after the claim's lease.
+
+    If the gate is already paused, the first pause stays on record.
     """
     if not status and not (reason or "").strip():
         raise click.BadParameter("expected why the gate is paused, got nothing", param_hint="--reason")
@@ -44,11 +52,11 @@ def pause(
         elif not paused.paused:
             print(f"the gate of {gate.region} is not paused")
         else:
-            word = "was paused already" if paused.already else "is paused"
+            word = "was already paused" if paused.already else "is paused"
             print_line(f"the gate of {gate.region} {word}, {_since(paused)}")
 
 
-@app.add(epilog=GATE_EXIT_CODES_HELP)
+@app.add(epilog=PAUSE_EXIT_CODES_HELP)
 def resume(api: ApiOptions) -> None:
     """Resume a paused gate: the jobs that the pause held are evaluated again by the next sweep.
 
@@ -70,7 +78,7 @@ def resume(api: ApiOptions) -> None:
         elif not paused.paused:
             print(f"the gate of {gate.region} was not paused")
         else:
-            print_line(f"resumed the gate of {gate.region}; it was paused {_since(paused)}")
+            print_line(f"resumed the gate of {gate.region}; it had been paused {_since(paused)}")
             print("the next sweep reviews the jobs that the pause held")
 
 

@@ -1,7 +1,7 @@
 """`batchgate policy`: write, check and test policies, and explain decisions."""
 
 import json
-import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 from msgspec import UnsetType
 
-from batchgate.errors import GateError, JobDescriptionError, PolicyError
-from batchgate.jobs.model import DateSurvives, Job, Json, job_from_printed
+from batchgate.errors import JobDescriptionError, PolicyError
+from batchgate.jobs.model import DateSurvives, Job, Json, in_words, job_from_printed
 from batchgate.policy.approvals import Approval
 from batchgate.policy.facts import NOT_READ, Gap, JobFacts, Result, gather_facts
 from batchgate.policy.moments import parse_moment
 from batchgate_cli.commands import policy_compile, policy_diff, policy_preview, policy_push, policy_simulate, replay
 from batchgate_cli.exits import (
     ALL_EXIT_CODES_HELP,
+    PLAIN_EXIT_CODES_HELP,
     POLICY_EXIT_CODES_HELP,
     TEST_EXIT_CODES_HELP,
     Exit,
@@ -25,8 +26,10 @@ from batchgate_cli.exits import (
     reported_errors,
     show_notes,
 )
+from batchgate_cli.files import InputError, name_of, read_json
 from batchgate_cli.groups import PolicyPaths, argument, command_group, option
-from batchgate_cli.operating.options import AwsOptions
+from batchgate_cli.operating.options import ACCOUNT_ID, URL, AwsOptions
+from batchgate_cli.option_types import shown
 from batchgate_cli.output import (
     Output,
     OutputOption,
@@ -47,8 +50,8 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.policy_file import LoadedPolicy
     from batchgate_cli.authoring.review_formats import Checked, Remark
 
-_JOB_ID_AT_LEAST = 5
-"""Characters. *Source*: S3 Control API, JobId."""
+_JOB_ID = "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
+"""As long as every one. *Source*: S3 Control API, JobId; S3 User Guide, examples of jobs."""
 
 app = command_group(
     "Write, check, test and compare policies, and show how and why they decide a job.", ALL_EXIT_CODES_HELP
@@ -57,14 +60,10 @@ app = command_group(
 DEPLOYMENT = Path("cdk.json")
 
 
-class InputError(GateError):
-    """A file named on the command line is missing or of another kind."""
-
-
 @app.add(epilog=POLICY_EXIT_CODES_HELP)
 def check(
     paths: PolicyPaths,
-    strict: Annotated[bool, option("--strict", help="Exit with code 3 if there are findings, too.")] = False,
+    strict: Annotated[bool, option("--strict", help="Also exit with code 3 if there are findings.")] = False,
     output: ReviewOutputOption = ReviewOutput.TEXT,
 ) -> None:
     """Validate and lint policy files: report all problems at once, with file, line and what was expected.
@@ -81,7 +80,7 @@ def check(
             loaded = policy_file.load(paths)
         except PolicyError as error:
             if any(problem.path for problem in error.problems):
-                error.add_note("findings are reported when there are no more problems")
+                error.add_note("findings are reported only for a valid policy set; fix these problems first")
             if output is ReviewOutput.TEXT:
                 raise
             if output is not ReviewOutput.JSON:
@@ -132,9 +131,9 @@ def _print_review(output: ReviewOutput, remarks: "list[Remark]", tests: "list[Ch
 def _manifest_buckets() -> list[str] | None:
     """The setting of the deployment whose cdk.json lies in the working directory; None where there is none."""
     try:
-        context = json.loads(DEPLOYMENT.read_text(encoding="utf-8"))["context"]["batchgate"]
-        return [str(bucket) for bucket in context.get("manifest_buckets", [])]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        settings: Any = read_json(DEPLOYMENT, "CDK's settings")
+        return [str(bucket) for bucket in settings["context"]["batchgate"].get("manifest_buckets", [])]
+    except (OSError, InputError, LookupError, TypeError, AttributeError):
         return None
 
 
@@ -150,7 +149,7 @@ def _counts(loaded: "LoadedPolicy") -> dict[str, int]:
 
 def _not_read(loaded: "LoadedPolicy") -> list[str]:
     return [
-        f"not read: {path}; only files directly in a directory belong to its policy set; name it too if it belongs"
+        f"not read: {path}; only files directly in a directory belong to its policy set; name it, too, if it belongs"
         for path in loaded.not_read
     ]
 
@@ -189,7 +188,7 @@ _SINGULAR = {"policies": "policy", "guardrails": "guardrail", "exceptions": "exc
 def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     paths: PolicyPaths,
     job: Annotated[
-        str | None,
+        Path | None,
         option(
             metavar="FILE|-",
             help="The job, as `aws s3control describe-job` prints it; - reads standard input.",
@@ -206,8 +205,8 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         Path | None,
         option(
             metavar="FILE",
-            help="What the gate would read of the manifest, and how much is used of budgets, as a test case states it"
-            " in facts; with --job-id only budgets. A budget that is not stated holds the job.",
+            help="What the gate would read of the manifest, and how much is used of budgets, written like facts in a"
+            " test case; with --job-id only budgets. A budget that is not stated holds the job.",
             show_default=False,
         ),
     ] = None,
@@ -215,11 +214,14 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         str | None, option(metavar="ID", help="A live job instead, read from AWS.", show_default=False)
     ] = None,
     account_id: Annotated[
-        str | None, option(metavar="ID", help="With --job-id: its account; the caller's own if not given.")
+        str | None,
+        option(metavar="ID", help="With --job-id: its account; the caller's own if not given.", type=ACCOUNT_ID),
     ] = None,
     region: Annotated[str | None, option(metavar="REGION", help="With --job-id: its Region.")] = None,
     profile: Annotated[str | None, option(metavar="NAME", help="With --job-id: the AWS profile.")] = None,
-    endpoint_url: Annotated[str | None, option(metavar="URL", help="With --job-id: S3 Control's endpoint.")] = None,
+    endpoint_url: Annotated[
+        str | None, option(metavar="URL", help="With --job-id: S3 Control's endpoint.", type=URL)
+    ] = None,
     at: Annotated[
         str | None,
         option(
@@ -265,19 +267,11 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
     """Show how the policies decide one job and why: each statement, each requirement, the reason on the job.
 
     The job comes from a file (--job) or from AWS (--job-id); it is only read, never changed. If the policies test what
-    is in the manifest of a live job, the whole manifest is read, with your credentials. What a file can't show, the
-    contents of the manifest and what is used of budgets, comes from --facts.
+    is in the manifest of a live job, the whole manifest is read, with your credentials. With --job, state the
+    contents of the manifest and what is used of budgets with --facts.
     """
-    if (job is None) == (job_id is None):
-        got = "neither" if job is None else "both"
-        raise click.UsageError(f"expected either --job FILE or --job-id ID, got {got}")
     aws = AwsOptions(profile, region, endpoint_url, account_id, untagged_answer_lacks_tags)
-    if job is not None and aws != AwsOptions():
-        raise click.UsageError("the AWS options apply to --job-id only; remove them, or replace --job by --job-id")
-    if job_id is not None and len(job_id) < _JOB_ID_AT_LEAST:
-        raise click.UsageError(f"--job-id: expected a whole job id, got {job_id!r}")
-    if job_id is not None and tags is not None:
-        raise click.UsageError("--tags applies to --job only: with --job-id the tags are read from AWS")
+    _check_source(job, job_id, tags, aws)
     for name, arn in [*(("--approved-by", each) for each in approved_by or ()), ("--requester", requester)]:
         if arn is not None and not arn.startswith("arn:"):
             example = "arn:aws:sts::111122223333:assumed-role/lake-oncall/ana"
@@ -296,7 +290,7 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         now = instant or datetime.now(UTC)
         known: dict[str, Any] = {
             "approvals": [Approval(who, now, "", digest="") for who in approved_by or ()],
-            "requester": requester or Gap(Result.UNMEASURABLE, "--requester is not given"),
+            "requester": requester or Gap(Result.UNMEASURABLE, _NOT_GIVEN["--requester"]),
         }
         if job_id is not None:
             from batchgate_cli.operating.live_job import read_live_job
@@ -314,12 +308,16 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
                 **known,
             )
         else:
-            seen = job_from_printed(_read_job(str(job)))
+            seen = _read_job(Path(str(job)))
             asks = seen.asks_for_confirmation(date_survives=suspended_date_survives)
             gathered = _gather_given(seen, now, stated, asks=asks, tags=_read_tags(tags), **known)
-        not_stated = Gap(Result.UNMEASURABLE, "what is used is not known, see --facts")
+        not_stated = Gap(Result.UNMEASURABLE, _NOT_GIVEN["--facts"])
         decision = evaluate_job(policies, with_used(gathered, policies.budgets, stated.budgets, not_stated))
         instead = done_instead(seen, decision, suspended_date_survives)
+        reason = status_update_reason(decision)
+        missing = [name for name, gap in _NOT_GIVEN.items() if gap in reason]
+        if missing and not instead:
+            show_notes([f"the gate's reason will differ, as it has what is missing here; pass {' and '.join(missing)}"])
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
             return
@@ -327,7 +325,29 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         if instead:
             print_line(f"the gate, unless it has decided this job: {INSTEAD_IN_WORDS[instead]}")
         else:
-            print_line(f"reason: {status_update_reason(decision)}")
+            print_line(f"reason: {reason}")
+
+
+_NOT_GIVEN = {
+    "--tags": "no tags were given, see --tags",
+    "--requester": "--requester is not given",
+    "--facts": "what is used is not known, see --facts",
+}
+"""What this command does not know without an option, and the gate does."""
+
+
+def _check_source(job: Path | None, job_id: str | None, tags: Path | None, aws: AwsOptions) -> None:
+    """Reject options that exclude each other: a job is in a file or in AWS."""
+    if (job is None) == (job_id is None):
+        got = "neither" if job is None else "both"
+        raise click.UsageError(f"expected either --job FILE or --job-id ID, got {got}")
+    if job is not None and aws != AwsOptions():
+        given = " and ".join(f"--{name.replace('_', '-')}" for name, value in asdict(aws).items() if value)
+        raise click.UsageError(f"{given}: for --job-id only, got --job; remove {given}, or replace --job by --job-id")
+    if job_id is not None and len(job_id) != len(_JOB_ID):
+        raise click.UsageError(f"--job-id: expected a whole job id, such as {_JOB_ID}, got {shown(job_id)}")
+    if job_id is not None and tags is not None:
+        raise click.UsageError("--tags: for --job only; with --job-id the tags are read from AWS, remove --tags")
 
 
 def _read_facts(file: Path | None, policies: "PolicySet", *, only_budgets: bool) -> "CaseFacts":
@@ -356,11 +376,12 @@ def _gather_given(job: Job, now: datetime, stated: "CaseFacts", **known: Any) ->
     return gather_stated(job, now, stated.contents, manifest_bytes=size, **known)
 
 
-@app.add()
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def prices() -> None:
-    """Print every price that `cost` and budgets may need, to fill in, with where AWS publishes each.
+    """Print all prices that `cost` and budgets may need, to fill in, and where AWS publishes each.
 
-    Paste it into a policy file. batchgate has no prices of its own: they differ by Region and contract, and change.
+    Paste the output into a policy file. batchgate has no prices of its own: they differ by Region and contract, and
+    change.
     """
     from batchgate_cli.authoring.price_list import price_list
 
@@ -378,14 +399,19 @@ def run_cases(
     ] = None,
     require_coverage: Annotated[
         bool,
-        option("--require-coverage", help="Exit with code 4 if no case exercises a statement or requirement, too."),
+        option("--require-coverage", help="Also exit with code 4 if no case exercises a statement or requirement."),
     ] = False,
     output: ReviewOutputOption = ReviewOutput.TEXT,
 ) -> None:
-    """Run test cases against policies: jobs and the verdicts expected of them.
+    """Run test cases against policies: jobs and the verdicts expected for them.
 
-    Each file names the policies it tries. A policy set in shadow mode is tried as if enforced.
+    Each file names the policies that it tests. A policy set in shadow mode is tested as if enforced.
     """
+    if not paths and not DEFAULT_CASES.exists():
+        raise click.UsageError(
+            f"expected case files: no PATH is given, and there is no {DEFAULT_CASES}; name them, such as"
+            " `batchgate policy test cases`"
+        )
     from batchgate_cli.authoring.case_view import show_outcome
     from batchgate_cli.authoring.cases import Coverage, load_cases, run
 
@@ -468,7 +494,7 @@ def _beside(path: Path) -> str:
     return f"; name {cases}" if cases.is_dir() else ""
 
 
-@app.add()
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def schema() -> None:
     """Print the JSON Schema of policy files, for editors."""
     from batchgate_cli.authoring.schema import policy_schema
@@ -477,7 +503,7 @@ def schema() -> None:
         print(json.dumps(policy_schema(), indent=2), flush=True)
 
 
-@app.add()
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def new(
     path: Annotated[Path, argument(metavar="FILE", help="The policy file to write; never overwritten.")],
 ) -> None:
@@ -513,35 +539,37 @@ def _finding_as_json(located: "LocatedFinding") -> Json:
     }
 
 
-def _read_json(source: Path | str, what: str) -> dict[str, Json]:
-    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        is_yaml = str(source).endswith((".yaml", ".yml"))
-        got = "a YAML file; call aws with --output json" if is_yaml else f"something else ({error})"
-        raise InputError(f"{source}: expected JSON as {what} prints it, got {got}") from error
+def _read_object(source: Path, command: str) -> dict[str, Json]:
+    """The object that a command of the AWS CLI printed."""
+    printed = f"as `aws s3control {command} --output json` prints it"
+    value = read_json(source, f"JSON {printed}")
     if not isinstance(value, dict):
-        raise InputError(f"{source}: expected a JSON object as {what} prints it")
+        raise InputError(f"{name_of(source)}: expected a JSON object {printed}, got {in_words(value)}")
     return value
 
 
-def _read_job(source: str) -> dict[str, Json]:
-    description = _read_json(source, "`aws s3control describe-job`")
+def _read_job(source: Path) -> Job:
+    description = _read_object(source, "describe-job")
     if "Job" not in description and "JobArn" not in description:
-        raise JobDescriptionError(f'{source}: expected {{"Job": {{...}}}} as `aws s3control describe-job` prints it')
-    return description
+        expected = 'expected {"Job": {...}} as `aws s3control describe-job --output json` prints it'
+        raise JobDescriptionError(f"{name_of(source)}: {expected}, got {in_words(description)}")
+    try:
+        return job_from_printed(description)
+    except JobDescriptionError as error:
+        raise JobDescriptionError(f"{name_of(source)}: {error}") from error
 
 
 def _read_tags(source: Path | None) -> dict[str, str] | Gap:
     if source is None:
-        return Gap(Result.UNMEASURABLE, "no tags were given, see --tags")
-    listed = _read_json(source, "`aws s3control get-job-tagging`").get("Tags")
+        return Gap(Result.UNMEASURABLE, _NOT_GIVEN["--tags"])
+    printed = _read_object(source, "get-job-tagging")
+    listed = printed.get("Tags")
     tags: dict[str, str] = {}
     for tag in listed if isinstance(listed, list) else [None]:
         key, value = (tag.get("Key"), tag.get("Value")) if isinstance(tag, dict) else (None, None)
         if not isinstance(key, str) or not isinstance(value, str):
-            raise InputError(f'{source}: expected {{"Tags": [{{"Key": ..., "Value": ...}}]}}')
+            got = in_words(tag if isinstance(listed, list) else listed if "Tags" in printed else printed)
+            raise InputError(f'{name_of(source)}: expected {{"Tags": [{{"Key": ..., "Value": ...}}]}}, got {got}')
         tags[key] = value
     return tags
 
@@ -562,3 +590,11 @@ app.add(epilog=policy_diff.EXIT_CODES_HELP)(policy_diff.diff)
 app.add("replay", epilog=replay.EPILOG)(replay.replay)
 app.add(epilog=policy_preview.EPILOG)(policy_preview.preview)
 app.add(epilog=policy_push.EPILOG)(policy_push.push)
+app.commands = {
+    name: app.commands[name]
+    for name in (
+        *("new", "check", "test", "explain", "simulate", "diff", "replay", "preview", "compile", "push"),
+        *("prices", "schema"),
+    )
+}
+"""In the order in which people need them."""

@@ -11,6 +11,7 @@ import click
 from batchgate.jobs.model import Json
 from batchgate_cli.commands.policy_simulate import parse_from
 from batchgate_cli.exits import Exit, reported_errors, show_notes
+from batchgate_cli.files import check_output_directory
 from batchgate_cli.groups import argument, option
 from batchgate_cli.output import Output, OutputOption, print_line
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from batchgate_cli.authoring.comparison.compare import Change, Comparison
 
 EXIT_CODES_HELP = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 7 what --fail-on asks could not be decided, 8 there"
-    " is what it asks for."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 7 it could not be decided whether there is what"
+    " --fail-on names, 8 there is."
 )
 
 
@@ -38,7 +39,8 @@ def diff(
         option(
             "--from",
             metavar="DATE",
-            help="Consider the year from this date on; from now on if not given. It matters where windows are used.",
+            help="Consider the year that begins on this date; now if not given. It matters if windows or exceptions are"
+            " used.",
             show_default=False,
         ),
     ] = None,
@@ -53,9 +55,9 @@ def diff(
     fail_on: Annotated[
         FailOn | None,
         option(
-            metavar="WHAT",
-            help="more-permissive: exit with code 8 if any job is decided less cautiously. change: if any is decided"
-            " otherwise. Code 7 if that could not be decided.",
+            metavar="WORD",
+            help="more-permissive: exit with code 8 if any job is decided less cautiously. change: if any job is"
+            " decided differently. Exit with code 7 if that could not be decided.",
             show_default=False,
         ),
     ] = None,
@@ -63,16 +65,16 @@ def diff(
 ) -> None:
     """Show what changes in meaning from one policy set to another, and for which jobs.
 
-    First the text: settings, statements, exceptions and calendars that were added, removed or changed. Order, comments,
-    files and named lists are no change.
+    First the text is compared: settings, statements, exceptions, budgets and calendars that were added, removed or
+    changed. Order, comments, files and named lists do not count as changes.
 
-    Then the verdicts. Policies can distinguish finitely many kinds of jobs, so all of them can be searched. For each
-    way in which a verdict can change, such as held to approved, you see a job for which it does, as both sets decide
-    it, or that there is no such job. More permissive changes come first. Where a search can't decide, it says so and
-    why, and generated jobs are tried instead.
+    Then the verdicts are compared. Policies can distinguish only finitely many kinds of jobs, so all of them can be
+    searched. For each way in which a verdict can change, such as held to approved, the output has an example of such a
+    job, with both decisions, or states that there is no such job. More permissive changes come first. If a search
+    can't decide, the output gives the reason, and generated jobs are tried instead.
 
-    The statement "no job" is about Suspended jobs that nobody has approved, with one operation, with a manifest or a
-    generator, and with nothing in them that this version does not know.
+    "No job" covers Suspended jobs that nobody has approved, with one operation, with a manifest or a generator, and
+    with nothing in them that this version does not know.
 
     To compare with what is committed: `git show main:policies/approval.yaml > old.yaml`
     """
@@ -83,6 +85,8 @@ def diff(
     from batchgate_cli.authoring.comparison.view import comparison_as_json, show_changes, show_comparison
 
     with reported_errors():
+        if examples is not None:
+            check_output_directory(examples, "--examples")
         before, after = policy_file.load([old]), policy_file.load([new])
         changes = changes_between(before.document, after.document)
         begin = datetime.combine(start, time(), UTC) if start else datetime.now(UTC)

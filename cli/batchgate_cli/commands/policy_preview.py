@@ -1,4 +1,4 @@
-"""`batchgate policy preview`: what a policy set would do with the jobs that wait now."""
+"""`batchgate policy preview`: what a policy set would do with the jobs that are Suspended now."""
 
 import json
 from typing import Annotated
@@ -11,7 +11,7 @@ from batchgate_cli.groups import PolicyPaths, option
 from batchgate_cli.operating.options import GateOptions, ProfileOption, RegionOption
 from batchgate_cli.output import Output, OutputOption
 
-EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 8 a job would be decided as --fail-on says."
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid policy, 8 a job would be decided as --fail-on names."
 
 
 def preview(
@@ -29,14 +29,15 @@ def preview(
     profile: ProfileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show what would happen now if this policy set went live: every job that waits, decided by it.
+    """Show what would happen now to every Suspended job if this policy set went live.
 
-    Each job is decided twice by the gate's own functions: by the policies in force, and by these. The jobs are those in
-    the gate's ledger, with approvals and the time that they were held, and other waiting jobs that S3 lists. The
+    The gate's own functions evaluate each job twice: with the policies in force, and with these. The jobs are those in
+    the gate's ledger, with approvals and the time that they were held, and other Suspended jobs that S3 lists. The
     contents of manifests are not read: a job whose verdict depends on them is counted as not known. What is used of the
     budgets in force counts. A budget that is not in force yet counts as unused. Nothing is changed.
 
-    It needs a viewer's permissions (`batchgate iam operators viewer`) and s3:ListJobs; `batchgate iam pusher` has both.
+    The command needs a viewer's permissions (`batchgate iam operators viewer`) and s3:ListJobs; `batchgate iam pusher`
+    has both.
     """
     with reported_errors():
         from batchgate_cli.authoring import policy_file

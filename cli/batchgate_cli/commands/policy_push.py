@@ -30,7 +30,7 @@ def push(
         bool, option("--no-wait", help="Return when the deployment has started, without waiting for the bake time.")
     ] = False,
     no_preview: Annotated[
-        bool, option("--no-preview", help="Do not show what would happen to the jobs that wait now.")
+        bool, option("--no-preview", help="Do not show what would happen to the Suspended jobs.")
     ] = False,
     region: RegionOption = None,
     profile: ProfileOption = None,
@@ -38,13 +38,13 @@ def push(
 ) -> None:
     """Deploy a policy set to the gate, from any repository.
 
-    For a gate whose stack leaves the policies to a team (setting policy_owner "repository"). The command validates the
-    set, shows what would happen now (`batchgate policy preview`), and asks once. Then AppConfig calls the gate's own
-    validator and deploys the set, which is in force at once. For the bake time AppConfig watches the alarms; if one
-    becomes active, it rolls the policies back. While the command waits, the key r rolls them back. Ctrl-C ends only the
-    command: the deployment continues, and running the command again shows its progress.
+    Use it for a gate whose stack leaves the policies to a team (setting policy_owner "repository"). The command
+    validates the set, shows what would happen now (`batchgate policy preview`), and asks once. Then AppConfig calls the
+    gate's own validator and deploys the set, which is in force at once. During the bake time AppConfig watches alarms;
+    if one becomes active, AppConfig rolls the policies back. While the command waits, the key r rolls them back. Ctrl-C
+    ends only the command: the deployment continues, and running the command again shows its progress.
 
-    `batchgate iam pusher` prints the IAM policy for it.
+    `batchgate iam pusher` prints the IAM policy that the command needs.
     """
     with reported_errors():
         from batchgate_cli.authoring import policy_file
@@ -81,7 +81,7 @@ def _say(output: Output, line: str) -> None:
 def _in_the_way(target: "Target", newest: "Deployment") -> str:
     whose = f"of policy version {newest.version}" if newest.version else "that was not pushed by this command"
     return (
-        f"deployment {newest.number} {whose} is {newest.state}: AppConfig takes one at a time. Nothing was deployed. "
+        f"deployment {newest.number} {whose} is {newest.state}: AppConfig runs one at a time. Nothing was deployed. "
         f"Wait until it ends, or roll it back: `{target.stop_command(newest.number)}`"
     )
 
@@ -94,7 +94,7 @@ def _preview(options: GateOptions, loaded: "LoadedPolicy", output: Output) -> di
         seen = preview_of(options, loaded.policies)
     except GateError as error:
         raise GateAccessError(
-            f"what would happen could not be shown: {error}. Nothing was deployed; --no-preview deploys without"
+            f"what would happen could not be shown: {error}. Nothing was deployed; --no-preview deploys without it"
         ) from error
     if output is Output.TEXT:
         show_preview(seen.found, loaded.policies, seen.gate, seen.notes)
@@ -120,7 +120,8 @@ def _deploy(target: "Target", loaded: "LoadedPolicy", newest: "Deployment | None
         return target.start(stored, version, newest)
     except KeyboardInterrupt:
         print_line(
-            f"\nthe deployment of policy version {version} may have been started; the same command shows it", err=True
+            f"\nthe deployment of policy version {version} may have been started; the same command shows its progress",
+            err=True,
         )
         raise
 
@@ -146,6 +147,6 @@ def _report(target: "Target", ended: "Deployment", shown: dict[str, Json], outpu
 
 
 _AFTER_A_ROLLBACK = (
-    "the policies before it are in force again, and the alarm unexpected-policy becomes active; push those before it, "
-    "or better ones (docs/operations.md#a-policy-was-rolled-back)"
+    "the previous policies are in force again, and the alarm unexpected-policy becomes active; push the previous "
+    "policies, or corrected ones (docs/operations.md#a-policy-was-rolled-back)"
 )

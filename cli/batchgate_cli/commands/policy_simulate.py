@@ -8,7 +8,9 @@ from typing import Annotated
 import click
 
 from batchgate_cli.exits import reported_errors, show_notes
+from batchgate_cli.files import check_output
 from batchgate_cli.groups import PolicyPaths, option
+from batchgate_cli.option_types import Whole
 from batchgate_cli.output import Output, OutputOption, print_line
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9900
@@ -27,9 +29,7 @@ def simulate(
     ] = None,
     openings: Annotated[
         int,
-        option(
-            metavar="N", help="How many of the next openings to show of each calendar.", type=click.IntRange(0, 1000)
-        ),
+        option(metavar="N", help="How many of the next openings to show for each calendar.", type=Whole(0, 1000)),
     ] = 3,
     svg: Annotated[
         Path | None,
@@ -37,11 +37,11 @@ def simulate(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show when windows are open: a week of each calendar by its own clock, and its next openings.
+    """Show when windows are open: a week of each calendar in its own time zone, and its next openings.
 
-    Only calendars that a condition names are shown. Times are those of the calendar's zone. A week in which clocks
-    change is marked: a time that does not exist, and one that comes twice. To see the next such week, pass its date,
-    which is shown, to --from.
+    Only calendars that a condition names are shown. Times are those of the calendar's zone. In a week in which clocks
+    change, the time that does not exist, or occurs twice, is marked. The date of the next change is shown; pass it to
+    --from to see that week.
 
     A window that is open approves nothing by itself: `batchgate policy explain --at INSTANT` shows how a job would be
     decided at an instant.
@@ -52,6 +52,8 @@ def simulate(
     from batchgate_cli.authoring.week_view import show_weeks, weeks_as_json
 
     with reported_errors():
+        if svg is not None:
+            check_output(svg, "--svg", policy_file.files_of(paths))
         policies = policy_file.load(paths).policies
         weeks = weeks_of(policies, start or datetime.now(UTC), openings)
         if svg is not None:
@@ -64,7 +66,7 @@ def simulate(
         elif weeks:
             show_weeks(weeks)
         else:
-            print_line("no condition of this policy set names a calendar: time changes no verdict by a window")
+            print_line("no condition of this policy set names a calendar, so no verdict depends on a window")
 
 
 def parse_from(text: str | None) -> date | None:

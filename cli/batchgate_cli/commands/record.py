@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from batchgate_cli.exits import reported_errors, show_notes
+from batchgate_cli.files import check_output
 from batchgate_cli.groups import argument, option
-from batchgate_cli.operating.options import AwsOptions
+from batchgate_cli.operating.options import ACCOUNT_ID, CALLS_PER_SECOND, PACE, URL, AwsOptions
 from batchgate_cli.output import print_line
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ def record(
         ),
     ] = False,
     calls_per_second: Annotated[
-        float, option(metavar="NUMBER", help="At most so many calls of S3 a second; a gate's sweep calls S3, too.")
-    ] = 10.0,
+        float,
+        option(metavar="NUMBER", help="At most so many calls of S3 a second; a gate's sweep calls S3, too.", type=PACE),
+    ] = CALLS_PER_SECOND,
     account_id: Annotated[
-        str | None, option(metavar="ID", help="Whose jobs; those of the caller's own account if not given.")
+        str | None,
+        option(metavar="ID", help="Whose jobs; those of the caller's own account if not given.", type=ACCOUNT_ID),
     ] = None,
     region: Annotated[str | None, option(metavar="REGION", help="The Region of the jobs.")] = None,
     profile: Annotated[str | None, option(metavar="NAME", help="The AWS profile.")] = None,
-    endpoint_url: Annotated[str | None, option(metavar="URL", help="S3 Control's endpoint.")] = None,
+    endpoint_url: Annotated[str | None, option(metavar="URL", help="S3 Control's endpoint.", type=URL)] = None,
 ) -> None:
     """Record the jobs that S3 still has, with their tags, one JSON document a line.
 
@@ -42,12 +45,13 @@ def record(
     An interrupted recording is kept beside FILE, and the same command continues it. `batchgate policy replay`
     shows what policies would have done with the recorded jobs.
     """
-    if calls_per_second <= 0:
-        raise click.BadParameter("expected more than 0", param_hint="--calls-per-second")
     with reported_errors():
-        from batchgate_cli.replay.recorder import jobs_of, unfinished
+        from batchgate_cli.operating.aws_errors import aws_errors
+        from batchgate_cli.replay.recorder import check_new, jobs_of, unfinished
         from batchgate_cli.replay.recorder import record as record_jobs
 
+        check_new(file)
+        check_output(file, "FILE")
         source = jobs_of(AwsOptions(profile, region, endpoint_url, account_id), calls_per_second)
         with click.progressbar(length=1, label="recording jobs", file=sys.stderr, show_pos=True) as bar:
 
@@ -56,7 +60,8 @@ def record(
                 bar.update(progress.done + progress.gone - bar.pos)
 
             try:
-                done = record_jobs(source, file, redact=redact, watch=watch)
+                with aws_errors("--region and --endpoint-url"):
+                    done = record_jobs(source, file, redact=redact, watch=watch)
             finally:
                 _note_kept(unfinished(file), redact=redact)  # there is none after a whole recording
     if done.gone:

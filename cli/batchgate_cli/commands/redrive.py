@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from batchgate.contract import GATE_PARAMETER
 from batchgate.errors import GateError
 from batchgate.jobs.model import JobRef, Json
-from batchgate_cli.exits import reported_errors, show_notes
+from batchgate_cli.exits import PLAIN_EXIT_CODES_HELP, reported_errors, show_notes
 from batchgate_cli.groups import command_group, option
 from batchgate_cli.operating.confirm import confirm
 from batchgate_cli.operating.options import (
@@ -33,7 +33,7 @@ app = command_group()
 _States: TypeAlias = "Mapping[JobRef, OpenJob | GateError | None]"
 
 
-@app.add()
+@app.add(epilog=PLAIN_EXIT_CODES_HELP)
 def redrive(
     show: Annotated[bool, option("--show", help="Only show the dead letters.")] = False,
     yes: YesOption = False,

@@ -18,7 +18,7 @@ def status(
     profile: ProfileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show whether the deployed gate is working, and since when.
+    """Show whether the deployed gate is working.
 
     It shows the last sweep and the last event, the policies in force, holds, dead letters and alarms. It reads and
     changes nothing. `batchgate doctor` checks more.

@@ -66,12 +66,19 @@ def ministack_python() -> Path:
     named = os.environ.get(PYTHON_VARIABLE)
     python = Path(named) if named else CHECKOUT / ".venv-ministack" / "bin" / "python"
     if not python.exists():
-        message = (
-            f"{python}: the local AWS isn't installed; in a checkout of batchgate `make setup` installs it, "
-            f"elsewhere name a Python that has ministack in {PYTHON_VARIABLE}"
-        )
-        raise MinistackError(message)
+        raise MinistackError(_not_installed(python, is_named=named is not None))
     return python
+
+
+def _not_installed(python: Path, *, is_named: bool) -> str:
+    if is_named:
+        return f"{PYTHON_VARIABLE}: expected a Python that has ministack, got {python}, which does not exist"
+    if (CHECKOUT / "Makefile").exists():
+        return f"{python}: the local AWS isn't installed; `make setup` in {CHECKOUT} installs it"
+    return (
+        "this batchgate was installed by pip, without the local AWS, which only a checkout has; run `make setup` and "
+        f"`make local` in a checkout, or name a Python that has ministack in {PYTHON_VARIABLE}"
+    )
 
 
 def _environment(state: Path) -> dict[str, str]:

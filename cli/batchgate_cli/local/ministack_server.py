@@ -22,6 +22,7 @@ ministack is pinned exactly, because the last three and the hop reach into it.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import http.client
 import json
@@ -105,7 +106,13 @@ async def _serve(listener: socket.socket) -> None:
     gateway = _Gateway(lambda headers: bool(guard["carries_token"](headers, token)))
     ended = asyncio.Event()
     threading.Thread(target=_watch_input, args=(asyncio.get_running_loop(), ended), daemon=True).start()
-    await serve(guard["guarded"](gateway), config, shutdown_trigger=ended.wait)
+    serving = asyncio.create_task(serve(guard["guarded"](gateway), config, shutdown_trigger=ended.wait))
+    ending = asyncio.create_task(ended.wait())
+    await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    # hypercorn waits for its connections without a limit: its graceful timeout begins after that.
+    await asyncio.wait({serving}, timeout=config.graceful_timeout)
+    if serving.done():
+        serving.result()
     _end_group()  # at once: functions at work, which its threads wait for, are of no use to anybody now
 
 
@@ -128,6 +135,10 @@ class _Gateway:
         if scope["type"] != "http":
             await self._ministack(scope, receive, send)
             return
+        with contextlib.suppress(_ClientLeftError):  # part of a request has no effect
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         path = scope["path"]
         if _TAKES_TOKEN.fullmatch(path) and not self._admits(scope["headers"]):
             await _send(send, 403, [], b"")
@@ -377,10 +388,21 @@ def _event_source(put_events: bytes) -> dict[str, str]:
     return {"events:source": sources.pop()} if len(sources) == 1 else {}
 
 
+class _ClientLeftError(Exception):
+    """The client ended the connection before its request was complete."""
+
+
 async def _body(receive: "Receive") -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        _ClientLeftError: It did not come.
+    """
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] != "http.request":
+            raise _ClientLeftError
         body += message.get("body", b"")
         if not message.get("more_body"):
             return bytes(body)

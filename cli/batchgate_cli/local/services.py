@@ -178,7 +178,7 @@ def _ask_gateway(url: str, token: str, what: str, body: object) -> dict[str, Any
         answer = urllib3.request(
             "PUT",
             f"{url}/_batchgate/{what}",
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", "Connection": "close"},
             body=json.dumps(body),
             timeout=_ANSWERS_WITHIN_SECONDS,
             retries=False,

@@ -41,7 +41,7 @@ from batchgate.jobs.model import Json
 from batchgate.text import shorten
 from batchgate_cli.exits import OutcomeUnknownError
 from batchgate_cli.operating.aws_errors import aws_errors
-from batchgate_cli.operating.options import ApiOptions, GateAccessError, NoGateError
+from batchgate_cli.operating.options import ApiOptions, GateAccessError, NoGateError, region_of
 
 DocumentT = TypeVar("DocumentT")
 ValueT = TypeVar("ValueT")
@@ -219,7 +219,7 @@ def find_api(options: ApiOptions) -> GateApi:
         _log_everything()
     with aws_errors():
         session = botocore.session.Session(profile=options.profile)
-        region = options.region or session.get_config_variable("region")
+        region = region_of(options.region) or session.get_config_variable("region")
         if not region:
             raise NoRegionError
         credentials = None if options.no_sign_request else session.get_credentials()

@@ -65,7 +65,7 @@ class OpenJob(Struct, frozen=True, kw_only=True):
     announced_at: datetime | None = None
     held_for_known_seconds: float = 0.0
     known_at: datetime | None = None
-    owes_chance: bool = False
+    needs_review_before_expiry: bool = False
 
 
 class BudgetAccount(Struct, frozen=True, kw_only=True):

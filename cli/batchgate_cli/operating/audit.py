@@ -111,6 +111,16 @@ class Export:
 # --- Exporting ----------------------------------------------------------------------------------------
 
 
+def check_new(directory: Path) -> None:
+    """Reject a directory that exists.
+
+    Raises:
+        AuditError: It does.
+    """
+    if directory.exists():
+        raise AuditError(f"{directory}: it exists; name another one with --output-dir, or remove it")
+
+
 def export_record(
     record: GateRecord,
     period: Period,
@@ -138,8 +148,7 @@ def export_record(
         GateError: The gate's API could not be called.
         OSError: Something could not be written.
     """
-    if directory.exists():
-        raise AuditError(f"{directory}: it exists; name another one with --output-dir, or remove it")
+    check_new(directory)
     partial = directory.with_name(f"{directory.name}.partial")
     _begin(partial, {"schema": SCHEMA, "gate": record.place, "from": _text(period.begin), "to": _text(period.end)})
     fetched = {}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-import boto3
 import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +20,7 @@ from batchgate.errors import GateError
 from batchgate.gate.ports import Clock
 from batchgate_cli.exits import Exit, show_error
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import open_session
 from batchgate_cli.operating.canary_belongings import (
     Belonging,
     Belongings,
@@ -49,7 +49,7 @@ CENTS_A_JOB: Final = 25
 """*Source*: S3 pricing, Batch Operations; a job is billed even if it is cancelled."""
 
 PREFIX: Final = "canary-of-batchgate-"
-"""Of everything that is made. Not the stack's: guard rails deny changes of what begins with `batchgate-`."""
+"""Of everything that is made. Not the stack's: service control policies protect what begins with `batchgate-`."""
 
 _UNVALIDATED: Final = CONFIG.merge(Config(parameter_validation=False))
 """For one request that is invalid on purpose."""
@@ -298,7 +298,7 @@ def _surroundings(options: CanaryOptions) -> Surroundings:
         gate = find_gate(GateOptions(options.profile, options.region))
     except NoGateError:
         gate = None
-    session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+    session = open_session(options.profile, options.region)
     s3control = session.client("s3control", config=_UNVALIDATED)
     account_id = str(session.client("sts", config=CONFIG).get_caller_identity()["Account"])
     meta = s3control.meta

@@ -1,6 +1,5 @@
 """The checkout of batchgate that a command runs in: its settings and its policies."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from batchgate.errors import GateError
 from batchgate.policy.compiled import PolicySet
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.files import InputError, read_json
 
 
 class CheckoutError(GateError):
@@ -53,8 +53,10 @@ def find_checkout(start: Path) -> Checkout | None:
         if not (path.is_file() and (directory / "infra" / "gate_stack.py").is_file()):
             continue
         try:
-            settings = json.loads(path.read_bytes())["context"].get("batchgate") or {}
-            return Checkout(directory, dict(settings))
+            read: Any = read_json(path, "CDK's settings")
+            return Checkout(directory, dict(read["context"].get("batchgate") or {}))
+        except InputError as error:
+            raise CheckoutError(str(error)) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CheckoutError(f"{path}: expected CDK's settings with a context: {error}") from error
     return None

@@ -10,11 +10,20 @@ from typing import Final
 
 import click
 
+from batchgate.errors import GateError
+
 _POLL_SECONDS: Final = 0.2
 """How long one wait for the answer lasts. If Ctrl-C is pressed just before a wait without a limit begins, Python
 notices it only at the next key."""
 
 _ANSWER_BYTES: Final = 1024
+
+
+class DeclinedError(GateError):
+    """The answer was no."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing was changed")
 
 
 def confirm(question: str, *, yes: bool, stdin_is_read: bool = False) -> None:
@@ -26,7 +35,7 @@ def confirm(question: str, *, yes: bool, stdin_is_read: bool = False) -> None:
         stdin_is_read: Standard input was a list, so the terminal itself is asked.
 
     Raises:
-        click.Abort: The answer was no.
+        DeclinedError: The answer was no.
         KeyboardInterrupt: It was Ctrl-C.
         click.UsageError: There is no terminal.
     """
@@ -42,7 +51,7 @@ def _terminal_is_asked(question: str) -> bool:
     """Whether the command runs on a terminal, which answers yes.
 
     Raises:
-        click.Abort: The answer was no.
+        DeclinedError: The answer was no.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
@@ -58,17 +67,27 @@ def _terminal_is_asked(question: str) -> bool:
 def _ask(question: str, terminal: int) -> None:
     """Ask without Python's line editing, which would ignore Ctrl-C while it starts.
 
-    What was typed before the question is no answer to it.
+    What was typed before the question is no answer to it. It is asked again until the answer is yes or no; Enter alone
+    and the end of input are no.
 
     Raises:
-        click.Abort: The answer was not yes.
+        DeclinedError: The answer was no.
     """
     termios.tcflush(terminal, termios.TCIFLUSH)
-    _show(f"{question} [y/N]: ", terminal)
-    while not select.select([terminal], [], [], _POLL_SECONDS)[0]:
-        pass
-    if os.read(terminal, _ANSWER_BYTES).strip().lower() not in {b"y", b"yes"}:
-        raise click.Abort
+    prompt = f"{question} [y/N]: "
+    while True:
+        _show(prompt, terminal)
+        while not select.select([terminal], [], [], _POLL_SECONDS)[0]:
+            pass
+        given = os.read(terminal, _ANSWER_BYTES)
+        answer = given.strip().lower()
+        if answer in {b"y", b"yes"}:
+            return
+        if answer in {b"", b"n", b"no"}:
+            if not given:  # the end of input leaves the prompt's line open
+                _show("\n", terminal)
+            raise DeclinedError
+        prompt = f"expected y or n. {question} [y/N]: "
 
 
 def _show(prompt: str, terminal: int) -> None:

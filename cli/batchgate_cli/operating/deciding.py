@@ -23,8 +23,9 @@ from batchgate_cli.exits import Exit, OutcomeUnknownError, reported_as, show_err
 from batchgate_cli.operating.api_client import AT_ONCE, GateApi, ProblemError, at_once, decoded
 from batchgate_cli.operating.api_documents import JobDocument
 from batchgate_cli.operating.aws_output import Printer
-from batchgate_cli.operating.confirm import confirm
+from batchgate_cli.operating.confirm import DeclinedError, confirm
 from batchgate_cli.operating.held_view import ID_AT_LEAST, beginnings
+from batchgate_cli.operating.job_names import is_name
 from batchgate_cli.operating.job_view import DONE, changed_lines, ended_in_words, plan_lines
 from batchgate_cli.operating.options import GateAccessError
 from batchgate_cli.operating.wording import bare, counted, minute, objects, obstacle
@@ -34,8 +35,6 @@ _WORST_LAST: Final = (Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.NOT_KNOWN_YET)
 _PATHS: Final = {RequestedAction.APPROVE: "approvals", RequestedAction.CANCEL: "cancellation"}
 _OPEN: Final = frozenset({"held", "waiting"})
 _ELSEWHERE: Final = frozenset({"superseded", "ungated", "ungated_or_confirmed_elsewhere", "lapsed"})
-_IN_ID: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_ID_AT_MOST: Final = 36
 _NOT_SENT_YET: Final = "not sent"
 _NAMES_AT_MOST: Final = 200
 _WHOLE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|arn:\S+")
@@ -107,7 +106,7 @@ def job_id_of(job: str, api: GateApi) -> str:
         if ref.region != api.region:
             raise GateAccessError(f"{job}: not a job of {api.region}; pass --region for the gate of another")
         return ref.job_id
-    if not job or len(job) > _ID_AT_MOST or not set(job) <= _IN_ID:
+    if not is_name(job):
         raise GateAccessError(f"expected a job's id, the beginning of one, or an ARN, got {shorten(job, 60)!r}")
     return job
 
@@ -164,7 +163,7 @@ def decide(api: GateApi, jobs: Sequence[str], request: Request, printer: Printer
         The worst of the jobs' exit codes; that of an interruption before all.
 
     Raises:
-        click.Abort: A person said no. Nothing was done.
+        DeclinedError: A person said no. Nothing was done.
         GateError: The only job can't be decided.
     """
     unique = [*dict.fromkeys(jobs)]
@@ -200,10 +199,10 @@ def _reject_short(jobs: Sequence[str]) -> None:
     """Reject beginnings that a word or number may be by chance, where nobody looks before the jobs are decided.
 
     Raises:
-        GateAccessError: One is so short.
+        click.UsageError: One is so short.
     """
     if short := next((job for job in jobs if len(job) < ID_AT_LEAST), None):
-        raise GateAccessError(
+        raise click.UsageError(
             f"expected a job's id or ARN, or with --yes at least {ID_AT_LEAST} characters of the id, got "
             f"{printable_line(short)!r}; nothing was done"
         )
@@ -238,7 +237,7 @@ def _send_until_settled(
         )
         try:
             confirm(question, yes=False, stdin_is_read=request.stdin_is_read)
-        except click.Abort:
+        except DeclinedError:
             if not done:
                 raise
             return [*done, *(each for each in results if each.job in changed)], False
@@ -449,7 +448,7 @@ def _send(api: GateApi, document: JobDocument, request: Request) -> Outcome:
             job_id, Exit.DONE, f"{job_id}: {action}; the next sweep reports it (decision event, metrics)", answer
         )
     why = bare(str(answer.get("reason") or ""))
-    if action == "left":
+    if action == "pending":
         text = (
             f"{job_id}: S3's response was lost, and the update may still apply; or another review decides the job at "
             f"this moment. The gate evaluates it again if it is still Suspended. To see the outcome: batchgate jobs "

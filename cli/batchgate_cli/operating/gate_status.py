@@ -1,4 +1,4 @@
-"""Whether a deployed gate is working, and since when: what an operator looks at first."""
+"""Whether a deployed gate is working: what an operator looks at first."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
     passed = now - status.last_sweep
     found = f"{minute(status.last_sweep)}, {ago(passed)}"
     if passed < -CLOCKS_APART_AT_MOST:
-        found = f"{minute(status.last_sweep)} is not yet by this machine's clock: how long ago it was is not known"
+        found = f"{minute(status.last_sweep)}, which is in the future by this machine's clock: its age is not known"
         yield Line("last sweep", Level.WARN, found, "synchronize the clock of this machine (NTP)", facts)
     elif passed > every + _SWEEP_DEAD:
         found = f"none has succeeded since {found}: held jobs, and jobs without events, are not decided"
@@ -47,7 +47,7 @@ def sweep(deployed: Deployed) -> Iterator[Line]:
     elif passed > every + _SWEEP_LATE:
         yield Line("last sweep", Level.WARN, f"{found}, though one is started every {age(every)}", _READ_LOG, facts)
     elif status.last_sweep_errors:
-        found += f", with errors ({status.last_sweep_errors}): the jobs that they are about stay as they are"
+        found += f", with errors ({status.last_sweep_errors}): the jobs that had errors were not changed"
         yield Line("last sweep", Level.WARN, found, "see docs/operations.md#sweep-errors", facts)
     else:
         yield Line("last sweep", Level.PASS, found, facts=facts)
@@ -64,10 +64,10 @@ def event(deployed: Deployed) -> Iterator[Line]:
 
 
 def loaded(deployed: Deployed) -> Iterator[Line]:
-    """Whether the last sweep could load the policies: without them every job waits."""
+    """Whether the last sweep could load the policies: without them no job is decided."""
     status = deployed.status()
     if status.problem:
-        found = f"none could be loaded{_since(status.problem_since)}, and every job waits: {status.problem}"
+        found = f"none could be loaded{_since(status.problem_since)}, so no job is decided: {status.problem}"
         yield Line("policies", Level.FAIL, found, _LOAD, {"no_policies_since": iso(status.problem_since)})
 
 
@@ -86,7 +86,7 @@ def policies(deployed: Deployed) -> Iterator[Line]:
         in_force = policies_in_force(deployed)
     except PolicyError as error:
         since = status.problem_since
-        found = f"none that can be loaded are in force{_since(since)}, and every job waits: {error}"
+        found = f"none that can be loaded are in force{_since(since)}, so no job is decided: {error}"
         facts: dict[str, Json] = {"policy_version": None, "no_policies_since": iso(since)}
         are_pushed = deployed.found.policy_owner == "repository"
         yield Line("policies", Level.FAIL, found, _PUSH if are_pushed else _LOAD, facts)
@@ -133,7 +133,7 @@ def policy_files(deployed: Deployed) -> Iterator[Line]:
         yield Line("policy files", Level.WARN, found, "`make deploy` puts the files in force")
 
 
-# --- What waits and what rings ------------------------------------------------------------------------
+# --- What is held, and which alarms are active --------------------------------------------------------
 
 
 def pause(deployed: Deployed) -> Iterator[Line]:
@@ -156,7 +156,7 @@ def held(deployed: Deployed) -> Iterator[Line]:
         yield Line("held", Level.PASS, f"{status.held} jobs", facts=facts)
     else:
         count = "1 job, which" if status.held == 1 else f"{status.held} jobs, the oldest"
-        found = f"{count} waits since {minute(oldest)}, for {age(now - oldest)}"
+        found = f"{count} has been held since {minute(oldest)} ({age(now - oldest)})"
         late = now - oldest >= SOON_FAILED
         do = "decide it: S3 fails a job 30 days after it was suspended" if late else ""
         yield Line("held", Level.WARN if late else Level.PASS, found, do, facts)
@@ -200,11 +200,11 @@ def alarms(deployed: Deployed) -> Iterator[Line]:
         do = "deploy the stack again (`make deploy`)"
         yield Line("alarms", Level.FAIL, f"no alarm {prefix}* notifies the topic", do, {"alarms": []})
         return
-    ringing = [each for each in found if each["StateValue"] == "ALARM"]
-    facts: dict[str, Json] = {"alarms": [str(each["AlarmName"]) for each in ringing]}
-    if not ringing:
+    active = [each for each in found if each["StateValue"] == "ALARM"]
+    facts: dict[str, Json] = {"alarms": [str(each["AlarmName"]) for each in active]}
+    if not active:
         yield Line("alarms", Level.PASS, f"none of {len(found)} is active", facts=facts)
-    for each in ringing:
+    for each in active:
         name = str(each["AlarmName"]).removeprefix(prefix)
         yield Line("alarms", Level.WARN, f"{name} is active", str(each.get("AlarmDescription") or ""), facts)
     silent = [str(each["AlarmName"]) for each in found if not each["ActionsEnabled"]]

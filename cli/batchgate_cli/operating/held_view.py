@@ -98,6 +98,7 @@ def held_lines(
     *,
     details: bool = False,
     pause: PauseFacts | None = None,
+    others: int = 0,
 ) -> list[list[Styled]]:
     """The view.
 
@@ -107,13 +108,23 @@ def held_lines(
         width: Of the terminal; None where there is none: then nothing is cut or padded.
         details: Print all that is known of each.
         pause: Of the gate; None where it is not paused.
+        others: Where there are no jobs, how many are held that the filters leave out.
     """
+    if not jobs and others:
+        is_or_are = "is" if others == 1 else "are"
+        return [*_head_of(pause, width), [f"no held job matches; {others} {is_or_are} held"]]
     if pause is None:
         jobs = [_resumed(job) if _is_paused(job) else job for job in jobs]
         return _lines(jobs, now, width, details=details)
+    return [*_head_of(pause, width), *_lines(jobs, now, width, details=details)]
+
+
+def _head_of(pause: PauseFacts | None, width: int | None) -> list[list[Styled]]:
+    if pause is None:
+        return []
     facts = f"since {minute(pause.at)} UTC, by {person(pause.by)}: {pause.reason}"
     head = hanging("[paused] ", f"{facts}; `batchgate resume` ends that", width, "bold")
-    return [[("[paused] ", "magenta"), *head[0][1:]], *head[1:], *_lines(jobs, now, width, details=details)]
+    return [[("[paused] ", "magenta"), *head[0][1:]], *head[1:]]
 
 
 def _lines(jobs: Sequence[OpenJob], now: datetime, width: int | None, *, details: bool) -> list[list[Styled]]:

@@ -179,21 +179,21 @@ def service_control_policy(
     by_cdk = [
         place.role(f"cdk-{_CDK_QUALIFIER}-{each}-role-{place.account_id}-{place.region}") for each in CDK_DEPLOYERS
     ]
-    who_deploys = _roles(deployers) or by_cdk
+    who_deploys = roles(deployers) or by_cdk
     changers = [place.gate_roles, *who_deploys]
     everything = f"{_beginning_of_names(gate)}*"
     table, queues = place.arn("dynamodb", f"table/{everything}"), place.arn("sqs", everything)
     functions = place.arn("lambda", f"function:{everything}")
     of_appconfig = [place.arn("appconfig", f"application/{place.policies.application}{part}") for part in ("", "/*")]
     statements: list[Json] = [
-        _deny("OnlyGateDecidesJobs", ["s3:UpdateJobStatus"], [place.jobs], [*deciders, *_roles(cancellers)])
+        _deny("OnlyGateDecidesJobs", ["s3:UpdateJobStatus"], [place.jobs], [*deciders, *roles(cancellers)])
     ]
     if cancellers:
         waits: dict[str, Json] = {"Null": {"s3:JobSuspendedCause": "false"}}
         statements.append(_deny("OnlyGateDecidesWaitingJobs", ["s3:UpdateJobStatus"], [place.jobs], deciders, waits))
     statements += [
         _deny("OnlyGateKeepsLedger", _WRITING, [table], deciders),
-        _deny("OnlyGateAndOperatorsTakeEvents", _TAKING, [queues], [*deciders, *_roles(operators)]),
+        _deny("OnlyGateAndOperatorsTakeEvents", _TAKING, [queues], [*deciders, *roles(operators)]),
         # Whoever invokes it says who calls. No service control policy applies to API Gateway itself.
         _deny("OnlyApiGatewayInvokesTheApi", ["lambda:Invoke*"], [place.arn("lambda", _api_function(gate))], ()),
     ]
@@ -226,14 +226,14 @@ def service_control_policy(
         )
     )
     if pushers:
-        statements.append(_deny("OnlyPushersPush", _PUSHING, of_appconfig, [*who_deploys, *_roles(pushers)]))
+        statements.append(_deny("OnlyPushersPush", _PUSHING, of_appconfig, [*who_deploys, *roles(pushers)]))
     # The ARNs of event source mappings are random, and creating one supports no resource.
     mappings = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
     of_the_gate: dict[str, Json] = {"ArnLike": {"lambda:FunctionArn": functions}}
     statements.append(_deny("OnlyDeployersChangeEventSources", mappings, ["*"], changers, of_the_gate))
     if protect_tags:
         tagging = ["s3:DeleteJobTagging", "s3:PutJobTagging"]
-        statements.append(_deny("JobTagsStayAsTheyAre", tagging, [place.jobs], _roles(taggers)))
+        statements.append(_deny("ProtectJobTags", tagging, [place.jobs], roles(taggers)))
     document: Document = {"Version": "2012-10-17", "Statement": statements}
     characters = len(compact(document))
     if characters > SCP_CHARACTERS_AT_MOST:
@@ -275,7 +275,7 @@ def peoples_policy(gate: DeployedGate, people: People) -> Document:
     place = _Place.of(gate)
     statements: list[Json] = [
         _allow("FindTheGate", ["ssm:GetParameter"], [place.arn("ssm", f"parameter{GATE_PARAMETER}")]),
-        _allow("AskTheGate", ["execute-api:Invoke"], _routes(place, _MORE_ROUTES[people])),
+        _allow("CallTheApi", ["execute-api:Invoke"], _routes(place, _MORE_ROUTES[people])),
     ]
     if people is People.OPERATOR:
         statements += [*_redriving(gate, place), *_checking(gate, place)]
@@ -307,7 +307,7 @@ def pushers_policy(gate: DeployedGate) -> Document:
         _allow("DeployPolicies", ["appconfig:StartDeployment"], arns(application, profile, here, *strategies)),
         _allow("FollowAndRollBack", following, arns(application, here, f"{here}/deployment/*")),
         _allow("SeeWhatWouldHappen", ["execute-api:Invoke"], _routes(place, {"GET"})),
-        _allow("SeeWhichJobsWait", ["s3:ListJobs"], ["*"]),
+        _allow("ListJobs", ["s3:ListJobs"], ["*"]),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -330,7 +330,7 @@ def _redriving(gate: DeployedGate, place: _Place) -> list[Json]:
     groups = place.arn("logs", f"log-group:{_beginning_of_names(gate)}*")
     return [
         *key,
-        _allow("HandEventsOverAgain", ["sqs:SendMessage"], [queue]),
+        _allow("RedriveEvents", ["sqs:SendMessage"], [queue]),
         _allow(
             "TakeDeadLetters",
             [
@@ -389,7 +389,12 @@ def _deny(
     return statement
 
 
-def _roles(arns: Sequence[str]) -> tuple[str, ...]:
+def roles(arns: Sequence[str]) -> tuple[str, ...]:
+    """ARNs of roles.
+
+    Raises:
+        IamPolicyError: One is none, or stands for every role.
+    """
     for arn in arns:
         parts = arn.split(":", _ARN_PARTS - 1)
         is_role = len(parts) == _ARN_PARTS and parts[0] == "arn" and parts[2] == "iam"

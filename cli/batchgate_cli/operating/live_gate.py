@@ -24,6 +24,7 @@ from batchgate.jobs.model import DateSurvives, Job
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap, named_manifest
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import open_session
 from batchgate_cli.operating.options import GateAccessError, GateOptions, NoGateError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def find_gate(options: GateOptions) -> LiveGate:
     """
     clock = SystemClock()
     with aws_errors():
-        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        session = open_session(options.profile, options.region)
         only_answers(session.events)
         caller = session.client("sts", config=CONFIG).get_caller_identity()
         client = session.client("s3control", config=CONFIG)

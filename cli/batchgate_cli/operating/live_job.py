@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import boto3
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -20,6 +19,7 @@ from batchgate.manifest.plan import CsvRange
 from batchgate.policy.compiled import PolicySet
 from batchgate.policy.facts import Gap, named_manifest
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import account_of, open_session
 from batchgate_cli.operating.options import AwsOptions
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def read_live_job(job_id: str, policies: PolicySet, options: AwsOptions) -> JobS
         JobsApiError: S3 refused, or knows no such job.
         ManifestsApiError: S3 did not answer the question for the manifest.
     """
-    with aws_errors():
-        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
-        account_id = options.account_id or session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+    with aws_errors("--region and --endpoint-url"):
+        session = open_session(options.profile, options.region)
+        account_id = account_of(session, options)
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
         partition = client.meta.partition
         ref = JobRef(partition, client.meta.region_name, account_id, job_id)

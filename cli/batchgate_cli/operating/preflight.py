@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import boto3
-
 from batchgate.aws.answers import only_answers
 from batchgate.aws.s3control import CONFIG
 from batchgate.aws.wiring import SystemClock
@@ -15,6 +13,7 @@ from batchgate.contract import GATE_PARAMETER, DeployedGate
 from batchgate.gate.ports import Clock
 from batchgate_cli.operating.account_checks import clock_lines
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import open_session
 from batchgate_cli.operating.checkout import Checkout
 from batchgate_cli.operating.checks import Aws, Check, Level, Line, NotCheckedError
 from batchgate_cli.operating.options import GateOptions
@@ -58,7 +57,7 @@ def open_account(options: GateOptions, checkout: Checkout | None) -> Account:
         GateAccessError: No credentials, no Region, or AWS did not say who calls.
     """
     with aws_errors():
-        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        session = open_session(options.profile, options.region)
         only_answers(session.events)
         client = session.client("sts", config=CONFIG)
         caller = client.get_caller_identity()

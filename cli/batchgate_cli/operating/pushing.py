@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
-import boto3
 from botocore.config import Config
 from msgspec import Struct
 
@@ -20,6 +19,7 @@ from batchgate.text import shorten
 from batchgate_cli.authoring.policy_file import LoadedPolicy
 from batchgate_cli.exits import OutcomeUnknownError
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import open_session
 from batchgate_cli.operating.live_gate import look_up
 from batchgate_cli.operating.options import GateAccessError, GateOptions
 
@@ -257,7 +257,7 @@ def find_target(options: GateOptions) -> Target:
         GateAccessError: No credentials, no Region, no gate there, or AWS refused.
     """
     with aws_errors():
-        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        session = open_session(options.profile, options.region)
         caller = session.client("sts", config=CONFIG).get_caller_identity()
         client = session.client("appconfig", config=CONFIG)
         only_answers(client.meta.events)

@@ -48,7 +48,7 @@ class Ending(Struct, frozen=True):
 
     Attributes:
         at: When it was decided; None where nobody did, or where that is not known.
-        at_latest: Where only that is known: when it surely was decided.
+        at_latest: Where only that is known: when it certainly was decided.
         reason: The status update reason, or the hold's.
         statements: By policies: who decides.
         check: By policies: the first check that objects, as `total_tasks is 12, want at most 5`.

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchgate.gate.review import course_of
+from batchgate.gate.review import consequence_of
 from batchgate.gate.state import RequestedAction, State
 from batchgate.gate.transitions import UPDATE_TAKES_AT_MOST, hold
 from batchgate.jobs.model import AsksForConfirmation, Job
@@ -128,18 +128,18 @@ def course_of_job(
         decision = evaluate_job(policies, (yield replace(facts, now=now)))
         watch(decision)
         first = first or decision
-        course = course_of(state, decision, is_paused=_never)
+        asked = consequence_of(state, decision, is_paused=_never)
         is_ungated = facts.asks_for_confirmation is AsksForConfirmation.NO
-        if is_ungated and (course.action is None or not policies.cancel_ungated):
+        if is_ungated and (asked.action is None or not policies.cancel_ungated):
             steps.append(Step(now, End.UNGATED, ""))
             break
-        valid_until = decision.until if course.expired else decision.valid_until
-        if course.action is not None and (valid_until is None or now + UPDATE_TAKES_AT_MOST < valid_until):
-            ending = End.APPROVED if course.action is RequestedAction.APPROVE else End.CANCELLED
-            reason = status_update_reason(decision, claim_id, expired=course.expired)
-            steps.append(Step(now, End.EXPIRED if course.expired else ending, reason))
+        valid_until = decision.until if asked.exceeded_limit else decision.valid_until
+        if asked.action is not None and (valid_until is None or now + UPDATE_TAKES_AT_MOST < valid_until):
+            ending = End.APPROVED if asked.action is RequestedAction.APPROVE else End.CANCELLED
+            reason = status_update_reason(decision, claim_id, exceeded_limit=asked.exceeded_limit)
+            steps.append(Step(now, End.EXPIRED if asked.exceeded_limit else ending, reason))
             break
-        if course.action is not None:  # the window closes before the update would arrive: the gate tries again
+        if asked.action is not None:  # the window closes before the update would arrive: the gate tries again
             changes = valid_until
         elif decision.verdict is Verdict.WAIT:
             steps = steps or [Step(now, End.PREPARING, status_update_reason(decision))]
@@ -150,12 +150,12 @@ def course_of_job(
                 decision,
                 job,
                 now=now,
-                held=course.held,
+                held_time=asked.held_time,
                 review_again_after=review_again_after,
-                ends_after=course.ends_after,
+                hold_limit=asked.hold_limit,
             )
             state = transition.state
-            if transition.is_news or not steps:
+            if transition.is_recorded or not steps:
                 steps.append(Step(now, End.HELD, state.reason, state.until, state.cancels_at))
             changes = state.due_at
         coming = [each for each in (changes, later[0].now if later else None) if each is not None]

@@ -1,4 +1,4 @@
-"""What happened to a recorded job, as far as S3's last description of it says."""
+"""What happened to a recorded job, as far as S3's last description of it shows."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,9 +21,9 @@ class Happened(Struct, frozen=True):
 
     Attributes:
         end: How far it came.
-        by: Who decided it, as the reason on the job says; UNKNOWN where that is not known, or nobody has.
+        by: Who decided it, by the reason on the job; UNKNOWN where that is not known, or nobody has.
         at: When it was decided; None where S3 does not keep that.
-        at_latest: Where `at` is not known: an instant at which it surely had been; None where that is not known either.
+        at_latest: If `at` is not known: an instant at which it certainly had been; None if that is not known either.
         reason: The reason on the job; the ledger's, where that is what is known.
         why_unknown: Why the end is not known; "" where it is.
     """
@@ -94,10 +94,10 @@ def happened(recorded: RecordedJob, asks: AsksForConfirmation) -> Happened:
     reason = job.status_update_reason or ""
     if job.status.before_suspended:
         return Happened(End.PREPARING)
-    if job.status is JobStatus.UNRECOGNISED:
+    if job.status is JobStatus.UNRECOGNIZED:
         return Happened(End.UNKNOWN, why_unknown="it has a status that this version does not know")
     if asks is AsksForConfirmation.UNKNOWN:
-        why = "S3 does not say whether the job waited for confirmation"
+        why = "S3 does not report whether the job waited for confirmation"
         return Happened(End.UNKNOWN, reason=reason, why_unknown=why)
     if asks is AsksForConfirmation.NO:
         return Happened(End.UNGATED, reason=reason)
@@ -120,7 +120,7 @@ def happened(recorded: RecordedJob, asks: AsksForConfirmation) -> Happened:
         )
     if job.status in _FAILED and not reason and _waited_too_long(recorded):
         return Happened(End.HELD, DecidedBy.S3, at=recorded.ended)
-    return Happened(End.UNKNOWN, reason=reason, why_unknown="it failed, and S3 does not say whether it was approved")
+    return Happened(End.UNKNOWN, reason=reason, why_unknown="it failed, and S3 does not report whether it was approved")
 
 
 def _began(recorded: RecordedJob) -> datetime | None:

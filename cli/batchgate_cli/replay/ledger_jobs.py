@@ -59,7 +59,7 @@ def ledger_jobs(ledger: History, since: datetime, now: datetime, unread: list[st
 def _past(state: State, history: Iterable[Mapping[str, Any]], now: datetime) -> PastJob:
     known: list[JobFacts] = []
     decided_at: datetime | None = None
-    why_not = "no review of it was kept"
+    why_not = "the ledger has no review of it"
     for review in history:
         evidence = review.get("evidence")
         if str(review.get("action")) in ("approved", "cancelled"):
@@ -69,7 +69,7 @@ def _past(state: State, history: Iterable[Mapping[str, Any]], now: datetime) -> 
         try:
             facts = facts_of(evidence.get("facts") or {})
         except (ValueError, LookupError, TypeError, AttributeError, JobDescriptionError) as error:
-            why_not = f"its facts in the ledger can't be read again: {error}"
+            why_not = f"its facts in the ledger can't be read: {error}"
             continue
         if not facts.status.before_suspended:
             known.append(facts)
@@ -98,7 +98,7 @@ def _happened(state: State, decided_at: datetime | None) -> Happened:
         case Phase.SETTLED, Outcome.LAPSED:
             return Happened(End.HELD, DecidedBy.S3, at_latest=state.decided_at)
         case Phase.SETTLED, _:
-            why = "it was decided outside the gate, and the ledger does not have how"
+            why = "it was decided outside the gate, and the ledger does not record how"
             latest = state.decided_at
             return Happened(End.UNKNOWN, DecidedBy.OTHERS, at_latest=latest, reason=state.reason, why_unknown=why)
         case _:

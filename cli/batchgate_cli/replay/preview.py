@@ -1,4 +1,4 @@
-"""What policies would do now: every job that waits, decided by them and by those in force."""
+"""What policies would do now: every Suspended job, evaluated with them and with those in force."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,8 +36,8 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 PAUSED: Final = "the gate is paused"
 NOTHING_IN_FORCE: Final = "no policies are in force"
-ADOPTED: Final = "the job is older than the gate, and left to people"
-CONFLICT: Final = "an earlier update the other way may still take effect"
+ADOPTED: Final = "the job is older than the gate, so people decide it"
+CONFLICT: Final = "an earlier, opposite update may still take effect"
 
 
 class Gate(Struct, frozen=True):
@@ -138,14 +138,16 @@ def _ending(waiting: WaitingJob, fate: Fate, gate: Gate) -> Ending:
     if found.end is End.UNKNOWN:
         return found
     if found.end is End.HELD and _rests_on_requester(decision):
-        return not_replayed("whether an approval is the requester's own is not known: no policy in force asks")
+        return not_replayed("it is not known whether an approval is the requester's own: no policy in force asks that")
     if _CLAIMED in waiting.blocks:
         return not_replayed("a review is deciding it at this moment")
     if why := _blocked(waiting, found, decision):
         return replace(found, end=End.HELD, by=DecidedBy.UNKNOWN, at=None, check=why, statements=())
     if found.end is not End.HELD:
         if _may_be_adopted(waiting, decision, gate):
-            return not_replayed("it is older than the gate and was not reviewed yet: adopt_existing decides")
+            return not_replayed(
+                "it is older than the gate and was not reviewed yet: the setting adopt_existing decides"
+            )
         return found
     if decision.policies.shadow:
         return replace(found, statements=(), check=f"shadow mode; enforced it would {decision.if_enforced}")

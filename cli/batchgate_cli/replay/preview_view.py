@@ -40,10 +40,10 @@ def summary(found: Replay) -> str:
 
 def _compared(found: Replay, policies: PolicySet, gate: Gate) -> list[str]:
     if gate.in_force is None:
-        beside = "no policies are in force: every job waits"
+        beside = ". No policies are in force, so no job is decided"
     else:
-        beside = f"compared with {_set(gate.in_force)}, which is in force"
-    lines = [f"{found.source}, by {_set(policies)}, {beside}"]
+        beside = f", compared with {_set(gate.in_force)}, which is in force"
+    lines = [f"{found.source}, by {_set(policies)}{beside}"]
     if gate.in_force is not None and gate.in_force.version == policies.version:
         lines.append("this policy set is in force already")
     if any(row.after.check == PAUSED for row in found.rows):

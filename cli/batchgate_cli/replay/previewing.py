@@ -21,6 +21,7 @@ from batchgate_cli.operating.api_client import GateApi, decoded, find_api
 from batchgate_cli.operating.api_documents import BudgetAccount as ListedAccount
 from batchgate_cli.operating.api_documents import GateStatus
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import open_session
 from batchgate_cli.operating.options import ApiOptions, GateAccessError, GateOptions
 from batchgate_cli.replay.comparison import Replay
 from batchgate_cli.replay.preview import Gate, preview
@@ -47,8 +48,6 @@ def preview_of(options: GateOptions, policies: PolicySet) -> Previewed:
     Raises:
         GateAccessError: No credentials, no Region, no gate there, its API can't be reached, or AWS refused.
     """
-    import boto3
-
     api = find_api(ApiOptions(profile=options.profile, region=options.region))
     status = decoded(api.get("/status"), GateStatus)
     notes: list[str] = [status.warning] if status.warning else []
@@ -57,7 +56,7 @@ def preview_of(options: GateOptions, policies: PolicySet) -> Previewed:
     if status.policy_version is None and (status.problem or "") not in (status.warning or ""):
         notes.append(f"why there are none: {status.problem}")
     with aws_errors():
-        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        session = open_session(options.profile, options.region)
         client = session.client("s3control", config=CONFIG)
         only_answers(client.meta.events)
         account_id = session.client("sts", config=CONFIG).get_caller_identity()["Account"]
@@ -87,8 +86,8 @@ def _in_force(api: GateApi, version: str | None) -> PolicySet | None:
         return compile_policies(document)
     except PolicyError as error:
         raise GateAccessError(
-            f"the policies in force, version {version}, are not as this version of batchgate reads them; use the "
-            f"deployed version: {error}"
+            f"this version of batchgate can't read the policies in force, version {version}; use the deployed version "
+            f"of batchgate: {error}"
         ) from error
 
 
@@ -104,7 +103,7 @@ def _used(
     new = [each.name for each in policies.budgets if (each.name, each.per, each.zone, each.each, each.tag) not in same]
     if new:
         named = ", ".join(new)
-        notes.append(f"what is used of budgets that are not in force yet is not known, and counts as nothing: {named}")
+        notes.append(f"these budgets are not in force yet, so their use is not known and counts as zero: {named}")
     if not known:
         return {}
     try:
@@ -114,7 +113,7 @@ def _used(
             for each in page["budgets"]
         ]
     except GateError as error:
-        notes.append(f"the gate's API did not say what is used of budgets: {error}")
+        notes.append(f"the gate's API did not return what is used of budgets: {error}")
         return None
     return {
         BudgetAccount(each.budget, each.account, each.period_start): _amounts(each.used) + _amounts(each.reserved)

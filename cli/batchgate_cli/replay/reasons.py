@@ -1,4 +1,4 @@
-"""Status update reasons read back: who decided a job, as far as the text on the job says."""
+"""Status update reasons, parsed: who decided a job, as far as the reason shows it."""
 
 import re
 from enum import StrEnum
@@ -22,7 +22,7 @@ class DecidedBy(StrEnum):
 
 
 class Reason(Struct, frozen=True):
-    """What a reason of the gate's says.
+    """The parts of a reason that the gate wrote.
 
     Attributes:
         approved: True for approved, False for cancelled.

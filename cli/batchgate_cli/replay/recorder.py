@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 from msgspec import Struct
 
 from batchgate.aws.answers import UNKNOWN_MEMBERS, only_answers
@@ -18,6 +17,7 @@ from batchgate.aws.s3control import CONFIG, S3Control
 from batchgate.aws.wiring import SystemClock
 from batchgate.jobs.model import STRUCTURES, JobRef, JobStatus
 from batchgate_cli.operating.aws_errors import aws_errors
+from batchgate_cli.operating.aws_session import account_of, open_session
 from batchgate_cli.operating.options import AwsOptions
 from batchgate_cli.replay.recording import RecordingError, document_of, line_of, read_documents
 from batchgate_cli.replay.redaction import Redaction
@@ -29,7 +29,7 @@ _AT_ONCE: Final = 8
 """Jobs that are asked about at the same time, so that the pace is kept whatever S3's latency."""
 
 _GONE: Final = frozenset({"NotFoundException", "NoSuchJobException", "NoSuchJob", "NotFound"})
-_STATUSES: Final = tuple(each for each in JobStatus if each is not JobStatus.UNRECOGNISED)
+_STATUSES: Final = tuple(each for each in JobStatus if each is not JobStatus.UNRECOGNIZED)
 
 
 class Source(Struct, frozen=True):
@@ -101,9 +101,9 @@ def jobs_of(options: AwsOptions, calls_per_second: float) -> Source:
     Raises:
         GateAccessError: There are no credentials or no Region, or AWS can't be reached or refuses.
     """
-    with aws_errors():
-        session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
-        account_id = options.account_id or session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+    with aws_errors("--region and --endpoint-url"):
+        session = open_session(options.profile, options.region)
+        account_id = account_of(session, options)
         client = session.client("s3control", endpoint_url=options.endpoint_url, config=CONFIG)
     only_answers(client.meta.events)
     return Source(client, account_id, Evenly(calls_per_second), SystemClock().now)
@@ -128,6 +128,16 @@ def unfinished(file: Path) -> Path:
     return file.with_name(f"{file.name}.part")
 
 
+def check_new(file: Path) -> None:
+    """Reject a file that exists: a recording is never overwritten.
+
+    Raises:
+        RecordingError: It does.
+    """
+    if file.exists():
+        raise RecordingError(f"{file} exists already; choose another name, or remove it to record again")
+
+
 def record(source: Source, file: Path, *, redact: bool, watch: Callable[[Progress], None]) -> Progress:
     """Record all jobs, those first that an interrupted recording lacks.
 
@@ -141,8 +151,7 @@ def record(source: Source, file: Path, *, redact: bool, watch: Callable[[Progres
         RecordingError: The file is there already, or the unfinished one is of other jobs.
         GateError: S3 refused, or could not be asked. What was recorded is kept.
     """
-    if file.exists():
-        raise RecordingError(f"{file} exists already; choose another name, or remove it to record anew")
+    check_new(file)
     part = unfinished(file)
     known = _known(part, source)
     listed = source.listed()
@@ -192,7 +201,7 @@ def _known(part: Path, source: Source) -> set[str]:
         arn = str(job.get("JobArn")) if isinstance(job, dict) else ""
         if home not in arn:
             raise RecordingError(
-                f"{part}:{number}: a recording of other jobs ({arn}); move it away, or choose another name"
+                f"{part}:{number}: a recording of other jobs ({arn}); move the file, or choose another name"
             )
         known.add(arn)
     return known

@@ -1,26 +1,21 @@
 """Recordings of jobs: what S3 reported of each, one JSON document a job, as a file that people keep and share."""
 
-import gzip
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from msgspec import Struct
 
 from batchgate.errors import GateError, JobDescriptionError
-from batchgate.jobs.model import Job, Json
+from batchgate.jobs.model import Job, Json, in_words
 from batchgate.policy.facts import Gap, Result
 from batchgate.text import shorten
+from batchgate_cli.files import JsonError, name_of, opened_text, parse_json
 from batchgate_cli.replay.instants import of_job
 
 TAGS_NOT_RECORDED: Final = Gap(Result.UNMEASURABLE, "the tags are not in the recording")
-
-_TEXT: Final = "utf-8-sig"
-"""UTF-8, with a byte order mark where a shell wrote one."""
 
 _DOCUMENT_AT_MOST: Final = 4_000_000
 """Characters of one job's document: far more than S3 reports of one."""
@@ -103,13 +98,15 @@ def read_recording(path: Path) -> Iterator[RecordedJob]:
         try:
             recorded = recorded_from(document)
         except (JobDescriptionError, ValueError) as error:
-            raise RecordingError(f"{path}:{number}: {error}; {_EXPECTED}") from error
+            raise RecordingError(f"{name_of(path)}:{number}: {error}; {_EXPECTED}") from error
         arn = recorded.job.ref.arn
         if arn in lines_of:
-            message = f"{path}:{number}: {arn} is in line {lines_of[arn]}, too; keep one of them"
+            message = f"{name_of(path)}:{number}: {arn} is in line {lines_of[arn]}, too; keep one of them"
             raise RecordingError(message)
         lines_of[arn] = number
         yield recorded
+    if not lines_of:
+        raise RecordingError(f"{name_of(path)}: no job in it; {_EXPECTED}. Did the command that wrote it fail?")
 
 
 _EXPECTED: Final = (
@@ -122,44 +119,34 @@ def read_documents(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
     """The documents of a recording, each with its first line.
 
     Raises:
-        RecordingError: A document is no JSON structure.
+        InputError: The file is not text, or is compressed otherwise than its name says.
+        RecordingError: A document is not a JSON object.
         OSError: The file can't be read.
     """
-    with _opened(path) as lines:
+    with opened_text(path, _EXPECTED.removeprefix("expected ")) as lines:
         begun, text = 0, ""
-        try:
-            for number, line in enumerate(lines, 1):
-                if not text and not line.strip():
-                    continue
-                begun, text = (begun, text + line) if text else (number, line)
-                if not line.rstrip().endswith("}") or (begun != number and line[0] != "}"):
-                    if len(text) > _DOCUMENT_AT_MOST:
-                        break
-                    continue  # the AWS CLI ends a document with a line that begins with its brace
-                yield begun, _document(path, begun, text)
-                text = ""
-        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-            raise RecordingError(f"{path}: can't be read as text: {error}; {_EXPECTED}") from error
+        for number, line in enumerate(lines, 1):
+            if not text and not line.strip():
+                continue
+            begun, text = (begun, text + line) if text else (number, line)
+            if not line.rstrip().endswith("}") or (begun != number and line[0] != "}"):
+                if len(text) > _DOCUMENT_AT_MOST:
+                    break
+                continue  # the AWS CLI ends a document with a line that begins with its brace
+            yield begun, _document(path, begun, text)
+            text = ""
         if text:
             yield begun, _document(path, begun, text)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[str]]:
-    if str(path) == "-":
-        yield sys.stdin
-        return
-    with gzip.open(path, "rt", encoding=_TEXT) if path.suffix == ".gz" else path.open(encoding=_TEXT) as opened:
-        yield opened
-
-
 def _document(path: Path, number: int, text: str) -> dict[str, Json]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecordingError(f"{path}:{number}: no JSON document: {shorten(str(error), 120)}; {_EXPECTED}") from error
+        document = parse_json(text)
+    except JsonError as error:
+        place = f"{number + error.line - 1}:{error.column}" if error.line else str(number)
+        raise RecordingError(f"{name_of(path)}:{place}: got {error}; {_EXPECTED}") from error
     if not isinstance(document, dict):
-        raise RecordingError(f"{path}:{number}: expected a structure, got {type(document).__name__}; {_EXPECTED}")
+        raise RecordingError(f"{name_of(path)}:{number}: expected a JSON object, got {in_words(document)}; {_EXPECTED}")
     return document
 
 
@@ -171,7 +158,7 @@ def recorded_from(document: Mapping[str, Json]) -> RecordedJob:
     """
     members = document.get("Job", document)
     if not isinstance(members, dict):
-        raise JobDescriptionError(f"Job: expected a structure, got {type(members).__name__}")
+        raise JobDescriptionError(f"Job: expected a JSON object, got {in_words(members)}")
     unknown = document.get("UnknownMembers")
     known = tuple(map(str, unknown)) if isinstance(unknown, list) else None
     progress = members.get("ProgressSummary")
@@ -191,7 +178,7 @@ def _tags(listed: Json) -> Mapping[str, str] | Gap:
     if listed is None:
         return TAGS_NOT_RECORDED
     if not isinstance(listed, list):
-        raise JobDescriptionError(f"Tags: expected a list, got {type(listed).__name__}")
+        raise JobDescriptionError(f"Tags: expected a list, got {in_words(listed)}")
     tags: dict[str, str] = {}
     for tag in listed:
         key, value = (tag.get("Key"), tag.get("Value")) if isinstance(tag, dict) else (None, None)

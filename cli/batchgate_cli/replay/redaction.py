@@ -30,8 +30,8 @@ _ACCOUNT_DIGITS: Final = 12
 class Redaction:
     """Replaces the names of one recording.
 
-    A replacement is a kind and a number, in the order in which the names come: nothing of a name is in it, and no key
-    leads back. Operations, settings, numbers, dates, Regions and statuses stay.
+    A replacement is a kind and a number, in the order in which the names come: it contains no part of a name, and no
+    key leads back. Operations, settings, numbers, dates, Regions and statuses stay.
     """
 
     def __init__(self, description: "StructureShape") -> None:

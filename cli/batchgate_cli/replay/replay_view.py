@@ -67,11 +67,11 @@ def notes(replay: Replay) -> list[str]:
     lines = [f"{replay.source}, by policy version {replay.policies}, compared with {compared}"]
     inexact = sum(not row.since_is_exact and row.after.end is not End.UNKNOWN for row in replay.rows)
     if inexact:
-        lines.append(f"evaluated at their creation, as S3 does not report since when they waited: {jobs(inexact)}")
+        lines.append(f"evaluated at their creation, as S3 does not report when they began to wait: {jobs(inexact)}")
     if replay.was_shadow:
         lines.append("a policy set in shadow mode is replayed as if enforced")
     if replay.redacted:
-        lines.append("names in the recording are replaced: checks of names see the replacements")
+        lines.append("names in the recording are replaced: checks of names are evaluated on the replacements")
     reasons = Counter(why_unknown(row) for row in replay.rows if row.change is Change.UNKNOWN)
     lines += [f"{jobs(count)} can't be known: {why}" for why, count in reasons.most_common()]
     return lines

@@ -80,7 +80,7 @@ def past_job(recorded: RecordedJob, survives: DateSurvives, now: datetime) -> Pa
     if job.status.before_suspended:
         return PastJob(job, (), None, what, why_not="S3 was still preparing it", redacted=recorded.redacted)
     if start is None or asks is AsksForConfirmation.UNKNOWN:
-        why = what.why_unknown or "S3 reports no date of it"
+        why = what.why_unknown or "S3 reports no date for it"
         return PastJob(job, (), None, what, since_is_exact=False, why_not=why, redacted=recorded.redacted)
     facts = gather_facts(
         start.job,

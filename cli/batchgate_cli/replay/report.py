@@ -43,7 +43,7 @@ _WAITS: Final = (
     ("up to 7 days", timedelta(days=7)),
     ("longer", timedelta.max),
 )
-_NOT_KNOWN: Final = "not known, or for people to end"
+_NOT_KNOWN: Final = "not known, or held for people"
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1000, 130, 38, 18, 16
 
@@ -239,7 +239,7 @@ def _statements(replay: Replay) -> str:
         for each in replay.usage.statements.values()
     ]
     names = ["statement", "governed", "approved", "held", "cancelled"]
-    return _table("Jobs that each governed, approved, and held or cancelled at any time", names, rows)
+    return _table("Jobs that each statement governed, approved, and held or cancelled at any time", names, rows)
 
 
 # --- The jobs -----------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ class Followed(Struct):
 
     Attributes:
         course: Asks for what is used of budgets at each of its reviews (`course.course_of_job`).
-        left_at: When others than the policies decided it, so that it takes nothing by policy any more; None where they
-            did not.
+        left_at: When others than the policies decided it, so that policies no longer reserve anything for it; None
+            where they did not.
         by_people: Whether that was people's approval, through the gate.
         facts: Those of its next review; once it has ended, of its last.
         fate: Its course, once it has ended.

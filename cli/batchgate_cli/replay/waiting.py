@@ -1,4 +1,4 @@
-"""The jobs that wait at this moment, as the gate's API shows them: what S3 says, and what the ledger has of them."""
+"""The jobs that are Suspended now, as the gate's API shows them: S3's description, and the ledger's item of each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -16,8 +16,10 @@ from batchgate_cli.operating.api_client import GateApi, ProblemError, at_once, d
 from batchgate_cli.operating.api_documents import JobDocument, JobRequester, OpenJob
 from batchgate_cli.replay.instants import of_job
 
-REQUESTER_NOT_ASKED: Final = Gap(Result.UNMEASURABLE, "no policy in force asks who created the job, so nobody looked")
-MANIFEST_NOT_READ: Final = Gap(Result.UNMEASURABLE, "the manifest's size could not be read from here")
+REQUESTER_NOT_ASKED: Final = Gap(
+    Result.UNMEASURABLE, "no policy in force asks who created the job, so the gate did not look it up"
+)
+MANIFEST_NOT_READ: Final = Gap(Result.UNMEASURABLE, "the manifest's size could not be read here")
 
 _PAGE: Final = 500
 _NOT_FOUND: Final = 404
@@ -32,7 +34,7 @@ class WaitingJob(Struct, frozen=True):
     Attributes:
         facts: What policies may ask about; None where that can't be known.
         state: What the ledger has of it; None where no review held it yet.
-        blocks: What keeps the gate from deciding it, whatever the policies say.
+        blocks: What keeps the gate from deciding it, whatever the verdict is.
         why_not: Why it can't be evaluated; "" where it can.
     """
 
@@ -49,7 +51,7 @@ class WaitingJob(Struct, frozen=True):
 def waiting_jobs(
     api: GateApi, listed: Iterable[JobRef], now: Callable[[], datetime], size: Size | None
 ) -> Iterator[WaitingJob]:
-    """The open jobs of the ledger, and those that S3 lists beside them; those that S3 shows as Suspended.
+    """The open jobs of the ledger, and other jobs that S3 lists; only those that S3 shows as Suspended.
 
     Args:
         api: The gate's API.
@@ -77,7 +79,7 @@ def _unread(ref: JobRef, why: str) -> WaitingJob:
 
 
 def _waiting(api: GateApi, now: Callable[[], datetime], size: Size | None, ref: JobRef) -> WaitingJob | None:
-    """One job; None where it does not wait any more."""
+    """One job; None where it is no longer Suspended."""
     try:
         document = decoded(api.get(f"/jobs/{ref.job_id}"), JobDocument)
     except ProblemError as error:
@@ -139,7 +141,7 @@ def _facts(job: Job, document: JobDocument, now: datetime, size: Size | None) ->
 
 
 def _size(job: Job, size: Size | None) -> int | Gap:
-    """What can't be read from here the gate may be able to read, so that is not known."""
+    """The size; not known if it can't be read here, because the gate may be able to read it."""
     try:
         found = size(job) if size else MANIFEST_NOT_READ
     except GateError:
@@ -171,7 +173,7 @@ def _state(ref: JobRef, kept: OpenJob) -> State:
         first_held_at=kept.held_since,
         held_for_known=timedelta(seconds=kept.held_for_known_seconds),
         known_at=kept.known_at,
-        owes_chance=kept.owes_chance,
+        needs_review_before_expiry=kept.needs_review_before_expiry,
         requested_action=RequestedAction(kept.requested_action) if kept.requested_action else None,
         maybe_sent=kept.maybe_sent,
         lease_until=kept.lease_until,

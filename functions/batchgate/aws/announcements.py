@@ -46,7 +46,7 @@ _COUNTED: Final = {
     "ungated_or_confirmed_elsewhere": Metric.UNGATED_OR_CONFIRMED_ELSEWHERE,
     "superseded": Metric.SUPERSEDED,
     "lapsed": Metric.LAPSED,
-    "left": Metric.LEFT,
+    "pending": Metric.OUTCOME_UNKNOWN,
 }
 
 

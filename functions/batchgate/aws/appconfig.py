@@ -41,7 +41,7 @@ TRY_AGAIN_WITH_POLICIES_AFTER: Final = timedelta(seconds=30)
 CONFIRMED_FOR: Final = timedelta(minutes=15)
 """For how long policies decide when AppConfig can't be asked whether they are still in force."""
 
-_PROBLEMS_TOLD = 2000
+_PROBLEMS_LISTED = 2000
 
 
 class AppConfigPolicy(Struct):
@@ -118,7 +118,7 @@ class AppConfigPolicy(Struct):
         try:
             begun, content, next_token, self._interval = make_call(lambda: self._ask(token))
         except CallError as error:
-            self._problem = f"AppConfig {self.location}: {shorten(str(error), _PROBLEMS_TOLD)}"
+            self._problem = f"AppConfig {self.location}: {shorten(str(error), _PROBLEMS_LISTED)}"
             self._none_deployed = _is_of_no_deployment(error)
             self.warn(self._problem)
             return ""
@@ -164,7 +164,8 @@ class AppConfigPolicy(Struct):
         try:
             self._policies = load_deployed(content)
         except PolicyError as error:
-            self._problem = f"AppConfig {self.location}: invalid policy document: {shorten(str(error), _PROBLEMS_TOLD)}"
+            problems = shorten(str(error), _PROBLEMS_LISTED)
+            self._problem = f"AppConfig {self.location}: invalid policy document: {problems}"
             self.warn(self._problem)
 
 

@@ -57,7 +57,7 @@ CONFIG = Config(
     max_pool_connections=32,  # a sweep's workers write at once
     parameter_validation=False,  # of items that are made here; it takes as long as signing the request
 )
-"""A retried write whose first attempt took effect is recognised by its own id."""
+"""A retried write whose first attempt took effect is recognized by its own id."""
 
 _TRIES_FOR_THE_CIRCUIT_BREAKER = 5
 _WAITS_FOR_A_CONFLICT: Final = (0.05, 0.1, 0.2, 0.4)

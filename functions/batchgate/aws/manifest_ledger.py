@@ -58,7 +58,7 @@ class DynamoManifestLedger(Struct, frozen=True):
             return replace(_READINGS.decode(item["reading"]["S"]), rev=int(item["rev"]["N"]))
 
     def write_reading(self, manifest_id: str, reading: Reading, *, replacing: Reading | None) -> Reading:
-        """PutItem on condition. A write that was made and whose response was lost is recognised by its own id."""
+        """PutItem on condition. A write that was made and whose response was lost is recognized by its own id."""
         written = replace(reading, rev=(replacing.rev if replacing else 0) + 1)
         write_id = secrets.token_hex(8)
         put: dict[str, Any] = {

@@ -88,7 +88,7 @@ def notify_people(waiting: Sequence[State], account_id: str, region: str, ports:
 
 
 def _news_at(item: State) -> datetime:
-    return item.news_at or item.first_held_at or datetime.min.replace(tzinfo=UTC)
+    return item.changed_at or item.first_held_at or datetime.min.replace(tzinfo=UTC)
 
 
 def digest(

@@ -60,23 +60,23 @@ def hold(
     job: Job,
     ports: Ports,
     *,
-    held: HeldTime,
-    ends_after: timedelta | None = None,
+    held_time: HeldTime,
+    hold_limit: timedelta | None = None,
     block: Block | None = None,
 ) -> Review:
-    """Write a hold; if it is news, also record it in the history and announce it. Arguments as `transitions.hold`."""
+    """Write a hold; if it differs from the previous one, record and announce it. Arguments as `transitions.hold`."""
     held_job = transitions.hold(
         state,
         decision,
         job,
         now=ports.clock.now(),
-        held=held,
+        held_time=held_time,
         review_again_after=ports.review_again_after,
-        ends_after=ends_after,
+        hold_limit=hold_limit,
         block=block,
     )
-    ports.ledger.write(held_job.state, replacing=state, review=held_job.review if held_job.is_news else None)
-    if held_job.is_news:
+    ports.ledger.write(held_job.state, replacing=state, review=held_job.review if held_job.is_recorded else None)
+    if held_job.is_recorded:
         ports.announcer.announce(held_job.review)
     return held_job.review
 
@@ -148,7 +148,7 @@ def _end_claim(claim: State, end: Callable[[State], Transition], ports: Ports) -
             return ports.ledger.write(ended.state, replacing=claim), ended.review
         except LedgerConflictError:
             found = ports.ledger.read(claim.ref)
-            if found is None or not transitions.was_only_approved(claim, found):
+            if found is None or not transitions.only_approvals_were_added(claim, found):
                 raise
             claim = found
 
@@ -169,7 +169,7 @@ def _after_unclear(claim: State, review: Review, ports: Ports) -> Review:
     step = conclude_unclear(claim, job, ports.suspended_date_survives)
     if isinstance(step, Settle):
         return _settle_own(claim, step, replace(review, status=job.status), ports, job.status_update_reason)
-    left = transitions.leave_claim(claim, review, ports.clock.now())
+    left = transitions.keep_claim(claim, review, ports.clock.now())
     ports.announcer.announce(left)
     return left
 
@@ -178,9 +178,9 @@ def _after_unclear(claim: State, review: Review, ports: Ports) -> Review:
 
 _ACTIONS = {
     Step.WAIT: Action.WAITING,
-    Step.LEAVE: Action.LEFT,
-    Step.NOT_SHOWN: Action.LEFT,
-    Step.REVIEW_LATER: Action.LEFT,
+    Step.CLAIMED: Action.PENDING,
+    Step.NOT_SHOWN: Action.PENDING,
+    Step.REVIEW_LATER: Action.PENDING,
 }
 
 
@@ -223,7 +223,7 @@ def _settle_own(claim: State, end: Settle, review: Review, ports: Ports, reason_
 
 
 def _announce(settled: State, review: Review, ports: Ports) -> Review:
-    announcement = transitions.announcement(settled, review, ports.clock.now())
+    announcement = transitions.announcement_of(settled, review, ports.clock.now())
     if ports.announcer.announce(announcement):
-        ports.ledger.write(transitions.announced(settled, announcement.at), replacing=settled)
+        ports.ledger.write(transitions.mark_announced(settled, announcement.at), replacing=settled)
     return announcement

@@ -18,14 +18,14 @@ class HeldTime(Struct, frozen=True):
     Attributes:
         counted: So long, up to this review.
         counts_on: Whether the time from this review to the next will count.
-        owes_chance: Time was lost to an outage of the gate, or to facts that could not be read, and no review since
-            could have approved the job. Until one could, nothing counts.
+        needs_review_before_expiry: Time was lost to an outage of the gate, or to facts that could not be read, and
+            no review since then could have approved the job. Until one could, nothing counts.
         may_end: Whether `counted` may end the hold now. The review that finds an outage over never ends one.
     """
 
     counted: timedelta
     counts_on: bool
-    owes_chance: bool
+    needs_review_before_expiry: bool
     may_end: bool
 
     @classmethod
@@ -40,14 +40,14 @@ class HeldTime(Struct, frozen=True):
         """
         counted = before.held_for_known if before else timedelta(0)
         if not is_known:
-            return cls(counted, counts_on=False, owes_chance=True, may_end=False)
+            return cls(counted, counts_on=False, needs_review_before_expiry=True, may_end=False)
         if before is None:
-            return cls(counted, counts_on=True, owes_chance=False, may_end=False)
+            return cls(counted, counts_on=True, needs_review_before_expiry=False, may_end=False)
         due = before.due_at or now
         overdue = now - due > OVERDUE_AFTER
         if before.known_at is not None and before.phase is Phase.HELD:
             counted += max((due if overdue else now) - before.known_at, timedelta(0))
         missed = before.until is not None and before.until <= now
-        if before.owes_chance or missed or overdue or before.phase is not Phase.HELD:
-            return cls(counted, counts_on=until is None, owes_chance=until is not None, may_end=False)
-        return cls(counted, counts_on=True, owes_chance=False, may_end=True)
+        if before.needs_review_before_expiry or missed or overdue or before.phase is not Phase.HELD:
+            return cls(counted, counts_on=until is None, needs_review_before_expiry=until is not None, may_end=False)
+        return cls(counted, counts_on=True, needs_review_before_expiry=False, may_end=True)

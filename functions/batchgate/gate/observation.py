@@ -139,4 +139,4 @@ def note_shown(state: State | None, ports: Ports) -> State | None:
     """Record that S3 shows a job that it did not show before."""
     if state is None or state.missing_since is None:
         return state
-    return ports.ledger.write(transitions.shown(state), replacing=state)
+    return ports.ledger.write(transitions.mark_shown(state), replacing=state)

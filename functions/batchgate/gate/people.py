@@ -72,11 +72,11 @@ def refusal(shown: ShownJob, action: RequestedAction, ports: Ports) -> str:
     approves = action is RequestedAction.APPROVE
     asks = asks_for_confirmation(state, job, survives)
     step = next_step(state, job, shown.snapshot.read_at, cancel_ungated=not approves, survives=survives)
-    if step is Step.LEAVE and state is not None and not approves:
+    if step is Step.CLAIMED and state is not None and not approves:
         return f"a review has claimed it until {state.lease_until:%H:%M:%S} UTC; see then what came of it"
     if approves and asks is AsksForConfirmation.NO:
         return "this job did not ask for confirmation: it runs by itself"
-    if step is not Step.EVALUATE and not (step is Step.LEAVE and job.status is JobStatus.SUSPENDED):
+    if step is not Step.EVALUATE and not (step is Step.CLAIMED and job.status is JobStatus.SUSPENDED):
         unknown = asks is AsksForConfirmation.UNKNOWN and job.has_run
         why = ", and not whether this job is ungated or was confirmed elsewhere" if unknown else ""
         return f"S3 says {job.status}{why}; only a Suspended job can be decided"
@@ -125,7 +125,7 @@ def _check(shown: ShownJob, action: RequestedAction, digest: str, ports: Ports) 
 # --- Approvals ----------------------------------------------------------------------------------------
 
 
-def approve_for(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -> Review:
+def record_approval(ref: JobRef, who: str, reason: str, digest: str, ports: Ports) -> Review:
     """Put a person's approval on record, and review the job at once.
 
     Once it is on record the job is due: if this review fails, the next sweep makes another one. The same approval again
@@ -169,7 +169,7 @@ def _append_approval(ref: JobRef, who: str, reason: str, digest: str, ports: Por
     if shown.decision is not None and (why := who_may_approve(shown.decision, who)):
         raise NotAllowedError(f"{ref.job_id}: {why}")
     approval = Approval(who, now, shorten(reason, APPROVAL_REASON_AT_MOST), digest)
-    ports.ledger.write(transitions.approve(state, approval, shown.snapshot.job, now), replacing=state)
+    ports.ledger.write(transitions.append_approval(state, approval, shown.snapshot.job, now), replacing=state)
 
 
 # --- Cancellations ------------------------------------------------------------------------------------

@@ -29,11 +29,13 @@ GONE_AFTER = timedelta(days=1)
 """A job that S3 still does not know this long after it was first seen may be gone."""
 
 MISSING_FOR = timedelta(minutes=10)
-"""For how long S3 must say that it does not know a job before that can be final."""
+"""For how long S3 must return NoSuchJob before that can be final."""
 
 CONTRADICTED_FOR = timedelta(minutes=5)
-"""How long after a job's end was settled S3 must still say Suspended before that end is doubted: no response is that
-old."""
+"""How long after a job was settled S3 must still report Suspended before the settlement is doubted.
+
+No response is that old.
+"""
 
 _RUNS = frozenset({JobStatus.READY, JobStatus.ACTIVE, JobStatus.PAUSING, JobStatus.PAUSED})
 _FINISHES = frozenset({JobStatus.COMPLETING, JobStatus.COMPLETE})
@@ -42,34 +44,34 @@ _FAILS = frozenset({JobStatus.FAILING, JobStatus.FAILED})
 
 
 class Step(Enum):
-    """What a review, or the owner of a claim, does next, where it does not settle an end."""
+    """What a review, or the owner of a claim, does next if it does not settle the job."""
 
     WAIT = auto()
     """S3 is not ready for a decision. Nothing is written."""
     EVALUATE = auto()
     """The policies decide."""
-    LEAVE = auto()
-    """Another review owns the job."""
+    CLAIMED = auto()
+    """Another review has claimed the job. Nothing is written."""
     NOT_SHOWN = auto()
-    """S3 does not know the job now; it may later."""
+    """S3 does not show the job now; it may later."""
     REVIEW_LATER = auto()
-    """The job runs, and a cancellation of the gate's may still take effect: review it when it no longer can."""
+    """The job runs, and a cancellation by the gate may still take effect: review it when that is no longer possible."""
     NOTHING = auto()
     """There is nothing to do, now or later."""
     ANNOUNCE = auto()
-    """The end is settled and not announced yet."""
+    """The job is settled and not announced yet."""
     WITHDRAW = auto()
-    """The owner's update surely had no effect, and the job may still be decided: the claim becomes a hold."""
-    LEAVE_CLAIM = auto()
-    """It is not known whether the owner's update had an effect: the claim is left to its lease."""
+    """The owner's update certainly had no effect, and the job can still be decided: the claim becomes a hold."""
+    KEEP_CLAIM = auto()
+    """It is not known whether the owner's update had an effect: the claim is kept until its lease ends."""
 
 
 class Missing(Struct, frozen=True):
-    """S3 does not know the job: ask again, and check whether it lists the job.
+    """S3 does not show the job: describe it again later, and check whether S3 lists it.
 
     Attributes:
-        since: When S3 first said so.
-        listing_decides: S3 has said so for long enough: the job is gone unless S3 lists it.
+        since: When S3 first returned NoSuchJob.
+        listing_decides: S3 has returned it for long enough: the job is gone unless S3 lists it.
     """
 
     since: datetime
@@ -77,13 +79,13 @@ class Missing(Struct, frozen=True):
 
 
 class Settle(Struct, frozen=True):
-    """The job has ended, and the ledger does not have its end yet.
+    """The job is decided or has ended, and the ledger does not have that yet.
 
     Attributes:
         requested_action: The gate's update that was applied; None for none.
         after_hold: An update took effect after the gate had decided to hold: an alarm.
-        maybe_approved: An approval of the gate's may have been applied, though what S3 shows does not say so: what it
-            takes of budgets stays reserved.
+        maybe_approved: An approval by the gate may have been applied, although S3's description does not show it. What
+            it uses of budgets stays reserved.
     """
 
     outcome: Outcome
@@ -97,7 +99,7 @@ NextStep: TypeAlias = Step | Settle
 
 
 def asks_for_confirmation(state: State | None, job: Job, survives: DateSurvives) -> AsksForConfirmation:
-    """Whether a job asks for confirmation, by S3's description and the ledger."""
+    """Whether a job asks for confirmation, according to S3's description and the ledger."""
     return job.asks_for_confirmation(
         known_to_ask=state is not None and state.is_of_one_that_asks, date_survives=survives
     )
@@ -114,28 +116,28 @@ def next_step(
     """Read the table.
 
     Args:
-        state: The job's state; None where the ledger has none.
-        job: S3's answer.
+        state: The job's state; None if the ledger has none.
+        job: S3's description.
         now: Aware instant, not after S3 was asked: an update that can no longer arrive then shows in S3's response.
-        cancel_ungated: Whether a job that surely does not ask for confirmation may be cancelled.
+        cancel_ungated: Whether a job that certainly does not ask for confirmation may be cancelled.
         survives: Whether a job that was confirmed still has its SuspendedDate.
     """
     if state is not None and state.phase is Phase.SETTLED:
         return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
     if state is not None and state.lease_is_live(now):
-        return Step.LEAVE
+        return Step.CLAIMED
     status, asks = job.status, asks_for_confirmation(state, job, survives)
     is_ungated = asks is AsksForConfirmation.NO
     if is_ungated and cancel_ungated and (status.before_suspended or status in _RUNS):
         return Step.EVALUATE
     if status is JobStatus.SUSPENDED:
         return Step.EVALUATE
-    if status.before_suspended or status is JobStatus.UNRECOGNISED:
+    if status.before_suspended or status is JobStatus.UNRECOGNIZED:
         return Step.NOTHING if is_ungated else Step.WAIT
     return _moved_on(state, job, now, asks)
 
 
-def leave_ungated(state: State | None, job: Job, now: datetime) -> NextStep:
+def step_of_ungated(state: State | None, job: Job, now: datetime) -> NextStep:
     """The step for a job that does not ask for confirmation and that no policy cancels."""
     return Step.NOTHING if job.status.before_suspended else _moved_on(state, job, now, AsksForConfirmation.NO)
 
@@ -173,7 +175,7 @@ def reopened(state: State) -> State:
         first_held_at=None,
         held_for_known=timedelta(0),
         known_at=None,
-        owes_chance=False,
+        needs_review_before_expiry=False,
         evaluated="",
         ungated=False,
     )
@@ -284,7 +286,7 @@ def find_missing(state: State | None, now: datetime) -> Step | Missing:
     if state.phase is Phase.SETTLED:
         return Step.ANNOUNCE if state.announced_at is None else Step.NOTHING
     if state.lease_is_live(now):
-        return Step.LEAVE
+        return Step.CLAIMED
     known_since = state.created_at or state.first_held_at or state.lease_until
     if known_since is None or now - known_since <= GONE_AFTER:
         return Step.NOT_SHOWN
@@ -301,7 +303,7 @@ def conclude_unclear(state: State, job: Job, survives: DateSurvives = DateSurviv
     refused_for_good = job.status in _RUNS and state.requested_action is RequestedAction.APPROVE
     if is_ours(state, job) or ended or refused_for_good:
         return _end_for_owner(state, job, asks_for_confirmation(state, job, survives), sent=True)
-    return Step.LEAVE_CLAIM
+    return Step.KEEP_CLAIM
 
 
 def conclude_refused(state: State, job: Job, survives: DateSurvives = DateSurvives.UNKNOWN) -> NextStep:

@@ -33,8 +33,8 @@ from batchgate.gate.protocol import (
     asks_for_confirmation,
     contradiction,
     find_missing,
-    leave_ungated,
     maybe_approved,
+    step_of_ungated,
 )
 from batchgate.gate.state import Action, Block, Outcome, Phase, RequestedAction, State
 from batchgate.gate.transitions import update_by_policy
@@ -43,13 +43,14 @@ from batchgate.policy.compiled import PolicySet, Verdict
 from batchgate.policy.evaluate import Decision
 
 TIME_FOR_ONE_REVIEW = timedelta(seconds=15)
-"""With less time left, no review begins. One that takes longer may be cut off anywhere, as the protocol allows."""
+"""No review begins with less time left. A longer one may be interrupted anywhere; the protocol allows that."""
 
 TRIES_FOR_A_BUDGET = 3
+"""How often one review evaluates the policies if other jobs use up a budget in between."""
 
 
 def review_job(ref: JobRef, ports: Ports) -> Review:
-    """Review one job by the protocol's table.
+    """Evaluate one job if it is to be decided, apply the result, and return what was done. docs/protocol has the steps.
 
     Raises:
         JobNotFoundError: S3 knows no such job; it may be too new.
@@ -78,7 +79,8 @@ def _review_once(ref: JobRef, ports: Ports) -> Review:
             raise policies
     elif step is Step.EVALUATE:
         if alarm:
-            finish(Step.NOTHING, recorded, snapshot.job, ports, alarm=f"{alarm}; it is evaluated again")
+            # Announces the alarm only: the review goes on.
+            finish(Step.NOTHING, recorded, snapshot.job, ports, alarm=f"{alarm}; the job is evaluated again")
         return _decide(note_shown(state, ports), snapshot, policies, ports)
     return finish(step, note_shown(state, ports), snapshot.job, ports, alarm=alarm)
 
@@ -88,20 +90,21 @@ def _decide(
 ) -> Review:
     """Evaluate the policies; then cancel, approve, hold or wait.
 
-    If another job uses up a budget first, evaluate them again with what remains.
+    If another job uses up a budget first, the policies are evaluated again with what remains of it.
     """
     job = snapshot.job
     decision = evaluate(policies, state, snapshot, ports)
-    course = course_of(state, decision, is_paused=lambda: _is_paused(ports))
-    held, ends_after, expired, action = course.held, course.ends_after, course.expired, course.action
+    asked = consequence_of(state, decision, is_paused=lambda: _is_paused(ports))
+    action = asked.action
     block = _block(state, action, decision, job, ports)
     is_ungated = decision.facts.asks_for_confirmation is AsksForConfirmation.NO
     if is_ungated and (action is None or block in (Block.ADOPTION, Block.CONFLICTING_UPDATE)):
-        return finish(leave_ungated(state, job, snapshot.read_at), state, job, ports)
+        return finish(step_of_ungated(state, job, snapshot.read_at), state, job, ports)
     if decision.verdict is Verdict.WAIT:
         return transitions.review_of(decision, job, Action.WAITING, ports.clock.now())
     if action is not None and block is None:
-        request = update_by_policy(decision, action, job, now=ports.clock.now(), breaker=ports.breaker, expired=expired)
+        now, limit = ports.clock.now(), asked.exceeded_limit
+        request = update_by_policy(decision, action, job, now=now, breaker=ports.breaker, exceeded_limit=limit)
         try:
             return apply_update(state, request, snapshot, ports)
         except GatePausedError:
@@ -112,7 +115,7 @@ def _decide(
             if tries > 1:
                 return _decide(state, snapshot, policies, ports, tries=tries - 1)
             block = Block.BUDGET
-    return hold(state, decision, job, ports, held=held, ends_after=ends_after, block=block)
+    return hold(state, decision, job, ports, held_time=asked.held_time, hold_limit=asked.hold_limit, block=block)
 
 
 def _needs_policies(step: NextStep, state: State | None, job: Job, ports: Ports) -> bool:
@@ -131,7 +134,7 @@ def _review_missing(ref: JobRef, state: State | None, ports: Ports, error: JobNo
     """
     now = ports.clock.now()
     step = find_missing(state, now)
-    if state is None or step in (Step.LEAVE, Step.NOT_SHOWN):
+    if state is None or step in (Step.CLAIMED, Step.NOT_SHOWN):
         raise error
     if isinstance(step, Step):
         return finish(step, state, ref, ports)
@@ -141,30 +144,30 @@ def _review_missing(ref: JobRef, state: State | None, ports: Ports, error: JobNo
             return finish(Settle(Outcome.LAPSED, maybe_approved=maybe_approved(state)), state, ref, ports)
         since = now
     if since != state.missing_since:
-        state = ports.ledger.write(transitions.missing(state, since, now), replacing=state)
+        state = ports.ledger.write(transitions.mark_missing(state, since, now), replacing=state)
     return finish(Step.NOT_SHOWN, state, ref, ports)
 
 
 # --- What a decision leads to -------------------------------------------------------------------------
 
 
-class Course(Struct, frozen=True):
-    """What the policies ask for, whatever may block the gate.
+class Consequence(Struct, frozen=True):
+    """What a decision leads to, unless something blocks the gate.
 
     Attributes:
-        action: The update; None for a hold, and where S3 is waited for.
-        held: How long the job has been held for known reasons.
-        ends_after: After how long of that it is cancelled; None for never, or if the policies will do it themselves.
-        expired: The same where that time is over, so that the job is cancelled now.
+        action: The update to request; None for a hold, or while the verdict is wait.
+        held_time: How long the job has been held for known reasons.
+        hold_limit: After how much of that time the job is cancelled; None for never, or if the policies will cancel it.
+        exceeded_limit: The hold limit, if the job has been held for that long and is therefore cancelled now.
     """
 
     action: RequestedAction | None
-    held: HeldTime
-    ends_after: timedelta | None
-    expired: timedelta | None
+    held_time: HeldTime
+    hold_limit: timedelta | None
+    exceeded_limit: timedelta | None
 
 
-def course_of(state: State | None, decision: Decision, *, is_paused: Callable[[], bool]) -> Course:
+def consequence_of(state: State | None, decision: Decision, *, is_paused: Callable[[], bool]) -> Consequence:
     """What a decision leads to, given how long the job was held before.
 
     Args:
@@ -172,11 +175,11 @@ def course_of(state: State | None, decision: Decision, *, is_paused: Callable[[]
         decision: The policies' decision.
         is_paused: Whether the gate is paused; called only if the answer matters.
     """
-    held = _held_time(state, decision, is_paused)
-    ends_after = _ends_after(decision)
-    expired = ends_after if ends_after is not None and held.may_end and held.counted >= ends_after else None
-    action = RequestedAction.CANCEL if expired is not None else requested_action(decision)
-    return Course(action, held, ends_after, expired)
+    held_time = _held_time(state, decision, is_paused)
+    limit = _hold_limit(decision)
+    exceeded = limit if limit is not None and held_time.may_end and held_time.counted >= limit else None
+    action = RequestedAction.CANCEL if exceeded is not None else requested_action(decision)
+    return Consequence(action, held_time, limit, exceeded)
 
 
 def requested_action(decision: Decision) -> RequestedAction | None:
@@ -191,16 +194,16 @@ def requested_action(decision: Decision) -> RequestedAction | None:
             return None
 
 
-def _hold_limit(decision: Decision) -> timedelta | None:
+def _cancel_held_after(decision: Decision) -> timedelta | None:
     """The policies' `cancel_held_after`, which ends the holds of jobs that ask for confirmation."""
     asks = decision.facts.asks_for_confirmation is AsksForConfirmation.YES
     return decision.policies.cancel_held_after if asks else None
 
 
-def _ends_after(decision: Decision) -> timedelta | None:
-    """The same limit; None if the policies will cancel the job themselves: the limit must not do it before that."""
+def _hold_limit(decision: Decision) -> timedelta | None:
+    """`cancel_held_after`; None if the policies will cancel the job later, which it must not do earlier."""
     cancels_later = decision.cancels_at is not None or any(vote.grace is not None for vote in decision.votes)
-    return None if cancels_later else _hold_limit(decision)
+    return None if cancels_later else _cancel_held_after(decision)
 
 
 def _held_time(state: State | None, decision: Decision, is_paused: Callable[[], bool]) -> HeldTime:
@@ -209,13 +212,16 @@ def _held_time(state: State | None, decision: Decision, is_paused: Callable[[], 
     Time in shadow mode, time in which something is unknown or people have to approve, and time while the gate is paused
     do not count. Without a limit nothing counts, and the pause is not read.
     """
-    may_count = _hold_limit(decision) is not None and decision.verdict is Verdict.HOLD and decision.may_expire
+    may_count = _cancel_held_after(decision) is not None and decision.verdict is Verdict.HOLD and decision.may_expire
     is_known = may_count and not is_paused()
     return HeldTime.at(decision.facts.now, state, is_known=is_known, until=decision.until)
 
 
 def _is_paused(ports: Ports) -> bool:
-    """Whether the gate is paused, or may be. Only claims check that by themselves, and a hold makes no claim."""
+    """Whether the gate is paused; True also if that can't be read.
+
+    The transaction of a claim checks the pause itself; a hold makes no claim.
+    """
     try:
         return ports.ledger.pause() is not None
     except UnreadableItemError:
@@ -225,7 +231,7 @@ def _is_paused(ports: Ports) -> bool:
 def _block(
     state: State | None, action: RequestedAction | None, decision: Decision, job: Job, ports: Ports
 ) -> Block | None:
-    """Why the gate must not apply this action, or any; None if it may."""
+    """Why the gate must not apply this action, or must not decide this job at all; None if nothing prevents it."""
     if action is not None and state is not None and state.possibly_sent not in (None, action):
         return Block.CONFLICTING_UPDATE
     if ports.adopt_existing or (action is RequestedAction.APPROVE and decision.has_all_approvals):

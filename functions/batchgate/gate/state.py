@@ -21,19 +21,19 @@ class Phase(StrEnum):
 
 
 class Action(StrEnum):
-    """What came of a review."""
+    """The result of a review."""
 
     APPROVED = "approved"
     CANCELLED = "cancelled"
     HELD = "held"
     WAITING = "waiting"
-    """S3 still prepares the job, or has not said yet what the policies ask about."""
+    """S3 still prepares the job, or a value that the policies need is not available yet."""
     SUPERSEDED = "superseded"
     UNGATED = "ungated"
     UNGATED_OR_CONFIRMED_ELSEWHERE = "ungated_or_confirmed_elsewhere"
     LAPSED = "lapsed"
-    LEFT = "left"
-    """Another review owns the job, or what is known is not enough to go on; the job is due again later."""
+    PENDING = "pending"
+    """Another review has claimed the job, or too little is known to go on. The job is due again later."""
     NOTHING = "nothing"
 
 
@@ -45,17 +45,17 @@ class RequestedAction(StrEnum):
 
     @property
     def requested_status(self) -> RequestedStatus:
-        """What UpdateJobStatus is asked for."""
+        """The value for UpdateJobStatus."""
         return RequestedStatus.READY if self is RequestedAction.APPROVE else RequestedStatus.CANCELLED
 
     @property
     def done(self) -> Action:
-        """What came of the review once S3 has applied it."""
+        """The result of the review once S3 has applied the update."""
         return Action.APPROVED if self is RequestedAction.APPROVE else Action.CANCELLED
 
 
 class Block(StrEnum):
-    """What keeps the gate from deciding, whatever the policies say."""
+    """What keeps the gate from deciding, whatever the policies' verdict is."""
 
     PAUSED = "paused"
     """The gate is paused."""
@@ -92,51 +92,51 @@ class State(Struct, frozen=True):
     """The state of one job.
 
     Attributes:
-        rev: Counts the writes; every write is conditional on the one before.
+        rev: The number of writes. Every write is conditional on the one before.
         phase: held, claimed or settled.
         verdict: The last review's verdict.
         reason: The last review's reason.
         decided_by: The policy version, followed by the ARNs of those whose approvals it counted; or the ARN of the
             person who decided alone.
-        people: Whose decision, or approvals, the last claim was made on: their ARNs.
-        policy_version: The policies that evaluated last.
+        people: The ARNs of those whose decision or approvals the last claim applied.
+        policy_version: The version of the policies in the last evaluation.
         first_held_at: The first hold; kept through claims.
-        held_for_known: How long it was held for reasons that are all known, up to the last review.
-        known_at: When the last review found it held for such reasons, from which on more time counts; None where the
-            time since then does not.
-        owes_chance: Nothing counts until a review could have approved it: after an outage of the gate's.
-        due_at: When the job must be reviewed again; of a claim when its lease ends, of an end at once; None only when
-            the end is settled and announced.
-        claim_id: The job's own, made with its first claim and kept ever after; part of every
-            reason; None before.
+        held_for_known: How long the job was held for reasons that are all known, up to the last review.
+        known_at: The last review, if it found the job held for such reasons, so that the time since then counts; else
+            None.
+        needs_review_before_expiry: No time counts until a review could have approved the job: set after an outage of
+            the gate.
+        due_at: When the job must be reviewed again. For a claim, when its lease ends; for a settled job, at once until
+            it is announced, then None.
+        claim_id: The job's one claim id, which every reason contains; None before its first claim.
         attempt: How many claims there were.
-        requested_action: The claims' own; None where no claim may have been sent.
+        requested_action: The action of the claims, the same for all; None if no claim may have been sent.
         maybe_sent: A claim's lease ended before it was known whether its update was applied. Kept when the job is
             settled.
-        lease_until: Until when only the last claim's owner acts.
-        outcome: How it ended; None while open.
-        unattributed: It ended as the claim asked for, and no reason on the job says who decided.
-        decided_at: When the end was settled; None while open.
-        announced_at: When the end was announced; None before.
-        until: When a hold's window opens, as the last review saw it; None where none will.
-        cancels_at: When a held job will be cancelled unless it is fixed, likewise.
-        block: What but the policies made the last review a hold; None where they did.
-        news_at: When the hold last became another one.
+        lease_until: Until when only the owner of the last claim may act.
+        outcome: How the job ended for the gate; None while it is open.
+        unattributed: The job ended as the claim asked for, but its reason on the job does not show who decided.
+        decided_at: When the outcome was settled; None while open.
+        announced_at: When the outcome was announced; None before.
+        until: When a hold's window opens, as of the last review; None if none will.
+        cancels_at: When a held job will be cancelled unless it is fixed, as of the last review; None if it will not.
+        block: Why the last review held the job whatever the policies' verdict was; None if the policies held it.
+        changed_at: When a hold last differed from the one before.
         shadow: The last review evaluated in shadow mode.
-        evaluated: Digest of what the last evaluating review saw: policy version, verdict, every check's result.
-        governing: The names of the policies and guardrails that governed the job then.
-        operation: The job's operation, for people; "" where S3 did not say.
-        total_tasks: Its objects, for people; None where S3 did not say.
-        created_at: When the job was created; None where S3 did not say.
-        suspended_at: Since when the job waits for confirmation; None where S3 did not say.
-        ungated: What is held or claimed here did not ask for confirmation.
-        missing_since: When S3 first said that it does not know the job; None once S3 has shown it again.
+        evaluated: Digest of the last evaluation: policy version, verdict, and the result of every check.
+        governing: The names of the policies and guardrails that governed the job in that evaluation.
+        operation: The job's operation, for people; "" if S3 did not report it.
+        total_tasks: The number of its objects, for people; None if S3 did not report it.
+        created_at: When the job was created; None if S3 did not report it.
+        suspended_at: Since when the job waits for confirmation; None if S3 did not report it.
+        ungated: The job that is held or claimed did not ask for confirmation.
+        missing_since: When S3 first returned NoSuchJob; None once S3 has shown the job again.
         approvals: People's approvals of this job, the earliest first, whether they count or not.
-        awaiting: Which approvals the last review still waited for, in words; "" where none would help or are wanted.
-        requester: Who created the job, as CloudTrail has it; "" where that is not known.
-        reservations: What an approval that was applied, or may have been sent, takes of budgets: one of each budget,
-            that of the first claim.
-        tags: The job's tags as the last hold's review read them, for people; None where no policy asked for them.
+        awaiting: Which approvals the last review still lacked, in words; "" if none are needed or none would help.
+        requester: Who created the job, according to CloudTrail; "" if that is not known.
+        reservations: What an approval that was applied, or may have been sent, uses of budgets: one reservation for
+            each budget, that of the first claim.
+        tags: The job's tags in the review of the last hold, for people; None if no policy asked for them.
     """
 
     ref: JobRef
@@ -150,7 +150,7 @@ class State(Struct, frozen=True):
     first_held_at: Instant | None = None
     held_for_known: timedelta = timedelta(0)
     known_at: Instant | None = None
-    owes_chance: bool = False
+    needs_review_before_expiry: bool = False
     claim_id: str | None = None
     attempt: int = 0
     requested_action: RequestedAction | None = None
@@ -163,7 +163,7 @@ class State(Struct, frozen=True):
     until: Instant | None = None
     cancels_at: Instant | None = None
     block: Block | None = None
-    news_at: Instant | None = None
+    changed_at: Instant | None = None
     shadow: bool = False
     evaluated: str = ""
     governing: tuple[str, ...] = ()
@@ -181,14 +181,14 @@ class State(Struct, frozen=True):
     tags: Mapping[str, str] | None = None
 
     def lease_is_live(self, now: datetime) -> bool:
-        """Whether only the claim's owner may act. A lease that ends too far ahead was written by no gate."""
+        """Whether only the claim's owner may act. No gate writes a lease over `LEASE_AT_MOST`: it counts as over."""
         if self.phase is not Phase.CLAIMED or self.lease_until is None:
             return False
         return timedelta(0) < self.lease_until - now <= LEASE_AT_MOST
 
     @property
     def missing_approvals(self) -> str:
-        """`awaiting` of a hold that somebody has approved; "" where the reason says it."""
+        """`awaiting` of a hold that somebody has approved; "" if the reason has it already."""
         return self.awaiting if self.approvals and printable(self.awaiting) not in self.reason else ""
 
     @property

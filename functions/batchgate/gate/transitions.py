@@ -1,4 +1,4 @@
-"""What each step writes to the ledger and reports: a hold, a claim, a withdrawn claim, an end, an announcement.
+"""What each step writes to the ledger and reports: a hold, a claim, a withdrawn claim, a settlement, an announcement.
 
 Pure: state and facts in, state and review out. `execution.py` has the effects and their order.
 """
@@ -31,22 +31,30 @@ UPDATE_TAKES_AT_MOST = timedelta(seconds=5)
 """The timeout of one UpdateJobStatus."""
 
 ATTEMPTS_AT_ONCE = 2
-"""After so many claims without effect the next one waits: each claim to cancel counts for the circuit breaker."""
+"""After this many claims in a row without effect, the next claim is delayed.
 
-_LONGEST_WAIT_AFTER_ATTEMPTS = 8
-"""The wait between claims doubles with each attempt up to this one: 2 to the 8th minutes, about four hours."""
+Each claim to cancel counts for the circuit breaker, so retries without a delay would use up its limit.
+"""
+
+_DOUBLINGS_AT_MOST = 8
+"""How often the delay before the next claim doubles at most; `review_again_after` limits the delay, too."""
 
 CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST = timedelta(minutes=10)
 """A job that the circuit breaker holds is reviewed again within this time."""
 
 APPROVALS_AT_MOST = 50
-"""So many approvals are kept of one job; more than any policy asks for, and what DynamoDB takes as one item."""
+"""How many approvals of one job are kept, so that its item fits into DynamoDB.
+
+The lint `too-many-approvals` reports policies that ask for more.
+"""
 
 APPROVAL_REASON_AT_MOST = 500
-"""Characters of an approval's reason, for the same cause."""
+"""The maximum length of an approval's reason, in characters, so that the job's item fits into DynamoDB."""
 
 RESERVATIONS_AT_MOST = 90
-"""Of one job. One transaction counts them all, beside the state, its review, the pause and the circuit breaker.
+"""The maximum number of one job's reservations.
+
+One transaction writes all their counts, the state, its review, the pause and the circuit breaker.
 
 *Source*: DynamoDB API, TransactWriteItems: at most 100 actions.
 """
@@ -54,7 +62,7 @@ RESERVATIONS_AT_MOST = 90
 _BLOCK_REASONS = {
     Block.PAUSED: "the gate is paused",
     Block.CIRCUIT_BREAKER: (
-        "there were too many cancellations in a short time; it waits for a person, or until there are fewer"
+        "there were too many cancellations in a short time; this job waits until there are fewer, or for a person"
     ),
     Block.BUDGET: "other jobs used up its budget while it was reviewed",
     Block.ADOPTION: "the job is older than the gate, and the setting adopt_existing leaves such jobs to people",
@@ -68,12 +76,13 @@ class Transition(Struct, frozen=True):
     Attributes:
         state: The job's state. Writing it increments `rev`.
         review: The record for the history and the announcement.
-        is_news: False for a hold that repeats the one before: its review is neither kept nor announced.
+        is_recorded: False for a hold that repeats the previous one. Its review is then neither written to the history
+            nor announced.
     """
 
     state: State
     review: Review
-    is_news: bool = True
+    is_recorded: bool = True
 
 
 class UpdateRequest(Struct, frozen=True):
@@ -116,9 +125,9 @@ def hold(
     job: Job,
     *,
     now: datetime,
-    held: HeldTime,
+    held_time: HeldTime,
     review_again_after: timedelta,
-    ends_after: timedelta | None = None,
+    hold_limit: timedelta | None = None,
     block: Block | None = None,
 ) -> Transition:
     """A hold, due when the job is reviewed again.
@@ -128,21 +137,22 @@ def hold(
         decision: The policies' decision.
         job: S3's description of the job.
         now: The present instant.
-        held: How long the job has been held.
+        held_time: How long the job has been held.
         review_again_after: The longest time until the next review.
-        ends_after: How long the job may be held for known reasons; None if this hold has no such limit.
+        hold_limit: How long the job may be held for known reasons; None if this hold has no such limit.
         block: Why the job is held whatever the policies decide; None if the policies hold it.
     """
     why = _why_blocked(block, state, decision)
     reason = f"batchgate: held, {why} [policy {decision.policy_version}]" if why else status_update_reason(decision)
     if block is not None:
-        held = HeldTime.at(now, state, is_known=False, until=None)
+        held_time = HeldTime.at(now, state, is_known=False, until=None)
     until, cancels_at = (None, None) if block else (decision.until, decision.cancels_at)
-    left = ends_after - held.counted if ends_after is not None and held.counts_on else None
-    ends = now + left if left is not None and left <= SUSPENDED_FOR_AT_MOST else None  # S3 fails the job before
-    again = review_again_after
+    remaining = hold_limit - held_time.counted if hold_limit is not None and held_time.counts_on else None
+    # None also if S3 fails the job before the limit is reached.
+    expires_at = now + remaining if remaining is not None and remaining <= SUSPENDED_FOR_AT_MOST else None
+    review_in = review_again_after
     if block is Block.CIRCUIT_BREAKER:
-        again = min(again, CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST)
+        review_in = min(review_in, CIRCUIT_BREAKER_HOLDS_FOR_AT_MOST)
     awaiting = decision.awaiting
     if block is Block.ADOPTION and decision.verdict is Verdict.APPROVE:
         awaiting = decision.policies.approvals.missing(decision.facts)
@@ -160,11 +170,13 @@ def hold(
         decided_by=state.decided_by if state and maybe_sent else decision.policy_version,
         people=state.people if state and maybe_sent else (),
         policy_version=decision.policy_version,
-        due_at=_due_at(now, again, job, (until, cancels_at, decision.searched_until, ends, *_periods_end(decision))),
+        due_at=_due_at(
+            now, review_in, job, (until, cancels_at, decision.searched_until, expires_at, *_periods_end(decision))
+        ),
         first_held_at=(state.first_held_at if state else None) or now,
-        held_for_known=held.counted,
-        known_at=now if held.counts_on else None,
-        owes_chance=held.owes_chance,
+        held_for_known=held_time.counted,
+        known_at=now if held_time.counts_on else None,
+        needs_review_before_expiry=held_time.needs_review_before_expiry,
         maybe_sent=maybe_sent,
         until=until,
         cancels_at=cancels_at,
@@ -175,7 +187,7 @@ def hold(
         governing=decision.governing_names,
         awaiting=awaiting,
     )
-    is_news = state is None or _identity(state) != _identity(written)
+    is_recorded = state is None or _compared(state) != _compared(written)
     review = replace(
         review_of(decision, job, Action.HELD, now),
         id=_next_id(written),
@@ -188,7 +200,7 @@ def hold(
         alarm=why if block in _ALARMING else "",
         block=block or "",
     )
-    return Transition(replace(written, news_at=now) if is_news else written, review, is_news)
+    return Transition(replace(written, changed_at=now) if is_recorded else written, review, is_recorded)
 
 
 def _why_blocked(block: Block | None, state: State | None, decision: Decision) -> str:
@@ -198,10 +210,10 @@ def _why_blocked(block: Block | None, state: State | None, decision: Decision) -
     return _BLOCK_REASONS[block] if block is not None else ""
 
 
-def _due_at(now: datetime, again: timedelta, job: Job, changes: Iterable[datetime | None]) -> datetime:
-    """The next review: after `again`, or earlier if something is known to change or S3 fails the job before."""
+def _due_at(now: datetime, review_in: timedelta, job: Job, changes: Iterable[datetime | None]) -> datetime:
+    """The next review: after `review_in`, or earlier if something is known to change, or when S3 fails the job."""
     fails = job.suspended_date + SUSPENDED_FOR_AT_MOST if job.suspended_date else None
-    return min([now + again, *(each for each in (*changes, fails) if each is not None and each > now)])
+    return min([now + review_in, *(each for each in (*changes, fails) if each is not None and each > now)])
 
 
 def _periods_end(decision: Decision) -> list[datetime]:
@@ -209,40 +221,41 @@ def _periods_end(decision: Decision) -> list[datetime]:
     return [use.period_end for use in decision.facts.budgets.values() if isinstance(use, BudgetUse)]
 
 
-def _identity(state: State) -> tuple[object, ...]:
-    """What differs between two holds of a job if the later one is worth a record in the history."""
+def _compared(state: State) -> tuple[object, ...]:
+    """The parts of a hold of which at least one must have changed for the hold to be recorded in the history."""
     return state.phase, state.evaluated, state.block, state.shadow, state.awaiting
 
 
 # --- Approvals ----------------------------------------------------------------------------------------
 
 
-def approve(state: State | None, approval: Approval, job: Job, now: datetime) -> State:
+def append_approval(state: State | None, approval: Approval, job: Job, now: datetime) -> State:
     """The state with one more approval, due now: the review that follows counts it.
 
-    It stays what it is, also while a review has claimed the job; a job that the ledger does not have becomes a hold. If
-    there are too many approvals, the oldest of the job as it was before go first.
+    The state's phase does not change, even if a review has claimed the job. If the ledger does not have the job, the
+    state is a new hold. Of more than `APPROVALS_AT_MOST` approvals the oldest are dropped; those of another digest than
+    this approval's, which no longer count, before all others.
     """
     before = state or replace(
         _described(None, job, ungated=False),
         verdict=str(Verdict.HOLD),
         reason=f"batchgate: held, approved by {approval.who}; to be reviewed",
         first_held_at=now,
-        owes_chance=True,
+        needs_review_before_expiry=True,
     )
     approvals = (*before.approvals, approval)
-    over = len(approvals) - APPROVALS_AT_MOST
-    dropped = sorted(approvals, key=lambda each: each.digest == approval.digest)[:over] if over > 0 else ()
+    excess = len(approvals) - APPROVALS_AT_MOST
+    dropped = sorted(approvals, key=lambda each: each.digest == approval.digest)[:excess] if excess > 0 else ()
     return replace(
         before,
         approvals=tuple(each for each in approvals if each not in dropped),
-        due_at=min(before.due_at or now, now),  # earlier where a review is overdue: time held is counted from it
+        due_at=min(before.due_at or now, now),  # not later: time held is counted up to an overdue review
         missing_since=None,
     )
 
 
-def was_only_approved(claim: State, found: State) -> bool:
-    """Whether all that was written since a claim is people's approvals: then its owner still owns it."""
+def only_approvals_were_added(claim: State, found: State) -> bool:
+    """Whether nothing but approvals was written since a claim; the review that made the claim may then still write."""
     is_same = replace(found, rev=claim.rev, approvals=claim.approvals, due_at=claim.due_at) == claim
     return claim.phase is Phase.CLAIMED and is_same and found.approvals != claim.approvals
 
@@ -257,7 +270,7 @@ def update_by_policy(
     *,
     now: datetime,
     breaker: CircuitBreaker,
-    expired: timedelta | None = None,
+    exceeded_limit: timedelta | None = None,
 ) -> UpdateRequest:
     """The update that the policies ask for.
 
@@ -267,7 +280,7 @@ def update_by_policy(
         job: S3's description of the job.
         now: The present instant.
         breaker: The limit on cancellations.
-        expired: The time for which the job may be held, where it is cancelled because it was held for longer.
+        exceeded_limit: The time for which a job may be held, if this one is cancelled because it was held for longer.
     """
     people = decision.approvers if requested_action is RequestedAction.APPROVE else ()
     decided_by = ", ".join([decision.policy_version, *people])
@@ -275,13 +288,13 @@ def update_by_policy(
     lifted = dict.fromkeys(str(vote.statement.name if vote.statement else vote.rule) for vote in decision.lifted)
     return UpdateRequest(
         requested_action=requested_action,
-        verdict=str(requested_action) if expired else str(decision.verdict),
+        verdict=str(requested_action) if exceeded_limit else str(decision.verdict),
         decided_by=decided_by,
         policy_version=decision.policy_version,
         ungated=decision.facts.asks_for_confirmation is AsksForConfirmation.NO,
         evaluated=digest_of(decision),
-        valid_until=decision.until if expired else decision.valid_until,
-        reason=lambda claim_id: status_update_reason(decision, claim_id, expired=expired),
+        valid_until=decision.until if exceeded_limit else decision.valid_until,
+        reason=lambda claim_id: status_update_reason(decision, claim_id, exceeded_limit=exceeded_limit),
         review=replace(
             review_of(decision, job, requested_action.done, now),
             decided_by=decided_by,
@@ -324,10 +337,13 @@ def claim(state: State | None, request: UpdateRequest, job: Job, *, claim_id: st
 
 
 def _reservations(kept: tuple[Reservation, ...], wanted: tuple[Reservation, ...]) -> tuple[Reservation, ...]:
-    """What a claim reserves of budgets: what earlier claims did that may have been sent, and what is not reserved yet.
+    """The reservations that a claim writes: those of earlier claims that may have been sent, and new ones.
 
-    What people's approvals reserved without a limit, or what was reserved within other limits or for other amounts, and
-    the policies approve now, is reserved as they found it to fit: what was not known, or not limited, counted as none.
+    Args:
+        kept: Those of earlier claims. One that was made without a limit (for people's approvals), within other limits
+            or for other amounts is replaced by the wanted one, which the policies found to fit. They counted an amount
+            that was not known, or not limited, as zero.
+        wanted: Those of this claim; each counts if no earlier claim reserved anything of its budget.
     """
     limited = {each.account: each for each in wanted if each.limits.named}
     budgets = {each.account.budget for each in kept}
@@ -342,19 +358,19 @@ def _limited(before: Reservation, now: Reservation | None) -> Reservation:
 
 
 def may_send(claim: State, request: UpdateRequest, read_at: datetime, now: datetime) -> bool:
-    """Whether the facts are fresh, and lease and window last until the update has surely arrived."""
-    ends = min(each for each in (claim.lease_until, request.valid_until) if each is not None)
-    return now - read_at <= FACTS_STAY_FRESH and now + UPDATE_TAKES_AT_MOST < ends
+    """Whether the facts are fresh, and the lease and the window last until the update has certainly arrived."""
+    ends_at = min(each for each in (claim.lease_until, request.valid_until) if each is not None)
+    return now - read_at <= FACTS_STAY_FRESH and now + UPDATE_TAKES_AT_MOST < ends_at
 
 
 def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_again_after: timedelta) -> Transition:
     """The hold that replaces a claim whose update certainly had no effect.
 
-    It is due at once; after `ATTEMPTS_AT_ONCE` claims it waits, twice as long each time, unless the job was approved
-    meanwhile.
+    It is due at once. After `ATTEMPTS_AT_ONCE` claims it is delayed, twice as long each time, unless people approved
+    the job in the meantime.
     """
-    was_approved = claim.due_at != claim.lease_until
-    wait = min(review_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _LONGEST_WAIT_AFTER_ATTEMPTS))
+    got_approvals = claim.due_at != claim.lease_until  # `append_approval` makes a claim due at once
+    delay = min(review_again_after, timedelta(minutes=1) * 2 ** min(claim.attempt, _DOUBLINGS_AT_MOST))
     reason = f"batchgate: held, {why}; to be tried again"
     withdrawn = replace(
         claim,
@@ -363,26 +379,36 @@ def withdraw(claim: State, review: Review, why: str, *, now: datetime, review_ag
         reason=reason,
         first_held_at=claim.first_held_at or now,
         known_at=None,
-        owes_chance=True,
-        due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE or was_approved else now + wait,
+        needs_review_before_expiry=True,
+        due_at=now if claim.attempt <= ATTEMPTS_AT_ONCE or got_approvals else now + delay,
         requested_action=claim.requested_action if claim.maybe_sent else None,
         reservations=claim.reservations if claim.maybe_sent else (),
         evaluated="",
     )
-    held = replace(review, at=now, action=Action.HELD, alarm="", reason=reason, id=_next_id(withdrawn))
-    return Transition(withdrawn, held)
+    hold_review = replace(review, at=now, action=Action.HELD, alarm="", reason=reason, id=_next_id(withdrawn))
+    return Transition(withdrawn, hold_review)
 
 
-def leave_claim(claim: State, review: Review, now: datetime) -> Review:
+def keep_claim(claim: State, review: Review, now: datetime) -> Review:
     """The review of a claim that stays until its lease ends, because the effect of its update is not known."""
-    return replace(review, at=now, action=Action.LEFT, reason=claim.reason, id=_id(claim))
+    return replace(review, at=now, action=Action.PENDING, reason=claim.reason, id=_id(claim))
 
 
-# --- Ends ---------------------------------------------------------------------------------------------
+# --- Settlements --------------------------------------------------------------------------------------
 
 
-def settle(state: State | None, end: Settle, review: Review, *, now: datetime, reason_on_job: str | None) -> Transition:
-    """The final state of a job, with the reason that S3 has on the job."""
+def settle(
+    state: State | None, settlement: Settle, review: Review, *, now: datetime, reason_on_job: str | None
+) -> Transition:
+    """The final state of a job.
+
+    Args:
+        state: The job's state before.
+        settlement: How the job ended for the gate.
+        review: The review that found it.
+        now: The present instant.
+        reason_on_job: The status update reason that S3 reports; None if it reports none.
+    """
     before = state or replace(
         _new(review.ref),
         policy_version=review.policy_version,
@@ -390,22 +416,21 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         operation=review.operation,
         total_tasks=review.total_tasks,
     )
-    applied = end.outcome is Outcome.APPLIED
-    claimed_reason = (
-        before.reason if before.phase is Phase.CLAIMED else ""
-    )  # the reason of an earlier claim is no longer known
+    applied = settlement.outcome is Outcome.APPLIED
+    # A state has one reason: that of an earlier claim is lost.
+    claimed_reason = before.reason if before.phase is Phase.CLAIMED else ""
     settled = replace(
         before,
         phase=Phase.SETTLED,
-        outcome=end.outcome,
-        verdict=str(end.requested_action or ""),
+        outcome=settlement.outcome,
+        verdict=str(settlement.requested_action or ""),
         reason=reason_on_job or (claimed_reason if applied else ""),
         decided_by=before.decided_by if applied else "",
         people=before.people if applied else (),
-        requested_action=end.requested_action,
+        requested_action=settlement.requested_action,
         maybe_sent=before.possibly_sent is not None,
-        reservations=before.reservations if applied or end.maybe_approved else (),
-        unattributed=end.unattributed,
+        reservations=before.reservations if applied or settlement.maybe_approved else (),
+        unattributed=settlement.unattributed,
         missing_since=None,
         decided_at=now,
         due_at=now,
@@ -422,18 +447,18 @@ def settle(state: State | None, end: Settle, review: Review, *, now: datetime, r
         decided_by=settled.decided_by,
         people=settled.people,
         requester=settled.requester,
-        alarm="an update took effect after the gate had decided to hold" if end.after_hold else "",
+        alarm="an update took effect after the gate had decided to hold" if settlement.after_hold else "",
     )
     return Transition(settled, ended)
 
 
-def announcement(settled: State, review: Review, now: datetime) -> Review:
+def announcement_of(settled: State, review: Review, now: datetime) -> Review:
     """The announcement of a final state. Its `id` is the same each time it is sent."""
     return replace(review, id=_id(settled), at=now, unattributed=settled.unattributed, attempt=settled.attempt)
 
 
-def announced(settled: State, at: datetime) -> State:
-    """The final state after its announcement: nothing is due any more."""
+def mark_announced(settled: State, at: datetime) -> State:
+    """The final state after its announcement, with nothing due."""
     return replace(settled, announced_at=at, due_at=None)
 
 
@@ -452,21 +477,21 @@ def settled_action(settled: State) -> Action:
 
 
 def review_later(state: State, now: datetime) -> State:
-    """A running job whose cancellation may still take effect, due when it no longer can."""
+    """The state of a running job whose cancellation may still take effect, due when that is no longer possible."""
     return replace(state, due_at=arrives_until(state, now))
 
 
-def missing(state: State, since: datetime, now: datetime) -> State:
-    """A job that S3 does not show, due when that may be final.
+def mark_missing(state: State, since: datetime, now: datetime) -> State:
+    """The state of a job that S3 does not show, due when that may be final.
 
-    While it is missing, no time counts as held for known reasons.
+    While a job is missing, no time counts as held for known reasons.
     """
     due = min(state.due_at or now, now + MISSING_FOR)
-    return replace(state, missing_since=since, due_at=due, known_at=None, owes_chance=True)
+    return replace(state, missing_since=since, due_at=due, known_at=None, needs_review_before_expiry=True)
 
 
-def shown(state: State) -> State:
-    """A job that S3 shows again: if it goes missing later, `MISSING_FOR` starts anew."""
+def mark_shown(state: State) -> State:
+    """The state of a job that S3 shows again. If the job goes missing later, `MISSING_FOR` starts from zero."""
     return replace(state, missing_since=None)
 
 
@@ -508,7 +533,7 @@ def review_of_state(state: State | None, seen: Job | JobRef, now: datetime) -> R
         now: The present instant.
     """
     ref, job = (seen.ref, seen) if isinstance(seen, Job) else (seen, None)
-    review = Review(ref=ref, at=now, action=Action.NOTHING, status=JobStatus.UNRECOGNISED)
+    review = Review(ref=ref, at=now, action=Action.NOTHING, status=JobStatus.UNRECOGNIZED)
     if job is not None:
         review = replace(
             review,
@@ -561,7 +586,10 @@ def _requester(decision: Decision) -> str:
 
 
 def _maybe_sent(state: State | None) -> bool:
-    """Whether the update of an earlier claim may have been sent: its lease ended, and its effect is not known."""
+    """Whether the update of an earlier claim may have been sent, without a known effect.
+
+    Every claim counts: a state is replaced by a hold or another claim only after its lease.
+    """
     return state is not None and (state.maybe_sent or state.phase is Phase.CLAIMED)
 
 

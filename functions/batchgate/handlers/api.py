@@ -16,7 +16,7 @@ from batchgate.aws.announcements import count_error
 from batchgate.aws.wiring import Home, find_policies, logger, open_ledger, open_ports
 from batchgate.contract import API_ROUTES
 from batchgate.errors import ChangedError, GateError
-from batchgate.gate.people import approve_for, cancel_for
+from batchgate.gate.people import cancel_for, record_approval
 from batchgate.gate.state import Action
 from batchgate.handlers import api_budgets, api_gate, api_jobs, collecting_after_first_response
 from batchgate.handlers.api_problems import CONTENT_TYPE, ProblemError, Type, problem_of
@@ -123,7 +123,7 @@ def get_job(job_id: str) -> Response[str]:
 @app.post("/jobs/<job_id>/approvals")
 def approve_job(job_id: str) -> Response[str]:
     """Put the caller's approval on record, and review the job."""
-    return _decide(job_id, approve_for)
+    return _decide(job_id, record_approval)
 
 
 @app.post("/jobs/<job_id>/cancellation")
@@ -144,7 +144,7 @@ def _decide(job_id: str, decide: Callable[[JobRef, str, str, str, Ports], Review
     except ChangedError as changed:
         shown = api_jobs.job_document(ref, who, ports, _ledger())
         raise ProblemError(Type.JOB_CHANGED, str(changed), {"job": shown}) from changed
-    status = HTTPStatus.ACCEPTED if review.action is Action.LEFT else HTTPStatus.OK
+    status = HTTPStatus.ACCEPTED if review.action is Action.PENDING else HTTPStatus.OK
     return _answer(decided(review, ports.ledger.read(ref)), status)
 
 

@@ -205,7 +205,7 @@ def _is_open(shown: ShownJob, ports: Ports) -> bool:
     job, survives = shown.snapshot.job, ports.suspended_date_survives
     cancels = shown.decision.policies.cancel_ungated
     step = next_step(shown.state, job, shown.snapshot.read_at, cancel_ungated=cancels, survives=survives)
-    return step in (Step.EVALUATE, Step.LEAVE, Step.WAIT)
+    return step in (Step.EVALUATE, Step.CLAIMED, Step.WAIT)
 
 
 def _counts(given: Approval, shown: ShownJob | None, decision: Decision | None) -> dict[str, Json]:

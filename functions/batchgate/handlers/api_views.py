@@ -66,7 +66,7 @@ def full_state(state: State) -> dict[str, Json]:
         "unattributed": state.unattributed,
         "held_for_known_seconds": state.held_for_known.total_seconds(),
         "known_at": iso(state.known_at),
-        "owes_chance": state.owes_chance,
+        "needs_review_before_expiry": state.needs_review_before_expiry,
     }
 
 

@@ -59,12 +59,12 @@ class JobStatus(StrEnum):
     CANCELLED = "Cancelled"
     FAILING = "Failing"
     FAILED = "Failed"
-    UNRECOGNISED = "?"
+    UNRECOGNIZED = "?"
     """A status that S3 added after this version; nothing is ever done to such a job."""
 
     @classmethod
     def _missing_(cls, value: object) -> "JobStatus":  # noqa: ARG003 - whatever it is
-        return cls.UNRECOGNISED
+        return cls.UNRECOGNIZED
 
     @property
     def before_suspended(self) -> bool:
@@ -220,7 +220,7 @@ class Job(Struct, frozen=True):
         name = next(iter(operations)) if is_alone else None
         progress = _Members(read.structure("ProgressSummary") or {}, "ProgressSummary.")
         return cls(
-            ref=JobRef.from_arn(read.required_text("JobArn")),
+            ref=read.ref(),
             status=JobStatus(read.required_text("Status")),
             operation=name,
             parameters=_Members(operations, "Operation.").structure(name) or {} if name else operations,
@@ -268,9 +268,32 @@ def job_from_printed(description: Mapping[str, Json]) -> Job:
     """
     job = description.get("Job", description)
     if not isinstance(job, dict):
-        message = f"Job: expected a structure, got {type(job).__name__}"
+        message = f"Job: expected a JSON object, got {in_words(job)}"
         raise JobDescriptionError(message)
     return Job.from_description(job)
+
+
+_TEXT_AT_MOST: Final = 60
+
+
+def in_words(value: "Json | Mapping[str, Json]") -> str:
+    """A value of a JSON document as a message shows it: text and numbers, and what else it is."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {shorten(str(value), _TEXT_AT_MOST)}"
+        case str():
+            return f'"{shorten(value, _TEXT_AT_MOST)}"' if value else "an empty text"
+        case list():
+            return f"a list of {len(value)}" if value else "an empty list"
+        case Mapping():
+            names = shorten(", ".join(value), _TEXT_AT_MOST, sentence=True)
+            return f"an object with {names}" if value else "an empty object"
+        case _:
+            return f"the instant {value.isoformat()}"
 
 
 class _Members(Struct, frozen=True):
@@ -280,8 +303,15 @@ class _Members(Struct, frozen=True):
     prefix: str = ""
 
     def _wrong(self, name: str, expected: str) -> JobDescriptionError:
-        got = type(self.members.get(name)).__name__
+        got = in_words(self.members[name]) if name in self.members else "nothing"
         return JobDescriptionError(f"{self.prefix}{name}: expected {expected}, got {got}")
+
+    def ref(self) -> JobRef:
+        arn = self.required_text("JobArn")
+        try:
+            return JobRef.from_arn(arn)
+        except JobDescriptionError as error:
+            raise JobDescriptionError(f"JobArn: {error}") from error
 
     def text(self, name: str) -> str | None:
         value = self.members.get(name)
@@ -311,7 +341,7 @@ class _Members(Struct, frozen=True):
         value = self.members.get(name)
         if value is None or isinstance(value, dict):
             return value
-        raise self._wrong(name, "a structure")
+        raise self._wrong(name, "an object")
 
     def instant(self, name: str) -> datetime | None:
         value = self.members.get(name)
@@ -323,7 +353,7 @@ class _Members(Struct, frozen=True):
             except ValueError:
                 raise self._wrong(name, "an ISO 8601 instant") from None
         if not isinstance(value, datetime):
-            raise self._wrong(name, "an instant")
+            raise self._wrong(name, "an ISO 8601 instant")
         try:
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         except OverflowError:

@@ -5,23 +5,20 @@ or with one value instead of a list of one, have the same canonical form.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
 
 from batchgate.errors import PolicyError, Problem
 from batchgate.policy import model
-from batchgate.policy.parameters import CHECKS, ELEMENT_WORDS, text_term
+from batchgate.policy.parameters import ELEMENT_WORDS, text_term
 
 DOCUMENT_BYTES_AT_MOST: Final = 1 << 20
 """Of a whole document in its canonical form."""
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
-_TEXTS = ("operation", "role", "description", "account", "region", "window")
-_MAPS_OF_TESTS = ("tags", *CHECKS)
-_GROUPS = ("manifest", "report", "source_buckets", "destination_buckets")
 _STATEMENTS = ("policies", "guardrails", "exceptions")
 _CONDITIONS = ("any", "all", "unless")
 
@@ -127,17 +124,17 @@ def _condition(condition: Plain, lists: _Lists) -> Plain:
     for key, operand in _mapping(condition).items():
         if key in _CONDITIONS:
             canonical[key] = _sorted_items(operand, lambda item: _condition(item, lists))
-        elif key in _TEXTS:
-            canonical[key] = _test(operand, lists)
-        elif key in _MAPS_OF_TESTS:
-            canonical[key] = {name: _test(test, lists) for name, test in _mapping(operand).items()}
-        elif key in _GROUPS:
-            canonical[key] = _group(operand, lists)
-        elif key == "manual_approval":
-            canonical[key] = _approvers(operand, lists)
         else:
-            canonical[key] = operand
+            canonical[key] = _OPERANDS[key](operand, lists)
     return canonical
+
+
+def _as_written(operand: Plain, _: _Lists) -> Plain:
+    return operand
+
+
+def _by_name(operand: Plain, lists: _Lists) -> Plain:
+    return {name: _test(test, lists) for name, test in _mapping(operand).items()}
 
 
 def _approvers(operand: Plain, lists: _Lists) -> Plain:
@@ -170,6 +167,43 @@ def _word(word: str, value: Plain, lists: _Lists) -> Plain:
     if isinstance(value, dict) and text_term(value) is None:
         return {path: _test(test, lists) for path, test in value.items()}
     return _test(value, lists)
+
+
+_Form: TypeAlias = Callable[[Plain, _Lists], Plain]
+
+_FORMS: Mapping[object, _Form] = {
+    model.Text: _test,
+    model.Tags: _by_name,
+    model.Parameters: _by_name,
+    model.Manifest: _group,
+    model.Report: _group,
+    model.Buckets: _group,
+    model.Approvers: _approvers,
+    model.Range: _as_written,
+    model.MoneyRange: _as_written,
+    str: _as_written,
+    model.OnViolation: _as_written,
+    model.Duration: _as_written,
+    model.Message: _as_written,
+}
+"""The canonical form by the type of an operand."""
+
+
+def _form_of(key: str, annotation: object) -> _Form:
+    forms = [_FORMS[part] for part in getattr(annotation, "__args__", ()) if part in _FORMS]
+    if len(forms) != 1:
+        message = f"{key}: expected an operand of one of the types in _FORMS, got {annotation}"
+        raise TypeError(message)
+    return forms[0]
+
+
+_OPERANDS = {
+    key: _form_of(key, annotation)
+    for form in (model.Condition, model.Requirement)
+    for key, annotation in form.__annotations__.items()
+    if key not in _CONDITIONS
+}
+"""The canonical form of each key of a condition or requirement, from its type in the model."""
 
 
 def _sort_inside(value: Plain) -> Plain:

@@ -1,4 +1,4 @@
-"""Compiles a valid document: `model` defines its shape, this its meaning."""
+"""Translates a valid policy document into the form that `evaluate` works on."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,23 +44,23 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
     Raises:
         PolicyError: It is too large.
     """
-    canonical = canonical_json(document)  # first: what is too large is not worked on
+    canonical = canonical_json(document)  # first, so that a document that is too large is refused at once
     operands = Operands.of(document)
     compiler = _Compiler(
         document, operands, approvals=operands.approvals(document.approvals), prices=prices_of(document.prices)
     )
     statements = tuple(compiler.statements())
-    found = tuple(compiler.numbers)
+    numbered = tuple(compiler.numbers)
     enforced = sorted((each for each in statements if each.enforced), key=attrgetter("name"))
     time_dependent = tuple(each for each in enforced if each.depends_on_time)
-    held = document.cancel_held_after
+    hold_limit = document.cancel_held_after
     return PolicySet(
         version=hashlib.sha256(canonical).hexdigest()[:12],
         shadow=document.mode == "shadow",
         unmatched=_VERDICTS[document.unmatched],
         cancel_ungated=document.ungated_jobs == "cancel",
         cancel_grace=moments.parse_duration(document.cancel_grace),
-        cancel_held_after=moments.parse_duration(held) if isinstance(held, str) else None,
+        cancel_held_after=moments.parse_duration(hold_limit) if isinstance(hold_limit, str) else None,
         statements=statements,
         enforced=tuple(enforced),
         time_dependent=time_dependent,
@@ -74,28 +74,28 @@ def compile_document(document: model.PolicyDocument) -> PolicySet:
                 }
             )
         ),
-        checks=found,
+        checks=numbered,
         matches=len(compiler.matches),
         requirements=tuple(compiler.requirements),
         exemptions=tuple(compiler.exemptions),
-        questions=_questions(found),
-        clock=ClockChecks.of(found, compiler.time_conditions),
+        questions=_questions(numbered),
+        clock=ClockChecks.of(numbered, compiler.time_conditions),
         budgets=tuple(
             sorted({budget for statement in statements for budget in statement.budgets}, key=attrgetter("name"))
         ),
         budget_checks=tuple(sorted(compiler.budget_checks)),
         approvals=compiler.approvals,
         asks_for_approvals=document.approvals is not UNSET
-        or any(isinstance(each.measure, checks.ManualApproval) and not each.measure.is_plain for each in found),
+        or any(isinstance(each.measure, checks.ManualApproval) and not each.measure.is_plain for each in numbered),
     )
 
 
 _VERDICTS: Mapping[str, Verdict] = {"hold": Verdict.HOLD, "cancel": Verdict.CANCEL}
 
 
-def _questions(found: tuple[checks.Check, ...]) -> tuple[Question, ...]:
+def _questions(numbered: tuple[checks.Check, ...]) -> tuple[Question, ...]:
     grouped: dict[checks.Measure, list[tuple[int, checks.Test]]] = {}
-    for number, check in enumerate(found):
+    for number, check in enumerate(numbered):
         grouped.setdefault(check.measure, []).append((number, check.test))
     return tuple(
         Question(
@@ -118,14 +118,17 @@ class _Draft(Struct, frozen=True):
 
 
 def _picker(places: tuple[int, ...]) -> Picker:
-    """Several times faster than a loop where there are several places; itemgetter returns another type for fewer."""
+    """A function that returns the items at these places as a tuple.
+
+    For several places `itemgetter` is several times faster than a loop; for fewer it does not return a tuple.
+    """
     if len(places) > 1:
         return itemgetter(*places)
     return lambda items: tuple(items[place] for place in places)
 
 
 class _Compiler(Struct):
-    """Numbers each different check, match and requirement once and translates statements into formulas of numbers."""
+    """Numbers each distinct check, match and requirement, and translates conditions into formulas of check numbers."""
 
     document: model.PolicyDocument
     operands: Operands
@@ -156,7 +159,7 @@ class _Compiler(Struct):
         return [self._finish(draft, lifts.get(draft.form.name)) for draft in drafts]
 
     def _draft(self, form: model.Statement, kind: Kind) -> _Draft:
-        """Number all checks of a statement; exemptions are numbered when no check is to come any more."""
+        """Number all checks of a statement. Exemptions follow in `_finish`: their numbers come after all checks."""
         return _Draft(
             form,
             kind,
@@ -169,17 +172,18 @@ class _Compiler(Struct):
 
     def _finish(self, draft: _Draft, lifts: list[Lift] | None) -> Statement:
         form, match = draft.form, draft.match
-        lifted = lifts and any(self.budget_checks.keys().isdisjoint(checks_in(own)) for own, _ in draft.conditions)
-        exemption = self._exemption(lifts) if lifts and lifted else None
+        is_lifted = lifts and any(self.budget_checks.keys().isdisjoint(checks_in(own)) for own, _ in draft.conditions)
+        exemption = self._exemption(lifts) if lifts and is_lifted else None
         requirements = tuple(
             self._requirement(form, own, unless, exemption, position)
             for position, (own, unless) in enumerate(draft.conditions)
         )
         places = tuple(self.requirements.setdefault(each, len(self.requirements)) for each in requirements)
-        asked = [*checks_in(match), *(number for own, _ in draft.conditions for number in checks_in(own))]
-        lifting = (number for _, unless in draft.conditions if unless for number in checks_in(unless.condition))
-        of_time = sum(number in self.time_checks or number in self.budget_checks for number in (*asked, *lifting))
-        self.time_conditions += of_time
+        checked = [*checks_in(match), *(number for own, _ in draft.conditions for number in checks_in(own))]
+        unless_checks = (number for _, unless in draft.conditions if unless for number in checks_in(unless.condition))
+        changing = self.time_checks | self.budget_checks.keys()
+        time_conditions = sum(number in changing for number in (*checked, *unless_checks))
+        self.time_conditions += time_conditions
         return Statement(
             name=form.name,
             kind=draft.kind,
@@ -189,10 +193,10 @@ class _Compiler(Struct):
             match_number=self.matches.setdefault(match, len(self.matches)),
             requirements=requirements,
             pick_requirements=_picker(places),
-            checks=frozenset(asked),
+            checks=frozenset(checked),
             match_checks=frozenset(part for part in match.parts if isinstance(part, int)),
             names_operations=frozenset(self._named_operations(form.match or ())),
-            depends_on_time=of_time > 0 or exemption is not None,
+            depends_on_time=time_conditions > 0 or exemption is not None,
             cancels=any(each.on_violation is Verdict.CANCEL for each in requirements),
             budgets=tuple(dict.fromkeys(budget for each in requirements for budget in each.budgets)),
             match_depends_only_on_time=_consists_of(match, self.time_checks),
@@ -216,12 +220,12 @@ class _Compiler(Struct):
         written = form.require[position]
         budgets = tuple(self.budget_checks[number] for number in checks_in(own) if number in self.budget_checks)
         exemption = None if budgets else exemption  # no exception lifts a budget
-        lifted = [*([unless.condition] if unless else []), *([exemption.number] if exemption else [])]
+        waived_by = [*([unless.condition] if unless else []), *([exemption.number] if exemption else [])]
         return Requirement(
             own=own,
             unless=unless,
             exemption=exemption,
-            whole=AnyOf((own, *lifted)) if lifted else own,
+            whole=AnyOf((own, *waived_by)) if waived_by else own,
             on_violation=_VERDICTS[written.on_violation or form.on_violation or "hold"],
             grace=moments.parse_duration(written.grace or self.document.cancel_grace),
             own_grace=bool(written.grace),
@@ -243,7 +247,7 @@ class _Compiler(Struct):
             operand = getattr(condition, kind)
             if operand is not UNSET:
                 return translate(self, kind, operand)
-        return AnyOf(())  # no check at all can't be valid; if it were, it would never be met
+        return AnyOf(())  # validation refuses a condition without a check; this one would never be met
 
     def _number(self, measure: checks.Measure, test: checks.Test) -> int:
         number = self.numbers.setdefault(checks.Check(measure, test), len(self.numbers))
@@ -255,7 +259,7 @@ class _Compiler(Struct):
             self.budget_checks[number] = measure.budget
         return number
 
-    # Each of these turns one operand into a formula.
+    # Each of the following translates the operand of one kind of check into a formula.
 
     def text(self, measure: checks.Measure, operand: Text) -> Formula:
         return self._number(measure, self.operands.text(operand))

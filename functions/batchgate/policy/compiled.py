@@ -65,7 +65,7 @@ class Exemption(Struct, frozen=True, eq=False):
     """All exceptions that lift one statement, evaluated once however many requirements it has.
 
     Attributes:
-        number: Where its result stands among those of the checks, behind them.
+        number: The position of its result, after the results of all checks.
         lifts: The exceptions.
         any_of: Met where one of them lifts.
     """

@@ -111,6 +111,7 @@ Text = Annotated[
         "{glob: ...}, {list: NAME}, {not: ...} or {present: true|false}.",
     ),
 ]
+Tags = Annotated[dict[TagKey, Text], Meta(min_length=1)]
 
 
 class PlainRange(_Form, frozen=True):
@@ -319,7 +320,7 @@ class Condition(_Form, frozen=True):
     source_buckets: Buckets | UnsetType = UNSET
     cost: MoneyRange | UnsetType = UNSET
     destination_buckets: Buckets | UnsetType = UNSET
-    tags: Annotated[dict[TagKey, Text], Meta(min_length=1)] | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
     role: Text | UnsetType = UNSET
     priority: Range | UnsetType = UNSET
     description: Text | UnsetType = UNSET

@@ -86,7 +86,9 @@ class _Objection(Struct, frozen=True, order=True):
     message: str
 
 
-def status_update_reason(decision: Decision, claim_id: str | None = None, *, expired: timedelta | None = None) -> str:
+def status_update_reason(
+    decision: Decision, claim_id: str | None = None, *, exceeded_limit: timedelta | None = None
+) -> str:
     """Describe a decision and its reasons: deterministic, printable ASCII, always with the first objection.
 
     The message of the first objection is never shortened. Further objections that do not fit beside it and the
@@ -96,7 +98,7 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
         decision: The decision to describe.
         claim_id: The job's claim in the ledger, eight characters; None where nothing is claimed
             (a hold, an explanation).
-        expired: The longest time for a hold, if the job is cancelled because it was held for longer.
+        exceeded_limit: The longest time for a hold, if the job is cancelled because it was held for longer.
 
     Returns:
         For example `batchgate: cancelled by restores: total_tasks is 12, want at most 5 [policy
@@ -104,13 +106,13 @@ def status_update_reason(decision: Decision, claim_id: str | None = None, *, exp
     """
     versions = f" [policy {decision.policy_version}{f' claim {printable(claim_id)}' if claim_id else ''}]"
     verdict, head = decision.verdict, f"batchgate: {_HEADS[decision.verdict]}"
-    if expired is not None:
-        head = f"batchgate: cancelled, held for more than {length(expired)}"
+    if exceeded_limit is not None:
+        head = f"batchgate: cancelled, held for more than {length(exceeded_limit)}"
     elif decision.if_enforced is not None and verdict is Verdict.HOLD:
         verdict = decision.if_enforced
         head = f"batchgate: held, policies in shadow mode: would be {_HEADS[verdict]}"
     heads = [head]
-    if decision.cancels_at is not None and expired is None:
+    if decision.cancels_at is not None and exceeded_limit is None:
         at = instant(decision.cancels_at)
         heads = [f"{head}, will be cancelled at {at} unless fixed,", f"{head}, to be cancelled at {at},"]
     room = REASON_AT_MOST - len(versions)

@@ -43,7 +43,9 @@ def services() -> Iterator[LocalServices]:
 @pytest.mark.parametrize(("method", "path"), PATHS)
 def test_control_paths_take_the_token(services: LocalServices, method: str, path: str, headers: dict[str, str]) -> None:
     """However they are written."""
-    answer = urllib3.request(method, services.url + path, body="{}", headers=headers, retries=False)
+    answer = urllib3.request(
+        method, services.url + path, body="{}", headers={"Connection": "close", **headers}, retries=False
+    )
     assert answer.status == 403
 
 
@@ -61,6 +63,19 @@ def test_a_connection_serves_the_next_request(services: LocalServices, path: str
             answers += received
     assert answers.count(b"HTTP/1.1 ") == 2
     assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"200 ")
+
+
+def test_a_request_that_breaks_off_has_no_effect(services: LocalServices) -> None:
+    """The job API gets whole requests alone."""
+    address = urlsplit(services.url)
+    before = len(services.batch.calls)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+        head = f"POST /v20180820/jobs HTTP/1.1\r\nHost: {address.netloc}\r\nx-amz-account-id: {ACCOUNT}\r\n"
+        connection.sendall(f"{head}Content-Length: 20\r\n\r\n<CreateJobRequest>".encode())
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+    assert len(services.batch.calls) == before
 
 
 def test_the_starting_process_has_it_and_no_function(services: LocalServices) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from batchgate_cli.local import ministack
 from batchgate_cli.local.ministack import PYTHON_VARIABLE, MinistackError, running_ministack
 from batchgate_cli.local.ministack_server import _UnpackedOnce
 from batchgate_cli.local.services import session
@@ -121,9 +122,16 @@ def test_nothing_that_this_machine_says_of_aws_reaches_it(
 
 
 def test_without_an_installation_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The message names the missing interpreter and the command that installs it."""
+    """The message names what is missing and what installs it, which a directory of pip's packages can't."""
     monkeypatch.setenv(PYTHON_VARIABLE, str(tmp_path / "python"))
-    with pytest.raises(MinistackError, match=r"python: .*make setup"), running_ministack():
+    with pytest.raises(MinistackError, match=rf"{PYTHON_VARIABLE}: expected a Python .*python"), running_ministack():
+        pass
+    monkeypatch.delenv(PYTHON_VARIABLE)
+    monkeypatch.setattr(ministack, "CHECKOUT", tmp_path)
+    with pytest.raises(MinistackError, match=r"installed by pip, .*in a checkout"), running_ministack():
+        pass
+    (tmp_path / "Makefile").touch()
+    with pytest.raises(MinistackError, match="`make setup` in"), running_ministack():
         pass
 
 

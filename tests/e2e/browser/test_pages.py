@@ -62,9 +62,8 @@ class Attempt:
 
     def send(self, url: str, **more: str) -> urllib3.BaseHTTPResponse:
         """Send it as a program of this machine does."""
-        return urllib3.request(
-            self.method, url + self.path, body=self.body, headers={**self.headers, **more}, retries=False, timeout=60
-        )
+        headers = {"Connection": "close", **self.headers, **more}
+        return urllib3.request(self.method, url + self.path, body=self.body, headers=headers, retries=False, timeout=60)
 
 
 @dataclass(slots=True)

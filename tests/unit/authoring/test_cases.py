@@ -180,7 +180,7 @@ WRONG_JOBS: dict[str, tuple[dict[str, object], str]] = {
     "a role that is a list": ({"role": []}, r"\.role: expected text, got an empty list"),
     "two operations": ({"operation": {"A": {}, "B": {}}}, r"\.operation: expected a name, or one name with its par"),
     "parameters that are none": ({"operation": {"A": 5}}, r"\.operation: expected a name, or one name with its par"),
-    "a report that is none": ({"Report": "no"}, r"\.Report: expected a structure, got \"no\"; write it as DescribeJob"),
+    "a report that is none": ({"Report": "no"}, r"\.Report: expected an object, got \"no\"; write it as DescribeJob"),
     "progress in words": (
         {"ProgressSummary": {"TotalNumberOfTasks": "5"}},
         r'\.ProgressSummary\.TotalNumberOfTasks: expected a whole number, got "5"; write it as DescribeJob returns it',

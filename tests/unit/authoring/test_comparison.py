@@ -6,17 +6,21 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from batchgate.policy import model, patterns
 from batchgate.policy.amounts import COST_UNITS
+from batchgate.policy.checks import Check, Simple
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.compiled import Verdict
 from batchgate.policy.costs import Cost, cost_of
 from batchgate.policy.operands import prices_of
 from batchgate.policy.patterns import Glob, Pattern
 from batchgate.policy.validation import read_document
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.check_descriptions import CHECKS
 from batchgate_cli.authoring.comparison.changes import Detail, TextChange, as_text, changes_between
-from batchgate_cli.authoring.comparison.compare import Change, Comparison, compare
+from batchgate_cli.authoring.comparison.compare import DIRECTIONS, Change, Comparison, compare
 from batchgate_cli.authoring.comparison.search import Outcome
 from batchgate_cli.authoring.comparison.text_regions import text_regions
 from batchgate_cli.authoring.lint.pattern_sets import ANYTHING, shape
@@ -139,6 +143,44 @@ def test_a_weaker_check_of_any_kind_has_an_example(narrow: Any, wide: Any, membe
     assert outcomes(stricter)[APPROVE, HOLD] is Outcome.FOUND
     [example] = [change for change in laxer.changes if (change.before, change.after) == (HOLD, APPROVE)]
     assert fact(example, member) is not None
+
+
+AROUND: dict[str, Any] = {
+    "budgets": [{"name": "team-month", "per": "month", "jobs": 5}],
+    "calendars": {name: {"timezone": "UTC", "open": [{"days": ["mon"]}]} for name in ("nights", "freeze")},
+    "lists": {"sandboxes": ["111111111111"]},
+}
+"""What the examples of checks name."""
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_requirement_of_any_check_changes_verdicts_or_is_not_decided(check: str) -> None:
+    """No check of the language is overlooked: whether it is required is never said to change no verdict."""
+    condition, _ = policy_file.read_plain(CHECKS[check].example.encode(), check)
+    around = {**AROUND, "prices": PRICES}
+    old, new = (document({"name": "p", "require": require}, **around) for require in ([condition], []))
+    assert outcomes(compared(old, new))[HOLD, APPROVE] is not Outcome.NONE
+    assert outcomes(compared(new, old))[APPROVE, HOLD] is not Outcome.NONE
+
+
+def test_a_check_whose_values_are_not_searched_is_not_decided() -> None:
+    """As a new check is, until somebody adds its values to the search; what does not depend on it is decided."""
+    old, new = (
+        replace(policies, checks=tuple(map(_unsearched, policies.checks)))
+        for policies in (
+            compile_policies(document(policy(*each))) for each in ([{"description": "a*"}, LIMIT], [LIMIT])
+        )
+    )
+    comparison = compare(old, new, NOW)
+    assert comparison.gaps == ("phase_of_the_moon, whose values are not searched",)
+    assert outcomes(comparison) == {
+        direction: Outcome.UNDECIDED if direction == (HOLD, APPROVE) else Outcome.NONE for direction in DIRECTIONS
+    }
+
+
+def _unsearched(check: Check) -> Check:
+    """The check, of another measure if it is one of the description."""
+    return replace(check, measure=Simple("phase_of_the_moon")) if check.measure == Simple("description") else check
 
 
 PRICES: dict[str, Any] = {

@@ -2146,7 +2146,7 @@ def test_a_name_that_is_not_found_too_long_stands_whole_in_every_reason() -> Non
         require = [{"total_tasks": {"at_most": 5}, "message": "m" * 100}]
         document = {"version": 1, "policies": [{"name": "n" * length, "require": require}]}
         decision = evaluate_job(compile_policies(document), facts())
-        reason = status_update_reason(decision, "5f3a91c2", expired=timedelta(days=29))
+        reason = status_update_reason(decision, "5f3a91c2", exceeded_limit=timedelta(days=29))
         assert ("n" * length in reason) is is_whole
         assert any(finding.lint == "name-without-room" for finding in findings(document)) is not is_whole
 

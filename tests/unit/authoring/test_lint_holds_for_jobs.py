@@ -261,7 +261,7 @@ def test_patterns_within_others_match_nothing_else(
     ],
 )
 def test_a_pattern_within_another_is_recognised(narrow: str, wide: str, expected: bool) -> None:
-    """The usual shapes, placeholders among them, are recognised; in doubt the answer is no."""
+    """The usual shapes, placeholders among them, are recognized; in doubt the answer is no."""
     assert all_within(frozenset({narrow}), frozenset({wide})) is expected
 
 

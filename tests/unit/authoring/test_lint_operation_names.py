@@ -1,9 +1,15 @@
 """What to write instead of an operation that S3 Batch Operations does not have."""
 
+from datetime import date
+
 import pytest
 
 from batchgate.jobs.model import KNOWN_OPERATIONS
-from batchgate_cli.authoring.lint.operation_names import NO_DELETION, what_to_write
+from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.lint.operation_names import NO_DELETION, operation_meant, what_to_write
+from batchgate_cli.authoring.lint_file import located_findings
+
+CHECKSUM = "S3ComputeObjectChecksum"
 
 
 @pytest.mark.parametrize(
@@ -51,14 +57,19 @@ def test_who_wants_to_delete_is_told_that_there_is_no_such_operation(name: str) 
     ],
 )
 def test_a_misspelled_operation_and_the_name_of_the_api_call_lead_to_the_operation(name: str, operation: str) -> None:
-    """By a letter or two, or by the word that says what is done."""
+    """By a letter or two, or by the word that says what is done; all findings about the name agree."""
     assert what_to_write(name) == f"write {operation}"
+    text = f"match: [{{operation: {name}}}, {{operation: {CHECKSUM}}}]\n    require: []"
+    loaded = policy_file.load_text(f"version: 1\npolicies:\n  - name: p\n    {text}\n")
+    advice = {found.finding.lint: found.finding.instead for found in located_findings(loaded, date(2026, 11, 20))}
+    assert advice["matches-nothing"].endswith(f"write one with [{', '.join(sorted({operation, CHECKSUM}))}]")
 
 
 @pytest.mark.parametrize("name", ["S3GetObject", "S3HeadObject", "S3PutObject", "S3ListObjects", "S3Foo", "", "S3"])
 def test_what_batch_operations_can_not_do_is_sent_to_no_other_operation(name: str) -> None:
     """All that there are are named instead: S3PutObject is not a misspelled S3PutObjectAcl."""
     assert what_to_write(name) == f"write one of {', '.join(sorted(KNOWN_OPERATIONS))}"
+    assert operation_meant(name) == name
 
 
 @pytest.mark.parametrize("known", sorted(KNOWN_OPERATIONS))

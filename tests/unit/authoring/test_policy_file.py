@@ -51,7 +51,7 @@ def places_and_messages(problems: list[Problem]) -> list[tuple[int, int, str]]:
 
 BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "empty": ("", 1, "expected a policy document, got an empty file"),
-    "only comments": ("# nothing\n# here\n", 1, "got an empty file"),
+    "only comments": ("# nothing\n# here\n", 1, "expected a policy document, got a file with only comments"),
     "only a document start": ("---\n", 1, "expected a"),
     "null": ("null\n", 1, "expected a mapping with version, .*, got nothing"),
     "text": ("hello\n", 1, 'expected a mapping with version, .*, got "hello"'),
@@ -120,8 +120,61 @@ BAD_FILES: dict[str, tuple[str | bytes, int, str]] = {
     "a number of too many digits": (
         GOOD + f"      - priority: {{at_most: {'9' * 20}}}\n",
         6,
-        "at most 19 digits, got 20",
+        r"expected a whole number >= 0 and at most 9223372036854775807, got a very large number\Z",
     ),
+    "the lowest number that is too large": (
+        GOOD + f"      - priority: {{at_most: {2**63}}}\n",
+        6,
+        r"expected a whole number >= 0 and at most 9223372036854775807, got a very large number\Z",
+    ),
+    "a number below the least": (GOOD + "      - priority: {at_most: -1}\n", 6, "expected a whole number >= 0, got"),
+    "digits where text is expected": (
+        "version: 1\npolicies: [{name: 12345678901234567890123, require: []}]\n",
+        2,
+        "expected text of 1 to 64 characters, got a very large number; write it in quotes",
+    ),
+    "digits where a list is expected": (
+        f"version: 1\npolicies: {'9' * 5000}\n",
+        2,
+        r"expected a list of items, .*got a very large number\Z",
+    ),
+    "every job as a word": (
+        "version: 1\npolicies: [{name: p, match: all, require: []}]\n",
+        2,
+        r"got \"all\"; add a condition, or remove match: without it the statement governs every job\Z",
+    ),
+    "every job as a word in an exception": (
+        GOOD + "exceptions: [{name: e, lifts: [p], match: all, expires: 2027-01-01, because: x}]\n",
+        6,
+        r"got \"all\"; add a condition\Z",
+    ),
+    "nothing required of a policy": ("version: 1\npolicies: [{name: p, require: {}}]\n", 2, r"write require: \[\] if"),
+    "a require with nothing below it": ("version: 1\npolicies: [{name: p, require: }]\n", 2, r"write require: \[\] if"),
+    "nothing required of a guardrail": (
+        "version: 1\nguardrails: [{name: p, require: {}}]\n",
+        2,
+        r"got an empty mapping; add a requirement, or remove the guardrail\Z",
+    ),
+    "an exception that lifts nothing": (
+        GOOD + "exceptions: [{name: e, lifts: [], match: [{region: x}], expires: 2027-01-01, because: x}]\n",
+        6,
+        r"got an empty list; add one\Z",
+    ),
+    "an empty list of an optional key": (GOOD + "budgets: []\n", 6, r"add one, or remove the key\Z"),
+    "an empty text of a key that can't be removed": (
+        "version: 1\npolicies: [{name: '', require: []}]\n",
+        2,
+        r"expected 1 to 64 characters, got \"\"; write it\Z",
+    ),
+    "an empty text that can be removed": (GOOD + "lists: {'': [a]}\n", 6, r"write it, or remove the key\Z"),
+    "a number for a name": (
+        "version: 1\npolicies: [{name: 5, require: []}]\n",
+        2,
+        'expected text of 1 to 64 characters, got the number 5; write it in quotes: "5"',
+    ),
+    "a word for a limit": (GOOD + "      - priority: high\n", 6, r"write {at_least: N}, {at_most: N} or both\Z"),
+    "a word for an amount": (GOOD + "      - cost: high\n", 6, r"write {at_most: N}\Z"),
+    "an unknown key with too many digits": (GOOD + f"a: {'9' * 20}\n", 6, "unknown key|at most 19 digits, got 20"),
     "a float": (GOOD + "      - priority: {at_most: 1e6}\n", 6, "got the number 1000000.0"),
     "not a number": (GOOD + "      - priority: {at_most: .nan}\n", 6, "got the number nan"),
     "half a character": (GOOD + '      - region: "\\uD800"\n', 6, "half of a surrogate pair"),
@@ -464,7 +517,7 @@ def test_every_setting_of_one_file_of_a_directory_is_the_sets(tmp_path: Path) ->
 CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "a name twice": (
         (GOOD, GOOD),
-        [r"^b\.yaml:3:\d+: policies\[1\]\.name: the name \"p\" is already used by policies\[0\]\..*a\.yaml:3:\d+"],
+        [r"^b\.yaml:3:\d+: policies\[0\]\.name: the name \"p\" is already used by policies\[0\]\..*a\.yaml:3:\d+"],
     ),
     "a guardrail named as a policy": (
         (GOOD, VERSION + "guardrails:\n  - {name: p, require: [{region: x}]}\n"),
@@ -499,7 +552,7 @@ CLASHES: dict[str, tuple[tuple[str | bytes, ...], list[str]]] = {
     "another version": ((GOOD, "version: 2\n"), [r"^b\.yaml:1:\d+: version: expected 1, got the number 2"]),
     "another version first": (("version: true\n", GOOD), [r"^a\.yaml:1:\d+: version: expected 1, got true"]),
     "an empty file": ((GOOD, ""), [r"^b\.yaml:1:\d+: expected a policy document, got an empty file"]),
-    "two empty files": (("", "#\n"), [r"^a\.yaml:1:\d+: .*got an empty file", r"^b\.yaml:1:\d+: .*got an empty file"]),
+    "two empty files": (("", "#\n"), [r"^a\.yaml:1:\d+: .*got an empty file", r"^b\.yaml:1:\d+: .*only comments"]),
     "two lists": (("- a\n", "- b\n"), [r"^a\.yaml:1:\d+: .*got a list of 1", r"^b\.yaml:1:\d+: .*got a list of 1"]),
     "two broken files": (
         ("a: [", GOOD, b"\xff"),

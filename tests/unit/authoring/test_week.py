@@ -64,7 +64,7 @@ def test_a_spring_day_lacks_an_hour_and_an_autumn_day_has_one_twice() -> None:
     assert [day.has_change for day in spring.days] == [day.has_change for day in autumn.days] == [False] * 6 + [True]
     assert spring.next_change == date(2026, 10, 25)
     assert next(iter(clock_lines(spring))) == "clocks go forward on Sun 2026-03-29: 02:00 to 03:00 does not exist"
-    assert next(iter(clock_lines(autumn))) == "clocks go back on Sun 2026-10-25: 02:00 to 03:00 comes twice"
+    assert next(iter(clock_lines(autumn))) == "clocks go back on Sun 2026-10-25: 02:00 to 03:00 occurs twice"
 
 
 def test_a_zone_without_changes_says_so() -> None:

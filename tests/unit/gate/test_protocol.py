@@ -21,11 +21,11 @@ from batchgate.gate.protocol import (
     conclude_unclear,
     find_missing,
     is_open_again,
-    leave_ungated,
     may_reopen,
     maybe_approved,
     next_step,
     reopened,
+    step_of_ungated,
 )
 from batchgate.gate.state import LEASE_AT_MOST, Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import Job, JobRef, JobStatus, RequestedStatus
@@ -141,7 +141,13 @@ ROWS: dict[str, list[State | None]] = {
     "settled, announced": [settled(APPLIED, CANCEL, announced=True), settled(LAPSED, None, announced=True)],
 }
 
-WAIT, EVALUATE, LEAVE, NOTHING, ANNOUNCE = Step.WAIT, Step.EVALUATE, Step.LEAVE, Step.NOTHING, Step.ANNOUNCE
+WAIT, EVALUATE, CLAIMED_BY_ANOTHER, NOTHING, ANNOUNCE = (
+    Step.WAIT,
+    Step.EVALUATE,
+    Step.CLAIMED,
+    Step.NOTHING,
+    Step.ANNOUNCE,
+)
 NOT_SHOWN = Step.NOT_SHOWN
 LATER = Step.REVIEW_LATER
 superseded, lapsed = Settle(SUPERSEDED), Settle(LAPSED)
@@ -166,7 +172,7 @@ TABLE: dict[str, tuple[tuple[NextStep, ...], tuple[NextStep, ...]]] = {
         (WAIT, EVALUATE, LATER, superseded, lapsed),  # Ready ... Paused; what has finished is settled, see below
         (WAIT, EVALUATE) + (Settle(APPLIED, CANCEL, after_hold=True),) * 3,
     ),
-    "claimed, lease live": ((LEAVE,) * 5, (LEAVE,) * 5),
+    "claimed, lease live": ((CLAIMED_BY_ANOTHER,) * 5, (CLAIMED_BY_ANOTHER,) * 5),
     "claimed approve, lease over": (
         (WAIT, EVALUATE, superseded, superseded, lapsed),
         (WAIT, EVALUATE) + (Settle(APPLIED, APPROVE),) * 3,
@@ -215,7 +221,7 @@ def _end(step: NextStep) -> NextStep:
 
 def test_the_table_has_every_status_that_s3_documents() -> None:
     """A status in no column would be tested by nobody."""
-    assert {status for column in COLUMNS.values() for status in column} | {S.UNRECOGNISED} == set(JobStatus)
+    assert {status for column in COLUMNS.values() for status in column} | {S.UNRECOGNIZED} == set(JobStatus)
     assert ROWS.keys() == TABLE.keys()
 
 
@@ -223,7 +229,7 @@ def test_the_table_has_every_status_that_s3_documents() -> None:
 @pytest.mark.parametrize("confirmation_required", [True, None, False])
 def test_a_status_that_we_do_not_know_is_waited_out(state: State | None, confirmation_required: bool | None) -> None:
     """S3 may add statuses; nothing is decided on one, and nothing settled."""
-    seen = job(S.UNRECOGNISED, OURS, confirmation_required=confirmation_required)
+    seen = job(S.UNRECOGNIZED, OURS, confirmation_required=confirmation_required)
     step = next_step(state, seen, NOW, cancel_ungated=True)
     assert step is (NOTHING if confirmation_required is False and state is None else WAIT)
 
@@ -398,13 +404,13 @@ def test_an_ungated_job_that_nothing_forbids_goes_its_way(
 ) -> None:
     """Nothing is written before it runs; once it does, it is reported, unless our Cancel may still come."""
     seen = job(status, confirmation_required=False)
-    assert leave_ungated(ungated(state) if state else None, seen, NOW) == expected
+    assert step_of_ungated(ungated(state) if state else None, seen, NOW) == expected
 
 
 def test_a_live_lease_and_a_settled_end_stand_before_the_exception_for_ungated_jobs() -> None:
     """The exception changes how the status is read, and no more."""
     seen = job(S.ACTIVE, confirmation_required=False)
-    assert next_step(claimed(CANCEL, LIVE), seen, NOW, cancel_ungated=True) is LEAVE
+    assert next_step(claimed(CANCEL, LIVE), seen, NOW, cancel_ungated=True) is CLAIMED_BY_ANOTHER
     end = settled(SUPERSEDED, None, announced=True)
     assert next_step(end, seen, NOW, cancel_ungated=True) is NOTHING
 
@@ -453,7 +459,7 @@ def test_the_listing_decides_when_s3_has_not_known_a_job_for_minutes(
 def test_a_gone_job_is_left_to_the_owner_of_a_live_lease() -> None:
     """As everywhere."""
     state = replace(claimed(APPROVE, LIVE), first_held_at=NOW - timedelta(days=40))
-    assert find_missing(state, NOW) is LEAVE
+    assert find_missing(state, NOW) is CLAIMED_BY_ANOTHER
 
 
 def test_a_gone_job_that_is_settled_is_at_most_announced() -> None:
@@ -524,8 +530,8 @@ def test_a_job_that_is_open_again_is_evaluated_and_its_hold_begins_anew(outcome:
 # --- What the owner of a claim concludes ------------------------------------------------------------
 
 UNCLEAR: dict[RequestedAction, dict[str, tuple[JobStatus, ...]]] = {
-    APPROVE: {"left": (*BEFORE, S.SUSPENDED), "superseded": RUNS + FINISHES + IS_CANCELLED, "lapsed": FAILS},
-    CANCEL: {"left": (*BEFORE, S.SUSPENDED, *RUNS), "superseded": FINISHES + IS_CANCELLED, "lapsed": FAILS},
+    APPROVE: {"pending": (*BEFORE, S.SUSPENDED), "superseded": RUNS + FINISHES + IS_CANCELLED, "lapsed": FAILS},
+    CANCEL: {"pending": (*BEFORE, S.SUSPENDED, *RUNS), "superseded": FINISHES + IS_CANCELLED, "lapsed": FAILS},
 }
 
 
@@ -543,7 +549,7 @@ def test_after_an_unclear_update_only_certainty_is_settled(
     requested_action: RequestedAction, word: str, status: JobStatus, reason: str
 ) -> None:
     """An end, or a Ready where we approved, can't be changed by our update any more; else the claim stays."""
-    expected = {"left": Step.LEAVE_CLAIM, "superseded": superseded, "lapsed": lapsed}[word]
+    expected = {"pending": Step.KEEP_CLAIM, "superseded": superseded, "lapsed": lapsed}[word]
     assert _end(conclude_unclear(claimed(requested_action, LIVE), job(status, reason))) == expected
 
 
@@ -558,7 +564,7 @@ def test_after_an_unclear_update_our_reason_on_the_job_is_certainty(
 
 def test_after_an_unclear_update_a_status_that_we_do_not_know_is_left_to_the_lease() -> None:
     """Nobody can say what it means."""
-    assert conclude_unclear(claimed(APPROVE, LIVE), job(S.UNRECOGNISED, A_PERSONS)) is Step.LEAVE_CLAIM
+    assert conclude_unclear(claimed(APPROVE, LIVE), job(S.UNRECOGNIZED, A_PERSONS)) is Step.KEEP_CLAIM
 
 
 @pytest.mark.parametrize(
@@ -621,7 +627,7 @@ def test_a_refused_cancel_does_not_settle_a_running_job_while_an_earlier_cancel_
 @pytest.mark.parametrize("requested_action", RequestedAction)
 def test_after_a_refusal_a_status_that_we_do_not_know_settles_nothing(requested_action: RequestedAction) -> None:
     """Settled is final, and nobody can say what the status means."""
-    assert not isinstance(conclude_refused(claimed(requested_action, LIVE), job(S.UNRECOGNISED)), Settle)
+    assert not isinstance(conclude_refused(claimed(requested_action, LIVE), job(S.UNRECOGNIZED)), Settle)
 
 
 @pytest.mark.parametrize("status", RUNS)
@@ -705,8 +711,8 @@ def test_a_live_lease_is_always_left_alone(sight: Sight) -> None:
     live = timedelta(0) < state.lease_until - sight.now <= LEASE_AT_MOST
     assert state.lease_is_live(sight.now) == live
     if live:
-        assert sight.step is LEAVE
-        assert find_missing(state, sight.now) is LEAVE
+        assert sight.step is CLAIMED_BY_ANOTHER
+        assert find_missing(state, sight.now) is CLAIMED_BY_ANOTHER
 
 
 @given(sights())
@@ -767,7 +773,7 @@ def test_what_was_never_written_about_is_never_applied_or_lapsed(sight: Sight) -
 @given(states(), st.sampled_from(JobStatus), st.sampled_from(REASONS))
 def test_an_open_state_finds_its_end_in_time(state: State, status: JobStatus, reason: str | None) -> None:
     """No job that S3 has moved on stays open for ever: an hour later every lease and signature is over."""
-    if state.phase is SETTLED or status in (*BEFORE, S.SUSPENDED, S.UNRECOGNISED):
+    if state.phase is SETTLED or status in (*BEFORE, S.SUSPENDED, S.UNRECOGNIZED):
         return
     late = NOW + timedelta(hours=2)
     assert isinstance(next_step(state, job(status, reason), late, cancel_ungated=False), Settle)

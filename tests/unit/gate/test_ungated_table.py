@@ -10,8 +10,8 @@ from batchgate.gate.protocol import (
     asks_for_confirmation,
     conclude_refused,
     conclude_unclear,
-    leave_ungated,
     next_step,
+    step_of_ungated,
 )
 from batchgate.gate.state import Outcome, Phase, RequestedAction, State
 from batchgate.jobs.model import AsksForConfirmation, DateSurvives, Job, JobRef, Json
@@ -157,7 +157,7 @@ def test_whatever_ends_an_ungated_job_is_called_the_same_by_everybody() -> None:
                     next_step(claim, job, NOW, cancel_ungated=True, survives=survives),
                     conclude_unclear(claim, job, survives),
                     conclude_refused(claim, job, survives),
-                    leave_ungated(claim, job, NOW),
+                    step_of_ungated(claim, job, NOW),
                 }
                 assert ends == {Settle(Outcome.UNGATED)}
 

@@ -113,8 +113,8 @@ class TestClosedSets:
     def test_any_other_status_is_unrecognised(self, text: str) -> None:
         """A status that S3 adds later is tolerated and is none of those that are acted on."""
         status = JobStatus(text)
-        assert status is JobStatus.UNRECOGNISED or status == text
-        assert not JobStatus.UNRECOGNISED.before_suspended
+        assert status is JobStatus.UNRECOGNIZED or status == text
+        assert not JobStatus.UNRECOGNIZED.before_suspended
 
     def test_only_new_and_preparing_are_before_suspended(self) -> None:
         """In all other statuses S3 has read the manifest."""
@@ -166,8 +166,10 @@ class TestFromDescription:
     @pytest.mark.parametrize("member", ["JobArn", "Status"])
     def test_without_arn_or_status_it_is_no_job(self, member: str) -> None:
         """Those two every job has."""
-        with pytest.raises(JobDescriptionError, match=f"{member}: expected text, got NoneType"):
+        with pytest.raises(JobDescriptionError, match=f"{member}: expected text, got nothing"):
             Job.from_description(description(**{member: None}))
+        with pytest.raises(JobDescriptionError, match=f"{member}: expected text, got null"):
+            Job.from_description({**description(), member: None})
 
     @given(st.dictionaries(any_text.filter(lambda name: name not in MEMBERS), json_values))
     def test_unknown_members_are_passed_over(self, more: dict[str, Json]) -> None:
@@ -222,41 +224,41 @@ class TestFromDescription:
     @pytest.mark.parametrize(
         ("member", "value", "message"),
         [
-            ("JobArn", 5, "JobArn: expected text, got int"),
-            ("JobArn", "arn:aws:s3:::lake", "expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID"),
-            ("Status", ["Suspended"], "Status: expected text, got list"),
-            ("Operation", "S3PutObjectCopy", "Operation: expected a structure, got str"),
-            ("Operation", {"S3PutObjectCopy": "x"}, "Operation.S3PutObjectCopy: expected a structure, got str"),
-            ("ProgressSummary", 7, "ProgressSummary: expected a structure, got int"),
+            ("JobArn", 5, "JobArn: expected text, got the number 5"),
+            ("JobArn", "arn:aws:s3:::lake", "JobArn: expected arn:PARTITION:s3:REGION:ACCOUNT:job/ID"),
+            ("Status", ["Suspended"], "Status: expected text, got a list of 1"),
+            ("Operation", "S3PutObjectCopy", 'Operation: expected an object, got "S3PutObjectCopy"'),
+            ("Operation", {"S3PutObjectCopy": "x"}, 'Operation.S3PutObjectCopy: expected an object, got "x"'),
+            ("ProgressSummary", 7, "ProgressSummary: expected an object, got the number 7"),
             (
                 "ProgressSummary",
                 {"TotalNumberOfTasks": "7"},
-                "ProgressSummary.TotalNumberOfTasks: expected a whole number, got str",
+                'ProgressSummary.TotalNumberOfTasks: expected a whole number, got "7"',
             ),
             (
                 "ProgressSummary",
                 {"TotalNumberOfTasks": True},
-                "ProgressSummary.TotalNumberOfTasks: expected a whole number, got bool",
+                "ProgressSummary.TotalNumberOfTasks: expected a whole number, got true",
             ),
             (
                 "ProgressSummary",
                 {"TotalNumberOfTasks": 7.0},
-                "ProgressSummary.TotalNumberOfTasks: expected a whole number, got float",
+                "ProgressSummary.TotalNumberOfTasks: expected a whole number, got the number 7.0",
             ),
-            ("ConfirmationRequired", "false", "ConfirmationRequired: expected true or false, got str"),
-            ("ConfirmationRequired", 0, "ConfirmationRequired: expected true or false, got int"),
-            ("RoleArn", {}, "RoleArn: expected text, got dict"),
-            ("Priority", "10", "Priority: expected a whole number, got str"),
-            ("Priority", True, "Priority: expected a whole number, got bool"),
-            ("Description", 5, "Description: expected text, got int"),
-            ("Report", [], "Report: expected a structure, got list"),
-            ("Manifest", "m.csv", "Manifest: expected a structure, got str"),
-            ("ManifestGenerator", 1, "ManifestGenerator: expected a structure, got int"),
-            ("GeneratedManifestDescriptor", True, "GeneratedManifestDescriptor: expected a structure, got bool"),
-            ("StatusUpdateReason", [], "StatusUpdateReason: expected text, got list"),
-            ("SuspendedDate", "yesterday", "SuspendedDate: expected an ISO 8601 instant, got str"),
-            ("SuspendedDate", 1774591200, "SuspendedDate: expected an instant, got int"),
-            ("CreationTime", False, "CreationTime: expected an instant, got bool"),
+            ("ConfirmationRequired", "false", 'ConfirmationRequired: expected true or false, got "false"'),
+            ("ConfirmationRequired", 0, "ConfirmationRequired: expected true or false, got the number 0"),
+            ("RoleArn", {}, "RoleArn: expected text, got an empty object"),
+            ("Priority", "10", 'Priority: expected a whole number, got "10"'),
+            ("Priority", True, "Priority: expected a whole number, got true"),
+            ("Description", 5, "Description: expected text, got the number 5"),
+            ("Report", [], "Report: expected an object, got an empty list"),
+            ("Manifest", "m.csv", 'Manifest: expected an object, got "m.csv"'),
+            ("ManifestGenerator", 1, "ManifestGenerator: expected an object, got the number 1"),
+            ("GeneratedManifestDescriptor", True, "GeneratedManifestDescriptor: expected an object, got true"),
+            ("StatusUpdateReason", [], "StatusUpdateReason: expected text, got an empty list"),
+            ("SuspendedDate", "yesterday", 'SuspendedDate: expected an ISO 8601 instant, got "yesterday"'),
+            ("SuspendedDate", 1774591200, "SuspendedDate: expected an ISO 8601 instant, got the number 1774591200"),
+            ("CreationTime", False, "CreationTime: expected an ISO 8601 instant, got false"),
         ],
     )
     def test_a_member_of_another_type_is_named(self, member: str, value: Json, message: str) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from msgspec import inspect
 
 from batchgate.errors import PolicyError
+from batchgate.policy import model
 from batchgate.policy.canonical import canonical_json
 from batchgate.policy.compile import compile_policies
 from batchgate.policy.validation import find_problems, read_document
 from batchgate_cli.authoring import policy_file
+from batchgate_cli.authoring.key_descriptions import JOINING
 from tests.unit.everything import EVERYTHING, WrittenPath, at, everything, places, shown, with_value, without
 from tests.unit.examples import Written, document
 from tests.unit.strategies import RICH_DIALECT, randoms
@@ -221,6 +224,69 @@ UNTIL = "S3PutObjectRetention.Retention.RetainUntilDate"
 def test_one_value_is_a_list_of_one(one: Written, other: Written) -> None:
     """Two ways to write one thing have one version."""
     assert version(document(one)) == version(document(other))
+
+
+def operands_with(kind: inspect.Type, texts: Any) -> Iterator[Any]:
+    """Operands of a type: for each place where a text test may stand, one with these texts there."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            yield from operands_with(inner, texts)
+        case inspect.UnionType(types=kinds):
+            if any(
+                isinstance(each, inspect.Metadata) and isinstance(each.type, inspect.VarTupleType) for each in kinds
+            ):
+                yield texts
+            for each in kinds:
+                yield from operands_with(each, texts)
+        case inspect.DictType(value_type=inner):
+            yield from ({path: operand} for path in ("A.B", PREFIXES) for operand in operands_with(inner, texts))
+        case inspect.StructType(fields=members):
+            for member in members:
+                yield from ({member.encode_name: operand} for operand in operands_with(member.type, texts))
+        case _:
+            pass
+
+
+CONDITION = inspect.type_info(model.Condition)
+assert isinstance(CONDITION, inspect.StructType)
+KINDS = {key.encode_name: key.type for key in CONDITION.fields if key.encode_name not in JOINING}
+WITHOUT_TEXTS = [inspect.type_info(kind) for kind in (model.Range, model.MoneyRange, str)]
+HOURS = {"timezone": "UTC", "open": [{"days": ["mon"]}]}
+AROUND: Written = {
+    "lists": {"both": ["*", "?*"], "one": ["*"]},
+    "calendars": {"*": HOURS, "?*": HOURS},
+}
+"""Patterns that every closed set of values takes, and calendars of these names."""
+
+
+def around_each(key: str, *texts: Any) -> list[list[Written]]:
+    """For each place where a key takes texts: a document for each way to write them.
+
+    The language refuses some that its types allow, such as `not` in `not`.
+    """
+    places = zip(*(operands_with(KINDS[key], each) for each in texts), strict=True)
+    written = [[document({key: operand}, **AROUND) for operand in operands] for operands in places]
+    found = [each for each in written if not find_problems(each[0])]
+    assert bool(found) is (KINDS[key] not in WITHOUT_TEXTS)
+    return found
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_texts_of_every_key_have_one_form(key: str) -> None:
+    """In any order, repeated or in a named list: one version. One text, a list of it and a named list: another one."""
+    several = ["*", "?*"], ["?*", "*", "*"], {"list": "both"}
+    for written in around_each(key, *several, "*", ["*"], {"list": "one"}):
+        versions = [version(each) for each in written]
+        assert versions == [versions[0]] * 3 + [versions[3]] * 3, written
+        assert versions[0] != versions[3], written
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_the_canonical_form_of_every_key_is_a_document_and_its_own_canonical_form(key: str) -> None:
+    """No name of a list is left in it, which would have no list then."""
+    for [written] in around_each(key, {"list": "both"}):
+        once = canonical(written)
+        assert canonical(once) == once
 
 
 @pytest.mark.parametrize(

@@ -653,8 +653,8 @@ def test_the_message_of_what_decides_stays_whole(
     about = facts(Operation={"LambdaInvoke": {"FunctionArn": arn}}, Description=description)
     decision = outcome(written, about)
     expired = expired if decision.may_expire else None
-    text = status_update_reason(decision, claim_id, expired=expired)
-    assert text == status_update_reason(outcome(written, about), claim_id, expired=expired)
+    text = status_update_reason(decision, claim_id, exceeded_limit=expired)
+    assert text == status_update_reason(outcome(written, about), claim_id, exceeded_limit=expired)
     assert 1 <= len(text) <= REASON_AT_MOST
     assert text.isascii()
     assert text.isprintable()

@@ -98,7 +98,7 @@ class _Job:
         not_found: When S3 said first that there is no such job, and has shown it to no review since that wrote.
         known_for: How long it was held for reasons that were all known.
         known_at: The last hold for such reasons; None where the time since does not count.
-        owes_chance: The gate has had no chance to approve it since something else held it.
+        needs_review_before_expiry: The gate has had no chance to approve it since something else held it.
         chance_by: Whose review was that chance, if the last one was; such a review never ends a hold for its age.
         hold: The last hold.
         counted: The approvals that the review could count that wrote the last claim.
@@ -115,7 +115,7 @@ class _Job:
     not_found: datetime | None = None
     known_for: timedelta = timedelta(0)
     known_at: datetime | None = None
-    owes_chance: bool = False
+    needs_review_before_expiry: bool = False
     chance_by: int = 0
     hold: Any = None
     counted: tuple[Any, ...] = ()
@@ -133,7 +133,7 @@ class _Job:
     def begin_anew(self) -> None:
         """Forget how it was held, and that it ended: it is open again."""
         self.settled_rev, self.hold = 0, None
-        self.known_for, self.known_at, self.owes_chance = timedelta(0), None, False
+        self.known_for, self.known_at, self.needs_review_before_expiry = timedelta(0), None, False
 
 
 class Oracle:
@@ -358,16 +358,19 @@ class Oracle:
         """Only between two holds for known reasons, and after anything else not before the gate had its chance."""
         after = w.after
         if after.shadow or after.block is not None or not after.evaluated or not self._is_known(job, w):
-            job.owes_chance, job.known_at = True, None
+            job.needs_review_before_expiry, job.known_at = True, None
             return
         if job.known_at is not None and before is not None and before.phase == "held":
             job.known_for += (job.hold.due_at if self._was_left_alone(job, w.at) else w.at) - job.known_at
         lost = before is not None and (
-            job.owes_chance or before.phase != "held" or self._was_left_alone(job, w.at) or _passed(before.until, w.at)
+            job.needs_review_before_expiry
+            or before.phase != "held"
+            or self._was_left_alone(job, w.at)
+            or _passed(before.until, w.at)
         )
-        job.owes_chance = lost and after.until is not None
+        job.needs_review_before_expiry = lost and after.until is not None
         job.chance_by = w.by if lost else 0
-        job.known_at = None if job.owes_chance else w.at
+        job.known_at = None if job.needs_review_before_expiry else w.at
 
     def _was_left_alone(self, job: _Job, at: datetime) -> bool:
         due: datetime | None = job.hold.due_at if job.hold is not None else None
@@ -706,7 +709,7 @@ class Oracle:
         if age is None or document.get("mode") == "shadow" or evaluated.verdict != "hold" or not job.job.asks:
             return False
         hold = job.hold
-        if hold is None or job.owes_chance or job.known_at is None or not _all_known(evaluated, looked):
+        if hold is None or job.needs_review_before_expiry or job.known_at is None or not _all_known(evaluated, looked):
             return False
         if self._was_left_alone(job, at) or _passed(hold.until, at):
             return False
@@ -840,7 +843,9 @@ def _by_person(item: Any) -> bool:
 
 
 def _but_when(item: Any) -> Any:
-    return replace(item, rev=0, due_at=None, missing_since=None, known_at=None, owes_chance=False, approvals=())
+    return replace(
+        item, rev=0, due_at=None, missing_since=None, known_at=None, needs_review_before_expiry=False, approvals=()
+    )
 
 
 def _approvals_in(item: Any) -> tuple[Any, ...]:

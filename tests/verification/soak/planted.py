@@ -145,7 +145,7 @@ def the_gate_s_hand_moves_both_ways(patch: pytest.MonkeyPatch) -> None:
 
 @plant
 def a_new_claim_id_each_time(patch: pytest.MonkeyPatch) -> None:
-    """An earlier claim's late effect is not recognised."""
+    """An earlier claim's late effect is not recognized."""
     claim: Any = execution._claim
 
     def anew(state: Any, intent: Any, job: Any, gate: Any) -> Any:
@@ -366,7 +366,7 @@ def count_what_was_not_known(patch: pytest.MonkeyPatch) -> None:
         lambda now, before, **_: HeldTime(
             (before.held_for_known + (now - (before.known_at or now))) if before else timedelta(0),
             counts_on=True,
-            owes_chance=False,
+            needs_review_before_expiry=False,
             may_end=before is not None,
         ),
     )
@@ -634,18 +634,18 @@ def lose_approvals_by_a_hold(patch: pytest.MonkeyPatch) -> None:
 @plant
 def end_a_lease_by_an_approval(patch: pytest.MonkeyPatch) -> None:
     """What is approved is held until it is reviewed."""
-    approve: Any = transitions.approve
-    patch.setattr(transitions, "approve", lambda *args: replace(approve(*args), phase=Phase.HELD))
+    approve: Any = transitions.append_approval
+    patch.setattr(transitions, "append_approval", lambda *args: replace(approve(*args), phase=Phase.HELD))
 
 
 @plant
 def let_an_approval_wait_for_the_next_review(patch: pytest.MonkeyPatch) -> None:
     """It is due when it was due."""
-    approve: Any = transitions.approve
+    approve: Any = transitions.append_approval
     later = timedelta(minutes=10)
     patch.setattr(
         transitions,
-        "approve",
+        "append_approval",
         lambda state, approval, job, now: replace(
             approve(state, approval, job, now), due_at=state.due_at if state is not None else now + later
         ),

@@ -47,7 +47,7 @@ class Change(Struct, frozen=True):
     """Whether any job's verdict changes in one way.
 
     Attributes:
-        outcome: FOUND with an example; NONE where surely no job is decided so; else UNDECIDED.
+        outcome: FOUND with an example; NONE where certainly no job is decided so; else UNDECIDED.
         example: A job that the two sets decide so, as the evaluation itself says.
         old, new: Its decisions.
         tried: How many generated jobs were tried where the search did not decide.

@@ -89,7 +89,7 @@ class Variable(Struct, frozen=True, eq=False):
 
     Attributes:
         checks: All that depend on it, also by what follows from its values.
-        complete: Whether there is surely an option for each combination of results.
+        complete: Whether there is certainly an option for each combination of results.
     """
 
     options: tuple[Option, ...]
@@ -99,6 +99,8 @@ class Variable(Struct, frozen=True, eq=False):
 
 class Space(Struct, frozen=True):
     """The jobs of one account and Region, with or without a creation date.
+
+    A check that is neither fixed nor in a variable may come to anything; then the universe has a gap.
 
     Attributes:
         fixed: The results of what is the same for all of them.
@@ -212,6 +214,10 @@ class _Builder:
             elif isinstance(measure, ManualApproval):
                 fixed |= dict.fromkeys((number for number, _ in tests), UNMEASURABLE)
         variables = [each for each in self._variables() if each.checks]
+        searched = fixed.keys() | {check for variable in variables for check in variable.checks}
+        for measure, tests in self.by_measure.items():
+            if any(number not in searched for number, _ in tests):
+                self.context.note(f"{measure.subject}, whose values are not searched")
         self.universe.gaps |= self.context.gaps
         base = self.draft
         return Space(fixed, tuple(variables), partial(_draft, base.region, base.account, base.now, base.created))
@@ -516,7 +522,7 @@ class _Builder:
             variable = self._budget(name, measures)
             accounts = {(each.budget.each, each.budget.per, each.budget.zone) for each in measures}
             if len(accounts) > 1 or not all(_is_of_jobs_alone(measure.budget) for measure in measures):
-                self.context.note("how much is used of a budget, beside what a job takes")
+                self.context.note("how much is used of a budget, in addition to what a job uses")
                 variable = replace(variable, complete=False)
             yield variable
 

@@ -26,7 +26,7 @@ class TextRegions(Struct, frozen=True):
 
     Attributes:
         texts: The texts, by the tests that they pass.
-        complete: Whether there is surely no other combination.
+        complete: Whether there is certainly no other combination.
         searched: The same, but for combinations whose only text that was found is none that is wanted.
     """
 

@@ -230,7 +230,7 @@ def _structures(form: Shape, asks: Sequence[Ask], context: Context) -> list[Regi
             for choice in choices
         ]
         if len(found) > COMBINED_AT_MOST:
-            context.note("structures with more combinations of members than are looked at")
+            context.note("structures with more combinations of members than are searched")
             found = found[:COMBINED_AT_MOST]
     return different(
         Region(value, {**results, **{ask.number: holds(ask.test, value, context) for ask in own}})
@@ -291,7 +291,7 @@ def collections(
         if chosen or empty:
             seen[results] = chosen
         if len(seen) > COMBINED_AT_MOST:
-            context.note("lists with more combinations of elements than are looked at")
+            context.note("lists with more combinations of elements than are searched")
             break
         for vector, value in different_elements.items():
             joined = tuple(one | {other} for one, other in zip(results, vector, strict=True))

@@ -32,8 +32,8 @@ def show_changes(changes: Sequence[TextChange]) -> None:
             [detail] = change.details
             print_line((f"setting {change.name}: ", "bold"), f"{as_text(detail.old)} -> {as_text(detail.new)}")
             continue
-        colour = {"added": "green", "removed": "red"}.get(change.what, "yellow")
-        print_line((f"{change.kind} {printable_line(change.name)}: ", "bold"), (change.what, colour))
+        color = {"added": "green", "removed": "red"}.get(change.what, "yellow")
+        print_line((f"{change.kind} {printable_line(change.name)}: ", "bold"), (change.what, color))
         for part, details in groupby(change.details, lambda detail: detail.part):
             note = " (decides nothing)" if part in ("description", "because") else ""
             print_line(f"  {printable_line(part)}{note}")
@@ -73,7 +73,7 @@ def _show_with_approvals(comparison: Comparison) -> None:
     print_line()
     print_line(("Suspended jobs that people have approved", "bold"))
     print_line(
-        f"  what approvals lift may differ; {comparison.tried_with_approvals} generated jobs were tried, no proof"
+        f"  what approvals lift may differ; {comparison.tried_with_approvals} generated jobs were tried: no proof"
     )
     for change in comparison.with_approvals:
         _show_change(change)
@@ -82,7 +82,7 @@ def _show_with_approvals(comparison: Comparison) -> None:
 
 
 def _show_change(change: Change) -> None:
-    colour = "red" if change.is_more_permissive else "cyan"
+    color = "red" if change.is_more_permissive else "cyan"
     title = f"  {_DECIDED[change.before]}, now {_DECIDED[change.after]}: "
     if change.example is None or change.old is None or change.new is None:
         if change.outcome is Outcome.NONE:
@@ -90,7 +90,7 @@ def _show_change(change: Change) -> None:
         else:
             print_line(title, ("not decided", "yellow"), f"; none among {change.tried} generated jobs")
         return
-    print_line((title, f"bold {colour}"), "for example")
+    print_line((title, f"bold {color}"), "for example")
     print_line(f"    old: {_reason(change.old)}")
     print_line(f"    new: {_reason(change.new)}")
     for line in example_lines(change.example):
@@ -114,7 +114,7 @@ def example_lines(example: Example) -> Iterator[str]:
     yield f"tags: {'not readable' if example.tags is None else json.dumps(example.tags)}"
     yield f"at: {example.at.isoformat()}"
     for name, value in example.facts.items():
-        yield f"read beside it: {name} {json.dumps(value)}"
+        yield f"other facts: {name} {json.dumps(value)}"
     if example.approvals:
         yield f"approved by: {', '.join(example.approvals)}"
         yield f"created by: {example.requester or 'not known'}"

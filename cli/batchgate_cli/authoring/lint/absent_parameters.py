@@ -1,6 +1,6 @@
 """Lints on tests of optional parameters that a job without the parameter fails, where S3's default would pass.
 
-A positive test is violated by an absent value. Where S3 then does what the test asks for, that is surely not meant.
+A positive test is violated by an absent value. Where S3 then does what the test asks for, that is certainly not meant.
 Parameters without a default that is documented are left alone, and so is RetainUntilDate: a job of S3PutObjectRetention
 without it removes the retention, and whoever limits the date does not want to let that through.
 """
@@ -76,12 +76,12 @@ def _lint(node: Node, said: AbstractSet[str | None]) -> Iterator[Finding]:
         return
     default = DEFAULTS.get(path)
     if default is not None and _asks_for(node.check.test, value=default):
-        then = f"and S3 takes {str(default).lower() if isinstance(default, bool) else default} then"
+        then = f"although S3's default is {str(default).lower() if isinstance(default, bool) else default}"
     elif path in LIMITED_DATES and isinstance(node.check.test, Dated) and node.check.test.after is None:
-        then = "and sets no such date then"
+        then = "although it sets no such date"
     else:
         return
-    why = f"a job that does not say {path} fails this, {then}"
+    why = f"a job without {path} fails this, {then}"
     yield Finding("absent-fails", node.path, why, _instead(path, node))
 
 
@@ -92,7 +92,7 @@ def _instead(path: str, leaf: Leaf) -> str:
     either = (
         f"any: [{{operation_parameters: {{{path}: {{present: false}}}}}}, {{operation_parameters: {{{path}: {test}}}}}]"
     )
-    return f"write {either}, or require {{present: true}} beside it"
+    return f"write {either}, or also require {{present: true}}"
 
 
 def _written(operand: object) -> str:

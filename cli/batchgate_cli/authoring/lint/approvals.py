@@ -30,12 +30,12 @@ def lint_approvals(located: Located, policies: PolicySet) -> Iterator[Finding]:
     asking = [(statement, list(_approvals(statement))) for statement in located.statements]
     for statement, asked in asking:
         for leaf in _superfluous(combinations(asked, 2)):
-            yield _finding(leaf, f"{statement.name} asks for it twice")
+            yield _finding(leaf, f"{statement.name} requires this approval twice")
     enforced = [(statement, asked) for statement, asked in asking if statement.enforced and asked]
     for (one, first), (other, second) in combinations(enforced[:_STATEMENTS_COMPARED_AT_MOST], 2):
         if implies(one.match, other.match) and implies(other.match, one.match):
             for leaf in _superfluous(product(first, second)):
-                yield _finding(leaf, f"{one.name if leaf in second else other.name} asks for it, too, of the same jobs")
+                yield _finding(leaf, f"{one.name if leaf in second else other.name} requires it for the same jobs, too")
 
 
 def _lint_settings(located: Located, policies: PolicySet) -> Iterator[Finding]:
@@ -45,8 +45,8 @@ def _lint_settings(located: Located, policies: PolicySet) -> Iterator[Finding]:
     yield from _lint_number(approvals, ("approvals",))
     if approvals.trust_session_names and any(str(pattern).strip("*") == "" for pattern in approvals.by):
         why = (
-            "session_names: trusted, and by names no role: whoever may assume any role chooses the session's name,"
-            " and so counts as many people"
+            "session_names is trusted, but by names no role: anybody who may assume a role chooses the session's name,"
+            " and so can count as many people"
         )
         instead = "name in by the roles whose trust policies set the session's name, or remove session_names"
         yield Finding("trusted-names-of-any-role", ("approvals", "session_names"), why, instead)
@@ -70,7 +70,7 @@ def _superfluous(pairs: Iterable[tuple[Leaf, Leaf]]) -> Iterator[Leaf]:
 
 
 def _meets(one: object, other: object) -> bool:
-    """Whether approvals that meet one surely meet the other."""
+    """Whether approvals that meet one certainly meet the other."""
     return (
         isinstance(one, ManualApproval)
         and isinstance(other, ManualApproval)
@@ -84,15 +84,15 @@ def _finding(leaf: Leaf, where: str) -> Finding:
     return Finding(
         "one-approval-for-both",
         leaf.path,
-        f"{where}, and the approvals that meet one meet both",
-        "take one of the two away; for more people write at_least, or another by in each",
+        f"{where}, and the approvals that meet one requirement meet both",
+        "remove one of the two; to require more people, write at_least, or a different by in each",
     )
 
 
 def _lint_number(asked: ManualApproval, path: Path) -> Iterator[Finding]:
     """More approvals than people can be named, or than are kept."""
     if asked.at_least > APPROVALS_AT_MOST:
-        why = f"{asked.at_least} approvals are wanted, and the gate keeps {APPROVALS_AT_MOST} of a job"
+        why = f"{asked.at_least} approvals are required, but the gate keeps {APPROVALS_AT_MOST} for a job"
         yield Finding("too-many-approvals", path, why, f"write at_least: {APPROVALS_AT_MOST} or less")
         return
     people = [_person_named(pattern, asked) for pattern in asked.by]
@@ -100,9 +100,9 @@ def _lint_number(asked: ManualApproval, path: Path) -> Iterator[Finding]:
     if None in people or count >= asked.at_least:
         return
     who = "1 person" if count == 1 else f"{count} people"
-    why = f"{asked.at_least} approvals are wanted, and by can name {who}: all sessions of one role are one person"
+    why = f"{asked.at_least} approvals are required, but by can match {who}: all sessions of one role are one person"
     if asked.trust_session_names:
-        why = f"{asked.at_least} approvals are wanted, and by can name {who}"
+        why = f"{asked.at_least} approvals are required, but by can match {who}"
     instead = (
         "name more roles or users, or IAM Identity Center's roles, whose users are each one person; or write"
         " session_names: trusted in approvals if the roles' trust policies set the session's name"

@@ -23,7 +23,7 @@ def lint_budgets(located: Located) -> Iterator[Finding]:
         elif isinstance(budget.each, model.EachTag):
             tag = budget.each.tag
             why = (
-                f"whoever creates the job chooses its tag {tag}, and so can choose a value of which nothing is used yet"
+                f"whoever creates the job chooses its tag {tag}, and so can choose a value whose budget is still unused"
             )
             instead = (
                 "write each: account or each: role, or let IAM restrict who may set the tag (aws:RequestTag on"

@@ -48,7 +48,7 @@ def _required(statement: LocatedStatement) -> Iterator[Leaf]:
 
 
 def _governed_by_both(one: LocatedStatement, other: LocatedStatement) -> str:
-    """Which jobs are surely governed by both; "" where none surely is."""
+    """Which jobs are certainly governed by both; "" where none certainly is."""
     ahead, back = implies(one.match, other.match), implies(other.match, one.match)
     if ahead and back:
         return f"{one.name} and {other.name} govern the same jobs"

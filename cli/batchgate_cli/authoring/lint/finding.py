@@ -15,7 +15,7 @@ class Finding:
     Attributes:
         lint: One of `LINTS`.
         path: The keys and indices that lead to it in the document.
-        why: What the document says there, and what that leads to.
+        why: What is written there, and what that leads to.
         instead: What to write.
     """
 
@@ -46,9 +46,9 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "met-without-destination": "A test of destinations that jobs without a destination meet.",
         "empty-range": "A range whose at_least is above its at_most.",
         "window-never-opens": "A calendar, or several required together, that never opens from today on.",
-        "either-window": "Calendars that are nearly always open together, or no longer than without one: all may be"
+        "either-window": "Calendars of which nearly always one is open, or of which one adds no time: all may be"
         " meant.",
-        "fixed-zone": "A time zone with the same offset all year, whose name suggests another clock.",
+        "fixed-zone": "A time zone with the same offset all year, whose name suggests something else.",
         "closed-dates-past": "A calendar whose closed dates are all in the past.",
         "expired-exception": "An exception that has expired.",
         "distant-expiry": "An exception that lasts for more than two years.",
@@ -57,11 +57,12 @@ LINTS: Mapping[str, str] = MappingProxyType(
         "dodged-by-requester": "A guardrail that the requester can avoid with a tag or the description.",
         "claimed-by-requester": "A policy, `unless` or exception that the requester can claim with a tag or the"
         " description.",
-        "sizes-written-by-requester": "A check of sizes that requesters can decide with an inventory of their own.",
+        "sizes-written-by-requester": "A check of sizes that requesters can influence with an inventory of their own.",
         "not-on-tag": "A requirement that a tag does not have a value, which a job without the tag meets.",
         "one-approval-for-both": "Two manual_approval requirements for the same jobs: the approvals that meet one meet"
         " both.",
-        "too-many-approvals": "More approvals are wanted than `by` can name people, or than the gate keeps of one job.",
+        "too-many-approvals": "More approvals are required than `by` can match people, or than the gate keeps for one"
+        " job.",
         "trusted-names-of-any-role": "session_names: trusted where `by` names no role: any role's sessions count.",
         "lambda-without-function": "A policy that approves LambdaInvoke without naming the functions.",
         "lambda-latest": "A pattern of Lambda functions that matches $LATEST, which can change after the approval.",
@@ -73,18 +74,19 @@ LINTS: Mapping[str, str] = MappingProxyType(
         " operation.",
         "missing-price": "A cost check without a price that it needs for an operation that it governs.",
         "manifest-size": "A limit on the manifest's own size that no manifest reaches.",
-        "setting-off": "A check that needs a setting of the deployment that is off, so that it holds jobs.",
+        "setting-off": "A check that holds jobs because a setting of the deployment that it needs is off.",
         "approves-everything": "A policy that approves every job.",
         "cancelled-outside-window": "A window in a match, with unmatched: cancel: at other times the jobs are"
         " cancelled.",
-        "cancel-after-expiry": "cancel_held_after beyond 29 days: S3 fails the job before.",
-        "cancel-before-grace": "cancel_held_after below a grace period: a hold cancels jobs earlier than a violation"
+        "cancel-after-expiry": "cancel_held_after beyond 29 days: S3 fails the job earlier.",
+        "cancel-before-grace": "cancel_held_after below a grace period: a hold cancels a job earlier than a violation"
         " does.",
         "no-grace-for-tags": "A cancellation because of tags without a grace period, although tags may arrive later.",
-        "slow-clock": "So many calendars or windows that the end of a hold is not searched for in all 30 days.",
-        "name-without-room": "A name that is shortened, or has characters that can't be printed, in the reason on the"
-        " job.",
-        "budget-of-requesters-tag": "A budget with an account for each value of a tag, which the requester chooses.",
+        "slow-clock": "So many calendars or windows that the end of a hold is searched for in fewer than 30 days.",
+        "name-without-room": "A name that is shortened in the reason on the job, or has characters that can't be"
+        " printed there.",
+        "budget-of-requesters-tag": "A budget that counts each value of a tag separately: the requester chooses the"
+        " tag.",
         "unused-budget": "A budget that is not used.",
         "unused-list": "A list that is not used.",
         "unused-calendar": "A calendar that is not used.",

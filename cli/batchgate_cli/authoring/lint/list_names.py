@@ -11,7 +11,7 @@ from batchgate_cli.authoring.lint.values import can_be
 
 
 def names_as_text(located: Located) -> Mapping[Path, str]:
-    """Where a text is a list's name and the list is surely meant, and which.
+    """Where a text is a list's name and the list is certainly meant, and which.
 
     That is where the text can't be a value, or where nothing else names the list: a bucket may be called as a list is.
     """
@@ -33,8 +33,8 @@ def lint_list_names(names: Mapping[Path, str]) -> Iterator[Finding]:
         yield Finding(
             "list-name-as-text",
             path,
-            f"{name} is compared as it stands, although a list has this name",
-            "write its values out: a list can't name another one" if in_list else f"write {{list: {name}}}",
+            f"{name} is compared as text, although a list has this name",
+            "write its values out: a list can't name another list" if in_list else f"write {{list: {name}}}",
         )
 
 

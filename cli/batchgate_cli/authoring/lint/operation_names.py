@@ -46,15 +46,28 @@ def what_to_write(name: str, where_newer: str = "") -> str:
         name: The name or pattern.
         where_newer: What to do where it is an operation that this version does not know; said where nothing is near.
     """
-    by_folded_name = {known.casefold(): known for known in sorted(KNOWN_OPERATIONS)}
-    folded = name[:_COMPARED_AT_MOST].casefold()
-    alike = get_close_matches(folded, by_folded_name, 1, _MISSPELLED)
-    near = list(filter(matcher([folded]), by_folded_name)) or alike
-    if near:
-        return f"write {' or '.join(by_folded_name[each] for each in near)}"
-    word = next((word for word in _OF_WORDS if word in folded), None)
-    if word:
-        return f"write {_OF_WORDS[word]}"
-    if any(deletion in folded for deletion in _DELETIONS):
+    meant = _meant(_folded(name))
+    if meant:
+        return f"write {' or '.join(meant)}"
+    if any(deletion in _folded(name) for deletion in _DELETIONS):
         return NO_DELETION
     return f"write one of {', '.join(sorted(KNOWN_OPERATIONS))}{where_newer}"
+
+
+def operation_meant(name: str) -> str:
+    """The operation to write instead of a name that no operation has; the name itself where that is not clear."""
+    meant = [] if name in KNOWN_OPERATIONS or "*" in name or "?" in name else _meant(_folded(name))
+    return meant[0] if len(meant) == 1 else name
+
+
+def _folded(name: str) -> str:
+    return name[:_COMPARED_AT_MOST].casefold()
+
+
+def _meant(folded: str) -> list[str]:
+    """The operations that a name is near to, or else the one that a word of it names."""
+    by_folded_name = {known.casefold(): known for known in sorted(KNOWN_OPERATIONS)}
+    alike = get_close_matches(folded, by_folded_name, 1, _MISSPELLED)
+    near = list(filter(matcher([folded]), by_folded_name)) or alike
+    word = next((word for word in _OF_WORDS if word in folded), None)
+    return [by_folded_name[each] for each in near] or ([_OF_WORDS[word]] if word else [])

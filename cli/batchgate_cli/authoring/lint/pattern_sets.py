@@ -127,7 +127,7 @@ def meet(one: Shape, other: Shape) -> bool:
 
 
 def within(narrow: Shape, wide: Shape) -> bool:
-    """Whether every text of `narrow` is surely in `wide`: never true where one is not."""
+    """Whether every text of `narrow` is certainly in `wide`: never true where one is not."""
     if len(narrow) * len(wide) > _STEPS_AT_MOST:
         return False
     return _both_end(narrow, wide, _steps_within)
@@ -166,7 +166,7 @@ def _steps_together(one: Symbol | None, other: Symbol | None) -> Iterator[tuple[
 def _steps_within(narrow: Symbol | None, wide: Symbol | None) -> Iterator[tuple[int, int]]:
     if wide is None:
         return
-    if wide.placeholder:  # whatever it stands for, only the same is surely within
+    if wide.placeholder:  # whatever it stands for, only the same is certainly within
         if narrow and narrow.placeholder == wide.placeholder:
             yield 1, 1
     elif wide.repeated:
@@ -194,7 +194,7 @@ def any_meet(some: frozenset[Pattern], others: frozenset[Pattern]) -> bool:
 
 
 def all_within(some: frozenset[Pattern], others: frozenset[Pattern]) -> bool:
-    """Whether every text that matches a pattern of `some` surely matches one of `others`."""
+    """Whether every text that matches a pattern of `some` certainly matches one of `others`."""
     left = some - others
     if not left:
         return True

@@ -27,7 +27,7 @@ def lint_expressions(located: Located) -> Iterator[Finding]:
                 continue
             braces = _BRACES.search(str(pattern)) if leaf.check.measure.kind != "description" else None
             if braces:
-                why = f'"{pattern}" is compared as it stands: {braces[0]} matches only itself'
+                why = f'"{pattern}" is compared literally: {braces[0]} matches only itself'
                 yield Finding("regular-expression", path, why, _without_braces(str(pattern)))
             elif of_tag and path[-1] != "glob":
                 yield from _of_tag(path, str(pattern))
@@ -67,7 +67,7 @@ def _of_tag(path: Path, text: str) -> Iterator[Finding]:
         elif sign[0] == "!" and _PLAIN.fullmatch(text[1:]):
             instead = f"write {{not: {text[1:]}}}"
         yield Finding(
-            "regular-expression", path, f'"{text}" is compared as it stands: {sign} matches only itself', instead
+            "regular-expression", path, f'"{text}" is compared literally: {sign} matches only itself', instead
         )
 
 

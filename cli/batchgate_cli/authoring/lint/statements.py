@@ -6,6 +6,7 @@ from batchgate.policy.checks import Matches, Measure, Member, Simple, WithinBudg
 from batchgate.text import shorten
 from batchgate_cli.authoring.lint.finding import Finding
 from batchgate_cli.authoring.lint.implications import (
+    OPERATION,
     exclude,
     first_exclusion,
     implies,
@@ -25,6 +26,7 @@ from batchgate_cli.authoring.lint.located import (
     joined,
     leaves,
 )
+from batchgate_cli.authoring.lint.operation_names import operation_meant
 
 _COMPARISONS_AT_MOST = 10_000
 """Conditions with more pairs of checks than this are not compared; policies people write have fewer."""
@@ -67,6 +69,8 @@ def _joined_as_any(pair: tuple[Node, Node]) -> str:
     """The usual mistake is to list alternatives as if a list meant "or"."""
     tests = [node.check.test for node in pair if isinstance(node, Leaf)]
     values = sorted({as_written(value) for test in tests if isinstance(test, Matches) for value in test.patterns})
+    if _measure(pair[0]) == OPERATION:
+        values = sorted({operation_meant(value) for value in values})
     if _measure(pair[0]) == _measure(pair[1]) and all(isinstance(test, Matches) for test in tests) and values:
         one = f"[{shorten(', '.join(values), 80)}]"
         return f"all conditions of a list must be met; to accept any of them, write one with {one}"

@@ -21,8 +21,8 @@ def lint_tags(located: Located) -> Iterator[Finding]:
             yield Finding(
                 "tags-as-in-aws",
                 path,
-                f"this asks for two tags of the job, one named {key.path[-1]} and one named {value.path[-1]}; what its"
-                " objects are tagged with is not looked at",
+                f"this asks for two tags of the job, one named {key.path[-1]} and one named {value.path[-1]}; the tags"
+                " of its objects are not checked",
                 f"write tags: {_as_mapping(key.operand, value.operand)}",
             )
 

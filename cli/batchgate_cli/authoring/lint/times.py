@@ -20,7 +20,7 @@ _DAYS_AT_A_TIME = timedelta(days=61)
 
 
 def lint_times(located: Located, policies: PolicySet, today: date) -> Iterator[Finding]:
-    """What has never a time, or has no time any more."""
+    """What never has a time, or no longer has one."""
     yield from _lint_cancel_held_after(policies)
     yield from _lint_cancel_before_grace(policies)
     yield from _lint_grace(located, policies)
@@ -79,8 +79,8 @@ def _lint_cancel_before_grace(policies: PolicySet) -> Iterator[Finding]:
     longest = max(graces, default=held)
     if longest > held:
         why = (
-            f"a job that is only held is cancelled after {length(held)}, before one that violates what cancels, which"
-            f" has a grace of {length(longest)}"
+            f"a job that is only held is cancelled after {length(held)}, earlier than one with a violation that"
+            f" cancels, which has a grace period of {length(longest)}"
         )
         instead = f"write more than {length(longest)}: long enough for people to see what is held"
         yield Finding("cancel-before-grace", ("cancel_held_after",), why, instead)
@@ -88,7 +88,7 @@ def _lint_cancel_before_grace(policies: PolicySet) -> Iterator[Finding]:
 
 def _lint_grace(located: Located, policies: PolicySet) -> Iterator[Finding]:
     """Tags may arrive seconds after the job is Suspended: *source*: AWS's own examples tag a job once it is created."""
-    why = "a job's tags may arrive after it is Suspended, and without a grace it is cancelled before they arrive"
+    why = "a job's tags may arrive after it is Suspended, and without a grace period it is cancelled before they arrive"
     cancels = policies.unmatched is Verdict.CANCEL
     for statement, made in zip(located.statements, policies.statements, strict=True):
         for requirement, compiled in zip(statement.requirements, made.requirements, strict=True):

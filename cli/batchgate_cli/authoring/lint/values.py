@@ -90,7 +90,7 @@ def can_be(measure: Measure, pattern: Pattern) -> bool:
 
 @lru_cache(maxsize=4096)
 def takes_every(measure: Measure, patterns: frozenset[Pattern]) -> bool:
-    """Whether all that the measure can be, or any text where that is not known, surely matches one of the patterns."""
+    """Whether every value of the measure, or any text if that is not known, certainly matches one of the patterns."""
     values = _VALUES.get(measure)
     shapes = values.shapes if values else ((ANYTHING,),)
     return all(any(within(each, shape(pattern)) for pattern in patterns) for each in shapes)
@@ -126,7 +126,7 @@ def _empty_ranges(leaf: Leaf) -> Iterator[Finding]:
 
 
 def _large_manifest(leaf: Leaf) -> Iterator[Finding]:
-    """A limit of the list that is surely meant of what it lists."""
+    """A limit of the list that is certainly meant of what it lists."""
     for path, operand in _terms(leaf.operand, leaf.path) if leaf.check.measure == _MANIFEST_BYTES else ():
         limits = (operand.at_most, operand.at_least) if isinstance(operand, model.PlainRange) else ()
         if any(isinstance(limit, int) and limit >= _LARGE for limit in limits):

@@ -23,7 +23,13 @@ def _names_term() -> inspect.Type:
 
 
 class Reader(Notes):
-    """One walk over one document: notes the problems of its shape and of each part by itself."""
+    """One walk over one document: notes the problems of its shape and of each part by itself.
+
+    Attributes:
+        required: The path of the last member that can't be left out.
+    """
+
+    required: Path = ()
 
     # --- the shape --------------------------------------------------------------------------------
 
@@ -108,6 +114,8 @@ class Reader(Notes):
     def _read_member(self, content: object, form: type, member: inspect.Field, path: Path) -> None:
         """One member of a struct, which may be a value that S3 chooses from a closed set."""
         before = len(self.problems)
+        if member.required:
+            self.required = path
         self.read(content, member.type, path)
         closed = _CLOSED_SETS.get((form, member.encode_name))
         if closed and len(self.problems) == before:
@@ -128,12 +136,12 @@ class Reader(Notes):
         if not isinstance(value, list | tuple):
             from batchgate.policy.validation.value_messages import wrong_list
 
-            self.wrong(path, wrong_list(value, kind))
+            self.wrong(path, wrong_list(value, kind, path[-1], is_required=path == self.required))
             return
         if kind.min_length and not value:
             from batchgate.policy.validation.value_messages import empty_list
 
-            self.wrong(path, empty_list(path[-1]))
+            self.wrong(path, empty_list(kind, path[-1], is_required=path == self.required))
         for index, item in enumerate(value):
             self.read(item, kind.item_type, (*path, index))
 
@@ -166,7 +174,7 @@ class Reader(Notes):
                 if isinstance(wanted, inspect.StrType) and not has_length(key, wanted):
                     from batchgate.policy.validation.value_messages import wrong_length
 
-                    self.wrong((*path, key), wrong_length(wanted, key))
+                    self.wrong((*path, key), wrong_length(wanted, key, "write it, or remove the key"))
                 self.read(content, kind.value_type, (*path, key))
 
     def _read_parameter(self, key: str, content: object, kind: inspect.Type, path: Path) -> None:
@@ -191,9 +199,9 @@ class Reader(Notes):
                 self.wrong(path, wrong_choice(value, kind))
             case inspect.IntType(ge=lowest) if isinstance(value, int):
                 if abs(value) > NUMBER_AT_MOST:
-                    self.wrong(
-                        path, f"expected a whole number from -{NUMBER_AT_MOST} to {NUMBER_AT_MOST}, got one beyond"
-                    )
+                    from batchgate.policy.validation.value_messages import too_large
+
+                    self.wrong(path, too_large(value, kind))
                 elif lowest is not None and value < lowest:
                     from batchgate.policy.validation.value_messages import wrong_number
 
@@ -211,9 +219,9 @@ class Reader(Notes):
         if not _is_encodable(value):
             self.wrong(path, "expected text, got half of a surrogate pair; write the character itself")
         if not has_length(value, kind):
-            from batchgate.policy.validation.value_messages import wrong_length
+            from batchgate.policy.validation.value_messages import instead_of_empty, wrong_length
 
-            self.wrong(path, wrong_length(kind, value))
+            self.wrong(path, wrong_length(kind, value, instead_of_empty(path, is_required=path == self.required)))
         elif kind.pattern is not None and not re.search(kind.pattern.replace("$", r"\Z"), value):
             from batchgate.policy.validation.value_messages import wrong_text
 

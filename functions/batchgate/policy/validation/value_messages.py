@@ -35,10 +35,13 @@ def wrong_form(form: str, value: object) -> str:
     return expected(form, value) + _FORMS[form](value)
 
 
-def wrong_list(value: object, kind: inspect.VarTupleType) -> str:
+def wrong_list(value: object, kind: inspect.VarTupleType, key: object, *, is_required: bool) -> str:
     """A value where a list is expected."""
     hint = _as_items(value, kind.item_type) if isinstance(value, dict) else ""
-    if isinstance(value, str | int) and not isinstance(plain(kind.item_type), inspect.StructType):
+    means_all = key == "match" and isinstance(value, str | bool) and str(value).lower() in _EVERY
+    if not value or means_all:
+        hint = f"; {instead_of_nothing(kind, key, is_required=is_required)}"
+    elif isinstance(value, str | int) and not isinstance(plain(kind.item_type), inspect.StructType):
         item = plain(kind.item_type)
         choices = suggestions.in_order(item.values) if isinstance(item, inspect.LiteralType) else ()
         bracketed = (choices and suggestions.value_meant(str(value), choices)) or as_yaml(value)
@@ -46,16 +49,26 @@ def wrong_list(value: object, kind: inspect.VarTupleType) -> str:
     return expected(_describe(kind), value) + hint
 
 
-def empty_list(key: object) -> str:
+def empty_list(kind: inspect.VarTupleType, key: object, *, is_required: bool) -> str:
     """A list without an item where one is expected."""
-    then = _INSTEAD_OF_NOTHING.get(key, "add one, or remove the key")
+    then = instead_of_nothing(kind, key, is_required=is_required)
     return f"expected at least one item, got an empty list; {then}"
 
 
-_INSTEAD_OF_NOTHING: Mapping[object, str] = {
-    "require": "add a requirement, or remove the guardrail",
-    "match": "add a condition, or remove match: without it the statement governs every job",
-}
+def instead_of_nothing(kind: inspect.VarTupleType, key: object, *, is_required: bool) -> str:
+    """What to do about nothing where a list is expected."""
+    if key == "require" and not kind.min_length:
+        return "write require: [] if the match is enough"
+    if key == "require":
+        return "add a requirement, or remove the guardrail"
+    if key == "match":
+        without = "" if is_required else ", or remove match: without it the statement governs every job"
+        return f"add a condition{without}"
+    return "add one" if is_required else f"add one, or remove the {'item' if isinstance(key, int) else 'key'}"
+
+
+_EVERY = ("all", "any", "*", "always", "true")
+"""How people write that a statement governs every job."""
 
 
 def wrong_mapping(value: object, kind: inspect.DictType, path: Path) -> str:
@@ -81,6 +94,13 @@ def wrong_choice(value: object, kind: inspect.LiteralType) -> str:
 def wrong_number(value: object, kind: inspect.IntType) -> str:
     """A number below the least."""
     return expected(_describe(kind), value)
+
+
+def too_large(value: int, kind: inspect.IntType) -> str:
+    """A number beyond those that a document may hold."""
+    lowest = f"from -{NUMBER_AT_MOST}" if kind.ge is None else f">= {kind.ge}"
+    between = "to" if kind.ge is None else "and at most"
+    return expected(f"a whole number {lowest} {between} {NUMBER_AT_MOST}", value)
 
 
 def wrong_text(value: str, kind: inspect.StrType, key: object) -> str:
@@ -142,10 +162,16 @@ def expected(what: str, value: object) -> str:
     return f"expected {what}, got {show(value)}"
 
 
-def wrong_length(kind: inspect.StrType, text: str) -> str:
-    """A text that is too short or too long."""
-    got = f"{len(text)} of them; shorten it" if text else f"{show(text)}; write it, or remove the key"
+def wrong_length(kind: inspect.StrType, text: str, where_empty: str) -> str:
+    """A text that is too short, where another advice follows, or too long."""
+    got = f"{len(text)} of them; shorten it" if text else f"{show(text)}; {where_empty}"
     return f"expected {_describe_text(kind)}, got {got}"
+
+
+def instead_of_empty(path: Path, *, is_required: bool) -> str:
+    """What to do about an empty text."""
+    what = "item" if isinstance(path[-1], int) else "key"
+    return "write it" if is_required else f"write it, or remove the {what}"
 
 
 def _describe(kind: inspect.Type) -> str:
@@ -166,7 +192,7 @@ def _describe(kind: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return suggestions.one_of(suggestions.in_order(values))
         case inspect.StrType():
-            return _describe_text(kind)
+            return f"{'text of ' if kind.max_length is not None else ''}{_describe_text(kind)}"
         case inspect.DecimalType():
             return f"US dollars from 0 to {model.MONEY_AT_MOST}, with at most {model.MONEY_DECIMALS} decimals"
         case inspect.IntType(ge=lowest):
@@ -268,17 +294,17 @@ def _number_as_text(value: float, key: object) -> str:
         instead = f"; seconds since 1970 are not read; write {since}" if since else date_instead(value)
         if instead:
             return instead
-    return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else ""
+    return f'; write it in quotes: "{value}"' if abs(value) <= NUMBER_AT_MOST else "; write it in quotes"
 
 
 def _other_mapping(value: object, form: type, key: object) -> str:
     """How to write a value that should be a mapping of one form; "" where that is not clear."""
     if issubclass(form, model.PlainRange):
         meant = suggestions.range_meant(value)
-        return f"; write {meant}" if meant else ""
+        return f"; write {meant or '{at_least: N}, {at_most: N} or both'}"
     if issubclass(form, model.PlainMoneyRange):
         amount = suggestions.money_meant(value)
-        return f"; write {{at_most: {amount}}}" if amount else ""
+        return f"; write {{at_most: {amount or 'N'}}}"
     if issubclass(form, model.PlainBuckets):
         names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
         shown = f"[{', '.join(map(as_yaml, names))}]"
