@@ -18,7 +18,7 @@ GOALS = {
     "--version": 0.15,
     "--help": 0.4,
     f"policy check {EXAMPLES}/small-jobs.yaml": 0.5,
-    f"policy explain {EXAMPLES}/small-jobs.yaml --job docs/examples/job.json": 0.5,
+    f"policy explain {EXAMPLES}/small-jobs.yaml --job docs/examples/job.json --tags docs/examples/tags.json": 0.5,
     f"policy test {EXAMPLES}/cases/small-jobs.yaml": 0.5,
 }
 """The most that a command may take, as a part of what `aws --version` takes."""

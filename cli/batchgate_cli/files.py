@@ -4,12 +4,10 @@ The path - is standard input.
 """
 
 import codecs
-import gzip
 import io
 import json
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,6 +128,9 @@ def opened_text(source: Path, expected: str) -> Iterator[IO[str]]:
         InputError: It is not UTF-8, or not compressed as its name says. Also while it is read.
         OSError: It can't be read.
     """
+    import gzip
+    import zlib
+
     name = name_of(source)
     try:
         if source == STANDARD_INPUT:

@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -144,6 +143,8 @@ class Url(click.ParamType[str]):
 
 def is_url(text: str) -> bool:
     """Whether a text is a URL with http or https, a host, and a port that can be one."""
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(text)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0

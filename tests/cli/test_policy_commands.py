@@ -580,7 +580,7 @@ def test_no_cases_where_they_usually_are_is_wrong_usage(
 def test_a_reason_without_all_that_the_gate_reads_is_noted(tmp_path: Path) -> None:
     """It has the words of this command; nothing is noted of a reason that is the gate's."""
     policy = write(tmp_path, "version: 1\npolicies:\n  - name: p\n    require: [{tags: {team: x}}]\n")
-    note = "note: the gate's reason will differ, as it has what is missing here; pass --tags\n"
+    note = "note: the gate's reason will differ, because the gate reads what is missing here; pass --tags\n"
     for output in ("text", "json"):
         assert batchgate("policy", "explain", policy, "--job", JOB, "-o", output).stderr == note
     assert batchgate("policy", "explain", policy, "--job", JOB, "--tags", TAGS).stderr == ""

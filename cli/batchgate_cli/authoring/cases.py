@@ -25,7 +25,6 @@ from batchgate.text import shorten
 from batchgate_cli.authoring import policy_file
 from batchgate_cli.authoring.case_file import Case, CaseFile, read_case_file, read_cases
 from batchgate_cli.authoring.coverage import Part, SetCoverage
-from batchgate_cli.authoring.lint.operation_names import what_to_write
 from batchgate_cli.authoring.policy_file import DocumentPath
 from batchgate_cli.authoring.stated_facts import gather_stated, with_used
 
@@ -183,6 +182,8 @@ def _warnings(case: Case, tried: Tried, job: DocumentPath) -> Iterator[Problem]:
         or (case.decided_by is not UNSET and Rule.UNKNOWN_OPERATION in case.decided_by)
     ):
         return
+    from batchgate_cli.authoring.lint.operation_names import what_to_write
+
     path = next(path for path in ((*job, "operation"), (*job, "Operation"), job) if path in tried.places)
     message = (
         f'no operation known to this version is named "{shorten(operation, 60)}"; {what_to_write(operation)} '

@@ -317,7 +317,8 @@ def explain(  # noqa: PLR0913, PLR0917 - a command has the options that it has
         reason = status_update_reason(decision)
         missing = [name for name, gap in _NOT_GIVEN.items() if gap in reason]
         if missing and not instead:
-            show_notes([f"the gate's reason will differ, as it has what is missing here; pass {' and '.join(missing)}"])
+            options = " and ".join(missing)
+            show_notes([f"the gate's reason will differ, because the gate reads what is missing here; pass {options}"])
         if output is Output.JSON:
             print(json.dumps(decision_as_json(decision, instead), indent=2))
             return
@@ -457,7 +458,6 @@ def _show_tested(
     *,
     require_coverage: bool,
 ) -> None:
-    from batchgate_cli.authoring import review_formats as formats
     from batchgate_cli.authoring.case_view import gaps_as_json, outcome_as_json, part_as_json, show_coverage
 
     match output:
@@ -473,6 +473,8 @@ def _show_tested(
             }
             print(json.dumps(result, indent=2))
         case _:
+            from batchgate_cli.authoring import review_formats as formats
+
             found = [*formats.of_outcomes(outcomes), *formats.of_coverage(parts, required=require_coverage)]
             _print_review(output, found, formats.tested_cases(outcomes, found))
 
