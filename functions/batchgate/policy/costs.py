@@ -106,38 +106,39 @@ def dollars(amount: int) -> str:
 
 
 def _parts(prices: Prices, operation: str, facts: JobFacts) -> Iterator[tuple[str, int | Gap]]:
-    yield "job", _unknown_price("job") if prices.job is None else prices.job
-    yield "objects", _times(facts.total_tasks, prices.million_objects, _MILLION, "million_objects")
+    yield "job", _known(prices.job, "job")
+    yield "objects", _times(facts.total_tasks, _known(prices.million_objects, "million_objects"), _MILLION)
     requests = {price.of: price.units for price in prices.million_requests}.get(operation)
     of = f".{operation}" if operation in KNOWN_OPERATIONS else " of an operation that this version does not know"
-    yield "requests", _times(facts.total_tasks, requests, _MILLION, f"million_requests{of}")
+    yield "requests", _times(facts.total_tasks, _known(requests, f"million_requests{of}"), _MILLION)
     by_size = {price.of: price.units for price in prices.prices_by_size(operation)}
     if by_size:
         yield "bytes", _bytes(by_size, operation, facts)
 
 
 def _bytes(by_size: dict[str, int], operation: str, facts: JobFacts) -> int | Gap:
-    of = operation
-    if operation not in by_size:
-        tier = facts.parameters.get(TIER)
-        if not isinstance(tier, str):
-            return Gap(Result.UNMEASURABLE, f"the job says no {TIER}")
-        of = f"{operation}.{tier}"
-        if of not in by_size:
-            return Gap(Result.UNMEASURABLE, f"prices.gibibyte has no price of the job's {TIER}")
-    return _times(facts.object_bytes, by_size[of], _GIBIBYTE, "gibibyte")
+    return _times(facts.object_bytes, _price_by_size(by_size, operation, facts), _GIBIBYTE)
 
 
-def _times(count: int | Gap, price: int | None, of: int, name: str) -> int | Gap:
+def _price_by_size(by_size: dict[str, int], operation: str, facts: JobFacts) -> int | Gap:
+    if operation in by_size:
+        return by_size[operation]
+    tier = facts.parameters.get(TIER)
+    if not isinstance(tier, str):
+        return Gap(Result.UNMEASURABLE, f"the job says no {TIER}")
+    missing = Gap(Result.UNMEASURABLE, f"prices.gibibyte has no price of the job's {TIER}")
+    return by_size.get(f"{operation}.{tier}", missing)
+
+
+def _times(count: int | Gap, price: int | Gap, of: int) -> int | Gap:
     """The price of so many, rounded up; a count that is not known yet before a price that never will be."""
-    if price is None:
-        missing = _unknown_price(name)
-        return _more_binding(count, missing) if isinstance(count, Gap) else missing
+    if isinstance(price, Gap):
+        return _more_binding(count, price) if isinstance(count, Gap) else price
     return count if isinstance(count, Gap) else -(-count * price // of)
 
 
-def _unknown_price(name: str) -> Gap:
-    return Gap(Result.UNMEASURABLE, f"no prices.{name}")
+def _known(price: int | None, name: str) -> int | Gap:
+    return Gap(Result.UNMEASURABLE, f"no prices.{name}") if price is None else price
 
 
 def _more_binding(one: Gap, other: Gap) -> Gap:

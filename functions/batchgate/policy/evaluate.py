@@ -174,8 +174,9 @@ class Decision(Struct, frozen=True, dict=True):
     def _governing_approvals(self) -> tuple[ManualApproval, ...]:
         """The approvals that statements require that govern, or may, and nothing lifts, in one fixed order."""
         statements = (*self.governing, *_doubted((*self.votes, *self.lifted)))
-        measures = (self.policies.checks[each].measure for each in _approvals_of(statements, self.results))
-        return tuple(each for each in measures if isinstance(each, ManualApproval))
+        measures = {self.policies.checks[each].measure for each in _approvals_of(statements, self.results)}
+        found = (each for each in measures if isinstance(each, ManualApproval))
+        return tuple(sorted(found, key=lambda each: (sorted(map(str, each.by)), each.at_least, each.not_requester)))
 
     @cached_property
     def rows(self) -> Rows:
@@ -246,7 +247,7 @@ def evaluate_job(policies: PolicySet, facts: JobFacts) -> Decision:
         shadow = (Vote(Verdict.HOLD, rule=Rule.SHADOW),)
         lifted, votes = (lifted + shadow, votes) if lifts else (lifted, votes + shadow)
     ahead, valid_until = NOTHING_AHEAD, None
-    holds = verdict is Verdict.HOLD and not policies.shadow and not facts.unknown_members
+    holds = verdict is Verdict.HOLD and (by_people or not (policies.shadow or facts.unknown_members))
     if holds or policies.clock or policies.budget_checks:
         untouched = _untouched_by_the_clock(policies, count, facts)
         if by_people:

@@ -70,7 +70,8 @@ def look_ahead(
         end: When S3 fails it; None where that is not known.
     """
     renewals = _renewals(policies, results, facts)
-    asked = bool(policies.clock or renewals) or untouched.grace is not None or policies.unmatched is Verdict.CANCEL
+    graces = untouched.grace is not None or bool(policies.time_dependent_graces)
+    asked = bool(policies.clock or renewals) or graces or policies.unmatched is Verdict.CANCEL
     if not asked or end is None or end <= facts.now:
         return NOTHING_AHEAD
     # A job with a violation that time does not change needs no search through the calendars of a month.
@@ -181,8 +182,10 @@ class _Outlook:
             self.fine &= violated | content
         if known and policies.unmatched is Verdict.CANCEL:
             self.cancels |= self.unmatched & self._over(policies.cancel_grace)
-        approves = self.fine & (self.governs if known else self.names)
-        return approves | self._lifted(known=known) if self.lifts else approves, self.cancels
+        lifted = self._lifted(known=known) if self.lifts else 0
+        if policies.shadow or facts.unknown_members:
+            return lifted, 0  # the policies decide nothing
+        return self.fine & (self.governs if known else self.names) | lifted, self.cancels
 
     def _lifted(self, *, known: bool) -> Bits:
         """When people's approvals lift all holds, and nothing else stands in the way; needs a timeline."""

@@ -1,6 +1,6 @@
 """Who is one person, whose approvals count, what they lift, and what is said of those that are missing."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -350,6 +350,22 @@ def test_what_approvals_lift_stays_lifted_in_times_to_come(
     assert (decision.verdict, *at) == (Verdict.HOLD, until, cancels_at)
 
 
+@pytest.mark.parametrize(
+    ("mode", "about"),
+    [("shadow", {}), ("enforce", {"Report": {"Enabled": True, "ReportScope": "Others"}})],
+    ids=["shadow mode", "an unknown member"],
+)
+def test_a_hold_that_only_people_lift_ends_when_time_lifts_what_they_lack(mode: str, about: dict[str, Any]) -> None:
+    """Such a hold needs the owners' approval too, until a window opens; policies alone never end it."""
+    owners = {**OWNERS, "unless": [{"window": "nights"}]}
+    written = {**document(LIMIT, owners, mode=mode), "calendars": NIGHTS}
+    night = datetime(2026, 3, 27, 22, tzinfo=UTC)
+    held = decided(written, ANA, **about)
+    assert (held.verdict, held.until) == (Verdict.HOLD, night)
+    assert decided(written, **about).until is None
+    assert decided(written, ANA, now=night, **about).verdict is Verdict.APPROVE
+
+
 def test_an_approval_is_the_verdict_until_another_one_is_wanted() -> None:
     """Of a statement that begins to govern later."""
     guardrail = {"name": "g", "match": [{"window": "nights"}], "require": [OWNERS]}
@@ -429,6 +445,14 @@ def test_the_reason_says_who_approved_and_what_is_missing(written: Written, who:
     """Of a plain hold nothing is added."""
     decision = decided(written, *who)
     assert status_update_reason(decision) == f"{reason} [policy {decision.policy_version}]"
+
+
+def test_missing_approvals_are_named_in_one_order() -> None:
+    """However the requirements that ask for them are written."""
+    two = [{"manual_approval": {"by": name, "at_least": 2}} for name in ("a*", "b*")]
+    first, second = (decided(document(LIMIT, *asked)).awaiting for asked in (two, two[::-1]))
+    assert first == second
+    assert first.count("2 needed") == 2
 
 
 def test_what_is_said_of_missing_approvals_fits_into_a_record() -> None:

@@ -305,6 +305,14 @@ def test_a_cancellation_by_a_budget_waits_for_its_grace_and_ends_with_the_period
     assert (cancelled.verdict, cancelled.valid_until) == (Verdict.CANCEL, APRIL)
 
 
+def test_a_violation_beside_a_budget_that_fits_cancels_after_its_grace() -> None:
+    """What is used of a budget may change; that other violations will cancel does not."""
+    too_high = {"priority": {"at_most": 5}, "on_violation": "cancel", "grace": "10d"}
+    written = budgeted({"budget": "b"}, too_high)
+    held = outcome(written, facts(budgets=used("b")))
+    assert (held.verdict, held.until, held.cancels_at) == (Verdict.HOLD, None, SUSPENDED + timedelta(days=10))
+
+
 def test_the_reason_says_whose_budget_is_used_up_and_until_when() -> None:
     """The value of a tag is the requester's text: it is quoted, and cut in the middle."""
     written = budgeted(budget={"each": {"tag": "team"}})
