@@ -28,8 +28,8 @@ Readings chosen where the description leaves room (those of calendars stand in `
 13. `{present: false}` means absent, as `{not: {present: true}}` does.
 14. Paths are known, so none leads into a list or past a value; below an unknown operation one past a value
     finds nothing. A value of another type under `any`, `only` or `none`, one that is no list, violates all three.
-15. `until` looks at instants strictly after now. Under a shadow set it is None, as no instant
-    would approve; and where neither SuspendedDate nor CreationTime is there.
+15. `until` looks at instants strictly after now. Under a shadow set only an instant at which people's
+    approvals lift all holds approves. It is None where neither SuspendedDate nor CreationTime is there.
 16. Exceptions have no mode; one that lifts a shadowed statement does nothing.
 17. "report": S3's Report without a Bucket has an absent bucket; without a Report all is absent.
 18. "A name that can be no bucket's today" is one that breaks any of S3's naming rules for general-purpose
@@ -195,7 +195,7 @@ def evaluate(
     if asks_for_confirmation_later(job):
         verdict, enforced, deciding = Verdict.WAIT, Verdict.WAIT, ("(before Suspended)",)
     until = cancels_at = None
-    if with_until and verdict is Verdict.HOLD and document.get("mode") != "shadow":
+    if with_until and verdict is Verdict.HOLD:
         then, at = what_time_brings(document, situation)
         until, cancels_at = (at if then is each else None for each in (Verdict.APPROVE, Verdict.CANCEL))
     return OracleResult(verdict.name.lower(), until, cancels_at, deciding, enforced.name.lower(), statements)
@@ -404,6 +404,8 @@ def what_time_brings(document: Document, situation: Situation) -> tuple[Verdict,
             later = replace(situation, now=instant)
             found = list(found_statements(document, later))
             verdict, _ = outcome_of(document, found, later)
+            if document.get("mode") == "shadow":
+                verdict = Verdict.APPROVE if people_lift_holds(document, found, later) else Verdict.HOLD
             if verdict in (Verdict.APPROVE, Verdict.CANCEL):
                 return verdict, instant.astimezone(UTC)
     return Verdict.HOLD, None
