@@ -132,7 +132,7 @@ def forget_that_a_claim_may_have_been_sent(patch: pytest.MonkeyPatch) -> None:
 
 
 @plant
-def the_gate_s_hand_moves_both_ways(patch: pytest.MonkeyPatch) -> None:
+def ask_for_one_action_after_the_other(patch: pytest.MonkeyPatch) -> None:
     """An earlier update the other way is no reason to hold."""
     block: Any = review._block
 

@@ -88,7 +88,7 @@ SEEDS = {
     "take_an_ungated_job_s_claim_for_one_of_a_job_that_waits": 261,
     "take_any_answer_for_one": 7,
     "take_what_people_approved_for_what_fits": 218,
-    "the_gate_s_hand_moves_both_ways": 28,
+    "ask_for_one_action_after_the_other": 28,
     "withdraw_after_an_unclear_answer": 0,
     "write_over_what_others_wrote": 8,
 }
